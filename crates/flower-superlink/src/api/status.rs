@@ -1,0 +1,106 @@
+//! What each error is on the wire. Python peers read PERMISSION_DENIED as "the run is over", and
+//! UNAVAILABLE as "try again": no other error may use these two.
+
+use flwr_core::run::{Outcome, Phase};
+use tonic::{Code, Status};
+use tracing::error;
+
+use crate::error::{Error, chain};
+use crate::link::state::{Refusal, StateError};
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let code = code(&error);
+        match error {
+            Error::State(StateError::Refused(Refusal::RunIs { phase, .. })) => {
+                Self::new(code, run_is(phase))
+            }
+            error => {
+                let text = chain(&error);
+                if code == Code::Internal {
+                    error!(error = text, "request failed");
+                }
+                Self::new(code, text)
+            }
+        }
+    }
+}
+
+fn code(error: &Error) -> Code {
+    match error {
+        Error::State(StateError::Refused(refusal)) => refusal_code(refusal),
+        Error::State(StateError::Broken(_)) | Error::Bytes(_) | Error::Random => Code::Internal,
+        Error::Field { .. }
+        | Error::Malformed(_)
+        | Error::NoTree(_)
+        | Error::Tree(_)
+        | Error::ObjectId(_)
+        | Error::Status(_)
+        | Error::Fab(_)
+        | Error::RunConfig(_)
+        | Error::OtherRun { .. } => Code::InvalidArgument,
+        Error::Object { .. }
+        | Error::ObjectChildren(_)
+        | Error::Precondition(_)
+        | Error::AlreadyFinished(_) => Code::FailedPrecondition,
+        Error::UnknownFab(_) => Code::NotFound,
+        Error::OtherNode { .. } => Code::Unauthenticated,
+        Error::Stopping => Code::Unavailable,
+    }
+}
+
+const fn refusal_code(refusal: &Refusal) -> Code {
+    match refusal {
+        // A run that is not known any more is over, as far as its peers are concerned: with
+        // this code a Python SuperNode drops the message and goes on, with others it ends.
+        Refusal::UnknownRun(_) | Refusal::RunIs { .. } | Refusal::UnknownToken => {
+            Code::PermissionDenied
+        }
+        Refusal::Transition { .. }
+        | Refusal::UnknownInstruction(_)
+        | Refusal::AlreadyAnswered(_)
+        | Refusal::HasToken(_) => Code::FailedPrecondition,
+        Refusal::ReplyOutlivesInstruction { .. } | Refusal::ObjectDiffers(_) => {
+            Code::InvalidArgument
+        }
+    }
+}
+
+/// In flwr 1.22's words.
+fn run_is(phase: Phase) -> String {
+    let stopped = phase == Phase::Finished(Outcome::Stopped);
+    format!("Run is {}.{}", phase.name(), if stopped { " Stopped by user." } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use flwr_core::id::RunId;
+
+    use super::*;
+
+    fn status(error: impl Into<Error>) -> (Code, String) {
+        let status = Status::from(error.into());
+        (status.code(), status.message().to_owned())
+    }
+
+    #[test]
+    fn a_run_that_is_not_running_is_told_in_the_peers_words() {
+        let run = RunId(7);
+        let cases = [
+            (Phase::Pending, "Run is pending."),
+            (Phase::Finished(Outcome::Completed), "Run is finished."),
+            (Phase::Finished(Outcome::Stopped), "Run is finished. Stopped by user."),
+        ];
+        for (phase, text) in cases {
+            let expected = (Code::PermissionDenied, text.to_owned());
+            assert_eq!(status(Refusal::RunIs { run, phase }), expected);
+        }
+    }
+
+    #[test]
+    fn causes_stand_on_the_same_line() {
+        let error = Error::Fab(flwr_core::fab::FabError::Missing("pyproject.toml"));
+        let expected = "the FAB is refused: FAB file has incorrect format: pyproject.toml is missing";
+        assert_eq!(status(error), (Code::InvalidArgument, expected.to_owned()));
+    }
+}

@@ -1,0 +1,215 @@
+//! What the flags mean: every file read and every rule checked before a port is bound.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use flwr_core::address::{Address, AddressError};
+use flwr_daemon::listen::Security;
+use flwr_security::allow_list::{AllowListError, SharedAllowList};
+use flwr_security::tls::{ServerTls, TlsError};
+use thiserror::Error;
+
+use crate::args::Args;
+use crate::auth::Policy;
+use crate::link::Holds;
+
+/// Names of a state that is gone with the process.
+const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
+/// Flower's ports.
+const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
+const SERVERAPPIO_PORT: u16 = 9091;
+
+/// What a SuperLink is made from.
+#[derive(Debug)]
+pub struct Config {
+    /// Where SuperNodes connect to.
+    pub fleet: Address,
+    /// Where `flwr` connects to.
+    pub control: Address,
+    /// Where ServerApp processes connect to, in plaintext.
+    pub serverappio: Address,
+    /// Where health checks are answered.
+    pub health: Option<Address>,
+    /// How Fleet and Control are spoken.
+    pub transport: Transport,
+    /// Who may speak Fleet.
+    pub policy: Policy,
+    /// Who starts ServerApp processes.
+    pub isolation: Isolation,
+    /// Where bytes are kept.
+    pub storage: Storage,
+    /// Flower's home, for the ServerApp processes.
+    pub flwr_dir: Option<PathBuf>,
+    /// How long calls are held.
+    pub holds: Holds,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// How a port is spoken to.
+#[derive(Debug)]
+pub enum Transport {
+    /// In plaintext.
+    Plaintext,
+    /// With this certificate.
+    Tls(Box<ServerTls>),
+}
+
+/// Who starts app processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// The daemon.
+    Subprocess,
+    /// Somebody else.
+    Process,
+}
+
+/// Where FABs and message objects are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory.
+    Memory,
+    /// As files below this directory.
+    Dir(PathBuf),
+}
+
+/// What is wrong with the flags.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// Neither TLS nor its absence was asked for.
+    #[error("certificates are required: give --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile (`flwr cert new` makes them), or --insecure to do without TLS")]
+    NoTransport,
+    /// Some of the TLS flags.
+    #[error("{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile")]
+    IncompleteTls {
+        /// One that is there.
+        given: &'static str,
+        /// One that is not.
+        missing: &'static str,
+    },
+    /// A file of the TLS flags.
+    #[error("TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile")]
+    Tls(#[source] TlsError),
+    /// Signatures over plaintext can be replayed by whoever listens.
+    #[error("--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure")]
+    AuthWithoutTls,
+    /// The allow-list.
+    #[error("--auth-list-public-keys")]
+    AllowList(#[source] AllowListError),
+    /// An address.
+    #[error("{flag}")]
+    Address {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with its value.
+        source: AddressError,
+    },
+    /// A database.
+    #[error("--database {0:?}: this version keeps its state in memory only: leave the flag out, or give :flwr-in-memory-state:")]
+    Database(String),
+}
+
+impl TryFrom<Args> for Config {
+    type Error = ConfigError;
+
+    fn try_from(args: Args) -> Result<Self, ConfigError> {
+        if !IN_MEMORY.contains(&&args.database[..]) {
+            return Err(ConfigError::Database(args.database));
+        }
+        let mut warnings = deprecations(&args);
+        let transport = transport(&args, &mut warnings)?;
+        let control = args.control_api_address.or(args.exec_api_address);
+        Ok(Self {
+            fleet: address("--fleet-api-address", &args.fleet_api_address)?,
+            control: address("--control-api-address", control.as_deref().unwrap_or(CONTROL_ADDRESS))?,
+            serverappio: match args.serverappio_api_address {
+                Some(given) => address("--serverappio-api-address", &given)?,
+                None => serverappio_default(args.isolation),
+            },
+            health: args
+                .health_server_address
+                .map(|given| address("--health-server-address", &given))
+                .transpose()?,
+            policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
+            transport,
+            isolation: args.isolation,
+            storage: args.storage_dir.map_or(Storage::Memory, Storage::Dir),
+            flwr_dir: args.flwr_dir,
+            holds: Holds::default(),
+            warnings,
+        })
+    }
+}
+
+impl Transport {
+    /// What a listener needs to know of it.
+    #[must_use]
+    pub fn security(&self) -> Security {
+        match self {
+            Self::Plaintext => Security::Plaintext,
+            Self::Tls(tls) => Security::Tls(tls.config()),
+        }
+    }
+}
+
+fn transport(args: &Args, warnings: &mut Vec<String>) -> Result<Transport, ConfigError> {
+    let ca = ("--ssl-ca-certfile", args.ssl_ca_certfile.as_deref());
+    let cert = ("--ssl-certfile", args.ssl_certfile.as_deref());
+    let key = ("--ssl-keyfile", args.ssl_keyfile.as_deref());
+    let flags = [ca, cert, key];
+    let given = flags.iter().find(|(_, file)| file.is_some());
+    if args.insecure {
+        warnings.push("--insecure: Fleet and Control are served without TLS".to_owned());
+        warnings.extend(given.map(|(flag, _)| format!("{flag} is ignored with --insecure")));
+        return Ok(Transport::Plaintext);
+    }
+    let (Some(ca), Some(cert), Some(key)) = (ca.1, cert.1, key.1) else {
+        let missing = flags.iter().find(|(_, file)| file.is_none());
+        return Err(match (given, missing) {
+            (Some((given, _)), Some((missing, _))) => ConfigError::IncompleteTls { given, missing },
+            _ => ConfigError::NoTransport,
+        });
+    };
+    let tls = ServerTls::load(ca, cert, key).map_err(ConfigError::Tls)?;
+    warnings.extend_from_slice(tls.warnings());
+    Ok(Transport::Tls(Box::new(tls)))
+}
+
+fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigError> {
+    let Some(list) = list else { return Ok(Policy::AnyKey) };
+    if matches!(transport, Transport::Plaintext) {
+        return Err(ConfigError::AuthWithoutTls);
+    }
+    let keys = SharedAllowList::from_file(list).map_err(ConfigError::AllowList)?;
+    Ok(Policy::Listed(Arc::new(keys)))
+}
+
+/// ServerAppIo is plaintext: without a reason to be reached from elsewhere, it is not.
+fn serverappio_default(isolation: Isolation) -> Address {
+    let host = match isolation {
+        Isolation::Subprocess => "127.0.0.1",
+        Isolation::Process => "0.0.0.0",
+    };
+    Address { host: host.to_owned(), port: SERVERAPPIO_PORT }
+}
+
+fn address(flag: &'static str, given: &str) -> Result<Address, ConfigError> {
+    given.parse().map_err(|source| ConfigError::Address { flag, source })
+}
+
+fn deprecations(args: &Args) -> Vec<String> {
+    let deprecated = [
+        ("--auth-superlink-private-key", args.auth_superlink_private_key.is_some()),
+        ("--auth-superlink-public-key", args.auth_superlink_public_key.is_some()),
+    ];
+    let mut warnings: Vec<_> = deprecated
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(flag, _)| format!("{flag} is deprecated and ignored: SuperNodes sign, the SuperLink does not"))
+        .collect();
+    if args.exec_api_address.is_some() {
+        warnings.push("--exec-api-address is deprecated: use --control-api-address".to_owned());
+    }
+    warnings
+}

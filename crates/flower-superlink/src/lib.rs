@@ -1,0 +1,17 @@
+//! The coordinator of a federation: `flower-superlink`.
+//!
+//! SuperNodes come in by Fleet, ServerApp processes by ServerAppIo, people by Control. What they
+//! do to each other is in [`link`]; [`superlink`] is the only place where the parts meet.
+
+pub mod api;
+pub mod args;
+pub mod auth;
+pub mod config;
+pub mod error;
+pub mod launcher;
+pub mod link;
+pub mod reaper;
+pub mod store;
+pub mod superlink;
+
+pub use superlink::SuperLink;

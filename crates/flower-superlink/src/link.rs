@@ -1,0 +1,113 @@
+//! The domain: what nodes, runs, messages, objects and logs do, independent of who asks over
+//! which wire. Rules live here; what must not be forgotten is in [`state`]; who waits is in
+//! [`wake`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::object::ObjectId;
+use flwr_core::time::Timestamp;
+use flwr_daemon::clock::Clock;
+use flwr_daemon::objects::ObjectBytes;
+use flwr_daemon::stop::Stopper;
+use tracing::error;
+
+pub mod state;
+pub mod wake;
+
+mod logs;
+mod messages;
+mod nodes;
+mod objects;
+mod runs;
+
+pub use objects::Pulled;
+pub use runs::AppInputs;
+
+use state::{Freed, LinkState};
+use wake::Wake;
+
+/// How long calls are held when there is nothing to answer yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds {
+    /// A node that asks for a message. Under the 60 s after which common proxies cut idle calls.
+    pub node: Duration,
+    /// A ServerApp that asks for replies. Its own `timeout` is checked only between two calls.
+    pub app: Duration,
+    /// Once there is a first reply: what later ones may take to come along with it.
+    pub linger: Duration,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self {
+            node: Duration::from_secs(20),
+            app: Duration::from_secs(10),
+            linger: Duration::from_millis(200),
+        }
+    }
+}
+
+/// The federation as the SuperLink holds it together.
+#[derive(Debug)]
+pub struct Link {
+    state: Arc<dyn LinkState>,
+    objects: Arc<dyn ObjectBytes>,
+    fabs: Arc<dyn ObjectBytes>,
+    clock: Arc<dyn Clock>,
+    wake: Wake,
+    holds: Holds,
+    stopper: Stopper,
+}
+
+/// What a link stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// What must not be forgotten.
+    pub state: Arc<dyn LinkState>,
+    /// The bytes of objects.
+    pub objects: Arc<dyn ObjectBytes>,
+    /// The bytes of FABs.
+    pub fabs: Arc<dyn ObjectBytes>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// How long calls are held.
+    pub holds: Holds,
+    /// Ends the held calls.
+    pub stopper: Stopper,
+}
+
+impl Link {
+    /// A link over these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { state, objects, fabs, clock, holds, stopper } = parts;
+        Self { state, objects, fabs, clock, wake: Wake::default(), holds, stopper }
+    }
+
+    /// The time by the link's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where to listen for changes.
+    #[must_use]
+    pub const fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Lets go of bytes that nothing refers to. A failure wastes space and nothing else, so it
+    /// is logged, and whoever caused it is not bothered.
+    async fn let_go(&self, freed: Freed) {
+        for object in freed.0 {
+            self.let_go_one(object).await;
+        }
+    }
+
+    async fn let_go_one(&self, object: ObjectId) {
+        if let Err(error) = self.objects.delete(&object).await {
+            error!(%object, error = &error as &dyn std::error::Error, "object not removed");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Nodes: who is there, and until when they count as online.
+
+use flwr_core::id::{NodeId, RunId};
+use flwr_security::key::PublicKey;
+use tracing::info;
+
+use super::Link;
+use super::wake::Topic;
+use crate::error::{Error, Result};
+
+/// Intervals that a node may miss before it counts as lost (flwr 1.22 wire).
+const PATIENCE: f64 = 2.0;
+/// Seconds between two heartbeats at most. More is a mistake that would keep dead nodes online.
+const MAX_INTERVAL: f64 = 86_400.0;
+
+impl Link {
+    /// Takes a node in. It is online for one heartbeat interval (in seconds). A key that was
+    /// here before gets its node's id back, also where its process died without a goodbye.
+    ///
+    /// # Errors
+    /// If the interval is none.
+    pub async fn register_node(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+        let until = self.now() + checked_interval(interval)?;
+        let registration = self.state.register_node(key, random_node()?, until).await?;
+        let (node, resumed) = (registration.node, registration.resumed);
+        self.let_go(registration.freed).await;
+        info!(node_id = %node, resumed, key = %key.fingerprint(), "SuperNode registered");
+        // A call that is still held for the node's earlier life would take its messages.
+        self.wake.notify(Topic::Node(node));
+        Ok(node)
+    }
+
+    /// The node says goodbye.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn remove_node(&self, node: NodeId) -> Result<()> {
+        self.state.remove_node(node).await?;
+        self.wake.notify(Topic::Node(node));
+        info!(node_id = %node, "SuperNode left");
+        Ok(())
+    }
+
+    /// The node gives a sign of life, and promises the next within `interval` seconds. False if
+    /// it is not known here.
+    ///
+    /// # Errors
+    /// If the interval is none.
+    pub async fn node_lives(&self, node: NodeId, interval: f64) -> Result<bool> {
+        let until = self.now() + PATIENCE * checked_interval(interval)?;
+        Ok(self.state.keep_node(node, until).await?)
+    }
+
+    /// The ServerApp gives a sign of life. False unless its run is starting or running.
+    ///
+    /// # Errors
+    /// If the run is not known, or the interval is none.
+    pub async fn app_lives(&self, run: RunId, interval: f64) -> Result<bool> {
+        let until = self.now() + PATIENCE * checked_interval(interval)?;
+        Ok(self.state.keep_run(run, until).await?)
+    }
+
+    /// The node bound to this key.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn node_of_key(&self, key: &PublicKey) -> Result<Option<NodeId>> {
+        Ok(self.state.node_of_key(key).await?)
+    }
+
+    /// The nodes that a running run can send to.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    pub async fn nodes(&self, run: RunId) -> Result<Vec<NodeId>> {
+        self.require_running(run).await?;
+        Ok(self.state.online_nodes(self.now()).await?)
+    }
+}
+
+fn checked_interval(seconds: f64) -> Result<f64> {
+    if seconds > 0.0 && seconds <= MAX_INTERVAL {
+        return Ok(seconds);
+    }
+    let problem = format!("is {seconds}: seconds above 0 and up to {MAX_INTERVAL} are expected");
+    Err(Error::Field { field: "heartbeat_interval", problem })
+}
+
+fn random_node() -> Result<NodeId> {
+    loop {
+        if let Some(node) = NodeId::from_random(super::runs::random_id()?) {
+            return Ok(node);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Objects on their way through the SuperLink.
+
+use bytes::Bytes;
+use flwr_core::id::RunId;
+use flwr_core::object::{Head, ObjectId};
+use tokio::task::spawn_blocking;
+
+use super::Link;
+use super::wake::Topic;
+use crate::error::{Error, Result};
+
+/// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
+const HASH_INLINE_MAX: usize = 256 << 10;
+
+/// An object, for whoever asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pulled {
+    /// Nobody announced it in this run, or it is gone.
+    Unknown,
+    /// It was announced and did not arrive yet.
+    Awaited,
+    /// Here it is.
+    There(Bytes),
+}
+
+impl Link {
+    /// Takes the bytes of an object that a message announced. False, and nothing is kept: no
+    /// message of this run announced it, or the bytes do not have that id.
+    ///
+    /// # Errors
+    /// If the run is not running, or the bytes are no object.
+    pub async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        let Some(entry) = self.state.object(run, id).await? else { return Ok(false) };
+        if entry.available {
+            return Ok(true);
+        }
+        if hash(content.clone()).await? != id {
+            return Ok(false);
+        }
+        let head = Head::read(&content).map_err(|problem| Error::Object { id, problem })?;
+        if head.children != entry.children {
+            return Err(Error::ObjectChildren(id));
+        }
+        self.keep_object(run, id, content).await?;
+        Ok(true)
+    }
+
+    /// Keeps bytes that are known to have this id, and tells whoever waits for them.
+    pub(super) async fn keep_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<()> {
+        self.objects.put(id, content).await?;
+        let arrival = match self.state.object_arrived(run, id).await {
+            Ok(arrival) => arrival,
+            Err(error) => {
+                self.let_go_one(id).await;
+                return Err(error.into());
+            }
+        };
+        if !arrival.kept {
+            self.let_go_one(id).await;
+        }
+        for node in arrival.ready {
+            self.wake.notify(Topic::Node(node));
+        }
+        if arrival.replied {
+            self.wake.notify(Topic::Run(run));
+        }
+        self.let_go(arrival.freed).await;
+        Ok(())
+    }
+
+    /// Gives the bytes of an object of a running run.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    pub async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
+        match self.state.object(run, id).await? {
+            None => Ok(Pulled::Unknown),
+            Some(entry) if !entry.available => Ok(Pulled::Awaited),
+            // Gone between the two look-ups: its message was confirmed meanwhile.
+            Some(_) => Ok(self.objects.get(&id).await?.map_or(Pulled::Unknown, Pulled::There)),
+        }
+    }
+}
+
+async fn hash(content: Bytes) -> Result<ObjectId> {
+    if content.len() <= HASH_INLINE_MAX {
+        return Ok(ObjectId::of(&content));
+    }
+    // It ends without a result only if the runtime does.
+    spawn_blocking(move || ObjectId::of(&content)).await.map_err(|_| Error::Stopping)
+}

@@ -1,0 +1,250 @@
+//! Runs: started by a person, executed by a ServerApp process, watched to the end.
+
+use bytes::Bytes;
+use flwr_core::config::{self, UserConfig};
+use flwr_core::fab::Fab;
+use flwr_core::id::RunId;
+use flwr_core::object::ObjectId;
+use flwr_core::run::{Outcome, Phase, Run, RunStatus};
+use flwr_daemon::apps::Token;
+use flwr_proto::Context;
+use tracing::{info, warn};
+
+use super::Link;
+use super::state::{Refusal, StateError};
+use super::wake::Topic;
+use crate::error::{Error, Result};
+
+/// What a ServerApp process starts from.
+#[derive(Debug, Clone)]
+pub struct AppInputs {
+    /// The run, starting.
+    pub run: Run,
+    /// The ServerApp's Context.
+    pub context: Context,
+    /// The app's bundle.
+    pub fab: Bytes,
+}
+
+impl Link {
+    /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration.
+    ///
+    /// # Errors
+    /// If the FAB does not hold what it says, or the app has no such configuration.
+    pub async fn start_run(&self, fab: Bytes, overrides: UserConfig) -> Result<RunId> {
+        let fab = verify(fab).await?;
+        config::fuse(&fab.manifest().config, &overrides).map_err(Error::RunConfig)?;
+        let hash: ObjectId = fab.hash.parse()?;
+        self.fabs.put(hash, fab.bytes.clone()).await?;
+        let run = self.pending_run(&fab, overrides).await?;
+        let id = run.id;
+        let context = Context { run_id: id.0, state: Some(Default::default()), ..Context::default() };
+        info!(run_id = %id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
+        self.state.create_run(run, context).await?;
+        self.wake.notify(Topic::Pending);
+        Ok(id)
+    }
+
+    async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
+        let mut id = RunId::from_random(random_id()?);
+        while self.state.run(id).await?.is_some() {
+            id = RunId::from_random(random_id()?);
+        }
+        Ok(Run {
+            id,
+            fab_id: fab.fab_id(),
+            fab_version: fab.manifest().version.clone(),
+            fab_hash: fab.hash.clone(),
+            override_config: overrides,
+            status: RunStatus::plain(Phase::Pending),
+            pending_at: self.now(),
+            starting_at: None,
+            running_at: None,
+            finished_at: None,
+        })
+    }
+
+    /// Stops a run, wherever it stands. Its processes end when they notice.
+    ///
+    /// # Errors
+    /// If the run is not known, or over already.
+    pub async fn stop_run(&self, run: RunId) -> Result<()> {
+        let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
+        match self.change_run(run, stopped).await {
+            Err(Error::State(StateError::Refused(Refusal::Transition { .. }))) => {
+                Err(Error::AlreadyFinished(run))
+            }
+            other => other,
+        }
+    }
+
+    /// Moves a run on, and tells everybody who waits for it.
+    ///
+    /// # Errors
+    /// If the run is not known, or cannot go there.
+    pub async fn change_run(&self, run: RunId, to: RunStatus) -> Result<()> {
+        let (phase, details) = (to.phase, to.details.clone());
+        let freed = self.state.change_run(run, to, self.now()).await?;
+        info!(run_id = %run, %phase, details, "run moved on");
+        self.run_moved(run);
+        self.let_go(freed).await;
+        Ok(())
+    }
+
+    /// The same on behalf of a ServerApp process: a step that runs do not take is ignored, as
+    /// flwr 1.22's SuperLink does, but a finished run says so.
+    ///
+    /// # Errors
+    /// If the run is not known or finished.
+    pub async fn report_status(&self, run: RunId, to: RunStatus) -> Result<()> {
+        let current = self.known_run(run).await?.status.phase;
+        if current.is_finished() {
+            return Err(Refusal::RunIs { run, phase: current }.into());
+        }
+        match self.change_run(run, to).await {
+            Err(Error::State(StateError::Refused(refusal @ Refusal::Transition { .. }))) => {
+                warn!(run_id = %run, %refusal, "status ignored");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn run_moved(&self, run: RunId) {
+        self.wake.notify(Topic::Run(run));
+        self.wake.notify(Topic::Log(run));
+    }
+
+    /// The run, if it is known.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn run(&self, run: RunId) -> Result<Option<Run>> {
+        Ok(self.state.run(run).await?)
+    }
+
+    /// All runs, oldest first.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn runs(&self) -> Result<Vec<Run>> {
+        Ok(self.state.runs().await?)
+    }
+
+    /// The run.
+    ///
+    /// # Errors
+    /// If it is not known.
+    pub async fn known_run(&self, run: RunId) -> Result<Run> {
+        self.state.run(run).await?.ok_or_else(|| Refusal::UnknownRun(run).into())
+    }
+
+    /// The run.
+    ///
+    /// # Errors
+    /// If it is not running.
+    pub async fn require_running(&self, run: RunId) -> Result<Run> {
+        let known = self.known_run(run).await?;
+        match known.status.phase {
+            Phase::Running => Ok(known),
+            phase => Err(Refusal::RunIs { run, phase }.into()),
+        }
+    }
+
+    /// The bytes of a FAB.
+    ///
+    /// # Errors
+    /// If there is none with this hash.
+    pub async fn fab(&self, hash: &str) -> Result<Bytes> {
+        let unknown = || Error::UnknownFab(hash.chars().take(64).collect());
+        let id: ObjectId = hash.parse().map_err(|_| unknown())?;
+        self.fabs.get(&id).await?.ok_or_else(unknown)
+    }
+
+    /// The runs that no ServerApp process has asked for.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
+        let runs = self.state.runs().await?.into_iter();
+        let pending = runs.filter(|run| run.status.phase == Phase::Pending);
+        Ok(pending.map(|run| run.id).collect())
+    }
+
+    /// Makes the token with which a ServerApp process asks for its run. `None`: there is one.
+    ///
+    /// # Errors
+    /// If the run is not known or over.
+    pub async fn issue_token(&self, run: RunId) -> Result<Option<Token>> {
+        let token = Token::random().ok_or(Error::Random)?;
+        match self.state.issue_token(run, token_id(token.as_str())).await {
+            Ok(()) => Ok(Some(token)),
+            Err(StateError::Refused(Refusal::HasToken(_))) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The run that a token stands for.
+    ///
+    /// # Errors
+    /// If it stands for none.
+    pub async fn run_of_token(&self, token: &str) -> Result<RunId> {
+        Ok(self.state.run_of_token(token_id(token)).await?)
+    }
+
+    /// Hands a ServerApp process its inputs. From here on its run is starting.
+    ///
+    /// # Errors
+    /// If the token is none, or its run was begun or ended already.
+    pub async fn app_inputs(&self, token: &str) -> Result<AppInputs> {
+        let id = self.run_of_token(token).await?;
+        let context = self.state.context(id).await?;
+        let fab = self.fab(&self.known_run(id).await?.fab_hash).await?;
+        self.change_run(id, RunStatus::plain(Phase::Starting)).await?;
+        Ok(AppInputs { run: self.known_run(id).await?, context, fab })
+    }
+
+    /// Takes the Context that a ServerApp leaves behind. Its token is spent.
+    ///
+    /// # Errors
+    /// If the token is none of this run's, or the run is not running.
+    pub async fn app_outputs(&self, token: &str, run: RunId, context: Context) -> Result<()> {
+        if self.run_of_token(token).await? != run {
+            return Err(Refusal::UnknownToken.into());
+        }
+        self.state.set_context(run, context).await?;
+        Ok(self.state.revoke_token(run).await?)
+    }
+
+    /// Lets go of what is over by the clock, and tells those who wait for it.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn expire(&self) -> Result<()> {
+        let expiry = self.state.expire(self.now()).await?;
+        for run in expiry.lost_runs {
+            warn!(run_id = %run, "no heartbeat received from the run: it failed");
+            self.run_moved(run);
+        }
+        self.let_go(expiry.freed).await;
+        Ok(())
+    }
+}
+
+/// Tokens are known by their hash: whoever reads the state learns none, and a look-up's time
+/// tells nothing.
+fn token_id(token: &str) -> ObjectId {
+    ObjectId::of(token.as_bytes())
+}
+
+/// Unpacking and hashing megabytes is no work for an async worker.
+async fn verify(fab: Bytes) -> Result<Fab> {
+    let verified = tokio::task::spawn_blocking(move || Fab::open(fab)).await;
+    verified.map_err(|_| Error::Stopping)?.map_err(Error::Fab)
+}
+
+pub(super) fn random_id() -> Result<[u8; 8]> {
+    let mut id = [0; 8];
+    rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut id).map_err(|_| Error::Random)?;
+    Ok(id)
+}

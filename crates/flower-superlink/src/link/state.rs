@@ -1,0 +1,342 @@
+//! What the SuperLink must not forget, as one trait: [`LinkState`].
+//!
+//! Each method is one fact that is true or not, whatever the backend and whoever is killed: it
+//! happens whole or not at all, and once it has answered it stays. A *refusal* is an answer that
+//! the protocol knows; a *broken* state is a disk that fails. Objects are known here by id and by
+//! what they are made of; their bytes are kept elsewhere, and a method that ends an object's use
+//! says so in [`Freed`].
+//!
+//! Not promised: the order of replies, and an order between runs.
+
+use async_trait::async_trait;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::time::Timestamp;
+use flwr_proto::Context;
+use flwr_security::key::PublicKey;
+use thiserror::Error;
+
+/// What a state method gives.
+pub type StateResult<T> = Result<T, StateError>;
+
+/// Why a state method did nothing.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// The protocol has an answer for it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The backend failed.
+    #[error("the state could not be read or written")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What the state refuses, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// No such run.
+    #[error("run {0} is not known to this SuperLink")]
+    UnknownRun(RunId),
+    /// The run is not running, and must be for this.
+    #[error("run {run} is {phase}")]
+    RunIs {
+        /// The run.
+        run: RunId,
+        /// Where it stands instead.
+        phase: Phase,
+    },
+    /// A run cannot go from there to here.
+    #[error("run {run} cannot go from {from} to {to}")]
+    Transition {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        from: Phase,
+        /// Where it was to go.
+        to: Phase,
+    },
+    /// The reply answers nothing that this node was asked in this run, or not any more.
+    #[error("no instruction {0} waits for a reply of this node")]
+    UnknownInstruction(MessageId),
+    /// Another reply came first.
+    #[error("instruction {0} is answered already")]
+    AlreadyAnswered(MessageId),
+    /// The reply would outlive the instruction it answers.
+    #[error("the reply's `metadata.ttl` reaches {excess:.1} s beyond the instruction's")]
+    ReplyOutlivesInstruction {
+        /// Seconds, as text: a refusal can be compared.
+        excess: String,
+    },
+    /// Two trees disagree about what an object is made of, so one of them is wrong.
+    #[error("object {0} was announced with other children before")]
+    ObjectDiffers(ObjectId),
+    /// A run can have one token only.
+    #[error("run {0} has its token already")]
+    HasToken(RunId),
+    /// The token is none of this SuperLink's.
+    #[error("Invalid token.")]
+    UnknownToken,
+}
+
+impl Refusal {
+    /// Whether the run's standing is the reason, and nothing else about the request.
+    #[must_use]
+    pub const fn is_about_the_run(&self) -> bool {
+        matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
+    }
+}
+
+/// Objects that nothing refers to any more: their bytes are to be let go, each as often as it
+/// is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use = "the bytes of these objects are still kept"]
+pub struct Freed(pub Vec<ObjectId>);
+
+/// How a node came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Its id.
+    pub node: NodeId,
+    /// It was here before with the same key, and has its id back.
+    pub resumed: bool,
+    /// Objects of replies that it had begun to push.
+    pub freed: Freed,
+}
+
+/// What became of pushed messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// One for each message in order: its id, or `None` if its node is not known.
+    pub ids: Vec<Option<MessageId>>,
+    /// Announced objects whose bytes are not there.
+    pub missing: Vec<ObjectId>,
+    /// Nodes that have a whole message to take.
+    pub ready: Vec<NodeId>,
+}
+
+/// What became of a pushed reply.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replied {
+    /// Announced objects whose bytes are not there.
+    pub missing: Vec<ObjectId>,
+    /// The reply is whole, so the objects of its instruction have done their duty.
+    pub freed: Freed,
+    /// The reply can be taken.
+    pub ready: bool,
+}
+
+/// A message and all that it is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel {
+    /// The message.
+    pub message: Message,
+    /// Its objects.
+    pub tree: ObjectTree,
+}
+
+/// What there is to say to a ServerApp that asks for a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The reply.
+    Reply(Box<Parcel>),
+    /// Nothing yet. Unless something is pushed, nothing changes before `until`.
+    Waiting {
+        /// When the instruction expires, or its node counts as lost.
+        until: Timestamp,
+    },
+    /// No such instruction in this run, or it is expired and gone.
+    Unknown,
+    /// The instruction is expired.
+    Expired(Box<Metadata>),
+    /// The reply came, and expired before it was taken.
+    ReplyExpired(Box<Metadata>),
+    /// The node is not registered any more, or gave no sign of life in time.
+    NodeLost(Box<Metadata>),
+}
+
+/// An object as the state knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectEntry {
+    /// What the tree that announced it says it is made of.
+    pub children: Vec<ObjectId>,
+    /// Its bytes are there.
+    pub available: bool,
+}
+
+/// What the arrival of an object's bytes changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Arrival {
+    /// The bytes are counted for this run. Otherwise nobody waits for them (any more), or they
+    /// were there already, and they are to be let go.
+    pub kept: bool,
+    /// Nodes that now have a whole message to take.
+    pub ready: Vec<NodeId>,
+    /// A reply of the run became whole.
+    pub replied: bool,
+    /// Objects of answered instructions.
+    pub freed: Freed,
+}
+
+/// What time alone changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expiry {
+    /// Runs that failed since their ServerApp gave no sign of life.
+    pub lost_runs: Vec<RunId>,
+    /// Objects of expired messages and lost runs.
+    pub freed: Freed,
+}
+
+/// A piece of a run's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry {
+    /// When it arrived; strictly increasing within a run.
+    pub at: Timestamp,
+    /// Raw text, colours included; not necessarily a whole line.
+    pub text: String,
+}
+
+/// Everything durable about nodes, runs, messages, object references, tokens and logs.
+#[async_trait]
+pub trait LinkState: std::fmt::Debug + Send + Sync {
+    // --- nodes ---
+
+    /// Takes the node with this key in, online until `until`.
+    ///
+    /// # Behavior
+    /// - a new key: the node is named `fresh`
+    /// - a key that is bound: its node's id stands, and what the node took but did not answer is
+    ///   handed out again, since whoever took it is gone
+    async fn register_node(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> StateResult<Registration>;
+
+    /// Forgets the node and its key. Unknown: nothing happens.
+    async fn remove_node(&self, node: NodeId) -> StateResult<()>;
+
+    /// The node bound to this key.
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>>;
+
+    /// The node lives: it is online until `until`. False if it is not known.
+    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool>;
+
+    /// The nodes online at `now`, in the order of their ids.
+    async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>>;
+
+    // --- runs ---
+
+    /// Adds a run with the Context that its ServerApp starts from.
+    async fn create_run(&self, run: Run, context: Context) -> StateResult<()>;
+
+    /// The run, if it is known.
+    async fn run(&self, run: RunId) -> StateResult<Option<Run>>;
+
+    /// All runs, oldest first.
+    async fn runs(&self) -> StateResult<Vec<Run>>;
+
+    /// Moves the run on. A finished run's messages, tokens and objects are gone.
+    ///
+    /// # Behavior
+    /// - a step that runs do not take: refused with [`Refusal::Transition`]
+    async fn change_run(
+        &self,
+        run: RunId,
+        to: RunStatus,
+        now: Timestamp,
+    ) -> StateResult<Freed>;
+
+    /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
+    /// run is starting or running.
+    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool>;
+
+    /// The ServerApp's Context.
+    async fn context(&self, run: RunId) -> StateResult<Context>;
+
+    /// Replaces the ServerApp's Context; the run must be running.
+    async fn set_context(&self, run: RunId, context: Context) -> StateResult<()>;
+
+    // --- tokens ---
+
+    /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
+    /// has one, and if the run is finished.
+    async fn issue_token(&self, run: RunId, token: ObjectId) -> StateResult<()>;
+
+    /// The run that the token with this hash stands for; else [`Refusal::UnknownToken`].
+    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId>;
+
+    /// Makes the run's token invalid.
+    async fn revoke_token(&self, run: RunId) -> StateResult<()>;
+
+    // --- messages ---
+
+    /// Stores instructions of a running run and announces their objects. The same instruction
+    /// again changes nothing and is answered alike, so that a caller may repeat itself.
+    async fn insert_instructions(
+        &self,
+        run: RunId,
+        instructions: Vec<Parcel>,
+    ) -> StateResult<Inserted>;
+
+    /// Hands the oldest whole, unexpired, untaken instruction to `node`, and marks it taken.
+    ///
+    /// # Behavior
+    /// - nothing waits: `None`
+    /// - the last one was neither confirmed nor answered: it comes again, for its answer was
+    ///   lost on the way; a node asks only when it has nothing in hand
+    /// - else, once it has answered, no call is given the same message
+    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>>;
+
+    /// Stores a node's reply and announces its objects.
+    ///
+    /// # Behavior
+    /// - the run is not running: refused
+    /// - the instruction is unknown, expired, or was for another node: refused
+    /// - a reply is there: the same one is answered alike, another is refused
+    async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> StateResult<Replied>;
+
+    /// What there is to say about each of these instructions, in the order asked. Changes
+    /// nothing: a reply stays until it is confirmed.
+    async fn answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>>;
+
+    /// Makes an error reply of the SuperLink's own the answer to an instruction. Its Message
+    /// object's bytes are there.
+    ///
+    /// # Behavior
+    /// - a whole reply is there already: it stays, and the error's object is freed
+    /// - the instruction is not known: the error can be pulled and confirmed all the same
+    async fn settle(&self, run: RunId, reply: Message) -> StateResult<Freed>;
+
+    /// The message arrived. A reply: it and its instruction are done with. An instruction: its
+    /// node has it, and its objects stay until it is answered.
+    async fn confirm(&self, run: RunId, message: MessageId) -> StateResult<Freed>;
+
+    // --- objects ---
+
+    /// What is known of an object of a running run.
+    async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>>;
+
+    /// The object's bytes are kept, once for this run.
+    async fn object_arrived(&self, run: RunId, object: ObjectId) -> StateResult<Arrival>;
+
+    // --- logs ---
+
+    /// Adds to the run's log.
+    async fn append_log(&self, run: RunId, text: String, now: Timestamp) -> StateResult<()>;
+
+    /// What was logged after that moment, oldest first.
+    async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>>;
+
+    // --- time ---
+
+    /// Lets go of what is over at `now`: instructions expired for a while, and runs whose
+    /// ServerApp gave no sign of life.
+    async fn expire(&self, now: Timestamp) -> StateResult<Expiry>;
+}

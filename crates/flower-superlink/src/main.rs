@@ -1,0 +1,71 @@
+//! `flower-superlink`: parse, bind, wait, drain.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use flower_superlink::SuperLink;
+use flower_superlink::args::Args;
+use flower_superlink::config::Config;
+use flwr_daemon::stop::Signals;
+use flwr_daemon::telemetry;
+use tracing::info;
+
+/// How long calls and processes may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// Exit status of a daemon that was asked for something it cannot do.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(error) = telemetry::init(args.log_level.as_deref(), args.log_format) {
+        return fail(&error.into(), USAGE);
+    }
+    match Config::try_from(args) {
+        Err(error) => fail(&error.into(), USAGE),
+        Ok(config) => match start(config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+    }
+}
+
+fn start(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(run(config));
+    // A call to the file system that hangs must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::install().context("signals cannot be received")?;
+    let mut superlink = SuperLink::bind(config).await?;
+    superlink.log_start();
+    loop {
+        tokio::select! {
+            ended = superlink.join() => return ended.context("the SuperLink ended by itself"),
+            signal = signals.next() => match signal {
+                None => superlink.reload(),
+                Some(why) => {
+                    info!(%why, "stopping");
+                    break;
+                }
+            },
+        }
+    }
+    tokio::select! {
+        () = superlink.shutdown(GRACE) => {
+            info!("SuperLink terminated gracefully.");
+            Ok(())
+        }
+        why = signals.shutdown() => anyhow::bail!("{why} came a second time: ended at once"),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
+    eprintln!("flower-superlink: error: {error:#}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,54 @@
+//! What every backend of the state must do. [`battery!`] makes a test of each behaviour for a
+//! constructor; the tests read like the promises in [`LinkState`](crate::link::state::LinkState).
+
+mod messages;
+mod nodes;
+mod runs;
+mod world;
+
+/// Instantiates the battery: `battery!(name, constructor)`.
+macro_rules! battery {
+    ($name:ident, $new:expr) => {
+        mod $name {
+            use super::*;
+
+            battery!(@tests $new;
+                nodes::a_new_key_gets_a_new_node;
+                nodes::a_key_that_comes_back_has_its_node_again;
+                nodes::a_node_is_online_until_its_time_is_up;
+                nodes::a_node_that_left_is_unknown;
+                runs::a_run_takes_the_steps_of_a_run_only;
+                runs::a_run_without_a_sign_of_life_is_lost;
+                runs::a_run_has_one_token_until_it_is_over;
+                runs::a_finished_run_holds_nothing;
+                runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
+                messages::a_message_is_handed_out_when_it_is_whole_and_once;
+                messages::a_message_that_was_never_confirmed_comes_again;
+                messages::what_a_node_took_is_handed_out_again_when_its_key_returns;
+                messages::the_same_instruction_again_changes_nothing;
+                messages::an_expired_message_is_not_handed_out;
+                messages::a_reply_stays_until_it_is_confirmed;
+                messages::a_reply_counts_when_it_is_whole;
+                messages::the_first_reply_counts_and_the_second_is_refused;
+                messages::a_reply_from_another_node_is_refused;
+                messages::a_reply_must_not_outlive_its_instruction;
+                messages::why_no_reply_comes_is_told;
+                messages::a_stored_reply_counts_though_its_node_is_lost;
+                messages::an_error_of_the_superlinks_own_is_pulled_and_confirmed;
+                messages::objects_of_an_instruction_go_when_it_is_answered;
+                messages::an_expired_instruction_is_forgotten_with_its_objects;
+                messages::a_stopped_run_takes_and_gives_no_messages;
+            );
+        }
+    };
+    (@tests $new:expr; $($module:ident :: $test:ident;)+) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                $module::$test(world::World::new($new)).await;
+            }
+        )+
+    };
+}
+
+battery!(memory, std::sync::Arc::new(crate::store::MemoryState::default()));

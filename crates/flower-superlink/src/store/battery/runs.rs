@@ -1,0 +1,90 @@
+//! Runs begin, go on, and end.
+
+use flwr_core::object::ObjectId;
+use flwr_core::run::{Outcome, Phase, RunStatus};
+use flwr_core::time::Timestamp;
+
+use super::world::{NOON, RUN, World};
+use crate::link::state::{Refusal, StateError};
+
+/// The refusal of something that must not work.
+pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StateError>) -> Refusal {
+    match result.unwrap_err() {
+        StateError::Refused(refusal) => refusal,
+        broken => panic!("{broken:?}"),
+    }
+}
+
+pub(super) async fn a_run_takes_the_steps_of_a_run_only(world: World) {
+    world.pending().await;
+    let running = RunStatus::plain(Phase::Running);
+    let skipped = world.state.change_run(RUN, running, NOON).await;
+    let (from, to) = (Phase::Pending, Phase::Running);
+    assert_eq!(refusal(skipped), Refusal::Transition { run: RUN, from, to });
+
+    world.change(Phase::Starting).await;
+    world.change(Phase::Running).await;
+    let failed = RunStatus::failed("why");
+    world.state.change_run(RUN, failed.clone(), NOON + 5.0).await.unwrap().0.clear();
+    let run = world.state.run(RUN).await.unwrap().unwrap();
+    assert_eq!(run.status, failed);
+    assert_eq!((run.starting_at, run.finished_at), (Some(NOON), Some(NOON + 5.0)));
+
+    let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
+    assert!(world.state.change_run(RUN, stopped, NOON).await.is_err());
+}
+
+pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
+    world.pending().await;
+    assert!(!world.state.keep_run(RUN, NOON + 60.0).await.unwrap(), "it has not begun");
+    world.change(Phase::Starting).await;
+    assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().lost_runs, []);
+    assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
+    assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().lost_runs, []);
+    assert_eq!(world.state.expire(NOON + 61.0).await.unwrap().lost_runs, [RUN]);
+    let status = world.state.run(RUN).await.unwrap().unwrap().status;
+    assert_eq!(status, RunStatus::failed("No heartbeat received from the run."));
+    assert!(!world.state.keep_run(RUN, NOON + 99.0).await.unwrap());
+}
+
+pub(super) async fn a_run_has_one_token_until_it_is_over(world: World) {
+    let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
+    world.running().await;
+    world.state.issue_token(RUN, token).await.unwrap();
+    assert_eq!(refusal(world.state.issue_token(RUN, other).await), Refusal::HasToken(RUN));
+    assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
+    assert_eq!(refusal(world.state.run_of_token(other).await), Refusal::UnknownToken);
+
+    world.change(Phase::Finished(Outcome::Completed)).await;
+    assert_eq!(refusal(world.state.run_of_token(token).await), Refusal::UnknownToken);
+    assert!(world.state.issue_token(RUN, other).await.is_err());
+}
+
+pub(super) async fn a_finished_run_holds_nothing(world: World) {
+    world.running().await;
+    let node = world.node(5, NOON + 60.0).await;
+    let sent = world.send("model", node).await;
+    let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
+    let mut freed = world.state.change_run(RUN, stopped, NOON).await.unwrap().0;
+    freed.sort();
+    let mut objects = sent.objects.clone();
+    objects.sort();
+    assert_eq!(freed, objects);
+    assert_eq!(world.claim(node, NOON).await, None);
+}
+
+pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(world: World) {
+    world.pending().await;
+    // All in the same moment, as a burst of lines comes.
+    for n in 0..50 {
+        world.state.append_log(RUN, format!("{n} "), NOON).await.unwrap();
+    }
+    let all = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    assert_eq!(all.len(), 50);
+    for (n, entry) in all.iter().enumerate() {
+        let rest = world.state.log_after(RUN, entry.at).await.unwrap();
+        assert_eq!(rest, all[n + 1..]);
+        // flwr 1.22's reader adds a microsecond to the moment it saw last.
+        assert_eq!(world.state.log_after(RUN, entry.at + 1e-6).await.unwrap(), all[n + 1..]);
+    }
+}

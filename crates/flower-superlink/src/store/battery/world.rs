@@ -1,0 +1,171 @@
+//! A small federation to test with: keys, runs and messages by name, and a time of day.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Body, Message, MessageId, Metadata};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
+use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::time::Timestamp;
+use flwr_proto::Context;
+use flwr_security::key::{PrivateKey, PublicKey};
+
+use crate::link::state::{Answer, LinkState, Parcel};
+
+/// The hour at which every test begins.
+pub(super) const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
+/// Seconds a message lives.
+pub(super) const TTL: f64 = 1000.0;
+pub(super) const RUN: RunId = RunId(77);
+
+pub(super) struct World {
+    pub(super) state: Arc<dyn LinkState>,
+}
+
+impl World {
+    pub(super) fn new(state: Arc<dyn LinkState>) -> Self {
+        Self { state }
+    }
+
+    /// A node that is online until `until`.
+    pub(super) async fn node(&self, name: u64, until: Timestamp) -> NodeId {
+        self.state.register_node(&key(), NodeId(name), until).await.unwrap().node
+    }
+
+    /// The run, pending.
+    pub(super) async fn pending(&self) -> RunId {
+        let run = Run {
+            id: RUN,
+            fab_id: "publisher/app".to_owned(),
+            fab_version: "1.0.0".to_owned(),
+            fab_hash: "0".repeat(64),
+            override_config: Default::default(),
+            status: RunStatus::plain(Phase::Pending),
+            pending_at: NOON,
+            starting_at: None,
+            running_at: None,
+            finished_at: None,
+        };
+        self.state.create_run(run, Context::default()).await.unwrap();
+        RUN
+    }
+
+    pub(super) async fn change(&self, phase: Phase) {
+        let status = RunStatus::plain(phase);
+        let freed = self.state.change_run(RUN, status, NOON).await.unwrap();
+        assert_eq!(freed.0, []);
+    }
+
+    /// The run, running.
+    pub(super) async fn running(&self) -> RunId {
+        self.pending().await;
+        self.change(Phase::Starting).await;
+        self.change(Phase::Running).await;
+        RUN
+    }
+
+    /// Sends an instruction and the bytes of all its objects.
+    pub(super) async fn send(&self, content: &str, node: NodeId) -> Sent {
+        let sent = Sent::instruction(content, node);
+        let inserted = self.state.insert_instructions(RUN, vec![sent.parcel.clone()]).await;
+        for object in inserted.unwrap().missing {
+            self.state.object_arrived(RUN, object).await.unwrap();
+        }
+        sent
+    }
+
+    /// Stores a reply and the bytes of all its objects.
+    pub(super) async fn reply(&self, content: &str, instruction: &Sent) -> Sent {
+        let reply = Sent::reply(content, instruction);
+        let replied = self.state.insert_reply(reply.parcel.clone(), NOON).await.unwrap();
+        for object in replied.missing {
+            self.state.object_arrived(RUN, object).await.unwrap();
+        }
+        reply
+    }
+
+    pub(super) async fn claim(&self, node: NodeId, now: Timestamp) -> Option<MessageId> {
+        let claimed = self.state.claim_message(node, now).await.unwrap();
+        claimed.map(|parcel| parcel.message.metadata.id)
+    }
+
+    pub(super) async fn answer(&self, instruction: &Sent, now: Timestamp) -> Answer {
+        let mut answers = self.state.answers(RUN, &[instruction.id()], now).await.unwrap();
+        assert_eq!(answers.len(), 1);
+        answers.remove(0)
+    }
+
+    pub(super) async fn knows(&self, object: ObjectId) -> bool {
+        self.state.object(RUN, object).await.unwrap().is_some()
+    }
+}
+
+/// A message with its objects: the Message, a RecordDict, and what the RecordDict is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) parcel: Parcel,
+    /// Children before parents.
+    pub(super) objects: Vec<ObjectId>,
+}
+
+impl Sent {
+    pub(super) fn instruction(content: &str, node: NodeId) -> Self {
+        Self::new(content, |metadata| Metadata { dst: node, ..metadata })
+    }
+
+    pub(super) fn reply(content: &str, instruction: &Self) -> Self {
+        let asked = instruction.parcel.message.metadata.clone();
+        Self::new(content, |metadata| Metadata {
+            src: asked.dst,
+            dst: NodeId::SUPERLINK,
+            reply_to: Some(asked.id),
+            created_at: NOON + 10.0,
+            ttl: TTL - 10.0,
+            ..metadata
+        })
+    }
+
+    pub(super) fn new(content: &str, shape: impl FnOnce(Metadata) -> Metadata) -> Self {
+        let leaf = Object::new(Kind::ConfigRecord, &[], content.as_bytes());
+        let record = Object::new(Kind::RecordDict, &[leaf.id], b"{}");
+        let metadata = shape(Metadata {
+            run: RUN,
+            id: ObjectId::of(b""),
+            src: NodeId::SUPERLINK,
+            dst: NodeId::SUPERLINK,
+            reply_to: None,
+            group: String::new(),
+            ttl: TTL,
+            message_type: "train".to_owned(),
+            created_at: NOON,
+        });
+        let mut message = Message { metadata, body: Body::Content };
+        message.metadata.id = message.object(Some(record.id)).id;
+        let id = message.metadata.id;
+        let record_tree = ObjectTree { id: record.id, children: vec![ObjectTree::leaf(leaf.id)] };
+        let tree = ObjectTree { id, children: vec![record_tree] };
+        Self { parcel: Parcel { message, tree }, objects: vec![leaf.id, record.id, id] }
+    }
+
+    pub(super) const fn id(&self) -> MessageId {
+        self.parcel.message.metadata.id
+    }
+
+    pub(super) fn as_answer(&self) -> Answer {
+        Answer::Reply(Box::new(self.parcel.clone()))
+    }
+}
+
+pub(super) fn key() -> PublicKey {
+    PrivateKey::generate().unwrap().public_key().clone()
+}
+
+/// An error reply of the SuperLink's own, and its bytes.
+pub(super) fn error_for(instruction: &Sent, now: Timestamp) -> (Message, Bytes) {
+    let metadata = &instruction.parcel.message.metadata;
+    let code = flwr_core::message::ErrorCode::NodeUnavailable;
+    let (message, object) =
+        Message::error_reply(metadata, NodeId::SUPERLINK, code, "it is gone", now);
+    (message, object.bytes)
+}

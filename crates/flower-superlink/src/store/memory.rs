@@ -1,0 +1,274 @@
+//! The state in memory: gone with the process.
+//!
+//! One lock around plain maps. Nothing is awaited and nothing is slow while it is held: the
+//! largest step is proportional to the messages that one call names.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::ObjectId;
+use flwr_core::run::{Run, RunStatus};
+use flwr_core::time::Timestamp;
+use flwr_proto::Context;
+use flwr_security::key::PublicKey;
+use parking_lot::Mutex;
+
+use crate::link::state::{
+    Answer, Arrival, Expiry, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel, Refusal,
+    Registration, Replied, StateResult,
+};
+
+mod log;
+mod messages;
+mod nodes;
+mod objects;
+mod runs;
+
+use nodes::Nodes;
+use runs::RunState;
+
+/// The state in memory.
+#[derive(Debug, Default)]
+pub struct MemoryState(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    nodes: Nodes,
+    runs: BTreeMap<RunId, RunState>,
+    /// Tokens of unfinished runs, by their hash.
+    tokens: HashMap<ObjectId, RunId>,
+}
+
+impl Inner {
+    fn run(&mut self, run: RunId) -> Result<&mut RunState, Refusal> {
+        self.runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))
+    }
+
+    fn running(&mut self, run: RunId) -> Result<&mut RunState, Refusal> {
+        let state = self.run(run)?;
+        state.require_running()?;
+        Ok(state)
+    }
+
+    fn change_run(&mut self, run: RunId, to: RunStatus, now: Timestamp) -> Result<Freed, Refusal> {
+        let state = self.run(run)?;
+        let finished = to.phase.is_finished();
+        state.change(to, now)?;
+        if !finished {
+            return Ok(Freed::default());
+        }
+        let freed = state.clear();
+        self.tokens.retain(|_, owner| *owner != run);
+        Ok(freed)
+    }
+
+    /// The first message in the node's queue that can still be handed out. What cannot falls out
+    /// of the queue. A node that asks again without having confirmed never got the last answer.
+    fn claim(&mut self, node: NodeId, now: Timestamp) -> Option<Parcel> {
+        if let Some((run, message)) = self.nodes.take_unconfirmed(node)
+            && self.runs.get_mut(&run).is_some_and(|state| state.unclaim_one(message))
+        {
+            self.nodes.wait_first(node, run, message);
+        }
+        while let Some((run, message)) = self.nodes.next_waiting(node) {
+            let Some(state) = self.runs.get_mut(&run) else { continue };
+            if let Some(parcel) = state.claim(message, now) {
+                self.nodes.handed_out(node, run, message);
+                return Some(parcel);
+            }
+        }
+        None
+    }
+
+    /// What a node took without an answer waits for it again.
+    fn reclaim(&mut self, node: NodeId) -> Freed {
+        let mut freed = Freed::default();
+        for (run, state) in &mut self.runs {
+            let (unclaimed, halves) = state.unclaim(node);
+            for message in unclaimed {
+                self.nodes.wait(node, *run, message);
+            }
+            freed.0.extend(halves.0);
+        }
+        freed
+    }
+}
+
+#[async_trait]
+impl LinkState for MemoryState {
+    async fn register_node(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> StateResult<Registration> {
+        let mut inner = self.0.lock();
+        let (node, resumed) = inner.nodes.register(key, fresh, until);
+        let freed = if resumed { inner.reclaim(node) } else { Freed::default() };
+        Ok(Registration { node, resumed, freed })
+    }
+
+    async fn remove_node(&self, node: NodeId) -> StateResult<()> {
+        self.0.lock().nodes.remove(node);
+        Ok(())
+    }
+
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
+        Ok(self.0.lock().nodes.of_key(key))
+    }
+
+    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.0.lock().nodes.keep(node, until))
+    }
+
+    async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        Ok(self.0.lock().nodes.online(now))
+    }
+
+    async fn create_run(&self, run: Run, context: Context) -> StateResult<()> {
+        self.0.lock().runs.insert(run.id, RunState::new(run, context));
+        Ok(())
+    }
+
+    async fn run(&self, run: RunId) -> StateResult<Option<Run>> {
+        Ok(self.0.lock().runs.get(&run).map(|state| state.run().clone()))
+    }
+
+    async fn runs(&self) -> StateResult<Vec<Run>> {
+        let mut runs: Vec<_> =
+            self.0.lock().runs.values().map(|state| state.run().clone()).collect();
+        runs.sort_by_key(|run| run.pending_at);
+        Ok(runs)
+    }
+
+    async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed> {
+        Ok(self.0.lock().change_run(run, to, now)?)
+    }
+
+    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.0.lock().run(run)?.keep(until))
+    }
+
+    async fn context(&self, run: RunId) -> StateResult<Context> {
+        Ok(self.0.lock().run(run)?.context.clone())
+    }
+
+    async fn set_context(&self, run: RunId, context: Context) -> StateResult<()> {
+        self.0.lock().running(run)?.context = context;
+        Ok(())
+    }
+
+    async fn issue_token(&self, run: RunId, token: ObjectId) -> StateResult<()> {
+        let mut inner = self.0.lock();
+        inner.run(run)?.require_unfinished()?;
+        if inner.tokens.values().any(|owner| *owner == run) {
+            return Err(Refusal::HasToken(run).into());
+        }
+        inner.tokens.insert(token, run);
+        Ok(())
+    }
+
+    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
+        Ok(self.0.lock().tokens.get(&token).copied().ok_or(Refusal::UnknownToken)?)
+    }
+
+    async fn revoke_token(&self, run: RunId) -> StateResult<()> {
+        self.0.lock().tokens.retain(|_, owner| *owner != run);
+        Ok(())
+    }
+
+    async fn insert_instructions(
+        &self,
+        run: RunId,
+        instructions: Vec<Parcel>,
+    ) -> StateResult<Inserted> {
+        let mut inner = self.0.lock();
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
+        state.require_running()?;
+        let inserted = state.insert_instructions(instructions, |node| nodes.contains(node))?;
+        for (node, message) in &inserted.whole {
+            nodes.wait(*node, run, *message);
+        }
+        Ok(inserted.into())
+    }
+
+    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
+        Ok(self.0.lock().claim(node, now))
+    }
+
+    async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> StateResult<Replied> {
+        let run = reply.message.metadata.run;
+        Ok(self.0.lock().running(run)?.insert_reply(reply, now)?)
+    }
+
+    async fn answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>> {
+        let mut inner = self.0.lock();
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
+        state.require_running()?;
+        let online = |node| nodes.online_until(node);
+        Ok(instructions.iter().map(|id| state.answer(*id, now, online)).collect())
+    }
+
+    async fn settle(&self, run: RunId, reply: Message) -> StateResult<Freed> {
+        Ok(self.0.lock().running(run)?.settle(reply))
+    }
+
+    async fn confirm(&self, run: RunId, message: MessageId) -> StateResult<Freed> {
+        let mut inner = self.0.lock();
+        let state = inner.running(run)?;
+        let freed = state.confirm(message);
+        if let Some(node) = state.destination(message) {
+            inner.nodes.take_unconfirmed(node);
+        }
+        Ok(freed)
+    }
+
+    async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
+        Ok(self.0.lock().running(run)?.objects().entry(object))
+    }
+
+    async fn object_arrived(&self, run: RunId, object: ObjectId) -> StateResult<Arrival> {
+        let mut inner = self.0.lock();
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let Some(state) = runs.get_mut(&run) else { return Ok(Arrival::default()) };
+        let (arrival, whole) = state.object_arrived(object);
+        for (node, message) in whole {
+            nodes.wait(node, run, message);
+        }
+        Ok(arrival)
+    }
+
+    async fn append_log(&self, run: RunId, text: String, now: Timestamp) -> StateResult<()> {
+        self.0.lock().run(run)?.log.append(text, now);
+        Ok(())
+    }
+
+    async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>> {
+        Ok(self.0.lock().run(run)?.log.after(after))
+    }
+
+    async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
+        let mut inner = self.0.lock();
+        let mut expiry = Expiry::default();
+        for state in inner.runs.values_mut() {
+            expiry.freed.0.extend(state.drop_expired(now).0);
+            if state.is_lost(now) {
+                expiry.lost_runs.push(state.run().id);
+            }
+        }
+        for run in &expiry.lost_runs {
+            let lost = RunStatus::failed(runs::LOST);
+            expiry.freed.0.extend(inner.change_run(*run, lost, now)?.0);
+        }
+        Ok(expiry)
+    }
+}

@@ -1,0 +1,65 @@
+//! The log of a run: its latest pieces, within a bound.
+
+use std::collections::VecDeque;
+
+use flwr_core::time::Timestamp;
+
+use crate::link::state::LogEntry;
+
+/// Bytes of log text kept for a run. An app that prints more loses its oldest lines, not the
+/// SuperLink's memory.
+const MAX_BYTES: usize = 8 << 20;
+/// Seconds between two entries at least: the peers' readers add a microsecond to the last
+/// moment they saw, and a double of this size is exact to a quarter of one.
+const STEP: f64 = 2e-6;
+/// Stands where the oldest entries were.
+const MARKER: &str = "[... earlier log lines of this run were dropped by the SuperLink ...]\n";
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<LogEntry>,
+    bytes: usize,
+    /// When the latest dropped entry was logged.
+    dropped: Option<Timestamp>,
+}
+
+impl Log {
+    pub(super) fn append(&mut self, text: String, now: Timestamp) {
+        let last = self.entries.back().map(|entry| entry.at).or(self.dropped);
+        let at = last.map_or(now, |last| now.max(last + STEP));
+        self.bytes += text.len();
+        self.entries.push_back(LogEntry { at, text });
+        while self.bytes > MAX_BYTES && self.entries.len() > 1 {
+            if let Some(oldest) = self.entries.pop_front() {
+                self.bytes -= oldest.text.len();
+                self.dropped = Some(oldest.at);
+            }
+        }
+    }
+
+    pub(super) fn after(&self, after: Timestamp) -> Vec<LogEntry> {
+        let marker = self.dropped.filter(|at| *at > after);
+        let marker = marker.map(|at| LogEntry { at, text: MARKER.to_owned() });
+        let first = self.entries.partition_point(|entry| entry.at <= after);
+        marker.into_iter().chain(self.entries.range(first..).cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_grows_too_long_loses_its_oldest_entries_and_says_so() {
+        let mut log = Log::default();
+        for n in 0..5 {
+            log.append(format!("{n}").repeat(MAX_BYTES / 4), Timestamp::from_secs(10.0));
+        }
+        let texts: Vec<_> = log.after(Timestamp::ZERO).into_iter().map(|e| e.text).collect();
+        assert_eq!(texts[0], MARKER);
+        assert!(texts[1].starts_with('1'));
+        assert_eq!(texts.len(), 5);
+        // Who has seen the dropped entry does not hear of it.
+        assert_eq!(log.after(Timestamp::from_secs(10.0)).len(), 4);
+    }
+}

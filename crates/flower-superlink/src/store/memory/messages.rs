@@ -1,0 +1,239 @@
+//! The messages of one run: instructions, their replies, and how far each has come.
+//!
+//! ```text
+//! instruction: announced ─▶ whole ─▶ taken ─▶ answered (a whole reply is there) ─▶ confirmed
+//! ```
+//! An instruction keeps its objects until its reply is whole: should the node that took it die,
+//! it can be handed out again. Both go when the ServerApp has confirmed the reply.
+
+use std::collections::HashMap;
+
+use flwr_core::id::NodeId;
+use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::time::Timestamp;
+
+use crate::link::state::{Answer, Refusal};
+
+/// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
+/// doubles are not exact (flwr 1.22 wire).
+const TTL_TOLERANCE: f64 = 0.1;
+/// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
+const EXPIRED_KEPT: f64 = 60.0;
+
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    instructions: HashMap<MessageId, Instruction>,
+    replies: Replies,
+}
+
+#[derive(Debug, Default)]
+struct Replies(HashMap<MessageId, Reply>);
+
+#[derive(Debug)]
+struct Instruction {
+    message: Message,
+    /// Objects whose bytes are not there.
+    missing: usize,
+    taken: bool,
+    reply: Option<MessageId>,
+}
+
+#[derive(Debug)]
+struct Reply {
+    message: Message,
+    missing: usize,
+}
+
+/// Whether a reply that may come is here already.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    Already,
+    NotYet,
+}
+
+impl Messages {
+    pub(super) fn has_instruction(&self, id: MessageId) -> bool {
+        self.instructions.contains_key(&id)
+    }
+
+    pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {
+        let id = message.metadata.id;
+        self.instructions.insert(id, Instruction { message, missing, taken: false, reply: None });
+    }
+
+    pub(super) fn claim(&mut self, id: MessageId, now: Timestamp) -> Option<Message> {
+        let instruction = self.instructions.get_mut(&id)?;
+        let open = !instruction.taken
+            && !self.replies.has_whole(instruction.reply)
+            && instruction.message.metadata.expires_at() > now;
+        if !open {
+            return None;
+        }
+        instruction.taken = true;
+        Some(instruction.message.clone())
+    }
+
+    /// The instructions that this node took and has no whole reply to, now to be taken again,
+    /// and the half replies to them.
+    pub(super) fn unclaim(&mut self, node: NodeId) -> (Vec<MessageId>, Vec<MessageId>) {
+        let (mut unclaimed, mut halves) = (Vec::new(), Vec::new());
+        for (id, instruction) in &mut self.instructions {
+            let its = instruction.message.metadata.dst == node && instruction.taken;
+            if !its || self.replies.has_whole(instruction.reply) {
+                continue;
+            }
+            instruction.taken = false;
+            unclaimed.push((instruction.message.metadata.created_at, *id));
+            halves.extend(instruction.reply.take());
+        }
+        for half in &halves {
+            self.replies.0.remove(half);
+        }
+        unclaimed.sort_unstable();
+        (unclaimed.into_iter().map(|(_, id)| id).collect(), halves)
+    }
+
+    /// The message never reached its node. Whether it can be handed out again.
+    pub(super) fn unclaim_one(&mut self, id: MessageId) -> bool {
+        let lost = self.instructions.get_mut(&id).filter(|lost| lost.reply.is_none());
+        lost.map(|lost| lost.taken = false).is_some()
+    }
+
+    pub(super) fn destination(&self, id: MessageId) -> Option<NodeId> {
+        self.instructions.get(&id).map(|instruction| instruction.message.metadata.dst)
+    }
+
+    pub(super) fn admit_reply(&self, reply: &Metadata, now: Timestamp) -> Result<Stored, Refusal> {
+        let asked = reply.reply_to.unwrap_or(reply.id);
+        let unknown = Refusal::UnknownInstruction(asked);
+        let instruction = self.instructions.get(&asked).ok_or(unknown.clone())?;
+        let metadata = &instruction.message.metadata;
+        if metadata.dst != reply.src || metadata.expires_at() <= now {
+            return Err(unknown);
+        }
+        match instruction.reply {
+            Some(first) if first == reply.id => return Ok(Stored::Already),
+            Some(_) => return Err(Refusal::AlreadyAnswered(asked)),
+            None => {}
+        }
+        let excess = reply.expires_at().since(metadata.expires_at());
+        if excess > TTL_TOLERANCE {
+            return Err(Refusal::ReplyOutlivesInstruction { excess: format!("{excess:.1}") });
+        }
+        Ok(Stored::NotYet)
+    }
+
+    /// Stores an admitted reply. Gives the instruction if it is thereby answered.
+    pub(super) fn add_reply(&mut self, message: Message, missing: usize) -> Option<MessageId> {
+        let (id, instruction) = (message.metadata.id, message.metadata.reply_to?);
+        self.instructions.get_mut(&instruction)?.reply = Some(id);
+        self.replies.0.insert(id, Reply { message, missing });
+        (missing == 0).then_some(instruction)
+    }
+
+    /// One more object of the instruction arrived: its node, if it is now whole.
+    pub(super) fn instruction_progressed(&mut self, id: MessageId) -> Option<NodeId> {
+        let instruction = self.instructions.get_mut(&id)?;
+        instruction.missing = instruction.missing.saturating_sub(1);
+        (instruction.missing == 0).then_some(instruction.message.metadata.dst)
+    }
+
+    /// One more object of the reply arrived: its instruction, if the reply is now whole.
+    pub(super) fn reply_progressed(&mut self, id: MessageId) -> Option<MessageId> {
+        let reply = self.replies.0.get_mut(&id)?;
+        reply.missing = reply.missing.saturating_sub(1);
+        if reply.missing == 0 { reply.message.metadata.reply_to } else { None }
+    }
+
+    /// The whole reply, or what there is to say in its place.
+    pub(super) fn answer(
+        &self,
+        id: MessageId,
+        now: Timestamp,
+        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+    ) -> Result<&Message, Answer> {
+        let instruction = self.instructions.get(&id).ok_or(Answer::Unknown)?;
+        let metadata = &instruction.message.metadata;
+        match self.replies.whole(instruction.reply) {
+            // The SuperLink's own word does not age.
+            Some(reply) if reply.metadata.src == NodeId::SUPERLINK => return Ok(reply),
+            Some(reply) if reply.metadata.expires_at() < now => {
+                return Err(Answer::ReplyExpired(Box::new(metadata.clone())));
+            }
+            Some(reply) => return Ok(reply),
+            None if metadata.expires_at() < now => {
+                return Err(Answer::Expired(Box::new(metadata.clone())));
+            }
+            None => {}
+        }
+        match online_until(metadata.dst) {
+            Some(until) if until >= now => {
+                Err(Answer::Waiting { until: until.min(metadata.expires_at()) })
+            }
+            _ => Err(Answer::NodeLost(Box::new(metadata.clone()))),
+        }
+    }
+
+    /// Stores an error of the SuperLink's own, and gives the messages that need their objects no
+    /// more. `None`: a whole reply is there, and stays, unless it is too old to be taken.
+    pub(super) fn settle(&mut self, reply: Message) -> Option<Vec<MessageId>> {
+        let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
+        let mut replaced = Vec::new();
+        let asked = reply.metadata.reply_to;
+        if let Some(instruction) = asked.and_then(|asked| self.instructions.get_mut(&asked)) {
+            let stands = self.replies.whole(instruction.reply);
+            if stands.is_some_and(|reply| reply.metadata.expires_at() >= made_at) {
+                return None;
+            }
+            if stands.is_none() {
+                // Until now the instruction held its objects.
+                replaced.push(instruction.message.metadata.id);
+            }
+            replaced.extend(instruction.reply.replace(id));
+        }
+        for reply in &replaced {
+            self.replies.0.remove(reply);
+        }
+        self.replies.0.insert(id, Reply { message: reply, missing: 0 });
+        Some(replaced)
+    }
+
+    /// Forgets a reply that arrived, and its instruction. Whether there was one.
+    pub(super) fn confirm(&mut self, id: MessageId) -> bool {
+        let Some(reply) = self.replies.0.remove(&id) else { return false };
+        if let Some(instruction) = reply.message.metadata.reply_to {
+            self.instructions.remove(&instruction);
+        }
+        true
+    }
+
+    /// Forgets what expired a while ago. Gives the messages that held objects.
+    pub(super) fn drop_expired(&mut self, now: Timestamp) -> Vec<MessageId> {
+        let mut roots = Vec::new();
+        let replies = &mut self.replies;
+        self.instructions.retain(|id, instruction| {
+            let over = instruction.message.metadata.expires_at() + EXPIRED_KEPT < now;
+            if over {
+                if !replies.has_whole(instruction.reply) {
+                    roots.push(*id);
+                }
+                let reply = instruction.reply.filter(|reply| replies.0.remove(reply).is_some());
+                roots.extend(reply);
+            }
+            !over
+        });
+        roots
+    }
+}
+
+impl Replies {
+    /// Whether a reply is there with all its objects.
+    fn has_whole(&self, reply: Option<MessageId>) -> bool {
+        self.whole(reply).is_some()
+    }
+
+    fn whole(&self, reply: Option<MessageId>) -> Option<&Message> {
+        let reply = self.0.get(&reply?)?;
+        (reply.missing == 0).then_some(&reply.message)
+    }
+}

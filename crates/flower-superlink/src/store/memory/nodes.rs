@@ -1,0 +1,104 @@
+//! Nodes, their keys, and what waits for each.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::MessageId;
+use flwr_core::time::Timestamp;
+use flwr_security::key::PublicKey;
+
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    nodes: BTreeMap<NodeId, Node>,
+    by_key: HashMap<PublicKey, NodeId>,
+}
+
+#[derive(Debug)]
+struct Node {
+    key: PublicKey,
+    online_until: Timestamp,
+    /// Whole messages, oldest first. Some may be over by the time they are handed out.
+    waiting: VecDeque<(RunId, MessageId)>,
+    /// Handed out last, and not confirmed.
+    unconfirmed: Option<(RunId, MessageId)>,
+}
+
+impl Nodes {
+    /// The node with this key, and whether it was here before.
+    pub(super) fn register(
+        &mut self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> (NodeId, bool) {
+        let bound = self.by_key.get(key).copied();
+        let node = bound.unwrap_or(fresh);
+        self.by_key.insert(key.clone(), node);
+        self.nodes
+            .entry(node)
+            .or_insert_with(|| Node {
+                key: key.clone(),
+                online_until: until,
+                waiting: VecDeque::new(),
+                unconfirmed: None,
+            })
+            .online_until = until;
+        (node, bound.is_some())
+    }
+
+    pub(super) fn remove(&mut self, node: NodeId) {
+        if let Some(node) = self.nodes.remove(&node) {
+            self.by_key.remove(&node.key);
+        }
+    }
+
+    pub(super) fn of_key(&self, key: &PublicKey) -> Option<NodeId> {
+        self.by_key.get(key).copied()
+    }
+
+    pub(super) fn contains(&self, node: NodeId) -> bool {
+        self.nodes.contains_key(&node)
+    }
+
+    pub(super) fn keep(&mut self, node: NodeId, until: Timestamp) -> bool {
+        let known = self.nodes.get_mut(&node);
+        known.map(|node| node.online_until = until).is_some()
+    }
+
+    pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
+        let online = self.nodes.iter().filter(|(_, node)| node.online_until > now);
+        online.map(|(id, _)| *id).collect()
+    }
+
+    /// Until when the node counts as online; `None` if it is not known.
+    pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
+        self.nodes.get(&node).map(|node| node.online_until)
+    }
+
+    pub(super) fn wait(&mut self, node: NodeId, run: RunId, message: MessageId) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.waiting.push_back((run, message));
+        }
+    }
+
+    pub(super) fn next_waiting(&mut self, node: NodeId) -> Option<(RunId, MessageId)> {
+        self.nodes.get_mut(&node)?.waiting.pop_front()
+    }
+
+    /// What was handed to the node last, if it never said that it arrived.
+    pub(super) fn take_unconfirmed(&mut self, node: NodeId) -> Option<(RunId, MessageId)> {
+        self.nodes.get_mut(&node)?.unconfirmed.take()
+    }
+
+    pub(super) fn handed_out(&mut self, node: NodeId, run: RunId, message: MessageId) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.unconfirmed = Some((run, message));
+        }
+    }
+
+    pub(super) fn wait_first(&mut self, node: NodeId, run: RunId, message: MessageId) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.waiting.push_front((run, message));
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One run: its status, its ServerApp's Context, its messages, objects and log.
+
+use flwr_core::id::NodeId;
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::ObjectId;
+use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::time::Timestamp;
+use flwr_proto::Context;
+
+use super::log::Log;
+use super::messages::{Messages, Stored};
+use super::objects::Objects;
+use crate::link::state::{Answer, Arrival, Freed, Inserted, Parcel, Refusal, Replied};
+
+/// Why a run is lost, in flwr 1.22's words.
+pub(super) const LOST: &str = "No heartbeat received from the run.";
+
+#[derive(Debug)]
+pub(super) struct RunState {
+    run: Run,
+    pub(super) context: Context,
+    pub(super) log: Log,
+    /// When the run is lost, should its ServerApp give no further sign of life.
+    active_until: Timestamp,
+    messages: Messages,
+    objects: Objects,
+}
+
+/// What became of pushed messages, with those that nodes can take.
+#[derive(Debug, Default)]
+pub(super) struct Instructed {
+    ids: Vec<Option<MessageId>>,
+    missing: Vec<ObjectId>,
+    pub(super) whole: Vec<(NodeId, MessageId)>,
+}
+
+impl From<Instructed> for Inserted {
+    fn from(instructed: Instructed) -> Self {
+        let ready = instructed.whole.into_iter().map(|(node, _)| node).collect();
+        Self { ids: instructed.ids, missing: instructed.missing, ready }
+    }
+}
+
+impl RunState {
+    pub(super) fn new(run: Run, context: Context) -> Self {
+        Self {
+            run,
+            context,
+            log: Log::default(),
+            active_until: Timestamp::NEVER,
+            messages: Messages::default(),
+            objects: Objects::default(),
+        }
+    }
+
+    pub(super) const fn run(&self) -> &Run {
+        &self.run
+    }
+
+    pub(super) const fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    pub(super) fn require_running(&self) -> Result<(), Refusal> {
+        match self.run.status.phase {
+            Phase::Running => Ok(()),
+            phase => Err(Refusal::RunIs { run: self.run.id, phase }),
+        }
+    }
+
+    pub(super) fn require_unfinished(&self) -> Result<(), Refusal> {
+        match self.run.status.phase {
+            phase @ Phase::Finished(_) => Err(Refusal::RunIs { run: self.run.id, phase }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
+        let from = self.run.status.phase;
+        if !from.may_become(to.phase) {
+            return Err(Refusal::Transition { run: self.run.id, from, to: to.phase });
+        }
+        match to.phase {
+            Phase::Pending => {}
+            Phase::Starting => self.run.starting_at = Some(now),
+            Phase::Running => self.run.running_at = Some(now),
+            Phase::Finished(_) => self.run.finished_at = Some(now),
+        }
+        self.run.status = to;
+        Ok(())
+    }
+
+    pub(super) fn keep(&mut self, until: Timestamp) -> bool {
+        let alive = matches!(self.run.status.phase, Phase::Starting | Phase::Running);
+        if alive {
+            self.active_until = until;
+        }
+        alive
+    }
+
+    pub(super) fn is_lost(&self, now: Timestamp) -> bool {
+        !self.run.status.phase.is_finished() && self.active_until < now
+    }
+
+    /// Lets go of all messages and objects.
+    pub(super) fn clear(&mut self) -> Freed {
+        self.messages = Messages::default();
+        self.objects.clear()
+    }
+
+    pub(super) fn insert_instructions(
+        &mut self,
+        instructions: Vec<Parcel>,
+        is_node: impl Fn(NodeId) -> bool,
+    ) -> Result<Instructed, Refusal> {
+        for parcel in &instructions {
+            self.objects.check(&parcel.tree)?;
+        }
+        let mut instructed = Instructed::default();
+        for parcel in instructions {
+            let node = parcel.message.metadata.dst;
+            let id = is_node(node).then_some(parcel.message.metadata.id);
+            if id.is_some() {
+                self.insert_instruction(parcel, &mut instructed);
+            }
+            instructed.ids.push(id);
+        }
+        instructed.missing.sort_unstable();
+        instructed.missing.dedup();
+        Ok(instructed)
+    }
+
+    fn insert_instruction(&mut self, parcel: Parcel, instructed: &mut Instructed) {
+        let (node, id) = (parcel.message.metadata.dst, parcel.message.metadata.id);
+        if self.messages.has_instruction(id) {
+            instructed.missing.extend(self.still_missing(&parcel));
+            return;
+        }
+        let missing = self.objects.announce(&parcel.tree);
+        self.objects.await_for(id, &missing);
+        if missing.is_empty() {
+            instructed.whole.push((node, id));
+        }
+        self.messages.add_instruction(parcel.message, missing.len());
+        instructed.missing.extend(missing);
+    }
+
+    /// The objects of an announced message whose bytes did not come yet.
+    fn still_missing(&self, parcel: &Parcel) -> Vec<ObjectId> {
+        let objects = parcel.tree.post_order().into_iter().map(|tree| tree.id);
+        let available = |id| self.objects.entry(id).is_some_and(|entry| entry.available);
+        let mut missing: Vec<_> = objects.filter(|id| !available(*id)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// Hands the instruction out, unless it is over, expired or taken already.
+    pub(super) fn claim(&mut self, message: MessageId, now: Timestamp) -> Option<Parcel> {
+        let message = self.messages.claim(message, now)?;
+        let tree = self.objects.tree(message.metadata.id);
+        Some(Parcel { message, tree })
+    }
+
+    /// What the node took and did not answer in full can be taken again; half a reply goes.
+    pub(super) fn unclaim(&mut self, node: NodeId) -> (Vec<MessageId>, Freed) {
+        let (unclaimed, halves) = self.messages.unclaim(node);
+        (unclaimed, self.release(halves))
+    }
+
+    /// The message never reached its node. Whether it can be handed out again.
+    pub(super) fn unclaim_one(&mut self, message: MessageId) -> bool {
+        self.messages.unclaim_one(message)
+    }
+
+    /// The node that an instruction is for.
+    pub(super) fn destination(&self, instruction: MessageId) -> Option<NodeId> {
+        self.messages.destination(instruction)
+    }
+
+    fn release(&mut self, roots: Vec<ObjectId>) -> Freed {
+        Freed(roots.into_iter().flat_map(|root| self.objects.release(root).0).collect())
+    }
+
+    pub(super) fn insert_reply(
+        &mut self,
+        reply: Parcel,
+        now: Timestamp,
+    ) -> Result<Replied, Refusal> {
+        if self.messages.admit_reply(&reply.message.metadata, now)? == Stored::Already {
+            let missing = self.still_missing(&reply);
+            return Ok(Replied { ready: missing.is_empty(), missing, ..Replied::default() });
+        }
+        self.objects.check(&reply.tree)?;
+        let id = reply.message.metadata.id;
+        let missing = self.objects.announce(&reply.tree);
+        self.objects.await_for(id, &missing);
+        let answered = self.messages.add_reply(reply.message, missing.len());
+        let freed = answered.map(|instruction| self.objects.release(instruction));
+        Ok(Replied {
+            ready: freed.is_some(),
+            freed: freed.unwrap_or_default(),
+            missing: missing.into_iter().collect(),
+        })
+    }
+
+    pub(super) fn object_arrived(
+        &mut self,
+        object: ObjectId,
+    ) -> (Arrival, Vec<(NodeId, MessageId)>) {
+        let mut whole = Vec::new();
+        let Some(waiting) = self.objects.arrive(object) else {
+            return (Arrival::default(), whole);
+        };
+        let mut arrival = Arrival { kept: true, ..Arrival::default() };
+        for message in waiting {
+            if let Some(node) = self.messages.instruction_progressed(message) {
+                whole.push((node, message));
+                arrival.ready.push(node);
+            } else if let Some(instruction) = self.messages.reply_progressed(message) {
+                arrival.replied = true;
+                arrival.freed.0.extend(self.objects.release(instruction).0);
+            }
+        }
+        (arrival, whole)
+    }
+
+    pub(super) fn answer(
+        &self,
+        instruction: MessageId,
+        now: Timestamp,
+        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+    ) -> Answer {
+        match self.messages.answer(instruction, now, online_until) {
+            Ok(reply) => {
+                let tree = self.objects.tree(reply.metadata.id);
+                Answer::Reply(Box::new(Parcel { message: reply.clone(), tree }))
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    pub(super) fn settle(&mut self, reply: Message) -> Freed {
+        let id = reply.metadata.id;
+        let tree = reply.childless_tree();
+        let Some(replaced) = self.messages.settle(reply) else {
+            return Freed(vec![id]);
+        };
+        let known = self.objects.entry(id).is_some_and(|entry| entry.available);
+        self.objects.announce(&tree);
+        self.objects.arrive(id);
+        let mut freed = self.release(replaced);
+        freed.0.extend(known.then_some(id));
+        freed
+    }
+
+    pub(super) fn confirm(&mut self, message: MessageId) -> Freed {
+        if self.messages.confirm(message) { self.objects.release(message) } else { Freed::default() }
+    }
+
+    pub(super) fn drop_expired(&mut self, now: Timestamp) -> Freed {
+        let roots = self.messages.drop_expired(now);
+        self.release(roots)
+    }
+}

@@ -1,0 +1,294 @@
+//! The SuperLink as a value: bind it, ask where it listens, wait for it, shut it down. The only
+//! place where the parts meet.
+//!
+//! It stops in this order: nobody is accepted any more and held calls end; ServerApp processes
+//! get SIGTERM and, after a grace, SIGKILL, while what they still have to say is answered; then
+//! the listeners drain and close.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::address::Address;
+use flwr_daemon::clock::SystemClock;
+use flwr_daemon::listen::{self, Limits, Listener, Security};
+use flwr_daemon::objects::{self, Files, Memory, ObjectBytes};
+use flwr_daemon::stop::Stopper;
+use thiserror::Error;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tonic::service::Routes;
+use tower::Layer;
+use tracing::{error, info, warn};
+
+use crate::api::{ControlApi, FleetApi, ServerAppIoApi};
+use crate::auth::{FleetAuth, Policy};
+use crate::config::{Config, Isolation, Storage, Transport};
+use crate::launcher::Launcher;
+use crate::link::{Link, Parts};
+use crate::reaper;
+use crate::store::MemoryState;
+
+/// A running coordinator.
+#[derive(Debug)]
+pub struct SuperLink {
+    link: Arc<Link>,
+    addresses: Addresses,
+    policy: Policy,
+    facts: Vec<String>,
+    warnings: Vec<String>,
+    /// Ends held calls, the launcher and the reaper.
+    work: Stopper,
+    /// Closes the listeners.
+    ports: Stopper,
+    workers: JoinSet<()>,
+    servers: JoinSet<Result<(), listen::Error>>,
+}
+
+/// Where a SuperLink listens, with the ports that were really taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// For SuperNodes.
+    pub fleet: SocketAddr,
+    /// For `flwr`.
+    pub control: SocketAddr,
+    /// For ServerApp processes.
+    pub serverappio: SocketAddr,
+    /// For health checks.
+    pub health: Option<SocketAddr>,
+}
+
+/// Why a SuperLink could not start, or ended by itself.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A port.
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+    /// The storage directory.
+    #[error("--storage-dir")]
+    Storage(#[from] objects::Error),
+    /// A part of the daemon panicked.
+    #[error("a part of the SuperLink failed")]
+    Panicked(#[from] JoinError),
+}
+
+/// The open ports, by what is served there.
+struct Ports {
+    fleet: Listener,
+    control: Listener,
+    serverappio: Listener,
+    health: Option<Listener>,
+}
+
+impl SuperLink {
+    /// Opens the ports and starts to serve.
+    ///
+    /// # Errors
+    /// If a port or the storage directory cannot be had. Nothing is left behind then.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let (work, ports) = (Stopper::new(), Stopper::new());
+        let open = Ports::open(&config).await?;
+        let addresses = open.addresses();
+        let (objects, fabs) = open_storage(&config.storage)?;
+        let link = Arc::new(Link::new(Parts {
+            state: Arc::new(MemoryState::default()),
+            objects,
+            fabs,
+            clock: Arc::new(SystemClock),
+            holds: config.holds,
+            stopper: work.clone(),
+        }));
+        let facts = facts(&config, &addresses);
+        let servers = open.serve(&link, &config, &ports);
+        let mut workers = JoinSet::new();
+        workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
+        if config.isolation == Isolation::Subprocess {
+            let launcher = Launcher {
+                link: Arc::clone(&link),
+                serverappio_address: reachable(addresses.serverappio).to_string(),
+                flwr_dir: config.flwr_dir,
+            };
+            workers.spawn(launcher.run(work.clone()));
+        }
+        let Config { policy, warnings, .. } = config;
+        Ok(Self { link, addresses, policy, facts, warnings, work, ports, workers, servers })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The domain, for whoever embeds a SuperLink.
+    #[must_use]
+    pub const fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Tells the log what runs here, and how.
+    pub fn log_start(&self) {
+        info!("Starting Flower SuperLink {}", env!("CARGO_PKG_VERSION"));
+        for warning in &self.warnings {
+            warn!("{warning}");
+        }
+        for fact in &self.facts {
+            info!("{fact}");
+        }
+    }
+
+    /// Reads again what may change while the SuperLink runs: the list of keys. A bad file is
+    /// told, and the old list stays.
+    pub fn reload(&self) {
+        let Policy::Listed(keys) = &self.policy else {
+            info!("SIGHUP: nothing to read again");
+            return;
+        };
+        match keys.reload() {
+            Ok(count) => info!(keys = count, "--auth-list-public-keys read again"),
+            Err(error) => error!(
+                error = &error as &dyn std::error::Error,
+                "--auth-list-public-keys is not usable now: the old list stays"
+            ),
+        }
+    }
+
+    /// Waits until a part ends by itself, which none should.
+    ///
+    /// # Errors
+    /// Always, with the part that failed.
+    pub async fn join(&mut self) -> Result<(), StartError> {
+        tokio::select! {
+            Some(ended) = self.servers.join_next() => Ok(ended??),
+            Some(ended) = self.workers.join_next() => Ok(ended?),
+        }
+    }
+
+    /// Stops in order. What takes longer than `grace` is cut off.
+    pub async fn shutdown(mut self, grace: Duration) {
+        self.work.stop();
+        if timeout(grace, drain(&mut self.workers)).await.is_err() {
+            warn!("ServerApp processes did not end in time");
+        }
+        self.ports.stop();
+        if timeout(grace, drain(&mut self.servers)).await.is_err() {
+            warn!("connections did not end in time");
+        }
+    }
+}
+
+impl Ports {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let security = || config.transport.security();
+        let health = match &config.health {
+            None => None,
+            Some(address) => Some(bind(address, Security::Plaintext, "Health").await?),
+        };
+        Ok(Self {
+            fleet: bind(&config.fleet, security(), "Fleet").await?,
+            control: bind(&config.control, security(), "Control").await?,
+            serverappio: bind(&config.serverappio, Security::Plaintext, "ServerAppIo").await?,
+            health,
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses {
+            fleet: self.fleet.local_addr(),
+            control: self.control.local_addr(),
+            serverappio: self.serverappio.local_addr(),
+            health: self.health.as_ref().map(Listener::local_addr),
+        }
+    }
+
+    fn serve(
+        self,
+        link: &Arc<Link>,
+        config: &Config,
+        stopper: &Stopper,
+    ) -> JoinSet<Result<(), listen::Error>> {
+        let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
+        let fleet = Routes::new(auth.layer(FleetApi::server(Arc::clone(link))));
+        let (control, exec) = ControlApi::servers(Arc::clone(link));
+        let control = Routes::new(control).add_service(exec);
+        let serverappio =
+            Routes::new(ServerAppIoApi::server(Arc::clone(link), config.isolation));
+        let mut servers = JoinSet::new();
+        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
+        servers.spawn(self.control.serve(control, stopper.clone()));
+        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
+        if let Some(health) = self.health {
+            // Without reports of its own, the whole server ("") counts as serving.
+            let (_, service) = tonic_health::server::health_reporter();
+            servers.spawn(health.serve(Routes::new(service), stopper.clone()));
+        }
+        servers
+    }
+}
+
+async fn bind(address: &Address, security: Security, name: &str) -> Result<Listener, StartError> {
+    Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
+}
+
+type Bytes = Arc<dyn ObjectBytes>;
+
+/// Where objects and where FABs are kept.
+fn open_storage(storage: &Storage) -> Result<(Bytes, Bytes), StartError> {
+    Ok(match storage {
+        Storage::Memory => (Arc::new(Memory::new()), Arc::new(Memory::new())),
+        Storage::Dir(dir) => {
+            (Arc::new(Files::open(&dir.join("objects"))?), Arc::new(Files::open(&dir.join("fabs"))?))
+        }
+    })
+}
+
+/// An address that processes on this machine can connect to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback: std::net::IpAddr = match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+async fn drain<T: 'static>(tasks: &mut JoinSet<T>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            error!(%error, "a part of the SuperLink failed");
+        }
+    }
+}
+
+/// What an operator wants to know of a SuperLink that has started.
+fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
+    let transport = match &config.transport {
+        Transport::Plaintext => "plaintext".to_owned(),
+        Transport::Tls(tls) => {
+            let certificate = tls.certificate();
+            format!("TLS, certificate {} until {}", certificate.subject, certificate.not_after.date())
+        }
+    };
+    let nodes = match &config.policy {
+        Policy::AnyKey => "any SuperNode key".to_owned(),
+        Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.len()),
+    };
+    let storage = match &config.storage {
+        Storage::Memory => "in memory".to_owned(),
+        Storage::Dir(dir) => format!("in {}", dir.display()),
+    };
+    let starter = match config.isolation {
+        Isolation::Subprocess => "ServerApp processes are started here",
+        Isolation::Process => "ServerApp processes are started by others",
+    };
+    let mut facts = vec![
+        format!("listening for Fleet on {} ({transport}; {nodes})", addresses.fleet),
+        format!("listening for Control on {} ({transport})", addresses.control),
+        format!("listening for ServerAppIo on {} (plaintext; {starter})", addresses.serverappio),
+        format!("state in memory, FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
+    ];
+    facts.extend(addresses.health.map(|address| format!("listening for Health on {address}")));
+    facts
+}

@@ -1,0 +1,212 @@
+//! ClientAppIo: what ClientApp processes of flwr 1.20 to 1.22 call.
+//!
+//! Inputs, messages and outputs are opened by a token. The calls for objects and for the run
+//! carry none on this wire: they reach only the message in work, objects by their hash.
+
+use std::sync::Arc;
+
+use flwr_core::id::RunId;
+use flwr_core::object::{Head, ObjectId};
+use flwr_daemon::clock::Clock;
+use flwr_proto as proto;
+use flwr_proto::client_app_io_server::{self, ClientAppIoServer};
+use tonic::{Request, Response, Status};
+use tracing::warn;
+
+use super::status::internal;
+use crate::link::{MESSAGE_BYTES, is_intact};
+use crate::work::{Desk, Job, OutboxError};
+
+/// Serves the desk to ClientApp processes.
+#[derive(Debug)]
+pub(crate) struct ClientAppIo {
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl ClientAppIo {
+    pub(crate) fn service(desk: Arc<Desk>, clock: Arc<dyn Clock>) -> ClientAppIoServer<Self> {
+        ClientAppIoServer::new(Self { desk, clock })
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(MESSAGE_BYTES)
+    }
+
+    fn waiting(&self) -> Answer<proto::ListAppsToLaunchResponse> {
+        let run_ids = self.desk.waiting().into_iter().map(u64::from).collect();
+        Ok(Response::new(proto::ListAppsToLaunchResponse { run_ids }))
+    }
+
+    /// The message in work, if it is of this run, for the node that it is for.
+    fn job_of(&self, run_id: u64, node: Option<proto::Node>) -> Option<Arc<Job>> {
+        let node = node.unwrap_or_default().node_id;
+        self.desk
+            .job_of(RunId(run_id))
+            .ok()
+            .filter(|job| job.node.0 == node)
+    }
+}
+
+#[tonic::async_trait]
+impl client_app_io_server::ClientAppIo for ClientAppIo {
+    async fn list_apps_to_launch(
+        &self,
+        _: Request<proto::ListAppsToLaunchRequest>,
+    ) -> Answer<proto::ListAppsToLaunchResponse> {
+        self.waiting()
+    }
+
+    async fn get_run_ids_with_pending_messages(
+        &self,
+        _: Request<proto::ListAppsToLaunchRequest>,
+    ) -> Answer<proto::ListAppsToLaunchResponse> {
+        self.waiting()
+    }
+
+    async fn request_token(
+        &self,
+        request: Request<proto::RequestTokenRequest>,
+    ) -> Answer<proto::RequestTokenResponse> {
+        let run = RunId(request.into_inner().run_id);
+        let token = self.desk.claim(run).map_err(|error| internal(&error))?;
+        let token = token
+            .map(|token| token.as_str().to_owned())
+            .unwrap_or_default();
+        Ok(Response::new(proto::RequestTokenResponse { token }))
+    }
+
+    async fn get_run(
+        &self,
+        request: Request<proto::GetRunRequest>,
+    ) -> Answer<proto::GetRunResponse> {
+        let job = self.desk.job_of(RunId(request.into_inner().run_id))?;
+        Ok(Response::new(proto::GetRunResponse {
+            run: Some(job.inbox.inputs.run.clone()),
+        }))
+    }
+
+    async fn pull_client_app_inputs(
+        &self,
+        request: Request<proto::PullAppInputsRequest>,
+    ) -> Answer<proto::PullAppInputsResponse> {
+        let inbox = &self.desk.job(&request.into_inner().token)?.inbox;
+        Ok(Response::new(proto::PullAppInputsResponse {
+            context: Some(inbox.context.clone()),
+            run: Some(inbox.inputs.run.clone()),
+            fab: Some(inbox.inputs.fab.clone()),
+        }))
+    }
+
+    async fn pull_message(
+        &self,
+        request: Request<proto::PullAppMessagesRequest>,
+    ) -> Answer<proto::PullAppMessagesResponse> {
+        let inbox = &self.desk.job(&request.into_inner().token)?.inbox;
+        Ok(Response::new(proto::PullAppMessagesResponse {
+            messages_list: vec![inbox.message.clone()],
+            message_object_trees: vec![inbox.tree.clone()],
+        }))
+    }
+
+    async fn pull_object(
+        &self,
+        request: Request<proto::PullObjectRequest>,
+    ) -> Answer<proto::PullObjectResponse> {
+        let proto::PullObjectRequest {
+            node,
+            run_id,
+            object_id,
+        } = request.into_inner();
+        let id = object_id.parse::<ObjectId>().ok();
+        let found = id.and_then(|id| self.job_of(run_id, node)?.inbox.object(&id));
+        Ok(Response::new(proto::PullObjectResponse {
+            object_found: found.is_some(),
+            object_available: found.is_some(),
+            object_content: found.unwrap_or_default(),
+        }))
+    }
+
+    async fn confirm_message_received(
+        &self,
+        request: Request<proto::ConfirmMessageReceivedRequest>,
+    ) -> Answer<proto::ConfirmMessageReceivedResponse> {
+        let proto::ConfirmMessageReceivedRequest {
+            node,
+            run_id,
+            message_object_id,
+        } = request.into_inner();
+        if let Some(job) = self.job_of(run_id, node)
+            && job.inbox.metadata.id.to_string() == message_object_id
+        {
+            job.inbox.free();
+        }
+        Ok(Response::new(proto::ConfirmMessageReceivedResponse {}))
+    }
+
+    async fn push_message(
+        &self,
+        request: Request<proto::PushAppMessagesRequest>,
+    ) -> Answer<proto::PushAppMessagesResponse> {
+        let request = request.into_inner();
+        let job = self.desk.job(&request.token)?;
+        let (Ok([message]), Ok([tree])) = (
+            <[_; 1]>::try_from(request.messages_list),
+            <[_; 1]>::try_from(request.message_object_trees),
+        ) else {
+            return Err(OutboxError::NotOne.into());
+        };
+        let id = tree.object_id.clone();
+        let missing = job.outbox.announce(
+            &job.inbox.metadata,
+            job.node,
+            message,
+            tree,
+            self.clock.now(),
+        );
+        let missing =
+            missing.inspect_err(|error| warn!("refused the ClientApp's reply: {error}"))?;
+        Ok(Response::new(proto::PushAppMessagesResponse {
+            message_ids: vec![id],
+            objects_to_push: missing.iter().map(ToString::to_string).collect(),
+        }))
+    }
+
+    async fn push_object(
+        &self,
+        request: Request<proto::PushObjectRequest>,
+    ) -> Answer<proto::PushObjectResponse> {
+        let proto::PushObjectRequest {
+            node,
+            run_id,
+            object_id,
+            object_content,
+        } = request.into_inner();
+        let refused = Ok(Response::new(proto::PushObjectResponse { stored: false }));
+        let (Some(job), Ok(id)) = (self.job_of(run_id, node), object_id.parse::<ObjectId>()) else {
+            return refused;
+        };
+        if !is_intact(id, &object_content).await {
+            return refused;
+        }
+        // flwr 1.22's text, which its ClientApps log.
+        Head::read(&object_content).map_err(|reason| {
+            Status::failed_precondition(format!(
+                "Object with ID '{id}' has an unexpected structure. {reason}"
+            ))
+        })?;
+        let stored = job.outbox.put(id, object_content);
+        Ok(Response::new(proto::PushObjectResponse { stored }))
+    }
+
+    async fn push_client_app_outputs(
+        &self,
+        request: Request<proto::PushAppOutputsRequest>,
+    ) -> Answer<proto::PushAppOutputsResponse> {
+        let proto::PushAppOutputsRequest { token, context, .. } = request.into_inner();
+        let job = self.desk.job(&token)?;
+        self.desk.revoke(&token);
+        job.outbox.finish(context);
+        Ok(Response::new(proto::PushAppOutputsResponse {}))
+    }
+}

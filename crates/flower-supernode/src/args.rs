@@ -1,0 +1,103 @@
+//! What was typed: the flags of `flower-supernode`, as flwr 1.20 to 1.22 name them.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "flower-supernode", version, max_term_width = 100)]
+pub struct Args {
+    /// Connect without TLS. Everybody on the way can read and change models and results
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// PEM file with the certificates of the authorities to trust; without it and without
+    /// --insecure, the system's authorities are trusted
+    #[arg(long, value_name = "FILE")]
+    pub root_certificates: Option<PathBuf>,
+
+    /// The SuperLink's Fleet address
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    pub superlink: String,
+
+    /// Give up after this many retries of one request; without it, retry for ever
+    #[arg(long, value_name = "N")]
+    pub max_retries: Option<u64>,
+
+    /// Give up when one request has been retried for this many seconds; without it, retry for
+    /// ever
+    #[arg(long, value_name = "SECONDS")]
+    pub max_wait_time: Option<f64>,
+
+    /// This node's private key (OpenSSH or PEM; NIST P-256 or P-384)
+    #[arg(long, value_name = "FILE")]
+    pub auth_supernode_private_key: Option<PathBuf>,
+
+    /// The public key that belongs to it
+    #[arg(long, value_name = "FILE")]
+    pub auth_supernode_public_key: Option<PathBuf>,
+
+    /// What the ClientApp reads as its node's configuration: 'key1=1 key2="text"', or a .toml file
+    #[arg(long, value_name = "PAIRS|FILE.toml")]
+    pub node_config: Option<String>,
+
+    /// Who starts the ClientApp: the SuperNode (subprocess), or you (process), with
+    /// `flower-superexec --plugin-type clientapp` or `flwr-clientapp`
+    #[arg(long, value_enum, default_value_t = Isolation::Subprocess)]
+    pub isolation: Isolation,
+
+    /// Where ClientApp processes reach this node [default: 127.0.0.1:9094, with --isolation
+    /// process 0.0.0.0:9094]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub clientappio_api_address: Option<String>,
+
+    /// Flower's directory, where ClientApp processes install apps [default: theirs]
+    #[arg(long, value_name = "DIR")]
+    pub flwr_dir: Option<PathBuf>,
+
+    /// Serve gRPC health checks here
+    #[arg(long, value_name = "HOST:PORT")]
+    pub health_server_address: Option<String>,
+
+    /// error, warn, info, debug, trace, or a filter; RUST_LOG wins over it
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+
+    /// How log lines look: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: String,
+
+    /// Use gRPC; there is nothing else, and the flag changes nothing
+    #[arg(long, hide = true)]
+    pub grpc_rere: bool,
+}
+
+/// Who starts the ClientApp's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// The SuperNode.
+    Subprocess,
+    /// The operator, or pip's `flower-superexec`.
+    Process,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let args = Args::parse_from(["flower-supernode"]);
+        assert_eq!(args.superlink, "127.0.0.1:9092");
+        assert_eq!(args.isolation, Isolation::Subprocess);
+        assert_eq!(args.clientappio_api_address, None);
+    }
+}

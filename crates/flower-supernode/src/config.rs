@@ -1,0 +1,312 @@
+//! What the flags mean, checked: every file is read and every rule applied before any port is
+//! bound or any connection made.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flwr_core::address::{Address, AddressError};
+use flwr_core::config::{self, ConfigError, UserConfig};
+use flwr_daemon::apps;
+use flwr_security::channel::Trust;
+use flwr_security::key::{self, PrivateKey, PublicKey};
+use flwr_security::tls::{ClientTls, TlsError};
+
+use crate::args::{Args, Isolation};
+
+/// The default port of ClientAppIo (flwr 1.22).
+const CLIENTAPPIO_PORT: u16 = 9094;
+
+/// Everything a SuperNode needs to start.
+#[derive(Debug)]
+pub struct Config {
+    /// The SuperLink's Fleet address.
+    pub superlink: Address,
+    /// Whom to trust there.
+    pub trust: Trust,
+    /// Where the trust comes from, for the log.
+    pub trust_origin: String,
+    /// The key that signs requests.
+    pub key: NodeKey,
+    /// When to give up on a request.
+    pub persistence: Persistence,
+    /// What the ClientApp reads as its node's configuration.
+    pub node_config: UserConfig,
+    /// Who starts the ClientApp's process.
+    pub launch: Launch,
+    /// Where ClientApp processes reach this node.
+    pub clientappio: Address,
+    /// Flower's directory, if it is not the default one.
+    pub flwr_dir: Option<PathBuf>,
+    /// Where health checks are answered.
+    pub health: Option<Address>,
+}
+
+/// The node's key, and where it comes from.
+#[derive(Debug)]
+pub struct NodeKey {
+    /// The key.
+    pub private: PrivateKey,
+    /// Its file; without one it was made for this start, and the SuperLink sees a new node.
+    pub path: Option<PathBuf>,
+}
+
+/// Who starts the ClientApp's process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// This node, with this `flwr-clientapp`.
+    Subprocess(PathBuf),
+    /// Somebody else: ClientApp processes ask for work.
+    Process,
+}
+
+/// How long a request is retried. Without a limit: for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Persistence {
+    /// Retries of one request.
+    pub max_retries: Option<u64>,
+    /// Time from a request's first failure.
+    pub max_wait: Option<Duration>,
+}
+
+/// Why the flags cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// TLS is off and on at once.
+    #[error(
+        "--insecure turns TLS off, but --root-certificates was given too: leave out one of them"
+    )]
+    InsecureWithRoots,
+    /// A key over plaintext proves nothing: anybody on the way can use the session.
+    #[error(
+        "{0} needs TLS, but --insecure turns it off: leave out --insecure (and give --root-certificates), or leave out the key"
+    )]
+    KeyWithoutTls(&'static str),
+    /// Half of a pair.
+    #[error("{given} was given without {missing}: a node's key is given with both flags")]
+    OneKey {
+        /// The flag that is there.
+        given: &'static str,
+        /// The flag that is not.
+        missing: &'static str,
+    },
+    /// A key file that cannot be used.
+    #[error("{flag}")]
+    Key {
+        /// Its flag.
+        flag: &'static str,
+        /// What is wrong with which file.
+        source: key::KeyError,
+    },
+    /// Two halves of different pairs.
+    #[error(
+        "--auth-supernode-public-key {} is not the public key of --auth-supernode-private-key {}",
+        public.display(), private.display()
+    )]
+    KeyPair {
+        /// The public key's path.
+        public: PathBuf,
+        /// The private key's path.
+        private: PathBuf,
+    },
+    /// No key could be made.
+    #[error("could not make a key for this node")]
+    NoKey(#[source] key::KeyError),
+    /// The authorities to trust could not be loaded.
+    #[error("{flag}")]
+    Trust {
+        /// The flag, given or not.
+        flag: &'static str,
+        /// What is wrong with which file.
+        source: TlsError,
+    },
+    /// An address that is none.
+    #[error("{flag}")]
+    Address {
+        /// Its flag.
+        flag: &'static str,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// A port that cannot be connected to.
+    #[error("--superlink {0}: port 0 cannot be connected to")]
+    PortZero(Address),
+    /// A node configuration that does not parse.
+    #[error("--node-config")]
+    NodeConfig(#[source] ConfigError),
+    /// A node configuration's file that cannot be read.
+    #[error("--node-config {}", path.display())]
+    NodeConfigFile {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A waiting time that is none.
+    #[error("--max-wait-time {0}: expected a number of seconds, 0 or more")]
+    WaitTime(f64),
+    /// The program that runs ClientApps is missing.
+    #[error("--isolation subprocess")]
+    NoClientApp(#[source] apps::Error),
+}
+
+impl TryFrom<Args> for Config {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Self, Error> {
+        check_conflicts(&args)?;
+        let (trust, trust_origin) = load_trust(&args)?;
+        let launch = match args.isolation {
+            Isolation::Subprocess => Launch::Subprocess(
+                apps::find_program("flwr-clientapp").map_err(Error::NoClientApp)?,
+            ),
+            Isolation::Process => Launch::Process,
+        };
+        Ok(Self {
+            superlink: parse_superlink(&args.superlink)?,
+            trust,
+            trust_origin,
+            key: load_key(
+                args.auth_supernode_private_key,
+                args.auth_supernode_public_key,
+            )?,
+            persistence: Persistence {
+                max_retries: args.max_retries,
+                max_wait: wait_time(args.max_wait_time)?,
+            },
+            node_config: node_config(args.node_config.as_deref())?,
+            launch,
+            clientappio: clientappio(args.clientappio_api_address.as_deref(), args.isolation)?,
+            // pip's rule: a directory that does not exist counts as not given.
+            flwr_dir: args.flwr_dir.filter(|dir| dir.is_dir()),
+            health: args
+                .health_server_address
+                .map(|text| address("--health-server-address", &text))
+                .transpose()?,
+        })
+    }
+}
+
+fn check_conflicts(args: &Args) -> Result<(), Error> {
+    if !args.insecure {
+        return Ok(());
+    }
+    if args.root_certificates.is_some() {
+        return Err(Error::InsecureWithRoots);
+    }
+    if args.auth_supernode_private_key.is_some() {
+        return Err(Error::KeyWithoutTls(PRIVATE_KEY));
+    }
+    if args.auth_supernode_public_key.is_some() {
+        return Err(Error::KeyWithoutTls(PUBLIC_KEY));
+    }
+    Ok(())
+}
+
+fn load_trust(args: &Args) -> Result<(Trust, String), Error> {
+    if args.insecure {
+        return Ok((Trust::Plaintext, "none: plaintext".to_owned()));
+    }
+    let roots = args.root_certificates.as_deref();
+    let flag = roots.map_or(
+        "neither --root-certificates nor --insecure",
+        |_| "--root-certificates",
+    );
+    let tls = ClientTls::load(roots).map_err(|source| Error::Trust { flag, source })?;
+    let origin = tls.roots().to_owned();
+    Ok((Trust::Tls(tls), origin))
+}
+
+const PRIVATE_KEY: &str = "--auth-supernode-private-key";
+const PUBLIC_KEY: &str = "--auth-supernode-public-key";
+
+fn load_key(private: Option<PathBuf>, public: Option<PathBuf>) -> Result<NodeKey, Error> {
+    let (private_path, public_path) = match (private, public) {
+        (Some(private), Some(public)) => (private, public),
+        (None, None) => {
+            let private = PrivateKey::generate().map_err(Error::NoKey)?;
+            return Ok(NodeKey {
+                private,
+                path: None,
+            });
+        }
+        (Some(_), None) => {
+            return Err(Error::OneKey {
+                given: PRIVATE_KEY,
+                missing: PUBLIC_KEY,
+            });
+        }
+        (None, Some(_)) => {
+            return Err(Error::OneKey {
+                given: PUBLIC_KEY,
+                missing: PRIVATE_KEY,
+            });
+        }
+    };
+    let unusable = |flag| move |source| Error::Key { flag, source };
+    let private = PrivateKey::from_file(&private_path).map_err(unusable(PRIVATE_KEY))?;
+    let public = PublicKey::from_file(&public_path).map_err(unusable(PUBLIC_KEY))?;
+    if *private.public_key() != public {
+        return Err(Error::KeyPair {
+            public: public_path,
+            private: private_path,
+        });
+    }
+    Ok(NodeKey {
+        private,
+        path: Some(private_path),
+    })
+}
+
+fn parse_superlink(text: &str) -> Result<Address, Error> {
+    let address = address("--superlink", text)?;
+    if address.port == 0 {
+        Err(Error::PortZero(address))
+    } else {
+        Ok(address)
+    }
+}
+
+fn address(flag: &'static str, text: &str) -> Result<Address, Error> {
+    text.parse()
+        .map_err(|source| Error::Address { flag, source })
+}
+
+/// In subprocess isolation only processes of this machine have business here.
+fn clientappio(given: Option<&str>, isolation: Isolation) -> Result<Address, Error> {
+    let host = match (given, isolation) {
+        (Some(text), _) => return address("--clientappio-api-address", text),
+        (None, Isolation::Subprocess) => "127.0.0.1",
+        (None, Isolation::Process) => "0.0.0.0",
+    };
+    Ok(Address {
+        host: host.to_owned(),
+        port: CLIENTAPPIO_PORT,
+    })
+}
+
+fn wait_time(seconds: Option<f64>) -> Result<Option<Duration>, Error> {
+    seconds
+        .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(|_| Error::WaitTime(seconds)))
+        .transpose()
+}
+
+fn node_config(text: Option<&str>) -> Result<UserConfig, Error> {
+    let Some(text) = text else {
+        return Ok(UserConfig::new());
+    };
+    let table = if text.ends_with(".toml") {
+        let path = PathBuf::from(text);
+        let content =
+            fs::read_to_string(&path).map_err(|source| Error::NodeConfigFile { path, source })?;
+        config::from_toml_text(&content)
+    } else {
+        config::parse_pairs(&[text])
+    };
+    table
+        .and_then(|table| config::flatten(&table))
+        .map_err(Error::NodeConfig)
+}
+
+#[cfg(test)]
+mod tests;

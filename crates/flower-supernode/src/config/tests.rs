@@ -1,0 +1,174 @@
+use std::error::Error as _;
+use std::path::Path;
+use std::process::Command;
+
+use clap::Parser;
+use flwr_core::config::Scalar;
+
+use super::*;
+
+/// Process isolation: no program needs to be on PATH.
+fn config(flags: &[&str]) -> Result<Config, Error> {
+    let all = ["flower-supernode", "--isolation", "process"]
+        .iter()
+        .chain(flags);
+    Config::try_from(Args::parse_from(all))
+}
+
+fn refused(flags: &[&str]) -> String {
+    let error = config(flags).unwrap_err();
+    let source = error
+        .source()
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
+    format!("{error}{source}")
+}
+
+fn keygen(dir: &Path, name: &str) -> String {
+    let path = dir.join(name).display().to_string();
+    let made = Command::new("ssh-keygen")
+        .args([
+            "-q", "-t", "ecdsa", "-b", "384", "-N", "", "-C", "", "-f", &path,
+        ])
+        .status();
+    assert!(made.unwrap().success());
+    path
+}
+
+#[test]
+fn without_flags_the_node_speaks_tls_and_makes_a_key() {
+    let config = config(&["--insecure"]).unwrap();
+    assert_eq!(config.superlink.to_string(), "127.0.0.1:9092");
+    assert_eq!(config.clientappio.to_string(), "0.0.0.0:9094");
+    assert!(config.key.path.is_none() && config.node_config.is_empty());
+    assert!(config.persistence.max_retries.is_none() && config.persistence.max_wait.is_none());
+}
+
+#[test]
+fn in_subprocess_isolation_only_this_machine_reaches_clientappio() {
+    let address = |given, isolation| clientappio(given, isolation).unwrap().to_string();
+    assert_eq!(address(None, Isolation::Subprocess), "127.0.0.1:9094");
+    assert_eq!(
+        address(Some("0.0.0.0:9095"), Isolation::Subprocess),
+        "0.0.0.0:9095"
+    );
+}
+
+#[test]
+fn contradictions_name_both_flags() {
+    assert!(
+        refused(&["--insecure", "--root-certificates", "ca.crt"]).contains("--root-certificates")
+    );
+    let text = refused(&[
+        "--insecure",
+        "--auth-supernode-private-key",
+        "k",
+        "--auth-supernode-public-key",
+        "k.pub",
+    ]);
+    assert!(
+        text.contains("--auth-supernode-private-key") && text.contains("--insecure"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_key_is_given_with_both_flags_and_both_halves_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (keygen(dir.path(), "first"), keygen(dir.path(), "second"));
+    let text = |private: &str, public: &str| {
+        let error = load_key(Some(private.into()), Some(public.into())).unwrap_err();
+        error
+            .source()
+            .map_or(error.to_string(), |source| format!("{error}: {source}"))
+    };
+    let loaded = load_key(
+        Some(first.clone().into()),
+        Some(format!("{first}.pub").into()),
+    )
+    .unwrap();
+    assert_eq!(loaded.path, Some(first.clone().into()));
+    let mixed = text(&first, &format!("{second}.pub"));
+    assert!(
+        mixed.contains("second.pub is not the public key of --auth-supernode-private-key"),
+        "{mixed}"
+    );
+    let missing = text("/nonexistent/key", &format!("{first}.pub"));
+    assert!(
+        missing.starts_with("--auth-supernode-private-key: /nonexistent/key"),
+        "{missing}"
+    );
+    let swapped = text(&first, &first);
+    assert!(
+        swapped.starts_with("--auth-supernode-public-key"),
+        "{swapped}"
+    );
+    let half = load_key(Some(first.into()), None).unwrap_err().to_string();
+    assert!(half.contains("--auth-supernode-public-key"), "{half}");
+}
+
+#[test]
+fn unusable_certificates_name_the_flag_and_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty.crt");
+    fs::write(&empty, "").unwrap();
+    for path in ["/nonexistent/ca.crt", &empty.display().to_string()] {
+        let text = refused(&["--root-certificates", path]);
+        assert!(
+            text.starts_with(&format!("--root-certificates: {path}")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_node_configuration_is_pairs_or_a_file() {
+    let pairs = config(&[
+        "--insecure",
+        "--node-config",
+        "partition-id=0 dataset-path=\"a b\" deep.x=true",
+    ])
+    .unwrap()
+    .node_config;
+    assert_eq!(pairs["partition-id"], Scalar::Int(0));
+    assert_eq!(pairs["dataset-path"], Scalar::Text("a b".to_owned()));
+    assert_eq!(pairs["deep.x"], Scalar::Bool(true));
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("node.toml");
+    fs::write(&file, "lr = 0.5\n").unwrap();
+    let from_file = config(&["--insecure", "--node-config", &file.display().to_string()])
+        .unwrap()
+        .node_config;
+    assert_eq!(from_file["lr"], Scalar::Float(0.5));
+
+    assert!(refused(&["--insecure", "--node-config", "key=unquoted"]).starts_with("--node-config"));
+    let text = refused(&["--insecure", "--node-config", "/nonexistent.toml"]);
+    assert!(
+        text.starts_with("--node-config /nonexistent.toml"),
+        "{text}"
+    );
+}
+
+#[test]
+fn addresses_and_times_that_are_none_name_their_flag() {
+    assert!(
+        refused(&["--insecure", "--superlink", "nowhere"])
+            .starts_with("--superlink: Address (nowhere)")
+    );
+    assert!(refused(&["--insecure", "--superlink", "host:0"]).contains("port 0"));
+    assert!(
+        refused(&["--insecure", "--clientappio-api-address", "x"])
+            .starts_with("--clientappio-api-address")
+    );
+    assert!(
+        refused(&["--insecure", "--health-server-address", "x"])
+            .starts_with("--health-server-address")
+    );
+    assert!(refused(&["--insecure", "--max-wait-time=-1"]).contains("--max-wait-time -1"));
+    let waiting = config(&["--insecure", "--max-wait-time", "2.5"]).unwrap();
+    assert_eq!(
+        waiting.persistence.max_wait,
+        Some(Duration::from_millis(2500))
+    );
+}

@@ -1,0 +1,18 @@
+//! The SuperNode daemon: takes messages from a SuperLink and runs the app's ClientApp for each.
+//!
+//! ```text
+//!   SuperLink ◀──Fleet── link ──▶ work (inbox → desk → outbox) ◀── api/clientappio ◀── ClientApp
+//!                                    └──▶ launcher ─── starts ──────────────────────────┘
+//! ```
+
+mod api;
+pub mod args;
+pub mod config;
+mod error;
+mod launcher;
+mod link;
+mod supernode;
+mod work;
+
+pub use error::Error;
+pub use supernode::SuperNode;

@@ -1,0 +1,142 @@
+//! The SuperLink as this node sees it: one connection, one registration, and calls that are
+//! retried until there is an answer that means something.
+//!
+//! Whoever calls names the node id it works for. If the SuperLink forgets that id (it was
+//! restarted without its state), the call waits for the new registration: under the same id it
+//! goes on, under another it ends with [`Refusal::Replaced`], since what it was about is gone.
+
+mod backoff;
+mod client;
+mod heartbeat;
+mod judge;
+mod registration;
+mod report;
+mod run;
+mod transfer;
+
+pub(crate) use client::MESSAGE_BYTES;
+pub(crate) use client::{Fleet, Signer, connect};
+pub(crate) use judge::Refusal;
+pub(crate) use transfer::{Transfer, TransferError, is_intact};
+
+use std::sync::Arc;
+
+use flwr_core::id::NodeId;
+use flwr_proto as proto;
+use flwr_security::key::PublicKey;
+use tonic::{Response, Status};
+
+use crate::config::Persistence;
+use backoff::Backoff;
+use judge::{Judge, Verdict};
+use registration::Registration;
+use report::Report;
+
+/// The conversation with the SuperLink. Cheap to clone; all clones share the registration.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    fleet: Fleet,
+    registration: Arc<Registration>,
+    judge: Arc<Judge>,
+    report: Arc<Report>,
+    persistence: Persistence,
+}
+
+/// How a call takes a refusal that will not go away by waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// For calls of the node itself: what else should it do?
+    Endless,
+    /// For calls about one message: the message is given up after [`FEW`] refusals, so that
+    /// one bad run does not hold up the others. Lost connections do not count.
+    Few,
+}
+
+/// Refusals of one call before its message is given up.
+const FEW: u32 = 4;
+
+impl Link {
+    pub(crate) fn new(
+        fleet: Fleet,
+        address: String,
+        key: &PublicKey,
+        persistence: Persistence,
+    ) -> Self {
+        Self {
+            fleet,
+            registration: Arc::default(),
+            judge: Arc::new(Judge::new(address, key.fingerprint())),
+            report: Arc::default(),
+            persistence,
+        }
+    }
+
+    /// The node id in use, as soon as there is one.
+    pub(crate) async fn node(&self) -> NodeId {
+        self.registration.current().await.node
+    }
+
+    /// Waits until this node is no longer registered as `node`, but as another.
+    pub(crate) async fn replaced(&self, node: NodeId) {
+        self.registration.replaced(node).await;
+    }
+
+    /// Calls until there is an answer, or a refusal that stands.
+    pub(crate) async fn call<T, F>(
+        &self,
+        node: NodeId,
+        patience: Patience,
+        rpc: impl Fn(Fleet, proto::Node) -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut backoff = Backoff::new(self.persistence);
+        let mut refused = 0;
+        loop {
+            let session = self.registration.current().await;
+            if session.node != node {
+                return Err(Refusal::Replaced);
+            }
+            let wire = proto::Node { node_id: node.0 };
+            let status = match rpc(self.fleet.clone(), wire).await {
+                Ok(answer) => {
+                    self.report.answered();
+                    return Ok(answer.into_inner());
+                }
+                Err(status) => status,
+            };
+            match self.judge.judge(&status) {
+                Verdict::RunOver if patience == Patience::Few => {
+                    return Err(Refusal::RunOver(status.message().to_owned()));
+                }
+                Verdict::Forgotten => {
+                    self.registration.lost(&session);
+                    continue;
+                }
+                Verdict::Refused(_) if patience == Patience::Few => {
+                    refused += 1;
+                    if refused >= FEW {
+                        return Err(Refusal::Refused(self.judge.explain(&status)));
+                    }
+                }
+                Verdict::RunOver | Verdict::Refused(_) | Verdict::Unreachable => {}
+            }
+            self.pause(&mut backoff, &status).await?;
+        }
+    }
+
+    /// Waits before the next try, and says why; or gives up.
+    async fn pause(&self, backoff: &mut Backoff, status: &Status) -> Result<(), Refusal> {
+        let reason = self.judge.explain(status);
+        let Some(delay) = backoff.next() else {
+            return Err(Refusal::GaveUp {
+                tries: backoff.tries(),
+                reason,
+            });
+        };
+        self.report.failed(&reason, backoff.tries(), delay);
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+}

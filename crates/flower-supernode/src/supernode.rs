@@ -1,0 +1,201 @@
+//! The SuperNode: the one place where the parts meet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::health;
+use flwr_daemon::listen::{Limits, Listener, Security};
+use flwr_daemon::stop::Stopper;
+use flwr_security::channel;
+use flwr_security::key::PrivateKey;
+use tokio::task::JoinSet;
+use tonic::service::Routes;
+use tracing::{info, warn};
+
+use crate::api::ClientAppIo;
+use crate::config::{Config, Launch};
+use crate::error::Error;
+use crate::launcher::Launcher;
+use crate::link::{Link, Refusal, Signer, connect};
+use crate::work::{Desk, Worker, WorkerParts};
+
+/// A running SuperNode.
+#[derive(Debug)]
+pub struct SuperNode {
+    link: Link,
+    /// The worker, and the parts of the link that run beside it.
+    work: JoinSet<Result<(), Error>>,
+    work_stopper: Stopper,
+    servers: JoinSet<Result<(), Error>>,
+    servers_stopper: Stopper,
+    clientappio: SocketAddr,
+}
+
+impl SuperNode {
+    /// Opens the ports and starts to work. It needs
+    /// 1. the address for ClientApp processes, and the one for health checks if there is one;
+    /// 2. a channel to the SuperLink, which connects when it is first used;
+    /// 3. the desk, shared by the worker and ClientAppIo.
+    ///
+    /// # Errors
+    /// A port cannot be opened.
+    pub async fn bind(config: Config) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (mut servers, servers_stopper) = (JoinSet::new(), Stopper::new());
+        let listener = open(&config.clientappio.to_string(), "ClientAppIo").await?;
+        let health = match &config.health {
+            Some(address) => Some(open(&address.to_string(), "Health").await?),
+            None => None,
+        };
+        let clientappio = listener.local_addr();
+        log_facts(
+            &config,
+            clientappio,
+            health.as_ref().map(Listener::local_addr),
+        );
+
+        let desk = Arc::new(Desk::new(config.launch == Launch::Process));
+        let routes = Routes::new(ClientAppIo::service(Arc::clone(&desk), Arc::clone(&clock)));
+        serve(&mut servers, listener, routes, &servers_stopper);
+        if let Some(listener) = health {
+            serve(
+                &mut servers,
+                listener,
+                Routes::new(health::service()),
+                &servers_stopper,
+            );
+        }
+
+        let link = link(&config, Arc::clone(&clock));
+        let (mut work, work_stopper) = (JoinSet::new(), Stopper::new());
+        work.spawn(keep_registered(link.clone(), work_stopper.clone()));
+        work.spawn(keep_alive(link.clone(), work_stopper.clone()));
+        let launcher = Launcher::new(config.launch, clientappio, config.flwr_dir);
+        let parts = WorkerParts {
+            link: link.clone(),
+            desk,
+            launcher,
+            clock,
+            node_config: config.node_config,
+        };
+        work.spawn(Worker::new(parts).run(work_stopper.clone()));
+        Ok(Self {
+            link,
+            work,
+            work_stopper,
+            servers,
+            servers_stopper,
+            clientappio,
+        })
+    }
+
+    /// Where ClientApp processes reach this node, with the port the system chose.
+    #[must_use]
+    pub fn clientappio_addr(&self) -> SocketAddr {
+        self.clientappio
+    }
+
+    /// Waits until a part ends that should not: the SuperLink was given up, or a port died.
+    pub async fn join(&mut self) -> Error {
+        let ended = tokio::select! {
+            Some(ended) = self.work.join_next() => ended,
+            Some(ended) = self.servers.join_next() => ended,
+            else => return Error::Task("all are gone".to_owned()),
+        };
+        match ended {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => Error::Task("it had nothing to do any more".to_owned()),
+            Err(panicked) => Error::Task(panicked.to_string()),
+        }
+    }
+
+    /// Stops in order: no more messages, the ClientApp ended, goodbye to the SuperLink, ports
+    /// closed.
+    pub async fn shutdown(mut self) {
+        self.work_stopper.stop();
+        // Heartbeats end too: one after the goodbye would register this node again.
+        while self.work.join_next().await.is_some() {}
+        self.link.say_goodbye().await;
+        self.servers_stopper.stop();
+        while self.servers.join_next().await.is_some() {}
+        info!("SuperNode terminated gracefully.");
+    }
+}
+
+async fn open(address: &str, name: &str) -> Result<Listener, Error> {
+    Ok(Listener::bind(address, Security::Plaintext, name, Limits::default()).await?)
+}
+
+fn serve(
+    tasks: &mut JoinSet<Result<(), Error>>,
+    listener: Listener,
+    routes: Routes,
+    stopper: &Stopper,
+) {
+    let stopper = stopper.clone();
+    tasks.spawn(async move { Ok(listener.serve(routes, stopper).await?) });
+}
+
+fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
+    let superlink = &config.superlink;
+    let channel = channel::channel((&superlink.host, superlink.port), &config.trust);
+    let fleet = connect(channel, Signer::new(config.key.private.clone(), clock));
+    Link::new(
+        fleet,
+        superlink.to_string(),
+        config.key.private.public_key(),
+        config.persistence,
+    )
+}
+
+async fn keep_registered(link: Link, stopper: Stopper) -> Result<(), Error> {
+    match stopper.run_until_stopped(link.keep_registered()).await {
+        None => Ok(()),
+        Some(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+        Some(other) => Err(Error::Task(other.to_string())),
+    }
+}
+
+async fn keep_alive(link: Link, stopper: Stopper) -> Result<(), Error> {
+    stopper.run_until_stopped(link.keep_alive()).await;
+    Ok(())
+}
+
+fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr>) {
+    let key = config.key.path.as_ref();
+    let key_origin = key.map_or("made for this start".to_owned(), |path| {
+        path.display().to_string()
+    });
+    let isolation = match &config.launch {
+        Launch::Subprocess(program) => format!("subprocess, starting {}", program.display()),
+        Launch::Process => {
+            "process, waiting for your flower-superexec or flwr-clientapp".to_owned()
+        }
+    };
+    info!("Flower SuperNode {}", env!("CARGO_PKG_VERSION"));
+    info!(
+        "SuperLink {} (trusted certificates: {})",
+        config.superlink, config.trust_origin
+    );
+    if matches!(config.trust, channel::Trust::Plaintext) {
+        warn!(
+            "--insecure: everybody between here and {} can read and change what is sent",
+            config.superlink
+        );
+    }
+    info!(
+        "key {} ({key_origin})",
+        config.key.private.public_key().fingerprint()
+    );
+    if let Some(path) = key.filter(|path| PrivateKey::is_exposed(path)) {
+        warn!(
+            "{0} can be read by others than its owner: chmod 600 {0}",
+            path.display()
+        );
+    }
+    info!("ClientAppIo on {clientappio} (plaintext; isolation {isolation})");
+    if let Some(address) = health {
+        info!("Health on {address} (plaintext)");
+    }
+}

@@ -1,0 +1,19 @@
+//! A message's life on this node: pulled, given to the ClientApp, answered, forgotten. One
+//! message at a time.
+//!
+//! - [`inbox`] — the instruction, with all that the ClientApp needs for it
+//! - [`outbox`] — the reply, as the ClientApp delivers it
+//! - [`desk`] — where both lie while the ClientApp works, and whose token opens them
+//! - [`runs`] — what is kept of a run from one message to the next
+//! - [`worker`] — the loop, and [`attend`]: what it does for one message
+
+mod attend;
+mod desk;
+mod inbox;
+mod outbox;
+mod runs;
+mod worker;
+
+pub(crate) use desk::{Denied, Desk, Job};
+pub(crate) use outbox::OutboxError;
+pub(crate) use worker::{Worker, WorkerParts};

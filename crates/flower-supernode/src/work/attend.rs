@@ -1,0 +1,284 @@
+//! What is done for one message, from its objects to its reply.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::id::NodeId;
+use flwr_core::message::{ErrorCode, Message, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_daemon::apps::{AppProcess, Exit};
+use flwr_proto as proto;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use super::desk::Job;
+use super::inbox::Inbox;
+use super::outbox::{Outbox, Reply};
+use super::runs::RunInputs;
+use super::worker::Worker;
+use crate::error::Error;
+use crate::link::{Patience, Refusal, Transfer, TransferError};
+
+/// What an app gets between SIGTERM and SIGKILL.
+pub(super) const END_GRACE: Duration = Duration::from_secs(3);
+/// How long the Context may come after the reply.
+const CONTEXT_GRACE: Duration = Duration::from_secs(60);
+/// Characters of a reason that travels to the ServerApp.
+const REASON_CHARS: usize = 4000;
+
+/// Why a message is left without a reply of this node.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Abandoned {
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("it expired before it was answered")]
+    Expired,
+    #[error("run {0} is not known to the SuperLink")]
+    UnknownRun(flwr_core::id::RunId),
+    #[error(transparent)]
+    Fatal(Error),
+}
+
+/// Why there is no reply of the ClientApp's.
+enum NoReply {
+    /// Nobody waits for one.
+    Abandoned(Abandoned),
+    /// The ServerApp is told why.
+    Told(ErrorCode, String),
+}
+
+impl Abandoned {
+    pub(super) fn is_run_over(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownRun(_) | Self::Refused(Refusal::RunOver(_))
+        )
+    }
+}
+
+impl From<Refusal> for NoReply {
+    /// A refusal that stands is told, should the SuperLink listen to that; all others mean that
+    /// the message is no longer this node's.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused(reason) => Self::Told(ErrorCode::Unknown, reason),
+            other => Self::Abandoned(other.into()),
+        }
+    }
+}
+
+impl From<TransferError> for NoReply {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::Refused(refusal) => refusal.into(),
+            other => Self::Told(ErrorCode::MessageUnavailable, other.to_string()),
+        }
+    }
+}
+
+impl Worker {
+    /// Has the message answered, by the ClientApp or with the reason why it is not.
+    pub(super) async fn answer(
+        &self,
+        node: NodeId,
+        instruction: Metadata,
+        message: proto::Message,
+        tree: proto::ObjectTree,
+    ) -> Result<(), Abandoned> {
+        let transfer = Transfer {
+            link: &self.parts.link,
+            node,
+            run: instruction.run,
+        };
+        let told = match self.work(&transfer, &instruction, message, tree).await {
+            Ok(()) => return Ok(()),
+            Err(NoReply::Abandoned(abandoned)) => return Err(abandoned),
+            Err(NoReply::Told(code, reason)) => {
+                (code, reason.chars().take(REASON_CHARS).collect::<String>())
+            }
+        };
+        error!("no reply from the ClientApp: {}", told.1);
+        let (reply, object) =
+            Message::error_reply(&instruction, node, told.0, told.1, self.parts.clock.now());
+        let tree = reply.childless_tree().into();
+        let reply = Reply {
+            message: reply.into(),
+            tree,
+            objects: HashMap::from([(object.id, object.bytes)]),
+        };
+        Ok(push(&transfer, &reply).await?)
+    }
+
+    async fn work(
+        &self,
+        transfer: &Transfer<'_>,
+        instruction: &Metadata,
+        message: proto::Message,
+        tree: proto::ObjectTree,
+    ) -> Result<(), NoReply> {
+        let ids = object_ids(instruction, &tree)?;
+        let inputs = self.inputs(transfer).await?;
+        let objects = transfer.pull(ids).await?;
+        transfer.confirm(instruction.id).await?;
+        let context =
+            self.runs
+                .lock()
+                .context(transfer.run, transfer.node, &self.parts.node_config);
+        let inbox = Inbox::new(instruction.clone(), message, tree, inputs, context, objects);
+        let job = Arc::new(Job {
+            node: transfer.node,
+            inbox,
+            outbox: Outbox::default(),
+        });
+        self.parts.desk.open(Arc::clone(&job));
+        let app = self.launch(&job)?;
+        tokio::select! {
+            done = self.follow(transfer, &job, app.as_deref()) => done,
+            over = self.parts.link.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
+        }
+    }
+
+    fn launch(&self, job: &Job) -> Result<Option<Arc<AppProcess>>, NoReply> {
+        let app = match self.parts.launcher.start(&self.parts.desk, job) {
+            Ok(app) => app.map(Arc::new),
+            Err(Error::Apps(error)) => {
+                return Err(NoReply::Told(ErrorCode::Unknown, chain(&error)));
+            }
+            Err(fatal) => return Err(NoReply::Abandoned(Abandoned::Fatal(fatal))),
+        };
+        self.app.lock().clone_from(&app);
+        Ok(app)
+    }
+
+    /// Follows the ClientApp's work to its end.
+    async fn follow(
+        &self,
+        transfer: &Transfer<'_>,
+        job: &Job,
+        app: Option<&AppProcess>,
+    ) -> Result<(), NoReply> {
+        let exit = tokio::select! {
+            biased;
+            () = job.outbox.until(|progress| progress.is_answered) => None,
+            exit = exit_of(app) => Some(exit),
+        };
+        let Some(reply) = job.outbox.take_reply() else {
+            let how = exit.map_or_else(|| "gave no reply".to_owned(), |exit| describe(&exit));
+            return Err(NoReply::Told(ErrorCode::Unknown, how));
+        };
+        push(transfer, &reply)
+            .await
+            .map_err(|refusal| NoReply::Abandoned(refusal.into()))?;
+        drop(reply);
+        self.wait_for_context(job, app).await;
+        Ok(())
+    }
+
+    async fn wait_for_context(&self, job: &Job, app: Option<&AppProcess>) {
+        let came = async {
+            tokio::select! {
+                biased;
+                () = job.outbox.until(|progress| progress.is_finished) => {}
+                _ = exit_of(app) => {}
+            }
+        };
+        let _ = timeout(CONTEXT_GRACE, came).await;
+        match job.outbox.take_context() {
+            Some(context) => self.runs.lock().keep(job.inbox.metadata.run, context),
+            None => warn!(
+                "the ClientApp replied, but did not give its Context back; the run's state is as before"
+            ),
+        }
+    }
+
+    /// The run's app and configuration: fetched with the run's first message.
+    async fn inputs(&self, transfer: &Transfer<'_>) -> Result<Arc<RunInputs>, NoReply> {
+        let run_id = transfer.run;
+        let kept = self.runs.lock().inputs(run_id);
+        if let Some(inputs) = kept {
+            return Ok(inputs);
+        }
+        let link = &self.parts.link;
+        let run = link
+            .run(transfer.node, run_id)
+            .await?
+            .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
+        let hash = &run.fab_hash;
+        let fab = link
+            .call(transfer.node, Patience::Few, |mut fleet, node| {
+                let request = proto::GetFabRequest {
+                    node: Some(node),
+                    hash_str: hash.clone(),
+                    run_id: run_id.0,
+                };
+                async move { fleet.get_fab(request).await }
+            })
+            .await?
+            .fab;
+        info!(
+            fab_id = run.fab_id,
+            fab_version = run.fab_version,
+            "fetched the run's app"
+        );
+        let checked = spawn_blocking(move || RunInputs::new(run, fab)).await;
+        match checked {
+            Ok(Ok(inputs)) => Ok(self.runs.lock().add(run_id, inputs)),
+            Ok(Err(error)) => Err(NoReply::Told(ErrorCode::LoadClientApp, error.to_string())),
+            Err(ended) => Err(NoReply::Told(ErrorCode::LoadClientApp, ended.to_string())),
+        }
+    }
+}
+
+/// The objects a message is made of. The tree must be the message's own.
+fn object_ids(
+    instruction: &Metadata,
+    tree: &proto::ObjectTree,
+) -> Result<BTreeSet<ObjectId>, NoReply> {
+    let told = |text: String| NoReply::Told(ErrorCode::MessageUnavailable, text);
+    let tree = ObjectTree::try_from(tree.clone())
+        .map_err(|error| told(format!("the message's object tree: {error}")))?;
+    if tree.id != instruction.id {
+        return Err(told(format!(
+            "the message's object tree is that of {}",
+            tree.id
+        )));
+    }
+    Ok(tree.post_order().iter().map(|part| part.id).collect())
+}
+
+async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), Refusal> {
+    transfer
+        .push(&reply.message, &reply.tree, &reply.objects)
+        .await
+}
+
+/// The end of the app's process; never, where somebody else started it.
+async fn exit_of(app: Option<&AppProcess>) -> Exit {
+    match app {
+        Some(app) => app.wait().await,
+        None => pending().await,
+    }
+}
+
+fn describe(exit: &Exit) -> String {
+    let output = exit.output();
+    let last = if output.is_empty() {
+        "; it wrote nothing".to_owned()
+    } else {
+        format!("; its last lines:\n{output}")
+    };
+    format!("the ClientApp's process {exit} without a reply{last}")
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

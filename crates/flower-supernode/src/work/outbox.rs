@@ -1,0 +1,191 @@
+//! The reply, as the ClientApp delivers it: announced first, then object by object, and at last
+//! the Context.
+//!
+//! The SuperLink hears of a reply only when it is complete. Were it announced earlier and the
+//! ClientApp then died, the ServerApp would wait for objects that nobody has any more.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bytes::Bytes;
+use flwr_core::id::NodeId;
+use flwr_core::message::{Flaws, Message, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree, TreeError};
+use flwr_core::time::Timestamp;
+use flwr_proto as proto;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// What the ClientApp gives back for one instruction.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    content: Mutex<Content>,
+    progress: watch::Sender<Progress>,
+}
+
+/// A reply, complete.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) message: proto::Message,
+    pub(crate) tree: proto::ObjectTree,
+    pub(crate) objects: HashMap<ObjectId, Bytes>,
+}
+
+/// How far the ClientApp has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The reply and all its objects are here.
+    pub(crate) is_answered: bool,
+    /// The Context is here: the ClientApp has nothing more to say.
+    pub(crate) is_finished: bool,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    reply: Option<Reply>,
+    /// Announced, and not here yet.
+    missing: BTreeSet<ObjectId>,
+    context: Option<proto::Context>,
+}
+
+/// Why a reply is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboxError {
+    #[error("a reply comes with exactly one message and one object tree")]
+    NotOne,
+    #[error("the reply is malformed: {0}")]
+    Flaws(Flaws),
+    #[error("the reply's object tree is malformed: {0}")]
+    Tree(TreeError),
+    #[error("the reply's `{field}` is {found}; {expected} is expected")]
+    Mismatch {
+        field: &'static str,
+        found: String,
+        expected: String,
+    },
+    #[error("the instruction has another reply already")]
+    Answered,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            content: Mutex::default(),
+            progress: watch::Sender::new(Progress::default()),
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes the announcement of a reply; gives the ids of the objects it still lacks. The same
+    /// announcement twice is a repeated call.
+    pub(crate) fn announce(
+        &self,
+        instruction: &Metadata,
+        node: NodeId,
+        message: proto::Message,
+        tree: proto::ObjectTree,
+        now: Timestamp,
+    ) -> Result<Vec<ObjectId>, OutboxError> {
+        let reply = Message::reply(message.clone(), now).map_err(OutboxError::Flaws)?;
+        let checked = ObjectTree::try_from(tree.clone()).map_err(OutboxError::Tree)?;
+        check(&reply.metadata, &checked, instruction, node)?;
+        let mut content = self.content.lock();
+        if let Some(before) = &content.reply {
+            let is_same = before.tree == tree;
+            return if is_same {
+                Ok(content.missing.iter().copied().collect())
+            } else {
+                Err(OutboxError::Answered)
+            };
+        }
+        content.missing = checked.post_order().iter().map(|part| part.id).collect();
+        content.reply = Some(Reply {
+            message,
+            tree,
+            objects: HashMap::new(),
+        });
+        Ok(content.missing.iter().copied().collect())
+    }
+
+    /// Takes an object, whose bytes were checked. False: it was not announced.
+    pub(crate) fn put(&self, id: ObjectId, object: Bytes) -> bool {
+        let mut content = self.content.lock();
+        let content = &mut *content;
+        let Some(reply) = &mut content.reply else {
+            return false;
+        };
+        if !content.missing.remove(&id) {
+            return reply.objects.contains_key(&id);
+        }
+        reply.objects.insert(id, object);
+        if content.missing.is_empty() {
+            self.progress
+                .send_modify(|progress| progress.is_answered = true);
+        }
+        true
+    }
+
+    /// Takes the Context: the ClientApp is done.
+    pub(crate) fn finish(&self, context: Option<proto::Context>) {
+        self.content.lock().context = context;
+        self.progress
+            .send_modify(|progress| progress.is_finished = true);
+    }
+
+    /// Waits until the ClientApp has come as far as `wanted` says.
+    pub(crate) async fn until(&self, wanted: impl Fn(Progress) -> bool) {
+        // The sender is in `self`: it outlives this wait.
+        let _ = self
+            .progress
+            .subscribe()
+            .wait_for(|progress| wanted(*progress))
+            .await;
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// The reply, if it is complete. Once.
+    pub(crate) fn take_reply(&self) -> Option<Reply> {
+        let mut content = self.content.lock();
+        content
+            .missing
+            .is_empty()
+            .then(|| content.reply.take())
+            .flatten()
+    }
+
+    /// The Context, if it came. Once.
+    pub(crate) fn take_context(&self) -> Option<proto::Context> {
+        self.content.lock().context.take()
+    }
+}
+
+fn check(
+    reply: &Metadata,
+    tree: &ObjectTree,
+    instruction: &Metadata,
+    node: NodeId,
+) -> Result<(), OutboxError> {
+    let reply_to = reply.reply_to.map(|id| id.to_string()).unwrap_or_default();
+    let pairs = [
+        ("run_id", reply.run.to_string(), instruction.run.to_string()),
+        ("src_node_id", reply.src.to_string(), node.to_string()),
+        ("reply_to_message_id", reply_to, instruction.id.to_string()),
+        ("message_id", reply.id.to_string(), tree.id.to_string()),
+    ];
+    for (field, found, expected) in pairs {
+        if found != expected {
+            return Err(OutboxError::Mismatch {
+                field,
+                found,
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! The loop: pull a message, attend to it, pull the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::config::UserConfig;
+use flwr_core::id::NodeId;
+use flwr_core::message::Message;
+use flwr_daemon::apps::AppProcess;
+use flwr_daemon::clock::Clock;
+use flwr_daemon::stop::Stopper;
+use flwr_proto as proto;
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::attend::{Abandoned, END_GRACE};
+use super::desk::Desk;
+use super::runs::Runs;
+use crate::error::Error;
+use crate::launcher::Launcher;
+use crate::link::{Link, Patience, Refusal};
+
+/// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
+/// call).
+const PAUSE: Duration = Duration::from_secs(3);
+/// An empty answer after this time was held by the SuperLink: ask again at once.
+const HELD: Duration = Duration::from_secs(1);
+/// How long a ClientApp that has said all may take to leave.
+const LEAVING: Duration = Duration::from_secs(10);
+/// No message lives longer than a timer can count.
+const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub(crate) struct WorkerParts {
+    pub(crate) link: Link,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) launcher: Launcher,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) node_config: UserConfig,
+}
+
+/// Works on one message after the other.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(super) parts: WorkerParts,
+    pub(super) runs: Mutex<Runs>,
+    /// The ClientApp at work, so that it can be ended when its message is given up.
+    pub(super) app: Mutex<Option<Arc<AppProcess>>>,
+    /// ClientApps that have said all, and are about to leave.
+    leaving: JoinSet<()>,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: WorkerParts) -> Self {
+        Self {
+            parts,
+            runs: Mutex::default(),
+            app: Mutex::new(None),
+            leaving: JoinSet::new(),
+        }
+    }
+
+    /// Works until `stopper` stops, then ends the ClientApp at work.
+    pub(crate) async fn run(mut self, stopper: Stopper) -> Result<(), Error> {
+        let ended = loop {
+            match stopper.run_until_stopped(self.step()).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            }
+        };
+        self.parts.desk.clear();
+        self.end_app().await;
+        ended
+    }
+
+    /// Pulls, and attends to what came.
+    async fn step(&mut self) -> Result<(), Error> {
+        let node = self.parts.link.node().await;
+        self.sweep(node).await;
+        let asked = Instant::now();
+        match self.pull(node).await {
+            Ok(Some((message, tree))) => self.attend(node, message, tree).await,
+            Ok(None) => {
+                if asked.elapsed() < HELD {
+                    sleep(PAUSE).await;
+                }
+                Ok(())
+            }
+            Err(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+            Err(refusal) => {
+                debug!("no message: {refusal}");
+                Ok(())
+            }
+        }
+    }
+
+    async fn pull(
+        &self,
+        node: NodeId,
+    ) -> Result<Option<(proto::Message, proto::ObjectTree)>, Refusal> {
+        let answer = self
+            .parts
+            .link
+            .call(node, Patience::Endless, |mut fleet, node| async move {
+                // No deadline: the SuperLink may hold the call until a message comes.
+                fleet
+                    .pull_messages(proto::PullMessagesRequest {
+                        node: Some(node),
+                        message_ids: Vec::new(),
+                    })
+                    .await
+            })
+            .await?;
+        Ok(answer
+            .messages_list
+            .into_iter()
+            .zip(answer.message_object_trees)
+            .next())
+    }
+
+    /// Attends to one message, as long as it lives and this node is the one it is for.
+    async fn attend(
+        &mut self,
+        node: NodeId,
+        message: proto::Message,
+        tree: proto::ObjectTree,
+    ) -> Result<(), Error> {
+        let instruction = match Message::instruction(message.clone(), self.parts.clock.now()) {
+            Ok(instruction) => instruction.metadata,
+            Err(flaws) => {
+                warn!("dropped a message that is malformed: {flaws}");
+                return Ok(());
+            }
+        };
+        let span = info_span!("message", run_id = %instruction.run, node_id = %node, message_id = %instruction.id);
+        let life = instruction.expires_at().since(self.parts.clock.now());
+        let life = Duration::try_from_secs_f64(life.max(0.0))
+            .unwrap_or(LONGEST_LIFE)
+            .min(LONGEST_LIFE);
+        let run = instruction.run;
+        let ended = async {
+            let started = Instant::now();
+            info!("took a message: {}", instruction.message_type);
+            let ended = tokio::select! {
+                ended = self.answer(node, instruction, message, tree) => ended,
+                () = self.parts.link.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
+                () = sleep(life) => Err(Abandoned::Expired),
+            };
+            self.parts.desk.clear();
+            match ended {
+                Ok(()) => info!("answered after {:.2} s", started.elapsed().as_secs_f64()),
+                Err(Abandoned::Refused(Refusal::GaveUp { tries, reason })) => {
+                    return Err(Error::GaveUp { tries, reason });
+                }
+                Err(Abandoned::Fatal(error)) => return Err(error),
+                Err(abandoned) => {
+                    warn!("gave the message up: {abandoned}");
+                    if abandoned.is_run_over() {
+                        self.runs.lock().forget(run);
+                    }
+                    self.end_app().await;
+                }
+            }
+            Ok(())
+        }
+        .instrument(span)
+        .await;
+        self.see_out();
+        ended
+    }
+
+    /// Ends the ClientApp at work, if there is one, and waits until it is gone.
+    async fn end_app(&self) {
+        let app = self.app.lock().take();
+        if let Some(app) = app {
+            let exit = app.terminate(END_GRACE).await;
+            info!("ended the {}: it {exit}", app.name());
+        }
+    }
+
+    /// Lets a ClientApp that has said all leave by itself, while the next message is pulled.
+    fn see_out(&mut self) {
+        let Some(app) = self.app.lock().take() else {
+            return;
+        };
+        self.leaving.spawn(async move {
+            if timeout(LEAVING, app.wait()).await.is_err() {
+                let exit = app.terminate(END_GRACE).await;
+                warn!(
+                    "the {} did not leave after its work and was ended: it {exit}",
+                    app.name()
+                );
+            }
+        });
+        while self.leaving.try_join_next().is_some() {}
+    }
+
+    /// Forgets a run that ended while nothing was done for it here.
+    async fn sweep(&self, node: NodeId) {
+        let Some(run) = self.runs.lock().idle() else {
+            return;
+        };
+        if self.parts.link.is_over(node, run).await {
+            debug!(run_id = %run, "the run is over; its state is dropped");
+            self.runs.lock().forget(run);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! A SuperLink of the tests' own: what it is told to hand out, it hands out, and what it is given,
+//! it keeps.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flwr_core::fab;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Body, Message, Metadata};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
+use flwr_core::time::Timestamp;
+use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::listen::{Limits, Listener, Security};
+use flwr_daemon::stop::Stopper;
+use flwr_proto as proto;
+use flwr_proto::fleet_server::{Fleet, FleetServer};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+pub(crate) const RUN: RunId = RunId(7);
+
+/// What the fake SuperLink knows and does.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    /// The id of the node, while it is known.
+    pub(crate) registered: Option<u64>,
+    /// The id that the next CreateNode gives.
+    pub(crate) next_node: u64,
+    pub(crate) created: u32,
+    pub(crate) deleted: u32,
+    pub(crate) run_is_over: bool,
+    /// PullObject says this often that an object is not there yet.
+    pub(crate) not_yet: u32,
+    waiting: VecDeque<(proto::Message, proto::ObjectTree)>,
+    objects: HashMap<String, Bytes>,
+    pub(crate) confirmed: Vec<String>,
+    pub(crate) replies: Vec<proto::Message>,
+    pub(crate) pushed: BTreeMap<String, Bytes>,
+}
+
+/// The world, and a signal when it changes.
+#[derive(Clone, Debug)]
+pub(crate) struct FakeFleet {
+    world: Arc<Mutex<World>>,
+    changes: watch::Sender<()>,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl FakeFleet {
+    pub(crate) fn new() -> Self {
+        let world = World {
+            next_node: 100,
+            ..World::default()
+        };
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            changes: watch::Sender::new(()),
+        }
+    }
+
+    /// Serves on a free port until the stopper stops.
+    pub(crate) async fn serve(&self, stopper: &Stopper) -> SocketAddr {
+        let listener = Listener::bind(
+            "127.0.0.1:0",
+            Security::Plaintext,
+            "Fleet",
+            Limits::default(),
+        )
+        .await
+        .unwrap();
+        let address = listener.local_addr();
+        tokio::spawn(listener.serve(Routes::new(FleetServer::new(self.clone())), stopper.clone()));
+        address
+    }
+
+    /// Changes the world.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let changed = change(&mut self.world.lock());
+        self.changes.send_replace(());
+        changed
+    }
+
+    /// Waits until the world is as wanted, and gives what was looked for.
+    pub(crate) async fn until<T>(&self, wanted: impl Fn(&World) -> Option<T>) -> T {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.mark_unchanged();
+            if let Some(found) = wanted(&self.world.lock()) {
+                return found;
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    /// Lays a `train` instruction with an empty RecordDict out for `node`.
+    pub(crate) fn hand_out(&self, node: u64, ttl: f64) -> ObjectId {
+        let content = Object::new(Kind::RecordDict, &[], b"{}");
+        let metadata = Metadata {
+            run: RUN,
+            id: content.id,
+            src: NodeId::SUPERLINK,
+            dst: NodeId(node),
+            reply_to: None,
+            group: "1".to_owned(),
+            ttl,
+            message_type: "train".to_owned(),
+            created_at: SystemClock.now(),
+        };
+        let (message, tree, object) = seal(metadata, &content);
+        self.change(|world| {
+            for object in [&object, &content] {
+                world
+                    .objects
+                    .insert(object.id.to_string(), object.bytes.clone());
+            }
+            world.waiting.push_back((message, tree));
+        });
+        object.id
+    }
+
+    fn known<T>(
+        &self,
+        node: Option<proto::Node>,
+        act: impl FnOnce(&mut World) -> Answer<T>,
+    ) -> Answer<T> {
+        let answer = {
+            let mut world = self.world.lock();
+            if world.registered != node.map(|node| node.node_id) {
+                return Err(Status::unauthenticated("Invalid node ID"));
+            }
+            act(&mut world)
+        };
+        self.changes.send_replace(());
+        answer
+    }
+
+    fn running<T>(
+        &self,
+        node: Option<proto::Node>,
+        act: impl FnOnce(&mut World) -> T,
+    ) -> Answer<T> {
+        self.known(node, |world| match world.run_is_over {
+            true => Err(Status::permission_denied(
+                "Run is finished. Stopped by user.",
+            )),
+            false => Ok(Response::new(act(world))),
+        })
+    }
+}
+
+/// Gives the message its id; the content is its RecordDict.
+pub(crate) fn seal(
+    metadata: Metadata,
+    content: &Object,
+) -> (proto::Message, proto::ObjectTree, Object) {
+    let mut message = Message {
+        metadata,
+        body: Body::Content,
+    };
+    let object = message.object(Some(content.id));
+    message.metadata.id = object.id;
+    let tree = ObjectTree {
+        id: object.id,
+        children: vec![ObjectTree::leaf(content.id)],
+    };
+    (message.into(), tree.into(), object)
+}
+
+/// The reply's metadata to an instruction.
+pub(crate) fn reply_to(instruction: &proto::Metadata, now: Timestamp) -> Metadata {
+    Metadata {
+        run: RunId(instruction.run_id),
+        id: instruction.message_id.parse().unwrap(),
+        src: NodeId(instruction.dst_node_id),
+        dst: NodeId(instruction.src_node_id),
+        reply_to: instruction.message_id.parse().ok(),
+        group: instruction.group_id.clone(),
+        ttl: instruction.created_at + instruction.ttl - now.as_secs(),
+        message_type: instruction.message_type.clone(),
+        created_at: now,
+    }
+}
+
+fn bundle() -> fab::Fab {
+    let project = "[project]\nname = \"mini\"\nversion = \"1.0.0\"\n[tool.flwr.app]\npublisher = \"pub\"\n\
+        [tool.flwr.app.components]\nserverapp = \"mini.s:app\"\nclientapp = \"mini.c:app\"\n\
+        [tool.flwr.app.config]\nlr = 0.1\n";
+    let file = |path: &str| (path.to_owned(), Bytes::from_static(b"app = 1\n"));
+    fab::build(project, vec![file("mini/c.py"), file("mini/s.py")]).unwrap()
+}
+
+#[tonic::async_trait]
+impl Fleet for FakeFleet {
+    async fn create_node(
+        &self,
+        _: Request<proto::CreateNodeRequest>,
+    ) -> Answer<proto::CreateNodeResponse> {
+        let node_id = self.change(|world| {
+            world.created += 1;
+            world.registered = Some(world.next_node);
+            world.next_node
+        });
+        Ok(Response::new(proto::CreateNodeResponse {
+            node: Some(proto::Node { node_id }),
+        }))
+    }
+
+    async fn delete_node(
+        &self,
+        request: Request<proto::DeleteNodeRequest>,
+    ) -> Answer<proto::DeleteNodeResponse> {
+        self.known(request.into_inner().node, |world| {
+            world.deleted += 1;
+            world.registered = None;
+            Ok(Response::new(proto::DeleteNodeResponse {}))
+        })
+    }
+
+    async fn send_node_heartbeat(
+        &self,
+        request: Request<proto::SendNodeHeartbeatRequest>,
+    ) -> Answer<proto::SendNodeHeartbeatResponse> {
+        let node = request.into_inner().node.map(|node| node.node_id);
+        let success = self.change(|world| world.registered == node);
+        Ok(Response::new(proto::SendNodeHeartbeatResponse { success }))
+    }
+
+    async fn pull_messages(
+        &self,
+        request: Request<proto::PullMessagesRequest>,
+    ) -> Answer<proto::PullMessagesResponse> {
+        let node = request.into_inner().node;
+        // Held until there is a message, or the node is no longer known.
+        self.until(|world| {
+            let is_known = world.registered == node.map(|node| node.node_id);
+            (!is_known || !world.waiting.is_empty()).then_some(())
+        })
+        .await;
+        self.known(node, |world| {
+            let (message, tree) = world.waiting.pop_front().unzip();
+            Ok(Response::new(proto::PullMessagesResponse {
+                reconnect: None,
+                messages_list: message.into_iter().collect(),
+                message_object_trees: tree.into_iter().collect(),
+            }))
+        })
+    }
+
+    async fn push_messages(
+        &self,
+        request: Request<proto::PushMessagesRequest>,
+    ) -> Answer<proto::PushMessagesResponse> {
+        let request = request.into_inner();
+        self.running(request.node, |world| {
+            let tree = ObjectTree::try_from(request.message_object_trees[0].clone()).unwrap();
+            world.replies.extend(request.messages_list);
+            proto::PushMessagesResponse {
+                reconnect: None,
+                results: BTreeMap::from([(tree.id.to_string(), 0)]),
+                objects_to_push: tree
+                    .post_order()
+                    .iter()
+                    .map(|part| part.id.to_string())
+                    .collect(),
+            }
+        })
+    }
+
+    async fn get_run(
+        &self,
+        request: Request<proto::GetRunRequest>,
+    ) -> Answer<proto::GetRunResponse> {
+        let request = request.into_inner();
+        self.running(request.node, |_| {
+            let fab_hash = bundle().hash;
+            let run = proto::Run {
+                run_id: request.run_id,
+                fab_hash,
+                ..Default::default()
+            };
+            proto::GetRunResponse { run: Some(run) }
+        })
+    }
+
+    async fn get_fab(
+        &self,
+        request: Request<proto::GetFabRequest>,
+    ) -> Answer<proto::GetFabResponse> {
+        self.running(request.into_inner().node, |_| {
+            let fab = bundle();
+            proto::GetFabResponse {
+                fab: Some(proto::Fab {
+                    hash_str: fab.hash,
+                    content: fab.bytes,
+                }),
+            }
+        })
+    }
+
+    async fn push_object(
+        &self,
+        request: Request<proto::PushObjectRequest>,
+    ) -> Answer<proto::PushObjectResponse> {
+        let request = request.into_inner();
+        self.running(request.node, |world| {
+            world
+                .pushed
+                .insert(request.object_id, request.object_content);
+            proto::PushObjectResponse { stored: true }
+        })
+    }
+
+    async fn pull_object(
+        &self,
+        request: Request<proto::PullObjectRequest>,
+    ) -> Answer<proto::PullObjectResponse> {
+        let request = request.into_inner();
+        self.running(request.node, |world| {
+            let object = world.objects.get(&request.object_id).cloned();
+            let is_early = world.not_yet > 0;
+            world.not_yet = world.not_yet.saturating_sub(1);
+            proto::PullObjectResponse {
+                object_found: object.is_some(),
+                object_available: object.is_some() && !is_early,
+                object_content: object.filter(|_| !is_early).unwrap_or_default(),
+            }
+        })
+    }
+
+    async fn confirm_message_received(
+        &self,
+        request: Request<proto::ConfirmMessageReceivedRequest>,
+    ) -> Answer<proto::ConfirmMessageReceivedResponse> {
+        let request = request.into_inner();
+        self.running(request.node, |world| {
+            world.confirmed.push(request.message_object_id);
+            proto::ConfirmMessageReceivedResponse {}
+        })
+    }
+}

@@ -1,0 +1,422 @@
+//! A whole SuperNode in this process, between a fake SuperLink (`fleet`) and fake ClientApps:
+//! shell scripts in subprocess isolation, gRPC calls of the test's own in process isolation.
+
+mod fleet;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flower_supernode::SuperNode;
+use flower_supernode::config::{Config, Launch, NodeKey, Persistence};
+use flwr_core::object::{Kind, Object, ObjectId};
+use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::stop::Stopper;
+use flwr_proto as proto;
+use flwr_proto::client_app_io_client::ClientAppIoClient;
+use flwr_security::channel::Trust;
+use flwr_security::key::PrivateKey;
+use tempfile::TempDir;
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+
+use fleet::{FakeFleet, RUN, reply_to, seal};
+
+const NODE: u64 = 100;
+
+struct Scene {
+    fleet: FakeFleet,
+    node: SuperNode,
+    dir: TempDir,
+    _superlink: Stopper,
+}
+
+/// A registered node; `script` is its `flwr-clientapp`, `DIR` in it a directory of the test's.
+async fn scene(script: Option<&str>) -> Scene {
+    let (fleet, superlink, dir) = (
+        FakeFleet::new(),
+        Stopper::new(),
+        tempfile::tempdir().unwrap(),
+    );
+    let address = fleet.serve(&superlink).await;
+    let launch = match script {
+        Some(script) => Launch::Subprocess(program(dir.path(), script)),
+        None => Launch::Process,
+    };
+    let config = Config {
+        superlink: address.to_string().parse().unwrap(),
+        trust: Trust::Plaintext,
+        trust_origin: "none".to_owned(),
+        key: NodeKey {
+            private: PrivateKey::generate().unwrap(),
+            path: None,
+        },
+        persistence: Persistence::default(),
+        node_config: [("partition-id".to_owned(), flwr_core::config::Scalar::Int(3))].into(),
+        launch,
+        clientappio: "127.0.0.1:0".parse().unwrap(),
+        flwr_dir: None,
+        health: None,
+    };
+    let node = SuperNode::bind(config).await.unwrap();
+    fleet.until(|world| world.registered).await;
+    Scene {
+        fleet,
+        node,
+        dir,
+        _superlink: superlink,
+    }
+}
+
+fn program(dir: &Path, script: &str) -> PathBuf {
+    let path = dir.join("flwr-clientapp");
+    let script = script.replace("DIR", &dir.display().to_string());
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+impl Scene {
+    async fn app(&self) -> ClientAppIoClient<Channel> {
+        let address = format!("http://{}", self.node.clientappio_addr());
+        ClientAppIoClient::new(Endpoint::new(address).unwrap().connect().await.unwrap())
+    }
+
+    /// A token for the next message, as soon as it waits.
+    async fn token(&self) -> String {
+        let mut app = self.app().await;
+        loop {
+            let waiting = app
+                .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
+                .await
+                .unwrap();
+            if let Some(run_id) = waiting.into_inner().run_ids.first().copied() {
+                let answer = app
+                    .request_token(proto::RequestTokenRequest { run_id })
+                    .await
+                    .unwrap();
+                return answer.into_inner().token;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn first_reply(&self) -> proto::Message {
+        self.fleet
+            .until(|world| world.replies.first().cloned())
+            .await
+    }
+
+    /// The process id that a script wrote to `DIR/pid`, as soon as it did.
+    async fn pid(&self) -> String {
+        let file = self.dir.path().join("pid");
+        loop {
+            match fs::read_to_string(&file) {
+                Ok(pid) if pid.ends_with('\n') => return pid.trim().to_owned(),
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+}
+
+fn is_alive(pid: &str) -> bool {
+    Path::new("/proc").join(pid).join("exe").read_link().is_ok()
+}
+
+async fn ended(pid: &str) {
+    while is_alive(pid) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Does a ClientApp's work: takes the message with all its objects, and replies with an empty
+/// RecordDict. Gives the Context it got.
+async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> proto::Context {
+    let mut app = scene.app().await;
+    let token = token.to_owned();
+    let inputs = app
+        .pull_client_app_inputs(proto::PullAppInputsRequest {
+            token: token.clone(),
+        })
+        .await
+        .unwrap()
+        .into_inner();
+    let context = inputs.context.unwrap();
+    let (run_id, node) = (
+        context.run_id,
+        Some(proto::Node {
+            node_id: context.node_id,
+        }),
+    );
+    let pull = proto::PullAppMessagesRequest {
+        token: token.clone(),
+        ..Default::default()
+    };
+    let pulled = app.pull_message(pull).await.unwrap().into_inner();
+    let (instruction, tree) = (
+        pulled.messages_list[0].metadata.clone().unwrap(),
+        &pulled.message_object_trees[0],
+    );
+    for object_id in [tree.object_id.clone(), tree.children[0].object_id.clone()] {
+        let request = proto::PullObjectRequest {
+            node,
+            run_id,
+            object_id: object_id.clone(),
+        };
+        let object = app.pull_object(request).await.unwrap().into_inner();
+        assert!(object.object_available);
+        assert_eq!(ObjectId::of(&object.object_content).to_string(), object_id);
+    }
+
+    let content = Object::new(Kind::RecordDict, &[], b"{}");
+    let (message, tree, object) = seal(reply_to(&instruction, SystemClock.now()), &content);
+    let push = proto::PushAppMessagesRequest {
+        token: token.clone(),
+        messages_list: vec![message],
+        run_id,
+        message_object_trees: vec![tree],
+    };
+    let wanted = app
+        .push_message(push)
+        .await
+        .unwrap()
+        .into_inner()
+        .objects_to_push;
+    assert_eq!(wanted.len(), 2);
+    for object in [object, content] {
+        let push = proto::PushObjectRequest {
+            node,
+            run_id,
+            object_id: object.id.to_string(),
+            object_content: object.bytes,
+        };
+        assert!(app.push_object(push).await.unwrap().into_inner().stored);
+    }
+    let outputs = proto::PushAppOutputsRequest {
+        token,
+        run_id,
+        context: Some(proto::Context {
+            state,
+            ..context.clone()
+        }),
+    };
+    app.push_client_app_outputs(outputs).await.unwrap();
+    context
+}
+
+#[tokio::test]
+async fn a_message_goes_through_the_app_and_the_state_stays_for_the_next() {
+    let scene = scene(None).await;
+    scene.fleet.change(|world| world.not_yet = 1);
+    let message = scene.fleet.hand_out(NODE, 3600.0);
+    let item = proto::record_dict::Item {
+        key: "seen".to_owned(),
+        ..Default::default()
+    };
+    let state = proto::RecordDict { items: vec![item] };
+
+    let context = work(&scene, &scene.token().await, Some(state.clone())).await;
+    assert_eq!((context.run_id, context.node_id), (RUN.0, NODE));
+    assert!(
+        context.node_config.contains_key("partition-id") && context.run_config.contains_key("lr")
+    );
+    let reply = scene.first_reply().await.metadata.unwrap();
+    assert_eq!(reply.reply_to_message_id, message.to_string());
+    scene
+        .fleet
+        .until(|world| (world.pushed.len() == 2).then_some(()))
+        .await;
+    assert_eq!(
+        scene.fleet.change(|world| world.confirmed.clone()),
+        [message.to_string()]
+    );
+
+    scene.fleet.hand_out(NODE, 3600.0);
+    let context = work(&scene, &scene.token().await, None).await;
+    assert_eq!(context.state, Some(state));
+}
+
+#[tokio::test]
+async fn a_token_is_given_once_and_opens_nothing_after_the_work() {
+    let scene = scene(None).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    let mut app = scene.app().await;
+    let again = app
+        .request_token(proto::RequestTokenRequest { run_id: RUN.0 })
+        .await
+        .unwrap();
+    assert_eq!(again.into_inner().token, "");
+    work(&scene, &token, None).await;
+    for token in [token, String::new(), "0".repeat(256)] {
+        let refused = app
+            .pull_client_app_inputs(proto::PullAppInputsRequest { token })
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (Code::PermissionDenied, "Invalid token.")
+        );
+    }
+}
+
+#[tokio::test]
+async fn objects_that_are_not_announced_or_not_what_they_say_are_not_taken() {
+    let scene = scene(None).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    let mut app = scene.app().await;
+    let object = Object::new(Kind::RecordDict, &[], b"{}");
+    let mut push = proto::PushObjectRequest {
+        node: Some(proto::Node { node_id: NODE }),
+        run_id: RUN.0,
+        object_id: object.id.to_string(),
+        object_content: object.bytes,
+    };
+    assert!(
+        !app.push_object(push.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .stored
+    );
+    push.object_content = "RecordDict  3\0{ }".into();
+    assert!(
+        !app.push_object(push.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .stored
+    );
+    push.object_content = "garbage".into();
+    push.object_id = ObjectId::of(b"garbage").to_string();
+    let refused = app.push_object(push).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    let empty = app
+        .push_message(proto::PushAppMessagesRequest {
+            token,
+            ..Default::default()
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(empty.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_superlink_that_has_forgotten_the_node_gets_a_new_registration() {
+    let scene = scene(None).await;
+    scene.fleet.change(|world| {
+        world.registered = None;
+        world.next_node = 200;
+    });
+    assert_eq!(scene.fleet.until(|world| world.registered).await, 200);
+    scene.fleet.hand_out(200, 3600.0);
+    let context = work(&scene, &scene.token().await, None).await;
+    assert_eq!(context.node_id, 200);
+    scene.first_reply().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_known_again_under_its_old_id_goes_on_with_its_message() {
+    let scene = scene(None).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    scene.fleet.change(|world| world.registered = None);
+    // Nobody pulls while a message is in work: the reply finds out.
+    work(&scene, &token, None).await;
+    scene.first_reply().await;
+    assert_eq!(scene.fleet.change(|world| world.created), 2);
+}
+
+#[tokio::test]
+async fn an_app_that_is_killed_is_answered_for_with_its_last_lines() {
+    let scene = scene(Some(
+        "echo 'loading the data'; echo 'boom: no such file' >&2; kill -9 $$",
+    ))
+    .await;
+    let message = scene.fleet.hand_out(NODE, 3600.0);
+    let reply = scene.first_reply().await;
+    let (metadata, error) = (reply.metadata.unwrap(), reply.error.unwrap());
+    assert_eq!(metadata.reply_to_message_id, message.to_string());
+    assert_eq!((metadata.src_node_id, metadata.dst_node_id), (NODE, 1));
+    assert_eq!(error.code, 0);
+    for part in [
+        "killed by signal 9",
+        "loading the data",
+        "boom: no such file",
+    ] {
+        assert!(error.reason.contains(part), "{}", error.reason);
+    }
+    assert!(
+        scene
+            .fleet
+            .until(|world| world.pushed.get(&metadata.message_id).cloned())
+            .await
+            .starts_with(b"Message  ")
+    );
+    scene.fleet.hand_out(NODE, 3600.0);
+    scene
+        .fleet
+        .until(|world| (world.replies.len() == 2).then_some(()))
+        .await;
+}
+
+const SLEEPER: &str = "echo $$ > DIR/pid; trap 'exit 0' TERM; while :; do sleep 0.02; done";
+
+#[tokio::test]
+async fn an_app_that_is_still_at_work_when_its_message_expires_is_ended() {
+    let scene = scene(Some(SLEEPER)).await;
+    scene.fleet.hand_out(NODE, 1.0);
+    let pid = scene.pid().await;
+    assert!(is_alive(&pid));
+    ended(&pid).await;
+    fs::remove_file(scene.dir.path().join("pid")).unwrap();
+    scene.fleet.hand_out(NODE, 3600.0);
+    assert_ne!(scene.pid().await, pid, "the node goes on");
+    assert!(scene.fleet.change(|world| world.replies.is_empty()));
+}
+
+#[tokio::test]
+async fn an_app_whose_run_is_stopped_is_ended() {
+    let scene = scene(Some(SLEEPER)).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let pid = scene.pid().await;
+    scene.fleet.change(|world| world.run_is_over = true);
+    ended(&pid).await;
+    fs::remove_file(scene.dir.path().join("pid")).unwrap();
+    scene.fleet.change(|world| world.run_is_over = false);
+    scene.fleet.hand_out(NODE, 3600.0);
+    assert_ne!(scene.pid().await, pid, "the node goes on");
+}
+
+#[tokio::test]
+async fn the_end_takes_the_app_along_and_says_goodbye() {
+    let scene = scene(Some(SLEEPER)).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let pid = scene.pid().await;
+    scene.node.shutdown().await;
+    assert!(!is_alive(&pid));
+    let (deleted, registered) = scene
+        .fleet
+        .change(|world| (world.deleted, world.registered));
+    assert_eq!((deleted, registered), (1, None));
+}
+
+#[tokio::test]
+async fn in_subprocess_isolation_nobody_else_gets_work() {
+    let scene = scene(Some(SLEEPER)).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    scene.pid().await;
+    let mut app = scene.app().await;
+    let waiting = app
+        .get_run_ids_with_pending_messages(proto::ListAppsToLaunchRequest {})
+        .await
+        .unwrap();
+    assert!(waiting.into_inner().run_ids.is_empty());
+    let token = app
+        .request_token(proto::RequestTokenRequest { run_id: RUN.0 })
+        .await
+        .unwrap();
+    assert_eq!(token.into_inner().token, "");
+}

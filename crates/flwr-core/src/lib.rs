@@ -1,0 +1,14 @@
+//! What the words mean: ids, messages, objects, runs, app bundles and configuration, as flwr
+//! 1.20 to 1.22 define them. Pure: no I/O and no clock. Every wire type that carries a rule
+//! becomes a checked type here, once.
+
+pub mod address;
+pub mod config;
+pub mod fab;
+pub mod id;
+pub mod message;
+pub mod object;
+pub mod project;
+pub mod run;
+pub mod time;
+pub mod tomlw;

@@ -1,0 +1,33 @@
+//! App processes: how a daemon starts a ServerApp or a ClientApp, hears from it, and ends it.
+
+mod command;
+mod process;
+mod tail;
+mod token;
+
+pub use command::{AppCommand, clientapp_command, find_program, serverapp_command};
+pub use process::{AppProcess, Exit};
+pub use token::{Token, Tokens};
+
+use std::io;
+
+/// Why an app process could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No directory on PATH holds the program.
+    #[error(
+        "`{program}` was not found on PATH: activate the environment with the app's packages, or install it with `pip install flwr==1.22.0`"
+    )]
+    NotFound {
+        /// The program looked for.
+        program: String,
+    },
+    /// The system could not start it.
+    #[error("could not start `{program}`")]
+    Spawn {
+        /// The program's path.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}

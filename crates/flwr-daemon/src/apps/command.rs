@@ -1,0 +1,161 @@
+//! What is started: programs, their arguments, and where they are.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use super::Error;
+
+/// A program with its arguments, as an app process is started from.
+#[derive(Clone, Debug)]
+pub struct AppCommand {
+    /// The program's path, as [`find_program`] gives it.
+    pub program: PathBuf,
+    /// Its arguments, without the program's name.
+    pub args: Vec<OsString>,
+    /// Variables added to the daemon's own environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// What the logs call it, e.g. `ClientApp`.
+    pub name: String,
+}
+
+/// `program`, a `flwr-clientapp` of flwr 1.20 to 1.22 (they take the same flags), for one message.
+#[must_use]
+pub fn clientapp_command(
+    program: &Path,
+    clientappio_address: &str,
+    token: &str,
+    parent_pid: u32,
+    flwr_dir: Option<&Path>,
+) -> AppCommand {
+    let address = ["--clientappio-api-address", clientappio_address];
+    app_command(
+        "ClientApp",
+        program.to_owned(),
+        address,
+        token,
+        parent_pid,
+        flwr_dir,
+    )
+}
+
+/// The `flwr-serverapp` of flwr 1.21 and 1.22, for one run.
+///
+/// # Errors
+/// `flwr-serverapp` is not on PATH.
+pub fn serverapp_command(
+    serverappio_address: &str,
+    token: &str,
+    parent_pid: u32,
+    flwr_dir: Option<&Path>,
+) -> Result<AppCommand, Error> {
+    let address = ["--serverappio-api-address", serverappio_address];
+    let program = find_program("flwr-serverapp")?;
+    Ok(app_command(
+        "ServerApp",
+        program,
+        address,
+        token,
+        parent_pid,
+        flwr_dir,
+    ))
+}
+
+/// Looks an executable up in the directories of PATH.
+///
+/// # Errors
+/// None holds it: the text names the program and how to install it.
+pub fn find_program(name: &str) -> Result<PathBuf, Error> {
+    find_in(name, &env::var_os("PATH").unwrap_or_default())
+}
+
+fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
+    env::split_paths(path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file() && access(file, Access::EXEC_OK).is_ok())
+        .ok_or_else(|| Error::NotFound {
+            program: name.to_owned(),
+        })
+}
+
+/// Order and names of the flags: section 1.7 of the flwr 1.22 process protocol.
+fn app_command(
+    name: &str,
+    program: PathBuf,
+    address: [&str; 2],
+    token: &str,
+    parent_pid: u32,
+    flwr_dir: Option<&Path>,
+) -> AppCommand {
+    let pid = parent_pid.to_string();
+    let flags = [
+        "--insecure",
+        address[0],
+        address[1],
+        "--token",
+        token,
+        "--parent-pid",
+        &pid,
+    ];
+    let mut args: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
+    if let Some(dir) = flwr_dir {
+        args.extend(["--flwr-dir".into(), dir.into()]);
+    }
+    AppCommand {
+        program,
+        args,
+        env: Vec::new(),
+        name: name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_the_first_executable_file_of_that_name_on_the_path() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(first.path().join("tool"), "not executable").unwrap();
+        let wanted = second.path().join("tool");
+        fs::write(&wanted, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&wanted, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = env::join_paths([first.path(), second.path()]).unwrap();
+        assert_eq!(find_in("tool", &path).unwrap(), wanted);
+    }
+
+    #[test]
+    fn the_command_line_is_that_of_flwr_1_22() {
+        let command = clientapp_command(
+            Path::new("/bin/flwr-clientapp"),
+            "127.0.0.1:9094",
+            "abc",
+            7,
+            Some(Path::new("/home")),
+        );
+        let args: Vec<_> = command
+            .args
+            .iter()
+            .map(|arg| arg.to_str().unwrap())
+            .collect();
+        let expected = "--insecure --clientappio-api-address 127.0.0.1:9094 --token abc --parent-pid 7 --flwr-dir /home";
+        assert_eq!(args.join(" "), expected);
+    }
+
+    #[test]
+    fn a_missing_program_names_the_way_to_install_it() {
+        let error = find_in("flwr-clientapp", OsStr::new("/nonexistent"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`flwr-clientapp` was not found on PATH"),
+            "{error}"
+        );
+        assert!(error.contains("pip install flwr==1.22.0"), "{error}");
+    }
+}

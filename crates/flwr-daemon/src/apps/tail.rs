@@ -1,0 +1,136 @@
+//! An app's output: passed on line by line, with the last lines kept for the error text.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Lines kept for the error text.
+const KEPT_LINES: usize = 20;
+/// Bytes of a line that are passed on at once; a longer line is passed on in pieces.
+const LINE_BYTES: usize = 16 * 1024;
+/// Characters kept of a line for the error text.
+const KEPT_CHARS: usize = 400;
+
+/// The last lines of an app's output, shared by the readers of its two pipes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0.lock().iter().cloned().collect()
+    }
+
+    fn keep(&self, line: &[u8]) {
+        let text = plain(&String::from_utf8_lossy(line));
+        let text: String = text.trim_end().chars().take(KEPT_CHARS).collect();
+        if text.trim().is_empty() {
+            return;
+        }
+        let mut lines = self.0.lock();
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(text);
+    }
+}
+
+/// The text without terminal sequences (ECMA-48: ESC `[`, parameters, a final byte) and other
+/// control characters: it travels to other machines' logs.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(next) = chars.next() {
+        if next == '\u{1b}' && chars.next_if_eq(&'[').is_some() {
+            chars.by_ref().find(|end| ('@'..='~').contains(end));
+        } else if next == '\t' || !next.is_control() {
+            plain.push(next);
+        }
+    }
+    plain
+}
+
+/// Passes `from` on to `to` in whole lines, so that the lines of two apps do not mix, until the
+/// end of `from`. A broken `to` does not stop the app: its output is then only kept.
+pub(super) async fn pass_on(
+    mut from: impl AsyncBufRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    tail: Tail,
+) {
+    let mut line = Vec::new();
+    while let Ok(more) = read_piece(&mut from, &mut line).await {
+        if !line.is_empty() {
+            tail.keep(&line);
+            // Stderr or stdout may be closed; the app goes on all the same.
+            let _ = to.write_all(&line).await;
+            let _ = to.flush().await;
+            line.clear();
+        }
+        if !more {
+            return;
+        }
+    }
+}
+
+/// Reads up to the end of a line, or [`LINE_BYTES`]. False at the end of the stream.
+async fn read_piece(
+    from: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> std::io::Result<bool> {
+    loop {
+        let ready = from.fill_buf().await?;
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        let room = LINE_BYTES - line.len();
+        let end = ready.iter().take(room).position(|byte| *byte == b'\n');
+        let taken = end.map_or(room.min(ready.len()), |at| at + 1);
+        line.extend_from_slice(&ready[..taken]);
+        from.consume(taken);
+        if end.is_some() || line.len() >= LINE_BYTES {
+            return Ok(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn passed(input: &[u8]) -> (Vec<u8>, Vec<String>) {
+        let (mut out, tail) = (Vec::new(), Tail::default());
+        pass_on(input, &mut out, tail.clone()).await;
+        (out, tail.lines())
+    }
+
+    #[tokio::test]
+    async fn output_is_passed_on_unchanged_and_the_last_twenty_lines_are_kept() {
+        let input: String = (0..30).map(|n| format!("line {n}\n")).collect();
+        let (out, kept) = passed(input.as_bytes()).await;
+        assert_eq!(out, input.as_bytes());
+        assert_eq!(kept.len(), KEPT_LINES);
+        assert_eq!(
+            (kept[0].as_str(), kept[19].as_str()),
+            ("line 10", "line 29")
+        );
+    }
+
+    #[tokio::test]
+    async fn colours_are_passed_on_but_not_kept() {
+        let input = b"\x1b[91mERROR \x1b[0m:     oops\r\n\x1b[2K\n";
+        let (out, kept) = passed(input).await;
+        assert_eq!(out, input);
+        assert_eq!(kept, ["ERROR :     oops"]);
+    }
+
+    #[tokio::test]
+    async fn endless_lines_and_odd_bytes_are_bounded() {
+        let mut input = vec![b'x'; 3 * LINE_BYTES + 5];
+        input.extend([0xff, 0xfe]);
+        let (out, kept) = passed(&input).await;
+        assert_eq!(out, input);
+        assert_eq!(kept.len(), 4);
+        assert!(kept.iter().all(|line| line.chars().count() <= KEPT_CHARS));
+    }
+}

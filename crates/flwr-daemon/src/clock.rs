@@ -1,0 +1,76 @@
+//! The time, as a value: whoever decides about expiry asks a [`Clock`], so tests set the hour.
+
+use std::fmt::Debug;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use flwr_core::time::Timestamp;
+use parking_lot::Mutex;
+
+/// Tells the time of day.
+pub trait Clock: Debug + Send + Sync {
+    /// The current time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+/// A clock that stands still until a test moves it.
+#[derive(Debug)]
+pub struct MockClock(Mutex<Timestamp>);
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        // A machine set to before 1970 gets 1970: every message then counts as not yet expired.
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp::from_secs(since.as_secs_f64())
+    }
+}
+
+impl MockClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.0.lock();
+        *now = *now + by.as_secs_f64();
+    }
+
+    /// Sets the clock.
+    pub fn set(&self, now: Timestamp) {
+        *self.0.lock() = now;
+    }
+}
+
+impl Clock for MockClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mock_clock_stands_still_until_it_is_moved() {
+        let clock = MockClock::new(Timestamp::from_secs(1_758_000_000.25));
+        assert_eq!(clock.now(), Timestamp::from_secs(1_758_000_000.25));
+        clock.advance(Duration::from_millis(1500));
+        assert_eq!(clock.now(), Timestamp::from_secs(1_758_000_001.75));
+        clock.set(Timestamp::from_secs(3.0));
+        assert_eq!(clock.now(), Timestamp::from_secs(3.0));
+    }
+
+    #[test]
+    fn the_system_clock_is_past_2025() {
+        assert!(SystemClock.now() > Timestamp::from_secs(1_735_689_600.0));
+    }
+}

@@ -1,0 +1,17 @@
+//! How a daemon lives: all I/O that the SuperLink and the SuperNode share.
+//!
+//! - [`listen`] — sockets, TLS, limits and drain
+//! - [`stop`] — signals and the order to stop
+//! - [`telemetry`] — logs
+//! - [`health`] — gRPC health checks
+//! - [`clock`] — the time, as a value that tests can set
+//! - [`apps`] — app processes and their tokens
+//! - [`objects`] — the bytes of content-addressed objects, in memory or in files
+
+pub mod apps;
+pub mod clock;
+pub mod health;
+pub mod listen;
+pub mod objects;
+pub mod stop;
+pub mod telemetry;

@@ -1,0 +1,230 @@
+//! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
+//!
+//! A connection's way: a place under [`Limits::connections`] → the first byte tells whether the
+//! client speaks TLS → the handshake, when this port speaks TLS → the HTTP/2 preface. All of it
+//! has one deadline, [`Limits::handshake_timeout`]. Whoever speaks the wrong protocol is told so
+//! in the protocol it speaks, and the operator reads it in the log.
+
+mod accept;
+mod connection;
+mod greet;
+mod quiet;
+
+pub use connection::Connection;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+use crate::stop::Stopper;
+
+/// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
+const CONCURRENT_STREAMS: u32 = 1000;
+/// How often an idle connection is pinged (flwr 1.22: the Python server's setting). Under the
+/// four minutes after which common cloud load balancers drop idle connections.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(210);
+/// How long a pinged client may take to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of headers of one request: signature headers take less than 1 KiB.
+const HEADER_LIST_BYTES: u32 = 16 * 1024;
+/// Bytes a client may send ahead on one call; objects come in chunks of up to 20 MiB.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// Bytes a client may send ahead on all calls of a connection.
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Larger frames than HTTP/2's 16 KiB spare work on models of many megabytes.
+const FRAME_BYTES: u32 = 64 * 1024;
+
+/// What a port speaks.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// HTTP/2 in the clear.
+    Plaintext,
+    /// TLS with this certificate. New connections only see a new config after a restart of the
+    /// listener, unless the config's own resolver hands out the newest certificate.
+    Tls(Arc<rustls::ServerConfig>),
+}
+
+/// What a listener allows before a connection is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at the same time, handshakes included. More wait in the system's backlog.
+    pub connections: usize,
+    /// TLS handshakes computed at the same time.
+    pub handshakes: usize,
+    /// The time from accept to the HTTP/2 preface.
+    pub handshake_timeout: Duration,
+    /// How long calls in flight may go on when it is time to stop.
+    pub drain_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            handshakes: 256,
+            handshake_timeout: Duration::from_secs(10),
+            drain_grace: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A bound port, ready to serve.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+    security: Security,
+    name: String,
+    limits: Limits,
+}
+
+/// Why a port could not be opened or served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another program listens there.
+    #[error("Port in server address {address} is already in use.")]
+    InUse {
+        /// The address as it was given.
+        address: String,
+    },
+    /// The address names no interface of this machine, or the port is not allowed.
+    #[error("{name}: cannot listen on {address}")]
+    Bind {
+        /// The service, e.g. "Fleet".
+        name: String,
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server ended by itself.
+    #[error("{name}: the server on {address} ended")]
+    Serve {
+        /// The service, e.g. "Fleet".
+        name: String,
+        /// The bound address.
+        address: SocketAddr,
+        /// What went wrong.
+        source: tonic::transport::Error,
+    },
+}
+
+impl Listener {
+    /// Opens `address` ("host:port"; port 0 takes a free one) for the service called `name`.
+    ///
+    /// # Errors
+    /// The port is in use, or the address cannot be bound; no message needs the source to be
+    /// understood.
+    pub async fn bind(
+        address: &str,
+        security: Security,
+        name: &str,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let failed = |source| bind_error(address, name, source);
+        let wanted = lookup_host(address)
+            .await
+            .map_err(failed)?
+            .collect::<Vec<_>>();
+        let socket = TcpListener::bind(wanted.as_slice()).await.map_err(failed)?;
+        let local = socket.local_addr().map_err(failed)?;
+        Ok(Self {
+            socket,
+            local,
+            security,
+            name: name.to_owned(),
+            limits,
+        })
+    }
+
+    /// The bound address, with the port the system chose.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What is served here, e.g. "Fleet".
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Serves `routes` until `stopper` stops: then nobody is accepted any more, calls in flight
+    /// have [`Limits::drain_grace`], and what is left is cut.
+    ///
+    /// # Errors
+    /// The server ended by itself.
+    pub async fn serve(self, routes: Routes, stopper: Stopper) -> Result<(), Error> {
+        let (name, address, grace) = (self.name.clone(), self.local, self.limits.drain_grace);
+        let cut = CancellationToken::new();
+        let _cut_at_the_latest_here = cut.clone().drop_guard();
+        let (ready, incoming) = mpsc::channel::<io::Result<Connection>>(64);
+        let accepting = accept::run(self, ready, stopper.clone(), cut.clone());
+        let serving = server()
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(ReceiverStream::new(incoming), stopper.cancelled_owned());
+        let serving = async {
+            tokio::pin!(serving);
+            tokio::select! {
+                ended = &mut serving => return ended,
+                () = stopper.cancelled() => {}
+            }
+            if let Ok(ended) = timeout(grace, &mut serving).await {
+                return ended;
+            }
+            cut.cancel();
+            serving.await
+        };
+        let ((), served) = tokio::join!(accepting, serving);
+        served.map_err(|source| Error::Serve {
+            name,
+            address,
+            source,
+        })
+    }
+}
+
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "plaintext",
+            Self::Tls(_) => "TLS",
+        })
+    }
+}
+
+fn bind_error(address: &str, name: &str, source: io::Error) -> Error {
+    let address = address.to_owned();
+    match source.kind() {
+        io::ErrorKind::AddrInUse => Error::InUse { address },
+        _ => Error::Bind {
+            name: name.to_owned(),
+            address,
+            source,
+        },
+    }
+}
+
+fn server() -> Server {
+    Server::builder()
+        .max_concurrent_streams(CONCURRENT_STREAMS)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADER_LIST_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
+}
+
+#[cfg(test)]
+mod tests;

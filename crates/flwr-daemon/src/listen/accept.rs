@@ -1,0 +1,158 @@
+//! The accept loop: takes connections in, and hands on those that have shown that they speak
+//! what the port speaks.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::connection::{Connection, Transport};
+use super::greet::{self, Greeter, Refused};
+use super::quiet::Quiet;
+use super::{Limits, Listener};
+use crate::stop::Stopper;
+
+/// The pause after a failed accept: too many open files clears up by itself, if at all.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// One line of a kind in this time: a scanner must not fill the disk.
+const LOG_PERIOD: Duration = Duration::from_secs(5);
+
+type Ready = mpsc::Sender<io::Result<Connection>>;
+
+/// What every handshake task needs.
+struct Door {
+    name: String,
+    port: u16,
+    greeter: Greeter,
+    timeout: Duration,
+    quiet: Quiet,
+}
+
+/// Accepts until `stopper` stops. Handshakes that are not done by then are dropped.
+pub(super) async fn run(
+    listener: Listener,
+    ready: Ready,
+    stopper: Stopper,
+    cut: CancellationToken,
+) {
+    let Listener {
+        socket,
+        local,
+        security,
+        name,
+        limits,
+    } = listener;
+    let door = Arc::new(Door {
+        name,
+        port: local.port(),
+        greeter: Greeter::new(security, limits.handshakes),
+        timeout: limits.handshake_timeout,
+        quiet: Quiet::new(LOG_PERIOD),
+    });
+    let mut handshakes = JoinSet::new();
+    let accepting = accept_all(&socket, &door, &limits, &ready, &cut, &mut handshakes);
+    stopper.run_until_stopped(accepting).await;
+    handshakes.shutdown().await;
+}
+
+async fn accept_all(
+    socket: &TcpListener,
+    door: &Arc<Door>,
+    limits: &Limits,
+    ready: &Ready,
+    cut: &CancellationToken,
+    handshakes: &mut JoinSet<()>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let Some(place) = take_place(&places, door, limits.connections).await else {
+            return;
+        };
+        let (stream, peer) = match socket.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                accept_failed(door, &error).await;
+                continue;
+            }
+        };
+        // Answers are small and waited for.
+        let _ = stream.set_nodelay(true);
+        handshakes.spawn(enter(
+            Arc::clone(door),
+            stream,
+            peer,
+            place,
+            ready.clone(),
+            cut.clone(),
+        ));
+        while handshakes.try_join_next().is_some() {}
+    }
+}
+
+async fn take_place(
+    places: &Arc<Semaphore>,
+    door: &Door,
+    limit: usize,
+) -> Option<OwnedSemaphorePermit> {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        return Some(place);
+    }
+    if let Some(more) = door.quiet.ask("full") {
+        warn!(
+            more,
+            "{}: {limit} connections are open; new ones wait until one closes", door.name
+        );
+    }
+    Arc::clone(places).acquire_owned().await.ok()
+}
+
+async fn accept_failed(door: &Door, error: &io::Error) {
+    if let Some(more) = door.quiet.ask("accept") {
+        warn!(more, "{}: cannot accept a connection: {error}", door.name);
+    }
+    sleep(ACCEPT_PAUSE).await;
+}
+
+/// One connection from accept to the server, or to a refusal.
+async fn enter(
+    door: Arc<Door>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+    ready: Ready,
+    cut: CancellationToken,
+) {
+    let local = stream.local_addr().ok();
+    match timeout(door.timeout, door.greeter.greet(stream)).await {
+        Ok(Ok((transport, preface))) => {
+            let connection = Connection::new(transport, preface, local, peer, place, cut);
+            // Nobody takes it: the server is stopping.
+            let _ = ready.send(Ok(connection)).await;
+        }
+        Ok(Err(refused)) => log_refused(&door, peer, &refused),
+        Err(_) => log_refused(&door, peer, &Refused::Silent),
+    }
+}
+
+fn log_refused(door: &Door, peer: SocketAddr, refused: &Refused) {
+    if !refused.is_worth_a_line() {
+        debug!("{}: {peer}: {refused}", door.name);
+    } else if let Some(more) = door.quiet.ask(refused.kind()) {
+        let (name, port) = (&door.name, door.port);
+        warn!(%peer, more, "{name} on port {port}: {}", greet::describe(refused));
+    }
+}
+
+impl Transport {
+    /// Whether the peer sees a certificate of ours.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}

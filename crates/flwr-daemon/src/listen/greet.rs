@@ -1,0 +1,317 @@
+//! What does the client speak? The first byte of a TLS client is 0x16 (RFC 8446, 5.1), an HTTP/2
+//! client starts with 24 known bytes (RFC 9113, 3.4), an HTTP/1 client with a method in letters.
+//!
+//! A wrong guess is answered in the client's own words, so that its log says what is wrong too:
+//! a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not TLS"), a
+//! plaintext HTTP/2 client gets GOAWAY with a debug text, an HTTP/1 client a 400 with text.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::Security;
+use super::connection::Transport;
+
+/// The connection preface of HTTP/2.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The record type of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+/// How long a refused client may take to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+const USE_TLS: &str = "this port speaks TLS: leave out --insecure and give --root-certificates";
+const USE_PLAINTEXT: &str =
+    "this port speaks plaintext gRPC: use --insecure, or start the server with TLS";
+const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
+
+/// Finds out what a client speaks, and does the TLS handshake.
+pub(super) struct Greeter {
+    tls: Option<TlsAcceptor>,
+    /// Handshakes computed at the same time. Waiting for a client's first byte needs no place.
+    places: Semaphore,
+}
+
+/// Why a connection is not served.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Nothing was said: port scans and health checks of load balancers.
+    Closed,
+    /// The time was up before the client was understood.
+    Silent,
+    /// A plaintext client on a TLS port.
+    Plaintext,
+    /// A TLS client on a plaintext port.
+    Tls,
+    /// HTTP/1, on a plaintext port or inside TLS.
+    Http1,
+    /// Neither TLS nor HTTP.
+    Garbage,
+    /// The TLS handshake failed.
+    Handshake(io::Error),
+}
+
+impl Greeter {
+    pub(super) fn new(security: Security, handshakes: usize) -> Self {
+        let tls = match security {
+            Security::Plaintext => None,
+            Security::Tls(config) => Some(TlsAcceptor::from(config)),
+        };
+        Self {
+            tls,
+            places: Semaphore::new(handshakes),
+        }
+    }
+
+    /// Brings the connection up to the HTTP/2 preface, which is given back to be read again.
+    pub(super) async fn greet(&self, mut stream: TcpStream) -> Result<(Transport, Bytes), Refused> {
+        let mut first = [0];
+        if stream.peek(&mut first).await.unwrap_or(0) == 0 {
+            return Err(Refused::Closed);
+        }
+        match (&self.tls, first[0] == TLS_HANDSHAKE) {
+            (Some(acceptor), true) => self.greet_tls(acceptor, stream).await,
+            (Some(_), false) => Err(refuse_plaintext(&mut stream).await),
+            (None, true) => Err(refuse_tls(&mut stream).await),
+            (None, false) => greet_plaintext(stream).await,
+        }
+    }
+
+    async fn greet_tls(
+        &self,
+        acceptor: &TlsAcceptor,
+        stream: TcpStream,
+    ) -> Result<(Transport, Bytes), Refused> {
+        let handshake = async {
+            // The semaphore is never closed; were it, handshakes would just not be counted.
+            let _place = self.places.acquire().await;
+            acceptor.accept(stream).await.map_err(Refused::Handshake)
+        };
+        let mut stream = Box::new(handshake.await?);
+        match read_preface(&mut stream).await {
+            Ok(preface) => Ok((Transport::Tls(stream), preface)),
+            Err(refused) => {
+                if matches!(refused, Refused::Http1) {
+                    let _ = timeout(
+                        FAREWELL,
+                        stream.write_all(http1_answer(USE_HTTP2).as_bytes()),
+                    )
+                    .await;
+                    let _ = timeout(FAREWELL, stream.shutdown()).await;
+                }
+                Err(refused)
+            }
+        }
+    }
+}
+
+impl Refused {
+    /// One word for each, to count them by.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Silent => "silent",
+            Self::Plaintext => "plaintext",
+            Self::Tls => "tls",
+            Self::Http1 => "http1",
+            Self::Garbage => "garbage",
+            Self::Handshake(_) => "handshake",
+        }
+    }
+
+    /// Port scans and health checks are everyday; the rest points at a mistake.
+    pub(super) fn is_worth_a_line(&self) -> bool {
+        !matches!(self, Self::Closed)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed without a word"),
+            Self::Silent => f.write_str("did not finish its handshake in time"),
+            Self::Plaintext => write!(f, "a plaintext client; {USE_TLS}"),
+            Self::Tls => write!(f, "a TLS client; {USE_PLAINTEXT}"),
+            Self::Http1 => write!(f, "an HTTP/1 client; {USE_HTTP2}"),
+            Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
+            Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
+        }
+    }
+}
+
+/// The log's sentence for a refusal; TLS alerts of the client are put in plain words.
+pub(super) fn describe(refused: &Refused) -> String {
+    use rustls::AlertDescription as Alert;
+    let Refused::Handshake(error) = refused else {
+        return refused.to_string();
+    };
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let told = match tls {
+        Some(rustls::Error::AlertReceived(Alert::UnknownCA)) => {
+            "the client does not trust the authority that signed our certificate: its --root-certificates must be our --ssl-ca-certfile"
+        }
+        Some(rustls::Error::AlertReceived(Alert::CertificateExpired)) => {
+            "the client says that our certificate is expired or not valid yet"
+        }
+        Some(rustls::Error::AlertReceived(Alert::BadCertificate | Alert::CertificateUnknown)) => {
+            "the client does not accept our certificate: is the name it connects to in the certificate, and its authority in --root-certificates?"
+        }
+        Some(rustls::Error::NoApplicationProtocol) => "the client does not offer HTTP/2 (ALPN h2)",
+        Some(rustls::Error::PeerIncompatible(_)) => {
+            "the client offers neither TLS 1.2 nor 1.3 with a cipher of ours"
+        }
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the client broke off the TLS handshake: it may not trust our certificate, or not find the name it connects to in it"
+        }
+        _ => return refused.to_string(),
+    };
+    format!("{told} ({error})")
+}
+
+async fn greet_plaintext(mut stream: TcpStream) -> Result<(Transport, Bytes), Refused> {
+    match read_preface(&mut stream).await {
+        Ok(preface) => Ok((Transport::Plain(stream), preface)),
+        Err(Refused::Http1) => {
+            farewell(&mut stream, http1_answer(USE_HTTP2).as_bytes()).await;
+            Err(Refused::Http1)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+/// Reads HTTP/2's first 24 bytes, and stops at the first byte that is none of them.
+async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Refused> {
+    let mut read = [0; PREFACE.len()];
+    let mut length = 0;
+    while length < PREFACE.len() {
+        let more = stream.read(&mut read[length..]).await.unwrap_or(0);
+        length += more;
+        if more == 0 {
+            return Err(Refused::Closed);
+        }
+        if read[..length] != PREFACE[..length] {
+            return Err(if looks_like_http1(&read[..length]) {
+                Refused::Http1
+            } else {
+                Refused::Garbage
+            });
+        }
+    }
+    Ok(Bytes::from_static(PREFACE))
+}
+
+fn looks_like_http1(start: &[u8]) -> bool {
+    const METHODS: [&[u8]; 7] = [
+        b"GET ",
+        b"POST ",
+        b"HEAD ",
+        b"PUT ",
+        b"OPTIONS ",
+        b"CONNECT ",
+        b"DELETE ",
+    ];
+    METHODS
+        .iter()
+        .any(|method| start.starts_with(&method[..method.len().min(start.len())]))
+}
+
+async fn refuse_plaintext(stream: &mut TcpStream) -> Refused {
+    match read_preface(stream).await {
+        Ok(_) => {
+            farewell(stream, &goaway(USE_TLS)).await;
+            Refused::Plaintext
+        }
+        Err(Refused::Http1) => {
+            farewell(stream, http1_answer(USE_TLS).as_bytes()).await;
+            Refused::Plaintext
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn refuse_tls(stream: &mut TcpStream) -> Refused {
+    farewell(stream, http1_answer(USE_PLAINTEXT).as_bytes()).await;
+    Refused::Tls
+}
+
+/// Says a last word and reads what the client still sends: closing a socket with unread bytes
+/// resets it, and the client would never read the word.
+async fn farewell(stream: &mut TcpStream, word: &[u8]) {
+    let said = async {
+        stream.write_all(word).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whether the client listens or not, the connection is over.
+    let _ = timeout(FAREWELL, said).await;
+}
+
+fn http1_answer(text: &str) -> String {
+    let length = text.len() + 1;
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}\n"
+    )
+}
+
+/// An empty SETTINGS frame, as every server must start, and GOAWAY with INADEQUATE_SECURITY and
+/// a debug text (RFC 9113, 6.5, 6.8 and 7).
+fn goaway(text: &str) -> Vec<u8> {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const INADEQUATE_SECURITY: u8 = 0xc;
+    // The texts are constants of this file, far below 248 bytes.
+    let length = u8::try_from(text.len() + 8).unwrap_or(u8::MAX);
+    let mut frames = SETTINGS.to_vec();
+    frames.extend([0, 0, length, 7, 0, 0, 0, 0, 0]);
+    frames.extend([0, 0, 0, 0, 0, 0, 0, INADEQUATE_SECURITY]);
+    frames.extend(text.bytes().take(usize::from(length) - 8));
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_preface_is_told_from_http1_and_garbage() {
+        assert_eq!(read_preface(&mut &PREFACE[..]).await.unwrap(), &PREFACE[..]);
+        assert!(matches!(
+            read_preface(&mut &b"GET / HTTP/1.1\r\n"[..]).await,
+            Err(Refused::Http1)
+        ));
+        assert!(matches!(
+            read_preface(&mut &b"POST /"[..]).await,
+            Err(Refused::Http1)
+        ));
+        assert!(matches!(
+            read_preface(&mut &b"PRI * HTTP/2.0\r\n"[..]).await,
+            Err(Refused::Closed)
+        ));
+        assert!(matches!(
+            read_preface(&mut &[0u8, 1, 2][..]).await,
+            Err(Refused::Garbage)
+        ));
+        assert!(matches!(
+            read_preface(&mut &b""[..]).await,
+            Err(Refused::Closed)
+        ));
+    }
+
+    #[test]
+    fn goaway_has_the_length_of_its_text() {
+        let frames = goaway("abc");
+        assert_eq!(frames.len(), 9 + 9 + 8 + 3);
+        assert_eq!(frames[9 + 2], 11);
+        assert!(frames.ends_with(b"abc"));
+        assert!(USE_TLS.len() < 248);
+    }
+}

@@ -1,0 +1,69 @@
+//! Object bytes in memory: gone with the process.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use flwr_core::object::ObjectId;
+use parking_lot::RwLock;
+
+use super::{Error, ObjectBytes};
+
+/// Object bytes in memory.
+#[derive(Debug, Default)]
+pub struct Memory(RwLock<HashMap<ObjectId, Held>>);
+
+/// Bytes, and how many `put`s hold them.
+#[derive(Debug)]
+struct Held {
+    content: Bytes,
+    holders: usize,
+}
+
+impl Memory {
+    /// Holds nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl ObjectBytes for Memory {
+    async fn put(&self, id: ObjectId, content: Bytes) -> Result<(), Error> {
+        self.0
+            .write()
+            .entry(id)
+            .or_insert(Held {
+                content,
+                holders: 0,
+            })
+            .holders += 1;
+        Ok(())
+    }
+
+    async fn get(&self, id: &ObjectId) -> Result<Option<Bytes>, Error> {
+        Ok(self.0.read().get(id).map(|held| held.content.clone()))
+    }
+
+    async fn delete(&self, id: &ObjectId) -> Result<(), Error> {
+        if let Entry::Occupied(mut held) = self.0.write().entry(*id) {
+            held.get_mut().holders -= 1;
+            if held.get().holders == 0 {
+                held.remove();
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_keeps_and_forgets() {
+        crate::objects::files::tests::keeps_and_forgets(&Memory::new()).await;
+    }
+}

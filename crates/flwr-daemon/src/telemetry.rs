@@ -1,0 +1,164 @@
+//! Logs: to stderr, for people or as JSON lines.
+
+use std::env;
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A line for people, coloured on a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Neither `text` nor `json`.
+    #[error("log format `{0}` is unknown: use `text` or `json`")]
+    UnknownFormat(String),
+    /// A level or filter that does not parse.
+    #[error(
+        "{origin}: `{filter}` is not a log level: use error, warn, info, debug, trace, or a filter such as `info,flwr_daemon=debug`"
+    )]
+    BadFilter {
+        /// Where the text came from: a flag or a variable.
+        origin: &'static str,
+        /// The text.
+        filter: String,
+    },
+    /// Somebody else in this process has set up logging already.
+    #[error("logging is set up already")]
+    AlreadySet,
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(Error::UnknownFormat(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Starts logging to stderr. `RUST_LOG` wins over `level` (the `--log-level` flag), which wins
+/// over `FLWR_LOG_LEVEL`; without any it is `info`.
+///
+/// # Errors
+/// A level that does not parse, or logging that was set up before.
+pub fn init(level: Option<&str>, format: Format) -> Result<(), Error> {
+    let filter = choose(env_text("RUST_LOG"), level, env_text("FLWR_LOG_LEVEL"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(coloured())
+        .with_target(false);
+    let done = match format {
+        Format::Text => builder.try_init(),
+        Format::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_target(true)
+            .try_init(),
+    };
+    done.map_err(|_| Error::AlreadySet)
+}
+
+fn choose(
+    rust_log: Option<String>,
+    flag: Option<&str>,
+    flwr: Option<String>,
+) -> Result<EnvFilter, Error> {
+    let (origin, filter) = match (rust_log, flag, flwr) {
+        (Some(text), _, _) => ("RUST_LOG", text),
+        (None, Some(text), _) => ("--log-level", text.to_owned()),
+        (None, None, Some(text)) => ("FLWR_LOG_LEVEL", python_level(&text)),
+        (None, None, None) => return Ok(EnvFilter::new("info")),
+    };
+    // A lone word that is no level would be read as the name of a module, and silence the rest.
+    let lone_word = !filter.contains(['=', ',']);
+    if lone_word && tracing::level_filters::LevelFilter::from_str(&filter).is_err() {
+        return Err(Error::BadFilter { origin, filter });
+    }
+    EnvFilter::try_new(&filter).map_err(|_| Error::BadFilter { origin, filter })
+}
+
+/// Flower's variable takes the names of Python's levels.
+fn python_level(text: &str) -> String {
+    match text.to_ascii_uppercase().as_str() {
+        "WARNING" => "warn".to_owned(),
+        "CRITICAL" | "FATAL" => "error".to_owned(),
+        "NOTSET" => "trace".to_owned(),
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+fn env_text(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// See <https://no-color.org>.
+fn coloured() -> bool {
+    env_text("NO_COLOR").is_none() && io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(rust_log: Option<&str>, flag: Option<&str>, flwr: Option<&str>) -> String {
+        choose(rust_log.map(str::to_owned), flag, flwr.map(str::to_owned))
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn rust_log_wins_over_the_flag_and_the_flag_over_flowers_variable() {
+        assert_eq!(chosen(Some("trace"), Some("debug"), Some("ERROR")), "trace");
+        assert_eq!(chosen(None, Some("debug"), Some("ERROR")), "debug");
+        assert_eq!(chosen(None, None, Some("WARNING")), "warn");
+        assert_eq!(chosen(None, None, None), "info");
+        assert_eq!(
+            chosen(None, Some("info,flwr_daemon=debug"), None),
+            "flwr_daemon=debug,info"
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_with_the_flags_name() {
+        let error = choose(None, Some("loud"), None).unwrap_err().to_string();
+        assert!(
+            error.starts_with("--log-level: `loud` is not a log level"),
+            "{error}"
+        );
+        let error = choose(Some("a=b=c".to_owned()), None, None)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("RUST_LOG: "), "{error}");
+    }
+
+    #[test]
+    fn formats_are_text_and_json() {
+        assert_eq!("json".parse::<Format>().unwrap(), Format::Json);
+        assert_eq!("text".parse::<Format>().unwrap().to_string(), "text");
+        assert!("yaml".parse::<Format>().is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! Generates the wire types and services from `proto/` with protox, a protobuf compiler in
+//! Rust: no protoc is needed on the machine.
+
+use std::path::PathBuf;
+
+const ROOT: &str = "../../proto";
+const SERVICES: [&str; 4] = ["fleet", "serverappio", "clientappio", "control"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed={ROOT}");
+    let files = SERVICES.map(|name| PathBuf::from(format!("{ROOT}/flwr/proto/{name}.proto")));
+    let descriptors = protox::compile(files, [ROOT])?;
+    tonic_prost_build::configure()
+        // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.
+        .bytes(".")
+        // Sorted maps: the same message has the same bytes on every machine.
+        .btree_map(".")
+        .emit_rerun_if_changed(false)
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! The SuperNode keys that a SuperLink lets in: a CSV file of OpenSSH public keys, one a cell, in
+//! any number of rows and columns, without a header (flwr 1.22).
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use thiserror::Error;
+
+use crate::key::{KeyProblem, PublicKey};
+
+/// The allowed keys.
+#[derive(Debug, Clone, Default)]
+pub struct AllowList(HashSet<PublicKey>);
+
+/// Allowed keys that can be read again while they are in use.
+#[derive(Debug)]
+pub struct SharedAllowList {
+    path: PathBuf,
+    list: RwLock<Arc<AllowList>>,
+}
+
+/// Why a list is not usable.
+#[derive(Debug, Error)]
+pub enum AllowListError {
+    /// The file cannot be read.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not CSV.
+    #[error("{path}: not a CSV file")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// Where it is not.
+        source: csv::Error,
+    },
+    /// A cell is not a key.
+    #[error("{path}: row {row}, column {column}: {problem}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        row: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What it is instead.
+        problem: KeyProblem,
+    },
+    /// There is no key in it: nobody could connect.
+    #[error("{0}: it holds no key, so that no SuperNode could connect")]
+    Empty(PathBuf),
+}
+
+impl AllowList {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a cell holds something else, or there is none.
+    pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
+        let content = fs::read(path)
+            .map_err(|source| AllowListError::Read { path: path.to_owned(), source })?;
+        Self::parse(&content, path)
+    }
+
+    /// Reads a list from the content of a file; `path` is for the error's text.
+    ///
+    /// # Errors
+    /// If a cell holds something else, or there is none.
+    pub fn parse(content: &[u8], path: &Path) -> Result<Self, AllowListError> {
+        let mut rows = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(content);
+        let mut keys = HashSet::new();
+        for (row, cells) in rows.records().enumerate() {
+            let cells = cells.map_err(|source| {
+                let path = path.to_owned();
+                AllowListError::Csv { path, source }
+            })?;
+            // Scripts leave a comma at the end of a line: an empty cell is no key, and no error.
+            for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+                let key = PublicKey::from_openssh(cell).map_err(|problem| {
+                    let (path, row, column) = (path.to_owned(), row + 1, column + 1);
+                    AllowListError::Key { path, row, column, problem }
+                })?;
+                keys.insert(key);
+            }
+        }
+        if keys.is_empty() {
+            return Err(AllowListError::Empty(path.to_owned()));
+        }
+        Ok(Self(keys))
+    }
+
+    /// Whether a key is on it.
+    #[must_use]
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.0.contains(key)
+    }
+
+    /// How many keys are on it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nobody is let in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl SharedAllowList {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// As [`AllowList::from_file`].
+    pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
+        let list = RwLock::new(Arc::new(AllowList::from_file(path)?));
+        Ok(Self { path: path.to_owned(), list })
+    }
+
+    /// Reads the file again, and says how many keys are allowed now.
+    ///
+    /// # Errors
+    /// As [`AllowList::from_file`]; the old list then stays in use.
+    pub fn reload(&self) -> Result<usize, AllowListError> {
+        let list = AllowList::from_file(&self.path)?;
+        let keys = list.len();
+        *self.list.write() = Arc::new(list);
+        Ok(keys)
+    }
+
+    /// Whether a key is on the list as it is now.
+    #[must_use]
+    pub fn contains(&self, key: &PublicKey) -> bool {
+        self.list.read().contains(key)
+    }
+
+    /// How many keys are on the list as it is now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.read().len()
+    }
+
+    /// Whether nobody is let in; a list from a file is never so.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.read().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::key::PrivateKey;
+
+    fn parse(content: &str) -> Result<AllowList, String> {
+        AllowList::parse(content.as_bytes(), Path::new("keys.csv")).map_err(|e| e.to_string())
+    }
+
+    fn keys() -> [PublicKey; 3] {
+        std::array::from_fn(|_| PrivateKey::generate().unwrap().public_key().clone())
+    }
+
+    #[test]
+    fn keys_stand_in_rows_or_columns_with_comments_and_stray_commas() {
+        let [a, b, c] = keys();
+        let [x, y, z] = [&a, &b, &c].map(PublicKey::to_openssh);
+        for content in [
+            format!("{x},{y},{z}\n"),
+            format!("{x}\n{y}\n\n{z}"),
+            format!("{x} someone@somewhere, {y}\r\n\"{z} a, b\",\n"),
+        ] {
+            let list = parse(&content).unwrap();
+            assert_eq!(list.len(), 3, "{content}");
+            assert!([&a, &b, &c].into_iter().all(|key| list.contains(key)));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_and_where_is_told() {
+        let good = keys()[0].to_openssh();
+        let error = parse(&format!("{good}\n{good},ssh-ed25519 AAAA\n")).unwrap_err();
+        assert!(error.starts_with("keys.csv: row 2, column 2: it is not an elliptic"), "{error}");
+        let error = parse("\n,\n").unwrap_err();
+        assert!(error.starts_with("keys.csv: it holds no key"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_new_file_leaves_the_old_list_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys.csv");
+        let [a, b, _] = keys();
+        fs::write(&path, a.to_openssh()).unwrap();
+        let list = SharedAllowList::from_file(&path).unwrap();
+        fs::write(&path, "rubbish").unwrap();
+        assert!(list.reload().is_err());
+        assert!(list.contains(&a));
+        fs::write(&path, b.to_openssh()).unwrap();
+        assert_eq!(list.reload().unwrap(), 1);
+        assert!(list.contains(&b) && !list.contains(&a));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = AllowList::parse(&content, Path::new("x"));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A gRPC channel to an address, with trust: it connects when it is needed, connects again when
+//! it must, and says why it cannot.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use crate::tls::{ClientTls, Reason, explain};
+
+/// How long a connection and its handshake may take, each.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often an open call's connection is tried. Under four minutes, after which common load
+/// balancers cut; gRPC servers in C take more pings than one in five minutes for an attack, unless
+/// a call is open.
+const KEEPALIVE: Duration = Duration::from_secs(210);
+/// How long the answer to such a ping may take.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes that a server may send ahead: models come in chunks of 20 MiB.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// Whom to trust.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// Whoever answers: plaintext.
+    Plaintext,
+    /// Whoever proves the address's name.
+    Tls(ClientTls),
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// The name has no address.
+    #[error("{host}: the name cannot be resolved ({problem}): check the address")]
+    Dns {
+        /// The name.
+        host: String,
+        /// What the system says.
+        problem: String,
+    },
+    /// Nobody listens there.
+    #[error("{address}: connection refused: nothing listens there; check the address, and that the SuperLink runs")]
+    Refused {
+        /// Host and port.
+        address: String,
+    },
+    /// No answer.
+    #[error("{address}: no answer in {seconds} s: check the address and the firewalls between")]
+    Timeout {
+        /// Host and port.
+        address: String,
+        /// How long it was tried.
+        seconds: u64,
+    },
+    /// The network says no.
+    #[error("{address}: {problem}")]
+    Network {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        problem: String,
+    },
+    /// No name that a certificate could be for.
+    #[error("{host}: not a host name or IP address")]
+    Name {
+        /// The name.
+        host: String,
+    },
+    /// The handshake failed.
+    #[error("{address}: no TLS connection: {reason}")]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// A channel to `host:port`. It connects at the first call.
+#[must_use]
+pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
+    let target = Target { host: address.0.to_owned(), port: address.1, trust: trust.clone() };
+    let connector = service_fn(move |_| {
+        let target = target.clone();
+        async move { target.connect().await.map(TokioIo::new) }
+    });
+    endpoint(address, trust).connect_with_connector_lazy(connector)
+}
+
+/// The address is for the `:authority` header only: the connector knows where to go.
+fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
+    let scheme = if matches!(trust, Trust::Plaintext) { "http" } else { "https" };
+    let uri = format!("{scheme}://{}", joined(host, port));
+    Endpoint::from_shared(uri)
+        .unwrap_or_else(|_| Endpoint::from_static("http://superlink"))
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(false)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+}
+
+/// Why a call could not be made, if that is because there was no connection.
+#[must_use]
+pub fn connect_error(status: &Status) -> Option<&ConnectError> {
+    std::iter::successors(status.source(), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
+}
+
+#[derive(Clone)]
+struct Target {
+    host: String,
+    port: u16,
+    trust: Trust,
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Target {
+    async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
+        let tcp = self.in_time(self.tcp()).await?;
+        match &self.trust {
+            Trust::Plaintext => Ok(Box::new(tcp)),
+            Trust::Tls(tls) => self.in_time(self.handshake(tls, tcp)).await,
+        }
+    }
+
+    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
+        let addresses = lookup_host((&self.host[..], self.port)).await;
+        let addresses = addresses.map_err(|error| self.unresolved(&error))?;
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(tcp) => {
+                    // Without it a small call waits for the acknowledgement of the last.
+                    tcp.set_nodelay(true).map_err(|error| self.network(&error))?;
+                    return Ok(tcp);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(self.network(&last))
+    }
+
+    async fn handshake(&self, tls: &ClientTls, tcp: TcpStream) -> Result<Box<dyn Io>, ConnectError> {
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|_| ConnectError::Name { host: self.host.clone() })?;
+        let stream = TlsConnector::from(tls.config()).connect(name, tcp).await;
+        let stream = stream.map_err(|error| self.tls(explain(&error)))?;
+        if stream.get_ref().1.alpn_protocol().is_none() {
+            return Err(self.tls(Reason::NothingInCommon));
+        }
+        Ok(Box::new(stream))
+    }
+
+    async fn in_time<T>(
+        &self,
+        step: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let seconds = CONNECT_TIMEOUT.as_secs();
+        let late = |_| ConnectError::Timeout { address: self.address(), seconds };
+        timeout(CONNECT_TIMEOUT, step).await.map_err(late)?
+    }
+
+    fn address(&self) -> String {
+        joined(&self.host, self.port)
+    }
+
+    fn unresolved(&self, error: &io::Error) -> ConnectError {
+        ConnectError::Dns { host: self.host.clone(), problem: error.to_string() }
+    }
+
+    fn network(&self, error: &io::Error) -> ConnectError {
+        let address = self.address();
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused { address },
+            _ => ConnectError::Network { address, problem: error.to_string() },
+        }
+    }
+
+    fn tls(&self, reason: Reason) -> ConnectError {
+        ConnectError::Tls { address: self.address(), reason }
+    }
+}
+
+fn joined(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests;

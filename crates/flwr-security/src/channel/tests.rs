@@ -1,0 +1,123 @@
+//! Real sockets, and every reason for which there is no connection.
+
+use rcgen::CertificateParams;
+use time::{Duration, OffsetDateTime};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::tls::tests::Files;
+
+/// What a client that trusts the CA in `files` meets at a server with this certificate.
+async fn meet(
+    files: &Files,
+    host: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> Result<(), ConnectError> {
+    let acceptor = TlsAcceptor::from(files.server(change).config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        // The client's verdict counts; what the server makes of it does not.
+        drop(acceptor.accept(tcp).await);
+    });
+    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let met = Target { host: host.to_owned(), port, trust }.connect().await.map(|_| ());
+    server.await.unwrap();
+    met
+}
+
+fn reason(met: Result<(), ConnectError>) -> Reason {
+    match met.unwrap_err() {
+        ConnectError::Tls { reason, .. } => reason,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_good_certificate_is_accepted() {
+    meet(&Files::new(), "localhost", |_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused_with_the_names_it_has() {
+    let met = meet(&Files::new(), "127.0.0.1", |_| {}).await;
+    let (wanted, found) = ("127.0.0.1".to_owned(), "localhost".to_owned());
+    assert_eq!(reason(met), Reason::NameMismatch { wanted, found });
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_with_its_date() {
+    let yesterday = OffsetDateTime::now_utc() - Duration::DAY;
+    let files = Files::new();
+    let met = meet(&files, "localhost", |params| {
+        (params.not_before, params.not_after) = (yesterday - Duration::WEEK, yesterday);
+    });
+    let until = Some(yesterday.date().to_string());
+    assert_eq!(reason(met.await), Reason::Expired { until });
+}
+
+#[tokio::test]
+async fn a_certificate_of_tomorrow_is_refused() {
+    let tomorrow = OffsetDateTime::now_utc() + Duration::DAY;
+    let files = Files::new();
+    let met = meet(&files, "localhost", |params| params.not_before = tomorrow);
+    assert!(matches!(reason(met.await), Reason::NotYetValid { .. }));
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_ca_is_refused() {
+    let (files, others) = (Files::new(), Files::new());
+    let acceptor = TlsAcceptor::from(others.server(|_| {}).config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        drop(acceptor.accept(listener.accept().await.unwrap().0).await);
+    });
+    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let met = Target { host: "localhost".to_owned(), port, trust }.connect().await.map(|_| ());
+    assert_eq!(reason(met), Reason::UnknownIssuer);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_from_one_with() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        // An HTTP/2 server begins with its SETTINGS.
+        tcp.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        tcp.shutdown().await.unwrap();
+    });
+    let trust = Trust::Tls(ClientTls::load(Some(&Files::new().path("ca.crt"))).unwrap());
+    let met = Target { host: "localhost".to_owned(), port, trust }.connect().await.map(|_| ());
+    assert_eq!(reason(met), Reason::Plaintext);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_port_and_an_unknown_name_reach_the_caller_of_a_channel() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let status = call(("127.0.0.1", port)).await;
+    let refused = ConnectError::Refused { address: format!("127.0.0.1:{port}") };
+    assert_eq!(connect_error(&status), Some(&refused), "{status:?}");
+
+    let status = call(("no-such-host.invalid", 1)).await;
+    assert!(matches!(connect_error(&status), Some(ConnectError::Dns { .. })), "{status:?}");
+}
+
+/// The status of a call over a channel to this address.
+async fn call(address: (&str, u16)) -> Status {
+    let mut grpc = tonic::client::Grpc::new(channel(address, &Trust::Plaintext));
+    grpc.ready().await.map_err(|error| Status::from_error(error.into())).unwrap();
+    let request = tower::ServiceExt::oneshot(
+        channel(address, &Trust::Plaintext),
+        http::Request::new(tonic::body::Body::empty()),
+    );
+    Status::from_error(request.await.unwrap_err().into())
+}

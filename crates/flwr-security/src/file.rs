@@ -1,0 +1,28 @@
+//! Small files that matter: written whole or not at all, readable for whom they should be.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Writes a file with these permissions through a temporary one beside it.
+pub(crate) fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = Path::new(&temporary);
+    let written = create(temporary, mode)
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(temporary, path));
+    if written.is_err() {
+        // Nothing more can be done if even this fails; the error tells about the file.
+        let _ = fs::remove_file(temporary);
+    }
+    written
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}

@@ -1,0 +1,297 @@
+//! The keys of SuperNodes: elliptic curve keys, in the files that `ssh-keygen` and OpenSSL write
+//! and in the form that travels in a request's headers.
+//!
+//! Checking a signature is what a SuperLink does most, so public keys are parsed once and checked
+//! by aws-lc-rs. Signing is done by the `p256` and `p384` crates: Flower signs with SHA-256 on
+//! every curve, which aws-lc-rs does not offer for P-384.
+
+use std::fmt;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, ParsedPublicKey,
+    VerificationAlgorithm,
+};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+mod openssh;
+mod private;
+
+pub use private::PrivateKey;
+
+/// Longest key file that is read: an OpenSSH P-521 key has under 1 KiB.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+
+/// The public key of a SuperNode. Cheap to clone.
+#[derive(Clone)]
+pub struct PublicKey(Arc<Parsed>);
+
+struct Parsed {
+    curve: Curve,
+    /// The point, uncompressed (SEC 1, 2.3.3).
+    point: Vec<u8>,
+    verifier: ParsedPublicKey,
+}
+
+/// The curves that SuperNode keys lie on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+/// What is wrong with a key.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The file cannot be read.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("{path}: cannot be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is there, and nobody asked to replace it.
+    #[error("{0} exists already")]
+    Exists(PathBuf),
+    /// The file holds something else.
+    #[error("{path}: {problem}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        problem: KeyProblem,
+    },
+    /// The text holds something else.
+    #[error(transparent)]
+    Text(#[from] KeyProblem),
+    /// The system has no random numbers to give.
+    #[error("the system's random number generator failed")]
+    Random,
+}
+
+/// Why a text is not a key that a SuperNode can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum KeyProblem {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// Neither an OpenSSH public key nor a PEM one.
+    #[error("it is not a public key: an OpenSSH line (`ecdsa-sha2-nistp384 ...`) or a PEM `PUBLIC KEY` is expected")]
+    NotPublic,
+    /// Neither an OpenSSH private key nor a PEM one.
+    #[error("it is not a private key: an OpenSSH or PEM private key is expected, as `ssh-keygen -t ecdsa -b 384` or `flwr key new` writes it")]
+    NotPrivate,
+    /// A private key in the place of a public one.
+    #[error("it is a private key, where its public half is expected (the `.pub` file)")]
+    PrivateForPublic,
+    /// A public key in the place of a private one.
+    #[error("it is a public key, where the private key is expected")]
+    PublicForPrivate,
+    /// It needs a passphrase.
+    #[error("it is encrypted, and a daemon cannot type a passphrase: remove it with `ssh-keygen -p -N \"\" -f FILE`")]
+    Encrypted,
+    /// RSA, Ed25519 …
+    #[error("it is not an elliptic curve key: make one with `ssh-keygen -t ecdsa -b 384` or `flwr key new`")]
+    NotEc,
+    /// A curve that is not supported here.
+    #[error("its curve is not supported: use P-384 or P-256")]
+    Curve,
+    /// The numbers in it are no point of the curve.
+    #[error("it is damaged: it holds no point of its curve")]
+    Damaged,
+}
+
+/// The signature is not this key's over this message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the signature does not fit the key and the message")]
+pub struct InvalidSignature;
+
+impl Curve {
+    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// What stands before the point in a SubjectPublicKeyInfo (RFC 5480).
+    const fn spki_prefix(self) -> &'static [u8] {
+        match self {
+            Self::P256 => {
+                b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+            }
+            Self::P384 => {
+                b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00"
+            }
+            Self::P521 => {
+                b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00"
+            }
+        }
+    }
+
+    const fn ssh_name(self) -> &'static str {
+        match self {
+            Self::P256 => "nistp256",
+            Self::P384 => "nistp384",
+            Self::P521 => "nistp521",
+        }
+    }
+
+    /// Bytes of a private key.
+    const fn scalar_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// Every curve is used with SHA-256 (flwr 1.22 wire).
+    fn algorithm(self) -> &'static dyn VerificationAlgorithm {
+        match self {
+            Self::P256 => &ECDSA_P256_SHA256_ASN1,
+            Self::P384 => &ECDSA_P384_SHA256_ASN1,
+            Self::P521 => &ECDSA_P521_SHA256_ASN1,
+        }
+    }
+}
+
+impl PublicKey {
+    /// From a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), as it travels in request headers.
+    ///
+    /// # Errors
+    /// If it is none of an elliptic curve.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyProblem> {
+        let blocks = pem::parse_many(pem).map_err(|_| KeyProblem::NotPublic)?;
+        match blocks.iter().find(|block| block.tag() == "PUBLIC KEY") {
+            Some(block) => Self::from_spki(block.contents()),
+            None if blocks.iter().any(|block| block.tag().ends_with("PRIVATE KEY")) => {
+                Err(KeyProblem::PrivateForPublic)
+            }
+            None => Err(KeyProblem::NotPublic),
+        }
+    }
+
+    fn from_spki(der: &[u8]) -> Result<Self, KeyProblem> {
+        let known = Curve::ALL
+            .into_iter()
+            .find_map(|curve| Some((curve, der.strip_prefix(curve.spki_prefix())?)));
+        let (curve, point) = known.ok_or(KeyProblem::NotEc)?;
+        Self::from_point(curve, point)
+    }
+
+    /// From an OpenSSH line: `ecdsa-sha2-nistp384 AAAA… [comment]`.
+    ///
+    /// # Errors
+    /// If it is none of an elliptic curve.
+    pub fn from_openssh(line: &str) -> Result<Self, KeyProblem> {
+        openssh::read_public(line)
+    }
+
+    fn from_point(curve: Curve, point: &[u8]) -> Result<Self, KeyProblem> {
+        // One form only, so that the same key is always equal to itself.
+        if point.first() != Some(&4) {
+            return Err(KeyProblem::Damaged);
+        }
+        let verifier = ParsedPublicKey::new(curve.algorithm(), point);
+        let verifier = verifier.map_err(|_| KeyProblem::Damaged)?;
+        Ok(Self(Arc::new(Parsed { curve, point: point.to_vec(), verifier })))
+    }
+
+    /// From a file in either form.
+    ///
+    /// # Errors
+    /// If it cannot be read, or holds something else.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let text = read(path)?;
+        let key = match text.trim() {
+            "" => Err(KeyProblem::Empty),
+            text if text.starts_with("-----") => Self::from_pem(text.as_bytes()),
+            text => Self::from_openssh(text),
+        };
+        key.map_err(|problem| KeyError::File { path: path.to_owned(), problem })
+    }
+
+    /// PEM with lines of 64 characters and a last newline: byte for byte what travels in a
+    /// request's header (flwr 1.22 wire).
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let base64 = STANDARD.encode([self.0.curve.spki_prefix(), &self.0.point].concat());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        for line in base64.as_bytes().chunks(64) {
+            pem.extend(line.iter().map(|byte| char::from(*byte)));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        pem
+    }
+
+    /// An OpenSSH line without a comment.
+    #[must_use]
+    pub fn to_openssh(&self) -> String {
+        format!("{} {}", openssh::key_type(self.0.curve), STANDARD.encode(self.ssh_blob()))
+    }
+
+    /// `SHA256:…`, as `ssh-keygen -l` shows it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(self.ssh_blob())))
+    }
+
+    fn ssh_blob(&self) -> Vec<u8> {
+        openssh::public_blob(self.0.curve, &self.0.point)
+    }
+
+    /// Checks a DER signature over the SHA-256 of a message.
+    ///
+    /// # Errors
+    /// If it is not this key's.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+        self.0.verifier.verify_sig(message, signature).map_err(|_| InvalidSignature)
+    }
+}
+
+/// The text of a key file.
+fn read(path: &Path) -> Result<String, KeyError> {
+    let failed = |source| KeyError::Read { path: path.to_owned(), source };
+    let size = fs::metadata(path).map_err(failed)?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(failed(io::Error::other(format!("{size} bytes are too many for a key"))));
+    }
+    fs::read_to_string(path).map_err(failed)
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.curve == other.0.curve && self.0.point == other.0.point
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.point.hash(state);
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.fingerprint())
+    }
+}
+
+#[cfg(test)]
+mod tests;

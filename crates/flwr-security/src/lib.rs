@@ -1,0 +1,10 @@
+//! Who may speak: TLS, certificates, SuperNode keys, the signatures on requests, the list of
+//! allowed keys, and channels that say why they do not connect. Knows nothing of messages.
+
+pub mod allow_list;
+pub mod channel;
+mod file;
+pub mod key;
+pub mod pki;
+pub mod signature;
+pub mod tls;

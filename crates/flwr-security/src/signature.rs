@@ -1,0 +1,198 @@
+//! The signature on every Fleet request (flwr 1.17 to 1.22 wire).
+//!
+//! Three headers prove that the caller holds a key, now: the public key as PEM text, the time as
+//! ISO 8601 text, and an ECDSA signature over that text (SHA-256, DER). Checked in this order: the
+//! headers are there, the key is allowed, the signature is the key's, the time is of now. The
+//! body is not signed and a signature can be used again within the window: that is what TLS is
+//! needed for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+use parking_lot::RwLock;
+use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tonic::metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap};
+
+use crate::allow_list::SharedAllowList;
+use crate::key::{KeyError, PrivateKey, PublicKey};
+
+/// The public key: PEM text, base64 on the wire as gRPC has it for `-bin` headers.
+pub const PUBLIC_KEY_HEADER: &str = "flwr-public-key-bin";
+/// The time of signing: ISO 8601 text with a UTC offset.
+pub const TIMESTAMP_HEADER: &str = "flwr-timestamp";
+/// The signature over the time's text: DER, base64 on the wire.
+pub const SIGNATURE_HEADER: &str = "flwr-signature-bin";
+
+/// Seconds that a signer's clock may be ahead of ours (flwr 1.22 wire).
+const MAX_AHEAD: f64 = 5.0;
+/// Seconds after which a signature is too old: 300, and as much again as for a fast clock.
+const MAX_AGE: f64 = 305.0;
+/// Longest timestamp and signature that are looked at; the longest good ones have 32 and 139.
+const MAX_TEXT: usize = 256;
+/// Parsed keys that are kept. They are forgotten all at once when there are more: with a list
+/// of keys that never happens, and without one strangers cannot make the memory grow.
+const MAX_CACHED: usize = 16_384;
+
+/// The three headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureHeaders {
+    /// PEM text.
+    pub public_key: Bytes,
+    /// ISO 8601 text.
+    pub timestamp: String,
+    /// DER.
+    pub signature: Bytes,
+}
+
+/// Why a caller is not let in. Display is flwr 1.22's word for it, which the caller is told.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum Refusal {
+    /// A header is not there, or is no base64.
+    #[error("Missing authentication metadata")]
+    MissingMetadata,
+    /// The key is not on the list.
+    #[error("Public key not recognized")]
+    UnknownKey,
+    /// The header holds no elliptic curve key.
+    #[error("Public key not recognized: it is not an elliptic curve public key in PEM")]
+    MalformedKey,
+    /// The signature is not this key's over this time.
+    #[error("Invalid signature")]
+    InvalidSignature,
+    /// The time is none, or has no UTC offset.
+    #[error("Invalid timestamp: ISO 8601 with a UTC offset is expected")]
+    MalformedTimestamp,
+    /// The time is not of now.
+    #[error(
+        "Invalid timestamp: it is {age:.1} s old by the SuperLink's clock, and -5 to 305 s are allowed; set the clocks"
+    )]
+    StaleTimestamp {
+        /// Seconds since it was made, by our clock; negative if it is ahead.
+        age: f64,
+    },
+}
+
+/// Checks signatures, with the keys it has seen at hand.
+#[derive(Debug)]
+pub struct Verifier {
+    /// None: every key may speak.
+    allowed: Option<Arc<SharedAllowList>>,
+    seen: RwLock<HashMap<Bytes, PublicKey>>,
+}
+
+/// Signs a request with the time of now.
+///
+/// # Errors
+/// If the key cannot sign.
+pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, KeyError> {
+    let timestamp = timestamp(now);
+    let signature = Bytes::from(key.sign(timestamp.as_bytes())?);
+    let public_key = Bytes::from(key.public_key().to_pem());
+    Ok(SignatureHeaders { public_key, timestamp, signature })
+}
+
+/// As Python's `isoformat` writes a time in UTC: no fraction where there is none.
+fn timestamp(now: OffsetDateTime) -> String {
+    let now = now.to_offset(time::UtcOffset::UTC);
+    let fraction = match now.microsecond() {
+        0 => String::new(),
+        micros => format!(".{micros:06}"),
+    };
+    let (date, hour, minute, second) = (now.date(), now.hour(), now.minute(), now.second());
+    format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}+00:00")
+}
+
+impl SignatureHeaders {
+    /// Takes the headers from a request.
+    ///
+    /// # Errors
+    /// If one is not there, or is no base64.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let text = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.ok_or(Refusal::MissingMetadata)
+        };
+        let binary = |name: &str| {
+            let value = text(name)?.trim_end_matches('=');
+            STANDARD_NO_PAD.decode(value).map(Bytes::from).map_err(|_| Refusal::MissingMetadata)
+        };
+        Ok(Self {
+            public_key: binary(PUBLIC_KEY_HEADER)?,
+            timestamp: text(TIMESTAMP_HEADER)?.to_owned(),
+            signature: binary(SIGNATURE_HEADER)?,
+        })
+    }
+
+    /// Puts the headers on a gRPC request.
+    pub fn write(&self, metadata: &mut MetadataMap) {
+        metadata.insert_bin(PUBLIC_KEY_HEADER, BinaryMetadataValue::from_bytes(&self.public_key));
+        if let Ok(timestamp) = AsciiMetadataValue::try_from(&self.timestamp[..]) {
+            metadata.insert(TIMESTAMP_HEADER, timestamp);
+        }
+        metadata.insert_bin(SIGNATURE_HEADER, BinaryMetadataValue::from_bytes(&self.signature));
+    }
+
+    /// The headers as plain HTTP has them.
+    #[must_use]
+    pub fn to_http(&self) -> Vec<(HeaderName, String)> {
+        vec![
+            (HeaderName::from_static(PUBLIC_KEY_HEADER), STANDARD.encode(&self.public_key)),
+            (HeaderName::from_static(TIMESTAMP_HEADER), self.timestamp.clone()),
+            (HeaderName::from_static(SIGNATURE_HEADER), STANDARD.encode(&self.signature)),
+        ]
+    }
+}
+
+impl Verifier {
+    /// Lets in the holders of these keys, or of any key.
+    #[must_use]
+    pub fn new(allowed: Option<Arc<SharedAllowList>>) -> Self {
+        Self { allowed, seen: RwLock::default() }
+    }
+
+    /// Checks the headers of a request at `now`, and gives the key that the caller holds.
+    ///
+    /// # Errors
+    /// The first reason not to let the caller in.
+    pub fn verify(
+        &self,
+        headers: &SignatureHeaders,
+        now: OffsetDateTime,
+    ) -> Result<PublicKey, Refusal> {
+        let key = self.key(&headers.public_key)?;
+        if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&key)) {
+            return Err(Refusal::UnknownKey);
+        }
+        let (text, signature) = (&headers.timestamp, &headers.signature);
+        if text.len() > MAX_TEXT || signature.len() > MAX_TEXT {
+            return Err(Refusal::InvalidSignature);
+        }
+        key.verify(text.as_bytes(), signature).map_err(|_| Refusal::InvalidSignature)?;
+        let made = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Refusal::MalformedTimestamp)?;
+        let age = (now - made).as_seconds_f64();
+        if age > -MAX_AHEAD && age < MAX_AGE { Ok(key) } else { Err(Refusal::StaleTimestamp { age }) }
+    }
+
+    fn key(&self, pem: &Bytes) -> Result<PublicKey, Refusal> {
+        if let Some(key) = self.seen.read().get(pem) {
+            return Ok(key.clone());
+        }
+        let key = PublicKey::from_pem(pem).map_err(|_| Refusal::MalformedKey)?;
+        let mut seen = self.seen.write();
+        if seen.len() >= MAX_CACHED {
+            seen.clear();
+        }
+        // A copy: the header's bytes would keep the whole request alive.
+        seen.insert(Bytes::copy_from_slice(pem), key.clone());
+        Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests;

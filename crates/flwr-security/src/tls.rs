@@ -1,0 +1,248 @@
+//! TLS configurations from the files of the command line, and what goes wrong in handshakes.
+//!
+//! rustls with aws-lc-rs, TLS 1.2 and 1.3, ALPN `h2` (gRPC asks for it). Keys may be PKCS#8,
+//! PKCS#1 or SEC 1, of RSA, P-256, P-384 or Ed25519.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+
+mod certificate;
+mod reason;
+
+pub use certificate::Certificate;
+pub use reason::{Reason, explain};
+
+/// What gRPC speaks over TLS.
+const ALPN: &[u8] = b"h2";
+
+/// A server's side: who it is, by which certificate.
+#[derive(Clone)]
+pub struct ServerTls {
+    config: Arc<ServerConfig>,
+    certificate: Certificate,
+    warnings: Vec<String>,
+}
+
+/// A client's side: whom it trusts.
+#[derive(Clone)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    roots: String,
+}
+
+/// Why TLS cannot be set up. Each names the file at fault.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The file cannot be read.
+    #[error("{path}: cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("{0}: the file is empty")]
+    Empty(PathBuf),
+    /// No certificate in it.
+    #[error("{0}: no certificate in it: PEM text with `BEGIN CERTIFICATE` is expected")]
+    NoCertificate(PathBuf),
+    /// The text around a certificate or key is damaged.
+    #[error("{0}: damaged PEM text")]
+    Pem(PathBuf),
+    /// No private key in it.
+    #[error("{0}: no private key in it: PEM text with `BEGIN PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` or `EC PRIVATE KEY` is expected")]
+    NoKey(PathBuf),
+    /// It needs a passphrase.
+    #[error("{0}: the key is encrypted, and a daemon cannot type a passphrase: decrypt it with `openssl pkey -in FILE -out PLAIN`")]
+    EncryptedKey(PathBuf),
+    /// Some key that TLS cannot use.
+    #[error("{0}: not a key that TLS can use: RSA (2048 bits or more), EC P-256, EC P-384 or Ed25519 is expected")]
+    UnsupportedKey(PathBuf),
+    /// Key and certificate are of two pairs.
+    #[error("{key}: it is not the key of the certificate in {certificate}")]
+    Mismatch {
+        /// The key's file.
+        key: PathBuf,
+        /// The certificate's file.
+        certificate: PathBuf,
+    },
+    /// A certificate that TLS cannot use.
+    #[error("{path}: {reason}")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: Reason,
+    },
+    /// The system has no certificates to trust.
+    #[error("the system's certificate store has none to trust: give --root-certificates")]
+    NoSystemRoots,
+    /// rustls refuses for another reason.
+    #[error("TLS cannot be set up")]
+    Rustls(#[source] rustls::Error),
+}
+
+impl ServerTls {
+    /// Reads the files of a server. Its certificate comes first in its file, the others of its
+    /// chain follow.
+    ///
+    /// # Errors
+    /// If a file is not what it should be, or the key is not the certificate's.
+    pub fn load(ca: &Path, certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let authorities = certificates(ca)?;
+        let chain = certificates(certificate)?;
+        let private = private_key(key)?;
+        let facts = Certificate::read(&chain[0]).map_err(|reason| {
+            let path = certificate.to_owned();
+            TlsError::Certificate { path, reason }
+        })?;
+        let warnings = facts.warnings(certificate, &chain, &authorities);
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Rustls)?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .map_err(|error| server_error(error, certificate, key))?;
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(Self { config: Arc::new(config), certificate: facts, warnings })
+    }
+
+    /// For a listener.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// What the certificate says.
+    #[must_use]
+    pub const fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Why clients may refuse it, and the way out.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl ClientTls {
+    /// Trusts the certificates in a file, one or many, or those of the system.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn load(roots: Option<&Path>) -> Result<Self, TlsError> {
+        let (store, roots) = match roots {
+            Some(path) => (file_roots(path)?, path.display().to_string()),
+            None => (system_roots()?, "the system's certificates".to_owned()),
+        };
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Rustls)?
+            .with_root_certificates(store)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(Self { config: Arc::new(config), roots })
+    }
+
+    /// For a connector.
+    #[must_use]
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Where the trusted certificates are from, for people.
+    #[must_use]
+    pub fn roots(&self) -> &str {
+        &self.roots
+    }
+}
+
+/// aws-lc-rs, said here and not by a process-wide default.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        let reason = Certificate::read(&certificate).err();
+        store.add(certificate).map_err(|error| TlsError::Certificate {
+            path: path.to_owned(),
+            reason: reason.unwrap_or_else(|| Reason::from(&error)),
+        })?;
+    }
+    Ok(store)
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(store) }
+}
+
+/// All certificates of a file; at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let certificates = certificates.map_err(|_| TlsError::Pem(path.to_owned()))?;
+    if certificates.is_empty() { Err(TlsError::NoCertificate(path.to_owned())) } else { Ok(certificates) }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(path)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+        let path = path.to_owned();
+        let encrypted = String::from_utf8_lossy(&text).contains("ENCRYPTED");
+        match error {
+            _ if encrypted => TlsError::EncryptedKey(path),
+            rustls_pki_types::pem::Error::NoItemsFound => TlsError::NoKey(path),
+            _ => TlsError::Pem(path),
+        }
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let content = fs::read(path);
+    let content = content.map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+    if content.trim_ascii().is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(content) }
+}
+
+fn server_error(error: rustls::Error, certificate: &Path, key: &Path) -> TlsError {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            TlsError::Certificate { path: certificate.to_owned(), reason: Reason::from(&error) }
+        }
+        rustls::Error::General(_) => TlsError::UnsupportedKey(key.to_owned()),
+        error => TlsError::Rustls(error),
+    }
+}
+
+/// Keys are in the config: it is not printed.
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerTls({})", self.certificate.subject)
+    }
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientTls({})", self.roots)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

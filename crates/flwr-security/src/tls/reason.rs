@@ -1,0 +1,170 @@
+//! Why a handshake failed, or a certificate is of no use: what was expected, what was found, and
+//! what to do.
+
+use std::io;
+
+use rustls::{AlertDescription, CertificateError, Error as TlsFailure, InvalidMessage};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+/// The cause of a failed handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Reason {
+    /// Signed by nobody who is trusted here.
+    #[error("its certificate is signed by a CA that is not trusted here: check the root certificate file")]
+    UnknownIssuer,
+    /// For another name.
+    #[error("its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`")]
+    NameMismatch {
+        /// The name that was asked for.
+        wanted: String,
+        /// The names it has.
+        found: String,
+    },
+    /// Too old.
+    #[error("its certificate has expired{on}: renew it", on = until.as_ref().map(|date| format!(" on {date}")).unwrap_or_default())]
+    Expired {
+        /// The date, if it is known.
+        until: Option<String>,
+    },
+    /// Too new, or a clock is off.
+    #[error("its certificate is not valid yet{on}: check the clocks", on = from.as_ref().map(|date| format!(" (before {date})")).unwrap_or_default())]
+    NotYetValid {
+        /// The date, if it is known.
+        from: Option<String>,
+    },
+    /// X.509 version 1.
+    #[error("it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: make a v3 certificate with `flwr cert new`, or give `openssl x509 -req` an -extfile with subjectAltName")]
+    Version,
+    /// Not a certificate, or one with errors.
+    #[error("its certificate is malformed")]
+    Malformed,
+    /// A CA where a server is needed, or the other way round.
+    #[error("its certificate is not meant for a server: its key usage or CA flag is wrong")]
+    Purpose,
+    /// Signed in a way that cannot be checked here.
+    #[error("its certificate does not stand up to a check: {0}")]
+    OtherCertificate(String),
+    /// No TLS on the other side.
+    #[error("the other side does not speak TLS: it may be plaintext (--insecure there), or the port of another service")]
+    Plaintext,
+    /// The other side said no.
+    #[error("the other side refused the handshake: {0}")]
+    Alert(String),
+    /// No protocol in common.
+    #[error("no TLS version or protocol in common: TLS 1.2 or 1.3 with ALPN h2 is expected")]
+    NothingInCommon,
+    /// The connection ended in the middle.
+    #[error("the connection was closed during the handshake: is this a TLS port?")]
+    Closed,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What is behind a failed handshake.
+#[must_use]
+pub fn explain(error: &io::Error) -> Reason {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsFailure>());
+    match inner {
+        Some(failure) => Reason::from(failure),
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe => Reason::Closed,
+            _ => Reason::Other(error.to_string()),
+        },
+    }
+}
+
+impl From<&TlsFailure> for Reason {
+    fn from(failure: &TlsFailure) -> Self {
+        match failure {
+            TlsFailure::InvalidCertificate(error) => Self::from(error),
+            TlsFailure::InvalidMessage(InvalidMessage::InvalidContentType) => Self::Plaintext,
+            TlsFailure::AlertReceived(alert) => Self::from_alert(*alert),
+            TlsFailure::PeerIncompatible(_) | TlsFailure::NoApplicationProtocol => {
+                Self::NothingInCommon
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl Reason {
+    /// What the other side told, in words.
+    fn from_alert(alert: AlertDescription) -> Self {
+        match alert {
+            AlertDescription::UnknownCA => {
+                Self::Alert("it does not trust the CA of our certificate".to_owned())
+            }
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate => {
+                Self::Alert("it does not accept our certificate".to_owned())
+            }
+            AlertDescription::CertificateExpired => {
+                Self::Alert("it says that our certificate has expired".to_owned())
+            }
+            AlertDescription::ProtocolVersion | AlertDescription::NoApplicationProtocol => {
+                Self::NothingInCommon
+            }
+            other => Self::Alert(format!("{other:?}")),
+        }
+    }
+}
+
+impl From<&CertificateError> for Reason {
+    fn from(error: &CertificateError) -> Self {
+        let date = |time: rustls_pki_types::UnixTime| {
+            let seconds = i64::try_from(time.as_secs()).ok()?;
+            Some(OffsetDateTime::from_unix_timestamp(seconds).ok()?.date().to_string())
+        };
+        match error {
+            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            // The CA of another federation may have the same name and another key.
+            CertificateError::BadSignature => Self::UnknownIssuer,
+            CertificateError::Expired => Self::Expired { until: None },
+            CertificateError::ExpiredContext { not_after, .. } => {
+                Self::Expired { until: date(*not_after) }
+            }
+            CertificateError::NotValidYet => Self::NotYetValid { from: None },
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                Self::NotYetValid { from: date(*not_before) }
+            }
+            CertificateError::NotValidForName => {
+                Self::NameMismatch { wanted: "this host".to_owned(), found: "others".to_owned() }
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                Self::NameMismatch {
+                    wanted: expected.to_str().into_owned(),
+                    found: presented_names(presented),
+                }
+            }
+            CertificateError::BadEncoding => Self::Malformed,
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Self::Purpose
+            }
+            other => {
+                let text = format!("{other:?}");
+                match () {
+                    () if text.contains("UnsupportedCertVersion") => Self::Version,
+                    () if text.contains("CaUsedAsEndEntity") => Self::Purpose,
+                    () => Self::OtherCertificate(other.to_string()),
+                }
+            }
+        }
+    }
+}
+
+/// rustls writes names as `DnsName("localhost")`.
+fn presented_names(presented: &[String]) -> String {
+    if presented.is_empty() {
+        return "no name at all (it has no subjectAltName)".to_owned();
+    }
+    let bare = |name: &String| {
+        let inner = name.split_once('(').map_or(&name[..], |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,116 @@
+//! Files that are wrong in every way, and handshakes that fail for every reason.
+
+use std::path::PathBuf;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+
+use super::*;
+use crate::pki::{Pki, Request};
+
+pub(crate) struct Files {
+    dir: TempDir,
+}
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let request = Request { names: vec![], days: 10 };
+        Pki::make(&request).unwrap().write(dir.path(), false).unwrap();
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// A server whose certificate was changed before it was signed.
+    pub(crate) fn server(&self, change: impl FnOnce(&mut CertificateParams)) -> ServerTls {
+        let mut ca = CertificateParams::new(vec![]).unwrap();
+        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        change(&mut params);
+        let server = params.signed_by(&key, &ca).unwrap();
+        self.write("ca.crt", &ca.pem());
+        self.write("server.pem", &server.pem());
+        self.write("server.key", &key.serialize_pem());
+        self.load().unwrap()
+    }
+
+    fn load(&self) -> Result<ServerTls, TlsError> {
+        ServerTls::load(&self.path("ca.crt"), &self.path("server.pem"), &self.path("server.key"))
+    }
+
+    fn error(&self) -> String {
+        self.load().unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn the_file_at_fault_is_named_with_what_is_wrong() {
+    let cases = [
+        ("ca.crt", "", "the file is empty"),
+        ("server.pem", "rubbish", "no certificate in it"),
+        ("server.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", "damaged PEM"),
+        ("server.key", " \n", "the file is empty"),
+        ("server.key", "rubbish", "no private key in it"),
+        ("server.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "the key is encrypted"),
+        ("server.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a key that TLS can use"),
+    ];
+    for (name, content, problem) in cases {
+        let files = Files::new();
+        let path = files.write(name, content);
+        let error = files.error();
+        let expected = format!("{}: {problem}", path.display());
+        assert!(error.starts_with(&expected), "{name} {content:?}: {error}");
+    }
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let (files, others) = (Files::new(), Files::new());
+    let key = others.path("server.key");
+    fs::copy(&key, files.path("server.key")).unwrap();
+    assert!(files.error().contains("it is not the key of the certificate in"), "{}", files.error());
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let files = Files::new();
+    fs::remove_file(files.path("server.key")).unwrap();
+    assert!(files.error().ends_with("server.key: cannot be read"), "{}", files.error());
+    assert!(ClientTls::load(Some(&files.path("missing"))).is_err());
+}
+
+#[test]
+fn a_certificate_that_clients_will_refuse_is_warned_of() {
+    let files = Files::new();
+    let now = OffsetDateTime::now_utc();
+    let expired = files.server(|params| {
+        (params.not_before, params.not_after) = (now - Duration::WEEK, now - Duration::DAY);
+    });
+    assert!(expired.warnings()[0].contains("it expired on"), "{:?}", expired.warnings());
+    let nameless = files.server(|params| params.subject_alt_names.clear());
+    assert!(nameless.warnings()[0].contains("no host"), "{:?}", nameless.warnings());
+    files.server(|_| {});
+    fs::copy(Files::new().path("ca.crt"), files.path("ca.crt")).unwrap();
+    let stranger = files.load().unwrap();
+    assert!(stranger.warnings()[0].contains("does not chain"), "{:?}", stranger.warnings());
+}
+
+#[test]
+fn a_root_file_may_hold_many_certificates() {
+    let (files, others) = (Files::new(), Files::new());
+    let both = fs::read_to_string(files.path("ca.crt")).unwrap()
+        + &fs::read_to_string(others.path("ca.crt")).unwrap();
+    ClientTls::load(Some(&files.write("both.crt", &both))).unwrap();
+}

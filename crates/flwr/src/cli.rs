@@ -1,0 +1,226 @@
+//! The arguments, with the names and defaults of flwr 1.20 to 1.22.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Version of this program, and the generation of the wire it speaks.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (speaks flwr 1.20 to 1.22)");
+
+/// Runs Flower apps on a federation.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flwr",
+    bin_name = "flwr",
+    display_name = "Flower version:",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(after_help = "Exit status: 0 success, 1 failure, 2 wrong usage or configuration.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print the version.
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// One verb each.
+#[derive(Debug, Subcommand)]
+#[command(version = VERSION)]
+pub enum Command {
+    /// Bundle an app and have a SuperLink run it.
+    Run(RunArgs),
+    /// Bundle an app into a Flower App Bundle (FAB) file.
+    Build(BuildArgs),
+    /// Show the log of a run.
+    Log(LogArgs),
+    /// List the runs of a federation.
+    #[command(name = "list", visible_alias = "ls")]
+    List(ListArgs),
+    /// Stop a run.
+    Stop(StopArgs),
+    /// Certificates for TLS.
+    Cert {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: CertCommand,
+    },
+    /// Keys by which SuperNodes authenticate.
+    Key {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+}
+
+impl Command {
+    /// The format in which this command was asked to answer.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Run(args) => args.format,
+            Self::List(args) => args.format,
+            Self::Stop(args) => args.format,
+            Self::Build(_) | Self::Log(_) | Self::Cert { .. } | Self::Key { .. } => Format::Default,
+        }
+    }
+}
+
+/// How to answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Default,
+    /// One JSON object on stdout, errors included.
+    Json,
+}
+
+/// The app and the federation, which most commands need.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Directory of the app, with its `pyproject.toml`.
+    #[arg(default_value = ".")]
+    pub app: PathBuf,
+    /// Name of a federation under `[tool.flwr.federations]`; the default one if absent.
+    pub federation: Option<String>,
+    /// Override settings of the federation.
+    ///
+    /// In `key=value` pairs, e.g. --federation-config 'address="superlink.example:9093"'.
+    #[arg(long, value_name = "PAIRS")]
+    pub federation_config: Vec<String>,
+}
+
+/// `flwr run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr run                                  the app in this directory, on its default federation
+  flwr run . my-federation --stream         and show its log
+  flwr run -c 'num-server-rounds=5 lr=0.1'  with other values than in [tool.flwr.app.config]
+  flwr run -c 'dataset=\"mnist\"'             strings are quoted
+  flwr run -c overrides.toml                values from a TOML file")]
+pub struct RunArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Override values of the app's configuration (repeatable).
+    ///
+    /// Pairs are separated by spaces; values are TOML: 'rounds=3 lr=0.1 fast=true name="x"'. Dotted
+    /// keys reach into tables: 'optimizer.lr=0.1'. Every key must exist under
+    /// `[tool.flwr.app.config]`. Instead of pairs, the path of one .toml file can be given.
+    #[arg(long, short = 'c', value_name = "PAIRS|FILE")]
+    pub run_config: Vec<String>,
+    /// Show the log of the run until it ends; the exit status then tells how it ended.
+    #[arg(long)]
+    pub stream: bool,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr build`
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Directory of the app; this one if absent.
+    #[arg(long, value_name = "PATH")]
+    pub app: Option<PathBuf>,
+}
+
+/// `flwr log`
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// The run.
+    pub run_id: u64,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Follow the log until the run ends (the default).
+    #[arg(long, overrides_with = "show")]
+    pub stream: bool,
+    /// Print what there is and leave.
+    #[arg(long, overrides_with = "stream")]
+    pub show: bool,
+}
+
+/// `flwr list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// List all runs (the default).
+    #[arg(long, conflicts_with = "run_id")]
+    pub runs: bool,
+    /// List this run only.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run_id: Option<u64>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr stop`
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// The run.
+    pub run_id: u64,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr cert`
+#[derive(Debug, Subcommand)]
+pub enum CertCommand {
+    /// Make a certificate authority and a SuperLink certificate signed by it.
+    ///
+    /// Writes certificates/ca.crt, ca.key, server.pem and server.key. The certificate is for
+    /// localhost, 127.0.0.1 and ::1, and for every --host.
+    New(CertNewArgs),
+}
+
+/// `flwr cert new`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  flwr cert new --host superlink.example --host 10.0.0.5")]
+pub struct CertNewArgs {
+    /// A further host name or IP address by which SuperNodes reach the SuperLink (repeatable).
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<String>,
+    /// How many days the certificates are valid.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    /// Write over files that exist.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `flwr key`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key pair for each SuperNode, and the list of public keys for the SuperLink.
+    ///
+    /// Writes keys/client_credentials_1 and keys/client_credentials_1.pub, and so on, and
+    /// keys/client_public_keys.csv.
+    New(KeyNewArgs),
+}
+
+/// `flwr key new`
+#[derive(Debug, Args)]
+pub struct KeyNewArgs {
+    /// How many key pairs.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+    /// Write over files that exist.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The help texts are kept in `testdata/help`: a change of a flag shows there. After a wanted
+//! change write them anew with `FLWR_UPDATE_HELP=1 cargo test -p flwr help`.
+
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(args: &[&str]) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(["flwr"].iter().chain(args)).map(|cli| cli.command)
+}
+
+#[test]
+fn help_is_as_recorded() {
+    let mut root = Cli::command().term_width(100);
+    root.build();
+    for path in [
+        &[][..],
+        &["run"],
+        &["build"],
+        &["log"],
+        &["list"],
+        &["stop"],
+        &["cert", "new"],
+        &["key", "new"],
+    ] {
+        let found = path
+            .iter()
+            .try_fold(&mut root, |command, name| command.find_subcommand_mut(name));
+        let help = found.unwrap().render_long_help().to_string();
+        let name = if path.is_empty() {
+            "flwr".into()
+        } else {
+            path.join("-")
+        };
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/help/{name}.txt"));
+        if std::env::var_os("FLWR_UPDATE_HELP").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, &help).unwrap();
+        }
+        assert_eq!(
+            help,
+            std::fs::read_to_string(&file).unwrap(),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_arguments_of_flower_are_taken() {
+    for args in [
+        "run",
+        "run .",
+        "run . my-federation --stream",
+        "run app fed --run-config a=1 -c b=2 --federation-config c=3 --format json",
+        "run . --format JSON",
+        "build",
+        "build --app x",
+        "log 7",
+        "log 7 . fed --stream",
+        "log 7 --show",
+        "log 7 --show --stream",
+        "ls",
+        "list",
+        "ls . fed --runs",
+        "ls --run-id 18446744073709551615 --format json",
+        "stop 7 . fed --format default",
+        "cert new --force",
+        "key new --count 2",
+    ] {
+        assert!(
+            parse(&args.split(' ').collect::<Vec<_>>()).is_ok(),
+            "{args}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_leaves_with_2() {
+    for args in [
+        "",
+        "nope",
+        "log",
+        "log x",
+        "log -1",
+        "ls --runs --run-id 1",
+        "run . f extra",
+        "run --format xml",
+        "key new --count 0",
+        "stop",
+    ] {
+        let args: Vec<_> = args.split(' ').filter(|arg| !arg.is_empty()).collect();
+        assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn the_version_is_told_in_flowers_words() {
+    let error = parse(&["--version"]).unwrap_err();
+    assert_eq!(error.exit_code(), 0);
+    assert_eq!(error.to_string(), format!("Flower version: {VERSION}\n"));
+    assert_eq!(parse(&["-V"]).unwrap_err().to_string(), error.to_string());
+}
+
+#[test]
+fn the_app_is_here_unless_named() {
+    let Ok(Command::Run(args)) = parse(&["run"]) else {
+        panic!("not a run")
+    };
+    assert_eq!(args.target.app, Path::new("."));
+    assert_eq!(args.target.federation, None);
+    assert!(!args.stream);
+}

@@ -1,0 +1,202 @@
+//! `flwr log`, and the watching part of `flwr run --stream`.
+//!
+//! A SuperLink of flwr 1.20 to 1.22 ends a call at its deadline, so the log is read in pieces:
+//! each call begins after the timestamp that was seen last. A call that ends by itself means that
+//! the run is finished and the log complete.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tonic::{Code, Status};
+
+use crate::cli::LogArgs;
+use crate::connect::SuperLink;
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// How long one call may last, as Flower's own command has it.
+const PIECE: Duration = Duration::from_secs(60);
+/// Wait before the next call, as Flower's own command has it.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest wait between attempts to reach a SuperLink that went away.
+const MAX_PAUSE: Duration = Duration::from_secs(8);
+/// How often in a row a SuperLink that went away is tried: about a minute.
+const MAX_ATTEMPTS: u32 = 10;
+/// `--show`: how long to wait for the first words, as Flower's own command has it.
+const FIRST_WORDS: Duration = Duration::from_secs(5);
+/// `--show`: silence that means that all there is has come. SuperLinks look for news every 0.5 s.
+const SILENCE: Duration = Duration::from_millis(400);
+
+pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
+    let mut superlink = super::reach(&args.target, "log", output)?;
+    if args.show {
+        output.note(&format!("Printing logstream for run_id `{}`", args.run_id));
+        return show(&mut superlink, args.run_id, output).await;
+    }
+    follow(&mut superlink, args.run_id, output).await
+}
+
+/// Prints what there is.
+async fn show(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
+    let mut patience = FIRST_WORDS;
+    let Ok(opened) = timeout(patience, superlink.stream_logs(run_id, 0.0, PIECE)).await else {
+        return Ok(());
+    };
+    let mut stream = opened?;
+    while let Ok(piece) = timeout(patience, stream.message()).await {
+        let Some(piece) = piece? else { break };
+        output.log(&piece.log_output)?;
+        patience = SILENCE;
+    }
+    Ok(())
+}
+
+/// Prints the log until the run is finished, or until Ctrl-C.
+pub(super) async fn follow(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    output: &mut Output,
+) -> Result<()> {
+    output.note(&format!("Starting logstream for run_id `{run_id}`"));
+    tokio::select! {
+        ended = pieces(superlink, run_id, output) => ended,
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id }),
+    }
+}
+
+async fn pieces(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
+    let mut seen = Seen::default();
+    let mut failures = 0;
+    loop {
+        let before = seen;
+        match piece(superlink, run_id, &mut seen, output).await {
+            Ok(Piece::Complete) => return Ok(()),
+            Ok(Piece::TimedOut) => failures = 0,
+            // A SuperLink that was never reached is not waited for.
+            Err(Error::Rpc(status)) if seen.reached && is_passing(&status) => {
+                failures = if seen.after > before.after {
+                    1
+                } else {
+                    failures + 1
+                };
+                if failures > MAX_ATTEMPTS {
+                    return Err(Error::LogLost(Box::new(Error::Rpc(status))));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        sleep(pause(failures)).await;
+    }
+}
+
+/// What is known about a log that is being read.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// The timestamp of the last piece, in seconds of Unix time.
+    after: f64,
+    /// Whether a call was ever answered.
+    reached: bool,
+}
+
+enum Piece {
+    /// The run is finished, and this was the end of its log.
+    Complete,
+    /// There may be more.
+    TimedOut,
+}
+
+/// One call.
+async fn piece(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    seen: &mut Seen,
+    output: &mut Output,
+) -> Result<Piece> {
+    let end = Instant::now() + PIECE;
+    // The SuperLink gets a little longer, so that it is this side that ends the call.
+    // gRPC servers in Python answer with the first words of the log, not with the call.
+    let opening = superlink.stream_logs(run_id, seen.after, PIECE + PAUSE);
+    let Ok(opened) = timeout_at(end, opening).await else {
+        return Ok(Piece::TimedOut);
+    };
+    let mut stream = opened?;
+    seen.reached = true;
+    loop {
+        let Ok(answer) = timeout_at(end, stream.message()).await else {
+            return Ok(Piece::TimedOut);
+        };
+        match answer {
+            Ok(Some(piece)) => {
+                output.log(&piece.log_output)?;
+                seen.after = piece.latest_timestamp.max(seen.after);
+            }
+            Ok(None) => return Ok(Piece::Complete),
+            Err(status) if status.code() == Code::DeadlineExceeded => return Ok(Piece::TimedOut),
+            Err(status) => return Err(status.into()),
+        }
+    }
+}
+
+/// Whether the line broke, in contrast to a refusal.
+fn is_passing(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Internal
+    )
+}
+
+/// Doubles with every failure.
+fn pause(failures: u32) -> Duration {
+    PAUSE.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::connect::testing::{OldSuperLink, RUN};
+    use crate::render::pages;
+
+    #[tokio::test]
+    async fn a_log_goes_on_where_the_line_broke() {
+        let old = OldSuperLink {
+            breaks: 2,
+            ..OldSuperLink::default()
+        };
+        let mut superlink = old.serve().await;
+        let (mut output, out, err) = pages(Format::Default, false);
+        follow(&mut superlink, RUN, &mut output).await.unwrap();
+        assert_eq!(out.text(), "line 1\nline 2\nline 3\n");
+        assert_eq!(err.text(), "Starting logstream for run_id `7`\n");
+        assert_eq!(*old.asked.lock().unwrap(), [0.0, 1.0, 2.0]);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_not_there_is_told_at_once() {
+        let old = OldSuperLink::default();
+        let mut superlink = old.serve().await;
+        let (mut output, ..) = pages(Format::Default, false);
+        let error = follow(&mut superlink, 8, &mut output).await.unwrap_err();
+        assert_eq!(error.chain(), "Run ID not found.");
+        assert!(old.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn show_prints_what_there_is() {
+        let mut superlink = OldSuperLink::default().serve().await;
+        let (mut output, out, _) = pages(Format::Default, false);
+        show(&mut superlink, RUN, &mut output).await.unwrap();
+        assert_eq!(out.text(), "line 1\n");
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        assert_eq!(pause(0), PAUSE);
+        assert_eq!(pause(2), 4 * PAUSE);
+        assert_eq!(pause(99), MAX_PAUSE);
+    }
+}

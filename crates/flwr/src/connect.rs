@@ -1,0 +1,155 @@
+//! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
+//! same under another name.
+
+use std::time::Duration;
+
+use flwr_core::project::Federation;
+use flwr_proto::control_client::ControlClient;
+use flwr_proto::exec_client::ExecClient;
+use flwr_proto::{
+    ListRunsRequest, ListRunsResponse, StartRunRequest, StartRunResponse, StopRunRequest,
+    StopRunResponse, StreamLogsRequest, StreamLogsResponse,
+};
+use flwr_security::channel::{self, Trust};
+use flwr_security::tls::ClientTls;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+
+use crate::error::{Error, Result};
+use crate::project::App;
+
+/// Largest message in either direction, in bytes: gRPC's own limit (flwr 1.20 to 1.22).
+const MAX_MESSAGE: usize = i32::MAX as usize;
+/// How long a call may take; generous, as a bundle of 10 MiB may go over a slow line.
+const CALL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A SuperLink as the user of a federation sees it.
+pub(crate) struct SuperLink {
+    control: ControlClient<Channel>,
+    exec: ExecClient<Channel>,
+    /// Which of the two the SuperLink has, as far as it is known.
+    dialect: Dialect,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Control,
+    Exec,
+}
+
+/// Calls a method by the name of the known service, and by the other one's if the SuperLink
+/// does not know it: such a call was not carried out, so it can be made again.
+macro_rules! call {
+    ($self:ident.$method:ident($message:expr, $timeout:expr)) => {{
+        let message = $message;
+        if $self.dialect == Dialect::Control {
+            match $self
+                .control
+                .$method(timed(message.clone(), $timeout))
+                .await
+            {
+                Err(status) if status.code() == Code::Unimplemented => {}
+                answer => return answer.map(tonic::Response::into_inner),
+            }
+        }
+        let answer = $self.exec.$method(timed(message, $timeout)).await?;
+        $self.dialect = Dialect::Exec;
+        Ok(answer.into_inner())
+    }};
+}
+
+fn timed<T>(message: T, timeout: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(timeout);
+    request
+}
+
+impl SuperLink {
+    /// Prepares the line; it is opened by the first call.
+    pub(crate) fn connect(
+        app: &App,
+        federation: &Federation,
+        command: &'static str,
+    ) -> Result<Self> {
+        let Some(address) = &federation.address else {
+            return Err(Error::NoAddress {
+                command,
+                federation: federation.name.clone(),
+            });
+        };
+        if federation.enable_user_auth {
+            return Err(Error::Login(federation.name.clone()));
+        }
+        let trust = trust(app, federation)?;
+        Ok(Self::over(channel::channel(
+            (&address.host, address.port),
+            &trust,
+        )))
+    }
+
+    /// A line that is there already.
+    fn over(channel: Channel) -> Self {
+        Self {
+            control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
+            exec: ExecClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
+            dialect: Dialect::Control,
+        }
+    }
+
+    pub(crate) async fn start_run(
+        &mut self,
+        message: StartRunRequest,
+    ) -> Result<StartRunResponse, Status> {
+        call!(self.start_run(message, CALL_TIMEOUT))
+    }
+
+    pub(crate) async fn stop_run(&mut self, run_id: u64) -> Result<StopRunResponse, Status> {
+        call!(self.stop_run(StopRunRequest { run_id }, CALL_TIMEOUT))
+    }
+
+    /// All runs, or one.
+    pub(crate) async fn list_runs(
+        &mut self,
+        run_id: Option<u64>,
+    ) -> Result<ListRunsResponse, Status> {
+        call!(self.list_runs(ListRunsRequest { run_id }, CALL_TIMEOUT))
+    }
+
+    /// The log of a run since `after_timestamp`, for at most `timeout`.
+    pub(crate) async fn stream_logs(
+        &mut self,
+        run_id: u64,
+        after_timestamp: f64,
+        timeout: Duration,
+    ) -> Result<Streaming<StreamLogsResponse>, Status> {
+        call!(self.stream_logs(
+            StreamLogsRequest {
+                run_id,
+                after_timestamp
+            },
+            timeout
+        ))
+    }
+}
+
+/// Plaintext only where it was asked for; else the named roots, or the system's.
+fn trust(app: &App, federation: &Federation) -> Result<Trust> {
+    if federation.insecure {
+        return Ok(Trust::Plaintext);
+    }
+    let roots = federation
+        .root_certificates
+        .as_ref()
+        .map(|path| app.root().join(path));
+    let tls = ClientTls::load(roots.as_deref());
+    let tls = tls.map_err(|error| Error::Tls {
+        federation: federation.name.clone(),
+        source: error.into(),
+    })?;
+    Ok(Trust::Tls(tls))
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! The `flwr` command: bundles a Flower app, has a SuperLink run it, shows its log and status,
+//! and makes the certificates and keys of a federation. No daemon code lives here.
+//!
+//! It takes the arguments of flwr 1.20 to 1.22 and prints what they print, so that scripts can
+//! swap one for the other. On purpose different: the exit status is 0 for success, 1 for failure
+//! and 2 for wrong usage or configuration, and errors go to stderr.
+
+use std::process::ExitCode;
+
+pub mod cli;
+mod commands;
+mod connect;
+mod error;
+mod project;
+mod render;
+
+/// Runs one command to its end and says how it went.
+#[must_use]
+pub fn run(cli: cli::Cli) -> ExitCode {
+    let mut output = render::Output::stdio(cli.command.format());
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(error::Error::Runtime)
+        .and_then(|runtime| runtime.block_on(commands::execute(cli.command, &mut output)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.fail(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

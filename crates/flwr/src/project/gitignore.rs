@@ -1,0 +1,234 @@
+//! Patterns of a `.gitignore`, matched as flwr 1.17 to 1.22 match them.
+//!
+//! Two things are Flower's own: patterns are matched against the absolute path, so that `/x`
+//! means the root of the file system and a pattern may match a directory the app lies in; and the
+//! last pattern that matches a file or any directory above it decides, so that a file can be
+//! taken back out of an ignored directory, which git would not do. Crates for git's rules cannot
+//! be told to do so (and those at hand match `?` against bytes): a bundle's hash needs the same
+//! files, character by character.
+
+/// All patterns, the later ones deciding.
+pub(super) struct Rules {
+    patterns: Vec<Pattern>,
+    takes_back: bool,
+}
+
+impl Rules {
+    /// Reads the text of a `.gitignore`; what compilers leave behind is always out.
+    pub(super) fn new(text: &str) -> Self {
+        let lines = std::iter::once("__pycache__/").chain(text.lines());
+        let patterns: Vec<_> = lines.filter_map(Pattern::parse).collect();
+        let takes_back = patterns.iter().any(|pattern| pattern.takes_back);
+        Self {
+            patterns,
+            takes_back,
+        }
+    }
+
+    /// Whether a file is left out; `path` are the names from the root of the file system on.
+    pub(super) fn ignores(&self, path: &[impl AsRef<str>]) -> bool {
+        let path: Vec<Vec<char>> = path
+            .iter()
+            .map(|name| name.as_ref().chars().collect())
+            .collect();
+        let last = self
+            .patterns
+            .iter()
+            .rev()
+            .find(|pattern| pattern.matches(&path));
+        last.is_some_and(|pattern| !pattern.takes_back)
+    }
+
+    /// Whether nothing below a directory can be wanted: a pattern that matches it also matches
+    /// all below.
+    pub(super) fn prunes(&self, directory: &[impl AsRef<str>]) -> bool {
+        !self.takes_back && self.ignores(directory)
+    }
+}
+
+/// One line.
+struct Pattern {
+    /// Begins with `!`.
+    takes_back: bool,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    /// Any number of names, also none.
+    AnyDepth,
+    /// One name.
+    Name(Vec<Glyph>),
+}
+
+impl Part {
+    /// Any one name.
+    fn any_name() -> Self {
+        Self::Name(vec![Glyph::Many])
+    }
+}
+
+impl Pattern {
+    /// `None` for blanks, comments and what is no pattern.
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line == "/" {
+            return None;
+        }
+        let (takes_back, line) = line
+            .strip_prefix('!')
+            .map_or((false, line), |rest| (true, rest));
+        let (anchored, line) = line
+            .strip_prefix('/')
+            .map_or((false, line), |rest| (true, rest));
+        let (directory, line) = line
+            .strip_suffix('/')
+            .map_or((false, line), |rest| (true, rest));
+        // `/**/` matches nothing there, unlike `**/` and `/**`.
+        let nothing = anchored && directory && line.split('/').all(|name| name == "**");
+        if line.is_empty() || nothing {
+            return None;
+        }
+        let mut parts = Vec::new();
+        // A lone name is found at any depth.
+        if !anchored && !line.contains('/') {
+            parts.push(Part::AnyDepth);
+        }
+        for name in line.split('/') {
+            parts.push(if name == "**" {
+                Part::AnyDepth
+            } else {
+                Part::Name(glyphs(name)?)
+            });
+        }
+        // `x/` and `x/**` are all below x, but not x. `x` is x and all below.
+        if directory || line.ends_with("/**") {
+            parts.push(Part::any_name());
+        }
+        parts.push(Part::AnyDepth);
+        Some(Self { takes_back, parts })
+    }
+
+    fn matches(&self, path: &[Vec<char>]) -> bool {
+        let any_depth = |part: &Part| matches!(part, Part::AnyDepth);
+        let name = |part: &Part, name: &Vec<char>| match part {
+            Part::AnyDepth => false,
+            Part::Name(glyphs) => wildcard(
+                glyphs,
+                name,
+                |glyph| matches!(glyph, Glyph::Many),
+                Glyph::takes,
+            ),
+        };
+        wildcard(&self.parts, path, any_depth, name)
+    }
+}
+
+/// What stands for the letters of a name.
+enum Glyph {
+    Letter(char),
+    /// `?`
+    One,
+    /// `*`
+    Many,
+    /// `[a-z]` or `[!a-z]`
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Glyph {
+    fn takes(&self, c: &char) -> bool {
+        match self {
+            Self::Letter(letter) => letter == c,
+            Self::One => true,
+            Self::Many => false,
+            Self::Class { negated, ranges } => {
+                ranges.iter().any(|(low, high)| (low..=high).contains(&c)) != *negated
+            }
+        }
+    }
+}
+
+/// `None` when a backslash has nothing behind it.
+fn glyphs(name: &str) -> Option<Vec<Glyph>> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut glyphs = Vec::new();
+    let mut at = 0;
+    while let Some(&letter) = letters.get(at) {
+        at += 1;
+        glyphs.push(match letter {
+            '\\' => {
+                at += 1;
+                Glyph::Letter(*letters.get(at - 1)?)
+            }
+            '*' => Glyph::Many,
+            '?' => Glyph::One,
+            '[' => match class(&letters[at..]) {
+                Some((glyph, length)) => {
+                    at += length;
+                    glyph
+                }
+                // Never closed: a bracket like any letter.
+                None => Glyph::Letter('['),
+            },
+            letter => Glyph::Letter(letter),
+        });
+    }
+    Some(glyphs)
+}
+
+/// The class behind an opening bracket, and its length with the closing one.
+fn class(letters: &[char]) -> Option<(Glyph, usize)> {
+    let negated = matches!(letters.first(), Some('!' | '^'));
+    let start = usize::from(negated);
+    // A closing bracket in first place is one of the letters.
+    let end = letters.iter().skip(start + 1).position(|&c| c == ']')? + start + 1;
+    let mut rest = letters.get(start..end)?;
+    let mut ranges = Vec::new();
+    while let Some((&first, behind)) = rest.split_first() {
+        let (last, behind) = match behind {
+            ['-', last, behind @ ..] => (*last, behind),
+            _ => (first, behind),
+        };
+        ranges.push((first, last));
+        rest = behind;
+    }
+    Some((Glyph::Class { negated, ranges }, end + 1))
+}
+
+/// Whether `pattern` covers the whole of `text`, where `many` says which parts stand for any
+/// number of items. Going back to the last such part is enough, so time is bounded by the
+/// product of both lengths.
+fn wildcard<P, T>(
+    pattern: &[P],
+    text: &[T],
+    many: impl Fn(&P) -> bool,
+    one: impl Fn(&P, &T) -> bool,
+) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(part) if many(part) => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(part) if one(part, &text[t]) => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((star, from)) = retry else {
+                    return false;
+                };
+                retry = Some((star, from + 1));
+                (p, t) = (star + 1, from + 1);
+            }
+        }
+    }
+    pattern[p..].iter().all(many)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Do the modules exist that `serverapp` and `clientapp` name? Flower imports them; this program
+//! has no Python, looks at the files, and only refuses what cannot be right.
+
+use std::path::{Path, PathBuf};
+
+use flwr_core::project::Manifest;
+
+use crate::error::{Error, Result};
+
+/// Looks for both components. The result has a line for what could not be found here, but may be
+/// installed elsewhere.
+pub(super) fn check(root: &Path, manifest: &Manifest) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for reference in [&manifest.serverapp, &manifest.clientapp] {
+        let (module, attribute) = reference.split_once(':').unwrap_or((reference, ""));
+        match find(root, module) {
+            Found::File(path) => check_attribute(&path, module, attribute)?,
+            Found::Nothing => {
+                return Err(Error::Module(format!(
+                    "Unable to load module {module}: there is no {} in {}",
+                    file_names(module),
+                    root.display()
+                )));
+            }
+            Found::Elsewhere => warnings.push(format!(
+                "module {module} is not part of this app; it must be installed wherever the app runs"
+            )),
+        }
+    }
+    Ok(warnings)
+}
+
+enum Found {
+    File(PathBuf),
+    /// Its top-level package is here, but not the module.
+    Nothing,
+    /// No part of it is here.
+    Elsewhere,
+}
+
+fn find(root: &Path, module: &str) -> Found {
+    let stem = root.join(module.replace('.', "/"));
+    let candidates = [with_py(&stem), stem.join("__init__.py")];
+    if let Some(path) = candidates.into_iter().find(|path| path.is_file()) {
+        return Found::File(path);
+    }
+    let top = root.join(module.split('.').next().unwrap_or(module));
+    let here = top.is_dir() || with_py(&top).is_file();
+    if here {
+        Found::Nothing
+    } else {
+        Found::Elsewhere
+    }
+}
+
+/// `a/b` to `a/b.py`, also where the name itself has a dot.
+fn with_py(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".py");
+    name.into()
+}
+
+fn file_names(module: &str) -> String {
+    let stem = module.replace('.', "/");
+    format!("{stem}.py or {stem}/__init__.py")
+}
+
+/// Refuses an attribute whose name does not occur in the module at all.
+fn check_attribute(path: &Path, module: &str, attribute: &str) -> Result<()> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    let name = attribute.split('.').next().unwrap_or(attribute);
+    if has_word(&text, name) || text.contains("import *") {
+        return Ok(());
+    }
+    Err(Error::Module(format!(
+        "Unable to find attribute {attribute} in module {module} ({})",
+        path.display()
+    )))
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let in_name = |c: char| c.is_alphanumeric() || c == '_';
+    text.split(|c: char| !in_name(c)).any(|found| found == word)
+}

@@ -1,0 +1,160 @@
+//! Everything that is printed. Answers go to stdout, talk and errors to stderr; colours and
+//! frames only to a terminal, and no colours where `NO_COLOR` is set.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::Format;
+use crate::error::{Error, Result};
+
+mod runs;
+
+pub(crate) use runs::{RunRow, status_words};
+#[cfg(test)]
+pub(crate) use testing::pages;
+
+/// Where a command's words go.
+pub(crate) struct Output {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    format: Format,
+    /// Whether the answer in JSON was given: there is one, also when a log follows it.
+    answered: bool,
+    /// Whether stdout is a terminal.
+    terminal: bool,
+    colours: bool,
+    err_colours: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Colour {
+    Red,
+    Green,
+    Yellow,
+}
+
+impl Output {
+    /// The process's own stdout and stderr.
+    pub(crate) fn stdio(format: Format) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminal = io::stdout().is_terminal();
+        Self {
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            format,
+            answered: false,
+            terminal,
+            colours: terminal && !plain,
+            err_colours: io::stderr().is_terminal() && !plain,
+        }
+    }
+
+    /// A line of the answer; silent where JSON was asked for.
+    pub(crate) fn say(&mut self, line: &str) -> Result<()> {
+        match self.format {
+            Format::Default => self.put(&format!("{line}\n")),
+            Format::Json => Ok(()),
+        }
+    }
+
+    /// A line of the answer that says that it worked; silent where JSON was asked for.
+    pub(crate) fn success(&mut self, line: &str) -> Result<()> {
+        let line = paint(line, Colour::Green, self.colours);
+        self.say(&line)
+    }
+
+    /// The answer as JSON; silent unless that was asked for.
+    pub(crate) fn json(&mut self, value: &Value) -> Result<()> {
+        match self.format {
+            Format::Default => Ok(()),
+            Format::Json => {
+                self.answered = true;
+                self.put(&pretty(value))
+            }
+        }
+    }
+
+    /// The list of runs, in the format that was asked for.
+    pub(crate) fn runs(&mut self, rows: &[RunRow]) -> Result<()> {
+        let text = match self.format {
+            Format::Json => pretty(&runs::json(rows)),
+            Format::Default if self.terminal => runs::framed(rows, self.colours),
+            Format::Default => runs::columns(rows),
+        };
+        self.put(&text)
+    }
+
+    /// A run's log, as it is.
+    pub(crate) fn log(&mut self, text: &str) -> Result<()> {
+        self.put(text)
+    }
+
+    /// Talk beside the answer.
+    pub(crate) fn note(&mut self, line: &str) {
+        // Where stderr is gone there is nobody to tell.
+        let _ = writeln!(self.err, "{line}");
+    }
+
+    /// Something the user should know, but that is no reason to stop.
+    pub(crate) fn warn(&mut self, line: &str) {
+        let line = paint(
+            &format!("warning: {line}"),
+            Colour::Yellow,
+            self.err_colours,
+        );
+        self.note(&line);
+    }
+
+    /// How a command ended badly.
+    pub(crate) fn fail(&mut self, error: &Error) {
+        if let Error::Stdout(cause) = error
+            && cause.kind() == io::ErrorKind::BrokenPipe
+        {
+            return;
+        }
+        if self.format == Format::Json && !self.answered {
+            let answer = pretty(&json!({"success": false, "error-message": error.chain()}));
+            if self.put(&answer).is_ok() {
+                return;
+            }
+        }
+        let line = paint(
+            &format!("❌ {}", error.chain()),
+            Colour::Red,
+            self.err_colours,
+        );
+        self.note(&line);
+        if let Some(hint) = error.hint() {
+            self.note(&format!("hint: {hint}"));
+        }
+    }
+
+    fn put(&mut self, text: &str) -> Result<()> {
+        let written = self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush());
+        written.map_err(Error::Stdout)
+    }
+}
+
+/// Two spaces per level, as Flower prints it.
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn paint(text: &str, colour: Colour, on: bool) -> String {
+    let code = match colour {
+        _ if !on => return text.to_owned(),
+        Colour::Red => 31,
+        Colour::Green => 32,
+        Colour::Yellow => 33,
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

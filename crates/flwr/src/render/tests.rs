@@ -1,0 +1,175 @@
+use std::collections::BTreeMap;
+
+use flwr_proto::{ListRunsResponse, Run, RunStatus};
+
+use super::*;
+
+fn run(run_id: u64, times: [&str; 3], status: &str, sub_status: &str) -> Run {
+    Run {
+        run_id,
+        fab_id: "pub/digits".into(),
+        fab_version: "1.0.0".into(),
+        fab_hash: "8dce5c8e475f4e7c".into(),
+        pending_at: times[0].into(),
+        running_at: times[1].into(),
+        finished_at: times[2].into(),
+        status: Some(RunStatus {
+            status: status.into(),
+            sub_status: sub_status.into(),
+            details: String::new(),
+        }),
+        ..Run::default()
+    }
+}
+
+fn rows() -> Vec<RunRow> {
+    let at = |day: u8, time: &str| format!("2026-11-{day:02}T{time}+00:00");
+    let runs = [
+        run(
+            9,
+            [
+                &at(18, "10:00:00.500000"),
+                &at(18, "10:00:05.250000"),
+                &at(19, "11:02:08.750000"),
+            ],
+            "finished",
+            "completed",
+        ),
+        run(
+            17_000_000_000_000_000_000,
+            [&at(20, "09:00:00"), &at(20, "09:59:00"), ""],
+            "running",
+            "",
+        ),
+        run(3, [&at(20, "09:30:00"), "", ""], "pending", ""),
+    ];
+    let run_dict: BTreeMap<_, _> = runs.into_iter().map(|run| (run.run_id, run)).collect();
+    RunRow::all(&ListRunsResponse {
+        run_dict,
+        now: at(20, "10:00:01"),
+    })
+}
+
+#[test]
+fn runs_in_a_pipe_are_plain_columns() {
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.runs(&rows()).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+Run ID                FAB                  Status              Elapsed      Created At            Running At            Finished At
+9                     pub/digits (v1.0.0)  finished:completed  1d 01:02:03  2026-11-18 10:00:00Z  2026-11-18 10:00:05Z  2026-11-19 11:02:08Z
+17000000000000000000  pub/digits (v1.0.0)  running             00:01:01     2026-11-20 09:00:00Z  2026-11-20 09:59:00Z  N/A
+3                     pub/digits (v1.0.0)  pending             00:00:00     2026-11-20 09:30:00Z  N/A                   N/A
+"
+    );
+}
+
+#[test]
+fn runs_on_a_terminal_are_framed() {
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.runs(&rows()[2..]).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+┌────────┬─────────────────────┬─────────┬──────────┬──────────────────────┬────────────┬─────────────┐
+│ Run ID │         FAB         │ Status  │ Elapsed  │      Created At      │ Running At │ Finished At │
+├────────┼─────────────────────┼─────────┼──────────┼──────────────────────┼────────────┼─────────────┤
+│ 3      │ pub/digits (v1.0.0) │ pending │ 00:00:00 │ 2026-11-20 09:30:00Z │ N/A        │ N/A         │
+└────────┴─────────────────────┴─────────┴──────────┴──────────────────────┴────────────┴─────────────┘
+"
+    );
+}
+
+#[test]
+fn runs_as_json_have_flowers_fields() {
+    let (mut output, out, _) = pages(Format::Json, true);
+    output.runs(&rows()[..1]).unwrap();
+    assert_eq!(
+        out.text(),
+        r#"{
+  "success": true,
+  "runs": [
+    {
+      "run-id": 9,
+      "fab-id": "pub/digits",
+      "fab-name": "digits",
+      "fab-version": "1.0.0",
+      "fab-hash": "8dce5c8e",
+      "status": "finished:completed",
+      "elapsed": "1d 01:02:03",
+      "created-at": "2026-11-18 10:00:00Z",
+      "running-at": "2026-11-18 10:00:05Z",
+      "finished-at": "2026-11-19 11:02:08Z"
+    }
+  ]
+}
+"#
+    );
+}
+
+#[test]
+fn an_empty_list_is_a_header_or_an_empty_json_list() {
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.runs(&[]).unwrap();
+    assert_eq!(
+        out.text(),
+        "Run ID  FAB  Status  Elapsed  Created At  Running At  Finished At\n"
+    );
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.runs(&[]).unwrap();
+    assert_eq!(out.text(), "{\n  \"success\": true,\n  \"runs\": []\n}\n");
+}
+
+#[test]
+fn control_characters_of_an_app_do_not_reach_the_terminal() {
+    let mut evil = run(1, ["", "", ""], "pending", "");
+    evil.fab_id = "a\u{1b}[31m/b\n".into();
+    let rows = RunRow::all(&ListRunsResponse {
+        run_dict: [(1, evil)].into(),
+        now: String::new(),
+    });
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.runs(&rows).unwrap();
+    assert!(!out.text().contains('\u{1b}'));
+    assert_eq!(out.text().lines().count(), 5);
+}
+
+#[test]
+fn an_error_is_on_stderr_with_its_hint() {
+    let (mut output, out, err) = pages(Format::Default, false);
+    output.fail(&Error::Exists("keys".into()));
+    assert_eq!(out.text(), "");
+    assert_eq!(
+        err.text(),
+        "❌ keys exists already\nhint: move it away, or use --force to write over it\n"
+    );
+}
+
+#[test]
+fn in_json_an_error_is_the_answer_and_talk_is_left_out() {
+    let (mut output, out, err) = pages(Format::Json, false);
+    output.say("talk").unwrap();
+    output.fail(&Error::Exists("keys".into()));
+    assert_eq!(
+        out.text(),
+        "{\n  \"success\": false,\n  \"error-message\": \"keys exists already\"\n}\n"
+    );
+    assert_eq!(err.text(), "");
+}
+
+#[test]
+fn in_json_there_is_one_answer() {
+    let (mut output, out, err) = pages(Format::Json, false);
+    output.json(&json!({"success": true})).unwrap();
+    output.fail(&Error::NotStarted);
+    assert_eq!(out.text(), "{\n  \"success\": true\n}\n");
+    assert!(err.text().starts_with("❌ Failed to start run\n"));
+}
+
+#[test]
+fn what_nobody_reads_any_more_is_no_error_text() {
+    let (mut output, out, err) = pages(Format::Default, false);
+    output.fail(&Error::Stdout(io::ErrorKind::BrokenPipe.into()));
+    assert_eq!(out.text() + &err.text(), "");
+}

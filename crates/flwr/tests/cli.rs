@@ -1,0 +1,158 @@
+//! The `flwr` program itself: what it prints where, and how it leaves.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// An app whose bundle is known, with a federation on this machine where nobody listens.
+const MINI: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../flwr-core/testdata/fab/mini"
+);
+
+fn flwr(directory: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flwr"))
+        .args(args)
+        .current_dir(directory)
+        .output()
+        .unwrap()
+}
+
+/// Exit status, stdout and stderr of a command in an empty directory.
+fn ended(args: &[&str]) -> (Option<i32>, String, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let output = flwr(directory.path(), args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// A port of this machine at which nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("address=\"{}\"", listener.local_addr().unwrap())
+}
+
+#[test]
+fn build_writes_the_bundle_that_flower_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = flwr(directory.path(), &["build", "--app", MINI]);
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "🎊 Successfully built pub.mini.1-0-0.8dce5c8e.fab\n"
+    );
+    let bytes = std::fs::read(directory.path().join("pub.mini.1-0-0.8dce5c8e.fab")).unwrap();
+    assert_eq!(
+        bytes,
+        std::fs::read(Path::new(MINI).with_extension("zip")).unwrap()
+    );
+}
+
+#[test]
+fn the_version_and_help_are_data() {
+    let (code, out, err) = ended(&["--version"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(
+        out.starts_with(concat!("Flower version: ", env!("CARGO_PKG_VERSION"))),
+        "{out}"
+    );
+    let (code, out, _) = ended(&["run", "--help"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("flwr run -c overrides.toml"), "{out}");
+}
+
+#[test]
+fn wrong_usage_and_configuration_leave_with_2_and_tell_on_stderr() {
+    for (args, told) in [
+        (&["run", "--nope"][..], "unexpected argument '--nope'"),
+        (&["run"], "`pyproject.toml` does not exist"),
+        (
+            &["run", MINI, "nope"],
+            "There is no `nope` federation declared",
+        ),
+        (
+            &["run", MINI, "-c", "lrr=1"],
+            "Key 'lrr' is not present in the main dictionary (did you mean 'lr'?)",
+        ),
+        (
+            &["run", MINI, "-c", "lr=x"],
+            "values are of type bool, int, string, or float",
+        ),
+        (
+            &[
+                "run",
+                MINI,
+                "--federation-config",
+                "root-certificates=\"ca.crt\"",
+            ],
+            "Remove one of the two",
+        ),
+        (
+            &[
+                "ls",
+                MINI,
+                "--federation-config",
+                "insecure=false root-certificates=\"no.crt\"",
+            ],
+            "no.crt",
+        ),
+        (
+            &["build", "--app", "nowhere"],
+            "not a valid path to a Flower app",
+        ),
+    ] {
+        let (code, out, err) = ended(args);
+        assert_eq!(code, Some(2), "{args:?}: {err}");
+        assert!(err.contains(told), "{args:?}: {err}");
+        assert!(!out.contains('❌'), "{args:?}: {out}");
+    }
+}
+
+#[test]
+fn a_superlink_that_is_not_there_leaves_with_1_and_is_named() {
+    let address = nobody();
+    for command in [&["run"][..], &["ls"], &["stop", "1"], &["log", "1"]] {
+        let args = [command, &[MINI, "--federation-config", &address]].concat();
+        let (code, _, err) = ended(&args);
+        assert_eq!(code, Some(1), "{args:?}: {err}");
+        assert!(
+            err.contains("Connection to the SuperLink is unavailable"),
+            "{args:?}: {err}"
+        );
+        let port = address.trim_end_matches('"').rsplit(':').next().unwrap();
+        assert!(err.contains(port), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn an_error_in_json_is_on_stdout_alone() {
+    let (code, out, err) = ended(&["run", MINI, "nope", "--format", "json"]);
+    assert_eq!((code, err.as_str()), (Some(2), ""));
+    assert!(
+        out.starts_with(
+            "{\n  \"success\": false,\n  \"error-message\": \"There is no `nope` federation"
+        ),
+        "{out}"
+    );
+}
+
+#[test]
+fn words_of_a_flag_that_do_nothing_are_warned_of() {
+    let (_, _, err) = ended(&[
+        "run",
+        MINI,
+        "-c",
+        "lr = 0.2",
+        "--federation-config",
+        &nobody(),
+    ]);
+    assert!(
+        err.contains("warning: `lr` in --run-config is ignored"),
+        "{err}"
+    );
+}
