@@ -213,3 +213,6 @@ fn deprecations(args: &Args) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,3 +111,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,22 @@ fn choose(
     if lone_word && tracing::level_filters::LevelFilter::from_str(&filter).is_err() {
         return Err(Error::BadFilter { origin, filter });
     }
-    EnvFilter::try_new(&filter).map_err(|_| Error::BadFilter { origin, filter })
+    let wanted = if lone_word && origin != "RUST_LOG" {
+        quiet(&filter)
+    } else {
+        filter.clone()
+    };
+    EnvFilter::try_new(wanted).map_err(|_| Error::BadFilter { origin, filter })
+}
+
+/// `debug` and `trace` are about this daemon: a line for each HTTP/2 frame would drown it. Who
+/// wants those too asks RUST_LOG for them.
+fn quiet(level: &str) -> String {
+    if matches!(level, "debug" | "trace") {
+        format!("{level},h2=info,hyper=info,hyper_util=info,rustls=info,tonic=info,tower=info")
+    } else {
+        level.to_owned()
+    }
 }
 
 /// Flower's variable takes the names of Python's levels.
@@ -133,7 +148,8 @@ mod tests {
     #[test]
     fn rust_log_wins_over_the_flag_and_the_flag_over_flowers_variable() {
         assert_eq!(chosen(Some("trace"), Some("debug"), Some("ERROR")), "trace");
-        assert_eq!(chosen(None, Some("debug"), Some("ERROR")), "debug");
+        assert!(chosen(None, Some("debug"), Some("ERROR")).ends_with(",debug"));
+        assert!(chosen(None, Some("debug"), None).contains("h2=info"));
         assert_eq!(chosen(None, None, Some("WARNING")), "warn");
         assert_eq!(chosen(None, None, None), "info");
         assert_eq!(

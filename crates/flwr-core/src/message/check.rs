@@ -155,18 +155,10 @@ fn read(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>)
     };
     note(&mut flaws, wire.message_id.is_empty(), Flaw::NoId);
     let created_at = Timestamp::from_secs(wire.created_at);
-    // Written so that a NaN breaks the rule.
-    note(
-        &mut flaws,
-        !(wire.created_at >= EARLIEST),
-        Flaw::CreatedTooEarly,
-    );
-    note(&mut flaws, !(wire.ttl > 0.0), Flaw::NoTtl);
-    note(
-        &mut flaws,
-        !(wire.created_at + wire.ttl > now.as_secs()),
-        Flaw::Expired,
-    );
+    // What is required, not what is refused: a NaN then breaks every rule.
+    require(&mut flaws, wire.created_at >= EARLIEST, Flaw::CreatedTooEarly);
+    require(&mut flaws, wire.ttl > 0.0, Flaw::NoTtl);
+    require(&mut flaws, wire.created_at + wire.ttl > now.as_secs(), Flaw::Expired);
     note(&mut flaws, wire.src_node_id == 0, Flaw::NoSource);
     note(&mut flaws, wire.dst_node_id == 0, Flaw::NoDestination);
     match &wire.message_type[..] {
@@ -219,6 +211,10 @@ fn note(flaws: &mut Vec<Flaw>, broken: bool, flaw: Flaw) {
     if broken {
         flaws.push(flaw);
     }
+}
+
+fn require(flaws: &mut Vec<Flaw>, kept: bool, flaw: Flaw) {
+    note(flaws, !kept, flaw);
 }
 
 /// An empty field is no id; whether one is needed, others judge.

@@ -81,10 +81,9 @@ pub(super) fn read_private(text: &str) -> Result<Pair, KeyProblem> {
         return Err(KeyProblem::Encrypted);
     }
     let part = (|| {
-        (reader.string()?, reader.string()?);
-        (reader.number()? == 1).then_some(())?;
-        reader.string()?;
-        reader.string()
+        let (_kdf, _options, keys) = (reader.string()?, reader.string()?, reader.number()?);
+        let _public = reader.string()?;
+        reader.string().filter(|_| keys == 1)
     })();
     read_private_part(part.ok_or(KeyProblem::Damaged)?)
 }

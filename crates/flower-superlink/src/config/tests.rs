@@ -1,0 +1,100 @@
+//! What is said about flags that do not go together.
+
+use std::error::Error as _;
+use std::fs;
+
+use clap::Parser;
+use flwr_security::key::PrivateKey;
+use flwr_security::pki::{Pki, Request};
+use tempfile::TempDir;
+
+use super::*;
+
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let request = Request { names: vec![], days: 10 };
+        Pki::make(&request).unwrap().write(dir.path(), false).unwrap();
+        let keys = dir.path().join("keys.csv");
+        fs::write(keys, PrivateKey::generate().unwrap().public_key().to_openssh()).unwrap();
+        Self(dir)
+    }
+
+    /// The configuration of a command line, in which `DIR` stands for the files' directory.
+    fn config(&self, line: &str) -> Result<Config, ConfigError> {
+        let line = line.replace("DIR", &self.0.path().display().to_string());
+        let words = ["flower-superlink"].into_iter().chain(line.split_whitespace());
+        Config::try_from(Args::try_parse_from(words).unwrap())
+    }
+
+    /// What is wrong with it, causes included.
+    fn error(&self, line: &str) -> String {
+        let error = self.config(line).unwrap_err();
+        let causes = std::iter::successors(error.source(), |&error| error.source());
+        causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
+const TLS: &str =
+    "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile DIR/server.key";
+
+#[test]
+fn flags_that_do_not_go_together_are_refused_by_name() {
+    let files = Files::new();
+    let cases = [
+        ("", "certificates are required: give --ssl-ca-certfile"),
+        (
+            "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem",
+            "--ssl-ca-certfile is given without --ssl-keyfile",
+        ),
+        ("--ssl-keyfile DIR/server.key", "--ssl-keyfile is given without --ssl-ca-certfile"),
+        (
+            "--insecure --auth-list-public-keys DIR/keys.csv",
+            "--auth-list-public-keys needs TLS",
+        ),
+        (
+            "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile DIR/ca.key",
+            "TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile: ",
+        ),
+        ("--insecure --database state.db", "--database \"state.db\": "),
+        ("--insecure --fleet-api-address nowhere", "--fleet-api-address: "),
+    ];
+    for (line, text) in cases {
+        let error = files.error(line);
+        assert!(error.starts_with(text), "{line}: {error}");
+        assert!(!error.contains('\n'), "{line}: {error}");
+    }
+    let missing = format!("{TLS} --auth-list-public-keys DIR/missing.csv");
+    assert!(files.error(&missing).contains("missing.csv: cannot be read"));
+}
+
+#[test]
+fn tls_with_a_list_of_keys_is_taken() {
+    let config = Files::new().config(&format!("{TLS} --auth-list-public-keys DIR/keys.csv"));
+    let config = config.unwrap();
+    assert!(matches!(config.transport, Transport::Tls(_)));
+    assert!(matches!(&config.policy, Policy::Listed(keys) if keys.len() == 1));
+    assert_eq!(config.warnings, [] as [String; 0]);
+}
+
+#[test]
+fn serverappio_is_reachable_from_elsewhere_only_where_that_is_needed() {
+    let files = Files::new();
+    let address = |line: &str| files.config(line).unwrap().serverappio.to_string();
+    assert_eq!(address("--insecure"), "127.0.0.1:9091");
+    assert_eq!(address("--insecure --isolation process"), "0.0.0.0:9091");
+    let given = "--insecure --serverappio-api-address [::1]:7";
+    assert_eq!(address(given), "[::1]:7");
+}
+
+#[test]
+fn old_flags_work_with_a_warning() {
+    let files = Files::new();
+    let config = files.config("--insecure --exec-api-address 127.0.0.1:7").unwrap();
+    assert_eq!(config.control.to_string(), "127.0.0.1:7");
+    assert!(config.warnings.iter().any(|warning| warning.contains("--control-api-address")));
+    let config = files.config("--insecure --auth-superlink-private-key x").unwrap();
+    assert!(config.warnings.iter().any(|warning| warning.contains("ignored")));
+}
