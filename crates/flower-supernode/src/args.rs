@@ -6,6 +6,8 @@ use clap::{Parser, ValueEnum};
 
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
 #[derive(Clone, Debug, Parser)]
+// As Python's argparse, which scripts were written for: prefixes of flags, and the last one wins.
+#[command(infer_long_args = true, args_override_self = true)]
 #[command(name = "flower-supernode", version, max_term_width = 100)]
 pub struct Args {
     /// Connect without TLS. Everybody on the way can read and change models and results
@@ -91,6 +93,12 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_read_as_argparse_reads_them() {
+        let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
+        assert_eq!(Args::parse_from(typed).superlink, "b:2");
     }
 
     #[test]

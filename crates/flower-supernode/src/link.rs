@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
+use flwr_security::channel::Trust;
 use flwr_security::key::PublicKey;
 use tonic::{Response, Status};
 
@@ -59,13 +60,14 @@ impl Link {
     pub(crate) fn new(
         fleet: Fleet,
         address: String,
+        trust: &Trust,
         key: &PublicKey,
         persistence: Persistence,
     ) -> Self {
         Self {
             fleet,
             registration: Arc::default(),
-            judge: Arc::new(Judge::new(address, key.fingerprint())),
+            judge: Arc::new(Judge::new(address, key.fingerprint(), trust)),
             report: Arc::default(),
             persistence,
         }

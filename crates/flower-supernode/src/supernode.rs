@@ -141,19 +141,21 @@ fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     let superlink = &config.superlink;
     let channel = channel::channel((&superlink.host, superlink.port), &config.trust);
     let fleet = connect(channel, Signer::new(config.key.private.clone(), clock));
+    let key = config.key.private.public_key();
     Link::new(
         fleet,
         superlink.to_string(),
-        config.key.private.public_key(),
+        &config.trust,
+        key,
         config.persistence,
     )
 }
 
 async fn keep_registered(link: Link, stopper: Stopper) -> Result<(), Error> {
-    match stopper.run_until_stopped(link.keep_registered()).await {
-        None => Ok(()),
-        Some(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
-        Some(other) => Err(Error::Task(other.to_string())),
+    match link.keep_registered(&stopper).await {
+        Ok(()) => Ok(()),
+        Err(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+        Err(other) => Err(Error::Task(other.to_string())),
     }
 }
 

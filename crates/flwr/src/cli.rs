@@ -182,17 +182,17 @@ pub enum CertCommand {
     /// Make a certificate authority and a SuperLink certificate signed by it.
     ///
     /// Writes certificates/ca.crt, ca.key, server.pem and server.key. The certificate is for
-    /// localhost, 127.0.0.1 and ::1, and for every --host.
+    /// localhost, 127.0.0.1 and ::1, and for every --name.
     New(CertNewArgs),
 }
 
 /// `flwr cert new`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  flwr cert new --host superlink.example --host 10.0.0.5")]
+#[command(after_help = "Example:\n  flwr cert new --name superlink.example --name 10.0.0.5")]
 pub struct CertNewArgs {
     /// A further host name or IP address by which SuperNodes reach the SuperLink (repeatable).
-    #[arg(long, value_name = "HOST")]
-    pub host: Vec<String>,
+    #[arg(long, alias = "host", value_name = "HOST")]
+    pub name: Vec<String>,
     /// How many days the certificates are valid.
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub days: u32,

@@ -79,8 +79,8 @@ pub(crate) enum Error {
     Exists(PathBuf),
     #[error("cannot write {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("--host {0:?} is not a host name or IP address")]
-    Host(String),
+    #[error("--name {0:?} is not a host name or IP address")]
+    HostName(String),
     #[error("cannot make the certificates")]
     Certificates(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the keys")]
@@ -105,7 +105,7 @@ impl Error {
             | Self::Login(_)
             | Self::Tls { .. }
             | Self::Read { .. }
-            | Self::Host(_)
+            | Self::HostName(_)
             | Self::Exists(_) => 2,
             Self::Runtime(_)
             | Self::Fab(_)
@@ -184,6 +184,12 @@ fn explain(status: &Status) -> String {
     if let Some(error) = connect_error(status) {
         return format!("Connection to the SuperLink is unavailable: {error}");
     }
+    if let Some(cause) = broken(status) {
+        return format!(
+            "The connection to the SuperLink broke off ({cause}). Check that `address` is its Control API, and \
+             that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
+        );
+    }
     let details = status.message();
     match status.code() {
         Code::Unauthenticated => format!("Authentication failed: the SuperLink asks for a login ({details})"),
@@ -201,6 +207,12 @@ fn explain(status: &Status) -> String {
         }
         code => format!("the SuperLink refused: {details} ({code:?})"),
     }
+}
+
+/// What broke the line: a status that a SuperLink sends has no cause, one made here has.
+fn broken(status: &Status) -> Option<String> {
+    let causes = std::iter::successors(std::error::Error::source(status), |error| error.source());
+    causes.last().map(ToString::to_string)
 }
 
 #[cfg(test)]

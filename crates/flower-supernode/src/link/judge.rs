@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use flwr_security::channel::connect_error;
+use flwr_security::channel::{ConnectError, Trust, connect_error};
 use tonic::{Code, Status};
 
 /// What a failed call means for whoever called.
@@ -36,13 +36,16 @@ pub(crate) enum Refusal {
 pub(crate) struct Judge {
     address: String,
     fingerprint: String,
+    is_plaintext: bool,
 }
 
 impl Judge {
-    pub(crate) fn new(address: String, fingerprint: String) -> Self {
+    pub(crate) fn new(address: String, fingerprint: String, trust: &Trust) -> Self {
+        let is_plaintext = matches!(trust, Trust::Plaintext);
         Self {
             address,
             fingerprint,
+            is_plaintext,
         }
     }
 
@@ -68,14 +71,14 @@ impl Judge {
     /// One sentence: who, what, and the way out.
     pub(crate) fn explain(&self, status: &Status) -> String {
         if let Some(error) = connect_error(status) {
-            return with_flag(error.to_string());
+            return with_flag(error);
         }
         let (address, said) = (&self.address, status.message());
         match self.judge(status) {
-            Verdict::Unreachable => format!(
-                "the SuperLink at {address} does not answer: {}",
-                chain(status)
-            ),
+            Verdict::Unreachable => {
+                let (why, way_out) = (chain(status), self.other_protocol(status));
+                format!("the SuperLink at {address} does not answer: {why}{way_out}")
+            }
             Verdict::RunOver | Verdict::Forgotten => {
                 format!("the SuperLink at {address} says: {said}")
             }
@@ -83,6 +86,16 @@ impl Judge {
                 let way_out = self.way_out(code, said);
                 format!("the SuperLink at {address} refused: {said} ({code:?}){way_out}")
             }
+        }
+    }
+
+    /// A connection that breaks at once is often one of TLS on the other side: there is nothing
+    /// more to see of that in plaintext.
+    fn other_protocol(&self, status: &Status) -> &'static str {
+        if self.is_plaintext && status.source().is_some() {
+            "; if it speaks TLS there, leave out --insecure and give --root-certificates"
+        } else {
+            ""
         }
     }
 
@@ -106,11 +119,11 @@ impl Judge {
     }
 }
 
-fn with_flag(text: String) -> String {
-    if text.contains("--") {
-        text
-    } else {
-        format!("{text}; --superlink sets the address")
+/// The sentence with the flag to change.
+fn with_flag(error: &ConnectError) -> String {
+    match error {
+        ConnectError::Tls { .. } => format!("{error}; --root-certificates says whom to trust"),
+        _ => format!("{error}; --superlink sets the address"),
     }
 }
 
@@ -133,7 +146,11 @@ mod tests {
     use super::*;
 
     fn judge() -> Judge {
-        Judge::new("127.0.0.1:9092".to_owned(), "SHA256:abc".to_owned())
+        Judge::new(
+            "127.0.0.1:9092".to_owned(),
+            "SHA256:abc".to_owned(),
+            &Trust::Plaintext,
+        )
     }
 
     #[test]
@@ -170,6 +187,8 @@ mod tests {
         for part in ["127.0.0.1:9092", "SHA256:abc", "--auth-list-public-keys"] {
             assert!(text.contains(part), "{text}");
         }
+        let broken = Status::from_error(Box::new(std::io::Error::other("broken pipe")));
+        assert!(judge().explain(&broken).contains("leave out --insecure"));
         let text = judge().explain(&Status::unimplemented("Method not found!"));
         assert!(text.contains("9092"), "{text}");
     }

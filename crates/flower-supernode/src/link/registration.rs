@@ -1,17 +1,22 @@
 //! The node's registration: one id at a time, made anew when the SuperLink has forgotten it.
 
+use std::time::Duration;
+
 use flwr_core::id::NodeId;
+use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use tokio::sync::watch;
-use tokio::time::timeout;
-use tonic::Request;
+use tokio::time::{sleep, timeout};
+use tonic::{Request, Status};
 use tracing::{info, warn};
 
 use super::heartbeat::INTERVAL;
 use super::{Backoff, Link, Refusal};
 
+/// The deadline of one registration: a SuperLink under load answers late, a hung one never.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// A registration that was not taken back is found out by the next call: no need to wait long.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(2);
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A node id, and the how-manieth registration of this process it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,39 +119,62 @@ impl Registration {
 }
 
 impl Link {
-    /// Registers, and does so again whenever the SuperLink has forgotten this node. Ends only by
-    /// giving up.
-    pub(crate) async fn keep_registered(&self) -> Refusal {
-        loop {
-            self.registration.needed().await;
-            match self.register().await {
-                Ok(node) if self.registration.renew(node) => {
-                    info!(node_id = %node, "registered again under the same id")
+    /// Registers, and does so again whenever the SuperLink has forgotten this node, until
+    /// `stopper` stops or the SuperLink is given up.
+    pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), Refusal> {
+        while stopper
+            .run_until_stopped(self.registration.needed())
+            .await
+            .is_some()
+        {
+            match self.register(stopper).await? {
+                Some(node) if self.registration.renew(node) => {
+                    info!(node_id = %node, "registered again under the same id");
                 }
-                Ok(node) => info!(node_id = %node, "registered with the SuperLink"),
-                Err(refusal) => return refusal,
+                Some(node) => info!(node_id = %node, "registered with the SuperLink"),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The node's id; `None` when it is time to stop.
+    async fn register(&self, stopper: &Stopper) -> Result<Option<NodeId>, Refusal> {
+        let mut backoff = Backoff::new(self.persistence);
+        loop {
+            let status = match self.create_node(stopper).await {
+                Some(Ok(node)) => return Ok(Some(node)),
+                Some(Err(status)) => status,
+                None => return Ok(None),
+            };
+            let paused = stopper
+                .run_until_stopped(self.pause(&mut backoff, &status))
+                .await;
+            if paused.transpose()?.is_none() {
+                return Ok(None);
             }
         }
     }
 
-    async fn register(&self) -> Result<NodeId, Refusal> {
-        let mut backoff = Backoff::new(self.persistence);
-        loop {
-            let request = proto::CreateNodeRequest {
-                heartbeat_interval: INTERVAL.as_secs_f64(),
-            };
-            let status = match self.fleet.clone().create_node(Request::new(request)).await {
-                Ok(answer) => {
-                    self.report.answered();
-                    match answer.into_inner().node.map(|node| NodeId(node.node_id)) {
-                        Some(node) if node != NodeId::UNSET => return Ok(node),
-                        _ => tonic::Status::internal("CreateNode was answered without a node id"),
-                    }
-                }
-                Err(status) => status,
-            };
-            self.pause(&mut backoff, &status).await?;
-        }
+    /// One try. A request that is on its way when it is time to stop is waited for a little: an
+    /// id that this node never hears of is one that it cannot say goodbye with.
+    async fn create_node(&self, stopper: &Stopper) -> Option<Result<NodeId, Status>> {
+        let interval = INTERVAL.as_secs_f64();
+        let mut request = Request::new(proto::CreateNodeRequest {
+            heartbeat_interval: interval,
+        });
+        request.set_timeout(DEADLINE);
+        let mut fleet = self.fleet.clone();
+        let answer = tokio::select! {
+            answer = fleet.create_node(request) => answer,
+            () = async { stopper.cancelled().await; sleep(GOODBYE).await } => return None,
+        };
+        Some(answer.and_then(|answer| {
+            self.report.answered();
+            let node = answer.into_inner().node.map(|node| NodeId(node.node_id));
+            let no_id = || Status::internal("CreateNode was answered without a node id");
+            node.filter(|node| *node != NodeId::UNSET).ok_or_else(no_id)
+        }))
     }
 
     /// Says goodbye, once; the SuperLink finds out by itself otherwise.

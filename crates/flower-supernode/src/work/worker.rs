@@ -151,19 +151,19 @@ impl Worker {
                 () = sleep(life) => Err(Abandoned::Expired),
             };
             self.parts.desk.clear();
-            match ended {
-                Ok(()) => info!("answered after {:.2} s", started.elapsed().as_secs_f64()),
-                Err(Abandoned::Refused(Refusal::GaveUp { tries, reason })) => {
+            let Err(abandoned) = ended else {
+                info!("answered after {:.2} s", started.elapsed().as_secs_f64());
+                return Ok(());
+            };
+            warn!("gave the message up: {abandoned}");
+            self.end_app().await;
+            match abandoned {
+                Abandoned::Refused(Refusal::GaveUp { tries, reason }) => {
                     return Err(Error::GaveUp { tries, reason });
                 }
-                Err(Abandoned::Fatal(error)) => return Err(error),
-                Err(abandoned) => {
-                    warn!("gave the message up: {abandoned}");
-                    if abandoned.is_run_over() {
-                        self.runs.lock().forget(run);
-                    }
-                    self.end_app().await;
-                }
+                Abandoned::Fatal(error) => return Err(error),
+                over if over.is_run_over() => self.runs.lock().forget(run),
+                _ => {}
             }
             Ok(())
         }

@@ -16,6 +16,7 @@ use flwr_daemon::listen::{Limits, Listener, Security};
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
+use flwr_security::signature::{SignatureHeaders, Verifier};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -64,15 +65,10 @@ impl FakeFleet {
     }
 
     /// Serves on a free port until the stopper stops.
-    pub(crate) async fn serve(&self, stopper: &Stopper) -> SocketAddr {
-        let listener = Listener::bind(
-            "127.0.0.1:0",
-            Security::Plaintext,
-            "Fleet",
-            Limits::default(),
-        )
-        .await
-        .unwrap();
+    pub(crate) async fn serve(&self, security: Security, stopper: &Stopper) -> SocketAddr {
+        let listener = Listener::bind("127.0.0.1:0", security, "Fleet", Limits::default())
+            .await
+            .unwrap();
         let address = listener.local_addr();
         tokio::spawn(listener.serve(Routes::new(FleetServer::new(self.clone())), stopper.clone()));
         address
@@ -198,8 +194,11 @@ fn bundle() -> fab::Fab {
 impl Fleet for FakeFleet {
     async fn create_node(
         &self,
-        _: Request<proto::CreateNodeRequest>,
+        request: Request<proto::CreateNodeRequest>,
     ) -> Answer<proto::CreateNodeResponse> {
+        let headers = SignatureHeaders::read(&request.into_parts().0.into_headers()).unwrap();
+        let now = SystemClock.now().to_date_time().unwrap();
+        Verifier::new(None).verify(&headers, now).unwrap();
         let node_id = self.change(|world| {
             world.created += 1;
             world.registered = Some(world.next_node);

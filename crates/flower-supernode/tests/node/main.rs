@@ -1,7 +1,13 @@
 //! A whole SuperNode in this process, between a fake SuperLink (`fleet`) and fake ClientApps:
 //! shell scripts in subprocess isolation, gRPC calls of the test's own in process isolation.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: clippy excuses only the tests themselves"
+)]
+
 mod fleet;
+mod trust;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,8 +16,10 @@ use std::time::Duration;
 
 use flower_supernode::SuperNode;
 use flower_supernode::config::{Config, Launch, NodeKey, Persistence};
+use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
 use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use flwr_proto::client_app_io_client::ClientAppIoClient;
@@ -34,30 +42,16 @@ struct Scene {
 
 /// A registered node; `script` is its `flwr-clientapp`, `DIR` in it a directory of the test's.
 async fn scene(script: Option<&str>) -> Scene {
-    let (fleet, superlink, dir) = (
-        FakeFleet::new(),
-        Stopper::new(),
-        tempfile::tempdir().unwrap(),
-    );
-    let address = fleet.serve(&superlink).await;
+    let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
+    let dir = tempfile::tempdir().unwrap();
+    let address = fleet.serve(Security::Plaintext, &superlink).await;
     let launch = match script {
         Some(script) => Launch::Subprocess(program(dir.path(), script)),
         None => Launch::Process,
     };
     let config = Config {
-        superlink: address.to_string().parse().unwrap(),
-        trust: Trust::Plaintext,
-        trust_origin: "none".to_owned(),
-        key: NodeKey {
-            private: PrivateKey::generate().unwrap(),
-            path: None,
-        },
-        persistence: Persistence::default(),
-        node_config: [("partition-id".to_owned(), flwr_core::config::Scalar::Int(3))].into(),
         launch,
-        clientappio: "127.0.0.1:0".parse().unwrap(),
-        flwr_dir: None,
-        health: None,
+        ..config(&address.to_string(), Trust::Plaintext)
     };
     let node = SuperNode::bind(config).await.unwrap();
     fleet.until(|world| world.registered).await;
@@ -66,6 +60,25 @@ async fn scene(script: Option<&str>) -> Scene {
         node,
         dir,
         _superlink: superlink,
+    }
+}
+
+/// A node of process isolation, with a key of its own.
+fn config(superlink: &str, trust: Trust) -> Config {
+    Config {
+        superlink: superlink.parse().unwrap(),
+        trust,
+        trust_origin: "the test".to_owned(),
+        key: NodeKey {
+            private: PrivateKey::generate().unwrap(),
+            path: None,
+        },
+        persistence: Persistence::default(),
+        node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
+        launch: Launch::Process,
+        clientappio: "127.0.0.1:0".parse().unwrap(),
+        flwr_dir: None,
+        health: None,
     }
 }
 

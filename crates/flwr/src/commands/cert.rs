@@ -16,7 +16,7 @@ pub(super) fn new(args: &CertNewArgs, output: &mut Output) -> Result<()> {
 
 fn make(directory: &Path, args: &CertNewArgs, output: &mut Output) -> Result<()> {
     let pki = Pki::make(&Request {
-        names: args.host.clone(),
+        names: args.name.clone(),
         days: args.days,
     })
     .map_err(error)?;
@@ -37,7 +37,7 @@ fn make(directory: &Path, args: &CertNewArgs, output: &mut Output) -> Result<()>
     ))?;
     let names: Vec<_> = LOCAL_NAMES
         .into_iter()
-        .chain(args.host.iter().map(String::as_str))
+        .chain(args.name.iter().map(String::as_str))
         .collect();
     output.success(&format!(
         "Valid for {} days, for {}",
@@ -49,7 +49,7 @@ fn make(directory: &Path, args: &CertNewArgs, output: &mut Output) -> Result<()>
 fn error(error: PkiError) -> Error {
     match error {
         PkiError::Exists(path) => Error::Exists(path),
-        PkiError::Name(name) => Error::Host(name),
+        PkiError::Name(name) => Error::HostName(name),
         error @ (PkiError::Write { .. } | PkiError::Make(_)) => Error::Certificates(error.into()),
     }
 }
@@ -62,7 +62,7 @@ mod tests {
 
     fn args(force: bool) -> CertNewArgs {
         CertNewArgs {
-            host: vec!["superlink.example".into()],
+            name: vec!["superlink.example".into()],
             days: 30,
             force,
         }
@@ -103,14 +103,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (mut output, ..) = pages(Format::Default, false);
         let args = CertNewArgs {
-            host: vec!["a b".into()],
+            name: vec!["a b".into()],
             days: 1,
             force: false,
         };
         let error = make(directory.path(), &args, &mut output).unwrap_err();
         assert_eq!(
             (error.exit_code(), error.to_string().as_str()),
-            (2, "--host \"a b\" is not a host name or IP address")
+            (2, "--name \"a b\" is not a host name or IP address")
         );
     }
 }
