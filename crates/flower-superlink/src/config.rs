@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use flwr_core::address::{Address, AddressError};
+use flwr_daemon::apps;
 use flwr_daemon::listen::Security;
 use flwr_security::allow_list::{AllowListError, SharedAllowList};
 use flwr_security::tls::{ServerTls, TlsError};
@@ -36,7 +37,7 @@ pub struct Config {
     /// Who may speak Fleet.
     pub policy: Policy,
     /// Who starts ServerApp processes.
-    pub isolation: Isolation,
+    pub launch: Launch,
     /// Where bytes are kept.
     pub storage: Storage,
     /// Flower's home, for the ServerApp processes.
@@ -62,6 +63,15 @@ pub enum Isolation {
     /// The daemon.
     Subprocess,
     /// Somebody else.
+    Process,
+}
+
+/// Who starts ServerApp processes, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Launch {
+    /// The SuperLink, with this `flwr-serverapp`.
+    Subprocess(PathBuf),
+    /// Somebody else: their processes ask for a run.
     Process,
 }
 
@@ -105,6 +115,9 @@ pub enum ConfigError {
         /// What is wrong with its value.
         source: AddressError,
     },
+    /// No `flwr-serverapp`.
+    #[error("--isolation subprocess")]
+    NoServerApp(#[source] apps::Error),
     /// A database.
     #[error("--database {0:?}: this version keeps its state in memory only: leave the flag out, or give :flwr-in-memory-state:")]
     Database(String),
@@ -133,7 +146,7 @@ impl TryFrom<Args> for Config {
                 .transpose()?,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             transport,
-            isolation: args.isolation,
+            launch: launch(args.isolation)?,
             storage: args.storage_dir.map_or(Storage::Memory, Storage::Dir),
             flwr_dir: args.flwr_dir,
             holds: Holds::default(),
@@ -183,6 +196,16 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     }
     let keys = SharedAllowList::from_file(list).map_err(ConfigError::AllowList)?;
     Ok(Policy::Listed(Arc::new(keys)))
+}
+
+fn launch(isolation: Isolation) -> Result<Launch, ConfigError> {
+    match isolation {
+        Isolation::Process => Ok(Launch::Process),
+        Isolation::Subprocess => {
+            let program = apps::find_program("flwr-serverapp");
+            Ok(Launch::Subprocess(program.map_err(ConfigError::NoServerApp)?))
+        }
+    }
 }
 
 /// ServerAppIo is plaintext: without a reason to be reached from elsewhere, it is not.

@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Launcher {
     /// Where the runs are.
     pub link: Arc<Link>,
+    /// `flwr-serverapp`.
+    pub program: PathBuf,
     /// Where the processes find ServerAppIo.
     pub serverappio_address: String,
     /// Flower's home, for the processes.
@@ -79,11 +81,12 @@ impl Launcher {
 
     fn spawn(&self, token: &str) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
         let command = serverapp_command(
+            &self.program,
             &self.serverappio_address,
             token,
             std::process::id(),
             self.flwr_dir.as_deref(),
-        )?;
+        );
         let app = AppProcess::spawn(&command)?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)

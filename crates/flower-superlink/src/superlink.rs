@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 
 use crate::api::{ControlApi, FleetApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, Policy};
-use crate::config::{Config, Isolation, Storage, Transport};
+use crate::config::{Config, Launch, Storage, Transport};
 use crate::launcher::Launcher;
 use crate::link::{Link, Parts};
 use crate::reaper;
@@ -102,9 +102,10 @@ impl SuperLink {
         let servers = open.serve(&link, &config, &ports);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
-        if config.isolation == Isolation::Subprocess {
+        if let Launch::Subprocess(program) = config.launch {
             let launcher = Launcher {
                 link: Arc::clone(&link),
+                program,
                 serverappio_address: reachable(addresses.serverappio).to_string(),
                 flwr_dir: config.flwr_dir,
             };
@@ -212,7 +213,7 @@ impl Ports {
         let (control, exec) = ControlApi::servers(Arc::clone(link));
         let control = Routes::new(control).add_service(exec);
         let serverappio =
-            Routes::new(ServerAppIoApi::server(Arc::clone(link), config.isolation));
+            Routes::new(ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process));
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -279,9 +280,9 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
         Storage::Memory => "in memory".to_owned(),
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
-    let starter = match config.isolation {
-        Isolation::Subprocess => "ServerApp processes are started here",
-        Isolation::Process => "ServerApp processes are started by others",
+    let starter = match &config.launch {
+        Launch::Subprocess(program) => format!("isolation subprocess, starting {}", program.display()),
+        Launch::Process => "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned(),
     };
     let mut facts = vec![
         format!("listening for Fleet on {} ({transport}; {nodes})", addresses.fleet),

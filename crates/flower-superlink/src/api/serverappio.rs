@@ -8,7 +8,6 @@ use flwr_proto::server_app_io_server::{ServerAppIo, ServerAppIoServer};
 use tonic::{Request, Response, Status};
 
 use super::{MAX_MESSAGE_BYTES, decode};
-use crate::config::Isolation;
 use crate::error::{Error, Result};
 use crate::link::state::{Inserted, Parcel, Refusal};
 use crate::link::{AppInputs, Link};
@@ -17,17 +16,18 @@ use crate::link::{AppInputs, Link};
 #[derive(Debug, Clone)]
 pub struct ServerAppIoApi {
     link: Arc<Link>,
-    isolation: Isolation,
+    /// Whether strangers start the ServerApp processes, and are therefore given tokens.
+    open: bool,
 }
 
 type Answer<T> = std::result::Result<Response<T>, Status>;
 
 impl ServerAppIoApi {
-    /// The service, ready to be routed to. Whether strangers may start ServerApp processes
-    /// depends on the isolation.
+    /// The service, ready to be routed to. It tells strangers which runs need a process, and
+    /// gives them a token for it, only if it is `open` (`--isolation process`).
     #[must_use]
-    pub fn server(link: Arc<Link>, isolation: Isolation) -> ServerAppIoServer<Self> {
-        ServerAppIoServer::new(Self { link, isolation })
+    pub fn server(link: Arc<Link>, open: bool) -> ServerAppIoServer<Self> {
+        ServerAppIoServer::new(Self { link, open })
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
@@ -49,10 +49,7 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         _: Request<proto::ListAppsToLaunchRequest>,
     ) -> Answer<proto::ListAppsToLaunchResponse> {
-        let runs = match self.isolation {
-            Isolation::Subprocess => Vec::new(),
-            Isolation::Process => self.link.pending_runs().await?,
-        };
+        let runs = if self.open { self.link.pending_runs().await? } else { Vec::new() };
         let run_ids = runs.into_iter().map(u64::from).collect();
         Ok(Response::new(proto::ListAppsToLaunchResponse { run_ids }))
     }
@@ -61,10 +58,8 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::RequestTokenRequest>,
     ) -> Answer<proto::RequestTokenResponse> {
-        let token = match self.isolation {
-            Isolation::Subprocess => None,
-            Isolation::Process => self.link.issue_token(RunId(request.get_ref().run_id)).await?,
-        };
+        let run = RunId(request.get_ref().run_id);
+        let token = if self.open { self.link.issue_token(run).await? } else { None };
         let token = token.map(|token| token.as_str().to_owned()).unwrap_or_default();
         Ok(Response::new(proto::RequestTokenResponse { token }))
     }

@@ -41,26 +41,24 @@ pub fn clientapp_command(
     )
 }
 
-/// The `flwr-serverapp` of flwr 1.21 and 1.22, for one run.
-///
-/// # Errors
-/// `flwr-serverapp` is not on PATH.
+/// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run.
+#[must_use]
 pub fn serverapp_command(
+    program: &Path,
     serverappio_address: &str,
     token: &str,
     parent_pid: u32,
     flwr_dir: Option<&Path>,
-) -> Result<AppCommand, Error> {
+) -> AppCommand {
     let address = ["--serverappio-api-address", serverappio_address];
-    let program = find_program("flwr-serverapp")?;
-    Ok(app_command(
+    app_command(
         "ServerApp",
-        program,
+        program.to_owned(),
         address,
         token,
         parent_pid,
         flwr_dir,
-    ))
+    )
 }
 
 /// Looks an executable up in the directories of PATH.
