@@ -6,7 +6,7 @@ mod fleet;
 mod serverappio;
 mod status;
 
-pub use control::ControlApi;
+pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
 pub use serverappio::ServerAppIoApi;
 

@@ -79,7 +79,12 @@ pub struct Args {
     pub control_api_address: Option<String>,
 
     /// The older name of --control-api-address
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "control_api_address", hide = true)]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        conflicts_with = "control_api_address",
+        hide = true
+    )]
     pub exec_api_address: Option<String>,
 
     /// Serve gRPC health checks here, in plaintext [default: not at all]

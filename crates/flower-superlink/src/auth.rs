@@ -100,7 +100,12 @@ impl FleetAuth {
             Policy::AnyKey => None,
             Policy::Listed(keys) => Some(keys),
         };
-        Self { gate: Arc::new(Gate { verifier: Verifier::new(allowed), link }) }
+        Self {
+            gate: Arc::new(Gate {
+                verifier: Verifier::new(allowed),
+                link,
+            }),
+        }
     }
 }
 
@@ -108,7 +113,10 @@ impl<S> Layer<S> for FleetAuth {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { inner, gate: Arc::clone(&self.gate) }
+        Guarded {
+            inner,
+            gate: Arc::clone(&self.gate),
+        }
     }
 }
 

@@ -88,10 +88,14 @@ pub enum Storage {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// Neither TLS nor its absence was asked for.
-    #[error("certificates are required: give --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile (`flwr cert new` makes them), or --insecure to do without TLS")]
+    #[error(
+        "certificates are required: give --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile (`flwr cert new` makes them), or --insecure to do without TLS"
+    )]
     NoTransport,
     /// Some of the TLS flags.
-    #[error("{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile")]
+    #[error(
+        "{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile"
+    )]
     IncompleteTls {
         /// One that is there.
         given: &'static str,
@@ -102,7 +106,9 @@ pub enum ConfigError {
     #[error("TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile")]
     Tls(#[source] TlsError),
     /// Signatures over plaintext can be replayed by whoever listens.
-    #[error("--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure")]
+    #[error(
+        "--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
+    )]
     AuthWithoutTls,
     /// The allow-list.
     #[error("--auth-list-public-keys")]
@@ -119,7 +125,9 @@ pub enum ConfigError {
     #[error("--isolation subprocess")]
     NoServerApp(#[source] apps::Error),
     /// A database.
-    #[error("--database {0:?}: this version keeps its state in memory only: leave the flag out, or give :flwr-in-memory-state:")]
+    #[error(
+        "--database {0:?}: this version keeps its state in memory only: leave the flag out, or give :flwr-in-memory-state:"
+    )]
     Database(String),
 }
 
@@ -135,7 +143,10 @@ impl TryFrom<Args> for Config {
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
-            control: address("--control-api-address", control.as_deref().unwrap_or(CONTROL_ADDRESS))?,
+            control: address(
+                "--control-api-address",
+                control.as_deref().unwrap_or(CONTROL_ADDRESS),
+            )?,
             serverappio: match args.serverappio_api_address {
                 Some(given) => address("--serverappio-api-address", &given)?,
                 None => serverappio_default(args.isolation),
@@ -190,7 +201,9 @@ fn transport(args: &Args, warnings: &mut Vec<String>) -> Result<Transport, Confi
 }
 
 fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigError> {
-    let Some(list) = list else { return Ok(Policy::AnyKey) };
+    let Some(list) = list else {
+        return Ok(Policy::AnyKey);
+    };
     if matches!(transport, Transport::Plaintext) {
         return Err(ConfigError::AuthWithoutTls);
     }
@@ -203,7 +216,9 @@ fn launch(isolation: Isolation) -> Result<Launch, ConfigError> {
         Isolation::Process => Ok(Launch::Process),
         Isolation::Subprocess => {
             let program = apps::find_program("flwr-serverapp");
-            Ok(Launch::Subprocess(program.map_err(ConfigError::NoServerApp)?))
+            Ok(Launch::Subprocess(
+                program.map_err(ConfigError::NoServerApp)?,
+            ))
         }
     }
 }
@@ -214,22 +229,35 @@ fn serverappio_default(isolation: Isolation) -> Address {
         Isolation::Subprocess => "127.0.0.1",
         Isolation::Process => "0.0.0.0",
     };
-    Address { host: host.to_owned(), port: SERVERAPPIO_PORT }
+    Address {
+        host: host.to_owned(),
+        port: SERVERAPPIO_PORT,
+    }
 }
 
 fn address(flag: &'static str, given: &str) -> Result<Address, ConfigError> {
-    given.parse().map_err(|source| ConfigError::Address { flag, source })
+    given
+        .parse()
+        .map_err(|source| ConfigError::Address { flag, source })
 }
 
 fn deprecations(args: &Args) -> Vec<String> {
     let deprecated = [
-        ("--auth-superlink-private-key", args.auth_superlink_private_key.is_some()),
-        ("--auth-superlink-public-key", args.auth_superlink_public_key.is_some()),
+        (
+            "--auth-superlink-private-key",
+            args.auth_superlink_private_key.is_some(),
+        ),
+        (
+            "--auth-superlink-public-key",
+            args.auth_superlink_public_key.is_some(),
+        ),
     ];
     let mut warnings: Vec<_> = deprecated
         .iter()
         .filter(|(_, given)| *given)
-        .map(|(flag, _)| format!("{flag} is deprecated and ignored: SuperNodes sign, the SuperLink does not"))
+        .map(|(flag, _)| {
+            format!("{flag} is deprecated and ignored: SuperNodes sign, the SuperLink does not")
+        })
         .collect();
     if args.exec_api_address.is_some() {
         warnings.push("--exec-api-address is deprecated: use --control-api-address".to_owned());

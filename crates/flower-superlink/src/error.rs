@@ -31,7 +31,9 @@ pub enum Error {
     #[error("Malformed PushMessages: {0}")]
     Malformed(Flaws),
     /// There is not one object tree for each message, with the message as its root.
-    #[error("message {0} has no object tree of its own: `message_object_trees` must hold one for each message, with its id at the root")]
+    #[error(
+        "message {0} has no object tree of its own: `message_object_trees` must hold one for each message, with its id at the root"
+    )]
     NoTree(ObjectId),
     /// An object tree is malformed.
     #[error("malformed object tree")]
@@ -48,7 +50,9 @@ pub enum Error {
         problem: ObjectError,
     },
     /// An object's head and the tree that announced it disagree.
-    #[error("Object with ID '{0}' has an unexpected structure. Its head lists other children than the object tree that announced it.")]
+    #[error(
+        "Object with ID '{0}' has an unexpected structure. Its head lists other children than the object tree that announced it."
+    )]
     ObjectChildren(ObjectId),
     /// Not the status of a run.
     #[error(transparent)]
@@ -101,11 +105,4 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::State(refusal.into())
     }
-}
-
-/// An error and its causes on one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |error| error.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_daemon::apps::{AppProcess, Exit, serverapp_command};
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span};
 
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::link::state::StateError;
 use crate::link::wake::Topic;
@@ -44,7 +45,10 @@ impl Launcher {
         loop {
             let changed = listener.next();
             if let Err(error) = self.launch_pending(&mut apps, &stopper).await {
-                error!(error = &error as &dyn std::error::Error, "no ServerApp could be launched");
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "no ServerApp could be launched"
+                );
             }
             tokio::select! {
                 () = changed => {}
@@ -57,7 +61,9 @@ impl Launcher {
 
     async fn launch_pending(&self, apps: &mut JoinSet<()>, stopper: &Stopper) -> Result<()> {
         for run in self.link.pending_runs().await? {
-            let Some(token) = self.link.issue_token(run).await? else { continue };
+            let Some(token) = self.link.issue_token(run).await? else {
+                continue;
+            };
             let (launcher, stopper) = (self.clone(), stopper.clone());
             let app = async move { launcher.attend(run, token.as_str(), stopper).await };
             apps.spawn(app.instrument(info_span!("serverapp", run_id = %run)));
@@ -71,11 +77,15 @@ impl Launcher {
             Ok(app) => self.watch(run, &app, &stopper).await,
             Err(error) => {
                 let text = chain(&error);
-                self.fail(run, &format!("The ServerApp could not be started: {text}")).await
+                self.fail(run, &format!("The ServerApp could not be started: {text}"))
+                    .await
             }
         };
         if let Err(error) = outcome {
-            error!(error = &error as &dyn std::error::Error, "the run could not be ended");
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the run could not be ended"
+            );
         }
     }
 
@@ -129,7 +139,11 @@ impl Launcher {
         }
         let reason = format!("The ServerApp process ended before its run was finished: {exit}.");
         let output = exit.output();
-        let details = if output.is_empty() { reason } else { format!("{reason} Its last lines:\n{output}") };
+        let details = if output.is_empty() {
+            reason
+        } else {
+            format!("{reason} Its last lines:\n{output}")
+        };
         self.fail(run, &details).await
     }
 
@@ -138,7 +152,9 @@ impl Launcher {
         if self.link.known_run(run).await?.status.phase.is_finished() {
             return Ok(());
         }
-        self.link.push_log(run, format!("[SuperLink] {reason}\n")).await?;
+        self.link
+            .push_log(run, format!("[SuperLink] {reason}\n"))
+            .await?;
         match self.link.change_run(run, RunStatus::failed(reason)).await {
             // It was finished in this very moment by somebody else.
             Err(Error::State(StateError::Refused(_))) => Ok(()),

@@ -81,8 +81,23 @@ impl Link {
     /// A link over these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { state, objects, fabs, clock, holds, stopper } = parts;
-        Self { state, objects, fabs, clock, wake: Wake::default(), holds, stopper }
+        let Parts {
+            state,
+            objects,
+            fabs,
+            clock,
+            holds,
+            stopper,
+        } = parts;
+        Self {
+            state,
+            objects,
+            fabs,
+            clock,
+            wake: Wake::default(),
+            holds,
+            stopper,
+        }
     }
 
     /// The time by the link's clock.

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn start(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let ended = runtime.block_on(run(config));
     // A call to the file system that hangs must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));

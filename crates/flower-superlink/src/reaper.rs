@@ -19,7 +19,10 @@ pub async fn run(link: Arc<Link>, stopper: Stopper) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
         if let Err(error) = link.expire().await {
-            error!(error = &error as &dyn std::error::Error, "nothing could be expired");
+            error!(
+                error = &error as &dyn std::error::Error,
+                "nothing could be expired"
+            );
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use flwr_core::address::Address;
 use flwr_daemon::clock::SystemClock;
+use flwr_daemon::health;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
 use flwr_daemon::objects::{self, Files, Memory, ObjectBytes};
 use flwr_daemon::stop::Stopper;
@@ -21,7 +22,7 @@ use tonic::service::Routes;
 use tower::Layer;
 use tracing::{error, info, warn};
 
-use crate::api::{ControlApi, FleetApi, ServerAppIoApi};
+use crate::api::{ControlApi, Exec, FleetApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, Policy};
 use crate::config::{Config, Launch, Storage, Transport};
 use crate::launcher::Launcher;
@@ -106,13 +107,25 @@ impl SuperLink {
             let launcher = Launcher {
                 link: Arc::clone(&link),
                 program,
-                serverappio_address: reachable(addresses.serverappio).to_string(),
+                serverappio_address: listen::reachable(addresses.serverappio).to_string(),
                 flwr_dir: config.flwr_dir,
             };
             workers.spawn(launcher.run(work.clone()));
         }
-        let Config { policy, warnings, .. } = config;
-        Ok(Self { link, addresses, policy, facts, warnings, work, ports, workers, servers })
+        let Config {
+            policy, warnings, ..
+        } = config;
+        Ok(Self {
+            link,
+            addresses,
+            policy,
+            facts,
+            warnings,
+            work,
+            ports,
+            workers,
+            servers,
+        })
     }
 
     /// Where it listens.
@@ -210,18 +223,18 @@ impl Ports {
     ) -> JoinSet<Result<(), listen::Error>> {
         let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
         let fleet = Routes::new(auth.layer(FleetApi::server(Arc::clone(link))));
-        let (control, exec) = ControlApi::servers(Arc::clone(link));
-        let control = Routes::new(control).add_service(exec);
-        let serverappio =
-            Routes::new(ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process));
+        let control = ControlApi::server(Arc::clone(link));
+        let control = Routes::new(control.clone()).add_service(Exec(control));
+        let serverappio = Routes::new(ServerAppIoApi::server(
+            Arc::clone(link),
+            config.launch == Launch::Process,
+        ));
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
         servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
-        if let Some(health) = self.health {
-            // Without reports of its own, the whole server ("") counts as serving.
-            let (_, service) = tonic_health::server::health_reporter();
-            servers.spawn(health.serve(Routes::new(service), stopper.clone()));
+        if let Some(listener) = self.health {
+            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
         }
         servers
     }
@@ -237,22 +250,11 @@ type Bytes = Arc<dyn ObjectBytes>;
 fn open_storage(storage: &Storage) -> Result<(Bytes, Bytes), StartError> {
     Ok(match storage {
         Storage::Memory => (Arc::new(Memory::new()), Arc::new(Memory::new())),
-        Storage::Dir(dir) => {
-            (Arc::new(Files::open(&dir.join("objects"))?), Arc::new(Files::open(&dir.join("fabs"))?))
-        }
+        Storage::Dir(dir) => (
+            Arc::new(Files::open(&dir.join("objects"))?),
+            Arc::new(Files::open(&dir.join("fabs"))?),
+        ),
     })
-}
-
-/// An address that processes on this machine can connect to.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        let loopback: std::net::IpAddr = match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        address.set_ip(loopback);
-    }
-    address
 }
 
 async fn drain<T: 'static>(tasks: &mut JoinSet<T>) {
@@ -269,7 +271,11 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
         Transport::Plaintext => "plaintext".to_owned(),
         Transport::Tls(tls) => {
             let certificate = tls.certificate();
-            format!("TLS, certificate {} until {}", certificate.subject, certificate.not_after.date())
+            format!(
+                "TLS, certificate {} until {}",
+                certificate.subject,
+                certificate.not_after.date()
+            )
         }
     };
     let nodes = match &config.policy {
@@ -281,15 +287,32 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
     let starter = match &config.launch {
-        Launch::Subprocess(program) => format!("isolation subprocess, starting {}", program.display()),
-        Launch::Process => "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned(),
+        Launch::Subprocess(program) => {
+            format!("isolation subprocess, starting {}", program.display())
+        }
+        Launch::Process => {
+            "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned()
+        }
     };
     let mut facts = vec![
-        format!("listening for Fleet on {} ({transport}; {nodes})", addresses.fleet),
-        format!("listening for Control on {} ({transport})", addresses.control),
-        format!("listening for ServerAppIo on {} (plaintext; {starter})", addresses.serverappio),
+        format!(
+            "listening for Fleet on {} ({transport}; {nodes})",
+            addresses.fleet
+        ),
+        format!(
+            "listening for Control on {} ({transport})",
+            addresses.control
+        ),
+        format!(
+            "listening for ServerAppIo on {} (plaintext; {starter})",
+            addresses.serverappio
+        ),
         format!("state in memory, FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
     ];
-    facts.extend(addresses.health.map(|address| format!("listening for Health on {address}")));
+    facts.extend(
+        addresses
+            .health
+            .map(|address| format!("listening for Health on {address}")),
+    );
     facts
 }

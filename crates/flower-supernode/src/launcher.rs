@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use flwr_daemon::apps::{AppProcess, clientapp_command};
+use flwr_daemon::listen;
 use tracing::info;
 
 use crate::config::Launch;
@@ -31,7 +32,7 @@ impl Launcher {
         match launch {
             Launch::Subprocess(program) => Self::Subprocess {
                 program,
-                address: reachable(bound).to_string(),
+                address: listen::reachable(bound).to_string(),
                 flwr_dir,
             },
             Launch::Process => Self::Process,
@@ -60,28 +61,5 @@ impl Launcher {
         let app = AppProcess::spawn(&command)?;
         info!(pid = app.id(), "started a ClientApp");
         Ok(Some(app))
-    }
-}
-
-/// An address that a process of this machine can connect to.
-fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        ip if !ip.is_unspecified() => ip,
-        std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-        std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, bound.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_interface_is_reached_over_loopback() {
-        let reached = |bound: &str| reachable(bound.parse().unwrap()).to_string();
-        assert_eq!(reached("0.0.0.0:9094"), "127.0.0.1:9094");
-        assert_eq!(reached("[::]:9094"), "[::1]:9094");
-        assert_eq!(reached("10.0.0.5:9094"), "10.0.0.5:9094");
     }
 }

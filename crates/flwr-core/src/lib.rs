@@ -3,6 +3,7 @@
 //! becomes a checked type here, once.
 
 pub mod address;
+pub mod cause;
 pub mod config;
 pub mod fab;
 pub mod id;

@@ -1,8 +1,9 @@
-//! Control and Exec, for the `flwr` command. One adapter serves both names.
+//! Control, for the `flwr` command; and Exec, its name until flwr 1.20.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use flwr_core::config;
 use flwr_core::id::RunId;
@@ -10,9 +11,11 @@ use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::control_server::{Control, ControlServer};
-use flwr_proto::exec_server::{Exec, ExecServer};
 use futures::stream::{self, Stream};
+use tonic::body::Body;
+use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
+use tower::Service;
 
 use super::MAX_CONTROL_BYTES;
 use crate::error::Error;
@@ -21,7 +24,6 @@ use crate::link::state::{LogEntry, Refusal, StateError};
 
 /// The texts by which the peers' command lines know what is not offered here.
 const NO_ACCOUNTS: &str = "ControlServicer initialized without user authentication";
-const NO_ACCOUNTS_EXEC: &str = "ExecServicer initialized without user authentication";
 const NO_ARTIFACTS: &str = "ControlServicer initialized without artifact provider";
 
 /// The Control service over the domain.
@@ -30,26 +32,27 @@ pub struct ControlApi {
     link: Arc<Link>,
 }
 
+/// Control under its older name: the messages of the two are the same, field for field.
+#[derive(Debug, Clone)]
+pub struct Exec(pub ControlServer<ControlApi>);
+
 type Answer<T> = Result<Response<T>, Status>;
-type LogStream =
-    Pin<Box<dyn Stream<Item = Result<proto::StreamLogsResponse, Status>> + Send>>;
+type LogStream = Pin<Box<dyn Stream<Item = Result<proto::StreamLogsResponse, Status>> + Send>>;
 
 impl ControlApi {
-    /// The service under both its names, ready to be routed to.
+    /// The service, ready to be routed to.
     #[must_use]
-    pub fn servers(link: Arc<Link>) -> (ControlServer<Self>, ExecServer<Self>) {
-        let api = Self { link };
-        (
-            ControlServer::new(api.clone()).max_decoding_message_size(MAX_CONTROL_BYTES),
-            ExecServer::new(api).max_decoding_message_size(MAX_CONTROL_BYTES),
-        )
+    pub fn server(link: Arc<Link>) -> ControlServer<Self> {
+        ControlServer::new(Self { link }).max_decoding_message_size(MAX_CONTROL_BYTES)
     }
 
     async fn start(&self, request: proto::StartRunRequest) -> Answer<proto::StartRunResponse> {
         let fab = request.fab.unwrap_or_default().content;
         let overrides = config::from_wire(request.override_config).map_err(Error::RunConfig)?;
         let run = self.link.start_run(fab, overrides).await?;
-        Ok(Response::new(proto::StartRunResponse { run_id: Some(run.0) }))
+        Ok(Response::new(proto::StartRunResponse {
+            run_id: Some(run.0),
+        }))
     }
 
     async fn stop(&self, run: RunId) -> Answer<proto::StopRunResponse> {
@@ -64,7 +67,10 @@ impl ControlApi {
         };
         let by_id = |run: Run| (run.id.0, run.into());
         let run_dict: BTreeMap<u64, proto::Run> = runs.into_iter().map(by_id).collect();
-        Ok(Response::new(proto::ListRunsResponse { run_dict, now: self.link.now().iso8601() }))
+        Ok(Response::new(proto::ListRunsResponse {
+            run_dict,
+            now: self.link.now().iso8601(),
+        }))
     }
 
     async fn logs(&self, request: proto::StreamLogsRequest) -> Answer<LogStream> {
@@ -76,7 +82,10 @@ impl ControlApi {
             let entry = link.next_log(run, after).await?;
             Ok(entry.map(|LogEntry { at, text }| {
                 let latest_timestamp = at.as_secs();
-                let entry = proto::StreamLogsResponse { log_output: text, latest_timestamp };
+                let entry = proto::StreamLogsResponse {
+                    log_output: text,
+                    latest_timestamp,
+                };
                 (entry, (link, at))
             }))
         });
@@ -145,46 +154,25 @@ impl Control for ControlApi {
     }
 }
 
-#[tonic::async_trait]
-impl Exec for ControlApi {
-    type StreamLogsStream = LogStream;
+impl NamedService for Exec {
+    const NAME: &'static str = "flwr.proto.Exec";
+}
 
-    async fn start_run(
-        &self,
-        request: Request<proto::StartRunRequest>,
-    ) -> Answer<proto::StartRunResponse> {
-        self.start(request.into_inner()).await
+impl Service<http::Request<Body>> for Exec {
+    type Response = <ControlServer<ControlApi> as Service<http::Request<Body>>>::Response;
+    type Error = <ControlServer<ControlApi> as Service<http::Request<Body>>>::Error;
+    type Future = <ControlServer<ControlApi> as Service<http::Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<http::Request<Body>>::poll_ready(&mut self.0, cx)
     }
 
-    async fn stop_run(
-        &self,
-        request: Request<proto::StopRunRequest>,
-    ) -> Answer<proto::StopRunResponse> {
-        self.stop(RunId(request.get_ref().run_id)).await
-    }
-
-    async fn stream_logs(&self, request: Request<proto::StreamLogsRequest>) -> Answer<LogStream> {
-        self.logs(request.into_inner()).await
-    }
-
-    async fn list_runs(
-        &self,
-        request: Request<proto::ListRunsRequest>,
-    ) -> Answer<proto::ListRunsResponse> {
-        self.list(request.get_ref().run_id).await
-    }
-
-    async fn get_login_details(
-        &self,
-        _: Request<proto::GetLoginDetailsRequest>,
-    ) -> Answer<proto::GetLoginDetailsResponse> {
-        Err(Status::unimplemented(NO_ACCOUNTS_EXEC))
-    }
-
-    async fn get_auth_tokens(
-        &self,
-        _: Request<proto::GetAuthTokensRequest>,
-    ) -> Answer<proto::GetAuthTokensResponse> {
-        Err(Status::unimplemented(NO_ACCOUNTS_EXEC))
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        // A path that was routed here is one; should it not be, Control refuses the old one.
+        if let Ok(uri) = format!("/flwr.proto.Control/{method}").parse() {
+            *request.uri_mut() = uri;
+        }
+        self.0.call(request)
     }
 }

@@ -25,8 +25,14 @@ pub(super) fn parcels(
         let id = message.metadata.id;
         // Peers send them in the same order; it is looked for only if they do not.
         let own = |tree: &Option<ObjectTree>| tree.as_ref().is_some_and(|tree| tree.id == id);
-        let at = if trees.get(at).is_some_and(own) { Some(at) } else { trees.iter().position(own) };
-        let tree = at.and_then(|at| trees[at].take()).ok_or(Error::NoTree(id))?;
+        let at = if trees.get(at).is_some_and(own) {
+            Some(at)
+        } else {
+            trees.iter().position(own)
+        };
+        let tree = at
+            .and_then(|at| trees[at].take())
+            .ok_or(Error::NoTree(id))?;
         Ok(Parcel { message, tree })
     };
     messages.into_iter().enumerate().map(parcel).collect()
@@ -53,10 +59,15 @@ impl From<Pulled> for proto::PullObjectResponse {
     fn from(pulled: Pulled) -> Self {
         match pulled {
             Pulled::Unknown => Self::default(),
-            Pulled::Awaited => Self { object_found: true, ..Self::default() },
-            Pulled::There(object_content) => {
-                Self { object_found: true, object_available: true, object_content }
-            }
+            Pulled::Awaited => Self {
+                object_found: true,
+                ..Self::default()
+            },
+            Pulled::There(object_content) => Self {
+                object_found: true,
+                object_available: true,
+                object_content,
+            },
         }
     }
 }

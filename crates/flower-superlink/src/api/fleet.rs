@@ -58,7 +58,9 @@ impl Fleet for FleetApi {
         let caller = Caller::of(&request)?;
         let interval = request.get_ref().heartbeat_interval;
         let node = self.link.register_node(caller.key(), interval).await?;
-        Ok(Response::new(proto::CreateNodeResponse { node: Some(node.into()) }))
+        Ok(Response::new(proto::CreateNodeResponse {
+            node: Some(node.into()),
+        }))
     }
 
     async fn delete_node(
@@ -75,7 +77,10 @@ impl Fleet for FleetApi {
         request: Request<proto::SendNodeHeartbeatRequest>,
     ) -> Answer<proto::SendNodeHeartbeatResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
-        let success = self.link.node_lives(node, request.get_ref().heartbeat_interval).await?;
+        let success = self
+            .link
+            .node_lives(node, request.get_ref().heartbeat_interval)
+            .await?;
         Ok(Response::new(proto::SendNodeHeartbeatResponse { success }))
     }
 
@@ -85,8 +90,10 @@ impl Fleet for FleetApi {
     ) -> Answer<proto::PullMessagesResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
         let claimed = self.link.claim(node).await?;
-        let (messages_list, message_object_trees) =
-            claimed.map(|Parcel { message, tree }| (message.into(), tree.into())).into_iter().unzip();
+        let (messages_list, message_object_trees) = claimed
+            .map(|Parcel { message, tree }| (message.into(), tree.into()))
+            .into_iter()
+            .unzip();
         let reconnect = Some(RECONNECT);
         Ok(Response::new(proto::PullMessagesResponse {
             reconnect,
@@ -103,11 +110,17 @@ impl Fleet for FleetApi {
         let reply = self.reply(request.into_inner())?;
         let (id, claimed) = (reply.message.metadata.id, reply.message.metadata.src);
         if claimed != node {
-            return Err(Error::OtherNode { caller: Some(node), claimed }.into());
+            return Err(Error::OtherNode {
+                caller: Some(node),
+                claimed,
+            }
+            .into());
         }
         let missing = self.link.reply(reply).await?;
         // The word for a refused reply, as flwr 1.22 has it.
-        let name = missing.as_ref().map_or_else(|| "None".to_owned(), |_| id.to_string());
+        let name = missing
+            .as_ref()
+            .map_or_else(|| "None".to_owned(), |_| id.to_string());
         let objects = missing.unwrap_or_default();
         Ok(Response::new(proto::PushMessagesResponse {
             reconnect: Some(RECONNECT),
@@ -121,7 +134,10 @@ impl Fleet for FleetApi {
         request: Request<proto::GetRunRequest>,
     ) -> Answer<proto::GetRunResponse> {
         Caller::of(&request)?.node(request.get_ref().node)?;
-        let run = self.link.require_running(RunId(request.get_ref().run_id)).await?;
+        let run = self
+            .link
+            .require_running(RunId(request.get_ref().run_id))
+            .await?;
         let full = proto::Run::from(run);
         // A node is told what it needs to run the app, and no more.
         let run = proto::Run {
@@ -140,10 +156,14 @@ impl Fleet for FleetApi {
         request: Request<proto::GetFabRequest>,
     ) -> Answer<proto::GetFabResponse> {
         Caller::of(&request)?.node(request.get_ref().node)?;
-        let proto::GetFabRequest { hash_str, run_id, .. } = request.into_inner();
+        let proto::GetFabRequest {
+            hash_str, run_id, ..
+        } = request.into_inner();
         self.link.require_running(RunId(run_id)).await?;
         let content = self.link.fab(&hash_str).await?;
-        Ok(Response::new(proto::GetFabResponse { fab: Some(proto::Fab { hash_str, content }) }))
+        Ok(Response::new(proto::GetFabResponse {
+            fab: Some(proto::Fab { hash_str, content }),
+        }))
     }
 
     async fn push_object(
@@ -151,8 +171,12 @@ impl Fleet for FleetApi {
         request: Request<proto::PushObjectRequest>,
     ) -> Answer<proto::PushObjectResponse> {
         Caller::of(&request)?.node(request.get_ref().node)?;
-        let proto::PushObjectRequest { run_id, object_id, object_content, .. } =
-            request.into_inner();
+        let proto::PushObjectRequest {
+            run_id,
+            object_id,
+            object_content,
+            ..
+        } = request.into_inner();
         let (run, id) = decode::object(run_id, &object_id)?;
         let stored = self.link.push_object(run, id, object_content).await?;
         Ok(Response::new(proto::PushObjectResponse { stored }))

@@ -49,7 +49,11 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         _: Request<proto::ListAppsToLaunchRequest>,
     ) -> Answer<proto::ListAppsToLaunchResponse> {
-        let runs = if self.open { self.link.pending_runs().await? } else { Vec::new() };
+        let runs = if self.open {
+            self.link.pending_runs().await?
+        } else {
+            Vec::new()
+        };
         let run_ids = runs.into_iter().map(u64::from).collect();
         Ok(Response::new(proto::ListAppsToLaunchResponse { run_ids }))
     }
@@ -59,8 +63,14 @@ impl ServerAppIo for ServerAppIoApi {
         request: Request<proto::RequestTokenRequest>,
     ) -> Answer<proto::RequestTokenResponse> {
         let run = RunId(request.get_ref().run_id);
-        let token = if self.open { self.link.issue_token(run).await? } else { None };
-        let token = token.map(|token| token.as_str().to_owned()).unwrap_or_default();
+        let token = if self.open {
+            self.link.issue_token(run).await?
+        } else {
+            None
+        };
+        let token = token
+            .map(|token| token.as_str().to_owned())
+            .unwrap_or_default();
         Ok(Response::new(proto::RequestTokenResponse { token }))
     }
 
@@ -81,7 +91,11 @@ impl ServerAppIo for ServerAppIoApi {
         let run = self.run_of(&request.token, request.run_id).await?;
         if request.messages_list.is_empty() {
             let problem = "is empty".to_owned();
-            return Err(Error::Field { field: "messages_list", problem }.into());
+            return Err(Error::Field {
+                field: "messages_list",
+                problem,
+            }
+            .into());
         }
         let now = self.link.now();
         let parcels = decode::parcels(
@@ -105,12 +119,18 @@ impl ServerAppIo for ServerAppIoApi {
         let run = self.run_of(&request.token, request.run_id).await?;
         let asked: std::result::Result<Vec<_>, _> =
             request.message_ids.iter().map(|id| id.parse()).collect();
-        let replies = self.link.replies(run, &asked.map_err(Error::ObjectId)?).await?;
+        let replies = self
+            .link
+            .replies(run, &asked.map_err(Error::ObjectId)?)
+            .await?;
         let (messages_list, message_object_trees) = replies
             .into_iter()
             .map(|Parcel { message, tree }| (message.into(), tree.into()))
             .unzip();
-        Ok(Response::new(proto::PullAppMessagesResponse { messages_list, message_object_trees }))
+        Ok(Response::new(proto::PullAppMessagesResponse {
+            messages_list,
+            message_object_trees,
+        }))
     }
 
     async fn get_run(
@@ -118,7 +138,9 @@ impl ServerAppIo for ServerAppIoApi {
         request: Request<proto::GetRunRequest>,
     ) -> Answer<proto::GetRunResponse> {
         let run = self.link.run(RunId(request.get_ref().run_id)).await?;
-        Ok(Response::new(proto::GetRunResponse { run: run.map(Into::into) }))
+        Ok(Response::new(proto::GetRunResponse {
+            run: run.map(Into::into),
+        }))
     }
 
     async fn get_fab(
@@ -127,7 +149,9 @@ impl ServerAppIo for ServerAppIoApi {
     ) -> Answer<proto::GetFabResponse> {
         let hash_str = request.into_inner().hash_str;
         let content = self.link.fab(&hash_str).await?;
-        Ok(Response::new(proto::GetFabResponse { fab: Some(proto::Fab { hash_str, content }) }))
+        Ok(Response::new(proto::GetFabResponse {
+            fab: Some(proto::Fab { hash_str, content }),
+        }))
     }
 
     async fn pull_app_inputs(
@@ -136,7 +160,10 @@ impl ServerAppIo for ServerAppIoApi {
     ) -> Answer<proto::PullAppInputsResponse> {
         let AppInputs { run, context, fab } =
             self.link.app_inputs(&request.get_ref().token).await?;
-        let fab = proto::Fab { hash_str: run.fab_hash.clone(), content: fab };
+        let fab = proto::Fab {
+            hash_str: run.fab_hash.clone(),
+            content: fab,
+        };
         Ok(Response::new(proto::PullAppInputsResponse {
             context: Some(context),
             run: Some(run.into()),
@@ -148,8 +175,14 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::PushAppOutputsRequest>,
     ) -> Answer<proto::PushAppOutputsResponse> {
-        let proto::PushAppOutputsRequest { token, run_id, context } = request.into_inner();
-        self.link.app_outputs(&token, RunId(run_id), context.unwrap_or_default()).await?;
+        let proto::PushAppOutputsRequest {
+            token,
+            run_id,
+            context,
+        } = request.into_inner();
+        self.link
+            .app_outputs(&token, RunId(run_id), context.unwrap_or_default())
+            .await?;
         Ok(Response::new(proto::PushAppOutputsResponse {}))
     }
 
@@ -158,7 +191,10 @@ impl ServerAppIo for ServerAppIoApi {
         request: Request<proto::UpdateRunStatusRequest>,
     ) -> Answer<proto::UpdateRunStatusResponse> {
         let proto::UpdateRunStatusRequest { run_id, run_status } = request.into_inner();
-        let status = run_status.unwrap_or_default().try_into().map_err(Error::Status)?;
+        let status = run_status
+            .unwrap_or_default()
+            .try_into()
+            .map_err(Error::Status)?;
         self.link.report_status(RunId(run_id), status).await?;
         Ok(Response::new(proto::UpdateRunStatusResponse {}))
     }
@@ -173,7 +209,9 @@ impl ServerAppIo for ServerAppIoApi {
                 run_status_dict.insert(id, run.status.into());
             }
         }
-        Ok(Response::new(proto::GetRunStatusResponse { run_status_dict }))
+        Ok(Response::new(proto::GetRunStatusResponse {
+            run_status_dict,
+        }))
     }
 
     async fn push_logs(
@@ -189,8 +227,14 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::SendAppHeartbeatRequest>,
     ) -> Answer<proto::SendAppHeartbeatResponse> {
-        let proto::SendAppHeartbeatRequest { run_id, heartbeat_interval } = request.into_inner();
-        let success = self.link.app_lives(RunId(run_id), heartbeat_interval).await?;
+        let proto::SendAppHeartbeatRequest {
+            run_id,
+            heartbeat_interval,
+        } = request.into_inner();
+        let success = self
+            .link
+            .app_lives(RunId(run_id), heartbeat_interval)
+            .await?;
         Ok(Response::new(proto::SendAppHeartbeatResponse { success }))
     }
 
@@ -198,8 +242,12 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::PushObjectRequest>,
     ) -> Answer<proto::PushObjectResponse> {
-        let proto::PushObjectRequest { node, run_id, object_id, object_content } =
-            request.into_inner();
+        let proto::PushObjectRequest {
+            node,
+            run_id,
+            object_id,
+            object_content,
+        } = request.into_inner();
         decode::require_server_app(node)?;
         let (run, id) = decode::object(run_id, &object_id)?;
         let stored = self.link.push_object(run, id, object_content).await?;

@@ -1,11 +1,12 @@
 //! What each error is on the wire. Python peers read PERMISSION_DENIED as "the run is over", and
 //! UNAVAILABLE as "try again": no other error may use these two.
 
+use flwr_core::cause::chain;
 use flwr_core::run::{Outcome, Phase};
 use tonic::{Code, Status};
 use tracing::error;
 
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::link::state::{Refusal, StateError};
 
 impl From<Error> for Status {
@@ -69,7 +70,11 @@ const fn refusal_code(refusal: &Refusal) -> Code {
 /// In flwr 1.22's words.
 fn run_is(phase: Phase) -> String {
     let stopped = phase == Phase::Finished(Outcome::Stopped);
-    format!("Run is {}.{}", phase.name(), if stopped { " Stopped by user." } else { "" })
+    format!(
+        "Run is {}.{}",
+        phase.name(),
+        if stopped { " Stopped by user." } else { "" }
+    )
 }
 
 #[cfg(test)]
@@ -89,7 +94,10 @@ mod tests {
         let cases = [
             (Phase::Pending, "Run is pending."),
             (Phase::Finished(Outcome::Completed), "Run is finished."),
-            (Phase::Finished(Outcome::Stopped), "Run is finished. Stopped by user."),
+            (
+                Phase::Finished(Outcome::Stopped),
+                "Run is finished. Stopped by user.",
+            ),
         ];
         for (phase, text) in cases {
             let expected = (Code::PermissionDenied, text.to_owned());
@@ -100,7 +108,8 @@ mod tests {
     #[test]
     fn causes_stand_on_the_same_line() {
         let error = Error::Fab(flwr_core::fab::FabError::Missing("pyproject.toml"));
-        let expected = "the FAB is refused: FAB file has incorrect format: pyproject.toml is missing";
+        let expected =
+            "the FAB is refused: FAB file has incorrect format: pyproject.toml is missing";
         assert_eq!(status(error), (Code::InvalidArgument, expected.to_owned()));
     }
 }

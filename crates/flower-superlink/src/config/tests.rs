@@ -1,9 +1,9 @@
 //! What is said about flags that do not go together.
 
-use std::error::Error as _;
 use std::fs;
 
 use clap::Parser;
+use flwr_core::cause::chain;
 use flwr_security::key::PrivateKey;
 use flwr_security::pki::{Pki, Request};
 use tempfile::TempDir;
@@ -15,10 +15,20 @@ struct Files(TempDir);
 impl Files {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let request = Request { names: vec![], days: 10 };
-        Pki::make(&request).unwrap().write(dir.path(), false).unwrap();
+        let request = Request {
+            names: vec![],
+            days: 10,
+        };
+        Pki::make(&request)
+            .unwrap()
+            .write(dir.path(), false)
+            .unwrap();
         let keys = dir.path().join("keys.csv");
-        fs::write(keys, PrivateKey::generate().unwrap().public_key().to_openssh()).unwrap();
+        fs::write(
+            keys,
+            PrivateKey::generate().unwrap().public_key().to_openssh(),
+        )
+        .unwrap();
         Self(dir)
     }
 
@@ -27,15 +37,15 @@ impl Files {
         let line = line.replace("DIR", &self.0.path().display().to_string());
         // The machine that tests this may have no flwr.
         let line = line + " --isolation process";
-        let words = ["flower-superlink"].into_iter().chain(line.split_whitespace());
+        let words = ["flower-superlink"]
+            .into_iter()
+            .chain(line.split_whitespace());
         Config::try_from(Args::try_parse_from(words).unwrap())
     }
 
     /// What is wrong with it, causes included.
     fn error(&self, line: &str) -> String {
-        let error = self.config(line).unwrap_err();
-        let causes = std::iter::successors(error.source(), |&error| error.source());
-        causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+        chain(&self.config(line).unwrap_err())
     }
 }
 
@@ -51,7 +61,10 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem",
             "--ssl-ca-certfile is given without --ssl-keyfile",
         ),
-        ("--ssl-keyfile DIR/server.key", "--ssl-keyfile is given without --ssl-ca-certfile"),
+        (
+            "--ssl-keyfile DIR/server.key",
+            "--ssl-keyfile is given without --ssl-ca-certfile",
+        ),
         (
             "--insecure --auth-list-public-keys DIR/keys.csv",
             "--auth-list-public-keys needs TLS",
@@ -60,8 +73,14 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile DIR/ca.key",
             "TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile: ",
         ),
-        ("--insecure --database state.db", "--database \"state.db\": "),
-        ("--insecure --fleet-api-address nowhere", "--fleet-api-address: "),
+        (
+            "--insecure --database state.db",
+            "--database \"state.db\": ",
+        ),
+        (
+            "--insecure --fleet-api-address nowhere",
+            "--fleet-api-address: ",
+        ),
     ];
     for (line, text) in cases {
         let error = files.error(line);
@@ -69,7 +88,11 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
         assert!(!error.contains('\n'), "{line}: {error}");
     }
     let missing = format!("{TLS} --auth-list-public-keys DIR/missing.csv");
-    assert!(files.error(&missing).contains("missing.csv: cannot be read"));
+    assert!(
+        files
+            .error(&missing)
+            .contains("missing.csv: cannot be read")
+    );
 }
 
 #[test]
@@ -83,18 +106,40 @@ fn tls_with_a_list_of_keys_is_taken() {
 
 #[test]
 fn serverappio_is_reachable_from_elsewhere_only_where_that_is_needed() {
-    assert_eq!(serverappio_default(Isolation::Subprocess).to_string(), "127.0.0.1:9091");
-    assert_eq!(serverappio_default(Isolation::Process).to_string(), "0.0.0.0:9091");
-    let given = Files::new().config("--insecure --serverappio-api-address [::1]:7").unwrap();
+    assert_eq!(
+        serverappio_default(Isolation::Subprocess).to_string(),
+        "127.0.0.1:9091"
+    );
+    assert_eq!(
+        serverappio_default(Isolation::Process).to_string(),
+        "0.0.0.0:9091"
+    );
+    let given = Files::new()
+        .config("--insecure --serverappio-api-address [::1]:7")
+        .unwrap();
     assert_eq!(given.serverappio.to_string(), "[::1]:7");
 }
 
 #[test]
 fn old_flags_work_with_a_warning() {
     let files = Files::new();
-    let config = files.config("--insecure --exec-api-address 127.0.0.1:7").unwrap();
+    let config = files
+        .config("--insecure --exec-api-address 127.0.0.1:7")
+        .unwrap();
     assert_eq!(config.control.to_string(), "127.0.0.1:7");
-    assert!(config.warnings.iter().any(|warning| warning.contains("--control-api-address")));
-    let config = files.config("--insecure --auth-superlink-private-key x").unwrap();
-    assert!(config.warnings.iter().any(|warning| warning.contains("ignored")));
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("--control-api-address"))
+    );
+    let config = files
+        .config("--insecure --auth-superlink-private-key x")
+        .unwrap();
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("ignored"))
+    );
 }

@@ -40,7 +40,10 @@ impl Link {
             if finished {
                 return Ok(None);
             }
-            self.stopper.run_until_stopped(changed).await.ok_or(Error::Stopping)?;
+            self.stopper
+                .run_until_stopped(changed)
+                .await
+                .ok_or(Error::Stopping)?;
         }
     }
 }

@@ -36,7 +36,11 @@ impl Link {
         for Parcel { message, tree } in &instructions {
             let Metadata { id, run: found, .. } = message.metadata;
             if found != run {
-                return Err(Error::OtherRun { message: id, run, found });
+                return Err(Error::OtherRun {
+                    message: id,
+                    run,
+                    found,
+                });
             }
             if tree.id != id {
                 return Err(Error::NoTree(id));
@@ -109,8 +113,13 @@ impl Link {
         let mut first_seen = false;
         loop {
             let changed = listener.next();
-            let Gathered { replies, next_change } = self.gather(run, asked).await?;
-            let Some(next_change) = next_change else { return Ok(replies) };
+            let Gathered {
+                replies,
+                next_change,
+            } = self.gather(run, asked).await?;
+            let Some(next_change) = next_change else {
+                return Ok(replies);
+            };
             if !first_seen && !replies.is_empty() {
                 first_seen = true;
                 deadline = deadline.min(Instant::now() + self.holds.linger);
@@ -137,7 +146,10 @@ impl Link {
 
     async fn gather(&self, run: RunId, asked: &[MessageId]) -> Result<Gathered> {
         let answers = self.state.answers(run, asked, self.now()).await?;
-        let mut gathered = Gathered { replies: Vec::new(), next_change: None };
+        let mut gathered = Gathered {
+            replies: Vec::new(),
+            next_change: None,
+        };
         for (id, answer) in asked.iter().zip(answers) {
             match answer {
                 Answer::Reply(parcel) => gathered.replies.push(*parcel),

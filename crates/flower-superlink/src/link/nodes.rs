@@ -83,7 +83,10 @@ fn checked_interval(seconds: f64) -> Result<f64> {
         return Ok(seconds);
     }
     let problem = format!("is {seconds}: seconds above 0 and up to {MAX_INTERVAL} are expected");
-    Err(Error::Field { field: "heartbeat_interval", problem })
+    Err(Error::Field {
+        field: "heartbeat_interval",
+        problem,
+    })
 }
 
 fn random_node() -> Result<NodeId> {

@@ -30,7 +30,9 @@ impl Link {
     /// # Errors
     /// If the run is not running, or the bytes are no object.
     pub async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
-        let Some(entry) = self.state.object(run, id).await? else { return Ok(false) };
+        let Some(entry) = self.state.object(run, id).await? else {
+            return Ok(false);
+        };
         if entry.available {
             return Ok(true);
         }
@@ -77,7 +79,11 @@ impl Link {
             None => Ok(Pulled::Unknown),
             Some(entry) if !entry.available => Ok(Pulled::Awaited),
             // Gone between the two look-ups: its message was confirmed meanwhile.
-            Some(_) => Ok(self.objects.get(&id).await?.map_or(Pulled::Unknown, Pulled::There)),
+            Some(_) => Ok(self
+                .objects
+                .get(&id)
+                .await?
+                .map_or(Pulled::Unknown, Pulled::There)),
         }
     }
 }
@@ -87,5 +93,7 @@ async fn hash(content: Bytes) -> Result<ObjectId> {
         return Ok(ObjectId::of(&content));
     }
     // It ends without a result only if the runtime does.
-    spawn_blocking(move || ObjectId::of(&content)).await.map_err(|_| Error::Stopping)
+    spawn_blocking(move || ObjectId::of(&content))
+        .await
+        .map_err(|_| Error::Stopping)
 }

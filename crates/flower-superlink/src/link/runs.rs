@@ -38,7 +38,11 @@ impl Link {
         self.fabs.put(hash, fab.bytes.clone()).await?;
         let run = self.pending_run(&fab, overrides).await?;
         let id = run.id;
-        let context = Context { run_id: id.0, state: Some(Default::default()), ..Context::default() };
+        let context = Context {
+            run_id: id.0,
+            state: Some(Default::default()),
+            ..Context::default()
+        };
         info!(run_id = %id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
         self.state.create_run(run, context).await?;
         self.wake.notify(Topic::Pending);
@@ -99,7 +103,11 @@ impl Link {
     pub async fn report_status(&self, run: RunId, to: RunStatus) -> Result<()> {
         let current = self.known_run(run).await?.status.phase;
         if current.is_finished() {
-            return Err(Refusal::RunIs { run, phase: current }.into());
+            return Err(Refusal::RunIs {
+                run,
+                phase: current,
+            }
+            .into());
         }
         match self.change_run(run, to).await {
             Err(Error::State(StateError::Refused(refusal @ Refusal::Transition { .. }))) => {
@@ -136,7 +144,10 @@ impl Link {
     /// # Errors
     /// If it is not known.
     pub async fn known_run(&self, run: RunId) -> Result<Run> {
-        self.state.run(run).await?.ok_or_else(|| Refusal::UnknownRun(run).into())
+        self.state
+            .run(run)
+            .await?
+            .ok_or_else(|| Refusal::UnknownRun(run).into())
     }
 
     /// The run.
@@ -200,8 +211,13 @@ impl Link {
         let id = self.run_of_token(token).await?;
         let context = self.state.context(id).await?;
         let fab = self.fab(&self.known_run(id).await?.fab_hash).await?;
-        self.change_run(id, RunStatus::plain(Phase::Starting)).await?;
-        Ok(AppInputs { run: self.known_run(id).await?, context, fab })
+        self.change_run(id, RunStatus::plain(Phase::Starting))
+            .await?;
+        Ok(AppInputs {
+            run: self.known_run(id).await?,
+            context,
+            fab,
+        })
     }
 
     /// Takes the Context that a ServerApp leaves behind. Its token is spent.

@@ -241,12 +241,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     ///
     /// # Behavior
     /// - a step that runs do not take: refused with [`Refusal::Transition`]
-    async fn change_run(
-        &self,
-        run: RunId,
-        to: RunStatus,
-        now: Timestamp,
-    ) -> StateResult<Freed>;
+    async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed>;
 
     /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
     /// run is starting or running.

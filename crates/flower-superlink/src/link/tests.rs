@@ -55,28 +55,50 @@ impl Federation {
             holds: Holds::default(),
             stopper: stopper.clone(),
         }));
-        Self { link, clock, stopper }
+        Self {
+            link,
+            clock,
+            stopper,
+        }
     }
 
     async fn node(&self) -> NodeId {
         let key = PrivateKey::generate().unwrap();
-        let node = self.link.register_node(key.public_key(), 30.0).await.unwrap();
+        let node = self
+            .link
+            .register_node(key.public_key(), 30.0)
+            .await
+            .unwrap();
         assert!(self.link.node_lives(node, 30.0).await.unwrap());
         node
     }
 
     async fn running(&self) -> RunId {
-        let run = self.link.start_run(bundle(), UserConfig::new()).await.unwrap();
+        let run = self
+            .link
+            .start_run(bundle(), UserConfig::new())
+            .await
+            .unwrap();
         let token = self.link.issue_token(run).await.unwrap().unwrap();
         self.link.app_inputs(token.as_str()).await.unwrap();
-        self.link.report_status(run, RunStatus::plain(Phase::Running)).await.unwrap();
+        self.link
+            .report_status(run, RunStatus::plain(Phase::Running))
+            .await
+            .unwrap();
         run
     }
 
     /// Sends a message, with its objects.
     async fn send(&self, run: RunId, node: NodeId, content: &str) -> Mail {
-        let mail = Mail::new(run, content, |metadata| Metadata { dst: node, ..metadata });
-        let inserted = self.link.send(run, vec![mail.parcel.clone()]).await.unwrap();
+        let mail = Mail::new(run, content, |metadata| Metadata {
+            dst: node,
+            ..metadata
+        });
+        let inserted = self
+            .link
+            .send(run, vec![mail.parcel.clone()])
+            .await
+            .unwrap();
         self.push(run, &mail, inserted.missing).await;
         mail
     }
@@ -90,7 +112,11 @@ impl Federation {
     }
 
     async fn push(&self, run: RunId, mail: &Mail, missing: Vec<ObjectId>) {
-        for object in mail.objects.iter().filter(|object| missing.contains(&object.id)) {
+        for object in mail
+            .objects
+            .iter()
+            .filter(|object| missing.contains(&object.id))
+        {
             let bytes = object.bytes.clone();
             assert!(self.link.push_object(run, object.id, bytes).await.unwrap());
         }
@@ -118,11 +144,20 @@ impl Mail {
             message_type: "train".to_owned(),
             created_at: NOON,
         });
-        let mut message = Message { metadata, body: Body::Content };
+        let mut message = Message {
+            metadata,
+            body: Body::Content,
+        };
         let object = message.object(Some(record.id));
         message.metadata.id = object.id;
-        let tree = ObjectTree { id: object.id, children: vec![ObjectTree::leaf(record.id)] };
-        Self { parcel: Parcel { message, tree }, objects: vec![record, object] }
+        let tree = ObjectTree {
+            id: object.id,
+            children: vec![ObjectTree::leaf(record.id)],
+        };
+        Self {
+            parcel: Parcel { message, tree },
+            objects: vec![record, object],
+        }
     }
 
     fn reply(&self, run: RunId, content: &str) -> Self {
@@ -180,7 +215,10 @@ async fn a_held_call_ends_when_the_daemon_stops() {
     let mail = federation.send(run, node, "model").await;
     let begun = Instant::now();
     federation.stopper.stop();
-    assert_eq!(federation.link.replies(run, &[mail.id()]).await.unwrap(), []);
+    assert_eq!(
+        federation.link.replies(run, &[mail.id()]).await.unwrap(),
+        []
+    );
     assert!(matches!(
         federation.link.next_log(run, Timestamp::ZERO).await,
         Err(Error::Stopping)
@@ -193,8 +231,10 @@ async fn replies_that_come_close_together_are_given_together() {
     let federation = Federation::new();
     let run = federation.running().await;
     let (first, second) = (federation.node().await, federation.node().await);
-    let asked =
-        [federation.send(run, first, "model").await, federation.send(run, second, "model").await];
+    let asked = [
+        federation.send(run, first, "model").await,
+        federation.send(run, second, "model").await,
+    ];
     let ids = asked.clone().map(|mail| mail.id());
     let link = Arc::clone(&federation.link);
     let waiting = tokio::spawn(async move { link.replies(run, &ids).await.unwrap() });
@@ -210,11 +250,17 @@ async fn a_straggler_does_not_keep_the_others_waiting() {
     let federation = Federation::new();
     let run = federation.running().await;
     let (quick, slow) = (federation.node().await, federation.node().await);
-    let asked =
-        [federation.send(run, quick, "model").await, federation.send(run, slow, "model").await];
+    let asked = [
+        federation.send(run, quick, "model").await,
+        federation.send(run, slow, "model").await,
+    ];
     let answer = federation.answer(run, &asked[0], "one").await;
     let begun = Instant::now();
-    let replies = federation.link.replies(run, &asked.map(|mail| mail.id())).await.unwrap();
+    let replies = federation
+        .link
+        .replies(run, &asked.map(|mail| mail.id()))
+        .await
+        .unwrap();
     assert_eq!(replies, [answer.parcel]);
     assert_eq!(begun.elapsed().as_millis(), 200);
 }
@@ -231,24 +277,45 @@ async fn a_lost_node_is_told_while_the_call_is_held() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     federation.clock.advance(Duration::from_secs(6));
     let replies = waiting.await.unwrap();
-    assert_eq!(reason(&replies).split(" - ").next(), Some("5 Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval."));
+    assert_eq!(
+        reason(&replies).split(" - ").next(),
+        Some(
+            "5 Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval."
+        )
+    );
     // It can be pulled and confirmed like any other, and is the same when it is asked for again.
     let again = federation.link.replies(run, &[mail.id()]).await.unwrap();
     assert_eq!(again, replies);
     let id = replies[0].message.metadata.id;
-    assert!(matches!(federation.link.pull_object(run, id).await.unwrap(), Pulled::There(_)));
+    assert!(matches!(
+        federation.link.pull_object(run, id).await.unwrap(),
+        Pulled::There(_)
+    ));
     federation.link.confirm(run, id).await.unwrap();
-    assert_eq!(federation.link.pull_object(run, id).await.unwrap(), Pulled::Unknown);
+    assert_eq!(
+        federation.link.pull_object(run, id).await.unwrap(),
+        Pulled::Unknown
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_instruction_that_is_not_known_is_answered_at_once() {
     let federation = Federation::new();
     let run = federation.running().await;
-    let replies = federation.link.replies(run, &[ObjectId::of(b"nothing")]).await.unwrap();
-    assert!(reason(&replies).starts_with("3 Error: Message Unavailable"), "{replies:?}");
+    let replies = federation
+        .link
+        .replies(run, &[ObjectId::of(b"nothing")])
+        .await
+        .unwrap();
+    assert!(
+        reason(&replies).starts_with("3 Error: Message Unavailable"),
+        "{replies:?}"
+    );
     let id = replies[0].message.metadata.id;
-    assert!(matches!(federation.link.pull_object(run, id).await.unwrap(), Pulled::There(_)));
+    assert!(matches!(
+        federation.link.pull_object(run, id).await.unwrap(),
+        Pulled::There(_)
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,21 +333,35 @@ async fn a_call_held_for_a_stopped_run_is_refused_at_once() {
     let expected = Refusal::RunIs { run, phase };
     assert!(matches!(refused, Error::State(StateError::Refused(refusal)) if refusal == expected));
     assert_eq!(begun.elapsed().as_secs(), 1);
-    assert!(matches!(federation.link.stop_run(run).await, Err(Error::AlreadyFinished(_))));
+    assert!(matches!(
+        federation.link.stop_run(run).await,
+        Err(Error::AlreadyFinished(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_must_have_the_announced_id_and_children() {
     let federation = Federation::new();
     let (run, node) = (federation.running().await, federation.node().await);
-    let mail = Mail::new(run, "model", |metadata| Metadata { dst: node, ..metadata });
+    let mail = Mail::new(run, "model", |metadata| Metadata {
+        dst: node,
+        ..metadata
+    });
     let mut other = mail.parcel.clone();
     other.tree.children.clear();
     federation.link.send(run, vec![other]).await.unwrap();
-    let [record, message] = &mail.objects[..] else { panic!() };
+    let [record, message] = &mail.objects[..] else {
+        panic!()
+    };
     let push = |id, bytes: &Bytes| federation.link.push_object(run, id, bytes.clone());
-    assert!(!push(record.id, &record.bytes).await.unwrap(), "nobody announced it");
-    assert!(!push(message.id, &record.bytes).await.unwrap(), "it has another id");
+    assert!(
+        !push(record.id, &record.bytes).await.unwrap(),
+        "nobody announced it"
+    );
+    assert!(
+        !push(message.id, &record.bytes).await.unwrap(),
+        "it has another id"
+    );
     let error = push(message.id, &message.bytes).await.unwrap_err();
     assert!(matches!(error, Error::ObjectChildren(_)), "{error}");
 
@@ -290,17 +371,27 @@ async fn bytes_must_have_the_announced_id_and_children() {
     parcel.tree = ObjectTree::leaf(ObjectId::of(&junk));
     federation.link.send(run, vec![parcel]).await.unwrap();
     let error = push(ObjectId::of(&junk), &junk).await.unwrap_err();
-    assert!(error.to_string().contains("has an unexpected structure. Unexpected format"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("has an unexpected structure. Unexpected format"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let federation = Federation::new();
     let start = |fab, overrides| federation.link.start_run(fab, overrides);
-    let error = start(Bytes::from_static(b"PK"), UserConfig::new()).await.unwrap_err();
+    let error = start(Bytes::from_static(b"PK"), UserConfig::new())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Fab(_)), "{error}");
     let mut damaged = bundle().to_vec();
-    let at = damaged.windows(7).position(|window| window == b"app = 1").unwrap();
+    let at = damaged
+        .windows(7)
+        .position(|window| window == b"app = 1")
+        .unwrap();
     damaged[at] = b'x';
     let error = start(damaged.into(), UserConfig::new()).await.unwrap_err();
     assert!(matches!(error, Error::Fab(_)), "{error}");
@@ -319,15 +410,30 @@ async fn inputs_are_handed_out_once_and_outputs_spend_the_token() {
     assert!(link.issue_token(run).await.unwrap().is_none());
     assert!(link.app_inputs("guess").await.is_err());
     let inputs = link.app_inputs(token.as_str()).await.unwrap();
-    assert_eq!((inputs.run.id, inputs.run.status.phase), (run, Phase::Starting));
+    assert_eq!(
+        (inputs.run.id, inputs.run.status.phase),
+        (run, Phase::Starting)
+    );
     assert_eq!(inputs.fab, bundle());
     assert!(link.app_inputs(token.as_str()).await.is_err());
 
-    link.report_status(run, RunStatus::plain(Phase::Running)).await.unwrap();
+    link.report_status(run, RunStatus::plain(Phase::Running))
+        .await
+        .unwrap();
     let context = inputs.context;
-    assert!(link.app_outputs("guess", run, context.clone()).await.is_err());
-    link.app_outputs(token.as_str(), run, context.clone()).await.unwrap();
-    assert!(link.app_outputs(token.as_str(), run, context).await.is_err());
+    assert!(
+        link.app_outputs("guess", run, context.clone())
+            .await
+            .is_err()
+    );
+    link.app_outputs(token.as_str(), run, context.clone())
+        .await
+        .unwrap();
+    assert!(
+        link.app_outputs(token.as_str(), run, context)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,7 +450,11 @@ async fn a_log_is_read_to_the_end_of_its_run() {
         text
     });
     for n in 0..10 {
-        federation.link.push_log(run, format!("{n} ")).await.unwrap();
+        federation
+            .link
+            .push_log(run, format!("{n} "))
+            .await
+            .unwrap();
         tokio::task::yield_now().await;
     }
     let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));

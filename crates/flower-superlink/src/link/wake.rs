@@ -40,7 +40,11 @@ impl Wake {
     /// Begins to listen.
     pub fn listen(&self, topic: Topic) -> Listener<'_> {
         let notify = Arc::clone(self.0.lock().entry(topic).or_default());
-        Listener { wake: self, topic, notify: Some(notify) }
+        Listener {
+            wake: self,
+            topic,
+            notify: Some(notify),
+        }
     }
 
     /// Tells everybody who listens now to look again.
@@ -65,7 +69,10 @@ impl Drop for Listener<'_> {
         let mut topics = self.wake.0.lock();
         // Under the lock nobody else can begin to listen: one holder is the table itself.
         drop(self.notify.take());
-        if topics.get(&self.topic).is_some_and(|notify| Arc::strong_count(notify) == 1) {
+        if topics
+            .get(&self.topic)
+            .is_some_and(|notify| Arc::strong_count(notify) == 1)
+        {
             topics.remove(&self.topic);
         }
     }

@@ -51,4 +51,7 @@ macro_rules! battery {
     };
 }
 
-battery!(memory, std::sync::Arc::new(crate::store::MemoryState::default()));
+battery!(
+    memory,
+    std::sync::Arc::new(crate::store::MemoryState::default())
+);

@@ -68,12 +68,17 @@ impl Inner {
     /// of the queue. A node that asks again without having confirmed never got the last answer.
     fn claim(&mut self, node: NodeId, now: Timestamp) -> Option<Parcel> {
         if let Some((run, message)) = self.nodes.take_unconfirmed(node)
-            && self.runs.get_mut(&run).is_some_and(|state| state.unclaim_one(message))
+            && self
+                .runs
+                .get_mut(&run)
+                .is_some_and(|state| state.unclaim_one(message))
         {
             self.nodes.wait_first(node, run, message);
         }
         while let Some((run, message)) = self.nodes.next_waiting(node) {
-            let Some(state) = self.runs.get_mut(&run) else { continue };
+            let Some(state) = self.runs.get_mut(&run) else {
+                continue;
+            };
             if let Some(parcel) = state.claim(message, now) {
                 self.nodes.handed_out(node, run, message);
                 return Some(parcel);
@@ -106,8 +111,16 @@ impl LinkState for MemoryState {
     ) -> StateResult<Registration> {
         let mut inner = self.0.lock();
         let (node, resumed) = inner.nodes.register(key, fresh, until);
-        let freed = if resumed { inner.reclaim(node) } else { Freed::default() };
-        Ok(Registration { node, resumed, freed })
+        let freed = if resumed {
+            inner.reclaim(node)
+        } else {
+            Freed::default()
+        };
+        Ok(Registration {
+            node,
+            resumed,
+            freed,
+        })
     }
 
     async fn remove_node(&self, node: NodeId) -> StateResult<()> {
@@ -128,17 +141,30 @@ impl LinkState for MemoryState {
     }
 
     async fn create_run(&self, run: Run, context: Context) -> StateResult<()> {
-        self.0.lock().runs.insert(run.id, RunState::new(run, context));
+        self.0
+            .lock()
+            .runs
+            .insert(run.id, RunState::new(run, context));
         Ok(())
     }
 
     async fn run(&self, run: RunId) -> StateResult<Option<Run>> {
-        Ok(self.0.lock().runs.get(&run).map(|state| state.run().clone()))
+        Ok(self
+            .0
+            .lock()
+            .runs
+            .get(&run)
+            .map(|state| state.run().clone()))
     }
 
     async fn runs(&self) -> StateResult<Vec<Run>> {
-        let mut runs: Vec<_> =
-            self.0.lock().runs.values().map(|state| state.run().clone()).collect();
+        let mut runs: Vec<_> = self
+            .0
+            .lock()
+            .runs
+            .values()
+            .map(|state| state.run().clone())
+            .collect();
         runs.sort_by_key(|run| run.pending_at);
         Ok(runs)
     }
@@ -171,7 +197,13 @@ impl LinkState for MemoryState {
     }
 
     async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
-        Ok(self.0.lock().tokens.get(&token).copied().ok_or(Refusal::UnknownToken)?)
+        Ok(self
+            .0
+            .lock()
+            .tokens
+            .get(&token)
+            .copied()
+            .ok_or(Refusal::UnknownToken)?)
     }
 
     async fn revoke_token(&self, run: RunId) -> StateResult<()> {
@@ -215,7 +247,10 @@ impl LinkState for MemoryState {
         let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
         state.require_running()?;
         let online = |node| nodes.online_until(node);
-        Ok(instructions.iter().map(|id| state.answer(*id, now, online)).collect())
+        Ok(instructions
+            .iter()
+            .map(|id| state.answer(*id, now, online))
+            .collect())
     }
 
     async fn settle(&self, run: RunId, reply: Message) -> StateResult<Freed> {
@@ -239,7 +274,9 @@ impl LinkState for MemoryState {
     async fn object_arrived(&self, run: RunId, object: ObjectId) -> StateResult<Arrival> {
         let mut inner = self.0.lock();
         let Inner { nodes, runs, .. } = &mut *inner;
-        let Some(state) = runs.get_mut(&run) else { return Ok(Arrival::default()) };
+        let Some(state) = runs.get_mut(&run) else {
+            return Ok(Arrival::default());
+        };
         let (arrival, whole) = state.object_arrived(object);
         for (node, message) in whole {
             nodes.wait(node, run, message);

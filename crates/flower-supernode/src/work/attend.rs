@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::cause::chain;
 use flwr_core::id::NodeId;
 use flwr_core::message::{ErrorCode, Message, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
@@ -271,14 +272,4 @@ fn describe(exit: &Exit) -> String {
         format!("; its last lines:\n{output}")
     };
     format!("the ClientApp's process {exit} without a reply{last}")
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

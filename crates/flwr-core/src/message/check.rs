@@ -156,9 +156,17 @@ fn read(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>)
     note(&mut flaws, wire.message_id.is_empty(), Flaw::NoId);
     let created_at = Timestamp::from_secs(wire.created_at);
     // What is required, not what is refused: a NaN then breaks every rule.
-    require(&mut flaws, wire.created_at >= EARLIEST, Flaw::CreatedTooEarly);
+    require(
+        &mut flaws,
+        wire.created_at >= EARLIEST,
+        Flaw::CreatedTooEarly,
+    );
     require(&mut flaws, wire.ttl > 0.0, Flaw::NoTtl);
-    require(&mut flaws, wire.created_at + wire.ttl > now.as_secs(), Flaw::Expired);
+    require(
+        &mut flaws,
+        wire.created_at + wire.ttl > now.as_secs(),
+        Flaw::Expired,
+    );
     note(&mut flaws, wire.src_node_id == 0, Flaw::NoSource);
     note(&mut flaws, wire.dst_node_id == 0, Flaw::NoDestination);
     match &wire.message_type[..] {

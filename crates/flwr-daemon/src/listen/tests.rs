@@ -256,3 +256,11 @@ async fn a_port_in_use_is_named() {
     assert_eq!(error.to_string(), "Fleet: cannot listen on 192.0.2.1:0");
     assert_eq!(served.address.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
 }
+
+#[test]
+fn every_interface_is_reached_over_loopback() {
+    let reached = |bound: &str| reachable(bound.parse().unwrap()).to_string();
+    assert_eq!(reached("0.0.0.0:9094"), "127.0.0.1:9094");
+    assert_eq!(reached("[::]:9094"), "[::1]:9094");
+    assert_eq!(reached("10.0.0.5:9094"), "10.0.0.5:9094");
+}

@@ -7,36 +7,75 @@ use crate::link::state::{Freed, Registration};
 
 pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let key = key();
-    let registered = world.state.register_node(&key, NodeId(5), NOON).await.unwrap();
-    let fresh = Registration { node: NodeId(5), resumed: false, freed: Freed::default() };
+    let registered = world
+        .state
+        .register_node(&key, NodeId(5), NOON)
+        .await
+        .unwrap();
+    let fresh = Registration {
+        node: NodeId(5),
+        resumed: false,
+        freed: Freed::default(),
+    };
     assert_eq!(registered, fresh);
-    assert_eq!(world.state.node_of_key(&key).await.unwrap(), Some(NodeId(5)));
+    assert_eq!(
+        world.state.node_of_key(&key).await.unwrap(),
+        Some(NodeId(5))
+    );
 }
 
 pub(super) async fn a_key_that_comes_back_has_its_node_again(world: World) {
     let key = key();
-    world.state.register_node(&key, NodeId(5), NOON).await.unwrap();
-    let again = world.state.register_node(&key, NodeId(6), NOON + 60.0).await.unwrap();
+    world
+        .state
+        .register_node(&key, NodeId(5), NOON)
+        .await
+        .unwrap();
+    let again = world
+        .state
+        .register_node(&key, NodeId(6), NOON + 60.0)
+        .await
+        .unwrap();
     assert_eq!((again.node, again.resumed), (NodeId(5), true));
-    assert_eq!(world.state.online_nodes(NOON + 30.0).await.unwrap(), [NodeId(5)]);
+    assert_eq!(
+        world.state.online_nodes(NOON + 30.0).await.unwrap(),
+        [NodeId(5)]
+    );
 }
 
 pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
     let first = world.node(3, NOON + 30.0).await;
     let second = world.node(4, NOON + 40.0).await;
-    assert_eq!(world.state.online_nodes(NOON).await.unwrap(), [first, second]);
-    assert_eq!(world.state.online_nodes(NOON + 30.0).await.unwrap(), [second]);
+    assert_eq!(
+        world.state.online_nodes(NOON).await.unwrap(),
+        [first, second]
+    );
+    assert_eq!(
+        world.state.online_nodes(NOON + 30.0).await.unwrap(),
+        [second]
+    );
     assert!(world.state.keep_node(first, NOON + 90.0).await.unwrap());
-    assert_eq!(world.state.online_nodes(NOON + 60.0).await.unwrap(), [first]);
+    assert_eq!(
+        world.state.online_nodes(NOON + 60.0).await.unwrap(),
+        [first]
+    );
 }
 
 pub(super) async fn a_node_that_left_is_unknown(world: World) {
     let key = key();
-    world.state.register_node(&key, NodeId(5), NOON + 30.0).await.unwrap();
+    world
+        .state
+        .register_node(&key, NodeId(5), NOON + 30.0)
+        .await
+        .unwrap();
     world.state.remove_node(NodeId(5)).await.unwrap();
     assert_eq!(world.state.node_of_key(&key).await.unwrap(), None);
     assert!(!world.state.keep_node(NodeId(5), NOON + 90.0).await.unwrap());
     assert_eq!(world.state.online_nodes(NOON).await.unwrap(), []);
-    let again = world.state.register_node(&key, NodeId(6), NOON).await.unwrap();
+    let again = world
+        .state
+        .register_node(&key, NodeId(6), NOON)
+        .await
+        .unwrap();
     assert_eq!((again.node, again.resumed), (NodeId(6), false));
 }

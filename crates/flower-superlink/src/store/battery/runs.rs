@@ -25,10 +25,19 @@ pub(super) async fn a_run_takes_the_steps_of_a_run_only(world: World) {
     world.change(Phase::Starting).await;
     world.change(Phase::Running).await;
     let failed = RunStatus::failed("why");
-    world.state.change_run(RUN, failed.clone(), NOON + 5.0).await.unwrap().0.clear();
+    world
+        .state
+        .change_run(RUN, failed.clone(), NOON + 5.0)
+        .await
+        .unwrap()
+        .0
+        .clear();
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status, failed);
-    assert_eq!((run.starting_at, run.finished_at), (Some(NOON), Some(NOON + 5.0)));
+    assert_eq!(
+        (run.starting_at, run.finished_at),
+        (Some(NOON), Some(NOON + 5.0))
+    );
 
     let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
     assert!(world.state.change_run(RUN, stopped, NOON).await.is_err());
@@ -36,14 +45,23 @@ pub(super) async fn a_run_takes_the_steps_of_a_run_only(world: World) {
 
 pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
     world.pending().await;
-    assert!(!world.state.keep_run(RUN, NOON + 60.0).await.unwrap(), "it has not begun");
+    assert!(
+        !world.state.keep_run(RUN, NOON + 60.0).await.unwrap(),
+        "it has not begun"
+    );
     world.change(Phase::Starting).await;
     assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().lost_runs, []);
     assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
     assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().lost_runs, []);
-    assert_eq!(world.state.expire(NOON + 61.0).await.unwrap().lost_runs, [RUN]);
+    assert_eq!(
+        world.state.expire(NOON + 61.0).await.unwrap().lost_runs,
+        [RUN]
+    );
     let status = world.state.run(RUN).await.unwrap().unwrap().status;
-    assert_eq!(status, RunStatus::failed("No heartbeat received from the run."));
+    assert_eq!(
+        status,
+        RunStatus::failed("No heartbeat received from the run.")
+    );
     assert!(!world.state.keep_run(RUN, NOON + 99.0).await.unwrap());
 }
 
@@ -51,12 +69,21 @@ pub(super) async fn a_run_has_one_token_until_it_is_over(world: World) {
     let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
     world.running().await;
     world.state.issue_token(RUN, token).await.unwrap();
-    assert_eq!(refusal(world.state.issue_token(RUN, other).await), Refusal::HasToken(RUN));
+    assert_eq!(
+        refusal(world.state.issue_token(RUN, other).await),
+        Refusal::HasToken(RUN)
+    );
     assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
-    assert_eq!(refusal(world.state.run_of_token(other).await), Refusal::UnknownToken);
+    assert_eq!(
+        refusal(world.state.run_of_token(other).await),
+        Refusal::UnknownToken
+    );
 
     world.change(Phase::Finished(Outcome::Completed)).await;
-    assert_eq!(refusal(world.state.run_of_token(token).await), Refusal::UnknownToken);
+    assert_eq!(
+        refusal(world.state.run_of_token(token).await),
+        Refusal::UnknownToken
+    );
     assert!(world.state.issue_token(RUN, other).await.is_err());
 }
 
@@ -77,7 +104,11 @@ pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(wor
     world.pending().await;
     // All in the same moment, as a burst of lines comes.
     for n in 0..50 {
-        world.state.append_log(RUN, format!("{n} "), NOON).await.unwrap();
+        world
+            .state
+            .append_log(RUN, format!("{n} "), NOON)
+            .await
+            .unwrap();
     }
     let all = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
     assert_eq!(all.len(), 50);
@@ -85,6 +116,9 @@ pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(wor
         let rest = world.state.log_after(RUN, entry.at).await.unwrap();
         assert_eq!(rest, all[n + 1..]);
         // flwr 1.22's reader adds a microsecond to the moment it saw last.
-        assert_eq!(world.state.log_after(RUN, entry.at + 1e-6).await.unwrap(), all[n + 1..]);
+        assert_eq!(
+            world.state.log_after(RUN, entry.at + 1e-6).await.unwrap(),
+            all[n + 1..]
+        );
     }
 }

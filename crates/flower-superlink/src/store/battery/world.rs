@@ -30,7 +30,11 @@ impl World {
 
     /// A node that is online until `until`.
     pub(super) async fn node(&self, name: u64, until: Timestamp) -> NodeId {
-        self.state.register_node(&key(), NodeId(name), until).await.unwrap().node
+        self.state
+            .register_node(&key(), NodeId(name), until)
+            .await
+            .unwrap()
+            .node
     }
 
     /// The run, pending.
@@ -47,7 +51,10 @@ impl World {
             running_at: None,
             finished_at: None,
         };
-        self.state.create_run(run, Context::default()).await.unwrap();
+        self.state
+            .create_run(run, Context::default())
+            .await
+            .unwrap();
         RUN
     }
 
@@ -68,7 +75,10 @@ impl World {
     /// Sends an instruction and the bytes of all its objects.
     pub(super) async fn send(&self, content: &str, node: NodeId) -> Sent {
         let sent = Sent::instruction(content, node);
-        let inserted = self.state.insert_instructions(RUN, vec![sent.parcel.clone()]).await;
+        let inserted = self
+            .state
+            .insert_instructions(RUN, vec![sent.parcel.clone()])
+            .await;
         for object in inserted.unwrap().missing {
             self.state.object_arrived(RUN, object).await.unwrap();
         }
@@ -78,7 +88,11 @@ impl World {
     /// Stores a reply and the bytes of all its objects.
     pub(super) async fn reply(&self, content: &str, instruction: &Sent) -> Sent {
         let reply = Sent::reply(content, instruction);
-        let replied = self.state.insert_reply(reply.parcel.clone(), NOON).await.unwrap();
+        let replied = self
+            .state
+            .insert_reply(reply.parcel.clone(), NOON)
+            .await
+            .unwrap();
         for object in replied.missing {
             self.state.object_arrived(RUN, object).await.unwrap();
         }
@@ -91,7 +105,11 @@ impl World {
     }
 
     pub(super) async fn answer(&self, instruction: &Sent, now: Timestamp) -> Answer {
-        let mut answers = self.state.answers(RUN, &[instruction.id()], now).await.unwrap();
+        let mut answers = self
+            .state
+            .answers(RUN, &[instruction.id()], now)
+            .await
+            .unwrap();
         assert_eq!(answers.len(), 1);
         answers.remove(0)
     }
@@ -111,7 +129,10 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn instruction(content: &str, node: NodeId) -> Self {
-        Self::new(content, |metadata| Metadata { dst: node, ..metadata })
+        Self::new(content, |metadata| Metadata {
+            dst: node,
+            ..metadata
+        })
     }
 
     pub(super) fn reply(content: &str, instruction: &Self) -> Self {
@@ -140,12 +161,24 @@ impl Sent {
             message_type: "train".to_owned(),
             created_at: NOON,
         });
-        let mut message = Message { metadata, body: Body::Content };
+        let mut message = Message {
+            metadata,
+            body: Body::Content,
+        };
         message.metadata.id = message.object(Some(record.id)).id;
         let id = message.metadata.id;
-        let record_tree = ObjectTree { id: record.id, children: vec![ObjectTree::leaf(leaf.id)] };
-        let tree = ObjectTree { id, children: vec![record_tree] };
-        Self { parcel: Parcel { message, tree }, objects: vec![leaf.id, record.id, id] }
+        let record_tree = ObjectTree {
+            id: record.id,
+            children: vec![ObjectTree::leaf(leaf.id)],
+        };
+        let tree = ObjectTree {
+            id,
+            children: vec![record_tree],
+        };
+        Self {
+            parcel: Parcel { message, tree },
+            objects: vec![leaf.id, record.id, id],
+        }
     }
 
     pub(super) const fn id(&self) -> MessageId {

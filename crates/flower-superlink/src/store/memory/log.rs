@@ -39,9 +39,15 @@ impl Log {
 
     pub(super) fn after(&self, after: Timestamp) -> Vec<LogEntry> {
         let marker = self.dropped.filter(|at| *at > after);
-        let marker = marker.map(|at| LogEntry { at, text: MARKER.to_owned() });
+        let marker = marker.map(|at| LogEntry {
+            at,
+            text: MARKER.to_owned(),
+        });
         let first = self.entries.partition_point(|entry| entry.at <= after);
-        marker.into_iter().chain(self.entries.range(first..).cloned()).collect()
+        marker
+            .into_iter()
+            .chain(self.entries.range(first..).cloned())
+            .collect()
     }
 }
 
@@ -53,9 +59,16 @@ mod tests {
     fn a_log_that_grows_too_long_loses_its_oldest_entries_and_says_so() {
         let mut log = Log::default();
         for n in 0..5 {
-            log.append(format!("{n}").repeat(MAX_BYTES / 4), Timestamp::from_secs(10.0));
+            log.append(
+                format!("{n}").repeat(MAX_BYTES / 4),
+                Timestamp::from_secs(10.0),
+            );
         }
-        let texts: Vec<_> = log.after(Timestamp::ZERO).into_iter().map(|e| e.text).collect();
+        let texts: Vec<_> = log
+            .after(Timestamp::ZERO)
+            .into_iter()
+            .map(|e| e.text)
+            .collect();
         assert_eq!(texts[0], MARKER);
         assert!(texts[1].starts_with('1'));
         assert_eq!(texts.len(), 5);

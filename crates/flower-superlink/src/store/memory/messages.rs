@@ -58,7 +58,15 @@ impl Messages {
 
     pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {
         let id = message.metadata.id;
-        self.instructions.insert(id, Instruction { message, missing, taken: false, reply: None });
+        self.instructions.insert(
+            id,
+            Instruction {
+                message,
+                missing,
+                taken: false,
+                reply: None,
+            },
+        );
     }
 
     pub(super) fn claim(&mut self, id: MessageId, now: Timestamp) -> Option<Message> {
@@ -95,12 +103,17 @@ impl Messages {
 
     /// The message never reached its node. Whether it can be handed out again.
     pub(super) fn unclaim_one(&mut self, id: MessageId) -> bool {
-        let lost = self.instructions.get_mut(&id).filter(|lost| lost.reply.is_none());
+        let lost = self
+            .instructions
+            .get_mut(&id)
+            .filter(|lost| lost.reply.is_none());
         lost.map(|lost| lost.taken = false).is_some()
     }
 
     pub(super) fn destination(&self, id: MessageId) -> Option<NodeId> {
-        self.instructions.get(&id).map(|instruction| instruction.message.metadata.dst)
+        self.instructions
+            .get(&id)
+            .map(|instruction| instruction.message.metadata.dst)
     }
 
     pub(super) fn admit_reply(&self, reply: &Metadata, now: Timestamp) -> Result<Stored, Refusal> {
@@ -118,7 +131,9 @@ impl Messages {
         }
         let excess = reply.expires_at().since(metadata.expires_at());
         if excess > TTL_TOLERANCE {
-            return Err(Refusal::ReplyOutlivesInstruction { excess: format!("{excess:.1}") });
+            return Err(Refusal::ReplyOutlivesInstruction {
+                excess: format!("{excess:.1}"),
+            });
         }
         Ok(Stored::NotYet)
     }
@@ -142,7 +157,11 @@ impl Messages {
     pub(super) fn reply_progressed(&mut self, id: MessageId) -> Option<MessageId> {
         let reply = self.replies.0.get_mut(&id)?;
         reply.missing = reply.missing.saturating_sub(1);
-        if reply.missing == 0 { reply.message.metadata.reply_to } else { None }
+        if reply.missing == 0 {
+            reply.message.metadata.reply_to
+        } else {
+            None
+        }
     }
 
     /// The whole reply, or what there is to say in its place.
@@ -167,9 +186,9 @@ impl Messages {
             None => {}
         }
         match online_until(metadata.dst) {
-            Some(until) if until >= now => {
-                Err(Answer::Waiting { until: until.min(metadata.expires_at()) })
-            }
+            Some(until) if until >= now => Err(Answer::Waiting {
+                until: until.min(metadata.expires_at()),
+            }),
             _ => Err(Answer::NodeLost(Box::new(metadata.clone()))),
         }
     }
@@ -194,13 +213,21 @@ impl Messages {
         for reply in &replaced {
             self.replies.0.remove(reply);
         }
-        self.replies.0.insert(id, Reply { message: reply, missing: 0 });
+        self.replies.0.insert(
+            id,
+            Reply {
+                message: reply,
+                missing: 0,
+            },
+        );
         Some(replaced)
     }
 
     /// Forgets a reply that arrived, and its instruction. Whether there was one.
     pub(super) fn confirm(&mut self, id: MessageId) -> bool {
-        let Some(reply) = self.replies.0.remove(&id) else { return false };
+        let Some(reply) = self.replies.0.remove(&id) else {
+            return false;
+        };
         if let Some(instruction) = reply.message.metadata.reply_to {
             self.instructions.remove(&instruction);
         }
@@ -217,7 +244,9 @@ impl Messages {
                 if !replies.has_whole(instruction.reply) {
                     roots.push(*id);
                 }
-                let reply = instruction.reply.filter(|reply| replies.0.remove(reply).is_some());
+                let reply = instruction
+                    .reply
+                    .filter(|reply| replies.0.remove(reply).is_some());
                 roots.extend(reply);
             }
             !over

@@ -66,7 +66,10 @@ impl Nodes {
     }
 
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
-        let online = self.nodes.iter().filter(|(_, node)| node.online_until > now);
+        let online = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.online_until > now);
         online.map(|(id, _)| *id).collect()
     }
 

@@ -28,7 +28,9 @@ impl Objects {
         for tree in tree.post_order() {
             let children = distinct_children(tree);
             let known = self.0.get(&tree.id).map(|object| &object.children);
-            let agrees = known.or_else(|| told.get(&tree.id)).is_none_or(|c| *c == children);
+            let agrees = known
+                .or_else(|| told.get(&tree.id))
+                .is_none_or(|c| *c == children);
             if !agrees {
                 return Err(Refusal::ObjectDiffers(tree.id));
             }
@@ -59,7 +61,13 @@ impl Objects {
         for child in &children {
             self.refer(*child);
         }
-        self.0.insert(tree.id, Object { children, ..Object::default() });
+        self.0.insert(
+            tree.id,
+            Object {
+                children,
+                ..Object::default()
+            },
+        );
     }
 
     fn refer(&mut self, object: ObjectId) {
@@ -90,7 +98,9 @@ impl Objects {
         let mut freed = Freed::default();
         let mut released = vec![root];
         while let Some(id) = released.pop() {
-            let Some(object) = self.0.get_mut(&id) else { continue };
+            let Some(object) = self.0.get_mut(&id) else {
+                continue;
+            };
             object.referrers = object.referrers.saturating_sub(1);
             if object.referrers > 0 {
                 continue;
@@ -106,18 +116,32 @@ impl Objects {
     /// All objects go.
     pub(super) fn clear(&mut self) -> Freed {
         let all = std::mem::take(&mut self.0).into_iter();
-        Freed(all.filter(|(_, object)| object.available).map(|(id, _)| id).collect())
+        Freed(
+            all.filter(|(_, object)| object.available)
+                .map(|(id, _)| id)
+                .collect(),
+        )
     }
 
     pub(super) fn entry(&self, object: ObjectId) -> Option<ObjectEntry> {
         let object = self.0.get(&object)?;
-        Some(ObjectEntry { children: object.children.clone(), available: object.available })
+        Some(ObjectEntry {
+            children: object.children.clone(),
+            available: object.available,
+        })
     }
 
     /// The tree below a known object.
     pub(super) fn tree(&self, id: ObjectId) -> ObjectTree {
-        let children = self.0.get(&id).map(|object| &object.children[..]).unwrap_or_default();
-        ObjectTree { id, children: children.iter().map(|child| self.tree(*child)).collect() }
+        let children = self
+            .0
+            .get(&id)
+            .map(|object| &object.children[..])
+            .unwrap_or_default();
+        ObjectTree {
+            id,
+            children: children.iter().map(|child| self.tree(*child)).collect(),
+        }
     }
 }
 
@@ -137,7 +161,10 @@ mod tests {
     }
 
     fn tree(name: &str, children: Vec<ObjectTree>) -> ObjectTree {
-        ObjectTree { id: id(name), children }
+        ObjectTree {
+            id: id(name),
+            children,
+        }
     }
 
     #[test]
@@ -155,7 +182,10 @@ mod tests {
 
         assert_eq!(objects.release(id("first")), Freed(vec![id("first")]));
         // "second" never arrived: there are no bytes to let go.
-        assert_eq!(objects.release(id("second")), Freed(vec![id("model"), id("layer")]));
+        assert_eq!(
+            objects.release(id("second")),
+            Freed(vec![id("model"), id("layer")])
+        );
         assert!(objects.0.is_empty());
     }
 
@@ -163,11 +193,17 @@ mod tests {
     fn an_object_has_the_same_children_everywhere() {
         let mut objects = Objects::default();
         let grown = tree("a", vec![tree("b", vec![])]);
-        let within = tree("root", vec![grown.clone(), tree("c", vec![tree("a", vec![])])]);
+        let within = tree(
+            "root",
+            vec![grown.clone(), tree("c", vec![tree("a", vec![])])],
+        );
         assert_eq!(objects.check(&within), Err(Refusal::ObjectDiffers(id("a"))));
         objects.announce(&grown);
         assert_eq!(objects.check(&grown), Ok(()));
-        assert_eq!(objects.check(&tree("a", vec![])), Err(Refusal::ObjectDiffers(id("a"))));
+        assert_eq!(
+            objects.check(&tree("a", vec![])),
+            Err(Refusal::ObjectDiffers(id("a")))
+        );
     }
 
     #[test]

@@ -37,7 +37,11 @@ pub(super) struct Instructed {
 impl From<Instructed> for Inserted {
     fn from(instructed: Instructed) -> Self {
         let ready = instructed.whole.into_iter().map(|(node, _)| node).collect();
-        Self { ids: instructed.ids, missing: instructed.missing, ready }
+        Self {
+            ids: instructed.ids,
+            missing: instructed.missing,
+            ready,
+        }
     }
 }
 
@@ -64,13 +68,19 @@ impl RunState {
     pub(super) fn require_running(&self) -> Result<(), Refusal> {
         match self.run.status.phase {
             Phase::Running => Ok(()),
-            phase => Err(Refusal::RunIs { run: self.run.id, phase }),
+            phase => Err(Refusal::RunIs {
+                run: self.run.id,
+                phase,
+            }),
         }
     }
 
     pub(super) fn require_unfinished(&self) -> Result<(), Refusal> {
         match self.run.status.phase {
-            phase @ Phase::Finished(_) => Err(Refusal::RunIs { run: self.run.id, phase }),
+            phase @ Phase::Finished(_) => Err(Refusal::RunIs {
+                run: self.run.id,
+                phase,
+            }),
             _ => Ok(()),
         }
     }
@@ -78,7 +88,11 @@ impl RunState {
     pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
         let from = self.run.status.phase;
         if !from.may_become(to.phase) {
-            return Err(Refusal::Transition { run: self.run.id, from, to: to.phase });
+            return Err(Refusal::Transition {
+                run: self.run.id,
+                from,
+                to: to.phase,
+            });
         }
         match to.phase {
             Phase::Pending => {}
@@ -179,7 +193,12 @@ impl RunState {
     }
 
     fn release(&mut self, roots: Vec<ObjectId>) -> Freed {
-        Freed(roots.into_iter().flat_map(|root| self.objects.release(root).0).collect())
+        Freed(
+            roots
+                .into_iter()
+                .flat_map(|root| self.objects.release(root).0)
+                .collect(),
+        )
     }
 
     pub(super) fn insert_reply(
@@ -189,7 +208,11 @@ impl RunState {
     ) -> Result<Replied, Refusal> {
         if self.messages.admit_reply(&reply.message.metadata, now)? == Stored::Already {
             let missing = self.still_missing(&reply);
-            return Ok(Replied { ready: missing.is_empty(), missing, ..Replied::default() });
+            return Ok(Replied {
+                ready: missing.is_empty(),
+                missing,
+                ..Replied::default()
+            });
         }
         self.objects.check(&reply.tree)?;
         let id = reply.message.metadata.id;
@@ -212,7 +235,10 @@ impl RunState {
         let Some(waiting) = self.objects.arrive(object) else {
             return (Arrival::default(), whole);
         };
-        let mut arrival = Arrival { kept: true, ..Arrival::default() };
+        let mut arrival = Arrival {
+            kept: true,
+            ..Arrival::default()
+        };
         for message in waiting {
             if let Some(node) = self.messages.instruction_progressed(message) {
                 whole.push((node, message));
@@ -234,7 +260,10 @@ impl RunState {
         match self.messages.answer(instruction, now, online_until) {
             Ok(reply) => {
                 let tree = self.objects.tree(reply.metadata.id);
-                Answer::Reply(Box::new(Parcel { message: reply.clone(), tree }))
+                Answer::Reply(Box::new(Parcel {
+                    message: reply.clone(),
+                    tree,
+                }))
             }
             Err(answer) => answer,
         }
@@ -255,7 +284,11 @@ impl RunState {
     }
 
     pub(super) fn confirm(&mut self, message: MessageId) -> Freed {
-        if self.messages.confirm(message) { self.objects.release(message) } else { Freed::default() }
+        if self.messages.confirm(message) {
+            self.objects.release(message)
+        } else {
+            Freed::default()
+        }
     }
 
     pub(super) fn drop_expired(&mut self, now: Timestamp) -> Freed {
