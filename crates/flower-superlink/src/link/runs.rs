@@ -188,7 +188,11 @@ impl Link {
     /// If the run is not known or over.
     pub async fn issue_token(&self, run: RunId) -> Result<Option<Token>> {
         let token = Token::random().ok_or(Error::Random)?;
-        match self.state.issue_token(run, token_id(token.as_str())).await {
+        let issued = self
+            .state
+            .issue_token(run, token_id(token.as_str()), self.now())
+            .await;
+        match issued {
             Ok(()) => Ok(Some(token)),
             Err(StateError::Refused(Refusal::HasToken(_))) => Ok(None),
             Err(error) => Err(error.into()),
@@ -241,6 +245,9 @@ impl Link {
         for run in expiry.lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
             self.run_moved(run);
+        }
+        if expiry.pending {
+            self.wake.notify(Topic::Pending);
         }
         self.let_go(expiry.freed).await;
         Ok(())

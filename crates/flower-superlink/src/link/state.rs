@@ -18,6 +18,10 @@ use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 use thiserror::Error;
 
+/// Seconds for a ServerApp process from its token to its inputs, and from those to its first
+/// sign of life. Python takes a second or two; a machine under load, more.
+pub const FIRST_SIGN: f64 = 120.0;
+
 /// What a state method gives.
 pub type StateResult<T> = Result<T, StateError>;
 
@@ -185,6 +189,8 @@ pub struct Expiry {
     pub lost_runs: Vec<RunId>,
     /// Objects of expired messages and lost runs.
     pub freed: Freed,
+    /// A pending run can be given a token again.
+    pub pending: bool,
 }
 
 /// A piece of a run's log.
@@ -237,7 +243,8 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// All runs, oldest first.
     async fn runs(&self) -> StateResult<Vec<Run>>;
 
-    /// Moves the run on. A finished run's messages, tokens and objects are gone.
+    /// Moves the run on. A run that begins has [`FIRST_SIGN`] to give a sign of life. A finished
+    /// run's messages, tokens and objects are gone.
     ///
     /// # Behavior
     /// - a step that runs do not take: refused with [`Refusal::Transition`]
@@ -256,8 +263,9 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     // --- tokens ---
 
     /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
-    /// has one, and if the run is finished.
-    async fn issue_token(&self, run: RunId, token: ObjectId) -> StateResult<()>;
+    /// has one, and if the run is finished. One that nobody uses for [`FIRST_SIGN`] expires:
+    /// whoever was given it did not get as far as to begin.
+    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()>;
 
     /// The run that the token with this hash stands for; else [`Refusal::UnknownToken`].
     async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId>;
@@ -331,7 +339,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     // --- time ---
 
-    /// Lets go of what is over at `now`: instructions expired for a while, and runs whose
-    /// ServerApp gave no sign of life.
+    /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp
+    /// gave no sign of life, and unused tokens of pending runs.
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry>;
 }

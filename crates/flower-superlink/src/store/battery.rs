@@ -19,6 +19,8 @@ macro_rules! battery {
                 nodes::a_node_that_left_is_unknown;
                 runs::a_run_takes_the_steps_of_a_run_only;
                 runs::a_run_without_a_sign_of_life_is_lost;
+                runs::a_run_that_never_gives_a_sign_of_life_is_lost;
+                runs::a_token_that_nobody_uses_expires;
                 runs::a_run_has_one_token_until_it_is_over;
                 runs::a_finished_run_holds_nothing;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;

@@ -16,8 +16,8 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    Answer, Arrival, Expiry, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel, Refusal,
-    Registration, Replied, StateResult,
+    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
+    Refusal, Registration, Replied, StateResult,
 };
 
 mod log;
@@ -37,8 +37,8 @@ pub struct MemoryState(Mutex<Inner>);
 struct Inner {
     nodes: Nodes,
     runs: BTreeMap<RunId, RunState>,
-    /// Tokens of unfinished runs, by their hash.
-    tokens: HashMap<ObjectId, RunId>,
+    /// Tokens of unfinished runs, by their hash, with when they were issued.
+    tokens: HashMap<ObjectId, (RunId, Timestamp)>,
 }
 
 impl Inner {
@@ -60,8 +60,19 @@ impl Inner {
             return Ok(Freed::default());
         }
         let freed = state.clear();
-        self.tokens.retain(|_, owner| *owner != run);
+        self.tokens.retain(|_, (owner, _)| *owner != run);
         Ok(freed)
+    }
+
+    /// Whether there were any.
+    fn drop_unused_tokens(&mut self, now: Timestamp) -> bool {
+        let Self { runs, tokens, .. } = self;
+        let before = tokens.len();
+        tokens.retain(|_, (run, issued)| {
+            let pending = runs.get(run).is_some_and(RunState::is_pending);
+            !pending || now.since(*issued) < FIRST_SIGN
+        });
+        tokens.len() < before
     }
 
     /// The first message in the node's queue that can still be handed out. What cannot falls out
@@ -186,28 +197,24 @@ impl LinkState for MemoryState {
         Ok(())
     }
 
-    async fn issue_token(&self, run: RunId, token: ObjectId) -> StateResult<()> {
+    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
         let mut inner = self.0.lock();
         inner.run(run)?.require_unfinished()?;
-        if inner.tokens.values().any(|owner| *owner == run) {
+        if inner.tokens.values().any(|(owner, _)| *owner == run) {
             return Err(Refusal::HasToken(run).into());
         }
-        inner.tokens.insert(token, run);
+        inner.tokens.insert(token, (run, now));
         Ok(())
     }
 
     async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
-        Ok(self
-            .0
-            .lock()
-            .tokens
-            .get(&token)
-            .copied()
-            .ok_or(Refusal::UnknownToken)?)
+        let inner = self.0.lock();
+        let (run, _) = inner.tokens.get(&token).ok_or(Refusal::UnknownToken)?;
+        Ok(*run)
     }
 
     async fn revoke_token(&self, run: RunId) -> StateResult<()> {
-        self.0.lock().tokens.retain(|_, owner| *owner != run);
+        self.0.lock().tokens.retain(|_, (owner, _)| *owner != run);
         Ok(())
     }
 
@@ -306,6 +313,7 @@ impl LinkState for MemoryState {
             let lost = RunStatus::failed(runs::LOST);
             expiry.freed.0.extend(inner.change_run(*run, lost, now)?.0);
         }
+        expiry.pending = inner.drop_unused_tokens(now);
         Ok(expiry)
     }
 }

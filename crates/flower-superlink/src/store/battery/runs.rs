@@ -5,7 +5,7 @@ use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::world::{NOON, RUN, World};
-use crate::link::state::{Refusal, StateError};
+use crate::link::state::{FIRST_SIGN, Refusal, StateError};
 
 /// The refusal of something that must not work.
 pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StateError>) -> Refusal {
@@ -50,7 +50,8 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
         "it has not begun"
     );
     world.change(Phase::Starting).await;
-    assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().lost_runs, []);
+    let first_sign = NOON + FIRST_SIGN;
+    assert_eq!(world.state.expire(first_sign).await.unwrap().lost_runs, []);
     assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
     assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().lost_runs, []);
     assert_eq!(
@@ -65,12 +66,37 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
     assert!(!world.state.keep_run(RUN, NOON + 99.0).await.unwrap());
 }
 
+pub(super) async fn a_run_that_never_gives_a_sign_of_life_is_lost(world: World) {
+    world.pending().await;
+    world.change(Phase::Starting).await;
+    let late = NOON + FIRST_SIGN + 1.0;
+    assert_eq!(world.state.expire(late).await.unwrap().lost_runs, [RUN]);
+}
+
+pub(super) async fn a_token_that_nobody_uses_expires(world: World) {
+    let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
+    world.pending().await;
+    world.state.issue_token(RUN, token, NOON).await.unwrap();
+    assert!(!world.state.expire(NOON + 1.0).await.unwrap().pending);
+    let later = NOON + FIRST_SIGN;
+    assert!(world.state.expire(later).await.unwrap().pending);
+    assert_eq!(
+        refusal(world.state.run_of_token(token).await),
+        Refusal::UnknownToken
+    );
+    world.state.issue_token(RUN, other, later).await.unwrap();
+    world.change(Phase::Starting).await;
+    world.state.keep_run(RUN, NOON + 1e6).await.unwrap();
+    assert!(!world.state.expire(NOON + 1e5).await.unwrap().pending);
+    assert_eq!(world.state.run_of_token(other).await.unwrap(), RUN);
+}
+
 pub(super) async fn a_run_has_one_token_until_it_is_over(world: World) {
     let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
     world.running().await;
-    world.state.issue_token(RUN, token).await.unwrap();
+    world.state.issue_token(RUN, token, NOON).await.unwrap();
     assert_eq!(
-        refusal(world.state.issue_token(RUN, other).await),
+        refusal(world.state.issue_token(RUN, other, NOON).await),
         Refusal::HasToken(RUN)
     );
     assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
@@ -84,7 +110,7 @@ pub(super) async fn a_run_has_one_token_until_it_is_over(world: World) {
         refusal(world.state.run_of_token(token).await),
         Refusal::UnknownToken
     );
-    assert!(world.state.issue_token(RUN, other).await.is_err());
+    assert!(world.state.issue_token(RUN, other, NOON).await.is_err());
 }
 
 pub(super) async fn a_finished_run_holds_nothing(world: World) {

@@ -64,11 +64,12 @@ impl World {
         assert_eq!(freed.0, []);
     }
 
-    /// The run, running.
+    /// The run, running, with a ServerApp that lives for ever.
     pub(super) async fn running(&self) -> RunId {
         self.pending().await;
         self.change(Phase::Starting).await;
         self.change(Phase::Running).await;
+        assert!(self.state.keep_run(RUN, Timestamp::NEVER).await.unwrap());
         RUN
     }
 

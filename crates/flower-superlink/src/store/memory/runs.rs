@@ -10,7 +10,7 @@ use flwr_proto::Context;
 use super::log::Log;
 use super::messages::{Messages, Stored};
 use super::objects::Objects;
-use crate::link::state::{Answer, Arrival, Freed, Inserted, Parcel, Refusal, Replied};
+use crate::link::state::{Answer, Arrival, FIRST_SIGN, Freed, Inserted, Parcel, Refusal, Replied};
 
 /// Why a run is lost, in flwr 1.22's words.
 pub(super) const LOST: &str = "No heartbeat received from the run.";
@@ -96,7 +96,10 @@ impl RunState {
         }
         match to.phase {
             Phase::Pending => {}
-            Phase::Starting => self.run.starting_at = Some(now),
+            Phase::Starting => {
+                self.run.starting_at = Some(now);
+                self.active_until = now + FIRST_SIGN;
+            }
             Phase::Running => self.run.running_at = Some(now),
             Phase::Finished(_) => self.run.finished_at = Some(now),
         }
@@ -110,6 +113,10 @@ impl RunState {
             self.active_until = until;
         }
         alive
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        self.run.status.phase == Phase::Pending
     }
 
     pub(super) fn is_lost(&self, now: Timestamp) -> bool {
