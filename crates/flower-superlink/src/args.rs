@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use flwr_daemon::telemetry::Format;
-
-use crate::config::Isolation;
 
 /// Coordinate a Flower federation: SuperNodes connect to it, and `flwr` starts runs on it.
 ///
@@ -98,4 +96,13 @@ pub struct Args {
     /// How to log: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: Format,
+}
+
+/// Who starts app processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// The daemon.
+    Subprocess,
+    /// Somebody else.
+    Process,
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use flwr_core::address::{Address, AddressError};
 use flwr_daemon::apps;
 use flwr_daemon::listen::Security;
@@ -11,7 +10,7 @@ use flwr_security::allow_list::{AllowListError, SharedAllowList};
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
-use crate::args::Args;
+use crate::args::{Args, Isolation};
 use crate::auth::Policy;
 use crate::link::Holds;
 
@@ -55,15 +54,6 @@ pub enum Transport {
     Plaintext,
     /// With this certificate.
     Tls(Box<ServerTls>),
-}
-
-/// Who starts app processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Isolation {
-    /// The daemon.
-    Subprocess,
-    /// Somebody else.
-    Process,
 }
 
 /// Who starts ServerApp processes, and with what.

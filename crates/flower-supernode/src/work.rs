@@ -7,6 +7,7 @@
 //! - [`runs`] — what is kept of a run from one message to the next
 //! - [`worker`] — the loop, and [`attend`]: what it does for one message
 
+mod abandoned;
 mod attend;
 mod desk;
 mod inbox;

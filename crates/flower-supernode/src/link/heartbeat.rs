@@ -8,12 +8,10 @@ use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
 
 use super::judge::Verdict;
-use super::registration::Session;
+use super::registration::{INTERVAL, Session};
 use super::{Backoff, Link};
 use crate::config::Persistence;
 
-/// What the SuperLink is told (flwr 1.22 wire).
-pub(crate) const INTERVAL: Duration = Duration::from_secs(30);
 /// The deadline of one heartbeat (flwr 1.22).
 const DEADLINE: Duration = Duration::from_secs(5);
 

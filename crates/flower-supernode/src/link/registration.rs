@@ -10,9 +10,10 @@ use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
 use tracing::{info, warn};
 
-use super::heartbeat::INTERVAL;
 use super::{Backoff, Link, Refusal};
 
+/// Between two heartbeats: what the SuperLink is told (flwr 1.22 wire).
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 /// The deadline of one registration: a SuperLink under load answers late, a hung one never.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// A registration that was not taken back is found out by the next call: no need to wait long.

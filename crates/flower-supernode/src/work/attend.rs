@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::abandoned::Abandoned;
 use super::desk::Job;
 use super::inbox::Inbox;
 use super::outbox::{Outbox, Reply};
@@ -23,25 +24,10 @@ use super::worker::Worker;
 use crate::error::Error;
 use crate::link::{Patience, Refusal, Transfer, TransferError};
 
-/// What an app gets between SIGTERM and SIGKILL.
-pub(super) const END_GRACE: Duration = Duration::from_secs(3);
 /// How long the Context may come after the reply.
 const CONTEXT_GRACE: Duration = Duration::from_secs(60);
 /// Characters of a reason that travels to the ServerApp.
 const REASON_CHARS: usize = 4000;
-
-/// Why a message is left without a reply of this node.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Abandoned {
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-    #[error("it expired before it was answered")]
-    Expired,
-    #[error("run {0} is not known to the SuperLink")]
-    UnknownRun(flwr_core::id::RunId),
-    #[error(transparent)]
-    Fatal(Error),
-}
 
 /// Why there is no reply of the ClientApp's.
 enum NoReply {
@@ -49,15 +35,6 @@ enum NoReply {
     Abandoned(Abandoned),
     /// The ServerApp is told why.
     Told(ErrorCode, String),
-}
-
-impl Abandoned {
-    pub(super) fn is_run_over(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownRun(_) | Self::Refused(Refusal::RunOver(_))
-        )
-    }
 }
 
 impl From<Refusal> for NoReply {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use super::attend::{Abandoned, END_GRACE};
+use super::abandoned::Abandoned;
 use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
@@ -27,6 +27,8 @@ use crate::link::{Link, Patience, Refusal};
 const PAUSE: Duration = Duration::from_secs(3);
 /// An empty answer after this time was held by the SuperLink: ask again at once.
 const HELD: Duration = Duration::from_secs(1);
+/// What an app gets between SIGTERM and SIGKILL.
+const END_GRACE: Duration = Duration::from_secs(3);
 /// How long a ClientApp that has said all may take to leave.
 const LEAVING: Duration = Duration::from_secs(10);
 /// No message lives longer than a timer can count.
