@@ -1,1 +1,35 @@
-//! e2e
+//! The harness of the end-to-end tests: starts the real programs, ours and Python's, on loopback
+//! with free ports, real certificates and real keys, and looks at what they do.
+//!
+//! A [`Federation`] is a SuperLink and its SuperNodes. Everything it starts ends with it, and what
+//! it wrote is kept when the test fails. `cargo xtask test` builds the programs and prepares the
+//! Python environments that the harness looks for.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a harness has nobody to report to: it fails the test, saying where"
+)]
+
+pub mod app;
+pub mod federation;
+pub mod flwr;
+pub mod keys;
+pub mod pki;
+pub mod ports;
+pub mod process;
+pub mod program;
+pub mod scratch;
+
+pub use app::App;
+pub use federation::{Federation, Isolation, Plan, Security};
+pub use flwr::{Flwr, Outcome};
+pub use process::Process;
+pub use program::{Maker, Release};
+pub use scratch::Scratch;
+
+use std::time::Duration;
+
+/// How long anything may take that should take seconds: CI machines are slow, and Python starts
+/// with every app.
+pub const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,2 +1,53 @@
-//! xtask
-fn main() {}
+//! `cargo xtask demo` and `cargo xtask test`: what people and CI run.
+//!
+//! Both need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
+//! registries; what they prepare is kept under `target/` and used again.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a command for people"
+)]
+
+mod build;
+mod daemon;
+mod demo;
+mod python;
+mod rounds;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the example on a federation with TLS and authentication, here and now.
+    ///
+    /// Builds the binaries, makes certificates and keys in a temporary directory, starts a
+    /// SuperLink and two SuperNodes, runs examples/flower-authentication and sums up the rounds.
+    Demo(demo::Args),
+    /// Run all tests, the end-to-end ones with the real Python peers included.
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => test::run(&args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -59,7 +59,8 @@ pub enum Security {
 pub struct Limits {
     /// Connections at the same time, handshakes included. More wait in the system's backlog.
     pub connections: usize,
-    /// TLS handshakes computed at the same time.
+    /// TLS handshakes under way at the same time. A client that stalls in its own keeps a place
+    /// until the timeout, so there must be many more than honest clients need.
     pub handshakes: usize,
     /// The time from accept to the HTTP/2 preface.
     pub handshake_timeout: Duration,
@@ -71,7 +72,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
-            handshakes: 256,
+            handshakes: 4096,
             handshake_timeout: Duration::from_secs(10),
             drain_grace: Duration::from_secs(1),
         }
