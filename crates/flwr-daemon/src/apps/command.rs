@@ -2,11 +2,17 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
 use super::Error;
+
+/// What runs `flwr-serverapp`.
+const SERVERAPP: &str = include_str!("serverapp.py");
 
 /// A program with its arguments, as an app process is started from.
 #[derive(Clone, Debug)]
@@ -41,7 +47,9 @@ pub fn clientapp_command(
     )
 }
 
-/// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run.
+/// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
+/// through a few lines of ours, which see to it that it ends when its app does. A program that is
+/// no Python script is run as it is.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,
@@ -51,14 +59,37 @@ pub fn serverapp_command(
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
     let address = ["--serverappio-api-address", serverappio_address];
-    app_command(
+    let mut command = app_command(
         "ServerApp",
         program.to_owned(),
         address,
         token,
         parent_pid,
         flwr_dir,
-    )
+    );
+    if let Some(python) = interpreter(program) {
+        command.program = python;
+        let script = ["-c".into(), SERVERAPP.into(), program.into()];
+        command.args.splice(0..0, script);
+    }
+    command
+}
+
+/// The Python that a script names in its first line.
+fn interpreter(script: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    let longest = 4096;
+    File::open(script)
+        .and_then(|file| file.take(longest).read_to_end(&mut start))
+        .ok()?;
+    let line = start
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let line = Path::new(OsStr::from_bytes(line.trim_ascii()));
+    // A line with arguments, or through `env` or `sh`, names no file that is a Python.
+    let python = line.file_name()?.as_bytes().starts_with(b"python");
+    (python && line.is_file()).then(|| line.to_owned())
 }
 
 /// Looks an executable up in the directories of PATH.
@@ -143,6 +174,46 @@ mod tests {
             .collect();
         let expected = "--insecure --clientappio-api-address 127.0.0.1:9094 --token abc --parent-pid 7 --flwr-dir /home";
         assert_eq!(args.join(" "), expected);
+    }
+
+    #[test]
+    fn a_python_script_is_run_by_the_python_it_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let python = dir.path().join("python3.11");
+        fs::write(&python, "").unwrap();
+        let script = dir.path().join("script");
+        let named = |text: String| {
+            fs::write(&script, text).unwrap();
+            interpreter(&script)
+        };
+        let line = format!("#!{}\nimport sys\n", python.display());
+        assert_eq!(named(line), Some(python));
+        for other in [
+            "",
+            "#!",
+            "#!/bin/sh\n",
+            "#!/usr/bin/env python3\n",
+            "#!/no/python3\n",
+        ] {
+            assert_eq!(named(other.to_owned()), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_app_that_leaves_a_thread_behind_ends_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("app.py");
+        let text = "import sys, threading\nthreading.Thread(target=threading.Event().wait).start()\nprint(sys.argv[1:], __name__)\nsys.exit(7)\n";
+        fs::write(&script, text).unwrap();
+        let output = std::process::Command::new("python3")
+            .args(["-c", SERVERAPP])
+            .arg(&script)
+            .args(["--token", "x"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said, "['--token', 'x'] __main__\n");
     }
 
     #[test]

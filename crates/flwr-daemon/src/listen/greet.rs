@@ -155,7 +155,8 @@ pub(super) fn describe(refused: &Refused) -> String {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let told = match tls {
-        Some(rustls::Error::AlertReceived(Alert::UnknownCA)) => {
+        // An authority of the same name with another key: the signature is not its.
+        Some(rustls::Error::AlertReceived(Alert::UnknownCA | Alert::DecryptError)) => {
             "the client does not trust the authority that signed our certificate: its --root-certificates must be our --ssl-ca-certfile"
         }
         Some(rustls::Error::AlertReceived(Alert::CertificateExpired)) => {

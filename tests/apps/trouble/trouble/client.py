@@ -1,0 +1,23 @@
+"""Raises, dies or hangs when it is told to."""
+
+import os
+import signal
+import time
+
+from flwr.client import ClientApp
+from flwr.common import Context, Message, MetricRecord, RecordDict
+
+app = ClientApp()
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    what = context.run_config["client"]
+    print(f"clientapp pid={os.getpid()} will {what}", flush=True)
+    if what == "raise":
+        raise ValueError("this client has trouble")
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    while what == "hang":
+        time.sleep(60)
+    return Message(RecordDict({"metrics": MetricRecord({"answer": 42})}), reply_to=message)

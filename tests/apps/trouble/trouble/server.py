@@ -1,0 +1,34 @@
+"""Asks the nodes once and prints what became of it. Raises, exits or dies when it is told to."""
+
+import os
+import sys
+import time
+
+from flwr.common import Context, Message, MessageType, RecordDict
+from flwr.server import Grid, ServerApp
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    config = context.run_config
+    print(f"serverapp pid={os.getpid()}", flush=True)
+    if config["server"] == "raise":
+        raise RuntimeError("this server has trouble")
+    if config["server"] == "exit":
+        sys.exit(config["exit-code"])
+    if config["server"] == "die":
+        os._exit(config["exit-code"])
+    while len(nodes := list(grid.get_node_ids())) < config["nodes"]:
+        time.sleep(0.2)
+    questions = [
+        Message(RecordDict(), dst_node_id=node, message_type=MessageType.TRAIN, ttl=config["ttl"])
+        for node in nodes
+    ]
+    for reply in grid.send_and_receive(questions):
+        if reply.has_error():
+            print(f"reply: error {reply.error.code}: {reply.error.reason}", flush=True)
+        else:
+            print(f"reply: {reply.content['metrics']['answer']}", flush=True)
+    print("finished", flush=True)

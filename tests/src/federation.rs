@@ -1,0 +1,411 @@
+//! A SuperLink and its SuperNodes.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::app::App;
+use crate::flwr::Flwr;
+use crate::keys::{self, NodeKey};
+use crate::pki::{self, Flaw, Pki};
+use crate::process::Process;
+use crate::program::{Maker, Release};
+use crate::scratch::Scratch;
+use crate::{PATIENCE, ports};
+
+/// How the parts of a federation speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// In plaintext.
+    Insecure,
+    /// Over TLS; any SuperNode may come.
+    Tls,
+    /// Over TLS; only SuperNodes with a listed key may come.
+    TlsAndAuth,
+}
+
+/// Who starts the apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// The daemons.
+    Subprocess,
+    /// pip's `flower-superexec`, one for each daemon, which the harness starts.
+    Process,
+    /// Nobody, until the test does.
+    Nobody,
+}
+
+/// What a federation will be.
+#[derive(Debug)]
+pub struct Plan {
+    security: Security,
+    isolation: Isolation,
+    superlink: Maker,
+    supernodes: Vec<Maker>,
+    superlink_flags: Vec<String>,
+    supernode_flags: Vec<String>,
+    flaw: Flaw,
+}
+
+/// A running federation. All of it ends when it is dropped.
+#[derive(Debug)]
+pub struct Federation {
+    plan: Plan,
+    addresses: Addresses,
+    pki: Option<Pki>,
+    keys: Vec<NodeKey>,
+    superexecs: Vec<Process>,
+    nodes: Vec<Process>,
+    superlink: Process,
+    scratch: Scratch,
+}
+
+#[derive(Clone, Debug)]
+struct Addresses {
+    fleet: SocketAddr,
+    control: SocketAddr,
+    serverappio: SocketAddr,
+    clientappio: Vec<SocketAddr>,
+}
+
+impl Plan {
+    /// Whose SuperLink it is; ours if nothing is said.
+    #[must_use]
+    pub fn superlink(mut self, maker: Maker) -> Self {
+        self.superlink = maker;
+        self
+    }
+
+    /// How many SuperNodes of ours it has; two if nothing is said.
+    #[must_use]
+    pub fn nodes(self, count: usize) -> Self {
+        self.supernodes(vec![Maker::Ours; count])
+    }
+
+    /// Whose SuperNodes it has.
+    #[must_use]
+    pub fn supernodes(mut self, makers: impl Into<Vec<Maker>>) -> Self {
+        self.supernodes = makers.into();
+        self
+    }
+
+    /// Who starts the apps; the daemons if nothing is said.
+    #[must_use]
+    pub const fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// What is wrong with the SuperLink's certificate; nothing if nothing is said.
+    #[must_use]
+    pub const fn flaw(mut self, flaw: Flaw) -> Self {
+        self.flaw = flaw;
+        self
+    }
+
+    /// Further flags for the SuperLink.
+    #[must_use]
+    pub fn superlink_flags(mut self, flags: &[&str]) -> Self {
+        self.superlink_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        self
+    }
+
+    /// Further flags for each SuperNode.
+    #[must_use]
+    pub fn supernode_flags(mut self, flags: &[&str]) -> Self {
+        self.supernode_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+        self
+    }
+
+    /// Starts the SuperLink, waits until it listens, and starts the SuperNodes.
+    ///
+    /// # Panics
+    /// If one of them does not start.
+    #[must_use]
+    pub fn start(self) -> Federation {
+        let scratch = Scratch::new();
+        let count = self.supernodes.len();
+        let addresses = Addresses::free(count);
+        let certificates = scratch.path().join("certificates");
+        let pki =
+            (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
+        let folder = scratch.path().join("keys");
+        let keys: Vec<NodeKey> = match self.security {
+            Security::TlsAndAuth => (0..count.max(1))
+                .map(|i| NodeKey::make(&folder, &format!("node-{i}")))
+                .collect(),
+            Security::Insecure | Security::Tls => Vec::new(),
+        };
+        if !keys.is_empty() {
+            keys::write_list(&folder.join("list.csv"), &keys);
+        }
+        let superlink = start_superlink(&self, &addresses, pki.as_ref(), &scratch);
+        let mut federation = Federation {
+            plan: self,
+            addresses,
+            pki,
+            keys,
+            superexecs: vec![],
+            nodes: vec![],
+            superlink,
+            scratch,
+        };
+        federation.wait_for_superlink();
+        federation.start_superexec("serverapp", federation.addresses.serverappio);
+        for index in 0..count {
+            let node = federation.start_node(index);
+            federation.nodes.push(node);
+            federation.start_superexec("clientapp", federation.addresses.clientappio[index]);
+        }
+        federation
+    }
+}
+
+impl Federation {
+    /// A federation with a SuperLink and two SuperNodes of ours, unless the plan says otherwise.
+    #[must_use]
+    pub fn plan(security: Security) -> Plan {
+        Plan {
+            security,
+            isolation: Isolation::Subprocess,
+            superlink: Maker::Ours,
+            supernodes: vec![Maker::Ours; 2],
+            superlink_flags: Vec::new(),
+            supernode_flags: Vec::new(),
+            flaw: Flaw::None,
+        }
+    }
+
+    /// The folder that everything is in.
+    #[must_use]
+    pub const fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The address that SuperNodes connect to.
+    #[must_use]
+    pub const fn fleet(&self) -> SocketAddr {
+        self.addresses.fleet
+    }
+
+    /// The address that `flwr` connects to.
+    #[must_use]
+    pub const fn control(&self) -> SocketAddr {
+        self.addresses.control
+    }
+
+    /// The address that ServerApps connect to.
+    #[must_use]
+    pub const fn serverappio(&self) -> SocketAddr {
+        self.addresses.serverappio
+    }
+
+    /// What clients trust, if there is TLS.
+    #[must_use]
+    pub fn ca(&self) -> Option<&Path> {
+        self.pki.as_ref().map(|pki| pki.ca.as_path())
+    }
+
+    /// The keys that are on the list.
+    #[must_use]
+    pub fn keys(&self) -> &[NodeKey] {
+        &self.keys
+    }
+
+    /// The SuperLink.
+    pub const fn superlink(&mut self) -> &mut Process {
+        &mut self.superlink
+    }
+
+    /// One of the SuperNodes.
+    pub fn node(&mut self, index: usize) -> &mut Process {
+        &mut self.nodes[index]
+    }
+
+    /// Starts the SuperLink again, on the same addresses.
+    pub fn restart_superlink(&mut self) {
+        self.superlink = start_superlink(
+            &self.plan,
+            &self.addresses,
+            self.pki.as_ref(),
+            &self.scratch,
+        );
+        self.wait_for_superlink();
+    }
+
+    /// Starts a SuperNode again, with the same key and addresses.
+    pub fn restart_node(&mut self, index: usize) {
+        self.nodes[index] = self.start_node(index);
+    }
+
+    /// A copy of an app that knows this federation.
+    #[must_use]
+    pub fn app(&self, name: &str) -> App {
+        let app = App::copy(name, &self.scratch.folder("apps"));
+        app.join(self);
+        app
+    }
+
+    /// `flwr`, of whom you like.
+    #[must_use]
+    pub fn flwr(&self, maker: Maker) -> Flwr<'_> {
+        Flwr::new(maker, &self.scratch)
+    }
+
+    /// The command line of a SuperNode of this federation, without key and addresses.
+    #[must_use]
+    pub fn node_command(&self, maker: Maker, home: &str) -> Command {
+        let mut command = maker.command("flower-supernode");
+        command.current_dir(self.scratch.path());
+        command.env("FLWR_HOME", self.scratch.folder(home));
+        command
+    }
+
+    /// Stops everything in order and looks at how it ends.
+    ///
+    /// # Panics
+    /// If something does not end well.
+    #[track_caller]
+    pub fn stop(mut self) {
+        self.superexecs.clear();
+        for node in &mut self.nodes {
+            node.stop();
+        }
+        self.superlink.stop();
+    }
+
+    fn start_node(&self, index: usize) -> Process {
+        let mut command =
+            self.node_command(self.plan.supernodes[index], &format!("home-node-{index}"));
+        match &self.pki {
+            None => command.arg("--insecure"),
+            Some(pki) => command.arg("--root-certificates").arg(&pki.ca),
+        };
+        if let Some(key) = self.keys.get(index) {
+            command
+                .arg("--auth-supernode-private-key")
+                .arg(&key.private);
+            command.arg("--auth-supernode-public-key").arg(&key.public);
+        }
+        command.args(["--superlink", &self.fleet().to_string()]);
+        command.args([
+            "--clientappio-api-address",
+            &self.addresses.clientappio[index].to_string(),
+        ]);
+        command.args(["--node-config", &format!("value={}.0", index + 1)]);
+        command
+            .args(self.plan.isolation.flags())
+            .args(&self.plan.supernode_flags);
+        Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
+    }
+
+    fn start_superexec(&mut self, kind: &str, address: SocketAddr) {
+        if self.plan.isolation != Isolation::Process {
+            return;
+        }
+        let mut command = Maker::Pip(Release::V1_22).command("flower-superexec");
+        command.env(
+            "FLWR_HOME",
+            self.scratch
+                .folder(&format!("home-{kind}-{}", address.port())),
+        );
+        command.args(["--insecure", "--plugin-type", kind]);
+        command.args(["--appio-api-address", &address.to_string()]);
+        let name = format!("superexec-{kind}-{}", address.port());
+        self.superexecs
+            .push(Process::start(&name, &mut command, self.scratch.path()));
+    }
+
+    fn wait_for_superlink(&mut self) {
+        let Addresses {
+            fleet,
+            control,
+            serverappio,
+            ..
+        } = self.addresses;
+        for address in [fleet, control, serverappio] {
+            wait_for(address, &mut self.superlink);
+        }
+    }
+}
+
+impl Isolation {
+    const fn flags(self) -> [&'static str; 2] {
+        match self {
+            Self::Subprocess => ["--isolation", "subprocess"],
+            Self::Process | Self::Nobody => ["--isolation", "process"],
+        }
+    }
+}
+
+impl Addresses {
+    fn free(nodes: usize) -> Self {
+        let free = || SocketAddr::from(([127, 0, 0, 1], ports::free()));
+        let clientappio = (0..nodes).map(|_| free()).collect();
+        Self {
+            fleet: free(),
+            control: free(),
+            serverappio: free(),
+            clientappio,
+        }
+    }
+}
+
+fn start_superlink(
+    plan: &Plan,
+    addresses: &Addresses,
+    pki: Option<&Pki>,
+    scratch: &Scratch,
+) -> Process {
+    let mut command = plan.superlink.command("flower-superlink");
+    command
+        .current_dir(scratch.path())
+        .env("FLWR_HOME", scratch.folder("home-superlink"));
+    match pki {
+        None => command.arg("--insecure"),
+        Some(pki) => command
+            .arg("--ssl-ca-certfile")
+            .arg(&pki.ca)
+            .arg("--ssl-certfile")
+            .arg(&pki.certificate)
+            .arg("--ssl-keyfile")
+            .arg(&pki.key),
+    };
+    if plan.security == Security::TlsAndAuth {
+        command.args(["--auth-list-public-keys", "keys/list.csv"]);
+    }
+    command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
+    command.args([
+        "--serverappio-api-address",
+        &addresses.serverappio.to_string(),
+    ]);
+    let control = match plan.superlink {
+        Maker::Pip(Release::V1_20) => "--exec-api-address",
+        _ => "--control-api-address",
+    };
+    command.args([control, &addresses.control.to_string()]);
+    command
+        .args(plan.isolation.flags())
+        .args(&plan.superlink_flags);
+    Process::start("superlink", &mut command, scratch.path())
+}
+
+/// Waits until a daemon accepts connections.
+///
+/// # Panics
+/// If it does not.
+#[track_caller]
+pub fn wait_for(address: SocketAddr, daemon: &mut Process) {
+    const TRY: Duration = Duration::from_millis(50);
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect_timeout(&address, TRY).is_err() {
+        assert!(
+            Instant::now() < deadline,
+            "nobody listens on {address}:\n{}",
+            daemon.last_words()
+        );
+        thread::sleep(TRY);
+    }
+}

@@ -1,0 +1,16 @@
+//! The programs together, as people use them: one module for each thing that can be wanted or go
+//! wrong. `cargo xtask test -p e2e` runs them; the harness is in `tests/src`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests: clippy excuses only the tests themselves"
+)]
+
+mod cli;
+mod faults;
+mod interop;
+mod isolation;
+mod refusals;
+mod run;
+mod tls;

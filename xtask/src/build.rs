@@ -1,0 +1,83 @@
+//! Where things are in this workspace, and cargo itself.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Whether to build for speed of building or of running.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// The folder that holds the workspace's `Cargo.toml`.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The folder for everything that is made and can be made again.
+pub(crate) fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that started this program, in the workspace's folder.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
+}
+
+/// Builds the three programs and says in which folder they are.
+pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.arg("build");
+    for package in ["flower-superlink", "flower-supernode", "flwr"] {
+        build.args(["--package", package]);
+    }
+    if matches!(profile, Profile::Release) {
+        build.arg("--release");
+    }
+    succeed(&mut build)?;
+    Ok(target().join(profile.folder()))
+}
+
+/// Runs `command` to its end; an error unless it leaves with 0.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    let status = command
+        .status()
+        .with_context(|| format!("{shown} does not start"))?;
+    if !status.success() {
+        bail!("{shown} failed ({status})");
+    }
+    Ok(())
+}
+
+/// The command as a person would type it.
+pub(crate) fn show(command: &Command) -> String {
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or_default();
+    let mut text = format!("`{}", program.to_string_lossy());
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    text + "`"
+}
