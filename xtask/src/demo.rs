@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::build::{self, Profile};
 use crate::daemon::{Daemon, free_ports};
@@ -32,8 +32,8 @@ pub(crate) struct Args {
     /// Keep the temporary directory with certificates, keys and logs.
     #[arg(long)]
     keep: bool,
-    /// Number of rounds; the example's own number if absent.
-    #[arg(long, value_name = "N")]
+    /// Number of rounds, 2 or more, so that there is a rise to see; the example's own number if absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
     rounds: Option<u32>,
 }
 
@@ -118,13 +118,10 @@ impl Stage {
         let rounds = self.run_app(rounds);
         let took = started.elapsed();
         superlink.must_be_running()?;
-        let rounds = rounds.with_context(|| {
+        let rounds = rounds.map_err(|error| {
             let nodes: Vec<String> = nodes.iter().map(Daemon::last_lines).collect();
-            format!(
-                "SuperLink:\n{}\nSuperNodes:\n{}",
-                superlink.last_lines(),
-                nodes.join("\n")
-            )
+            let (link, nodes) = (superlink.last_lines(), nodes.join("\n"));
+            anyhow!("{error:#}\n\nThe SuperLink said:\n{link}\n\nThe SuperNodes said:\n{nodes}")
         })?;
         let status = self.status()?;
         println!("\nStopping two SuperNodes and the SuperLink ...");

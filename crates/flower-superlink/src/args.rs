@@ -10,6 +10,8 @@ use flwr_daemon::telemetry::Format;
 /// TLS is on unless --insecure says otherwise: then --ssl-ca-certfile, --ssl-certfile and
 /// --ssl-keyfile are needed, which `flwr cert new` makes.
 #[derive(Debug, Parser)]
+// As Python's argparse, which scripts were written for: prefixes of flags, and the last one wins.
+#[command(infer_long_args = true, args_override_self = true)]
 #[command(name = "flower-superlink", version, max_term_width = 100)]
 #[command(after_help = "Examples:
   flwr cert new && flower-superlink --ssl-ca-certfile certificates/ca.crt \\

@@ -19,11 +19,13 @@ mod logs;
 mod messages;
 mod nodes;
 mod objects;
+mod pace;
 mod runs;
 
 pub use objects::Pulled;
 pub use runs::AppInputs;
 
+use pace::Pace;
 use state::{Freed, LinkState};
 use wake::Wake;
 
@@ -34,8 +36,11 @@ pub struct Holds {
     pub node: Duration,
     /// A ServerApp that asks for replies. Its own `timeout` is checked only between two calls.
     pub app: Duration,
-    /// Once there is a first reply: what later ones may take to come along with it.
+    /// Once there is a first reply: what later ones may take to come along with it, for an app
+    /// that would sleep 3 s after a partial answer.
     pub linger: Duration,
+    /// The same for an app that asks again at once.
+    pub short_linger: Duration,
 }
 
 impl Default for Holds {
@@ -43,7 +48,8 @@ impl Default for Holds {
         Self {
             node: Duration::from_secs(20),
             app: Duration::from_secs(10),
-            linger: Duration::from_millis(200),
+            linger: Duration::from_secs(3),
+            short_linger: Duration::from_millis(200),
         }
     }
 }
@@ -57,6 +63,7 @@ pub struct Link {
     clock: Arc<dyn Clock>,
     wake: Wake,
     holds: Holds,
+    pace: Pace,
     stopper: Stopper,
 }
 
@@ -96,6 +103,7 @@ impl Link {
             clock,
             wake: Wake::default(),
             holds,
+            pace: Pace::default(),
             stopper,
         }
     }

@@ -65,8 +65,10 @@ impl AllowList {
     /// # Errors
     /// If the file cannot be read, a cell holds something else, or there is none.
     pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
-        let content = fs::read(path)
-            .map_err(|source| AllowListError::Read { path: path.to_owned(), source })?;
+        let content = fs::read(path).map_err(|source| AllowListError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&content, path)
     }
 
@@ -87,10 +89,19 @@ impl AllowList {
                 AllowListError::Csv { path, source }
             })?;
             // Scripts leave a comma at the end of a line: an empty cell is no key, and no error.
-            for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
+            for (column, cell) in cells
+                .iter()
+                .enumerate()
+                .filter(|(_, cell)| !cell.is_empty())
+            {
                 let key = PublicKey::from_openssh(cell).map_err(|problem| {
                     let (path, row, column) = (path.to_owned(), row + 1, column + 1);
-                    AllowListError::Key { path, row, column, problem }
+                    AllowListError::Key {
+                        path,
+                        row,
+                        column,
+                        problem,
+                    }
                 })?;
                 keys.insert(key);
             }
@@ -127,7 +138,10 @@ impl SharedAllowList {
     /// As [`AllowList::from_file`].
     pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
         let list = RwLock::new(Arc::new(AllowList::from_file(path)?));
-        Ok(Self { path: path.to_owned(), list })
+        Ok(Self {
+            path: path.to_owned(),
+            list,
+        })
     }
 
     /// Reads the file again, and says how many keys are allowed now.
@@ -194,7 +208,10 @@ mod tests {
     fn what_is_wrong_and_where_is_told() {
         let good = keys()[0].to_openssh();
         let error = parse(&format!("{good}\n{good},ssh-ed25519 AAAA\n")).unwrap_err();
-        assert!(error.starts_with("keys.csv: row 2, column 2: it is not an elliptic"), "{error}");
+        assert!(
+            error.starts_with("keys.csv: row 2, column 2: it is not an elliptic"),
+            "{error}"
+        );
         let error = parse("\n,\n").unwrap_err();
         assert!(error.starts_with("keys.csv: it holds no key"), "{error}");
     }

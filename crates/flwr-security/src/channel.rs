@@ -51,7 +51,9 @@ pub enum ConnectError {
         problem: String,
     },
     /// Nobody listens there.
-    #[error("{address}: connection refused: nothing listens there; check the address, and that the SuperLink runs")]
+    #[error(
+        "{address}: connection refused: nothing listens there; check the address, and that the SuperLink runs"
+    )]
     Refused {
         /// Host and port.
         address: String,
@@ -91,7 +93,11 @@ pub enum ConnectError {
 /// A channel to `host:port`. It connects at the first call.
 #[must_use]
 pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
-    let target = Target { host: address.0.to_owned(), port: address.1, trust: trust.clone() };
+    let target = Target {
+        host: address.0.to_owned(),
+        port: address.1,
+        trust: trust.clone(),
+    };
     let connector = service_fn(move |_| {
         let target = target.clone();
         async move { target.connect().await.map(TokioIo::new) }
@@ -101,7 +107,11 @@ pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
 
 /// The address is for the `:authority` header only: the connector knows where to go.
 fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
-    let scheme = if matches!(trust, Trust::Plaintext) { "http" } else { "https" };
+    let scheme = if matches!(trust, Trust::Plaintext) {
+        "http"
+    } else {
+        "https"
+    };
     let uri = format!("{scheme}://{}", joined(host, port));
     Endpoint::from_shared(uri)
         .unwrap_or_else(|_| Endpoint::from_static("http://superlink"))
@@ -147,7 +157,8 @@ impl Target {
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
                     // Without it a small call waits for the acknowledgement of the last.
-                    tcp.set_nodelay(true).map_err(|error| self.network(&error))?;
+                    tcp.set_nodelay(true)
+                        .map_err(|error| self.network(&error))?;
                     return Ok(tcp);
                 }
                 Err(error) => last = error,
@@ -156,9 +167,14 @@ impl Target {
         Err(self.network(&last))
     }
 
-    async fn handshake(&self, tls: &ClientTls, tcp: TcpStream) -> Result<Box<dyn Io>, ConnectError> {
-        let name = ServerName::try_from(self.host.clone())
-            .map_err(|_| ConnectError::Name { host: self.host.clone() })?;
+    async fn handshake(
+        &self,
+        tls: &ClientTls,
+        tcp: TcpStream,
+    ) -> Result<Box<dyn Io>, ConnectError> {
+        let name = ServerName::try_from(self.host.clone()).map_err(|_| ConnectError::Name {
+            host: self.host.clone(),
+        })?;
         let stream = TlsConnector::from(tls.config()).connect(name, tcp).await;
         let stream = stream.map_err(|error| self.tls(explain(&error)))?;
         if stream.get_ref().1.alpn_protocol().is_none() {
@@ -172,7 +188,10 @@ impl Target {
         step: impl Future<Output = Result<T, ConnectError>>,
     ) -> Result<T, ConnectError> {
         let seconds = CONNECT_TIMEOUT.as_secs();
-        let late = |_| ConnectError::Timeout { address: self.address(), seconds };
+        let late = |_| ConnectError::Timeout {
+            address: self.address(),
+            seconds,
+        };
         timeout(CONNECT_TIMEOUT, step).await.map_err(late)?
     }
 
@@ -181,24 +200,37 @@ impl Target {
     }
 
     fn unresolved(&self, error: &io::Error) -> ConnectError {
-        ConnectError::Dns { host: self.host.clone(), problem: error.to_string() }
+        ConnectError::Dns {
+            host: self.host.clone(),
+            problem: error.to_string(),
+        }
     }
 
     fn network(&self, error: &io::Error) -> ConnectError {
         let address = self.address();
         match error.kind() {
             io::ErrorKind::ConnectionRefused => ConnectError::Refused { address },
-            _ => ConnectError::Network { address, problem: error.to_string() },
+            _ => ConnectError::Network {
+                address,
+                problem: error.to_string(),
+            },
         }
     }
 
     fn tls(&self, reason: Reason) -> ConnectError {
-        ConnectError::Tls { address: self.address(), reason }
+        ConnectError::Tls {
+            address: self.address(),
+            reason,
+        }
     }
 }
 
 fn joined(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 #[cfg(test)]

@@ -24,5 +24,9 @@ pub(crate) fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
 }
 
 fn create(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
 }

@@ -93,10 +93,14 @@ pub enum KeyProblem {
     #[error("it is empty")]
     Empty,
     /// Neither an OpenSSH public key nor a PEM one.
-    #[error("it is not a public key: an OpenSSH line (`ecdsa-sha2-nistp384 ...`) or a PEM `PUBLIC KEY` is expected")]
+    #[error(
+        "it is not a public key: an OpenSSH line (`ecdsa-sha2-nistp384 ...`) or a PEM `PUBLIC KEY` is expected"
+    )]
     NotPublic,
     /// Neither an OpenSSH private key nor a PEM one.
-    #[error("it is not a private key: an OpenSSH or PEM private key is expected, as `ssh-keygen -t ecdsa -b 384` or `flwr key new` writes it")]
+    #[error(
+        "it is not a private key: an OpenSSH or PEM private key is expected, as `ssh-keygen -t ecdsa -b 384` or `flwr key new` writes it"
+    )]
     NotPrivate,
     /// A private key in the place of a public one.
     #[error("it is a private key, where its public half is expected (the `.pub` file)")]
@@ -105,10 +109,14 @@ pub enum KeyProblem {
     #[error("it is a public key, where the private key is expected")]
     PublicForPrivate,
     /// It needs a passphrase.
-    #[error("it is encrypted, and a daemon cannot type a passphrase: remove it with `ssh-keygen -p -N \"\" -f FILE`")]
+    #[error(
+        "it is encrypted, and a daemon cannot type a passphrase: remove it with `ssh-keygen -p -N \"\" -f FILE`"
+    )]
     Encrypted,
     /// RSA, Ed25519 …
-    #[error("it is not an elliptic curve key: make one with `ssh-keygen -t ecdsa -b 384` or `flwr key new`")]
+    #[error(
+        "it is not an elliptic curve key: make one with `ssh-keygen -t ecdsa -b 384` or `flwr key new`"
+    )]
     NotEc,
     /// A curve that is not supported here.
     #[error("its curve is not supported: use P-384 or P-256")]
@@ -177,7 +185,10 @@ impl PublicKey {
         let blocks = pem::parse_many(pem).map_err(|_| KeyProblem::NotPublic)?;
         match blocks.iter().find(|block| block.tag() == "PUBLIC KEY") {
             Some(block) => Self::from_spki(block.contents()),
-            None if blocks.iter().any(|block| block.tag().ends_with("PRIVATE KEY")) => {
+            None if blocks
+                .iter()
+                .any(|block| block.tag().ends_with("PRIVATE KEY")) =>
+            {
                 Err(KeyProblem::PrivateForPublic)
             }
             None => Err(KeyProblem::NotPublic),
@@ -207,7 +218,11 @@ impl PublicKey {
         }
         let verifier = ParsedPublicKey::new(curve.algorithm(), point);
         let verifier = verifier.map_err(|_| KeyProblem::Damaged)?;
-        Ok(Self(Arc::new(Parsed { curve, point: point.to_vec(), verifier })))
+        Ok(Self(Arc::new(Parsed {
+            curve,
+            point: point.to_vec(),
+            verifier,
+        })))
     }
 
     /// From a file in either form.
@@ -221,7 +236,10 @@ impl PublicKey {
             text if text.starts_with("-----") => Self::from_pem(text.as_bytes()),
             text => Self::from_openssh(text),
         };
-        key.map_err(|problem| KeyError::File { path: path.to_owned(), problem })
+        key.map_err(|problem| KeyError::File {
+            path: path.to_owned(),
+            problem,
+        })
     }
 
     /// PEM with lines of 64 characters and a last newline: byte for byte what travels in a
@@ -241,13 +259,20 @@ impl PublicKey {
     /// An OpenSSH line without a comment.
     #[must_use]
     pub fn to_openssh(&self) -> String {
-        format!("{} {}", openssh::key_type(self.0.curve), STANDARD.encode(self.ssh_blob()))
+        format!(
+            "{} {}",
+            openssh::key_type(self.0.curve),
+            STANDARD.encode(self.ssh_blob())
+        )
     }
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(self.ssh_blob())))
+        format!(
+            "SHA256:{}",
+            STANDARD_NO_PAD.encode(Sha256::digest(self.ssh_blob()))
+        )
     }
 
     fn ssh_blob(&self) -> Vec<u8> {
@@ -259,16 +284,24 @@ impl PublicKey {
     /// # Errors
     /// If it is not this key's.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        self.0.verifier.verify_sig(message, signature).map_err(|_| InvalidSignature)
+        self.0
+            .verifier
+            .verify_sig(message, signature)
+            .map_err(|_| InvalidSignature)
     }
 }
 
 /// The text of a key file.
 fn read(path: &Path) -> Result<String, KeyError> {
-    let failed = |source| KeyError::Read { path: path.to_owned(), source };
+    let failed = |source| KeyError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > MAX_FILE_BYTES {
-        return Err(failed(io::Error::other(format!("{size} bytes are too many for a key"))));
+        return Err(failed(io::Error::other(format!(
+            "{size} bytes are too many for a key"
+        ))));
     }
     fs::read_to_string(path).map_err(failed)
 }

@@ -96,9 +96,17 @@ impl Pki {
             let path = path.to_owned();
             move |source| PkiError::Write { path, source }
         };
-        DirBuilder::new().recursive(true).mode(0o755).create(dir).map_err(failed(dir))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(dir)
+            .map_err(failed(dir))?;
         for (path, content) in paths.iter().zip(contents) {
-            let mode = if path.extension().is_some_and(|kind| kind == "key") { 0o600 } else { 0o644 };
+            let mode = if path.extension().is_some_and(|kind| kind == "key") {
+                0o600
+            } else {
+                0o644
+            };
             crate::file::write(path, mode, content.as_bytes()).map_err(failed(path))?;
         }
         Ok(paths.to_vec())
@@ -136,7 +144,9 @@ fn params(name: &str, days: u32) -> CertificateParams {
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, "Flower");
+    params
+        .distinguished_name
+        .push(DnType::OrganizationName, "Flower");
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = now - BACKDATED;
     params.not_after = now + Duration::days(days.into());
@@ -170,18 +180,30 @@ mod tests {
     use crate::tls::{ClientTls, ServerTls};
 
     fn request() -> Request {
-        Request { names: vec!["superlink.example.org".to_owned(), "10.1.2.3".to_owned()], days: 30 }
+        Request {
+            names: vec!["superlink.example.org".to_owned(), "10.1.2.3".to_owned()],
+            days: 30,
+        }
     }
 
     #[test]
     fn what_is_made_is_what_a_server_and_its_clients_take() {
         let dir = tempfile::tempdir().unwrap();
-        let paths = Pki::make(&request()).unwrap().write(dir.path(), false).unwrap();
+        let paths = Pki::make(&request())
+            .unwrap()
+            .write(dir.path(), false)
+            .unwrap();
         let tls = ServerTls::load(&paths[0], &paths[2], &paths[3]).unwrap();
         assert_eq!(tls.warnings(), [] as [String; 0]);
         assert_eq!(
             tls.certificate().names,
-            ["superlink.example.org", "10.1.2.3", "localhost", "127.0.0.1", "::1"]
+            [
+                "superlink.example.org",
+                "10.1.2.3",
+                "localhost",
+                "127.0.0.1",
+                "::1"
+            ]
         );
         ClientTls::load(Some(&paths[0])).unwrap();
     }
@@ -192,11 +214,17 @@ mod tests {
         let pki = Pki::make(&request()).unwrap();
         let paths = pki.write(dir.path(), false).unwrap();
         for path in [&paths[1], &paths[3]] {
-            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
         let before = fs::read(&paths[2]).unwrap();
         let again = Pki::make(&request()).unwrap();
-        assert!(matches!(again.write(dir.path(), false), Err(PkiError::Exists(_))));
+        assert!(matches!(
+            again.write(dir.path(), false),
+            Err(PkiError::Exists(_))
+        ));
         assert_eq!(fs::read(&paths[2]).unwrap(), before);
         again.write(dir.path(), true).unwrap();
         assert_ne!(fs::read(&paths[2]).unwrap(), before);
@@ -204,7 +232,13 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_named() {
-        let request = Request { names: vec!["no name".to_owned()], days: 1 };
-        assert_eq!(Pki::make(&request).unwrap_err().to_string(), "\"no name\" is not a host name or IP address");
+        let request = Request {
+            names: vec!["no name".to_owned()],
+            days: 1,
+        };
+        assert_eq!(
+            Pki::make(&request).unwrap_err().to_string(),
+            "\"no name\" is not a host name or IP address"
+        );
     }
 }

@@ -94,7 +94,11 @@ pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, K
     let timestamp = timestamp(now);
     let signature = Bytes::from(key.sign(timestamp.as_bytes())?);
     let public_key = Bytes::from(key.public_key().to_pem());
-    Ok(SignatureHeaders { public_key, timestamp, signature })
+    Ok(SignatureHeaders {
+        public_key,
+        timestamp,
+        signature,
+    })
 }
 
 /// As Python's `isoformat` writes a time in UTC: no fraction where there is none.
@@ -120,7 +124,10 @@ impl SignatureHeaders {
         };
         let binary = |name: &str| {
             let value = text(name)?.trim_end_matches('=');
-            STANDARD_NO_PAD.decode(value).map(Bytes::from).map_err(|_| Refusal::MissingMetadata)
+            STANDARD_NO_PAD
+                .decode(value)
+                .map(Bytes::from)
+                .map_err(|_| Refusal::MissingMetadata)
         };
         Ok(Self {
             public_key: binary(PUBLIC_KEY_HEADER)?,
@@ -131,20 +138,35 @@ impl SignatureHeaders {
 
     /// Puts the headers on a gRPC request.
     pub fn write(&self, metadata: &mut MetadataMap) {
-        metadata.insert_bin(PUBLIC_KEY_HEADER, BinaryMetadataValue::from_bytes(&self.public_key));
+        metadata.insert_bin(
+            PUBLIC_KEY_HEADER,
+            BinaryMetadataValue::from_bytes(&self.public_key),
+        );
         if let Ok(timestamp) = AsciiMetadataValue::try_from(&self.timestamp[..]) {
             metadata.insert(TIMESTAMP_HEADER, timestamp);
         }
-        metadata.insert_bin(SIGNATURE_HEADER, BinaryMetadataValue::from_bytes(&self.signature));
+        metadata.insert_bin(
+            SIGNATURE_HEADER,
+            BinaryMetadataValue::from_bytes(&self.signature),
+        );
     }
 
     /// The headers as plain HTTP has them.
     #[must_use]
     pub fn to_http(&self) -> Vec<(HeaderName, String)> {
         vec![
-            (HeaderName::from_static(PUBLIC_KEY_HEADER), STANDARD.encode(&self.public_key)),
-            (HeaderName::from_static(TIMESTAMP_HEADER), self.timestamp.clone()),
-            (HeaderName::from_static(SIGNATURE_HEADER), STANDARD.encode(&self.signature)),
+            (
+                HeaderName::from_static(PUBLIC_KEY_HEADER),
+                STANDARD.encode(&self.public_key),
+            ),
+            (
+                HeaderName::from_static(TIMESTAMP_HEADER),
+                self.timestamp.clone(),
+            ),
+            (
+                HeaderName::from_static(SIGNATURE_HEADER),
+                STANDARD.encode(&self.signature),
+            ),
         ]
     }
 }
@@ -153,7 +175,10 @@ impl Verifier {
     /// Lets in the holders of these keys, or of any key.
     #[must_use]
     pub fn new(allowed: Option<Arc<SharedAllowList>>) -> Self {
-        Self { allowed, seen: RwLock::default() }
+        Self {
+            allowed,
+            seen: RwLock::default(),
+        }
     }
 
     /// Checks the headers of a request at `now`, and gives the key that the caller holds.
@@ -166,17 +191,27 @@ impl Verifier {
         now: OffsetDateTime,
     ) -> Result<PublicKey, Refusal> {
         let key = self.key(&headers.public_key)?;
-        if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&key)) {
+        if self
+            .allowed
+            .as_ref()
+            .is_some_and(|allowed| !allowed.contains(&key))
+        {
             return Err(Refusal::UnknownKey);
         }
         let (text, signature) = (&headers.timestamp, &headers.signature);
         if text.len() > MAX_TEXT || signature.len() > MAX_TEXT {
             return Err(Refusal::InvalidSignature);
         }
-        key.verify(text.as_bytes(), signature).map_err(|_| Refusal::InvalidSignature)?;
-        let made = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Refusal::MalformedTimestamp)?;
+        key.verify(text.as_bytes(), signature)
+            .map_err(|_| Refusal::InvalidSignature)?;
+        let made =
+            OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Refusal::MalformedTimestamp)?;
         let age = (now - made).as_seconds_f64();
-        if age > -MAX_AHEAD && age < MAX_AGE { Ok(key) } else { Err(Refusal::StaleTimestamp { age }) }
+        if age > -MAX_AHEAD && age < MAX_AGE {
+            Ok(key)
+        } else {
+            Err(Refusal::StaleTimestamp { age })
+        }
     }
 
     fn key(&self, pem: &Bytes) -> Result<PublicKey, Refusal> {

@@ -60,13 +60,19 @@ pub enum TlsError {
     #[error("{0}: damaged PEM text")]
     Pem(PathBuf),
     /// No private key in it.
-    #[error("{0}: no private key in it: PEM text with `BEGIN PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` or `EC PRIVATE KEY` is expected")]
+    #[error(
+        "{0}: no private key in it: PEM text with `BEGIN PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` or `EC PRIVATE KEY` is expected"
+    )]
     NoKey(PathBuf),
     /// It needs a passphrase.
-    #[error("{0}: the key is encrypted, and a daemon cannot type a passphrase: decrypt it with `openssl pkey -in FILE -out PLAIN`")]
+    #[error(
+        "{0}: the key is encrypted, and a daemon cannot type a passphrase: decrypt it with `openssl pkey -in FILE -out PLAIN`"
+    )]
     EncryptedKey(PathBuf),
     /// Some key that TLS cannot use.
-    #[error("{0}: not a key that TLS can use: RSA (2048 bits or more), EC P-256, EC P-384 or Ed25519 is expected")]
+    #[error(
+        "{0}: not a key that TLS can use: RSA (2048 bits or more), EC P-256, EC P-384 or Ed25519 is expected"
+    )]
     UnsupportedKey(PathBuf),
     /// Key and certificate are of two pairs.
     #[error("{key}: it is not the key of the certificate in {certificate}")]
@@ -114,7 +120,11 @@ impl ServerTls {
             .with_single_cert(chain, private)
             .map_err(|error| server_error(error, certificate, key))?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { config: Arc::new(config), certificate: facts, warnings })
+        Ok(Self {
+            config: Arc::new(config),
+            certificate: facts,
+            warnings,
+        })
     }
 
     /// For a listener.
@@ -152,7 +162,10 @@ impl ClientTls {
             .with_root_certificates(store)
             .with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { config: Arc::new(config), roots })
+        Ok(Self {
+            config: Arc::new(config),
+            roots,
+        })
     }
 
     /// For a connector.
@@ -177,10 +190,12 @@ fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {
         let reason = Certificate::read(&certificate).err();
-        store.add(certificate).map_err(|error| TlsError::Certificate {
-            path: path.to_owned(),
-            reason: reason.unwrap_or_else(|| Reason::from(&error)),
-        })?;
+        store
+            .add(certificate)
+            .map_err(|error| TlsError::Certificate {
+                path: path.to_owned(),
+                reason: reason.unwrap_or_else(|| Reason::from(&error)),
+            })?;
     }
     Ok(store)
 }
@@ -188,7 +203,11 @@ fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(store) }
+    if store.is_empty() {
+        Err(TlsError::NoSystemRoots)
+    } else {
+        Ok(store)
+    }
 }
 
 /// All certificates of a file; at least one.
@@ -196,7 +215,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let certificates = certificates.map_err(|_| TlsError::Pem(path.to_owned()))?;
-    if certificates.is_empty() { Err(TlsError::NoCertificate(path.to_owned())) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(TlsError::NoCertificate(path.to_owned()))
+    } else {
+        Ok(certificates)
+    }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
@@ -214,18 +237,27 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let content = fs::read(path);
-    let content = content.map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
-    if content.trim_ascii().is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(content) }
+    let content = content.map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if content.trim_ascii().is_empty() {
+        Err(TlsError::Empty(path.to_owned()))
+    } else {
+        Ok(content)
+    }
 }
 
 fn server_error(error: rustls::Error, certificate: &Path, key: &Path) -> TlsError {
     match error {
-        rustls::Error::InconsistentKeys(_) => {
-            TlsError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
-        }
-        rustls::Error::InvalidCertificate(_) => {
-            TlsError::Certificate { path: certificate.to_owned(), reason: Reason::from(&error) }
-        }
+        rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
+            key: key.to_owned(),
+            certificate: certificate.to_owned(),
+        },
+        rustls::Error::InvalidCertificate(_) => TlsError::Certificate {
+            path: certificate.to_owned(),
+            reason: Reason::from(&error),
+        },
         rustls::Error::General(_) => TlsError::UnsupportedKey(key.to_owned()),
         error => TlsError::Rustls(error),
     }

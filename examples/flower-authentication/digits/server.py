@@ -13,6 +13,8 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     rounds = int(context.run_config["num-rounds"])
+    if rounds < 1:
+        raise ValueError(f"num-rounds is {rounds}, but there must be at least one")
     nodes = wait_for_nodes(grid, int(context.run_config["min-nodes"]))
     print(f"{len(nodes)} nodes will train for {rounds} rounds", flush=True)
 

@@ -108,6 +108,11 @@ impl Link {
     /// # Errors
     /// If the run is not running, or ceases to.
     pub async fn replies(&self, run: RunId, asked: &[MessageId]) -> Result<Vec<Parcel>> {
+        let linger = if self.pace.asks(run) {
+            self.holds.linger
+        } else {
+            self.holds.short_linger
+        };
         let listener = self.wake.listen(Topic::Run(run));
         let mut deadline = Instant::now() + self.holds.app;
         let mut first_seen = false;
@@ -122,13 +127,12 @@ impl Link {
             };
             if !first_seen && !replies.is_empty() {
                 first_seen = true;
-                deadline = deadline.min(Instant::now() + self.holds.linger);
+                deadline = deadline.min(Instant::now() + linger);
             }
             let look_again = self.instant_of(next_change).min(deadline);
-            if self.wait(changed, look_again).await.is_none() && look_again == deadline {
-                return Ok(replies);
-            }
-            if self.stopper.is_stopped() {
+            let waited_in_vain = self.wait(changed, look_again).await.is_none();
+            if (waited_in_vain && look_again == deadline) || self.stopper.is_stopped() {
+                self.pace.answered_partly(run);
                 return Ok(replies);
             }
         }

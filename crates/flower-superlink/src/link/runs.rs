@@ -90,6 +90,9 @@ impl Link {
         let (phase, details) = (to.phase, to.details.clone());
         let freed = self.state.change_run(run, to, self.now()).await?;
         info!(run_id = %run, %phase, details, "run moved on");
+        if phase.is_finished() {
+            self.pace.forget(run);
+        }
         self.run_moved(run);
         self.let_go(freed).await;
         Ok(())

@@ -24,7 +24,14 @@ async fn meet(
         drop(acceptor.accept(tcp).await);
     });
     let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
-    let met = Target { host: host.to_owned(), port, trust }.connect().await.map(|_| ());
+    let met = Target {
+        host: host.to_owned(),
+        port,
+        trust,
+    }
+    .connect()
+    .await
+    .map(|_| ());
     server.await.unwrap();
     met
 }
@@ -77,7 +84,14 @@ async fn a_certificate_of_another_ca_is_refused() {
         drop(acceptor.accept(listener.accept().await.unwrap().0).await);
     });
     let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
-    let met = Target { host: "localhost".to_owned(), port, trust }.connect().await.map(|_| ());
+    let met = Target {
+        host: "localhost".to_owned(),
+        port,
+        trust,
+    }
+    .connect()
+    .await
+    .map(|_| ());
     assert_eq!(reason(met), Reason::UnknownIssuer);
     server.await.unwrap();
 }
@@ -93,7 +107,14 @@ async fn a_server_without_tls_is_told_from_one_with() {
         tcp.shutdown().await.unwrap();
     });
     let trust = Trust::Tls(ClientTls::load(Some(&Files::new().path("ca.crt"))).unwrap());
-    let met = Target { host: "localhost".to_owned(), port, trust }.connect().await.map(|_| ());
+    let met = Target {
+        host: "localhost".to_owned(),
+        port,
+        trust,
+    }
+    .connect()
+    .await
+    .map(|_| ());
     assert_eq!(reason(met), Reason::Plaintext);
     server.await.unwrap();
 }
@@ -104,17 +125,25 @@ async fn a_closed_port_and_an_unknown_name_reach_the_caller_of_a_channel() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let status = call(("127.0.0.1", port)).await;
-    let refused = ConnectError::Refused { address: format!("127.0.0.1:{port}") };
+    let refused = ConnectError::Refused {
+        address: format!("127.0.0.1:{port}"),
+    };
     assert_eq!(connect_error(&status), Some(&refused), "{status:?}");
 
     let status = call(("no-such-host.invalid", 1)).await;
-    assert!(matches!(connect_error(&status), Some(ConnectError::Dns { .. })), "{status:?}");
+    assert!(
+        matches!(connect_error(&status), Some(ConnectError::Dns { .. })),
+        "{status:?}"
+    );
 }
 
 /// The status of a call over a channel to this address.
 async fn call(address: (&str, u16)) -> Status {
     let mut grpc = tonic::client::Grpc::new(channel(address, &Trust::Plaintext));
-    grpc.ready().await.map_err(|error| Status::from_error(error.into())).unwrap();
+    grpc.ready()
+        .await
+        .map_err(|error| Status::from_error(error.into()))
+        .unwrap();
     let request = tower::ServiceExt::oneshot(
         channel(address, &Trust::Plaintext),
         http::Request::new(tonic::body::Body::empty()),

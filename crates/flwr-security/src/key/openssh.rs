@@ -39,7 +39,9 @@ pub(super) fn read_public(line: &str) -> Result<PublicKey, KeyProblem> {
     if ["ssh-", "sk-"].iter().any(|other| kind.starts_with(other)) {
         return Err(KeyProblem::NotEc);
     }
-    let blob = STANDARD.decode(blob.unwrap_or_default()).map_err(|_| KeyProblem::NotPublic)?;
+    let blob = STANDARD
+        .decode(blob.unwrap_or_default())
+        .map_err(|_| KeyProblem::NotPublic)?;
     let (curve, point) = read_blob(&mut Reader(&blob)).ok_or(KeyProblem::NotPublic)?;
     if kind != key_type(curve) {
         return Err(KeyProblem::NotPublic);
@@ -71,11 +73,19 @@ pub(super) fn is_private(text: &str) -> bool {
 
 /// Reads a private container with one key that is not encrypted.
 pub(super) fn read_private(text: &str) -> Result<Pair, KeyProblem> {
-    let body = text.strip_prefix(BEGIN).and_then(|text| text.split_once(END));
+    let body = text
+        .strip_prefix(BEGIN)
+        .and_then(|text| text.split_once(END));
     let (body, _) = body.ok_or(KeyProblem::NotPrivate)?;
     let base64: String = body.split_ascii_whitespace().collect();
-    let container = STANDARD.decode(base64).map_err(|_| KeyProblem::NotPrivate)?;
-    let mut reader = Reader(container.strip_prefix(MAGIC).ok_or(KeyProblem::NotPrivate)?);
+    let container = STANDARD
+        .decode(base64)
+        .map_err(|_| KeyProblem::NotPrivate)?;
+    let mut reader = Reader(
+        container
+            .strip_prefix(MAGIC)
+            .ok_or(KeyProblem::NotPrivate)?,
+    );
     let cipher = reader.string().ok_or(KeyProblem::Damaged)?;
     if cipher != b"none" {
         return Err(KeyProblem::Encrypted);
@@ -101,11 +111,20 @@ fn read_private_part(part: &[u8]) -> Result<Pair, KeyProblem> {
     let (curve, point) = read_blob(&mut reader).ok_or(KeyProblem::Damaged)?;
     let scalar = reader.string().ok_or(KeyProblem::Damaged)?;
     // A number, not a field: leading zeros are dropped, and one is put before a high bit.
-    let digits = scalar.iter().position(|digit| *digit != 0).map_or(&[][..], |at| &scalar[at..]);
+    let digits = scalar
+        .iter()
+        .position(|digit| *digit != 0)
+        .map_or(&[][..], |at| &scalar[at..]);
     let length = curve.scalar_bytes();
-    let zeros = length.checked_sub(digits.len()).ok_or(KeyProblem::Damaged)?;
+    let zeros = length
+        .checked_sub(digits.len())
+        .ok_or(KeyProblem::Damaged)?;
     let scalar = [&vec![0; zeros][..], digits].concat();
-    Ok(Pair { curve, point: point.to_vec(), scalar })
+    Ok(Pair {
+        curve,
+        point: point.to_vec(),
+        scalar,
+    })
 }
 
 /// Writes a private container. `check` is any number.
@@ -113,8 +132,15 @@ pub(super) fn write_private(pair: &Pair, check: u32) -> String {
     let public = public_blob(pair.curve, &pair.point);
     let mut part = [check.to_be_bytes(), check.to_be_bytes()].concat();
     part.extend(&public);
-    let digits = pair.scalar.iter().position(|digit| *digit != 0).unwrap_or(pair.scalar.len());
-    let high_bit = pair.scalar.get(digits).is_some_and(|digit| digit & 0x80 != 0);
+    let digits = pair
+        .scalar
+        .iter()
+        .position(|digit| *digit != 0)
+        .unwrap_or(pair.scalar.len());
+    let high_bit = pair
+        .scalar
+        .get(digits)
+        .is_some_and(|digit| digit & 0x80 != 0);
     let sign = if high_bit { &[0][..] } else { &[] };
     put(&mut part, &[sign, &pair.scalar[digits..]].concat());
     put(&mut part, b"");
@@ -134,7 +160,9 @@ pub(super) fn write_private(pair: &Pair, check: u32) -> String {
 
 fn read_blob<'a>(reader: &mut Reader<'a>) -> Option<(Curve, &'a [u8])> {
     let (kind, name, point) = (reader.string()?, reader.string()?, reader.string()?);
-    let curve = Curve::ALL.into_iter().find(|curve| curve.ssh_name().as_bytes() == name)?;
+    let curve = Curve::ALL
+        .into_iter()
+        .find(|curve| curve.ssh_name().as_bytes() == name)?;
     (kind == key_type(curve).as_bytes()).then_some((curve, point))
 }
 

@@ -46,8 +46,10 @@ impl PrivateKey {
     /// # Errors
     /// If it cannot be read, is encrypted, or holds something else.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        Self::parse(&read(path)?)
-            .map_err(|problem| KeyError::File { path: path.to_owned(), problem })
+        Self::parse(&read(path)?).map_err(|problem| KeyError::File {
+            path: path.to_owned(),
+            problem,
+        })
     }
 
     /// From the text of such a file.
@@ -69,7 +71,10 @@ impl PrivateKey {
         let blocks = pem::parse_many(text).map_err(|_| KeyProblem::NotPrivate)?;
         let block = blocks.iter().find(|block| block.tag() != "EC PARAMETERS");
         let block = block.ok_or(KeyProblem::NotPrivate)?;
-        let encrypted = block.headers().get("Proc-Type").is_some_and(|kind| kind.contains("ENC"));
+        let encrypted = block
+            .headers()
+            .get("Proc-Type")
+            .is_some_and(|kind| kind.contains("ENC"));
         match block.tag() {
             "ENCRYPTED PRIVATE KEY" => Err(KeyProblem::Encrypted),
             "EC PRIVATE KEY" if encrypted => Err(KeyProblem::Encrypted),
@@ -82,7 +87,11 @@ impl PrivateKey {
     }
 
     fn from_openssh(text: &str) -> Result<Self, KeyProblem> {
-        let Pair { curve, point, scalar } = openssh::read_private(text)?;
+        let Pair {
+            curve,
+            point,
+            scalar,
+        } = openssh::read_private(text)?;
         let key = Self::new(match curve {
             Curve::P256 => Secret::P256(p256::SecretKey::from_slice(&scalar).map_err(damaged)?),
             Curve::P384 => Secret::P384(p384::SecretKey::from_slice(&scalar).map_err(damaged)?),
@@ -120,7 +129,10 @@ impl PrivateKey {
                 PublicKey::from_point(Curve::P384, &key.public_key().to_sec1_bytes())
             }
         }?;
-        Ok(Self { secret: Arc::new(secret), public })
+        Ok(Self {
+            secret: Arc::new(secret),
+            public,
+        })
     }
 
     /// The public half.
@@ -151,11 +163,18 @@ impl PrivateKey {
         let mut public = path.as_os_str().to_owned();
         public.push(".pub");
         let public = PathBuf::from(public);
-        if let Some(exists) = [path, &public].into_iter().find(|file| !force && file.exists()) {
+        if let Some(exists) = [path, &public]
+            .into_iter()
+            .find(|file| !force && file.exists())
+        {
             return Err(KeyError::Exists(exists.to_owned()));
         }
         write(path, 0o600, self.to_openssh()?.as_bytes())?;
-        write(&public, 0o644, format!("{}\n", self.public.to_openssh()).as_bytes())?;
+        write(
+            &public,
+            0o644,
+            format!("{}\n", self.public.to_openssh()).as_bytes(),
+        )?;
         Ok(public)
     }
 
@@ -168,7 +187,11 @@ impl PrivateKey {
         let mut check = [0; 4];
         aws_lc_rs::rand::fill(&mut check).map_err(|_| KeyError::Random)?;
         let Parsed { curve, point, .. } = &*self.public.0;
-        let pair = Pair { curve: *curve, point: point.clone(), scalar };
+        let pair = Pair {
+            curve: *curve,
+            point: point.clone(),
+            scalar,
+        };
         Ok(openssh::write_private(&pair, u32::from_be_bytes(check)))
     }
 
@@ -197,8 +220,10 @@ fn sign_p384(key: &p384::SecretKey, hash: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn write(path: &Path, mode: u32, content: &[u8]) -> Result<(), KeyError> {
-    crate::file::write(path, mode, content)
-        .map_err(|source| KeyError::Write { path: path.to_owned(), source })
+    crate::file::write(path, mode, content).map_err(|source| KeyError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The secret is not shown, whoever prints it.

@@ -9,7 +9,9 @@ const OPENSSH: &str = "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIb
 const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE2cZl+oNLlLYhhS8bxQj7JvnVy83d7I9C\ncFuVYMZeh82/k8Iri2lODydDGLWj3VZjdpKNprh7uaS3/0pF3APgUrmpvKbdEHeM\ngm4/ZDftYWv8hsJW0vIk6nDjhSc2BOS3\n-----END PUBLIC KEY-----\n";
 
 fn testdata(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(name)
 }
 
 #[test]
@@ -22,13 +24,25 @@ fn a_public_key_is_the_same_in_both_forms() {
 
 #[test]
 fn keys_from_ssh_keygen_and_openssl_sign_for_their_public_half() {
-    let files = ["p384", "p256", "p384-short", "p384-sec1.pem", "p384-pkcs8.pem", "p256-sec1.pem"];
+    let files = [
+        "p384",
+        "p256",
+        "p384-short",
+        "p384-sec1.pem",
+        "p384-pkcs8.pem",
+        "p256-sec1.pem",
+    ];
     for name in files {
         let key = PrivateKey::from_file(&testdata(name)).unwrap();
         let public = PublicKey::from_file(&testdata(&format!("{name}.pub"))).unwrap();
         assert_eq!(*key.public_key(), public, "{name}");
-        public.verify(b"a message", &key.sign(b"a message").unwrap()).unwrap();
-        assert_eq!(public.verify(b"another", &key.sign(b"a message").unwrap()), Err(InvalidSignature));
+        public
+            .verify(b"a message", &key.sign(b"a message").unwrap())
+            .unwrap();
+        assert_eq!(
+            public.verify(b"another", &key.sign(b"a message").unwrap()),
+            Err(InvalidSignature)
+        );
     }
 }
 
@@ -47,9 +61,15 @@ fn a_pair_is_written_privately_and_read_back() {
     let path = dir.path().join("key");
     let key = PrivateKey::generate().unwrap();
     let public = key.write_openssh_pair(&path, false).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     assert!(!PrivateKey::is_exposed(&path));
-    assert_eq!(PrivateKey::from_file(&path).unwrap().public_key(), key.public_key());
+    assert_eq!(
+        PrivateKey::from_file(&path).unwrap().public_key(),
+        key.public_key()
+    );
     assert_eq!(PublicKey::from_file(&public).unwrap(), *key.public_key());
 
     let error = key.write_openssh_pair(&path, false).unwrap_err();
@@ -62,7 +82,11 @@ fn a_number_with_leading_zeros_survives_the_file() {
     let scalar = [&[0; 3][..], &[0x91; 45]].concat();
     let secret = p384::SecretKey::from_slice(&scalar).unwrap();
     let point = secret.public_key().to_sec1_bytes().to_vec();
-    let pair = openssh::Pair { curve: Curve::P384, point, scalar: scalar.clone() };
+    let pair = openssh::Pair {
+        curve: Curve::P384,
+        point,
+        scalar: scalar.clone(),
+    };
     let text = openssh::write_private(&pair, 7);
     assert_eq!(openssh::read_private(&text).unwrap().scalar, scalar);
 }
@@ -91,16 +115,31 @@ fn what_is_wrong_with_a_file_is_told() {
         assert_eq!((path, problem), (testdata(name), expected));
     }
     let error = PublicKey::from_file(&testdata("p384-sec1.pem")).unwrap_err();
-    assert!(matches!(error, KeyError::File { problem: PrivateForPublic, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            KeyError::File {
+                problem: PrivateForPublic,
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert_eq!(PublicKey::from_openssh("ssh-ed25519 AAAA"), Err(NotEc));
-    assert!(matches!(PublicKey::from_file(&testdata("missing")), Err(KeyError::Read { .. })));
+    assert!(matches!(
+        PublicKey::from_file(&testdata("missing")),
+        Err(KeyError::Read { .. })
+    ));
 }
 
 #[test]
 fn no_secret_is_printed() {
     let key = PrivateKey::generate().unwrap();
     let printed = format!("{key:?}");
-    assert!(printed.contains(&key.public_key().fingerprint()), "{printed}");
+    assert!(
+        printed.contains(&key.public_key().fingerprint()),
+        "{printed}"
+    );
     assert!(printed.len() < 90, "{printed}");
 }
 

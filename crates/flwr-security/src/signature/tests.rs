@@ -17,7 +17,9 @@ const NOW: OffsetDateTime = datetime!(2025-09-16 06:13:20.25 UTC);
 
 fn hex(text: &str) -> Bytes {
     let digits = (0..text.len()).step_by(2);
-    digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    digits
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 fn from_flwr() -> SignatureHeaders {
@@ -59,7 +61,10 @@ fn what_is_signed_here_is_good_after_its_way_over_the_wire() {
 #[test]
 fn the_time_is_written_as_python_writes_it() {
     assert_eq!(timestamp(NOW), TIMESTAMP);
-    assert_eq!(timestamp(datetime!(2025-09-16 08:13:20 +2)), "2025-09-16T06:13:20+00:00");
+    assert_eq!(
+        timestamp(datetime!(2025-09-16 08:13:20 +2)),
+        "2025-09-16T06:13:20+00:00"
+    );
 }
 
 #[test]
@@ -82,9 +87,15 @@ fn the_first_reason_counts() {
         ..from_flwr()
     };
     assert_eq!(verify(&foreign, stale), Err(Refusal::InvalidSignature));
-    let other_time = SignatureHeaders { timestamp: TIMESTAMP.replace("20.25", "21.25"), ..from_flwr() };
+    let other_time = SignatureHeaders {
+        timestamp: TIMESTAMP.replace("20.25", "21.25"),
+        ..from_flwr()
+    };
     assert_eq!(verify(&other_time, NOW), Err(Refusal::InvalidSignature));
-    let garbage = SignatureHeaders { public_key: Bytes::from_static(b"x"), ..from_flwr() };
+    let garbage = SignatureHeaders {
+        public_key: Bytes::from_static(b"x"),
+        ..from_flwr()
+    };
     assert_eq!(verify(&garbage, NOW), Err(Refusal::MalformedKey));
 
     let dir = tempfile::tempdir().unwrap();
@@ -102,8 +113,16 @@ fn times_that_are_none_are_refused_though_they_are_signed() {
     for text in ["", "now", "2025-09-16", "2025-09-16T06:13:20.250000"] {
         let signature = Bytes::from(key.sign(text.as_bytes()).unwrap());
         let public_key = Bytes::from(key.public_key().to_pem());
-        let headers = SignatureHeaders { public_key, timestamp: text.to_owned(), signature };
-        assert_eq!(verify(&headers, NOW), Err(Refusal::MalformedTimestamp), "{text:?}");
+        let headers = SignatureHeaders {
+            public_key,
+            timestamp: text.to_owned(),
+            signature,
+        };
+        assert_eq!(
+            verify(&headers, NOW),
+            Err(Refusal::MalformedTimestamp),
+            "{text:?}"
+        );
     }
 }
 
@@ -116,7 +135,10 @@ fn every_header_is_needed() {
         }
         assert!(SignatureHeaders::read(&headers).is_ok());
         headers.remove(&missing);
-        assert_eq!(SignatureHeaders::read(&headers), Err(Refusal::MissingMetadata));
+        assert_eq!(
+            SignatureHeaders::read(&headers),
+            Err(Refusal::MissingMetadata)
+        );
     }
 }
 

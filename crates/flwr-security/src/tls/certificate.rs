@@ -72,13 +72,18 @@ impl Certificate {
 
 fn told(path: &Path, warnings: Vec<String>) -> Vec<String> {
     let told = |problem| {
-        format!("{}: {problem}: clients will refuse it; `flwr cert new` makes a good one", path.display())
+        format!(
+            "{}: {problem}: clients will refuse it; `flwr cert new` makes a good one",
+            path.display()
+        )
     };
     warnings.into_iter().map(told).collect()
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
     let names = names.value.general_names.iter();
     names
         .filter_map(|name| match name {
@@ -114,5 +119,7 @@ fn chains(
     else {
         return false;
     };
-    verifier.verify_server_cert(first, others, &name, &[], UnixTime::now()).is_ok()
+    verifier
+        .verify_server_cert(first, others, &name, &[], UnixTime::now())
+        .is_ok()
 }

@@ -11,10 +11,14 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reason {
     /// Signed by nobody who is trusted here.
-    #[error("its certificate is signed by a CA that is not trusted here: check the root certificate file")]
+    #[error(
+        "its certificate is signed by a CA that is not trusted here: check the root certificate file"
+    )]
     UnknownIssuer,
     /// For another name.
-    #[error("its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`")]
+    #[error(
+        "its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`"
+    )]
     NameMismatch {
         /// The name that was asked for.
         wanted: String,
@@ -34,7 +38,9 @@ pub enum Reason {
         from: Option<String>,
     },
     /// X.509 version 1.
-    #[error("it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: make a v3 certificate with `flwr cert new`, or give `openssl x509 -req` an -extfile with subjectAltName")]
+    #[error(
+        "it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: make a v3 certificate with `flwr cert new`, or give `openssl x509 -req` an -extfile with subjectAltName"
+    )]
     Version,
     /// Not a certificate, or one with errors.
     #[error("its certificate is malformed")]
@@ -46,7 +52,9 @@ pub enum Reason {
     #[error("its certificate does not stand up to a check: {0}")]
     OtherCertificate(String),
     /// No TLS on the other side.
-    #[error("the other side does not speak TLS: it may be plaintext (--insecure there), or the port of another service")]
+    #[error(
+        "the other side does not speak TLS: it may be plaintext (--insecure there), or the port of another service"
+    )]
     Plaintext,
     /// The other side said no.
     #[error("the other side refused the handshake: {0}")]
@@ -65,7 +73,9 @@ pub enum Reason {
 /// What is behind a failed handshake.
 #[must_use]
 pub fn explain(error: &io::Error) -> Reason {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsFailure>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<TlsFailure>());
     match inner {
         Some(failure) => Reason::from(failure),
         None => match error.kind() {
@@ -118,29 +128,36 @@ impl From<&CertificateError> for Reason {
     fn from(error: &CertificateError) -> Self {
         let date = |time: rustls_pki_types::UnixTime| {
             let seconds = i64::try_from(time.as_secs()).ok()?;
-            Some(OffsetDateTime::from_unix_timestamp(seconds).ok()?.date().to_string())
+            Some(
+                OffsetDateTime::from_unix_timestamp(seconds)
+                    .ok()?
+                    .date()
+                    .to_string(),
+            )
         };
         match error {
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             // The CA of another federation may have the same name and another key.
             CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::Expired => Self::Expired { until: None },
-            CertificateError::ExpiredContext { not_after, .. } => {
-                Self::Expired { until: date(*not_after) }
-            }
+            CertificateError::ExpiredContext { not_after, .. } => Self::Expired {
+                until: date(*not_after),
+            },
             CertificateError::NotValidYet => Self::NotYetValid { from: None },
-            CertificateError::NotValidYetContext { not_before, .. } => {
-                Self::NotYetValid { from: date(*not_before) }
-            }
-            CertificateError::NotValidForName => {
-                Self::NameMismatch { wanted: "this host".to_owned(), found: "others".to_owned() }
-            }
-            CertificateError::NotValidForNameContext { expected, presented } => {
-                Self::NameMismatch {
-                    wanted: expected.to_str().into_owned(),
-                    found: presented_names(presented),
-                }
-            }
+            CertificateError::NotValidYetContext { not_before, .. } => Self::NotYetValid {
+                from: date(*not_before),
+            },
+            CertificateError::NotValidForName => Self::NameMismatch {
+                wanted: "this host".to_owned(),
+                found: "others".to_owned(),
+            },
+            CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            } => Self::NameMismatch {
+                wanted: expected.to_str().into_owned(),
+                found: presented_names(presented),
+            },
             CertificateError::BadEncoding => Self::Malformed,
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::Purpose

@@ -16,8 +16,14 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let request = Request { names: vec![], days: 10 };
-        Pki::make(&request).unwrap().write(dir.path(), false).unwrap();
+        let request = Request {
+            names: vec![],
+            days: 10,
+        };
+        Pki::make(&request)
+            .unwrap()
+            .write(dir.path(), false)
+            .unwrap();
         Self { dir }
     }
 
@@ -47,7 +53,11 @@ impl Files {
     }
 
     fn load(&self) -> Result<ServerTls, TlsError> {
-        ServerTls::load(&self.path("ca.crt"), &self.path("server.pem"), &self.path("server.key"))
+        ServerTls::load(
+            &self.path("ca.crt"),
+            &self.path("server.pem"),
+            &self.path("server.key"),
+        )
     }
 
     fn error(&self) -> String {
@@ -60,11 +70,23 @@ fn the_file_at_fault_is_named_with_what_is_wrong() {
     let cases = [
         ("ca.crt", "", "the file is empty"),
         ("server.pem", "rubbish", "no certificate in it"),
-        ("server.pem", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", "damaged PEM"),
+        (
+            "server.pem",
+            "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
+            "damaged PEM",
+        ),
         ("server.key", " \n", "the file is empty"),
         ("server.key", "rubbish", "no private key in it"),
-        ("server.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "the key is encrypted"),
-        ("server.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a key that TLS can use"),
+        (
+            "server.key",
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            "the key is encrypted",
+        ),
+        (
+            "server.key",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "not a key that TLS can use",
+        ),
     ];
     for (name, content, problem) in cases {
         let files = Files::new();
@@ -80,14 +102,24 @@ fn a_key_of_another_certificate_is_refused() {
     let (files, others) = (Files::new(), Files::new());
     let key = others.path("server.key");
     fs::copy(&key, files.path("server.key")).unwrap();
-    assert!(files.error().contains("it is not the key of the certificate in"), "{}", files.error());
+    assert!(
+        files
+            .error()
+            .contains("it is not the key of the certificate in"),
+        "{}",
+        files.error()
+    );
 }
 
 #[test]
 fn a_missing_file_is_named() {
     let files = Files::new();
     fs::remove_file(files.path("server.key")).unwrap();
-    assert!(files.error().ends_with("server.key: cannot be read"), "{}", files.error());
+    assert!(
+        files.error().ends_with("server.key: cannot be read"),
+        "{}",
+        files.error()
+    );
     assert!(ClientTls::load(Some(&files.path("missing"))).is_err());
 }
 
@@ -98,13 +130,25 @@ fn a_certificate_that_clients_will_refuse_is_warned_of() {
     let expired = files.server(|params| {
         (params.not_before, params.not_after) = (now - Duration::WEEK, now - Duration::DAY);
     });
-    assert!(expired.warnings()[0].contains("it expired on"), "{:?}", expired.warnings());
+    assert!(
+        expired.warnings()[0].contains("it expired on"),
+        "{:?}",
+        expired.warnings()
+    );
     let nameless = files.server(|params| params.subject_alt_names.clear());
-    assert!(nameless.warnings()[0].contains("no host"), "{:?}", nameless.warnings());
+    assert!(
+        nameless.warnings()[0].contains("no host"),
+        "{:?}",
+        nameless.warnings()
+    );
     files.server(|_| {});
     fs::copy(Files::new().path("ca.crt"), files.path("ca.crt")).unwrap();
     let stranger = files.load().unwrap();
-    assert!(stranger.warnings()[0].contains("does not chain"), "{:?}", stranger.warnings());
+    assert!(
+        stranger.warnings()[0].contains("does not chain"),
+        "{:?}",
+        stranger.warnings()
+    );
 }
 
 #[test]
