@@ -47,7 +47,7 @@ pub enum AllowListError {
     Key {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line in the file, counted from 1.
         row: usize,
         /// Counted from 1.
         column: usize,
@@ -83,11 +83,15 @@ impl AllowList {
             .trim(csv::Trim::All)
             .from_reader(content);
         let mut keys = HashSet::new();
-        for (row, cells) in rows.records().enumerate() {
-            let cells = cells.map_err(|source| {
-                let path = path.to_owned();
-                AllowListError::Csv { path, source }
-            })?;
+        let mut cells = csv::StringRecord::new();
+        while rows
+            .read_record(&mut cells)
+            .map_err(|source| AllowListError::Csv {
+                path: path.to_owned(),
+                source,
+            })?
+        {
+            let row = lines(content, rows.position().byte());
             // Scripts leave a comma at the end of a line: an empty cell is no key, and no error.
             for (column, cell) in cells
                 .iter()
@@ -95,7 +99,7 @@ impl AllowList {
                 .filter(|(_, cell)| !cell.is_empty())
             {
                 let key = PublicKey::from_openssh(cell).map_err(|problem| {
-                    let (path, row, column) = (path.to_owned(), row + 1, column + 1);
+                    let (path, column) = (path.to_owned(), column + 1);
                     AllowListError::Key {
                         path,
                         row,
@@ -129,6 +133,13 @@ impl AllowList {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The number of the line that ends before this byte.
+fn lines(content: &[u8], end: u64) -> usize {
+    let end = usize::try_from(end).map_or(content.len(), |end| end.min(content.len()));
+    let read = content[..end].trim_ascii_end();
+    1 + read.iter().filter(|byte| **byte == b'\n').count()
 }
 
 impl SharedAllowList {
@@ -207,9 +218,9 @@ mod tests {
     #[test]
     fn what_is_wrong_and_where_is_told() {
         let good = keys()[0].to_openssh();
-        let error = parse(&format!("{good}\n{good},ssh-ed25519 AAAA\n")).unwrap_err();
+        let error = parse(&format!("{good}\n\n{good},ssh-ed25519 AAAA\n")).unwrap_err();
         assert!(
-            error.starts_with("keys.csv: row 2, column 2: it is not an elliptic"),
+            error.starts_with("keys.csv: row 3, column 2: it is not an elliptic"),
             "{error}"
         );
         let error = parse("\n,\n").unwrap_err();

@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -18,7 +19,7 @@ use tower::service_fn;
 
 use crate::tls::{ClientTls, Reason, explain};
 
-/// How long a connection and its handshake may take, each.
+/// How long the name, a connection and its handshake may take, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often an open call's connection is tried. Under four minutes, after which common load
 /// balancers cut; gRPC servers in C take more pings than one in five minutes for an attack, unless
@@ -142,29 +143,39 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 impl Target {
     async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
-        let tcp = self.in_time(self.tcp()).await?;
+        let tcp = self.tcp().await?;
         match &self.trust {
             Trust::Plaintext => Ok(Box::new(tcp)),
             Trust::Tls(tls) => self.in_time(self.handshake(tls, tcp)).await,
         }
     }
 
+    /// The first of the name's addresses that answers. Each has its own time, so that one behind a
+    /// black hole does not hide the others.
     async fn tcp(&self) -> Result<TcpStream, ConnectError> {
-        let addresses = lookup_host((&self.host[..], self.port)).await;
-        let addresses = addresses.map_err(|error| self.unresolved(&error))?;
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(tcp) => {
-                    // Without it a small call waits for the acknowledgement of the last.
-                    tcp.set_nodelay(true)
-                        .map_err(|error| self.network(&error))?;
-                    return Ok(tcp);
-                }
+        let mut last = self.network(&io::Error::from(io::ErrorKind::AddrNotAvailable));
+        for address in self.in_time(self.resolve()).await? {
+            match self.in_time(self.tcp_to(address)).await {
+                Ok(tcp) => return Ok(tcp),
                 Err(error) => last = error,
             }
         }
-        Err(self.network(&last))
+        Err(last)
+    }
+
+    async fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+        let addresses = lookup_host((&self.host[..], self.port)).await;
+        Ok(addresses
+            .map_err(|error| self.unresolved(&error))?
+            .collect())
+    }
+
+    async fn tcp_to(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+        let failed = |error| self.network(&error);
+        let tcp = TcpStream::connect(address).await.map_err(failed)?;
+        // Without it a small call waits for the acknowledgement of the last.
+        tcp.set_nodelay(true).map_err(failed)?;
+        Ok(tcp)
     }
 
     async fn handshake(

@@ -29,6 +29,9 @@ pub use private::PrivateKey;
 /// Longest key file that is read: an OpenSSH P-521 key has under 1 KiB.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
+/// The name of elliptic curve keys in DER: id-ecPublicKey (RFC 5480).
+const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+
 /// The public key of a SuperNode. Cheap to clone.
 #[derive(Clone)]
 pub struct PublicKey(Arc<Parsed>);
@@ -199,7 +202,7 @@ impl PublicKey {
         let known = Curve::ALL
             .into_iter()
             .find_map(|curve| Some((curve, der.strip_prefix(curve.spki_prefix())?)));
-        let (curve, point) = known.ok_or(KeyProblem::NotEc)?;
+        let (curve, point) = known.ok_or_else(|| other_key(der))?;
         Self::from_point(curve, point)
     }
 
@@ -288,6 +291,18 @@ impl PublicKey {
             .verifier
             .verify_sig(message, signature)
             .map_err(|_| InvalidSignature)
+    }
+}
+
+/// What a key in DER is, if it is none that is supported here.
+fn other_key(der: &[u8]) -> KeyProblem {
+    let is_ec = der
+        .windows(EC_PUBLIC_KEY.len())
+        .any(|part| part == EC_PUBLIC_KEY);
+    if is_ec {
+        KeyProblem::Curve
+    } else {
+        KeyProblem::NotEc
     }
 }
 

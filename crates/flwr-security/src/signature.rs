@@ -16,11 +16,12 @@ use http::{HeaderMap, HeaderName};
 use parking_lot::RwLock;
 use thiserror::Error;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tonic::metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap};
 
 use crate::allow_list::SharedAllowList;
 use crate::key::{KeyError, PrivateKey, PublicKey};
+
+mod timestamp;
 
 /// The public key: PEM text, base64 on the wire as gRPC has it for `-bin` headers.
 pub const PUBLIC_KEY_HEADER: &str = "flwr-public-key-bin";
@@ -35,8 +36,8 @@ const MAX_AHEAD: f64 = 5.0;
 const MAX_AGE: f64 = 305.0;
 /// Longest timestamp and signature that are looked at; the longest good ones have 32 and 139.
 const MAX_TEXT: usize = 256;
-/// Parsed keys that are kept. They are forgotten all at once when there are more: with a list
-/// of keys that never happens, and without one strangers cannot make the memory grow.
+/// Parsed keys that are kept, of callers who proved them. They are forgotten all at once when there
+/// are more, so that the holder of many keys cannot make the memory grow.
 const MAX_CACHED: usize = 16_384;
 
 /// The three headers.
@@ -50,7 +51,8 @@ pub struct SignatureHeaders {
     pub signature: Bytes,
 }
 
-/// Why a caller is not let in. Display is flwr 1.22's word for it, which the caller is told.
+/// Why a caller is not let in. The caller is told Display, which begins with flwr 1.22's words
+/// and goes on with what helps, where something does.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum Refusal {
     /// A header is not there, or is no base64.
@@ -91,7 +93,7 @@ pub struct Verifier {
 /// # Errors
 /// If the key cannot sign.
 pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, KeyError> {
-    let timestamp = timestamp(now);
+    let timestamp = timestamp::write(now);
     let signature = Bytes::from(key.sign(timestamp.as_bytes())?);
     let public_key = Bytes::from(key.public_key().to_pem());
     Ok(SignatureHeaders {
@@ -99,17 +101,6 @@ pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, K
         timestamp,
         signature,
     })
-}
-
-/// As Python's `isoformat` writes a time in UTC: no fraction where there is none.
-fn timestamp(now: OffsetDateTime) -> String {
-    let now = now.to_offset(time::UtcOffset::UTC);
-    let fraction = match now.microsecond() {
-        0 => String::new(),
-        micros => format!(".{micros:06}"),
-    };
-    let (date, hour, minute, second) = (now.date(), now.hour(), now.minute(), now.second());
-    format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}+00:00")
 }
 
 impl SignatureHeaders {
@@ -190,22 +181,17 @@ impl Verifier {
         headers: &SignatureHeaders,
         now: OffsetDateTime,
     ) -> Result<PublicKey, Refusal> {
-        let key = self.key(&headers.public_key)?;
-        if self
-            .allowed
-            .as_ref()
-            .is_some_and(|allowed| !allowed.contains(&key))
-        {
-            return Err(Refusal::UnknownKey);
-        }
+        let (key, is_new) = self.allowed_key(&headers.public_key)?;
         let (text, signature) = (&headers.timestamp, &headers.signature);
         if text.len() > MAX_TEXT || signature.len() > MAX_TEXT {
             return Err(Refusal::InvalidSignature);
         }
         key.verify(text.as_bytes(), signature)
             .map_err(|_| Refusal::InvalidSignature)?;
-        let made =
-            OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Refusal::MalformedTimestamp)?;
+        if is_new {
+            self.remember(&headers.public_key, &key);
+        }
+        let made = timestamp::read(text).ok_or(Refusal::MalformedTimestamp)?;
         let age = (now - made).as_seconds_f64();
         if age > -MAX_AHEAD && age < MAX_AGE {
             Ok(key)
@@ -214,18 +200,32 @@ impl Verifier {
         }
     }
 
-    fn key(&self, pem: &Bytes) -> Result<PublicKey, Refusal> {
-        if let Some(key) = self.seen.read().get(pem) {
-            return Ok(key.clone());
+    /// The key in a header, if it may speak, and whether it was not seen before.
+    fn allowed_key(&self, pem: &Bytes) -> Result<(PublicKey, bool), Refusal> {
+        let seen = self.seen.read().get(pem).cloned();
+        let is_new = seen.is_none();
+        let key = seen.map_or_else(|| PublicKey::from_pem(pem), Ok);
+        match (key, &self.allowed) {
+            (Ok(key), Some(allowed)) if !allowed.contains(&key) => Err(Refusal::UnknownKey),
+            (Ok(key), _) => Ok((key, is_new)),
+            // Whatever it is, it is not on the list.
+            (Err(_), Some(_)) => Err(Refusal::UnknownKey),
+            (Err(_), None) => Err(Refusal::MalformedKey),
         }
-        let key = PublicKey::from_pem(pem).map_err(|_| Refusal::MalformedKey)?;
+    }
+
+    /// Keeps a key that its holder has proven. Only under the one text that its bytes have: a
+    /// stranger could write the same key in endless ways.
+    fn remember(&self, pem: &Bytes, key: &PublicKey) {
+        if key.to_pem().as_bytes() != pem {
+            return;
+        }
         let mut seen = self.seen.write();
         if seen.len() >= MAX_CACHED {
             seen.clear();
         }
         // A copy: the header's bytes would keep the whole request alive.
         seen.insert(Bytes::copy_from_slice(pem), key.clone());
-        Ok(key)
     }
 }
 

@@ -11,7 +11,7 @@ use p256::pkcs8::DecodePrivateKey;
 use sha2::{Digest, Sha256};
 
 use super::openssh::{self, Pair};
-use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, read};
+use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, other_key, read};
 
 /// The private key of a SuperNode, with its public half. It is never shown.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ impl PrivateKey {
         if let Ok(secret) = p384::SecretKey::from_pkcs8_der(der) {
             return Self::new(Secret::P384(secret));
         }
-        let secret = p256::SecretKey::from_pkcs8_der(der).map_err(|_| KeyProblem::NotEc)?;
+        let secret = p256::SecretKey::from_pkcs8_der(der).map_err(|_| other_key(der))?;
         Self::new(Secret::P256(secret))
     }
 

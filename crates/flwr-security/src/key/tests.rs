@@ -93,7 +93,9 @@ fn a_number_with_leading_zeros_survives_the_file() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    use KeyProblem::{Empty, Encrypted, NotEc, NotPrivate, PrivateForPublic, PublicForPrivate};
+    use KeyProblem::{
+        Curve, Empty, Encrypted, NotEc, NotPrivate, PrivateForPublic, PublicForPrivate,
+    };
 
     let private = |text: &str| PrivateKey::parse(text).unwrap_err();
     assert_eq!(private(" \n"), Empty);
@@ -106,6 +108,8 @@ fn what_is_wrong_with_a_file_is_told() {
         ("encrypted-sec1.pem", Encrypted),
         ("ed25519", NotEc),
         ("rsa-pkcs8.pem", NotEc),
+        ("p521-pkcs8.pem", Curve),
+        ("p521", Curve),
     ];
     for (name, expected) in cases {
         let KeyError::File { path, problem } = PrivateKey::from_file(&testdata(name)).unwrap_err()
@@ -126,6 +130,11 @@ fn what_is_wrong_with_a_file_is_told() {
         "{error}"
     );
     assert_eq!(PublicKey::from_openssh("ssh-ed25519 AAAA"), Err(NotEc));
+    let other = PublicKey::from_file(&testdata("secp256k1.pem.pub")).unwrap_err();
+    assert!(
+        matches!(other, KeyError::File { problem: Curve, .. }),
+        "{other}"
+    );
     assert!(matches!(
         PublicKey::from_file(&testdata("missing")),
         Err(KeyError::Read { .. })

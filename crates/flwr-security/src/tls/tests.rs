@@ -158,3 +158,68 @@ fn a_root_file_may_hold_many_certificates() {
         + &fs::read_to_string(others.path("ca.crt")).unwrap();
     ClientTls::load(Some(&files.write("both.crt", &both))).unwrap();
 }
+
+fn server(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/server")
+        .join(name)
+}
+
+/// Client and server shake hands in memory.
+fn handshake(server: &ServerTls, version: &'static rustls::SupportedProtocolVersion) {
+    let client = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(file_roots(&self::server("ca.crt")).unwrap())
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut server = rustls::ServerConnection::new(server.config()).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut &wire[..]).unwrap();
+        server.process_new_packets().unwrap();
+        wire.clear();
+        server.write_tls(&mut wire).unwrap();
+        client.read_tls(&mut &wire[..]).unwrap();
+        client.process_new_packets().unwrap();
+    }
+    assert_eq!(client.protocol_version(), Some(version.version));
+}
+
+#[test]
+fn every_kind_of_server_key_serves_tls_1_2_and_1_3() {
+    for name in [
+        "rsa2048-pkcs1",
+        "rsa2048-pkcs8",
+        "rsa4096-pkcs8",
+        "p256-sec1",
+        "p384-sec1",
+        "p384-pkcs8",
+        "ed25519-pkcs8",
+    ] {
+        let [certificate, key] = ["crt", "key"].map(|kind| server(&format!("{name}.{kind}")));
+        let tls = ServerTls::load(&server("ca.crt"), &certificate, &key).unwrap();
+        assert_eq!(tls.warnings(), [] as [String; 0], "{name}");
+        handshake(&tls, &rustls::version::TLS12);
+        handshake(&tls, &rustls::version::TLS13);
+    }
+}
+
+#[test]
+fn an_x509_v1_certificate_is_refused_with_the_way_out() {
+    let [certificate, key] = ["v1.crt", "p256-sec1.key"].map(server);
+    let error = ServerTls::load(&server("ca.crt"), &certificate, &key).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            TlsError::Certificate {
+                reason: Reason::Version,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("flwr cert new"), "{error}");
+}
