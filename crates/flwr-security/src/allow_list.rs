@@ -2,8 +2,8 @@
 //! any number of rows and columns, without a header (flwr 1.22).
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use parking_lot::RwLock;
 use thiserror::Error;
 
 use crate::key::{KeyProblem, PublicKey};
+
+/// Longest file that is read: it holds 200,000 keys.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The allowed keys.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,9 @@ pub enum AllowListError {
         /// What the system says.
         source: io::Error,
     },
+    /// More than anybody has SuperNodes.
+    #[error("{0}: longer than 64 MiB, which no list of SuperNode keys is: check the file")]
+    TooLong(PathBuf),
     /// It is not CSV.
     #[error("{path}: not a CSV file")]
     Csv {
@@ -65,10 +71,17 @@ impl AllowList {
     /// # Errors
     /// If the file cannot be read, a cell holds something else, or there is none.
     pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
-        let content = fs::read(path).map_err(|source| AllowListError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let mut content = Vec::new();
+        // One byte more than is allowed tells; a length that is asked for first may be a lie.
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
+            .map_err(|source| AllowListError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+        if content.len() as u64 > MAX_FILE_BYTES {
+            return Err(AllowListError::TooLong(path.to_owned()));
+        }
         Self::parse(&content, path)
     }
 
@@ -187,6 +200,8 @@ impl SharedAllowList {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -225,6 +240,20 @@ mod tests {
         );
         let error = parse("\n,\n").unwrap_err();
         assert!(error.starts_with("keys.csv: it holds no key"), "{error}");
+    }
+
+    #[test]
+    fn a_file_beyond_all_measure_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys.csv");
+        // A hole: it takes no room on the disk.
+        File::create(&path)
+            .unwrap()
+            .set_len(MAX_FILE_BYTES + 1)
+            .unwrap();
+        let error = AllowList::from_file(&path).unwrap_err();
+        assert!(matches!(error, AllowListError::TooLong(_)), "{error}");
+        assert!(error.to_string().contains("64 MiB"), "{error}");
     }
 
     #[test]

@@ -19,6 +19,10 @@ use tower::service_fn;
 
 use crate::tls::{ClientTls, Reason, explain};
 
+mod plaintext;
+
+use plaintext::Plaintext;
+
 /// How long the name, a connection and its handshake may take, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often an open call's connection is tried. Under four minutes, after which common load
@@ -80,6 +84,19 @@ pub enum ConnectError {
     Name {
         /// The name.
         host: String,
+    },
+    /// The server speaks TLS, and this side does not. Known only after the connection is made:
+    /// its text is among the causes of a call's status.
+    #[error("{address}: the server speaks TLS: drop --insecure and give --root-certificates")]
+    TlsServer {
+        /// Host and port.
+        address: String,
+    },
+    /// The server hung up before it sent anything to a client without TLS. Known as late.
+    #[error("{address}: the connection was closed without a word: does it speak TLS?")]
+    Wordless {
+        /// Host and port.
+        address: String,
     },
     /// The handshake failed.
     #[error("{address}: no TLS connection: {reason}")]
@@ -145,16 +162,21 @@ impl Target {
     async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
         let tcp = self.tcp().await?;
         match &self.trust {
-            Trust::Plaintext => Ok(Box::new(tcp)),
+            Trust::Plaintext => Ok(Box::new(Plaintext::new(tcp, self.address()))),
             Trust::Tls(tls) => self.in_time(self.handshake(tls, tcp)).await,
         }
     }
 
+    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
+        let addresses = self.in_time(self.resolve()).await?;
+        self.first_of(&addresses).await
+    }
+
     /// The first of the name's addresses that answers. Each has its own time, so that one behind a
     /// black hole does not hide the others.
-    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
+    async fn first_of(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
         let mut last = self.network(&io::Error::from(io::ErrorKind::AddrNotAvailable));
-        for address in self.in_time(self.resolve()).await? {
+        for &address in addresses {
             match self.in_time(self.tcp_to(address)).await {
                 Ok(tcp) => return Ok(tcp),
                 Err(error) => last = error,

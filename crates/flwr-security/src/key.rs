@@ -12,18 +12,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, ParsedPublicKey,
-    VerificationAlgorithm,
-};
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+mod curve;
 mod openssh;
 mod private;
 
+use curve::Curve;
 pub use private::PrivateKey;
 
 /// Longest key file that is read: an OpenSSH P-521 key has under 1 KiB.
@@ -41,14 +40,6 @@ struct Parsed {
     /// The point, uncompressed (SEC 1, 2.3.3).
     point: Vec<u8>,
     verifier: ParsedPublicKey,
-}
-
-/// The curves that SuperNode keys lie on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Curve {
-    P256,
-    P384,
-    P521,
 }
 
 /// What is wrong with a key.
@@ -133,51 +124,6 @@ pub enum KeyProblem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the signature does not fit the key and the message")]
 pub struct InvalidSignature;
-
-impl Curve {
-    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// What stands before the point in a SubjectPublicKeyInfo (RFC 5480).
-    const fn spki_prefix(self) -> &'static [u8] {
-        match self {
-            Self::P256 => {
-                b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
-            }
-            Self::P384 => {
-                b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00"
-            }
-            Self::P521 => {
-                b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00"
-            }
-        }
-    }
-
-    const fn ssh_name(self) -> &'static str {
-        match self {
-            Self::P256 => "nistp256",
-            Self::P384 => "nistp384",
-            Self::P521 => "nistp521",
-        }
-    }
-
-    /// Bytes of a private key.
-    const fn scalar_bytes(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    /// Every curve is used with SHA-256 (flwr 1.22 wire).
-    fn algorithm(self) -> &'static dyn VerificationAlgorithm {
-        match self {
-            Self::P256 => &ECDSA_P256_SHA256_ASN1,
-            Self::P384 => &ECDSA_P384_SHA256_ASN1,
-            Self::P521 => &ECDSA_P521_SHA256_ASN1,
-        }
-    }
-}
 
 impl PublicKey {
     /// From a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), as it travels in request headers.

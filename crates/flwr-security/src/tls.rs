@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_native_certs::{CertificateResult, load_native_certs};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -154,7 +155,10 @@ impl ClientTls {
     pub fn load(roots: Option<&Path>) -> Result<Self, TlsError> {
         let (store, roots) = match roots {
             Some(path) => (file_roots(path)?, path.display().to_string()),
-            None => (system_roots()?, "the system's certificates".to_owned()),
+            None => (
+                system_roots(load_native_certs())?,
+                "the system's certificates".to_owned(),
+            ),
         };
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -200,9 +204,13 @@ fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
+/// What is damaged in the system's store is logged; the rest of it is trusted all the same.
+fn system_roots(system: CertificateResult) -> Result<RootCertStore, TlsError> {
+    for error in &system.errors {
+        tracing::warn!("the system's certificate store: {error}");
+    }
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store.add_parsable_certificates(system.certs);
     if store.is_empty() {
         Err(TlsError::NoSystemRoots)
     } else {

@@ -150,3 +150,155 @@ async fn call(address: (&str, u16)) -> Status {
     );
     Status::from_error(request.await.unwrap_err().into())
 }
+
+/// A listener with no room for one more connection: whoever tries gets no answer.
+fn black_hole() -> (SocketAddr, Vec<std::net::TcpStream>, TcpListener) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Linux keeps one more than it was told.
+    let waiting = (0..2).map(|_| std::net::TcpStream::connect(address).unwrap());
+    (address, waiting.collect(), listener)
+}
+
+fn plaintext(port: u16) -> Target {
+    let host = "127.0.0.1".to_owned();
+    Target {
+        host,
+        port,
+        trust: Trust::Plaintext,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_is_an_error_after_ten_seconds() {
+    let (address, _waiting, _listener) = black_hole();
+    let started = tokio::time::Instant::now();
+    let met = plaintext(address.port()).connect().await.map(drop);
+    let address = address.to_string();
+    assert_eq!(
+        met,
+        Err(ConnectError::Timeout {
+            address,
+            seconds: 10
+        })
+    );
+    assert_eq!(started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_behind_a_black_hole_does_not_hide_the_next() {
+    let (first, _waiting, _listener) = black_hole();
+    let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let second = good.local_addr().unwrap();
+    let met = plaintext(second.port()).first_of(&[first, second]).await;
+    assert_eq!(met.unwrap().peer_addr().unwrap(), second);
+}
+
+#[tokio::test]
+async fn a_handshake_works_over_ipv6() {
+    let files = Files::new();
+    let tls = crate::tls::ServerTls::load(
+        &files.path("ca.crt"),
+        &files.path("server.pem"),
+        &files.path("server.key"),
+    );
+    let acceptor = TlsAcceptor::from(tls.unwrap().config());
+    let listener = TcpListener::bind("[::1]:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server =
+        tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
+    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let target = Target {
+        host: "::1".to_owned(),
+        port,
+        trust,
+    };
+    target.connect().await.map(drop).unwrap();
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_learns_that_the_client_does_not_trust_its_ca() {
+    let (files, others) = (Files::new(), Files::new());
+    let acceptor = TlsAcceptor::from(others.server(|_| {}).config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server =
+        tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
+    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let target = Target {
+        host: "localhost".to_owned(),
+        port,
+        trust,
+    };
+    assert!(target.connect().await.is_err());
+    let Reason::Alert(text) = explain(&server.await.unwrap().unwrap_err()) else {
+        panic!("no alert")
+    };
+    assert_eq!(text, "it does not trust the CA of our certificate");
+}
+
+#[tokio::test]
+async fn a_plaintext_call_to_a_tls_server_is_told_what_it_met() {
+    let acceptor = TlsAcceptor::from(Files::new().server(|_| {}).config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            assert!(acceptor.accept(tcp).await.is_err());
+        }
+    });
+    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let expected = ConnectError::TlsServer {
+        address: address.to_string(),
+    };
+    // The second call's connection is a new one, with the same end.
+    for _ in 0..2 {
+        let request = http::Request::new(tonic::body::Body::empty());
+        let error = tower::ServiceExt::oneshot(channel.clone(), request)
+            .await
+            .unwrap_err();
+        let status = Status::from_error(error.into());
+        assert!(
+            causes(&status).contains(&expected.to_string()),
+            "{status:?}"
+        );
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_at_once_may_speak_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        tcp.shutdown().await.unwrap();
+        // Until the client has gone too, so that it meets an orderly end.
+        let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
+    });
+    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let request = http::Request::new(tonic::body::Body::empty());
+    let error = tower::ServiceExt::oneshot(channel, request)
+        .await
+        .unwrap_err();
+    let status = Status::from_error(error.into());
+    let expected = ConnectError::Wordless {
+        address: address.to_string(),
+    };
+    assert!(
+        causes(&status).contains(&expected.to_string()),
+        "{status:?}"
+    );
+    assert!(expected.to_string().contains("closed without a word"));
+    server.await.unwrap();
+}
+
+/// All that a status and its causes say.
+fn causes(status: &Status) -> String {
+    std::iter::successors(status.source(), |&error| error.source())
+        .map(|error| format!("{error}\n"))
+        .collect()
+}

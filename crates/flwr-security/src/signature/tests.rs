@@ -46,6 +46,27 @@ fn signatures_made_by_flwr_are_good() {
 }
 
 #[test]
+fn fresh_signatures_of_flwr_are_good_until_they_are_touched() {
+    let vectors = include_str!("../../testdata/vectors/signatures.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let vectors = vectors.as_array().unwrap();
+    assert_eq!(vectors.len(), 4);
+    for vector in vectors {
+        let text = |name: &str| vector[name].as_str().unwrap().to_owned();
+        let mut headers = SignatureHeaders {
+            public_key: Bytes::from(text("public_key")),
+            timestamp: text("timestamp"),
+            signature: hex(&text("signature")),
+        };
+        let now = timestamp::read(&headers.timestamp).unwrap();
+        let key = verify(&headers, now).unwrap();
+        assert_eq!(key.to_pem(), text("public_key"));
+        headers.timestamp = headers.timestamp.replace("+00:00", "Z");
+        assert_eq!(verify(&headers, now), Err(Refusal::InvalidSignature));
+    }
+}
+
+#[test]
 fn what_is_signed_here_is_good_after_its_way_over_the_wire() {
     let key = PrivateKey::generate().unwrap();
     for now in [NOW, datetime!(2026-01-02 03:04:05 UTC)] {

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error as TlsFailure, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error as TlsFailure, InvalidMessage, OtherError};
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -162,14 +162,22 @@ impl From<&CertificateError> for Reason {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::Purpose
             }
-            other => {
-                let text = format!("{other:?}");
-                match () {
-                    () if text.contains("UnsupportedCertVersion") => Self::Version,
-                    () if text.contains("CaUsedAsEndEntity") => Self::Purpose,
-                    () => Self::OtherCertificate(other.to_string()),
-                }
-            }
+            other => Self::from_webpki(other),
+        }
+    }
+}
+
+impl Reason {
+    /// What rustls has no name for, it passes on as webpki said it.
+    fn from_webpki(error: &CertificateError) -> Self {
+        let inner = match error {
+            CertificateError::Other(OtherError(inner)) => inner.downcast_ref(),
+            _ => None,
+        };
+        match inner {
+            Some(webpki::Error::UnsupportedCertVersion) => Self::Version,
+            Some(webpki::Error::CaUsedAsEndEntity) => Self::Purpose,
+            _ => Self::OtherCertificate(error.to_string()),
         }
     }
 }

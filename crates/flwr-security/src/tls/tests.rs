@@ -223,3 +223,32 @@ fn an_x509_v1_certificate_is_refused_with_the_way_out() {
     );
     assert!(error.to_string().contains("flwr cert new"), "{error}");
 }
+
+#[test]
+fn a_client_refuses_what_no_server_should_show_with_the_reason() {
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+
+    let roots = Arc::new(file_roots(&server("ca.crt")).unwrap());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
+        .build()
+        .unwrap();
+    let reason = |file: &str| {
+        let shown = &certificates(&server(file)).unwrap()[0];
+        let name = "localhost".try_into().unwrap();
+        let now = rustls_pki_types::UnixTime::now();
+        let verdict = verifier.verify_server_cert(shown, &[], &name, &[], now);
+        Reason::from(&verdict.unwrap_err())
+    };
+    assert_eq!(reason("v1.crt"), Reason::Version);
+    assert_eq!(reason("ca.crt"), Reason::Purpose);
+}
+
+#[test]
+fn a_system_without_certificates_is_told() {
+    let error = system_roots(CertificateResult::default()).unwrap_err();
+    assert!(matches!(error, TlsError::NoSystemRoots), "{error}");
+    let mut system = CertificateResult::default();
+    system.certs = certificates(&server("ca.crt")).unwrap();
+    assert_eq!(system_roots(system).unwrap().len(), 1);
+}
