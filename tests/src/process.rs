@@ -138,6 +138,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Sends SIGHUP: read again what may change while you run.
+    pub fn reload(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Sends a signal to it alone.
     pub fn signal(&self, signal: Signal) {
         // Fails only if it has ended already.

@@ -7,14 +7,14 @@ const OURS: Maker = Maker::Ours;
 
 /// The process id in a line like `clientapp pid=123 will hang`.
 #[track_caller]
-fn pid_in(process: &Process, what: &str) -> u32 {
+pub(crate) fn pid_in(process: &Process, what: &str) -> u32 {
     let line = process.line(&format!("{what} pid="));
     let number = line.split("pid=").nth(1).unwrap();
     number.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[track_caller]
-fn the_next_run_works(flwr: Flwr<'_>, app: &App) {
+pub(crate) fn the_next_run_works(flwr: Flwr<'_>, app: &App) {
     flwr.run(app, "client=\"fine\"")
         .success()
         .must_say(&["reply: 42", "finished"]);

@@ -11,6 +11,8 @@ mod cli;
 mod faults;
 mod interop;
 mod isolation;
+mod issued;
 mod refusals;
+mod restarts;
 mod run;
 mod tls;

@@ -194,3 +194,34 @@ fn a_supernode_that_is_not_on_the_list_says_so() {
     node.line("Public key not recognized");
     federation.superlink().line("Public key not recognized");
 }
+
+/// The list is read again on SIGHUP; a list that cannot be read leaves the old one in use.
+#[test]
+fn keys_are_let_in_and_shut_out_while_the_superlink_runs() {
+    let mut federation = Federation::plan(Security::TlsAndAuth).nodes(0).start();
+    let list = federation.scratch().folder("keys").join("list.csv");
+    let old = federation.keys()[0].key.clone();
+    let new = PrivateKey::generate().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut stranger = runtime.block_on(async { Stranger::new(&federation) });
+    let mut create = |key: &PrivateKey| {
+        let headers = sign(key, now()).unwrap();
+        runtime.block_on(stranger.create(Some(&headers)))
+    };
+    create(&old).unwrap();
+    refused(create(&new), "Public key not recognized");
+
+    std::fs::write(&list, "rubbish").unwrap();
+    federation.superlink().reload();
+    federation.superlink().line("the old list stays");
+    create(&old).unwrap();
+
+    std::fs::write(&list, new.public_key().to_openssh()).unwrap();
+    federation.superlink().reload();
+    federation.superlink().line("read again");
+    create(&new).unwrap();
+    refused(create(&old), "Public key not recognized");
+}

@@ -1,5 +1,10 @@
 //! Runs that go well: what comes out, and that runs do not get into each other's way.
 
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use e2e::{Federation, Maker, Security};
 
 const OURS: Maker = Maker::Ours;
@@ -72,6 +77,34 @@ fn models_larger_than_a_chunk_arrive_whole() {
         .success();
     outcome.must_say(&["round 1: mean 1.500 of 2, calls [1, 1]", "finished"]);
     federation.stop();
+}
+
+#[test]
+fn objects_in_files_go_with_their_run_and_fabs_stay() {
+    let plan = Federation::plan(Security::Insecure);
+    let federation = plan.superlink_flags(&["--storage-dir", "storage"]).start();
+    let app = federation.app("mean");
+    let outcome = federation.flwr(OURS).run(&app, "rounds=2").success();
+    outcome.must_say(&ROUNDS);
+    let storage = federation.scratch().path().join("storage");
+    assert_eq!(files(&storage.join("fabs")), 1);
+    // They go right after the run is over, of which `flwr` hears first.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while files(&storage.join("objects")) > 0 {
+        assert!(Instant::now() < deadline, "objects are left in {storage:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+    federation.stop();
+}
+
+/// How many files there are below a directory.
+fn files(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { files(&path) } else { 1 })
+        .sum()
 }
 
 #[test]

@@ -178,3 +178,17 @@ fn a_handshake_that_stops_halfway_times_out() {
     still_serves(&federation);
     federation.stop();
 }
+
+#[test]
+fn silence_is_hung_up_on_and_keeps_nobody_out() {
+    for security in [Security::Tls, Security::Insecure] {
+        let federation = Federation::plan(security).nodes(0).start();
+        std::thread::scope(|scope| {
+            for address in [federation.fleet(), federation.control()] {
+                scope.spawn(move || is_hung_up_on(address, &[], "silence"));
+            }
+            still_serves(&federation);
+        });
+        federation.stop();
+    }
+}
