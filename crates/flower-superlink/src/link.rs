@@ -21,11 +21,13 @@ mod nodes;
 mod objects;
 mod pace;
 mod runs;
+mod sessions;
 
 pub use objects::Pulled;
 pub use runs::AppInputs;
 
 use pace::Pace;
+use sessions::Sessions;
 use state::{Freed, LinkState};
 use wake::Wake;
 
@@ -64,6 +66,7 @@ pub struct Link {
     wake: Wake,
     holds: Holds,
     pace: Pace,
+    sessions: Sessions,
     stopper: Stopper,
 }
 
@@ -104,6 +107,7 @@ impl Link {
             wake: Wake::default(),
             holds,
             pace: Pace::default(),
+            sessions: Sessions::default(),
             stopper,
         }
     }

@@ -54,15 +54,20 @@ impl Link {
         Ok(inserted)
     }
 
-    /// The next message for a node, waiting for one as long as the link's hold allows.
+    /// The next message for a node, waiting for one as long as the link's hold allows, or until
+    /// the node registers again.
     ///
     /// # Errors
     /// If the state fails.
     pub async fn claim(&self, node: NodeId) -> Result<Option<Parcel>> {
+        let session = self.sessions.current(node);
         let listener = self.wake.listen(Topic::Node(node));
         let deadline = Instant::now() + self.holds.node;
         loop {
             let changed = listener.next();
+            if self.sessions.current(node) != session {
+                return Ok(None);
+            }
             let claimed = self.state.claim_message(node, self.now()).await?;
             if let Some(parcel) = claimed {
                 let Metadata { run, id, .. } = parcel.message.metadata;

@@ -25,7 +25,8 @@ impl Link {
         let (node, resumed) = (registration.node, registration.resumed);
         self.let_go(registration.freed).await;
         info!(node_id = %node, resumed, key = %key.fingerprint(), "SuperNode registered");
-        // A call that is still held for the node's earlier life would take its messages.
+        self.sessions.begin(node);
+        // A call that is still held for the node's earlier life would take its messages: it ends.
         self.wake.notify(Topic::Node(node));
         Ok(node)
     }
@@ -36,6 +37,7 @@ impl Link {
     /// If the state fails.
     pub async fn remove_node(&self, node: NodeId) -> Result<()> {
         self.state.remove_node(node).await?;
+        self.sessions.end(node);
         self.wake.notify(Topic::Node(node));
         info!(node_id = %node, "SuperNode left");
         Ok(())

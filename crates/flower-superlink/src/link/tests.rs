@@ -209,6 +209,29 @@ async fn a_node_that_waits_in_vain_is_answered_after_the_hold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_held_for_a_nodes_earlier_life_takes_nothing() {
+    let federation = Federation::new();
+    let run = federation.running().await;
+    let key = PrivateKey::generate().unwrap();
+    let link = Arc::clone(&federation.link);
+    let register = async || link.register_node(key.public_key(), 30.0).await.unwrap();
+    let node = register().await;
+    let mail = federation.send(run, node, "model").await;
+    assert_eq!(link.claim(node).await.unwrap(), Some(mail.parcel.clone()));
+    link.confirm(run, mail.id()).await.unwrap();
+    // The process asks for more, and is cut off without a word.
+    let held = Arc::clone(&link);
+    let lost = tokio::spawn(async move { held.claim(node).await.unwrap() });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    assert_eq!(register().await, node);
+    assert_eq!(lost.await.unwrap(), None);
+    let begun = Instant::now();
+    assert_eq!(link.claim(node).await.unwrap(), Some(mail.parcel));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_held_call_ends_when_the_daemon_stops() {
     let federation = Federation::new();
     let (run, node) = (federation.running().await, federation.node().await);
