@@ -60,7 +60,8 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::Transition { .. }
         | Refusal::UnknownInstruction(_)
         | Refusal::AlreadyAnswered(_)
-        | Refusal::HasToken(_) => Code::FailedPrecondition,
+        | Refusal::HasToken(_)
+        | Refusal::ResumedBefore(_) => Code::FailedPrecondition,
         Refusal::ReplyOutlivesInstruction { .. } | Refusal::ObjectDiffers(_) => {
             Code::InvalidArgument
         }

@@ -78,6 +78,9 @@ pub enum Refusal {
     /// A run can have one token only.
     #[error("run {0} has its token already")]
     HasToken(RunId),
+    /// A run is begun again once only.
+    #[error("run {0} was begun again before")]
+    ResumedBefore(RunId),
     /// The token is none of this SuperLink's.
     #[error("Invalid token.")]
     UnknownToken,
@@ -249,6 +252,10 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// # Behavior
     /// - a step that runs do not take: refused with [`Refusal::Transition`]
     async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed>;
+
+    /// Sets an unfinished run back to its beginning: pending, with its first Context and without
+    /// messages, objects and token. Once in a run's life; then [`Refusal::ResumedBefore`].
+    async fn rewind_run(&self, run: RunId) -> StateResult<Freed>;
 
     /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
     /// run is starting or running.

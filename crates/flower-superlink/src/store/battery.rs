@@ -57,3 +57,5 @@ battery!(
     memory,
     std::sync::Arc::new(crate::store::MemoryState::default())
 );
+
+battery!(sqlite, world::durable());

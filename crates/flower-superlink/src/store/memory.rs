@@ -184,6 +184,13 @@ impl LinkState for MemoryState {
         Ok(self.0.lock().change_run(run, to, now)?)
     }
 
+    async fn rewind_run(&self, run: RunId) -> StateResult<Freed> {
+        let mut inner = self.0.lock();
+        let freed = inner.run(run)?.rewind()?;
+        inner.tokens.retain(|_, (owner, _)| *owner != run);
+        Ok(freed)
+    }
+
     async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
         Ok(self.0.lock().run(run)?.keep(until))
     }
@@ -269,7 +276,7 @@ impl LinkState for MemoryState {
         let state = inner.running(run)?;
         let freed = state.confirm(message);
         if let Some(node) = state.destination(message) {
-            inner.nodes.take_unconfirmed(node);
+            inner.nodes.confirmed(node, run, message);
         }
         Ok(freed)
     }
@@ -310,7 +317,7 @@ impl LinkState for MemoryState {
             }
         }
         for run in &expiry.lost_runs {
-            let lost = RunStatus::failed(runs::LOST);
+            let lost = RunStatus::failed(super::LOST);
             expiry.freed.0.extend(inner.change_run(*run, lost, now)?.0);
         }
         expiry.pending = inner.drop_unused_tokens(now);

@@ -203,3 +203,11 @@ pub(super) fn error_for(instruction: &Sent, now: Timestamp) -> (Message, Bytes) 
         Message::error_reply(metadata, NodeId::SUPERLINK, code, "it is gone", now);
     (message, object.bytes)
 }
+
+/// A state in a file that goes with the test.
+pub(super) fn durable() -> Arc<dyn LinkState> {
+    let dir = tempfile::tempdir().unwrap();
+    let state = crate::store::SqliteState::open(&dir.path().join("state.db"), NOON).unwrap();
+    // The file stays open, and needs its name no more.
+    Arc::new(state)
+}

@@ -12,13 +12,12 @@ use super::messages::{Messages, Stored};
 use super::objects::Objects;
 use crate::link::state::{Answer, Arrival, FIRST_SIGN, Freed, Inserted, Parcel, Refusal, Replied};
 
-/// Why a run is lost, in flwr 1.22's words.
-pub(super) const LOST: &str = "No heartbeat received from the run.";
-
 #[derive(Debug)]
 pub(super) struct RunState {
     run: Run,
     pub(super) context: Context,
+    first_context: Context,
+    resumed: bool,
     pub(super) log: Log,
     /// When the run is lost, should its ServerApp give no further sign of life.
     active_until: Timestamp,
@@ -49,7 +48,9 @@ impl RunState {
     pub(super) fn new(run: Run, context: Context) -> Self {
         Self {
             run,
+            first_context: context.clone(),
             context,
+            resumed: false,
             log: Log::default(),
             active_until: Timestamp::NEVER,
             messages: Messages::default(),
@@ -105,6 +106,20 @@ impl RunState {
         }
         self.run.status = to;
         Ok(())
+    }
+
+    /// Sets the run back to its beginning.
+    pub(super) fn rewind(&mut self) -> Result<Freed, Refusal> {
+        self.require_unfinished()?;
+        if self.resumed {
+            return Err(Refusal::ResumedBefore(self.run.id));
+        }
+        self.resumed = true;
+        self.run.status = RunStatus::plain(Phase::Pending);
+        (self.run.starting_at, self.run.running_at) = (None, None);
+        self.active_until = Timestamp::NEVER;
+        self.context = self.first_context.clone();
+        Ok(self.clear())
     }
 
     pub(super) fn keep(&mut self, until: Timestamp) -> bool {
