@@ -182,9 +182,10 @@ async fn pidfd_ended(process: &Identity) -> io::Result<()> {
 
     let pid = process.group().ok_or(io::ErrorKind::InvalidInput)?;
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    // Tokio has no other safe function for this, and warns of types that change their descriptor
-    // or do not own it. This one does neither.
-    #[allow(deprecated)]
+    #[expect(
+        deprecated,
+        reason = "the only safe way there is; its warning is of types that change their descriptor or do not own it"
+    )]
     let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
     // Between the last look at the id and its opening it may have become another's.
     if process.is_alive() {

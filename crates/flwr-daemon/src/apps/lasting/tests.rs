@@ -178,14 +178,24 @@ async fn an_adopted_app_that_does_not_listen_is_killed() {
 }
 
 #[tokio::test]
-async fn a_process_is_watched_without_a_pidfd_too() {
+async fn an_end_is_seen_with_and_without_a_pidfd() {
     let place = Place::new();
     let app = place.spawn("while [ ! -e go ]; do sleep 0.01; done");
     let identity = app.identity();
-    let watcher = tokio::spawn(async move { poll_ended(&identity).await });
+    let watch = async { tokio::join!(pidfd_ended(&identity), poll_ended(&identity)) };
+    let mut watch = pin!(watch);
+    tokio::select! {
+        biased;
+        _ = &mut watch => panic!("it is still running"),
+        () = tokio::task::yield_now() => {}
+    }
     fs::write(place.path("go"), "").unwrap();
-    timeout(DEADLINE, watcher).await.unwrap().unwrap();
-    end_of(&app).await;
+    let (seen, ()) = timeout(DEADLINE, watch).await.unwrap();
+    seen.unwrap();
+    // One that has ended before is seen at once, or is said to be gone.
+    assert!(!identity.is_alive());
+    let _ = timeout(DEADLINE, pidfd_ended(&identity)).await.unwrap();
+    assert!(end_of(&app).await.is_success());
 }
 
 #[tokio::test]

@@ -13,11 +13,7 @@ fn shell(script: &str) -> AppCommand {
 }
 
 fn is_alive(pid: &str) -> bool {
-    // A zombie has ended; nobody has reaped it yet.
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
+    Identity::of(pid.parse().unwrap()).is_some_and(|process| process.is_alive())
 }
 
 #[tokio::test]
