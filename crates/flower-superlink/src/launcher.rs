@@ -94,7 +94,7 @@ impl Launcher {
             &self.program,
             &self.serverappio_address,
             token,
-            std::process::id(),
+            Some(std::process::id()),
             self.flwr_dir.as_deref(),
         );
         let app = AppProcess::spawn(&command)?;
