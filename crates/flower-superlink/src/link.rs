@@ -20,6 +20,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod pace;
+mod quota;
 mod runs;
 mod sessions;
 
@@ -65,6 +66,7 @@ pub struct Link {
     clock: Arc<dyn Clock>,
     wake: Wake,
     holds: Holds,
+    max_storage: Option<u64>,
     pace: Pace,
     sessions: Sessions,
     stopper: Stopper,
@@ -83,6 +85,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How long calls are held.
     pub holds: Holds,
+    /// Bytes that may be kept, before what is new is refused.
+    pub max_storage: Option<u64>,
     /// Ends the held calls.
     pub stopper: Stopper,
 }
@@ -97,6 +101,7 @@ impl Link {
             fabs,
             clock,
             holds,
+            max_storage,
             stopper,
         } = parts;
         Self {
@@ -106,6 +111,7 @@ impl Link {
             clock,
             wake: Wake::default(),
             holds,
+            max_storage,
             pace: Pace::default(),
             sessions: Sessions::default(),
             stopper,

@@ -3,12 +3,16 @@
 
 mod log;
 mod memory;
+mod open;
+mod owner;
 mod sqlite;
 
 #[cfg(test)]
 mod battery;
 
 pub use memory::MemoryState;
+pub use open::{Database, Opened, Places, Storage, StoreError};
+pub use owner::OwnerError;
 pub use sqlite::{OpenError, SqliteState};
 
 /// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and

@@ -14,6 +14,7 @@ use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 use thiserror::Error;
@@ -267,6 +268,12 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// Replaces the ServerApp's Context; the run must be running.
     async fn set_context(&self, run: RunId, context: Context) -> StateResult<()>;
 
+    /// Notes the process that the run's ServerApp runs in, or that it does so no more.
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()>;
+
+    /// The processes that are noted.
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>>;
+
     // --- tokens ---
 
     /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
@@ -343,6 +350,11 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// What was logged after that moment, oldest first.
     async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>>;
+
+    // --- space ---
+
+    /// Bytes that the state takes on disk; 0 where it takes none.
+    async fn used(&self) -> StateResult<u64>;
 
     // --- time ---
 

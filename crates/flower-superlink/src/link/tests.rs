@@ -53,6 +53,7 @@ impl Federation {
             fabs: Arc::new(Memory::new()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             holds: Holds::default(),
+            max_storage: None,
             stopper: stopper.clone(),
         }));
         Self {

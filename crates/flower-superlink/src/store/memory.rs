@@ -11,6 +11,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
@@ -204,6 +205,19 @@ impl LinkState for MemoryState {
         Ok(())
     }
 
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()> {
+        self.0.lock().run(run)?.app = app;
+        Ok(())
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        let inner = self.0.lock();
+        let runs = inner.runs.iter();
+        Ok(runs
+            .filter_map(|(id, run)| Some((*id, run.app.clone()?)))
+            .collect())
+    }
+
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
         let mut inner = self.0.lock();
         inner.run(run)?.require_unfinished()?;
@@ -305,6 +319,10 @@ impl LinkState for MemoryState {
 
     async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>> {
         Ok(self.0.lock().run(run)?.log.after(after))
+    }
+
+    async fn used(&self) -> StateResult<u64> {
+        Ok(0)
     }
 
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {

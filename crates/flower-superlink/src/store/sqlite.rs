@@ -15,6 +15,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
@@ -22,6 +23,7 @@ use crate::link::state::{
     Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
     Registration, Replied, StateResult,
 };
+use crate::store::open::Kept;
 
 mod expiry;
 mod file;
@@ -37,6 +39,7 @@ mod runs;
 mod writer;
 
 pub use file::OpenError;
+pub(super) use file::beside;
 
 use objects::Shelf;
 use presence::Presence;
@@ -50,6 +53,7 @@ pub struct SqliteState {
     reader: Reader,
     presence: Arc<Presence>,
     id: String,
+    kept: Kept,
     _hold: file::Hold,
 }
 
@@ -70,6 +74,7 @@ impl SqliteState {
         let connection = file::open(database)?;
         let id = link_id(&connection, now).map_err(|error| failed(error.into()))?;
         let presence = Presence::load(&connection, now).map_err(|error| failed(error.into()))?;
+        let kept = kept(&connection).map_err(|error| failed(error.into()))?;
         let reader = Reader::open(database).map_err(|error| failed(error.into()))?;
         let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
         Ok(Self {
@@ -77,6 +82,7 @@ impl SqliteState {
             reader,
             presence: Arc::new(presence),
             id,
+            kept,
             _hold: hold,
         })
     }
@@ -87,9 +93,24 @@ impl SqliteState {
         &self.id
     }
 
+    /// What the state counted on when it was opened.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.clone()
+    }
+
     fn presence(&self) -> Arc<Presence> {
         Arc::clone(&self.presence)
     }
+}
+
+fn kept(connection: &rusqlite::Connection) -> StateResult<Kept> {
+    let fabs = runs::fabs(connection)?.into_iter();
+    Ok(Kept {
+        objects: objects::held(connection)?,
+        fabs: fabs
+            .filter_map(|(hash, runs)| Some((hash.parse().ok()?, runs)))
+            .collect(),
+    })
 }
 
 /// The name of this state, which it gets when it is made.
@@ -200,6 +221,14 @@ impl LinkState for SqliteState {
             .await
     }
 
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()> {
+        self.writer.write(move |c| runs::set_app(c, run, app)).await
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        self.reader.read(runs::apps).await
+    }
+
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
         self.writer
             .write(move |c| runs::issue_token(c, run, token, now))
@@ -294,6 +323,10 @@ impl LinkState for SqliteState {
         self.reader.read(move |c| log::after(c, run, after)).await
     }
 
+    async fn used(&self) -> StateResult<u64> {
+        self.reader.read(file::used).await
+    }
+
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
         let lost = self.presence.lost_runs(now);
         let presence = self.presence();
@@ -320,3 +353,6 @@ impl LinkState for SqliteState {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;

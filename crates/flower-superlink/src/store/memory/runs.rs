@@ -5,6 +5,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 
 use super::log::Log;
@@ -19,6 +20,8 @@ pub(super) struct RunState {
     first_context: Context,
     resumed: bool,
     pub(super) log: Log,
+    /// The process that its ServerApp runs in.
+    pub(super) app: Option<Identity>,
     /// When the run is lost, should its ServerApp give no further sign of life.
     active_until: Timestamp,
     messages: Messages,
@@ -52,6 +55,7 @@ impl RunState {
             context,
             resumed: false,
             log: Log::default(),
+            app: None,
             active_until: Timestamp::NEVER,
             messages: Messages::default(),
             objects: Objects::default(),
@@ -119,6 +123,7 @@ impl RunState {
         (self.run.starting_at, self.run.running_at) = (None, None);
         self.active_until = Timestamp::NEVER;
         self.context = self.first_context.clone();
+        self.app = None;
         Ok(self.clear())
     }
 

@@ -14,6 +14,8 @@ use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use crate::link::state::StateResult;
+
 /// Marks a database as a SuperLink's, where SQLite has a place for that: "FwSL".
 const APPLICATION: i32 = i32::from_be_bytes(*b"FwSL");
 /// The first bytes of each SQLite database (SQLite file format, 1.3).
@@ -127,7 +129,7 @@ pub(super) fn hold(database: &Path) -> Result<Hold, OpenError> {
 }
 
 /// `<database>.<ending>`.
-pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
+pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(".");
     path.push(ending);
@@ -217,6 +219,8 @@ pub(super) fn open(database: &Path) -> Result<Connection, OpenError> {
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // So that space can be given back; it has a meaning only before the first table.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     tune(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
@@ -224,6 +228,21 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     MIGRATIONS.to_latest(connection)?;
+    Ok(())
+}
+
+/// Bytes of the pages that hold something.
+pub(super) fn used(connection: &Connection) -> StateResult<u64> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+    Ok(pages * number("page_size")?)
+}
+
+/// Gives pages that hold nothing back to the file system, some at a time.
+pub(super) fn give_back(connection: &Connection) -> StateResult<()> {
+    let mut statement = connection.prepare_cached("PRAGMA incremental_vacuum(512)")?;
+    let mut pages = statement.query([])?;
+    while pages.next()?.is_some() {}
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Instructions: stored, handed out, handed out again, and forgotten.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId};
@@ -27,10 +28,10 @@ pub(super) fn insert(
     let mut is_node = HashMap::new();
     for parcel in instructions {
         let (node, id) = (parcel.message.metadata.dst, parcel.message.metadata.id);
-        if !is_node.contains_key(&node) {
-            is_node.insert(node, nodes::exists(connection, node)?);
-        }
-        let known = is_node[&node];
+        let known = match is_node.entry(node) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(nodes::exists(connection, node)?),
+        };
         inserted.ids.push(known.then_some(id));
         if known {
             insert_one(connection, &mut shelf, parcel, &mut inserted)?;

@@ -1,6 +1,6 @@
 //! The objects of one run: what they are made of, and who still needs them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
@@ -274,7 +274,7 @@ pub(super) fn clear(connection: &Connection, run: RunId) -> StateResult<Freed> {
 }
 
 /// How often each object is kept: once for each run that has it.
-pub(super) fn held(connection: &Connection) -> StateResult<BTreeMap<ObjectId, usize>> {
+pub(super) fn held(connection: &Connection) -> StateResult<Vec<(ObjectId, usize)>> {
     let mut counted =
         connection.prepare("SELECT id, count(*) FROM object WHERE available GROUP BY id")?;
     let rows = counted.query_map([], |row| Ok((row::object_id(row, 0)?, row.get(1)?)))?;

@@ -5,6 +5,7 @@ use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto as proto;
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -169,6 +170,28 @@ pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Freed> 
     clear(connection, run)
 }
 
+pub(super) fn set_app(
+    connection: &Connection,
+    run: RunId,
+    app: Option<Identity>,
+) -> StateResult<()> {
+    let (pid, started) = app.map(|app| (app.pid, app.started)).unzip();
+    connection
+        .prepare_cached("UPDATE run SET app_pid = ?, app_started = ? WHERE id = ?")?
+        .execute(params![pid, started, signed(run)])?;
+    Ok(())
+}
+
+pub(super) fn apps(connection: &Connection) -> StateResult<Vec<(RunId, Identity)>> {
+    let mut select =
+        connection.prepare("SELECT id, app_pid, app_started FROM run WHERE app_pid IS NOT NULL")?;
+    let apps = select.query_map([], |row| {
+        let (pid, started) = (row.get(1)?, row.get(2)?);
+        Ok((RunId(row::id(row, 0)?), Identity { pid, started }))
+    })?;
+    Ok(apps.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<proto::Context> {
     let mut select = connection.prepare_cached("SELECT context FROM run WHERE id = ?")?;
     let found = select.query_row([signed(run)], |row| {
@@ -232,9 +255,11 @@ pub(super) fn drop_unused_tokens(connection: &Connection, now: Timestamp) -> Sta
     Ok(delete.execute([now.as_secs() - FIRST_SIGN])? > 0)
 }
 
-/// The FABs that runs refer to, as often as they do.
+/// The FABs that unfinished runs are made from, as often as there are such runs.
 pub(super) fn fabs(connection: &Connection) -> StateResult<Vec<(String, usize)>> {
-    let mut counted = connection.prepare("SELECT fab_hash, count(*) FROM run GROUP BY fab_hash")?;
+    let mut counted = connection.prepare(
+        "SELECT fab_hash, count(*) FROM run WHERE finished_at IS NULL GROUP BY fab_hash",
+    )?;
     let rows = counted.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
