@@ -130,6 +130,11 @@ impl Link {
         &self.wake
     }
 
+    /// Brings the state to its place on disk; the link can only be read from then on.
+    pub async fn close(&self) {
+        self.state.close().await;
+    }
+
     /// Lets go of bytes that nothing refers to. A failure wastes space and nothing else, so it
     /// is logged, and whoever caused it is not bothered.
     async fn let_go(&self, freed: Freed) {

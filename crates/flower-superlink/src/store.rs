@@ -1,6 +1,7 @@
 //! Backends of [`LinkState`](crate::link::state::LinkState), and the battery of tests that each
 //! must pass.
 
+mod check;
 mod log;
 mod memory;
 mod open;
@@ -10,6 +11,7 @@ mod sqlite;
 #[cfg(test)]
 mod battery;
 
+pub use check::{Problem, Report};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;

@@ -3,7 +3,7 @@
 //!
 //! It stops in this order: nobody is accepted any more and held calls end; ServerApp processes
 //! get SIGTERM and, after a grace, SIGKILL, while what they still have to say is answered; then
-//! the listeners drain and close.
+//! the listeners drain and close; at last the state.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -212,6 +212,9 @@ impl SuperLink {
         self.ports.stop();
         if timeout(grace, drain(&mut self.servers)).await.is_err() {
             warn!("connections did not end in time");
+        }
+        if timeout(grace, self.link.close()).await.is_err() {
+            warn!("the state was not closed in time: the next start brings it in order");
         }
     }
 }

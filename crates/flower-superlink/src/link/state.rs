@@ -356,6 +356,9 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// Bytes that the state takes on disk; 0 where it takes none.
     async fn used(&self) -> StateResult<u64>;
 
+    /// Brings everything to its place on disk. Nothing can be changed after that.
+    async fn close(&self);
+
     // --- time ---
 
     /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp

@@ -325,6 +325,8 @@ impl LinkState for MemoryState {
         Ok(0)
     }
 
+    async fn close(&self) {}
+
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
         let mut inner = self.0.lock();
         let mut expiry = Expiry::default();

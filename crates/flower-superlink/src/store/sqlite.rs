@@ -25,6 +25,7 @@ use crate::link::state::{
 };
 use crate::store::open::Kept;
 
+mod audit;
 mod expiry;
 mod file;
 mod log;
@@ -38,6 +39,7 @@ mod row;
 mod runs;
 mod writer;
 
+pub(super) use audit::Audit;
 pub use file::OpenError;
 pub(super) use file::beside;
 
@@ -325,6 +327,10 @@ impl LinkState for SqliteState {
 
     async fn used(&self) -> StateResult<u64> {
         self.reader.read(file::used).await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
     }
 
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {

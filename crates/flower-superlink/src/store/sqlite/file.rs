@@ -72,7 +72,7 @@ pub enum OpenError {
     },
     /// Its content contradicts itself.
     #[error(
-        "`{}` is damaged ({problem}): it is left untouched; restore it from a backup, or try `flower-superlink --check --repair`",
+        "`{}` is damaged ({problem}): it is left untouched; restore it from a backup, or give another --database",
         .file.display()
     )]
     Damaged {
@@ -216,6 +216,13 @@ pub(super) fn open(database: &Path) -> Result<Connection, OpenError> {
         source: error,
     })?;
     Ok(connection)
+}
+
+/// Opens an existing database to look at it.
+pub(super) fn open_to_read(database: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(database, flags);
+    opened.map_err(|error| failed(database, error))
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

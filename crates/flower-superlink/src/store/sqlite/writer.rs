@@ -20,10 +20,17 @@ const GROUP: usize = 256;
 
 /// Hands work to the writing thread, which ends with the last of its handles.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer(mpsc::Sender<Order>);
 
-/// Does the work, and gives what is to be done when it is known whether it was committed.
-type Job = Box<dyn FnOnce(&Connection) -> Ending + Send>;
+enum Order {
+    Do(Job),
+    /// Bring everything into the database file, and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// Does the work, if there is a transaction for it, and gives what is to be done when it is known
+/// whether it was committed.
+type Job = Box<dyn FnOnce(Option<&Connection>) -> Ending + Send>;
 type Ending = Box<dyn FnOnce(Result<(), Uncommitted>) + Send>;
 
 /// Why nothing of a transaction is there.
@@ -32,16 +39,20 @@ type Ending = Box<dyn FnOnce(Result<(), Uncommitted>) + Send>;
 struct Uncommitted(#[source] Arc<rusqlite::Error>);
 
 #[derive(Debug, Error)]
+#[error("the transaction could not begin")]
+struct NotBegun;
+
+#[derive(Debug, Error)]
 #[error("the thread that writes the database has ended")]
 struct Ended;
 
 impl Writer {
     /// Starts the thread on this connection.
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
-        let (sender, jobs) = mpsc::channel(QUEUE);
+        let (sender, orders) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("state-writer".to_owned())
-            .spawn(move || run(&connection, jobs))?;
+            .spawn(move || run(&connection, orders))?;
         Ok(Self(sender))
     }
 
@@ -62,7 +73,10 @@ impl Writer {
     ) -> StateResult<T> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let done = in_savepoint(connection, work);
+            let done = match connection {
+                Some(connection) => in_savepoint(connection, work),
+                None => Err(broken(NotBegun)),
+            };
             Box::new(move |committed| {
                 let outcome = match committed {
                     Ok(()) => done,
@@ -79,8 +93,18 @@ impl Writer {
                 let _ = answer.send(outcome);
             })
         });
-        self.0.send(job).await.map_err(|_| broken(Ended))?;
+        let sent = self.0.send(Order::Do(job)).await;
+        sent.map_err(|_| broken(Ended))?;
         answered.await.map_err(|_| broken(Ended))?
+    }
+
+    /// Ends the thread once it has done what waits. Nothing can be written any more.
+    pub(super) async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        // Where the thread is gone already, so is its connection.
+        if self.0.send(Order::Close(closed)).await.is_ok() {
+            let _ = done.await;
+        }
     }
 }
 
@@ -88,43 +112,87 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> StateError {
     StateError::Broken(Box::new(error))
 }
 
-fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.blocking_recv() {
-        let mut endings = Vec::new();
-        let committed = group(connection, first, &mut jobs, &mut endings).map_err(|error| {
+fn run(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
+    let mut close = None;
+    while close.is_none()
+        && let Some(order) = orders.blocking_recv()
+    {
+        let first = match order {
+            Order::Do(job) => job,
+            Order::Close(closed) => {
+                close = Some(closed);
+                continue;
+            }
+        };
+        let mut group = Group::default();
+        let committed = group.commit(connection, first, &mut orders);
+        let committed = committed.map_err(|error| {
             if !connection.is_autocommit() {
                 // Nothing to be told: the error that is told already comes first.
                 let _ = connection.execute_batch("ROLLBACK");
             }
             Uncommitted(Arc::new(error))
         });
-        for ending in endings {
+        for ending in group.endings {
             ending(committed.clone());
+        }
+        close = group.close;
+    }
+    // Best effort: what is not brought in now is at the next start.
+    let _ = connection.pragma_update(None, "wal_checkpoint", "truncate");
+    if let Some(closed) = close {
+        let _ = closed.send(());
+    }
+}
+
+/// One transaction.
+#[derive(Default)]
+struct Group {
+    endings: Vec<Ending>,
+    /// The order to end came meanwhile.
+    close: Option<oneshot::Sender<()>>,
+}
+
+impl Group {
+    /// Does and commits the first job, and what waits behind it.
+    fn commit(
+        &mut self,
+        connection: &Connection,
+        first: Job,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> rusqlite::Result<()> {
+        if let Err(error) = begin(connection) {
+            self.endings.push(first(None));
+            return Err(error);
+        }
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            self.endings.push(job(Some(connection)));
+            if connection.is_autocommit() {
+                // A full disk ends the whole transaction. The work itself was told why.
+                break;
+            }
+            if self.endings.len() < GROUP {
+                next = self.next_job(orders);
+            }
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    fn next_job(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Job> {
+        match orders.try_recv().ok()? {
+            Order::Do(job) => Some(job),
+            Order::Close(closed) => {
+                self.close = Some(closed);
+                None
+            }
         }
     }
 }
 
-/// One transaction, of what is waiting now.
-fn group(
-    connection: &Connection,
-    first: Job,
-    jobs: &mut mpsc::Receiver<Job>,
-    endings: &mut Vec<Ending>,
-) -> rusqlite::Result<()> {
-    let begun = connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]);
-    let mut next = Some(first);
-    while let Some(job) = next.take() {
-        endings.push(job(connection));
-        if connection.is_autocommit() {
-            // A full disk ends the whole transaction. The work itself was told why.
-            break;
-        }
-        if endings.len() < GROUP {
-            next = jobs.try_recv().ok();
-        }
-    }
-    begun?;
-    connection.prepare_cached("COMMIT")?.execute([])?;
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     Ok(())
 }
 
