@@ -71,6 +71,7 @@ impl SqliteState {
             file: database.to_owned(),
             source,
         };
+        file::exists(database)?;
         let hold = file::hold(database)?;
         file::inspect(database)?;
         let connection = file::open(database)?;

@@ -62,6 +62,7 @@ const DANGLING: [(&str, &str, &str); 6] = [
 impl Audit {
     /// Takes hold of a database; without `write` nothing in it can change.
     pub(in crate::store) fn open(database: &Path, write: bool) -> Result<Self, OpenError> {
+        file::exists(database)?;
         let hold = file::hold(database)?;
         file::inspect(database)?;
         let connection = if write {

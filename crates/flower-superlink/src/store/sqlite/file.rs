@@ -48,7 +48,7 @@ pub enum OpenError {
     },
     /// It is something else.
     #[error(
-        "`{}` is {what}, not the database of a flower-superlink of this kind: it is left untouched; give another file",
+        "`{}` is {what}, and no flower-superlink made it: it is left untouched; give another file",
         .file.display()
     )]
     Foreign {
@@ -136,21 +136,29 @@ pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// Checks an existing database without writing to it. Whether there is one.
-pub(super) fn inspect(database: &Path) -> Result<bool, OpenError> {
+/// Whether there is something at all, and SQLite's.
+pub(super) fn exists(database: &Path) -> Result<bool, OpenError> {
     let file = || database.to_owned();
     let mut start = [0; 16];
     match File::open(database).and_then(|mut open| read_start(&mut open, &mut start)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(failed(database, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(database, error)),
         // Made by `mktemp`, or by a SuperLink that was killed before its first commit.
-        Ok(0) => return Ok(false),
+        Ok(0) => Ok(false),
         Ok(_) if &start != MAGIC => {
-            let what = "no SQLite database";
-            return Err(OpenError::Foreign { file: file(), what });
+            let what = "not a SQLite database";
+            Err(OpenError::Foreign { file: file(), what })
         }
-        Ok(_) => {}
+        Ok(_) => Ok(true),
     }
+}
+
+/// Checks an existing database without writing to it.
+pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
+    if !exists(database)? {
+        return Ok(());
+    }
+    let file = || database.to_owned();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let damaged = |error: rusqlite::Error| OpenError::Damaged {
         file: file(),
@@ -166,7 +174,7 @@ pub(super) fn inspect(database: &Path) -> Result<bool, OpenError> {
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(damaged)?;
     if (application, found, objects) == (0, 0, 0) {
-        return Ok(false);
+        return Ok(());
     }
     if application != i64::from(APPLICATION) {
         let what = "another program's SQLite database";
@@ -181,7 +189,7 @@ pub(super) fn inspect(database: &Path) -> Result<bool, OpenError> {
         });
     }
     match first_problem(&connection).map_err(damaged)? {
-        None => Ok(true),
+        None => Ok(()),
         Some(problem) => Err(OpenError::Damaged {
             file: file(),
             problem,

@@ -136,7 +136,7 @@ fn the_file_is_private() {
 fn what_is_no_state_of_ours_is_refused_and_left_alone() {
     let place = Place::new();
     fs::write(place.file(), "these are notes, and no database").unwrap();
-    assert!(place.refused().contains("is no SQLite database"));
+    assert!(place.refused().contains("is not a SQLite database"));
 
     fs::remove_file(place.file()).unwrap();
     let other = Connection::open(place.file()).unwrap();
