@@ -2,14 +2,17 @@
 //! which wire. Rules live here; what must not be forgotten is in [`state`]; who waits is in
 //! [`wake`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
+use parking_lot::Mutex;
 use tracing::error;
 
 pub mod state;
@@ -69,6 +72,8 @@ pub struct Link {
     max_storage: Option<u64>,
     pace: Pace,
     sessions: Sessions,
+    /// Runs whose ServerApp has printed something since the link began.
+    heard: Mutex<HashSet<RunId>>,
     stopper: Stopper,
 }
 
@@ -114,6 +119,7 @@ impl Link {
             max_storage,
             pace: Pace::default(),
             sessions: Sessions::default(),
+            heard: Mutex::default(),
             stopper,
         }
     }

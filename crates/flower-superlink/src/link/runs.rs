@@ -178,6 +178,10 @@ impl Link {
     /// If the run is not known or finished.
     pub async fn report_status(&self, run: RunId, to: RunStatus) -> Result<()> {
         let current = self.known_run(run).await?.status.phase;
+        if current == to.phase {
+            // Said again, since the answer was lost.
+            return Ok(());
+        }
         if current.is_finished() {
             return Err(Refusal::RunIs {
                 run,
@@ -283,16 +287,20 @@ impl Link {
         Ok(self.state.run_of_token(token_id(token)).await?)
     }
 
-    /// Hands a ServerApp process its inputs. From here on its run is starting.
+    /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
+    /// answer was lost asks again, and is answered alike.
     ///
     /// # Errors
-    /// If the token is none, or its run was begun or ended already.
+    /// If the token is none, or its run is running or ended already.
     pub async fn app_inputs(&self, token: &str) -> Result<AppInputs> {
         let id = self.run_of_token(token).await?;
         let context = self.state.context(id).await?;
-        let fab = self.fab(&self.known_run(id).await?.fab_hash).await?;
-        self.change_run(id, RunStatus::plain(Phase::Starting))
-            .await?;
+        let run = self.known_run(id).await?;
+        let fab = self.fab(&run.fab_hash).await?;
+        if run.status.phase != Phase::Starting {
+            self.change_run(id, RunStatus::plain(Phase::Starting))
+                .await?;
+        }
         Ok(AppInputs {
             run: self.known_run(id).await?,
             context,
@@ -300,7 +308,8 @@ impl Link {
         })
     }
 
-    /// Takes the Context that a ServerApp leaves behind. Its token is spent.
+    /// Takes the Context that a ServerApp leaves behind. Its token stays until it has said how
+    /// its run ended: a process whose answer was lost says everything again.
     ///
     /// # Errors
     /// If the token is none of this run's, or the run is not running.
@@ -308,8 +317,7 @@ impl Link {
         if self.run_of_token(token).await? != run {
             return Err(Refusal::UnknownToken.into());
         }
-        self.state.set_context(run, context).await?;
-        Ok(self.state.revoke_token(run).await?)
+        Ok(self.state.set_context(run, context).await?)
     }
 
     /// Lets go of what is over by the clock, and tells those who wait for it.
