@@ -124,6 +124,8 @@ impl Link {
         self.pace.forget(run);
         let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
         self.push_log(run, line).await?;
+        // What the process printed is in the run's log, not in ours.
+        let why = why.lines().next().unwrap_or_default();
         warn!(run_id = %run, why, "the run begins again");
         self.run_moved(run);
         self.wake.notify(Topic::Pending);
