@@ -47,6 +47,7 @@ pub struct Plan {
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
     flaw: Flaw,
+    gateway: Option<SocketAddr>,
 }
 
 /// A running federation. All of it ends when it is dropped.
@@ -119,6 +120,13 @@ impl Plan {
         self
     }
 
+    /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
+    #[must_use]
+    pub const fn gateway(mut self, address: SocketAddr) -> Self {
+        self.gateway = Some(address);
+        self
+    }
+
     /// Starts the SuperLink, waits until it listens, and starts the SuperNodes.
     ///
     /// # Panics
@@ -175,6 +183,7 @@ impl Federation {
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
             flaw: Flaw::None,
+            gateway: None,
         }
     }
 
@@ -217,6 +226,12 @@ impl Federation {
     /// The SuperLink.
     pub const fn superlink(&mut self) -> &mut Process {
         &mut self.superlink
+    }
+
+    /// How many SuperNodes it has.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// One of the SuperNodes.
@@ -289,7 +304,8 @@ impl Federation {
                 .arg(&key.private);
             command.arg("--auth-supernode-public-key").arg(&key.public);
         }
-        command.args(["--superlink", &self.fleet().to_string()]);
+        let superlink = self.plan.gateway.unwrap_or(self.addresses.fleet);
+        command.args(["--superlink", &superlink.to_string()]);
         command.args([
             "--clientappio-api-address",
             &self.addresses.clientappio[index].to_string(),

@@ -107,13 +107,27 @@ impl<'a> Flwr<'a> {
     #[must_use]
     #[track_caller]
     pub fn statuses(self, app: &App) -> BTreeMap<u64, String> {
+        self.try_statuses(app)
+            .unwrap_or_else(|answer| panic!("no runs: {answer}"))
+    }
+
+    /// The status of each run, or what `flwr ls` said instead: it may meet a SuperLink in trouble.
+    ///
+    /// # Errors
+    /// If the answer is not a list of runs.
+    ///
+    /// # Panics
+    /// If `flwr` does not start, or prints no JSON.
+    #[track_caller]
+    pub fn try_statuses(self, app: &App) -> Result<BTreeMap<u64, String>, Value> {
         let answer = self.json(app, &["ls", ".", "e2e", "--format", "json"]);
-        let runs = answer["runs"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no runs: {answer}"));
-        runs.iter()
+        let Some(runs) = answer["runs"].as_array() else {
+            return Err(answer);
+        };
+        Ok(runs
+            .iter()
             .map(|run| (id_of(run), run["status"].as_str().unwrap().to_owned()))
-            .collect()
+            .collect())
     }
 
     /// The status of one run.

@@ -15,7 +15,7 @@ pub mod app;
 pub mod federation;
 pub mod flwr;
 pub mod keys;
-mod leftovers;
+pub mod leftovers;
 pub mod pki;
 pub mod ports;
 pub mod process;

@@ -133,6 +133,15 @@ impl Process {
             .any(|line| line.contains(text))
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// If that cannot be told.
+    #[must_use]
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
         self.signal(Signal::TERM);

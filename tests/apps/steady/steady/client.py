@@ -1,0 +1,17 @@
+"""Answers with what the model, the round and the node's configuration determine."""
+
+from flwr.client import ClientApp
+from flwr.common import ArrayRecord, Context, Message, MetricRecord, RecordDict
+
+from steady.model import answer
+
+app = ClientApp()
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    value = float(context.node_config["value"])
+    number = int(message.content["round"]["number"])
+    arrays = answer(message.content["model"].to_numpy_ndarrays(), value, number)
+    about = MetricRecord({"value": value, "number": number})
+    return Message(RecordDict({"model": ArrayRecord(arrays), "about": about}), reply_to=message)

@@ -1,0 +1,139 @@
+//! The faults themselves.
+
+use std::thread;
+
+use e2e::Federation;
+
+use crate::diary::Diary;
+use crate::kind::Kind;
+use crate::line::Cut;
+use crate::proxy::{Proxy, Way};
+use crate::random::Random;
+use crate::state::State;
+use crate::totals::Totals;
+
+/// What faults are made with.
+#[derive(Debug)]
+pub(crate) struct Hands<'a> {
+    pub(crate) federation: &'a mut Federation,
+    pub(crate) proxy: Option<&'a Proxy>,
+    pub(crate) state: &'a State,
+    pub(crate) random: &'a mut Random,
+    pub(crate) diary: &'a mut Diary,
+    pub(crate) totals: &'a mut Totals,
+}
+
+impl Hands<'_> {
+    /// Makes one fault, to its end.
+    pub(crate) fn make(&mut self, kind: Kind) {
+        match kind {
+            Kind::Superlink => self.kill_superlink(),
+            Kind::Supernode => self.kill_supernode(),
+            Kind::Both => self.kill_both(),
+            Kind::Cut => self.cut(),
+            Kind::Stall => self.stall(),
+            Kind::Disk => self.fill(),
+            Kind::Mixed => unreachable!("one of the others was chosen"),
+        }
+        self.totals.faults += 1;
+    }
+
+    fn kill_superlink(&mut self) {
+        self.diary.note("SIGKILL to the SuperLink");
+        self.federation.superlink().kill();
+        self.federation.restart_superlink();
+        self.diary.note("  it listens again");
+        self.totals.kills += 1;
+    }
+
+    fn kill_supernode(&mut self) {
+        let node = self.some_node();
+        self.diary.note(&format!("SIGKILL to node {node}"));
+        self.federation.node(node).kill();
+        self.federation.restart_node(node);
+        self.totals.kills += 1;
+    }
+
+    fn kill_both(&mut self) {
+        let node = self.some_node();
+        let note = format!("SIGKILL to the SuperLink and to node {node}");
+        self.diary.note(&note);
+        self.federation.superlink().kill();
+        self.federation.node(node).kill();
+        // Either may be back first.
+        if self.random.once_in(2) {
+            self.federation.restart_node(node);
+            self.federation.restart_superlink();
+        } else {
+            self.federation.restart_superlink();
+            self.federation.restart_node(node);
+        }
+        self.diary.note("  the SuperLink listens again");
+        self.totals.kills += 2;
+    }
+
+    fn cut(&mut self) {
+        let proxy = self.proxy.expect("a proxy");
+        let mut lines = proxy.lines();
+        // One connection mostly, sometimes all at once.
+        if !self.random.once_in(4) && !lines.is_empty() {
+            let count = u64::try_from(lines.len()).unwrap();
+            let chosen = usize::try_from(self.random.number(0..count)).unwrap();
+            lines = vec![lines.swap_remove(chosen)];
+        }
+        let reset = self.random.once_in(2);
+        // Where a message is carried at all: small ones have some KB, large ones 320.
+        let after = match self.random.number(0..4) {
+            0 => 0,
+            1 => self.random.number(1..400),
+            2 => self.random.number(1..8_000),
+            _ => self.random.number(1..200_000),
+        };
+        let cut = Cut {
+            reset,
+            after: usize::try_from(after).unwrap(),
+        };
+        let count = lines.len();
+        let note = format!("cut of {count} connections, {cut:?}");
+        self.diary.note(&note);
+        for line in lines {
+            proxy.cut(&line, cut);
+        }
+        self.totals.cuts += 1;
+    }
+
+    fn stall(&mut self) {
+        let ways: &[Way] =
+            self.random
+                .of(&[&[Way::Up] as &[Way], &[Way::Down], &[Way::Up, Way::Down]]);
+        // Mostly short, at times longer than most patience on the way.
+        let time = match self.random.number(0..4) {
+            0 | 1 => self.random.millis(100..1_000),
+            2 => self.random.millis(1_000..3_000),
+            _ => self.random.millis(3_000..7_000),
+        };
+        self.diary.note(&format!("stall of {ways:?} for {time:?}"));
+        let stall = self.proxy.expect("a proxy").stall(ways);
+        thread::sleep(time);
+        self.totals.stalls += 1;
+        if self.random.once_in(4) {
+            self.cut();
+        }
+        drop(stall);
+    }
+
+    fn fill(&mut self) {
+        let time = self.random.millis(1_000..3_000);
+        self.diary.note(&format!("no space for {time:?}"));
+        let filler = self.state.fill();
+        thread::sleep(time);
+        drop(filler);
+        self.diary.note("  space again");
+        self.totals.fills += 1;
+    }
+
+    fn some_node(&mut self) -> usize {
+        let count = u64::try_from(self.federation.count()).unwrap();
+        usize::try_from(self.random.number(0..count)).unwrap()
+    }
+}

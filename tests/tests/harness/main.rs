@@ -1,0 +1,91 @@
+//! Faults while a federation works: nothing may be lost, and nothing may be done twice.
+//!
+//! Real processes: our SuperLink and four SuperNodes, TLS and SuperNode authentication, the app
+//! processes of pip's flwr 1.22, and the app `steady`, of which every digit of every round is
+//! known beforehand. While it runs daemons are killed, connections cut and stalled, and disks
+//! filled, at random moments; the run must end well, with each round once, and with the same
+//! digits as if nothing had happened. Runs follow each other in the same federation until there
+//! were as many faults as wanted.
+//!
+//! `cargo xtask faults` plays each kind in a federation of its own and prints what it counted.
+//! `cargo xtask test` plays a sample of all kinds in one federation. The environment says more:
+//!
+//! | variable | |
+//! | --- | --- |
+//! | `FLOWER_FAULTS` | how many faults in all; without it, the sample |
+//! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
+//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk` or `mixed` |
+//!
+//! What is counted: a *message* is an instruction with its reply. It is *lost* if its round ended
+//! without the reply, or with an error in its place, and *doubled* if the ServerApp was given the
+//! reply more than once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test, and its report"
+)]
+
+mod diary;
+mod inject;
+mod kind;
+mod line;
+mod proxy;
+mod random;
+mod report;
+mod scene;
+mod settings;
+mod state;
+mod totals;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::kind::Kind;
+use crate::scene::Scene;
+use crate::settings::Settings;
+use crate::totals::Totals;
+
+/// One federation at a time: each keeps a small machine busy.
+fn alone() -> MutexGuard<'static, ()> {
+    static STAGE: Mutex<()> = Mutex::new(());
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn no_fault_loses_or_doubles_a_message() {
+    let _alone = alone();
+    let settings = Settings::read();
+    println!("seed {}", settings.seed);
+    for kind in Kind::PURE {
+        if let Some(why) = kind.obstacle() {
+            println!("skipped: {}: {why}", kind.name());
+        }
+    }
+    let outcomes: Vec<_> = settings
+        .scenes
+        .iter()
+        .map(|&(kind, faults)| play(kind, faults, settings.seed))
+        .collect();
+    println!("\n{}", totals::table(&outcomes));
+    let failed: Vec<&str> = outcomes
+        .iter()
+        .filter(|totals| totals.failed)
+        .map(|totals| totals.kind.name())
+        .collect();
+    assert!(failed.is_empty(), "{failed:?} failed, see above");
+}
+
+/// One kind, to its end or its failure. The others are played all the same.
+fn play(kind: Kind, faults: usize, seed: u64) -> Totals {
+    println!("{}: {faults} faults", kind.name());
+    let mut totals = Totals::new(kind);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+        Scene::start(kind, seed).play(faults, &mut totals);
+    }));
+    totals.failed = outcome.is_err();
+    totals.stop_clock();
+    println!("{}", totals.line());
+    totals
+}

@@ -1,0 +1,178 @@
+//! A TCP proxy between SuperNodes and their SuperLink, which loses and delays what it carries.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::line::{Cut, Line};
+
+/// How long a cut that waits for bytes waits.
+const NO_TRAFFIC: Duration = Duration::from_secs(2);
+/// How much is carried at a time: small, so that cuts hit the middle of things.
+const CHUNK: usize = 8 << 10;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the SuperLink.
+    Up,
+    /// To the SuperNode.
+    Down,
+}
+
+/// A listening proxy. It ends, with all its connections, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    runtime: Runtime,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: OnceLock<SocketAddr>,
+    /// The ways that are stalled.
+    stalled: watch::Sender<Vec<Way>>,
+    lines: Mutex<Vec<Weak<Line>>>,
+}
+
+impl Proxy {
+    /// Listens; what comes before it knows where to forward to is hung up on.
+    pub(crate) fn listen() -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime
+            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            upstream: OnceLock::new(),
+            stalled: watch::Sender::new(Vec::new()),
+            lines: Mutex::new(Vec::new()),
+        });
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            runtime,
+            address,
+            shared,
+        }
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn forward_to(&self, upstream: SocketAddr) {
+        self.shared.upstream.set(upstream).unwrap();
+    }
+
+    /// The connections that there are.
+    pub(crate) fn lines(&self) -> Vec<Arc<Line>> {
+        let mut lines = self.shared.lines.lock().unwrap();
+        lines.retain(|line| line.strong_count() > 0);
+        lines.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Cuts one connection and waits until it is: if nothing is carried that the cut waits for,
+    /// it comes nevertheless.
+    pub(crate) fn cut(&self, line: &Line, cut: Cut) {
+        line.order(cut);
+        self.runtime.block_on(async {
+            if tokio::time::timeout(NO_TRAFFIC, line.gone()).await.is_err() {
+                line.order(Cut { after: 0, ..cut });
+                line.gone().await;
+            }
+        });
+    }
+
+    /// Forwards nothing in these ways, until what this gives is dropped.
+    pub(crate) fn stall(&self, ways: &[Way]) -> Stall {
+        self.shared.stalled.send_replace(ways.to_vec());
+        Stall(Arc::clone(&self.shared))
+    }
+}
+
+/// A stall that lasts.
+#[derive(Debug)]
+pub(crate) struct Stall(Arc<Shared>);
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        self.0.stalled.send_replace(Vec::new());
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((client, _)) = listener.accept().await else {
+            continue;
+        };
+        let Some(upstream) = shared.upstream.get().copied() else {
+            continue;
+        };
+        let line = Arc::new(Line::default());
+        shared.lines.lock().unwrap().push(Arc::downgrade(&line));
+        let stalled = shared.stalled.subscribe();
+        tokio::spawn(async move {
+            // A SuperLink that is not there: the client is hung up on, as it would be.
+            if let Ok(server) = TcpStream::connect(upstream).await {
+                carry(client, server, &line, &stalled).await;
+            }
+            line.end();
+        });
+    }
+}
+
+/// Carries bytes both ways until both sides are done, or the line is cut.
+async fn carry(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    line: &Line,
+    stalled: &watch::Receiver<Vec<Way>>,
+) {
+    let cut = {
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let up = pump(from_client, to_server, Way::Up, line, stalled.clone());
+        let down = pump(from_server, to_client, Way::Down, line, stalled.clone());
+        tokio::select! {
+            cut = line.due() => Some(cut),
+            _ = async { tokio::join!(up, down) } => None,
+        }
+    };
+    if cut.is_some_and(|cut| cut.reset) {
+        let _ = client.set_zero_linger();
+        let _ = server.set_zero_linger();
+    }
+}
+
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    way: Way,
+    line: &Line,
+    mut stalled: watch::Receiver<Vec<Way>>,
+) {
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        if stalled.wait_for(|ways| !ways.contains(&way)).await.is_err() {
+            return;
+        }
+        let may = line.take(count);
+        if to.write_all(&chunk[..may]).await.is_err() {
+            return;
+        }
+        if may < count {
+            // The cut comes here, in the middle of something.
+            line.now();
+            std::future::pending::<()>().await;
+        }
+    }
+    let _ = to.shutdown().await;
+}

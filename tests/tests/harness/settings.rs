@@ -1,0 +1,52 @@
+//! What the environment says; see the top of `main.rs`.
+
+use std::env;
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::kind::Kind;
+
+/// How many faults there are if nothing is said: a sample of all kinds, in one federation.
+const SAMPLE: usize = 36;
+
+/// What to play.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// Each kind with the number of its faults.
+    pub(crate) scenes: Vec<(Kind, usize)>,
+}
+
+impl Settings {
+    pub(crate) fn read() -> Self {
+        let only = read("FLOWER_FAULTS_ONLY").map(|name| Kind::named(&name));
+        let count = read("FLOWER_FAULTS").map(|text| text.parse().expect("FLOWER_FAULTS"));
+        let seed = read("FLOWER_FAULTS_SEED").map(|text| text.parse().expect("FLOWER_FAULTS_SEED"));
+        Self {
+            seed: seed.unwrap_or_else(fresh),
+            scenes: scenes(only, count),
+        }
+    }
+}
+
+fn scenes(only: Option<Kind>, count: Option<usize>) -> Vec<(Kind, usize)> {
+    match (only, count) {
+        (Some(kind), count) => vec![(kind, count.unwrap_or(SAMPLE))],
+        (None, None) => vec![(Kind::Mixed, SAMPLE)],
+        (None, Some(count)) => {
+            let kinds: Vec<Kind> = Kind::PURE.into_iter().filter(|kind| kind.can()).collect();
+            let each = count.div_ceil(kinds.len());
+            kinds.into_iter().map(|kind| (kind, each)).collect()
+        }
+    }
+}
+
+fn read(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A seed that is short enough to be typed.
+fn fresh() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::from(now.subsec_nanos()) ^ (u64::from(process::id()) << 8)
+}

@@ -1,0 +1,98 @@
+//! What is counted.
+
+use std::time::{Duration, Instant};
+
+use crate::kind::Kind;
+
+/// The sums of one kind.
+#[derive(Debug)]
+pub(crate) struct Totals {
+    pub(crate) kind: Kind,
+    pub(crate) failed: bool,
+    pub(crate) kills: usize,
+    pub(crate) cuts: usize,
+    pub(crate) stalls: usize,
+    pub(crate) fills: usize,
+    pub(crate) runs: usize,
+    pub(crate) rounds: usize,
+    pub(crate) messages: usize,
+    pub(crate) lost: usize,
+    pub(crate) doubled: usize,
+    /// Faults as they were made: one may kill two daemons, or stall and then cut.
+    pub(crate) faults: usize,
+    started: Instant,
+    took: Duration,
+}
+
+impl Totals {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            failed: false,
+            kills: 0,
+            cuts: 0,
+            stalls: 0,
+            fills: 0,
+            runs: 0,
+            rounds: 0,
+            messages: 0,
+            lost: 0,
+            doubled: 0,
+            faults: 0,
+            started: Instant::now(),
+            took: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn stop_clock(&mut self) {
+        self.took = self.started.elapsed();
+    }
+
+    /// For those who wait while the others are played.
+    pub(crate) fn line(&self) -> String {
+        let how = if self.failed { "FAILED" } else { "ok" };
+        format!(
+            "{}: {how}, {} faults in {} runs, {} messages, {} lost, {} doubled, {:.0} s",
+            self.kind.name(),
+            self.faults,
+            self.runs,
+            self.messages,
+            self.lost,
+            self.doubled,
+            self.took.as_secs_f64()
+        )
+    }
+}
+
+/// One line for each kind, and their sum.
+pub(crate) fn table(all: &[Totals]) -> String {
+    let mut text = String::from(
+        "kind        faults  kills   cuts stalls  fills   runs rounds messages   lost doubled seconds\n",
+    );
+    for totals in all {
+        text += &format!(
+            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>7} {:>7.0}{}\n",
+            totals.kind.name(),
+            totals.faults,
+            totals.kills,
+            totals.cuts,
+            totals.stalls,
+            totals.fills,
+            totals.runs,
+            totals.rounds,
+            totals.messages,
+            totals.lost,
+            totals.doubled,
+            totals.took.as_secs_f64(),
+            if totals.failed { "  FAILED" } else { "" },
+        );
+    }
+    let sum = |of: fn(&Totals) -> usize| all.iter().map(of).sum::<usize>();
+    text + &format!(
+        "total: {} faults, {} messages, {} lost, {} doubled",
+        sum(|totals| totals.faults),
+        sum(|totals| totals.messages),
+        sum(|totals| totals.lost),
+        sum(|totals| totals.doubled),
+    )
+}
