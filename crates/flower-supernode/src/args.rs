@@ -49,6 +49,17 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Isolation::Subprocess)]
     pub isolation: Isolation,
 
+    /// How ClientApp processes begin: with Python, Flower and what the run's earlier messages
+    /// imported from the environment already imported, by a fork of a process that runs no app
+    /// (ahead; about 70 MB for it, and as much as the imports take), or from nothing (fresh)
+    #[arg(long, value_enum, default_value_t = Start::Ahead)]
+    pub clientapp_start: Start,
+
+    /// Whether the messages of a run share a ClientApp process: each gets a fresh one (never), or
+    /// one process stays to the end of the run (run), with what the app leaves in its memory
+    #[arg(long, value_enum, default_value_t = Reuse::Never)]
+    pub clientapp_reuse: Reuse,
+
     /// Where ClientApp processes reach this node [default: 127.0.0.1:9094, with --isolation
     /// process 0.0.0.0:9094]
     #[arg(long, value_name = "HOST:PORT")]
@@ -84,6 +95,24 @@ pub enum Isolation {
     Subprocess,
     /// The operator, or pip's `flower-superexec`.
     Process,
+}
+
+/// How ClientApp processes begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Start {
+    /// With their imports done.
+    Ahead,
+    /// From nothing.
+    Fresh,
+}
+
+/// Whether messages share a ClientApp process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reuse {
+    /// Each gets its own.
+    Never,
+    /// All of a run get the same.
+    Run,
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use flwr_security::channel::Trust;
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::{ClientTls, TlsError};
 
-use crate::args::{Args, Isolation};
+pub use crate::args::Reuse;
+use crate::args::{Args, Isolation, Start};
 
 /// The default port of ClientAppIo (flwr 1.22).
 const CLIENTAPPIO_PORT: u16 = 9094;
@@ -59,8 +60,15 @@ pub struct NodeKey {
 /// Who starts the ClientApp's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Launch {
-    /// This node, with this `flwr-clientapp`.
-    Subprocess(PathBuf),
+    /// This node.
+    Subprocess {
+        /// `flwr-clientapp`.
+        program: PathBuf,
+        /// Whether Python and its modules are imported before there is a message.
+        ahead: bool,
+        /// Whether messages share a process.
+        reuse: Reuse,
+    },
     /// Somebody else: ClientApp processes ask for work.
     Process,
 }
@@ -161,12 +169,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, Error> {
         check_conflicts(&args)?;
         let (trust, trust_origin) = load_trust(&args)?;
-        let launch = match args.isolation {
-            Isolation::Subprocess => Launch::Subprocess(
-                apps::find_program("flwr-clientapp").map_err(Error::NoClientApp)?,
-            ),
-            Isolation::Process => Launch::Process,
-        };
+        let launch = launch(&args)?;
         let key = load_key(
             args.auth_supernode_private_key,
             args.auth_supernode_public_key,
@@ -200,6 +203,17 @@ fn store(key: &NodeKey, home: Option<PathBuf>) -> Option<PathBuf> {
     key.path.as_ref()?;
     let name = ObjectId::of(key.private.public_key().to_openssh().as_bytes()).to_string();
     Some(home?.join("supernode").join(&name[..16]))
+}
+
+fn launch(args: &Args) -> Result<Launch, Error> {
+    if args.isolation == Isolation::Process {
+        return Ok(Launch::Process);
+    }
+    Ok(Launch::Subprocess {
+        program: apps::find_program("flwr-clientapp").map_err(Error::NoClientApp)?,
+        ahead: args.clientapp_start == Start::Ahead,
+        reuse: args.clientapp_reuse,
+    })
 }
 
 fn check_conflicts(args: &Args) -> Result<(), Error> {

@@ -3,13 +3,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use flwr_daemon::apps::{AppProcess, clientapp_command};
+use flwr_core::id::RunId;
+use flwr_daemon::apps::{AppProcess, Place, clientapp_command};
 use flwr_daemon::listen;
 use tracing::info;
 
-use crate::config::Launch;
+use crate::config::{Launch, Reuse};
 use crate::error::Error;
 use crate::work::{Desk, Job};
+
+mod nursery;
+
+use nursery::Nursery;
 
 /// Starts ClientApps, or leaves that to the operator.
 #[derive(Debug)]
@@ -22,6 +27,11 @@ pub(crate) enum Launcher {
         address: String,
         /// Flower's directory, if it is not the default one.
         flwr_dir: Option<PathBuf>,
+        /// Where processes come from that have done their imports; without it each begins from
+        /// nothing.
+        nursery: Option<Nursery>,
+        /// Whether messages share a process.
+        place: Place,
     },
     /// Somebody else's processes ask for work.
     Process,
@@ -30,21 +40,32 @@ pub(crate) enum Launcher {
 impl Launcher {
     pub(crate) fn new(launch: Launch, bound: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
         match launch {
-            Launch::Subprocess(program) => Self::Subprocess {
+            Launch::Subprocess {
                 program,
+                ahead,
+                reuse,
+            } => Self::Subprocess {
                 address: listen::reachable(bound).to_string(),
                 flwr_dir,
+                nursery: (ahead || reuse == Reuse::Run).then(|| Nursery::new(&program)),
+                place: match reuse {
+                    Reuse::Never => Place::Fresh,
+                    Reuse::Run => Place::Server,
+                },
+                program,
             },
             Launch::Process => Self::Process,
         }
     }
 
     /// Starts the ClientApp for `job`; `None` if somebody else will.
-    pub(crate) fn start(&self, desk: &Desk, job: &Job) -> Result<Option<AppProcess>, Error> {
+    pub(crate) async fn start(&self, desk: &Desk, job: &Job) -> Result<Option<AppProcess>, Error> {
         let Self::Subprocess {
             program,
             address,
             flwr_dir,
+            nursery,
+            place,
         } = self
         else {
             info!("waiting for a ClientApp process to take the message");
@@ -58,8 +79,26 @@ impl Launcher {
             std::process::id(),
             flwr_dir.as_deref(),
         );
-        let app = AppProcess::spawn(&command)?;
+        let app = match nursery {
+            Some(nursery) => {
+                nursery
+                    .start(job.inbox.metadata.run, &command, *place)
+                    .await?
+            }
+            None => AppProcess::spawn(&command)?,
+        };
         info!(pid = app.id(), "started a ClientApp");
         Ok(Some(app))
+    }
+
+    /// The run is over: nothing of it stays in memory.
+    pub(crate) fn forget(&self, run: RunId) {
+        if let Self::Subprocess {
+            nursery: Some(nursery),
+            ..
+        } = self
+        {
+            nursery.forget(run);
+        }
     }
 }

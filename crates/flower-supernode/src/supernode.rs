@@ -172,7 +172,9 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
         path.display().to_string()
     });
     let isolation = match &config.launch {
-        Launch::Subprocess(program) => format!("subprocess, starting {}", program.display()),
+        Launch::Subprocess { program, .. } => {
+            format!("subprocess, starting {}", program.display())
+        }
         Launch::Process => {
             "process, waiting for your flower-superexec or flwr-clientapp".to_owned()
         }

@@ -2,6 +2,7 @@
 
 mod command;
 mod exit;
+mod forkserver;
 mod identity;
 mod lasting;
 mod output;
@@ -11,6 +12,7 @@ mod token;
 
 pub use command::{AppCommand, clientapp_command, find_program, serverapp_command};
 pub use exit::Exit;
+pub use forkserver::{ForkServer, Place};
 pub use identity::Identity;
 pub use output::last_lines;
 pub use process::AppProcess;

@@ -150,15 +150,15 @@ impl Worker {
             outbox: Outbox::default(),
         });
         self.parts.desk.open(Arc::clone(&job));
-        let app = self.launch(&job)?;
+        let app = self.launch(&job).await?;
         tokio::select! {
             done = self.follow(transfer, &job, app.as_deref()) => done,
             over = self.parts.link.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
         }
     }
 
-    fn launch(&self, job: &Job) -> Result<Option<Arc<AppProcess>>, NoReply> {
-        let app = match self.parts.launcher.start(&self.parts.desk, job) {
+    async fn launch(&self, job: &Job) -> Result<Option<Arc<AppProcess>>, NoReply> {
+        let app = match self.parts.launcher.start(&self.parts.desk, job).await {
             Ok(app) => app.map(Arc::new),
             Err(Error::Apps(error)) => {
                 return Err(NoReply::Told(ErrorCode::Unknown, chain(&error)));

@@ -217,6 +217,7 @@ impl Worker {
 
     async fn forget(&self, run: RunId) {
         self.runs.lock().forget(run);
+        self.parts.launcher.forget(run);
         self.parts.store.forget_run(run).await;
     }
 }

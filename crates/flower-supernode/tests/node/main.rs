@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flower_supernode::SuperNode;
-use flower_supernode::config::{Config, Launch, NodeKey, Persistence};
+use flower_supernode::config::{Config, Launch, NodeKey, Persistence, Reuse};
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
 use flwr_daemon::clock::{Clock, SystemClock};
@@ -47,7 +47,11 @@ async fn scene(script: Option<&str>) -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let address = fleet.serve(Security::Plaintext, &superlink).await;
     let launch = match script {
-        Some(script) => Launch::Subprocess(program(dir.path(), script)),
+        Some(script) => Launch::Subprocess {
+            program: program(dir.path(), script),
+            ahead: true,
+            reuse: Reuse::Never,
+        },
         None => Launch::Process,
     };
     let config = Config {

@@ -76,7 +76,7 @@ pub fn serverapp_command(
 }
 
 /// The Python that a script names in its first line.
-fn interpreter(script: &Path) -> Option<PathBuf> {
+pub(super) fn interpreter(script: &Path) -> Option<PathBuf> {
     let mut start = Vec::new();
     let longest = 4096;
     File::open(script)

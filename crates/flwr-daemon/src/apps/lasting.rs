@@ -160,7 +160,7 @@ async fn read(
 }
 
 /// Waits for the end of a process that may be nobody's child.
-async fn ended(process: &Identity) {
+pub(super) async fn ended(process: &Identity) {
     #[cfg(target_os = "linux")]
     if let Ok(()) = pidfd_ended(process).await {
         return;

@@ -33,8 +33,14 @@ impl AppProcess {
     /// # Errors
     /// The system cannot start the program.
     pub fn spawn(command: &AppCommand) -> Result<Self, Error> {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// The same for an app that reads something.
+    pub(super) fn spawn_with(command: &AppCommand, stdin: Stdio) -> Result<Self, Error> {
         let mut program = program(command);
         program
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
