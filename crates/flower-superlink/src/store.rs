@@ -10,6 +10,8 @@ mod sqlite;
 
 #[cfg(test)]
 mod battery;
+#[cfg(test)]
+mod model;
 
 pub use check::{Problem, Report};
 pub use memory::MemoryState;

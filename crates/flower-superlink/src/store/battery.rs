@@ -35,6 +35,7 @@ macro_rules! battery {
                 messages::an_expired_message_is_not_handed_out;
                 messages::a_reply_stays_until_it_is_confirmed;
                 messages::a_reply_counts_when_it_is_whole;
+                messages::half_a_reply_cannot_be_confirmed;
                 messages::the_first_reply_counts_and_the_second_is_refused;
                 messages::a_reply_from_another_node_is_refused;
                 messages::a_reply_must_not_outlive_its_instruction;

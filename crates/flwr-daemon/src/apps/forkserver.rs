@@ -138,12 +138,9 @@ impl ForkServer {
         self.send(id, command, place, &files).await?;
         drop(files);
         let gone = || io::Error::other("the fork server does not answer");
-        let pid = match timeout(START, pid_told).await {
-            Ok(Ok(pid)) => pid,
-            _ => {
-                self.jobs.lock().waiting.remove(&id);
-                return Err(gone());
-            }
+        let Ok(Ok(pid)) = timeout(START, pid_told).await else {
+            self.jobs.lock().waiting.remove(&id);
+            return Err(gone());
         };
         let identity = Identity::of_child(pid);
         let tail = Tail::default();

@@ -440,3 +440,19 @@ pub(super) async fn a_stopped_run_takes_and_gives_no_messages(world: World) {
             .kept
     );
 }
+
+pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {
+    let run = world.running().await;
+    let node = world.node(5, NOON + 60.0).await;
+    let sent = world.send("model", node).await;
+    world.claim(node, NOON).await;
+    let reply = Sent::reply("reply", &sent);
+    let stored = world.state.insert_reply(reply.parcel.clone(), NOON).await;
+    let missing = stored.unwrap().missing;
+    let freed = world.state.confirm(run, reply.id()).await.unwrap();
+    assert_eq!(freed.0, []);
+    for object in missing {
+        assert!(world.state.object_arrived(RUN, object).await.unwrap().kept);
+    }
+    assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
+}

@@ -136,6 +136,15 @@ impl Sent {
         })
     }
 
+    /// Another one for each number, of objects that are the same for the same content.
+    pub(in crate::store) fn instruction_at(content: &str, node: NodeId, number: usize) -> Self {
+        Self::new(content, |metadata| Metadata {
+            dst: node,
+            group: number.to_string(),
+            ..metadata
+        })
+    }
+
     pub(in crate::store) fn reply(content: &str, instruction: &Self) -> Self {
         let asked = instruction.parcel.message.metadata.clone();
         Self::new(content, |metadata| Metadata {

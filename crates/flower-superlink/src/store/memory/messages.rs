@@ -218,8 +218,12 @@ impl Messages {
         Some(replaced)
     }
 
-    /// Forgets a reply that arrived, and its instruction. Whether there was one.
+    /// Forgets a reply that arrived, and its instruction. Whether there was one; nobody can have
+    /// pulled half a reply.
     pub(super) fn confirm(&mut self, id: MessageId) -> bool {
+        if !self.replies.has_whole(Some(id)) {
+            return false;
+        }
         let Some(reply) = self.replies.0.remove(&id) else {
             return false;
         };

@@ -271,6 +271,10 @@ pub(super) fn confirm(
 ) -> StateResult<Freed> {
     runs::require_running(connection, run)?;
     nodes::confirmed(connection, run, message)?;
+    // Nobody can have pulled half a reply.
+    if whole(connection, run, Some(message))?.is_none() {
+        return Ok(Freed::default());
+    }
     let Some(instruction) = remove(connection, run, message)? else {
         return Ok(Freed::default());
     };
