@@ -1,6 +1,6 @@
-//! `cargo xtask demo` and `cargo xtask test`: what people and CI run.
+//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask faults`: what people and CI run.
 //!
-//! Both need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
+//! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
 
 #![expect(
@@ -12,6 +12,7 @@
 mod build;
 mod daemon;
 mod demo;
+mod faults;
 mod python;
 mod rounds;
 mod test;
@@ -36,12 +37,15 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
+    /// Kill daemons, cut connections and fill disks during runs, and count what is lost: nothing.
+    Faults(faults::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Faults(args) => faults::run(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -28,6 +28,7 @@
 )]
 
 mod diary;
+mod going;
 mod inject;
 mod kind;
 mod line;
