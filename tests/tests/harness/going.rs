@@ -19,6 +19,8 @@ pub(crate) struct Going {
     pub(crate) report: Report,
     /// Rounds that it had done when it was looked at last.
     pub(crate) rounds: usize,
+    /// What the slowest of them took.
+    pub(crate) slowest: Duration,
     heard: Instant,
     asked: Instant,
 }
@@ -42,6 +44,7 @@ impl Going {
             id: federation.flwr(Maker::Ours).start(app, &config),
             report: Report { path },
             rounds: 0,
+            slowest: Duration::ZERO,
             heard: Instant::now(),
             asked: Instant::now(),
         }
@@ -52,6 +55,7 @@ impl Going {
         let rounds = self.report.rounds();
         if rounds > self.rounds {
             self.rounds = rounds;
+            self.slowest = self.slowest.max(self.heard.elapsed());
             self.heard = Instant::now();
             return Found::Round;
         }

@@ -115,6 +115,7 @@ impl Scene {
             self.check(&going);
         }));
         going.report.add_to(totals, NODES);
+        totals.slowest = totals.slowest.max(going.slowest);
         if let Err(cause) = outcome {
             println!("--- the report of run {}", going.id);
             println!("{}", going.report.lines().join("\n"));
