@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -37,28 +37,12 @@ pub fn of(folder: &Path) -> Vec<Leftover> {
         .collect()
 }
 
-/// Kills what is left of a test when it is dropped. To be dropped after the federation.
-#[derive(Debug)]
-pub struct Sweeper {
-    folder: PathBuf,
-}
-
-impl Sweeper {
-    /// One for the test with this folder.
-    #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        let folder = folder.to_path_buf();
-        Self { folder }
-    }
-}
-
-impl Drop for Sweeper {
-    fn drop(&mut self) {
-        for leftover in of(&self.folder) {
-            let pid = i32::try_from(leftover.pid).ok().and_then(Pid::from_raw);
-            // Fails only if it has ended meanwhile.
-            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
-        }
+/// Kills what is left of a test.
+pub(crate) fn end(folder: &Path) {
+    for leftover in of(folder) {
+        let pid = i32::try_from(leftover.pid).ok().and_then(Pid::from_raw);
+        // Fails only if it has ended meanwhile.
+        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
     }
 }
 

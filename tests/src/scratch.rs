@@ -6,7 +6,9 @@ use std::thread;
 
 use tempfile::TempDir;
 
-/// A temporary folder that stays when the test fails.
+use crate::leftovers;
+
+/// A temporary folder that stays when the test fails. Processes that belong to it end with it.
 #[derive(Debug)]
 pub struct Scratch {
     dir: TempDir,
@@ -53,6 +55,7 @@ impl Default for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        leftovers::end(self.path());
         if thread::panicking() {
             self.dir.disable_cleanup(true);
             announce(self.path());

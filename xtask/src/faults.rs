@@ -1,6 +1,6 @@
-//! `cargo xtask faults`: the fault harness with as many faults as one has time for.
+//! `cargo xtask faults`: faults while a federation works, counted.
 
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::Result;
 
@@ -9,40 +9,35 @@ use crate::python::FLOWER_1_22;
 
 /// `cargo xtask faults`
 #[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  cargo xtask faults                               all kinds, which takes a quarter of an hour
-  cargo xtask faults --only supernode --faults 50  one kind
-  cargo xtask faults --only cut --seed 42          again what a failed test has printed")]
 pub(crate) struct Args {
-    /// How many faults in all; each kind has its share, in a federation of its own
-    #[arg(long, value_name = "N", default_value_t = 240)]
+    /// How many faults, shared by the kinds.
+    #[arg(long, value_name = "N", default_value_t = 216)]
     faults: usize,
 
-    /// Where chance begins [default: another each time, which is printed]
-    #[arg(long, value_name = "S")]
+    /// The seed that an earlier call printed: the same faults again.
+    #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
 
-    /// Only this kind: superlink, supernode, both, cut, stall, disk, or mixed
+    /// One kind: superlink, supernode, both, cut, stall, disk, or mixed for all in one federation.
     #[arg(long, value_name = "KIND")]
     only: Option<String>,
 }
 
-/// Prepares the Python environment, builds the programs and runs the harness.
+/// Builds the programs and plays all kinds of faults (`tests/tests/harness`).
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let mut harness = build::cargo();
-    harness.env(FLOWER_1_22.variable(), FLOWER_1_22.prepare()?);
+    let mut tests = build::cargo();
+    tests.env(FLOWER_1_22.variable(), FLOWER_1_22.prepare()?);
     build::programs(Profile::Dev)?;
-    harness.args(["test", "--package", "e2e", "--test", "harness"]);
-    harness.args(["--", "--nocapture", "no_fault_loses_or_doubles_a_message"]);
-    harness.env("FLOWER_FAULTS", args.faults.to_string());
+    tests.env("FLOWER_FAULTS", args.faults.to_string());
     if let Some(seed) = args.seed {
-        harness.env("FLOWER_FAULTS_SEED", seed.to_string());
+        tests.env("FLOWER_FAULTS_SEED", seed.to_string());
     }
     if let Some(kind) = &args.only {
-        harness.env("FLOWER_FAULTS_ONLY", kind);
+        tests.env("FLOWER_FAULTS_ONLY", kind);
     }
-    let status = harness.stdin(Stdio::null()).status()?;
+    tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
+    tests.args(["--nocapture", "no_fault_loses_or_doubles_a_message"]);
+    let status = tests.status()?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {

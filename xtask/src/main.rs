@@ -37,7 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
-    /// Kill daemons, cut connections and fill disks during runs, and count what is lost: nothing.
+    /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
+    /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
 }
 

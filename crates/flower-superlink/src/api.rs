@@ -1,5 +1,10 @@
 //! The gRPC adapters, one for each service: decode, call the domain, encode. No rule lives here.
 
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::error::{Error, Result};
+
 mod control;
 mod decode;
 mod fleet;
@@ -15,3 +20,23 @@ pub const MAX_MESSAGE_BYTES: usize = i32::MAX as usize;
 /// Bytes of one message to Control: a FAB of 10 MiB, and room for its configuration. Anybody may
 /// call there, so nobody may make the SuperLink hold more.
 pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
+
+/// Changes under way at the same time; who comes later waits for a place.
+static UNDER_WAY: Semaphore = Semaphore::const_new(4096);
+
+/// Does work that changes something to its end, also when the caller goes away meanwhile: bytes
+/// that were stored are then counted, and bytes that nobody needs any more let go.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let place = UNDER_WAY.acquire().await.map_err(|_| Error::Stopping)?;
+    let done = tokio::spawn(
+        async move {
+            let _place = place;
+            work.await
+        }
+        .in_current_span(),
+    );
+    // It ends without a result only if the runtime does.
+    done.await.map_err(|_| Error::Stopping)?
+}

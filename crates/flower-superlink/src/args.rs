@@ -16,7 +16,8 @@ use flwr_daemon::telemetry::Format;
 #[command(after_help = "Examples:
   flwr cert new && flower-superlink --ssl-ca-certfile certificates/ca.crt \\
       --ssl-certfile certificates/server.pem --ssl-keyfile certificates/server.key
-  flower-superlink --insecure                                  # on one machine, to try things out")]
+  flower-superlink --insecure                                  # on one machine, to try things out
+  flower-superlink --check --database FILE                     # is everything there, and whole?")]
 pub struct Args {
     /// Speak plaintext on Fleet and Control. Everything can be read and changed on the way
     #[arg(long)]
@@ -52,16 +53,38 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "subprocess")]
     pub isolation: Isolation,
 
-    /// Where the state is kept. Only `:flwr-in-memory-state:` (also `:memory:` and
-    /// `:flwr-in-memory:`) for now: it is gone when the SuperLink ends
-    #[arg(long, value_name = "WHERE", default_value = ":flwr-in-memory-state:")]
-    pub database: String,
+    /// Keep the state in this file; it survives whatever happens to the SuperLink. `:memory:`
+    /// (also `:flwr-in-memory:` and `:flwr-in-memory-state:`) keeps it in memory, and it is gone
+    /// when the SuperLink ends [default: superlink/state.db in Flower's home directory]
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<String>,
 
-    /// Keep FABs and message objects as files in this directory, instead of in memory
+    /// Keep FABs and message objects as files in this directory [default: beside the database,
+    /// FILE.storage; in memory where the state is]
     #[arg(long, value_name = "DIR")]
     pub storage_dir: Option<PathBuf>,
 
-    /// Flower's home directory, for the ServerApp processes [default: $FLWR_HOME or ~/.flwr]
+    /// Refuse new runs and messages while state, FABs and objects take more than this; what is
+    /// on its way still comes, so leave room for a round. K, M, G and T stand for 1024, 1024²,
+    /// 1024³ and 1024⁴ bytes [default: no limit]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_storage: Option<u64>,
+
+    /// A run whose ServerApp process is gone after a restart of the SuperLink begins again, once,
+    /// under the same run id, instead of being failed
+    #[arg(long)]
+    pub resume_runs: bool,
+
+    /// Check the database and the storage directory, say what is wrong, and end: with status 0 if
+    /// nothing is. No other flags are needed, and nothing is changed
+    #[arg(long)]
+    pub check: bool,
+
+    /// With --check: mend what can be mended. Runs that lost something are failed
+    #[arg(long, requires = "check")]
+    pub repair: bool,
+
+    /// Flower's home directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr]
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 
@@ -107,4 +130,29 @@ pub enum Isolation {
     Subprocess,
     /// Somebody else.
     Process,
+}
+
+/// A number of bytes, with a unit of 1024, 1024² … or without.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let shift = match unit.to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => {
+            return Err("a number of bytes is expected, such as 500000000, 500M or 20G".to_owned());
+        }
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a number of bytes is expected, such as 500000000, 500M or 20G".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("{text} is out of range"))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flwr_core::address::{Address, AddressError};
 use flwr_daemon::apps;
+use flwr_daemon::home::flwr_home;
 use flwr_daemon::listen::Security;
 use flwr_security::allow_list::{AllowListError, SharedAllowList};
 use flwr_security::tls::{ServerTls, TlsError};
@@ -13,6 +14,7 @@ use thiserror::Error;
 use crate::args::{Args, Isolation};
 use crate::auth::Policy;
 use crate::link::Holds;
+use crate::store::{Database, Places, Storage};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
@@ -37,8 +39,12 @@ pub struct Config {
     pub policy: Policy,
     /// Who starts ServerApp processes.
     pub launch: Launch,
-    /// Where bytes are kept.
-    pub storage: Storage,
+    /// Where state and bytes are kept.
+    pub places: Places,
+    /// Bytes that state and objects may take, before new ones are refused.
+    pub max_storage: Option<u64>,
+    /// Runs whose ServerApp is gone after a restart begin again.
+    pub resume_runs: bool,
     /// Flower's home, for the ServerApp processes.
     pub flwr_dir: Option<PathBuf>,
     /// How long calls are held.
@@ -63,15 +69,6 @@ pub enum Launch {
     Subprocess(PathBuf),
     /// Somebody else: their processes ask for a run.
     Process,
-}
-
-/// Where FABs and message objects are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Storage {
-    /// In memory.
-    Memory,
-    /// As files below this directory.
-    Dir(PathBuf),
 }
 
 /// What is wrong with the flags.
@@ -114,20 +111,18 @@ pub enum ConfigError {
     /// No `flwr-serverapp`.
     #[error("--isolation subprocess")]
     NoServerApp(#[source] apps::Error),
-    /// A database.
+    /// Nowhere to keep the state.
     #[error(
-        "--database {0:?}: this version keeps its state in memory only: leave the flag out, or give :flwr-in-memory-state:"
+        "there is no place for the state: none of FLWR_HOME, XDG_DATA_HOME and HOME is set; give --database FILE, or --database :memory:"
     )]
-    Database(String),
+    NoHome,
 }
 
 impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
     fn try_from(args: Args) -> Result<Self, ConfigError> {
-        if !IN_MEMORY.contains(&&args.database[..]) {
-            return Err(ConfigError::Database(args.database));
-        }
+        let places = places(&args)?;
         let mut warnings = deprecations(&args);
         let transport = transport(&args, &mut warnings)?;
         let control = args.control_api_address.or(args.exec_api_address);
@@ -148,12 +143,36 @@ impl TryFrom<Args> for Config {
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             transport,
             launch: launch(args.isolation)?,
-            storage: args.storage_dir.map_or(Storage::Memory, Storage::Dir),
+            places,
+            max_storage: args.max_storage,
+            resume_runs: args.resume_runs,
             flwr_dir: args.flwr_dir,
             holds: Holds::default(),
             warnings,
         })
     }
+}
+
+/// Where the state and the objects of a command line are.
+///
+/// # Errors
+/// If there is no home to keep the state in, and no other place is given.
+pub fn places(args: &Args) -> Result<Places, ConfigError> {
+    let database = match args.database.as_deref() {
+        Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
+        Some(file) => Database::File(file.into()),
+        None => {
+            let home = args.flwr_dir.clone().or_else(flwr_home);
+            let home = home.ok_or(ConfigError::NoHome)?;
+            Database::File(home.join("superlink").join("state.db"))
+        }
+    };
+    let storage = match (&args.storage_dir, &database) {
+        (Some(dir), _) => Storage::Dir(dir.clone()),
+        (None, Database::Memory) => Storage::Memory,
+        (None, Database::File(file)) => Storage::beside(file),
+    };
+    Ok(Places { database, storage })
 }
 
 impl Transport {

@@ -90,6 +90,16 @@ pub enum Error {
     /// The run is over already.
     #[error("Run ID {0} is already finished")]
     AlreadyFinished(RunId),
+    /// Nothing new is taken.
+    #[error(
+        "the SuperLink is full: {used} bytes are kept, and --max-storage allows {limit}; it takes new runs and messages again when runs have finished"
+    )]
+    Full {
+        /// Bytes that are kept.
+        used: u64,
+        /// Bytes that may be.
+        limit: u64,
+    },
     /// The daemon ends.
     #[error("the SuperLink is shutting down")]
     Stopping,

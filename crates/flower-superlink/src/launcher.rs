@@ -1,4 +1,7 @@
 //! Which run needs a ServerApp process, and the care of that process to its end.
+//!
+//! Where the state outlives the SuperLink, so do the processes: their output goes to files, and
+//! who they are is noted. The next SuperLink takes over those that it finds (`adoption`).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,17 +9,18 @@ use std::time::Duration;
 
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
-use flwr_core::run::{Outcome, Phase, RunStatus};
+use flwr_core::run::{Outcome, Phase};
 use flwr_daemon::apps::{AppProcess, Exit, serverapp_command};
 use flwr_daemon::stop::Stopper;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::link::Link;
-use crate::link::state::StateError;
 use crate::link::wake::Topic;
+
+mod adoption;
 
 /// How long a ServerApp process whose run is over may take to end by itself: it flushes its log.
 /// One whose run was stopped has nothing left to do, and would notice only at its next call.
@@ -35,12 +39,24 @@ pub struct Launcher {
     pub serverappio_address: String,
     /// Flower's home, for the processes.
     pub flwr_dir: Option<PathBuf>,
+    /// Where the output of processes that outlive the SuperLink goes. Without it they end when
+    /// the SuperLink does.
+    pub outputs: Option<PathBuf>,
+    /// Whether a run whose process is gone begins again.
+    pub resume_runs: bool,
 }
 
 impl Launcher {
-    /// Launches until it is time to stop, and then ends what it launched.
+    /// Takes over what an earlier SuperLink started, launches until it is time to stop, and then
+    /// ends what it launched.
     pub async fn run(self, stopper: Stopper) {
         let mut apps = JoinSet::new();
+        if let Err(error) = self.take_over(&mut apps, &stopper).await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "ServerApps of an earlier SuperLink could not be taken over"
+            );
+        }
         let listener = self.link.wake().listen(Topic::Pending);
         loop {
             let changed = listener.next();
@@ -73,33 +89,55 @@ impl Launcher {
 
     /// Starts the process of a run and stays with it to the end of both.
     async fn attend(&self, run: RunId, token: &str, stopper: Stopper) {
-        let outcome = match self.spawn(token) {
-            Ok(app) => self.watch(run, &app, &stopper).await,
+        let outcome = match self.spawn(run, token) {
+            Ok(app) => self.stay_with(run, app, &stopper).await,
             Err(error) => {
                 let text = chain(&error);
-                self.fail(run, &format!("The ServerApp could not be started: {text}"))
-                    .await
+                let reason = format!("The ServerApp could not be started: {text}");
+                self.link.fail_run(run, &reason).await
             }
         };
-        if let Err(error) = outcome {
-            error!(
-                error = &error as &dyn std::error::Error,
-                "the run could not be ended"
-            );
-        }
+        note(outcome);
     }
 
-    fn spawn(&self, token: &str) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
+    fn spawn(
+        &self,
+        run: RunId,
+        token: &str,
+    ) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
+        let parent = self.outputs.is_none().then(std::process::id);
         let command = serverapp_command(
             &self.program,
             &self.serverappio_address,
             token,
-            std::process::id(),
+            parent,
             self.flwr_dir.as_deref(),
         );
-        let app = AppProcess::spawn(&command)?;
+        let app = match self.output_of(run) {
+            Some(output) => AppProcess::spawn_lasting(&command, &output)?,
+            None => AppProcess::spawn(&command)?,
+        };
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
+    }
+
+    /// Where the process of a run writes to, if it is to outlive the SuperLink.
+    fn output_of(&self, run: RunId) -> Option<PathBuf> {
+        let outputs = self.outputs.as_ref()?;
+        Some(outputs.join(format!("run-{run}.out")))
+    }
+
+    /// Notes who the process is, and watches it to its end.
+    async fn stay_with(&self, run: RunId, app: AppProcess, stopper: &Stopper) -> Result<()> {
+        if let Err(error) = self.link.set_app(run, Some(app.identity())).await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the ServerApp process could not be noted: it will not be found after a restart"
+            );
+        }
+        let watched = self.watch(run, &app, stopper).await;
+        self.link.set_app(run, None).await?;
+        watched
     }
 
     async fn watch(&self, run: RunId, app: &AppProcess, stopper: &Stopper) -> Result<()> {
@@ -112,11 +150,29 @@ impl Launcher {
                 }
                 Ok(())
             }
-            () = stopper.cancelled() => {
-                app.terminate(GRACE).await;
-                self.fail(run, "The SuperLink was stopped while the run was going on.").await
-            }
+            () = stopper.cancelled() => self.interrupt(run, app).await,
         }
+    }
+
+    /// The SuperLink stops: its process goes, and its run fails or will begin again.
+    async fn interrupt(&self, run: RunId, app: &AppProcess) -> Result<()> {
+        const WHY: &str = "The SuperLink was stopped while the run was going on.";
+        // First the run, for a process that hears SIGTERM reports its run as failed.
+        let resumed = self.outputs.is_some() && self.begin_again(run, WHY).await?;
+        app.terminate(GRACE).await;
+        if resumed {
+            return Ok(());
+        }
+        self.link.fail_run(run, WHY).await
+    }
+
+    /// Sets the run back to its beginning, if it is to be and can be.
+    async fn begin_again(&self, run: RunId, why: &str) -> Result<bool> {
+        let phase = self.link.known_run(run).await?.status.phase;
+        if !self.resume_runs || phase.is_finished() {
+            return Ok(false);
+        }
+        self.link.begin_again(run, why).await
     }
 
     /// Waits until the run is finished.
@@ -134,31 +190,25 @@ impl Launcher {
     /// A process that ends without having finished its run has failed it.
     async fn exited(&self, run: RunId, exit: &Exit) -> Result<()> {
         info!(%exit, "ServerApp ended");
-        if self.link.known_run(run).await?.status.phase.is_finished() {
-            return Ok(());
-        }
         let reason = format!("The ServerApp process ended before its run was finished: {exit}.");
-        let output = exit.output();
-        let details = if output.is_empty() {
-            reason
-        } else {
-            format!("{reason} Its last lines:\n{output}")
-        };
-        self.fail(run, &details).await
+        let details = with_output(reason, &exit.tail);
+        self.link.fail_run(run, &details).await
     }
+}
 
-    /// Fails the run, unless it is over already, and says why in its log.
-    async fn fail(&self, run: RunId, reason: &str) -> Result<()> {
-        if self.link.known_run(run).await?.status.phase.is_finished() {
-            return Ok(());
-        }
-        self.link
-            .push_log(run, format!("[SuperLink] {reason}\n"))
-            .await?;
-        match self.link.change_run(run, RunStatus::failed(reason)).await {
-            // It was finished in this very moment by somebody else.
-            Err(Error::State(StateError::Refused(_))) => Ok(()),
-            other => other,
-        }
+/// A reason, and the last lines of the process if there are some.
+fn with_output(reason: String, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return reason;
+    }
+    format!("{reason} Its last lines:\n{}", lines.join("\n"))
+}
+
+fn note(outcome: Result<()>) {
+    if let Err(error) = outcome {
+        error!(
+            error = &error as &dyn std::error::Error,
+            "the run could not be ended"
+        );
     }
 }

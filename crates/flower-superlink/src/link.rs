@@ -2,14 +2,17 @@
 //! which wire. Rules live here; what must not be forgotten is in [`state`]; who waits is in
 //! [`wake`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
+use parking_lot::Mutex;
 use tracing::error;
 
 pub mod state;
@@ -20,6 +23,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod pace;
+mod quota;
 mod runs;
 mod sessions;
 
@@ -65,8 +69,11 @@ pub struct Link {
     clock: Arc<dyn Clock>,
     wake: Wake,
     holds: Holds,
+    max_storage: Option<u64>,
     pace: Pace,
     sessions: Sessions,
+    /// Runs whose ServerApp has printed something since the link began.
+    heard: Mutex<HashSet<RunId>>,
     stopper: Stopper,
 }
 
@@ -83,6 +90,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How long calls are held.
     pub holds: Holds,
+    /// Bytes that may be kept, before what is new is refused.
+    pub max_storage: Option<u64>,
     /// Ends the held calls.
     pub stopper: Stopper,
 }
@@ -97,6 +106,7 @@ impl Link {
             fabs,
             clock,
             holds,
+            max_storage,
             stopper,
         } = parts;
         Self {
@@ -106,8 +116,10 @@ impl Link {
             clock,
             wake: Wake::default(),
             holds,
+            max_storage,
             pace: Pace::default(),
             sessions: Sessions::default(),
+            heard: Mutex::default(),
             stopper,
         }
     }
@@ -122,6 +134,11 @@ impl Link {
     #[must_use]
     pub const fn wake(&self) -> &Wake {
         &self.wake
+    }
+
+    /// Brings the state to its place on disk; the link can only be read from then on.
+    pub async fn close(&self) {
+        self.state.close().await;
     }
 
     /// Lets go of bytes that nothing refers to. A failure wastes space and nothing else, so it

@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::Parser;
 use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
-use flower_superlink::config::Config;
+use flower_superlink::config::{self, Config};
+use flower_superlink::store::Report;
+use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry;
 use tracing::info;
@@ -21,6 +23,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     if let Err(error) = telemetry::init(args.log_level.as_deref(), args.log_format) {
         return fail(&error.into(), USAGE);
+    }
+    if args.check {
+        return check(&args);
     }
     match Config::try_from(args) {
         Err(error) => fail(&error.into(), USAGE),
@@ -63,6 +68,38 @@ async fn run(config: Config) -> anyhow::Result<()> {
             Ok(())
         }
         why = signals.shutdown() => anyhow::bail!("{why} came a second time: ended at once"),
+    }
+}
+
+/// Looks at database and storage directory, and tells what is wrong with them.
+fn check(args: &Args) -> ExitCode {
+    let places = match config::places(args) {
+        Ok(places) => places,
+        Err(error) => return fail(&error.into(), USAGE),
+    };
+    match places.check(args.repair, SystemClock.now()) {
+        Err(error) => fail(&error.into(), 1),
+        Ok(report) => {
+            print_report(&report);
+            ExitCode::from(u8::from(!report.is_clean()))
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn print_report(report: &Report) {
+    for fact in &report.facts {
+        println!("{fact}");
+    }
+    for problem in &report.problems {
+        let mended = if problem.mended { "mended" } else { "problem" };
+        println!("{mended}: {}", problem.text);
+    }
+    let open = report.problems.iter().filter(|problem| !problem.mended);
+    match open.count() {
+        0 => println!("everything is there and whole"),
+        1 => println!("1 problem"),
+        more => println!("{more} problems"),
     }
 }
 

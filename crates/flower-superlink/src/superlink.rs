@@ -3,20 +3,23 @@
 //!
 //! It stops in this order: nobody is accepted any more and held calls end; ServerApp processes
 //! get SIGTERM and, after a grace, SIGKILL, while what they still have to say is answered; then
-//! the listeners drain and close.
+//! the listeners drain and close; at last the state.
 
+use std::fs::DirBuilder;
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::address::Address;
-use flwr_daemon::clock::SystemClock;
+use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
-use flwr_daemon::objects::{self, Files, Memory, ObjectBytes};
 use flwr_daemon::stop::Stopper;
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tonic::service::Routes;
 use tower::Layer;
@@ -24,11 +27,11 @@ use tracing::{error, info, warn};
 
 use crate::api::{ControlApi, Exec, FleetApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, Policy};
-use crate::config::{Config, Launch, Storage, Transport};
+use crate::config::{Config, Launch, Transport};
 use crate::launcher::Launcher;
 use crate::link::{Link, Parts};
 use crate::reaper;
-use crate::store::MemoryState;
+use crate::store::{Database, Opened, Places, Storage, StoreError};
 
 /// A running coordinator.
 #[derive(Debug)]
@@ -65,9 +68,17 @@ pub enum StartError {
     /// A port.
     #[error(transparent)]
     Listen(#[from] listen::Error),
-    /// The storage directory.
-    #[error("--storage-dir")]
-    Storage(#[from] objects::Error),
+    /// State or objects.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The directory for the output of ServerApp processes.
+    #[error("could not create `{}`", .path.display())]
+    Outputs {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A part of the daemon panicked.
     #[error("a part of the SuperLink failed")]
     Panicked(#[from] JoinError),
@@ -85,18 +96,27 @@ impl SuperLink {
     /// Opens the ports and starts to serve.
     ///
     /// # Errors
-    /// If a port or the storage directory cannot be had. Nothing is left behind then.
+    /// If a port, the database or the storage directory cannot be had. Nothing is changed then.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let (work, ports) = (Stopper::new(), Stopper::new());
+        // The state first: who else works with it is told before which port is taken.
+        let opened = open_places(config.places.clone()).await?;
         let open = Ports::open(&config).await?;
         let addresses = open.addresses();
-        let (objects, fabs) = open_storage(&config.storage)?;
+        let Opened {
+            state,
+            objects,
+            fabs,
+            outputs,
+            missing,
+        } = opened;
         let link = Arc::new(Link::new(Parts {
-            state: Arc::new(MemoryState::default()),
+            state,
             objects,
             fabs,
             clock: Arc::new(SystemClock),
             holds: config.holds,
+            max_storage: config.max_storage,
             stopper: work.clone(),
         }));
         let facts = facts(&config, &addresses);
@@ -109,12 +129,17 @@ impl SuperLink {
                 program,
                 serverappio_address: listen::reachable(addresses.serverappio).to_string(),
                 flwr_dir: config.flwr_dir,
+                outputs,
+                resume_runs: config.resume_runs,
             };
             workers.spawn(launcher.run(work.clone()));
         }
         let Config {
-            policy, warnings, ..
+            policy,
+            mut warnings,
+            ..
         } = config;
+        warnings.extend(missing_objects(missing.len()));
         Ok(Self {
             link,
             addresses,
@@ -188,6 +213,9 @@ impl SuperLink {
         if timeout(grace, drain(&mut self.servers)).await.is_err() {
             warn!("connections did not end in time");
         }
+        if timeout(grace, self.link.close()).await.is_err() {
+            warn!("the state was not closed in time: the next start brings it in order");
+        }
     }
 }
 
@@ -244,16 +272,24 @@ async fn bind(address: &Address, security: Security, name: &str) -> Result<Liste
     Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
 }
 
-type Bytes = Arc<dyn ObjectBytes>;
+/// Opens state and objects, off the async workers.
+async fn open_places(places: Places) -> Result<Opened, StartError> {
+    let opened = spawn_blocking(move || places.open(SystemClock.now())).await??;
+    if let Some(dir) = &opened.outputs {
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        created.map_err(|source| StartError::Outputs {
+            path: dir.clone(),
+            source,
+        })?;
+    }
+    Ok(opened)
+}
 
-/// Where objects and where FABs are kept.
-fn open_storage(storage: &Storage) -> Result<(Bytes, Bytes), StartError> {
-    Ok(match storage {
-        Storage::Memory => (Arc::new(Memory::new()), Arc::new(Memory::new())),
-        Storage::Dir(dir) => (
-            Arc::new(Files::open(&dir.join("objects"))?),
-            Arc::new(Files::open(&dir.join("fabs"))?),
-        ),
+fn missing_objects(count: usize) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} objects that the database counts on are not in the storage directory: see `flower-superlink --check`"
+        )
     })
 }
 
@@ -282,7 +318,11 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
         Policy::AnyKey => "any SuperNode key".to_owned(),
         Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.len()),
     };
-    let storage = match &config.storage {
+    let state = match &config.places.database {
+        Database::Memory => "in memory: it ends with this process".to_owned(),
+        Database::File(file) => format!("in {}", file.display()),
+    };
+    let storage = match &config.places.storage {
         Storage::Memory => "in memory".to_owned(),
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
@@ -307,7 +347,8 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
             "listening for ServerAppIo on {} (plaintext; {starter})",
             addresses.serverappio
         ),
-        format!("state in memory, FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
+        format!("state {state}"),
+        format!("FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
     ];
     facts.extend(
         addresses

@@ -54,7 +54,9 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     pub clientappio_api_address: Option<String>,
 
-    /// Flower's directory, where ClientApp processes install apps [default: theirs]
+    /// Flower's directory: ClientApp processes install apps there, and a node with a key of its
+    /// own keeps finished replies there until the SuperLink has them [default: $FLWR_HOME,
+    /// $XDG_DATA_HOME/.flwr or ~/.flwr]
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
+use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
+use flwr_daemon::home::flwr_home;
 use flwr_security::channel::Trust;
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::{ClientTls, TlsError};
@@ -38,6 +40,9 @@ pub struct Config {
     pub clientappio: Address,
     /// Flower's directory, if it is not the default one.
     pub flwr_dir: Option<PathBuf>,
+    /// Where finished replies and the state of runs are kept, if this node has a key of its own
+    /// and a home: without a key it will be another node next time.
+    pub store: Option<PathBuf>,
     /// Where health checks are answered.
     pub health: Option<Address>,
 }
@@ -162,14 +167,17 @@ impl TryFrom<Args> for Config {
             ),
             Isolation::Process => Launch::Process,
         };
+        let key = load_key(
+            args.auth_supernode_private_key,
+            args.auth_supernode_public_key,
+        )?;
+        let store = store(&key, args.flwr_dir.clone().or_else(flwr_home));
         Ok(Self {
             superlink: parse_superlink(&args.superlink)?,
             trust,
             trust_origin,
-            key: load_key(
-                args.auth_supernode_private_key,
-                args.auth_supernode_public_key,
-            )?,
+            key,
+            store,
             persistence: Persistence {
                 max_retries: args.max_retries,
                 max_wait: wait_time(args.max_wait_time)?,
@@ -185,6 +193,13 @@ impl TryFrom<Args> for Config {
                 .transpose()?,
         })
     }
+}
+
+/// A directory for each key, named by its hash: two nodes may share a home.
+fn store(key: &NodeKey, home: Option<PathBuf>) -> Option<PathBuf> {
+    key.path.as_ref()?;
+    let name = ObjectId::of(key.private.public_key().to_openssh().as_bytes()).to_string();
+    Some(home?.join("supernode").join(&name[..16]))
 }
 
 fn check_conflicts(args: &Args) -> Result<(), Error> {

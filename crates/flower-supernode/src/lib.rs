@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   SuperLink ◀──Fleet── link ──▶ work (inbox → desk → outbox) ◀── api/clientappio ◀── ClientApp
-//!                                    └──▶ launcher ─── starts ──────────────────────────┘
+//!                                    ├──▶ launcher ─── starts ──────────────────────────┘
+//!                                    └──▶ store: what outlives this process
 //! ```
 
 mod api;
@@ -11,6 +12,7 @@ pub mod config;
 mod error;
 mod launcher;
 mod link;
+mod store;
 mod supernode;
 mod work;
 

@@ -18,6 +18,7 @@ use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::launcher::Launcher;
 use crate::link::{Link, Refusal, Signer, connect};
+use crate::store::Store;
 use crate::work::{Desk, Worker, WorkerParts};
 
 /// A running SuperNode.
@@ -78,6 +79,7 @@ impl SuperNode {
             launcher,
             clock,
             node_config: config.node_config,
+            store: config.store.map_or_else(Store::none, Store::at),
         };
         work.spawn(Worker::new(parts).run(work_stopper.clone()));
         Ok(Self {

@@ -97,6 +97,12 @@ impl ObjectId {
         Self(Sha256::digest(content).into())
     }
 
+    /// The id with these 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

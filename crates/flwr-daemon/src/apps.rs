@@ -1,12 +1,19 @@
 //! App processes: how a daemon starts a ServerApp or a ClientApp, hears from it, and ends it.
 
 mod command;
+mod exit;
+mod identity;
+mod lasting;
+mod output;
 mod process;
 mod tail;
 mod token;
 
 pub use command::{AppCommand, clientapp_command, find_program, serverapp_command};
-pub use process::{AppProcess, Exit};
+pub use exit::Exit;
+pub use identity::Identity;
+pub use output::last_lines;
+pub use process::AppProcess;
 pub use token::{Token, Tokens};
 
 use std::io;
@@ -27,6 +34,14 @@ pub enum Error {
     Spawn {
         /// The program's path.
         program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There can be no file for its output.
+    #[error("could not create `{path}` for the app's output")]
+    Output {
+        /// The file's path.
+        path: String,
         /// What the system said.
         source: io::Error,
     },

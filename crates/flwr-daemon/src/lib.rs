@@ -6,11 +6,13 @@
 //! - [`health`] — gRPC health checks
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
+//! - [`home`] — Flower's home directory
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 
 pub mod apps;
 pub mod clock;
 pub mod health;
+pub mod home;
 pub mod listen;
 pub mod objects;
 pub mod stop;

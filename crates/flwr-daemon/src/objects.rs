@@ -6,7 +6,7 @@
 mod files;
 mod memory;
 
-pub use files::Files;
+pub use files::{Files, Found, Restored, files_in, path_in};
 pub use memory::Memory;
 
 use std::fmt::Debug;
@@ -28,13 +28,16 @@ pub trait ObjectBytes: Debug + Send + Sync {
 
     /// Undoes one `put`: the bytes go with the last. Nothing there is no error.
     async fn delete(&self, id: &ObjectId) -> Result<(), Error>;
+
+    /// Bytes of everything that is kept.
+    fn used(&self) -> u64;
 }
 
 /// Why bytes could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} `{path}`")]
 pub struct Error {
-    /// What was tried: "create", "write", "read" or "delete".
+    /// What was tried: "create", "write", "read", "use" or "delete".
     pub action: &'static str,
     /// The file or directory.
     pub path: String,

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod durable;
 mod faults;
 mod interop;
 mod isolation;

@@ -1,6 +1,5 @@
 //! A run that is going on, and what must be true when it is over.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use e2e::{App, Federation, Maker};
@@ -73,28 +72,13 @@ impl Going {
     }
 
     /// Fails unless the run has completed, and told in report and log what was expected, each
-    /// line once. Gives the number of lines that came to the log again, if that `may` be: Flower
-    /// uploads lines again when the answer to the first time was lost with the SuperLink, and
-    /// nobody can tell them from lines that an app printed twice.
-    pub(crate) fn check(
-        &self,
-        federation: &Federation,
-        app: &App,
-        expected: &[String],
-        may: bool,
-    ) -> usize {
+    /// line once.
+    pub(crate) fn check(&self, federation: &Federation, app: &App, expected: &[String]) {
         let flwr = federation.flwr(Maker::Ours);
         assert_eq!(flwr.status(app, self.id), "finished:completed");
         assert_eq!(report::told(&self.report.lines()), expected, "report");
         let text = flwr.log(app, self.id).success().text;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let mut log = report::told(&lines);
-        let all = log.len();
-        if may {
-            let mut seen = HashSet::new();
-            log.retain(|line| seen.insert(line.clone()));
-        }
-        assert_eq!(log, expected, "log");
-        all - log.len()
+        assert_eq!(report::told(&lines), expected, "log");
     }
 }

@@ -3,15 +3,6 @@
 use crate::random::Random;
 use crate::state;
 
-/// Whether the SuperLink has a `--database` that outlives it, and ServerApp processes that do.
-/// Until then a SuperLink that is killed forgets its runs, and nothing can be asked of it here.
-pub(crate) const SUPERLINK_KEEPS_STATE: bool = false;
-
-/// Whether a disk that is full for seconds is survived. It is not yet: the SuperLink answers
-/// INTERNAL, upon which SuperNodes give their messages up and ServerApps end. Until then the
-/// kind `disk`, which fails, is not in the mixture that every test run plays.
-const SURVIVES_FULL_DISK: bool = false;
-
 /// What is done to a federation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -70,9 +61,6 @@ impl Kind {
     /// Why it cannot be done, if so.
     pub(crate) fn obstacle(self) -> Option<&'static str> {
         match self {
-            Self::Superlink | Self::Both if !SUPERLINK_KEEPS_STATE => {
-                Some("this SuperLink keeps its state in memory")
-            }
             Self::Disk if !state::can_mount() => {
                 Some("no small filesystem can be mounted: be root, or use `unshare -rm`")
             }
@@ -84,17 +72,11 @@ impl Kind {
     pub(crate) fn next(self, random: &mut Random) -> Self {
         match self {
             Self::Mixed => {
-                let can = |kind: &Self| kind.can() && kind.is_in_mixture();
-                let all: Vec<Self> = Self::PURE.into_iter().filter(can).collect();
+                let all: Vec<Self> = Self::PURE.into_iter().filter(|kind| kind.can()).collect();
                 random.of(&all)
             }
             pure => pure,
         }
-    }
-
-    /// Whether the mixture has it.
-    const fn is_in_mixture(self) -> bool {
-        !matches!(self, Self::Disk) || SURVIVES_FULL_DISK
     }
 
     /// How many are made in each of so many rounds, to reach a count. Rounds must be able to end
@@ -118,15 +100,6 @@ impl Kind {
 
     /// Whether the SuperLink's state is on a disk that can be filled.
     pub(crate) fn needs_small_disk(self) -> bool {
-        match self {
-            Self::Disk => true,
-            Self::Mixed => Self::Disk.is_in_mixture() && Self::Disk.can(),
-            _ => false,
-        }
-    }
-
-    /// Whether a SuperLink dies. A log that was uploaded when it did is uploaded again.
-    pub(crate) const fn kills_superlink(self) -> bool {
-        matches!(self, Self::Superlink | Self::Both | Self::Mixed) && SUPERLINK_KEEPS_STATE
+        matches!(self, Self::Disk | Self::Mixed) && Self::Disk.can()
     }
 }

@@ -4,7 +4,6 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::leftovers::Sweeper;
 use e2e::{App, Federation, Maker, process};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -26,7 +25,6 @@ struct Crashed {
     federation: Federation,
     app: App,
     going: Going,
-    _sweeper: Sweeper,
     _state: State,
 }
 
@@ -50,7 +48,6 @@ impl Crashed {
         process::wait_for_end(server);
         federation.restart_superlink();
         Self {
-            _sweeper: Sweeper::new(federation.scratch().path()),
             federation,
             app,
             going,
@@ -69,7 +66,6 @@ fn server_in(report: &[String]) -> u32 {
 }
 
 #[test]
-#[ignore = "the SuperLink has no `--database FILE` yet"]
 fn a_run_whose_server_app_died_with_its_superlink_is_failed_and_says_why() {
     let _alone = crate::alone();
     let mut crashed = Crashed::start(&[]);
@@ -90,7 +86,6 @@ fn a_run_whose_server_app_died_with_its_superlink_is_failed_and_says_why() {
 }
 
 #[test]
-#[ignore = "the SuperLink has no `--resume-runs` yet"]
 fn a_run_is_resumed_from_its_beginning_if_that_was_asked_for() {
     let _alone = crate::alone();
     let crashed = Crashed::start(&["--resume-runs"]);

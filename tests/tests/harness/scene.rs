@@ -6,13 +6,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::leftovers::{self, Sweeper};
-use e2e::{App, Federation, PATIENCE, Plan, Security};
+use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
 
 use crate::diary::{self, Diary};
 use crate::going::{Found, Going};
 use crate::inject::Hands;
-use crate::kind::{Kind, SUPERLINK_KEEPS_STATE};
+use crate::kind::Kind;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::report::Task;
@@ -38,22 +37,16 @@ pub(crate) struct Scene {
     expected: Vec<String>,
     federation: Federation,
     proxy: Option<Proxy>,
-    _sweeper: Sweeper,
     state: State,
 }
 
 /// A federation with TLS and authentication whose SuperLink keeps what it has in `state`.
 pub(crate) fn plan(nodes: usize, state: &Path, further: &[&str]) -> Plan {
-    let path = |name: &str| state.join(name).display().to_string();
-    let (database, objects) = (path("link.db"), path("objects"));
-    let keeping: &[&str] = if SUPERLINK_KEEPS_STATE {
-        &["--database", &database]
-    } else {
-        &["--storage-dir", &objects]
-    };
+    let database = state.join("link.db").display().to_string();
+    let keeping = ["--database", &database];
     Federation::plan(Security::TlsAndAuth)
         .nodes(nodes)
-        .superlink_flags(&[keeping, further].concat())
+        .superlink_flags(&[&keeping, further].concat())
 }
 
 impl Scene {
@@ -81,7 +74,6 @@ impl Scene {
             diary: Diary::new(),
             expected: task.expected(&app),
             app,
-            _sweeper: Sweeper::new(federation.scratch().path()),
             federation,
             proxy,
             state,
@@ -172,11 +164,7 @@ impl Scene {
     }
 
     fn check(&mut self, going: &Going) {
-        let may = self.kind.kills_superlink();
-        let twice = going.check(&self.federation, &self.app, &self.expected, may);
-        if twice > 0 {
-            println!("  {twice} lines came twice to the log of run {}", going.id);
-        }
+        going.check(&self.federation, &self.app, &self.expected);
         let note = format!("run {} is as it should be", going.id);
         self.diary.note(&note);
     }

@@ -8,7 +8,7 @@ use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode};
+use super::{MAX_MESSAGE_BYTES, decode, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -57,7 +57,9 @@ impl Fleet for FleetApi {
     ) -> Answer<proto::CreateNodeResponse> {
         let caller = Caller::of(&request)?;
         let interval = request.get_ref().heartbeat_interval;
-        let node = self.link.register_node(caller.key(), interval).await?;
+        let (link, key) = (Arc::clone(&self.link), caller.key().clone());
+        let registered = to_the_end(async move { link.register_node(&key, interval).await });
+        let node = registered.await?;
         Ok(Response::new(proto::CreateNodeResponse {
             node: Some(node.into()),
         }))
@@ -68,7 +70,8 @@ impl Fleet for FleetApi {
         request: Request<proto::DeleteNodeRequest>,
     ) -> Answer<proto::DeleteNodeResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
-        self.link.remove_node(node).await?;
+        let link = Arc::clone(&self.link);
+        to_the_end(async move { link.remove_node(node).await }).await?;
         Ok(Response::new(proto::DeleteNodeResponse {}))
     }
 
@@ -116,7 +119,8 @@ impl Fleet for FleetApi {
             }
             .into());
         }
-        let missing = self.link.reply(reply).await?;
+        let link = Arc::clone(&self.link);
+        let missing = to_the_end(async move { link.reply(reply).await }).await?;
         // The word for a refused reply, as flwr 1.22 has it.
         let name = missing
             .as_ref()
@@ -178,7 +182,9 @@ impl Fleet for FleetApi {
             ..
         } = request.into_inner();
         let (run, id) = decode::object(run_id, &object_id)?;
-        let stored = self.link.push_object(run, id, object_content).await?;
+        let link = Arc::clone(&self.link);
+        let push = async move { link.push_object(run, id, object_content).await };
+        let stored = to_the_end(push).await?;
         Ok(Response::new(proto::PushObjectResponse { stored }))
     }
 
@@ -198,7 +204,8 @@ impl Fleet for FleetApi {
         Caller::of(&request)?.node(request.get_ref().node)?;
         let asked = request.get_ref();
         let (run, message) = decode::object(asked.run_id, &asked.message_object_id)?;
-        self.link.confirm(run, message).await?;
+        let link = Arc::clone(&self.link);
+        to_the_end(async move { link.confirm(run, message).await }).await?;
         Ok(Response::new(proto::ConfirmMessageReceivedResponse {}))
     }
 }

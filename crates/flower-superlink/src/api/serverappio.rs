@@ -7,7 +7,7 @@ use flwr_proto as proto;
 use flwr_proto::server_app_io_server::{ServerAppIo, ServerAppIoServer};
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode};
+use super::{MAX_MESSAGE_BYTES, decode, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::state::{Inserted, Parcel, Refusal};
 use crate::link::{AppInputs, Link};
@@ -103,7 +103,9 @@ impl ServerAppIo for ServerAppIoApi {
             request.message_object_trees,
             |message| decode::instruction(message, now),
         )?;
-        let Inserted { ids, missing, .. } = self.link.send(run, parcels).await?;
+        let link = Arc::clone(&self.link);
+        let sent = to_the_end(async move { link.send(run, parcels).await });
+        let Inserted { ids, missing, .. } = sent.await?;
         let id = |id: Option<_>| id.map(|id| format!("{id}")).unwrap_or_default();
         Ok(Response::new(proto::PushAppMessagesResponse {
             message_ids: ids.into_iter().map(id).collect(),
@@ -180,9 +182,9 @@ impl ServerAppIo for ServerAppIoApi {
             run_id,
             context,
         } = request.into_inner();
-        self.link
-            .app_outputs(&token, RunId(run_id), context.unwrap_or_default())
-            .await?;
+        let link = Arc::clone(&self.link);
+        let (run, context) = (RunId(run_id), context.unwrap_or_default());
+        to_the_end(async move { link.app_outputs(&token, run, context).await }).await?;
         Ok(Response::new(proto::PushAppOutputsResponse {}))
     }
 
@@ -195,7 +197,8 @@ impl ServerAppIo for ServerAppIoApi {
             .unwrap_or_default()
             .try_into()
             .map_err(Error::Status)?;
-        self.link.report_status(RunId(run_id), status).await?;
+        let link = Arc::clone(&self.link);
+        to_the_end(async move { link.report_status(RunId(run_id), status).await }).await?;
         Ok(Response::new(proto::UpdateRunStatusResponse {}))
     }
 
@@ -219,7 +222,8 @@ impl ServerAppIo for ServerAppIoApi {
         request: Request<proto::PushLogsRequest>,
     ) -> Answer<proto::PushLogsResponse> {
         let proto::PushLogsRequest { run_id, logs, .. } = request.into_inner();
-        self.link.push_log(RunId(run_id), logs.concat()).await?;
+        let (link, text) = (Arc::clone(&self.link), logs.concat());
+        to_the_end(async move { link.push_app_log(RunId(run_id), text).await }).await?;
         Ok(Response::new(proto::PushLogsResponse {}))
     }
 
@@ -250,7 +254,9 @@ impl ServerAppIo for ServerAppIoApi {
         } = request.into_inner();
         decode::require_server_app(node)?;
         let (run, id) = decode::object(run_id, &object_id)?;
-        let stored = self.link.push_object(run, id, object_content).await?;
+        let link = Arc::clone(&self.link);
+        let push = async move { link.push_object(run, id, object_content).await };
+        let stored = to_the_end(push).await?;
         Ok(Response::new(proto::PushObjectResponse { stored }))
     }
 
@@ -271,7 +277,8 @@ impl ServerAppIo for ServerAppIoApi {
         let request = request.into_inner();
         decode::require_server_app(request.node)?;
         let (run, message) = decode::object(request.run_id, &request.message_object_id)?;
-        self.link.confirm(run, message).await?;
+        let link = Arc::clone(&self.link);
+        to_the_end(async move { link.confirm(run, message).await }).await?;
         Ok(Response::new(proto::ConfirmMessageReceivedResponse {}))
     }
 }

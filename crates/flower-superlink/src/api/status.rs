@@ -1,5 +1,6 @@
 //! What each error is on the wire. Python peers read PERMISSION_DENIED as "the run is over", and
-//! UNAVAILABLE as "try again": no other error may use these two.
+//! UNAVAILABLE as "try again": no other error may use these two. A disk that is full or fails
+//! is one to try again: nothing was acknowledged, and space may return.
 
 use flwr_core::cause::chain;
 use flwr_core::run::{Outcome, Phase};
@@ -18,7 +19,7 @@ impl From<Error> for Status {
             }
             error => {
                 let text = chain(&error);
-                if code == Code::Internal {
+                if is_our_fault(&error) {
                     error!(error = text, "request failed");
                 }
                 Self::new(code, text)
@@ -27,10 +28,22 @@ impl From<Error> for Status {
     }
 }
 
+/// The operator has to hear of it.
+const fn is_our_fault(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::State(StateError::Broken(_)) | Error::Bytes(_) | Error::Random | Error::Full { .. }
+    )
+}
+
 fn code(error: &Error) -> Code {
     match error {
         Error::State(StateError::Refused(refusal)) => refusal_code(refusal),
-        Error::State(StateError::Broken(_)) | Error::Bytes(_) | Error::Random => Code::Internal,
+        Error::State(StateError::Broken(_)) | Error::Bytes(_) | Error::Stopping => {
+            Code::Unavailable
+        }
+        Error::Random => Code::Internal,
+        Error::Full { .. } => Code::ResourceExhausted,
         Error::Field { .. }
         | Error::Malformed(_)
         | Error::NoTree(_)
@@ -46,7 +59,6 @@ fn code(error: &Error) -> Code {
         | Error::AlreadyFinished(_) => Code::FailedPrecondition,
         Error::UnknownFab(_) => Code::NotFound,
         Error::OtherNode { .. } => Code::Unauthenticated,
-        Error::Stopping => Code::Unavailable,
     }
 }
 
@@ -60,7 +72,8 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::Transition { .. }
         | Refusal::UnknownInstruction(_)
         | Refusal::AlreadyAnswered(_)
-        | Refusal::HasToken(_) => Code::FailedPrecondition,
+        | Refusal::HasToken(_)
+        | Refusal::ResumedBefore(_) => Code::FailedPrecondition,
         Refusal::ReplyOutlivesInstruction { .. } | Refusal::ObjectDiffers(_) => {
             Code::InvalidArgument
         }

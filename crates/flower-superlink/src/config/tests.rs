@@ -74,10 +74,6 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             "TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile: ",
         ),
         (
-            "--insecure --database state.db",
-            "--database \"state.db\": ",
-        ),
-        (
             "--insecure --fleet-api-address nowhere",
             "--fleet-api-address: ",
         ),
@@ -142,4 +138,36 @@ fn old_flags_work_with_a_warning() {
             .iter()
             .any(|warning| warning.contains("ignored"))
     );
+}
+
+#[test]
+fn objects_are_kept_where_the_state_is_unless_told_otherwise() {
+    let files = Files::new();
+    let places = |flags: &str| files.config(&format!("--insecure {flags}")).unwrap().places;
+    let home = places("--flwr-dir DIR/home");
+    let file = files.0.path().join("home/superlink/state.db");
+    assert_eq!(home.storage, Storage::beside(&file));
+    assert_eq!(home.database, Database::File(file));
+    for name in IN_MEMORY {
+        let memory = places(&format!("--database {name}"));
+        assert_eq!(memory.database, Database::Memory);
+        assert_eq!(memory.storage, Storage::Memory);
+    }
+    let given = places("--database DIR/a.db --storage-dir DIR/objects");
+    let dir = files.0.path().join("objects");
+    assert_eq!(given.storage, Storage::Dir(dir));
+}
+
+#[test]
+fn max_storage_is_a_number_of_bytes_with_or_without_a_unit() {
+    let limit = |text: &str| {
+        let line = format!("flower-superlink --insecure --max-storage {text}");
+        Args::try_parse_from(line.split_whitespace()).map(|args| args.max_storage)
+    };
+    assert_eq!(limit("1500").unwrap(), Some(1500));
+    assert_eq!(limit("2k").unwrap(), Some(2048));
+    assert_eq!(limit("3G").unwrap(), Some(3 << 30));
+    for wrong in ["0", "G", "1.5G", "-1", "99999999T", "10 MB", "10MB"] {
+        assert!(limit(wrong).is_err(), "{wrong}");
+    }
 }

@@ -8,6 +8,10 @@ use super::state::LogEntry;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
+/// Seconds for which a process may have been without an answer: a Python peer tries again every
+/// 20 s at least.
+const REPEATED: f64 = 300.0;
+
 impl Link {
     /// Adds raw text to the log of a run.
     ///
@@ -19,6 +23,22 @@ impl Link {
             self.wake.notify(Topic::Log(run));
         }
         Ok(())
+    }
+
+    /// The same for what a ServerApp process prints. It repeats itself when it has heard no
+    /// answer; then its first words since this SuperLink began are those that are there already.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    pub async fn push_app_log(&self, run: RunId, text: String) -> Result<()> {
+        let is_first = self.heard.lock().insert(run);
+        if is_first {
+            let recent = self.state.log_after(run, self.now() + -REPEATED).await?;
+            if recent.last().is_some_and(|last| last.text == text) {
+                return Ok(());
+            }
+        }
+        self.push_log(run, text).await
     }
 
     /// Waits for log after that moment. `None`: the run is over and all was read.

@@ -31,7 +31,7 @@ impl Link {
     /// Sends instructions of a running run.
     ///
     /// # Errors
-    /// If the run is not running, or a message is of another.
+    /// If the run is not running, a message is of another, or there is no space for more.
     pub async fn send(&self, run: RunId, instructions: Vec<Parcel>) -> Result<Inserted> {
         for Parcel { message, tree } in &instructions {
             let Metadata { id, run: found, .. } = message.metadata;
@@ -46,6 +46,7 @@ impl Link {
                 return Err(Error::NoTree(id));
             }
         }
+        self.require_space().await?;
         let inserted = self.state.insert_instructions(run, instructions).await?;
         for node in &inserted.ready {
             self.wake.notify(Topic::Node(*node));

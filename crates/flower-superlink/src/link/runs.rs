@@ -6,7 +6,7 @@ use flwr_core::fab::Fab;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
-use flwr_daemon::apps::Token;
+use flwr_daemon::apps::{Identity, Token};
 use flwr_proto::Context;
 use tracing::{info, warn};
 
@@ -32,6 +32,7 @@ impl Link {
     /// # Errors
     /// If the FAB does not hold what it says, or the app has no such configuration.
     pub async fn start_run(&self, fab: Bytes, overrides: UserConfig) -> Result<RunId> {
+        self.require_space().await?;
         let fab = verify(fab).await?;
         config::fuse(&fab.manifest().config, &overrides).map_err(Error::RunConfig)?;
         let hash: ObjectId = fab.hash.parse()?;
@@ -90,21 +91,99 @@ impl Link {
         let (phase, details) = (to.phase, to.details.clone());
         let freed = self.state.change_run(run, to, self.now()).await?;
         info!(run_id = %run, %phase, details, "run moved on");
-        if phase.is_finished() {
-            self.pace.forget(run);
-        }
         self.run_moved(run);
         self.let_go(freed).await;
+        if phase.is_finished() {
+            self.run_ended(run).await?;
+        }
         Ok(())
     }
 
-    /// The same on behalf of a ServerApp process: a step that runs do not take is ignored, as
+    /// Lets go of what a finished run needs no more.
+    async fn run_ended(&self, run: RunId) -> Result<()> {
+        self.pace.forget(run);
+        let hash = self.known_run(run).await?.fab_hash;
+        if let Ok(fab) = hash.parse() {
+            self.fabs.delete(&fab).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets an unfinished run back to its beginning and says so in its log. False where that
+    /// happened to it before.
+    ///
+    /// # Errors
+    /// If the run is not known or over.
+    pub async fn begin_again(&self, run: RunId, why: &str) -> Result<bool> {
+        let freed = match self.state.rewind_run(run).await {
+            Ok(freed) => freed,
+            Err(StateError::Refused(Refusal::ResumedBefore(_))) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        self.let_go(freed).await;
+        self.pace.forget(run);
+        let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
+        self.push_log(run, line).await?;
+        // What the process printed is in the run's log, not in ours.
+        let why = why.lines().next().unwrap_or_default();
+        warn!(run_id = %run, why, "the run begins again");
+        self.run_moved(run);
+        self.wake.notify(Topic::Pending);
+        Ok(true)
+    }
+
+    /// Fails the run, unless it is over already, and says why in its log.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    pub async fn fail_run(&self, run: RunId, reason: &str) -> Result<()> {
+        if self.known_run(run).await?.status.phase.is_finished() {
+            return Ok(());
+        }
+        self.push_log(run, format!("[SuperLink] {reason}\n"))
+            .await?;
+        match self.change_run(run, RunStatus::failed(reason)).await {
+            // It was finished in this very moment by somebody else.
+            Err(Error::State(StateError::Refused(_))) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Notes the process that a run's ServerApp runs in, or that it has ended.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn set_app(&self, run: RunId, app: Option<Identity>) -> Result<()> {
+        Ok(self.state.set_app(run, app).await?)
+    }
+
+    /// The ServerApp processes that were started and whose end nobody has seen.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn apps(&self) -> Result<Vec<(RunId, Identity)>> {
+        Ok(self.state.apps().await?)
+    }
+
+    /// Makes the token of a run invalid: whoever had it is gone.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn revoke_token(&self, run: RunId) -> Result<()> {
+        Ok(self.state.revoke_token(run).await?)
+    }
+
+    /// As [`Self::change_run`], on behalf of a ServerApp process: a step that runs do not take is ignored, as
     /// flwr 1.22's SuperLink does, but a finished run says so.
     ///
     /// # Errors
     /// If the run is not known or finished.
     pub async fn report_status(&self, run: RunId, to: RunStatus) -> Result<()> {
         let current = self.known_run(run).await?.status.phase;
+        if current == to.phase {
+            // Said again, since the answer was lost.
+            return Ok(());
+        }
         if current.is_finished() {
             return Err(Refusal::RunIs {
                 run,
@@ -210,16 +289,20 @@ impl Link {
         Ok(self.state.run_of_token(token_id(token)).await?)
     }
 
-    /// Hands a ServerApp process its inputs. From here on its run is starting.
+    /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
+    /// answer was lost asks again, and is answered alike.
     ///
     /// # Errors
-    /// If the token is none, or its run was begun or ended already.
+    /// If the token is none, or its run is running or ended already.
     pub async fn app_inputs(&self, token: &str) -> Result<AppInputs> {
         let id = self.run_of_token(token).await?;
         let context = self.state.context(id).await?;
-        let fab = self.fab(&self.known_run(id).await?.fab_hash).await?;
-        self.change_run(id, RunStatus::plain(Phase::Starting))
-            .await?;
+        let run = self.known_run(id).await?;
+        let fab = self.fab(&run.fab_hash).await?;
+        if run.status.phase != Phase::Starting {
+            self.change_run(id, RunStatus::plain(Phase::Starting))
+                .await?;
+        }
         Ok(AppInputs {
             run: self.known_run(id).await?,
             context,
@@ -227,7 +310,8 @@ impl Link {
         })
     }
 
-    /// Takes the Context that a ServerApp leaves behind. Its token is spent.
+    /// Takes the Context that a ServerApp leaves behind. Its token stays until it has said how
+    /// its run ended: a process whose answer was lost says everything again.
     ///
     /// # Errors
     /// If the token is none of this run's, or the run is not running.
@@ -235,8 +319,7 @@ impl Link {
         if self.run_of_token(token).await? != run {
             return Err(Refusal::UnknownToken.into());
         }
-        self.state.set_context(run, context).await?;
-        Ok(self.state.revoke_token(run).await?)
+        Ok(self.state.set_context(run, context).await?)
     }
 
     /// Lets go of what is over by the clock, and tells those who wait for it.
@@ -248,6 +331,7 @@ impl Link {
         for run in expiry.lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
             self.run_moved(run);
+            self.run_ended(run).await?;
         }
         if expiry.pending {
             self.wake.notify(Topic::Pending);

@@ -14,6 +14,7 @@ use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 use thiserror::Error;
@@ -78,6 +79,9 @@ pub enum Refusal {
     /// A run can have one token only.
     #[error("run {0} has its token already")]
     HasToken(RunId),
+    /// A run is begun again once only.
+    #[error("run {0} was begun again before")]
+    ResumedBefore(RunId),
     /// The token is none of this SuperLink's.
     #[error("Invalid token.")]
     UnknownToken,
@@ -250,6 +254,10 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// - a step that runs do not take: refused with [`Refusal::Transition`]
     async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed>;
 
+    /// Sets an unfinished run back to its beginning: pending, with its first Context and without
+    /// messages, objects and token. Once in a run's life; then [`Refusal::ResumedBefore`].
+    async fn rewind_run(&self, run: RunId) -> StateResult<Freed>;
+
     /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
     /// run is starting or running.
     async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool>;
@@ -259,6 +267,12 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// Replaces the ServerApp's Context; the run must be running.
     async fn set_context(&self, run: RunId, context: Context) -> StateResult<()>;
+
+    /// Notes the process that the run's ServerApp runs in, or that it does so no more.
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()>;
+
+    /// The processes that are noted.
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>>;
 
     // --- tokens ---
 
@@ -336,6 +350,14 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// What was logged after that moment, oldest first.
     async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>>;
+
+    // --- space ---
+
+    /// Bytes that the state takes on disk; 0 where it takes none.
+    async fn used(&self) -> StateResult<u64>;
+
+    /// Brings everything to its place on disk. Nothing can be changed after that.
+    async fn close(&self);
 
     // --- time ---
 

@@ -45,6 +45,10 @@ struct Federation {
 
 impl Federation {
     fn new() -> Self {
+        Self::with_limit(None)
+    }
+
+    fn with_limit(max_storage: Option<u64>) -> Self {
         let clock = Arc::new(MockClock::new(NOON));
         let stopper = Stopper::new();
         let link = Arc::new(Link::new(Parts {
@@ -53,6 +57,7 @@ impl Federation {
             fabs: Arc::new(Memory::new()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             holds: Holds::default(),
+            max_storage,
             stopper: stopper.clone(),
         }));
         Self {
@@ -426,7 +431,7 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inputs_are_handed_out_once_and_outputs_spend_the_token() {
+async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     let federation = Federation::new();
     let link = &federation.link;
     let run = link.start_run(bundle(), UserConfig::new()).await.unwrap();
@@ -439,25 +444,73 @@ async fn inputs_are_handed_out_once_and_outputs_spend_the_token() {
         (run, Phase::Starting)
     );
     assert_eq!(inputs.fab, bundle());
-    assert!(link.app_inputs(token.as_str()).await.is_err());
+    let again = link.app_inputs(token.as_str()).await.unwrap();
+    assert_eq!((again.run, again.fab), (inputs.run, inputs.fab));
 
-    link.report_status(run, RunStatus::plain(Phase::Running))
-        .await
-        .unwrap();
+    for _ in 0..2 {
+        let running = RunStatus::plain(Phase::Running);
+        link.report_status(run, running).await.unwrap();
+    }
+    assert!(link.app_inputs(token.as_str()).await.is_err(), "it runs");
     let context = inputs.context;
     assert!(
         link.app_outputs("guess", run, context.clone())
             .await
             .is_err()
     );
-    link.app_outputs(token.as_str(), run, context.clone())
-        .await
-        .unwrap();
-    assert!(
+    let hash = link.known_run(run).await.unwrap().fab_hash;
+    for _ in 0..2 {
+        let context = context.clone();
         link.app_outputs(token.as_str(), run, context)
             .await
-            .is_err()
+            .unwrap();
+    }
+    assert!(link.fab(&hash).await.is_ok());
+    let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
+    for _ in 0..2 {
+        link.report_status(run, completed.clone()).await.unwrap();
+    }
+    let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
+    assert!(link.report_status(run, stopped).await.is_err());
+    let late = link.app_outputs(token.as_str(), run, context).await;
+    assert!(late.is_err(), "the token is spent");
+    assert!(
+        link.fab(&hash).await.is_err(),
+        "nobody needs the FAB any more"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_serverapp_printed_before_a_restart_is_not_logged_twice() {
+    let federation = Federation::new();
+    let run = federation.running().await;
+    let link = &federation.link;
+    // As an earlier SuperLink left it, whose answer was lost.
+    link.push_log(run, "one\n".to_owned()).await.unwrap();
+    for text in ["one\n", "one\n", "two\n"] {
+        link.push_app_log(run, text.to_owned()).await.unwrap();
+    }
+    let entry = link.next_log(run, Timestamp::ZERO).await.unwrap().unwrap();
+    assert_eq!(entry.text, "one\none\ntwo\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
+    let federation = Federation::with_limit(Some(bundle().len() as u64 + 1));
+    let run = federation.running().await;
+    let node = federation.node().await;
+    let link = &federation.link;
+    let first = federation.send(run, node, "a message").await;
+    let other = first.parcel.clone();
+    let more = link.send(run, vec![other.clone()]).await;
+    assert!(matches!(more, Err(Error::Full { .. })));
+    let start = link.start_run(bundle(), UserConfig::new()).await;
+    assert!(matches!(start, Err(Error::Full { .. })));
+    // What is under way comes to its end, and space returns.
+    federation.answer(run, &first, "an answer").await;
+    let reply = link.replies(run, &[first.id()]).await.unwrap().remove(0);
+    link.confirm(run, reply.message.metadata.id).await.unwrap();
+    link.send(run, vec![other]).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

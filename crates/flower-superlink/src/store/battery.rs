@@ -4,7 +4,7 @@
 mod messages;
 mod nodes;
 mod runs;
-mod world;
+pub(super) mod world;
 
 /// Instantiates the battery: `battery!(name, constructor)`.
 macro_rules! battery {
@@ -23,6 +23,10 @@ macro_rules! battery {
                 runs::a_token_that_nobody_uses_expires;
                 runs::a_run_has_one_token_until_it_is_over;
                 runs::a_finished_run_holds_nothing;
+                runs::a_run_begins_again_once;
+                runs::the_process_of_a_run_is_noted;
+                runs::a_log_loses_its_oldest_pieces_and_says_so;
+                nodes::only_the_message_that_was_handed_out_can_be_confirmed;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
                 messages::a_message_is_handed_out_when_it_is_whole_and_once;
                 messages::a_message_that_was_never_confirmed_comes_again;
@@ -57,3 +61,5 @@ battery!(
     memory,
     std::sync::Arc::new(crate::store::MemoryState::default())
 );
+
+battery!(sqlite, world::durable());

@@ -11,6 +11,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
@@ -184,6 +185,13 @@ impl LinkState for MemoryState {
         Ok(self.0.lock().change_run(run, to, now)?)
     }
 
+    async fn rewind_run(&self, run: RunId) -> StateResult<Freed> {
+        let mut inner = self.0.lock();
+        let freed = inner.run(run)?.rewind()?;
+        inner.tokens.retain(|_, (owner, _)| *owner != run);
+        Ok(freed)
+    }
+
     async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
         Ok(self.0.lock().run(run)?.keep(until))
     }
@@ -195,6 +203,19 @@ impl LinkState for MemoryState {
     async fn set_context(&self, run: RunId, context: Context) -> StateResult<()> {
         self.0.lock().running(run)?.context = context;
         Ok(())
+    }
+
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()> {
+        self.0.lock().run(run)?.app = app;
+        Ok(())
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        let inner = self.0.lock();
+        let runs = inner.runs.iter();
+        Ok(runs
+            .filter_map(|(id, run)| Some((*id, run.app.clone()?)))
+            .collect())
     }
 
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
@@ -269,7 +290,7 @@ impl LinkState for MemoryState {
         let state = inner.running(run)?;
         let freed = state.confirm(message);
         if let Some(node) = state.destination(message) {
-            inner.nodes.take_unconfirmed(node);
+            inner.nodes.confirmed(node, run, message);
         }
         Ok(freed)
     }
@@ -300,6 +321,12 @@ impl LinkState for MemoryState {
         Ok(self.0.lock().run(run)?.log.after(after))
     }
 
+    async fn used(&self) -> StateResult<u64> {
+        Ok(0)
+    }
+
+    async fn close(&self) {}
+
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
         let mut inner = self.0.lock();
         let mut expiry = Expiry::default();
@@ -310,7 +337,7 @@ impl LinkState for MemoryState {
             }
         }
         for run in &expiry.lost_runs {
-            let lost = RunStatus::failed(runs::LOST);
+            let lost = RunStatus::failed(super::LOST);
             expiry.freed.0.extend(inner.change_run(*run, lost, now)?.0);
         }
         expiry.pending = inner.drop_unused_tokens(now);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::cause::chain;
-use flwr_core::id::NodeId;
-use flwr_core::message::{ErrorCode, Message, Metadata};
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_daemon::apps::{AppProcess, Exit};
 use flwr_proto as proto;
@@ -23,7 +23,10 @@ use super::runs::RunInputs;
 use super::worker::Worker;
 use crate::error::Error;
 use crate::link::{Patience, Refusal, Transfer, TransferError};
+use crate::store::Stored;
 
+/// How long a reply waits for the Context that belongs to it.
+const CONTEXT_SOON: Duration = Duration::from_secs(2);
 /// How long the Context may come after the reply.
 const CONTEXT_GRACE: Duration = Duration::from_secs(60);
 /// Characters of a reason that travels to the ServerApp.
@@ -71,6 +74,10 @@ impl Worker {
             node,
             run: instruction.run,
         };
+        if let Some(stored) = self.finished_before(&instruction, node).await {
+            info!("this reply was finished before the node ended: it is pushed now");
+            return Ok(self.deliver(&transfer, instruction.id, &stored).await?);
+        }
         let told = match self.work(&transfer, &instruction, message, tree).await {
             Ok(()) => return Ok(()),
             Err(NoReply::Abandoned(abandoned)) => return Err(abandoned),
@@ -88,6 +95,37 @@ impl Worker {
             objects: HashMap::from([(object.id, object.bytes)]),
         };
         Ok(push(&transfer, &reply).await?)
+    }
+
+    /// The reply to this instruction that an earlier process of this node did not come to push.
+    async fn finished_before(&self, instruction: &Metadata, node: NodeId) -> Option<Stored> {
+        let stored = self.parts.store.reply(instruction.id).await?;
+        let reply = stored.reply.message.metadata.as_ref()?;
+        let fits = reply.run_id == instruction.run.0
+            && reply.src_node_id == node.0
+            && reply.reply_to_message_id == instruction.id.to_string();
+        fits.then_some(stored)
+    }
+
+    /// Pushes a finished reply, after which what it left of the run's state counts.
+    async fn deliver(
+        &self,
+        transfer: &Transfer<'_>,
+        instruction: MessageId,
+        stored: &Stored,
+    ) -> Result<(), Refusal> {
+        let pushed = push(transfer, &stored.reply).await;
+        if let (Ok(()), Some(context)) = (&pushed, &stored.context) {
+            self.keep_context(transfer.run, context.clone()).await;
+        }
+        // Pushed, or not wanted: a process that is ended meanwhile does not come here.
+        self.parts.store.forget_reply(instruction).await;
+        pushed
+    }
+
+    async fn keep_context(&self, run: RunId, context: proto::Context) {
+        self.parts.store.keep_context(run, &context).await;
+        self.runs.lock().keep(run, context);
     }
 
     async fn work(
@@ -147,15 +185,35 @@ impl Worker {
             let how = exit.map_or_else(|| "gave no reply".to_owned(), |exit| describe(&exit));
             return Err(NoReply::Told(ErrorCode::Unknown, how));
         };
-        push(transfer, &reply)
+        // What the ClientApp left of its state follows in a moment, and belongs to the reply.
+        self.wait_for_context(job, app, CONTEXT_SOON).await;
+        let context = job.outbox.take_context();
+        let has_context = context.is_some();
+        let instruction = job.inbox.metadata.id;
+        let store = &self.parts.store;
+        let stored = store.keep_reply(instruction, reply, context).await;
+        self.deliver(transfer, instruction, &stored)
             .await
             .map_err(|refusal| NoReply::Abandoned(refusal.into()))?;
-        drop(reply);
-        self.wait_for_context(job, app).await;
+        drop(stored);
+        if !has_context {
+            self.late_context(job, app).await;
+        }
         Ok(())
     }
 
-    async fn wait_for_context(&self, job: &Job, app: Option<&AppProcess>) {
+    /// Takes a Context that did not come with its reply.
+    async fn late_context(&self, job: &Job, app: Option<&AppProcess>) {
+        self.wait_for_context(job, app, CONTEXT_GRACE).await;
+        match job.outbox.take_context() {
+            Some(context) => self.keep_context(job.inbox.metadata.run, context).await,
+            None => warn!(
+                "the ClientApp replied, but did not give its Context back; the run's state is as before"
+            ),
+        }
+    }
+
+    async fn wait_for_context(&self, job: &Job, app: Option<&AppProcess>, patience: Duration) {
         let came = async {
             tokio::select! {
                 biased;
@@ -163,13 +221,7 @@ impl Worker {
                 _ = exit_of(app) => {}
             }
         };
-        let _ = timeout(CONTEXT_GRACE, came).await;
-        match job.outbox.take_context() {
-            Some(context) => self.runs.lock().keep(job.inbox.metadata.run, context),
-            None => warn!(
-                "the ClientApp replied, but did not give its Context back; the run's state is as before"
-            ),
-        }
+        let _ = timeout(patience, came).await;
     }
 
     /// The run's app and configuration: fetched with the run's first message.
@@ -203,7 +255,15 @@ impl Worker {
         );
         let checked = spawn_blocking(move || RunInputs::new(run, fab)).await;
         match checked {
-            Ok(Ok(inputs)) => Ok(self.runs.lock().add(run_id, inputs)),
+            Ok(Ok(inputs)) => {
+                let context = self.parts.store.context(run_id).await;
+                let mut runs = self.runs.lock();
+                let inputs = runs.add(run_id, inputs);
+                if let Some(context) = context {
+                    runs.keep(run_id, context);
+                }
+                Ok(inputs)
+            }
             Ok(Err(error)) => Err(NoReply::Told(ErrorCode::LoadClientApp, error.to_string())),
             Err(ended) => Err(NoReply::Told(ErrorCode::LoadClientApp, ended.to_string())),
         }

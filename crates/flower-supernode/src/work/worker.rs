@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::config::UserConfig;
-use flwr_core::id::NodeId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_daemon::apps::AppProcess;
 use flwr_daemon::clock::Clock;
@@ -21,6 +21,7 @@ use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
 use crate::link::{Link, Patience, Refusal};
+use crate::store::Store;
 
 /// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
 /// call).
@@ -42,6 +43,7 @@ pub(crate) struct WorkerParts {
     pub(crate) launcher: Launcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) node_config: UserConfig,
+    pub(crate) store: Store,
 }
 
 /// Works on one message after the other.
@@ -67,6 +69,7 @@ impl Worker {
 
     /// Works until `stopper` stops, then ends the ClientApp at work.
     pub(crate) async fn run(mut self, stopper: Stopper) -> Result<(), Error> {
+        self.parts.store.sweep().await;
         let ended = loop {
             match stopper.run_until_stopped(self.step()).await {
                 Some(Ok(())) => {}
@@ -164,7 +167,7 @@ impl Worker {
                     return Err(Error::GaveUp { tries, reason });
                 }
                 Abandoned::Fatal(error) => return Err(error),
-                over if over.is_run_over() => self.runs.lock().forget(run),
+                over if over.is_run_over() => self.forget(run).await,
                 _ => {}
             }
             Ok(())
@@ -208,7 +211,12 @@ impl Worker {
         };
         if self.parts.link.is_over(node, run).await {
             debug!(run_id = %run, "the run is over; its state is dropped");
-            self.runs.lock().forget(run);
+            self.forget(run).await;
         }
+    }
+
+    async fn forget(&self, run: RunId) {
+        self.runs.lock().forget(run);
+        self.parts.store.forget_run(run).await;
     }
 }

@@ -36,7 +36,12 @@ pub(crate) struct World {
     pub(crate) run_is_over: bool,
     /// PullObject says this often that an object is not there yet.
     pub(crate) not_yet: u32,
+    /// Replies cannot be taken now.
+    pub(crate) is_full: bool,
+    /// How often a reply came while they could not.
+    pub(crate) turned_away: u32,
     waiting: VecDeque<(proto::Message, proto::ObjectTree)>,
+    taken: Option<(proto::Message, proto::ObjectTree)>,
     objects: HashMap<String, Bytes>,
     pub(crate) confirmed: Vec<String>,
     pub(crate) replies: Vec<proto::Message>,
@@ -72,6 +77,11 @@ impl FakeFleet {
         let address = listener.local_addr();
         tokio::spawn(listener.serve(Routes::new(FleetServer::new(self.clone())), stopper.clone()));
         address
+    }
+
+    /// Hands out again what was taken last.
+    pub(crate) fn hand_out_again(&self) {
+        self.change(|world| world.waiting.extend(world.taken.clone()));
     }
 
     /// Changes the world.
@@ -241,7 +251,8 @@ impl Fleet for FakeFleet {
         })
         .await;
         self.known(node, |world| {
-            let (message, tree) = world.waiting.pop_front().unzip();
+            world.taken = world.waiting.pop_front();
+            let (message, tree) = world.taken.clone().unzip();
             Ok(Response::new(proto::PullMessagesResponse {
                 reconnect: None,
                 messages_list: message.into_iter().collect(),
@@ -255,6 +266,13 @@ impl Fleet for FakeFleet {
         request: Request<proto::PushMessagesRequest>,
     ) -> Answer<proto::PushMessagesResponse> {
         let request = request.into_inner();
+        let turned_away = self.change(|world| {
+            world.turned_away += u32::from(world.is_full);
+            world.is_full
+        });
+        if turned_away {
+            return Err(Status::unavailable("the disk is full"));
+        }
         self.running(request.node, |world| {
             let tree = ObjectTree::try_from(request.message_object_trees[0].clone()).unwrap();
             world.replies.extend(request.messages_list);

@@ -7,6 +7,7 @@
 )]
 
 mod fleet;
+mod restart;
 mod trust;
 
 use std::fs;
@@ -78,6 +79,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         launch: Launch::Process,
         clientappio: "127.0.0.1:0".parse().unwrap(),
         flwr_dir: None,
+        store: None,
         health: None,
     }
 }

@@ -42,20 +42,20 @@ pub fn clientapp_command(
         program.to_owned(),
         address,
         token,
-        parent_pid,
+        Some(parent_pid),
         flwr_dir,
     )
 }
 
 /// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
 /// through a few lines of ours, which see to it that it ends when its app does. A program that is
-/// no Python script is run as it is.
+/// no Python script is run as it is. With a `parent_pid` it ends itself once that process is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,
     serverappio_address: &str,
     token: &str,
-    parent_pid: u32,
+    parent_pid: Option<u32>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
     let address = ["--serverappio-api-address", serverappio_address];
@@ -115,20 +115,14 @@ fn app_command(
     program: PathBuf,
     address: [&str; 2],
     token: &str,
-    parent_pid: u32,
+    parent_pid: Option<u32>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let pid = parent_pid.to_string();
-    let flags = [
-        "--insecure",
-        address[0],
-        address[1],
-        "--token",
-        token,
-        "--parent-pid",
-        &pid,
-    ];
+    let flags = ["--insecure", address[0], address[1], "--token", token];
     let mut args: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
+    if let Some(pid) = parent_pid {
+        args.extend(["--parent-pid".into(), pid.to_string().into()]);
+    }
     if let Some(dir) = flwr_dir {
         args.extend(["--flwr-dir".into(), dir.into()]);
     }
@@ -174,6 +168,16 @@ mod tests {
             .collect();
         let expected = "--insecure --clientappio-api-address 127.0.0.1:9094 --token abc --parent-pid 7 --flwr-dir /home";
         assert_eq!(args.join(" "), expected);
+    }
+
+    #[test]
+    fn a_server_app_without_a_parent_is_told_of_none() {
+        let program = Path::new("/nonexistent/flwr-serverapp");
+        let args = |parent| serverapp_command(program, "127.0.0.1:9091", "abc", parent, None).args;
+        let without = "--insecure --serverappio-api-address 127.0.0.1:9091 --token abc";
+        assert_eq!(args(None).join(OsStr::new(" ")), without);
+        let with = format!("{without} --parent-pid 7");
+        assert_eq!(args(Some(7)).join(OsStr::new(" ")), *with);
     }
 
     #[test]

@@ -13,13 +13,20 @@ const LINE_BYTES: usize = 16 * 1024;
 /// Characters kept of a line for the error text.
 const KEPT_CHARS: usize = 400;
 
-/// The last lines of an app's output, shared by the readers of its two pipes.
+/// The last lines of an app's output, shared by the readers of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
     pub(super) fn lines(&self) -> Vec<String> {
         self.0.lock().iter().cloned().collect()
+    }
+
+    /// Keeps the last of the lines in `text`.
+    pub(super) fn keep_lines(&self, text: &[u8]) {
+        for line in text.split(|byte| *byte == b'\n') {
+            self.keep(line);
+        }
     }
 
     fn keep(&self, line: &[u8]) {

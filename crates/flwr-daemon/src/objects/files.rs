@@ -2,12 +2,12 @@
 //!
 //! A file with its final name is whole and on disk: bytes go to a temporary file first, which is
 //! synced, renamed, and its directory synced, before `put` answers. What a crash leaves behind
-//! is at most a temporary file; the next start removes it. Files are 0600: models are private.
+//! is a temporary file, or one that nobody holds; the next start removes both. Files are 0600:
+//! models are private.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +20,11 @@ use tokio::task::spawn_blocking;
 
 use super::{Error, ObjectBytes};
 
-/// Temporary files carry this ending.
-const TEMPORARY: &str = "tmp";
+mod layout;
+
+pub use layout::{Found, files_in, path_in};
+
+use layout::{TEMPORARY, create_private, failed, write_synced};
 
 /// Object bytes in files under one directory.
 #[derive(Clone, Debug)]
@@ -29,34 +32,87 @@ pub struct Files {
     dir: Arc<PathBuf>,
     /// Makes the names of temporary files of this process distinct.
     counter: Arc<AtomicU64>,
-    /// How many `put`s of this process hold each file. Held while a file gets its final name or
-    /// is removed, so that the two cannot overtake each other.
-    holders: Arc<Mutex<HashMap<ObjectId, usize>>>,
+    /// Held while a file gets its final name or is removed, so that the two cannot overtake each
+    /// other.
+    held: Arc<Mutex<HashMap<ObjectId, Held>>>,
+    /// Bytes of all files.
+    used: Arc<AtomicU64>,
+}
+
+/// A file that is kept.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// How often it was `put`.
+    holders: usize,
+    /// Its bytes.
+    size: u64,
+    /// It was written by this process, or read and compared since: a file of an earlier one may
+    /// have changed meanwhile.
+    proven: bool,
+}
+
+/// What was found at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Files that are held, and there.
+    pub kept: usize,
+    /// Files that a crash left and nobody holds: they were removed.
+    pub removed: usize,
+    /// Objects that are held, and whose files are not there.
+    pub missing: Vec<ObjectId>,
 }
 
 impl Files {
-    /// Uses `dir`, creating it (0700) where it is missing, and removes what a crash left.
+    /// Uses `dir`, creating it (0700) where it is missing. `held` says what is kept there, and
+    /// how often: everything else is what a crash or an earlier daemon left, and is removed.
     ///
     /// # Errors
-    /// The directory cannot be created or read.
-    pub fn open(dir: &Path) -> Result<Self, Error> {
+    /// The directory cannot be created or read, or a file not be removed.
+    pub fn open(
+        dir: &Path,
+        held: impl IntoIterator<Item = (ObjectId, usize)>,
+    ) -> Result<(Self, Restored), Error> {
         create_private(dir)?;
-        remove_temporaries(dir)?;
-        Ok(Self {
+        let mut wanted: HashMap<_, _> = held.into_iter().collect();
+        let (mut kept, mut restored, mut used) = (HashMap::new(), Restored::default(), 0);
+        for file in files_in(dir)? {
+            let holders = file.id.and_then(|id| Some((id, wanted.remove(&id)?)));
+            let Some((id, holders)) = holders else {
+                fs::remove_file(&file.path).map_err(failed("delete", &file.path))?;
+                restored.removed += 1;
+                continue;
+            };
+            used += file.size;
+            let (size, proven) = (file.size, false);
+            kept.insert(
+                id,
+                Held {
+                    holders,
+                    size,
+                    proven,
+                },
+            );
+        }
+        restored.kept = kept.len();
+        restored.missing = wanted.into_keys().collect();
+        restored.missing.sort_unstable();
+        let files = Self {
             dir: Arc::new(dir.to_owned()),
             counter: Arc::default(),
-            holders: Arc::default(),
-        })
+            held: Arc::new(Mutex::new(kept)),
+            used: Arc::new(AtomicU64::new(used)),
+        };
+        Ok((files, restored))
     }
 
     fn path_of(&self, id: &ObjectId) -> PathBuf {
-        let name = id.to_string();
-        self.dir.join(&name[..2]).join(&name)
+        path_in(&self.dir, id)
     }
 
     fn hold(&self, id: ObjectId, content: &[u8]) -> Result<(), Error> {
-        if let Some(holders) = self.holders.lock().get_mut(&id) {
-            *holders += 1;
+        // A file of an earlier process that was not looked at yet is written again.
+        if let Some(held) = self.held.lock().get_mut(&id).filter(|held| held.proven) {
+            held.holders += 1;
             return Ok(());
         }
         let path = self.path_of(&id);
@@ -65,10 +121,10 @@ impl Files {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
         let written = write_synced(&temporary, content).and_then(|()| {
-            let mut holders = self.holders.lock();
+            let mut held = self.held.lock();
             fs::rename(&temporary, &path)?;
             File::open(dir)?.sync_all()?;
-            *holders.entry(id).or_default() += 1;
+            self.note_written(&mut held, id, content.len() as u64);
             Ok(())
         });
         written.map_err(|error| {
@@ -78,13 +134,54 @@ impl Files {
         })
     }
 
+    fn note_written(&self, held: &mut HashMap<ObjectId, Held>, id: ObjectId, size: u64) {
+        let before = held.get(&id).copied();
+        self.used.fetch_add(size, Ordering::Relaxed);
+        self.used
+            .fetch_sub(before.map_or(0, |held| held.size), Ordering::Relaxed);
+        let holders = before.map_or(0, |held| held.holders) + 1;
+        held.insert(
+            id,
+            Held {
+                holders,
+                size,
+                proven: true,
+            },
+        );
+    }
+
+    fn read(&self, id: &ObjectId) -> Result<Option<Bytes>, Error> {
+        let path = self.path_of(id);
+        let content = match fs::read(&path) {
+            Ok(content) => Bytes::from(content),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path)(error)),
+        };
+        let unproven = self.held.lock().get(id).is_some_and(|held| !held.proven);
+        if unproven {
+            if ObjectId::of(&content) != *id {
+                let problem = io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "its content is not what its name says: the file is damaged",
+                );
+                return Err(failed("use", &path)(problem));
+            }
+            if let Some(held) = self.held.lock().get_mut(id) {
+                held.proven = true;
+            }
+        }
+        Ok(Some(content))
+    }
+
     fn release(&self, id: ObjectId) -> Result<(), Error> {
-        let mut holders = self.holders.lock();
-        if let Some(count) = holders.get_mut(&id).filter(|count| **count > 1) {
-            *count -= 1;
+        let mut held = self.held.lock();
+        if let Some(held) = held.get_mut(&id).filter(|held| held.holders > 1) {
+            held.holders -= 1;
             return Ok(());
         }
-        holders.remove(&id);
+        if let Some(gone) = held.remove(&id) {
+            self.used.fetch_sub(gone.size, Ordering::Relaxed);
+        }
         let path = self.path_of(&id);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -103,18 +200,17 @@ impl ObjectBytes for Files {
     }
 
     async fn get(&self, id: &ObjectId) -> Result<Option<Bytes>, Error> {
-        let path = self.path_of(id);
-        on_disk(move || match fs::read(&path) {
-            Ok(content) => Ok(Some(Bytes::from(content))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
-        })
-        .await
+        let (files, id) = (self.clone(), *id);
+        on_disk(move || files.read(&id)).await
     }
 
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {
         let (files, id) = (self.clone(), *id);
         on_disk(move || files.release(id)).await
+    }
+
+    fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 }
 
@@ -129,52 +225,6 @@ async fn on_disk<T: Send + 'static>(
             source: io::Error::other(ended),
         })
     })
-}
-
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-fn create_private(dir: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed("create", dir))
-}
-
-fn remove_temporaries(dir: &Path) -> Result<(), Error> {
-    for shelf in fs::read_dir(dir).map_err(failed("read", dir))?.flatten() {
-        let Ok(files) = fs::read_dir(shelf.path()) else {
-            continue;
-        };
-        for file in files.flatten() {
-            if file
-                .path()
-                .extension()
-                .is_some_and(|ending| ending == TEMPORARY)
-            {
-                fs::remove_file(file.path()).map_err(failed("delete", &file.path()))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
-    let path = path.display().to_string();
-    move |source| Error {
-        action,
-        path,
-        source,
-    }
 }
 
 #[cfg(test)]
@@ -201,29 +251,66 @@ pub(super) mod tests {
         assert_eq!(store.get(&id).await.unwrap(), None);
     }
 
-    #[tokio::test]
-    async fn files_keep_and_forget() {
-        let dir = tempfile::tempdir().unwrap();
-        keeps_and_forgets(&Files::open(dir.path()).unwrap()).await;
+    fn empty(dir: &Path) -> Files {
+        Files::open(dir, []).unwrap().0
     }
 
     #[tokio::test]
-    async fn files_outlive_the_store_and_are_private() {
+    async fn files_keep_and_forget() {
         let dir = tempfile::tempdir().unwrap();
-        let content = Bytes::from_static(b"kept");
-        let id = ObjectId::of(&content);
-        let store = Files::open(&dir.path().join("objects")).unwrap();
-        store.put(id, content.clone()).await.unwrap();
-        let file = store.path_of(&id);
-        assert_eq!(
-            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
+        keeps_and_forgets(&empty(dir.path())).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_held_outlives_the_store_and_the_rest_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (kept, other) = (Bytes::from_static(b"kept"), Bytes::from_static(b"other"));
+        let (id, left, lost) = (
+            ObjectId::of(&kept),
+            ObjectId::of(&other),
+            ObjectId::of(b"lost"),
         );
+        let store = empty(&dir.path().join("objects"));
+        store.put(id, kept.clone()).await.unwrap();
+        store.put(left, other).await.unwrap();
+        assert_eq!(store.used(), 9);
+        let file = store.path_of(&id);
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let leftover = file.with_extension("7.tmp");
         fs::write(&leftover, b"half").unwrap();
-        let again = Files::open(&dir.path().join("objects")).unwrap();
-        assert_eq!(again.get(&id).await.unwrap(), Some(content));
+
+        let (again, restored) =
+            Files::open(&dir.path().join("objects"), [(id, 2), (lost, 1)]).unwrap();
+        let expected = Restored {
+            kept: 1,
+            removed: 2,
+            missing: vec![lost],
+        };
+        assert_eq!(restored, expected);
         assert!(!leftover.exists(), "a crash's leftover is removed");
+        assert_eq!(again.used(), 4);
+        assert_eq!(again.get(&left).await.unwrap(), None);
+        assert_eq!(again.get(&id).await.unwrap(), Some(kept));
+        again.delete(&id).await.unwrap();
+        assert!(file.exists(), "held once more");
+        again.delete(&id).await.unwrap();
+        assert!(!file.exists());
+        assert_eq!(again.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changed_is_not_given_out_and_can_be_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let content = Bytes::from_static(b"as it was");
+        let id = ObjectId::of(&content);
+        empty(dir.path()).put(id, content.clone()).await.unwrap();
+        fs::write(path_in(dir.path(), &id), b"as it wasn't").unwrap();
+        let (store, _) = Files::open(dir.path(), [(id, 1)]).unwrap();
+        let error = store.get(&id).await.unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::InvalidData);
+        store.put(id, content.clone()).await.unwrap();
+        assert_eq!(store.get(&id).await.unwrap(), Some(content));
     }
 
     #[tokio::test]
@@ -231,7 +318,7 @@ pub(super) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, b"").unwrap();
-        let error = Files::open(&file.join("objects")).unwrap_err();
+        let error = Files::open(&file.join("objects"), []).unwrap_err();
         assert!(error.to_string().contains("file/objects"), "{error}");
     }
 }

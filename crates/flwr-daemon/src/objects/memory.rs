@@ -56,6 +56,11 @@ impl ObjectBytes for Memory {
         }
         Ok(())
     }
+
+    fn used(&self) -> u64 {
+        let kept = self.0.read();
+        kept.values().map(|held| held.content.len() as u64).sum()
+    }
 }
 
 #[cfg(test)]

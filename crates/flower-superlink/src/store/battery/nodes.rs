@@ -79,3 +79,30 @@ pub(super) async fn a_node_that_left_is_unknown(world: World) {
         .unwrap();
     assert_eq!((again.node, again.resumed), (NodeId(6), false));
 }
+
+pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world: World) {
+    let run = world.running().await;
+    let node = world.node(5, NOON + 60.0).await;
+    let (first, second) = (world.send("1", node).await, world.send("2", node).await);
+    assert_eq!(world.claim(node, NOON).await, Some(first.id()));
+    world
+        .state
+        .confirm(run, second.id())
+        .await
+        .unwrap()
+        .0
+        .clear();
+    assert_eq!(
+        world.claim(node, NOON).await,
+        Some(first.id()),
+        "it was lost on the way"
+    );
+    world
+        .state
+        .confirm(run, first.id())
+        .await
+        .unwrap()
+        .0
+        .clear();
+    assert_eq!(world.claim(node, NOON).await, Some(second.id()));
+}

@@ -148,3 +148,62 @@ pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(wor
         );
     }
 }
+
+pub(super) async fn a_run_begins_again_once(world: World) {
+    let token = ObjectId::of(b"token");
+    world.running().await;
+    let node = world.node(5, NOON + 60.0).await;
+    let sent = world.send("model", node).await;
+    world.state.issue_token(RUN, token, NOON).await.unwrap();
+    let context = flwr_proto::Context {
+        node_id: 1,
+        ..Default::default()
+    };
+    world.state.set_context(RUN, context).await.unwrap();
+
+    let mut freed = world.state.rewind_run(RUN).await.unwrap().0;
+    freed.sort();
+    let mut objects = sent.objects.clone();
+    objects.sort();
+    assert_eq!(freed, objects);
+    let run = world.state.run(RUN).await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::plain(Phase::Pending));
+    assert_eq!((run.starting_at, run.running_at), (None, None));
+    assert_eq!(world.state.context(RUN).await.unwrap().node_id, 0);
+    assert_eq!(world.claim(node, NOON).await, None);
+    let unknown = world.state.run_of_token(token).await;
+    assert_eq!(refusal(unknown), Refusal::UnknownToken);
+    assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().lost_runs, []);
+
+    world.change(Phase::Starting).await;
+    let again = world.state.rewind_run(RUN).await;
+    assert_eq!(refusal(again), Refusal::ResumedBefore(RUN));
+}
+
+pub(super) async fn the_process_of_a_run_is_noted(world: World) {
+    world.pending().await;
+    let app = flwr_daemon::apps::Identity {
+        pid: 4711,
+        started: "boot:17".to_owned(),
+    };
+    world.state.set_app(RUN, Some(app.clone())).await.unwrap();
+    assert_eq!(world.state.apps().await.unwrap(), [(RUN, app)]);
+    world.state.set_app(RUN, None).await.unwrap();
+    assert_eq!(world.state.apps().await.unwrap(), []);
+}
+
+pub(super) async fn a_log_loses_its_oldest_pieces_and_says_so(world: World) {
+    world.pending().await;
+    let piece = "x".repeat(1 << 20);
+    for n in 0..10 {
+        let text = format!("{n}{piece}");
+        world.state.append_log(RUN, text, NOON).await.unwrap();
+    }
+    let all = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    assert!(all[0].text.contains("dropped"));
+    assert_eq!(all.len(), 8);
+    assert!(all[1].text.starts_with('3'));
+    // Who has read the dropped pieces does not hear of it.
+    let rest = world.state.log_after(RUN, all[0].at).await.unwrap();
+    assert_eq!(rest, all[1..]);
+}

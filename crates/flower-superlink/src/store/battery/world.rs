@@ -14,22 +14,22 @@ use flwr_security::key::{PrivateKey, PublicKey};
 use crate::link::state::{Answer, LinkState, Parcel};
 
 /// The hour at which every test begins.
-pub(super) const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
+pub(in crate::store) const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 /// Seconds a message lives.
-pub(super) const TTL: f64 = 1000.0;
-pub(super) const RUN: RunId = RunId(77);
+pub(in crate::store) const TTL: f64 = 1000.0;
+pub(in crate::store) const RUN: RunId = RunId(77);
 
-pub(super) struct World {
-    pub(super) state: Arc<dyn LinkState>,
+pub(in crate::store) struct World {
+    pub(in crate::store) state: Arc<dyn LinkState>,
 }
 
 impl World {
-    pub(super) fn new(state: Arc<dyn LinkState>) -> Self {
+    pub(in crate::store) fn new(state: Arc<dyn LinkState>) -> Self {
         Self { state }
     }
 
     /// A node that is online until `until`.
-    pub(super) async fn node(&self, name: u64, until: Timestamp) -> NodeId {
+    pub(in crate::store) async fn node(&self, name: u64, until: Timestamp) -> NodeId {
         self.state
             .register_node(&key(), NodeId(name), until)
             .await
@@ -38,7 +38,7 @@ impl World {
     }
 
     /// The run, pending.
-    pub(super) async fn pending(&self) -> RunId {
+    pub(in crate::store) async fn pending(&self) -> RunId {
         let run = Run {
             id: RUN,
             fab_id: "publisher/app".to_owned(),
@@ -58,14 +58,14 @@ impl World {
         RUN
     }
 
-    pub(super) async fn change(&self, phase: Phase) {
+    pub(in crate::store) async fn change(&self, phase: Phase) {
         let status = RunStatus::plain(phase);
         let freed = self.state.change_run(RUN, status, NOON).await.unwrap();
         assert_eq!(freed.0, []);
     }
 
     /// The run, running, with a ServerApp that lives for ever.
-    pub(super) async fn running(&self) -> RunId {
+    pub(in crate::store) async fn running(&self) -> RunId {
         self.pending().await;
         self.change(Phase::Starting).await;
         self.change(Phase::Running).await;
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Sends an instruction and the bytes of all its objects.
-    pub(super) async fn send(&self, content: &str, node: NodeId) -> Sent {
+    pub(in crate::store) async fn send(&self, content: &str, node: NodeId) -> Sent {
         let sent = Sent::instruction(content, node);
         let inserted = self
             .state
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// Stores a reply and the bytes of all its objects.
-    pub(super) async fn reply(&self, content: &str, instruction: &Sent) -> Sent {
+    pub(in crate::store) async fn reply(&self, content: &str, instruction: &Sent) -> Sent {
         let reply = Sent::reply(content, instruction);
         let replied = self
             .state
@@ -100,12 +100,12 @@ impl World {
         reply
     }
 
-    pub(super) async fn claim(&self, node: NodeId, now: Timestamp) -> Option<MessageId> {
+    pub(in crate::store) async fn claim(&self, node: NodeId, now: Timestamp) -> Option<MessageId> {
         let claimed = self.state.claim_message(node, now).await.unwrap();
         claimed.map(|parcel| parcel.message.metadata.id)
     }
 
-    pub(super) async fn answer(&self, instruction: &Sent, now: Timestamp) -> Answer {
+    pub(in crate::store) async fn answer(&self, instruction: &Sent, now: Timestamp) -> Answer {
         let mut answers = self
             .state
             .answers(RUN, &[instruction.id()], now)
@@ -115,28 +115,28 @@ impl World {
         answers.remove(0)
     }
 
-    pub(super) async fn knows(&self, object: ObjectId) -> bool {
+    pub(in crate::store) async fn knows(&self, object: ObjectId) -> bool {
         self.state.object(RUN, object).await.unwrap().is_some()
     }
 }
 
 /// A message with its objects: the Message, a RecordDict, and what the RecordDict is made of.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
-    pub(super) parcel: Parcel,
+pub(in crate::store) struct Sent {
+    pub(in crate::store) parcel: Parcel,
     /// Children before parents.
-    pub(super) objects: Vec<ObjectId>,
+    pub(in crate::store) objects: Vec<ObjectId>,
 }
 
 impl Sent {
-    pub(super) fn instruction(content: &str, node: NodeId) -> Self {
+    pub(in crate::store) fn instruction(content: &str, node: NodeId) -> Self {
         Self::new(content, |metadata| Metadata {
             dst: node,
             ..metadata
         })
     }
 
-    pub(super) fn reply(content: &str, instruction: &Self) -> Self {
+    pub(in crate::store) fn reply(content: &str, instruction: &Self) -> Self {
         let asked = instruction.parcel.message.metadata.clone();
         Self::new(content, |metadata| Metadata {
             src: asked.dst,
@@ -148,7 +148,7 @@ impl Sent {
         })
     }
 
-    pub(super) fn new(content: &str, shape: impl FnOnce(Metadata) -> Metadata) -> Self {
+    pub(in crate::store) fn new(content: &str, shape: impl FnOnce(Metadata) -> Metadata) -> Self {
         let leaf = Object::new(Kind::ConfigRecord, &[], content.as_bytes());
         let record = Object::new(Kind::RecordDict, &[leaf.id], b"{}");
         let metadata = shape(Metadata {
@@ -182,24 +182,32 @@ impl Sent {
         }
     }
 
-    pub(super) const fn id(&self) -> MessageId {
+    pub(in crate::store) const fn id(&self) -> MessageId {
         self.parcel.message.metadata.id
     }
 
-    pub(super) fn as_answer(&self) -> Answer {
+    pub(in crate::store) fn as_answer(&self) -> Answer {
         Answer::Reply(Box::new(self.parcel.clone()))
     }
 }
 
-pub(super) fn key() -> PublicKey {
+pub(in crate::store) fn key() -> PublicKey {
     PrivateKey::generate().unwrap().public_key().clone()
 }
 
 /// An error reply of the SuperLink's own, and its bytes.
-pub(super) fn error_for(instruction: &Sent, now: Timestamp) -> (Message, Bytes) {
+pub(in crate::store) fn error_for(instruction: &Sent, now: Timestamp) -> (Message, Bytes) {
     let metadata = &instruction.parcel.message.metadata;
     let code = flwr_core::message::ErrorCode::NodeUnavailable;
     let (message, object) =
         Message::error_reply(metadata, NodeId::SUPERLINK, code, "it is gone", now);
     (message, object.bytes)
+}
+
+/// A state in a file that goes with the test.
+pub(in crate::store) fn durable() -> Arc<dyn LinkState> {
+    let dir = tempfile::tempdir().unwrap();
+    let state = crate::store::SqliteState::open(&dir.path().join("state.db"), NOON).unwrap();
+    // The file stays open, and needs its name no more.
+    Arc::new(state)
 }

@@ -5,15 +5,7 @@ use std::collections::VecDeque;
 use flwr_core::time::Timestamp;
 
 use crate::link::state::LogEntry;
-
-/// Bytes of log text kept for a run. An app that prints more loses its oldest lines, not the
-/// SuperLink's memory.
-const MAX_BYTES: usize = 8 << 20;
-/// Seconds between two entries at least: the peers' readers add a microsecond to the last
-/// moment they saw, and a double of this size is exact to a quarter of one.
-const STEP: f64 = 2e-6;
-/// Stands where the oldest entries were.
-const MARKER: &str = "[... earlier log lines of this run were dropped by the SuperLink ...]\n";
+use crate::store::log::{MARKER, MAX_BYTES, STEP};
 
 #[derive(Debug, Default)]
 pub(super) struct Log {

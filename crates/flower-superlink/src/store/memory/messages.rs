@@ -13,12 +13,7 @@ use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::time::Timestamp;
 
 use crate::link::state::{Answer, Refusal};
-
-/// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
-/// doubles are not exact (flwr 1.22 wire).
-const TTL_TOLERANCE: f64 = 0.1;
-/// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
-const EXPIRED_KEPT: f64 = 60.0;
+use crate::store::{EXPIRED_KEPT, TTL_TOLERANCE};
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {

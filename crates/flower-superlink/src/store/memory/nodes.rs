@@ -93,6 +93,13 @@ impl Nodes {
         self.nodes.get_mut(&node)?.unconfirmed.take()
     }
 
+    /// The node has the message.
+    pub(super) fn confirmed(&mut self, node: NodeId, run: RunId, message: MessageId) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.unconfirmed = node.unconfirmed.filter(|last| *last != (run, message));
+        }
+    }
+
     pub(super) fn handed_out(&mut self, node: NodeId, run: RunId, message: MessageId) {
         if let Some(node) = self.nodes.get_mut(&node) {
             node.unconfirmed = Some((run, message));

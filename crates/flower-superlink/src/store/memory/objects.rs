@@ -1,6 +1,6 @@
 //! The objects of one run: what they are made of, and who still needs them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
@@ -17,7 +17,7 @@ struct Object {
     /// Objects of which this is a child, and messages of which it is the root.
     referrers: usize,
     /// Messages that are not whole until it arrives.
-    awaited_by: Vec<MessageId>,
+    awaited_by: BTreeSet<MessageId>,
 }
 
 impl Objects {
@@ -80,7 +80,7 @@ impl Objects {
     pub(super) fn await_for(&mut self, message: MessageId, missing: &HashSet<ObjectId>) {
         for id in missing {
             if let Some(object) = self.0.get_mut(id) {
-                object.awaited_by.push(message);
+                object.awaited_by.insert(message);
             }
         }
     }
@@ -89,7 +89,7 @@ impl Objects {
     pub(super) fn arrive(&mut self, object: ObjectId) -> Option<Vec<MessageId>> {
         let object = self.0.get_mut(&object).filter(|object| !object.available)?;
         object.available = true;
-        Some(std::mem::take(&mut object.awaited_by))
+        Some(std::mem::take(&mut object.awaited_by).into_iter().collect())
     }
 
     /// A message that stood on this object needs it no more. What nobody else needs goes, with

@@ -5,6 +5,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 
 use super::log::Log;
@@ -12,14 +13,15 @@ use super::messages::{Messages, Stored};
 use super::objects::Objects;
 use crate::link::state::{Answer, Arrival, FIRST_SIGN, Freed, Inserted, Parcel, Refusal, Replied};
 
-/// Why a run is lost, in flwr 1.22's words.
-pub(super) const LOST: &str = "No heartbeat received from the run.";
-
 #[derive(Debug)]
 pub(super) struct RunState {
     run: Run,
     pub(super) context: Context,
+    first_context: Context,
+    resumed: bool,
     pub(super) log: Log,
+    /// The process that its ServerApp runs in.
+    pub(super) app: Option<Identity>,
     /// When the run is lost, should its ServerApp give no further sign of life.
     active_until: Timestamp,
     messages: Messages,
@@ -49,8 +51,11 @@ impl RunState {
     pub(super) fn new(run: Run, context: Context) -> Self {
         Self {
             run,
+            first_context: context.clone(),
             context,
+            resumed: false,
             log: Log::default(),
+            app: None,
             active_until: Timestamp::NEVER,
             messages: Messages::default(),
             objects: Objects::default(),
@@ -105,6 +110,21 @@ impl RunState {
         }
         self.run.status = to;
         Ok(())
+    }
+
+    /// Sets the run back to its beginning.
+    pub(super) fn rewind(&mut self) -> Result<Freed, Refusal> {
+        self.require_unfinished()?;
+        if self.resumed {
+            return Err(Refusal::ResumedBefore(self.run.id));
+        }
+        self.resumed = true;
+        self.run.status = RunStatus::plain(Phase::Pending);
+        (self.run.starting_at, self.run.running_at) = (None, None);
+        self.active_until = Timestamp::NEVER;
+        self.context = self.first_context.clone();
+        self.app = None;
+        Ok(self.clear())
     }
 
     pub(super) fn keep(&mut self, until: Timestamp) -> bool {

@@ -1,0 +1,199 @@
+//! Is everything there, and whole? `flower-superlink --check` looks, and `--repair` mends what
+//! can be mended: stray files go, damaged ones too, and the runs that lost something are failed.
+//! What cannot be mended here is a database that SQLite itself cannot read: that is for a backup.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flwr_core::id::RunId;
+use flwr_core::object::ObjectId;
+use flwr_core::run::RunStatus;
+use flwr_core::time::Timestamp;
+use flwr_daemon::objects::{files_in, path_in};
+
+use super::open::{Database, Places, Storage, StoreError};
+use super::owner;
+use super::sqlite::{Audit, OpenError};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What there is, for people.
+    pub facts: Vec<String>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What, in one line.
+    pub text: String,
+    /// It was mended.
+    pub mended: bool,
+}
+
+/// What the storage directory should hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    /// Objects, and the unfinished runs that have them.
+    pub(super) objects: HashMap<ObjectId, Vec<RunId>>,
+    /// FABs, and the unfinished runs that are made from them.
+    pub(super) fabs: HashMap<ObjectId, Vec<RunId>>,
+}
+
+impl Places {
+    /// Looks at database and storage directory. Without `repair` nothing is changed. It blocks.
+    ///
+    /// # Errors
+    /// If the database cannot be read at all: it is in use, of another kind, newer, or damaged.
+    pub fn check(&self, repair: bool, now: Timestamp) -> Result<Report, StoreError> {
+        let mut report = Report::default();
+        let Database::File(file) = &self.database else {
+            report.fact("the state is in memory: there is nothing to check".to_owned());
+            return Ok(report);
+        };
+        if !file.exists() {
+            report.fact(format!("there is no database at {}", file.display()));
+            return Ok(report);
+        }
+        let audit = Audit::open(file, repair)?;
+        report.fact(audit.summary().map_err(|error| unreadable(file, error))?);
+        let found = audit
+            .problems(repair)
+            .map_err(|error| unreadable(file, error))?;
+        report.problems.extend(found);
+        if let Storage::Dir(dir) = &self.storage {
+            let expected = audit.expected().map_err(|error| unreadable(file, error))?;
+            let lost = report.check_files(dir, &audit, &expected, repair)?;
+            if repair {
+                for run in &lost {
+                    let status = RunStatus::failed(LOST_OBJECTS);
+                    audit
+                        .fail(*run, &status, now)
+                        .map_err(|error| unreadable(file, error))?;
+                }
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// Why a run is failed by a repair.
+const LOST_OBJECTS: &str = "Objects of the run were lost from the storage directory.";
+
+fn unreadable(file: &Path, error: crate::link::state::StateError) -> StoreError {
+    StoreError::Database(OpenError::Failed {
+        file: file.to_owned(),
+        source: Box::new(error),
+    })
+}
+
+impl Report {
+    /// Whether nothing is wrong that was not mended.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.iter().all(|problem| problem.mended)
+    }
+
+    fn fact(&mut self, text: String) {
+        self.facts.push(text);
+    }
+
+    fn problem(&mut self, mended: bool, text: String) {
+        self.problems.push(Problem { text, mended });
+    }
+
+    /// Compares the files with what should be there. Gives the runs that lost something.
+    fn check_files(
+        &mut self,
+        dir: &Path,
+        audit: &Audit,
+        expected: &Expected,
+        repair: bool,
+    ) -> Result<Vec<RunId>, StoreError> {
+        match owner::read(dir)? {
+            Some(owner) if owner != audit.id() => {
+                let dir = dir.display();
+                self.problem(
+                    false,
+                    format!("{dir} is the storage directory of another state ({owner})"),
+                );
+                return Ok(Vec::new());
+            }
+            _ => {}
+        }
+        let mut lost = Vec::new();
+        for (name, wanted) in [("objects", &expected.objects), ("fabs", &expected.fabs)] {
+            lost.extend(self.check_shelf(&dir.join(name), name, wanted, repair)?);
+        }
+        lost.sort_unstable();
+        lost.dedup();
+        Ok(lost)
+    }
+
+    fn check_shelf(
+        &mut self,
+        dir: &Path,
+        name: &str,
+        wanted: &HashMap<ObjectId, Vec<RunId>>,
+        repair: bool,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let files = if dir.exists() {
+            files_in(dir)?
+        } else {
+            Vec::new()
+        };
+        let (mut whole, mut bytes, mut lost) = (0, 0, Vec::new());
+        for file in files {
+            let Some(id) = file.id.filter(|id| wanted.contains_key(id)) else {
+                let mended = repair && fs::remove_file(&file.path).is_ok();
+                self.problem(
+                    mended,
+                    format!("{} belongs to nothing", file.path.display()),
+                );
+                continue;
+            };
+            if is_whole(&file.path, id) {
+                (whole, bytes) = (whole + 1, bytes + file.size);
+                continue;
+            }
+            let mended = repair && fs::remove_file(&file.path).is_ok();
+            lost.extend(&wanted[&id]);
+            let text = format!(
+                "{} is damaged: it {}",
+                file.path.display(),
+                of_runs(&wanted[&id])
+            );
+            self.problem(mended, text);
+        }
+        for (id, runs) in wanted {
+            if !path_in(dir, id).exists() && !lost.iter().any(|run| runs.contains(run)) {
+                lost.extend(runs);
+                let path: PathBuf = path_in(dir, id);
+                self.problem(
+                    repair,
+                    format!("{} is missing: it {}", path.display(), of_runs(runs)),
+                );
+            }
+        }
+        self.fact(format!(
+            "{whole} {name} of {bytes} bytes in {} are whole",
+            dir.display()
+        ));
+        Ok(lost)
+    }
+}
+
+fn of_runs(runs: &[RunId]) -> String {
+    let runs: Vec<_> = runs.iter().map(ToString::to_string).collect();
+    format!("is needed by run {}", runs.join(", "))
+}
+
+fn is_whole(path: &Path, id: ObjectId) -> bool {
+    fs::read(path).is_ok_and(|content| ObjectId::of(&content) == id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! State and bytes as a daemon finds them: opened together, and brought into line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flwr_core::object::ObjectId;
+use flwr_core::time::Timestamp;
+use flwr_daemon::objects::{self, Files, Memory, ObjectBytes, Restored};
+use thiserror::Error;
+
+use super::MemoryState;
+use super::owner::{self, OwnerError};
+use super::sqlite::{OpenError, SqliteState, beside};
+use crate::link::state::LinkState;
+
+/// Where a SuperLink keeps what it must not forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The state.
+    pub database: Database,
+    /// FABs and message objects.
+    pub storage: Storage,
+}
+
+/// Where the state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// In memory.
+    Memory,
+    /// In this SQLite file.
+    File(PathBuf),
+}
+
+/// Where FABs and message objects are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory.
+    Memory,
+    /// As files below this directory.
+    Dir(PathBuf),
+}
+
+impl Storage {
+    /// The place for a database file that has no other.
+    #[must_use]
+    pub fn beside(database: &Path) -> Self {
+        Self::Dir(beside(database, "storage"))
+    }
+}
+
+/// What was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The state.
+    pub state: Arc<dyn LinkState>,
+    /// The bytes of objects.
+    pub objects: Arc<dyn ObjectBytes>,
+    /// The bytes of FABs.
+    pub fabs: Arc<dyn ObjectBytes>,
+    /// Where the output of ServerApp processes goes, if they are to outlive the SuperLink.
+    pub outputs: Option<PathBuf>,
+    /// Objects and FABs that the state counts on, and whose files are not there.
+    pub missing: Vec<ObjectId>,
+}
+
+/// Why state or bytes cannot be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database.
+    #[error("--database")]
+    Database(#[from] OpenError),
+    /// The storage directory.
+    #[error("--storage-dir")]
+    Storage(#[from] objects::Error),
+    /// The storage directory is of another state.
+    #[error("--storage-dir")]
+    Owner(#[from] OwnerError),
+}
+
+impl Places {
+    /// Opens both, and removes bytes that the state knows nothing of: a crash left them. It
+    /// blocks.
+    ///
+    /// # Errors
+    /// If one of them cannot be used. Neither is changed then.
+    pub fn open(&self, now: Timestamp) -> Result<Opened, StoreError> {
+        match &self.database {
+            Database::Memory => self.open_memory(),
+            Database::File(file) => self.open_file(file, now),
+        }
+    }
+
+    fn open_memory(&self) -> Result<Opened, StoreError> {
+        let (objects, fabs) = self.open_bytes(owner::NOBODY, Kept::default())?;
+        Ok(Opened {
+            state: Arc::new(MemoryState::default()),
+            objects: objects.store,
+            fabs: fabs.store,
+            outputs: None,
+            missing: Vec::new(),
+        })
+    }
+
+    fn open_file(&self, file: &Path, now: Timestamp) -> Result<Opened, StoreError> {
+        let state = SqliteState::open(file, now)?;
+        let (objects, fabs) = self.open_bytes(state.id(), state.kept())?;
+        let missing = objects.missing.into_iter().chain(fabs.missing).collect();
+        Ok(Opened {
+            state: Arc::new(state),
+            objects: objects.store,
+            fabs: fabs.store,
+            outputs: Some(beside(file, "apps")),
+            missing,
+        })
+    }
+
+    fn open_bytes(&self, owner: &str, kept: Kept) -> Result<(Bytes, Bytes), StoreError> {
+        let Storage::Dir(dir) = &self.storage else {
+            return Ok((Bytes::memory(), Bytes::memory()));
+        };
+        owner::claim(dir, owner)?;
+        Ok((
+            Bytes::files(&dir.join("objects"), kept.objects)?,
+            Bytes::files(&dir.join("fabs"), kept.fabs)?,
+        ))
+    }
+}
+
+/// What a state counts on: each object or FAB, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) objects: Vec<(ObjectId, usize)>,
+    pub(super) fabs: Vec<(ObjectId, usize)>,
+}
+
+struct Bytes {
+    store: Arc<dyn ObjectBytes>,
+    missing: Vec<ObjectId>,
+}
+
+impl Bytes {
+    fn memory() -> Self {
+        Self {
+            store: Arc::new(Memory::new()),
+            missing: Vec::new(),
+        }
+    }
+
+    fn files(dir: &Path, kept: Vec<(ObjectId, usize)>) -> Result<Self, objects::Error> {
+        let (files, restored) = Files::open(dir, kept)?;
+        let Restored {
+            kept,
+            removed,
+            missing,
+        } = restored;
+        tracing::debug!(dir = %dir.display(), kept, removed, missing = missing.len(), "objects found");
+        Ok(Self {
+            store: Arc::new(files),
+            missing,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! Whose storage directory it is. A state removes the files that it knows nothing of, so two
+//! states must never share a directory.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// The file that names the owner.
+const FILE: &str = "owner";
+/// Stands for a state in memory: its files are nobody's once it has ended.
+pub(super) const NOBODY: &str = "memory";
+
+/// Why a storage directory cannot be used.
+#[derive(Debug, Error)]
+pub enum OwnerError {
+    /// It is somebody else's.
+    #[error(
+        "`{}` holds the objects of another state ({found}): give each --database its own --storage-dir",
+        .dir.display()
+    )]
+    Other {
+        /// The directory.
+        dir: PathBuf,
+        /// Whose it is.
+        found: String,
+    },
+    /// The system does not let us.
+    #[error("could not use `{}`", .path.display())]
+    Failed {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Makes the directory (0700) this owner's, unless it is another's.
+pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
+    let path = dir.join(FILE);
+    let failed = |source| OwnerError::Failed {
+        path: path.clone(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(failed)?;
+    match read(dir)? {
+        Some(found) if found == owner => return Ok(()),
+        Some(found) if found != NOBODY => {
+            let dir = dir.to_owned();
+            return Err(OwnerError::Other { dir, found });
+        }
+        _ => {}
+    }
+    let temporary = dir.join("owner.tmp");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(failed)?;
+    writeln!(file, "{owner}")
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(failed)
+}
+
+/// The owner of a directory, if it has one.
+pub(super) fn read(dir: &Path) -> Result<Option<String>, OwnerError> {
+    let path = dir.join(FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|owner| !owner.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(OwnerError::Failed { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_of_one_state_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = dir.path().join("storage");
+        claim(&storage, NOBODY).unwrap();
+        claim(&storage, "first").unwrap();
+        claim(&storage, "first").unwrap();
+        for other in ["second", NOBODY] {
+            let error = claim(&storage, other).unwrap_err();
+            assert!(
+                error.to_string().contains("another state (first)"),
+                "{error}"
+            );
+        }
+    }
+}

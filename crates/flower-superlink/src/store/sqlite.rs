@@ -1,0 +1,365 @@
+//! The state in a SQLite file: there after a crash, whatever was answered before.
+//!
+//! ```text
+//!   writes ─▶ writer: one thread, group commit, WAL, synchronous FULL ─▶ answer
+//!   reads  ─▶ reader: a few connections, each a snapshot of what is committed
+//!   signs of life ─▶ presence: memory, written now and then
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::ObjectId;
+use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
+use flwr_proto::Context;
+use flwr_security::key::PublicKey;
+
+use crate::link::state::{
+    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
+    Registration, Replied, StateResult,
+};
+use crate::store::open::Kept;
+
+mod audit;
+mod expiry;
+mod file;
+mod log;
+mod messages;
+mod nodes;
+mod objects;
+mod presence;
+mod reader;
+mod replies;
+mod row;
+mod runs;
+mod writer;
+
+pub(super) use audit::Audit;
+pub use file::OpenError;
+pub(super) use file::beside;
+
+use objects::Shelf;
+use presence::Presence;
+use reader::Reader;
+use writer::Writer;
+
+/// The state in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteState {
+    writer: Writer,
+    reader: Reader,
+    presence: Arc<Presence>,
+    id: String,
+    kept: Kept,
+    _hold: file::Hold,
+}
+
+impl SqliteState {
+    /// Opens the database, or makes it (0600). It blocks: call it before there is something to
+    /// serve, or off the async workers.
+    ///
+    /// # Errors
+    /// If somebody else works with the file, or it is not a database of this program and of a
+    /// version that it knows. The file is untouched then.
+    pub fn open(database: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Failed {
+            file: database.to_owned(),
+            source,
+        };
+        file::exists(database)?;
+        let hold = file::hold(database)?;
+        file::inspect(database)?;
+        let connection = file::open(database)?;
+        let id = link_id(&connection, now).map_err(|error| failed(error.into()))?;
+        let presence = Presence::load(&connection, now).map_err(|error| failed(error.into()))?;
+        let kept = kept(&connection).map_err(|error| failed(error.into()))?;
+        let reader = Reader::open(database).map_err(|error| failed(error.into()))?;
+        let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            writer,
+            reader,
+            presence: Arc::new(presence),
+            id,
+            kept,
+            _hold: hold,
+        })
+    }
+
+    /// A name that no other state has.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the state counted on when it was opened.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.clone()
+    }
+
+    fn presence(&self) -> Arc<Presence> {
+        Arc::clone(&self.presence)
+    }
+}
+
+fn kept(connection: &rusqlite::Connection) -> StateResult<Kept> {
+    let fabs = runs::fabs(connection)?.into_iter();
+    Ok(Kept {
+        objects: objects::held(connection)?,
+        fabs: fabs
+            .filter_map(|(hash, runs)| Some((hash.parse().ok()?, runs)))
+            .collect(),
+    })
+}
+
+/// The name of this state, which it gets when it is made.
+fn link_id(connection: &rusqlite::Connection, now: Timestamp) -> rusqlite::Result<String> {
+    connection.execute(
+        "INSERT INTO link (id, seen_at) SELECT lower(hex(randomblob(16))), ?
+         WHERE NOT EXISTS (SELECT 1 FROM link)",
+        [now.as_secs()],
+    )?;
+    connection.query_row("SELECT id FROM link", [], |row| row.get(0))
+}
+
+#[async_trait]
+impl LinkState for SqliteState {
+    async fn register_node(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> StateResult<Registration> {
+        let (presence, key) = (self.presence(), key.clone());
+        let known_by = key.clone();
+        self.writer
+            .write_then(
+                move |c| nodes::register(c, &key, fresh, until),
+                move |registration| presence.registered(registration.node, known_by, until),
+            )
+            .await
+    }
+
+    async fn remove_node(&self, node: NodeId) -> StateResult<()> {
+        let presence = self.presence();
+        self.writer
+            .write_then(
+                move |c| nodes::remove(c, node),
+                move |()| presence.removed(node),
+            )
+            .await
+    }
+
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
+        Ok(self.presence.of_key(key))
+    }
+
+    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.presence.keep_node(node, until))
+    }
+
+    async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        Ok(self.presence.online(now))
+    }
+
+    async fn create_run(&self, run: Run, context: Context) -> StateResult<()> {
+        self.writer
+            .write(move |c| runs::create(c, &run, &context))
+            .await
+    }
+
+    async fn run(&self, run: RunId) -> StateResult<Option<Run>> {
+        self.reader.read(move |c| runs::get(c, run)).await
+    }
+
+    async fn runs(&self) -> StateResult<Vec<Run>> {
+        self.reader.read(runs::all).await
+    }
+
+    async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed> {
+        let (presence, phase) = (self.presence(), to.phase);
+        self.writer
+            .write_then(
+                move |c| runs::change(c, run, &to, now),
+                move |_| match phase {
+                    Phase::Starting => presence.run_began(run, now + FIRST_SIGN),
+                    Phase::Finished(_) => presence.run_ended(run),
+                    Phase::Pending | Phase::Running => {}
+                },
+            )
+            .await
+    }
+
+    async fn rewind_run(&self, run: RunId) -> StateResult<Freed> {
+        let presence = self.presence();
+        self.writer
+            .write_then(
+                move |c| runs::rewind(c, run),
+                move |_| presence.run_ended(run),
+            )
+            .await
+    }
+
+    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
+        if self.presence.keep_run(run, until) {
+            return Ok(true);
+        }
+        // Not begun, over, or not known: which of them, the table tells.
+        self.reader
+            .read(move |c| runs::phase(c, run).map(|_| false))
+            .await
+    }
+
+    async fn context(&self, run: RunId) -> StateResult<Context> {
+        self.reader.read(move |c| runs::context(c, run)).await
+    }
+
+    async fn set_context(&self, run: RunId, context: Context) -> StateResult<()> {
+        self.writer
+            .write(move |c| runs::set_context(c, run, &context))
+            .await
+    }
+
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> StateResult<()> {
+        self.writer.write(move |c| runs::set_app(c, run, app)).await
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        self.reader.read(runs::apps).await
+    }
+
+    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
+        self.writer
+            .write(move |c| runs::issue_token(c, run, token, now))
+            .await
+    }
+
+    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
+        self.reader.read(move |c| runs::of_token(c, token)).await
+    }
+
+    async fn revoke_token(&self, run: RunId) -> StateResult<()> {
+        self.writer.write(move |c| runs::revoke_token(c, run)).await
+    }
+
+    async fn insert_instructions(
+        &self,
+        run: RunId,
+        instructions: Vec<Parcel>,
+    ) -> StateResult<Inserted> {
+        self.writer
+            .write(move |c| messages::insert(c, run, instructions))
+            .await
+    }
+
+    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
+        let anything = move |c: &_| messages::anything_for(c, node, now);
+        if !self.reader.read(anything).await? {
+            return Ok(None);
+        }
+        self.writer
+            .write(move |c| messages::claim(c, node, now))
+            .await
+    }
+
+    async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> StateResult<Replied> {
+        self.writer
+            .write(move |c| replies::insert(c, reply, now))
+            .await
+    }
+
+    async fn answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>> {
+        let (presence, asked) = (self.presence(), instructions.to_vec());
+        self.reader
+            .read(move |c| {
+                runs::require_running(c, run)?;
+                let online = |node| presence.online_until(node);
+                let answer = |id| replies::answer(c, run, id, now, online);
+                asked.into_iter().map(answer).collect()
+            })
+            .await
+    }
+
+    async fn settle(&self, run: RunId, reply: Message) -> StateResult<Freed> {
+        self.writer
+            .write(move |c| replies::settle(c, run, &reply))
+            .await
+    }
+
+    async fn confirm(&self, run: RunId, message: MessageId) -> StateResult<Freed> {
+        self.writer
+            .write(move |c| replies::confirm(c, run, message))
+            .await
+    }
+
+    async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
+        self.reader
+            .read(move |c| {
+                runs::require_running(c, run)?;
+                Shelf::new(c, run).entry(object)
+            })
+            .await
+    }
+
+    async fn object_arrived(&self, run: RunId, object: ObjectId) -> StateResult<Arrival> {
+        self.writer
+            .write(move |c| replies::object_arrived(c, run, object))
+            .await
+    }
+
+    async fn append_log(&self, run: RunId, text: String, now: Timestamp) -> StateResult<()> {
+        self.writer
+            .write(move |c| log::append(c, run, &text, now))
+            .await
+    }
+
+    async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>> {
+        self.reader.read(move |c| log::after(c, run, after)).await
+    }
+
+    async fn used(&self) -> StateResult<u64> {
+        self.reader.read(file::used).await
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
+        let lost = self.presence.lost_runs(now);
+        let presence = self.presence();
+        let due = self
+            .reader
+            .read({
+                let (lost, presence) = (lost.clone(), self.presence());
+                move |c| expiry::is_due(c, &lost, &presence, now)
+            })
+            .await?;
+        if !due {
+            return Ok(Expiry::default());
+        }
+        let written = self.presence();
+        self.writer
+            .write_then(
+                move |c| expiry::expire(c, lost, &written, now),
+                move |expiry: &Expiry| {
+                    for run in &expiry.lost_runs {
+                        presence.run_ended(*run);
+                    }
+                },
+            )
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! A look at a whole database: does SQLite find it whole, and do its rows fit together?
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use flwr_core::id::RunId;
+use flwr_core::object::ObjectId;
+use flwr_core::run::RunStatus;
+use flwr_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::file::{self, Hold, OpenError};
+use super::objects::ids;
+use super::row::{self, signed};
+use super::runs;
+use crate::link::state::StateResult;
+use crate::store::check::{Expected, Problem};
+
+/// A database that is looked at, and held meanwhile.
+#[derive(Debug)]
+pub(in crate::store) struct Audit {
+    connection: Connection,
+    id: String,
+    _hold: Hold,
+}
+
+/// Rows that refer to something that is not there: what they are, and how to find them.
+const DANGLING: [(&str, &str, &str); 6] = [
+    (
+        "tokens of runs that are over or not known",
+        "token",
+        "run NOT IN (SELECT id FROM run WHERE finished_at IS NULL)",
+    ),
+    (
+        "instructions of runs that are over or not known",
+        "instruction",
+        "run NOT IN (SELECT id FROM run WHERE finished_at IS NULL)",
+    ),
+    (
+        "replies of runs that are over or not known",
+        "reply",
+        "run NOT IN (SELECT id FROM run WHERE finished_at IS NULL)",
+    ),
+    (
+        "objects of runs that are over or not known",
+        "object",
+        "run NOT IN (SELECT id FROM run WHERE finished_at IS NULL)",
+    ),
+    (
+        "waits for objects that are not known",
+        "awaited",
+        "NOT EXISTS (SELECT 1 FROM object WHERE object.run = awaited.run
+                     AND object.id = awaited.object)",
+    ),
+    (
+        "log entries of runs that are not known",
+        "log",
+        "run NOT IN (SELECT id FROM run)",
+    ),
+];
+
+impl Audit {
+    /// Takes hold of a database; without `write` nothing in it can change.
+    pub(in crate::store) fn open(database: &Path, write: bool) -> Result<Self, OpenError> {
+        file::exists(database)?;
+        let hold = file::hold(database)?;
+        file::inspect(database)?;
+        let connection = if write {
+            file::open(database)?
+        } else {
+            file::open_to_read(database)?
+        };
+        let id = connection.query_row("SELECT id FROM link", [], |row| row.get(0));
+        let id = id.map_err(|error| OpenError::Failed {
+            file: database.to_owned(),
+            source: Box::new(error),
+        })?;
+        Ok(Self {
+            connection,
+            id,
+            _hold: hold,
+        })
+    }
+
+    /// The name of the state.
+    pub(in crate::store) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What there is.
+    pub(in crate::store) fn summary(&self) -> StateResult<String> {
+        let count = |table| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            self.connection
+                .query_row(&sql, [], |row| row.get::<_, i64>(0))
+        };
+        Ok(format!(
+            "schema version {}: {} nodes, {} runs, {} instructions, {} replies, {} objects",
+            self.connection
+                .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?,
+            count("node")?,
+            count("run")?,
+            count("instruction")?,
+            count("reply")?,
+            count("object")?,
+        ))
+    }
+
+    /// What does not fit together.
+    pub(in crate::store) fn problems(&self, repair: bool) -> StateResult<Vec<Problem>> {
+        let mut problems = self.integrity(repair)?;
+        for (what, table, condition) in DANGLING {
+            let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
+            let count: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
+            if count == 0 {
+                continue;
+            }
+            if repair {
+                let sql = format!("DELETE FROM {table} WHERE {condition}");
+                self.connection.execute(&sql, [])?;
+            }
+            let text = format!("{count} {what}");
+            problems.push(Problem {
+                text,
+                mended: repair,
+            });
+        }
+        problems.extend(self.children()?);
+        Ok(problems)
+    }
+
+    /// What SQLite finds. An index can be made again from its table.
+    fn integrity(&self, repair: bool) -> StateResult<Vec<Problem>> {
+        let found = self.integrity_check()?;
+        let mended = repair && !found.is_empty() && {
+            self.connection.execute_batch("REINDEX")?;
+            self.integrity_check()?.is_empty()
+        };
+        let problem = |text| Problem { text, mended };
+        Ok(found.into_iter().map(problem).collect())
+    }
+
+    fn integrity_check(&self) -> StateResult<Vec<String>> {
+        let mut check = self.connection.prepare("PRAGMA integrity_check")?;
+        let rows = check.query_map([], |row| row.get::<_, String>(0))?;
+        let lines = rows.collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Objects whose children are not known.
+    fn children(&self) -> StateResult<Vec<Problem>> {
+        let mut known = self
+            .connection
+            .prepare("SELECT 1 FROM object WHERE run = ? AND id = ?")?;
+        let mut all = self
+            .connection
+            .prepare("SELECT run, id, children FROM object")?;
+        let mut rows = all.query([])?;
+        let mut problems = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (run, id) = (RunId(row::id(row, 0)?), row::object_id(row, 1)?);
+            for child in ids(&row.get::<_, Vec<u8>>(2)?) {
+                if !known.exists(params![signed(run), child.as_bytes()])? {
+                    let text =
+                        format!("object {id} of run {run} is made of {child}, which is not known");
+                    problems.push(Problem {
+                        text,
+                        mended: false,
+                    });
+                }
+            }
+        }
+        Ok(problems)
+    }
+
+    /// What should be in the storage directory.
+    pub(in crate::store) fn expected(&self) -> StateResult<Expected> {
+        Ok(Expected {
+            objects: self.runs_by("SELECT id, run FROM object WHERE available", |row| {
+                row::object_id(row, 0).map(Some)
+            })?,
+            fabs: self.runs_by(
+                "SELECT fab_hash, id FROM run WHERE finished_at IS NULL",
+                |row| Ok(row.get::<_, String>(0)?.parse().ok()),
+            )?,
+        })
+    }
+
+    fn runs_by(
+        &self,
+        sql: &str,
+        id: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<Option<ObjectId>>,
+    ) -> StateResult<HashMap<ObjectId, Vec<RunId>>> {
+        let mut select = self.connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        let mut runs = HashMap::<_, Vec<_>>::new();
+        while let Some(row) = rows.next()? {
+            if let Some(id) = id(row)? {
+                runs.entry(id).or_default().push(RunId(row::id(row, 1)?));
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Fails a run that lost something. The bytes that it leaves go at the next start.
+    pub(in crate::store) fn fail(
+        &self,
+        run: RunId,
+        status: &RunStatus,
+        now: Timestamp,
+    ) -> StateResult<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut freed = runs::change(&transaction, run, status, now)?;
+        freed.0.clear();
+        transaction.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,288 @@
+//! The database file: found or made, proven to be ours and whole, and held by one SuperLink.
+//!
+//! Whatever is refused stays as it was: nothing is written before the last check has passed.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+use rustix::fs::{FlockOperation, flock};
+use thiserror::Error;
+
+use crate::link::state::StateResult;
+
+/// Marks a database as a SuperLink's, where SQLite has a place for that: "FwSL".
+const APPLICATION: i32 = i32::from_be_bytes(*b"FwSL");
+/// The first bytes of each SQLite database (SQLite file format, 1.3).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Pages of the log that is written ahead, after which it is brought into the database.
+const CHECKPOINT_PAGES: u32 = 1000;
+/// Bytes that the log may keep on disk once it is brought in.
+const LOG_BYTES: u32 = 64 << 20;
+
+/// Each version of the schema, as the step from the one before.
+static MIGRATIONS: LazyLock<Migrations<'static>> =
+    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("../migrations/0001_state.sql"))]));
+/// How many steps there are.
+const VERSION: i64 = 1;
+
+/// Why a database is not opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Somebody else works with it.
+    #[error(
+        "`{}` is in use by another flower-superlink{}: stop that one, or give another --database",
+        .file.display(),
+        .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    )]
+    Held {
+        /// The database.
+        file: PathBuf,
+        /// Who works with it.
+        pid: Option<u32>,
+    },
+    /// It is something else.
+    #[error(
+        "`{}` is {what}, and no flower-superlink made it: it is left untouched; give another file",
+        .file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is instead.
+        what: &'static str,
+    },
+    /// A newer program made it.
+    #[error(
+        "`{}` has schema version {found}, and this flower-superlink knows versions up to {known}: it is left untouched; use the newer flower-superlink, or another --database",
+        .file.display()
+    )]
+    Newer {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version known here.
+        known: i64,
+    },
+    /// Its content contradicts itself.
+    #[error(
+        "`{}` is damaged ({problem}): it is left untouched; restore it from a backup, or give another --database",
+        .file.display()
+    )]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says.
+        problem: String,
+    },
+    /// The system, or SQLite, does not open or write it.
+    #[error("could not open `{}`", .file.display())]
+    Failed {
+        /// The database.
+        file: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// That this process alone works with a database, for as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Hold(#[expect(dead_code, reason = "its end is what ends the hold")] File);
+
+/// Takes hold of the database; its directory is made (0700) if it is missing.
+pub(super) fn hold(database: &Path) -> Result<Hold, OpenError> {
+    let failed = |error: io::Error| failed(database, error);
+    if let Some(dir) = database.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(failed)?;
+    }
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(beside(database, "lock"))
+        .map_err(failed)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut pid = String::new();
+        let _ = lock.read_to_string(&mut pid);
+        return Err(OpenError::Held {
+            file: database.to_owned(),
+            pid: pid.trim().parse().ok(),
+        });
+    }
+    lock.set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| writeln!(lock, "{}", std::process::id()))
+        .map_err(failed)?;
+    Ok(Hold(lock))
+}
+
+/// `<database>.<ending>`.
+pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".");
+    path.push(ending);
+    path.into()
+}
+
+/// Whether there is something at all, and SQLite's.
+pub(super) fn exists(database: &Path) -> Result<bool, OpenError> {
+    let file = || database.to_owned();
+    let mut start = [0; 16];
+    match File::open(database).and_then(|mut open| read_start(&mut open, &mut start)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(database, error)),
+        // Made by `mktemp`, or by a SuperLink that was killed before its first commit.
+        Ok(0) => Ok(false),
+        Ok(_) if &start != MAGIC => {
+            let what = "not a SQLite database";
+            Err(OpenError::Foreign { file: file(), what })
+        }
+        Ok(_) => Ok(true),
+    }
+}
+
+/// Checks an existing database without writing to it.
+pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
+    if !exists(database)? {
+        return Ok(());
+    }
+    let file = || database.to_owned();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let damaged = |error: rusqlite::Error| OpenError::Damaged {
+        file: file(),
+        problem: error.to_string(),
+    };
+    let connection = Connection::open_with_flags(database, flags).map_err(damaged)?;
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, found) = (
+        number("application_id").map_err(damaged)?,
+        number("user_version").map_err(damaged)?,
+    );
+    let objects: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+        .map_err(damaged)?;
+    if (application, found, objects) == (0, 0, 0) {
+        return Ok(());
+    }
+    if application != i64::from(APPLICATION) {
+        let what = "another program's SQLite database";
+        return Err(OpenError::Foreign { file: file(), what });
+    }
+    if found > VERSION {
+        let known = VERSION;
+        return Err(OpenError::Newer {
+            file: file(),
+            found,
+            known,
+        });
+    }
+    match first_problem(&connection).map_err(damaged)? {
+        None => Ok(()),
+        Some(problem) => Err(OpenError::Damaged {
+            file: file(),
+            problem,
+        }),
+    }
+}
+
+fn read_start(file: &mut File, start: &mut [u8; 16]) -> io::Result<usize> {
+    let mut read = 0;
+    while read < start.len() {
+        match file.read(&mut start[read..])? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(read)
+}
+
+fn first_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((told != "ok").then_some(told))
+}
+
+/// Opens the database to write to it, making it where there is none, and brings it up to date.
+pub(super) fn open(database: &Path) -> Result<Connection, OpenError> {
+    create_private(database).map_err(|error| failed(database, error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection =
+        Connection::open_with_flags(database, flags).map_err(|error| failed(database, error))?;
+    prepare(&mut connection).map_err(|error| OpenError::Failed {
+        file: database.to_owned(),
+        source: error,
+    })?;
+    Ok(connection)
+}
+
+/// Opens an existing database to look at it.
+pub(super) fn open_to_read(database: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(database, flags);
+    opened.map_err(|error| failed(database, error))
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // So that space can be given back; it has a meaning only before the first table.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    tune(connection)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    MIGRATIONS.to_latest(connection)?;
+    Ok(())
+}
+
+/// Bytes of the pages that hold something.
+pub(super) fn used(connection: &Connection) -> StateResult<u64> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+    Ok(pages * number("page_size")?)
+}
+
+/// Gives pages that hold nothing back to the file system, some at a time.
+pub(super) fn give_back(connection: &Connection) -> StateResult<()> {
+    let mut statement = connection.prepare_cached("PRAGMA incremental_vacuum(512)")?;
+    let mut pages = statement.query([])?;
+    while pages.next()?.is_some() {}
+    Ok(())
+}
+
+/// What all connections have in common.
+pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -8192)
+}
+
+/// Models and keys pass through it: nobody else reads it.
+fn create_private(database: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(database)
+        .map(drop)
+}
+
+fn failed(database: &Path, error: impl std::error::Error + Send + Sync + 'static) -> OpenError {
+    OpenError::Failed {
+        file: database.to_owned(),
+        source: Box::new(error),
+    }
+}

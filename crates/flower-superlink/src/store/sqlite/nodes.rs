@@ -1,0 +1,90 @@
+//! Nodes and their keys, and what a node has in hand.
+
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::MessageId;
+use flwr_core::time::Timestamp;
+use flwr_security::key::PublicKey;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::messages;
+use super::row::{self, signed};
+use crate::link::state::{Freed, Registration, StateResult};
+
+pub(super) fn register(
+    connection: &Connection,
+    key: &PublicKey,
+    fresh: NodeId,
+    until: Timestamp,
+) -> StateResult<Registration> {
+    let line = key.to_openssh();
+    let mut known = connection.prepare_cached("SELECT id FROM node WHERE key = ?")?;
+    let known = known.query_row([&line], |row| row::id(row, 0)).optional()?;
+    if let Some(node) = known.map(NodeId) {
+        return Ok(Registration {
+            node,
+            resumed: true,
+            freed: messages::unclaim(connection, node)?,
+        });
+    }
+    connection
+        .prepare_cached("INSERT INTO node (id, key, online_until) VALUES (?, ?, ?)")?
+        .execute(params![signed(fresh), line, until.as_secs()])?;
+    Ok(Registration {
+        node: fresh,
+        resumed: false,
+        freed: Freed::default(),
+    })
+}
+
+pub(super) fn remove(connection: &Connection, node: NodeId) -> StateResult<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM node WHERE id = ?")?;
+    delete.execute([signed(node)])?;
+    Ok(())
+}
+
+pub(super) fn exists(connection: &Connection, node: NodeId) -> StateResult<bool> {
+    let mut select = connection.prepare_cached("SELECT 1 FROM node WHERE id = ?")?;
+    Ok(select.exists([signed(node)])?)
+}
+
+/// What was handed to the node last, if it never said that it arrived.
+pub(super) fn unconfirmed(
+    connection: &Connection,
+    node: NodeId,
+) -> StateResult<Option<(RunId, MessageId)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT unconfirmed_run, unconfirmed FROM node WHERE id = ? AND unconfirmed IS NOT NULL",
+    )?;
+    let found = select.query_row([signed(node)], |row| {
+        Ok((RunId(row::id(row, 0)?), row::object_id(row, 1)?))
+    });
+    Ok(found.optional()?)
+}
+
+pub(super) fn handed_out(
+    connection: &Connection,
+    node: NodeId,
+    message: Option<(RunId, MessageId)>,
+) -> StateResult<()> {
+    let mut update = connection
+        .prepare_cached("UPDATE node SET unconfirmed_run = ?, unconfirmed = ? WHERE id = ?")?;
+    let (run, id) = message.unzip();
+    let id = id.as_ref().map(MessageId::as_bytes);
+    update.execute(params![run.map(signed), id, signed(node)])?;
+    Ok(())
+}
+
+/// The node has the message.
+pub(super) fn confirmed(
+    connection: &Connection,
+    run: RunId,
+    message: MessageId,
+) -> StateResult<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE node SET unconfirmed_run = NULL, unconfirmed = NULL
+         WHERE id = (SELECT dst FROM instruction WHERE run = ?1 AND id = ?2)
+         AND unconfirmed_run = ?1 AND unconfirmed = ?2",
+    )?;
+    update.execute(params![signed(run), message.as_bytes()])?;
+    Ok(())
+}

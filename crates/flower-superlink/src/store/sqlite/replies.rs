@@ -1,0 +1,284 @@
+//! Replies: stored, told, settled by an error, and confirmed.
+
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::object::ObjectId;
+use flwr_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::messages::{self, Asked};
+use super::objects::Shelf;
+use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
+use super::{nodes, runs};
+use crate::link::state::{Answer, Arrival, Freed, Parcel, Refusal, Replied, StateResult};
+use crate::store::TTL_TOLERANCE;
+
+/// A reply, whole or not.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) message: Message,
+    /// Objects whose bytes are not there.
+    pub(super) missing: i64,
+}
+
+pub(super) fn get(
+    connection: &Connection,
+    run: RunId,
+    id: Option<MessageId>,
+) -> StateResult<Option<Reply>> {
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {MESSAGE}, reply_to, missing FROM reply WHERE run = ? AND id = ?"
+    ))?;
+    let found = select.query_row(params![signed(run), id.as_bytes()], |row| {
+        let reply_to = row::maybe_object_id(row, MESSAGE_COLUMNS)?;
+        Ok(Reply {
+            message: row::message(row, reply_to)?,
+            missing: row.get(MESSAGE_COLUMNS + 1)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+fn whole(
+    connection: &Connection,
+    run: RunId,
+    id: Option<MessageId>,
+) -> StateResult<Option<Message>> {
+    let reply = get(connection, run, id)?;
+    Ok(reply
+        .filter(|reply| reply.missing == 0)
+        .map(|reply| reply.message))
+}
+
+fn add(connection: &Connection, message: &Message, missing: usize) -> StateResult<()> {
+    let mut insert = connection.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO reply ({MESSAGE}, reply_to, missing)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ))?;
+    row::bind(&mut insert, message)?;
+    let reply_to = message.metadata.reply_to;
+    insert.raw_bind_parameter(
+        MESSAGE_COLUMNS + 1,
+        reply_to.as_ref().map(MessageId::as_bytes),
+    )?;
+    insert.raw_bind_parameter(MESSAGE_COLUMNS + 2, missing)?;
+    insert.raw_execute()?;
+    Ok(())
+}
+
+/// Forgets a reply. Whether there was one, and what it answered.
+pub(super) fn remove(
+    connection: &Connection,
+    run: RunId,
+    id: MessageId,
+) -> StateResult<Option<Option<MessageId>>> {
+    let mut delete = connection
+        .prepare_cached("DELETE FROM reply WHERE run = ? AND id = ? RETURNING reply_to")?;
+    let removed = delete.query_row(params![signed(run), id.as_bytes()], |row| {
+        row::maybe_object_id(row, 0)
+    });
+    Ok(removed.optional()?)
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    parcel: Parcel,
+    now: Timestamp,
+) -> StateResult<Replied> {
+    let Parcel { message, tree } = parcel;
+    let (run, id) = (message.metadata.run, message.metadata.id);
+    runs::require_running(connection, run)?;
+    let asked = message.metadata.reply_to.unwrap_or(id);
+    let instruction = messages::get(connection, run, asked)?;
+    let mut shelf = Shelf::new(connection, run);
+    if is_stored(instruction.as_ref(), asked, &message.metadata, now)? {
+        let missing = shelf.missing(&tree)?;
+        return Ok(Replied {
+            ready: missing.is_empty(),
+            missing,
+            freed: Freed::default(),
+        });
+    }
+    shelf.check(&tree)?;
+    let missing = shelf.announce(&tree)?;
+    shelf.await_for(id, &missing)?;
+    messages::set_reply(connection, run, asked, id)?;
+    add(connection, &message, missing.len())?;
+    let ready = missing.is_empty();
+    let freed = if ready {
+        shelf.release(asked)?
+    } else {
+        Freed::default()
+    };
+    shelf.write()?;
+    Ok(Replied {
+        missing: missing.into_iter().collect(),
+        freed,
+        ready,
+    })
+}
+
+/// Whether this very reply came before. Refuses one that must not come.
+fn is_stored(
+    instruction: Option<&Asked>,
+    asked: MessageId,
+    reply: &Metadata,
+    now: Timestamp,
+) -> Result<bool, Refusal> {
+    let unknown = Refusal::UnknownInstruction(asked);
+    let Some(instruction) = instruction else {
+        return Err(unknown);
+    };
+    let metadata = &instruction.message.metadata;
+    if metadata.dst != reply.src || metadata.expires_at() <= now {
+        return Err(unknown);
+    }
+    match instruction.reply {
+        Some(first) if first == reply.id => return Ok(true),
+        Some(_) => return Err(Refusal::AlreadyAnswered(asked)),
+        None => {}
+    }
+    let excess = reply.expires_at().since(metadata.expires_at());
+    if excess > TTL_TOLERANCE {
+        return Err(Refusal::ReplyOutlivesInstruction {
+            excess: format!("{excess:.1}"),
+        });
+    }
+    Ok(false)
+}
+
+/// The bytes of an object are there: what becomes whole by that.
+pub(super) fn object_arrived(
+    connection: &Connection,
+    run: RunId,
+    object: ObjectId,
+) -> StateResult<Arrival> {
+    let mut shelf = Shelf::new(connection, run);
+    let mut arrival = Arrival::default();
+    let Some(waiting) = shelf.arrive(object)? else {
+        return Ok(arrival);
+    };
+    arrival.kept = true;
+    for message in waiting {
+        if let Some(node) = messages::progressed(connection, run, message)? {
+            arrival.ready.extend(node);
+        } else if let Some(instruction) = progressed(connection, run, message)? {
+            arrival.replied = true;
+            arrival.freed.0.extend(shelf.release(instruction)?.0);
+        }
+    }
+    shelf.write()?;
+    Ok(arrival)
+}
+
+/// One more object of the reply arrived: its instruction, if the reply is now whole.
+fn progressed(
+    connection: &Connection,
+    run: RunId,
+    id: MessageId,
+) -> StateResult<Option<MessageId>> {
+    let mut update = connection.prepare_cached(
+        "UPDATE reply SET missing = max(missing - 1, 0) WHERE run = ? AND id = ?
+         RETURNING missing, reply_to",
+    )?;
+    let now = update.query_row(params![signed(run), id.as_bytes()], |row| {
+        Ok((row.get::<_, i64>(0)?, row::maybe_object_id(row, 1)?))
+    });
+    Ok(match now.optional()? {
+        Some((0, instruction)) => instruction,
+        _ => None,
+    })
+}
+
+/// What there is to say about an instruction.
+pub(super) fn answer(
+    connection: &Connection,
+    run: RunId,
+    id: MessageId,
+    now: Timestamp,
+    online_until: impl Fn(NodeId) -> Option<Timestamp>,
+) -> StateResult<Answer> {
+    let Some(instruction) = messages::get(connection, run, id)? else {
+        return Ok(Answer::Unknown);
+    };
+    let metadata = instruction.message.metadata;
+    if let Some(reply) = whole(connection, run, instruction.reply)? {
+        // The SuperLink's own word does not age.
+        let is_own = reply.metadata.src == NodeId::SUPERLINK;
+        if !is_own && reply.metadata.expires_at() < now {
+            return Ok(Answer::ReplyExpired(Box::new(metadata)));
+        }
+        let tree = Shelf::new(connection, run).tree(reply.metadata.id)?;
+        let message = reply;
+        return Ok(Answer::Reply(Box::new(Parcel { message, tree })));
+    }
+    if metadata.expires_at() < now {
+        return Ok(Answer::Expired(Box::new(metadata)));
+    }
+    Ok(match online_until(metadata.dst) {
+        Some(until) if until >= now => Answer::Waiting {
+            until: until.min(metadata.expires_at()),
+        },
+        _ => Answer::NodeLost(Box::new(metadata)),
+    })
+}
+
+/// Stores an error of the SuperLink's own, unless a whole reply is there that can be taken.
+pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> StateResult<Freed> {
+    runs::require_running(connection, run)?;
+    let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
+    let mut shelf = Shelf::new(connection, run);
+    let mut replaced = Vec::new();
+    if let Some(asked) = reply.metadata.reply_to
+        && let Some(instruction) = messages::get(connection, run, asked)?
+    {
+        let stands = whole(connection, run, instruction.reply)?;
+        if stands
+            .as_ref()
+            .is_some_and(|reply| reply.metadata.expires_at() >= made_at)
+        {
+            return Ok(Freed(vec![id]));
+        }
+        if stands.is_none() {
+            // Until now the instruction held its objects.
+            replaced.push(asked);
+        }
+        replaced.extend(instruction.reply);
+        messages::set_reply(connection, run, asked, id)?;
+    }
+    let mut freed = Freed::default();
+    let known = shelf.entry(id)?.is_some_and(|entry| entry.available);
+    shelf.announce(&reply.childless_tree())?;
+    shelf.arrive(id)?;
+    for message in replaced {
+        remove(connection, run, message)?;
+        freed.0.extend(shelf.release(message)?.0);
+    }
+    add(connection, reply, 0)?;
+    shelf.write()?;
+    freed.0.extend(known.then_some(id));
+    Ok(freed)
+}
+
+/// The message arrived at whom it was for.
+pub(super) fn confirm(
+    connection: &Connection,
+    run: RunId,
+    message: MessageId,
+) -> StateResult<Freed> {
+    runs::require_running(connection, run)?;
+    nodes::confirmed(connection, run, message)?;
+    let Some(instruction) = remove(connection, run, message)? else {
+        return Ok(Freed::default());
+    };
+    if let Some(instruction) = instruction {
+        messages::remove(connection, run, instruction)?;
+    }
+    let mut shelf = Shelf::new(connection, run);
+    let freed = shelf.release(message)?;
+    shelf.write()?;
+    Ok(freed)
+}

@@ -1,0 +1,182 @@
+//! What is special about a state in a file: it comes back, and it is not opened by mistake.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use flwr_core::run::Phase;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.0.path().join("state.db")
+    }
+
+    fn open(&self, now: Timestamp) -> World {
+        World::new(Arc::new(SqliteState::open(&self.file(), now).unwrap()))
+    }
+
+    fn refused(&self) -> String {
+        let before = fs::read(self.file()).unwrap();
+        let error = SqliteState::open(&self.file(), NOON).unwrap_err();
+        assert_eq!(fs::read(self.file()).unwrap(), before, "untouched");
+        let text = error.to_string();
+        assert!(text.contains("state.db"), "{text}");
+        text
+    }
+}
+
+#[tokio::test]
+async fn everything_is_there_again() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.running().await;
+    let key = key();
+    let node = world.state.register_node(&key, NodeId(5), NOON + 60.0);
+    let node = node.await.unwrap().node;
+    let (taken, waiting) = (
+        world.send("taken", node).await,
+        world.send("waiting", node).await,
+    );
+    assert_eq!(world.claim(node, NOON).await, Some(taken.id()));
+    let reply = world.reply("reply", &taken).await;
+    let half = Sent::instruction("half", node);
+    let missing = world
+        .state
+        .insert_instructions(RUN, vec![half.parcel.clone()]);
+    let missing = missing.await.unwrap().missing;
+    world
+        .state
+        .append_log(RUN, "line\n".to_owned(), NOON)
+        .await
+        .unwrap();
+    let token = ObjectId::of(b"token");
+    world.state.issue_token(RUN, token, NOON).await.unwrap();
+    drop(world);
+
+    let later = NOON + 500.0;
+    let world = place.open(later);
+    assert_eq!(world.state.node_of_key(&key).await.unwrap(), Some(node));
+    assert_eq!(
+        world.state.online_nodes(later).await.unwrap(),
+        [node],
+        "time to return"
+    );
+    assert_eq!(world.answer(&taken, later).await, reply.as_answer());
+    assert_eq!(world.claim(node, later).await, Some(waiting.id()));
+    for object in missing {
+        world.state.object_arrived(RUN, object).await.unwrap();
+    }
+    world
+        .state
+        .confirm(RUN, waiting.id())
+        .await
+        .unwrap()
+        .0
+        .clear();
+    assert_eq!(world.claim(node, later).await, Some(half.id()));
+    assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
+    let log = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    assert_eq!(log.len(), 1);
+    let run = world.state.run(RUN).await.unwrap().unwrap();
+    assert_eq!(run.status.phase, Phase::Running);
+    assert!(world.state.keep_run(RUN, later + TTL).await.unwrap());
+}
+
+#[tokio::test]
+async fn nodes_that_were_gone_do_not_come_back_by_a_restart() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    let gone = world.node(5, NOON + 10.0).await;
+    let there = world.node(6, NOON + 90.0).await;
+    world.state.expire(NOON + 40.0).await.unwrap();
+    drop(world);
+    let world = place.open(NOON + 200.0);
+    assert_eq!(
+        world.state.online_nodes(NOON + 200.0).await.unwrap(),
+        [there]
+    );
+    assert!(
+        world.state.keep_node(gone, NOON + 300.0).await.unwrap(),
+        "it may return"
+    );
+}
+
+#[test]
+fn one_superlink_at_a_time() {
+    let place = Place::new();
+    let first = SqliteState::open(&place.file(), NOON).unwrap();
+    let text = place.refused();
+    let pid = format!("another flower-superlink (pid {})", std::process::id());
+    assert!(text.contains(&pid), "{text}");
+    drop(first);
+    SqliteState::open(&place.file(), NOON).unwrap();
+}
+
+#[test]
+fn the_file_is_private() {
+    let place = Place::new();
+    let file = place.0.path().join("made").join("state.db");
+    let _state = SqliteState::open(&file, NOON).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn what_is_no_state_of_ours_is_refused_and_left_alone() {
+    let place = Place::new();
+    fs::write(place.file(), "these are notes, and no database").unwrap();
+    assert!(place.refused().contains("is not a SQLite database"));
+
+    fs::remove_file(place.file()).unwrap();
+    let other = Connection::open(place.file()).unwrap();
+    other
+        .execute_batch("CREATE TABLE notes (text TEXT)")
+        .unwrap();
+    drop(other);
+    assert!(
+        place
+            .refused()
+            .contains("another program's SQLite database")
+    );
+}
+
+#[test]
+fn a_newer_state_is_refused_and_left_alone() {
+    let place = Place::new();
+    drop(SqliteState::open(&place.file(), NOON).unwrap());
+    let newer = Connection::open(place.file()).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    newer.pragma_update(None, "wal_checkpoint", "truncate").ok();
+    drop(newer);
+    assert!(place.refused().contains("schema version 99"));
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_refused_and_left_alone() {
+    let place = Place::new();
+    let state = SqliteState::open(&place.file(), NOON).unwrap();
+    state.close().await;
+    drop(state);
+    let whole = fs::read(place.file()).unwrap();
+    let mut torn = whole.clone();
+    torn[4096..2 * 4096].fill(0xa5);
+    fs::write(place.file(), &torn).unwrap();
+    assert!(place.refused().contains("damaged"), "torn");
+    fs::write(place.file(), &whole[..whole.len() / 2]).unwrap();
+    assert!(place.refused().contains("damaged"), "cut off");
+    fs::write(place.file(), &whole[..50]).unwrap();
+    assert!(!place.refused().is_empty(), "cut off within its first page");
+    fs::write(place.file(), whole).unwrap();
+    SqliteState::open(&place.file(), NOON).unwrap();
+}

@@ -1,0 +1,196 @@
+//! What outlives the node's process: replies that are finished and not pushed, and the state that
+//! ClientApps keep of a run. Files below Flower's home, each whole or not there.
+//!
+//! ```text
+//! DIR/outbox/<instruction>     a reply with the Context that goes with it
+//! DIR/context/<run id>         the Context that the run's last answered message left
+//! ```
+//! A reply is written before it is pushed, and goes when the SuperLink has it or wants it no
+//! more. Its Context counts from then on: a message and what it did to the state are one. A disk
+//! that fails costs this safety and nothing else: the node goes on from memory.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use flwr_core::id::RunId;
+use flwr_core::message::MessageId;
+use flwr_proto as proto;
+use prost::Message as _;
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use crate::work::Reply;
+
+mod format;
+
+use format::Unreadable;
+
+/// Keeps replies and Contexts, or nothing where the node will be another one next time.
+#[derive(Clone, Debug)]
+pub(crate) struct Store(Option<PathBuf>);
+
+/// A reply as it was kept.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) reply: Reply,
+    pub(crate) context: Option<proto::Context>,
+}
+
+impl Store {
+    /// One that keeps nothing.
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Keeps in this directory, which is made (0700) when it is needed.
+    pub(crate) const fn at(dir: PathBuf) -> Self {
+        Self(Some(dir))
+    }
+
+    /// Keeps a finished reply, and gives it back.
+    pub(crate) async fn keep_reply(
+        &self,
+        instruction: MessageId,
+        reply: Reply,
+        context: Option<proto::Context>,
+    ) -> Stored {
+        let stored = Stored { reply, context };
+        let Some(path) = self.reply_file(instruction) else {
+            return stored;
+        };
+        // Cloned cheaply: objects are shared bytes.
+        let (head, objects) = (format::head(&stored), stored.reply.objects.clone());
+        write_or_warn(path, move |file| format::write(file, &head, &objects)).await;
+        stored
+    }
+
+    /// The reply that was kept for an instruction.
+    pub(crate) async fn reply(&self, instruction: MessageId) -> Option<Stored> {
+        let path = self.reply_file(instruction)?;
+        let read = spawn_blocking(move || {
+            let outcome = fs::read(&path).map_err(Unreadable::from);
+            (outcome.and_then(|bytes| format::read(bytes.into())), path)
+        });
+        match read.await.ok()? {
+            (Ok(stored), _) => Some(stored),
+            (Err(Unreadable::Failed(error)), _) if error.kind() == io::ErrorKind::NotFound => None,
+            (Err(problem), path) => {
+                let path = path.display();
+                warn!(%path, %problem, "a kept reply cannot be used: the message is worked on again");
+                None
+            }
+        }
+    }
+
+    /// Lets a reply go that arrived or is not wanted any more.
+    pub(crate) async fn forget_reply(&self, instruction: MessageId) {
+        remove(self.reply_file(instruction)).await;
+    }
+
+    /// Keeps what the last message left of a run's state.
+    pub(crate) async fn keep_context(&self, run: RunId, context: &proto::Context) {
+        if let Some(path) = self.context_file(run) {
+            let bytes = context.encode_to_vec();
+            write_or_warn(path, move |file| file.write_all(&bytes)).await;
+        }
+    }
+
+    /// The state of a run, if some was kept.
+    pub(crate) async fn context(&self, run: RunId) -> Option<proto::Context> {
+        let path = self.context_file(run)?;
+        let bytes = spawn_blocking(move || fs::read(path)).await.ok()?.ok()?;
+        proto::Context::decode(&bytes[..]).ok()
+    }
+
+    /// The run is over.
+    pub(crate) async fn forget_run(&self, run: RunId) {
+        remove(self.context_file(run)).await;
+    }
+
+    /// Removes what nobody asked for in so many days: its run or message is long over.
+    pub(crate) async fn sweep(&self) {
+        let Some(dir) = self.0.clone() else {
+            return;
+        };
+        let swept = spawn_blocking(move || {
+            for shelf in [OUTBOX, CONTEXT] {
+                let files = fs::read_dir(dir.join(shelf)).into_iter().flatten();
+                for file in files.flatten().filter(is_old) {
+                    // Best effort: it is looked at again at the next start.
+                    let _ = fs::remove_file(file.path());
+                }
+            }
+        });
+        // It ends early only if the runtime does.
+        let _ = swept.await;
+    }
+
+    fn reply_file(&self, instruction: MessageId) -> Option<PathBuf> {
+        Some(self.0.as_ref()?.join(OUTBOX).join(instruction.to_string()))
+    }
+
+    fn context_file(&self, run: RunId) -> Option<PathBuf> {
+        Some(self.0.as_ref()?.join(CONTEXT).join(run.to_string()))
+    }
+}
+
+const OUTBOX: &str = "outbox";
+const CONTEXT: &str = "context";
+/// Days after which a file is nobody's.
+const OLD_DAYS: u64 = 30;
+/// Temporary files carry this ending. What a crash leaves of them is old one day.
+const TEMPORARY: &str = "tmp";
+
+fn is_old(file: &fs::DirEntry) -> bool {
+    let modified = file.metadata().and_then(|about| about.modified());
+    let age = modified.ok().and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age.as_secs() > OLD_DAYS * 24 * 3600)
+}
+
+async fn write_or_warn(
+    path: PathBuf,
+    write: impl FnOnce(&mut File) -> io::Result<()> + Send + 'static,
+) {
+    let shown = path.display().to_string();
+    let written = spawn_blocking(move || write_whole(&path, write)).await;
+    if let Ok(Err(error)) = written {
+        warn!(path = shown, %error, "not kept on disk: it is lost if this node ends now");
+    }
+}
+
+/// Writes a file that is whole, and on disk, from the moment it has its name.
+fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let temporary = path.with_extension(TEMPORARY);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let written = write(&mut file)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    written.inspect_err(|_| {
+        // Best effort: half a file must not take what little space there is.
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+async fn remove(path: Option<PathBuf>) {
+    let Some(path) = path else {
+        return;
+    };
+    if let Err(error) = tokio::fs::remove_file(&path).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        warn!(path = %path.display(), %error, "could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests;

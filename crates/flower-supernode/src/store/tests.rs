@@ -1,0 +1,125 @@
+//! What is kept is there again; what is not whole is not used.
+
+use std::os::unix::fs::PermissionsExt;
+
+use bytes::Bytes;
+use flwr_core::object::ObjectId;
+use tempfile::TempDir;
+
+use super::*;
+
+fn reply() -> (Reply, Option<proto::Context>) {
+    let content = Bytes::from(vec![7; 100_000]);
+    let id = ObjectId::of(&content);
+    let message = proto::Message {
+        metadata: Some(proto::Metadata {
+            run_id: 7,
+            message_id: id.to_string(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let tree = proto::ObjectTree {
+        object_id: id.to_string(),
+        children: vec![],
+    };
+    let context = proto::Context {
+        run_id: 7,
+        ..Default::default()
+    };
+    let objects = [(id, content)].into();
+    let reply = Reply {
+        message,
+        tree,
+        objects,
+    };
+    (reply, Some(context))
+}
+
+async fn kept() -> (TempDir, Store, MessageId, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::at(dir.path().join("node"));
+    let instruction = ObjectId::of(b"instruction");
+    let (reply, context) = reply();
+    store.keep_reply(instruction, reply, context).await;
+    let file = store.reply_file(instruction).unwrap();
+    (dir, store, instruction, file)
+}
+
+#[tokio::test]
+async fn a_reply_is_there_until_it_is_forgotten() {
+    let (_dir, store, instruction, file) = kept().await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+
+    let again = store.reply(instruction).await.unwrap();
+    let (expected, context) = reply();
+    assert_eq!(again.reply.message, expected.message);
+    assert_eq!(again.reply.tree, expected.tree);
+    assert_eq!(again.reply.objects, expected.objects);
+    assert_eq!(again.context, context);
+    assert!(store.reply(ObjectId::of(b"other")).await.is_none());
+    store.sweep().await;
+    assert!(file.exists(), "it is young");
+    store.forget_reply(instruction).await;
+    assert!(!file.exists());
+    store.forget_reply(instruction).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_whole_is_not_used() {
+    let (_dir, store, instruction, file) = kept().await;
+    let whole = fs::read(&file).unwrap();
+    let last = whole.len() - 1;
+    let mut flipped = whole.clone();
+    flipped[last] ^= 1;
+    let mut newer = whole.clone();
+    newer[8] = 2;
+    let others = [
+        &whole[..0],
+        &whole[..4],
+        &whole[..10],
+        &whole[..30],
+        &whole[..last],
+        &flipped,
+        &newer,
+        b"something else entirely",
+    ];
+    for other in others {
+        fs::write(&file, other).unwrap();
+        assert!(
+            store.reply(instruction).await.is_none(),
+            "{} bytes",
+            other.len()
+        );
+    }
+    fs::write(&file, whole).unwrap();
+    assert!(store.reply(instruction).await.is_some());
+}
+
+#[tokio::test]
+async fn the_state_of_a_run_is_there_until_it_is_over() {
+    let (_dir, store, ..) = kept().await;
+    let (_, context) = reply();
+    let context = context.unwrap();
+    store.keep_context(RunId(7), &context).await;
+    assert_eq!(store.context(RunId(7)).await, Some(context));
+    assert_eq!(store.context(RunId(8)).await, None);
+    store.forget_run(RunId(7)).await;
+    assert_eq!(store.context(RunId(7)).await, None);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_costs_nothing_but_safety() {
+    let dir = tempfile::tempdir().unwrap();
+    let blocked = dir.path().join("file");
+    fs::write(&blocked, b"").unwrap();
+    for store in [Store::none(), Store::at(blocked)] {
+        let (reply, context) = reply();
+        let stored = store.keep_reply(ObjectId::of(b"i"), reply, context).await;
+        assert_eq!(stored.reply.objects.len(), 1);
+        assert!(store.reply(ObjectId::of(b"i")).await.is_none());
+        store.forget_reply(ObjectId::of(b"i")).await;
+        store.sweep().await;
+    }
+}

@@ -1,0 +1,56 @@
+//! How an app ended, and how that is told.
+
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// How an app ended.
+#[derive(Clone, Debug, Default)]
+pub struct Exit {
+    /// The exit status; `None` where the system lost track of the process, or where an earlier
+    /// daemon had started it: only a parent is told.
+    pub status: Option<ExitStatus>,
+    /// The last lines it wrote to stdout and stderr, oldest first.
+    pub tail: Vec<String>,
+}
+
+impl Exit {
+    /// The last lines in one text.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.tail.join("\n")
+    }
+
+    /// Whether it ended by itself with status 0.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+}
+
+/// "exited with status 1", "was killed by signal 9 (SIGKILL)".
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(status) = self.status else {
+            return f.write_str("ended in an unknown way");
+        };
+        match (status.code(), status.signal()) {
+            (Some(code), _) => write!(f, "exited with status {code}"),
+            (None, Some(signal)) => {
+                write!(f, "was killed by signal {signal}{}", signal_name(signal))
+            }
+            (None, None) => write!(f, "ended: {status}"),
+        }
+    }
+}
+
+fn signal_name(number: i32) -> &'static str {
+    match number {
+        2 => " (SIGINT)",
+        6 => " (SIGABRT)",
+        9 => " (SIGKILL; out of memory?)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}

@@ -1,0 +1,198 @@
+//! Apps that go on when their daemon dies, and are taken over by the next one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use super::output::{self, Follower, follow};
+use super::process::{READ_GRACE, program, start};
+use super::tail::Tail;
+use super::{AppCommand, AppProcess, Error, Exit, Identity};
+use crate::stop::Stopper;
+
+/// How often an end is looked for where the system does not tell of it.
+const POLL: Duration = Duration::from_millis(200);
+
+impl AppProcess {
+    /// Starts an app that goes on when this value is dropped, or the daemon dies. What it writes
+    /// goes to the file `output`, and from there to the daemon's own stderr: in one file, its
+    /// stdout and stderr are one. The file is removed once the app has ended and the value that
+    /// could tell so is dropped.
+    ///
+    /// # Errors
+    /// The system cannot create the file or start the program.
+    pub fn spawn_lasting(command: &AppCommand, output: &Path) -> Result<Self, Error> {
+        let no_file = |source| Error::Output {
+            path: output.display().to_string(),
+            source,
+        };
+        let file = output::create(output).map_err(no_file)?;
+        let mut program = program(command);
+        program
+            .stdout(Stdio::from(file.try_clone().map_err(no_file)?))
+            .stderr(Stdio::from(file.try_clone().map_err(no_file)?));
+        let (mut child, identity) = start(command, &mut program).inspect_err(|_| {
+            // The file is empty; one that stays behind does no harm.
+            let _ = std::fs::remove_file(output);
+        })?;
+        let end = async move { child.wait().await.ok() };
+        let open = |_: &Tail| Ok(Follower::new(file));
+        Ok(Self::watched(&command.name, identity, output, end, open))
+    }
+
+    /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with
+    /// this `output`. How it ends, only that it ends, will be known. `None` where it is not there
+    /// any more, or its process id is another's: see [`last_lines`](super::last_lines) then.
+    #[must_use]
+    pub fn adopt(name: &str, identity: &Identity, output: &Path) -> Option<Self> {
+        if !identity.is_alive() || !identity.leads_group() {
+            return None;
+        }
+        let process = identity.clone();
+        let end = async move {
+            ended(&process).await;
+            None
+        };
+        let path = output.to_owned();
+        let open = move |tail: &Tail| Follower::resume(&path, tail);
+        let identity = identity.clone();
+        Some(Self::watched(name, identity, output, end, open))
+    }
+
+    /// Watches a process until its `end`. `open` may block.
+    fn watched(
+        name: &str,
+        identity: Identity,
+        output: &Path,
+        end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
+        open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
+    ) -> Self {
+        let (report, exit) = watch::channel(None);
+        let watcher = Watcher {
+            identity: identity.clone(),
+            output: output.to_owned(),
+            report,
+        };
+        tokio::spawn(watcher.run(end, open));
+        Self {
+            name: name.to_owned(),
+            identity,
+            lasting: true,
+            exit,
+        }
+    }
+}
+
+/// What stays with a lasting app as long as the daemon lives.
+struct Watcher {
+    identity: Identity,
+    output: PathBuf,
+    report: watch::Sender<Option<Exit>>,
+}
+
+impl Watcher {
+    /// Waits for the end, ends what the app left behind, and reports once its output is read.
+    async fn run(
+        self,
+        end: impl Future<Output = Option<ExitStatus>>,
+        open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
+    ) {
+        let (tail, over) = (Tail::default(), Stopper::new());
+        let mut reader = tokio::spawn(read(open, tail.clone(), over.clone()));
+        let mut end = pin!(end);
+        let status = tokio::select! {
+            status = &mut end => status,
+            () = self.report.closed() => {
+                // Whoever takes the app over reads on. A child has to be reaped all the same.
+                reader.abort();
+                end.await;
+                return;
+            }
+        };
+        // What the app started and did not end is in its group still, and keeps the id in use.
+        self.identity.signal_group(Signal::KILL);
+        over.stop();
+        if timeout(READ_GRACE, &mut reader).await.is_err() {
+            reader.abort();
+        }
+        self.report(Exit {
+            status,
+            tail: tail.lines(),
+        })
+        .await;
+    }
+
+    /// Tells of the end, and removes the output once nobody can ask for the end any more: a
+    /// daemon that dies before it has noted the end leaves the last lines to the next one.
+    async fn report(self, exit: Exit) {
+        if self.report.send(Some(exit)).is_err() {
+            return;
+        }
+        self.report.closed().await;
+        if let Err(error) = tokio::fs::remove_file(&self.output).await
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            warn!(%error, path = %self.output.display(), "an app's output could not be removed");
+        }
+    }
+}
+
+/// Opens the output and passes it on. An app whose output cannot be read is still an app.
+async fn read(
+    open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
+    tail: Tail,
+    over: Stopper,
+) {
+    let kept = tail.clone();
+    let opened = spawn_blocking(move || open(&kept)).await;
+    match opened.map_err(io::Error::other) {
+        Ok(Ok(follower)) => follow(follower, tokio::io::stderr(), tail, over).await,
+        Ok(Err(error)) | Err(error) => warn!(%error, "the output of an app cannot be read"),
+    }
+}
+
+/// Waits for the end of a process that may be nobody's child.
+async fn ended(process: &Identity) {
+    #[cfg(target_os = "linux")]
+    if let Ok(()) = pidfd_ended(process).await {
+        return;
+    }
+    poll_ended(process).await;
+}
+
+async fn poll_ended(process: &Identity) {
+    while process.is_alive() {
+        sleep(POLL).await;
+    }
+}
+
+/// As [`ended`]. An error means that the system cannot tell.
+#[cfg(target_os = "linux")]
+async fn pidfd_ended(process: &Identity) -> io::Result<()> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    use tokio::io::{Interest, unix::AsyncFd};
+
+    let pid = process.group().ok_or(io::ErrorKind::InvalidInput)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    #[expect(
+        deprecated,
+        reason = "the only safe way there is; its warning is of types that change their descriptor or do not own it"
+    )]
+    let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
+    // Between the last look at the id and its opening it may have become another's.
+    if process.is_alive() {
+        pidfd.readable().await?.retain_ready();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The file that a lasting app writes its output to: kept small, and followed by the daemon.
+//!
+//! A pipe would end with the daemon, and the app's next `print` with it. A file stays.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader, duplex};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::tail::{Tail, pass_on};
+use crate::stop::Stopper;
+
+/// The size from which on the file is emptied, once all of it is passed on.
+const BOUND: u64 = 1024 * 1024;
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+/// How much of the file's end is looked at for the last lines.
+const END: u64 = 256 * 1024;
+/// How often new output is looked for.
+const POLL: Duration = Duration::from_millis(150);
+
+/// Creates the file, which only this user may read. Another app's file of that name is left to
+/// that app, and out of reach.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new()
+        .create_new(true)
+        .read(true)
+        // Who appends goes on at the new end once the file was emptied.
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The last lines (at most 20) that an app wrote which ended while nobody watched. They are as
+/// [`Exit::tail`](super::Exit::tail) has them; no lines where the file cannot be read. Reads a
+/// file: not for an async worker.
+#[must_use]
+pub fn last_lines(output: &Path) -> Vec<String> {
+    let tail = Tail::default();
+    if let Ok((text, _)) = File::open(output).and_then(|file| end_of(&file)) {
+        tail.keep_lines(&text);
+    }
+    tail.lines()
+}
+
+/// Reads what the app writes to the file.
+#[derive(Debug)]
+pub(super) struct Follower {
+    file: File,
+    /// Up to here it is read.
+    at: u64,
+    bound: u64,
+}
+
+impl Follower {
+    /// From the start of a file just created.
+    pub(super) fn new(file: File) -> Self {
+        Self {
+            file,
+            at: 0,
+            bound: BOUND,
+        }
+    }
+
+    /// From the present end of a file that another daemon has passed on. Its last lines go to
+    /// `tail`; a line without an end was not passed on yet, and is read again.
+    pub(super) fn resume(path: &Path, tail: &Tail) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).append(true).open(path)?;
+        let (text, start) = end_of(&file)?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n');
+        let read = match whole {
+            Some(at) => at + 1,
+            None if start == 0 => 0,
+            None => text.len(),
+        };
+        tail.keep_lines(&text[..read]);
+        Ok(Self {
+            at: start + read as u64,
+            ..Self::new(file)
+        })
+    }
+
+    /// What is new, at most [`CHUNK`] bytes of it. Where nothing is, a file that has grown over
+    /// its bound is emptied. What the app writes between the look and that is lost: the daemon's
+    /// log lacks it then, and nothing else, for the app's own log goes to its run by the API.
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let length = self.file.metadata()?.len();
+        if length < self.at {
+            // Somebody else has emptied it.
+            self.at = 0;
+        }
+        if length == self.at {
+            if length > self.bound {
+                self.file.set_len(0)?;
+                self.at = 0;
+            }
+            return Ok(Vec::new());
+        }
+        let mut bytes = vec![0; CHUNK];
+        let read = self.file.read_at(&mut bytes, self.at)?;
+        bytes.truncate(read);
+        self.at += read as u64;
+        Ok(bytes)
+    }
+}
+
+/// The end of the file in whole lines, and where in the file it starts.
+fn end_of(file: &File) -> io::Result<(Vec<u8>, u64)> {
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(END);
+    let mut text = vec![0; usize::try_from(length - start).unwrap_or_default()];
+    let read = file.read_at(&mut text, start)?;
+    text.truncate(read);
+    let cut = if start == 0 {
+        None
+    } else {
+        text.iter().position(|byte| *byte == b'\n')
+    };
+    let skipped = cut.map_or(0, |at| at + 1);
+    text.drain(..skipped);
+    Ok((text, start + skipped as u64))
+}
+
+/// Passes the app's output on to `to` until the app has `ended` and the file is read to its end.
+pub(super) async fn follow(
+    follower: Follower,
+    to: impl AsyncWrite + Unpin,
+    tail: Tail,
+    ended: Stopper,
+) {
+    let (sink, source) = duplex(CHUNK);
+    let (read, ()) = tokio::join!(
+        read_on(follower, sink, ended),
+        pass_on(BufReader::new(source), to, tail)
+    );
+    if let Err(error) = read {
+        warn!(%error, "the output of an app cannot be read any more");
+    }
+}
+
+async fn read_on(
+    mut follower: Follower,
+    mut sink: impl AsyncWrite + Unpin,
+    ended: Stopper,
+) -> io::Result<()> {
+    loop {
+        // Asked before the look: a look after the end sees all there is.
+        let last = ended.is_stopped();
+        let looked = spawn_blocking(move || {
+            let bytes = follower.read();
+            (follower, bytes)
+        });
+        let (back, bytes) = looked.await.map_err(io::Error::other)?;
+        follower = back;
+        let bytes = bytes?;
+        if !bytes.is_empty() {
+            sink.write_all(&bytes).await?;
+        } else if last {
+            return Ok(());
+        } else {
+            // A poll that runs out is as good as the end.
+            let _ = timeout(POLL, ended.cancelled()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
