@@ -79,14 +79,18 @@ impl Kind {
         }
     }
 
-    /// How many may hit one round. Rounds must be able to end between them: Flower's processes
-    /// wait longer and longer, up to 20 s, before they try again.
-    pub(crate) const fn most_in_a_round(self) -> f64 {
-        match self {
-            Self::Cut => 5.0,
-            Self::Superlink | Self::Supernode | Self::Mixed => 3.0,
-            Self::Both | Self::Stall | Self::Disk => 2.0,
-        }
+    /// How many are made in each of so many rounds, to reach a count. Rounds must be able to end
+    /// between faults: Flower's processes wait longer and longer, up to 20 s, before they try
+    /// again.
+    pub(crate) const fn in_a_round(self, faults: usize, rounds: usize) -> usize {
+        let most = match self {
+            Self::Cut => 5,
+            Self::Superlink | Self::Supernode | Self::Mixed => 3,
+            Self::Both | Self::Stall | Self::Disk => 2,
+        };
+        // Some more than its share: faults take time, and the run does not wait for them.
+        let share = (faults + faults / 2).div_ceil(rounds);
+        if share < most { share } else { most }
     }
 
     /// Whether SuperNodes connect through a proxy.

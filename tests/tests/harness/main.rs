@@ -28,12 +28,14 @@
 )]
 
 mod diary;
+mod going;
 mod inject;
 mod kind;
 mod line;
 mod proxy;
 mod random;
 mod report;
+mod resume;
 mod scene;
 mod settings;
 mod state;

@@ -7,31 +7,46 @@ use e2e::{App, Maker, Release};
 
 use crate::totals::Totals;
 
-/// Rounds in a run.
-pub(crate) const ROUNDS: usize = 20;
-/// SuperNodes in the federation.
-pub(crate) const NODES: usize = 4;
+/// Each so many rounds a large array travels along.
 const HEAVY_EVERY: usize = 4;
 
-/// The lines that a run with this seed tells, by the app's own arithmetic without any federation.
-pub(crate) fn expected(app: &App, seed: u64) -> Vec<String> {
-    let mut python = Maker::Pip(Release::V1_22).command("python");
-    python.current_dir(&app.path).args(["-m", "steady.model"]);
-    python.arg(seed.to_string());
-    python.args([ROUNDS, NODES, HEAVY_EVERY].map(|number| number.to_string()));
-    let output = python.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    assert_eq!(lines.len(), ROUNDS + 1, "steady.model printed {text}");
-    lines
+/// What a run is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task {
+    pub(crate) seed: u64,
+    pub(crate) rounds: usize,
+    pub(crate) nodes: usize,
 }
 
-/// The run configuration that makes it so.
-pub(crate) fn run_config(seed: u64, report: &Path) -> String {
-    let report = report.display();
-    format!(
-        "seed={seed} rounds={ROUNDS} nodes={NODES} heavy-every={HEAVY_EVERY} report=\"{report}\""
-    )
+impl Task {
+    /// The lines that it must tell, by the app's own arithmetic without any federation.
+    pub(crate) fn expected(self, app: &App) -> Vec<String> {
+        let mut python = Maker::Pip(Release::V1_22).command("python");
+        python.current_dir(&app.path).args(["-m", "steady.model"]);
+        // What it compiled is no part of the app.
+        python
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(self.seed.to_string());
+        python.args([self.rounds, self.nodes, HEAVY_EVERY].map(|number| number.to_string()));
+        let output = python.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), self.rounds + 1, "steady.model said {output:?}");
+        lines
+    }
+
+    /// The run configuration that makes it so.
+    pub(crate) fn run_config(self, report: &Path) -> String {
+        let Self {
+            seed,
+            rounds,
+            nodes,
+        } = self;
+        let report = report.display();
+        format!(
+            "seed={seed} rounds={rounds} nodes={nodes} heavy-every={HEAVY_EVERY} report=\"{report}\""
+        )
+    }
 }
 
 /// The file that the ServerApp writes: it is complete whatever becomes of logs on their way.
@@ -49,20 +64,18 @@ impl Report {
 
     /// How many rounds went well so far.
     pub(crate) fn rounds(&self) -> usize {
-        let well = |line: &String| line.contains(" digest ");
-        self.lines().iter().filter(|line| well(line)).count()
+        count(&self.lines(), " digest ")
     }
 
     /// Adds what it tells to the totals.
-    pub(crate) fn count(&self, totals: &mut Totals) {
+    pub(crate) fn add_to(&self, totals: &mut Totals, nodes: usize) {
         let lines = self.lines();
-        let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
-        let (lost, rounds) = (count(": lost by "), count(" digest "));
+        let (lost, rounds) = (count(&lines, ": lost by "), count(&lines, " digest "));
         totals.lost += lost;
-        totals.doubled += count(": doubled by ");
+        totals.doubled += count(&lines, ": doubled by ");
         totals.rounds += rounds;
         // A round that lost something was asked of all nodes, too.
-        totals.messages += NODES * (rounds + usize::from(lost > 0));
+        totals.messages += nodes * (rounds + usize::from(lost > 0));
     }
 }
 
@@ -70,4 +83,8 @@ impl Report {
 pub(crate) fn told(lines: &[String]) -> Vec<String> {
     let tells = |line: &&String| line.starts_with("round ") || line.starts_with("final ");
     lines.iter().filter(tells).cloned().collect()
+}
+
+fn count(lines: &[String], what: &str) -> usize {
+    lines.iter().filter(|line| line.contains(what)).count()
 }

@@ -20,6 +20,8 @@ pub(crate) struct Totals {
     pub(crate) doubled: usize,
     /// Faults as they were made: one may kill two daemons, or stall and then cut.
     pub(crate) faults: usize,
+    /// What the slowest round took: how long the federation needs after a fault.
+    pub(crate) slowest: Duration,
     started: Instant,
     took: Duration,
 }
@@ -39,6 +41,7 @@ impl Totals {
             lost: 0,
             doubled: 0,
             faults: 0,
+            slowest: Duration::ZERO,
             started: Instant::now(),
             took: Duration::ZERO,
         }
@@ -67,11 +70,11 @@ impl Totals {
 /// One line for each kind, and their sum.
 pub(crate) fn table(all: &[Totals]) -> String {
     let mut text = String::from(
-        "kind        faults  kills   cuts stalls  fills   runs rounds messages   lost doubled seconds\n",
+        "kind        faults  kills   cuts stalls  fills   runs rounds messages   lost doubled slowest seconds\n",
     );
     for totals in all {
         text += &format!(
-            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>7} {:>7.0}{}\n",
+            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>7} {:>7.1} {:>7.0}{}\n",
             totals.kind.name(),
             totals.faults,
             totals.kills,
@@ -83,6 +86,7 @@ pub(crate) fn table(all: &[Totals]) -> String {
             totals.messages,
             totals.lost,
             totals.doubled,
+            totals.slowest.as_secs_f64(),
             totals.took.as_secs_f64(),
             if totals.failed { "  FAILED" } else { "" },
         );
