@@ -29,7 +29,7 @@ pub(crate) enum Launcher {
         flwr_dir: Option<PathBuf>,
         /// Where processes come from that have done their imports; without it each begins from
         /// nothing.
-        nursery: Option<Nursery>,
+        nursery: Option<Box<Nursery>>,
         /// Whether messages share a process.
         place: Place,
     },
@@ -47,7 +47,7 @@ impl Launcher {
             } => Self::Subprocess {
                 address: listen::reachable(bound).to_string(),
                 flwr_dir,
-                nursery: (ahead || reuse == Reuse::Run).then(|| Nursery::new(&program)),
+                nursery: (ahead || reuse == Reuse::Run).then(|| Box::new(Nursery::new(&program))),
                 place: match reuse {
                     Reuse::Never => Place::Fresh,
                     Reuse::Run => Place::Server,
