@@ -66,7 +66,9 @@ impl Messages {
 
     pub(super) fn claim(&mut self, id: MessageId, now: Timestamp) -> Option<Message> {
         let instruction = self.instructions.get_mut(&id)?;
-        let open = !instruction.taken
+        // One that was whole before its run began again may not be now.
+        let open = instruction.missing == 0
+            && !instruction.taken
             && !self.replies.has_whole(instruction.reply)
             && instruction.message.metadata.expires_at() > now;
         if !open {

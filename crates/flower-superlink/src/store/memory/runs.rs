@@ -303,8 +303,11 @@ impl RunState {
             return Freed(vec![id]);
         };
         let known = self.objects.entry(id).is_some_and(|entry| entry.available);
-        self.objects.announce(&tree);
-        self.objects.arrive(id);
+        // The same error in the same moment is one message.
+        if !known {
+            self.objects.announce(&tree);
+            self.objects.arrive(id);
+        }
         let mut freed = self.release(replaced);
         freed.0.extend(known.then_some(id));
         freed

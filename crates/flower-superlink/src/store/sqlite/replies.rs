@@ -251,8 +251,11 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
     }
     let mut freed = Freed::default();
     let known = shelf.entry(id)?.is_some_and(|entry| entry.available);
-    shelf.announce(&reply.childless_tree())?;
-    shelf.arrive(id)?;
+    // The same error in the same moment is one message.
+    if !known {
+        shelf.announce(&reply.childless_tree())?;
+        shelf.arrive(id)?;
+    }
     for message in replaced {
         remove(connection, run, message)?;
         freed.0.extend(shelf.release(message)?.0);
