@@ -1,6 +1,7 @@
 //! What was typed. What it means is in `config`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flwr_daemon::telemetry::Format;
@@ -84,6 +85,21 @@ pub struct Args {
     #[arg(long, requires = "check")]
     pub repair: bool,
 
+    /// Hold a SuperNode's call for a message so long when there is none; 0 answers at once, and
+    /// more than 50 is cut by common proxies
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub node_hold: Duration,
+
+    /// Hold a ServerApp's call for replies so long when there is none. Its own `timeout` is
+    /// checked only between two calls
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub app_hold: Duration,
+
+    /// Once a first reply is there: wait so long for the others. A ServerApp that sleeps 3 s after
+    /// an answer without all replies, as Flower's `send_and_receive` does, gets up to 3 s
+    #[arg(long, value_name = "MILLISECONDS", default_value = "200", value_parser = milliseconds)]
+    pub reply_linger: Duration,
+
     /// Flower's home directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr]
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
@@ -130,6 +146,25 @@ pub enum Isolation {
     Subprocess,
     /// Somebody else.
     Process,
+}
+
+/// No call is held longer: whoever made it may be long gone.
+const LONGEST_HOLD: f64 = 300.0;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.0..=LONGEST_HOLD).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("seconds from 0 to {LONGEST_HOLD} are expected"))
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|milliseconds| *milliseconds <= 3000)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "milliseconds from 0 to 3000 are expected".to_owned())
 }
 
 /// A number of bytes, with a unit of 1024, 1024² … or without.

@@ -147,7 +147,12 @@ impl TryFrom<Args> for Config {
             max_storage: args.max_storage,
             resume_runs: args.resume_runs,
             flwr_dir: args.flwr_dir,
-            holds: Holds::default(),
+            holds: Holds {
+                node: args.node_hold,
+                app: args.app_hold,
+                short_linger: args.reply_linger,
+                ..Holds::default()
+            },
             warnings,
         })
     }

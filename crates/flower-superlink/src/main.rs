@@ -10,6 +10,7 @@ use flower_superlink::args::Args;
 use flower_superlink::config::{self, Config};
 use flower_superlink::store::Report;
 use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::limits;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry;
 use tracing::info;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn start(config: Config) -> anyhow::Result<()> {
+    limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -7,12 +7,14 @@
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
 //! - [`home`] — Flower's home directory
+//! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 
 pub mod apps;
 pub mod clock;
 pub mod health;
 pub mod home;
+pub mod limits;
 pub mod listen;
 pub mod objects;
 pub mod stop;

@@ -1,0 +1,80 @@
+//! What is measured, and against whom.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Load for a SuperLink: virtual SuperNodes and a virtual ServerApp.
+#[derive(Debug, Parser)]
+#[command(name = "flwr-bench", max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A SuperLink with TLS and `--isolation process`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// Port of the SuperLink's Fleet API on this machine.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) fleet: u16,
+    /// Port of its Control API.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) control: u16,
+    /// Port of its ServerAppIo API.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) serverappio: u16,
+    /// Certificates to trust.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_certificates: PathBuf,
+    /// Folder of the SuperNodes' private keys, as `flwr key new` makes them.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Nodes that ask for messages, one call after the other, when there are none.
+    Polls(PollArgs),
+    /// Rounds: a message with a model for each node, and its reply with another.
+    Broker(BrokerArgs),
+    /// Many nodes that wait for messages and say that they live. Reads commands from stdin:
+    /// `broadcast`, `settle` and `quit`.
+    Crowd(CrowdArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PollArgs {
+    #[arg(long, default_value_t = 16)]
+    pub(crate) nodes: usize,
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BrokerArgs {
+    /// The FAB that the run is started with; nothing of it is executed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fab: PathBuf,
+    #[arg(long, default_value_t = 50)]
+    pub(crate) nodes: usize,
+    /// Bytes of each message's array.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) bytes: usize,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CrowdArgs {
+    /// The FAB that runs are started with; nothing of it is executed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fab: PathBuf,
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) nodes: usize,
+    /// Registrations under way at the same time.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) at_once: usize,
+}

@@ -1,0 +1,63 @@
+//! What a SuperLink adds to a round: a message with a model for each node, and replies with others.
+//! Each side asks when there is something to get, so that no time is spent on waiting for a poll.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures::future::try_join_all;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::args::BrokerArgs;
+use crate::node::VirtualNode;
+use crate::payload::Content;
+use crate::server_app::VirtualServerApp;
+use crate::target::Target;
+
+/// Half of what a signature is good for (flwr 1.22 wire).
+const SIGNATURE_LIFE: Duration = Duration::from_secs(150);
+
+pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
+    let mut nodes = Vec::new();
+    for key in target.keys(args.nodes)? {
+        nodes.push(VirtualNode::register(target, Arc::clone(key), SIGNATURE_LIFE).await?);
+    }
+    let ids: Vec<_> = nodes.iter().map(VirtualNode::id).collect();
+    let app = VirtualServerApp::start(target, &args.fab).await?;
+    for _ in 0..args.rounds {
+        let payloads = app.instructions(&ids, args.bytes);
+        let replies: Vec<_> = ids.iter().map(|_| Content::random(args.bytes)).collect();
+        let started = Instant::now();
+        let sent = app.send(payloads).await?;
+        let pushed = started.elapsed();
+        let work = nodes.iter().zip(replies);
+        let work = work.map(|(node, reply)| take_one(node.clone(), reply));
+        try_join_all(work.map(tokio::spawn))
+            .await?
+            .into_iter()
+            .collect::<Result<()>>()?;
+        let answered = started.elapsed();
+        let received = app.receive(sent).await?;
+        let took = started.elapsed();
+        if received < args.bytes * args.nodes {
+            bail!("{received} bytes came back");
+        }
+        crate::tell(&json!({
+            "event": "round",
+            "seconds": took.as_secs_f64(),
+            "pushed": pushed.as_secs_f64(),
+            "answered": answered.as_secs_f64(),
+        }));
+    }
+    app.finish().await?;
+    for node in nodes {
+        node.leave().await?;
+    }
+    Ok(())
+}
+
+async fn take_one(mut node: VirtualNode, reply: Content) -> Result<()> {
+    let work = node.pull().await?.context("a node was given no message")?;
+    node.answer(work, reply).await
+}

@@ -1,0 +1,54 @@
+//! `flwr-bench`: load for a SuperLink, ours or pip's. Virtual SuperNodes and a virtual ServerApp
+//! speak the real protocol, over TLS, with real signatures; what was measured is printed as JSON,
+//! one line for each thing that happened.
+
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod args;
+mod broker;
+mod crowd;
+mod node;
+mod payload;
+mod polls;
+mod server_app;
+mod target;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // What holds ten thousand connections needs as many open files.
+    flwr_daemon::limits::raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(args)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut stderr = std::io::stderr();
+            let _ = std::io::Write::write_fmt(&mut stderr, format_args!("error: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let target = args.target.open()?;
+    match args.command {
+        Command::Polls(polls) => polls::run(&target, &polls).await,
+        Command::Broker(broker) => broker::run(&target, &broker).await,
+        Command::Crowd(crowd) => crowd::run(&target, &crowd).await,
+    }
+}
+
+/// Tells one thing that was measured.
+fn tell(event: &serde_json::Value) {
+    println!("{event}");
+}

@@ -1,0 +1,78 @@
+//! The SuperLink under load, and how it is reached.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use flwr_security::channel::{self, Trust};
+use flwr_security::key::PrivateKey;
+use flwr_security::tls::ClientTls;
+use tonic::transport::Channel;
+
+use crate::args::TargetArgs;
+
+/// The host that certificates of `flwr cert new` are for.
+const HOST: &str = "127.0.0.1";
+/// Bytes of one message (flwr 1.22 wire: the peers allow 2 GiB less one).
+pub(crate) const MESSAGE_BYTES: usize = i32::MAX as usize;
+
+/// Where a SuperLink listens, and who may speak to it.
+pub(crate) struct Target {
+    fleet: u16,
+    control: u16,
+    serverappio: u16,
+    trust: Trust,
+    keys: Vec<Arc<PrivateKey>>,
+}
+
+impl TargetArgs {
+    /// Reads certificates and keys.
+    pub(crate) fn open(&self) -> Result<Target> {
+        let tls = ClientTls::load(Some(&self.root_certificates))?;
+        Ok(Target {
+            fleet: self.fleet,
+            control: self.control,
+            serverappio: self.serverappio,
+            trust: Trust::Tls(tls),
+            keys: read_keys(&self.keys)?,
+        })
+    }
+}
+
+impl Target {
+    /// A connection of its own to the Fleet API.
+    pub(crate) fn fleet(&self) -> Channel {
+        channel::channel((HOST, self.fleet), &self.trust)
+    }
+
+    pub(crate) fn control(&self) -> Channel {
+        channel::channel((HOST, self.control), &self.trust)
+    }
+
+    /// Local processes speak plaintext.
+    pub(crate) fn serverappio(&self) -> Channel {
+        channel::channel((HOST, self.serverappio), &Trust::Plaintext)
+    }
+
+    /// The keys of so many nodes.
+    pub(crate) fn keys(&self, nodes: usize) -> Result<&[Arc<PrivateKey>]> {
+        self.keys
+            .get(..nodes)
+            .with_context(|| format!("{nodes} keys are needed, there are {}", self.keys.len()))
+    }
+}
+
+fn read_keys(folder: &Path) -> Result<Vec<Arc<PrivateKey>>> {
+    let files =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut keys = Vec::new();
+    for file in files {
+        let path = file?.path();
+        // Beside them are their public halves and the list of those.
+        if path.extension().is_none() {
+            keys.push(Arc::new(PrivateKey::from_file(&path)?));
+        }
+    }
+    Ok(keys)
+}
