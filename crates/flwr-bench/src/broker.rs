@@ -26,7 +26,7 @@ pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
     let ids: Vec<_> = nodes.iter().map(VirtualNode::id).collect();
     let app = VirtualServerApp::start(target, &args.fab).await?;
     for _ in 0..args.rounds {
-        let payloads = app.instructions(&ids, args.bytes);
+        let payloads = app.instructions(&ids, || Content::random(args.bytes));
         let replies: Vec<_> = ids.iter().map(|_| Content::random(args.bytes)).collect();
         let started = Instant::now();
         let sent = app.send(payloads).await?;

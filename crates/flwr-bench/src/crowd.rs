@@ -67,11 +67,12 @@ pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
     Ok(())
 }
 
-/// A message to all, and all replies.
+/// The same model to all, and a reply with another from each.
 async fn broadcast(target: &Target, args: &CrowdArgs, ids: &[u64]) -> Result<()> {
     let app = VirtualServerApp::start(target, &args.fab).await?;
     let online = app.wait_for_nodes(ids.len()).await?;
-    let payloads = app.instructions(ids, WEIGHT);
+    let model = Content::random(WEIGHT);
+    let payloads = app.instructions(ids, || model.clone());
     let started = Instant::now();
     let sent = app.send(payloads).await?;
     let pushed = started.elapsed();

@@ -18,6 +18,7 @@ const CHUNK: usize = 20 << 20;
 const TTL: f64 = 3600.0;
 
 /// The content of a message, without the message: the RecordDict and all that it is made of.
+#[derive(Clone)]
 pub(crate) struct Content {
     tree: ObjectTree,
     objects: Vec<Object>,

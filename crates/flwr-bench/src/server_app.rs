@@ -91,10 +91,13 @@ impl VirtualServerApp {
         self.tell_status("finished", "completed").await
     }
 
-    /// A message as heavy as `bytes` for each node.
-    pub(crate) fn instructions(&self, nodes: &[u64], bytes: usize) -> Vec<Payload> {
-        let instruction =
-            |node: &u64| Payload::instruction(self.run, *node, Content::random(bytes));
+    /// A message to each of these nodes.
+    pub(crate) fn instructions(
+        &self,
+        nodes: &[u64],
+        mut content: impl FnMut() -> Content,
+    ) -> Vec<Payload> {
+        let instruction = |node: &u64| Payload::instruction(self.run, *node, content());
         nodes.iter().map(instruction).collect()
     }
 

@@ -80,12 +80,27 @@ pub enum Refusal {
     },
 }
 
-/// Checks signatures, with the keys it has seen at hand.
+/// Checks signatures, with the keys it has seen at hand, and the last signature of each: a caller
+/// may show the same one again while it is of now, and it is not computed twice.
 #[derive(Debug)]
 pub struct Verifier {
     /// None: every key may speak.
     allowed: Option<Arc<SharedAllowList>>,
-    seen: RwLock<HashMap<Bytes, PublicKey>>,
+    seen: RwLock<HashMap<Bytes, Seen>>,
+}
+
+/// A caller who proved to hold a key.
+#[derive(Debug, Clone)]
+struct Seen {
+    key: PublicKey,
+    proof: Arc<Proof>,
+}
+
+/// A signature that was found good.
+#[derive(Debug, PartialEq, Eq)]
+struct Proof {
+    timestamp: String,
+    signature: Bytes,
 }
 
 /// Signs a request with the time of now.
@@ -181,15 +196,16 @@ impl Verifier {
         headers: &SignatureHeaders,
         now: OffsetDateTime,
     ) -> Result<PublicKey, Refusal> {
-        let (key, is_new) = self.allowed_key(&headers.public_key)?;
+        let (key, last) = self.allowed_key(&headers.public_key)?;
         let (text, signature) = (&headers.timestamp, &headers.signature);
         if text.len() > MAX_TEXT || signature.len() > MAX_TEXT {
             return Err(Refusal::InvalidSignature);
         }
-        key.verify(text.as_bytes(), signature)
-            .map_err(|_| Refusal::InvalidSignature)?;
-        if is_new {
-            self.remember(&headers.public_key, &key);
+        let is_known = last.is_some_and(|last| last.proves(headers));
+        if !is_known {
+            key.verify(text.as_bytes(), signature)
+                .map_err(|_| Refusal::InvalidSignature)?;
+            self.remember(headers, &key);
         }
         let made = timestamp::read(text).ok_or(Refusal::MalformedTimestamp)?;
         let age = (now - made).as_seconds_f64();
@@ -200,14 +216,16 @@ impl Verifier {
         }
     }
 
-    /// The key in a header, if it may speak, and whether it was not seen before.
-    fn allowed_key(&self, pem: &Bytes) -> Result<(PublicKey, bool), Refusal> {
+    /// The key in a header, if it may speak, and what its holder showed last.
+    fn allowed_key(&self, pem: &Bytes) -> Result<(PublicKey, Option<Arc<Proof>>), Refusal> {
         let seen = self.seen.read().get(pem).cloned();
-        let is_new = seen.is_none();
-        let key = seen.map_or_else(|| PublicKey::from_pem(pem), Ok);
+        let key = match seen {
+            Some(Seen { key, proof }) => Ok((key, Some(proof))),
+            None => PublicKey::from_pem(pem).map(|key| (key, None)),
+        };
         match (key, &self.allowed) {
-            (Ok(key), Some(allowed)) if !allowed.contains(&key) => Err(Refusal::UnknownKey),
-            (Ok(key), _) => Ok((key, is_new)),
+            (Ok((key, _)), Some(allowed)) if !allowed.contains(&key) => Err(Refusal::UnknownKey),
+            (Ok(found), _) => Ok(found),
             // Whatever it is, it is not on the list.
             (Err(_), Some(_)) => Err(Refusal::UnknownKey),
             (Err(_), None) => Err(Refusal::MalformedKey),
@@ -216,16 +234,35 @@ impl Verifier {
 
     /// Keeps a key that its holder has proven. Only under the one text that its bytes have: a
     /// stranger could write the same key in endless ways.
-    fn remember(&self, pem: &Bytes, key: &PublicKey) {
-        if key.to_pem().as_bytes() != pem {
+    fn remember(&self, headers: &SignatureHeaders, key: &PublicKey) {
+        let pem = &headers.public_key;
+        let is_known = self.seen.read().contains_key(pem);
+        if !is_known && key.to_pem().as_bytes() != pem {
             return;
         }
-        let mut seen = self.seen.write();
-        if seen.len() >= MAX_CACHED {
-            seen.clear();
+        let seen = Seen {
+            key: key.clone(),
+            proof: Arc::new(Proof {
+                timestamp: headers.timestamp.clone(),
+                // Copies: the header's bytes would keep the whole request alive.
+                signature: Bytes::copy_from_slice(&headers.signature),
+            }),
+        };
+        let mut all = self.seen.write();
+        if let Some(known) = all.get_mut(pem) {
+            *known = seen;
+            return;
         }
-        // A copy: the header's bytes would keep the whole request alive.
-        seen.insert(Bytes::copy_from_slice(pem), key.clone());
+        if all.len() >= MAX_CACHED {
+            all.clear();
+        }
+        all.insert(Bytes::copy_from_slice(pem), seen);
+    }
+}
+
+impl Proof {
+    fn proves(&self, headers: &SignatureHeaders) -> bool {
+        self.timestamp == headers.timestamp && self.signature == headers.signature
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use flwr_core::object::ObjectId;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 
 use super::{Error, ObjectBytes};
@@ -32,11 +32,18 @@ pub struct Files {
     dir: Arc<PathBuf>,
     /// Makes the names of temporary files of this process distinct.
     counter: Arc<AtomicU64>,
-    /// Held while a file gets its final name or is removed, so that the two cannot overtake each
-    /// other.
-    held: Arc<Mutex<HashMap<ObjectId, Held>>>,
+    /// By the folder they are in. Held while a file there gets its final name or is removed, so
+    /// that the two cannot overtake each other.
+    held: Arc<[Mutex<HashMap<ObjectId, Held>>]>,
     /// Bytes of all files.
     used: Arc<AtomicU64>,
+}
+
+/// Objects are in folders by the first byte of their id.
+const FOLDERS: usize = 256;
+
+fn folder_of(id: &ObjectId) -> usize {
+    usize::from(id.as_bytes()[0])
 }
 
 /// A file that is kept.
@@ -74,7 +81,8 @@ impl Files {
     ) -> Result<(Self, Restored), Error> {
         create_private(dir)?;
         let mut wanted: HashMap<_, _> = held.into_iter().collect();
-        let (mut kept, mut restored, mut used) = (HashMap::new(), Restored::default(), 0);
+        let (mut restored, mut used) = (Restored::default(), 0);
+        let kept: Arc<[Mutex<HashMap<_, _>>]> = (0..FOLDERS).map(|_| Mutex::default()).collect();
         for file in files_in(dir)? {
             let holders = file.id.and_then(|id| Some((id, wanted.remove(&id)?)));
             let Some((id, holders)) = holders else {
@@ -84,7 +92,7 @@ impl Files {
             };
             used += file.size;
             let (size, proven) = (file.size, false);
-            kept.insert(
+            kept[folder_of(&id)].lock().insert(
                 id,
                 Held {
                     holders,
@@ -93,16 +101,20 @@ impl Files {
                 },
             );
         }
-        restored.kept = kept.len();
+        restored.kept = kept.iter().map(|folder| folder.lock().len()).sum();
         restored.missing = wanted.into_keys().collect();
         restored.missing.sort_unstable();
         let files = Self {
             dir: Arc::new(dir.to_owned()),
             counter: Arc::default(),
-            held: Arc::new(Mutex::new(kept)),
+            held: kept,
             used: Arc::new(AtomicU64::new(used)),
         };
         Ok((files, restored))
+    }
+
+    fn held(&self, id: &ObjectId) -> MutexGuard<'_, HashMap<ObjectId, Held>> {
+        self.held[folder_of(id)].lock()
     }
 
     fn path_of(&self, id: &ObjectId) -> PathBuf {
@@ -111,7 +123,7 @@ impl Files {
 
     fn hold(&self, id: ObjectId, content: &[u8]) -> Result<(), Error> {
         // A file of an earlier process that was not looked at yet is written again.
-        if let Some(held) = self.held.lock().get_mut(&id).filter(|held| held.proven) {
+        if let Some(held) = self.held(&id).get_mut(&id).filter(|held| held.proven) {
             held.holders += 1;
             return Ok(());
         }
@@ -121,7 +133,7 @@ impl Files {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
         let written = write_synced(&temporary, content).and_then(|()| {
-            let mut held = self.held.lock();
+            let mut held = self.held(&id);
             fs::rename(&temporary, &path)?;
             File::open(dir)?.sync_all()?;
             self.note_written(&mut held, id, content.len() as u64);
@@ -157,7 +169,7 @@ impl Files {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path)(error)),
         };
-        let unproven = self.held.lock().get(id).is_some_and(|held| !held.proven);
+        let unproven = self.held(id).get(id).is_some_and(|held| !held.proven);
         if unproven {
             if ObjectId::of(&content) != *id {
                 let problem = io::Error::new(
@@ -166,7 +178,7 @@ impl Files {
                 );
                 return Err(failed("use", &path)(problem));
             }
-            if let Some(held) = self.held.lock().get_mut(id) {
+            if let Some(held) = self.held(id).get_mut(id) {
                 held.proven = true;
             }
         }
@@ -174,7 +186,7 @@ impl Files {
     }
 
     fn release(&self, id: ObjectId) -> Result<(), Error> {
-        let mut held = self.held.lock();
+        let mut held = self.held(&id);
         if let Some(held) = held.get_mut(&id).filter(|held| held.holders > 1) {
             held.holders -= 1;
             return Ok(());

@@ -214,3 +214,30 @@ proptest! {
         prop_assert_eq!(verify(&headers, NOW), Err(Refusal::InvalidSignature));
     }
 }
+
+#[test]
+fn a_signature_shown_again_is_good_as_long_as_it_is_of_now_and_untouched() {
+    let verifier = Verifier::new(None);
+    let good = from_flwr();
+    for seconds in [0, 10, 304] {
+        let now = NOW + Duration::seconds(seconds);
+        assert!(verifier.verify(&good, now).is_ok(), "{seconds}");
+    }
+    let later = NOW + Duration::seconds(306);
+    let stale = verifier.verify(&good, later);
+    assert!(matches!(stale, Err(Refusal::StaleTimestamp { .. })));
+
+    let other_time = SignatureHeaders {
+        timestamp: TIMESTAMP.replace("20.25", "21.25"),
+        ..good.clone()
+    };
+    let mut other_signature = good.clone();
+    other_signature.signature = hex(SIGNATURE_256);
+    for touched in [other_time, other_signature] {
+        assert_eq!(
+            verifier.verify(&touched, NOW),
+            Err(Refusal::InvalidSignature)
+        );
+    }
+    assert!(verifier.verify(&good, NOW).is_ok());
+}
