@@ -45,9 +45,14 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds the three programs and says in which folder they are.
 pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
+    packages(profile, &["flower-superlink", "flower-supernode", "flwr"])
+}
+
+/// Builds the programs of these packages and says in which folder they are.
+pub(crate) fn packages(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
     build.arg("build");
-    for package in ["flower-superlink", "flower-supernode", "flwr"] {
+    for package in packages {
         build.args(["--package", package]);
     }
     if matches!(profile, Profile::Release) {

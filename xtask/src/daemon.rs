@@ -1,4 +1,4 @@
-//! A daemon that the demo starts, watches and ends.
+//! A daemon that the demo or the benchmark starts, watches and ends.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -53,6 +53,11 @@ impl Daemon {
             thread::sleep(LOOK_EVERY);
         }
         Ok(())
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// An error with the daemon's last words if it has ended.

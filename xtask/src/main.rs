@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask faults`: what people and CI run.
+//! `cargo xtask demo`, `test`, `faults` and `bench`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -9,6 +9,7 @@
     reason = "this is a command for people"
 )]
 
+mod bench;
 mod build;
 mod daemon;
 mod demo;
@@ -40,6 +41,8 @@ enum Command {
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
+    /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(code) => code,

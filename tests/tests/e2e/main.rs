@@ -13,6 +13,7 @@ mod faults;
 mod interop;
 mod isolation;
 mod issued;
+mod processes;
 mod refusals;
 mod restarts;
 mod run;

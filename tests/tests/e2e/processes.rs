@@ -1,0 +1,65 @@
+//! In which processes ClientApps run, and what these remember of each other: nothing, unless it
+//! was asked for, and nothing of another run in any case.
+
+use std::collections::BTreeSet;
+
+use e2e::{Federation, Maker, Security};
+
+const OURS: Maker = Maker::Ours;
+const ROUNDS: usize = 3;
+
+/// Two runs on one node; gives the pid of the process that answered each message, and how many it
+/// had answered before.
+#[track_caller]
+fn answers(flags: &[&str]) -> [Vec<(u32, usize)>; 2] {
+    let plan = Federation::plan(Security::TlsAndAuth).nodes(1);
+    let mut federation = plan.supernode_flags(flags).start();
+    let app = federation.app("mean");
+    let config = format!("rounds={ROUNDS} nodes=1");
+    for _ in 0..2 {
+        let outcome = federation.flwr(OURS).run(&app, &config).success();
+        outcome.must_say(&["finished"]);
+    }
+    let lines = federation.node(0).lines();
+    let told: Vec<_> = lines.iter().filter_map(|line| read(line)).collect();
+    assert_eq!(told.len(), 2 * ROUNDS, "{lines:?}");
+    federation.stop();
+    let (first, second) = told.split_at(ROUNDS);
+    [first.to_vec(), second.to_vec()]
+}
+
+/// Reads `process 7 has answered 0 before`.
+fn read(line: &str) -> Option<(u32, usize)> {
+    let (pid, before) = line.strip_prefix("process ")?.split_once(" has answered ")?;
+    let before = before.strip_suffix(" before")?;
+    Some((pid.parse().ok()?, before.parse().ok()?))
+}
+
+#[track_caller]
+fn each_message_has_its_own(flags: &[&str]) {
+    let answers = answers(flags).concat();
+    let pids: BTreeSet<_> = answers.iter().map(|(pid, _)| pid).collect();
+    assert_eq!(pids.len(), 2 * ROUNDS, "{answers:?}");
+    assert!(answers.iter().all(|(_, before)| *before == 0), "{answers:?}");
+}
+
+#[test]
+fn each_message_has_a_process_of_its_own() {
+    each_message_has_its_own(&[]);
+}
+
+#[test]
+fn each_message_has_a_process_from_nothing_if_that_was_asked_for() {
+    each_message_has_its_own(&["--clientapp-start", "fresh"]);
+}
+
+#[test]
+fn all_messages_of_a_run_share_a_process_if_that_was_asked_for_and_no_other_run_does() {
+    let [first, second] = answers(&["--clientapp-reuse", "run"]);
+    for answers in [&first, &second] {
+        let pid = answers[0].0;
+        let expected: Vec<_> = (0..ROUNDS).map(|before| (pid, before)).collect();
+        assert_eq!(*answers, expected);
+    }
+    assert_ne!(first[0].0, second[0].0);
+}

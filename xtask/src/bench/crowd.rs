@@ -1,0 +1,146 @@
+//! Many nodes on our SuperLink: what they cost while nothing happens, a broadcast to all, and all
+//! coming back at once after the SuperLink was killed.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::figures::Maker;
+use super::stage::{Stage, SuperLink};
+use super::usage;
+
+/// After registration, until all nodes wait for a message.
+const SETTLE: Duration = Duration::from_secs(5);
+const FLAGS: [&str; 2] = ["--isolation", "process"];
+
+/// The load generator while it runs.
+struct Crowd {
+    child: Child,
+    commands: ChildStdin,
+    events: Lines<BufReader<ChildStdout>>,
+}
+
+pub(super) fn measure(stage: &Stage, nodes: usize, idle: u64) -> Result<()> {
+    let superlink = stage.superlink(Maker::Ours, &FLAGS)?;
+    let pid = superlink.daemon.id();
+    let empty = usage::resident(pid)?;
+    let mut crowd = Crowd::gather(stage, &superlink, nodes)?;
+    let registered = crowd.event("registered")?;
+    println!(
+        "{nodes} nodes have registered in {:.1} s",
+        seconds(&registered)
+    );
+    thread::sleep(SETTLE);
+    let each = |memory: f64| (memory - empty) * 1000.0 / nodes as f64;
+    let memory = usage::resident(pid)?;
+    println!("memory: {memory:.0} MB, {:.1} KB a node", each(memory));
+
+    let before = usage::cpu_seconds(pid)?;
+    thread::sleep(Duration::from_secs(idle));
+    let used = usage::cpu_seconds(pid)? - before;
+    let share = 100.0 * used / idle as f64;
+    println!("idle for {idle} s: {share:.1}% of one core");
+    let memory = usage::resident(pid)?;
+    println!(
+        "memory after that: {memory:.0} MB, {:.1} KB a node",
+        each(memory)
+    );
+    crowd.broadcast(nodes)?;
+    let memory = usage::resident(pid)?;
+    println!(
+        "memory after that: {memory:.0} MB, {:.1} KB a node",
+        each(memory)
+    );
+
+    let superlink = restart(stage, superlink)?;
+    println!(
+        "the SuperLink was killed and is back after {:.2} s",
+        superlink.started.as_secs_f64()
+    );
+    let begun = Instant::now();
+    crowd.tell("settle")?;
+    crowd.event("settled")?;
+    let counts = crowd.event("counts")?;
+    println!(
+        "all nodes are back {:.1} s later; {} calls had failed",
+        begun.elapsed().as_secs_f64(),
+        counts["failures"]
+    );
+    crowd.broadcast(nodes)?;
+    crowd.tell("quit")?;
+    crowd.child.wait()?;
+    superlink.stop()
+}
+
+/// Kills the SuperLink and starts it again, over the same files and ports.
+fn restart(stage: &Stage, superlink: SuperLink) -> Result<SuperLink> {
+    let ports = superlink.ports();
+    // Dropping a daemon kills it.
+    drop(superlink);
+    stage.superlink_again(Maker::Ours, &FLAGS, ports)
+}
+
+impl Crowd {
+    fn gather(stage: &Stage, superlink: &SuperLink, nodes: usize) -> Result<Self> {
+        let mut load = stage.load(superlink);
+        load.args(["crowd", "--nodes", &nodes.to_string()]);
+        load.arg("--fab").arg(stage.fab()?);
+        let mut child = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let commands = child
+            .stdin
+            .take()
+            .context("the load generator hears nothing")?;
+        let output = child
+            .stdout
+            .take()
+            .context("the load generator says nothing")?;
+        Ok(Self {
+            child,
+            commands,
+            events: BufReader::new(output).lines(),
+        })
+    }
+
+    fn tell(&mut self, command: &str) -> Result<()> {
+        writeln!(self.commands, "{command}").context("the load generator has ended")
+    }
+
+    /// Waits for an event of this name.
+    fn event(&mut self, name: &str) -> Result<Value> {
+        for line in &mut self.events {
+            let event: Value = serde_json::from_str(&line?)?;
+            if event["event"] == name {
+                return Ok(event);
+            }
+        }
+        bail!("the load generator ended without {name}")
+    }
+
+    fn broadcast(&mut self, nodes: usize) -> Result<()> {
+        self.tell("broadcast")?;
+        let told = self.event("broadcast")?;
+        let counts = self.event("counts")?;
+        println!(
+            "a broadcast was answered by all {nodes} in {:.1} s; {} calls had failed so far",
+            seconds(&told),
+            counts["failures"]
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        // Both fail only if it has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn seconds(event: &Value) -> f64 {
+    event["seconds"].as_f64().unwrap_or(f64::NAN)
+}

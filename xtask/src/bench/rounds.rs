@@ -1,0 +1,87 @@
+//! Rounds of a real Python app on two SuperNodes, start-up and idle memory.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::Extent;
+use super::figures::{Figures, Maker, What, median};
+use super::stage::Stage;
+use super::usage;
+
+/// How long daemons are left alone before their memory counts as idle.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How long a SuperNode may take to end.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+pub(super) fn measure(
+    stage: &Stage,
+    maker: Maker,
+    extent: Extent,
+    figures: &mut Figures,
+) -> Result<()> {
+    play(stage, maker, extent, &[], What::Round, figures)?;
+    if maker == Maker::Ours {
+        let reuse = ["--clientapp-reuse", "run"];
+        play(stage, maker, extent, &reuse, What::RoundReused, figures)?;
+    }
+    Ok(())
+}
+
+fn play(
+    stage: &Stage,
+    maker: Maker,
+    extent: Extent,
+    node_flags: &[&str],
+    what: What,
+    figures: &mut Figures,
+) -> Result<()> {
+    let superlink = stage.superlink(maker, &[])?;
+    let first = stage.supernode(maker, &superlink, 1, node_flags)?;
+    let second = stage.supernode(maker, &superlink, 2, node_flags)?;
+    thread::sleep(SETTLE);
+    if what == What::Round {
+        let (link, node) = (superlink.daemon.id(), first.id());
+        figures.add(What::Start, maker, superlink.started.as_secs_f64());
+        figures.add(What::IdleSuperlink, maker, usage::resident(link)?);
+        figures.add(What::IdleSupernode, maker, usage::resident(node)?);
+        let with_children = usage::resident_with_children(link)?;
+        figures.add(What::IdleSuperlinkAll, maker, with_children);
+        let with_children = usage::resident_with_children(node)?;
+        figures.add(What::IdleSupernodeAll, maker, with_children);
+    }
+    stage.point_app_at(&superlink)?;
+    let round = run_app(stage, extent.rounds)?;
+    figures.add(what, maker, round);
+    for node in [first, second] {
+        node.stop(STOP_GRACE)?;
+    }
+    superlink.stop()
+}
+
+/// The median of the rounds, without the first: it waits for the nodes, too.
+fn run_app(stage: &Stage, rounds: u32) -> Result<f64> {
+    let mut flwr = stage.ours("flwr");
+    flwr.args(["run", "rounds", "--stream"]);
+    let output = flwr
+        .args(["--run-config", &format!("rounds={rounds}")])
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("the run failed:\n{text}{errors}");
+    }
+    if !text.contains(&format!("{rounds} of {rounds} rounds were evaluated")) {
+        bail!("not all rounds went well:\n{text}");
+    }
+    let begun: Vec<f64> = text.lines().filter_map(begin_of_round).collect();
+    let took = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    median(took.skip(1).collect()).context("no round was told")
+}
+
+/// Reads `round 2 at 1758000000.25`.
+fn begin_of_round(line: &str) -> Option<f64> {
+    let (_, at) = line.trim().strip_prefix("round ")?.split_once(" at ")?;
+    at.parse().ok()
+}
