@@ -1,5 +1,6 @@
 //! A virtual SuperNode: a connection, a key, and the calls that a SuperNode makes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ use crate::target::{MESSAGE_BYTES, Target};
 pub(crate) const HEARTBEAT: f64 = 30.0;
 /// Objects on their way at the same time (flwr 1.22's bound).
 const AT_ONCE: usize = 8;
+/// As long as our SuperNode uses a signature.
+const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
 
 type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 
@@ -34,13 +37,19 @@ pub(crate) struct VirtualNode {
     node: proto::Node,
 }
 
-/// Puts a signature on requests. One signature serves for a while: to make one costs more than to
-/// check it, and it is the SuperLink that is measured here.
+/// Puts signatures on requests that were made before: to make one costs more than to check it, and
+/// it is the SuperLink that is measured here.
 #[derive(Clone)]
 struct Signer {
     key: Arc<PrivateKey>,
-    signed: Arc<Mutex<(Instant, SignatureHeaders)>>,
-    renewed_after: Duration,
+    made: Arc<Mutex<Signatures>>,
+}
+
+struct Signatures {
+    at: Instant,
+    /// Used in turns. A SuperLink that remembers a caller's last one has to check each, if there
+    /// are several.
+    ring: VecDeque<SignatureHeaders>,
 }
 
 /// What a node was given to do.
@@ -50,18 +59,14 @@ pub(crate) struct Work {
 }
 
 impl VirtualNode {
-    /// Connects and registers. Signatures are made anew after `renewed_after`.
+    /// Connects and registers, with so many signatures.
     pub(crate) async fn register(
         target: &Target,
         key: Arc<PrivateKey>,
-        renewed_after: Duration,
+        signatures: usize,
     ) -> Result<Self> {
-        let signed = Arc::new(Mutex::new((Instant::now(), sign(&key)?)));
-        let signer = Signer {
-            key,
-            signed,
-            renewed_after,
-        };
+        let made = Arc::new(Mutex::new(Signatures::make(&key, signatures)?));
+        let signer = Signer { key, made };
         let mut fleet = FleetClient::with_interceptor(target.fleet(), signer)
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
@@ -186,18 +191,28 @@ pub(crate) fn collect(tree: &proto::ObjectTree, ids: &mut Vec<String>) {
     }
 }
 
-fn sign(key: &PrivateKey) -> Result<SignatureHeaders> {
-    Ok(signature::sign(key, OffsetDateTime::now_utc())?)
+impl Signatures {
+    fn make(key: &PrivateKey, count: usize) -> Result<Self> {
+        let sign = |_| signature::sign(key, OffsetDateTime::now_utc());
+        let ring: Result<_, _> = (0..count).map(sign).collect();
+        Ok(Self {
+            at: Instant::now(),
+            ring: ring?,
+        })
+    }
 }
 
 impl Interceptor for Signer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let mut signed = self.signed.lock();
-        if signed.0.elapsed() > self.renewed_after {
-            let headers = sign(&self.key).map_err(|error| Status::internal(error.to_string()))?;
-            *signed = (Instant::now(), headers);
+        let mut made = self.made.lock();
+        if made.at.elapsed() > SIGNATURE_LIFE {
+            let again = Signatures::make(&self.key, made.ring.len());
+            *made = again.map_err(|error| Status::internal(error.to_string()))?;
         }
-        signed.1.write(request.metadata_mut());
+        made.ring.rotate_left(1);
+        if let Some(signed) = made.ring.front() {
+            signed.write(request.metadata_mut());
+        }
         Ok(request)
     }
 }

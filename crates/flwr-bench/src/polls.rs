@@ -13,13 +13,13 @@ use crate::args::PollArgs;
 use crate::node::VirtualNode;
 use crate::target::Target;
 
-/// Half of what a signature is good for (flwr 1.22 wire).
-const SIGNATURE_LIFE: Duration = Duration::from_secs(150);
+/// Signatures of a node, used in turns: pip's SuperNode makes one for each call.
+const SIGNATURES: usize = 64;
 
 pub(crate) async fn run(target: &Target, args: &PollArgs) -> Result<()> {
     let mut nodes = Vec::new();
     for key in target.keys(args.nodes)? {
-        nodes.push(VirtualNode::register(target, Arc::clone(key), SIGNATURE_LIFE).await?);
+        nodes.push(VirtualNode::register(target, Arc::clone(key), SIGNATURES).await?);
     }
     let over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();

@@ -30,7 +30,9 @@ fn answers(flags: &[&str]) -> [Vec<(u32, usize)>; 2] {
 
 /// Reads `process 7 has answered 0 before`.
 fn read(line: &str) -> Option<(u32, usize)> {
-    let (pid, before) = line.strip_prefix("process ")?.split_once(" has answered ")?;
+    let (pid, before) = line
+        .strip_prefix("process ")?
+        .split_once(" has answered ")?;
     let before = before.strip_suffix(" before")?;
     Some((pid.parse().ok()?, before.parse().ok()?))
 }
@@ -40,7 +42,10 @@ fn each_message_has_its_own(flags: &[&str]) {
     let answers = answers(flags).concat();
     let pids: BTreeSet<_> = answers.iter().map(|(pid, _)| pid).collect();
     assert_eq!(pids.len(), 2 * ROUNDS, "{answers:?}");
-    assert!(answers.iter().all(|(_, before)| *before == 0), "{answers:?}");
+    assert!(
+        answers.iter().all(|(_, before)| *before == 0),
+        "{answers:?}"
+    );
 }
 
 #[test]

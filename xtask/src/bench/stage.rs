@@ -4,9 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -18,6 +19,8 @@ use crate::python;
 
 /// How long a daemon may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How often a port is tried when the time counts.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long a daemon may take to end.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
@@ -126,9 +129,11 @@ impl Stage {
         command.args(flags);
         let begun = Instant::now();
         let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;
-        daemon.wait_for(here(fleet), START_PATIENCE)?;
+        while TcpStream::connect(here(fleet)).is_err() && begun.elapsed() < START_PATIENCE {
+            thread::sleep(LOOK_EVERY);
+        }
         let started = begun.elapsed();
-        for port in [control, serverappio] {
+        for port in [fleet, control, serverappio] {
             daemon.wait_for(here(port), START_PATIENCE)?;
         }
         Ok(SuperLink {
