@@ -15,7 +15,7 @@ mod run;
 mod transfer;
 
 pub(crate) use client::MESSAGE_BYTES;
-pub(crate) use client::{Fleet, Signer, connect};
+pub(crate) use client::Signer;
 pub(crate) use judge::Refusal;
 pub(crate) use transfer::{Transfer, TransferError, is_intact};
 
@@ -25,10 +25,12 @@ use flwr_core::id::NodeId;
 use flwr_proto as proto;
 use flwr_security::channel::Trust;
 use flwr_security::key::PublicKey;
-use tonic::{Response, Status};
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
 
 use crate::config::Persistence;
 use backoff::Backoff;
+use client::{Fleet, connect};
 use judge::{Judge, Verdict};
 use registration::Registration;
 use report::Report;
@@ -37,6 +39,7 @@ use report::Report;
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     fleet: Fleet,
+    signer: Signer,
     registration: Arc<Registration>,
     judge: Arc<Judge>,
     report: Arc<Report>,
@@ -58,14 +61,16 @@ const FEW: u32 = 4;
 
 impl Link {
     pub(crate) fn new(
-        fleet: Fleet,
+        channel: Channel,
+        signer: Signer,
         address: String,
         trust: &Trust,
         key: &PublicKey,
         persistence: Persistence,
     ) -> Self {
         Self {
-            fleet,
+            fleet: connect(channel, signer.clone()),
+            signer,
             registration: Arc::default(),
             judge: Arc::new(Judge::new(address, key.fingerprint(), trust)),
             report: Arc::default(),
@@ -108,7 +113,7 @@ impl Link {
                 }
                 Err(status) => status,
             };
-            match self.judge.judge(&status) {
+            match self.judge(&status) {
                 Verdict::RunOver if patience == Patience::Few => {
                     return Err(Refusal::RunOver(status.message().to_owned()));
                 }
@@ -126,6 +131,14 @@ impl Link {
             }
             self.pause(&mut backoff, &status).await?;
         }
+    }
+
+    /// What a failed call means. The next one will have another signature, if it was for that.
+    fn judge(&self, status: &Status) -> Verdict {
+        if status.code() == Code::Unauthenticated {
+            self.signer.renew();
+        }
+        self.judge.judge(status)
     }
 
     /// Waits before the next try, and says why; or gives up.

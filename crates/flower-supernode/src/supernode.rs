@@ -17,7 +17,7 @@ use crate::api::ClientAppIo;
 use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::launcher::Launcher;
-use crate::link::{Link, Refusal, Signer, connect};
+use crate::link::{Link, Refusal, Signer};
 use crate::store::Store;
 use crate::work::{Desk, Worker, WorkerParts};
 
@@ -142,10 +142,11 @@ fn serve(
 fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     let superlink = &config.superlink;
     let channel = channel::channel((&superlink.host, superlink.port), &config.trust);
-    let fleet = connect(channel, Signer::new(config.key.private.clone(), clock));
+    let signer = Signer::new(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
     Link::new(
-        fleet,
+        channel,
+        signer,
         superlink.to_string(),
         &config.trust,
         key,

@@ -14,7 +14,7 @@ use crate::payload::Content;
 use crate::server_app::VirtualServerApp;
 use crate::target::Target;
 
-/// One signature serves for a minute, as with our SuperNode.
+/// One signature serves for two minutes, as with our SuperNode.
 const SIGNATURES: usize = 1;
 
 pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {

@@ -26,7 +26,7 @@ pub(crate) const HEARTBEAT: f64 = 30.0;
 /// Objects on their way at the same time (flwr 1.22's bound).
 const AT_ONCE: usize = 8;
 /// As long as our SuperNode uses a signature.
-const SIGNATURE_LIFE: Duration = Duration::from_secs(60);
+const SIGNATURE_LIFE: Duration = Duration::from_secs(120);
 
 type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 

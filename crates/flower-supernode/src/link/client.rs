@@ -19,13 +19,13 @@ pub(crate) const MESSAGE_BYTES: usize = i32::MAX as usize;
 
 /// Seconds that a signature is used. SuperLinks take those of up to 305 s (flwr 1.22 wire), by
 /// their own clock: the rest is for clocks that differ.
-const SIGNATURE_LIFE: f64 = 60.0;
+const SIGNATURE_LIFE: f64 = 120.0;
 
 /// A client whose requests are signed.
 pub(crate) type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 
-/// Signs requests. A signature is over the time only, and serves for a minute: making one costs a
-/// millisecond, and a SuperLink of ours checks it once.
+/// Signs requests. A signature is over the time only, and serves for two minutes: making one costs
+/// a millisecond, and a SuperLink of ours checks it once.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
     key: PrivateKey,
@@ -46,6 +46,11 @@ impl Signer {
             clock,
             last: Arc::default(),
         }
+    }
+
+    /// The SuperLink does not take the signature: by its clock it may be too old.
+    pub(crate) fn renew(&self) {
+        *self.last.lock() = None;
     }
 
     fn sign(&self, now: Timestamp) -> Result<Signed, Status> {
@@ -93,16 +98,21 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_serves_for_a_minute_and_a_clock_set_back_makes_a_new_one() {
+    fn a_signature_serves_for_two_minutes_unless_it_is_refused_or_the_clock_is_set_back() {
         let start = Timestamp::from_secs(1_758_000_000.25);
         let clock = Arc::new(MockClock::new(start));
         let mut signer = Signer::new(PrivateKey::generate().unwrap(), clock.clone());
         let first = headers_of(&mut signer);
-        clock.advance(Duration::from_secs(59));
+        clock.advance(Duration::from_secs(119));
         assert_eq!(headers_of(&mut signer.clone()), first);
         clock.advance(Duration::from_secs(1));
         let second = headers_of(&mut signer);
-        assert_eq!(second.timestamp, "2025-09-16T05:21:00.250000+00:00");
+        assert_ne!(second.timestamp, first.timestamp);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(headers_of(&mut signer), second);
+        signer.renew();
+        let third = headers_of(&mut signer);
+        assert_ne!(third.timestamp, second.timestamp);
         clock.set(start);
         assert_eq!(headers_of(&mut signer).timestamp, first.timestamp);
     }

@@ -40,7 +40,7 @@ impl Link {
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded("no answer to a heartbeat within 5 s"),
             };
-            if self.judge.judge(&status) == Verdict::Forgotten {
+            if self.judge(&status) == Verdict::Forgotten {
                 return self.registration.lost(session);
             }
             let Some(delay) = backoff.next() else { return };

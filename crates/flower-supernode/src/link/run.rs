@@ -55,7 +55,7 @@ impl Link {
         };
         match self.fleet.clone().get_run(request).await {
             Ok(answer) => answer.into_inner().run.is_none(),
-            Err(status) => self.judge.judge(&status) == Verdict::RunOver,
+            Err(status) => self.judge(&status) == Verdict::RunOver,
         }
     }
 }
