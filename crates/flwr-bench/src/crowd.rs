@@ -111,11 +111,15 @@ async fn serve(mut node: VirtualNode, pulse: Arc<Pulse>) {
     let mut pause = Pause::default();
     let mut well = true;
     loop {
-        let answered = match node.pull().await {
-            Ok(Some(work)) => node.answer(work, Content::random(WEIGHT)).await.is_ok(),
-            Ok(None) => true,
-            // The next call may be held: whether the SuperLink is back shows sooner in this one.
-            Err(_) => node.heartbeat().await.is_ok(),
+        // A call that may be held would not show that the SuperLink is back.
+        let answered = if well {
+            match node.pull().await {
+                Ok(Some(work)) => node.answer(work, Content::random(WEIGHT)).await.is_ok(),
+                Ok(None) => true,
+                Err(_) => false,
+            }
+        } else {
+            node.heartbeat().await.is_ok()
         };
         pulse.note(answered, &mut well);
         pause.after(answered).await;

@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,6 +28,9 @@ use tonic::transport::Server;
 
 use crate::stop::Stopper;
 
+/// Connections that wait to be accepted, if the system allows as many (net.core.somaxconn): all
+/// nodes come at once after a restart, and who finds no place tries again after seconds.
+const BACKLOG: u32 = 16_384;
 /// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
 const CONCURRENT_STREAMS: u32 = 1000;
 /// How often an idle connection is pinged (flwr 1.22: the Python server's setting). Under the
@@ -137,7 +140,7 @@ impl Listener {
             .await
             .map_err(failed)?
             .collect::<Vec<_>>();
-        let socket = TcpListener::bind(wanted.as_slice()).await.map_err(failed)?;
+        let socket = listen_on(&wanted).map_err(failed)?;
         let local = socket.local_addr().map_err(failed)?;
         Ok(Self {
             socket,
@@ -213,6 +216,28 @@ impl fmt::Display for Security {
             Self::Tls(_) => "TLS",
         })
     }
+}
+
+/// The first of these addresses that can be had.
+fn listen_on(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        let listening = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }
+        .and_then(|socket| {
+            // Connections of an earlier process that are not yet forgotten do not matter.
+            socket.set_reuseaddr(true)?;
+            socket.bind(*address)?;
+            socket.listen(BACKLOG)
+        });
+        match listening {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn bind_error(address: &str, name: &str, source: io::Error) -> Error {
