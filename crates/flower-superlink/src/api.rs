@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 mod control;
 mod decode;
 mod fleet;
+mod patience;
 mod serverappio;
 mod status;
 

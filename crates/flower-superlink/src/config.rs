@@ -11,7 +11,7 @@ use flwr_security::allow_list::{AllowListError, SharedAllowList};
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
-use crate::args::{Args, Isolation};
+use crate::args::{Args, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::Holds;
 use crate::store::{Database, Places, Storage};
@@ -65,8 +65,13 @@ pub enum Transport {
 /// Who starts ServerApp processes, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Launch {
-    /// The SuperLink, with this `flwr-serverapp`.
-    Subprocess(PathBuf),
+    /// The SuperLink.
+    Subprocess {
+        /// `flwr-serverapp`.
+        program: PathBuf,
+        /// Whether a process is started for the next run before there is one.
+        ahead: bool,
+    },
     /// Somebody else: their processes ask for a run.
     Process,
 }
@@ -142,7 +147,7 @@ impl TryFrom<Args> for Config {
                 .transpose()?,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             transport,
-            launch: launch(args.isolation)?,
+            launch: launch(args.isolation, args.serverapp_start)?,
             places,
             max_storage: args.max_storage,
             resume_runs: args.resume_runs,
@@ -225,15 +230,13 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     Ok(Policy::Listed(Arc::new(keys)))
 }
 
-fn launch(isolation: Isolation) -> Result<Launch, ConfigError> {
+fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
     match isolation {
         Isolation::Process => Ok(Launch::Process),
-        Isolation::Subprocess => {
-            let program = apps::find_program("flwr-serverapp");
-            Ok(Launch::Subprocess(
-                program.map_err(ConfigError::NoServerApp)?,
-            ))
-        }
+        Isolation::Subprocess => Ok(Launch::Subprocess {
+            program: apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?,
+            ahead: start == Start::Ahead,
+        }),
     }
 }
 

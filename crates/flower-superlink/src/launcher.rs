@@ -21,6 +21,9 @@ use crate::link::Link;
 use crate::link::wake::Topic;
 
 mod adoption;
+mod ahead;
+
+use ahead::Nursery;
 
 /// How long a ServerApp process whose run is over may take to end by itself: it flushes its log.
 /// One whose run was stopped has nothing left to do, and would notice only at its next call.
@@ -28,9 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// How long an ended process group may take from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Starts a ServerApp process for each pending run.
-#[derive(Debug, Clone)]
-pub struct Launcher {
+/// What a launcher is made of.
+#[derive(Debug)]
+pub struct Parts {
     /// Where the runs are.
     pub link: Arc<Link>,
     /// `flwr-serverapp`.
@@ -42,11 +45,49 @@ pub struct Launcher {
     /// Where the output of processes that outlive the SuperLink goes. Without it they end when
     /// the SuperLink does.
     pub outputs: Option<PathBuf>,
+    /// Whether a process is started for the next run before there is one.
+    pub ahead: bool,
     /// Whether a run whose process is gone begins again.
     pub resume_runs: bool,
 }
 
+/// Starts a ServerApp process for each pending run.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    link: Arc<Link>,
+    program: PathBuf,
+    serverappio_address: String,
+    flwr_dir: Option<PathBuf>,
+    outputs: Option<PathBuf>,
+    nursery: Arc<Nursery>,
+    resume_runs: bool,
+}
+
 impl Launcher {
+    /// A launcher that has started nothing yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            link,
+            program,
+            serverappio_address,
+            flwr_dir,
+            outputs,
+            ahead,
+            resume_runs,
+        } = parts;
+        let nursery = Arc::new(Nursery::new(&program, outputs.as_deref(), ahead));
+        Self {
+            link,
+            program,
+            serverappio_address,
+            flwr_dir,
+            outputs,
+            nursery,
+            resume_runs,
+        }
+    }
+
     /// Takes over what an earlier SuperLink started, launches until it is time to stop, and then
     /// ends what it launched.
     pub async fn run(self, stopper: Stopper) {
@@ -60,6 +101,7 @@ impl Launcher {
         let listener = self.link.wake().listen(Topic::Pending);
         loop {
             let changed = listener.next();
+            self.nursery.prepare();
             if let Err(error) = self.launch_pending(&mut apps, &stopper).await {
                 error!(
                     error = &error as &dyn std::error::Error,
@@ -72,6 +114,7 @@ impl Launcher {
                 () = stopper.cancelled() => break,
             }
         }
+        self.nursery.clear();
         while apps.join_next().await.is_some() {}
     }
 
@@ -89,7 +132,7 @@ impl Launcher {
 
     /// Starts the process of a run and stays with it to the end of both.
     async fn attend(&self, run: RunId, token: &str, stopper: Stopper) {
-        let outcome = match self.spawn(run, token) {
+        let outcome = match self.spawn(run, token).await {
             Ok(app) => self.stay_with(run, app, &stopper).await,
             Err(error) => {
                 let text = chain(&error);
@@ -100,7 +143,7 @@ impl Launcher {
         note(outcome);
     }
 
-    fn spawn(
+    async fn spawn(
         &self,
         run: RunId,
         token: &str,
@@ -113,10 +156,8 @@ impl Launcher {
             parent,
             self.flwr_dir.as_deref(),
         );
-        let app = match self.output_of(run) {
-            Some(output) => AppProcess::spawn_lasting(&command, &output)?,
-            None => AppProcess::spawn(&command)?,
-        };
+        let output = self.output_of(run);
+        let app = self.nursery.start(&command, output.as_deref()).await?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
     }

@@ -28,7 +28,7 @@ use tracing::{error, info, warn};
 use crate::api::{ControlApi, Exec, FleetApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, Policy};
 use crate::config::{Config, Launch, Transport};
-use crate::launcher::Launcher;
+use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
 use crate::reaper;
 use crate::store::{Database, Opened, Places, Storage, StoreError};
@@ -123,15 +123,16 @@ impl SuperLink {
         let servers = open.serve(&link, &config, &ports);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
-        if let Launch::Subprocess(program) = config.launch {
-            let launcher = Launcher {
+        if let Launch::Subprocess { program, ahead } = config.launch {
+            let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
                 program,
                 serverappio_address: listen::reachable(addresses.serverappio).to_string(),
                 flwr_dir: config.flwr_dir,
                 outputs,
+                ahead,
                 resume_runs: config.resume_runs,
-            };
+            });
             workers.spawn(launcher.run(work.clone()));
         }
         let Config {
@@ -327,7 +328,7 @@ fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
     let starter = match &config.launch {
-        Launch::Subprocess(program) => {
+        Launch::Subprocess { program, .. } => {
             format!("isolation subprocess, starting {}", program.display())
         }
         Launch::Process => {

@@ -9,6 +9,7 @@ mod output;
 mod process;
 mod tail;
 mod token;
+mod waiting;
 
 pub use command::{AppCommand, clientapp_command, find_program, serverapp_command};
 pub use exit::Exit;
@@ -17,6 +18,7 @@ pub use identity::Identity;
 pub use output::last_lines;
 pub use process::AppProcess;
 pub use token::{Token, Tokens};
+pub use waiting::WaitingApp;
 
 use std::io;
 

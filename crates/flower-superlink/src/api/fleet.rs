@@ -8,7 +8,7 @@ use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode, to_the_end};
+use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -92,7 +92,7 @@ impl Fleet for FleetApi {
         request: Request<proto::PullMessagesRequest>,
     ) -> Answer<proto::PullMessagesResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
-        let claimed = self.link.claim(node).await?;
+        let claimed = self.link.claim(node, patience::of(&request)).await?;
         let (messages_list, message_object_trees) = claimed
             .map(|Parcel { message, tree }| (message.into(), tree.into()))
             .into_iter()

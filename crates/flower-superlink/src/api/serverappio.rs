@@ -7,7 +7,7 @@ use flwr_proto as proto;
 use flwr_proto::server_app_io_server::{ServerAppIo, ServerAppIoServer};
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode, to_the_end};
+use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::state::{Inserted, Parcel, Refusal};
 use crate::link::{AppInputs, Link};
@@ -117,13 +117,14 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::PullAppMessagesRequest>,
     ) -> Answer<proto::PullAppMessagesResponse> {
+        let patience = patience::of(&request);
         let request = request.into_inner();
         let run = self.run_of(&request.token, request.run_id).await?;
         let asked: std::result::Result<Vec<_>, _> =
             request.message_ids.iter().map(|id| id.parse()).collect();
         let replies = self
             .link
-            .replies(run, &asked.map_err(Error::ObjectId)?)
+            .replies(run, &asked.map_err(Error::ObjectId)?, patience)
             .await?;
         let (messages_list, message_object_trees) = replies
             .into_iter()

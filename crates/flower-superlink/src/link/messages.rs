@@ -55,15 +55,15 @@ impl Link {
         Ok(inserted)
     }
 
-    /// The next message for a node, waiting for one as long as the link's hold allows, or until
-    /// the node registers again.
+    /// The next message for a node, waiting for one as long as the link's hold and the caller's
+    /// `patience` allow, or until the node registers again.
     ///
     /// # Errors
     /// If the state fails.
-    pub async fn claim(&self, node: NodeId) -> Result<Option<Parcel>> {
+    pub async fn claim(&self, node: NodeId, patience: Duration) -> Result<Option<Parcel>> {
         let session = self.sessions.current(node);
         let listener = self.wake.listen(Topic::Node(node));
-        let deadline = Instant::now() + self.holds.node;
+        let deadline = Instant::now() + self.holds.node.min(patience);
         loop {
             let changed = listener.next();
             if self.sessions.current(node) != session {
@@ -108,19 +108,24 @@ impl Link {
     }
 
     /// The replies to these instructions that are there, waiting for a first one as long as the
-    /// link's hold allows, and then a moment for the others. An instruction that cannot be
+    /// link's hold and the caller's `patience` allow, and then a moment for the others. An instruction that cannot be
     /// answered any more gets an error reply.
     ///
     /// # Errors
     /// If the run is not running, or ceases to.
-    pub async fn replies(&self, run: RunId, asked: &[MessageId]) -> Result<Vec<Parcel>> {
+    pub async fn replies(
+        &self,
+        run: RunId,
+        asked: &[MessageId],
+        patience: Duration,
+    ) -> Result<Vec<Parcel>> {
         let linger = if self.pace.asks(run) {
             self.holds.linger
         } else {
             self.holds.short_linger
         };
         let listener = self.wake.listen(Topic::Run(run));
-        let mut deadline = Instant::now() + self.holds.app;
+        let mut deadline = Instant::now() + self.holds.app.min(patience);
         let mut first_seen = false;
         loop {
             let changed = listener.next();

@@ -197,7 +197,7 @@ async fn a_node_that_waits_gets_its_message_when_the_last_object_arrives() {
     let (run, node) = (federation.running().await, federation.node().await);
     let begun = Instant::now();
     let link = Arc::clone(&federation.link);
-    let waiting = tokio::spawn(async move { link.claim(node).await.unwrap() });
+    let waiting = tokio::spawn(async move { link.claim(node, Duration::MAX).await.unwrap() });
     tokio::time::sleep(Duration::from_secs(5)).await;
     let mail = federation.send(run, node, "model").await;
     assert_eq!(waiting.await.unwrap(), Some(mail.parcel));
@@ -209,7 +209,10 @@ async fn a_node_that_waits_in_vain_is_answered_after_the_hold() {
     let federation = Federation::new();
     let node = federation.node().await;
     let begun = Instant::now();
-    assert_eq!(federation.link.claim(node).await.unwrap(), None);
+    assert_eq!(
+        federation.link.claim(node, Duration::MAX).await.unwrap(),
+        None
+    );
     assert_eq!(begun.elapsed().as_secs(), 20);
 }
 
@@ -222,17 +225,23 @@ async fn a_call_held_for_a_nodes_earlier_life_takes_nothing() {
     let register = async || link.register_node(key.public_key(), 30.0).await.unwrap();
     let node = register().await;
     let mail = federation.send(run, node, "model").await;
-    assert_eq!(link.claim(node).await.unwrap(), Some(mail.parcel.clone()));
+    assert_eq!(
+        link.claim(node, Duration::MAX).await.unwrap(),
+        Some(mail.parcel.clone())
+    );
     link.confirm(run, mail.id()).await.unwrap();
     // The process asks for more, and is cut off without a word.
     let held = Arc::clone(&link);
-    let lost = tokio::spawn(async move { held.claim(node).await.unwrap() });
+    let lost = tokio::spawn(async move { held.claim(node, Duration::MAX).await.unwrap() });
     tokio::time::sleep(Duration::from_secs(1)).await;
 
     assert_eq!(register().await, node);
     assert_eq!(lost.await.unwrap(), None);
     let begun = Instant::now();
-    assert_eq!(link.claim(node).await.unwrap(), Some(mail.parcel));
+    assert_eq!(
+        link.claim(node, Duration::MAX).await.unwrap(),
+        Some(mail.parcel)
+    );
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
@@ -244,7 +253,11 @@ async fn a_held_call_ends_when_the_daemon_stops() {
     let begun = Instant::now();
     federation.stopper.stop();
     assert_eq!(
-        federation.link.replies(run, &[mail.id()]).await.unwrap(),
+        federation
+            .link
+            .replies(run, &[mail.id()], Duration::MAX)
+            .await
+            .unwrap(),
         []
     );
     assert!(matches!(
@@ -265,7 +278,8 @@ async fn replies_that_come_close_together_are_given_together() {
     ];
     let ids = asked.clone().map(|mail| mail.id());
     let link = Arc::clone(&federation.link);
-    let waiting = tokio::spawn(async move { link.replies(run, &ids).await.unwrap() });
+    let waiting =
+        tokio::spawn(async move { link.replies(run, &ids, Duration::MAX).await.unwrap() });
     tokio::time::sleep(Duration::from_secs(3)).await;
     federation.answer(run, &asked[0], "one").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -288,7 +302,11 @@ async fn an_app_that_asks_again_at_once_does_not_wait_long_for_stragglers() {
     for (pause, lingered) in [(0, 3000), (0, 200), (3, 3000), (0, 200)] {
         tokio::time::sleep(Duration::from_secs(pause)).await;
         let begun = Instant::now();
-        let replies = federation.link.replies(run, &ids).await.unwrap();
+        let replies = federation
+            .link
+            .replies(run, &ids, Duration::MAX)
+            .await
+            .unwrap();
         assert_eq!(replies, std::slice::from_ref(&answer.parcel));
         assert_eq!(begun.elapsed().as_millis(), lingered);
     }
@@ -302,7 +320,8 @@ async fn a_lost_node_is_told_while_the_call_is_held() {
     // 55 of the 60 seconds for which a heartbeat keeps a node online are over.
     federation.clock.advance(Duration::from_secs(55));
     let (link, id) = (Arc::clone(&federation.link), mail.id());
-    let waiting = tokio::spawn(async move { link.replies(run, &[id]).await.unwrap() });
+    let waiting =
+        tokio::spawn(async move { link.replies(run, &[id], Duration::MAX).await.unwrap() });
     tokio::time::sleep(Duration::from_secs(1)).await;
     federation.clock.advance(Duration::from_secs(6));
     let replies = waiting.await.unwrap();
@@ -313,7 +332,11 @@ async fn a_lost_node_is_told_while_the_call_is_held() {
         )
     );
     // It can be pulled and confirmed like any other, and is the same when it is asked for again.
-    let again = federation.link.replies(run, &[mail.id()]).await.unwrap();
+    let again = federation
+        .link
+        .replies(run, &[mail.id()], Duration::MAX)
+        .await
+        .unwrap();
     assert_eq!(again, replies);
     let id = replies[0].message.metadata.id;
     assert!(matches!(
@@ -333,7 +356,7 @@ async fn an_instruction_that_is_not_known_is_answered_at_once() {
     let run = federation.running().await;
     let replies = federation
         .link
-        .replies(run, &[ObjectId::of(b"nothing")])
+        .replies(run, &[ObjectId::of(b"nothing")], Duration::MAX)
         .await
         .unwrap();
     assert!(
@@ -354,7 +377,7 @@ async fn a_call_held_for_a_stopped_run_is_refused_at_once() {
     let mail = federation.send(run, node, "model").await;
     let begun = Instant::now();
     let (link, id) = (Arc::clone(&federation.link), mail.id());
-    let waiting = tokio::spawn(async move { link.replies(run, &[id]).await });
+    let waiting = tokio::spawn(async move { link.replies(run, &[id], Duration::MAX).await });
     tokio::time::sleep(Duration::from_secs(1)).await;
     federation.link.stop_run(run).await.unwrap();
     let refused = waiting.await.unwrap().unwrap_err();
@@ -508,7 +531,11 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     assert!(matches!(start, Err(Error::Full { .. })));
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;
-    let reply = link.replies(run, &[first.id()]).await.unwrap().remove(0);
+    let reply = link
+        .replies(run, &[first.id()], Duration::MAX)
+        .await
+        .unwrap()
+        .remove(0);
     link.confirm(run, reply.message.metadata.id).await.unwrap();
     link.send(run, vec![other]).await.unwrap();
 }
@@ -537,4 +564,19 @@ async fn a_log_is_read_to_the_end_of_its_run() {
     let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
     federation.link.report_status(run, completed).await.unwrap();
     assert_eq!(reader.await.unwrap(), "0 1 2 3 4 5 6 7 8 9 ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_less_patience_is_answered_sooner() {
+    let federation = Federation::new();
+    let (run, node) = (federation.running().await, federation.node().await);
+    let asked = Instant::now();
+    let patience = Duration::from_secs(3);
+    let link = &federation.link;
+    assert_eq!(link.claim(node, patience).await.unwrap(), None);
+    assert_eq!(asked.elapsed().as_secs(), 3);
+    let mail = federation.send(run, node, "model").await;
+    let replies = link.replies(run, &[mail.id()], patience).await.unwrap();
+    assert_eq!(replies, []);
+    assert_eq!(asked.elapsed().as_secs(), 6);
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::MemoryState;
 use super::owner::{self, OwnerError};
-use super::sqlite::{OpenError, SqliteState, beside};
+use super::sqlite::{Kept, OpenError, SqliteState, beside};
 use crate::link::state::LinkState;
 
 /// Where a SuperLink keeps what it must not forget.
@@ -124,13 +124,6 @@ impl Places {
             Bytes::files(&dir.join("fabs"), kept.fabs)?,
         ))
     }
-}
-
-/// What a state counts on: each object or FAB, and how often.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Kept {
-    pub(super) objects: Vec<(ObjectId, usize)>,
-    pub(super) fabs: Vec<(ObjectId, usize)>,
 }
 
 struct Bytes {

@@ -23,7 +23,6 @@ use crate::link::state::{
     Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
     Registration, Replied, StateResult,
 };
-use crate::store::open::Kept;
 
 mod audit;
 mod expiry;
@@ -47,6 +46,13 @@ use objects::Shelf;
 use presence::Presence;
 use reader::Reader;
 use writer::Writer;
+
+/// What a state counts on: each object or FAB, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) objects: Vec<(ObjectId, usize)>,
+    pub(super) fabs: Vec<(ObjectId, usize)>,
+}
 
 /// The state in a SQLite file.
 #[derive(Debug)]

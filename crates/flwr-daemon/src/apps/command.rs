@@ -70,10 +70,30 @@ pub fn serverapp_command(
     if let Some(python) = interpreter(program) {
         command.program = python;
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
+        debug_assert_eq!(script.len(), SERVERAPP_PREFIX);
         command.args.splice(0..0, script);
     }
     command
 }
+
+/// The same program, which does its imports and then waits for the arguments that
+/// [`serverapp_command`] ends with; `None` where the program is no Python script.
+pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
+    Some(AppCommand {
+        program: interpreter(program)?,
+        args: vec![
+            "-c".into(),
+            SERVERAPP.into(),
+            "--wait".into(),
+            program.into(),
+        ],
+        env: Vec::new(),
+        name: "ServerApp".to_owned(),
+    })
+}
+
+/// What [`serverapp_command`] puts before the program's own arguments.
+pub(super) const SERVERAPP_PREFIX: usize = 3;
 
 /// The Python that a script names in its first line.
 pub(super) fn interpreter(script: &Path) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! Apps that go on when their daemon dies, and are taken over by the next one.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -7,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -39,13 +41,24 @@ impl AppProcess {
         program
             .stdout(Stdio::from(file.try_clone().map_err(no_file)?))
             .stderr(Stdio::from(file.try_clone().map_err(no_file)?));
-        let (mut child, identity) = start(command, &mut program).inspect_err(|_| {
+        let (child, identity) = start(command, &mut program).inspect_err(|_| {
             // The file is empty; one that stays behind does no harm.
             let _ = std::fs::remove_file(output);
         })?;
+        Ok(Self::lasting(&command.name, child, identity, output, file))
+    }
+
+    /// An app that writes to the file `output`, which is open as `file`.
+    pub(super) fn lasting(
+        name: &str,
+        mut child: Child,
+        identity: Identity,
+        output: &Path,
+        file: File,
+    ) -> Self {
         let end = async move { child.wait().await.ok() };
         let open = |_: &Tail| Ok(Follower::new(file));
-        Ok(Self::watched(&command.name, identity, output, end, open))
+        Self::watched(name, identity, output, end, open)
     }
 
     /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with

@@ -44,17 +44,22 @@ impl AppProcess {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let (mut child, identity) = start(command, &mut program)?;
+        let (child, identity) = start(command, &mut program)?;
+        Ok(Self::piped(&command.name, child, identity))
+    }
+
+    /// An app whose output comes through pipes.
+    pub(super) fn piped(name: &str, mut child: Child, identity: Identity) -> Self {
         let tail = Tail::default();
         let readers = readers(&mut child, &tail);
         let (report, exit) = watch::channel(None);
         tokio::spawn(watch_over(child, identity.clone(), readers, tail, report));
-        Ok(Self {
-            name: command.name.clone(),
+        Self {
+            name: name.to_owned(),
             identity,
             lasting: false,
             exit,
-        })
+        }
     }
 
     /// What the logs call it.

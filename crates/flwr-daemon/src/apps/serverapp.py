@@ -1,5 +1,11 @@
 # Runs `flwr-serverapp` and makes sure that it ends.
 #
+#   python -c <this> PROGRAM ARGUMENT ...
+#   python -c <this> --wait PROGRAM
+#
+# The second form does the imports first and then waits for a line on stdin: the arguments, as a
+# JSON list. It ends where none comes.
+#
 # An app that calls sys.exit leaves Flower's heartbeat thread behind, which keeps the process, and
 # with it the run, alive for ever (flwr 1.21, 1.22). Threads therefore get a moment to end once
 # the program has, in which the last lines of the log are uploaded.
@@ -8,7 +14,8 @@ import sys
 
 SECONDS = 3.0
 
-sys.argv = sys.argv[1:]
+WAITS = sys.argv[1] == "--wait"
+sys.argv = sys.argv[2:] if WAITS else sys.argv[1:]
 # As if the program had been started by its name: nothing is imported from the working directory.
 sys.path[0] = os.path.dirname(sys.argv[0])
 
@@ -16,6 +23,29 @@ import runpy
 import threading
 import time
 import traceback
+
+
+def wait_for_arguments():
+    import importlib
+    import json
+
+    for name in ("flwr.server.serverapp", "flwr.serverapp", "flwr.server.strategy"):
+        try:
+            importlib.import_module(name)
+        except Exception:
+            # The program will meet it too, or does not need it.
+            pass
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return json.loads(line)
+
+
+if WAITS:
+    sys.argv += wait_for_arguments()
 
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,87 @@
+//! With a script in place of `flwr-serverapp`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::apps::serverapp_command;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A program that tells its arguments, and the Python that runs it.
+fn script(dir: &Path) -> PathBuf {
+    let found = std::process::Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .unwrap();
+    let python = String::from_utf8(found.stdout).unwrap();
+    let script = dir.join("app.py");
+    let text = format!(
+        "#!{}\nimport sys\nprint('told', sys.argv[1:], sys.stdin.read() == '')\nsys.exit(7)\n",
+        python.trim()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+const TOLD: &str = "told ['--insecure', '--serverappio-api-address', 'a:1', '--token', 'abc'] True";
+
+#[tokio::test]
+async fn it_begins_with_the_arguments_that_it_is_told_and_nothing_to_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = script(dir.path());
+    let command = serverapp_command(&program, "a:1", "abc", None, None);
+    let waiting = WaitingApp::spawn(&program, None).unwrap().unwrap();
+    let app = waiting.begin(&command, None).await.unwrap();
+    let exit = timeout(SOON, app.wait()).await.unwrap();
+    assert_eq!(exit.status.and_then(|status| status.code()), Some(7));
+    assert_eq!(exit.tail, [TOLD]);
+}
+
+#[tokio::test]
+async fn its_output_is_in_the_file_of_the_run_that_it_became() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = script(dir.path());
+    let (next, run) = (dir.path().join("next.out"), dir.path().join("run-1.out"));
+    let command = serverapp_command(&program, "a:1", "abc", None, None);
+    let waiting = WaitingApp::spawn(&program, Some(&next)).unwrap().unwrap();
+    assert!(next.exists());
+    let app = waiting.begin(&command, Some(&run)).await.unwrap();
+    let exit = timeout(SOON, app.wait()).await.unwrap();
+    assert_eq!(exit.tail, [TOLD]);
+    assert!(run.exists() && !next.exists());
+}
+
+#[tokio::test]
+async fn one_that_is_not_needed_ends_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let next = dir.path().join("next.out");
+    let waiting = WaitingApp::spawn(&script(dir.path()), Some(&next)).unwrap();
+    let identity = waiting.as_ref().unwrap().identity.clone();
+    drop(waiting);
+    timeout(SOON, super::super::lasting::ended(&identity))
+        .await
+        .unwrap();
+    assert!(!next.exists());
+}
+
+#[tokio::test]
+async fn one_that_has_ended_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = script(dir.path());
+    let command = serverapp_command(&program, "a:1", "abc", None, None);
+    let mut waiting = WaitingApp::spawn(&program, None).unwrap().unwrap();
+    waiting.identity.signal_group(Signal::KILL);
+    let ended = waiting.child.as_mut().unwrap().wait();
+    timeout(SOON, ended).await.unwrap().unwrap();
+    assert!(waiting.begin(&command, None).await.is_err());
+}
+
+#[test]
+fn a_program_that_is_no_python_script_is_not_started_ahead() {
+    let spawned = WaitingApp::spawn(Path::new("/bin/true"), None).unwrap();
+    assert!(spawned.is_none());
+}
