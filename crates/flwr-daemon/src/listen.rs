@@ -16,8 +16,9 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use http::header::{DATE, HeaderValue};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -25,6 +26,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tower::layer::util::{Identity, Stack};
+use tower::util::MapResponseLayer;
 
 use crate::stop::Stopper;
 
@@ -252,8 +255,23 @@ fn bind_error(address: &str, name: &str, source: io::Error) -> Error {
     }
 }
 
-fn server() -> Server {
+type Answer = http::Response<tonic::body::Body>;
+type Dating = MapResponseLayer<fn(Answer) -> Answer>;
+
+/// Adds the date, as hyper would, but so that HTTP/2 does not index it: a table of 64 dates at each
+/// end of each connection is all that would come of it.
+fn dated(mut answer: Answer) -> Answer {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    if let Ok(mut date) = HeaderValue::try_from(date) {
+        date.set_sensitive(true);
+        answer.headers_mut().insert(DATE, date);
+    }
+    answer
+}
+
+fn server() -> Server<Stack<Dating, Identity>> {
     Server::builder()
+        .layer(Dating::new(dated))
         .max_concurrent_streams(CONCURRENT_STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -264,3 +264,12 @@ fn every_interface_is_reached_over_loopback() {
     assert_eq!(reached("[::]:9094"), "[::1]:9094");
     assert_eq!(reached("10.0.0.5:9094"), "10.0.0.5:9094");
 }
+
+#[test]
+fn answers_have_a_date_that_no_table_keeps() {
+    let answer = super::dated(http::Response::default());
+    let date = &answer.headers()["date"];
+    assert!(date.is_sensitive());
+    let told = httpdate::parse_http_date(date.to_str().unwrap()).unwrap();
+    assert!(told.elapsed().unwrap().as_secs() < 60);
+}
