@@ -267,7 +267,7 @@ fn every_interface_is_reached_over_loopback() {
 
 #[test]
 fn answers_have_a_date_that_no_table_keeps() {
-    let answer = super::dated(http::Response::default());
+    let answer = dated(http::Response::default());
     let date = &answer.headers()["date"];
     assert!(date.is_sensitive());
     let told = httpdate::parse_http_date(date.to_str().unwrap()).unwrap();
