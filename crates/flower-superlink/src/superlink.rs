@@ -5,10 +5,8 @@
 //! get SIGTERM and, after a grace, SIGKILL, while what they still have to say is answered; then
 //! the listeners drain and close; at last the state.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +15,7 @@ use flwr_core::address::Address;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
+use flwr_daemon::private;
 use flwr_daemon::stop::Stopper;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -277,8 +276,7 @@ async fn bind(address: &Address, security: Security, name: &str) -> Result<Liste
 async fn open_places(places: Places) -> Result<Opened, StartError> {
     let opened = spawn_blocking(move || places.open(SystemClock.now())).await??;
     if let Some(dir) = &opened.outputs {
-        let created = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        created.map_err(|source| StartError::Outputs {
+        private::create_dir(dir).map_err(|source| StartError::Outputs {
             path: dir.clone(),
             source,
         })?;

@@ -9,13 +9,13 @@
 //! more. Its Context counts from then on: a message and what it did to the state are one. A disk
 //! that fails costs this safety and nothing else: the node goes on from memory.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
+use flwr_daemon::private;
 use flwr_proto as proto;
 use prost::Message as _;
 use tokio::task::spawn_blocking;
@@ -138,10 +138,8 @@ impl Store {
 
 const OUTBOX: &str = "outbox";
 const CONTEXT: &str = "context";
-/// Days after which a file is nobody's.
+/// Days after which a file is nobody's, as is a temporary one that a crash left.
 const OLD_DAYS: u64 = 30;
-/// Temporary files carry this ending. What a crash leaves of them is old one day.
-const TEMPORARY: &str = "tmp";
 
 fn is_old(file: &fs::DirEntry) -> bool {
     let modified = file.metadata().and_then(|about| about.modified());
@@ -162,23 +160,8 @@ async fn write_or_warn(
 
 /// Writes a file that is whole, and on disk, from the moment it has its name.
 fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(path);
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let temporary = path.with_extension(TEMPORARY);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = write(&mut file)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| File::open(dir)?.sync_all());
-    written.inspect_err(|_| {
-        // Best effort: half a file must not take what little space there is.
-        let _ = fs::remove_file(&temporary);
-    })
+    private::create_dir(path.parent().unwrap_or(path))?;
+    private::replace(path, write)
 }
 
 async fn remove(path: Option<PathBuf>) {

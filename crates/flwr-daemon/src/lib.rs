@@ -9,6 +9,7 @@
 //! - [`home`] — Flower's home directory
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
+//! - [`private`] — files and directories for their owner only
 
 pub mod apps;
 pub mod clock;
@@ -17,5 +18,6 @@ pub mod home;
 pub mod limits;
 pub mod listen;
 pub mod objects;
+pub mod private;
 pub mod stop;
 pub mod telemetry;

@@ -1,11 +1,11 @@
 //! Whose storage directory it is. A state removes the files that it knows nothing of, so two
 //! states must never share a directory.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use flwr_daemon::private;
 use thiserror::Error;
 
 /// The file that names the owner.
@@ -44,11 +44,7 @@ pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
         path: path.clone(),
         source,
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed)?;
+    private::create_dir(dir).map_err(failed)?;
     match read(dir)? {
         Some(found) if found == owner => return Ok(()),
         Some(found) if found != NOBODY => {
@@ -57,18 +53,7 @@ pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
         }
         _ => {}
     }
-    let temporary = dir.join("owner.tmp");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(failed)?;
-    writeln!(file, "{owner}")
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(failed)
+    private::replace(&path, |file| writeln!(file, "{owner}")).map_err(failed)
 }
 
 /// The owner of a directory, if it has one.

@@ -6,8 +6,8 @@
 //! models are private.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,12 +19,13 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 
 use super::{Error, ObjectBytes};
+use crate::private::{self, TEMPORARY};
 
 mod layout;
 
 pub use layout::{Found, files_in, path_in};
 
-use layout::{TEMPORARY, create_private, failed, write_synced};
+use layout::failed;
 
 /// Object bytes in files under one directory.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Files {
         dir: &Path,
         held: impl IntoIterator<Item = (ObjectId, usize)>,
     ) -> Result<(Self, Restored), Error> {
-        create_private(dir)?;
+        private::create_dir(dir).map_err(failed("create", dir))?;
         let mut wanted: HashMap<_, _> = held.into_iter().collect();
         let (mut restored, mut used) = (Restored::default(), 0);
         let kept: Arc<[Mutex<HashMap<_, _>>]> = (0..FOLDERS).map(|_| Mutex::default()).collect();
@@ -129,13 +130,13 @@ impl Files {
         }
         let path = self.path_of(&id);
         let dir = path.parent().unwrap_or(&path);
-        create_private(dir)?;
+        private::create_dir(dir).map_err(failed("create", dir))?;
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
-        let written = write_synced(&temporary, content).and_then(|()| {
+        let written = private::write(&temporary, |file| file.write_all(content)).and_then(|()| {
             let mut held = self.held(&id);
             fs::rename(&temporary, &path)?;
-            File::open(dir)?.sync_all()?;
+            private::sync_dir(dir)?;
             self.note_written(&mut held, id, content.len() as u64);
             Ok(())
         });

@@ -2,13 +2,14 @@
 //!
 //! Whatever is refused stays as it was: nothing is written before the last check has passed.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use flwr_daemon::private;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
@@ -99,11 +100,7 @@ pub(super) struct Hold(#[expect(dead_code, reason = "its end is what ends the ho
 pub(super) fn hold(database: &Path) -> Result<Hold, OpenError> {
     let failed = |error: io::Error| failed(database, error);
     if let Some(dir) = database.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(failed)?;
+        private::create_dir(dir).map_err(failed)?;
     }
     let mut lock = OpenOptions::new()
         .read(true)

@@ -1,35 +1,13 @@
-//! Where the files of a store are, and how they are written.
+//! Where the files of a store are.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flwr_core::object::ObjectId;
 
 use crate::objects::Error;
-
-/// Temporary files carry this ending.
-pub(super) const TEMPORARY: &str = "tmp";
-
-pub(super) fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-pub(super) fn create_private(dir: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed("create", dir))
-}
+use crate::private::TEMPORARY;
 
 /// A file below the directory of a store.
 #[derive(Debug)]
