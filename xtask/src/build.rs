@@ -1,6 +1,7 @@
 //! Where things are in this workspace, and cargo itself.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,4 +86,24 @@ pub(crate) fn show(command: &Command) -> String {
         text.push_str(&argument.to_string_lossy());
     }
     text + "`"
+}
+
+/// Copies a folder, without what its scripts made there before.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let made = ["certificates", "keys", "datasets", "__pycache__", ".flwr"];
+        if made.iter().any(|made| name == *made) {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }

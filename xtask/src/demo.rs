@@ -2,9 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::build::{self, Profile};
-use crate::daemon::{Daemon, free_ports};
+use crate::daemon::{Daemon, free_ports, here};
 use crate::python::{self, FLOWER_1_22};
 use crate::rounds::{self, Round};
 
@@ -79,7 +78,7 @@ struct Played {
 impl Stage {
     fn set(folder: &Path, programs: &Path, environment: &Path) -> Result<Self> {
         let project = folder.join("flower-authentication");
-        copy(
+        build::copy(
             &build::root().join("examples/flower-authentication"),
             &project,
         )?;
@@ -259,28 +258,4 @@ fn summarize(played: &Played) {
         accuracy,
         played.took.as_secs_f64(),
     );
-}
-
-fn here(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-}
-
-/// Copies a folder, without what its scripts made there before.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let made = ["certificates", "keys", "datasets", "__pycache__", ".flwr"];
-        if made.iter().any(|made| name == *made) {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

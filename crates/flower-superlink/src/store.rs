@@ -6,6 +6,7 @@ mod log;
 mod memory;
 mod open;
 mod owner;
+mod rules;
 mod sqlite;
 
 #[cfg(test)]
@@ -19,9 +20,6 @@ pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;
 pub use sqlite::{OpenError, SqliteState};
 
-/// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
-/// doubles are not exact (flwr 1.22 wire).
-const TTL_TOLERANCE: f64 = 0.1;
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
 const EXPIRED_KEPT: f64 = 60.0;
 /// Why a run is lost, in flwr 1.22's words.

@@ -21,10 +21,10 @@ use tonic::{Request, Status};
 use crate::payload::{Content, Payload};
 use crate::target::{MESSAGE_BYTES, Target};
 
-/// Seconds between heartbeats (flwr 1.22 wire).
+/// Seconds between heartbeats, of nodes and of ServerApps (flwr 1.22 wire).
 pub(crate) const HEARTBEAT: f64 = 30.0;
 /// Objects on their way at the same time (flwr 1.22's bound).
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 /// As long as our SuperNode uses a signature.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(120);
 

@@ -16,14 +16,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 use tonic::transport::Channel;
 
-use crate::node::collect;
+use crate::node::{AT_ONCE, HEARTBEAT, collect};
 use crate::payload::{Content, Payload};
 use crate::target::{MESSAGE_BYTES, Target};
 
-/// Seconds between heartbeats (flwr 1.22 wire).
-const HEARTBEAT: f64 = 30.0;
-/// Objects on their way at the same time (flwr 1.22's bound).
-const AT_ONCE: usize = 8;
 /// The pause after an answer without all replies.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Messages in one call, as gRPC messages have an end.

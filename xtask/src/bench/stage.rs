@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use super::figures::Maker;
 use crate::build;
-use crate::daemon::{Daemon, free_ports};
+use crate::daemon::{Daemon, free_ports, here};
 use crate::python;
 
 /// How long a daemon may take until it listens.
@@ -66,7 +66,7 @@ impl Stage {
                 .ours("flwr")
                 .args(["key", "new", "--count", &keys.to_string()]),
         )?;
-        copy(&build::root().join("tests/apps/rounds"), &stage.app())?;
+        build::copy(&build::root().join("tests/apps/rounds"), &stage.app())?;
         quiet(stage.ours("flwr").arg("build").current_dir(stage.app()))?;
         Ok(stage)
     }
@@ -218,10 +218,6 @@ impl SuperLink {
     }
 }
 
-fn here(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-}
-
 fn quiet(command: &mut Command) -> Result<()> {
     let shown = build::show(command);
     let output = command
@@ -230,20 +226,6 @@ fn quiet(command: &mut Command) -> Result<()> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         anyhow::bail!("{shown} failed ({}): {said}", output.status);
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
     }
     Ok(())
 }

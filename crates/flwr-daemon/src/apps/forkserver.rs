@@ -16,20 +16,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::command::interpreter;
 use super::lasting::ended;
-use super::process::READ_GRACE;
-use super::tail::{Tail, pass_on};
-use super::{AppCommand, AppProcess, Error, Exit, Identity};
+use super::process::Readers;
+use super::{AppCommand, AppProcess, Error, Identity};
 
 /// The other side.
 const SERVER: &str = include_str!("forkserver.py");
@@ -143,34 +140,19 @@ impl ForkServer {
             return Err(gone());
         };
         let identity = Identity::of_child(pid);
-        let tail = Tail::default();
-        let readers = vec![
-            tokio::spawn(pass_on(
-                BufReader::new(stdout),
-                tokio::io::stdout(),
-                tail.clone(),
-            )),
-            tokio::spawn(pass_on(
-                BufReader::new(stderr),
-                tokio::io::stderr(),
-                tail.clone(),
-            )),
-        ];
-        let (report, exit) = watch::channel(None);
-        let watch = Watch {
-            identity: identity.clone(),
-            place,
-            readers,
-            tail,
-            report,
+        let readers = Readers::start(Some(stdout), Some(stderr));
+        let group = (place == Place::Fresh).then(|| identity.clone());
+        let process = identity.clone();
+        let end = async move {
+            let status = status_told.await.ok();
+            if status.is_none() {
+                // The server died. Its forks did not, and nobody else will tell of their end.
+                ended(&process).await;
+            }
+            status
         };
-        tokio::spawn(watch.run(status_told));
-        Ok(AppProcess {
-            name: command.name.clone(),
-            identity,
-            lasting: false,
-            exit,
-        })
+        let name = &command.name;
+        Ok(AppProcess::piped(name, identity, group, readers, end))
     }
 
     async fn send(
@@ -243,38 +225,6 @@ async fn listen(heard: OwnedReadHalf, jobs: Arc<Mutex<Jobs>>) {
         }
     }
     jobs.lock().waiting.clear();
-}
-
-/// What stays with an app to its end.
-struct Watch {
-    identity: Identity,
-    place: Place,
-    readers: Vec<JoinHandle<()>>,
-    tail: Tail,
-    report: watch::Sender<Option<Exit>>,
-}
-
-impl Watch {
-    async fn run(self, status: oneshot::Receiver<ExitStatus>) {
-        let status = status.await.ok();
-        if status.is_none() {
-            // The server died. Its forks did not, and nobody else will tell of their end.
-            ended(&self.identity).await;
-        }
-        if self.place == Place::Fresh {
-            // What the app started and did not end is in its group still.
-            self.identity.signal_group(Signal::KILL);
-        }
-        for mut reader in self.readers {
-            if timeout(READ_GRACE, &mut reader).await.is_err() {
-                reader.abort();
-            }
-        }
-        self.report.send_replace(Some(Exit {
-            status,
-            tail: self.tail.lines(),
-        }));
-    }
 }
 
 #[cfg(test)]

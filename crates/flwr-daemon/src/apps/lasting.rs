@@ -1,10 +1,9 @@
 //! Apps that go on when their daemon dies, and are taken over by the next one.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -14,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::output::{self, Follower, follow};
+use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
 use super::{AppCommand, AppProcess, Error, Exit, Identity};
@@ -32,33 +31,24 @@ impl AppProcess {
     /// # Errors
     /// The system cannot create the file or start the program.
     pub fn spawn_lasting(command: &AppCommand, output: &Path) -> Result<Self, Error> {
-        let no_file = |source| Error::Output {
-            path: output.display().to_string(),
-            source,
-        };
-        let file = output::create(output).map_err(no_file)?;
+        let output = Output::create(output)?;
         let mut program = program(command);
-        program
-            .stdout(Stdio::from(file.try_clone().map_err(no_file)?))
-            .stderr(Stdio::from(file.try_clone().map_err(no_file)?));
-        let (child, identity) = start(command, &mut program).inspect_err(|_| {
-            // The file is empty; one that stays behind does no harm.
-            let _ = std::fs::remove_file(output);
-        })?;
-        Ok(Self::lasting(&command.name, child, identity, output, file))
+        output.attach_to(&mut program)?;
+        let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
+        Ok(Self::lasting(&command.name, child, identity, output))
     }
 
-    /// An app that writes to the file `output`, which is open as `file`.
+    /// The app that this child is, which writes to `output`.
     pub(super) fn lasting(
         name: &str,
         mut child: Child,
         identity: Identity,
-        output: &Path,
-        file: File,
+        output: Output,
     ) -> Self {
+        let Output { path, file } = output;
         let end = async move { child.wait().await.ok() };
         let open = |_: &Tail| Ok(Follower::new(file));
-        Self::watched(name, identity, output, end, open)
+        Self::watched(name, identity, &path, end, open)
     }
 
     /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with

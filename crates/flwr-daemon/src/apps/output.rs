@@ -5,14 +5,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader, duplex};
+use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{debug, warn};
 
+use super::Error;
 use super::tail::{Tail, pass_on};
 use crate::stop::Stopper;
 
@@ -24,6 +27,47 @@ const CHUNK: usize = 64 * 1024;
 const END: u64 = 256 * 1024;
 /// How often new output is looked for.
 const POLL: Duration = Duration::from_millis(150);
+
+/// The file, open, before it is followed.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+}
+
+impl Output {
+    /// Creates it.
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            path: path.to_owned(),
+            file: create(path).map_err(failed(path))?,
+        })
+    }
+
+    /// Has a program write both its outputs there.
+    pub(super) fn attach_to(&self, program: &mut Command) -> Result<(), Error> {
+        let another = || self.file.try_clone().map_err(failed(&self.path));
+        program
+            .stdout(Stdio::from(another()?))
+            .stderr(Stdio::from(another()?));
+        Ok(())
+    }
+
+    /// Removes it: there is no app to write there.
+    pub(super) fn discard(&self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            // It is empty, or as good as: one that stays behind does no harm.
+            debug!(%error, path = %self.path.display(), "an output was not removed");
+        }
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Output {
+        path: path.display().to_string(),
+        source,
+    }
+}
 
 /// Creates the file, which only this user may read. Another app's file of that name is left to
 /// that app, and out of reach.

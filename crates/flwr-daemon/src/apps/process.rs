@@ -1,11 +1,11 @@
 //! An app process: started in a process group of its own, watched, and ended as a group.
 
 use std::io;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -45,15 +45,36 @@ impl AppProcess {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let (child, identity) = start(command, &mut program)?;
-        Ok(Self::piped(&command.name, child, identity))
+        Ok(Self::of_child(&command.name, child, identity))
     }
 
-    /// An app whose output comes through pipes.
-    pub(super) fn piped(name: &str, mut child: Child, identity: Identity) -> Self {
-        let tail = Tail::default();
-        let readers = readers(&mut child, &tail);
+    /// The app that this child is; its output comes through pipes.
+    pub(super) fn of_child(name: &str, mut child: Child, identity: Identity) -> Self {
+        let readers = Readers::start(child.stdout.take(), child.stderr.take());
+        let group = Some(identity.clone());
+        let end = async move { child.wait().await.ok() };
+        Self::piped(name, identity, group, readers, end)
+    }
+
+    /// An app whose output comes through pipes, watched until its `end`. Its `group` ends with it.
+    pub(super) fn piped(
+        name: &str,
+        identity: Identity,
+        group: Option<Identity>,
+        readers: Readers,
+        end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
+    ) -> Self {
         let (report, exit) = watch::channel(None);
-        tokio::spawn(watch_over(child, identity.clone(), readers, tail, report));
+        tokio::spawn(async move {
+            let status = end.await;
+            if let Some(group) = group {
+                // What the app started and did not end is in its group still, and keeps the id in
+                // use.
+                group.signal_group(Signal::KILL);
+            }
+            let tail = readers.finish().await;
+            report.send_replace(Some(Exit { status, tail }));
+        });
         Self {
             name: name.to_owned(),
             identity,
@@ -153,45 +174,41 @@ pub(super) fn start(
     Ok((child, Identity::of_child(pid)))
 }
 
-fn readers(child: &mut Child, tail: &Tail) -> Vec<JoinHandle<()>> {
-    let mut readers = Vec::new();
-    if let Some(pipe) = child.stdout.take() {
-        readers.push(tokio::spawn(pass_on(
-            BufReader::new(pipe),
-            tokio::io::stdout(),
-            tail.clone(),
-        )));
-    }
-    if let Some(pipe) = child.stderr.take() {
-        readers.push(tokio::spawn(pass_on(
-            BufReader::new(pipe),
-            tokio::io::stderr(),
-            tail.clone(),
-        )));
-    }
-    readers
+/// Those who pass on what an app writes, and keep its last lines.
+pub(super) struct Readers {
+    tasks: Vec<JoinHandle<()>>,
+    tail: Tail,
 }
 
-/// Reaps the app, ends what it left behind, and reports once its output is read.
-async fn watch_over(
-    mut child: Child,
-    identity: Identity,
-    readers: Vec<JoinHandle<()>>,
-    tail: Tail,
-    report: watch::Sender<Option<Exit>>,
-) {
-    let status = child.wait().await.ok();
-    // What the app started and did not end is in its group still, and keeps the id in use.
-    identity.signal_group(Signal::KILL);
-    for mut reader in readers {
-        if timeout(READ_GRACE, &mut reader).await.is_err() {
-            reader.abort();
-        }
+impl Readers {
+    /// Reads an app's stdout and stderr, as far as they are pipes.
+    pub(super) fn start<O, E>(stdout: Option<O>, stderr: Option<E>) -> Self
+    where
+        O: AsyncRead + Send + Unpin + 'static,
+        E: AsyncRead + Send + Unpin + 'static,
+    {
+        let tail = Tail::default();
+        let out = stdout.map(|pipe| {
+            let to = tokio::io::stdout();
+            tokio::spawn(pass_on(BufReader::new(pipe), to, tail.clone()))
+        });
+        let err = stderr.map(|pipe| {
+            let to = tokio::io::stderr();
+            tokio::spawn(pass_on(BufReader::new(pipe), to, tail.clone()))
+        });
+        let tasks = out.into_iter().chain(err).collect();
+        Self { tasks, tail }
     }
-    report.send_replace(Some(Exit {
-        status,
-        tail: tail.lines(),
-    }));
+
+    /// Reads on for a moment after the app's end. Gives the last lines.
+    async fn finish(self) -> Vec<String> {
+        for mut task in self.tasks {
+            if timeout(READ_GRACE, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        self.tail.lines()
+    }
 }
 
 #[cfg(test)]

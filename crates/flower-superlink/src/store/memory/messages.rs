@@ -13,7 +13,8 @@ use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::time::Timestamp;
 
 use crate::link::state::{Answer, Refusal};
-use crate::store::{EXPIRED_KEPT, TTL_TOLERANCE};
+use crate::store::EXPIRED_KEPT;
+use crate::store::rules::{self, Stored};
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {
@@ -37,13 +38,6 @@ struct Instruction {
 struct Reply {
     message: Message,
     missing: usize,
-}
-
-/// Whether a reply that may come is here already.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    Already,
-    NotYet,
 }
 
 impl Messages {
@@ -116,23 +110,8 @@ impl Messages {
     pub(super) fn admit_reply(&self, reply: &Metadata, now: Timestamp) -> Result<Stored, Refusal> {
         let asked = reply.reply_to.unwrap_or(reply.id);
         let unknown = Refusal::UnknownInstruction(asked);
-        let instruction = self.instructions.get(&asked).ok_or(unknown.clone())?;
-        let metadata = &instruction.message.metadata;
-        if metadata.dst != reply.src || metadata.expires_at() <= now {
-            return Err(unknown);
-        }
-        match instruction.reply {
-            Some(first) if first == reply.id => return Ok(Stored::Already),
-            Some(_) => return Err(Refusal::AlreadyAnswered(asked)),
-            None => {}
-        }
-        let excess = reply.expires_at().since(metadata.expires_at());
-        if excess > TTL_TOLERANCE {
-            return Err(Refusal::ReplyOutlivesInstruction {
-                excess: format!("{excess:.1}"),
-            });
-        }
-        Ok(Stored::NotYet)
+        let instruction = self.instructions.get(&asked).ok_or(unknown)?;
+        rules::admit_reply(&instruction.message.metadata, instruction.reply, reply, now)
     }
 
     /// Stores an admitted reply. Gives the instruction if it is thereby answered.
@@ -169,25 +148,8 @@ impl Messages {
         online_until: impl Fn(NodeId) -> Option<Timestamp>,
     ) -> Result<&Message, Answer> {
         let instruction = self.instructions.get(&id).ok_or(Answer::Unknown)?;
-        let metadata = &instruction.message.metadata;
-        match self.replies.whole(instruction.reply) {
-            // The SuperLink's own word does not age.
-            Some(reply) if reply.metadata.src == NodeId::SUPERLINK => return Ok(reply),
-            Some(reply) if reply.metadata.expires_at() < now => {
-                return Err(Answer::ReplyExpired(Box::new(metadata.clone())));
-            }
-            Some(reply) => return Ok(reply),
-            None if metadata.expires_at() < now => {
-                return Err(Answer::Expired(Box::new(metadata.clone())));
-            }
-            None => {}
-        }
-        match online_until(metadata.dst) {
-            Some(until) if until >= now => Err(Answer::Waiting {
-                until: until.min(metadata.expires_at()),
-            }),
-            _ => Err(Answer::NodeLost(Box::new(metadata.clone()))),
-        }
+        let whole = self.replies.whole(instruction.reply);
+        rules::answer(&instruction.message.metadata, whole, now, online_until)
     }
 
     /// Stores an error of the SuperLink's own, and gives the messages that need their objects no

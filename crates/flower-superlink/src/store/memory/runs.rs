@@ -9,9 +9,10 @@ use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 
 use super::log::Log;
-use super::messages::{Messages, Stored};
+use super::messages::Messages;
 use super::objects::Objects;
 use crate::link::state::{Answer, Arrival, FIRST_SIGN, Freed, Inserted, Parcel, Refusal, Replied};
+use crate::store::rules::Stored;
 
 #[derive(Debug)]
 pub(super) struct RunState {

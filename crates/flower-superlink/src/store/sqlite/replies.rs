@@ -1,17 +1,17 @@
 //! Replies: stored, told, settled by an error, and confirmed.
 
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::messages::{self, Asked};
+use super::messages;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{nodes, runs};
 use crate::link::state::{Answer, Arrival, Freed, Parcel, Refusal, Replied, StateResult};
-use crate::store::TTL_TOLERANCE;
+use crate::store::rules::{self, Stored};
 
 /// A reply, whole or not.
 #[derive(Debug)]
@@ -92,9 +92,12 @@ pub(super) fn insert(
     let (run, id) = (message.metadata.run, message.metadata.id);
     runs::require_running(connection, run)?;
     let asked = message.metadata.reply_to.unwrap_or(id);
-    let instruction = messages::get(connection, run, asked)?;
+    let unknown = Refusal::UnknownInstruction(asked);
+    let instruction = messages::get(connection, run, asked)?.ok_or(unknown)?;
+    let about = &instruction.message.metadata;
+    let admitted = rules::admit_reply(about, instruction.reply, &message.metadata, now)?;
     let mut shelf = Shelf::new(connection, run);
-    if is_stored(instruction.as_ref(), asked, &message.metadata, now)? {
+    if admitted == Stored::Already {
         let missing = shelf.missing(&tree)?;
         return Ok(Replied {
             ready: missing.is_empty(),
@@ -119,35 +122,6 @@ pub(super) fn insert(
         freed,
         ready,
     })
-}
-
-/// Whether this very reply came before. Refuses one that must not come.
-fn is_stored(
-    instruction: Option<&Asked>,
-    asked: MessageId,
-    reply: &Metadata,
-    now: Timestamp,
-) -> Result<bool, Refusal> {
-    let unknown = Refusal::UnknownInstruction(asked);
-    let Some(instruction) = instruction else {
-        return Err(unknown);
-    };
-    let metadata = &instruction.message.metadata;
-    if metadata.dst != reply.src || metadata.expires_at() <= now {
-        return Err(unknown);
-    }
-    match instruction.reply {
-        Some(first) if first == reply.id => return Ok(true),
-        Some(_) => return Err(Refusal::AlreadyAnswered(asked)),
-        None => {}
-    }
-    let excess = reply.expires_at().since(metadata.expires_at());
-    if excess > TTL_TOLERANCE {
-        return Err(Refusal::ReplyOutlivesInstruction {
-            excess: format!("{excess:.1}"),
-        });
-    }
-    Ok(false)
 }
 
 /// The bytes of an object are there: what becomes whole by that.
@@ -204,25 +178,14 @@ pub(super) fn answer(
     let Some(instruction) = messages::get(connection, run, id)? else {
         return Ok(Answer::Unknown);
     };
-    let metadata = instruction.message.metadata;
-    if let Some(reply) = whole(connection, run, instruction.reply)? {
-        // The SuperLink's own word does not age.
-        let is_own = reply.metadata.src == NodeId::SUPERLINK;
-        if !is_own && reply.metadata.expires_at() < now {
-            return Ok(Answer::ReplyExpired(Box::new(metadata)));
+    let whole = whole(connection, run, instruction.reply)?;
+    let about = &instruction.message.metadata;
+    Ok(match rules::answer(about, whole, now, online_until) {
+        Ok(message) => {
+            let tree = Shelf::new(connection, run).tree(message.metadata.id)?;
+            Answer::Reply(Box::new(Parcel { message, tree }))
         }
-        let tree = Shelf::new(connection, run).tree(reply.metadata.id)?;
-        let message = reply;
-        return Ok(Answer::Reply(Box::new(Parcel { message, tree })));
-    }
-    if metadata.expires_at() < now {
-        return Ok(Answer::Expired(Box::new(metadata)));
-    }
-    Ok(match online_until(metadata.dst) {
-        Some(until) if until >= now => Answer::Waiting {
-            until: until.min(metadata.expires_at()),
-        },
-        _ => Answer::NodeLost(Box::new(metadata)),
+        Err(answer) => answer,
     })
 }
 

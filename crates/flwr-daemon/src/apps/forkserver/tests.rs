@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::apps::find_program;
+use crate::apps::{Exit, find_program};
 
 struct Site {
     dir: TempDir,

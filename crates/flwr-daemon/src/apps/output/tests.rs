@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-fn written(text: &[u8]) -> (tempfile::TempDir, std::path::PathBuf, File) {
+fn written(text: &[u8]) -> (tempfile::TempDir, PathBuf, File) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output");
     let mut file = create(&path).unwrap();

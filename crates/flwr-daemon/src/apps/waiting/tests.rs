@@ -1,6 +1,7 @@
 //! With a script in place of `flwr-serverapp`.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::timeout;

@@ -1,0 +1,73 @@
+//! What is promised of replies, whichever backend keeps them.
+
+use std::borrow::Borrow;
+
+use flwr_core::id::NodeId;
+use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::time::Timestamp;
+
+use crate::link::state::{Answer, Refusal};
+
+/// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
+/// doubles are not exact (flwr 1.22 wire).
+const TTL_TOLERANCE: f64 = 0.1;
+
+/// Whether a reply that may come is here already.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    Already,
+    NotYet,
+}
+
+/// Whether a reply may come to this instruction, whose first reply, whole or not, is given.
+pub(super) fn admit_reply(
+    instruction: &Metadata,
+    first: Option<MessageId>,
+    reply: &Metadata,
+    now: Timestamp,
+) -> Result<Stored, Refusal> {
+    if instruction.dst != reply.src || instruction.expires_at() <= now {
+        return Err(Refusal::UnknownInstruction(instruction.id));
+    }
+    match first {
+        Some(first) if first == reply.id => return Ok(Stored::Already),
+        Some(_) => return Err(Refusal::AlreadyAnswered(instruction.id)),
+        None => {}
+    }
+    let excess = reply.expires_at().since(instruction.expires_at());
+    if excess > TTL_TOLERANCE {
+        return Err(Refusal::ReplyOutlivesInstruction {
+            excess: format!("{excess:.1}"),
+        });
+    }
+    Ok(Stored::NotYet)
+}
+
+/// The whole reply of an instruction, or what there is to say in its place.
+pub(super) fn answer<M: Borrow<Message>>(
+    instruction: &Metadata,
+    whole: Option<M>,
+    now: Timestamp,
+    online_until: impl Fn(NodeId) -> Option<Timestamp>,
+) -> Result<M, Answer> {
+    let told = || Box::new(instruction.clone());
+    if let Some(reply) = whole {
+        let metadata = &reply.borrow().metadata;
+        // The SuperLink's own word does not age.
+        let is_old = metadata.src != NodeId::SUPERLINK && metadata.expires_at() < now;
+        return if is_old {
+            Err(Answer::ReplyExpired(told()))
+        } else {
+            Ok(reply)
+        };
+    }
+    if instruction.expires_at() < now {
+        return Err(Answer::Expired(told()));
+    }
+    Err(match online_until(instruction.dst) {
+        Some(until) if until >= now => Answer::Waiting {
+            until: until.min(instruction.expires_at()),
+        },
+        _ => Answer::NodeLost(told()),
+    })
+}
