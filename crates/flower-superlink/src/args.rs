@@ -1,15 +1,17 @@
 //! What was typed. What it means is in `config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
 
 /// Coordinate a Flower federation: SuperNodes connect to it, and `flwr` starts runs on it.
 ///
 /// TLS is on unless --insecure says otherwise: then --ssl-ca-certfile, --ssl-certfile and
-/// --ssl-keyfile are needed, which `flwr cert new` makes.
+/// --ssl-keyfile are needed, which `flwr cert new` makes. Certificates, keys and lists are read
+/// again when their files change, and on SIGHUP.
 #[derive(Debug, Parser)]
 // As Python's argparse, which scripts were written for: prefixes of flags, and the last one wins.
 #[command(infer_long_args = true, args_override_self = true)]
@@ -20,6 +22,11 @@ use flwr_daemon::telemetry::Format;
   flower-superlink --insecure                                  # on one machine, to try things out
   flower-superlink --check --database FILE                     # is everything there, and whole?")]
 pub struct Args {
+    /// Take flags from this JSON or TOML file, by their long names; what is typed wins. Mutual TLS
+    /// may be described there by use_secure_connection, ssl_private_key, ssl_cert and ssl_root_cert
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Speak plaintext on Fleet and Control. Everything can be read and changed on the way
     #[arg(long)]
     pub insecure: bool,
@@ -36,8 +43,41 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub ssl_keyfile: Option<PathBuf>,
 
-    /// Let in only SuperNodes whose public key is in this CSV file of OpenSSH public keys. It is
-    /// read again on SIGHUP. Needs TLS
+    /// Ask clients for a certificate that was signed by a CA in this file (PEM): SuperNodes, and
+    /// `flwr` unless --control-client-auth says otherwise. Needs TLS
+    #[arg(long, value_name = "FILE")]
+    pub ssl_client_ca_certfile: Option<PathBuf>,
+
+    /// Refuse client certificates that these lists say are revoked (PEM; one list for each CA)
+    #[arg(long, value_name = "FILE")]
+    pub ssl_client_crl_file: Option<PathBuf>,
+
+    /// Of the clients with a good certificate let in only those that this text file names, one a
+    /// line: by subject, by CN=name, or by a name in the subjectAltName
+    #[arg(long, value_name = "FILE")]
+    pub ssl_client_allow_list: Option<PathBuf>,
+
+    /// Whether `flwr` must show a client certificate too, where SuperNodes must
+    #[arg(long, value_enum, default_value = "required")]
+    pub control_client_auth: ClientAuth,
+
+    /// Accept certificates of X.509 version 1 or without a subjectAltName, as old versions of
+    /// openssl write them, if a CA given here has signed them itself; and as the server's own
+    #[arg(long)]
+    pub ssl_allow_legacy_certificates: bool,
+
+    /// The older form of --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile; implies
+    /// --serverappio-tls
+    #[arg(long, num_args = 3, value_names = ["CA", "CERT", "KEY"], hide = true)]
+    #[arg(conflicts_with_all = ["ssl_ca_certfile", "ssl_certfile", "ssl_keyfile"])]
+    pub certificates: Option<Vec<PathBuf>>,
+
+    /// The older form of --auth-list-public-keys
+    #[arg(long, num_args = 3, value_names = ["CSV", "PRIVATE_KEY", "PUBLIC_KEY"], hide = true)]
+    #[arg(conflicts_with = "auth_list_public_keys")]
+    pub require_client_authentication: Option<Vec<PathBuf>>,
+
+    /// Let in only SuperNodes whose public key is in this CSV file of OpenSSH public keys. Needs TLS
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
@@ -109,10 +149,15 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 
-    /// Where ServerApp processes connect to, always in plaintext [default: 127.0.0.1:9091, with
-    /// `--isolation process` 0.0.0.0:9091]
+    /// Where ServerApp processes connect to [default: 127.0.0.1:9091, with `--isolation process`
+    /// 0.0.0.0:9091]
     #[arg(long, value_name = "HOST:PORT")]
     pub serverappio_api_address: Option<String>,
+
+    /// Speak TLS to ServerApps, as `flower-server-app` does; plaintext then only with processes of
+    /// this machine
+    #[arg(long)]
+    pub serverappio_tls: bool,
 
     /// Where SuperNodes connect to
     #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:9092")]
@@ -153,6 +198,15 @@ pub enum Isolation {
     Process,
 }
 
+/// Whether a client must show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientAuth {
+    /// It must.
+    Required,
+    /// It need not.
+    None,
+}
+
 /// How ServerApp processes begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Start {
@@ -160,6 +214,22 @@ pub enum Start {
     Ahead,
     /// From nothing.
     Fresh,
+}
+
+impl Configurable for Args {
+    const SIDE: Side = Side {
+        private_key: ("ssl-keyfile", "data/certificates/server.key"),
+        certificate: ("ssl-certfile", "data/certificates/server.crt"),
+        root: (
+            &["ssl-ca-certfile", "ssl-client-ca-certfile"],
+            "data/certificates/rootCA.pem",
+        ),
+        server_name: None,
+    };
+
+    fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 }
 
 /// No call is held longer: whoever made it may be long gone.

@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::allow_list::SharedAllowList;
+use flwr_security::allow_list::AllowList;
+use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 use flwr_security::signature::{Refusal, SignatureHeaders, Verifier};
 use futures::future::BoxFuture;
@@ -24,6 +25,10 @@ use tracing::warn;
 
 use crate::error::Error;
 use crate::link::Link;
+
+mod clients;
+
+pub use clients::ListedClients;
 
 /// The only call that a key may make before it is bound to a node.
 const REGISTER: &str = "/flwr.proto.Fleet/CreateNode";
@@ -41,7 +46,7 @@ pub enum Policy {
     /// Every key: a node is whoever has the key that it came with.
     AnyKey,
     /// The listed ones.
-    Listed(Arc<SharedAllowList>),
+    Listed(Arc<FromFile<AllowList>>),
 }
 
 /// Lets proven callers through to a service.

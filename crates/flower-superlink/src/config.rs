@@ -6,12 +6,19 @@ use std::sync::Arc;
 use flwr_core::address::{Address, AddressError};
 use flwr_daemon::apps;
 use flwr_daemon::home::flwr_home;
-use flwr_daemon::listen::Security;
-use flwr_security::allow_list::{AllowListError, SharedAllowList};
+use flwr_security::allow_list::AllowListError;
+use flwr_security::client_list::{ClientList, ClientListError};
+use flwr_security::from_file::FromFile;
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
-use crate::args::{Args, Isolation, Start};
+mod older;
+mod transport;
+
+use older::deprecations;
+use transport::transport;
+
+use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::Holds;
 use crate::store::{Database, Places, Storage};
@@ -29,14 +36,20 @@ pub struct Config {
     pub fleet: Address,
     /// Where `flwr` connects to.
     pub control: Address,
-    /// Where ServerApp processes connect to, in plaintext.
+    /// Where ServerApp processes connect to.
     pub serverappio: Address,
+    /// Whether TLS is spoken there, and plaintext with processes of this machine only.
+    pub serverappio_tls: bool,
     /// Where health checks are answered.
     pub health: Option<Address>,
     /// How Fleet and Control are spoken.
     pub transport: Transport,
+    /// Whether `flwr` is asked for a certificate, where clients are.
+    pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
+    /// Which clients are let in of those with a good certificate; `None`: all of them.
+    pub clients: Option<Arc<FromFile<ClientList>>>,
     /// Who starts ServerApp processes.
     pub launch: Launch,
     /// Where state and bytes are kept.
@@ -59,7 +72,7 @@ pub enum Transport {
     /// In plaintext.
     Plaintext,
     /// With this certificate.
-    Tls(Box<ServerTls>),
+    Tls(ServerTls),
 }
 
 /// Who starts ServerApp processes, and with what.
@@ -84,6 +97,17 @@ pub enum ConfigError {
         "certificates are required: give --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile (`flwr cert new` makes them), or --insecure to do without TLS"
     )]
     NoTransport,
+    /// A flag about clients' certificates, and nobody asks for them.
+    #[error(
+        "{0} is of use with --ssl-client-ca-certfile only, which asks clients for certificates"
+    )]
+    NobodyAsked(&'static str),
+    /// A flag that would do nothing without TLS.
+    #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
+    NeedsTls(&'static str),
+    /// The list of clients.
+    #[error("--ssl-client-allow-list")]
+    Clients(#[source] ClientListError),
     /// Some of the TLS flags.
     #[error(
         "{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile"
@@ -95,7 +119,7 @@ pub enum ConfigError {
         missing: &'static str,
     },
     /// A file of the TLS flags.
-    #[error("TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile")]
+    #[error("TLS cannot be set up from the --ssl-... flags")]
     Tls(#[source] TlsError),
     /// Signatures over plaintext can be replayed by whoever listens.
     #[error(
@@ -129,7 +153,9 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let places = places(&args)?;
         let mut warnings = deprecations(&args);
-        let transport = transport(&args, &mut warnings)?;
+        let args = args.modern();
+        let (transport, told) = transport(&args)?;
+        warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -145,7 +171,10 @@ impl TryFrom<Args> for Config {
                 .health_server_address
                 .map(|given| address("--health-server-address", &given))
                 .transpose()?,
+            serverappio_tls: args.serverappio_tls,
+            control_asks: args.control_client_auth == ClientAuth::Required,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
+            clients: clients(args.ssl_client_allow_list.as_deref())?,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
             places,
@@ -185,40 +214,6 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     Ok(Places { database, storage })
 }
 
-impl Transport {
-    /// What a listener needs to know of it.
-    #[must_use]
-    pub fn security(&self) -> Security {
-        match self {
-            Self::Plaintext => Security::Plaintext,
-            Self::Tls(tls) => Security::Tls(tls.config()),
-        }
-    }
-}
-
-fn transport(args: &Args, warnings: &mut Vec<String>) -> Result<Transport, ConfigError> {
-    let ca = ("--ssl-ca-certfile", args.ssl_ca_certfile.as_deref());
-    let cert = ("--ssl-certfile", args.ssl_certfile.as_deref());
-    let key = ("--ssl-keyfile", args.ssl_keyfile.as_deref());
-    let flags = [ca, cert, key];
-    let given = flags.iter().find(|(_, file)| file.is_some());
-    if args.insecure {
-        warnings.push("--insecure: Fleet and Control are served without TLS".to_owned());
-        warnings.extend(given.map(|(flag, _)| format!("{flag} is ignored with --insecure")));
-        return Ok(Transport::Plaintext);
-    }
-    let (Some(ca), Some(cert), Some(key)) = (ca.1, cert.1, key.1) else {
-        let missing = flags.iter().find(|(_, file)| file.is_none());
-        return Err(match (given, missing) {
-            (Some((given, _)), Some((missing, _))) => ConfigError::IncompleteTls { given, missing },
-            _ => ConfigError::NoTransport,
-        });
-    };
-    let tls = ServerTls::load(ca, cert, key).map_err(ConfigError::Tls)?;
-    warnings.extend_from_slice(tls.warnings());
-    Ok(Transport::Tls(Box::new(tls)))
-}
-
 fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigError> {
     let Some(list) = list else {
         return Ok(Policy::AnyKey);
@@ -226,8 +221,13 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     if matches!(transport, Transport::Plaintext) {
         return Err(ConfigError::AuthWithoutTls);
     }
-    let keys = SharedAllowList::from_file(list).map_err(ConfigError::AllowList)?;
+    let keys = FromFile::load(list).map_err(ConfigError::AllowList)?;
     Ok(Policy::Listed(Arc::new(keys)))
+}
+
+fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {
+    let list = list.map(FromFile::load).transpose();
+    Ok(list.map_err(ConfigError::Clients)?.map(Arc::new))
 }
 
 fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
@@ -240,7 +240,8 @@ fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
     }
 }
 
-/// ServerAppIo is plaintext: without a reason to be reached from elsewhere, it is not.
+/// Whoever reaches ServerAppIo may speak for every run: without a reason to be reached from
+/// elsewhere, it is not.
 fn serverappio_default(isolation: Isolation) -> Address {
     let host = match isolation {
         Isolation::Subprocess => "127.0.0.1",
@@ -256,30 +257,6 @@ fn address(flag: &'static str, given: &str) -> Result<Address, ConfigError> {
     given
         .parse()
         .map_err(|source| ConfigError::Address { flag, source })
-}
-
-fn deprecations(args: &Args) -> Vec<String> {
-    let deprecated = [
-        (
-            "--auth-superlink-private-key",
-            args.auth_superlink_private_key.is_some(),
-        ),
-        (
-            "--auth-superlink-public-key",
-            args.auth_superlink_public_key.is_some(),
-        ),
-    ];
-    let mut warnings: Vec<_> = deprecated
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(flag, _)| {
-            format!("{flag} is deprecated and ignored: SuperNodes sign, the SuperLink does not")
-        })
-        .collect();
-    if args.exec_api_address.is_some() {
-        warnings.push("--exec-api-address is deprecated: use --control-api-address".to_owned());
-    }
-    warnings
 }
 
 #[cfg(test)]

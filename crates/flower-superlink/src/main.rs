@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
 use flower_superlink::config::{self, Config};
 use flower_superlink::store::Report;
 use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::config_file;
 use flwr_daemon::limits;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry;
@@ -21,7 +21,11 @@ const GRACE: Duration = Duration::from_secs(10);
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = match config_file::parse() {
+        Ok(args) => args,
+        Err(config_file::Error::Usage(error)) => error.exit(),
+        Err(error) => return fail(&error.into(), USAGE),
+    };
     if let Err(error) = telemetry::init(args.log_level.as_deref(), args.log_format) {
         return fail(&error.into(), USAGE);
     }
@@ -56,7 +60,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tokio::select! {
             ended = superlink.join() => return ended.context("the SuperLink ended by itself"),
             signal = signals.next() => match signal {
-                None => superlink.reload(),
+                None => superlink.reload().await,
                 Some(why) => {
                     info!(%why, "stopping");
                     break;

@@ -16,7 +16,9 @@ use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
 use flwr_daemon::private;
+use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
+use flwr_security::from_file::FromFile;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -25,19 +27,21 @@ use tower::Layer;
 use tracing::{error, info, warn};
 
 use crate::api::{ControlApi, Exec, FleetApi, ServerAppIoApi};
-use crate::auth::{FleetAuth, Policy};
+use crate::auth::{FleetAuth, ListedClients, Policy};
 use crate::config::{Config, Launch, Transport};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
 use crate::reaper;
-use crate::store::{Database, Opened, Places, Storage, StoreError};
+use crate::store::{Opened, Places, StoreError};
+
+mod facts;
 
 /// A running coordinator.
 #[derive(Debug)]
 pub struct SuperLink {
     link: Arc<Link>,
     addresses: Addresses,
-    policy: Policy,
+    renewals: Renewals,
     facts: Vec<String>,
     warnings: Vec<String>,
     /// Ends held calls, the launcher and the reaper.
@@ -118,10 +122,12 @@ impl SuperLink {
             max_storage: config.max_storage,
             stopper: work.clone(),
         }));
-        let facts = facts(&config, &addresses);
+        let facts = facts::of(&config, &addresses);
+        let renewals = renewals(&config);
         let servers = open.serve(&link, &config, &ports);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
+        workers.spawn(renewals.clone().run(work.clone()));
         if let Launch::Subprocess { program, ahead } = config.launch {
             let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
@@ -134,16 +140,12 @@ impl SuperLink {
             });
             workers.spawn(launcher.run(work.clone()));
         }
-        let Config {
-            policy,
-            mut warnings,
-            ..
-        } = config;
+        let mut warnings = config.warnings;
         warnings.extend(missing_objects(missing.len()));
         Ok(Self {
             link,
             addresses,
-            policy,
+            renewals,
             facts,
             warnings,
             work,
@@ -176,20 +178,10 @@ impl SuperLink {
         }
     }
 
-    /// Reads again what may change while the SuperLink runs: the list of keys. A bad file is
-    /// told, and the old list stays.
-    pub fn reload(&self) {
-        let Policy::Listed(keys) = &self.policy else {
-            info!("SIGHUP: nothing to read again");
-            return;
-        };
-        match keys.reload() {
-            Ok(count) => info!(keys = count, "--auth-list-public-keys read again"),
-            Err(error) => error!(
-                error = &error as &dyn std::error::Error,
-                "--auth-list-public-keys is not usable now: the old list stays"
-            ),
-        }
+    /// Reads again what may change while the SuperLink runs: certificates, keys and lists. A bad
+    /// file is told, and what was read before stays in use.
+    pub async fn reload(&self) {
+        self.renewals.renew().await;
     }
 
     /// Waits until a part ends by itself, which none should.
@@ -221,15 +213,23 @@ impl SuperLink {
 
 impl Ports {
     async fn open(config: &Config) -> Result<Self, StartError> {
-        let security = || config.transport.security();
+        let security = |asks| match &config.transport {
+            Transport::Plaintext => Security::Plaintext,
+            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
+            Transport::Tls(tls) => Security::Tls(tls.open()),
+        };
+        let serverappio = match &config.transport {
+            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
+            _ => Security::Plaintext,
+        };
         let health = match &config.health {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, "Health").await?),
         };
         Ok(Self {
-            fleet: bind(&config.fleet, security(), "Fleet").await?,
-            control: bind(&config.control, security(), "Control").await?,
-            serverappio: bind(&config.serverappio, Security::Plaintext, "ServerAppIo").await?,
+            fleet: bind(&config.fleet, security(true), "Fleet").await?,
+            control: bind(&config.control, security(config.control_asks), "Control").await?,
+            serverappio: bind(&config.serverappio, serverappio, "ServerAppIo").await?,
             health,
         })
     }
@@ -250,13 +250,15 @@ impl Ports {
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
         let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
-        let fleet = Routes::new(auth.layer(FleetApi::server(Arc::clone(link))));
+        let listed = ListedClients::new(config.clients.clone());
+        let fleet = listed.layer(auth.layer(FleetApi::server(Arc::clone(link))));
+        let fleet = Routes::new(fleet);
         let control = ControlApi::server(Arc::clone(link));
-        let control = Routes::new(control.clone()).add_service(Exec(control));
-        let serverappio = Routes::new(ServerAppIoApi::server(
-            Arc::clone(link),
-            config.launch == Launch::Process,
-        ));
+        let control =
+            Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)));
+        let serverappio =
+            ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process);
+        let serverappio = Routes::new(listed.layer(serverappio));
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -270,6 +272,24 @@ impl Ports {
 
 async fn bind(address: &Address, security: Security, name: &str) -> Result<Listener, StartError> {
     Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
+}
+
+/// What is read again when its files change.
+fn renewals(config: &Config) -> Renewals {
+    let mut renewals = Renewals::new(Arc::new(SystemClock));
+    if let Transport::Tls(tls) = &config.transport {
+        renewals.add("--ssl-certfile", Arc::new(tls.clone()));
+    }
+    if let Policy::Listed(keys) = &config.policy {
+        renewals.add("--auth-list-public-keys", Arc::<FromFile<_>>::clone(keys));
+    }
+    if let Some(clients) = &config.clients {
+        renewals.add(
+            "--ssl-client-allow-list",
+            Arc::<FromFile<_>>::clone(clients),
+        );
+    }
+    renewals
 }
 
 /// Opens state and objects, off the async workers.
@@ -298,61 +318,4 @@ async fn drain<T: 'static>(tasks: &mut JoinSet<T>) {
             error!(%error, "a part of the SuperLink failed");
         }
     }
-}
-
-/// What an operator wants to know of a SuperLink that has started.
-fn facts(config: &Config, addresses: &Addresses) -> Vec<String> {
-    let transport = match &config.transport {
-        Transport::Plaintext => "plaintext".to_owned(),
-        Transport::Tls(tls) => {
-            let certificate = tls.certificate();
-            format!(
-                "TLS, certificate {} until {}",
-                certificate.subject,
-                certificate.not_after.date()
-            )
-        }
-    };
-    let nodes = match &config.policy {
-        Policy::AnyKey => "any SuperNode key".to_owned(),
-        Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.len()),
-    };
-    let state = match &config.places.database {
-        Database::Memory => "in memory: it ends with this process".to_owned(),
-        Database::File(file) => format!("in {}", file.display()),
-    };
-    let storage = match &config.places.storage {
-        Storage::Memory => "in memory".to_owned(),
-        Storage::Dir(dir) => format!("in {}", dir.display()),
-    };
-    let starter = match &config.launch {
-        Launch::Subprocess { program, .. } => {
-            format!("isolation subprocess, starting {}", program.display())
-        }
-        Launch::Process => {
-            "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned()
-        }
-    };
-    let mut facts = vec![
-        format!(
-            "listening for Fleet on {} ({transport}; {nodes})",
-            addresses.fleet
-        ),
-        format!(
-            "listening for Control on {} ({transport})",
-            addresses.control
-        ),
-        format!(
-            "listening for ServerAppIo on {} (plaintext; {starter})",
-            addresses.serverappio
-        ),
-        format!("state {state}"),
-        format!("FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
-    ];
-    facts.extend(
-        addresses
-            .health
-            .map(|address| format!("listening for Health on {address}")),
-    );
-    facts
 }

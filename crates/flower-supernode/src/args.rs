@@ -1,8 +1,9 @@
 //! What was typed: the flags of `flower-supernode`, as flwr 1.20 to 1.22 name them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
+use flwr_daemon::config_file::{Configurable, Side};
 
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
 #[derive(Clone, Debug, Parser)]
@@ -10,6 +11,12 @@ use clap::{Parser, ValueEnum};
 #[command(infer_long_args = true, args_override_self = true)]
 #[command(name = "flower-supernode", version, max_term_width = 100)]
 pub struct Args {
+    /// Take flags from this JSON or TOML file, by their long names; what is typed wins. Mutual TLS
+    /// may be described there by use_secure_connection, ssl_private_key, ssl_cert, ssl_root_cert
+    /// and options
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Connect without TLS. Everybody on the way can read and change models and results
     #[arg(long)]
     pub insecure: bool,
@@ -18,6 +25,24 @@ pub struct Args {
     /// --insecure, the system's authorities are trusted
     #[arg(long, value_name = "FILE")]
     pub root_certificates: Option<PathBuf>,
+
+    /// This node's certificate, for SuperLinks that ask their clients for one (PEM, with its chain)
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM, not encrypted)
+    #[arg(long, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
+
+    /// The name that the SuperLink's certificate must be for, if it is not that of its address
+    #[arg(long, value_name = "HOST")]
+    pub server_name: Option<String>,
+
+    /// Accept a SuperLink's certificate of X.509 version 1 or without a subjectAltName, as old
+    /// versions of openssl write them, if one of --root-certificates has signed it itself; and as
+    /// the node's own
+    #[arg(long, requires = "root_certificates")]
+    pub ssl_allow_legacy_certificates: bool,
 
     /// The SuperLink's Fleet address
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
@@ -86,6 +111,19 @@ pub struct Args {
     /// Use gRPC; there is nothing else, and the flag changes nothing
     #[arg(long, hide = true)]
     pub grpc_rere: bool,
+}
+
+impl Configurable for Args {
+    const SIDE: Side = Side {
+        private_key: ("client-key", "data/certificates/client.key"),
+        certificate: ("client-certificate", "data/certificates/client.crt"),
+        root: (&["root-certificates"], "data/certificates/rootCA.pem"),
+        server_name: Some("server-name"),
+    };
+
+    fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 }
 
 /// Who starts the ClientApp's process.

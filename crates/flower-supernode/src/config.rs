@@ -12,7 +12,9 @@ use flwr_daemon::apps;
 use flwr_daemon::home::flwr_home;
 use flwr_security::channel::Trust;
 use flwr_security::key::{self, PrivateKey, PublicKey};
-use flwr_security::tls::{ClientTls, TlsError};
+use flwr_security::tls::TlsError;
+
+mod trust;
 
 pub use crate::args::Reuse;
 use crate::args::{Args, Isolation, Start};
@@ -90,14 +92,20 @@ pub enum Error {
         "--insecure turns TLS off, but --root-certificates was given too: leave out one of them"
     )]
     InsecureWithRoots,
+    /// A flag about TLS without TLS.
+    #[error("{0} needs TLS, but --insecure turns it off: leave out one of them")]
+    NeedsTls(&'static str),
+    /// No name that a certificate could be for.
+    #[error("--server-name {0}: not a host name or IP address")]
+    ServerName(String),
     /// A key over plaintext proves nothing: anybody on the way can use the session.
     #[error(
         "{0} needs TLS, but --insecure turns it off: leave out --insecure (and give --root-certificates), or leave out the key"
     )]
     KeyWithoutTls(&'static str),
     /// Half of a pair.
-    #[error("{given} was given without {missing}: a node's key is given with both flags")]
-    OneKey {
+    #[error("{given} was given without {missing}: both are needed")]
+    OneOfTwo {
         /// The flag that is there.
         given: &'static str,
         /// The flag that is not.
@@ -167,8 +175,7 @@ impl TryFrom<Args> for Config {
     type Error = Error;
 
     fn try_from(args: Args) -> Result<Self, Error> {
-        check_conflicts(&args)?;
-        let (trust, trust_origin) = load_trust(&args)?;
+        let (trust, trust_origin) = trust::load(&args)?;
         let launch = launch(&args)?;
         let key = load_key(
             args.auth_supernode_private_key,
@@ -216,36 +223,6 @@ fn launch(args: &Args) -> Result<Launch, Error> {
     })
 }
 
-fn check_conflicts(args: &Args) -> Result<(), Error> {
-    if !args.insecure {
-        return Ok(());
-    }
-    if args.root_certificates.is_some() {
-        return Err(Error::InsecureWithRoots);
-    }
-    if args.auth_supernode_private_key.is_some() {
-        return Err(Error::KeyWithoutTls(PRIVATE_KEY));
-    }
-    if args.auth_supernode_public_key.is_some() {
-        return Err(Error::KeyWithoutTls(PUBLIC_KEY));
-    }
-    Ok(())
-}
-
-fn load_trust(args: &Args) -> Result<(Trust, String), Error> {
-    if args.insecure {
-        return Ok((Trust::Plaintext, "none: plaintext".to_owned()));
-    }
-    let roots = args.root_certificates.as_deref();
-    let flag = roots.map_or(
-        "neither --root-certificates nor --insecure",
-        |_| "--root-certificates",
-    );
-    let tls = ClientTls::load(roots).map_err(|source| Error::Trust { flag, source })?;
-    let origin = tls.roots().to_owned();
-    Ok((Trust::Tls(tls), origin))
-}
-
 const PRIVATE_KEY: &str = "--auth-supernode-private-key";
 const PUBLIC_KEY: &str = "--auth-supernode-public-key";
 
@@ -260,13 +237,13 @@ fn load_key(private: Option<PathBuf>, public: Option<PathBuf>) -> Result<NodeKey
             });
         }
         (Some(_), None) => {
-            return Err(Error::OneKey {
+            return Err(Error::OneOfTwo {
                 given: PRIVATE_KEY,
                 missing: PUBLIC_KEY,
             });
         }
         (None, Some(_)) => {
-            return Err(Error::OneKey {
+            return Err(Error::OneOfTwo {
                 given: PUBLIC_KEY,
                 missing: PRIVATE_KEY,
             });

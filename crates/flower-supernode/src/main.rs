@@ -4,10 +4,10 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
 use flower_supernode::SuperNode;
 use flower_supernode::args::Args;
 use flower_supernode::config::Config;
+use flwr_daemon::config_file;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry;
 use tracing::info;
@@ -16,7 +16,11 @@ use tracing::info;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = match config_file::parse() {
+        Ok(args) => args,
+        Err(config_file::Error::Usage(error)) => error.exit(),
+        Err(error) => return fail(&error, USAGE),
+    };
     let logging = args
         .log_format
         .parse()
@@ -51,7 +55,7 @@ async fn run(config: Config) -> ExitCode {
         tokio::select! {
             signal = signals.next() => match signal {
                 Some(signal) => { info!("{signal}: stopping"); break }
-                None => info!("SIGHUP: nothing to read anew"),
+                None => supernode.reload().await,
             },
             error = supernode.join() => {
                 let code = fail(&error, 1);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Limits, Listener, Security};
+use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel;
+use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -31,6 +32,7 @@ pub struct SuperNode {
     servers: JoinSet<Result<(), Error>>,
     servers_stopper: Stopper,
     clientappio: SocketAddr,
+    renewals: Renewals,
 }
 
 impl SuperNode {
@@ -72,6 +74,8 @@ impl SuperNode {
         let (mut work, work_stopper) = (JoinSet::new(), Stopper::new());
         work.spawn(keep_registered(link.clone(), work_stopper.clone()));
         work.spawn(keep_alive(link.clone(), work_stopper.clone()));
+        let renewals = renewals(&config.trust, &clock);
+        work.spawn(keep_fresh(renewals.clone(), work_stopper.clone()));
         let launcher = Launcher::new(config.launch, clientappio, config.flwr_dir);
         let parts = WorkerParts {
             link: link.clone(),
@@ -89,6 +93,7 @@ impl SuperNode {
             servers,
             servers_stopper,
             clientappio,
+            renewals,
         })
     }
 
@@ -96,6 +101,12 @@ impl SuperNode {
     #[must_use]
     pub fn clientappio_addr(&self) -> SocketAddr {
         self.clientappio
+    }
+
+    /// Reads certificates and keys again. What is not usable is told, and what was read before
+    /// stays in use.
+    pub async fn reload(&self) {
+        self.renewals.renew().await;
     }
 
     /// Waits until a part ends that should not: the SuperLink was given up, or a port died.
@@ -167,6 +178,24 @@ async fn keep_alive(link: Link, stopper: Stopper) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is read again when its files change.
+fn renewals(trust: &Trust, clock: &Arc<dyn Clock>) -> Renewals {
+    let mut renewals = Renewals::new(Arc::clone(clock));
+    if let Trust::Tls(tls) = trust {
+        let flag = match tls.certificate() {
+            Some(_) => "--client-certificate",
+            None => "--root-certificates",
+        };
+        renewals.add(flag, Arc::new(tls.clone()));
+    }
+    renewals
+}
+
+async fn keep_fresh(renewals: Renewals, stopper: Stopper) -> Result<(), Error> {
+    renewals.run(stopper).await;
+    Ok(())
+}
+
 fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr>) {
     let key = config.key.path.as_ref();
     let key_origin = key.map_or("made for this start".to_owned(), |path| {
@@ -185,7 +214,7 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
         "SuperLink {} (trusted certificates: {})",
         config.superlink, config.trust_origin
     );
-    if matches!(config.trust, channel::Trust::Plaintext) {
+    if matches!(config.trust, Trust::Plaintext) {
         warn!(
             "--insecure: everybody between here and {} can read and change what is sent",
             config.superlink

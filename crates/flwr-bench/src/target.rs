@@ -29,7 +29,7 @@ pub(crate) struct Target {
 impl TargetArgs {
     /// Reads certificates and keys.
     pub(crate) fn open(&self) -> Result<Target> {
-        let tls = ClientTls::load(Some(&self.root_certificates))?;
+        let tls = ClientTls::trusting(&self.root_certificates)?;
         Ok(Target {
             fleet: self.fleet,
             control: self.control,

@@ -15,6 +15,7 @@ mod nearest;
 mod pairs;
 mod syntax;
 
+pub use nearest::nearest;
 pub use pairs::{ignored, parse_pairs};
 pub use syntax::SyntaxError;
 
@@ -141,7 +142,7 @@ pub fn fuse(base: &UserConfig, overrides: &UserConfig) -> Result<UserConfig, Con
 
 /// The error for a key that is not among `known`, with the one that looks most like it.
 pub fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> ConfigError {
-    let nearest = nearest::nearest(key, known).map(str::to_owned);
+    let nearest = nearest(key, known).map(str::to_owned);
     ConfigError::UnknownKey {
         key: key.to_owned(),
         nearest,

@@ -6,18 +6,22 @@
 //! - [`health`] — gRPC health checks
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
+//! - [`config_file`] — flags from a file
 //! - [`home`] — Flower's home directory
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`private`] — files and directories for their owner only
+//! - [`renew`] — certificates, keys and lists that change while a daemon runs
 
 pub mod apps;
 pub mod clock;
+pub mod config_file;
 pub mod health;
 pub mod home;
 pub mod limits;
 pub mod listen;
 pub mod objects;
 pub mod private;
+pub mod renew;
 pub mod stop;
 pub mod telemetry;

@@ -10,14 +10,14 @@ mod connection;
 mod greet;
 mod quiet;
 
-pub use connection::Connection;
+pub use connection::{Connection, Peer};
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use flwr_security::tls::PortTls;
 use http::header::{DATE, HeaderValue};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::sync::mpsc;
@@ -55,9 +55,10 @@ const FRAME_BYTES: u32 = 64 * 1024;
 pub enum Security {
     /// HTTP/2 in the clear.
     Plaintext,
-    /// TLS with this certificate. New connections only see a new config after a restart of the
-    /// listener, unless the config's own resolver hands out the newest certificate.
-    Tls(Arc<rustls::ServerConfig>),
+    /// TLS, with the certificate that is the newest when a connection comes.
+    Tls(PortTls),
+    /// TLS for everybody, and HTTP/2 in the clear for processes of this machine.
+    TlsOrLocal(PortTls),
 }
 
 /// What a listener allows before a connection is served.
@@ -217,6 +218,7 @@ impl fmt::Display for Security {
         f.write_str(match self {
             Self::Plaintext => "plaintext",
             Self::Tls(_) => "TLS",
+            Self::TlsOrLocal(_) => "TLS; plaintext for this machine",
         })
     }
 }

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use parking_lot::RwLock;
 use thiserror::Error;
 
+use crate::from_file::Readable;
 use crate::key::{KeyProblem, PublicKey};
 
 /// Longest file that is read: it holds 200,000 keys.
@@ -18,13 +17,6 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The allowed keys.
 #[derive(Debug, Clone, Default)]
 pub struct AllowList(HashSet<PublicKey>);
-
-/// Allowed keys that can be read again while they are in use.
-#[derive(Debug)]
-pub struct SharedAllowList {
-    path: PathBuf,
-    list: RwLock<Arc<AllowList>>,
-}
 
 /// Why a list is not usable.
 #[derive(Debug, Error)]
@@ -65,12 +57,10 @@ pub enum AllowListError {
     Empty(PathBuf),
 }
 
-impl AllowList {
-    /// Reads a list.
-    ///
-    /// # Errors
-    /// If the file cannot be read, a cell holds something else, or there is none.
-    pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
+impl Readable for AllowList {
+    type Error = AllowListError;
+
+    fn from_file(path: &Path) -> Result<Self, AllowListError> {
         let mut content = Vec::new();
         // One byte more than is allowed tells; a length that is asked for first may be a lie.
         File::open(path)
@@ -84,7 +74,9 @@ impl AllowList {
         }
         Self::parse(&content, path)
     }
+}
 
+impl AllowList {
     /// Reads a list from the content of a file; `path` is for the error's text.
     ///
     /// # Errors
@@ -155,49 +147,6 @@ fn lines(content: &[u8], end: u64) -> usize {
     1 + read.iter().filter(|byte| **byte == b'\n').count()
 }
 
-impl SharedAllowList {
-    /// Reads a list.
-    ///
-    /// # Errors
-    /// As [`AllowList::from_file`].
-    pub fn from_file(path: &Path) -> Result<Self, AllowListError> {
-        let list = RwLock::new(Arc::new(AllowList::from_file(path)?));
-        Ok(Self {
-            path: path.to_owned(),
-            list,
-        })
-    }
-
-    /// Reads the file again, and says how many keys are allowed now.
-    ///
-    /// # Errors
-    /// As [`AllowList::from_file`]; the old list then stays in use.
-    pub fn reload(&self) -> Result<usize, AllowListError> {
-        let list = AllowList::from_file(&self.path)?;
-        let keys = list.len();
-        *self.list.write() = Arc::new(list);
-        Ok(keys)
-    }
-
-    /// Whether a key is on the list as it is now.
-    #[must_use]
-    pub fn contains(&self, key: &PublicKey) -> bool {
-        self.list.read().contains(key)
-    }
-
-    /// How many keys are on the list as it is now.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.list.read().len()
-    }
-
-    /// Whether nobody is let in; a list from a file is never so.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.list.read().is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -205,6 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::from_file::FromFile;
     use crate::key::PrivateKey;
 
     fn parse(content: &str) -> Result<AllowList, String> {
@@ -262,13 +212,13 @@ mod tests {
         let path = dir.path().join("keys.csv");
         let [a, b, _] = keys();
         fs::write(&path, a.to_openssh()).unwrap();
-        let list = SharedAllowList::from_file(&path).unwrap();
+        let list = FromFile::<AllowList>::load(&path).unwrap();
         fs::write(&path, "rubbish").unwrap();
         assert!(list.reload().is_err());
-        assert!(list.contains(&a));
+        assert!(list.now().contains(&a));
         fs::write(&path, b.to_openssh()).unwrap();
-        assert_eq!(list.reload().unwrap(), 1);
-        assert!(list.contains(&b) && !list.contains(&a));
+        assert_eq!(list.reload().unwrap().len(), 1);
+        assert!(list.now().contains(&b) && !list.now().contains(&a));
     }
 
     proptest! {

@@ -20,8 +20,10 @@ use tower::service_fn;
 use crate::tls::{ClientTls, Reason, explain};
 
 mod plaintext;
+mod secured;
 
 use plaintext::Plaintext;
+use secured::Secured;
 
 /// How long the name, a connection and its handshake may take, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -205,15 +207,23 @@ impl Target {
         tls: &ClientTls,
         tcp: TcpStream,
     ) -> Result<Box<dyn Io>, ConnectError> {
-        let name = ServerName::try_from(self.host.clone()).map_err(|_| ConnectError::Name {
-            host: self.host.clone(),
-        })?;
+        let name = self.server_name(tls)?;
         let stream = TlsConnector::from(tls.config()).connect(name, tcp).await;
         let stream = stream.map_err(|error| self.tls(explain(&error)))?;
         if stream.get_ref().1.alpn_protocol().is_none() {
             return Err(self.tls(Reason::NothingInCommon));
         }
-        Ok(Box::new(stream))
+        Ok(Box::new(Secured::new(stream, self.address())))
+    }
+
+    /// Whom the certificate must be for.
+    fn server_name(&self, tls: &ClientTls) -> Result<ServerName<'static>, ConnectError> {
+        if let Some(name) = tls.server_name() {
+            return Ok(name.clone());
+        }
+        ServerName::try_from(self.host.clone()).map_err(|_| ConnectError::Name {
+            host: self.host.clone(),
+        })
     }
 
     async fn in_time<T>(

@@ -3,7 +3,9 @@
 
 pub mod allow_list;
 pub mod channel;
+pub mod client_list;
 mod file;
+pub mod from_file;
 pub mod key;
 pub mod pki;
 pub mod signature;

@@ -6,15 +6,22 @@ use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, SanType,
-};
+use rcgen::{CertificateParams, DistinguishedName, DnType, SanType};
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
+mod authority;
+mod inspect;
+mod private;
+
+pub use authority::{Authority, Pair, Purpose, Signed, request};
+pub use inspect::{Report, inspect};
+pub use private::{Passphrase, PrivateKeyError};
+
 /// The names that a server on this machine has.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+/// The Common Name of a CA that nobody has named.
+pub const CA_NAME: &str = "Flower local CA";
 /// Backdating of what is made, for peers whose clocks are behind.
 const BACKDATED: Duration = Duration::HOUR;
 
@@ -27,17 +34,13 @@ pub struct Request {
     pub days: u32,
 }
 
-/// A CA and a server certificate, as PEM text.
-#[derive(Clone)]
+/// A CA and a server certificate.
+#[derive(Debug)]
 pub struct Pki {
-    /// The CA's certificate: what clients trust.
-    pub ca: String,
-    /// The CA's private key.
-    pub ca_key: String,
-    /// The server's certificate.
-    pub server: String,
-    /// The server's private key.
-    pub server_key: String,
+    /// What clients trust, and the key that signs.
+    pub ca: Pair,
+    /// What the server shows, and its key.
+    pub server: Pair,
 }
 
 /// Why there are no certificates.
@@ -53,6 +56,52 @@ pub enum PkiError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A file cannot be read.
+    #[error("{path}: cannot be read as text")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No certificate in a file.
+    #[error("{0}: no certificate in it: PEM text with `BEGIN CERTIFICATE` is expected")]
+    NoCertificate(PathBuf),
+    /// The certificate is no CA's.
+    #[error("{0}: it says of itself that it is no CA's certificate: it cannot sign others")]
+    NoCa(PathBuf),
+    /// Nothing that is known in a file.
+    #[error(
+        "{0}: neither a certificate nor a request, a list of revoked certificates or a private key in it: PEM text is expected"
+    )]
+    Unknown(PathBuf),
+    /// A private key cannot be used.
+    #[error("{path}")]
+    PrivateKey {
+        /// The key's file.
+        path: PathBuf,
+        /// Why.
+        source: PrivateKeyError,
+    },
+    /// A private key cannot be made.
+    #[error("no private key can be made")]
+    NewKey(#[source] PrivateKeyError),
+    /// Key and certificate are of two pairs.
+    #[error("{key}: it is not the key of the certificate in {certificate}")]
+    NoPair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// A request that cannot be signed.
+    #[error("{path}: it cannot be signed: {problem}")]
+    Request {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A name that a certificate cannot have.
     #[error("{0:?} is not a host name or IP address")]
@@ -71,15 +120,13 @@ impl Pki {
     /// # Errors
     /// If a name is none.
     pub fn make(request: &Request) -> Result<Self, PkiError> {
-        let issuer = CertifiedIssuer::self_signed(ca_params(request.days), new_key()?)?;
-        let server_key = new_key()?;
-        let server = server_params(request)?.signed_by(&server_key, &issuer)?;
-        Ok(Self {
-            ca: issuer.pem(),
-            ca_key: issuer.key().serialize_pem(),
-            server: server.pem(),
-            server_key: server_key.serialize_pem(),
-        })
+        let ca = Authority::make(CA_NAME, request.days, None)?;
+        let server = Authority::parse(&ca)?.issue(
+            &with_local_names(&request.names),
+            request.days,
+            Purpose::Server,
+        )?;
+        Ok(Self { ca, server })
     }
 
     /// Writes `ca.crt`, `ca.key`, `server.pem` and `server.key`; the keys for their owner only.
@@ -87,57 +134,60 @@ impl Pki {
     /// # Errors
     /// If one exists and `force` does not say to replace it, or cannot be written.
     pub fn write(&self, dir: &Path, force: bool) -> Result<Vec<PathBuf>, PkiError> {
-        let contents = [&self.ca, &self.ca_key, &self.server, &self.server_key];
+        let Self { ca, server } = self;
+        let contents: [&str; 4] = [&ca.certificate, &ca.key, &server.certificate, &server.key];
         let paths = Self::FILES.map(|name| dir.join(name));
-        if let Some(exists) = paths.iter().find(|path| !force && path.exists()) {
-            return Err(PkiError::Exists(exists.clone()));
-        }
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| PkiError::Write { path, source }
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(dir)
-            .map_err(failed(dir))?;
-        for (path, content) in paths.iter().zip(contents) {
-            let mode = if path.extension().is_some_and(|kind| kind == "key") {
-                0o600
-            } else {
-                0o644
-            };
-            crate::file::write(path, mode, content.as_bytes()).map_err(failed(path))?;
-        }
+        write(
+            &paths
+                .iter()
+                .map(PathBuf::as_path)
+                .zip(contents)
+                .collect::<Vec<_>>(),
+            force,
+        )?;
         Ok(paths.to_vec())
     }
 }
 
-fn new_key() -> Result<KeyPair, PkiError> {
-    Ok(KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?)
+/// Writes PEM files, with the directories they are in; those with private keys for their owner
+/// only.
+///
+/// # Errors
+/// If one exists and `force` does not say to replace it, or cannot be written.
+pub fn write(files: &[(&Path, &str)], force: bool) -> Result<(), PkiError> {
+    if let Some((exists, _)) = files.iter().find(|(path, _)| !force && path.exists()) {
+        return Err(PkiError::Exists((*exists).to_owned()));
+    }
+    for (path, content) in files {
+        let failed = |source| PkiError::Write {
+            path: (*path).to_owned(),
+            source,
+        };
+        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(dir)
+                .map_err(failed)?;
+        }
+        let private = content.contains("PRIVATE KEY-----");
+        let mode = if private { 0o600 } else { 0o644 };
+        crate::file::write(path, mode, content.as_bytes()).map_err(failed)?;
+    }
+    Ok(())
 }
 
-fn ca_params(days: u32) -> CertificateParams {
-    let mut params = params("Flower local CA", days);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-fn server_params(request: &Request) -> Result<CertificateParams, PkiError> {
-    let given = request.names.iter().map(String::as_str);
-    let mut names: Vec<&str> = Vec::new();
-    for name in given.chain(LOCAL_NAMES) {
-        if !names.contains(&name) {
-            names.push(name);
+/// These names, and those that a server on this machine has besides.
+#[must_use]
+pub fn with_local_names(names: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let local = LOCAL_NAMES.iter().map(|name| (*name).to_owned());
+    for name in names.iter().cloned().chain(local) {
+        if !all.contains(&name) {
+            all.push(name);
         }
     }
-    let mut params = params(names[0], request.days);
-    params.subject_alt_names = names.into_iter().map(alt_name).collect::<Result<_, _>>()?;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    Ok(params)
+    all
 }
 
 fn params(name: &str, days: u32) -> CertificateParams {
@@ -164,81 +214,5 @@ fn alt_name(name: &str) -> Result<SanType, PkiError> {
     }
 }
 
-/// Keys are in it: it is not printed.
-impl std::fmt::Debug for Pki {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pki(…)")
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-    use crate::tls::{ClientTls, ServerTls};
-
-    fn request() -> Request {
-        Request {
-            names: vec!["superlink.example.org".to_owned(), "10.1.2.3".to_owned()],
-            days: 30,
-        }
-    }
-
-    #[test]
-    fn what_is_made_is_what_a_server_and_its_clients_take() {
-        let dir = tempfile::tempdir().unwrap();
-        let paths = Pki::make(&request())
-            .unwrap()
-            .write(dir.path(), false)
-            .unwrap();
-        let tls = ServerTls::load(&paths[0], &paths[2], &paths[3]).unwrap();
-        assert_eq!(tls.warnings(), [] as [String; 0]);
-        assert_eq!(
-            tls.certificate().names,
-            [
-                "superlink.example.org",
-                "10.1.2.3",
-                "localhost",
-                "127.0.0.1",
-                "::1"
-            ]
-        );
-        ClientTls::load(Some(&paths[0])).unwrap();
-    }
-
-    #[test]
-    fn keys_are_private_and_nothing_is_replaced_unasked() {
-        let dir = tempfile::tempdir().unwrap();
-        let pki = Pki::make(&request()).unwrap();
-        let paths = pki.write(dir.path(), false).unwrap();
-        for path in [&paths[1], &paths[3]] {
-            assert_eq!(
-                fs::metadata(path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
-        }
-        let before = fs::read(&paths[2]).unwrap();
-        let again = Pki::make(&request()).unwrap();
-        assert!(matches!(
-            again.write(dir.path(), false),
-            Err(PkiError::Exists(_))
-        ));
-        assert_eq!(fs::read(&paths[2]).unwrap(), before);
-        again.write(dir.path(), true).unwrap();
-        assert_ne!(fs::read(&paths[2]).unwrap(), before);
-    }
-
-    #[test]
-    fn a_name_that_is_none_is_named() {
-        let request = Request {
-            names: vec!["no name".to_owned()],
-            days: 1,
-        };
-        assert_eq!(
-            Pki::make(&request).unwrap_err().to_string(),
-            "\"no name\" is not a host name or IP address"
-        );
-    }
-}
+mod tests;

@@ -18,7 +18,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use tonic::metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap};
 
-use crate::allow_list::SharedAllowList;
+use crate::allow_list::AllowList;
+use crate::from_file::FromFile;
 use crate::key::{KeyError, PrivateKey, PublicKey};
 
 mod timestamp;
@@ -85,7 +86,7 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Verifier {
     /// None: every key may speak.
-    allowed: Option<Arc<SharedAllowList>>,
+    allowed: Option<Arc<FromFile<AllowList>>>,
     seen: RwLock<HashMap<Bytes, Seen>>,
 }
 
@@ -180,7 +181,7 @@ impl SignatureHeaders {
 impl Verifier {
     /// Lets in the holders of these keys, or of any key.
     #[must_use]
-    pub fn new(allowed: Option<Arc<SharedAllowList>>) -> Self {
+    pub fn new(allowed: Option<Arc<FromFile<AllowList>>>) -> Self {
         Self {
             allowed,
             seen: RwLock::default(),
@@ -224,7 +225,9 @@ impl Verifier {
             None => PublicKey::from_pem(pem).map(|key| (key, None)),
         };
         match (key, &self.allowed) {
-            (Ok((key, _)), Some(allowed)) if !allowed.contains(&key) => Err(Refusal::UnknownKey),
+            (Ok((key, _)), Some(allowed)) if !allowed.now().contains(&key) => {
+                Err(Refusal::UnknownKey)
+            }
             (Ok(found), _) => Ok(found),
             // Whatever it is, it is not on the list.
             (Err(_), Some(_)) => Err(Refusal::UnknownKey),

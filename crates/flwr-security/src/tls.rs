@@ -3,42 +3,35 @@
 //! rustls with aws-lc-rs, TLS 1.2 and 1.3, ALPN `h2` (gRPC asks for it). Keys may be PKCS#8,
 //! PKCS#1 or SEC 1, of RSA, P-256, P-384 or Ed25519.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use rustls_native_certs::{CertificateResult, load_native_certs};
+use rustls_native_certs::CertificateResult;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
 mod certificate;
+mod client;
+mod identity;
+mod legacy;
 mod reason;
+mod revocation;
+mod server;
+mod signed;
 
 pub use certificate::Certificate;
+pub use client::{ClientFiles, ClientTls};
+pub use identity::Identity;
 pub use reason::{Reason, explain};
+pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
 
 /// What gRPC speaks over TLS.
 const ALPN: &[u8] = b"h2";
-
-/// A server's side: who it is, by which certificate.
-#[derive(Clone)]
-pub struct ServerTls {
-    config: Arc<ServerConfig>,
-    certificate: Certificate,
-    warnings: Vec<String>,
-}
-
-/// A client's side: whom it trusts.
-#[derive(Clone)]
-pub struct ClientTls {
-    config: Arc<ClientConfig>,
-    roots: String,
-}
 
 /// Why TLS cannot be set up. Each names the file at fault.
 #[derive(Debug, Error)]
@@ -91,98 +84,25 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: Reason,
     },
+    /// Not a list of revoked certificates.
+    #[error(
+        "{0}: no certificate revocation list in it: PEM text with `BEGIN X509 CRL` is expected"
+    )]
+    NoCrl(PathBuf),
+    /// One that nobody of the trusted has signed, or that is damaged.
+    #[error("{path}: {problem}")]
+    Crl {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The system has no certificates to trust.
     #[error("the system's certificate store has none to trust: give --root-certificates")]
     NoSystemRoots,
     /// rustls refuses for another reason.
     #[error("TLS cannot be set up")]
     Rustls(#[source] rustls::Error),
-}
-
-impl ServerTls {
-    /// Reads the files of a server. Its certificate comes first in its file, the others of its
-    /// chain follow.
-    ///
-    /// # Errors
-    /// If a file is not what it should be, or the key is not the certificate's.
-    pub fn load(ca: &Path, certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let authorities = certificates(ca)?;
-        let chain = certificates(certificate)?;
-        let private = private_key(key)?;
-        let facts = Certificate::read(&chain[0]).map_err(|reason| {
-            let path = certificate.to_owned();
-            TlsError::Certificate { path, reason }
-        })?;
-        let warnings = facts.warnings(certificate, &chain, &authorities);
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Rustls)?
-            .with_no_client_auth()
-            .with_single_cert(chain, private)
-            .map_err(|error| server_error(error, certificate, key))?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-            certificate: facts,
-            warnings,
-        })
-    }
-
-    /// For a listener.
-    #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config)
-    }
-
-    /// What the certificate says.
-    #[must_use]
-    pub const fn certificate(&self) -> &Certificate {
-        &self.certificate
-    }
-
-    /// Why clients may refuse it, and the way out.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-}
-
-impl ClientTls {
-    /// Trusts the certificates in a file, one or many, or those of the system.
-    ///
-    /// # Errors
-    /// If there are none.
-    pub fn load(roots: Option<&Path>) -> Result<Self, TlsError> {
-        let (store, roots) = match roots {
-            Some(path) => (file_roots(path)?, path.display().to_string()),
-            None => (
-                system_roots(load_native_certs())?,
-                "the system's certificates".to_owned(),
-            ),
-        };
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Rustls)?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-            roots,
-        })
-    }
-
-    /// For a connector.
-    #[must_use]
-    pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.config)
-    }
-
-    /// Where the trusted certificates are from, for people.
-    #[must_use]
-    pub fn roots(&self) -> &str {
-        &self.roots
-    }
 }
 
 /// aws-lc-rs, said here and not by a process-wide default.
@@ -253,34 +173,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         Err(TlsError::Empty(path.to_owned()))
     } else {
         Ok(content)
-    }
-}
-
-fn server_error(error: rustls::Error, certificate: &Path, key: &Path) -> TlsError {
-    match error {
-        rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
-            key: key.to_owned(),
-            certificate: certificate.to_owned(),
-        },
-        rustls::Error::InvalidCertificate(_) => TlsError::Certificate {
-            path: certificate.to_owned(),
-            reason: Reason::from(&error),
-        },
-        rustls::Error::General(_) => TlsError::UnsupportedKey(key.to_owned()),
-        error => TlsError::Rustls(error),
-    }
-}
-
-/// Keys are in the config: it is not printed.
-impl fmt::Debug for ServerTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerTls({})", self.certificate.subject)
-    }
-}
-
-impl fmt::Debug for ClientTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientTls({})", self.roots)
     }
 }
 

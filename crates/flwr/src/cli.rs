@@ -4,6 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod cert;
+
+pub use cert::{
+    CertAuthorityArgs, CertCommand, CertInspectArgs, CertNewArgs, CertRequestArgs, CertServerArgs,
+    CertSignArgs, Issuer, Usage,
+};
+
 /// Version of this program, and the generation of the wire it speaks.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (speaks flwr 1.20 to 1.22)");
 
@@ -42,6 +49,12 @@ pub enum Command {
     List(ListArgs),
     /// Stop a run.
     Stop(StopArgs),
+    /// SuperNodes of a federation.
+    Supernode {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SupernodeCommand,
+    },
     /// Certificates for TLS.
     Cert {
         /// What to do with them.
@@ -64,6 +77,9 @@ impl Command {
             Self::Run(args) => args.format,
             Self::List(args) => args.format,
             Self::Stop(args) => args.format,
+            Self::Supernode {
+                command: SupernodeCommand::List(args),
+            } => args.format,
             Self::Build(_) | Self::Log(_) | Self::Cert { .. } | Self::Key { .. } => Format::Default,
         }
     }
@@ -176,29 +192,23 @@ pub struct StopArgs {
     pub format: Format,
 }
 
-/// `flwr cert`
+/// `flwr supernode`
 #[derive(Debug, Subcommand)]
-pub enum CertCommand {
-    /// Make a certificate authority and a SuperLink certificate signed by it.
-    ///
-    /// Writes certificates/ca.crt, ca.key, server.pem and server.key. The certificate is for
-    /// localhost, 127.0.0.1 and ::1, and for every --name.
-    New(CertNewArgs),
+pub enum SupernodeCommand {
+    /// List the SuperNodes that are registered.
+    #[command(visible_alias = "ls")]
+    List(SupernodeListArgs),
 }
 
-/// `flwr cert new`
+/// `flwr supernode list`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  flwr cert new --name superlink.example --name 10.0.0.5")]
-pub struct CertNewArgs {
-    /// A further host name or IP address by which SuperNodes reach the SuperLink (repeatable).
-    #[arg(long, alias = "host", value_name = "HOST")]
-    pub name: Vec<String>,
-    /// How many days the certificates are valid.
-    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days: u32,
-    /// Write over files that exist.
-    #[arg(long)]
-    pub force: bool,
+pub struct SupernodeListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
 }
 
 /// `flwr key`

@@ -1,6 +1,6 @@
 //! One module per verb.
 
-use crate::cli::{CertCommand, Command, KeyCommand, Target};
+use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
 use crate::connect::SuperLink;
 use crate::error::Result;
 use crate::project::App;
@@ -13,6 +13,7 @@ mod list;
 mod log;
 mod run;
 mod stop;
+mod supernode;
 
 /// Does what the command says.
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
@@ -22,9 +23,17 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::Log(args) => log::log(&args, output).await,
         Command::List(args) => list::list(&args, output).await,
         Command::Stop(args) => stop::stop(&args, output).await,
-        Command::Cert {
-            command: CertCommand::New(args),
-        } => cert::new(&args, output),
+        Command::Supernode {
+            command: SupernodeCommand::List(args),
+        } => supernode::list(&args, output).await,
+        Command::Cert { command } => match command {
+            CertCommand::New(args) => cert::new(&args, output),
+            CertCommand::Ca(args) => cert::authority(&args, output),
+            CertCommand::Server(args) => cert::server(&args, output),
+            CertCommand::Request(args) => cert::request(&args, output),
+            CertCommand::Sign(args) => cert::sign(&args, output),
+            CertCommand::Inspect(args) => cert::inspect(&args, output),
+        },
         Command::Key {
             command: KeyCommand::New(args),
         } => key::new(&args, output),

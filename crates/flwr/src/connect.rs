@@ -7,11 +7,12 @@ use flwr_core::project::Federation;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::{
-    ListRunsRequest, ListRunsResponse, StartRunRequest, StartRunResponse, StopRunRequest,
-    StopRunResponse, StreamLogsRequest, StreamLogsResponse,
+    ListNodesRequest, ListNodesResponse, ListRunsRequest, ListRunsResponse, StartRunRequest,
+    StartRunResponse, StopRunRequest, StopRunResponse, StreamLogsRequest, StreamLogsResponse,
 };
 use flwr_security::channel::{self, Trust};
-use flwr_security::tls::ClientTls;
+use flwr_security::tls::{ClientFiles, ClientTls, Identity};
+use rustls_pki_types::ServerName;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
@@ -115,6 +116,14 @@ impl SuperLink {
         call!(self.list_runs(ListRunsRequest { run_id }, CALL_TIMEOUT))
     }
 
+    /// All SuperNodes.
+    pub(crate) async fn list_nodes(&mut self) -> Result<ListNodesResponse, Status> {
+        // There was no such call when Control was called Exec.
+        let request = timed(ListNodesRequest {}, CALL_TIMEOUT);
+        let answer = self.control.list_nodes(request).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
     /// The log of a run since `after_timestamp`, for at most `timeout`.
     pub(crate) async fn stream_logs(
         &mut self,
@@ -137,16 +146,31 @@ fn trust(app: &App, federation: &Federation) -> Result<Trust> {
     if federation.insecure {
         return Ok(Trust::Plaintext);
     }
-    let roots = federation
-        .root_certificates
-        .as_ref()
-        .map(|path| app.root().join(path));
-    let tls = ClientTls::load(roots.as_deref());
+    let at = |path: &String| app.root().join(path);
+    let identity = federation.identity.as_ref();
+    let tls = ClientTls::load(ClientFiles {
+        roots: federation.root_certificates.as_ref().map(at),
+        identity: identity.map(|(certificate, key)| Identity {
+            certificate: at(certificate),
+            key: at(key),
+        }),
+        server_name: federation
+            .server_name
+            .as_deref()
+            .map(server_name)
+            .transpose()?,
+        legacy: federation.legacy_certificates,
+    });
     let tls = tls.map_err(|error| Error::Tls {
         federation: federation.name.clone(),
         source: error.into(),
     })?;
     Ok(Trust::Tls(tls))
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>> {
+    let unusable = |_| Error::ServerName(name.to_owned());
+    ServerName::try_from(name.to_owned()).map_err(unusable)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use flwr_core::config::ConfigError;
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
 use flwr_security::channel::connect_error;
+use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -81,6 +82,12 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("--name {0:?} is not a host name or IP address")]
     HostName(String),
+    #[error("`server-name` of the federation: {0:?} is not a host name or IP address")]
+    ServerName(String),
+    #[error(transparent)]
+    Pki(PkiError),
+    #[error("no passphrase: {0}")]
+    Passphrase(String),
     #[error("cannot make the certificates")]
     Certificates(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot make the keys")]
@@ -106,6 +113,9 @@ impl Error {
             | Self::Tls { .. }
             | Self::Read { .. }
             | Self::HostName(_)
+            | Self::ServerName(_)
+            | Self::Pki(_)
+            | Self::Passphrase(_)
             | Self::Exists(_) => 2,
             Self::Runtime(_)
             | Self::Fab(_)

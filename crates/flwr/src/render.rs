@@ -8,9 +8,14 @@ use serde_json::{Value, json};
 use crate::cli::Format;
 use crate::error::{Error, Result};
 
+mod nodes;
 mod runs;
+mod table;
 
+pub(crate) use nodes::NodeRow;
 pub(crate) use runs::{RunRow, status_words};
+use table::Table;
+pub(crate) use table::printable;
 #[cfg(test)]
 pub(crate) use testing::pages;
 
@@ -77,10 +82,19 @@ impl Output {
 
     /// The list of runs, in the format that was asked for.
     pub(crate) fn runs(&mut self, rows: &[RunRow]) -> Result<()> {
+        self.list(&runs::table(rows), || runs::json(rows))
+    }
+
+    /// The list of SuperNodes, in the format that was asked for.
+    pub(crate) fn nodes(&mut self, rows: &[NodeRow]) -> Result<()> {
+        self.list(&nodes::table(rows), || nodes::json(rows))
+    }
+
+    fn list(&mut self, table: &Table, json: impl FnOnce() -> Value) -> Result<()> {
         let text = match self.format {
-            Format::Json => pretty(&runs::json(rows)),
-            Format::Default if self.terminal => runs::framed(rows, self.colours),
-            Format::Default => runs::columns(rows),
+            Format::Json => pretty(&json()),
+            Format::Default if self.terminal => table.framed(self.colours),
+            Format::Default => table.columns(),
         };
         self.put(&text)
     }

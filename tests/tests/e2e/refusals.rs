@@ -20,7 +20,7 @@ struct Stranger {
 
 impl Stranger {
     fn new(federation: &Federation) -> Self {
-        let trust = Trust::Tls(ClientTls::load(federation.ca()).unwrap());
+        let trust = Trust::Tls(ClientTls::trusting(federation.ca().unwrap()).unwrap());
         let fleet = FleetClient::new(channel(("127.0.0.1", federation.fleet().port()), &trust));
         Self { fleet }
     }

@@ -11,6 +11,7 @@ use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::control_server::{Control, ControlServer};
+use flwr_security::tls::Certificate;
 use futures::stream::{self, Stream};
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -20,7 +21,7 @@ use tower::Service;
 use super::MAX_CONTROL_BYTES;
 use crate::error::Error;
 use crate::link::Link;
-use crate::link::state::{LogEntry, Refusal, StateError};
+use crate::link::state::{KnownNode, LogEntry, Refusal, StateError};
 
 /// The texts by which the peers' command lines know what is not offered here.
 const NO_ACCOUNTS: &str = "ControlServicer initialized without user authentication";
@@ -70,6 +71,26 @@ impl ControlApi {
         Ok(Response::new(proto::ListRunsResponse {
             run_dict,
             now: self.link.now().iso8601(),
+        }))
+    }
+
+    async fn nodes(&self) -> Answer<proto::ListNodesResponse> {
+        let now = self.link.now();
+        let info = |(node, certificate): (KnownNode, Option<Arc<Certificate>>)| {
+            let online = node.online_until > now;
+            proto::NodeInfo {
+                node_id: node.id.0,
+                status: if online { "online" } else { "offline" }.to_owned(),
+                online_until: Some(node.online_until.as_secs()),
+                public_key: node.key.to_pem().into(),
+                certificate: certificate.map(|shown| shown.subject.clone()),
+                ..proto::NodeInfo::default()
+            }
+        };
+        let nodes = self.link.known_nodes().await?;
+        Ok(Response::new(proto::ListNodesResponse {
+            nodes_info: nodes.into_iter().map(info).collect(),
+            now: now.iso8601(),
         }))
     }
 
@@ -130,6 +151,13 @@ impl Control for ControlApi {
         request: Request<proto::ListRunsRequest>,
     ) -> Answer<proto::ListRunsResponse> {
         self.list(request.get_ref().run_id).await
+    }
+
+    async fn list_nodes(
+        &self,
+        _: Request<proto::ListNodesRequest>,
+    ) -> Answer<proto::ListNodesResponse> {
+        self.nodes().await
     }
 
     async fn get_login_details(

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use flwr_core::id::RunId;
 use flwr_core::message::Message;
+use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
+use flwr_security::tls::Certificate;
 use tonic::{Request, Response, Status};
 
 use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
@@ -49,6 +51,11 @@ impl FleetApi {
     }
 }
 
+/// The certificate that the caller's connection was made with.
+fn certificate<T>(request: &Request<T>) -> Option<Arc<Certificate>> {
+    request.extensions().get::<Peer>()?.certificate.clone()
+}
+
 #[tonic::async_trait]
 impl Fleet for FleetApi {
     async fn create_node(
@@ -58,7 +65,8 @@ impl Fleet for FleetApi {
         let caller = Caller::of(&request)?;
         let interval = request.get_ref().heartbeat_interval;
         let (link, key) = (Arc::clone(&self.link), caller.key().clone());
-        let registered = to_the_end(async move { link.register_node(&key, interval).await });
+        let shown = certificate(&request);
+        let registered = to_the_end(async move { link.register_node(&key, interval, shown).await });
         let node = registered.await?;
         Ok(Response::new(proto::CreateNodeResponse {
             node: Some(node.into()),
@@ -80,6 +88,7 @@ impl Fleet for FleetApi {
         request: Request<proto::SendNodeHeartbeatRequest>,
     ) -> Answer<proto::SendNodeHeartbeatResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
+        self.link.identify_node(node, certificate(&request));
         let success = self
             .link
             .node_lives(node, request.get_ref().heartbeat_interval)

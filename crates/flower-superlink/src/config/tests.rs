@@ -71,11 +71,35 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
         ),
         (
             "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile DIR/ca.key",
-            "TLS cannot be set up from --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile: ",
+            "TLS cannot be set up from the --ssl-... flags: ",
         ),
         (
             "--insecure --fleet-api-address nowhere",
             "--fleet-api-address: ",
+        ),
+        (
+            &format!("{TLS} --ssl-client-crl-file DIR/crl.pem"),
+            "--ssl-client-crl-file is of use with --ssl-client-ca-certfile only",
+        ),
+        (
+            &format!("{TLS} --control-client-auth none"),
+            "--control-client-auth none is of use with --ssl-client-ca-certfile only",
+        ),
+        (
+            "--insecure --ssl-client-allow-list DIR/list.txt",
+            "--ssl-client-allow-list needs TLS",
+        ),
+        (
+            "--insecure --serverappio-tls",
+            "--serverappio-tls needs TLS",
+        ),
+        (
+            &format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-crl-file DIR/ca.crt"),
+            "TLS cannot be set up from the --ssl-... flags: ",
+        ),
+        (
+            &format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/none"),
+            "--ssl-client-allow-list: ",
         ),
     ];
     for (line, text) in cases {
@@ -96,7 +120,7 @@ fn tls_with_a_list_of_keys_is_taken() {
     let config = Files::new().config(&format!("{TLS} --auth-list-public-keys DIR/keys.csv"));
     let config = config.unwrap();
     assert!(matches!(config.transport, Transport::Tls(_)));
-    assert!(matches!(&config.policy, Policy::Listed(keys) if keys.len() == 1));
+    assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));
     assert_eq!(config.warnings, [] as [String; 0]);
 }
 
@@ -138,6 +162,39 @@ fn old_flags_work_with_a_warning() {
             .iter()
             .any(|warning| warning.contains("ignored"))
     );
+}
+
+#[test]
+fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
+    let files = Files::new();
+    let line = "--certificates DIR/ca.crt DIR/server.pem DIR/server.key \
+        --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub";
+    let config = files.config(line).unwrap();
+    assert!(matches!(config.transport, Transport::Tls(_)));
+    assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));
+    assert!(config.serverappio_tls);
+    let today = "--certificates and --require-client-authentication: deprecated; today's command is \
+        `flower-superlink --ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile \
+        DIR/server.key --auth-list-public-keys DIR/keys.csv --serverappio-tls`";
+    let dir = files.0.path().display().to_string();
+    assert_eq!(config.warnings, [today.replace("DIR", &dir)]);
+}
+
+#[test]
+fn clients_are_asked_where_a_ca_for_them_is_given() {
+    let files = Files::new();
+    fs::write(files.0.path().join("list.txt"), "CN=node-1\n").unwrap();
+    let line =
+        format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/list.txt");
+    let config = files.config(&line).unwrap();
+    assert!(matches!(&config.transport, Transport::Tls(tls) if tls.asks_clients()));
+    assert!(config.control_asks && config.clients.is_some());
+    let config = files.config(&format!("{line} --control-client-auth none"));
+    assert!(!config.unwrap().control_asks);
+    assert!(matches!(
+        &files.config(TLS).unwrap().transport,
+        Transport::Tls(tls) if !tls.asks_clients()
+    ));
 }
 
 #[test]

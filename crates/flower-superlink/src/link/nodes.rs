@@ -1,10 +1,14 @@
 //! Nodes: who is there, and until when they count as online.
 
+use std::sync::Arc;
+
 use flwr_core::id::{NodeId, RunId};
 use flwr_security::key::PublicKey;
+use flwr_security::tls::Certificate;
 use tracing::info;
 
 use super::Link;
+use super::state::KnownNode;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
@@ -15,20 +19,50 @@ const MAX_INTERVAL: f64 = 86_400.0;
 
 impl Link {
     /// Takes a node in. It is online for one heartbeat interval (in seconds). A key that was
-    /// here before gets its node's id back, also where its process died without a goodbye.
+    /// here before gets its node's id back, also where its process died without a goodbye. The
+    /// certificate is the one it came with, if it was asked for one.
     ///
     /// # Errors
     /// If the interval is none.
-    pub async fn register_node(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+    pub async fn register_node(
+        &self,
+        key: &PublicKey,
+        interval: f64,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<NodeId> {
         let until = self.now() + checked_interval(interval)?;
         let registration = self.state.register_node(key, random_node()?, until).await?;
         let (node, resumed) = (registration.node, registration.resumed);
         self.let_go(registration.freed).await;
-        info!(node_id = %node, resumed, key = %key.fingerprint(), "SuperNode registered");
+        let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
+        let key = key.fingerprint();
+        info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
         self.sessions.begin(node);
+        self.identify_node(node, certificate);
         // A call that is still held for the node's earlier life would take its messages: it ends.
         self.wake.notify(Topic::Node(node));
         Ok(node)
+    }
+
+    /// Notes by which certificate a node was seen.
+    pub fn identify_node(&self, node: NodeId, certificate: Option<Arc<Certificate>>) {
+        if let Some(certificate) = certificate {
+            self.sessions.identify(node, certificate);
+        }
+    }
+
+    /// All nodes that are registered, in the order of their ids, each with the certificate by
+    /// which it was seen last since the SuperLink started.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn known_nodes(&self) -> Result<Vec<(KnownNode, Option<Arc<Certificate>>)>> {
+        let nodes = self.state.nodes().await?.into_iter();
+        let with_certificate = |node: KnownNode| {
+            let certificate = self.sessions.certificate(node.id);
+            (node, certificate)
+        };
+        Ok(nodes.map(with_certificate).collect())
     }
 
     /// The node says goodbye.

@@ -206,6 +206,17 @@ pub struct LogEntry {
     pub text: String,
 }
 
+/// A node, as it stands in the state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownNode {
+    /// Its id.
+    pub id: NodeId,
+    /// The key it proves itself with.
+    pub key: PublicKey,
+    /// Until when it counts as online.
+    pub online_until: Timestamp,
+}
+
 /// Everything durable about nodes, runs, messages, object references, tokens and logs.
 #[async_trait]
 pub trait LinkState: std::fmt::Debug + Send + Sync {
@@ -232,6 +243,9 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// The node lives: it is online until `until`. False if it is not known.
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool>;
+
+    /// All nodes, in the order of their ids.
+    async fn nodes(&self) -> StateResult<Vec<KnownNode>>;
 
     /// The nodes online at `now`, in the order of their ids.
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>>;

@@ -71,7 +71,7 @@ impl Federation {
         let key = PrivateKey::generate().unwrap();
         let node = self
             .link
-            .register_node(key.public_key(), 30.0)
+            .register_node(key.public_key(), 30.0, None)
             .await
             .unwrap();
         assert!(self.link.node_lives(node, 30.0).await.unwrap());
@@ -222,7 +222,11 @@ async fn a_call_held_for_a_nodes_earlier_life_takes_nothing() {
     let run = federation.running().await;
     let key = PrivateKey::generate().unwrap();
     let link = Arc::clone(&federation.link);
-    let register = async || link.register_node(key.public_key(), 30.0).await.unwrap();
+    let register = async || {
+        link.register_node(key.public_key(), 30.0, None)
+            .await
+            .unwrap()
+    };
     let node = register().await;
     let mail = federation.send(run, node, "model").await;
     assert_eq!(

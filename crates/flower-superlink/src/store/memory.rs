@@ -17,8 +17,8 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
-    Refusal, Registration, Replied, StateResult,
+    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
+    ObjectEntry, Parcel, Refusal, Registration, Replied, StateResult,
 };
 
 mod log;
@@ -146,6 +146,10 @@ impl LinkState for MemoryState {
 
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
         Ok(self.0.lock().nodes.keep(node, until))
+    }
+
+    async fn nodes(&self) -> StateResult<Vec<KnownNode>> {
+        Ok(self.0.lock().nodes.all())
     }
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {

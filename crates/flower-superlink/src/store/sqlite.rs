@@ -20,8 +20,8 @@ use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
 use crate::link::state::{
-    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, LinkState, LogEntry, ObjectEntry, Parcel,
-    Registration, Replied, StateResult,
+    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
+    ObjectEntry, Parcel, Registration, Replied, StateResult,
 };
 
 mod audit;
@@ -166,6 +166,10 @@ impl LinkState for SqliteState {
 
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
         Ok(self.presence.keep_node(node, until))
+    }
+
+    async fn nodes(&self) -> StateResult<Vec<KnownNode>> {
+        Ok(self.presence.all())
     }
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {

@@ -6,7 +6,7 @@ use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use flwr_security::channel::Trust;
 use flwr_security::pki::{Pki, Request};
-use flwr_security::tls::{ClientTls, ServerTls};
+use flwr_security::tls::{ClientTls, Identity, ServerFiles, ServerTls};
 use tempfile::TempDir;
 
 use crate::config;
@@ -23,9 +23,18 @@ fn certificates() -> (TempDir, Security, Trust) {
         .unwrap()
         .write(dir.path(), false)
         .unwrap();
-    let server = ServerTls::load(&files[0], &files[2], &files[3]).unwrap();
-    let client = ClientTls::load(Some(&files[0])).unwrap();
-    (dir, Security::Tls(server.config()), Trust::Tls(client))
+    let server = ServerTls::load(ServerFiles {
+        ca: files[0].clone(),
+        identity: Identity {
+            certificate: files[2].clone(),
+            key: files[3].clone(),
+        },
+        clients: None,
+        legacy: false,
+    });
+    let client = ClientTls::trusting(&files[0]).unwrap();
+    let port = server.unwrap().asking();
+    (dir, Security::Tls(port), Trust::Tls(client))
 }
 
 /// What a node that tries once says in the end.

@@ -4,7 +4,8 @@
 const MAX_CHARS: usize = 200;
 
 /// The candidate with the fewest single-character edits, if at most a third of the word differs.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).max(1);
     known
         .filter_map(|candidate| Some((distance(word, candidate)?, candidate)))

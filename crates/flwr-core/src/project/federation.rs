@@ -6,10 +6,14 @@ use crate::address::{Address, AddressError};
 use crate::config::{self, ConfigError};
 
 /// Settings that a federation may have, so that `--federation-config` may also add one.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 9] = [
     "address",
     "insecure",
     "root-certificates",
+    "client-certificate",
+    "client-key",
+    "server-name",
+    "ssl-allow-legacy-certificates",
     "enable-user-auth",
     "options",
 ];
@@ -25,6 +29,13 @@ pub struct Federation {
     pub insecure: bool,
     /// PEM file with the certificates to trust, relative to the project's root.
     pub root_certificates: Option<String>,
+    /// PEM files with one's own certificate and its key, for SuperLinks that ask for one; relative
+    /// to the project's root.
+    pub identity: Option<(String, String)>,
+    /// The name that the SuperLink's certificate must be for, if it is not that of its address.
+    pub server_name: Option<String>,
+    /// Whether certificates of X.509 version 1 or without a subjectAltName are accepted.
+    pub legacy_certificates: bool,
     /// Whether the SuperLink asks for a login (OpenID Connect).
     pub enable_user_auth: bool,
     /// Settings of a simulation.
@@ -77,6 +88,18 @@ pub enum FederationError {
          `{0}`. Remove one of the two."
     )]
     InsecureWithCertificates(String),
+    /// One of the two files of a client certificate.
+    #[error(
+        "`{given}` of federation `{federation}` in `pyproject.toml` is given without `{missing}`: both are needed"
+    )]
+    OneOfTwo {
+        /// The federation.
+        federation: String,
+        /// The setting that is there.
+        given: &'static str,
+        /// The setting that is not.
+        missing: &'static str,
+    },
     /// An override of a setting that the federation does not have.
     #[error("the federation configuration cannot be overridden")]
     Override(#[source] ConfigError),
@@ -135,6 +158,9 @@ impl Federation {
             // An empty path counts as none, as Flower reads it.
             root_certificates: text(name, &mut table, "root-certificates")?
                 .filter(|path| !path.is_empty()),
+            identity: identity(name, &mut table)?,
+            server_name: text(name, &mut table, "server-name")?,
+            legacy_certificates: flag(name, &mut table, "ssl-allow-legacy-certificates")?,
             enable_user_auth: flag(name, &mut table, "enable-user-auth")?,
             options: match table.remove("options") {
                 None => Table::new(),
@@ -158,6 +184,24 @@ fn address(name: &str, table: &mut Table) -> Result<Option<Address>, FederationE
         })
     };
     text(name, table, "address")?.map(parse).transpose()
+}
+
+fn identity(name: &str, table: &mut Table) -> Result<Option<(String, String)>, FederationError> {
+    const CERTIFICATE: &str = "client-certificate";
+    const KEY: &str = "client-key";
+    let certificate = text(name, table, CERTIFICATE)?;
+    let key = text(name, table, KEY)?;
+    let (given, missing) = match (certificate, key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => return Ok(Some((certificate, key))),
+        (Some(_), None) => (CERTIFICATE, KEY),
+        (None, Some(_)) => (KEY, CERTIFICATE),
+    };
+    Err(FederationError::OneOfTwo {
+        federation: name.into(),
+        given,
+        missing,
+    })
 }
 
 fn text(name: &str, table: &mut Table, key: &str) -> Result<Option<String>, FederationError> {

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::connection::{Connection, Transport};
+use super::connection::Connection;
 use super::greet::{self, Greeter, Refused};
 use super::quiet::Quiet;
 use super::{Limits, Listener};
@@ -129,10 +129,9 @@ async fn enter(
     ready: Ready,
     cut: CancellationToken,
 ) {
-    let local = stream.local_addr().ok();
-    match timeout(door.timeout, door.greeter.greet(stream)).await {
+    match timeout(door.timeout, door.greeter.greet(stream, peer)).await {
         Ok(Ok((transport, preface))) => {
-            let connection = Connection::new(transport, preface, local, peer, place, cut);
+            let connection = Connection::new(transport, preface, peer, place, cut);
             // Nobody takes it: the server is stopping.
             let _ = ready.send(Ok(connection)).await;
         }
@@ -147,12 +146,5 @@ fn log_refused(door: &Door, peer: SocketAddr, refused: &Refused) {
     } else if let Some(more) = door.quiet.ask(refused.kind()) {
         let (name, port) = (&door.name, door.port);
         warn!(%peer, more, "{name} on port {port}: {}", greet::describe(refused));
-    }
-}
-
-impl Transport {
-    /// Whether the peer sees a certificate of ours.
-    pub(super) fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
     }
 }

@@ -4,15 +4,17 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 /// A connection with its handshake behind it. It holds its place under the listener's limit, and
 /// breaks off when the listener cuts it.
@@ -20,10 +22,34 @@ pub struct Connection {
     transport: Transport,
     /// What was read to see what the client speaks; it is read again by the server.
     preface: Bytes,
-    local: Option<SocketAddr>,
-    peer: SocketAddr,
+    peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
+}
+
+/// Who is at the other end of a connection: every request that came over it has this among its
+/// extensions.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// The certificate it has shown, which was checked, if it was asked for one.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl Peer {
+    /// Whether nobody in between can read or change what is said.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.tls || is_local(self.address)
+    }
+}
+
+/// Whether it is an address of processes of this machine only.
+pub(super) fn is_local(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 pub(super) enum Transport {
@@ -35,16 +61,18 @@ impl Connection {
     pub(super) fn new(
         transport: Transport,
         preface: Bytes,
-        local: Option<SocketAddr>,
-        peer: SocketAddr,
+        address: SocketAddr,
         place: OwnedSemaphorePermit,
         cut: CancellationToken,
     ) -> Self {
         Self {
+            peer: Peer {
+                address,
+                tls: transport.is_tls(),
+                certificate: transport.certificate().map(Arc::new),
+            },
             transport,
             preface,
-            local,
-            peer,
             cut: Box::pin(cut.cancelled_owned()),
             _place: place,
         }
@@ -65,19 +93,31 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("peer", &self.peer)
-            .field("tls", &self.transport.is_tls())
             .finish_non_exhaustive()
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        TcpConnectInfo {
-            local_addr: self.local,
-            remote_addr: Some(self.peer),
-        }
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl Transport {
+    /// Whether the peer sees a certificate of ours.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// What the peer's certificate says, if it has shown one.
+    fn certificate(&self) -> Option<Certificate> {
+        let Self::Tls(stream) = self else {
+            return None;
+        };
+        let (_, session) = stream.get_ref();
+        Certificate::read(session.peer_certificates()?.first()?).ok()
     }
 }
 

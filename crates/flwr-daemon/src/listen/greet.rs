@@ -7,9 +7,11 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flwr_security::tls::{PortTls, Reason};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -17,7 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::Security;
-use super::connection::Transport;
+use super::connection::{Transport, is_local};
 
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -33,7 +35,7 @@ const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
 
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
-    tls: Option<TlsAcceptor>,
+    security: Security,
     /// Handshakes computed at the same time. Waiting for a client's first byte needs no place.
     places: Semaphore,
 }
@@ -59,41 +61,54 @@ pub(super) enum Refused {
 
 impl Greeter {
     pub(super) fn new(security: Security, handshakes: usize) -> Self {
-        let tls = match security {
-            Security::Plaintext => None,
-            Security::Tls(config) => Some(TlsAcceptor::from(config)),
-        };
         Self {
-            tls,
+            security,
             places: Semaphore::new(handshakes),
         }
     }
 
     /// Brings the connection up to the HTTP/2 preface, which is given back to be read again.
-    pub(super) async fn greet(&self, mut stream: TcpStream) -> Result<(Transport, Bytes), Refused> {
+    pub(super) async fn greet(
+        &self,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<(Transport, Bytes), Refused> {
         let mut first = [0];
         if stream.peek(&mut first).await.unwrap_or(0) == 0 {
             return Err(Refused::Closed);
         }
-        match (&self.tls, first[0] == TLS_HANDSHAKE) {
-            (Some(acceptor), true) => self.greet_tls(acceptor, stream).await,
-            (Some(_), false) => Err(refuse_plaintext(&mut stream).await),
-            (None, true) => Err(refuse_tls(&mut stream).await),
-            (None, false) => greet_plaintext(stream).await,
+        match (&self.security, first[0] == TLS_HANDSHAKE) {
+            (Security::Tls(tls) | Security::TlsOrLocal(tls), true) => {
+                self.greet_tls(tls, stream).await
+            }
+            (Security::Plaintext, true) => Err(refuse_tls(&mut stream).await),
+            (Security::Plaintext, false) => greet_plaintext(stream).await,
+            (Security::TlsOrLocal(_), false) if is_local(peer) => greet_plaintext(stream).await,
+            (Security::Tls(_) | Security::TlsOrLocal(_), false) => {
+                Err(refuse_plaintext(&mut stream).await)
+            }
         }
     }
 
     async fn greet_tls(
         &self,
-        acceptor: &TlsAcceptor,
+        tls: &PortTls,
         stream: TcpStream,
     ) -> Result<(Transport, Bytes), Refused> {
         let handshake = async {
             // The semaphore is never closed; were it, handshakes would just not be counted.
             let _place = self.places.acquire().await;
-            acceptor.accept(stream).await.map_err(Refused::Handshake)
+            let acceptor = TlsAcceptor::from(tls.config());
+            acceptor.accept(stream).into_fallible().await
         };
-        let mut stream = Box::new(handshake.await?);
+        let mut stream = match handshake.await {
+            Ok(stream) => Box::new(stream),
+            Err((error, mut stream)) => {
+                // The alert that says why is on its way.
+                farewell(&mut stream, &[]).await;
+                return Err(Refused::Handshake(error));
+            }
+        };
         match read_preface(&mut stream).await {
             Ok(preface) => Ok((Transport::Tls(stream), preface)),
             Err(refused) => {
@@ -164,6 +179,12 @@ pub(super) fn describe(refused: &Refused) -> String {
         }
         Some(rustls::Error::AlertReceived(Alert::BadCertificate | Alert::CertificateUnknown)) => {
             "the client does not accept our certificate: is the name it connects to in the certificate, and its authority in --root-certificates?"
+        }
+        Some(rustls::Error::NoCertificatesPresented) => {
+            "the client shows no certificate, and --ssl-client-ca-certfile asks for one: it needs a certificate and a key of its own"
+        }
+        Some(refused @ rustls::Error::InvalidCertificate(_)) => {
+            return format!("the client is refused: {}", Reason::from(refused));
         }
         Some(rustls::Error::NoApplicationProtocol) => "the client does not offer HTTP/2 (ALPN h2)",
         Some(rustls::Error::PeerIncompatible(_)) => {

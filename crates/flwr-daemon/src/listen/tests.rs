@@ -1,4 +1,5 @@
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,7 +53,7 @@ fn tls() -> (Security, TlsConnector) {
         .with_no_client_auth();
     client.alpn_protocols = vec![b"h2".to_vec()];
     (
-        Security::Tls(Arc::new(server)),
+        Security::Tls(Arc::new(server).into()),
         TlsConnector::from(Arc::new(client)),
     )
 }

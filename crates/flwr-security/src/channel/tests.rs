@@ -15,7 +15,7 @@ async fn meet(
     host: &str,
     change: impl FnOnce(&mut CertificateParams),
 ) -> Result<(), ConnectError> {
-    let acceptor = TlsAcceptor::from(files.server(change).config());
+    let acceptor = TlsAcceptor::from(files.server(change).asking().config());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
@@ -23,7 +23,7 @@ async fn meet(
         // The client's verdict counts; what the server makes of it does not.
         drop(acceptor.accept(tcp).await);
     });
-    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
     let met = Target {
         host: host.to_owned(),
         port,
@@ -77,13 +77,13 @@ async fn a_certificate_of_tomorrow_is_refused() {
 #[tokio::test]
 async fn a_certificate_of_another_ca_is_refused() {
     let (files, others) = (Files::new(), Files::new());
-    let acceptor = TlsAcceptor::from(others.server(|_| {}).config());
+    let acceptor = TlsAcceptor::from(others.server(|_| {}).asking().config());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
         drop(acceptor.accept(listener.accept().await.unwrap().0).await);
     });
-    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
     let met = Target {
         host: "localhost".to_owned(),
         port,
@@ -106,7 +106,7 @@ async fn a_server_without_tls_is_told_from_one_with() {
         tcp.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
         tcp.shutdown().await.unwrap();
     });
-    let trust = Trust::Tls(ClientTls::load(Some(&Files::new().path("ca.crt"))).unwrap());
+    let trust = Trust::Tls(ClientTls::trusting(Files::new().path("ca.crt")).unwrap());
     let met = Target {
         host: "localhost".to_owned(),
         port,
@@ -199,17 +199,13 @@ async fn an_address_behind_a_black_hole_does_not_hide_the_next() {
 #[tokio::test]
 async fn a_handshake_works_over_ipv6() {
     let files = Files::new();
-    let tls = crate::tls::ServerTls::load(
-        &files.path("ca.crt"),
-        &files.path("server.pem"),
-        &files.path("server.key"),
-    );
-    let acceptor = TlsAcceptor::from(tls.unwrap().config());
+    let tls = files.load().unwrap();
+    let acceptor = TlsAcceptor::from(tls.asking().config());
     let listener = TcpListener::bind("[::1]:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server =
         tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
-    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
     let target = Target {
         host: "::1".to_owned(),
         port,
@@ -222,12 +218,12 @@ async fn a_handshake_works_over_ipv6() {
 #[tokio::test]
 async fn a_server_learns_that_the_client_does_not_trust_its_ca() {
     let (files, others) = (Files::new(), Files::new());
-    let acceptor = TlsAcceptor::from(others.server(|_| {}).config());
+    let acceptor = TlsAcceptor::from(others.server(|_| {}).asking().config());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server =
         tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
-    let trust = Trust::Tls(ClientTls::load(Some(&files.path("ca.crt"))).unwrap());
+    let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
     let target = Target {
         host: "localhost".to_owned(),
         port,
@@ -242,7 +238,7 @@ async fn a_server_learns_that_the_client_does_not_trust_its_ca() {
 
 #[tokio::test]
 async fn a_plaintext_call_to_a_tls_server_is_told_what_it_met() {
-    let acceptor = TlsAcceptor::from(Files::new().server(|_| {}).config());
+    let acceptor = TlsAcceptor::from(Files::new().server(|_| {}).asking().config());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {

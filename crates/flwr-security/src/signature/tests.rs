@@ -113,7 +113,7 @@ fn the_first_reason_counts() {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("keys.csv");
     std::fs::write(&list, other.public_key().to_openssh()).unwrap();
-    let list = Arc::new(SharedAllowList::from_file(&list).unwrap());
+    let list = Arc::new(FromFile::<AllowList>::load(&list).unwrap());
     let listed = Verifier::new(Some(list));
     assert_eq!(listed.verify(&garbage, stale), Err(Refusal::UnknownKey));
     assert_eq!(listed.verify(&from_flwr(), stale), Err(Refusal::UnknownKey));

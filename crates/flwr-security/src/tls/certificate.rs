@@ -20,6 +20,12 @@ pub struct Certificate {
     pub subject: String,
     /// Whom it is for: DNS names and IP addresses.
     pub names: Vec<String>,
+    /// Whom else it is for: e-mail addresses and URIs, such as SPIFFE ids.
+    pub other_names: Vec<String>,
+    /// The Common Name of its subject, if it has just one.
+    pub common_name: Option<String>,
+    /// Whether it is of X.509 version 3; TLS stacks of today take no other.
+    pub is_v3: bool,
     /// From when on it is valid.
     pub not_before: OffsetDateTime,
     /// Until when it is valid.
@@ -30,18 +36,30 @@ impl Certificate {
     /// Reads a certificate in DER.
     ///
     /// # Errors
-    /// If it is none, or of a version that TLS stacks of today refuse.
+    /// If it is none.
     pub fn read(der: &[u8]) -> Result<Self, Reason> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Reason::Malformed)?;
-        if certificate.version() != X509Version::V3 {
-            return Err(Reason::Version);
-        }
         Ok(Self {
             subject: certificate.subject().to_string(),
-            names: names(&certificate),
+            names: names(&certificate, host_name),
+            other_names: names(&certificate, other_name),
+            common_name: common_name(&certificate),
+            is_v3: certificate.version() == X509Version::V3,
             not_before: certificate.validity().not_before.to_datetime(),
             not_after: certificate.validity().not_after.to_datetime(),
         })
+    }
+
+    /// Whether only verifiers that allow it accept this certificate: see `legacy`.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        !self.is_v3 || (self.names.is_empty() && self.other_names.is_empty())
+    }
+
+    /// Days until it expires; negative once it has.
+    #[must_use]
+    pub fn days_left(&self, now: OffsetDateTime) -> i64 {
+        (self.not_after - now).whole_days()
     }
 
     /// Why clients may refuse this server's certificate. `chain` begins with it.
@@ -80,18 +98,42 @@ fn told(path: &Path, warnings: Vec<String>) -> Vec<String> {
     warnings.into_iter().map(told).collect()
 }
 
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// Whether it is of an old version, or says in its subject only whom it is for.
+pub(super) fn is_legacy(certificate: &X509Certificate<'_>) -> bool {
+    certificate.version() != X509Version::V3
+        || !matches!(certificate.subject_alternative_name(), Ok(Some(_)) | Err(_))
+}
+
+/// The subject's only Common Name.
+pub(super) fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
+    let mut names = certificate.subject().iter_common_name();
+    let name = names.next()?.as_str().ok()?.to_owned();
+    names.next().is_none().then_some(name)
+}
+
+fn names(
+    certificate: &X509Certificate<'_>,
+    read: fn(&GeneralName<'_>) -> Option<String>,
+) -> Vec<String> {
     let Ok(Some(names)) = certificate.subject_alternative_name() else {
         return Vec::new();
     };
-    let names = names.value.general_names.iter();
-    names
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => ip_address(bytes),
-            _ => None,
-        })
-        .collect()
+    names.value.general_names.iter().filter_map(read).collect()
+}
+
+fn host_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => ip_address(bytes),
+        _ => None,
+    }
+}
+
+fn other_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::RFC822Name(name) | GeneralName::URI(name) => Some((*name).to_owned()),
+        _ => None,
+    }
 }
 
 fn ip_address(bytes: &[u8]) -> Option<String> {

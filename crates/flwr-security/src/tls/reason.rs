@@ -39,15 +39,24 @@ pub enum Reason {
     },
     /// X.509 version 1.
     #[error(
-        "it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: make a v3 certificate with `flwr cert new`, or give `openssl x509 -req` an -extfile with subjectAltName"
+        "it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: sign its request anew with `flwr cert sign --name HOST`, make another with `flwr cert new`, or allow it with --ssl-allow-legacy-certificates"
     )]
     Version,
     /// Not a certificate, or one with errors.
     #[error("its certificate is malformed")]
     Malformed,
     /// A CA where a server is needed, or the other way round.
-    #[error("its certificate is not meant for a server: its key usage or CA flag is wrong")]
+    #[error("its certificate is not meant for this: its key usage or CA flag is wrong")]
     Purpose,
+    /// None was shown where one is asked for.
+    #[error("no certificate was shown, and one is needed here")]
+    Missing,
+    /// Its CA has taken it back.
+    #[error("its certificate was revoked by its CA: it needs a new one")]
+    Revoked,
+    /// Whether it was taken back cannot be told.
+    #[error("its CA has no list of revoked certificates here: add it to --ssl-client-crl-file")]
+    NoRevocationList,
     /// Signed in a way that cannot be checked here.
     #[error("its certificate does not stand up to a check: {0}")]
     OtherCertificate(String),
@@ -93,6 +102,7 @@ impl From<&TlsFailure> for Reason {
             TlsFailure::InvalidCertificate(error) => Self::from(error),
             TlsFailure::InvalidMessage(InvalidMessage::InvalidContentType) => Self::Plaintext,
             TlsFailure::AlertReceived(alert) => Self::from_alert(*alert),
+            TlsFailure::NoCertificatesPresented => Self::Missing,
             TlsFailure::PeerIncompatible(_) | TlsFailure::NoApplicationProtocol => {
                 Self::NothingInCommon
             }
@@ -116,6 +126,13 @@ impl Reason {
             AlertDescription::CertificateExpired => {
                 Self::Alert("it says that our certificate has expired".to_owned())
             }
+            AlertDescription::CertificateRevoked => {
+                Self::Alert("it says that our certificate was revoked".to_owned())
+            }
+            AlertDescription::CertificateRequired => Self::Alert(
+                "it asks for a client certificate: give --client-certificate and --client-key (`flwr`: client-certificate and client-key of the federation)"
+                    .to_owned(),
+            ),
             AlertDescription::ProtocolVersion | AlertDescription::NoApplicationProtocol => {
                 Self::NothingInCommon
             }
@@ -158,6 +175,8 @@ impl From<&CertificateError> for Reason {
                 wanted: expected.to_str().into_owned(),
                 found: presented_names(presented),
             },
+            CertificateError::Revoked => Self::Revoked,
+            CertificateError::UnknownRevocationStatus => Self::NoRevocationList,
             CertificateError::BadEncoding => Self::Malformed,
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 Self::Purpose
@@ -185,7 +204,7 @@ impl Reason {
 /// rustls writes names as `DnsName("localhost")`.
 fn presented_names(presented: &[String]) -> String {
     if presented.is_empty() {
-        return "no name at all (it has no subjectAltName)".to_owned();
+        return "no name at all (it has no subjectAltName; `flwr cert sign --name HOST` gives it one)".to_owned();
     }
     let bare = |name: &String| {
         let inner = name.split_once('(').map_or(&name[..], |(_, inner)| inner);

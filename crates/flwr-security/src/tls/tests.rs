@@ -9,6 +9,19 @@ use time::{Duration, OffsetDateTime};
 use super::*;
 use crate::pki::{Pki, Request};
 
+/// A server that asks nobody for a certificate.
+pub(crate) fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
+    ServerFiles {
+        ca: ca.to_owned(),
+        identity: Identity {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        },
+        clients: None,
+        legacy: false,
+    }
+}
+
 pub(crate) struct Files {
     dir: TempDir,
 }
@@ -52,12 +65,12 @@ impl Files {
         self.load().unwrap()
     }
 
-    fn load(&self) -> Result<ServerTls, TlsError> {
-        ServerTls::load(
+    pub(crate) fn load(&self) -> Result<ServerTls, TlsError> {
+        ServerTls::load(server_files(
             &self.path("ca.crt"),
             &self.path("server.pem"),
             &self.path("server.key"),
-        )
+        ))
     }
 
     fn error(&self) -> String {
@@ -120,7 +133,7 @@ fn a_missing_file_is_named() {
         "{}",
         files.error()
     );
-    assert!(ClientTls::load(Some(&files.path("missing"))).is_err());
+    assert!(ClientTls::trusting(files.path("missing")).is_err());
 }
 
 #[test]
@@ -156,7 +169,7 @@ fn a_root_file_may_hold_many_certificates() {
     let (files, others) = (Files::new(), Files::new());
     let both = fs::read_to_string(files.path("ca.crt")).unwrap()
         + &fs::read_to_string(others.path("ca.crt")).unwrap();
-    ClientTls::load(Some(&files.write("both.crt", &both))).unwrap();
+    ClientTls::trusting(files.write("both.crt", &both)).unwrap();
 }
 
 fn server(name: &str) -> PathBuf {
@@ -167,14 +180,14 @@ fn server(name: &str) -> PathBuf {
 
 /// Client and server shake hands in memory.
 fn handshake(server: &ServerTls, version: &'static rustls::SupportedProtocolVersion) {
-    let client = ClientConfig::builder_with_provider(provider())
+    let client = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(file_roots(&self::server("ca.crt")).unwrap())
         .with_no_client_auth();
     let name = "localhost".try_into().unwrap();
     let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
-    let mut server = rustls::ServerConnection::new(server.config()).unwrap();
+    let mut server = rustls::ServerConnection::new(server.asking().config()).unwrap();
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         client.write_tls(&mut wire).unwrap();
@@ -200,7 +213,7 @@ fn every_kind_of_server_key_serves_tls_1_2_and_1_3() {
         "ed25519-pkcs8",
     ] {
         let [certificate, key] = ["crt", "key"].map(|kind| server(&format!("{name}.{kind}")));
-        let tls = ServerTls::load(&server("ca.crt"), &certificate, &key).unwrap();
+        let tls = ServerTls::load(server_files(&server("ca.crt"), &certificate, &key)).unwrap();
         assert_eq!(tls.warnings(), [] as [String; 0], "{name}");
         handshake(&tls, &rustls::version::TLS12);
         handshake(&tls, &rustls::version::TLS13);
@@ -210,7 +223,7 @@ fn every_kind_of_server_key_serves_tls_1_2_and_1_3() {
 #[test]
 fn an_x509_v1_certificate_is_refused_with_the_way_out() {
     let [certificate, key] = ["v1.crt", "p256-sec1.key"].map(server);
-    let error = ServerTls::load(&server("ca.crt"), &certificate, &key).unwrap_err();
+    let error = ServerTls::load(server_files(&server("ca.crt"), &certificate, &key)).unwrap_err();
     assert!(
         matches!(
             &error,

@@ -22,7 +22,14 @@ fn help_is_as_recorded() {
         &["log"],
         &["list"],
         &["stop"],
+        &["supernode", "list"],
+        &["cert"],
         &["cert", "new"],
+        &["cert", "ca"],
+        &["cert", "server"],
+        &["cert", "request"],
+        &["cert", "sign"],
+        &["cert", "inspect"],
         &["key", "new"],
     ] {
         let found = path

@@ -1,15 +1,24 @@
-//! `flwr cert new`: a certificate authority of one's own, and a SuperLink certificate signed by
-//! it.
+//! `flwr cert`: certificate authorities of one's own, and what they sign.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use flwr_security::pki::{LOCAL_NAMES, Pki, PkiError, Request};
+use flwr_security::pki::{
+    self, Authority, LOCAL_NAMES, Pki, PkiError, Purpose, Report, Request, Signed,
+};
+use time::OffsetDateTime;
 
-use crate::cli::CertNewArgs;
+use crate::cli::{
+    CertAuthorityArgs, CertInspectArgs, CertNewArgs, CertRequestArgs, CertServerArgs, CertSignArgs,
+    Issuer,
+};
 use crate::error::{Error, Result};
-use crate::render::Output;
+use crate::render::{Output, printable};
+
+mod passphrase;
 
 const DIRECTORY: &str = "certificates";
+
+/// `flwr cert new`
 pub(super) fn new(args: &CertNewArgs, output: &mut Output) -> Result<()> {
     make(Path::new(DIRECTORY), args, output)
 }
@@ -46,11 +55,128 @@ fn make(directory: &Path, args: &CertNewArgs, output: &mut Output) -> Result<()>
     ))
 }
 
+/// `flwr cert ca`
+pub(super) fn authority(args: &CertAuthorityArgs, output: &mut Output) -> Result<()> {
+    let passphrase = passphrase::new(args.passphrase_file.as_deref(), args.encrypt)?;
+    let ca = Authority::make(&args.name, args.days, passphrase.as_ref()).map_err(error)?;
+    let (certificate, key) = (args.out.join("ca.crt"), args.out.join("ca.key"));
+    pki::write(
+        &[(&certificate, &ca.certificate), (&key, &ca.key)],
+        args.force,
+    )
+    .map_err(error)?;
+    output.say(&format!(
+        "{}: for everybody who is to trust what it signs",
+        certificate.display()
+    ))?;
+    let secret = match passphrase {
+        Some(_) => "signs; needs its passphrase",
+        None => "signs; keep it to yourself",
+    };
+    output.say(&format!("{}: {secret}", key.display()))?;
+    output.success(&format!("Valid for {} days", args.days))
+}
+
+/// `flwr cert server`
+pub(super) fn server(args: &CertServerArgs, output: &mut Output) -> Result<()> {
+    let names = pki::with_local_names(&args.name);
+    let issuer = read(&args.issuer)?;
+    let server = issuer.issue(&names, args.days, Purpose::Server);
+    let server = server.map_err(error)?;
+    let (certificate, key) = (args.out.join("server.pem"), args.out.join("server.key"));
+    pki::write(
+        &[(&certificate, &server.certificate), (&key, &server.key)],
+        args.force,
+    )
+    .map_err(error)?;
+    output.say(&format!(
+        "{} and {}: for the SuperLink",
+        certificate.display(),
+        key.display()
+    ))?;
+    output.success(&format!(
+        "Valid for {} days, for {}",
+        args.days,
+        names.join(", ")
+    ))
+}
+
+/// `flwr cert request`
+pub(super) fn request(args: &CertRequestArgs, output: &mut Output) -> Result<()> {
+    let made = pki::request(&args.name).map_err(error)?;
+    let at = |ending: &str| {
+        let mut path = args.out.clone().into_os_string();
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    let (key, request) = (at(".key"), at(".csr"));
+    pki::write(
+        &[(&key, &made.key), (&request, &made.certificate)],
+        args.force,
+    )
+    .map_err(error)?;
+    output.say(&format!("{}: keep it to yourself", key.display()))?;
+    output.success(&format!(
+        "{}: for `flwr cert sign` at the certificate authority",
+        request.display()
+    ))
+}
+
+/// `flwr cert sign`
+pub(super) fn sign(args: &CertSignArgs, output: &mut Output) -> Result<()> {
+    let issuer = read(&args.issuer)?;
+    let signed = issuer.sign(&args.request, &args.name, args.days, args.usage.into());
+    let Signed {
+        certificate,
+        common_name,
+        names,
+    } = signed.map_err(error)?;
+    let out = args.out.clone();
+    let out = out.unwrap_or_else(|| args.request.with_extension("crt"));
+    pki::write(&[(&out, &certificate)], args.force).map_err(error)?;
+    let owner = common_name.unwrap_or_else(|| "without a Common Name".to_owned());
+    output.success(&format!(
+        "{}: {owner}, valid for {} days, for {}",
+        out.display(),
+        args.days,
+        names.join(", ")
+    ))
+}
+
+/// `flwr cert inspect`
+pub(super) fn inspect(args: &CertInspectArgs, output: &mut Output) -> Result<()> {
+    for file in &args.files {
+        for report in pki::inspect(file, OffsetDateTime::now_utc()).map_err(error)? {
+            let Report {
+                kind,
+                facts,
+                warnings,
+            } = report;
+            output.say(&format!("{}: {kind}", file.display()))?;
+            for (name, fact) in facts {
+                output.say(&format!("  {name:<9}  {}", printable(&fact)))?;
+            }
+            for warning in warnings {
+                output.say(&format!("  warning    {warning}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(issuer: &Issuer) -> Result<Authority> {
+    let asked = || passphrase::known(issuer.passphrase_file.as_deref(), &issuer.ca_key);
+    Authority::read(&issuer.ca, &issuer.ca_key, asked).map_err(error)
+}
+
 fn error(error: PkiError) -> Error {
     match error {
         PkiError::Exists(path) => Error::Exists(path),
         PkiError::Name(name) => Error::HostName(name),
-        error @ (PkiError::Write { .. } | PkiError::Make(_)) => Error::Certificates(error.into()),
+        error @ (PkiError::Write { .. } | PkiError::Make(_) | PkiError::NewKey(_)) => {
+            Error::Certificates(error.into())
+        }
+        unusable => Error::Pki(unusable),
     }
 }
 

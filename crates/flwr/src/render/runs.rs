@@ -1,6 +1,4 @@
-//! The list of runs: as JSON, in a frame for terminals, and in plain columns for pipes.
-
-use std::fmt::Write as _;
+//! The list of runs.
 
 use flwr_proto::{ListRunsResponse, Run};
 use serde_json::{Value, json};
@@ -8,7 +6,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
-use super::{Colour, paint};
+use super::Colour;
+use super::table::{Row, Table, printable};
 
 const HEADERS: [&str; 7] = [
     "Run ID",
@@ -96,13 +95,6 @@ impl RunRow {
     }
 }
 
-/// Names come from whoever wrote the app: no control character of theirs reaches the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
-
 fn parse(iso8601: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(iso8601, &Rfc3339).ok()
 }
@@ -156,67 +148,14 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
     json!({"success": true, "runs": rows.iter().map(run).collect::<Vec<_>>()})
 }
 
-/// Columns apart by two spaces, without colours: what `awk` and `grep` like.
-pub(super) fn columns(rows: &[RunRow]) -> String {
-    let (cells, widths) = measure(rows);
-    let mut text = line(&HEADERS.map(str::to_owned), &widths);
-    for row in &cells {
-        text.push_str(&line(row, &widths));
+pub(super) fn table(rows: &[RunRow]) -> Table {
+    let row = |run: &RunRow| Row {
+        cells: run.cells().to_vec(),
+        colour: run.colour(),
+    };
+    Table {
+        headers: HEADERS.to_vec(),
+        rows: rows.iter().map(row).collect(),
+        coloured: STATUS,
     }
-    text
-}
-
-fn line(cells: &[String; 7], widths: &[usize; 7]) -> String {
-    let padded: Vec<_> = cells
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| format!("{cell:width$}"))
-        .collect();
-    format!("{}\n", padded.join("  ").trim_end())
-}
-
-/// A frame with a line between the rows.
-pub(super) fn framed(rows: &[RunRow], colours: bool) -> String {
-    let (cells, widths) = measure(rows);
-    let mut text = rule(["┌", "┬", "┐"], &widths);
-    let centred: Vec<_> = HEADERS
-        .iter()
-        .zip(widths)
-        .map(|(header, width)| format!(" {header:^width$} "))
-        .collect();
-    let _ = writeln!(text, "│{}│", centred.join("│"));
-    for (row, cells) in rows.iter().zip(&cells) {
-        text.push_str(&rule(["├", "┼", "┤"], &widths));
-        let padded = cells
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(column, (cell, width))| {
-                let cell = format!(" {cell:width$} ");
-                if column == STATUS {
-                    paint(&cell, row.colour(), colours)
-                } else {
-                    cell
-                }
-            });
-        let _ = writeln!(text, "│{}│", padded.collect::<Vec<_>>().join("│"));
-    }
-    text.push_str(&rule(["└", "┴", "┘"], &widths));
-    text
-}
-
-fn rule([left, middle, right]: [&str; 3], widths: &[usize; 7]) -> String {
-    let bars: Vec<_> = widths.iter().map(|width| "─".repeat(width + 2)).collect();
-    format!("{left}{}{right}\n", bars.join(middle))
-}
-
-fn measure(rows: &[RunRow]) -> (Vec<[String; 7]>, [usize; 7]) {
-    let cells: Vec<_> = rows.iter().map(RunRow::cells).collect();
-    let mut widths = HEADERS.map(|header| header.chars().count());
-    for row in &cells {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    (cells, widths)
 }

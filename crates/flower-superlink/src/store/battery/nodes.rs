@@ -1,9 +1,10 @@
 //! Nodes come, stay, and go.
 
 use flwr_core::id::NodeId;
+use flwr_security::key::PublicKey;
 
 use super::world::{NOON, World, key};
-use crate::link::state::{Freed, Registration};
+use crate::link::state::{Freed, KnownNode, Registration};
 
 pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let key = key();
@@ -41,6 +42,29 @@ pub(super) async fn a_key_that_comes_back_has_its_node_again(world: World) {
         world.state.online_nodes(NOON + 30.0).await.unwrap(),
         [NodeId(5)]
     );
+}
+
+pub(super) async fn all_nodes_are_listed_with_their_keys(world: World) {
+    let (first, second) = (key(), key());
+    for (key, id, until) in [(&second, 9, NOON), (&first, 5, NOON + 60.0)] {
+        let registered = world.state.register_node(key, NodeId(id), until).await;
+        registered.unwrap();
+    }
+    world.state.keep_node(NodeId(9), NOON + 90.0).await.unwrap();
+    let known = |id, key: &PublicKey, until| KnownNode {
+        id: NodeId(id),
+        key: key.clone(),
+        online_until: until,
+    };
+    assert_eq!(
+        world.state.nodes().await.unwrap(),
+        [
+            known(5, &first, NOON + 60.0),
+            known(9, &second, NOON + 90.0)
+        ]
+    );
+    world.state.remove_node(NodeId(5)).await.unwrap();
+    assert_eq!(world.state.nodes().await.unwrap().len(), 1);
 }
 
 pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {

@@ -7,6 +7,8 @@ use flwr_core::message::MessageId;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
+use crate::link::state::KnownNode;
+
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
@@ -63,6 +65,15 @@ impl Nodes {
     pub(super) fn keep(&mut self, node: NodeId, until: Timestamp) -> bool {
         let known = self.nodes.get_mut(&node);
         known.map(|node| node.online_until = until).is_some()
+    }
+
+    pub(super) fn all(&self) -> Vec<KnownNode> {
+        let known = |(id, node): (&NodeId, &Node)| KnownNode {
+            id: *id,
+            key: node.key.clone(),
+            online_until: node.online_until,
+        };
+        self.nodes.iter().map(known).collect()
     }
 
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::row;
-use crate::link::state::{FIRST_SIGN, StateResult};
+use crate::link::state::{FIRST_SIGN, KnownNode, StateResult};
 
 /// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
 /// silent (two heartbeat intervals of 30 s).
@@ -88,6 +88,15 @@ impl Presence {
         let mut inner = self.0.lock();
         let known = inner.nodes.get_mut(&node);
         known.map(|node| node.online_until = until).is_some()
+    }
+
+    pub(super) fn all(&self) -> Vec<KnownNode> {
+        let known = |(id, node): (&NodeId, &Node)| KnownNode {
+            id: *id,
+            key: node.key.clone(),
+            online_until: node.online_until,
+        };
+        self.0.lock().nodes.iter().map(known).collect()
     }
 
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {

@@ -1,0 +1,84 @@
+//! How the ports are spoken to: the flags about TLS, on this side and on the clients'.
+
+use std::path::PathBuf;
+
+use flwr_security::tls::{ClientCa, Identity, ServerFiles, ServerTls};
+
+use super::{ConfigError, Transport};
+use crate::args::{Args, ClientAuth};
+
+/// The transport, and what the operator should know of it.
+pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigError> {
+    let own = [
+        ("--ssl-ca-certfile", &args.ssl_ca_certfile),
+        ("--ssl-certfile", &args.ssl_certfile),
+        ("--ssl-keyfile", &args.ssl_keyfile),
+    ];
+    if args.insecure {
+        return plaintext(args, &own);
+    }
+    let [Some(ca), Some(certificate), Some(key)] = own.map(|(_, file)| file.clone()) else {
+        let given = own.iter().find(|(_, file)| file.is_some());
+        let missing = own.iter().find(|(_, file)| file.is_none());
+        return Err(match (given, missing) {
+            (Some((given, _)), Some((missing, _))) => ConfigError::IncompleteTls { given, missing },
+            _ => ConfigError::NoTransport,
+        });
+    };
+    let files = ServerFiles {
+        ca,
+        identity: Identity { certificate, key },
+        clients: clients(args)?,
+        legacy: args.ssl_allow_legacy_certificates,
+    };
+    let tls = ServerTls::load(files).map_err(ConfigError::Tls)?;
+    let warnings = tls.warnings();
+    Ok((Transport::Tls(tls), warnings))
+}
+
+fn plaintext(
+    args: &Args,
+    own: &[(&'static str, &Option<PathBuf>)],
+) -> Result<(Transport, Vec<String>), ConfigError> {
+    let needs_tls = [
+        ("--serverappio-tls", args.serverappio_tls),
+        (
+            "--ssl-client-allow-list",
+            args.ssl_client_allow_list.is_some(),
+        ),
+    ];
+    if let Some((flag, _)) = needs_tls.iter().find(|(_, given)| *given) {
+        return Err(ConfigError::NeedsTls(flag));
+    }
+    let clients = ("--ssl-client-ca-certfile", &args.ssl_client_ca_certfile);
+    let given = own.iter().chain([&clients]);
+    let given = given.filter(|(_, file)| file.is_some());
+    let ignored = given.map(|(flag, _)| format!("{flag} is ignored with --insecure"));
+    let told = "--insecure: Fleet and Control are served without TLS".to_owned();
+    Ok((
+        Transport::Plaintext,
+        [told].into_iter().chain(ignored).collect(),
+    ))
+}
+
+fn clients(args: &Args) -> Result<Option<ClientCa>, ConfigError> {
+    let crl = args.ssl_client_crl_file.clone();
+    if let Some(ca) = args.ssl_client_ca_certfile.clone() {
+        return Ok(Some(ClientCa { ca, crl }));
+    }
+    let idle = [
+        ("--ssl-client-crl-file", crl.is_some()),
+        (
+            "--ssl-client-allow-list",
+            args.ssl_client_allow_list.is_some(),
+        ),
+        (
+            "--control-client-auth none",
+            args.control_client_auth == ClientAuth::None,
+        ),
+    ];
+    match idle.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(ConfigError::NobodyAsked(flag)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,89 @@
+//! What the log says at the start: where the SuperLink listens, whom it lets in, where its state is.
+
+use super::Addresses;
+use crate::auth::Policy;
+use crate::config::{Config, Launch, Transport};
+use crate::store::{Database, Storage};
+
+/// What an operator wants to know of a SuperLink that has started.
+pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
+    let transport = transport(config);
+    let (fleet_clients, control_clients) = clients(config);
+    let nodes = match &config.policy {
+        Policy::AnyKey => "any SuperNode key".to_owned(),
+        Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.now().len()),
+    };
+    let state = match &config.places.database {
+        Database::Memory => "in memory: it ends with this process".to_owned(),
+        Database::File(file) => format!("in {}", file.display()),
+    };
+    let storage = match &config.places.storage {
+        Storage::Memory => "in memory".to_owned(),
+        Storage::Dir(dir) => format!("in {}", dir.display()),
+    };
+    let starter = match &config.launch {
+        Launch::Subprocess { program, .. } => {
+            format!("isolation subprocess, starting {}", program.display())
+        }
+        Launch::Process => {
+            "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned()
+        }
+    };
+    let mut facts = vec![
+        format!(
+            "listening for Fleet on {} ({transport}; {fleet_clients}{nodes})",
+            addresses.fleet
+        ),
+        format!(
+            "listening for Control on {} ({transport}{control_clients})",
+            addresses.control
+        ),
+        format!(
+            "listening for ServerAppIo on {} ({}; {starter})",
+            addresses.serverappio,
+            if config.serverappio_tls {
+                "TLS; plaintext for this machine"
+            } else {
+                "plaintext"
+            }
+        ),
+        format!("state {state}"),
+        format!("FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
+    ];
+    facts.extend(
+        addresses
+            .health
+            .map(|address| format!("listening for Health on {address}")),
+    );
+    facts
+}
+
+fn transport(config: &Config) -> String {
+    let Transport::Tls(tls) = &config.transport else {
+        return "plaintext".to_owned();
+    };
+    let certificate = tls.certificate();
+    let until = certificate.not_after.date();
+    format!("TLS, certificate {} until {until}", certificate.subject)
+}
+
+/// Which certificates SuperNodes and `flwr` must show.
+fn clients(config: &Config) -> (String, String) {
+    let asks = matches!(&config.transport, Transport::Tls(tls) if tls.asks_clients());
+    if !asks {
+        return (String::new(), String::new());
+    }
+    let which = match &config.clients {
+        None => "client certificate needed".to_owned(),
+        Some(list) => format!(
+            "client certificate needed, {} on the list",
+            list.now().len()
+        ),
+    };
+    let control = if config.control_asks {
+        format!("; {which}")
+    } else {
+        "; no client certificate needed".to_owned()
+    };
+    (format!("{which}; "), control)
+}

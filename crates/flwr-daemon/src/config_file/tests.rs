@@ -1,0 +1,186 @@
+use std::fs;
+
+use super::*;
+
+#[derive(Debug, Parser, PartialEq)]
+#[command(args_override_self = true)]
+struct Args {
+    #[arg(long)]
+    config: Option<PathBuf>,
+    #[arg(long)]
+    insecure: bool,
+    #[arg(long)]
+    client_key: Option<PathBuf>,
+    #[arg(long)]
+    client_certificate: Option<PathBuf>,
+    #[arg(long)]
+    root_certificates: Option<PathBuf>,
+    #[arg(long)]
+    server_name: Option<String>,
+    #[arg(long)]
+    ssl_allow_legacy_certificates: bool,
+    #[arg(long, default_value = "127.0.0.1:9092")]
+    superlink: String,
+    #[arg(long)]
+    max_retries: Option<u64>,
+    #[arg(long, num_args = 2)]
+    pair: Vec<String>,
+}
+
+impl Configurable for Args {
+    const SIDE: Side = Side {
+        private_key: ("client-key", "data/certificates/client.key"),
+        certificate: ("client-certificate", "data/certificates/client.crt"),
+        root: (&["root-certificates"], "data/certificates/rootCA.pem"),
+        server_name: Some("server-name"),
+    };
+
+    fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
+fn with(name: &str, content: &str, typed: &[&str]) -> Result<Args, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    fs::write(&path, content).unwrap();
+    let config = format!("--config={}", path.display());
+    let words = ["program", &config]
+        .into_iter()
+        .chain(typed.iter().copied());
+    let words: Vec<_> = words.map(OsString::from).collect();
+    parse_from(&words)
+        .map(|args: Args| Args {
+            config: None,
+            ..args
+        })
+        .map_err(|error| {
+            let text = error.to_string();
+            let text = text.replace(&format!("{}/", dir.path().display()), "");
+            match std::error::Error::source(&error) {
+                Some(source) => format!("{text}: {source}"),
+                None => text,
+            }
+        })
+}
+
+fn plain() -> Args {
+    Args::parse_from(["program"])
+}
+
+#[test]
+fn flags_stand_in_json_and_toml_and_what_is_typed_wins() {
+    let wanted = Args {
+        superlink: "b:2".to_owned(),
+        max_retries: Some(3),
+        pair: vec!["x".to_owned(), "y".to_owned()],
+        insecure: true,
+        ..plain()
+    };
+    let json = r#"{"superlink": "a:1", "max_retries": 3, "insecure": true, "pair": ["x", "y"]}"#;
+    let toml = "superlink = 'a:1'\nmax-retries = 3\ninsecure = true\npair = ['x', 'y']\n";
+    for (name, content) in [
+        ("c.json", json),
+        ("c.toml", toml),
+        ("c", json),
+        ("c.conf", toml),
+    ] {
+        let read = with(name, content, &["--superlink", "b:2"]).unwrap();
+        assert_eq!(read, wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_secure_connection_has_its_three_files() {
+    let read = with("c.json", r#"{"use_secure_connection": true}"#, &[]).unwrap();
+    let wanted = Args {
+        client_key: Some("data/certificates/client.key".into()),
+        client_certificate: Some("data/certificates/client.crt".into()),
+        root_certificates: Some("data/certificates/rootCA.pem".into()),
+        ssl_allow_legacy_certificates: true,
+        ..plain()
+    };
+    assert_eq!(read, wanted);
+    let content = r#"{"use_secure_connection": true, "ssl_private_key": "k", "ssl_cert": "c",
+        "ssl_root_cert": "r", "options": [["grpc.ssl_target_name_override", "localhost"]]}"#;
+    let read = with("c.json", content, &["--client-key", "typed"]).unwrap();
+    let wanted = Args {
+        client_key: Some("typed".into()),
+        client_certificate: Some("c".into()),
+        root_certificates: Some("r".into()),
+        server_name: Some("localhost".to_owned()),
+        ssl_allow_legacy_certificates: true,
+        ..plain()
+    };
+    assert_eq!(read, wanted);
+}
+
+#[test]
+fn an_insecure_connection_is_said_not_guessed() {
+    let insecure = Args {
+        insecure: true,
+        ..plain()
+    };
+    let off = r#"{"use_secure_connection": false, "ssl_cert": "c"}"#;
+    assert_eq!(with("c.json", off, &[]).unwrap(), insecure);
+    assert_eq!(with("c.json", "{}", &[]).unwrap(), plain());
+    let on = r#"{"use_secure_connection": true}"#;
+    assert_eq!(with("c.json", on, &["--insecure"]).unwrap(), insecure);
+    let error = with("c.json", r#"{"ssl_cert": "c"}"#, &[]).unwrap_err();
+    assert!(error.contains("`ssl_cert` is of use with"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_the_file() {
+    for (name, content, expected) in [
+        ("c.json", "{", "--config c.json: not a JSON file: EOF"),
+        ("c.toml", "a = ", "--config c.toml: not a TOML file: line 1"),
+        ("c.json", "[]", "--config c.json: not a JSON file"),
+        (
+            "c.json",
+            r#"{"super_link": "a"}"#,
+            "--config c.json: `super_link` is not known; did you mean `superlink`?",
+        ),
+        (
+            "c.json",
+            r#"{"config": "a"}"#,
+            "--config c.json: `config` is neither",
+        ),
+        (
+            "c.json",
+            r#"{"insecure": "yes"}"#,
+            "--config c.json: `insecure` is true or false",
+        ),
+        (
+            "c.json",
+            r#"{"superlink": {}}"#,
+            "--config c.json: `superlink` is a text or a number",
+        ),
+        (
+            "c.json",
+            r#"{"max_retries": "many"}"#,
+            "--config c.json: invalid value 'many' for '--max-retries",
+        ),
+        (
+            "c.json",
+            r#"{"use_secure_connection": 1}"#,
+            "--config c.json: `use_secure_connection` is true or false",
+        ),
+        (
+            "c.json",
+            r#"{"use_secure_connection": true, "options": [["grpc.x", 1]]}"#,
+            "--config c.json: `options`: `grpc.x` is not known",
+        ),
+        (
+            "c.json",
+            r#"{"use_secure_connection": true, "options": {"a": 1}}"#,
+            "--config c.json: `options` is a list of pairs",
+        ),
+    ] {
+        let error = with(name, content, &[]).unwrap_err();
+        assert!(error.starts_with(expected), "{content}: {error}");
+    }
+    let words = ["program", "--config", "/nonexistent"].map(OsString::from);
+    let error = parse_from::<Args>(&words).unwrap_err();
+    assert!(matches!(error, Error::Read { .. }), "{error}");
+}

@@ -1,0 +1,60 @@
+//! What is read from a file, and read again when the file has changed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+/// Something that a file holds.
+pub trait Readable: Sized {
+    /// Why a file is not usable. It names the file.
+    type Error;
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it holds something else.
+    fn from_file(path: &Path) -> Result<Self, Self::Error>;
+}
+
+/// The content of a file, as it was when it was last usable.
+#[derive(Debug)]
+pub struct FromFile<T> {
+    path: PathBuf,
+    now: RwLock<Arc<T>>,
+}
+
+impl<T: Readable> FromFile<T> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it holds something else.
+    pub fn load(path: &Path) -> Result<Self, T::Error> {
+        Ok(Self {
+            now: RwLock::new(Arc::new(T::from_file(path)?)),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// If it holds something else now; what was read before then stays in use.
+    pub fn reload(&self) -> Result<Arc<T>, T::Error> {
+        let read = Arc::new(T::from_file(&self.path)?);
+        *self.now.write() = Arc::clone(&read);
+        Ok(read)
+    }
+
+    /// What was read last.
+    #[must_use]
+    pub fn now(&self) -> Arc<T> {
+        Arc::clone(&self.now.read())
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}

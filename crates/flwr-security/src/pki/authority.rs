@@ -1,0 +1,269 @@
+//! A CA: made, read from files, and what it signs.
+
+use std::fs;
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, DnType,
+    DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SanType, SubjectPublicKeyInfo,
+};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::private::{self, Passphrase};
+use super::{PkiError, alt_name, params};
+
+/// A CA with its private key.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// PEM text.
+    certificate: String,
+}
+
+/// A certificate and its private key, as PEM text.
+pub struct Pair {
+    /// The certificate, or the request for one.
+    pub certificate: String,
+    /// The key.
+    pub key: zeroize::Zeroizing<String>,
+}
+
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve.
+    Server,
+    /// To be known to servers.
+    Client,
+    /// Both.
+    Both,
+}
+
+/// What a CA makes of a request.
+#[derive(Debug)]
+pub struct Signed {
+    /// PEM text.
+    pub certificate: String,
+    /// Its subject's Common Name.
+    pub common_name: Option<String>,
+    /// Whom it is for.
+    pub names: Vec<String>,
+}
+
+impl Authority {
+    /// Makes a CA and writes `ca.crt` and `ca.key`; the key under the passphrase, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn make(name: &str, days: u32, passphrase: Option<&Passphrase>) -> Result<Pair, PkiError> {
+        let mut params = params(name, days);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = private::generate()?;
+        let pem = private::to_pem(&key, passphrase).map_err(PkiError::NewKey)?;
+        let issuer = CertifiedIssuer::self_signed(params, key)?;
+        Ok(Pair {
+            certificate: issuer.pem(),
+            key: pem,
+        })
+    }
+
+    /// Reads a CA. If its key is encrypted, `passphrase` is asked for what opens it.
+    ///
+    /// # Errors
+    /// If a file holds something else, or the two are no pair.
+    pub fn read(
+        certificate: &Path,
+        key: &Path,
+        passphrase: impl FnOnce() -> Result<Passphrase, String>,
+    ) -> Result<Self, PkiError> {
+        let text = read(certificate)?;
+        let der = CertificateDer::from_pem_slice(text.as_bytes())
+            .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
+        let (_, parsed) = X509Certificate::from_der(&der)
+            .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
+        let pair = private::read(key, passphrase).map_err(|source| PkiError::PrivateKey {
+            path: key.to_owned(),
+            source,
+        })?;
+        if pair.subject_public_key_info() != parsed.public_key().raw {
+            return Err(PkiError::NoPair {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+            });
+        }
+        if parsed
+            .basic_constraints()
+            .is_ok_and(|found| found.is_some_and(|c| !c.value.ca))
+        {
+            return Err(PkiError::NoCa(certificate.to_owned()));
+        }
+        Ok(Self {
+            issuer: Issuer::from_ca_cert_der(&der, pair)?,
+            certificate: text,
+        })
+    }
+
+    /// One that was just made.
+    pub(super) fn parse(pair: &Pair) -> Result<Self, PkiError> {
+        let key = KeyPair::from_pem(&pair.key)?;
+        Ok(Self {
+            issuer: Issuer::from_ca_cert_pem(&pair.certificate, key)?,
+            certificate: pair.certificate.clone(),
+        })
+    }
+
+    /// The CA's certificate, as PEM text.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Makes a key and a certificate for these names, the first of which is the Common Name.
+    ///
+    /// # Errors
+    /// If a name is none.
+    pub fn issue(&self, names: &[String], days: u32, purpose: Purpose) -> Result<Pair, PkiError> {
+        let mut params = params(names.first().map_or("", String::as_str), days);
+        params.subject_alt_names = alt_names(names)?;
+        purpose.allow(&mut params);
+        let key = private::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Pair {
+            certificate,
+            key: private::to_pem(&key, None).map_err(PkiError::NewKey)?,
+        })
+    }
+
+    /// Signs a request. The certificate is for `names`; without any, for those of the request's
+    /// subjectAltName; without that, for its Common Name.
+    ///
+    /// # Errors
+    /// If the file holds no request that is signed with its own key, or a name is none.
+    pub fn sign(
+        &self,
+        request: &Path,
+        names: &[String],
+        days: u32,
+        purpose: Purpose,
+    ) -> Result<Signed, PkiError> {
+        let refused = |problem: &str| PkiError::Request {
+            path: request.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let text = read(request)?;
+        let block = pem::parse(&text)
+            .ok()
+            .filter(|block| block.tag().ends_with("CERTIFICATE REQUEST"))
+            .ok_or_else(|| refused("no PEM text with `BEGIN CERTIFICATE REQUEST`"))?;
+        let asked = CertificateSigningRequestParams::from_der(&block.contents().into())
+            .map_err(|error| refused(&error.to_string()))?
+            .params;
+        // What rcgen makes of a key depends on how the request was signed; here the key decides.
+        let key = X509CertificationRequest::from_der(block.contents())
+            .map_err(|_| refused("damaged"))
+            .map(|(_, parsed)| parsed.certification_request_info.subject_pki.raw)?;
+        let key = SubjectPublicKeyInfo::from_der(key)
+            .map_err(|_| refused("its key is of a kind that is not supported"))?;
+        let common_name = asked
+            .distinguished_name
+            .get(&DnType::CommonName)
+            .and_then(text_of);
+        let mut params = params("", days);
+        params.distinguished_name = asked.distinguished_name;
+        params.subject_alt_names = if !names.is_empty() {
+            alt_names(names)?
+        } else if !asked.subject_alt_names.is_empty() {
+            asked.subject_alt_names
+        } else {
+            let name = common_name.clone().ok_or_else(|| {
+                refused("it has neither a subjectAltName nor a Common Name: give --name")
+            })?;
+            vec![alt_name(&name).map_err(|_| {
+                refused(&format!(
+                    "its Common Name {name:?} is no host name or IP address: give --name"
+                ))
+            })?]
+        };
+        purpose.allow(&mut params);
+        Ok(Signed {
+            names: params.subject_alt_names.iter().map(shown).collect(),
+            certificate: params.signed_by(&key, &self.issuer)?.pem(),
+            common_name,
+        })
+    }
+}
+
+/// Makes a key, and a request that a CA can sign.
+///
+/// # Errors
+/// If a name is none.
+pub fn request(names: &[String]) -> Result<Pair, PkiError> {
+    let mut params = params(names.first().map_or("", String::as_str), 1);
+    params.subject_alt_names = alt_names(names)?;
+    let key = private::generate()?;
+    Ok(Pair {
+        certificate: params.serialize_request(&key)?.pem()?,
+        key: private::to_pem(&key, None).map_err(PkiError::NewKey)?,
+    })
+}
+
+impl Purpose {
+    fn allow(self, params: &mut CertificateParams) {
+        use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = match self {
+            Self::Server => vec![ServerAuth],
+            Self::Client => vec![ClientAuth],
+            Self::Both => vec![ServerAuth, ClientAuth],
+        };
+        params.use_authority_key_identifier_extension = true;
+    }
+}
+
+fn alt_names(names: &[String]) -> Result<Vec<SanType>, PkiError> {
+    names.iter().map(|name| alt_name(name)).collect()
+}
+
+fn text_of(value: &DnValue) -> Option<String> {
+    match value {
+        DnValue::Utf8String(text) => Some(text.clone()),
+        DnValue::PrintableString(text) => Some(text.as_str().to_owned()),
+        DnValue::Ia5String(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn shown(name: &SanType) -> String {
+    match name {
+        SanType::DnsName(name) | SanType::Rfc822Name(name) | SanType::URI(name) => {
+            name.as_str().to_owned()
+        }
+        SanType::IpAddress(address) => address.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn read(path: &Path) -> Result<String, PkiError> {
+    fs::read_to_string(path).map_err(|source| PkiError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Keys are in it: it is not printed.
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority(…)")
+    }
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pair(…)")
+    }
+}

@@ -1,0 +1,333 @@
+//! Certificates that TLS stacks of today refuse: of X.509 version 1, or without a subjectAltName,
+//! as `openssl x509 -req` of OpenSSL 3.0 and older writes them. They are accepted only where the
+//! operator says so.
+//!
+//! webpki is asked first; only what it refuses for its old form is looked at here. Such a
+//! certificate must be signed by one of the configured roots itself, no certificate between them;
+//! both must be of now; the root must be allowed to sign, and the certificate to serve, as far as
+//! they say anything about it; an extension that is critical and not known here refuses. A server's
+//! name is its Common Name, letter for letter, with no wildcard. TLS 1.3 only: the proof that the
+//! other side has the key is then made by one function of rustls, which needs the key alone.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
+};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
+    SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
+
+use super::certificate;
+use super::revocation::RevocationLists;
+use super::signed::is_signed;
+
+/// What a certificate is shown for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Server,
+    Client,
+}
+
+/// The roots that may sign such certificates.
+pub(super) struct LegacyRoots {
+    roots: Vec<CertificateDer<'static>>,
+    revoked: RevocationLists,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// Checks servers.
+pub(super) struct LegacyServerVerifier {
+    today: Arc<dyn ServerCertVerifier>,
+    roots: LegacyRoots,
+}
+
+/// Checks clients.
+pub(super) struct LegacyClientVerifier {
+    today: Arc<dyn ClientCertVerifier>,
+    roots: LegacyRoots,
+}
+
+impl LegacyRoots {
+    pub(super) fn new(roots: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            roots,
+            revoked: RevocationLists::none(),
+            algorithms: provider.signature_verification_algorithms,
+        }
+    }
+
+    /// All but what is revoked.
+    pub(super) fn without(self, revoked: RevocationLists) -> Self {
+        Self { revoked, ..self }
+    }
+
+    /// Checks all but the name.
+    fn verify<'a>(
+        &self,
+        der: &'a CertificateDer<'_>,
+        purpose: Purpose,
+        now: UnixTime,
+    ) -> Result<X509Certificate<'a>, CertificateError> {
+        let certificate = parse(der)?;
+        let issued_by =
+            |root: &X509Certificate<'_>| root.subject().as_raw() == certificate.issuer().as_raw();
+        let roots = self.roots.iter().filter_map(|root| parse(root).ok());
+        let issuers: Vec<_> = roots.filter(issued_by).collect();
+        if issuers.is_empty() {
+            return Err(CertificateError::UnknownIssuer);
+        }
+        let root = issuers
+            .into_iter()
+            .find(|root| has_signed(root, &certificate))
+            .ok_or(CertificateError::BadSignature)?;
+        require_now(&root, now)?;
+        require_now(&certificate, now)?;
+        require_may_sign(&root)?;
+        require_may_serve(&certificate, purpose)?;
+        let (issuer, serial) = (certificate.issuer().as_raw(), certificate.raw_serial());
+        match self.revoked.is_revoked(issuer, serial) {
+            Some(false) => Ok(certificate),
+            Some(true) => Err(CertificateError::Revoked),
+            None => Err(CertificateError::UnknownRevocationStatus),
+        }
+    }
+
+    fn verify_possession(
+        &self,
+        message: &[u8],
+        der: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let certificate = parse(der)?;
+        let key = SubjectPublicKeyInfoDer::from(certificate.public_key().raw);
+        verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
+    }
+}
+
+fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, CertificateError> {
+    match X509Certificate::from_der(der) {
+        Ok((rest, certificate)) if rest.is_empty() => Ok(certificate),
+        _ => Err(CertificateError::BadEncoding),
+    }
+}
+
+/// Whether it is a certificate of the kind that this module is for.
+fn is_legacy(der: &CertificateDer<'_>) -> bool {
+    parse(der).is_ok_and(|certificate| certificate::is_legacy(&certificate))
+}
+
+fn has_signed(root: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
+    // The algorithm is told twice, once outside of what is signed.
+    certificate.signature_algorithm == certificate.tbs_certificate.signature
+        && is_signed(
+            certificate.tbs_certificate.as_ref(),
+            &certificate.signature_algorithm,
+            &certificate.signature_value.data,
+            root.public_key().raw,
+        )
+}
+
+fn require_now(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
+    let moment = |at: OffsetDateTime| {
+        let seconds = u64::try_from(at.unix_timestamp()).unwrap_or_default();
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
+    };
+    let validity = certificate.validity();
+    let not_before = moment(validity.not_before.to_datetime());
+    let not_after = moment(validity.not_after.to_datetime());
+    if now < not_before {
+        Err(CertificateError::NotValidYetContext {
+            time: now,
+            not_before,
+        })
+    } else if now > not_after {
+        Err(CertificateError::ExpiredContext {
+            time: now,
+            not_after,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+/// Roots of version 1 say nothing about it: that they are configured is what says it.
+fn require_may_sign(root: &X509Certificate<'_>) -> Result<(), CertificateError> {
+    for extension in root.extensions() {
+        let refused = match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(constraints) => !constraints.ca,
+            ParsedExtension::KeyUsage(usage) => !usage.key_cert_sign(),
+            _ if extension.critical => return Err(CertificateError::UnhandledCriticalExtension),
+            _ => false,
+        };
+        if refused {
+            return Err(CertificateError::InvalidPurpose);
+        }
+    }
+    Ok(())
+}
+
+fn require_may_serve(
+    certificate: &X509Certificate<'_>,
+    purpose: Purpose,
+) -> Result<(), CertificateError> {
+    for extension in certificate.extensions() {
+        let refused = match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(constraints) => constraints.ca,
+            // In TLS 1.3 a key signs, and does nothing else.
+            ParsedExtension::KeyUsage(usage) => !usage.digital_signature(),
+            ParsedExtension::ExtendedKeyUsage(usage) => match purpose {
+                Purpose::Server => !usage.server_auth && !usage.any,
+                Purpose::Client => !usage.client_auth && !usage.any,
+            },
+            _ if extension.critical => return Err(CertificateError::UnhandledCriticalExtension),
+            _ => false,
+        };
+        if refused {
+            return Err(CertificateError::InvalidPurpose);
+        }
+    }
+    Ok(())
+}
+
+/// The name of a server that has no subjectAltName is its only Common Name.
+fn require_name(
+    certificate: &X509Certificate<'_>,
+    wanted: &ServerName<'_>,
+) -> Result<(), CertificateError> {
+    let common = certificate::common_name(certificate);
+    let fits = common
+        .as_deref()
+        .and_then(|name| ServerName::try_from(name).ok())
+        .is_some_and(|name| name == *wanted);
+    if fits {
+        return Ok(());
+    }
+    Err(CertificateError::NotValidForNameContext {
+        expected: wanted.to_owned(),
+        presented: common.into_iter().collect(),
+    })
+}
+
+impl LegacyServerVerifier {
+    pub(super) const fn new(today: Arc<dyn ServerCertVerifier>, roots: LegacyRoots) -> Self {
+        Self { today, roots }
+    }
+}
+
+impl ServerCertVerifier for LegacyServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if !is_legacy(end_entity) {
+            return self.today.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            );
+        }
+        let certificate = self.roots.verify(end_entity, Purpose::Server, now)?;
+        require_name(&certificate, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.roots
+            .verify_possession(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.today.supported_verify_schemes()
+    }
+}
+
+impl LegacyClientVerifier {
+    pub(super) const fn new(today: Arc<dyn ClientCertVerifier>, roots: LegacyRoots) -> Self {
+        Self { today, roots }
+    }
+}
+
+impl ClientCertVerifier for LegacyClientVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.today.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if !is_legacy(end_entity) {
+            return self
+                .today
+                .verify_client_cert(end_entity, intermediates, now);
+        }
+        self.roots.verify(end_entity, Purpose::Client, now)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.roots
+            .verify_possession(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.today.supported_verify_schemes()
+    }
+}
+
+macro_rules! hide {
+    ($($name:ident)*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+hide!(LegacyServerVerifier LegacyClientVerifier);
+
+#[cfg(test)]
+mod tests;

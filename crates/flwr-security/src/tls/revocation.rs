@@ -1,0 +1,135 @@
+//! Lists of revoked certificates (CRL), as a CA publishes them.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
+use time::OffsetDateTime;
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+
+use super::signed::is_signed;
+use super::{TlsError, read};
+
+/// The lists of one file.
+pub(super) struct RevocationLists {
+    path: PathBuf,
+    lists: Vec<List>,
+}
+
+struct List {
+    der: CertificateRevocationListDer<'static>,
+    /// The issuer's name in DER.
+    issuer: Vec<u8>,
+    serials: HashSet<Vec<u8>>,
+    next_update: Option<OffsetDateTime>,
+}
+
+impl RevocationLists {
+    /// Nothing is revoked.
+    pub(super) const fn none() -> Self {
+        Self {
+            path: PathBuf::new(),
+            lists: Vec::new(),
+        }
+    }
+
+    /// Reads lists, each signed by one of these authorities.
+    pub(super) fn load(
+        path: &Path,
+        authorities: &[CertificateDer<'static>],
+    ) -> Result<Self, TlsError> {
+        let text = read(path)?;
+        let found: Result<Vec<_>, _> =
+            CertificateRevocationListDer::pem_slice_iter(&text).collect();
+        let found = found.map_err(|_| TlsError::Pem(path.to_owned()))?;
+        if found.is_empty() {
+            return Err(TlsError::NoCrl(path.to_owned()));
+        }
+        let refused = |problem: &str| TlsError::Crl {
+            path: path.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let lists = found
+            .into_iter()
+            .map(|der| List::read(der, authorities).map_err(refused))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            lists,
+        })
+    }
+
+    /// For webpki.
+    pub(super) fn der(&self) -> Vec<CertificateRevocationListDer<'static>> {
+        self.lists.iter().map(|list| list.der.clone()).collect()
+    }
+
+    /// Whether the issuer has revoked the certificate with this serial number. `None` if it has no
+    /// list here, although others have.
+    pub(super) fn is_revoked(&self, issuer: &[u8], serial: &[u8]) -> Option<bool> {
+        if self.lists.is_empty() {
+            return Some(false);
+        }
+        let mut own = self
+            .lists
+            .iter()
+            .filter(|list| list.issuer == issuer)
+            .peekable();
+        own.peek()?;
+        Some(own.any(|list| list.serials.contains(serial)))
+    }
+
+    /// Lists that should have been renewed. They stay in use: what they revoke stays revoked.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let now = OffsetDateTime::now_utc();
+        let overdue = self.lists.iter().filter_map(|list| list.next_update);
+        overdue
+            .filter(|next| *next < now)
+            .map(|next| {
+                format!(
+                    "{}: a newer list was due on {}: get it from the CA",
+                    self.path.display(),
+                    next.date()
+                )
+            })
+            .collect()
+    }
+}
+
+impl List {
+    fn read(
+        der: CertificateRevocationListDer<'static>,
+        authorities: &[CertificateDer<'static>],
+    ) -> Result<Self, &'static str> {
+        const DAMAGED: &str = "a damaged certificate revocation list";
+        const STRANGE: &str = "its list is signed by none of the CAs of --ssl-client-ca-certfile";
+        let (_, list) = CertificateRevocationList::from_der(&der).map_err(|_| DAMAGED)?;
+        let signed = |authority: &CertificateDer<'_>| {
+            X509Certificate::from_der(authority).is_ok_and(|(_, authority)| {
+                authority.subject().as_raw() == list.issuer().as_raw()
+                    && is_signed(
+                        list.tbs_cert_list.as_ref(),
+                        &list.signature_algorithm,
+                        &list.signature_value.data,
+                        authority.public_key().raw,
+                    )
+            })
+        };
+        if !authorities.iter().any(signed) {
+            return Err(STRANGE);
+        }
+        let serials = list
+            .iter_revoked_certificates()
+            .map(|revoked| revoked.raw_serial().to_vec())
+            .collect();
+        let issuer = list.issuer().as_raw().to_vec();
+        let next_update = list.next_update().map(|next| next.to_datetime());
+        Ok(Self {
+            issuer,
+            serials,
+            next_update,
+            der,
+        })
+    }
+}

@@ -1,0 +1,268 @@
+//! A server's side of TLS: who it is, and which clients it asks for a certificate of their own.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ServerConfig, version};
+use rustls_pki_types::CertificateDer;
+
+use super::identity;
+use super::legacy::{LegacyClientVerifier, LegacyRoots};
+use super::revocation::RevocationLists;
+use super::{ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider};
+
+/// Where a server's certificates are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerFiles {
+    /// The CA that signed the server's certificate.
+    pub ca: PathBuf,
+    /// The server's certificate and its key.
+    pub identity: Identity,
+    /// Whose clients are let in; without it, anybody's.
+    pub clients: Option<ClientCa>,
+    /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
+    pub legacy: bool,
+}
+
+/// Who vouches for clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCa {
+    /// The CAs that sign certificates of clients, one or many in a file.
+    pub ca: PathBuf,
+    /// Which of these they have revoked.
+    pub crl: Option<PathBuf>,
+}
+
+/// A server's side: who it is, by which certificate. Clones share what they have read.
+#[derive(Clone)]
+pub struct ServerTls {
+    files: ServerFiles,
+    now: Arc<RwLock<Loaded>>,
+}
+
+/// The configuration for one port, as it is when a connection comes.
+#[derive(Clone)]
+pub struct PortTls(Source);
+
+#[derive(Clone)]
+enum Source {
+    Fixed(Arc<ServerConfig>),
+    Shared { tls: ServerTls, asks: bool },
+}
+
+struct Loaded {
+    /// Asks clients for a certificate, if the files say so.
+    asking: Arc<ServerConfig>,
+    /// Asks nobody.
+    open: Arc<ServerConfig>,
+    certificate: Certificate,
+    warnings: Vec<String>,
+}
+
+impl ServerTls {
+    /// Reads the files of a server. Its certificate comes first in its file, the others of its
+    /// chain follow.
+    ///
+    /// # Errors
+    /// If a file is not what it should be, or the key is not the certificate's.
+    pub fn load(files: ServerFiles) -> Result<Self, TlsError> {
+        let now = Arc::new(RwLock::new(files.load()?));
+        Ok(Self { files, now })
+    }
+
+    /// Reads the files again, for connections that are yet to come.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; what was read before then stays in use.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let loaded = self.files.load()?;
+        *self.now.write() = loaded;
+        Ok(())
+    }
+
+    /// For a port that asks its clients for certificates if there is a CA for them.
+    #[must_use]
+    pub fn asking(&self) -> PortTls {
+        self.port(true)
+    }
+
+    /// For a port that asks nobody for a certificate.
+    #[must_use]
+    pub fn open(&self) -> PortTls {
+        self.port(false)
+    }
+
+    fn port(&self, asks: bool) -> PortTls {
+        PortTls(Source::Shared {
+            tls: self.clone(),
+            asks,
+        })
+    }
+
+    /// Whether clients are asked for certificates.
+    #[must_use]
+    pub const fn asks_clients(&self) -> bool {
+        self.files.clients.is_some()
+    }
+
+    /// What the certificate says.
+    #[must_use]
+    pub fn certificate(&self) -> Certificate {
+        self.now.read().certificate.clone()
+    }
+
+    /// Why clients may refuse it, and what else an operator should know of the files.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.now.read().warnings.clone()
+    }
+
+    /// The files, to see when they change.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let ServerFiles {
+            ca,
+            identity,
+            clients,
+            ..
+        } = &self.files;
+        let mut paths = vec![
+            ca.clone(),
+            identity.certificate.clone(),
+            identity.key.clone(),
+        ];
+        if let Some(clients) = clients {
+            paths.push(clients.ca.clone());
+            paths.extend(clients.crl.clone());
+        }
+        paths
+    }
+}
+
+impl PortTls {
+    /// What the next connection is to be served with.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        match &self.0 {
+            Source::Fixed(config) => Arc::clone(config),
+            Source::Shared { tls, asks: true } => Arc::clone(&tls.now.read().asking),
+            Source::Shared { tls, asks: false } => Arc::clone(&tls.now.read().open),
+        }
+    }
+}
+
+impl From<Arc<ServerConfig>> for PortTls {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self(Source::Fixed(config))
+    }
+}
+
+impl ServerFiles {
+    fn load(&self) -> Result<Loaded, TlsError> {
+        let authorities = certificates(&self.ca)?;
+        let own = self.identity.load(self.legacy)?;
+        let mut warnings = own_warnings(self, &own, &authorities);
+        let open = config(&own, None, rustls::DEFAULT_VERSIONS)?;
+        let asking = match &self.clients {
+            None => Arc::clone(&open),
+            Some(clients) => {
+                let lists = clients.revoked()?;
+                warnings.extend(lists.warnings());
+                // Legacy certificates are checked against signatures of TLS 1.3 only.
+                let versions: &[_] = if self.legacy {
+                    &[&version::TLS13]
+                } else {
+                    rustls::DEFAULT_VERSIONS
+                };
+                config(&own, Some(clients.verifier(lists, self.legacy)?), versions)?
+            }
+        };
+        Ok(Loaded {
+            asking,
+            open,
+            certificate: own.certificate,
+            warnings,
+        })
+    }
+}
+
+fn own_warnings(
+    files: &ServerFiles,
+    own: &identity::Loaded,
+    authorities: &[CertificateDer<'static>],
+) -> Vec<String> {
+    let legacy = own.certificate.is_legacy();
+    if legacy && files.legacy {
+        let path = files.identity.certificate.display();
+        return vec![format!(
+            "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
+        )];
+    }
+    own.certificate
+        .warnings(&files.identity.certificate, &own.chain, authorities)
+}
+
+fn config(
+    own: &identity::Loaded,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .map_err(TlsError::Rustls)?;
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+    };
+    let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&own.key));
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(Arc::new(config))
+}
+
+impl ClientCa {
+    fn revoked(&self) -> Result<RevocationLists, TlsError> {
+        match &self.crl {
+            None => Ok(RevocationLists::none()),
+            Some(path) => RevocationLists::load(path, &certificates(&self.ca)?),
+        }
+    }
+
+    fn verifier(
+        &self,
+        lists: RevocationLists,
+        legacy: bool,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let roots = Arc::new(file_roots(&self.ca)?);
+        let today = WebPkiClientVerifier::builder_with_provider(roots, provider())
+            .with_crls(lists.der())
+            .only_check_end_entity_revocation()
+            .build()
+            .map_err(|error| TlsError::Crl {
+                path: self.crl.clone().unwrap_or_else(|| self.ca.clone()),
+                problem: error.to_string(),
+            })?;
+        if !legacy {
+            return Ok(today);
+        }
+        let roots = LegacyRoots::new(certificates(&self.ca)?, provider()).without(lists);
+        Ok(Arc::new(LegacyClientVerifier::new(today, roots)))
+    }
+}
+
+/// Keys are in the config: it is not printed.
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerTls({})", self.now.read().certificate.subject)
+    }
+}
+
+impl fmt::Debug for PortTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PortTls(…)")
+    }
+}
