@@ -4,11 +4,17 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const SERVICES: [&str; 4] = ["fleet", "serverappio", "clientappio", "control"];
+const SERVICES: [&str; 5] = [
+    "flwr/proto/fleet",
+    "flwr/proto/serverappio",
+    "flwr/proto/clientappio",
+    "flwr/proto/control",
+    "flower/launch",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
-    let files = SERVICES.map(|name| PathBuf::from(format!("{ROOT}/flwr/proto/{name}.proto")));
+    let files = SERVICES.map(|name| PathBuf::from(format!("{ROOT}/{name}.proto")));
     let descriptors = protox::compile(files, [ROOT])?;
     tonic_prost_build::configure()
         // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.

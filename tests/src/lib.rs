@@ -21,6 +21,7 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod scratch;
+pub mod tools;
 
 pub use app::App;
 pub use federation::{Federation, Isolation, Plan, Security};

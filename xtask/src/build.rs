@@ -44,9 +44,17 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Builds the three programs and says in which folder they are.
+/// Builds the programs and says in which folder they are.
 pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
-    packages(profile, &["flower-superlink", "flower-supernode", "flwr"])
+    packages(
+        profile,
+        &[
+            "flower-superlink",
+            "flower-supernode",
+            "flower-server-app",
+            "flwr",
+        ],
+    )
 }
 
 /// Builds the programs of these packages and says in which folder they are.

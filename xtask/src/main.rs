@@ -17,6 +17,7 @@ mod faults;
 mod python;
 mod rounds;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 

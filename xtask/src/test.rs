@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::build::{self, Profile};
 use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22};
+use crate::tools;
 
 /// `cargo xtask test`
 #[derive(clap::Args)]
@@ -28,6 +29,7 @@ pub(crate) struct Args {
 /// Prepares the Python environments, builds the programs that the end-to-end tests start, and runs
 /// `cargo test`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    tools::prepare()?;
     let mut tests = build::cargo();
     for flower in [FLOWER_1_22, FLOWER_1_21, FLOWER_1_20] {
         tests.env(flower.variable(), flower.prepare()?);

@@ -8,12 +8,14 @@ use crate::error::{Error, Result};
 mod control;
 mod decode;
 mod fleet;
+mod launch;
 mod patience;
 mod serverappio;
 mod status;
 
 pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
+pub use launch::LaunchApi;
 pub use serverappio::ServerAppIoApi;
 
 /// Bytes of one message on the wire, as flwr 1.22 peers allow: a gRPC limit of 2 GiB - 1.

@@ -26,7 +26,7 @@ use tonic::service::Routes;
 use tower::Layer;
 use tracing::{error, info, warn};
 
-use crate::api::{ControlApi, Exec, FleetApi, ServerAppIoApi};
+use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, ListedClients, Policy};
 use crate::config::{Config, Launch, Transport};
 use crate::launcher::{self, Launcher};
@@ -258,7 +258,9 @@ impl Ports {
             Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)));
         let serverappio =
             ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process);
-        let serverappio = Routes::new(listed.layer(serverappio));
+        let insecure = matches!(config.transport, Transport::Plaintext);
+        let launch = LaunchApi::server(Arc::clone(link), insecure);
+        let serverappio = Routes::new(listed.layer(serverappio)).add_service(listed.layer(launch));
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));

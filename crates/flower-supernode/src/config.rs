@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
+use flwr_core::fab::Fab;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
 use flwr_daemon::home::flwr_home;
@@ -46,6 +47,8 @@ pub struct Config {
     /// Where finished replies and the state of runs are kept, if this node has a key of its own
     /// and a home: without a key it will be another node next time.
     pub store: Option<PathBuf>,
+    /// The app that is run here, whatever app a run has; without it, the run's.
+    pub app: Option<Fab>,
     /// Where health checks are answered.
     pub health: Option<Address>,
 }
@@ -188,6 +191,7 @@ impl TryFrom<Args> for Config {
             trust_origin,
             key,
             store,
+            app: None,
             persistence: Persistence {
                 max_retries: args.max_retries,
                 max_wait: wait_time(args.max_wait_time)?,

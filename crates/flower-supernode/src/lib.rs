@@ -12,6 +12,7 @@ pub mod config;
 mod error;
 mod launcher;
 mod link;
+pub mod program;
 mod store;
 mod supernode;
 mod work;

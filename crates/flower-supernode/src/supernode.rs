@@ -84,6 +84,7 @@ impl SuperNode {
             clock,
             node_config: config.node_config,
             store: config.store.map_or_else(Store::none, Store::at),
+            app: config.app.map(Arc::new),
         };
         work.spawn(Worker::new(parts).run(work_stopper.clone()));
         Ok(Self {

@@ -15,6 +15,9 @@ use crate::tomlw;
 
 mod archive;
 mod content;
+mod local;
+
+pub use local::{AppRef, AppRefError, of_directory};
 
 /// Largest bundle that Flower 1.20 and later take, in bytes.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;

@@ -11,3 +11,8 @@
 #![allow(clippy::all, clippy::pedantic, clippy::use_self)]
 
 tonic::include_proto!("flwr.proto");
+
+/// What `flower-server-app` says, which is ours.
+pub mod launch {
+    tonic::include_proto!("flower.launch");
+}

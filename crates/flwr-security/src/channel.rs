@@ -125,6 +125,19 @@ pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
     endpoint(address, trust).connect_with_connector_lazy(connector)
 }
 
+/// Connects to `host:port` once, for whoever speaks HTTP/2 there by other means.
+///
+/// # Errors
+/// If nobody is there, or is not whom to trust.
+pub async fn dial(address: (&str, u16), trust: &Trust) -> Result<Box<dyn Io>, ConnectError> {
+    let target = Target {
+        host: address.0.to_owned(),
+        port: address.1,
+        trust: trust.clone(),
+    };
+    target.connect().await
+}
+
 /// The address is for the `:authority` header only: the connector knows where to go.
 fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
     let scheme = if matches!(trust, Trust::Plaintext) {
@@ -157,7 +170,8 @@ struct Target {
     trust: Trust,
 }
 
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A connection, whatever it goes over.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 impl Target {

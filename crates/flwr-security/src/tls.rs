@@ -23,6 +23,7 @@ mod reason;
 mod revocation;
 mod server;
 mod signed;
+mod strict;
 
 pub use certificate::Certificate;
 pub use client::{ClientFiles, ClientTls};

@@ -32,22 +32,47 @@ impl Link {
     /// # Errors
     /// If the FAB does not hold what it says, or the app has no such configuration.
     pub async fn start_run(&self, fab: Bytes, overrides: UserConfig) -> Result<RunId> {
+        let run = self.accept_run(fab, overrides).await?;
+        let id = run.id;
+        self.create_run(run).await?;
+        self.wake.notify(Topic::Pending);
+        Ok(id)
+    }
+
+    /// Starts a run of the app in this FAB whose ServerApp process the caller starts, and makes the
+    /// token for it.
+    ///
+    /// # Errors
+    /// If the FAB does not hold what it says.
+    pub async fn start_run_outside(&self, fab: Bytes) -> Result<(RunId, Token)> {
+        let mut run = self.accept_run(fab, UserConfig::new()).await?;
+        let id = run.id;
+        // It never is pending, or our own launcher would start a process for it.
+        run.status = RunStatus::plain(Phase::Starting);
+        run.starting_at = Some(run.pending_at);
+        self.create_run(run).await?;
+        let token = self.issue_token(id).await?;
+        Ok((id, token.ok_or(Refusal::HasToken(id))?))
+    }
+
+    /// Verifies and keeps the FAB of a new run.
+    async fn accept_run(&self, fab: Bytes, overrides: UserConfig) -> Result<Run> {
         self.require_space().await?;
         let fab = verify(fab).await?;
         config::fuse(&fab.manifest().config, &overrides).map_err(Error::RunConfig)?;
         let hash: ObjectId = fab.hash.parse()?;
         self.fabs.put(hash, fab.bytes.clone()).await?;
-        let run = self.pending_run(&fab, overrides).await?;
-        let id = run.id;
+        self.pending_run(&fab, overrides).await
+    }
+
+    async fn create_run(&self, run: Run) -> Result<()> {
         let context = Context {
-            run_id: id.0,
+            run_id: run.id.0,
             state: Some(Default::default()),
             ..Context::default()
         };
-        info!(run_id = %id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
-        self.state.create_run(run, context).await?;
-        self.wake.notify(Topic::Pending);
-        Ok(id)
+        info!(run_id = %run.id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
+        Ok(self.state.create_run(run, context).await?)
     }
 
     async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {

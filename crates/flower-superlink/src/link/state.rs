@@ -252,7 +252,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     // --- runs ---
 
-    /// Adds a run with the Context that its ServerApp starts from.
+    /// Adds a run, pending or starting, with the Context that its ServerApp starts from.
     async fn create_run(&self, run: Run, context: Context) -> StateResult<()>;
 
     /// The run, if it is known.

@@ -177,8 +177,17 @@ impl LinkState for SqliteState {
     }
 
     async fn create_run(&self, run: Run, context: Context) -> StateResult<()> {
+        let (presence, id) = (self.presence(), run.id);
+        let starting_at = run.starting_at;
         self.writer
-            .write(move |c| runs::create(c, &run, &context))
+            .write_then(
+                move |c| runs::create(c, &run, &context),
+                move |()| {
+                    if let Some(starting_at) = starting_at {
+                        presence.run_began(id, starting_at + FIRST_SIGN);
+                    }
+                },
+            )
             .await
     }
 

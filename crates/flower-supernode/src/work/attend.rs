@@ -236,24 +236,14 @@ impl Worker {
             .run(transfer.node, run_id)
             .await?
             .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
-        let hash = &run.fab_hash;
-        let fab = link
-            .call(transfer.node, Patience::Few, |mut fleet, node| {
-                let request = proto::GetFabRequest {
-                    node: Some(node),
-                    hash_str: hash.clone(),
-                    run_id: run_id.0,
-                };
-                async move { fleet.get_fab(request).await }
-            })
-            .await?
-            .fab;
-        info!(
-            fab_id = run.fab_id,
-            fab_version = run.fab_version,
-            "fetched the run's app"
-        );
-        let checked = spawn_blocking(move || RunInputs::new(run, fab)).await;
+        let bound = self.parts.app.clone();
+        let checked = match bound {
+            Some(app) => Ok(RunInputs::bound(run, &app)),
+            None => {
+                let fab = self.fab(transfer, &run).await?;
+                spawn_blocking(move || RunInputs::new(run, fab)).await
+            }
+        };
         match checked {
             Ok(Ok(inputs)) => {
                 let context = self.parts.store.context(run_id).await;
@@ -267,6 +257,32 @@ impl Worker {
             Ok(Err(error)) => Err(NoReply::Told(ErrorCode::LoadClientApp, error.to_string())),
             Err(ended) => Err(NoReply::Told(ErrorCode::LoadClientApp, ended.to_string())),
         }
+    }
+
+    /// The run's app, as the SuperLink has it.
+    async fn fab(
+        &self,
+        transfer: &Transfer<'_>,
+        run: &proto::Run,
+    ) -> Result<Option<proto::Fab>, Refusal> {
+        let fetched = self
+            .parts
+            .link
+            .call(transfer.node, Patience::Few, |mut fleet, node| {
+                let request = proto::GetFabRequest {
+                    node: Some(node),
+                    hash_str: run.fab_hash.clone(),
+                    run_id: run.run_id,
+                };
+                async move { fleet.get_fab(request).await }
+            })
+            .await?;
+        info!(
+            fab_id = run.fab_id,
+            fab_version = run.fab_version,
+            "fetched the run's app"
+        );
+        Ok(fetched.fab)
     }
 }
 

@@ -80,6 +80,30 @@ impl RunInputs {
     }
 }
 
+impl RunInputs {
+    /// The inputs of a node that runs its own app, whatever app the run has. The configuration is
+    /// then what the run says.
+    pub(crate) fn bound(run: proto::Run, app: &Fab) -> Result<Self, InputsError> {
+        let run_config =
+            config::from_wire(run.override_config.clone()).map_err(InputsError::Config)?;
+        let run = proto::Run {
+            fab_id: app.fab_id(),
+            fab_version: app.manifest().version.clone(),
+            fab_hash: app.hash.clone(),
+            ..run
+        };
+        let fab = proto::Fab {
+            hash_str: app.hash.clone(),
+            content: app.bytes.clone(),
+        };
+        Ok(Self {
+            run,
+            fab,
+            run_config,
+        })
+    }
+}
+
 impl Runs {
     pub(crate) fn inputs(&mut self, run: RunId) -> Option<Arc<RunInputs>> {
         let kept = self.0.get_mut(&run)?;
@@ -195,6 +219,17 @@ pub(crate) mod tests {
         assert_eq!(context.run_config["lr"], Scalar::Float(0.5).into());
         assert_eq!(context.node_config["k"], Scalar::Int(1).into());
         assert_eq!((context.run_id, context.node_id), (7, 9));
+    }
+
+    #[test]
+    fn a_bound_node_runs_its_own_app_with_the_runs_configuration() {
+        let (run, _) = run(&[("batch", Scalar::Int(8))]);
+        let own = bundle();
+        let inputs = RunInputs::bound(run, &own).unwrap();
+        assert_eq!(inputs.run.fab_id, "pub/mini");
+        assert_eq!(inputs.run.fab_hash, own.hash);
+        assert_eq!(inputs.fab.content, own.bytes);
+        assert_eq!(inputs.run_config["batch"], Scalar::Int(8));
     }
 
     #[test]

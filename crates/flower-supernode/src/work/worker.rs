@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::config::UserConfig;
+use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_daemon::apps::AppProcess;
@@ -44,6 +45,8 @@ pub(crate) struct WorkerParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) node_config: UserConfig,
     pub(crate) store: Store,
+    /// The app of a node that runs this one, whatever app a run has.
+    pub(crate) app: Option<Arc<Fab>>,
 }
 
 /// Works on one message after the other.

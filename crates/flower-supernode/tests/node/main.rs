@@ -84,6 +84,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         clientappio: "127.0.0.1:0".parse().unwrap(),
         flwr_dir: None,
         store: None,
+        app: None,
         health: None,
     }
 }

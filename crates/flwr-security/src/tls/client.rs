@@ -12,6 +12,7 @@ use rustls_native_certs::load_native_certs;
 use rustls_pki_types::ServerName;
 
 use super::legacy::{LegacyRoots, LegacyServerVerifier};
+use super::strict::StrictServerVerifier;
 use super::{
     ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider, system_roots,
 };
@@ -154,7 +155,7 @@ impl ClientFiles {
                 let legacy = LegacyRoots::new(certificates(roots)?, provider());
                 Ok(Arc::new(LegacyServerVerifier::new(today, legacy)))
             }
-            _ => Ok(today),
+            _ => Ok(Arc::new(StrictServerVerifier(today))),
         }
     }
 }

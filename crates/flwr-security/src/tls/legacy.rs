@@ -68,6 +68,15 @@ impl LegacyRoots {
         Self { revoked, ..self }
     }
 
+    /// Whether clients with these roots would accept a server's certificate, but for its name.
+    pub(super) fn accepts_server(
+        &self,
+        certificate: &CertificateDer<'_>,
+    ) -> Result<(), CertificateError> {
+        let now = UnixTime::now();
+        self.verify(certificate, Purpose::Server, now).map(drop)
+    }
+
     /// Checks all but the name.
     fn verify<'a>(
         &self,

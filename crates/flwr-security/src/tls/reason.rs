@@ -7,6 +7,8 @@ use rustls::{AlertDescription, CertificateError, Error as TlsFailure, InvalidMes
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::strict::OldForm;
+
 /// The cause of a failed handshake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reason {
@@ -42,6 +44,16 @@ pub enum Reason {
         "it is an X.509 v1 certificate, without a subjectAltName, which TLS does not accept any more: sign its request anew with `flwr cert sign --name HOST`, make another with `flwr cert new`, or allow it with --ssl-allow-legacy-certificates"
     )]
     Version,
+    /// Of a form that TLS stacks accepted once.
+    #[error(
+        "certificate {subject}: {lacks}, which TLS does not accept any more: sign its request anew with `flwr cert sign --name HOST`, or allow it with --ssl-allow-legacy-certificates"
+    )]
+    OldForm {
+        /// Whose it is.
+        subject: String,
+        /// What is missing in it.
+        lacks: &'static str,
+    },
     /// Not a certificate, or one with errors.
     #[error("its certificate is malformed")]
     Malformed,
@@ -189,11 +201,14 @@ impl From<&CertificateError> for Reason {
 impl Reason {
     /// What rustls has no name for, it passes on as webpki said it.
     fn from_webpki(error: &CertificateError) -> Self {
-        let inner = match error {
-            CertificateError::Other(OtherError(inner)) => inner.downcast_ref(),
+        let other = match error {
+            CertificateError::Other(OtherError(other)) => Some(other),
             _ => None,
         };
-        match inner {
+        if let Some(OldForm(reason)) = other.and_then(|other| other.downcast_ref()) {
+            return reason.clone();
+        }
+        match other.and_then(|other| other.downcast_ref()) {
             Some(webpki::Error::UnsupportedCertVersion) => Self::Version,
             Some(webpki::Error::CaUsedAsEndEntity) => Self::Purpose,
             _ => Self::OtherCertificate(error.to_string()),

@@ -14,7 +14,8 @@ use rustls_pki_types::CertificateDer;
 use super::identity;
 use super::legacy::{LegacyClientVerifier, LegacyRoots};
 use super::revocation::RevocationLists;
-use super::{ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider};
+use super::strict::StrictClientVerifier;
+use super::{ALPN, Certificate, Identity, Reason, TlsError, certificates, file_roots, provider};
 
 /// Where a server's certificates are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,15 +197,19 @@ fn own_warnings(
     own: &identity::Loaded,
     authorities: &[CertificateDer<'static>],
 ) -> Vec<String> {
-    let legacy = own.certificate.is_legacy();
-    if legacy && files.legacy {
-        let path = files.identity.certificate.display();
-        return vec![format!(
-            "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
-        )];
+    if !(files.legacy && own.certificate.is_legacy()) {
+        let path = &files.identity.certificate;
+        return own.certificate.warnings(path, &own.chain, authorities);
     }
-    own.certificate
-        .warnings(&files.identity.certificate, &own.chain, authorities)
+    let path = files.identity.certificate.display();
+    let mut warnings = vec![format!(
+        "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
+    )];
+    let roots = LegacyRoots::new(authorities.to_vec(), provider());
+    if let Err(refusal) = roots.accepts_server(&own.chain[0]) {
+        warnings.push(format!("{path}: {}", Reason::from(&refusal)));
+    }
+    warnings
 }
 
 fn config(
@@ -247,7 +252,7 @@ impl ClientCa {
                 problem: error.to_string(),
             })?;
         if !legacy {
-            return Ok(today);
+            return Ok(Arc::new(StrictClientVerifier(today)));
         }
         let roots = LegacyRoots::new(certificates(&self.ca)?, provider()).without(lists);
         Ok(Arc::new(LegacyClientVerifier::new(today, roots)))

@@ -51,13 +51,16 @@ impl From<Instructed> for Inserted {
 impl RunState {
     pub(super) fn new(run: Run, context: Context) -> Self {
         Self {
+            active_until: match run.starting_at {
+                Some(starting_at) => starting_at + FIRST_SIGN,
+                None => Timestamp::NEVER,
+            },
             run,
             first_context: context.clone(),
             context,
             resumed: false,
             log: Log::default(),
             app: None,
-            active_until: Timestamp::NEVER,
             messages: Messages::default(),
             objects: Objects::default(),
         }

@@ -1,0 +1,54 @@
+//! `flower-server-app server:app`: makes a run on a SuperLink, executes the ServerApp that lies in
+//! a directory here, and leaves with the run's result. Flower's command until 1.10; ours works
+//! with SuperLinks of ours.
+//!
+//! - `args` what was typed
+//! - `run` a run, from its start to its end
+//! - `tunnel` the way of the ServerApp process, which speaks plaintext, to a SuperLink that speaks
+//!   TLS
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use flwr_daemon::telemetry::{self, Format};
+use tracing::warn;
+
+mod args;
+mod run;
+mod tunnel;
+
+use args::Args;
+use run::Run;
+
+/// For flags and files that cannot be used.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let level = args.verbose.then_some("debug");
+    if let Err(error) = telemetry::init(level, Format::Text) {
+        return fail(&error.into(), USAGE);
+    }
+    warn!("{}", args.todays_command());
+    match Run::prepare(&args) {
+        Err(error) => fail(&error, USAGE),
+        Ok(run) => match start(run) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+    }
+}
+
+fn start(run: Run) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("could not start the runtime")?;
+    let ended = runtime.block_on(run.execute());
+    runtime.shutdown_background();
+    ended
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
+    eprintln!("flower-server-app: error: {error:#}");
+    ExitCode::from(status)
+}

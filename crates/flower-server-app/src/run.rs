@@ -1,0 +1,176 @@
+//! A run, from its start to its end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use flwr_core::address::Address;
+use flwr_core::fab::{self, Fab};
+use flwr_daemon::apps::{self, AppProcess, serverapp_command};
+use flwr_daemon::stop::Signals;
+use flwr_proto::launch::StartRunRequest;
+use flwr_proto::launch::launch_client::LaunchClient;
+use flwr_proto::server_app_io_client::ServerAppIoClient;
+use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
+use flwr_security::channel::{Trust, channel, connect_error};
+use flwr_security::tls::{ClientFiles, ClientTls};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tracing::info;
+
+use crate::args::Args;
+use crate::tunnel::Tunnel;
+
+/// What the ServerApp gets between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a question to the SuperLink may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A run that can be started: everything that was typed is good.
+pub(crate) struct Run {
+    fab: Fab,
+    program: PathBuf,
+    superlink: Address,
+    trust: Trust,
+    flwr_dir: Option<PathBuf>,
+}
+
+impl Run {
+    /// Checks what was typed.
+    pub(crate) fn prepare(args: &Args) -> Result<Self> {
+        let dir = args
+            .dir
+            .canonicalize()
+            .with_context(|| format!("--dir {}", args.dir.display()))?;
+        let Some(dir) = dir.to_str() else {
+            bail!("--dir {}: its name is not UTF-8 text", args.dir.display());
+        };
+        let trust = if args.insecure {
+            Trust::Plaintext
+        } else {
+            let files = ClientFiles {
+                roots: args.root_certificates.clone(),
+                ..ClientFiles::default()
+            };
+            Trust::Tls(ClientTls::load(files).context("--root-certificates")?)
+        };
+        Ok(Self {
+            fab: fab::of_directory(&args.server_app, dir)?,
+            program: apps::find_program("flwr-serverapp")?,
+            superlink: args.server.parse().context("--server")?,
+            trust,
+            flwr_dir: args.flwr_dir.clone(),
+        })
+    }
+
+    /// Starts the run and its ServerApp, and waits for the end of both.
+    pub(crate) async fn execute(self) -> Result<()> {
+        let mut signals = Signals::install().context("signals cannot be received")?;
+        let Address { host, port } = &self.superlink;
+        let channel = channel((host, *port), &self.trust);
+        let fab = self.fab.bytes.clone();
+        let started = LaunchClient::new(channel.clone())
+            .start_run(timed(StartRunRequest { fab }))
+            .await;
+        let started = started.map_err(|status| not_started(&status))?.into_inner();
+        let run_id = started.run_id;
+        info!(run_id, "run started");
+        let tunnel = Tunnel::open(self.superlink.clone(), self.trust.clone()).await?;
+        let command = serverapp_command(
+            &self.program,
+            &tunnel.address(),
+            &started.token,
+            Some(std::process::id()),
+            self.flwr_dir.as_deref(),
+        );
+        let mut link = ServerAppIoClient::new(channel);
+        let app = AppProcess::spawn(&command).context("the ServerApp does not start")?;
+        let exit = tokio::select! {
+            exit = app.wait() => exit,
+            () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
+            signal = signals.shutdown() => {
+                info!("{signal}: stopping");
+                // What it still has to say goes through the tunnel.
+                tokio::select! {
+                    exit = app.terminate(GRACE) => exit,
+                    () = tunnel.serve() => bail!("the ServerApp was cut off"),
+                }
+            }
+        };
+        let ended = format!("the ServerApp ended: {exit}");
+        verdict(&mut link, run_id, &ended).await
+    }
+}
+
+/// How the run ended. One that its ServerApp has left unfinished has failed.
+async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str) -> Result<()> {
+    let mut status = status(link, run_id).await?;
+    if status.status != "finished" {
+        let failed = RunStatus {
+            status: "finished".to_owned(),
+            sub_status: "failed".to_owned(),
+            details: ended.to_owned(),
+        };
+        let request = UpdateRunStatusRequest {
+            run_id,
+            run_status: Some(failed.clone()),
+        };
+        // Should it have ended in this very moment, the next answer tells.
+        let _ = link.update_run_status(timed(request)).await;
+        status = self::status(link, run_id).await?;
+    }
+    if status.sub_status == "completed" {
+        info!(run_id, "run completed");
+        return Ok(());
+    }
+    let why = if status.details.is_empty() {
+        ended
+    } else {
+        &status.details
+    };
+    bail!(
+        "run {run_id} ended as {}:{}: {why}",
+        status.status,
+        status.sub_status
+    )
+}
+
+async fn status(link: &mut ServerAppIoClient<Channel>, run_id: u64) -> Result<RunStatus> {
+    let request = GetRunStatusRequest {
+        run_ids: vec![run_id],
+        ..GetRunStatusRequest::default()
+    };
+    let answer = link.get_run_status(timed(request)).await;
+    let mut answer = answer
+        .map_err(|status| {
+            anyhow!(
+                "the SuperLink does not tell how run {run_id} ended: {}",
+                words(&status)
+            )
+        })?
+        .into_inner();
+    let status = answer.run_status_dict.remove(&run_id);
+    status.with_context(|| format!("the SuperLink does not know run {run_id} any more"))
+}
+
+fn timed<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(PATIENCE);
+    request
+}
+
+fn not_started(status: &Status) -> anyhow::Error {
+    if status.code() == Code::Unimplemented {
+        return anyhow!(
+            "this SuperLink starts no runs on its ServerAppIo port: use `flwr run` with its Control port, or a flower-superlink of this workspace"
+        );
+    }
+    anyhow!("the run could not be started: {}", words(status))
+}
+
+fn words(status: &Status) -> String {
+    match connect_error(status) {
+        Some(error) => error.to_string(),
+        None => flwr_core::cause::chain(status),
+    }
+}

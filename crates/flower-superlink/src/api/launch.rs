@@ -1,0 +1,51 @@
+//! Launch, for `flower-server-app`: runs whose ServerApp somebody else executes.
+
+use std::sync::Arc;
+
+use flwr_daemon::listen::Peer;
+use flwr_proto::launch::launch_server::{Launch, LaunchServer};
+use flwr_proto::launch::{StartRunRequest, StartRunResponse};
+use tonic::{Request, Response, Status};
+
+use super::{MAX_CONTROL_BYTES, to_the_end};
+use crate::link::Link;
+
+/// The Launch service over the domain.
+#[derive(Debug, Clone)]
+pub struct LaunchApi {
+    link: Arc<Link>,
+    /// Whether runs may be started over plaintext from other machines.
+    insecure: bool,
+}
+
+impl LaunchApi {
+    /// The service, ready to be routed to. From other machines it is to be had over TLS only,
+    /// unless everything is spoken in plaintext here (`--insecure`).
+    #[must_use]
+    pub fn server(link: Arc<Link>, insecure: bool) -> LaunchServer<Self> {
+        LaunchServer::new(Self { link, insecure }).max_decoding_message_size(MAX_CONTROL_BYTES)
+    }
+}
+
+#[tonic::async_trait]
+impl Launch for LaunchApi {
+    async fn start_run(
+        &self,
+        request: Request<StartRunRequest>,
+    ) -> Result<Response<StartRunResponse>, Status> {
+        let peer = request.extensions().get::<Peer>();
+        if !self.insecure && !peer.is_some_and(Peer::is_private) {
+            return Err(Status::permission_denied(
+                "Runs are started over TLS here: start the SuperLink with --serverappio-tls",
+            ));
+        }
+        let link = Arc::clone(&self.link);
+        let fab = request.into_inner().fab;
+        let started = to_the_end(async move { link.start_run_outside(fab).await });
+        let (run, token) = started.await?;
+        Ok(Response::new(StartRunResponse {
+            run_id: run.0,
+            token: token.as_str().to_owned(),
+        }))
+    }
+}

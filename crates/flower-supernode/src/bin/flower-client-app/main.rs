@@ -1,0 +1,67 @@
+//! `flower-client-app client:app`: a SuperNode that runs the ClientApp in a directory here,
+//! whatever app a run has. Flower's command until 1.10.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use flower_supernode::args::Args as Supernode;
+use flower_supernode::config::Config;
+use flower_supernode::program::Program;
+use flwr_core::fab::{self, AppRef, Fab};
+use flwr_daemon::telemetry::{self, Format};
+use tracing::warn;
+
+mod args;
+
+use args::Args;
+
+const PROGRAM: Program = Program("flower-client-app");
+
+/// Why the app cannot be run.
+#[derive(Debug, thiserror::Error)]
+enum AppError {
+    #[error("--dir {0}")]
+    Dir(String, #[source] std::io::Error),
+    #[error("--dir {0}: its name is not UTF-8 text")]
+    NotText(String),
+    #[error(transparent)]
+    Fab(#[from] fab::FabError),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Err(error) = telemetry::init(None, Format::Text) {
+        return PROGRAM.refuse(&error);
+    }
+    let today = args.todays_flags();
+    let line = today[1..].join(" ");
+    warn!(
+        "flower-client-app is deprecated: today's command is `flower-supernode {line}`, and the \
+         app comes with `flwr run`"
+    );
+    let app = match bundle(&args.client_app, &args.dir) {
+        Ok(app) => app,
+        Err(error) => return PROGRAM.refuse(&error),
+    };
+    let config = Supernode::try_parse_from(&today)
+        .map_err(|error| error.exit())
+        .and_then(Config::try_from);
+    match config {
+        Ok(config) => PROGRAM.run(Config {
+            app: Some(app),
+            ..config
+        }),
+        Err(error) => PROGRAM.refuse(&error),
+    }
+}
+
+fn bundle(app: &AppRef, dir: &Path) -> Result<Fab, AppError> {
+    let shown = || dir.display().to_string();
+    let absolute = dir
+        .canonicalize()
+        .map_err(|error| AppError::Dir(shown(), error))?;
+    let text = absolute.to_str();
+    let text = text.ok_or_else(|| AppError::NotText(shown()))?;
+    Ok(fab::of_directory(app, text)?)
+}

@@ -1,0 +1,81 @@
+//! The life of a SuperNode's process, for the programs that are one: `flower-supernode`, and
+//! `flower-client-app`.
+
+use std::error::Error as StdError;
+use std::process::ExitCode;
+
+use flwr_core::cause::chain;
+use flwr_daemon::stop::Signals;
+use tokio::runtime::Runtime;
+use tracing::info;
+
+use crate::SuperNode;
+use crate::config::Config;
+
+/// For flags and files that cannot be used.
+const USAGE: u8 = 2;
+
+/// A program by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Program(pub &'static str);
+
+impl Program {
+    /// Runs a SuperNode until a signal asks it to end, or the SuperLink is given up.
+    #[must_use]
+    pub fn run(self, config: Config) -> ExitCode {
+        let runtime = match Runtime::new() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.fail(&error, 1),
+        };
+        let code = runtime.block_on(self.live(config));
+        // A blocked read of a slow disk must not hold up the exit.
+        runtime.shutdown_background();
+        code
+    }
+
+    async fn live(self, config: Config) -> ExitCode {
+        let mut signals = match Signals::install() {
+            Ok(signals) => signals,
+            Err(error) => return self.fail(&error, 1),
+        };
+        let mut supernode = match SuperNode::bind(config).await {
+            Ok(supernode) => supernode,
+            Err(error) => return self.fail(&error, 1),
+        };
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Some(signal) => { info!("{signal}: stopping"); break }
+                    None => supernode.reload().await,
+                },
+                error = supernode.join() => {
+                    let code = self.fail(&error, 1);
+                    supernode.shutdown().await;
+                    return code;
+                }
+            }
+        }
+        tokio::select! {
+            () = supernode.shutdown() => ExitCode::SUCCESS,
+            _ = signals.shutdown() => ExitCode::FAILURE,
+        }
+    }
+
+    /// Tells what is wrong with the flags or their files.
+    #[must_use]
+    pub fn refuse(self, error: &dyn StdError) -> ExitCode {
+        self.fail(error, USAGE)
+    }
+
+    /// One line: what, where, way out.
+    fn fail(self, error: &dyn StdError, code: u8) -> ExitCode {
+        #[expect(
+            clippy::print_stderr,
+            reason = "the last word of a program that cannot log"
+        )]
+        {
+            eprintln!("{}: error: {}", self.0, chain(error));
+        }
+        ExitCode::from(code)
+    }
+}
