@@ -260,13 +260,10 @@ fn options(side: &Side, options: Option<Value>) -> Result<Option<String>, String
     };
     let mut flag = None;
     for pair in pairs {
-        let (name, value) = match pair.as_array().map(Vec::as_slice) {
-            Some([Value::String(name), value]) => (name, value),
-            _ => {
-                return Err(format!(
-                    "`{OPTIONS}` holds pairs, such as [\"{NAME_OVERRIDE}\", \"localhost\"]"
-                ));
-            }
+        let Some([Value::String(name), value]) = pair.as_array().map(Vec::as_slice) else {
+            return Err(format!(
+                "`{OPTIONS}` holds pairs, such as [\"{NAME_OVERRIDE}\", \"localhost\"]"
+            ));
         };
         match (name.as_str(), value, side.server_name) {
             (NAME_OVERRIDE, Value::String(value), Some(name)) => {

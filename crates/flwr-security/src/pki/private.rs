@@ -161,7 +161,7 @@ pub(super) fn to_pem(
     let parameters = pkcs8::pkcs5::pbes2::Parameters::pbkdf2_sha256_aes256cbc(ROUNDS, &salt, &iv);
     let der = Zeroizing::new(key.serialize_der());
     let encrypted = PrivateKeyInfo::try_from(&der[..])
-        .and_then(|key| Ok(key.encrypt_with_params(parameters?, passphrase.as_bytes())?))
+        .and_then(|key| key.encrypt_with_params(parameters?, passphrase.as_bytes()))
         .and_then(|encrypted| Ok(encrypted.to_pem(ENCRYPTED, LineEnding::LF)?));
     encrypted.map_err(|_| PrivateKeyError::Unsupported)
 }

@@ -152,7 +152,7 @@ impl ClientFiles {
         let today = today.build().map_err(|_| TlsError::NoSystemRoots)?;
         match &self.roots {
             Some(roots) if self.legacy => {
-                let legacy = LegacyRoots::new(certificates(roots)?, provider());
+                let legacy = LegacyRoots::new(certificates(roots)?, &provider());
                 Ok(Arc::new(LegacyServerVerifier::new(today, legacy)))
             }
             _ => Ok(Arc::new(StrictServerVerifier(today))),

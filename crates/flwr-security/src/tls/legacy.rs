@@ -55,7 +55,7 @@ pub(super) struct LegacyClientVerifier {
 }
 
 impl LegacyRoots {
-    pub(super) fn new(roots: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Self {
+    pub(super) fn new(roots: Vec<CertificateDer<'static>>, provider: &CryptoProvider) -> Self {
         Self {
             roots,
             revoked: RevocationLists::none(),
@@ -122,7 +122,7 @@ impl LegacyRoots {
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, CertificateError> {
     match X509Certificate::from_der(der) {
-        Ok((rest, certificate)) if rest.is_empty() => Ok(certificate),
+        Ok((&[], certificate)) => Ok(certificate),
         _ => Err(CertificateError::BadEncoding),
     }
 }

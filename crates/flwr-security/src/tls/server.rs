@@ -205,7 +205,7 @@ fn own_warnings(
     let mut warnings = vec![format!(
         "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
     )];
-    let roots = LegacyRoots::new(authorities.to_vec(), provider());
+    let roots = LegacyRoots::new(authorities.to_vec(), &provider());
     if let Err(refusal) = roots.accepts_server(&own.chain[0]) {
         warnings.push(format!("{path}: {}", Reason::from(&refusal)));
     }
@@ -254,7 +254,7 @@ impl ClientCa {
         if !legacy {
             return Ok(Arc::new(StrictClientVerifier(today)));
         }
-        let roots = LegacyRoots::new(certificates(&self.ca)?, provider()).without(lists);
+        let roots = LegacyRoots::new(certificates(&self.ca)?, &provider()).without(lists);
         Ok(Arc::new(LegacyClientVerifier::new(today, roots)))
     }
 }

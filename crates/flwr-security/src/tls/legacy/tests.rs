@@ -53,7 +53,7 @@ fn servers(root: CertificateDer<'static>) -> LegacyServerVerifier {
     store.add(root.clone()).unwrap();
     let today =
         rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider());
-    let roots = LegacyRoots::new(vec![root], provider());
+    let roots = LegacyRoots::new(vec![root], &provider());
     LegacyServerVerifier::new(today.build().unwrap(), roots)
 }
 
@@ -283,7 +283,7 @@ fn client_verdict(root: &Issuer, revoked: Option<u64>) -> Result<(), Error> {
         std::fs::write(&crl, list(root, serial)).unwrap();
         RevocationLists::load(&crl, &[der(root)]).unwrap()
     });
-    let roots = LegacyRoots::new(vec![der(root)], provider())
+    let roots = LegacyRoots::new(vec![der(root)], &provider())
         .without(lists.unwrap_or_else(RevocationLists::none));
     let verifier = LegacyClientVerifier::new(today.build().unwrap(), roots);
     let certificate = signed(&nameless("node-1"), root);
@@ -336,7 +336,7 @@ fn a_list_of_another_ca_says_nothing() {
     let error = RevocationLists::load(&crl, &[der(&ours)]).err().unwrap();
     assert!(error.to_string().contains("signed by none"), "{error}");
     let lists = RevocationLists::load(&crl, &[der(&ours), der(&theirs)]).unwrap();
-    let roots = LegacyRoots::new(vec![der(&ours)], provider()).without(lists);
+    let roots = LegacyRoots::new(vec![der(&ours)], &provider()).without(lists);
     let certificate = signed(&nameless("node-1"), &ours);
     let error = roots.verify(&certificate, Purpose::Client, UnixTime::now());
     assert_eq!(
