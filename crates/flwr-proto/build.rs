@@ -4,17 +4,18 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const SERVICES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "flwr/proto/fleet",
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
     "flower/launch",
+    "older/inline",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
-    let files = SERVICES.map(|name| PathBuf::from(format!("{ROOT}/{name}.proto")));
+    let files = FILES.map(|name| PathBuf::from(format!("{ROOT}/{name}.proto")));
     let descriptors = protox::compile(files, [ROOT])?;
     tonic_prost_build::configure()
         // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.

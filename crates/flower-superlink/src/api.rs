@@ -9,12 +9,13 @@ mod control;
 mod decode;
 mod fleet;
 mod launch;
-mod patience;
+pub(crate) mod patience;
 mod serverappio;
 mod status;
 
 pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
+pub(crate) use fleet::RECONNECT;
 pub use launch::LaunchApi;
 pub use serverappio::ServerAppIoApi;
 
@@ -29,7 +30,7 @@ static UNDER_WAY: Semaphore = Semaphore::const_new(4096);
 
 /// Does work that changes something to its end, also when the caller goes away meanwhile: bytes
 /// that were stored are then counted, and bytes that nobody needs any more let go.
-async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let place = UNDER_WAY.acquire().await.map_err(|_| Error::Stopping)?;

@@ -78,6 +78,12 @@ impl Caller {
         caller.ok_or_else(|| Status::unauthenticated("Missing authentication metadata"))
     }
 
+    /// The caller's node, if it has registered.
+    #[must_use]
+    pub const fn registered(&self) -> Option<NodeId> {
+        self.node
+    }
+
     /// The proven key.
     #[must_use]
     pub const fn key(&self) -> &PublicKey {

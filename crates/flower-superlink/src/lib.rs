@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod launcher;
 pub mod link;
+mod older;
 pub mod reaper;
 pub mod store;
 pub mod superlink;

@@ -18,6 +18,7 @@ use tracing::error;
 pub mod state;
 pub mod wake;
 
+mod dialects;
 mod logs;
 mod messages;
 mod nodes;
@@ -29,6 +30,7 @@ mod sessions;
 
 pub use objects::Pulled;
 pub use runs::AppInputs;
+pub use state::Dialect;
 
 use pace::Pace;
 use sessions::Sessions;

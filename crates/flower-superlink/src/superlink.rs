@@ -31,6 +31,7 @@ use crate::auth::{FleetAuth, ListedClients, Policy};
 use crate::config::{Config, Launch, Transport};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
+use crate::older::Dialects;
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -251,7 +252,8 @@ impl Ports {
     ) -> JoinSet<Result<(), listen::Error>> {
         let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
         let listed = ListedClients::new(config.clients.clone());
-        let fleet = listed.layer(auth.layer(FleetApi::server(Arc::clone(link))));
+        let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
+        let fleet = listed.layer(auth.layer(fleet));
         let fleet = Routes::new(fleet);
         let control = ControlApi::server(Arc::clone(link));
         let control =

@@ -10,6 +10,7 @@ pub mod id;
 pub mod message;
 pub mod object;
 pub mod project;
+pub mod record;
 pub mod run;
 pub mod time;
 pub mod tomlw;

@@ -16,3 +16,19 @@ tonic::include_proto!("flwr.proto");
 pub mod launch {
     tonic::include_proto!("flower.launch");
 }
+
+/// What earlier versions of Flower say where today's say it otherwise: a module for each.
+pub mod older {
+    /// flwr 1.15 to 1.18: messages with their content in them.
+    pub mod inline {
+        tonic::include_proto!("older.inline");
+    }
+}
+
+/// Where the modules above look for the package `flwr.proto`.
+#[doc(hidden)]
+pub mod flwr {
+    pub mod proto {
+        pub use crate::*;
+    }
+}

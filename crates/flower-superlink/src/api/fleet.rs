@@ -17,7 +17,7 @@ use crate::link::Link;
 use crate::link::state::Parcel;
 
 /// Seconds until a node should come back: filled by flwr 1.22's SuperLink and read by nobody.
-const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
+pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
 
 /// The Fleet service over the domain.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ const WAY_BACK: Duration = Duration::from_millis(500);
 
 /// How long a call may be held, for the answer to be in time; for ever where the caller names no
 /// end.
-pub(super) fn of<T>(request: &Request<T>) -> Duration {
+pub(crate) fn of<T>(request: &Request<T>) -> Duration {
     let header = request.metadata().get(TIMEOUT_HEADER);
     let told = header.and_then(|value| read(value.to_str().ok()?));
     // A call that has hardly any time is answered at once.

@@ -211,7 +211,11 @@ impl Link {
     }
 
     /// Waits for the change. `None`: the deadline passed or the daemon ends.
-    async fn wait(&self, changed: impl Future<Output = ()>, deadline: Instant) -> Option<()> {
+    pub(super) async fn wait(
+        &self,
+        changed: impl Future<Output = ()>,
+        deadline: Instant,
+    ) -> Option<()> {
         let waiting = future::select(Box::pin(changed), Box::pin(sleep_until(deadline)));
         match self.stopper.run_until_stopped(waiting).await? {
             future::Either::Left(_) => Some(()),

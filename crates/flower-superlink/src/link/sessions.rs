@@ -19,19 +19,42 @@ pub(super) struct Sessions(Mutex<HashMap<NodeId, Seen>>);
 #[derive(Debug, Default)]
 struct Seen {
     session: Session,
+    /// Whether it has given a sign of life since it registered.
+    heard: bool,
     certificate: Option<Arc<Certificate>>,
 }
 
 impl Sessions {
     /// The node registers.
     pub(super) fn begin(&self, node: NodeId) {
-        self.0.lock().entry(node).or_default().session += 1;
+        let mut seen = self.0.lock();
+        let seen = seen.entry(node).or_default();
+        seen.session += 1;
+        seen.heard = false;
     }
 
     /// The session in which the node is now.
     pub(super) fn current(&self, node: NodeId) -> Session {
         let seen = self.0.lock();
         seen.get(&node).map(|seen| seen.session).unwrap_or_default()
+    }
+
+    /// The node has given a sign of life.
+    pub(super) fn hear(&self, node: NodeId) {
+        self.0.lock().entry(node).or_default().heard = true;
+    }
+
+    /// Whether the node has given a sign of life since it registered, or since the SuperLink
+    /// started.
+    pub(super) fn was_heard(&self, node: NodeId) -> bool {
+        self.0.lock().get(&node).is_some_and(|seen| seen.heard)
+    }
+
+    /// Whether the node has registered here, and not given a sign of life since.
+    pub(super) fn is_unheard(&self, node: NodeId) -> bool {
+        let seen = self.0.lock();
+        seen.get(&node)
+            .is_some_and(|seen| seen.session > 0 && !seen.heard)
     }
 
     /// The node was seen by this certificate.

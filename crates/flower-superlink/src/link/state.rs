@@ -206,6 +206,15 @@ pub struct LogEntry {
     pub text: String,
 }
 
+/// How a node wants its messages, by the version of Flower it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// As objects: flwr 1.19 and later.
+    Objects,
+    /// In one piece: flwr 1.15 to 1.18.
+    Inline,
+}
+
 /// A node, as it stands in the state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownNode {
@@ -243,6 +252,12 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// The node lives: it is online until `until`. False if it is not known.
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool>;
+
+    /// Notes how the node wants its messages. Unknown: nothing happens.
+    async fn set_dialect(&self, node: NodeId, dialect: Dialect) -> StateResult<()>;
+
+    /// How the node wants its messages, if that was noted.
+    async fn dialect(&self, node: NodeId) -> StateResult<Option<Dialect>>;
 
     /// All nodes, in the order of their ids.
     async fn nodes(&self) -> StateResult<Vec<KnownNode>>;

@@ -17,7 +17,7 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
+    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
     ObjectEntry, Parcel, Refusal, Registration, Replied, StateResult,
 };
 
@@ -146,6 +146,15 @@ impl LinkState for MemoryState {
 
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
         Ok(self.0.lock().nodes.keep(node, until))
+    }
+
+    async fn set_dialect(&self, node: NodeId, dialect: Dialect) -> StateResult<()> {
+        self.0.lock().nodes.set_dialect(node, dialect);
+        Ok(())
+    }
+
+    async fn dialect(&self, node: NodeId) -> StateResult<Option<Dialect>> {
+        Ok(self.0.lock().nodes.dialect(node))
     }
 
     async fn nodes(&self) -> StateResult<Vec<KnownNode>> {

@@ -20,7 +20,7 @@ use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
 use crate::link::state::{
-    Answer, Arrival, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
+    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
     ObjectEntry, Parcel, Registration, Replied, StateResult,
 };
 
@@ -166,6 +166,20 @@ impl LinkState for SqliteState {
 
     async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
         Ok(self.presence.keep_node(node, until))
+    }
+
+    async fn set_dialect(&self, node: NodeId, dialect: Dialect) -> StateResult<()> {
+        let presence = self.presence();
+        self.writer
+            .write_then(
+                move |c| nodes::set_dialect(c, node, dialect),
+                move |()| presence.set_dialect(node, dialect),
+            )
+            .await
+    }
+
+    async fn dialect(&self, node: NodeId) -> StateResult<Option<Dialect>> {
+        Ok(self.presence.dialect(node))
     }
 
     async fn nodes(&self) -> StateResult<Vec<KnownNode>> {

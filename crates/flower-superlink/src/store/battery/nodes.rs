@@ -4,7 +4,7 @@ use flwr_core::id::NodeId;
 use flwr_security::key::PublicKey;
 
 use super::world::{NOON, World, key};
-use crate::link::state::{Freed, KnownNode, Registration};
+use crate::link::state::{Dialect, Freed, KnownNode, Registration};
 
 pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let key = key();
@@ -65,6 +65,21 @@ pub(super) async fn all_nodes_are_listed_with_their_keys(world: World) {
     );
     world.state.remove_node(NodeId(5)).await.unwrap();
     assert_eq!(world.state.nodes().await.unwrap().len(), 1);
+}
+
+pub(super) async fn a_nodes_dialect_stays_with_it(world: World) {
+    let key = key();
+    let register = async || world.state.register_node(&key, NodeId(5), NOON).await;
+    register().await.unwrap();
+    let dialect = async || world.state.dialect(NodeId(5)).await.unwrap();
+    assert_eq!(dialect().await, None);
+    let inline = world.state.set_dialect(NodeId(5), Dialect::Inline);
+    inline.await.unwrap();
+    register().await.unwrap();
+    assert_eq!(dialect().await, Some(Dialect::Inline));
+    let unknown = world.state.set_dialect(NodeId(6), Dialect::Inline);
+    unknown.await.unwrap();
+    assert_eq!(world.state.dialect(NodeId(6)).await.unwrap(), None);
 }
 
 pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {

@@ -7,7 +7,7 @@ use flwr_core::message::MessageId;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
-use crate::link::state::KnownNode;
+use crate::link::state::{Dialect, KnownNode};
 
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
@@ -19,6 +19,7 @@ pub(super) struct Nodes {
 struct Node {
     key: PublicKey,
     online_until: Timestamp,
+    dialect: Option<Dialect>,
     /// Whole messages, oldest first. Some may be over by the time they are handed out.
     waiting: VecDeque<(RunId, MessageId)>,
     /// Handed out last, and not confirmed.
@@ -41,6 +42,7 @@ impl Nodes {
             .or_insert_with(|| Node {
                 key: key.clone(),
                 online_until: until,
+                dialect: None,
                 waiting: VecDeque::new(),
                 unconfirmed: None,
             })
@@ -65,6 +67,16 @@ impl Nodes {
     pub(super) fn keep(&mut self, node: NodeId, until: Timestamp) -> bool {
         let known = self.nodes.get_mut(&node);
         known.map(|node| node.online_until = until).is_some()
+    }
+
+    pub(super) fn set_dialect(&mut self, node: NodeId, dialect: Dialect) {
+        if let Some(node) = self.nodes.get_mut(&node) {
+            node.dialect = Some(dialect);
+        }
+    }
+
+    pub(super) fn dialect(&self, node: NodeId) -> Option<Dialect> {
+        self.nodes.get(&node)?.dialect
     }
 
     pub(super) fn all(&self) -> Vec<KnownNode> {

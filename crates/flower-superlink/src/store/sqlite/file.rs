@@ -27,8 +27,12 @@ const CHECKPOINT_PAGES: u32 = 1000;
 const LOG_BYTES: u32 = 64 << 20;
 
 /// Each version of the schema, as the step from the one before.
-static MIGRATIONS: LazyLock<Migrations<'static>> =
-    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("../migrations/0001_state.sql"))]));
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![
+        M::up(include_str!("../migrations/0001_state.sql")),
+        M::up(include_str!("../migrations/0002_dialect.sql")),
+    ])
+});
 /// How many steps there are.
 const VERSION: i64 = 1;
 

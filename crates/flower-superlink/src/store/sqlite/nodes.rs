@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::messages;
 use super::row::{self, signed};
-use crate::link::state::{Freed, Registration, StateResult};
+use crate::link::state::{Dialect, Freed, Registration, StateResult};
 
 pub(super) fn register(
     connection: &Connection,
@@ -39,6 +39,16 @@ pub(super) fn register(
 pub(super) fn remove(connection: &Connection, node: NodeId) -> StateResult<()> {
     let mut delete = connection.prepare_cached("DELETE FROM node WHERE id = ?")?;
     delete.execute([signed(node)])?;
+    Ok(())
+}
+
+pub(super) fn set_dialect(
+    connection: &Connection,
+    node: NodeId,
+    dialect: Dialect,
+) -> StateResult<()> {
+    let mut update = connection.prepare_cached("UPDATE node SET dialect = ? WHERE id = ?")?;
+    update.execute(params![row::dialect_text(dialect), signed(node)])?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::row;
-use crate::link::state::{FIRST_SIGN, KnownNode, StateResult};
+use crate::link::state::{Dialect, FIRST_SIGN, KnownNode, StateResult};
 
 /// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
 /// silent (two heartbeat intervals of 30 s).
@@ -35,6 +35,7 @@ struct Inner {
 struct Node {
     key: PublicKey,
     online_until: Timestamp,
+    dialect: Option<Dialect>,
 }
 
 impl Presence {
@@ -44,7 +45,7 @@ impl Presence {
             row.get(0).map(Timestamp::from_secs)
         })?;
         let mut inner = Inner::default();
-        let mut nodes = connection.prepare("SELECT id, key, online_until FROM node")?;
+        let mut nodes = connection.prepare("SELECT id, key, online_until, dialect FROM node")?;
         let mut rows = nodes.query([])?;
         while let Some(row) = rows.next()? {
             let node = NodeId(row::id(row, 0)?);
@@ -56,7 +57,14 @@ impl Presence {
                 until
             };
             inner.by_key.insert(key.clone(), node);
-            inner.nodes.insert(node, Node { key, online_until });
+            inner.nodes.insert(
+                node,
+                Node {
+                    key,
+                    online_until,
+                    dialect: row::dialect(row, 3)?,
+                },
+            );
         }
         let mut runs =
             connection.prepare("SELECT id FROM run WHERE phase IN ('starting', 'running')")?;
@@ -74,7 +82,26 @@ impl Presence {
     pub(super) fn registered(&self, node: NodeId, key: PublicKey, online_until: Timestamp) {
         let mut inner = self.0.lock();
         inner.by_key.insert(key.clone(), node);
-        inner.nodes.insert(node, Node { key, online_until });
+        let known = inner.nodes.get(&node);
+        let dialect = known.and_then(|known| known.dialect);
+        inner.nodes.insert(
+            node,
+            Node {
+                key,
+                online_until,
+                dialect,
+            },
+        );
+    }
+
+    pub(super) fn set_dialect(&self, node: NodeId, dialect: Dialect) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.dialect = Some(dialect);
+        }
+    }
+
+    pub(super) fn dialect(&self, node: NodeId) -> Option<Dialect> {
+        self.0.lock().nodes.get(&node)?.dialect
     }
 
     pub(super) fn removed(&self, node: NodeId) {

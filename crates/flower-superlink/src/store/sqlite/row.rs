@@ -8,7 +8,7 @@ use flwr_security::key::PublicKey;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Row, Statement};
 
-use crate::link::state::StateError;
+use crate::link::state::{Dialect, StateError};
 
 impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
@@ -45,6 +45,22 @@ pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Ti
 pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PublicKey> {
     let line: String = row.get(column)?;
     PublicKey::from_openssh(&line).map_err(|problem| unreadable(column, problem))
+}
+
+/// How a node wants its messages, if that was noted.
+pub(super) fn dialect(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Dialect>> {
+    let text: String = row.get(column)?;
+    Ok([Dialect::Inline, Dialect::Objects]
+        .into_iter()
+        .find(|dialect| dialect_text(*dialect) == text))
+}
+
+/// What the column holds for a dialect.
+pub(super) const fn dialect_text(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Inline => "inline",
+        Dialect::Objects => "objects",
+    }
 }
 
 /// Says that a column holds what no version of this program wrote there.

@@ -1,0 +1,66 @@
+//! Which version of Flower each node speaks.
+
+use std::time::Duration;
+
+use flwr_core::id::NodeId;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::Link;
+use super::state::Dialect;
+use super::wake::Topic;
+use crate::error::Result;
+
+/// How long a node may take from its registration to its first sign of life, by which it is known.
+const FIRST_SIGN: Duration = Duration::from_secs(3);
+
+impl Link {
+    /// The node gives a sign of life as those of today do.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn hear(&self, node: NodeId) -> Result<()> {
+        self.heard_in(node, Dialect::Objects).await
+    }
+
+    /// The node gives a sign of life as those of flwr 1.15 to 1.18 do.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn hear_inline(&self, node: NodeId) -> Result<()> {
+        self.heard_in(node, Dialect::Inline).await
+    }
+
+    /// Only the first sign of life since the node registered, or since the SuperLink started, tells
+    /// anything new.
+    async fn heard_in(&self, node: NodeId, dialect: Dialect) -> Result<()> {
+        if self.sessions.was_heard(node) {
+            return Ok(());
+        }
+        let known = self.state.dialect(node).await?;
+        if known.unwrap_or(Dialect::Objects) != dialect {
+            info!(node_id = %node, ?dialect, "the SuperNode is of another version than it was, or than ours");
+            self.state.set_dialect(node, dialect).await?;
+        }
+        self.sessions.hear(node);
+        self.wake.notify(Topic::Node(node));
+        Ok(())
+    }
+
+    /// What the node speaks. One that has just registered is waited for, until it gives a sign of
+    /// life or as long as that may take.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn dialect(&self, node: NodeId) -> Result<Dialect> {
+        let listener = self.wake.listen(Topic::Node(node));
+        let deadline = Instant::now() + FIRST_SIGN;
+        loop {
+            let changed = listener.next();
+            if !self.sessions.is_unheard(node) || self.wait(changed, deadline).await.is_none() {
+                let known = self.state.dialect(node).await?;
+                return Ok(known.unwrap_or(Dialect::Objects));
+            }
+        }
+    }
+}

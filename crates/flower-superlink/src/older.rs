@@ -1,0 +1,13 @@
+//! Peers of earlier versions of Flower. Each has a module that can be dropped without touching the
+//! rest; nothing in `link` knows of them.
+//!
+//! - `dialect` tells which version a SuperNode speaks, and sends its calls to whom they are for
+//! - `inline` flwr 1.15 to 1.18: messages with their content in them
+//! - `unary` a gRPC call by hand: two versions have different messages for the same method, which
+//!   generated services cannot have
+
+mod dialect;
+mod inline;
+mod unary;
+
+pub(crate) use dialect::Dialects;
