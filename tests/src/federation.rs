@@ -398,7 +398,7 @@ fn start_superlink(
         &addresses.serverappio.to_string(),
     ]);
     let control = match plan.superlink {
-        Maker::Pip(Release::V1_20) => "--exec-api-address",
+        Maker::Pip(release) if release <= Release::V1_20 => "--exec-api-address",
         _ => "--control-api-address",
     };
     command.args([control, &addresses.control.to_string()]);

@@ -195,6 +195,22 @@ impl Process {
         }
     }
 
+    /// How it ended, if it does so in that time.
+    ///
+    /// # Panics
+    /// If that cannot be told.
+    #[must_use]
+    pub fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended() {
+                return Some(status);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        None
+    }
+
     /// Asks it to end and waits: the orderly stop that every daemon owes.
     ///
     /// # Panics

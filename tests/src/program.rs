@@ -6,15 +6,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A version of Flower from PyPI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// flwr 1.20.0
-    V1_20,
-    /// flwr 1.21.0
-    V1_21,
-    /// flwr 1.22.0
-    V1_22,
+/// A version of Flower from PyPI: 1.`minor`.`patch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    minor: u8,
+    patch: u8,
 }
 
 /// Whose program.
@@ -22,27 +18,43 @@ pub enum Release {
 pub enum Maker {
     /// Built from this workspace. App processes are those of flwr 1.22.
     Ours,
+    /// Built from this workspace, with the app processes of this version.
+    OursWith(Release),
     /// From PyPI.
     Pip(Release),
 }
 
 impl Release {
-    /// As `flwr --version` has it.
-    #[must_use]
-    pub const fn number(self) -> &'static str {
-        match self {
-            Self::V1_20 => "1.20.0",
-            Self::V1_21 => "1.21.0",
-            Self::V1_22 => "1.22.0",
-        }
+    /// flwr 1.15.2
+    pub const V1_15: Self = Self::new(15, 2);
+    /// flwr 1.16.0
+    pub const V1_16: Self = Self::new(16, 0);
+    /// flwr 1.17.0
+    pub const V1_17: Self = Self::new(17, 0);
+    /// flwr 1.18.0
+    pub const V1_18: Self = Self::new(18, 0);
+    /// flwr 1.19.0
+    pub const V1_19: Self = Self::new(19, 0);
+    /// flwr 1.20.0
+    pub const V1_20: Self = Self::new(20, 0);
+    /// flwr 1.21.0
+    pub const V1_21: Self = Self::new(21, 0);
+    /// flwr 1.22.0
+    pub const V1_22: Self = Self::new(22, 0);
+
+    const fn new(minor: u8, patch: u8) -> Self {
+        Self { minor, patch }
     }
 
-    const fn variable(self) -> &'static str {
-        match self {
-            Self::V1_20 => "FLWR_PYTHON_1_20",
-            Self::V1_21 => "FLWR_PYTHON_1_21",
-            Self::V1_22 => "FLWR_PYTHON_1_22",
-        }
+    /// As `flwr --version` has it.
+    #[must_use]
+    pub fn number(self) -> String {
+        format!("1.{}.{}", self.minor, self.patch)
+    }
+
+    /// The variable that names its environment.
+    fn variable(self) -> String {
+        format!("FLWR_PYTHON_1_{}", self.minor)
     }
 
     /// The folder with this release's programs.
@@ -78,7 +90,7 @@ impl Maker {
     #[must_use]
     pub fn program(self, name: &str) -> PathBuf {
         let path = match self {
-            Self::Ours => ours().join(name),
+            Self::Ours | Self::OursWith(_) => ours().join(name),
             Self::Pip(release) => release.bin().join(name),
         };
         assert!(
@@ -107,6 +119,7 @@ impl Maker {
     fn path(self) -> OsString {
         let mut folders = match self {
             Self::Ours => vec![ours(), Release::V1_22.bin()],
+            Self::OursWith(release) => vec![ours(), release.bin()],
             Self::Pip(release) => vec![release.bin()],
         };
         folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));

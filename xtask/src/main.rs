@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `test`, `faults` and `bench`: what people and CI run.
+//! `cargo xtask demo`, `test`, `faults`, `interop` and `bench`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -14,6 +14,7 @@ mod build;
 mod daemon;
 mod demo;
 mod faults;
+mod interop;
 mod python;
 mod rounds;
 mod test;
@@ -42,6 +43,9 @@ enum Command {
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
+    /// Run every pair of our programs and pip's of flwr 1.15 to 1.22 together, print the table of
+    /// what works and write it to docs/interop.md.
+    Interop(interop::Args),
     /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns.
     Bench(bench::Args),
 }
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match outcome {

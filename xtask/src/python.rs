@@ -38,6 +38,31 @@ pub(crate) const FLOWER_1_20: Flower = Flower {
     version: "1.20.0",
     packages: &["flwr==1.20.0", "numpy>=1.26,<3"],
 };
+/// Their `flwr` does not start with the click of today, which their requirements allow.
+const CLICK: &str = "click<8.2";
+/// Versions that only `cargo xtask interop` needs.
+pub(crate) const OLDER: [Flower; 5] = [
+    Flower {
+        version: "1.19.0",
+        packages: &["flwr==1.19.0", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.18.0",
+        packages: &["flwr==1.18.0", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.17.0",
+        packages: &["flwr==1.17.0", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.16.0",
+        packages: &["flwr==1.16.0", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.15.2",
+        packages: &["flwr==1.15.2", "numpy>=1.26,<3", CLICK],
+    },
+];
 
 impl Flower {
     /// The variable that tells the tests where this environment is, for example `FLWR_PYTHON_1_22`.

@@ -28,6 +28,8 @@ const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":me
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
 const SERVERAPPIO_PORT: u16 = 9091;
+/// The first flwr whose ServerApp processes are started with a token.
+const FIRST_WITH_TOKENS: (u32, u32) = (1, 21);
 
 /// What a SuperLink is made from.
 #[derive(Debug)]
@@ -84,9 +86,20 @@ pub enum Launch {
         program: PathBuf,
         /// Whether a process is started for the next run before there is one.
         ahead: bool,
+        /// How its processes come by their run.
+        way: Way,
     },
     /// Somebody else: their processes ask for a run.
     Process,
+}
+
+/// How a ServerApp process comes by its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By the token it was started with: flwr 1.21 and later.
+    Token,
+    /// It asks for any run that waits: flwr 1.15 to 1.20.
+    Asks,
 }
 
 /// What is wrong with the flags.
@@ -233,10 +246,18 @@ fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, Con
 fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
     match isolation {
         Isolation::Process => Ok(Launch::Process),
-        Isolation::Subprocess => Ok(Launch::Subprocess {
-            program: apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?,
-            ahead: start == Start::Ahead,
-        }),
+        Isolation::Subprocess => {
+            let program = apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
+            let way = match apps::flower_version(&program) {
+                Some(version) if version < FIRST_WITH_TOKENS => Way::Asks,
+                _ => Way::Token,
+            };
+            Ok(Launch::Subprocess {
+                program,
+                ahead: start == Start::Ahead && way == Way::Token,
+                way,
+            })
+        }
     }
 }
 

@@ -10,18 +10,21 @@ use std::time::Duration;
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
-use flwr_daemon::apps::{AppProcess, Exit, serverapp_command};
+use flwr_daemon::apps::{AppCommand, AppProcess, Exit, serverapp_command};
 use flwr_daemon::stop::Stopper;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span};
 
+use crate::config::Way;
 use crate::error::Result;
 use crate::link::Link;
 use crate::link::wake::Topic;
 
 mod adoption;
 mod ahead;
+mod asking;
 
 use ahead::Nursery;
 
@@ -47,6 +50,8 @@ pub struct Parts {
     pub outputs: Option<PathBuf>,
     /// Whether a process is started for the next run before there is one.
     pub ahead: bool,
+    /// How the processes come by their runs.
+    pub way: Way,
     /// Whether a run whose process is gone begins again.
     pub resume_runs: bool,
 }
@@ -60,6 +65,8 @@ pub struct Launcher {
     flwr_dir: Option<PathBuf>,
     outputs: Option<PathBuf>,
     nursery: Arc<Nursery>,
+    /// The turn of a process that asks for its run; `None` where they have tokens.
+    turns: Option<Arc<Semaphore>>,
     resume_runs: bool,
 }
 
@@ -74,6 +81,7 @@ impl Launcher {
             flwr_dir,
             outputs,
             ahead,
+            way,
             resume_runs,
         } = parts;
         let nursery = Arc::new(Nursery::new(&program, outputs.as_deref(), ahead));
@@ -84,6 +92,7 @@ impl Launcher {
             flwr_dir,
             outputs,
             nursery,
+            turns: (way == Way::Asks).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,
         }
     }
@@ -132,7 +141,11 @@ impl Launcher {
 
     /// Starts the process of a run and stays with it to the end of both.
     async fn attend(&self, run: RunId, token: &str, stopper: Stopper) {
-        let outcome = match self.spawn(run, token).await {
+        let started = match &self.turns {
+            None => self.spawn(run, token).await,
+            Some(turns) => self.spawn_asking(run, turns, &stopper).await,
+        };
+        let outcome = match started {
             Ok(app) => self.stay_with(run, app, &stopper).await,
             Err(error) => {
                 let text = chain(&error);
@@ -156,8 +169,16 @@ impl Launcher {
             parent,
             self.flwr_dir.as_deref(),
         );
+        self.start(run, &command).await
+    }
+
+    async fn start(
+        &self,
+        run: RunId,
+        command: &AppCommand,
+    ) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
         let output = self.output_of(run);
-        let app = self.nursery.start(&command, output.as_deref()).await?;
+        let app = self.nursery.start(command, output.as_deref()).await?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
     }
@@ -183,6 +204,7 @@ impl Launcher {
 
     async fn watch(&self, run: RunId, app: &AppProcess, stopper: &Stopper) -> Result<()> {
         tokio::select! {
+            () = self.keep_alive(run) => Ok(()),
             exit = app.wait() => self.exited(run, &exit).await,
             outcome = self.run_over(run) => {
                 let farewell = if outcome? == Outcome::Stopped { Duration::ZERO } else { FAREWELL };

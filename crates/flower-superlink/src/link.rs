@@ -2,7 +2,7 @@
 //! which wire. Rules live here; what must not be forgotten is in [`state`]; who waits is in
 //! [`wake`].
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ pub struct Link {
     max_storage: Option<u64>,
     pace: Pace,
     sessions: Sessions,
+    /// The runs that processes will ask for that have no token, in the order of their start.
+    expected: Mutex<VecDeque<RunId>>,
     /// Runs whose ServerApp has printed something since the link began.
     heard: Mutex<HashSet<RunId>>,
     stopper: Stopper,
@@ -121,6 +123,7 @@ impl Link {
             max_storage,
             pace: Pace::default(),
             sessions: Sessions::default(),
+            expected: Mutex::default(),
             heard: Mutex::default(),
             stopper,
         }

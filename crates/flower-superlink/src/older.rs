@@ -3,11 +3,14 @@
 //!
 //! - `dialect` tells which version a SuperNode speaks, and sends its calls to whom they are for
 //! - `inline` flwr 1.15 to 1.18: messages with their content in them
+//! - `apps` ServerApp processes of flwr 1.15 to 1.20, which have no token
 //! - `unary` a gRPC call by hand: two versions have different messages for the same method, which
 //!   generated services cannot have
 
+mod apps;
 mod dialect;
 mod inline;
 mod unary;
 
+pub(crate) use apps::OlderApps;
 pub(crate) use dialect::Dialects;

@@ -28,10 +28,10 @@ use tracing::{error, info, warn};
 
 use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi};
 use crate::auth::{FleetAuth, ListedClients, Policy};
-use crate::config::{Config, Launch, Transport};
+use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::Dialects;
+use crate::older::{Dialects, OlderApps};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -129,7 +129,12 @@ impl SuperLink {
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         workers.spawn(renewals.clone().run(work.clone()));
-        if let Launch::Subprocess { program, ahead } = config.launch {
+        if let Launch::Subprocess {
+            program,
+            ahead,
+            way,
+        } = config.launch
+        {
             let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
                 program,
@@ -137,6 +142,7 @@ impl SuperLink {
                 flwr_dir: config.flwr_dir,
                 outputs,
                 ahead,
+                way,
                 resume_runs: config.resume_runs,
             });
             workers.spawn(launcher.run(work.clone()));
@@ -260,6 +266,8 @@ impl Ports {
             Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)));
         let serverappio =
             ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process);
+        let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
+        let serverappio = OlderApps::new(serverappio, Arc::clone(link), asks);
         let insecure = matches!(config.transport, Transport::Plaintext);
         let launch = LaunchApi::server(Arc::clone(link), insecure);
         let serverappio = Routes::new(listed.layer(serverappio)).add_service(listed.layer(launch));

@@ -11,7 +11,10 @@ mod tail;
 mod token;
 mod waiting;
 
-pub use command::{AppCommand, clientapp_command, find_program, serverapp_command};
+pub use command::{
+    AppCommand, asking_serverapp_command, clientapp_command, find_program, flower_version,
+    serverapp_command,
+};
 pub use exit::Exit;
 pub use forkserver::{ForkServer, Place};
 pub use identity::Identity;

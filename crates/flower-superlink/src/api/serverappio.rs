@@ -32,6 +32,12 @@ impl ServerAppIoApi {
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
 
+    /// The same without a server around it, for calls that were decoded elsewhere. It tells
+    /// strangers nothing.
+    pub(crate) const fn over(link: Arc<Link>) -> Self {
+        Self { link, open: false }
+    }
+
     /// The run that a request speaks for. flwr 1.22's ServerApp shows its token only with its
     /// inputs and outputs, so that none is an answer here; a wrong one is not.
     async fn run_of(&self, token: &str, claimed: u64) -> Result<RunId> {

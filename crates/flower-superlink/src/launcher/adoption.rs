@@ -42,6 +42,10 @@ impl Launcher {
                     pid = app.id(),
                     "ServerApp of an earlier SuperLink taken over"
                 );
+                let phase = self.link.known_run(run).await?.status.phase;
+                if self.turns.is_some() && phase == Phase::Pending {
+                    self.link.expect(run);
+                }
                 self.stay_with(run, app, stopper).await
             }
             None => self.ended_unseen(run, output).await,

@@ -314,6 +314,29 @@ impl Link {
         Ok(self.state.run_of_token(token_id(token)).await?)
     }
 
+    /// A process will ask for this run that has no token.
+    pub fn expect(&self, run: RunId) {
+        self.expected.lock().push_back(run);
+    }
+
+    /// No such process will ask for it any more.
+    pub fn expect_no_more(&self, run: RunId) {
+        self.expected.lock().retain(|expected| *expected != run);
+    }
+
+    /// Hands a ServerApp process without a token the inputs of the run that is its; `None` if there
+    /// is none.
+    ///
+    /// # Errors
+    /// If the run is running or ended already.
+    pub async fn expected_inputs(&self) -> Result<Option<AppInputs>> {
+        let run = self.expected.lock().pop_front();
+        match run {
+            Some(run) => Ok(Some(self.inputs_of(run).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
     /// answer was lost asks again, and is answered alike.
     ///
@@ -321,6 +344,10 @@ impl Link {
     /// If the token is none, or its run is running or ended already.
     pub async fn app_inputs(&self, token: &str) -> Result<AppInputs> {
         let id = self.run_of_token(token).await?;
+        self.inputs_of(id).await
+    }
+
+    async fn inputs_of(&self, id: RunId) -> Result<AppInputs> {
         let context = self.state.context(id).await?;
         let run = self.known_run(id).await?;
         let fab = self.fab(&run.fab_hash).await?;
@@ -344,6 +371,14 @@ impl Link {
         if self.run_of_token(token).await? != run {
             return Err(Refusal::UnknownToken.into());
         }
+        self.keep_context(run, context).await
+    }
+
+    /// Keeps the Context that a ServerApp leaves behind which has no token.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    pub async fn keep_context(&self, run: RunId, context: Context) -> Result<()> {
         Ok(self.state.set_context(run, context).await?)
     }
 

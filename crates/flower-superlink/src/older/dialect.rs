@@ -14,7 +14,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::inline;
+use super::inline::fleet as inline;
 use crate::auth::Caller;
 use crate::link::{Dialect, Link};
 

@@ -2,7 +2,7 @@
 
 use super::Addresses;
 use crate::auth::Policy;
-use crate::config::{Config, Launch, Transport};
+use crate::config::{Config, Launch, Transport, Way};
 use crate::store::{Database, Storage};
 
 /// What an operator wants to know of a SuperLink that has started.
@@ -22,8 +22,15 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
     let starter = match &config.launch {
-        Launch::Subprocess { program, .. } => {
-            format!("isolation subprocess, starting {}", program.display())
+        Launch::Subprocess { program, way, .. } => {
+            let version = match way {
+                Way::Token => "",
+                Way::Asks => " (of flwr before 1.21)",
+            };
+            format!(
+                "isolation subprocess, starting {}{version}",
+                program.display()
+            )
         }
         Launch::Process => {
             "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned()
@@ -48,7 +55,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             }
         ),
         format!("state {state}"),
-        format!("FABs and objects {storage}; speaks flwr 1.20 to 1.22"),
+        format!("FABs and objects {storage}; speaks flwr 1.15 to 1.22, but for 1.19"),
     ];
     facts.extend(
         addresses

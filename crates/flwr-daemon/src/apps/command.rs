@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -67,13 +68,66 @@ pub fn serverapp_command(
         parent_pid,
         flwr_dir,
     );
-    if let Some(python) = interpreter(program) {
-        command.program = python;
+    run_by_python(&mut command);
+    command
+}
+
+/// `program`, a `flwr-serverapp` of flwr 1.15 to 1.20, for one run: it takes no token, and asks for
+/// any run that waits. It is run by its own Python as that of [`serverapp_command`].
+#[must_use]
+pub fn asking_serverapp_command(
+    program: &Path,
+    serverappio_address: &str,
+    flwr_dir: Option<&Path>,
+) -> AppCommand {
+    let flags = [
+        "--insecure",
+        "--serverappio-api-address",
+        serverappio_address,
+        "--run-once",
+    ];
+    let mut args: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
+    if let Some(dir) = flwr_dir {
+        args.extend(["--flwr-dir".into(), dir.into()]);
+    }
+    let mut command = AppCommand {
+        program: program.to_owned(),
+        args,
+        env: Vec::new(),
+        name: "ServerApp".to_owned(),
+    };
+    run_by_python(&mut command);
+    command
+}
+
+/// Has a Python script run by its own Python, through the few lines that see to its end.
+fn run_by_python(command: &mut AppCommand) {
+    if let Some(python) = interpreter(&command.program) {
+        let program = std::mem::replace(&mut command.program, python);
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
         debug_assert_eq!(script.len(), SERVERAPP_PREFIX);
         command.args.splice(0..0, script);
     }
-    command
+}
+
+/// The version of flwr that a program belongs to, as (1, 22); `None` if that cannot be told. It is
+/// the one that is installed beside it: asking the program itself would take seconds.
+#[must_use]
+pub fn flower_version(program: &Path) -> Option<(u32, u32)> {
+    let environment = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
+    let pythons = fs::read_dir(environment).ok()?.flatten();
+    pythons
+        .flat_map(|python| fs::read_dir(python.path().join("site-packages")))
+        .flatten()
+        .flatten()
+        .find_map(|package| version_of(package.file_name().to_str()?))
+}
+
+/// From `flwr-1.22.0.dist-info`.
+fn version_of(package: &str) -> Option<(u32, u32)> {
+    let version = package.strip_prefix("flwr-")?.strip_suffix(".dist-info")?;
+    let mut parts = version.split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
 /// The same program, which does its imports and then waits for the arguments that
@@ -156,7 +210,6 @@ fn app_command(
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -198,6 +251,28 @@ mod tests {
         assert_eq!(args(None).join(OsStr::new(" ")), without);
         let with = format!("{without} --parent-pid 7");
         assert_eq!(args(Some(7)).join(OsStr::new(" ")), *with);
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_package_beside_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let program = bin.join("flwr-serverapp");
+        fs::write(&program, "").unwrap();
+        assert_eq!(flower_version(&program), None);
+        let packages = dir.path().join("lib/python3.11/site-packages");
+        fs::create_dir_all(packages.join("flwr_datasets-0.5.0.dist-info")).unwrap();
+        fs::create_dir_all(packages.join("flwr-1.20.0.dist-info")).unwrap();
+        assert_eq!(flower_version(&program), Some((1, 20)));
+    }
+
+    #[test]
+    fn a_server_app_that_asks_gets_no_token() {
+        let program = Path::new("/nonexistent/flwr-serverapp");
+        let command = asking_serverapp_command(program, "127.0.0.1:9091", None);
+        let expected = "--insecure --serverappio-api-address 127.0.0.1:9091 --run-once";
+        assert_eq!(command.args.join(OsStr::new(" ")), expected);
     }
 
     #[test]

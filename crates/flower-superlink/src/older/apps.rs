@@ -1,0 +1,204 @@
+//! ServerApp processes of flwr 1.15 to 1.20. They have no token: one that asks for its inputs gets
+//! the run that the launcher has started a process for. Those before 1.19 have calls of their own
+//! for that, and messages with their content in them, which are told from those of today by where
+//! in a request its run is.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use flwr_core::id::RunId;
+use flwr_proto as proto;
+use flwr_proto::older::inline as wire;
+use flwr_proto::server_app_io_server::ServerAppIo;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
+
+use super::inline::serverapp::{self, HandedOut};
+use super::unary::{self, Raw};
+use crate::api::{ServerAppIoApi, patience, to_the_end};
+use crate::link::{AppInputs, Link};
+
+/// ServerAppIo for all versions: the service of today behind it serves what is not of an earlier
+/// one.
+#[derive(Debug, Clone)]
+pub(crate) struct OlderApps<S> {
+    today: S,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    api: ServerAppIoApi,
+    link: Arc<Link>,
+    /// Whether processes without a token are started here.
+    asks: bool,
+    handed_out: HandedOut,
+}
+
+impl<S> OlderApps<S> {
+    /// Puts the earlier versions before the service of today. Processes without a token are
+    /// answered if this SuperLink starts such (`asks`).
+    pub(crate) fn new(today: S, link: Arc<Link>, asks: bool) -> Self {
+        let shared = Shared {
+            api: ServerAppIoApi::over(Arc::clone(&link)),
+            link,
+            asks,
+            handed_out: HandedOut::default(),
+        };
+        Self {
+            today,
+            shared: Arc::new(shared),
+        }
+    }
+}
+
+impl Shared {
+    async fn inputs(
+        &self,
+        request: tonic::Request<proto::PullAppInputsRequest>,
+    ) -> Result<proto::PullAppInputsResponse, Status> {
+        if !request.get_ref().token.is_empty() {
+            let answer = self.api.pull_app_inputs(request).await;
+            return answer.map(tonic::Response::into_inner);
+        }
+        let Some(AppInputs { run, context, fab }) = self.link.expected_inputs().await? else {
+            return Ok(proto::PullAppInputsResponse::default());
+        };
+        let fab = proto::Fab {
+            hash_str: run.fab_hash.clone(),
+            content: fab,
+        };
+        Ok(proto::PullAppInputsResponse {
+            context: Some(context),
+            run: Some(run.into()),
+            fab: Some(fab),
+        })
+    }
+
+    async fn outputs(
+        &self,
+        request: tonic::Request<proto::PushAppOutputsRequest>,
+    ) -> Result<proto::PushAppOutputsResponse, Status> {
+        if !request.get_ref().token.is_empty() {
+            let answer = self.api.push_app_outputs(request).await;
+            return answer.map(tonic::Response::into_inner);
+        }
+        let proto::PushAppOutputsRequest {
+            run_id, context, ..
+        } = request.into_inner();
+        let (link, context) = (Arc::clone(&self.link), context.unwrap_or_default());
+        to_the_end(async move { link.keep_context(RunId(run_id), context).await }).await?;
+        Ok(proto::PushAppOutputsResponse {})
+    }
+
+    async fn push(&self, request: tonic::Request<Raw>) -> Result<Raw, Status> {
+        // The run, a number, is field 2 of the older request and field 3 of today's.
+        if request.get_ref().has_number(2) {
+            let answer = serverapp::push(Arc::clone(&self.link), request.into_inner().read()?);
+            return Ok(unary::raw(&answer.await?));
+        }
+        let request = today(request)?;
+        let answer = self.api.push_messages(request).await?;
+        Ok(unary::raw(answer.get_ref()))
+    }
+
+    async fn pull(&self, request: tonic::Request<Raw>) -> Result<Raw, Status> {
+        if request.get_ref().has_number(2) {
+            let patience = patience::of(&request);
+            let request = request.into_inner().read()?;
+            let answer = serverapp::pull(&self.link, &self.handed_out, request, patience);
+            return Ok(unary::raw(&answer.await?));
+        }
+        let request = today(request)?;
+        let answer = self.api.pull_messages(request).await?;
+        Ok(unary::raw(answer.get_ref()))
+    }
+}
+
+/// The request as the service of today reads it.
+fn today<M: prost::Message + Default>(
+    request: tonic::Request<Raw>,
+) -> Result<tonic::Request<M>, Status> {
+    let (metadata, extensions, raw) = request.into_parts();
+    Ok(tonic::Request::from_parts(
+        metadata,
+        extensions,
+        raw.read()?,
+    ))
+}
+
+impl<S> Service<Request<Body>> for OlderApps<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.today.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if !self.shared.asks {
+            return Box::pin(self.today.call(request));
+        }
+        let shared = Arc::clone(&self.shared);
+        let path = request.uri().path();
+        match path.strip_prefix("/flwr.proto.ServerAppIo/") {
+            Some("PullAppInputs") => Box::pin(async move {
+                let answer = |request| {
+                    let shared = Arc::clone(&shared);
+                    async move { shared.inputs(request).await }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PushAppOutputs") => Box::pin(async move {
+                let answer = |request| {
+                    let shared = Arc::clone(&shared);
+                    async move { shared.outputs(request).await }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PullServerAppInputs") => Box::pin(async move {
+                let answer = |_: tonic::Request<wire::PullServerAppInputsRequest>| {
+                    let shared = Arc::clone(&shared);
+                    async move { serverapp::inputs(&shared.link).await }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PushServerAppOutputs") => Box::pin(async move {
+                let answer = |request: tonic::Request<_>| {
+                    let link = Arc::clone(&shared.link);
+                    serverapp::outputs(link, request.into_inner())
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PushMessages") => Box::pin(async move {
+                let answer = |request| {
+                    let shared = Arc::clone(&shared);
+                    async move { shared.push(request).await }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PullMessages") => Box::pin(async move {
+                let answer = |request| {
+                    let shared = Arc::clone(&shared);
+                    async move { shared.pull(request).await }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            _ => Box::pin(self.today.call(request)),
+        }
+    }
+}
+
+impl<S: NamedService> NamedService for OlderApps<S> {
+    const NAME: &'static str = S::NAME;
+}

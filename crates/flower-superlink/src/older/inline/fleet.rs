@@ -1,0 +1,147 @@
+//! What SuperNodes of flwr 1.15 to 1.18 say otherwise.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flwr_core::id::NodeId;
+use flwr_core::message::{ErrorCode, Message};
+use flwr_core::object::ObjectId;
+use flwr_proto as proto;
+use flwr_proto::older::inline as wire;
+use http::{Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tracing::error;
+
+use super::message::{self, Whole};
+use crate::api::{RECONNECT, patience, to_the_end};
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::link::state::Parcel;
+use crate::older::unary;
+
+type Answer<T> = std::result::Result<T, Status>;
+
+/// `Ping`: a sign of life.
+pub(in crate::older) async fn ping(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
+    unary::serve(
+        request,
+        move |request: tonic::Request<wire::PingRequest>| {
+            let link = Arc::clone(&link);
+            async move {
+                let node = Caller::of(&request)?.node(request.get_ref().node)?;
+                link.hear_inline(node).await?;
+                let interval = request.get_ref().ping_interval;
+                let success = link.node_lives(node, interval).await?;
+                Ok(wire::PingResponse { success })
+            }
+        },
+    )
+    .await
+}
+
+/// `PullMessages`: the next message, with its content.
+pub(in crate::older) async fn pull(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
+    unary::serve(
+        request,
+        move |request: tonic::Request<proto::PullMessagesRequest>| {
+            let link = Arc::clone(&link);
+            async move { pulled(&link, &request).await }
+        },
+    )
+    .await
+}
+
+async fn pulled(
+    link: &Link,
+    request: &tonic::Request<proto::PullMessagesRequest>,
+) -> Answer<wire::PullMessagesResponse> {
+    let node = Caller::of(request)?.node(request.get_ref().node)?;
+    let mut messages_list = Vec::new();
+    if let Some(parcel) = link.claim(node, patience::of(request)).await? {
+        messages_list.extend(handed_out(link, node, parcel).await?);
+    }
+    Ok(wire::PullMessagesResponse {
+        reconnect: Some(RECONNECT),
+        messages_list,
+    })
+}
+
+/// The message in one piece; `None` where its objects make none, which its ServerApp is told.
+async fn handed_out(link: &Link, node: NodeId, parcel: Parcel) -> Result<Option<wire::Message>> {
+    let instruction = parcel.message.metadata.clone();
+    let malformed = match message::whole(link, parcel).await? {
+        Ok(message) => return Ok(Some(message)),
+        Err(malformed) => malformed,
+    };
+    let (run_id, message_id) = (instruction.run, instruction.id);
+    error!(%run_id, node_id = %node, %message_id, %malformed, "the message cannot be put together");
+    let reason = format!("The message could not be put together: {malformed}");
+    let code = ErrorCode::MessageUnavailable;
+    let (reply, object) = Message::error_reply(&instruction, node, code, reason, link.now());
+    let tree = reply.childless_tree();
+    let parcel = Parcel {
+        message: reply,
+        tree,
+    };
+    let objects = HashMap::from([(object.id, object.bytes)]);
+    deliver(link, Whole { parcel, objects }).await?;
+    Ok(None)
+}
+
+/// `PushMessages`: a reply, with its content.
+pub(in crate::older) async fn push(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
+    unary::serve(
+        request,
+        move |request: tonic::Request<wire::PushMessagesRequest>| {
+            let link = Arc::clone(&link);
+            async move {
+                let node = Caller::of(&request)?.node(request.get_ref().node)?;
+                let message = request.into_inner().messages_list.into_iter().next();
+                let message = message.ok_or_else(|| Error::Field {
+                    field: "messages_list",
+                    problem: "is empty: one reply is expected".to_owned(),
+                })?;
+                let pushed = to_the_end(async move { pushed(&link, node, message).await });
+                let name = pushed.await?;
+                let name = name.map_or_else(|| "None".to_owned(), |id| id.to_string());
+                Ok(proto::PushMessagesResponse {
+                    reconnect: Some(RECONNECT),
+                    results: [(name, 0)].into(),
+                    objects_to_push: Vec::new(),
+                })
+            }
+        },
+    )
+    .await
+}
+
+/// Takes a reply apart, and delivers it. `None`: nobody wants it.
+async fn pushed(link: &Link, node: NodeId, message: wire::Message) -> Result<Option<ObjectId>> {
+    let now = link.now();
+    let read = |message| Message::reply(message, now).map_err(Error::Malformed);
+    let reply = message::apart(message, read).await?;
+    let (id, claimed) = (
+        reply.parcel.message.metadata.id,
+        reply.parcel.message.metadata.src,
+    );
+    if claimed != node {
+        return Err(Error::OtherNode {
+            caller: Some(node),
+            claimed,
+        });
+    }
+    Ok(deliver(link, reply).await?.then_some(id))
+}
+
+/// Stores a reply and all its objects. False: nobody wants it.
+async fn deliver(link: &Link, reply: Whole) -> Result<bool> {
+    let Whole { parcel, objects } = reply;
+    let run = parcel.message.metadata.run;
+    let Some(missing) = link.reply(parcel).await? else {
+        return Ok(false);
+    };
+    message::push_objects(link, run, missing, objects).await?;
+    Ok(true)
+}

@@ -1,0 +1,153 @@
+//! What ServerApp processes of flwr 1.15 to 1.18 say otherwise. They confirm nothing: a reply that
+//! was handed out is confirmed when the process asks again, and not for it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use flwr_core::id::RunId;
+use flwr_core::message::{Message, MessageId};
+use flwr_proto as proto;
+use flwr_proto::older::inline as wire;
+use parking_lot::Mutex;
+use tonic::Status;
+use tracing::error;
+
+use super::message;
+use super::records;
+use crate::api::to_the_end;
+use crate::error::{Error, Result};
+use crate::link::state::Inserted;
+use crate::link::{AppInputs, Link};
+
+type Answer<T> = std::result::Result<T, Status>;
+
+/// The instructions of each run whose replies were handed out, and not confirmed; with the reply.
+#[derive(Debug, Default)]
+pub(in crate::older) struct HandedOut(Mutex<HashMap<RunId, HashMap<MessageId, MessageId>>>);
+
+/// `PullServerAppInputs`: the run that a process without a token is for, if there is one.
+pub(in crate::older) async fn inputs(link: &Link) -> Answer<wire::PullServerAppInputsResponse> {
+    let Some(AppInputs { run, context, fab }) = link.expected_inputs().await? else {
+        return Ok(wire::PullServerAppInputsResponse::default());
+    };
+    let fab = proto::Fab {
+        hash_str: run.fab_hash.clone(),
+        content: fab,
+    };
+    Ok(wire::PullServerAppInputsResponse {
+        context: Some(wire::Context {
+            run_id: context.run_id,
+            node_id: context.node_id,
+            node_config: context.node_config,
+            state: context.state.map(records::to_inline),
+            run_config: context.run_config,
+        }),
+        run: Some(run.into()),
+        fab: Some(fab),
+    })
+}
+
+/// `PushServerAppOutputs`: the Context that the ServerApp leaves behind.
+pub(in crate::older) async fn outputs(
+    link: Arc<Link>,
+    request: wire::PushServerAppOutputsRequest,
+) -> Answer<wire::PushServerAppOutputsResponse> {
+    let context = request.context.unwrap_or_default();
+    let context = proto::Context {
+        run_id: context.run_id,
+        node_id: context.node_id,
+        node_config: context.node_config,
+        state: context.state.map(records::from_inline),
+        run_config: context.run_config,
+    };
+    let run = RunId(request.run_id);
+    to_the_end(async move { link.keep_context(run, context).await }).await?;
+    Ok(wire::PushServerAppOutputsResponse {})
+}
+
+/// `PushMessages`: instructions, with their content.
+pub(in crate::older) async fn push(
+    link: Arc<Link>,
+    request: wire::PushInsMessagesRequest,
+) -> Answer<wire::PushInsMessagesResponse> {
+    let run = RunId(request.run_id);
+    let messages = request.messages_list;
+    let sent = to_the_end(async move { sent(&link, run, messages).await });
+    let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
+    Ok(wire::PushInsMessagesResponse {
+        message_ids: sent.await?.into_iter().map(id).collect(),
+    })
+}
+
+async fn sent(
+    link: &Link,
+    run: RunId,
+    messages: Vec<wire::Message>,
+) -> Result<Vec<Option<MessageId>>> {
+    let now = link.now();
+    let mut parcels = Vec::new();
+    let mut objects = HashMap::new();
+    for message in messages {
+        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
+        let whole = message::apart(message, read).await?;
+        parcels.push(whole.parcel);
+        objects.extend(whole.objects);
+    }
+    let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
+    message::push_objects(link, run, missing, objects).await?;
+    Ok(ids)
+}
+
+/// `PullMessages`: the replies that are there, with their content.
+pub(in crate::older) async fn pull(
+    link: &Link,
+    handed_out: &HandedOut,
+    request: wire::PullResMessagesRequest,
+    patience: std::time::Duration,
+) -> Answer<wire::PullResMessagesResponse> {
+    let run = RunId(request.run_id);
+    let asked: std::result::Result<Vec<MessageId>, _> =
+        request.message_ids.iter().map(|id| id.parse()).collect();
+    let asked = asked.map_err(Error::ObjectId)?;
+    for reply in handed_out.take_not_asked(run, &asked) {
+        link.confirm(run, reply).await?;
+    }
+    let mut messages_list = Vec::new();
+    for parcel in link.replies(run, &asked, patience).await? {
+        let metadata = parcel.message.metadata.clone();
+        match message::whole(link, parcel).await? {
+            Ok(message) => {
+                handed_out.note(run, metadata.reply_to, metadata.id);
+                messages_list.push(message);
+            }
+            Err(malformed) => {
+                error!(run_id = %run, message_id = %metadata.id, %malformed, "a reply cannot be put together, and is left out");
+            }
+        }
+    }
+    Ok(wire::PullResMessagesResponse { messages_list })
+}
+
+impl HandedOut {
+    fn note(&self, run: RunId, instruction: Option<MessageId>, reply: MessageId) {
+        if let Some(instruction) = instruction {
+            let mut runs = self.0.lock();
+            runs.entry(run).or_default().insert(instruction, reply);
+        }
+    }
+
+    /// The replies that have arrived: nobody asks for them any more.
+    fn take_not_asked(&self, run: RunId, asked: &[MessageId]) -> Vec<MessageId> {
+        let asked: BTreeSet<_> = asked.iter().collect();
+        let mut runs = self.0.lock();
+        let Some(replies) = runs.get_mut(&run) else {
+            return Vec::new();
+        };
+        let arrived = replies.extract_if(|instruction, _| !asked.contains(instruction));
+        let arrived = arrived.map(|(_, reply)| reply).collect();
+        if replies.is_empty() {
+            runs.remove(&run);
+        }
+        arrived
+    }
+}

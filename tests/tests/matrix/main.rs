@@ -1,0 +1,107 @@
+//! Which of our programs work with which of pip's, tried: one of each pair is ours, the other of
+//! some version from PyPI, and the rest of the federation is of the side that is in question least.
+//!
+//! `cargo xtask test` tries versions 1.20 and 1.22, all of which must work but for what `known` says.
+//! `cargo xtask interop` tries all, prints the table, and writes it. The environment says more:
+//!
+//! | variable | |
+//! | --- | --- |
+//! | `FLOWER_INTEROP_TABLE` | the file that the table is written to |
+//! | `FLOWER_INTEROP_ONLY` | only pairs whose line of the table contains this |
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test, and its report"
+)]
+
+mod pair;
+mod table;
+mod trial;
+
+use std::env;
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use e2e::Release;
+
+use crate::pair::{Pair, Protection};
+use crate::table::Table;
+use crate::trial::Verdict;
+
+/// One federation at a time: each keeps a small machine busy.
+fn alone() -> MutexGuard<'static, ()> {
+    static STAGE: Mutex<()> = Mutex::new(());
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What works is said to work, and what does not is not.
+#[track_caller]
+fn as_known(release: Release) {
+    let _alone = alone();
+    for pair in Pair::all(release) {
+        let protection = pair.protections().last().copied().unwrap();
+        let verdict = trial::run(pair, protection);
+        println!("{}: {verdict}", pair.title());
+        match (&verdict, pair.known()) {
+            (Verdict::Works, None) | (Verdict::Fails(_), Some(_)) => {}
+            (Verdict::Works, Some(why)) => panic!("{} works, though: {why}", pair.title()),
+            (Verdict::Fails(evidence), None) => panic!("{}: {evidence}", pair.title()),
+        }
+    }
+}
+
+#[test]
+fn programs_of_1_20_work_with_ours() {
+    as_known(Release::V1_20);
+}
+
+#[test]
+fn programs_of_1_22_work_with_ours() {
+    as_known(Release::V1_22);
+}
+
+#[test]
+#[ignore = "half an hour: `cargo xtask interop` runs it"]
+fn all_pairs() {
+    let _alone = alone();
+    let only = env::var("FLOWER_INTEROP_ONLY").unwrap_or_default();
+    let mut table = Table::default();
+    for release in [
+        Release::V1_15,
+        Release::V1_16,
+        Release::V1_17,
+        Release::V1_18,
+        Release::V1_19,
+        Release::V1_20,
+        Release::V1_21,
+        Release::V1_22,
+    ] {
+        let pairs = Pair::all(release).into_iter();
+        for pair in pairs.filter(|pair| pair.title().contains(&only)) {
+            for protection in pair.protections() {
+                let verdict = trial::run(pair, *protection);
+                println!("{}, {}: {verdict}", pair.title(), protection.title());
+                table.add(pair, *protection, verdict);
+            }
+        }
+    }
+    let text = table.to_markdown();
+    println!("{text}");
+    if let Ok(path) = env::var("FLOWER_INTEROP_TABLE") {
+        fs::write(path, text).unwrap();
+    }
+    let unexpected = table.unexpected();
+    assert!(unexpected.is_empty(), "not as known: {unexpected:?}");
+}
+
+impl Protection {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Insecure => "insecure",
+            Self::Tls => "TLS",
+            Self::TlsAndAuth => "TLS + authentication",
+            Self::Token => "token",
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is tried with what.
+
+use e2e::{Federation, Maker, Plan, Release, Security};
+
+/// Which of pip's programs is tried with which of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Our SuperLink, pip's SuperNodes.
+    SuperLinkAndSuperNode,
+    /// Our SuperLink, pip's `flwr`.
+    SuperLinkAndCli,
+    /// Our SuperLink, pip's `flwr-serverapp`.
+    SuperLinkAndServerApp,
+    /// Our SuperNodes, pip's SuperLink.
+    SuperNodeAndSuperLink,
+    /// Our SuperNodes, pip's `flwr-clientapp`.
+    SuperNodeAndClientApp,
+    /// Our `flwr`, pip's SuperLink.
+    CliAndSuperLink,
+}
+
+/// One of ours and one of pip's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) kind: Kind,
+    pub(crate) release: Release,
+}
+
+/// How the two speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protection {
+    /// In plaintext.
+    Insecure,
+    /// Over TLS.
+    Tls,
+    /// Over TLS, with the keys of SuperNodes on a list.
+    TlsAndAuth,
+    /// As app processes do: on this machine, in plaintext, with a token.
+    Token,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::SuperLinkAndSuperNode,
+    Kind::SuperLinkAndCli,
+    Kind::SuperLinkAndServerApp,
+    Kind::SuperNodeAndSuperLink,
+    Kind::SuperNodeAndClientApp,
+    Kind::CliAndSuperLink,
+];
+
+impl Pair {
+    /// All pairs with this version.
+    pub(crate) fn all(release: Release) -> Vec<Self> {
+        let pair = |kind| Self { kind, release };
+        KINDS.into_iter().map(pair).collect()
+    }
+
+    /// Its line in the table.
+    pub(crate) fn title(self) -> String {
+        let (ours, theirs) = self.kind.programs();
+        format!("our {ours} with pip's {theirs} {}", self.release.number())
+    }
+
+    /// The ways in which the two can speak; the last is the most protected.
+    pub(crate) const fn protections(self) -> &'static [Protection] {
+        match self.kind {
+            Kind::SuperLinkAndServerApp | Kind::SuperNodeAndClientApp => &[Protection::Token],
+            _ => &[
+                Protection::Insecure,
+                Protection::Tls,
+                Protection::TlsAndAuth,
+            ],
+        }
+    }
+
+    /// The federation in which the two meet.
+    pub(crate) fn plan(self, protection: Protection) -> Plan {
+        let security = match protection {
+            Protection::Insecure | Protection::Token => Security::Insecure,
+            Protection::Tls => Security::Tls,
+            Protection::TlsAndAuth => Security::TlsAndAuth,
+        };
+        let pip = Maker::Pip(self.release);
+        let with_apps = Maker::OursWith(self.release);
+        let plan = Federation::plan(security);
+        match self.kind {
+            Kind::SuperLinkAndSuperNode => plan.supernodes([pip, pip]),
+            Kind::SuperLinkAndCli => plan,
+            Kind::SuperLinkAndServerApp => plan.superlink(with_apps),
+            Kind::SuperNodeAndSuperLink => plan.superlink(pip).supernodes([with_apps, with_apps]),
+            Kind::SuperNodeAndClientApp => plan.supernodes([with_apps, with_apps]),
+            Kind::CliAndSuperLink => plan.superlink(pip).supernodes([pip, pip]),
+        }
+    }
+
+    /// Whose `flwr` is used.
+    pub(crate) fn flwr(self) -> Maker {
+        match self.kind {
+            Kind::SuperLinkAndCli | Kind::SuperNodeAndSuperLink => Maker::Pip(self.release),
+            _ => Maker::Ours,
+        }
+    }
+
+    /// Why the two do not work together, where that is known.
+    pub(crate) fn known(self) -> Option<&'static str> {
+        let release = self.release;
+        match self.kind {
+            Kind::SuperLinkAndSuperNode if release == Release::V1_19 => Some(
+                "1.19 alone sends lists of objects in a layout of its own, and nothing by which its \
+                 nodes could be told from later ones; pip's later SuperLinks do not serve it either",
+            ),
+            Kind::SuperLinkAndServerApp if release == Release::V1_19 => {
+                Some("1.19 alone packs arrays and lists of objects in a way of its own")
+            }
+            Kind::SuperNodeAndSuperLink if release <= Release::V1_19 => {
+                Some("our SuperNode speaks the wire of 1.20 and later: messages as objects")
+            }
+            Kind::SuperNodeAndClientApp if release <= Release::V1_19 => {
+                Some("its flwr-clientapp has a token that is a number, and calls of its own for it")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Kind {
+    const fn programs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::SuperLinkAndSuperNode => ("flower-superlink", "flower-supernode"),
+            Self::SuperLinkAndCli => ("flower-superlink", "flwr"),
+            Self::SuperLinkAndServerApp => ("flower-superlink", "flwr-serverapp"),
+            Self::SuperNodeAndSuperLink => ("flower-supernode", "flower-superlink"),
+            Self::SuperNodeAndClientApp => ("flower-supernode", "flwr-clientapp"),
+            Self::CliAndSuperLink => ("flwr", "flower-superlink"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The table, as docs/interop.md has it.
+
+use std::fmt::Write as _;
+
+use crate::pair::{Pair, Protection};
+use crate::trial::Verdict;
+
+/// What came of all trials.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<Line>);
+
+#[derive(Debug)]
+struct Line {
+    pair: Pair,
+    verdicts: Vec<(Protection, Verdict)>,
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, pair: Pair, protection: Protection, verdict: Verdict) {
+        match self.0.last_mut().filter(|line| line.pair == pair) {
+            Some(line) => line.verdicts.push((protection, verdict)),
+            None => self.0.push(Line {
+                pair,
+                verdicts: vec![(protection, verdict)],
+            }),
+        }
+    }
+
+    /// The trials that did not end as is known.
+    pub(crate) fn unexpected(&self) -> Vec<String> {
+        let of = |line: &Line| {
+            let unexpected = line.verdicts.iter().filter(|(_, verdict)| {
+                matches!(verdict, Verdict::Works) == line.pair.known().is_some()
+            });
+            unexpected
+                .map(|(protection, verdict)| {
+                    format!("{}, {}: {verdict}", line.pair.title(), protection.title())
+                })
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    pub(crate) fn to_markdown(&self) -> String {
+        let mut text = String::from(
+            "# What works with what\n\n\
+             Made by `cargo xtask interop`, which runs each pair: one program is ours, the other \
+             pip's, and an app trains for two rounds on two nodes. `flwr` of both sides also lists, \
+             logs and stops runs. App processes speak plaintext on their machine, with a token.\n\n\
+             | pair | insecure | TLS | TLS + authentication | token | why not |\n\
+             | --- | --- | --- | --- | --- | --- |\n",
+        );
+        for line in &self.0 {
+            let cell = |wanted: Protection| {
+                let found = line.verdicts.iter().find(|(had, _)| *had == wanted);
+                match found {
+                    None => "",
+                    Some((_, Verdict::Works)) => "works",
+                    Some((_, Verdict::Fails(_))) => "no",
+                }
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} |",
+                line.pair.title(),
+                cell(Protection::Insecure),
+                cell(Protection::Tls),
+                cell(Protection::TlsAndAuth),
+                cell(Protection::Token),
+                line.why()
+            );
+        }
+        text
+    }
+}
+
+impl Line {
+    fn why(&self) -> String {
+        let evidence = self.verdicts.iter().find_map(|(_, verdict)| match verdict {
+            Verdict::Works => None,
+            Verdict::Fails(evidence) => Some(evidence.clone()),
+        });
+        match (evidence, self.pair.known()) {
+            (None, _) => String::new(),
+            (Some(_), Some(why)) => why.to_owned(),
+            (Some(evidence), None) => evidence.replace('|', "/"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One pair, tried.
+
+use std::fmt;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::time::Duration;
+
+use e2e::{App, Federation};
+
+use crate::pair::{Kind, Pair, Protection};
+
+/// How long a run may take: pip's daemons poll every 3 s.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Characters of what a program said last.
+const EVIDENCE: usize = 200;
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// All that was asked for happened.
+    Works,
+    /// It did not, and this was said last.
+    Fails(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Works => f.write_str("works"),
+            Self::Fails(evidence) => write!(f, "fails ({evidence})"),
+        }
+    }
+}
+
+/// Has an app trained by the pair, and its runs listed, logged and stopped where that is in
+/// question.
+pub(crate) fn run(pair: Pair, protection: Protection) -> Verdict {
+    let attempt = AssertUnwindSafe(|| attempt(pair, protection));
+    match panic::catch_unwind(attempt) {
+        Ok(Ok(())) => Verdict::Works,
+        Ok(Err(said)) => Verdict::Fails(said),
+        Err(_) => Verdict::Fails("a program did not start".to_owned()),
+    }
+}
+
+fn attempt(pair: Pair, protection: Protection) -> Result<(), String> {
+    let federation = pair.plan(protection).start();
+    let app = federation.app("average");
+    let trained = train(&federation, &app, pair);
+    let outcome = match (trained, pair.kind) {
+        (Ok(()), Kind::SuperLinkAndCli | Kind::CliAndSuperLink) => {
+            runs_are_told(&federation, &app, pair)
+        }
+        (trained, _) => trained,
+    };
+    outcome.map_err(|said| {
+        let last = last_complaint(federation.scratch().path());
+        let text = if last.is_empty() { said } else { last };
+        text.chars().take(EVIDENCE).collect()
+    })
+}
+
+fn train(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
+    let flwr = federation.flwr(pair.flwr());
+    let arguments = ["run", ".", "e2e", "--stream", "--run-config", "nodes=2"];
+    let mut run = flwr.spawn(&app.path, &arguments);
+    // The nodes add 1 and 2: 1.5 on average, twice.
+    let wanted = "round 2: mean 3.000";
+    let Some(status) = run.ended_within(PATIENCE) else {
+        return Err(format!("no end after {} s", PATIENCE.as_secs()));
+    };
+    let lines = run.all_lines();
+    if !status.success() || !lines.iter().any(|line| line.contains(wanted)) {
+        return Err(lines.last().cloned().unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn runs_are_told(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
+    let flwr = federation.flwr(pair.flwr());
+    let statuses = flwr
+        .try_statuses(app)
+        .map_err(|answer| answer.to_string())?;
+    let Some((run, status)) = statuses.iter().next() else {
+        return Err("no run is listed".to_owned());
+    };
+    if status != "finished:completed" {
+        return Err(format!("the run is listed as {status}"));
+    }
+    let log = flwr.call(&app.path, &["log", &run.to_string(), ".", "e2e", "--show"]);
+    if !log.text.contains("round 2: mean 3.000") {
+        return Err(format!("the log says {}", log.text));
+    }
+    let second = flwr.start(app, "nodes=3");
+    let stop = flwr.call(&app.path, &["stop", &second.to_string(), ".", "e2e"]);
+    if stop.code != Some(0) {
+        return Err(format!("stop says {}", stop.text));
+    }
+    match flwr.status(app, second).as_str() {
+        "finished:stopped" => Ok(()),
+        other => Err(format!("the stopped run is listed as {other}")),
+    }
+}
+
+/// The last line about something wrong that a daemon or the user's command wrote.
+fn last_complaint(folder: &Path) -> String {
+    let mut complaint = String::new();
+    let logs = fs::read_dir(folder).into_iter().flatten().flatten();
+    for log in logs.filter(|log| log.path().extension().is_some_and(|end| end == "log")) {
+        let text = fs::read_to_string(log.path()).unwrap_or_default();
+        let wrong = |line: &&str| {
+            ["rror", "details =", "❌", "WARN "]
+                .iter()
+                .any(|sign| line.contains(sign))
+        };
+        if let Some(line) = text.lines().filter(wrong).last() {
+            let name = log.file_name();
+            complaint = format!("{}: {}", name.to_string_lossy(), line.trim());
+        }
+    }
+    complaint
+}

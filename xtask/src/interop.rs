@@ -1,0 +1,43 @@
+//! `cargo xtask interop`: which of our programs work with which of pip's, tried.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::build::{self, Profile};
+use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+
+/// `cargo xtask interop`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only pairs whose line of the table contains this, for example 1.17; nothing is written then.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+/// Prepares all versions of Flower, builds the programs and tries all pairs (`tests/tests/matrix`).
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut tests = build::cargo();
+    for flower in OLDER
+        .iter()
+        .chain([&FLOWER_1_20, &FLOWER_1_21, &FLOWER_1_22])
+    {
+        tests.env(flower.variable(), flower.prepare()?);
+    }
+    build::programs(Profile::Dev)?;
+    match &args.only {
+        Some(text) => tests.env("FLOWER_INTEROP_ONLY", text),
+        None => tests.env(
+            "FLOWER_INTEROP_TABLE",
+            build::root().join("docs/interop.md"),
+        ),
+    };
+    tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
+    tests.args(["--nocapture", "--ignored", "all_pairs"]);
+    let status = tests.status()?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
