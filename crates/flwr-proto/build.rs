@@ -4,13 +4,14 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "flwr/proto/fleet",
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
     "flower/launch",
     "older/inline",
+    "older/tasks",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,6 +10,7 @@
 mod apps;
 mod dialect;
 mod inline;
+mod tasks;
 mod unary;
 
 pub(crate) use apps::OlderApps;

@@ -23,6 +23,11 @@ pub mod older {
     pub mod inline {
         tonic::include_proto!("older.inline");
     }
+
+    /// flwr 1.8 to 1.14: messages as tasks.
+    pub mod tasks {
+        tonic::include_proto!("older.tasks");
+    }
 }
 
 /// Where the modules above look for the package `flwr.proto`.

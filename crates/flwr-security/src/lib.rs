@@ -8,5 +8,6 @@ mod file;
 pub mod from_file;
 pub mod key;
 pub mod pki;
+pub mod shared_secret;
 pub mod signature;
 pub mod tls;

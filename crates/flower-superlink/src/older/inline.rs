@@ -3,5 +3,5 @@
 
 pub(super) mod fleet;
 mod message;
-mod records;
+pub(super) mod records;
 pub(super) mod serverapp;

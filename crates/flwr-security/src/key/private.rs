@@ -9,6 +9,7 @@ use std::sync::Arc;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::pkcs8::DecodePrivateKey;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::openssh::{self, Pair};
 use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, other_key, read};
@@ -139,6 +140,27 @@ impl PrivateKey {
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// The number that this key and another agree on (ECDH): the x of a point, as many bytes as the
+    /// curve has. `None` if the other is of another curve.
+    #[must_use]
+    pub(crate) fn agree(&self, other: &PublicKey) -> Option<Zeroizing<Vec<u8>>> {
+        let Parsed { curve, point, .. } = &*other.0;
+        let shared = match (&*self.secret, curve) {
+            (Secret::P256(own), Curve::P256) => {
+                let other = p256::PublicKey::from_sec1_bytes(point).ok()?;
+                let shared = p256::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine());
+                shared.raw_secret_bytes().to_vec()
+            }
+            (Secret::P384(own), Curve::P384) => {
+                let other = p384::PublicKey::from_sec1_bytes(point).ok()?;
+                let shared = p384::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine());
+                shared.raw_secret_bytes().to_vec()
+            }
+            _ => return None,
+        };
+        Some(Zeroizing::new(shared))
     }
 
     /// Signs the SHA-256 of a message (flwr 1.22 wire, on every curve). The signature is DER.

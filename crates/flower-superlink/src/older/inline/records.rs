@@ -6,7 +6,7 @@ use flwr_proto::older::inline as wire;
 use flwr_proto::record_dict::item::Value as Record;
 
 /// The RecordDict as those versions want it.
-pub(super) fn to_inline(dict: proto::RecordDict) -> wire::RecordDict {
+pub(in crate::older) fn to_inline(dict: proto::RecordDict) -> wire::RecordDict {
     let mut maps = wire::RecordDict::default();
     for proto::record_dict::Item { key, value } in dict.items {
         match value {
@@ -42,7 +42,7 @@ fn array_record(record: proto::ArrayRecord) -> wire::ArrayRecord {
 
 /// The RecordDict as those versions send it, in the layout of today: arrays, then metrics, then
 /// configuration, each by name.
-pub(super) fn from_inline(maps: wire::RecordDict) -> proto::RecordDict {
+pub(in crate::older) fn from_inline(maps: wire::RecordDict) -> proto::RecordDict {
     let arrays = maps
         .array_records
         .into_iter()
