@@ -81,11 +81,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
-    /// Deprecated and ignored
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// The SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the list prove who they
+    /// are; later ones need none
+    #[arg(long, value_name = "FILE")]
     pub auth_superlink_private_key: Option<PathBuf>,
 
-    /// Deprecated and ignored
+    /// Not needed: it is in the private key
     #[arg(long, value_name = "FILE", hide = true)]
     pub auth_superlink_public_key: Option<PathBuf>,
 

@@ -9,6 +9,7 @@ use flwr_daemon::home::flwr_home;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
+use flwr_security::key::{KeyError, PrivateKey};
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
+    /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other.
+    pub own_key: Option<PrivateKey>,
     /// Which clients are let in of those with a good certificate; `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
     /// Who starts ServerApp processes.
@@ -118,6 +121,9 @@ pub enum ConfigError {
     /// A flag that would do nothing without TLS.
     #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
     NeedsTls(&'static str),
+    /// The SuperLink's own key.
+    #[error("--auth-superlink-private-key")]
+    OwnKey(#[source] KeyError),
     /// The list of clients.
     #[error("--ssl-client-allow-list")]
     Clients(#[source] ClientListError),
@@ -187,6 +193,7 @@ impl TryFrom<Args> for Config {
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
+            own_key: own_key(args.auth_superlink_private_key.as_deref())?,
             clients: clients(args.ssl_client_allow_list.as_deref())?,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
@@ -236,6 +243,11 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     }
     let keys = FromFile::load(list).map_err(ConfigError::AllowList)?;
     Ok(Policy::Listed(Arc::new(keys)))
+}
+
+fn own_key(file: Option<&Path>) -> Result<Option<PrivateKey>, ConfigError> {
+    let key = file.map(PrivateKey::from_file).transpose();
+    key.map_err(ConfigError::OwnKey)
 }
 
 fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {

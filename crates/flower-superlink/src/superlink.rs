@@ -31,7 +31,7 @@ use crate::auth::{FleetAuth, ListedClients, Policy};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Dialects, OlderApps};
+use crate::older::{Dialects, Entry, OlderApps, Tasks};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -259,7 +259,8 @@ impl Ports {
         let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
         let listed = ListedClients::new(config.clients.clone());
         let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
-        let fleet = listed.layer(auth.layer(fleet));
+        let fleet = Tasks::new(auth.layer(fleet), Arc::clone(link), entry(config));
+        let fleet = listed.layer(fleet);
         let fleet = Routes::new(fleet);
         let control = ControlApi::server(Arc::clone(link));
         let control =
@@ -284,6 +285,18 @@ impl Ports {
 
 async fn bind(address: &Address, security: Security, name: &str) -> Result<Listener, StartError> {
     Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
+}
+
+/// How SuperNodes come in that do not sign.
+fn entry(config: &Config) -> Entry {
+    match (&config.policy, &config.own_key) {
+        (Policy::AnyKey, _) => Entry::Open,
+        (Policy::Listed(allowed), Some(own)) => Entry::Keys {
+            allowed: Arc::clone(allowed),
+            own: own.clone(),
+        },
+        (Policy::Listed(_), None) => Entry::Closed,
+    }
 }
 
 /// What is read again when its files change.

@@ -17,7 +17,7 @@ mod archive;
 mod content;
 mod local;
 
-pub use local::{AppRef, AppRefError, of_directory};
+pub use local::{AppRef, AppRefError, LOCAL_FAB_ID, of_directory};
 
 /// Largest bundle that Flower 1.20 and later take, in bytes.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;

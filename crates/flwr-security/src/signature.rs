@@ -104,6 +104,14 @@ struct Proof {
     signature: Bytes,
 }
 
+/// Whether a request has a header of a signature: one that has none is of flwr 1.14 or earlier.
+#[must_use]
+pub fn is_signed(headers: &HeaderMap) -> bool {
+    [PUBLIC_KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+}
+
 /// Signs a request with the time of now.
 ///
 /// # Errors

@@ -13,7 +13,11 @@ impl Args {
             self.serverappio_tls = true;
         }
         if let Some(files) = self.require_client_authentication.take() {
-            [self.auth_list_public_keys, _, _] = files_of(files);
+            [
+                self.auth_list_public_keys,
+                self.auth_superlink_private_key,
+                self.auth_superlink_public_key,
+            ] = files_of(files);
         }
         self
     }
@@ -28,19 +32,6 @@ fn files_of(files: Vec<PathBuf>) -> [Option<PathBuf>; 3] {
 /// What the operator should write today.
 pub(super) fn deprecations(args: &Args) -> Vec<String> {
     let mut warnings: Vec<_> = todays_line(args).into_iter().collect();
-    let ignored = [
-        (
-            "--auth-superlink-private-key",
-            args.auth_superlink_private_key.is_some(),
-        ),
-        (
-            "--auth-superlink-public-key",
-            args.auth_superlink_public_key.is_some(),
-        ),
-    ];
-    warnings.extend(ignored.iter().filter(|(_, given)| *given).map(|(flag, _)| {
-        format!("{flag} is deprecated and ignored: SuperNodes sign, the SuperLink does not")
-    }));
     if args.exec_api_address.is_some() {
         warnings.push("--exec-api-address is deprecated: use --control-api-address".to_owned());
     }

@@ -31,6 +31,29 @@ impl Link {
         self.heard_in(node, Dialect::Inline).await
     }
 
+    /// How a node of flwr 1.8 to 1.14 wants its messages; `None` if it is none of these.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn tasks_dialect(&self, node: NodeId) -> Result<Option<Dialect>> {
+        let known = self.state.dialect(node).await?;
+        Ok(known.filter(|dialect| dialect.is_tasks()))
+    }
+
+    /// Notes how a node of flwr 1.8 to 1.14 wants its messages.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn speaks_tasks(&self, node: NodeId, dialect: Dialect) -> Result<()> {
+        let known = self.tasks_dialect(node).await?;
+        if known.is_none_or(|known| known != dialect && dialect != Dialect::Tasks) {
+            info!(node_id = %node, ?dialect, "the SuperNode is of flwr 1.8 to 1.14");
+            self.state.set_dialect(node, dialect).await?;
+        }
+        self.sessions.hear(node);
+        Ok(())
+    }
+
     /// Only the first sign of life since the node registered, or since the SuperLink started, tells
     /// anything new.
     async fn heard_in(&self, node: NodeId, dialect: Dialect) -> Result<()> {

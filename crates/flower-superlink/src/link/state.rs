@@ -213,6 +213,20 @@ pub enum Dialect {
     Objects,
     /// In one piece: flwr 1.15 to 1.18.
     Inline,
+    /// As tasks, in the numbering of one of the next two: which, its first reply tells.
+    Tasks,
+    /// As tasks: flwr 1.8 to 1.11.
+    TasksUntil11,
+    /// As tasks: flwr 1.12 to 1.14.
+    TasksFrom12,
+}
+
+impl Dialect {
+    /// Whether messages are tasks in it.
+    #[must_use]
+    pub const fn is_tasks(self) -> bool {
+        matches!(self, Self::Tasks | Self::TasksUntil11 | Self::TasksFrom12)
+    }
 }
 
 /// A node, as it stands in the state.

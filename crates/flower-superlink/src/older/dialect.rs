@@ -71,11 +71,11 @@ where
             }),
             (PULL | PUSH, Some(node)) => Box::pin(async move {
                 match dialect(&link, node).await {
-                    Ok(Dialect::Objects) => today.call(request).await,
                     Ok(Dialect::Inline) if request.uri().path() == PULL => {
                         Ok(inline::pull(link, request).await)
                     }
                     Ok(Dialect::Inline) => Ok(inline::push(link, request).await),
+                    Ok(_) => today.call(request).await,
                     Err(status) => Ok(status.into_http()),
                 }
             }),

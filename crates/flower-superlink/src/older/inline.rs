@@ -2,6 +2,5 @@
 //! of, and what it pulls is put together from them: peers of today and it understand each other.
 
 pub(super) mod fleet;
-mod message;
 pub(super) mod records;
 pub(super) mod serverapp;

@@ -1,4 +1,11 @@
-//! flwr 1.8 to 1.14: messages as tasks.
+//! flwr 1.8 to 1.14: messages as tasks. SuperNodes of that time prove who they are by a secret that
+//! they share with the SuperLink, or not at all.
 
 mod canonical;
+mod entry;
+mod fleet;
 mod records;
+mod task;
+
+pub(crate) use entry::Entry;
+pub(crate) use fleet::Tasks;

@@ -21,14 +21,28 @@ where
     F: Future<Output = Result<A, Status>> + Send,
 {
     let mut handler = handler;
-    let limit = Some(MAX_MESSAGE_BYTES);
-    let service = service_fn(move |request| {
+    let with_metadata = move |request| {
         let answer = handler(request);
         async move { answer.await.map(tonic::Response::new) }
-    });
+    };
+    serve_with_metadata(request, with_metadata).await
+}
+
+/// The same where the answer has metadata too.
+pub(super) async fn serve_with_metadata<Q, A, H, F>(
+    request: Request<Body>,
+    handler: H,
+) -> Response<Body>
+where
+    Q: Message + Default + 'static,
+    A: Message + Default + 'static,
+    H: FnMut(tonic::Request<Q>) -> F,
+    F: Future<Output = Result<tonic::Response<A>, Status>> + Send,
+{
+    let limit = Some(MAX_MESSAGE_BYTES);
     Grpc::new(ProstCodec::<A, Q>::default())
         .apply_max_message_size_config(limit, limit)
-        .unary(service, request)
+        .unary(service_fn(handler), request)
         .await
 }
 
@@ -37,23 +51,27 @@ where
 pub(super) struct Raw(pub(super) Bytes);
 
 impl Raw {
-    /// Whether the field of this number is a number.
+    /// Whether there is a field with this number, and it is a number.
     pub(super) fn has_number(&self, wanted: u32) -> bool {
+        self.kind_of(wanted) == Some(WireType::Varint)
+    }
+
+    /// Whether there is a field with this number, and it is a text, bytes or a message.
+    pub(super) fn has_bytes(&self, wanted: u32) -> bool {
+        self.kind_of(wanted) == Some(WireType::LengthDelimited)
+    }
+
+    fn kind_of(&self, wanted: u32) -> Option<WireType> {
         let mut rest = self.0.clone();
         while rest.has_remaining() {
-            let Ok((number, kind)) = prost::encoding::decode_key(&mut rest) else {
-                return false;
-            };
+            let (number, kind) = prost::encoding::decode_key(&mut rest).ok()?;
             if number == wanted {
-                return kind == WireType::Varint;
+                return Some(kind);
             }
-            let skipped =
-                prost::encoding::skip_field(kind, number, &mut rest, DecodeContext::default());
-            if skipped.is_err() {
-                return false;
-            }
+            let context = DecodeContext::default();
+            prost::encoding::skip_field(kind, number, &mut rest, context).ok()?;
         }
-        false
+        None
     }
 
     /// What it says in one of the layouts.

@@ -8,6 +8,8 @@ use bytes::Bytes;
 
 use super::{Fab, FabError, build};
 
+/// The FAB id of such a bundle: each node is expected to have an app of its own for it.
+pub const LOCAL_FAB_ID: &str = "local/app";
 /// The bundle's only module.
 const MODULE: &str = "flower_local_app";
 const PROJECT: &str = r#"[project]
@@ -122,7 +124,7 @@ mod tests {
         let app = "client:app".parse().unwrap();
         let fab = of_directory(&app, "/some \"where\"/\\n").unwrap();
         let again = Fab::open(fab.bytes.clone()).unwrap();
-        assert_eq!(again.fab_id(), "local/app");
+        assert_eq!(again.fab_id(), LOCAL_FAB_ID);
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&fab.bytes)).unwrap();
         let module = archive.by_name("flower_local_app.py").unwrap();
         let text = std::io::read_to_string(module).unwrap();

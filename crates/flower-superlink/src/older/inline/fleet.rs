@@ -1,25 +1,23 @@
 //! What SuperNodes of flwr 1.15 to 1.18 say otherwise.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flwr_core::id::NodeId;
-use flwr_core::message::{ErrorCode, Message};
+use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
-use tracing::error;
 
-use super::message::{self, Whole};
+use super::records;
 use crate::api::{RECONNECT, patience, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::link::state::Parcel;
-use crate::older::unary;
+use crate::older::{message, unary};
 
 type Answer<T> = std::result::Result<T, Status>;
 
@@ -71,23 +69,13 @@ async fn pulled(
 /// The message in one piece; `None` where its objects make none, which its ServerApp is told.
 async fn handed_out(link: &Link, node: NodeId, parcel: Parcel) -> Result<Option<wire::Message>> {
     let instruction = parcel.message.metadata.clone();
-    let malformed = match message::whole(link, parcel).await? {
-        Ok(message) => return Ok(Some(message)),
-        Err(malformed) => malformed,
-    };
-    let (run_id, message_id) = (instruction.run, instruction.id);
-    error!(%run_id, node_id = %node, %message_id, %malformed, "the message cannot be put together");
-    let reason = format!("The message could not be put together: {malformed}");
-    let code = ErrorCode::MessageUnavailable;
-    let (reply, object) = Message::error_reply(&instruction, node, code, reason, link.now());
-    let tree = reply.childless_tree();
-    let parcel = Parcel {
-        message: reply,
-        tree,
-    };
-    let objects = HashMap::from([(object.id, object.bytes)]);
-    deliver(link, Whole { parcel, objects }).await?;
-    Ok(None)
+    match message::whole(link, parcel).await? {
+        Ok(whole) => Ok(Some(records::message(whole))),
+        Err(malformed) => {
+            message::give_up(link, node, &instruction, &malformed.to_string()).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// `PushMessages`: a reply, with its content.
@@ -118,30 +106,10 @@ pub(in crate::older) async fn push(link: Arc<Link>, request: Request<Body>) -> R
 }
 
 /// Takes a reply apart, and delivers it. `None`: nobody wants it.
-async fn pushed(link: &Link, node: NodeId, message: wire::Message) -> Result<Option<ObjectId>> {
+async fn pushed(link: &Link, node: NodeId, reply: wire::Message) -> Result<Option<ObjectId>> {
     let now = link.now();
     let read = |message| Message::reply(message, now).map_err(Error::Malformed);
-    let reply = message::apart(message, read).await?;
-    let (id, claimed) = (
-        reply.parcel.message.metadata.id,
-        reply.parcel.message.metadata.src,
-    );
-    if claimed != node {
-        return Err(Error::OtherNode {
-            caller: Some(node),
-            claimed,
-        });
-    }
-    Ok(deliver(link, reply).await?.then_some(id))
-}
-
-/// Stores a reply and all its objects. False: nobody wants it.
-async fn deliver(link: &Link, reply: Whole) -> Result<bool> {
-    let Whole { parcel, objects } = reply;
-    let run = parcel.message.metadata.run;
-    let Some(missing) = link.reply(parcel).await? else {
-        return Ok(false);
-    };
-    message::push_objects(link, run, missing, objects).await?;
-    Ok(true)
+    let content = reply.content.map(records::from_inline);
+    let reply = message::apart(reply.metadata, content, reply.error, read).await?;
+    message::deliver(link, node, reply).await
 }

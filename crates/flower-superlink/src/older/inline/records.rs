@@ -5,6 +5,18 @@ use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use flwr_proto::record_dict::item::Value as Record;
 
+use crate::older::message::Whole;
+
+/// A message as those versions want it.
+pub(super) fn message(whole: Whole) -> wire::Message {
+    let message: proto::Message = whole.message.into();
+    wire::Message {
+        metadata: message.metadata,
+        content: whole.content.map(to_inline),
+        error: message.error,
+    }
+}
+
 /// The RecordDict as those versions want it.
 pub(in crate::older) fn to_inline(dict: proto::RecordDict) -> wire::RecordDict {
     let mut maps = wire::RecordDict::default();

@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 use tonic::Status;
 use tracing::error;
 
-use super::message;
 use super::records;
 use crate::api::to_the_end;
 use crate::error::{Error, Result};
 use crate::link::state::Inserted;
 use crate::link::{AppInputs, Link};
+use crate::older::message;
 
 type Answer<T> = std::result::Result<T, Status>;
 
@@ -89,9 +89,10 @@ async fn sent(
     let mut objects = HashMap::new();
     for message in messages {
         let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
-        let whole = message::apart(message, read).await?;
-        parcels.push(whole.parcel);
-        objects.extend(whole.objects);
+        let content = message.content.map(records::from_inline);
+        let apart = message::apart(message.metadata, content, message.error, read).await?;
+        parcels.push(apart.parcel);
+        objects.extend(apart.objects);
     }
     let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
     message::push_objects(link, run, missing, objects).await?;
@@ -116,9 +117,9 @@ pub(in crate::older) async fn pull(
     for parcel in link.replies(run, &asked, patience).await? {
         let metadata = parcel.message.metadata.clone();
         match message::whole(link, parcel).await? {
-            Ok(message) => {
+            Ok(whole) => {
                 handed_out.note(run, metadata.reply_to, metadata.id);
-                messages_list.push(message);
+                messages_list.push(records::message(whole));
             }
             Err(malformed) => {
                 error!(run_id = %run, message_id = %metadata.id, %malformed, "a reply cannot be put together, and is left out");

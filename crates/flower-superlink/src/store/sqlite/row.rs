@@ -50,16 +50,27 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PublicKey> {
 /// How a node wants its messages, if that was noted.
 pub(super) fn dialect(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Dialect>> {
     let text: String = row.get(column)?;
-    Ok([Dialect::Inline, Dialect::Objects]
+    Ok(DIALECTS
         .into_iter()
         .find(|dialect| dialect_text(*dialect) == text))
 }
+
+const DIALECTS: [Dialect; 5] = [
+    Dialect::Objects,
+    Dialect::Inline,
+    Dialect::Tasks,
+    Dialect::TasksUntil11,
+    Dialect::TasksFrom12,
+];
 
 /// What the column holds for a dialect.
 pub(super) const fn dialect_text(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Inline => "inline",
         Dialect::Objects => "objects",
+        Dialect::Tasks => "tasks",
+        Dialect::TasksUntil11 => "tasks-1.11",
+        Dialect::TasksFrom12 => "tasks-1.12",
     }
 }
 

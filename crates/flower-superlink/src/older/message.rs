@@ -3,21 +3,27 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use flwr_core::id::RunId;
-use flwr_core::message::Message;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{ErrorCode, Message, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::record::{self, InflateError};
 use flwr_proto as proto;
-use flwr_proto::older::inline as wire;
 use tokio::task::spawn_blocking;
+use tracing::error;
 
-use super::records;
 use crate::error::{Error, Result};
 use crate::link::state::Parcel;
 use crate::link::{Link, Pulled};
 
-/// A message with all its objects.
+/// A message with its content.
 pub(super) struct Whole {
+    pub(super) message: Message,
+    /// None where it carries an error.
+    pub(super) content: Option<proto::RecordDict>,
+}
+
+/// A message with all its objects.
+pub(super) struct Apart {
     pub(super) parcel: Parcel,
     pub(super) objects: HashMap<ObjectId, Bytes>,
 }
@@ -26,7 +32,7 @@ pub(super) struct Whole {
 pub(super) async fn whole(
     link: &Link,
     parcel: Parcel,
-) -> Result<std::result::Result<wire::Message, InflateError>> {
+) -> Result<std::result::Result<Whole, InflateError>> {
     let Parcel { message, tree } = parcel;
     let run = message.metadata.run;
     let mut objects = HashMap::new();
@@ -37,36 +43,29 @@ pub(super) async fn whole(
     }
     let inflate = move || match tree.children.first() {
         None => Ok(None),
-        Some(content) => record::inflate(content.id, &|id| objects.get(id).cloned())
-            .map(|content| Some(records::to_inline(content))),
+        Some(content) => record::inflate(content.id, &|id| objects.get(id).cloned()).map(Some),
     };
     let content = spawn_blocking(inflate).await.map_err(|_| Error::Stopping)?;
-    Ok(content.map(|content| {
-        let message: proto::Message = message.into();
-        wire::Message {
-            metadata: message.metadata,
-            content,
-            error: message.error,
-        }
-    }))
+    Ok(content.map(|content| Whole { message, content }))
 }
 
 /// Takes a message apart that `read` finds good. Its id is made here: whoever sent it left that to
 /// the SuperLink.
 pub(super) async fn apart(
-    message: wire::Message,
+    metadata: Option<proto::Metadata>,
+    content: Option<proto::RecordDict>,
+    error: Option<proto::Error>,
     read: impl FnOnce(proto::Message) -> Result<Message>,
-) -> Result<Whole> {
-    let content = message.content;
+) -> Result<Apart> {
     let mut message = read(proto::Message {
-        metadata: message.metadata.map(|metadata| proto::Metadata {
+        metadata: metadata.map(|metadata| proto::Metadata {
             message_id: ObjectId::of(&[]).to_string(),
             ..metadata
         }),
         content: content.is_some().then(proto::RecordDict::default),
-        error: message.error,
+        error,
     })?;
-    let deflate = move || content.map(|content| record::deflate(records::from_inline(content)));
+    let deflate = move || content.map(record::deflate);
     let content = spawn_blocking(deflate).await.map_err(|_| Error::Stopping)?;
     let object = message.object(content.as_ref().map(|content| content.tree.id));
     message.metadata.id = object.id;
@@ -79,7 +78,7 @@ pub(super) async fn apart(
         children,
     };
     objects.insert(object.id, object.bytes);
-    Ok(Whole {
+    Ok(Apart {
         parcel: Parcel { message, tree },
         objects,
     })
@@ -98,4 +97,41 @@ pub(super) async fn push_objects(
         }
     }
     Ok(())
+}
+
+/// Stores a node's reply and all its objects. `None`: nobody wants it.
+pub(super) async fn deliver(link: &Link, node: NodeId, reply: Apart) -> Result<Option<ObjectId>> {
+    let Apart { parcel, objects } = reply;
+    let Metadata { id, run, src, .. } = parcel.message.metadata;
+    if src != node {
+        return Err(Error::OtherNode {
+            caller: Some(node),
+            claimed: src,
+        });
+    }
+    let Some(missing) = link.reply(parcel).await? else {
+        return Ok(None);
+    };
+    push_objects(link, run, missing, objects).await?;
+    Ok(Some(id))
+}
+
+/// Tells the ServerApp that an instruction cannot be handed to its node.
+pub(super) async fn give_up(
+    link: &Link,
+    node: NodeId,
+    instruction: &Metadata,
+    why: &str,
+) -> Result<()> {
+    let (run_id, message_id) = (instruction.run, instruction.id);
+    error!(%run_id, node_id = %node, %message_id, why, "the message cannot be put together");
+    let reason = format!("The message could not be put together: {why}");
+    let code = ErrorCode::MessageUnavailable;
+    let (message, object) = Message::error_reply(instruction, node, code, reason, link.now());
+    let tree = message.childless_tree();
+    let reply = Apart {
+        parcel: Parcel { message, tree },
+        objects: HashMap::from([(object.id, object.bytes)]),
+    };
+    deliver(link, node, reply).await.map(drop)
 }
