@@ -31,7 +31,7 @@ use crate::auth::{FleetAuth, ListedClients, Policy};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Dialects, Entry, OlderApps, Tasks};
+use crate::older::{Dialects, Driver, Entry, OlderApps, Tasks};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -256,22 +256,9 @@ impl Ports {
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
-        let listed = ListedClients::new(config.clients.clone());
-        let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
-        let fleet = Tasks::new(auth.layer(fleet), Arc::clone(link), entry(config));
-        let fleet = listed.layer(fleet);
-        let fleet = Routes::new(fleet);
-        let control = ControlApi::server(Arc::clone(link));
-        let control =
-            Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)));
-        let serverappio =
-            ServerAppIoApi::server(Arc::clone(link), config.launch == Launch::Process);
-        let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
-        let serverappio = OlderApps::new(serverappio, Arc::clone(link), asks);
-        let insecure = matches!(config.transport, Transport::Plaintext);
-        let launch = LaunchApi::server(Arc::clone(link), insecure);
-        let serverappio = Routes::new(listed.layer(serverappio)).add_service(listed.layer(launch));
+        let fleet = fleet(link, config);
+        let control = control(link, config);
+        let serverappio = serverappio(link, config);
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -285,6 +272,37 @@ impl Ports {
 
 async fn bind(address: &Address, security: Security, name: &str) -> Result<Listener, StartError> {
     Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
+}
+
+fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
+    let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
+    let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
+    let fleet = Tasks::new(auth.layer(fleet), Arc::clone(link), entry(config));
+    Routes::new(listed(config).layer(fleet))
+}
+
+fn control(link: &Arc<Link>, config: &Config) -> Routes {
+    let listed = listed(config);
+    let control = ControlApi::server(Arc::clone(link));
+    Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)))
+}
+
+fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
+    let listed = listed(config);
+    let open = config.launch == Launch::Process;
+    let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
+    let apps = ServerAppIoApi::server(Arc::clone(link), open);
+    let apps = OlderApps::new(apps, Arc::clone(link), asks);
+    let insecure = matches!(config.transport, Transport::Plaintext);
+    let launch = LaunchApi::server(Arc::clone(link), insecure);
+    let driver = Driver::new(Arc::clone(link), insecure);
+    Routes::new(listed.layer(apps))
+        .add_service(listed.layer(launch))
+        .add_service(listed.layer(driver))
+}
+
+fn listed(config: &Config) -> ListedClients {
+    ListedClients::new(config.clients.clone())
 }
 
 /// How SuperNodes come in that do not sign.

@@ -55,6 +55,37 @@ impl Link {
         Ok((id, token.ok_or(Refusal::HasToken(id))?))
     }
 
+    /// Starts a run whose ServerApp is running somewhere already, of which nothing is known but what
+    /// it says of itself; its bundle, if it has one, is for the nodes.
+    ///
+    /// # Errors
+    /// If the FAB does not hold what it says.
+    pub async fn start_run_of_a_stranger(
+        &self,
+        (fab_id, fab_version): (String, String),
+        fab: Option<Bytes>,
+        overrides: UserConfig,
+    ) -> Result<RunId> {
+        let mut run = match fab {
+            Some(fab) => self.accept_run(fab, overrides).await?,
+            None => {
+                self.require_space().await?;
+                let run = self.new_run(overrides).await?;
+                Run {
+                    fab_id,
+                    fab_version,
+                    ..run
+                }
+            }
+        };
+        let id = run.id;
+        run.status = RunStatus::plain(Phase::Running);
+        run.starting_at = Some(run.pending_at);
+        run.running_at = Some(run.pending_at);
+        self.create_run(run).await?;
+        Ok(id)
+    }
+
     /// Verifies and keeps the FAB of a new run.
     async fn accept_run(&self, fab: Bytes, overrides: UserConfig) -> Result<Run> {
         self.require_space().await?;
@@ -76,15 +107,26 @@ impl Link {
     }
 
     async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
+        let run = self.new_run(overrides).await?;
+        Ok(Run {
+            fab_id: fab.fab_id(),
+            fab_version: fab.manifest().version.clone(),
+            fab_hash: fab.hash.clone(),
+            ..run
+        })
+    }
+
+    /// A pending run, of no app yet.
+    async fn new_run(&self, overrides: UserConfig) -> Result<Run> {
         let mut id = RunId::from_random(random_id()?);
         while self.state.run(id).await?.is_some() {
             id = RunId::from_random(random_id()?);
         }
         Ok(Run {
             id,
-            fab_id: fab.fab_id(),
-            fab_version: fab.manifest().version.clone(),
-            fab_hash: fab.hash.clone(),
+            fab_id: String::new(),
+            fab_version: String::new(),
+            fab_hash: String::new(),
             override_config: overrides,
             status: RunStatus::plain(Phase::Pending),
             pending_at: self.now(),

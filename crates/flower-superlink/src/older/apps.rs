@@ -1,7 +1,7 @@
-//! ServerApp processes of flwr 1.15 to 1.20. They have no token: one that asks for its inputs gets
+//! ServerApp processes of flwr 1.13 to 1.20. They have no token: one that asks for its inputs gets
 //! the run that the launcher has started a process for. Those before 1.19 have calls of their own
 //! for that, and messages with their content in them, which are told from those of today by where
-//! in a request its run is.
+//! in a request its run is; those before 1.15 send tasks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,10 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::inline::serverapp::{self, HandedOut};
+use super::handed_out::HandedOut;
+use super::inline::serverapp;
+use super::tasks::Numbering;
+use super::tasks::serverapp::ServerApps;
 use super::unary::{self, Raw};
 use crate::api::{ServerAppIoApi, patience, to_the_end};
 use crate::link::{AppInputs, Link};
@@ -38,6 +41,7 @@ struct Shared {
     /// Whether processes without a token are started here.
     asks: bool,
     handed_out: HandedOut,
+    tasks: ServerApps,
 }
 
 impl<S> OlderApps<S> {
@@ -46,6 +50,7 @@ impl<S> OlderApps<S> {
     pub(crate) fn new(today: S, link: Arc<Link>, asks: bool) -> Self {
         let shared = Shared {
             api: ServerAppIoApi::over(Arc::clone(&link)),
+            tasks: ServerApps::new(Arc::clone(&link)),
             link,
             asks,
             handed_out: HandedOut::default(),
@@ -177,6 +182,28 @@ where
                 let answer = |request: tonic::Request<_>| {
                     let link = Arc::clone(&shared.link);
                     serverapp::outputs(link, request.into_inner())
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PushTaskIns") => Box::pin(async move {
+                let answer = |request: tonic::Request<_>| {
+                    let shared = Arc::clone(&shared);
+                    async move {
+                        let tasks = request.into_inner();
+                        shared.tasks.push(tasks, |_| Numbering::From12).await
+                    }
+                };
+                Ok(unary::serve(request, answer).await)
+            }),
+            Some("PullTaskRes") => Box::pin(async move {
+                let answer = |request: tonic::Request<_>| {
+                    let shared = Arc::clone(&shared);
+                    async move {
+                        let patience = patience::of(&request);
+                        let tasks = request.into_inner();
+                        let numbering = |_| Numbering::From12;
+                        shared.tasks.pull(tasks, numbering, patience).await
+                    }
                 };
                 Ok(unary::serve(request, answer).await)
             }),

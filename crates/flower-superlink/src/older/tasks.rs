@@ -5,7 +5,10 @@ mod canonical;
 mod entry;
 mod fleet;
 mod records;
+pub(super) mod serverapp;
 mod task;
 
 pub(crate) use entry::Entry;
 pub(crate) use fleet::Tasks;
+pub(super) use records::Numbering;
+pub(crate) use serverapp::Driver;

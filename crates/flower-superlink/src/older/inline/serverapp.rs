@@ -1,14 +1,12 @@
-//! What ServerApp processes of flwr 1.15 to 1.18 say otherwise. They confirm nothing: a reply that
-//! was handed out is confirmed when the process asks again, and not for it.
+//! What ServerApp processes of flwr 1.15 to 1.18 say otherwise.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
-use parking_lot::Mutex;
 use tonic::Status;
 use tracing::error;
 
@@ -17,13 +15,10 @@ use crate::api::to_the_end;
 use crate::error::{Error, Result};
 use crate::link::state::Inserted;
 use crate::link::{AppInputs, Link};
+use crate::older::handed_out::HandedOut;
 use crate::older::message;
 
 type Answer<T> = std::result::Result<T, Status>;
-
-/// The instructions of each run whose replies were handed out, and not confirmed; with the reply.
-#[derive(Debug, Default)]
-pub(in crate::older) struct HandedOut(Mutex<HashMap<RunId, HashMap<MessageId, MessageId>>>);
 
 /// `PullServerAppInputs`: the run that a process without a token is for, if there is one.
 pub(in crate::older) async fn inputs(link: &Link) -> Answer<wire::PullServerAppInputsResponse> {
@@ -127,28 +122,4 @@ pub(in crate::older) async fn pull(
         }
     }
     Ok(wire::PullResMessagesResponse { messages_list })
-}
-
-impl HandedOut {
-    fn note(&self, run: RunId, instruction: Option<MessageId>, reply: MessageId) {
-        if let Some(instruction) = instruction {
-            let mut runs = self.0.lock();
-            runs.entry(run).or_default().insert(instruction, reply);
-        }
-    }
-
-    /// The replies that have arrived: nobody asks for them any more.
-    fn take_not_asked(&self, run: RunId, asked: &[MessageId]) -> Vec<MessageId> {
-        let asked: BTreeSet<_> = asked.iter().collect();
-        let mut runs = self.0.lock();
-        let Some(replies) = runs.get_mut(&run) else {
-            return Vec::new();
-        };
-        let arrived = replies.extract_if(|instruction, _| !asked.contains(instruction));
-        let arrived = arrived.map(|(_, reply)| reply).collect();
-        if replies.is_empty() {
-            runs.remove(&run);
-        }
-        arrived
-    }
 }

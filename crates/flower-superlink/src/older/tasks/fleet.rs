@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use flwr_core::fab::LOCAL_FAB_ID;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
@@ -22,7 +21,8 @@ use tonic::server::NamedService;
 use tower::Service;
 
 use super::entry::{Entry, Newcomer, Signed};
-use super::records::{self, Numbering};
+use super::records::Numbering;
+use super::serverapp::read;
 use super::task;
 use crate::api::{RECONNECT, patience, to_the_end};
 use crate::error::{Error, Result};
@@ -240,19 +240,12 @@ impl Fleet {
     ) -> Result<Option<ObjectId>> {
         self.link.speaks_tasks(node, dialect).await?;
         let parts = task::parts(reply, str::to_owned);
-        let content = parts.recordset.map(|set| self.read(set, dialect));
+        let content = parts.recordset.map(|set| read(set, dialect.into()));
         let content = content.transpose()?;
         let now = self.link.now();
         let read = |message| Message::reply(message, now).map_err(Error::Malformed);
         let reply = message::apart(Some(parts.metadata), content, parts.error, read).await?;
         message::deliver(&self.link, node, reply).await
-    }
-
-    fn read(&self, recordset: Bytes, dialect: Dialect) -> Result<proto::RecordDict> {
-        records::from_task(recordset, dialect.into()).map_err(|error| Error::Field {
-            field: "recordset",
-            problem: error.to_string(),
-        })
     }
 }
 

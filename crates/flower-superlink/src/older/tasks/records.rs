@@ -10,7 +10,6 @@ use flwr_proto::config_record_value::Value as Today;
 use flwr_proto::older::inline;
 use flwr_proto::older::tasks as wire;
 use flwr_proto::older::tasks::config_record_value11::Value as Until11;
-use flwr_proto::record_dict::item::Value as Record;
 use prost::Message;
 use prost::encoding::{self, WireType};
 
@@ -18,7 +17,7 @@ use crate::older::inline::records;
 
 /// How the values of a record are numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Numbering {
+pub(in crate::older) enum Numbering {
     /// flwr 1.8 to 1.11.
     Until11,
     /// flwr 1.12 to 1.14.
@@ -167,44 +166,6 @@ fn since_12(value: Until11) -> Today {
         Until11::BoolList(list) => Today::BoolList(list),
         Until11::StringList(list) => Today::StringList(list),
         Until11::BytesList(list) => Today::BytesList(list),
-    }
-}
-
-/// The record and the value in which the records of a ServerApp of those times travel unread.
-const UNREAD: &str = "flwr.tasks";
-
-/// The records of a ServerApp of those times, for nodes of the same.
-pub(super) fn unread(recordset: Bytes) -> proto::RecordDict {
-    let value = proto::ConfigRecordValue {
-        value: Some(Today::Bytes(recordset)),
-    };
-    let item = proto::config_record::Item {
-        key: UNREAD.to_owned(),
-        value: Some(value),
-    };
-    let record = proto::ConfigRecord { items: vec![item] };
-    proto::RecordDict {
-        items: vec![proto::record_dict::Item {
-            key: UNREAD.to_owned(),
-            value: Some(Record::ConfigRecord(record)),
-        }],
-    }
-}
-
-/// The records that travelled unread; `None` if these did not.
-pub(super) fn as_unread(dict: &proto::RecordDict) -> Option<Bytes> {
-    let [item] = &dict.items[..] else {
-        return None;
-    };
-    let Some(Record::ConfigRecord(record)) = item.value.as_ref() else {
-        return None;
-    };
-    let [value] = &record.items[..] else {
-        return None;
-    };
-    match value.value.as_ref()?.value.as_ref()? {
-        Today::Bytes(bytes) if item.key == UNREAD && value.key == UNREAD => Some(bytes.clone()),
-        _ => None,
     }
 }
 

@@ -31,12 +31,8 @@ pub(super) fn from_message(
 ) -> Result<wire::TaskMessage, RecordError> {
     let message: proto::Message = whole.message.into();
     let metadata = message.metadata.unwrap_or_default();
-    let recordset = whole
-        .content
-        .map(|content| match records::as_unread(&content) {
-            Some(recordset) => Ok(recordset),
-            None => records::to_task(content, numbering),
-        });
+    let content = whole.content;
+    let recordset = content.map(|content| records::to_task(content, numbering));
     let ancestry = Some(metadata.reply_to_message_id).filter(|id| !id.is_empty());
     let task = wire::Task {
         producer: Some(node(metadata.src_node_id)),

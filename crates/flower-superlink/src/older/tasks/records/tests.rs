@@ -1,5 +1,7 @@
 //! Against bytes that flwr 1.8.0 and 1.12.0 made (`serialize` of their ConfigsRecord, RecordSet).
 
+use flwr_proto::record_dict::item::Value as Record;
+
 use super::*;
 
 /// ConfigsRecords with one entry each, as flwr 1.8.0 and 1.12.0 serialize them.
@@ -128,12 +130,4 @@ fn numbers_that_earlier_versions_cannot_have_are_refused() {
     record.items[0].value.as_mut().unwrap().value = Some(Today::Uint64(1 << 63));
     assert!(to_task(large.clone(), Numbering::Until11).is_err());
     assert!(to_task(large, Numbering::From12).is_ok());
-}
-
-#[test]
-fn what_travels_unread_comes_out_as_it_went_in() {
-    let bytes = Bytes::from_static(b"anything");
-    assert_eq!(as_unread(&unread(bytes.clone())), Some(bytes));
-    assert_eq!(as_unread(&dict("b")), None);
-    assert_eq!(as_unread(&proto::RecordDict::default()), None);
 }

@@ -1,0 +1,343 @@
+//! ServerApps of flwr 1.8 to 1.14: those that call Driver make their runs themselves, those of 1.13
+//! and 1.14 call ServerAppIo. What they send and want are tasks; a task is named by its run and its
+//! message, for the question for a reply names no run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_core::config;
+use flwr_core::id::RunId;
+use flwr_core::message::{Message, MessageId};
+use flwr_daemon::listen::Peer;
+use flwr_proto as proto;
+use flwr_proto::older::tasks as wire;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use parking_lot::Mutex;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
+use tracing::error;
+
+use super::records::{self, Numbering};
+use super::task;
+use crate::api::{patience, to_the_end};
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::link::state::Inserted;
+use crate::older::handed_out::HandedOut;
+use crate::older::message;
+use crate::older::unary::{self, Raw};
+
+/// Seconds that such a ServerApp may compute without a word: nothing but its calls shows that it
+/// lives.
+const SILENCE: f64 = 1800.0;
+/// Hexadecimal digits of a run's id in a task's name.
+const RUN_DIGITS: usize = 16;
+
+/// Driver, for ServerApps of flwr 1.8 to 1.12.
+#[derive(Debug, Clone)]
+pub(crate) struct Driver(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    apps: ServerApps,
+    /// Whether runs may be started over plaintext from other machines.
+    insecure: bool,
+    /// How the records of each run are numbered, where that was told.
+    numberings: Mutex<HashMap<RunId, Numbering>>,
+}
+
+/// What ServerApps of those times ask for, whichever service they call.
+#[derive(Debug)]
+pub(in crate::older) struct ServerApps {
+    link: Arc<Link>,
+    handed_out: HandedOut,
+}
+
+type Answer<T> = std::result::Result<T, Status>;
+
+impl ServerApps {
+    pub(in crate::older) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            handed_out: HandedOut::default(),
+        }
+    }
+
+    /// `PushTaskIns`: instructions.
+    pub(in crate::older) async fn push(
+        &self,
+        request: wire::PushTaskInsRequest,
+        numbering: impl Fn(RunId) -> Numbering,
+    ) -> Answer<wire::PushTaskInsResponse> {
+        let mut runs: BTreeMap<RunId, Vec<_>> = BTreeMap::new();
+        let order: Vec<_> = request
+            .task_ins_list
+            .iter()
+            .map(|task| RunId(task.run_id))
+            .collect();
+        for task in request.task_ins_list {
+            runs.entry(RunId(task.run_id)).or_default().push(task);
+        }
+        let mut names: HashMap<RunId, std::vec::IntoIter<String>> = HashMap::new();
+        for (run, tasks) in runs {
+            let (link, numbering) = (Arc::clone(&self.link), numbering(run));
+            let sent = to_the_end(async move { send(&link, run, tasks, numbering).await }).await?;
+            let named = sent
+                .into_iter()
+                .map(|id| id.map(|id| name(run, &id.to_string())));
+            let named: Vec<_> = named.map(Option::unwrap_or_default).collect();
+            names.insert(run, named.into_iter());
+        }
+        let task_ids = order.iter().map(|run| {
+            let names = names.get_mut(run);
+            names.and_then(Iterator::next).unwrap_or_default()
+        });
+        Ok(wire::PushTaskInsResponse {
+            task_ids: task_ids.collect(),
+        })
+    }
+
+    /// `PullTaskRes`: the replies that are there.
+    pub(in crate::older) async fn pull(
+        &self,
+        request: wire::PullTaskResRequest,
+        numbering: impl Fn(RunId) -> Numbering,
+        patience: Duration,
+    ) -> Answer<wire::PullTaskResResponse> {
+        let mut runs: BTreeMap<RunId, Vec<MessageId>> = BTreeMap::new();
+        for task in &request.task_ids {
+            let (run, message) = read_name(task)?;
+            runs.entry(run).or_default().push(message);
+        }
+        let mut task_res_list = Vec::new();
+        for (run, asked) in runs {
+            let replies = self.replies(run, &asked, numbering(run), patience);
+            task_res_list.extend(replies.await?);
+        }
+        Ok(wire::PullTaskResResponse { task_res_list })
+    }
+
+    async fn replies(
+        &self,
+        run: RunId,
+        asked: &[MessageId],
+        numbering: Numbering,
+        patience: Duration,
+    ) -> Result<Vec<wire::TaskMessage>> {
+        let link = &self.link;
+        link.app_lives(run, SILENCE).await?;
+        for reply in self.handed_out.take_not_asked(run, asked) {
+            link.confirm(run, reply).await?;
+        }
+        let mut tasks = Vec::new();
+        for parcel in link.replies(run, asked, patience).await? {
+            let metadata = parcel.message.metadata.clone();
+            let now = link.now().as_secs();
+            let name = |id: &str| name(run, id);
+            let made = match message::whole(link, parcel).await? {
+                Ok(whole) => task::from_message(whole, numbering, name, now)
+                    .map_err(|unreadable| unreadable.to_string()),
+                Err(malformed) => Err(malformed.to_string()),
+            };
+            match made {
+                Ok(task) => {
+                    self.handed_out.note(run, metadata.reply_to, metadata.id);
+                    tasks.push(task);
+                }
+                Err(why) => {
+                    error!(run_id = %run, message_id = %metadata.id, why, "a reply makes no task, and is left out");
+                }
+            }
+        }
+        Ok(tasks)
+    }
+}
+
+async fn send(
+    link: &Link,
+    run: RunId,
+    tasks: Vec<wire::TaskMessage>,
+    numbering: Numbering,
+) -> Result<Vec<Option<MessageId>>> {
+    link.app_lives(run, SILENCE).await?;
+    let now = link.now();
+    let mut parcels = Vec::new();
+    let mut objects = HashMap::new();
+    for task in tasks {
+        let parts = task::parts(task, str::to_owned);
+        let content = parts
+            .recordset
+            .map(|set| read(set, numbering))
+            .transpose()?;
+        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
+        let apart = message::apart(Some(parts.metadata), content, parts.error, read).await?;
+        parcels.push(apart.parcel);
+        objects.extend(apart.objects);
+    }
+    let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
+    message::push_objects(link, run, missing, objects).await?;
+    Ok(ids)
+}
+
+/// The records of a task in the words of today.
+pub(super) fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict> {
+    records::from_task(recordset, numbering).map_err(|error| Error::Field {
+        field: "recordset",
+        problem: error.to_string(),
+    })
+}
+
+/// A task's name.
+fn name(run: RunId, message: &str) -> String {
+    format!("{:016x}{message}", run.0)
+}
+
+fn read_name(task: &str) -> Result<(RunId, MessageId)> {
+    let unknown = || Error::Field {
+        field: "task_ids",
+        problem: "holds a name that was not given here".to_owned(),
+    };
+    let (run, message) = task.split_at_checked(RUN_DIGITS).ok_or_else(unknown)?;
+    let run = u64::from_str_radix(run, 16).map_err(|_| unknown())?;
+    Ok((RunId(run), message.parse().map_err(|_| unknown())?))
+}
+
+impl Driver {
+    /// The service. From other machines it is to be had over TLS only, unless everything is spoken
+    /// in plaintext here (`--insecure`).
+    pub(crate) fn new(link: Arc<Link>, insecure: bool) -> Self {
+        Self(Arc::new(Inner {
+            apps: ServerApps::new(link),
+            insecure,
+            numberings: Mutex::default(),
+        }))
+    }
+}
+
+impl Inner {
+    fn numbering(&self, run: RunId) -> Numbering {
+        let known = self.numberings.lock().get(&run).copied();
+        // Those from 1.10 on ask for their run first, by which they are known.
+        known.unwrap_or(Numbering::Until11)
+    }
+
+    async fn answer(&self, method: &str, request: tonic::Request<Raw>) -> Answer<Raw> {
+        let peer = request.extensions().get::<Peer>();
+        if !self.insecure && !peer.is_some_and(Peer::is_private) {
+            return Err(Status::permission_denied(
+                "Runs are started over TLS here: start the SuperLink with --serverappio-tls",
+            ));
+        }
+        let patience = patience::of(&request);
+        let body = request.into_inner();
+        let link = &self.apps.link;
+        let numbering = |run| self.numbering(run);
+        match method {
+            "CreateRun" => Ok(unary::raw(&self.create(body.read()?).await?)),
+            "GetNodes" => {
+                let run = RunId(body.read::<proto::GetNodesRequest>()?.run_id);
+                link.app_lives(run, SILENCE).await?;
+                let node = |node: flwr_core::id::NodeId| wire::Node {
+                    node_id: node.0,
+                    anonymous: false,
+                };
+                let nodes = link.nodes(run).await?.into_iter().map(node).collect();
+                Ok(unary::raw(&wire::GetNodesResponse { nodes }))
+            }
+            "PushTaskIns" => Ok(unary::raw(&self.apps.push(body.read()?, numbering).await?)),
+            "PullTaskRes" => {
+                let answer = self.apps.pull(body.read()?, numbering, patience);
+                Ok(unary::raw(&answer.await?))
+            }
+            "GetRun" => {
+                let until_11 = body.has_number(1);
+                let run = if until_11 {
+                    body.read::<wire::GetRunRequest11>()?.run_id
+                } else {
+                    body.read::<proto::GetRunRequest>()?.run_id
+                };
+                let run = RunId(run);
+                let known = if until_11 {
+                    Numbering::Until11
+                } else {
+                    Numbering::From12
+                };
+                self.numberings.lock().insert(run, known);
+                let run = link.run(run).await?.map(proto::Run::from);
+                Ok(unary::raw(&proto::GetRunResponse { run }))
+            }
+            "GetFab" => {
+                let hash_str = if body.has_bytes(2) {
+                    body.read::<proto::GetFabRequest>()?.hash_str
+                } else {
+                    body.read::<wire::GetFabRequest11>()?.hash_str
+                };
+                let content = link.fab(&hash_str).await?;
+                let fab = Some(proto::Fab { hash_str, content });
+                Ok(unary::raw(&proto::GetFabResponse { fab }))
+            }
+            _ => Err(Status::unimplemented("Method not found!")),
+        }
+    }
+
+    async fn create(&self, request: wire::CreateRunRequest) -> Answer<wire::CreateRunResponse> {
+        let overrides = config::from_wire(request.override_config).map_err(Error::RunConfig)?;
+        let link = Arc::clone(&self.apps.link);
+        let fab = request.fab.map(|fab| fab.content);
+        let fab = fab.filter(|content| !content.is_empty());
+        let app = (request.fab_id, request.fab_version);
+        let started = async move { link.start_run_of_a_stranger(app, fab, overrides).await };
+        let run = to_the_end(started).await?;
+        self.apps.link.app_lives(run, SILENCE).await?;
+        Ok(wire::CreateRunResponse { run_id: run.0 })
+    }
+}
+
+impl Service<Request<Body>> for Driver {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        let path = request.uri().path();
+        let method: Arc<str> = path.rsplit('/').next().unwrap_or_default().into();
+        Box::pin(async move {
+            let answer = |request| {
+                let (inner, method) = (Arc::clone(&inner), Arc::clone(&method));
+                async move { inner.answer(&method, request).await }
+            };
+            Ok(unary::serve(request, answer).await)
+        })
+    }
+}
+
+impl NamedService for Driver {
+    const NAME: &'static str = "flwr.proto.Driver";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tasks_name_holds_its_run_and_its_message() {
+        let message = MessageId::of(b"a message");
+        let task = name(RunId(u64::MAX - 1), &message.to_string());
+        assert_eq!(read_name(&task).unwrap(), (RunId(u64::MAX - 1), message));
+        for wrong in ["", "00", "é23456789012345678", &"z".repeat(80), &task[1..]] {
+            assert!(read_name(wrong).is_err(), "{wrong}");
+        }
+    }
+}
