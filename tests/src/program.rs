@@ -25,6 +25,16 @@ pub enum Maker {
 }
 
 impl Release {
+    /// flwr 1.8.0
+    pub const V1_8: Self = Self::new(8, 0);
+    /// flwr 1.10.0
+    pub const V1_10: Self = Self::new(10, 0);
+    /// flwr 1.12.0
+    pub const V1_12: Self = Self::new(12, 0);
+    /// flwr 1.13.1
+    pub const V1_13: Self = Self::new(13, 1);
+    /// flwr 1.14.0
+    pub const V1_14: Self = Self::new(14, 0);
     /// flwr 1.15.2
     pub const V1_15: Self = Self::new(15, 2);
     /// flwr 1.16.0

@@ -40,8 +40,10 @@ pub(crate) const FLOWER_1_20: Flower = Flower {
 };
 /// Their `flwr` does not start with the click of today, which their requirements allow.
 const CLICK: &str = "click<8.2";
+/// Those before 1.13 want it.
+const NUMPY: &str = "numpy>=1.26,<2";
 /// Versions that only `cargo xtask interop` needs.
-pub(crate) const OLDER: [Flower; 5] = [
+pub(crate) const OLDER: [Flower; 10] = [
     Flower {
         version: "1.19.0",
         packages: &["flwr==1.19.0", "numpy>=1.26,<3", CLICK],
@@ -61,6 +63,26 @@ pub(crate) const OLDER: [Flower; 5] = [
     Flower {
         version: "1.15.2",
         packages: &["flwr==1.15.2", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.14.0",
+        packages: &["flwr==1.14.0", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.13.1",
+        packages: &["flwr==1.13.1", "numpy>=1.26,<3", CLICK],
+    },
+    Flower {
+        version: "1.12.0",
+        packages: &["flwr==1.12.0", NUMPY, CLICK],
+    },
+    Flower {
+        version: "1.10.0",
+        packages: &["flwr==1.10.0", NUMPY, CLICK],
+    },
+    Flower {
+        version: "1.8.0",
+        packages: &["flwr==1.8.0", NUMPY, CLICK],
     },
 ];
 

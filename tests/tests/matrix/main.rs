@@ -15,6 +15,7 @@
     reason = "a test, and its report"
 )]
 
+mod oldest;
 mod pair;
 mod table;
 mod trial;
@@ -68,6 +69,11 @@ fn all_pairs() {
     let only = env::var("FLOWER_INTEROP_ONLY").unwrap_or_default();
     let mut table = Table::default();
     for release in [
+        Release::V1_8,
+        Release::V1_10,
+        Release::V1_12,
+        Release::V1_13,
+        Release::V1_14,
         Release::V1_15,
         Release::V1_16,
         Release::V1_17,

@@ -5,6 +5,8 @@ use e2e::{Federation, Maker, Plan, Release, Security};
 /// Which of pip's programs is tried with which of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Our SuperLink, pip's SuperNodes and ServerApp of the time before `flwr run`.
+    SuperLinkAndOldest,
     /// Our SuperLink, pip's SuperNodes.
     SuperLinkAndSuperNode,
     /// Our SuperLink, pip's `flwr`.
@@ -39,6 +41,9 @@ pub(crate) enum Protection {
     Token,
 }
 
+/// The pairs of versions before 1.13, of those before 1.15, and of all later ones.
+const OLDEST: [Kind; 1] = [Kind::SuperLinkAndOldest];
+const OLDER: [Kind; 2] = [Kind::SuperLinkAndSuperNode, Kind::SuperLinkAndServerApp];
 const KINDS: [Kind; 6] = [
     Kind::SuperLinkAndSuperNode,
     Kind::SuperLinkAndCli,
@@ -52,7 +57,20 @@ impl Pair {
     /// All pairs with this version.
     pub(crate) fn all(release: Release) -> Vec<Self> {
         let pair = |kind| Self { kind, release };
-        KINDS.into_iter().map(pair).collect()
+        let kinds = if release < Release::V1_13 {
+            &OLDEST[..]
+        } else if release < Release::V1_15 {
+            &OLDER[..]
+        } else {
+            &KINDS[..]
+        };
+        kinds.iter().copied().map(pair).collect()
+    }
+
+    /// Whether its nodes prove who they are by a secret that they share with the SuperLink.
+    pub(crate) fn is_of_shared_secrets(self) -> bool {
+        let nodes = [Kind::SuperLinkAndOldest, Kind::SuperLinkAndSuperNode];
+        nodes.contains(&self.kind) && self.release < Release::V1_15
     }
 
     /// Its line in the table.
@@ -62,9 +80,13 @@ impl Pair {
     }
 
     /// The ways in which the two can speak; the last is the most protected.
-    pub(crate) const fn protections(self) -> &'static [Protection] {
+    pub(crate) fn protections(self) -> &'static [Protection] {
         match self.kind {
             Kind::SuperLinkAndServerApp | Kind::SuperNodeAndClientApp => &[Protection::Token],
+            // Authentication came with 1.9.
+            Kind::SuperLinkAndOldest if self.release.number() == "1.8.0" => {
+                &[Protection::Insecure, Protection::Tls]
+            }
             _ => &[
                 Protection::Insecure,
                 Protection::Tls,
@@ -84,6 +106,7 @@ impl Pair {
         let with_apps = Maker::OursWith(self.release);
         let plan = Federation::plan(security);
         match self.kind {
+            Kind::SuperLinkAndOldest => plan.nodes(0),
             Kind::SuperLinkAndSuperNode => plan.supernodes([pip, pip]),
             Kind::SuperLinkAndCli => plan,
             Kind::SuperLinkAndServerApp => plan.superlink(with_apps),
@@ -126,6 +149,10 @@ impl Pair {
 impl Kind {
     const fn programs(self) -> (&'static str, &'static str) {
         match self {
+            Self::SuperLinkAndOldest => (
+                "flower-superlink",
+                "flower-client-app or flower-supernode, and flower-server-app",
+            ),
             Self::SuperLinkAndSuperNode => ("flower-superlink", "flower-supernode"),
             Self::SuperLinkAndCli => ("flower-superlink", "flwr"),
             Self::SuperLinkAndServerApp => ("flower-superlink", "flwr-serverapp"),

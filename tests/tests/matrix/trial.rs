@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use e2e::{App, Federation};
 
+use crate::oldest::{self, Keys};
 use crate::pair::{Kind, Pair, Protection};
 
 /// How long a run may take: pip's daemons poll every 3 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Characters of what a program said last.
 const EVIDENCE: usize = 200;
 
@@ -45,9 +46,27 @@ pub(crate) fn run(pair: Pair, protection: Protection) -> Verdict {
 }
 
 fn attempt(pair: Pair, protection: Protection) -> Result<(), String> {
-    let federation = pair.plan(protection).start();
+    // The SuperLink's own key, which nodes before 1.15 need, and the keys of the oldest.
+    let keys = Keys::make();
+    let mut flags = Vec::new();
+    if protection == Protection::TlsAndAuth && pair.is_of_shared_secrets() {
+        flags.extend(["--auth-superlink-private-key", keys.superlink()]);
+    }
+    if pair.kind == Kind::SuperLinkAndOldest {
+        if protection == Protection::TlsAndAuth {
+            flags.extend(["--auth-list-public-keys", keys.list()]);
+        }
+        if protection != Protection::Insecure {
+            flags.push("--serverappio-tls");
+        }
+    }
+    let federation = pair.plan(protection).superlink_flags(&flags).start();
     let app = federation.app("average");
-    let trained = train(&federation, &app, pair);
+    let trained = if pair.kind == Kind::SuperLinkAndOldest {
+        oldest::train(&federation, pair.release, protection, &keys)
+    } else {
+        train(&federation, &app, pair)
+    };
     let outcome = match (trained, pair.kind) {
         (Ok(()), Kind::SuperLinkAndCli | Kind::CliAndSuperLink) => {
             runs_are_told(&federation, &app, pair)
