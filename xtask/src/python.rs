@@ -87,6 +87,11 @@ pub(crate) const OLDER: [Flower; 10] = [
 ];
 
 impl Flower {
+    /// Whether it is the version with this number.
+    pub(crate) fn is(&self, version: &str) -> bool {
+        self.version == version
+    }
+
     /// The variable that tells the tests where this environment is, for example `FLWR_PYTHON_1_22`.
     pub(crate) fn variable(&self) -> String {
         let short = self

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::build::{self, Profile};
-use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22};
+use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
 use crate::tools;
+
+/// One of each earlier generation that the SuperLink serves.
+const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
 
 /// `cargo xtask test`
 #[derive(clap::Args)]
@@ -31,7 +34,13 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
     let mut tests = build::cargo();
-    for flower in [FLOWER_1_22, FLOWER_1_21, FLOWER_1_20] {
+    let earlier = OLDER
+        .iter()
+        .filter(|flower| EARLIER.iter().any(|version| flower.is(version)));
+    for flower in [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
+        .into_iter()
+        .chain(earlier)
+    {
         tests.env(flower.variable(), flower.prepare()?);
     }
     build::programs(Profile::Dev)?;

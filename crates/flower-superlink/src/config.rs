@@ -101,7 +101,7 @@ pub enum Launch {
 pub enum Way {
     /// By the token it was started with: flwr 1.21 and later.
     Token,
-    /// It asks for any run that waits: flwr 1.15 to 1.20.
+    /// It asks for any run that waits: flwr 1.13 to 1.20.
     Asks,
 }
 

@@ -26,10 +26,11 @@ mod objects;
 mod pace;
 mod quota;
 mod runs;
+mod serverapps;
 mod sessions;
 
 pub use objects::Pulled;
-pub use runs::AppInputs;
+pub use serverapps::AppInputs;
 pub use state::Dialect;
 
 use pace::Pace;

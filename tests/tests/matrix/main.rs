@@ -1,7 +1,8 @@
 //! Which of our programs work with which of pip's, tried: one of each pair is ours, the other of
 //! some version from PyPI, and the rest of the federation is of the side that is in question least.
 //!
-//! `cargo xtask test` tries versions 1.20 and 1.22, all of which must work but for what `known` says.
+//! `cargo xtask test` tries versions 1.20 and 1.22, and with our SuperLink one of each earlier
+//! generation; all of which must work but for what `known` says.
 //! `cargo xtask interop` tries all, prints the table, and writes it. The environment says more:
 //!
 //! | variable | |
@@ -26,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::Release;
 
-use crate::pair::{Pair, Protection};
+use crate::pair::{Kind, Pair, Protection};
 use crate::table::Table;
 use crate::trial::Verdict;
 
@@ -38,9 +39,10 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// What works is said to work, and what does not is not.
 #[track_caller]
-fn as_known(release: Release) {
+fn as_known(release: Release, kinds: &[Kind]) {
     let _alone = alone();
-    for pair in Pair::all(release) {
+    let pairs = Pair::all(release).into_iter();
+    for pair in pairs.filter(|pair| kinds.contains(&pair.kind)) {
         let protection = pair.protections().last().copied().unwrap();
         let verdict = trial::run(pair, protection);
         println!("{}: {verdict}", pair.title());
@@ -54,12 +56,19 @@ fn as_known(release: Release) {
 
 #[test]
 fn programs_of_1_20_work_with_ours() {
-    as_known(Release::V1_20);
+    as_known(Release::V1_20, &Kind::ALL);
 }
 
 #[test]
 fn programs_of_1_22_work_with_ours() {
-    as_known(Release::V1_22);
+    as_known(Release::V1_22, &Kind::ALL);
+}
+
+#[test]
+fn earlier_generations_work_with_our_superlink() {
+    for release in [Release::V1_10, Release::V1_14, Release::V1_17] {
+        as_known(release, &Kind::OF_THE_SUPERLINK);
+    }
 }
 
 #[test]

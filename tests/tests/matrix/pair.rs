@@ -44,7 +44,7 @@ pub(crate) enum Protection {
 /// The pairs of versions before 1.13, of those before 1.15, and of all later ones.
 const OLDEST: [Kind; 1] = [Kind::SuperLinkAndOldest];
 const OLDER: [Kind; 2] = [Kind::SuperLinkAndSuperNode, Kind::SuperLinkAndServerApp];
-const KINDS: [Kind; 6] = [
+const LATER: [Kind; 6] = [
     Kind::SuperLinkAndSuperNode,
     Kind::SuperLinkAndCli,
     Kind::SuperLinkAndServerApp,
@@ -62,7 +62,7 @@ impl Pair {
         } else if release < Release::V1_15 {
             &OLDER[..]
         } else {
-            &KINDS[..]
+            &LATER[..]
         };
         kinds.iter().copied().map(pair).collect()
     }
@@ -132,6 +132,10 @@ impl Pair {
                 "1.19 alone sends lists of objects in a layout of its own, and nothing by which its \
                  nodes could be told from later ones; pip's later SuperLinks do not serve it either",
             ),
+            Kind::SuperLinkAndCli if release <= Release::V1_15 => Some(
+                "its `flwr run --stream` wants the call for the log to be cancelled at the end, which \
+                 later ones take for a failure; without --stream, and in all other commands, it works",
+            ),
             Kind::SuperLinkAndServerApp if release == Release::V1_19 => {
                 Some("1.19 alone packs arrays and lists of objects in a way of its own")
             }
@@ -147,6 +151,15 @@ impl Pair {
 }
 
 impl Kind {
+    /// All.
+    pub(crate) const ALL: [Self; 6] = LATER;
+    /// Those in which earlier versions are served.
+    pub(crate) const OF_THE_SUPERLINK: [Self; 3] = [
+        Self::SuperLinkAndOldest,
+        Self::SuperLinkAndSuperNode,
+        Self::SuperLinkAndServerApp,
+    ];
+
     const fn programs(self) -> (&'static str, &'static str) {
         match self {
             Self::SuperLinkAndOldest => (

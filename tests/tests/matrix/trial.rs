@@ -12,7 +12,9 @@ use crate::oldest::{self, Keys};
 use crate::pair::{Kind, Pair, Protection};
 
 /// How long a run may take: pip's daemons poll every 3 s.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+/// The same where nothing is expected of it.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(20);
 /// Characters of what a program said last.
 const EVIDENCE: usize = 200;
 
@@ -86,8 +88,12 @@ fn train(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
     let mut run = flwr.spawn(&app.path, &arguments);
     // The nodes add 1 and 2: 1.5 on average, twice.
     let wanted = "round 2: mean 3.000";
-    let Some(status) = run.ended_within(PATIENCE) else {
-        return Err(format!("no end after {} s", PATIENCE.as_secs()));
+    let patience = match pair.known() {
+        None => PATIENCE,
+        Some(_) => LITTLE_PATIENCE,
+    };
+    let Some(status) = run.ended_within(patience) else {
+        return Err(format!("no end after {} s", patience.as_secs()));
     };
     let lines = run.all_lines();
     if !status.success() || !lines.iter().any(|line| line.contains(wanted)) {
@@ -133,7 +139,7 @@ fn last_complaint(folder: &Path) -> String {
                 .iter()
                 .any(|sign| line.contains(sign))
         };
-        if let Some(line) = text.lines().filter(wrong).last() {
+        if let Some(line) = text.lines().rev().find(wrong) {
             let name = log.file_name();
             complaint = format!("{}: {}", name.to_string_lossy(), line.trim());
         }

@@ -1,4 +1,4 @@
-//! ServerApp processes of flwr 1.15 to 1.20. They have no token, and ask for any run that waits:
+//! ServerApp processes of flwr 1.13 to 1.20. They have no token, and ask for any run that waits:
 //! one is started at a time, and the next when it has got its run. Those before 1.19 give no sign
 //! of life while the app computes: that their process is there is one.
 

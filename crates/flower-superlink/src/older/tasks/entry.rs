@@ -68,20 +68,20 @@ impl Entry {
         }
     }
 
-    /// The node that calls; `claimed` is the one it says it is, if it says so.
-    pub(super) async fn node(
+    /// Makes sure that the caller is the node that it says it is, if it says so.
+    pub(super) async fn admit(
         &self,
         link: &Link,
         headers: &HeaderMap,
         signed: Signed<'_>,
         claimed: Option<NodeId>,
-    ) -> Result<Option<NodeId>, Status> {
+    ) -> Result<(), Status> {
         match self {
             Self::Open => match claimed {
                 Some(node) if link.tasks_dialect(node).await?.is_none() => {
                     Err(denied("it is no node of these versions"))
                 }
-                claimed => Ok(claimed),
+                _ => Ok(()),
             },
             Self::Keys { allowed, own } => {
                 let key = allowed_key(allowed, headers)?;
@@ -97,7 +97,7 @@ impl Entry {
                 let node = node.ok_or_else(|| denied("it has not registered"))?;
                 match claimed {
                     Some(claimed) if claimed != node => Err(denied("it speaks for another node")),
-                    _ => Ok(Some(node)),
+                    _ => Ok(()),
                 }
             }
             Self::Closed => Err(denied("no key of the SuperLink's own is given")),

@@ -3,17 +3,19 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use flwr_core::fab::LOCAL_FAB_ID;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
+use flwr_proto::older::inline::{PingRequest, PingResponse};
 use flwr_proto::older::tasks as wire;
 use flwr_security::shared_secret::PUBLIC_KEY_HEADER;
 use flwr_security::signature;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
@@ -86,119 +88,47 @@ impl Method {
     }
 }
 
+/// A request, as it came.
+struct Call {
+    headers: HeaderMap,
+    body: Raw,
+    patience: Duration,
+}
+
 impl Fleet {
     async fn answer(self: &Arc<Self>, method: Method, request: tonic::Request<Raw>) -> Answer {
         let patience = patience::of(&request);
         let (metadata, _, body) = request.into_parts();
-        let headers = metadata.into_headers();
-        let bytes = body.0.clone();
-        let caller = async |signed, claimed: Option<proto::Node>| {
-            let claimed = claimed.map(|node| NodeId(node.node_id));
-            self.entry.node(&self.link, &headers, signed, claimed).await
+        let call = Call {
+            headers: metadata.into_headers(),
+            body,
+            patience,
         };
         match method {
-            Method::CreateNode => {
-                let newcomer = self.entry.newcomer(&headers)?;
-                return self.create(newcomer, body.read()?).await;
-            }
-            Method::DeleteNode => {
-                let request: wire::DeleteNodeRequest = body.read()?;
-                let node = named(request.node)?;
-                caller(Signed::AsSent(&bytes), Some(node)).await?;
-                let (link, node) = (Arc::clone(&self.link), NodeId(node.node_id));
-                to_the_end(async move { link.remove_node(node).await }).await?;
-                Ok(answered(&wire::DeleteNodeResponse {}))
-            }
-            Method::Ping => {
-                let request: flwr_proto::older::inline::PingRequest = body.read()?;
-                let node = request.node.unwrap_or_default();
-                caller(Signed::AsSent(&bytes), Some(node)).await?;
-                let node = NodeId(node.node_id);
-                let success = self.link.node_lives(node, request.ping_interval).await?;
-                let answer = flwr_proto::older::inline::PingResponse { success };
-                Ok(answered(&answer))
-            }
-            Method::PullTaskIns => {
-                let request: wire::PullTaskInsRequest = body.read()?;
-                let node = named(request.node)?;
-                caller(Signed::AsSent(&bytes), Some(node)).await?;
-                let node = NodeId(node.node_id);
-                let claimed = self.link.claim(node, patience).await?;
-                let mut task_ins_list = Vec::new();
-                if let Some(parcel) = claimed {
-                    task_ins_list.extend(self.handed_out(node, parcel).await?);
-                }
-                Ok(answered(&wire::PullTaskInsResponse {
-                    reconnect: Some(RECONNECT),
-                    task_ins_list,
-                }))
-            }
-            Method::PushTaskRes => {
-                let from_12 = body.has_bytes(REPLIES[1]);
-                let list = REPLIES[usize::from(from_12)];
-                let replies = if from_12 {
-                    body.read::<wire::PushTaskResRequest12>()?.task_res_list
-                } else {
-                    body.read::<wire::PushTaskResRequest11>()?.task_res_list
-                };
-                let reply = replies.into_iter().next().ok_or_else(|| Error::Field {
-                    field: "task_res_list",
-                    problem: "is empty: one reply is expected".to_owned(),
-                })?;
-                let producer = reply.task.as_ref().and_then(|task| task.producer);
-                let node = named(producer)?;
-                caller(Signed::PushTaskRes(&bytes, list), Some(node)).await?;
-                let dialect = if from_12 {
-                    Dialect::TasksFrom12
-                } else {
-                    Dialect::TasksUntil11
-                };
-                let fleet = Arc::clone(self);
-                let node = NodeId(node.node_id);
-                let pushed = to_the_end(async move { fleet.pushed(node, reply, dialect).await });
-                let name = pushed.await?;
-                let name = name.map_or_else(|| "None".to_owned(), |id| id.to_string());
-                Ok(answered(&proto::PushMessagesResponse {
-                    reconnect: Some(RECONNECT),
-                    results: [(name, 0)].into(),
-                    objects_to_push: Vec::new(),
-                }))
-            }
-            Method::GetRun => {
-                // Until 1.11 the run is field 1, and a number.
-                let (node, run) = if body.has_number(1) {
-                    (None, body.read::<wire::GetRunRequest11>()?.run_id)
-                } else {
-                    let request: proto::GetRunRequest = body.read()?;
-                    (request.node, request.run_id)
-                };
-                caller(Signed::AsSent(&bytes), node).await?;
-                let run = self.link.require_running(RunId(run)).await?;
-                let run = Some(told(run.into()));
-                Ok(answered(&proto::GetRunResponse { run }))
-            }
-            Method::GetFab => {
-                // Until 1.11 the name is field 1, and alone.
-                let (node, hash_str) = if body.has_bytes(2) {
-                    let request: proto::GetFabRequest = body.read()?;
-                    (request.node, request.hash_str)
-                } else {
-                    (None, body.read::<wire::GetFabRequest11>()?.hash_str)
-                };
-                caller(Signed::AsSent(&bytes), node).await?;
-                let content = self.link.fab(&hash_str).await?;
-                let fab = Some(proto::Fab { hash_str, content });
-                Ok(answered(&proto::GetFabResponse { fab }))
-            }
+            Method::CreateNode => self.create(call).await,
+            Method::DeleteNode => self.delete(call).await,
+            Method::Ping => self.ping(call).await,
+            Method::PullTaskIns => self.pull(call).await,
+            Method::PushTaskRes => self.push(call).await,
+            Method::GetRun => self.run(call).await,
+            Method::GetFab => self.fab(call).await,
         }
     }
 
-    async fn create(&self, newcomer: Newcomer, request: wire::CreateNodeRequest) -> Answer {
-        let (link, key) = (Arc::clone(&self.link), newcomer.key);
+    /// Makes sure that the caller is the node that it says it is, if it says so.
+    async fn admit(&self, call: &Call, claimed: Option<NodeId>) -> std::result::Result<(), Status> {
+        let signed = Signed::AsSent(&call.body.0);
+        self.entry
+            .admit(&self.link, &call.headers, signed, claimed)
+            .await
+    }
+
+    async fn create(&self, call: Call) -> Answer {
+        let Newcomer { key, superlink_key } = self.entry.newcomer(&call.headers)?;
+        let interval = call.body.read::<wire::CreateNodeRequest>()?.ping_interval;
+        let link = Arc::clone(&self.link);
         let registered = to_the_end(async move {
-            let node = link
-                .register_node(&key, request.ping_interval, None)
-                .await?;
+            let node = link.register_node(&key, interval, None).await?;
             link.speaks_tasks(node, Dialect::Tasks).await?;
             Ok(node)
         });
@@ -207,12 +137,108 @@ impl Fleet {
             anonymous: false,
         };
         let mut answer = answered(&wire::CreateNodeResponse { node: Some(node) });
-        if let Some(key) = newcomer.superlink_key
+        if let Some(key) = superlink_key
             && let Ok(key) = MetadataValue::try_from(key)
         {
             answer.metadata_mut().insert(PUBLIC_KEY_HEADER, key);
         }
         Ok(answer)
+    }
+
+    async fn delete(&self, call: Call) -> Answer {
+        let node = named(call.body.clone().read::<wire::DeleteNodeRequest>()?.node)?;
+        self.admit(&call, Some(node)).await?;
+        let link = Arc::clone(&self.link);
+        to_the_end(async move { link.remove_node(node).await }).await?;
+        Ok(answered(&wire::DeleteNodeResponse {}))
+    }
+
+    async fn ping(&self, call: Call) -> Answer {
+        let request: PingRequest = call.body.clone().read()?;
+        let node = NodeId::from(request.node);
+        self.admit(&call, Some(node)).await?;
+        let success = self.link.node_lives(node, request.ping_interval).await?;
+        Ok(answered(&PingResponse { success }))
+    }
+
+    async fn pull(&self, call: Call) -> Answer {
+        let node = named(call.body.clone().read::<wire::PullTaskInsRequest>()?.node)?;
+        self.admit(&call, Some(node)).await?;
+        let mut task_ins_list = Vec::new();
+        if let Some(parcel) = self.link.claim(node, call.patience).await? {
+            task_ins_list.extend(self.handed_out(node, parcel).await?);
+        }
+        Ok(answered(&wire::PullTaskInsResponse {
+            reconnect: Some(RECONNECT),
+            task_ins_list,
+        }))
+    }
+
+    async fn push(self: &Arc<Self>, call: Call) -> Answer {
+        let Call { headers, body, .. } = call;
+        let bytes = body.0.clone();
+        let from_12 = body.has_bytes(REPLIES[1]);
+        let (replies, dialect) = if from_12 {
+            let request: wire::PushTaskResRequest12 = body.read()?;
+            (request.task_res_list, Dialect::TasksFrom12)
+        } else {
+            let request: wire::PushTaskResRequest11 = body.read()?;
+            (request.task_res_list, Dialect::TasksUntil11)
+        };
+        let reply = replies.into_iter().next().ok_or_else(|| Error::Field {
+            field: "task_res_list",
+            problem: "is empty: one reply is expected".to_owned(),
+        })?;
+        let node = named(reply.task.as_ref().and_then(|task| task.producer))?;
+        let signed = Signed::PushTaskRes(&bytes, REPLIES[usize::from(from_12)]);
+        self.entry
+            .admit(&self.link, &headers, signed, Some(node))
+            .await?;
+        let fleet = Arc::clone(self);
+        let pushed = to_the_end(async move { fleet.pushed(node, reply, dialect).await });
+        let name = pushed.await?;
+        let name = name.map_or_else(|| "None".to_owned(), |id| id.to_string());
+        Ok(answered(&proto::PushMessagesResponse {
+            reconnect: Some(RECONNECT),
+            results: [(name, 0)].into(),
+            objects_to_push: Vec::new(),
+        }))
+    }
+
+    async fn run(&self, call: Call) -> Answer {
+        // Until 1.11 the run is field 1, and a number.
+        let (node, run) = if call.body.has_number(1) {
+            (
+                None,
+                call.body.clone().read::<wire::GetRunRequest11>()?.run_id,
+            )
+        } else {
+            let request: proto::GetRunRequest = call.body.clone().read()?;
+            (request.node, request.run_id)
+        };
+        self.admit(&call, node.map(|node| NodeId(node.node_id)))
+            .await?;
+        let run = self.link.require_running(RunId(run)).await?;
+        let run = Some(told(run.into()));
+        Ok(answered(&proto::GetRunResponse { run }))
+    }
+
+    async fn fab(&self, call: Call) -> Answer {
+        // Until 1.11 the name is field 1, and alone.
+        let (node, hash_str) = if call.body.has_bytes(2) {
+            let request: proto::GetFabRequest = call.body.clone().read()?;
+            (request.node, request.hash_str)
+        } else {
+            (
+                None,
+                call.body.clone().read::<wire::GetFabRequest11>()?.hash_str,
+            )
+        };
+        self.admit(&call, node.map(|node| NodeId(node.node_id)))
+            .await?;
+        let content = self.link.fab(&hash_str).await?;
+        let fab = Some(proto::Fab { hash_str, content });
+        Ok(answered(&proto::GetFabResponse { fab }))
     }
 
     /// The message as a task; `None` where it makes none, which its ServerApp is told.
@@ -269,19 +295,9 @@ fn told(run: proto::Run) -> proto::Run {
 }
 
 /// A request that must name a node.
-fn named<N: Into<NodeName>>(node: Option<N>) -> std::result::Result<proto::Node, Status> {
-    let node = node.map(|node| node.into().0);
+fn named(node: Option<wire::Node>) -> std::result::Result<NodeId, Status> {
+    let node = node.map(|node| NodeId(node.node_id));
     node.ok_or_else(|| Status::invalid_argument("`node` is missing"))
-}
-
-struct NodeName(proto::Node);
-
-impl From<wire::Node> for NodeName {
-    fn from(node: wire::Node) -> Self {
-        Self(proto::Node {
-            node_id: node.node_id,
-        })
-    }
 }
 
 fn answered(answer: &impl prost::Message) -> tonic::Response<Raw> {
@@ -322,3 +338,6 @@ where
 impl<S: NamedService> NamedService for Tasks<S> {
     const NAME: &'static str = S::NAME;
 }
+
+#[cfg(test)]
+mod tests;
