@@ -9,7 +9,7 @@ use flwr_core::fab::AppRef;
 /// the run's result.
 ///
 /// An older command of Flower: today `flwr run` sends the app to the SuperLink. It needs a
-/// SuperLink of this workspace, with --serverappio-tls unless it runs on the same machine.
+/// SuperLink of this workspace, with --serverappio-tls (or --insecure on both sides).
 #[derive(Debug, Parser)]
 #[command(infer_long_args = true, args_override_self = true)]
 #[command(name = "flower-server-app", version, max_term_width = 100)]

@@ -56,7 +56,7 @@ impl Run {
         };
         Ok(Self {
             fab: fab::of_directory(&args.server_app, dir)?,
-            program: apps::find_program("flwr-serverapp")?,
+            program: program()?,
             superlink: args.server.parse().context("--server")?,
             trust,
             flwr_dir: args.flwr_dir.clone(),
@@ -100,6 +100,19 @@ impl Run {
         let ended = format!("the ServerApp ended: {exit}");
         verdict(&mut link, run_id, &ended).await
     }
+}
+
+fn program() -> Result<PathBuf> {
+    let program = apps::find_program("flwr-serverapp")?;
+    if let Some((major, minor)) = apps::flower_version(&program)
+        && (major, minor) < (1, 21)
+    {
+        bail!(
+            "{} is of flwr {major}.{minor}, which cannot be told its run: install 1.21 or later, or use that version's own flower-server-app",
+            program.display()
+        );
+    }
+    Ok(program)
 }
 
 /// How the run ended. One that its ServerApp has left unfinished has failed.
@@ -162,7 +175,7 @@ fn timed<T>(message: T) -> tonic::Request<T> {
 fn not_started(status: &Status) -> anyhow::Error {
     if status.code() == Code::Unimplemented {
         return anyhow!(
-            "this SuperLink starts no runs on its ServerAppIo port: use `flwr run` with its Control port, or a flower-superlink of this workspace"
+            "this SuperLink starts no runs on its ServerAppIo port: it must be a flower-superlink of this workspace, with --serverappio-tls; or use `flwr run` with its Control port"
         );
     }
     anyhow!("the run could not be started: {}", words(status))

@@ -155,8 +155,8 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     pub serverappio_api_address: Option<String>,
 
-    /// Speak TLS to ServerApps, as `flower-server-app` does; plaintext then only with processes of
-    /// this machine
+    /// Let ServerApps come that were started elsewhere and make their runs themselves, over TLS, as
+    /// those of `flower-server-app` do; plaintext is then for processes of this machine
     #[arg(long)]
     pub serverappio_tls: bool,
 

@@ -293,11 +293,15 @@ fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
     let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
     let apps = ServerAppIoApi::server(Arc::clone(link), open);
     let apps = OlderApps::new(apps, Arc::clone(link), asks);
+    let apps = Routes::new(listed.layer(apps));
     let insecure = matches!(config.transport, Transport::Plaintext);
+    if !insecure && !config.serverappio_tls {
+        // Runs are started on Control alone.
+        return apps;
+    }
     let launch = LaunchApi::server(Arc::clone(link), insecure);
     let driver = Driver::new(Arc::clone(link), insecure);
-    Routes::new(listed.layer(apps))
-        .add_service(listed.layer(launch))
+    apps.add_service(listed.layer(launch))
         .add_service(listed.layer(driver))
 }
 

@@ -141,6 +141,12 @@ fn a_run_that_fails_is_the_server_apps_failure() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(1));
     superlink.line("phase=finished");
+
+    // Whoever is on the machine, and no more is known of, starts no runs.
+    let plaintext = "flower-server-app server:app --insecure --server 127.0.0.1:9091";
+    let mut server = folder.start("server", plaintext, "server");
+    assert_eq!(server.wait().code(), Some(1));
+    server.line("Runs are started over TLS here");
     superlink.stop();
 }
 

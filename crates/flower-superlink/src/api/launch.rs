@@ -14,13 +14,14 @@ use crate::link::Link;
 #[derive(Debug, Clone)]
 pub struct LaunchApi {
     link: Arc<Link>,
-    /// Whether runs may be started over plaintext from other machines.
+    /// Whether runs may be started over plaintext.
     insecure: bool,
 }
 
 impl LaunchApi {
-    /// The service, ready to be routed to. From other machines it is to be had over TLS only,
-    /// unless everything is spoken in plaintext here (`--insecure`).
+    /// The service, ready to be routed to. It is to be had over TLS only, unless everything is spoken
+    /// in plaintext here (`insecure`): whoever reaches the port in plaintext is on this machine, and
+    /// need not be somebody who may start runs.
     #[must_use]
     pub fn server(link: Arc<Link>, insecure: bool) -> LaunchServer<Self> {
         LaunchServer::new(Self { link, insecure }).max_decoding_message_size(MAX_CONTROL_BYTES)
@@ -34,9 +35,9 @@ impl Launch for LaunchApi {
         request: Request<StartRunRequest>,
     ) -> Result<Response<StartRunResponse>, Status> {
         let peer = request.extensions().get::<Peer>();
-        if !self.insecure && !peer.is_some_and(Peer::is_private) {
+        if !self.insecure && !peer.is_some_and(|peer| peer.tls) {
             return Err(Status::permission_denied(
-                "Runs are started over TLS here: start the SuperLink with --serverappio-tls",
+                "Runs are started over TLS here: drop --insecure and give --root-certificates",
             ));
         }
         let link = Arc::clone(&self.link);

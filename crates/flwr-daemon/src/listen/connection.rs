@@ -39,14 +39,6 @@ pub struct Peer {
     pub certificate: Option<Arc<Certificate>>,
 }
 
-impl Peer {
-    /// Whether nobody in between can read or change what is said.
-    #[must_use]
-    pub fn is_private(&self) -> bool {
-        self.tls || is_local(self.address)
-    }
-}
-
 /// Whether it is an address of processes of this machine only.
 pub(super) fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()

@@ -47,7 +47,7 @@ pub(crate) struct Driver(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     apps: ServerApps,
-    /// Whether runs may be started over plaintext from other machines.
+    /// Whether runs may be started over plaintext.
     insecure: bool,
     /// How the records of each run are numbered, where that was told.
     numberings: Mutex<HashMap<RunId, Numbering>>,
@@ -210,8 +210,8 @@ fn read_name(task: &str) -> Result<(RunId, MessageId)> {
 }
 
 impl Driver {
-    /// The service. From other machines it is to be had over TLS only, unless everything is spoken
-    /// in plaintext here (`--insecure`).
+    /// The service. It is to be had over TLS only, unless everything is spoken in plaintext here
+    /// (`insecure`).
     pub(crate) fn new(link: Arc<Link>, insecure: bool) -> Self {
         Self(Arc::new(Inner {
             apps: ServerApps::new(link),
@@ -230,9 +230,9 @@ impl Inner {
 
     async fn answer(&self, method: &str, request: tonic::Request<Raw>) -> Answer<Raw> {
         let peer = request.extensions().get::<Peer>();
-        if !self.insecure && !peer.is_some_and(Peer::is_private) {
+        if !self.insecure && !peer.is_some_and(|peer| peer.tls) {
             return Err(Status::permission_denied(
-                "Runs are started over TLS here: start the SuperLink with --serverappio-tls",
+                "Runs are started over TLS here: drop --insecure and give --root-certificates",
             ));
         }
         let patience = patience::of(&request);
