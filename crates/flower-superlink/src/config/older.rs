@@ -51,9 +51,10 @@ fn todays_line(args: &Args) -> Option<String> {
         is_now("--ssl-certfile", certificate);
         is_now("--ssl-keyfile", key);
     }
-    if let Some([list, ..]) = args.require_client_authentication.as_deref() {
+    if let Some([list, key, _]) = args.require_client_authentication.as_deref() {
         old.push("--require-client-authentication");
         is_now("--auth-list-public-keys", list);
+        is_now("--auth-superlink-private-key", key);
     }
     if old.contains(&"--certificates") {
         today.push_str(" --serverappio-tls");

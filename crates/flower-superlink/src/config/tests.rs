@@ -153,29 +153,25 @@ fn old_flags_work_with_a_warning() {
             .iter()
             .any(|warning| warning.contains("--control-api-address"))
     );
-    let config = files
-        .config("--insecure --auth-superlink-private-key x")
-        .unwrap();
-    assert!(
-        config
-            .warnings
-            .iter()
-            .any(|warning| warning.contains("ignored"))
-    );
 }
 
 #[test]
 fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
     let files = Files::new();
+    let key = PrivateKey::generate().unwrap();
+    key.write_openssh_pair(&files.0.path().join("server"), false)
+        .unwrap();
     let line = "--certificates DIR/ca.crt DIR/server.pem DIR/server.key \
         --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub";
     let config = files.config(line).unwrap();
     assert!(matches!(config.transport, Transport::Tls(_)));
     assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));
     assert!(config.serverappio_tls);
+    assert!(config.own_key.is_some());
     let today = "--certificates and --require-client-authentication: deprecated; today's command is \
         `flower-superlink --ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile \
-        DIR/server.key --auth-list-public-keys DIR/keys.csv --serverappio-tls`";
+        DIR/server.key --auth-list-public-keys DIR/keys.csv --auth-superlink-private-key DIR/server \
+        --serverappio-tls`";
     let dir = files.0.path().display().to_string();
     assert_eq!(config.warnings, [today.replace("DIR", &dir)]);
 }

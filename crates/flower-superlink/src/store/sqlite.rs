@@ -27,12 +27,15 @@ use crate::link::state::{
 mod audit;
 mod expiry;
 mod file;
+mod instructions;
+mod lifecycle;
 mod log;
 mod messages;
 mod nodes;
 mod objects;
 mod presence;
 mod reader;
+mod registration;
 mod replies;
 mod row;
 mod runs;
@@ -144,7 +147,7 @@ impl LinkState for SqliteState {
         let known_by = key.clone();
         self.writer
             .write_then(
-                move |c| nodes::register(c, &key, fresh, until),
+                move |c| registration::register(c, &key, fresh, until),
                 move |registration| presence.registered(registration.node, known_by, until),
             )
             .await
@@ -217,7 +220,7 @@ impl LinkState for SqliteState {
         let (presence, phase) = (self.presence(), to.phase);
         self.writer
             .write_then(
-                move |c| runs::change(c, run, &to, now),
+                move |c| lifecycle::change(c, run, &to, now),
                 move |_| match phase {
                     Phase::Starting => presence.run_began(run, now + FIRST_SIGN),
                     Phase::Finished(_) => presence.run_ended(run),
@@ -231,7 +234,7 @@ impl LinkState for SqliteState {
         let presence = self.presence();
         self.writer
             .write_then(
-                move |c| runs::rewind(c, run),
+                move |c| lifecycle::rewind(c, run),
                 move |_| presence.run_ended(run),
             )
             .await

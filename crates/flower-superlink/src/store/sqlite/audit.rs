@@ -10,9 +10,9 @@ use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::file::{self, Hold, OpenError};
+use super::lifecycle;
 use super::objects::ids;
 use super::row::{self, signed};
-use super::runs;
 use crate::link::state::StateResult;
 use crate::store::check::{Expected, Problem};
 
@@ -210,7 +210,7 @@ impl Audit {
         now: Timestamp,
     ) -> StateResult<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        let mut freed = runs::change(&transaction, run, status, now)?;
+        let mut freed = lifecycle::change(&transaction, run, status, now)?;
         freed.0.clear();
         transaction.commit()?;
         Ok(())

@@ -6,7 +6,7 @@ use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::presence::Presence;
-use super::{file, messages, runs};
+use super::{file, lifecycle, messages, runs};
 use crate::link::state::{Expiry, StateError, StateResult};
 use crate::store::LOST;
 
@@ -34,7 +34,7 @@ pub(super) fn expire(
         ..Expiry::default()
     };
     for run in lost {
-        match runs::change(connection, run, &RunStatus::failed(LOST), now) {
+        match lifecycle::change(connection, run, &RunStatus::failed(LOST), now) {
             Ok(freed) => {
                 expiry.freed.0.extend(freed.0);
                 expiry.lost_runs.push(run);

@@ -6,7 +6,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use flwr_daemon::private;
@@ -27,14 +26,12 @@ const CHECKPOINT_PAGES: u32 = 1000;
 const LOG_BYTES: u32 = 64 << 20;
 
 /// Each version of the schema, as the step from the one before.
-static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
-    Migrations::new(vec![
-        M::up(include_str!("../migrations/0001_state.sql")),
-        M::up(include_str!("../migrations/0002_dialect.sql")),
-    ])
-});
-/// How many steps there are.
-const VERSION: i64 = 1;
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001_state.sql")),
+    M::up(include_str!("../migrations/0002_dialect.sql")),
+];
+/// The latest version: how many steps there are.
+const VERSION: usize = STEPS.len();
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -171,6 +168,7 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
         number("application_id").map_err(damaged)?,
         number("user_version").map_err(damaged)?,
     );
+    let known = i64::try_from(VERSION).unwrap_or(i64::MAX);
     let objects: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(damaged)?;
@@ -181,8 +179,7 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
         let what = "another program's SQLite database";
         return Err(OpenError::Foreign { file: file(), what });
     }
-    if found > VERSION {
-        let known = VERSION;
+    if found > known {
         return Err(OpenError::Newer {
             file: file(),
             found,
@@ -243,7 +240,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    MIGRATIONS.to_latest(connection)?;
+    Migrations::from_slice(STEPS).to_latest(connection)?;
     Ok(())
 }
 

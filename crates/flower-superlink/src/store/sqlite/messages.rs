@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Message, MessageId};
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
-use super::{nodes, replies, runs};
+use super::{instructions, nodes, replies, runs};
 use crate::link::state::{Freed, Inserted, Parcel, StateResult};
 use crate::store::EXPIRED_KEPT;
 
@@ -72,46 +71,11 @@ fn insert_one(
     insert.raw_bind_parameter(MESSAGE_COLUMNS + 2, missing.len())?;
     insert.raw_execute()?;
     if missing.is_empty() {
-        queue(connection, run, id)?;
+        instructions::queue(connection, run, id)?;
         inserted.ready.push(node);
     }
     inserted.missing.extend(missing);
     Ok(())
-}
-
-/// Gives a whole instruction the last place in its node's queue.
-fn queue(connection: &Connection, run: RunId, id: MessageId) -> StateResult<()> {
-    let mut update = connection.prepare_cached(
-        "UPDATE instruction AS this SET place = 1 +
-           (SELECT coalesce(max(place), 0) FROM instruction WHERE dst = this.dst)
-         WHERE run = ? AND id = ?",
-    )?;
-    update.execute(params![signed(run), id.as_bytes()])?;
-    Ok(())
-}
-
-/// One more object of the instruction arrived: its node, if it is now whole. `None`: there is no
-/// such instruction.
-pub(super) fn progressed(
-    connection: &Connection,
-    run: RunId,
-    id: MessageId,
-) -> StateResult<Option<Option<NodeId>>> {
-    let mut update = connection.prepare_cached(
-        "UPDATE instruction SET missing = max(missing - 1, 0) WHERE run = ? AND id = ?
-         RETURNING missing, dst",
-    )?;
-    let now = update.query_row(params![signed(run), id.as_bytes()], |row| {
-        Ok((row.get::<_, i64>(0)?, NodeId(row::id(row, 1)?)))
-    });
-    match now.optional()? {
-        Some((0, node)) => {
-            queue(connection, run, id)?;
-            Ok(Some(Some(node)))
-        }
-        Some(_) => Ok(Some(None)),
-        None => Ok(None),
-    }
 }
 
 /// What can be handed out: in the node's queue, not taken, not expired, not answered.
@@ -199,49 +163,6 @@ pub(super) fn unclaim(connection: &Connection, node: NodeId) -> StateResult<Free
     Ok(freed)
 }
 
-/// An instruction as far as replies to it are concerned.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) message: Message,
-    pub(super) reply: Option<MessageId>,
-}
-
-pub(super) fn get(
-    connection: &Connection,
-    run: RunId,
-    id: MessageId,
-) -> StateResult<Option<Asked>> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {MESSAGE}, reply FROM instruction WHERE run = ? AND id = ?"
-    ))?;
-    let found = select.query_row(params![signed(run), id.as_bytes()], |row| {
-        Ok(Asked {
-            message: row::message(row, None)?,
-            reply: row::maybe_object_id(row, MESSAGE_COLUMNS)?,
-        })
-    });
-    Ok(found.optional()?)
-}
-
-pub(super) fn set_reply(
-    connection: &Connection,
-    run: RunId,
-    id: MessageId,
-    reply: MessageId,
-) -> StateResult<()> {
-    connection
-        .prepare_cached("UPDATE instruction SET reply = ? WHERE run = ? AND id = ?")?
-        .execute(params![reply.as_bytes(), signed(run), id.as_bytes()])?;
-    Ok(())
-}
-
-pub(super) fn remove(connection: &Connection, run: RunId, id: MessageId) -> StateResult<()> {
-    connection
-        .prepare_cached("DELETE FROM instruction WHERE run = ? AND id = ?")?
-        .execute(params![signed(run), id.as_bytes()])?;
-    Ok(())
-}
-
 /// Whether [`drop_expired`] would find something.
 pub(super) fn any_expired(connection: &Connection, now: Timestamp) -> StateResult<bool> {
     let mut select = connection.prepare_cached("SELECT 1 FROM instruction WHERE expires_at < ?")?;
@@ -259,7 +180,7 @@ pub(super) fn drop_expired(connection: &Connection, now: Timestamp) -> StateResu
     for found in over.collect::<Result<Vec<_>, _>>()? {
         let (run, id) = found;
         let mut shelf = Shelf::new(connection, run);
-        let reply = get(connection, run, id)?.and_then(|asked| asked.reply);
+        let reply = instructions::get(connection, run, id)?.and_then(|asked| asked.reply);
         let reply = replies::get(connection, run, reply)?;
         if reply.as_ref().is_none_or(|reply| reply.missing > 0) {
             freed.0.extend(shelf.release(id)?.0);
@@ -269,19 +190,8 @@ pub(super) fn drop_expired(connection: &Connection, now: Timestamp) -> StateResu
             replies::remove(connection, run, reply)?;
             freed.0.extend(shelf.release(reply)?.0);
         }
-        remove(connection, run, id)?;
+        instructions::remove(connection, run, id)?;
         shelf.write()?;
     }
     Ok(freed)
-}
-
-/// All messages of a run go.
-pub(super) fn clear(connection: &Connection, run: RunId) -> StateResult<()> {
-    for sql in [
-        "DELETE FROM instruction WHERE run = ?",
-        "DELETE FROM reply WHERE run = ?",
-    ] {
-        connection.prepare_cached(sql)?.execute([signed(run)])?;
-    }
-    Ok(())
 }

@@ -6,34 +6,25 @@ use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::messages;
 use super::row::{self, signed};
-use crate::link::state::{Dialect, Freed, Registration, StateResult};
+use crate::link::state::{Dialect, StateResult};
 
-pub(super) fn register(
+pub(super) fn of_key(connection: &Connection, key: &PublicKey) -> StateResult<Option<NodeId>> {
+    let mut select = connection.prepare_cached("SELECT id FROM node WHERE key = ?")?;
+    let found = select.query_row([key.to_openssh()], |row| row::id(row, 0));
+    Ok(found.optional()?.map(NodeId))
+}
+
+pub(super) fn add(
     connection: &Connection,
+    node: NodeId,
     key: &PublicKey,
-    fresh: NodeId,
     until: Timestamp,
-) -> StateResult<Registration> {
-    let line = key.to_openssh();
-    let mut known = connection.prepare_cached("SELECT id FROM node WHERE key = ?")?;
-    let known = known.query_row([&line], |row| row::id(row, 0)).optional()?;
-    if let Some(node) = known.map(NodeId) {
-        return Ok(Registration {
-            node,
-            resumed: true,
-            freed: messages::unclaim(connection, node)?,
-        });
-    }
+) -> StateResult<()> {
     connection
         .prepare_cached("INSERT INTO node (id, key, online_until) VALUES (?, ?, ?)")?
-        .execute(params![signed(fresh), line, until.as_secs()])?;
-    Ok(Registration {
-        node: fresh,
-        resumed: false,
-        freed: Freed::default(),
-    })
+        .execute(params![signed(node), key.to_openssh(), until.as_secs()])?;
+    Ok(())
 }
 
 pub(super) fn remove(connection: &Connection, node: NodeId) -> StateResult<()> {

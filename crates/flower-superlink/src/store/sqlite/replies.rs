@@ -6,10 +6,9 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::messages;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
-use super::{nodes, runs};
+use super::{instructions, nodes, runs};
 use crate::link::state::{Answer, Arrival, Freed, Parcel, Refusal, Replied, StateResult};
 use crate::store::rules::{self, Stored};
 
@@ -93,7 +92,7 @@ pub(super) fn insert(
     runs::require_running(connection, run)?;
     let asked = message.metadata.reply_to.unwrap_or(id);
     let unknown = Refusal::UnknownInstruction(asked);
-    let instruction = messages::get(connection, run, asked)?.ok_or(unknown)?;
+    let instruction = instructions::get(connection, run, asked)?.ok_or(unknown)?;
     let about = &instruction.message.metadata;
     let admitted = rules::admit_reply(about, instruction.reply, &message.metadata, now)?;
     let mut shelf = Shelf::new(connection, run);
@@ -108,7 +107,7 @@ pub(super) fn insert(
     shelf.check(&tree)?;
     let missing = shelf.announce(&tree)?;
     shelf.await_for(id, &missing)?;
-    messages::set_reply(connection, run, asked, id)?;
+    instructions::set_reply(connection, run, asked, id)?;
     add(connection, &message, missing.len())?;
     let ready = missing.is_empty();
     let freed = if ready {
@@ -137,7 +136,7 @@ pub(super) fn object_arrived(
     };
     arrival.kept = true;
     for message in waiting {
-        if let Some(node) = messages::progressed(connection, run, message)? {
+        if let Some(node) = instructions::progressed(connection, run, message)? {
             arrival.ready.extend(node);
         } else if let Some(instruction) = progressed(connection, run, message)? {
             arrival.replied = true;
@@ -175,7 +174,7 @@ pub(super) fn answer(
     now: Timestamp,
     online_until: impl Fn(NodeId) -> Option<Timestamp>,
 ) -> StateResult<Answer> {
-    let Some(instruction) = messages::get(connection, run, id)? else {
+    let Some(instruction) = instructions::get(connection, run, id)? else {
         return Ok(Answer::Unknown);
     };
     let whole = whole(connection, run, instruction.reply)?;
@@ -196,7 +195,7 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
     let mut shelf = Shelf::new(connection, run);
     let mut replaced = Vec::new();
     if let Some(asked) = reply.metadata.reply_to
-        && let Some(instruction) = messages::get(connection, run, asked)?
+        && let Some(instruction) = instructions::get(connection, run, asked)?
     {
         let stands = whole(connection, run, instruction.reply)?;
         if stands
@@ -210,7 +209,7 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
             replaced.push(asked);
         }
         replaced.extend(instruction.reply);
-        messages::set_reply(connection, run, asked, id)?;
+        instructions::set_reply(connection, run, asked, id)?;
     }
     let mut freed = Freed::default();
     let known = shelf.entry(id)?.is_some_and(|entry| entry.available);
@@ -245,7 +244,7 @@ pub(super) fn confirm(
         return Ok(Freed::default());
     };
     if let Some(instruction) = instruction {
-        messages::remove(connection, run, instruction)?;
+        instructions::remove(connection, run, instruction)?;
     }
     let mut shelf = Shelf::new(connection, run);
     let freed = shelf.release(message)?;

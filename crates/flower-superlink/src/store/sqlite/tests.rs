@@ -163,6 +163,31 @@ fn a_newer_state_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_state_of_the_first_version_is_brought_up_to_date() {
+    let place = Place::new();
+    let first = Connection::open(place.file()).unwrap();
+    first
+        .execute_batch(include_str!("../migrations/0001_state.sql"))
+        .unwrap();
+    let line = key().to_openssh();
+    first
+        .execute(
+            "INSERT INTO node (id, key, online_until) VALUES (5, ?, ?)",
+            rusqlite::params![line, (NOON + 60.0).as_secs()],
+        )
+        .unwrap();
+    first.pragma_update(None, "user_version", 1).unwrap();
+    let ours = i32::from_be_bytes(*b"FwSL");
+    first.pragma_update(None, "application_id", ours).unwrap();
+    drop(first);
+    for _ in 0..2 {
+        let world = place.open(NOON);
+        let online = world.state.online_nodes(NOON).await.unwrap();
+        assert_eq!(online, [NodeId(5)]);
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_state_is_refused_and_left_alone() {
     let place = Place::new();
     let state = SqliteState::open(&place.file(), NOON).unwrap();

@@ -1,0 +1,70 @@
+//! The way of a run from phase to phase, and what it leaves behind on it.
+
+use flwr_core::id::RunId;
+use flwr_core::run::{Phase, RunStatus};
+use flwr_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::row::signed;
+use super::{objects, runs};
+use crate::link::state::{Freed, Refusal, StateResult};
+
+pub(super) fn change(
+    connection: &Connection,
+    run: RunId,
+    to: &RunStatus,
+    now: Timestamp,
+) -> StateResult<Freed> {
+    let from = runs::phase(connection, run)?;
+    if !from.may_become(to.phase) {
+        let to = to.phase;
+        return Err(Refusal::Transition { run, from, to }.into());
+    }
+    let column = match to.phase {
+        Phase::Pending => "pending_at",
+        Phase::Starting => "starting_at",
+        Phase::Running => "running_at",
+        Phase::Finished(_) => "finished_at",
+    };
+    let sql = format!("UPDATE run SET phase = ?, details = ?, {column} = ? WHERE id = ?");
+    let phase = to.phase.to_string();
+    connection.prepare_cached(&sql)?.execute(params![
+        phase,
+        to.details,
+        now.as_secs(),
+        signed(run)
+    ])?;
+    if to.phase.is_finished() {
+        clear(connection, run)
+    } else {
+        Ok(Freed::default())
+    }
+}
+
+/// Lets go of a run's messages, objects and token.
+fn clear(connection: &Connection, run: RunId) -> StateResult<Freed> {
+    for sql in [
+        "DELETE FROM instruction WHERE run = ?",
+        "DELETE FROM reply WHERE run = ?",
+    ] {
+        connection.prepare_cached(sql)?.execute([signed(run)])?;
+    }
+    runs::revoke_token(connection, run)?;
+    objects::clear(connection, run)
+}
+
+/// Sets the run back to its beginning, once in its life.
+pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Freed> {
+    let phase = runs::phase(connection, run)?;
+    if phase.is_finished() {
+        return Err(Refusal::RunIs { run, phase }.into());
+    }
+    let mut update = connection.prepare_cached(
+        "UPDATE run SET phase = ?, context = first_context, resumed = 1, starting_at = NULL,
+         running_at = NULL, app_pid = NULL, app_started = NULL WHERE id = ? AND resumed = 0",
+    )?;
+    if update.execute(params![Phase::Pending.to_string(), signed(run)])? == 0 {
+        return Err(Refusal::ResumedBefore(run).into());
+    }
+    clear(connection, run)
+}
