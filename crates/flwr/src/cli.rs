@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 mod cert;
 
@@ -67,6 +68,10 @@ pub enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Print a script by which a shell completes this command.
+    Completions(CompletionsArgs),
+    /// Print or write the manual pages.
+    Man(ManArgs),
 }
 
 impl Command {
@@ -80,7 +85,12 @@ impl Command {
             Self::Supernode {
                 command: SupernodeCommand::List(args),
             } => args.format,
-            Self::Build(_) | Self::Log(_) | Self::Cert { .. } | Self::Key { .. } => Format::Default,
+            Self::Build(_)
+            | Self::Log(_)
+            | Self::Cert { .. }
+            | Self::Key { .. }
+            | Self::Completions(_)
+            | Self::Man(_) => Format::Default,
         }
     }
 }
@@ -230,6 +240,31 @@ pub struct KeyNewArgs {
     /// Write over files that exist.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `flwr completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr completions bash > ~/.local/share/bash-completion/completions/flwr
+  flwr completions zsh > ~/.zfunc/_flwr          with `fpath+=~/.zfunc` before compinit in ~/.zshrc
+  flwr completions fish > ~/.config/fish/completions/flwr.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// `flwr man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr man | man -l -                             the page of flwr itself
+  flwr man --out ~/.local/share/man/man1          and those of its commands: `man flwr-run`")]
+pub struct ManArgs {
+    /// Write a page for each command into this directory, which is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[cfg(test)]

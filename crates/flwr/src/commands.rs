@@ -11,6 +11,7 @@ mod cert;
 mod key;
 mod list;
 mod log;
+mod manual;
 mod run;
 mod stop;
 mod supernode;
@@ -37,6 +38,8 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::Key {
             command: KeyCommand::New(args),
         } => key::new(&args, output),
+        Command::Completions(args) => manual::completions(&args, output),
+        Command::Man(args) => manual::man(&args, output),
     }
 }
 

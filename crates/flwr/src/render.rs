@@ -145,10 +145,12 @@ impl Output {
     }
 
     fn put(&mut self, text: &str) -> Result<()> {
-        let written = self
-            .out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush());
+        self.data(text.as_bytes())
+    }
+
+    /// What another program reads, as it is.
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
         written.map_err(Error::Stdout)
     }
 }

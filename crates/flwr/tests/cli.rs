@@ -156,3 +156,41 @@ fn words_of_a_flag_that_do_nothing_are_warned_of() {
         "{err}"
     );
 }
+
+#[test]
+fn bash_takes_the_completions_and_completes_with_them() {
+    let (code, script, err) = ended(&["completions", "bash"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let asked =
+        "COMP_WORDS=(flwr supernode l); COMP_CWORD=2; _flwr flwr l supernode; echo ${COMPREPLY[@]}";
+    let bash = Command::new("bash")
+        .args(["-c", &format!("{script}\n{asked}")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&bash.stdout);
+    assert_eq!(told, "list ls\n", "{bash:?}");
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let (code, script, _) = ended(&["completions", shell]);
+        assert_eq!(code, Some(0));
+        assert!(script.contains("federation-config"), "{shell}");
+    }
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let (code, page, err) = ended(&["man"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(page.contains(".TH flwr 1"), "{page}");
+    let directory = tempfile::tempdir().unwrap();
+    let output = flwr(directory.path(), &["man", "--out", "made/man1"]);
+    assert!(output.status.success());
+    for name in ["flwr", "flwr-run", "flwr-supernode-list", "flwr-cert-sign"] {
+        let file = directory.path().join(format!("made/man1/{name}.1"));
+        let page = std::fs::read_to_string(file).unwrap();
+        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+    }
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let output = flwr(directory.path(), &["man", "--out", "file"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("file"));
+}

@@ -31,6 +31,8 @@ fn help_is_as_recorded() {
         &["cert", "sign"],
         &["cert", "inspect"],
         &["key", "new"],
+        &["completions"],
+        &["man"],
     ] {
         let found = path
             .iter()
