@@ -2,7 +2,7 @@
 //!
 //! A SuperLink of flwr 1.20 to 1.22 ends a call at its deadline, so the log is read in pieces:
 //! each call begins after the timestamp that was seen last. A call that ends by itself means that
-//! the run is finished and the log complete.
+//! the run is finished and the log complete. One of flwr 1.15 cancels the call then.
 
 use std::time::Duration;
 
@@ -132,9 +132,22 @@ async fn piece(
             }
             Ok(None) => return Ok(Piece::Complete),
             Err(status) if status.code() == Code::DeadlineExceeded => return Ok(Piece::TimedOut),
+            Err(status) if status.code() == Code::Cancelled => {
+                return if is_finished(superlink, run_id).await? {
+                    Ok(Piece::Complete)
+                } else {
+                    Err(status.into())
+                };
+            }
             Err(status) => return Err(status.into()),
         }
     }
+}
+
+async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
+    let mut runs = superlink.list_runs(Some(run_id)).await?.run_dict;
+    let status = runs.remove(&run_id).and_then(|run| run.status);
+    Ok(status.is_some_and(|status| status.status == "finished"))
 }
 
 /// Whether the line broke, in contrast to a refusal.
@@ -191,6 +204,19 @@ mod tests {
         let (mut output, out, _) = pages(Format::Default, false);
         show(&mut superlink, RUN, &mut output).await.unwrap();
         assert_eq!(out.text(), "line 1\n");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_cancelled_is_complete_when_the_run_is_finished() {
+        let old = OldSuperLink {
+            cancels: true,
+            ..OldSuperLink::default()
+        };
+        let mut superlink = old.serve().await;
+        let (mut output, out, _) = pages(Format::Default, false);
+        follow(&mut superlink, RUN, &mut output).await.unwrap();
+        assert_eq!(out.text(), "line 1\n");
+        assert_eq!(*old.asked.lock().unwrap(), [0.0]);
     }
 
     #[test]

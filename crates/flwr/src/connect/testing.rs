@@ -26,6 +26,8 @@ pub(crate) struct OldSuperLink {
     pub(crate) asked: Arc<Mutex<Vec<f64>>>,
     /// How often the log's line breaks before it ends well.
     pub(crate) breaks: usize,
+    /// As flwr 1.15 has it: the run is finished, and its log ends with a cancelled call.
+    pub(crate) cancels: bool,
 }
 
 impl OldSuperLink {
@@ -70,7 +72,7 @@ impl Exec for OldSuperLink {
     async fn list_runs(&self, request: Request<ListRunsRequest>) -> Answer<ListRunsResponse> {
         request.into_inner().run_id.map_or(Ok(()), known)?;
         let status = RunStatus {
-            status: "running".into(),
+            status: if self.cancels { "finished" } else { "running" }.into(),
             ..RunStatus::default()
         };
         let run = Run {
@@ -102,6 +104,8 @@ impl Exec for OldSuperLink {
         let mut answers = vec![Ok(piece)];
         if turn <= self.breaks {
             answers.push(Err(Status::unavailable("restarting")));
+        } else if self.cancels {
+            answers.push(Err(Status::cancelled("")));
         }
         Ok(Response::new(Box::pin(iter(answers))))
     }
