@@ -10,7 +10,8 @@ use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
 /// `cargo xtask interop`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only pairs whose line of the table contains this, for example 1.17; nothing is written then.
+    /// Only pairs whose line of the table contains this, for example 1.17; only their lines are written
+    /// anew then.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -25,13 +26,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         tests.env(flower.variable(), flower.prepare()?);
     }
     build::programs(Profile::Dev)?;
-    match &args.only {
-        Some(text) => tests.env("FLOWER_INTEROP_ONLY", text),
-        None => tests.env(
-            "FLOWER_INTEROP_TABLE",
-            build::root().join("docs/interop.md"),
-        ),
-    };
+    tests.env(
+        "FLOWER_INTEROP_TABLE",
+        build::root().join("docs/interop.md"),
+    );
+    if let Some(text) = &args.only {
+        tests.env("FLOWER_INTEROP_ONLY", text);
+    }
     tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
     tests.args(["--nocapture", "--ignored", "all_pairs"]);
     let status = tests.status()?;

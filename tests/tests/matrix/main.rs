@@ -8,7 +8,7 @@
 //! | variable | |
 //! | --- | --- |
 //! | `FLOWER_INTEROP_TABLE` | the file that the table is written to |
-//! | `FLOWER_INTEROP_ONLY` | only pairs whose line of the table contains this |
+//! | `FLOWER_INTEROP_ONLY` | only pairs whose line of the table contains this; their lines of the file are renewed |
 
 #![expect(
     clippy::unwrap_used,
@@ -104,7 +104,12 @@ fn all_pairs() {
     let text = table.to_markdown();
     println!("{text}");
     if let Ok(path) = env::var("FLOWER_INTEROP_TABLE") {
-        fs::write(path, text).unwrap();
+        let written = if only.is_empty() {
+            text
+        } else {
+            table.renew(&fs::read_to_string(&path).unwrap())
+        };
+        fs::write(path, written).unwrap();
     }
     let unexpected = table.unexpected();
     assert!(unexpected.is_empty(), "not as known: {unexpected:?}");

@@ -51,30 +51,43 @@ impl Table {
              | --- | --- | --- | --- | --- | --- |\n",
         );
         for line in &self.0 {
-            let cell = |wanted: Protection| {
-                let found = line.verdicts.iter().find(|(had, _)| *had == wanted);
-                match found {
-                    None => "",
-                    Some((_, Verdict::Works)) => "works",
-                    Some((_, Verdict::Fails(_))) => "no",
-                }
-            };
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} |",
-                line.pair.title(),
-                cell(Protection::Insecure),
-                cell(Protection::Tls),
-                cell(Protection::TlsAndAuth),
-                cell(Protection::Token),
-                line.why()
-            );
+            let _ = writeln!(text, "{}", line.to_markdown());
         }
         text
+    }
+
+    /// An earlier table with the lines of this one in it.
+    pub(crate) fn renew(&self, earlier: &str) -> String {
+        let renewed = |line: &str| {
+            let same = |mine: &&Line| line.starts_with(&format!("| {} |", mine.pair.title()));
+            let mine = self.0.iter().find(same).map(Line::to_markdown);
+            mine.unwrap_or_else(|| line.to_owned()) + "\n"
+        };
+        earlier.lines().map(renewed).collect()
     }
 }
 
 impl Line {
+    fn to_markdown(&self) -> String {
+        let cell = |wanted: Protection| {
+            let found = self.verdicts.iter().find(|(had, _)| *had == wanted);
+            match found {
+                None => "",
+                Some((_, Verdict::Works)) => "works",
+                Some((_, Verdict::Fails(_))) => "no",
+            }
+        };
+        format!(
+            "| {} | {} | {} | {} | {} | {} |",
+            self.pair.title(),
+            cell(Protection::Insecure),
+            cell(Protection::Tls),
+            cell(Protection::TlsAndAuth),
+            cell(Protection::Token),
+            self.why()
+        )
+    }
+
     fn why(&self) -> String {
         let evidence = self.verdicts.iter().find_map(|(_, verdict)| match verdict {
             Verdict::Works => None,
