@@ -1,5 +1,6 @@
 //! What the flags mean: every file read and every rule checked before a port is bound.
 
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -138,8 +139,13 @@ pub enum ConfigError {
         missing: &'static str,
     },
     /// A file of the TLS flags.
-    #[error("TLS cannot be set up from the --ssl-... flags")]
-    Tls(#[source] TlsError),
+    #[error("{flag}")]
+    Tls {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with its file.
+        source: TlsError,
+    },
     /// Signatures over plaintext can be replayed by whoever listens.
     #[error(
         "--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
@@ -172,8 +178,11 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let places = places(&args)?;
         let mut warnings = deprecations(&args);
+        let needs_own_key = args.require_client_authentication.is_some();
         let args = args.modern();
         let (transport, told) = transport(&args)?;
+        warnings.extend(told);
+        let (own_key, told) = own_key(args.auth_superlink_private_key.as_deref(), needs_own_key)?;
         warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
@@ -193,7 +202,7 @@ impl TryFrom<Args> for Config {
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
-            own_key: own_key(args.auth_superlink_private_key.as_deref())?,
+            own_key,
             clients: clients(args.ssl_client_allow_list.as_deref())?,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
@@ -245,9 +254,26 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     Ok(Policy::Listed(Arc::new(keys)))
 }
 
-fn own_key(file: Option<&Path>) -> Result<Option<PrivateKey>, ConfigError> {
-    let key = file.map(PrivateKey::from_file).transpose();
-    key.map_err(ConfigError::OwnKey)
+/// The key, or why it may be done without. flwr 1.20 to 1.22 take the flag and do not look at the
+/// file: command lines that kept it must start.
+fn own_key(
+    file: Option<&Path>,
+    needed: bool,
+) -> Result<(Option<PrivateKey>, Option<String>), ConfigError> {
+    let Some(file) = file else {
+        return Ok((None, None));
+    };
+    match PrivateKey::from_file(file) {
+        Ok(key) => Ok((Some(key), None)),
+        Err(KeyError::Read { source, .. }) if source.kind() == NotFound && !needed => {
+            let file = file.display();
+            let told = format!(
+                "--auth-superlink-private-key: there is no {file}: SuperNodes of flwr 1.9 to 1.14 cannot authenticate, later ones do without it"
+            );
+            Ok((None, Some(told)))
+        }
+        Err(unusable) => Err(ConfigError::OwnKey(unusable)),
+    }
 }
 
 fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {

@@ -106,6 +106,27 @@ pub enum TlsError {
     Rustls(#[source] rustls::Error),
 }
 
+impl TlsError {
+    /// The file at fault, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Read { path, .. }
+            | Self::Empty(path)
+            | Self::NoCertificate(path)
+            | Self::Pem(path)
+            | Self::NoKey(path)
+            | Self::EncryptedKey(path)
+            | Self::UnsupportedKey(path)
+            | Self::Mismatch { key: path, .. }
+            | Self::Certificate { path, .. }
+            | Self::NoCrl(path)
+            | Self::Crl { path, .. } => Some(path),
+            Self::NoSystemRoots | Self::Rustls(_) => None,
+        }
+    }
+}
+
 /// aws-lc-rs, said here and not by a process-wide default.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())

@@ -216,12 +216,16 @@ fn keys_are_let_in_and_shut_out_while_the_superlink_runs() {
 
     std::fs::write(&list, "rubbish").unwrap();
     federation.superlink().reload();
-    federation.superlink().line("the old list stays");
+    federation
+        .superlink()
+        .line("what was read before stays in use");
     create(&old).unwrap();
 
     std::fs::write(&list, new.public_key().to_openssh()).unwrap();
     federation.superlink().reload();
-    federation.superlink().line("read again");
+    federation
+        .superlink()
+        .line("--auth-list-public-keys read again");
     create(&new).unwrap();
     refused(create(&old), "Public key not recognized");
 }

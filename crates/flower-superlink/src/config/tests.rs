@@ -71,7 +71,7 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
         ),
         (
             "--ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile DIR/ca.key",
-            "TLS cannot be set up from the --ssl-... flags: ",
+            "--ssl-keyfile: ",
         ),
         (
             "--insecure --fleet-api-address nowhere",
@@ -94,8 +94,8 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             "--serverappio-tls needs TLS",
         ),
         (
-            &format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-crl-file DIR/ca.crt"),
-            "TLS cannot be set up from the --ssl-... flags: ",
+            &format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-crl-file DIR/ca.key"),
+            "--ssl-client-crl-file: ",
         ),
         (
             &format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/none"),
@@ -152,6 +152,32 @@ fn old_flags_work_with_a_warning() {
             .warnings
             .iter()
             .any(|warning| warning.contains("--control-api-address"))
+    );
+}
+
+#[test]
+fn the_superlinks_own_key_is_needed_by_the_oldest_flags_only() {
+    let files = Files::new();
+    let config = files
+        .config(&format!("{TLS} --auth-superlink-private-key DIR/gone"))
+        .unwrap();
+    assert!(config.own_key.is_none());
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|told| told.contains("there is no"))
+    );
+    let unusable = files.error(&format!("{TLS} --auth-superlink-private-key DIR/keys.csv"));
+    assert!(
+        unusable.starts_with("--auth-superlink-private-key: "),
+        "{unusable}"
+    );
+    let line = format!("{TLS} --require-client-authentication DIR/keys.csv DIR/gone DIR/gone.pub");
+    let missing = files.error(&line);
+    assert!(
+        missing.starts_with("--auth-superlink-private-key: "),
+        "{missing}"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flwr_security::tls::{ClientCa, Identity, ServerFiles, ServerTls};
+use flwr_security::tls::{ClientCa, Identity, ServerFiles, ServerTls, TlsError};
 
 use super::{ConfigError, Transport};
 use crate::args::{Args, ClientAuth};
@@ -31,9 +31,26 @@ pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigE
         clients: clients(args)?,
         legacy: args.ssl_allow_legacy_certificates,
     };
-    let tls = ServerTls::load(files).map_err(ConfigError::Tls)?;
+    let tls = ServerTls::load(files).map_err(|source| wrong(args, source))?;
     let warnings = tls.warnings();
     Ok((Transport::Tls(tls), warnings))
+}
+
+/// The error, by the flag that its file was given with.
+fn wrong(args: &Args, source: TlsError) -> ConfigError {
+    let flags = [
+        ("--ssl-ca-certfile", &args.ssl_ca_certfile),
+        ("--ssl-certfile", &args.ssl_certfile),
+        ("--ssl-keyfile", &args.ssl_keyfile),
+        ("--ssl-client-ca-certfile", &args.ssl_client_ca_certfile),
+        ("--ssl-client-crl-file", &args.ssl_client_crl_file),
+    ];
+    let given = |file: &Option<PathBuf>| file.is_some() && file.as_deref() == source.file();
+    let flag = flags.iter().find(|(_, file)| given(file));
+    ConfigError::Tls {
+        flag: flag.map_or("the --ssl-... flags", |(flag, _)| flag),
+        source,
+    }
 }
 
 fn plaintext(
