@@ -269,8 +269,12 @@ impl Inner {
                 } else {
                     Numbering::From12
                 };
-                self.numberings.lock().insert(run, known);
-                let run = link.run(run).await?.map(proto::Run::from);
+                let found = link.run(run).await?;
+                // Whoever asks for runs that never were is not remembered.
+                if found.is_some() {
+                    self.numberings.lock().insert(run, known);
+                }
+                let run = found.map(proto::Run::from);
                 Ok(unary::raw(&proto::GetRunResponse { run }))
             }
             "GetFab" => {
