@@ -181,6 +181,11 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     pub health_server_address: Option<String>,
 
+    /// End in an orderly way when standard input, a pipe, is closed: for programs that start this
+    /// one and must not leave it behind when they are killed
+    #[arg(long)]
+    pub until_stdin_closes: bool,
+
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG, which wins
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

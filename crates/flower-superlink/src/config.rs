@@ -1,12 +1,13 @@
 //! What the flags mean: every file read and every rule checked before a port is bound.
 
+use std::env;
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flwr_core::address::{Address, AddressError};
+use flwr_core::home::flwr_home;
 use flwr_daemon::apps;
-use flwr_daemon::home::flwr_home;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
@@ -230,7 +231,10 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
         Some(file) => Database::File(file.into()),
         None => {
-            let home = args.flwr_dir.clone().or_else(flwr_home);
+            let home = args
+                .flwr_dir
+                .clone()
+                .or_else(|| flwr_home(|name| env::var_os(name)));
             let home = home.ok_or(ConfigError::NoHome)?;
             Database::File(home.join("superlink").join("state.db"))
         }

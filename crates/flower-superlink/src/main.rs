@@ -32,28 +32,30 @@ fn main() -> ExitCode {
     if args.check {
         return check(&args);
     }
+    let until_stdin_closes = args.until_stdin_closes;
     match Config::try_from(args) {
         Err(error) => fail(&error.into(), USAGE),
-        Ok(config) => match start(config) {
+        Ok(config) => match start(config, until_stdin_closes) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
     }
 }
 
-fn start(config: Config) -> anyhow::Result<()> {
+fn start(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(run(config));
+    let ended = runtime.block_on(run(config, until_stdin_closes));
     // A call to the file system that hangs must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::install().context("signals cannot be received")?;
+async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
+    let mut signals =
+        Signals::of_daemon(until_stdin_closes).context("signals cannot be received")?;
     let mut superlink = SuperLink::bind(config).await?;
     superlink.log_start();
     loop {

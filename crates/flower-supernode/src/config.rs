@@ -1,6 +1,7 @@
 //! What the flags mean, checked: every file is read and every rule applied before any port is
 //! bound or any connection made.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use std::time::Duration;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
 use flwr_core::fab::Fab;
+use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
-use flwr_daemon::home::flwr_home;
 use flwr_security::channel::Trust;
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
@@ -184,7 +185,12 @@ impl TryFrom<Args> for Config {
             args.auth_supernode_private_key,
             args.auth_supernode_public_key,
         )?;
-        let store = store(&key, args.flwr_dir.clone().or_else(flwr_home));
+        let store = store(
+            &key,
+            args.flwr_dir
+                .clone()
+                .or_else(|| flwr_home(|name| env::var_os(name))),
+        );
         Ok(Self {
             superlink: parse_superlink(&args.superlink)?,
             trust,

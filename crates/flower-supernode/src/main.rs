@@ -23,8 +23,9 @@ fn main() -> ExitCode {
     if let Err(error) = logging {
         return PROGRAM.refuse(&error);
     }
+    let until_stdin_closes = args.until_stdin_closes;
     match Config::try_from(args) {
-        Ok(config) => PROGRAM.run(config),
+        Ok(config) => PROGRAM.run(config, until_stdin_closes),
         Err(error) => PROGRAM.refuse(&error),
     }
 }

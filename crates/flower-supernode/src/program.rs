@@ -20,21 +20,22 @@ const USAGE: u8 = 2;
 pub struct Program(pub &'static str);
 
 impl Program {
-    /// Runs a SuperNode until a signal asks it to end, or the SuperLink is given up.
+    /// Runs a SuperNode until a signal asks it to end, or the end of standard input where that
+    /// counts as one, or the SuperLink is given up.
     #[must_use]
-    pub fn run(self, config: Config) -> ExitCode {
+    pub fn run(self, config: Config, until_stdin_closes: bool) -> ExitCode {
         let runtime = match Runtime::new() {
             Ok(runtime) => runtime,
             Err(error) => return self.fail(&error, 1),
         };
-        let code = runtime.block_on(self.live(config));
+        let code = runtime.block_on(self.live(config, until_stdin_closes));
         // A blocked read of a slow disk must not hold up the exit.
         runtime.shutdown_background();
         code
     }
 
-    async fn live(self, config: Config) -> ExitCode {
-        let mut signals = match Signals::install() {
+    async fn live(self, config: Config, until_stdin_closes: bool) -> ExitCode {
+        let mut signals = match Signals::of_daemon(until_stdin_closes) {
             Ok(signals) => signals,
             Err(error) => return self.fail(&error, 1),
         };

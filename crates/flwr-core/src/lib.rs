@@ -6,6 +6,7 @@ pub mod address;
 pub mod cause;
 pub mod config;
 pub mod fab;
+pub mod home;
 pub mod id;
 pub mod message;
 pub mod object;

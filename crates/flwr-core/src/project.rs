@@ -8,7 +8,10 @@ use crate::config::{self, ConfigError, SyntaxError, UserConfig};
 
 mod federation;
 
-pub use federation::{Federation, FederationError};
+pub use federation::{Federation, FederationError, Federations};
+
+/// Where a document declares federations (flwr 1.22).
+pub const FEDERATIONS: &str = "tool.flwr.federations";
 
 /// What an app says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,20 +77,11 @@ impl Project {
         &self.document
     }
 
-    /// The federation of that name, or the default one.
-    ///
-    /// # Errors
-    /// [`FederationError`] when there is none, or its settings have the wrong types.
-    pub fn federation(
-        &self,
-        name: Option<&str>,
-        overrides: &Table,
-    ) -> Result<Federation, FederationError> {
-        federation::choose(
-            section(&self.document, "tool.flwr.federations"),
-            name,
-            overrides,
-        )
+    /// The federations that it declares.
+    #[must_use]
+    pub fn federations(&self) -> Federations {
+        let declared = section(&self.document, FEDERATIONS).cloned();
+        Federations::new("pyproject.toml", declared.unwrap_or_default())
     }
 
     /// The document as it goes into a bundle: without the federations, which are the user's own.
@@ -149,7 +143,8 @@ impl Manifest {
 }
 
 /// The table at a dotted path.
-fn section<'a>(document: &'a Table, path: &str) -> Option<&'a Table> {
+#[must_use]
+pub fn section<'a>(document: &'a Table, path: &str) -> Option<&'a Table> {
     path.split('.')
         .try_fold(document, |table, key| table.get(key)?.as_table())
 }

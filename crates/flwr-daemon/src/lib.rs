@@ -7,7 +7,6 @@
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
 //! - [`config_file`] — flags from a file
-//! - [`home`] — Flower's home directory
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`private`] — files and directories for their owner only
@@ -17,7 +16,6 @@ pub mod apps;
 pub mod clock;
 pub mod config_file;
 pub mod health;
-pub mod home;
 pub mod limits;
 pub mod listen;
 pub mod objects;

@@ -1,8 +1,12 @@
 //! When to stop: [`Stopper`] is given to whoever loops, [`Signals`] hears the operator.
 
 use std::fmt;
+use std::future::pending;
 use std::io;
+use std::os::fd::AsFd;
 
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +63,8 @@ pub enum Shutdown {
     Terminate,
     /// SIGQUIT: Ctrl-\.
     Quit,
+    /// Standard input was closed: whoever started this process is gone.
+    StdinClosed,
 }
 
 impl fmt::Display for Shutdown {
@@ -67,6 +73,7 @@ impl fmt::Display for Shutdown {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
             Self::Quit => "SIGQUIT",
+            Self::StdinClosed => "standard input was closed",
         })
     }
 }
@@ -78,6 +85,8 @@ pub struct Signals {
     terminate: Stream,
     quit: Stream,
     hangup: Stream,
+    /// Read to its end, where that is to end the process.
+    stdin: Option<pipe::Receiver>,
 }
 
 impl Signals {
@@ -91,7 +100,25 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
+            stdin: None,
         })
+    }
+
+    /// As [`Signals::install`]; where it is asked for, the end of standard input, a pipe, counts as
+    /// a signal that asks to end. So programs that start this one do not leave it behind when they
+    /// are killed.
+    ///
+    /// # Errors
+    /// As there, or if standard input is no pipe.
+    pub fn of_daemon(until_stdin_closes: bool) -> io::Result<Self> {
+        let mut signals = Self::install()?;
+        if until_stdin_closes {
+            let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+            let no_pipe = |error| io::Error::other(format!("--until-stdin-closes: {error}"));
+            let pipe = pipe::Receiver::from_owned_fd(stdin).map_err(no_pipe)?;
+            signals.stdin = Some(pipe);
+        }
+        Ok(signals)
     }
 
     /// Waits for the next signal that asks to end. Call it again to hear a second one.
@@ -115,14 +142,25 @@ impl Signals {
             _ = self.terminate.recv() => Some(Shutdown::Terminate),
             _ = self.quit.recv() => Some(Shutdown::Quit),
             _ = self.hangup.recv() => None,
+            () = end_of(&mut self.stdin) => Some(Shutdown::StdinClosed),
+        }
+    }
+}
+
+/// Waits until a pipe is closed, once; for ever where there is none.
+async fn end_of(pipe: &mut Option<pipe::Receiver>) {
+    match pipe {
+        None => pending().await,
+        Some(open) => {
+            let mut ignored = [0; 64];
+            while open.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
+            *pipe = None;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-
     use super::*;
 
     #[tokio::test]

@@ -5,8 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes a file with these permissions through a temporary one beside it.
-pub(crate) fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+/// Writes a file with these permissions through a temporary one beside it. What was there before
+/// still is if that fails.
+///
+/// # Errors
+/// What the system says.
+pub fn write(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));
     let temporary = Path::new(&temporary);

@@ -4,7 +4,7 @@
 pub mod allow_list;
 pub mod channel;
 pub mod client_list;
-mod file;
+pub mod file;
 pub mod from_file;
 pub mod key;
 pub mod pki;

@@ -6,11 +6,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod cert;
+mod federation;
+mod local;
+mod new;
 
 pub use cert::{
     CertAuthorityArgs, CertCommand, CertInspectArgs, CertNewArgs, CertRequestArgs, CertServerArgs,
     CertSignArgs, Issuer, Usage,
 };
+pub use federation::{
+    FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
+    FederationRemoveArgs, FederationShowArgs,
+};
+pub use local::{DownArgs, StatusArgs, UpArgs};
+pub use new::{Framework, NewArgs};
 
 /// Version of this program, and the generation of the wire it speaks.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (speaks flwr 1.20 to 1.22)");
@@ -30,6 +39,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Tell which federation is used, why, and where it is described.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
     /// Print the version.
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
@@ -39,6 +51,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[command(version = VERSION)]
 pub enum Command {
+    /// Make an app to begin with.
+    New(NewArgs),
     /// Bundle an app and have a SuperLink run it.
     Run(RunArgs),
     /// Bundle an app into a Flower App Bundle (FAB) file.
@@ -50,6 +64,18 @@ pub enum Command {
     List(ListArgs),
     /// Stop a run.
     Stop(StopArgs),
+    /// Start a federation on this machine: a SuperLink and SuperNodes, with TLS and authentication.
+    Up(UpArgs),
+    /// Stop the federation of `flwr up`.
+    Down(DownArgs),
+    /// Tell whether the federation of `flwr up` is up.
+    Status(StatusArgs),
+    /// Federations of yours, for apps that name none and for any directory.
+    Federation {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: FederationCommand,
+    },
     /// SuperNodes of a federation.
     Supernode {
         /// What to do with them.
@@ -85,7 +111,12 @@ impl Command {
             Self::Supernode {
                 command: SupernodeCommand::List(args),
             } => args.format,
-            Self::Build(_)
+            Self::Status(args) => args.format,
+            Self::Federation { command } => command.format(),
+            Self::New(_)
+            | Self::Up(_)
+            | Self::Down(_)
+            | Self::Build(_)
             | Self::Log(_)
             | Self::Cert { .. }
             | Self::Key { .. }
@@ -111,7 +142,8 @@ pub struct Target {
     /// Directory of the app, with its `pyproject.toml`.
     #[arg(default_value = ".")]
     pub app: PathBuf,
-    /// Name of a federation under `[tool.flwr.federations]`; the default one if absent.
+    /// Name of a federation under `[tool.flwr.federations]`, or of one that `flwr federation list`
+    /// knows; the default one if absent.
     pub federation: Option<String>,
     /// Override settings of the federation.
     ///

@@ -1,17 +1,25 @@
 //! One module per verb.
 
+use std::path::Path;
+
+use flwr_core::project::FederationError;
+
 use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
 use crate::connect::SuperLink;
-use crate::error::Result;
-use crate::project::App;
+use crate::error::{Error, Result};
+use crate::federation::{Chosen, Surroundings};
+use crate::project::{App, ignored_words};
 use crate::render::Output;
 
 mod build;
 mod cert;
+mod federation;
 mod key;
 mod list;
+mod local;
 mod log;
 mod manual;
+mod new;
 mod run;
 mod stop;
 mod supernode;
@@ -19,6 +27,7 @@ mod supernode;
 /// Does what the command says.
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
     match command {
+        Command::New(args) => new::new(&args, output),
         Command::Run(args) => run::run(&args, output).await,
         Command::Build(args) => build::build(&args, output),
         Command::Log(args) => log::log(&args, output).await,
@@ -27,6 +36,10 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::Supernode {
             command: SupernodeCommand::List(args),
         } => supernode::list(&args, output).await,
+        Command::Up(args) => local::up(&args, output).await,
+        Command::Down(args) => local::down(&args, output).await,
+        Command::Status(args) => local::status(&args, output).await,
+        Command::Federation { command } => federation::execute(&command, output),
         Command::Cert { command } => match command {
             CertCommand::New(args) => cert::new(&args, output),
             CertCommand::Ca(args) => cert::authority(&args, output),
@@ -44,19 +57,48 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
 }
 
 /// Reads the app and tells about it, as every command that needs one begins.
-fn load(target: &Target, output: &mut Output) -> Result<App> {
+fn load(directory: &Path, output: &mut Output) -> Result<App> {
     output.say("Loading project configuration... ")?;
-    let app = App::load(&target.app)?;
+    let app = App::load(directory)?;
     output.say("Success")?;
-    for word in crate::project::ignored_words("--federation-config", &target.federation_config) {
-        output.warn(&word);
-    }
     Ok(app)
 }
 
-/// Reads the app and prepares the line to the SuperLink of the federation.
+/// Reads the app, if there is one in this directory. One that is named must be there.
+fn app_if_there(directory: &Path) -> Result<Option<App>> {
+    if is_absent(directory) {
+        return Ok(None);
+    }
+    App::load(directory).map(Some)
+}
+
+/// Whether no app was named and there is none.
+fn is_absent(directory: &Path) -> bool {
+    directory == Path::new(".") && !Path::new("pyproject.toml").exists()
+}
+
+/// The federation that is meant, told to those who want to know.
+fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Chosen> {
+    for word in ignored_words("--federation-config", &target.federation_config) {
+        output.warn(&word);
+    }
+    let chosen = Surroundings::of_process().choose(app, target)?;
+    output.using(&chosen);
+    Ok(chosen)
+}
+
+/// Prepares the line to the SuperLink of the federation. There need not be an app.
 fn reach(target: &Target, command: &'static str, output: &mut Output) -> Result<SuperLink> {
-    let app = load(target, output)?;
-    let federation = app.federation(target)?;
-    SuperLink::connect(&app, &federation, command)
+    if is_absent(&target.app) {
+        return match choose(None, target, output) {
+            // Neither an app nor anything else that names a federation.
+            Err(Error::Federation(FederationError::NoDefault)) => {
+                Err(Error::NoProject("./pyproject.toml".into()))
+            }
+            chosen => SuperLink::connect(&chosen?, command),
+        };
+    }
+    let app = load(&target.app, output)?;
+    let chosen = choose(Some(&app), target, output)?;
+    SuperLink::connect(&chosen, command)
 }

@@ -1,6 +1,7 @@
 //! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
 //! same under another name.
 
+use std::path::Path;
 use std::time::Duration;
 
 use flwr_core::project::Federation;
@@ -17,7 +18,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::error::{Error, Result};
-use crate::project::App;
+use crate::federation::Chosen;
 
 /// Largest message in either direction, in bytes: gRPC's own limit (flwr 1.20 to 1.22).
 const MAX_MESSAGE: usize = i32::MAX as usize;
@@ -25,6 +26,7 @@ const MAX_MESSAGE: usize = i32::MAX as usize;
 const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A SuperLink as the user of a federation sees it.
+#[derive(Clone)]
 pub(crate) struct SuperLink {
     control: ControlClient<Channel>,
     exec: ExecClient<Channel>,
@@ -67,11 +69,8 @@ fn timed<T>(message: T, timeout: Duration) -> Request<T> {
 
 impl SuperLink {
     /// Prepares the line; it is opened by the first call.
-    pub(crate) fn connect(
-        app: &App,
-        federation: &Federation,
-        command: &'static str,
-    ) -> Result<Self> {
+    pub(crate) fn connect(chosen: &Chosen, command: &'static str) -> Result<Self> {
+        let federation = &chosen.federation;
         let Some(address) = &federation.address else {
             return Err(Error::NoAddress {
                 command,
@@ -81,7 +80,7 @@ impl SuperLink {
         if federation.enable_user_auth {
             return Err(Error::Login(federation.name.clone()));
         }
-        let trust = trust(app, federation)?;
+        let trust = trust(&chosen.base, federation)?;
         Ok(Self::over(channel::channel(
             (&address.host, address.port),
             &trust,
@@ -142,11 +141,11 @@ impl SuperLink {
 }
 
 /// Plaintext only where it was asked for; else the named roots, or the system's.
-fn trust(app: &App, federation: &Federation) -> Result<Trust> {
+fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
     if federation.insecure {
         return Ok(Trust::Plaintext);
     }
-    let at = |path: &String| app.root().join(path);
+    let at = |path: &String| base.join(path);
     let identity = federation.identity.as_ref();
     let tls = ClientTls::load(ClientFiles {
         roots: federation.root_certificates.as_ref().map(at),

@@ -3,12 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
-use flwr_core::config::ConfigError;
+use flwr_core::address::AddressError;
+use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
 use flwr_security::channel::connect_error;
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
+
+use crate::federation::{ADDRESS, ROOT_CERTIFICATES};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,6 +39,77 @@ pub(crate) enum Error {
     FileName(PathBuf),
     #[error(transparent)]
     Federation(FederationError),
+    #[error(
+        "{0:?} cannot be the name of an app: a letter comes first, then letters, digits and `-`"
+    )]
+    AppName(String),
+    #[error("an app cannot be called {0:?}: its module would hide one of that name")]
+    AppNameTaken(String),
+    #[error("{} exists already", .0.display())]
+    AppExists(PathBuf),
+    #[error("--username {0:?}: letters, digits, `-` and `_` are allowed")]
+    Username(String),
+    #[error("{0} is missing, and there is no terminal to ask at")]
+    NobodyToAsk(&'static str),
+    #[error(
+        "there is no place for files of yours: none of FLWR_HOME, XDG_DATA_HOME and HOME is set"
+    )]
+    NoHome,
+    #[error("{} is not a TOML file", .path.display())]
+    HomeFile { path: PathBuf, source: SyntaxError },
+    #[error("{} does not have the federations under headings like [{heading}.NAME], so that none can be added here", .path.display())]
+    HomeFileForm {
+        path: PathBuf,
+        heading: &'static str,
+    },
+    #[error(
+        "{ROOT_CERTIFICATES} is set, but not {ADDRESS}: one without the other describes no federation"
+    )]
+    RootWithoutAddress,
+    #[error("--address is not usable")]
+    AddressFlag(#[source] AddressError),
+    #[error(
+        "{0:?} cannot be the name of a federation: letters, digits, `-`, `_` and `.` are allowed, and `default` is taken"
+    )]
+    FederationName(String),
+    #[error("there is a federation `{name}` in {} already", .path.display())]
+    FederationExists { name: String, path: PathBuf },
+    #[error("there is no federation `{name}` in {}{}", .path.display(), did_you_mean(.nearest.as_deref()))]
+    NotKept {
+        name: String,
+        path: PathBuf,
+        nearest: Option<String>,
+    },
+    #[error("{} has no default federation", .0.display())]
+    NoHomeDefault(PathBuf),
+    #[error("the local federation is not up")]
+    LocalDown,
+    #[error("the local federation is up already, or starting")]
+    LocalUp,
+    #[error("the local federation is just starting or stopping")]
+    LocalStarting,
+    #[error("`{0}` is neither beside `flwr` nor on PATH")]
+    NoDaemon(&'static str),
+    #[error("no Python on PATH to run apps with")]
+    NoPython,
+    #[error("the Python environment for apps could not be made; {} tells why", .log.display())]
+    Python {
+        log: PathBuf,
+        source: Option<io::Error>,
+    },
+    #[error("no free port")]
+    NoPort(#[source] io::Error),
+    #[error("the local federation is not up")]
+    Fallen(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the local federation is not ready after a minute")]
+    NotReady(#[source] io::Error),
+    #[error("the local federation could not be started; its last lines were:\n{0}")]
+    NotUp(String),
+    #[error("the local federation (process {0}) did not stop within a minute")]
+    NotDown(u32),
+    /// The answer says it all; only the exit status is missing.
+    #[error("")]
+    Told,
     #[error("{flag}")]
     Config {
         flag: &'static str,
@@ -107,6 +181,19 @@ impl Error {
             | Self::DirectoryName(_)
             | Self::FileName(_)
             | Self::Federation(_)
+            | Self::AppName(_)
+            | Self::AppNameTaken(_)
+            | Self::AppExists(_)
+            | Self::Username(_)
+            | Self::NobodyToAsk(_)
+            | Self::NoHome
+            | Self::HomeFile { .. }
+            | Self::HomeFileForm { .. }
+            | Self::RootWithoutAddress
+            | Self::AddressFlag(_)
+            | Self::FederationName(_)
+            | Self::FederationExists { .. }
+            | Self::NotKept { .. }
             | Self::Config { .. }
             | Self::NoAddress { .. }
             | Self::Login(_)
@@ -118,6 +205,19 @@ impl Error {
             | Self::Passphrase(_)
             | Self::Exists(_) => 2,
             Self::Runtime(_)
+            | Self::NoHomeDefault(_)
+            | Self::LocalDown
+            | Self::LocalUp
+            | Self::LocalStarting
+            | Self::NoDaemon(_)
+            | Self::NoPython
+            | Self::Python { .. }
+            | Self::NoPort(_)
+            | Self::Fallen(_)
+            | Self::NotReady(_)
+            | Self::NotUp(_)
+            | Self::NotDown(_)
+            | Self::Told
             | Self::Fab(_)
             | Self::Rpc(_)
             | Self::NotStarted
@@ -144,8 +244,24 @@ impl Error {
                 federation,
                 command: "run",
             } => Some(format!(
-                "simulations are not supported here; set `address` under [tool.flwr.federations.{federation}]"
+                "simulations are not supported here; run it on a local federation, `flwr up --detach` and \
+                 `flwr run . local`, or set `address` under [tool.flwr.federations.{federation}]"
             )),
+            Self::Federation(FederationError::NoDefault) => Some(
+                "start a local federation, `flwr up --detach`, or keep the address of yours: `flwr federation \
+                 add NAME --address HOST:9093 --default`"
+                    .into(),
+            ),
+            Self::AppExists(_) => Some("choose another name, or move it away".into()),
+            Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
+            Self::LocalDown => Some("start it with `flwr up --detach`".into()),
+            Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
+            Self::LocalStarting => Some("try again in a moment".into()),
+            Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
+            Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
+            Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
+            Self::FederationExists { .. } => Some("use --force to write over it".into()),
+            Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),
             Self::NoAddress { federation, .. } => Some(format!(
                 "set `address` under [tool.flwr.federations.{federation}]"
             )),
@@ -179,6 +295,10 @@ impl From<Status> for Error {
     fn from(status: Status) -> Self {
         Self::Rpc(Box::new(status))
     }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn suffix(text: &str) -> String {

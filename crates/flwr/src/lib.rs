@@ -11,13 +11,15 @@ pub mod cli;
 mod commands;
 mod connect;
 mod error;
+mod federation;
+mod local;
 mod project;
 mod render;
 
 /// Runs one command to its end and says how it went.
 #[must_use]
 pub fn run(cli: cli::Cli) -> ExitCode {
-    let mut output = render::Output::stdio(cli.command.format());
+    let mut output = render::Output::stdio(cli.command.format(), cli.verbose);
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

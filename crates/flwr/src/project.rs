@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use flwr_core::config::{self, ConfigError};
 use flwr_core::fab::{self, Fab, FabError};
-use flwr_core::project::{Federation, Project};
+use flwr_core::project::Project;
 use toml::Table;
 
-use crate::cli::Target;
 use crate::error::{Error, Result};
 
 mod gitignore;
@@ -58,14 +57,6 @@ impl App {
     /// The app's directory.
     pub(crate) fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The federation that the user means, overrides applied.
-    pub(crate) fn federation(&self, target: &Target) -> Result<Federation> {
-        let overrides = overrides("--federation-config", &target.federation_config)?;
-        self.project
-            .federation(target.federation.as_deref(), &overrides)
-            .map_err(Error::Federation)
     }
 
     /// Bundles the app as `flwr build` and `flwr run` of Flower do.

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use crate::cli::Format;
 use crate::error::{Error, Result};
 
+mod federations;
 mod nodes;
 mod runs;
 mod table;
 
+pub(crate) use federations::{FederationRow, LocalStatus};
 pub(crate) use nodes::NodeRow;
 pub(crate) use runs::{RunRow, status_words};
 use table::Table;
@@ -30,6 +32,8 @@ pub(crate) struct Output {
     terminal: bool,
     colours: bool,
     err_colours: bool,
+    /// Whether details were asked for.
+    verbose: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -37,11 +41,14 @@ enum Colour {
     Red,
     Green,
     Yellow,
+    Blue,
+    Magenta,
+    Cyan,
 }
 
 impl Output {
     /// The process's own stdout and stderr.
-    pub(crate) fn stdio(format: Format) -> Self {
+    pub(crate) fn stdio(format: Format, verbose: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let terminal = io::stdout().is_terminal();
         Self {
@@ -52,6 +59,7 @@ impl Output {
             terminal,
             colours: terminal && !plain,
             err_colours: io::stderr().is_terminal() && !plain,
+            verbose,
         }
     }
 
@@ -110,6 +118,13 @@ impl Output {
         let _ = writeln!(self.err, "{line}");
     }
 
+    /// Talk for those who asked for it.
+    pub(crate) fn detail(&mut self, line: &str) {
+        if self.verbose {
+            self.note(line);
+        }
+    }
+
     /// Something the user should know, but that is no reason to stop.
     pub(crate) fn warn(&mut self, line: &str) {
         let line = paint(
@@ -125,6 +140,9 @@ impl Output {
         if let Error::Stdout(cause) = error
             && cause.kind() == io::ErrorKind::BrokenPipe
         {
+            return;
+        }
+        if matches!(error, Error::Told) {
             return;
         }
         if self.format == Format::Json && !self.answered {
@@ -166,6 +184,9 @@ fn paint(text: &str, colour: Colour, on: bool) -> String {
         Colour::Red => 31,
         Colour::Green => 32,
         Colour::Yellow => 33,
+        Colour::Blue => 34,
+        Colour::Magenta => 35,
+        Colour::Cyan => 36,
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }

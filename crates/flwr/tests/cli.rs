@@ -15,6 +15,11 @@ fn flwr(directory: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_flwr"))
         .args(args)
         .current_dir(directory)
+        // Not the federations of whoever runs the tests.
+        .env("FLWR_HOME", directory.join(".flwr"))
+        .env_remove("FLWR_FEDERATION")
+        .env_remove("FLWR_SUPERLINK_ADDRESS")
+        .env_remove("FLWR_ROOT_CERTIFICATES")
         .output()
         .unwrap()
 }

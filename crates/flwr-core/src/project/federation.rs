@@ -1,4 +1,5 @@
-//! `[tool.flwr.federations.<name>]`: where a run goes and how to speak to it.
+//! `[tool.flwr.federations.<name>]`: where a run goes and how to speak to it; in an app's
+//! `pyproject.toml`, and in files with the same tables.
 
 use toml::{Table, Value};
 
@@ -18,7 +19,15 @@ const SETTINGS: [&str; 9] = [
     "options",
 ];
 
-/// One federation of a `pyproject.toml`, with overrides laid over it.
+/// The federations that a file declares, by name, and the default one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Federations {
+    /// The file, as errors name it.
+    file: String,
+    declared: Table,
+}
+
+/// One federation, with overrides laid over it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Federation {
     /// Its name.
@@ -27,10 +36,10 @@ pub struct Federation {
     pub address: Option<Address>,
     /// Whether plaintext was asked for.
     pub insecure: bool,
-    /// PEM file with the certificates to trust, relative to the project's root.
+    /// PEM file with the certificates to trust, relative to the directory of the file that
+    /// declares the federation.
     pub root_certificates: Option<String>,
-    /// PEM files with one's own certificate and its key, for SuperLinks that ask for one; relative
-    /// to the project's root.
+    /// PEM files with one's own certificate and its key, for SuperLinks that x
     pub identity: Option<(String, String)>,
     /// The name that the SuperLink's certificate must be for, if it is not that of its address.
     pub server_name: Option<String>,
@@ -64,9 +73,11 @@ pub enum FederationError {
     },
     /// A setting has another type than it needs.
     #[error(
-        "Invalid type for `{key}` of federation `{federation}` in `pyproject.toml`: expected {expected}"
+        "Invalid type for `{key}` of federation `{federation}` in `{file}`: expected {expected}"
     )]
     Type {
+        /// The file that declares it.
+        file: String,
         /// The federation.
         federation: String,
         /// The setting.
@@ -75,8 +86,10 @@ pub enum FederationError {
         expected: &'static str,
     },
     /// The address is not `HOST:PORT`.
-    #[error("`address` of federation `{federation}` in `pyproject.toml` is not usable")]
+    #[error("`address` of federation `{federation}` in `{file}` is not usable")]
     Address {
+        /// The file that declares it.
+        file: String,
         /// The federation.
         federation: String,
         /// What is wrong with it.
@@ -90,9 +103,11 @@ pub enum FederationError {
     InsecureWithCertificates(String),
     /// One of the two files of a client certificate.
     #[error(
-        "`{given}` of federation `{federation}` in `pyproject.toml` is given without `{missing}`: both are needed"
+        "`{given}` of federation `{federation}` in `{file}` is given without `{missing}`: both are needed"
     )]
     OneOfTwo {
+        /// The file that declares it.
+        file: String,
         /// The federation.
         federation: String,
         /// The setting that is there.
@@ -105,37 +120,61 @@ pub enum FederationError {
     Override(#[source] ConfigError),
 }
 
-/// Picks a federation by name, or the default, and lays the overrides over it.
-pub(super) fn choose(
-    declared: Option<&Table>,
-    name: Option<&str>,
-    overrides: &Table,
-) -> Result<Federation, FederationError> {
-    let empty = Table::new();
-    let declared = declared.unwrap_or(&empty);
-    let name = match (name, declared.get("default")) {
-        (Some(name), _) => name,
-        (None, Some(Value::String(name))) => name,
-        _ => return Err(FederationError::NoDefault),
-    };
-    match declared.get(name) {
-        Some(Value::Table(table)) if name != "default" => {
-            let table = overridden(table, overrides).map_err(FederationError::Override)?;
-            Federation::from_table(name, table)
+impl Federations {
+    /// Those of a table like `[tool.flwr.federations]`: a table for each name, and `default`, the
+    /// name of one. `file` is how errors name where it comes from.
+    #[must_use]
+    pub fn new(file: impl Into<String>, declared: Table) -> Self {
+        Self {
+            file: file.into(),
+            declared,
         }
-        _ => Err(FederationError::Unknown {
-            wanted: name.into(),
-            found: names(declared),
-        }),
+    }
+
+    /// The names that are declared, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.declared.keys().map(String::as_str);
+        names.filter(|name| self.table(name).is_some())
+    }
+
+    /// The name of the default one, declared or not.
+    #[must_use]
+    pub fn default_name(&self) -> Option<&str> {
+        self.declared.get("default").and_then(Value::as_str)
+    }
+
+    /// The settings of a federation, as they stand in the file; `None` where there are none.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        // That key is taken.
+        let declared = Some(name).filter(|name| *name != "default");
+        self.declared.get(declared?)?.as_table()
+    }
+
+    /// The federation of that name, with the overrides laid over it.
+    ///
+    /// # Errors
+    /// [`FederationError`] when it is not declared, or its settings have the wrong types.
+    pub fn get(&self, name: &str, overrides: &Table) -> Result<Federation, FederationError> {
+        let Some(table) = self.table(name) else {
+            return Err(FederationError::Unknown {
+                wanted: name.into(),
+                found: self.names().map(str::to_owned).collect(),
+            });
+        };
+        let table = overridden(table, overrides).map_err(FederationError::Override)?;
+        let place = Place {
+            file: &self.file,
+            name,
+        };
+        Federation::from_table(&place, table)
     }
 }
 
-fn names(declared: &Table) -> Vec<String> {
-    declared
-        .keys()
-        .filter(|key| *key != "default")
-        .cloned()
-        .collect()
+/// Where a setting stands, for errors.
+struct Place<'a> {
+    file: &'a str,
+    name: &'a str,
 }
 
 fn overridden(table: &Table, overrides: &Table) -> Result<Table, ConfigError> {
@@ -151,23 +190,23 @@ fn overridden(table: &Table, overrides: &Table) -> Result<Table, ConfigError> {
 }
 
 impl Federation {
-    fn from_table(name: &str, mut table: Table) -> Result<Self, FederationError> {
+    fn from_table(place: &Place<'_>, mut table: Table) -> Result<Self, FederationError> {
         let federation = Self {
-            address: address(name, &mut table)?,
-            insecure: flag(name, &mut table, "insecure")?,
+            address: address(place, &mut table)?,
+            insecure: flag(place, &mut table, "insecure")?,
             // An empty path counts as none, as Flower reads it.
-            root_certificates: text(name, &mut table, "root-certificates")?
+            root_certificates: text(place, &mut table, "root-certificates")?
                 .filter(|path| !path.is_empty()),
-            identity: identity(name, &mut table)?,
-            server_name: text(name, &mut table, "server-name")?,
-            legacy_certificates: flag(name, &mut table, "ssl-allow-legacy-certificates")?,
-            enable_user_auth: flag(name, &mut table, "enable-user-auth")?,
+            identity: identity(place, &mut table)?,
+            server_name: text(place, &mut table, "server-name")?,
+            legacy_certificates: flag(place, &mut table, "ssl-allow-legacy-certificates")?,
+            enable_user_auth: flag(place, &mut table, "enable-user-auth")?,
             options: match table.remove("options") {
                 None => Table::new(),
                 Some(Value::Table(options)) => options,
-                Some(_) => return Err(wrong(name, "options", "a table")),
+                Some(_) => return Err(wrong(place, "options", "a table")),
             },
-            name: name.into(),
+            name: place.name.into(),
         };
         if federation.insecure && federation.root_certificates.is_some() {
             return Err(FederationError::InsecureWithCertificates(federation.name));
@@ -176,21 +215,25 @@ impl Federation {
     }
 }
 
-fn address(name: &str, table: &mut Table) -> Result<Option<Address>, FederationError> {
+fn address(place: &Place<'_>, table: &mut Table) -> Result<Option<Address>, FederationError> {
     let parse = |text: String| {
         text.parse().map_err(|source| FederationError::Address {
-            federation: name.into(),
+            file: place.file.into(),
+            federation: place.name.into(),
             source,
         })
     };
-    text(name, table, "address")?.map(parse).transpose()
+    text(place, table, "address")?.map(parse).transpose()
 }
 
-fn identity(name: &str, table: &mut Table) -> Result<Option<(String, String)>, FederationError> {
+fn identity(
+    place: &Place<'_>,
+    table: &mut Table,
+) -> Result<Option<(String, String)>, FederationError> {
     const CERTIFICATE: &str = "client-certificate";
     const KEY: &str = "client-key";
-    let certificate = text(name, table, CERTIFICATE)?;
-    let key = text(name, table, KEY)?;
+    let certificate = text(place, table, CERTIFICATE)?;
+    let key = text(place, table, KEY)?;
     let (given, missing) = match (certificate, key) {
         (None, None) => return Ok(None),
         (Some(certificate), Some(key)) => return Ok(Some((certificate, key))),
@@ -198,31 +241,37 @@ fn identity(name: &str, table: &mut Table) -> Result<Option<(String, String)>, F
         (None, Some(_)) => (KEY, CERTIFICATE),
     };
     Err(FederationError::OneOfTwo {
-        federation: name.into(),
+        file: place.file.into(),
+        federation: place.name.into(),
         given,
         missing,
     })
 }
 
-fn text(name: &str, table: &mut Table, key: &str) -> Result<Option<String>, FederationError> {
+fn text(
+    place: &Place<'_>,
+    table: &mut Table,
+    key: &str,
+) -> Result<Option<String>, FederationError> {
     match table.remove(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(wrong(name, key, "a string")),
+        Some(_) => Err(wrong(place, key, "a string")),
     }
 }
 
-fn flag(name: &str, table: &mut Table, key: &str) -> Result<bool, FederationError> {
+fn flag(place: &Place<'_>, table: &mut Table, key: &str) -> Result<bool, FederationError> {
     match table.remove(key) {
         None => Ok(false),
         Some(Value::Boolean(flag)) => Ok(flag),
-        Some(_) => Err(wrong(name, key, "a boolean, `true` or `false`")),
+        Some(_) => Err(wrong(place, key, "a boolean, `true` or `false`")),
     }
 }
 
-fn wrong(federation: &str, key: &str, expected: &'static str) -> FederationError {
+fn wrong(place: &Place<'_>, key: &str, expected: &'static str) -> FederationError {
     FederationError::Type {
-        federation: federation.into(),
+        file: place.file.into(),
+        federation: place.name.into(),
         key: key.into(),
         expected,
     }

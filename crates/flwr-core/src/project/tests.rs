@@ -28,9 +28,9 @@ options.num-supernodes = 10
 "#;
 
 fn federation(name: Option<&str>, overrides: &str) -> Result<Federation, FederationError> {
-    Project::parse(GOOD)
-        .unwrap()
-        .federation(name, &overrides.parse().unwrap())
+    let federations = Project::parse(GOOD).unwrap().federations();
+    let name = name.or(federations.default_name()).unwrap();
+    federations.get(name, &overrides.parse().unwrap())
 }
 
 #[test]
@@ -108,10 +108,8 @@ fn an_unknown_federation_is_told_with_those_there_are() {
         );
     }
     let none = Project::parse(GOOD.split("[tool.flwr.federations]").next().unwrap()).unwrap();
-    assert_eq!(
-        none.federation(None, &Table::new()).unwrap_err(),
-        FederationError::NoDefault
-    );
+    assert_eq!(none.federations().default_name(), None);
+    assert_eq!(none.federations().names().count(), 0);
 }
 
 #[test]
@@ -179,7 +177,10 @@ proptest! {
         let mut damaged = GOOD.to_owned();
         damaged.insert_str(cut, &junk);
         if let Ok(project) = Project::parse(&damaged) {
-            let _ = project.federation(None, &Table::new());
+            let federations = project.federations();
+            for name in federations.names() {
+                let _ = federations.get(name, &Table::new());
+            }
         }
     }
 }

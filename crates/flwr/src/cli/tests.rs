@@ -17,6 +17,16 @@ fn help_is_as_recorded() {
     root.build();
     for path in [
         &[][..],
+        &["new"],
+        &["up"],
+        &["down"],
+        &["status"],
+        &["federation"],
+        &["federation", "list"],
+        &["federation", "add"],
+        &["federation", "remove"],
+        &["federation", "default"],
+        &["federation", "show"],
         &["run"],
         &["build"],
         &["log"],

@@ -18,8 +18,8 @@ use crate::render::{Output, status_words};
 const FLAG: &str = "--run-config";
 
 pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
-    let app = super::load(&args.target, output)?;
-    let federation = app.federation(&args.target)?;
+    let app = super::load(&args.target.app, output)?;
+    let chosen = super::choose(Some(&app), &args.target, output)?;
     let override_config = run_config(args, &app)?;
     for line in app
         .warnings
@@ -29,9 +29,9 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     {
         output.warn(&line);
     }
-    let mut superlink = SuperLink::connect(&app, &federation, "run")?;
+    let mut superlink = SuperLink::connect(&chosen, "run")?;
     let fab = app.bundle()?;
-    let request = request(&fab, &override_config, &federation)?;
+    let request = request(&fab, &override_config, &chosen.federation)?;
     let run_id = superlink
         .start_run(request)
         .await?

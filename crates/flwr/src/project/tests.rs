@@ -1,7 +1,5 @@
 use std::path::Path;
 
-use flwr_core::project::FederationError;
-
 use super::*;
 
 /// An app like flwr-core's test vector, whose bundle Flower itself made.
@@ -9,15 +7,6 @@ const MINI: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../flwr-core/testdata/fab/mini"
 );
-
-fn target(federation: Option<&str>, pairs: &[&str]) -> Target {
-    let federation_config = pairs.iter().map(|pair| (*pair).to_owned()).collect();
-    Target {
-        app: MINI.into(),
-        federation: federation.map(str::to_owned),
-        federation_config,
-    }
-}
 
 fn strings(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
@@ -95,18 +84,6 @@ fn a_missing_module_or_attribute_is_told() {
         "{:?}",
         app.warnings
     );
-}
-
-#[test]
-fn the_federation_is_chosen_and_overridden() {
-    let app = App::load(Path::new(MINI)).unwrap();
-    let federation = app.federation(&target(None, &["address=\"h:1\""])).unwrap();
-    assert_eq!(federation.address.unwrap().to_string(), "h:1");
-    let error = app.federation(&target(Some("y"), &[])).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::Federation(FederationError::Unknown { .. })
-    ));
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         terminal,
         colours: false,
         err_colours: false,
+        verbose: false,
     };
     (output, out, err)
 }

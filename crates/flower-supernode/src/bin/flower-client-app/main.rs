@@ -48,10 +48,13 @@ fn main() -> ExitCode {
         .map_err(|error| error.exit())
         .and_then(Config::try_from);
     match config {
-        Ok(config) => PROGRAM.run(Config {
-            app: Some(app),
-            ..config
-        }),
+        Ok(config) => PROGRAM.run(
+            Config {
+                app: Some(app),
+                ..config
+            },
+            false,
+        ),
         Err(error) => PROGRAM.refuse(&error),
     }
 }

@@ -1,0 +1,116 @@
+//! The arguments of `flwr federation`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Format, Target};
+
+/// `flwr federation`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+They are kept in `config.toml` in Flower's home directory, in the same tables as in pyproject.toml;
+those of an app come before them. FLWR_FEDERATION names the one to use where none is typed;
+FLWR_SUPERLINK_ADDRESS and FLWR_ROOT_CERTIFICATES describe one by themselves.")]
+pub enum FederationCommand {
+    /// List the federations that can be named here.
+    #[command(visible_alias = "ls")]
+    List(FederationListArgs),
+    /// Keep a federation under a name.
+    Add(FederationAddArgs),
+    /// Forget a federation.
+    #[command(visible_alias = "rm")]
+    Remove(FederationRemoveArgs),
+    /// Tell which federation is the default one, or make one that.
+    Default(FederationDefaultArgs),
+    /// Show a federation, and why it is the one that is used.
+    Show(FederationShowArgs),
+}
+
+impl FederationCommand {
+    /// The format in which it was asked to answer.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Self::List(args) => args.format,
+            Self::Show(args) => args.format,
+            Self::Add(_) | Self::Remove(_) | Self::Default(_) => Format::Default,
+        }
+    }
+}
+
+/// `flwr federation list`
+#[derive(Debug, Args)]
+pub struct FederationListArgs {
+    /// Directory of the app, with its `pyproject.toml`.
+    #[arg(default_value = ".")]
+    pub app: PathBuf,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr federation add`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr federation add hospital --address superlink.example:9093 --root-certificates ca.crt --default
+  flwr federation add lab --address 10.0.0.7:9093 --insecure")]
+pub struct FederationAddArgs {
+    /// Its name.
+    pub name: String,
+    /// The Control API of its SuperLink.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: String,
+    /// PEM file with the certificates to trust; the system's if absent.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub root_certificates: Option<PathBuf>,
+    /// Speak plaintext. Everything can be read and changed on the way.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Your certificate, if the SuperLink asks for one (PEM).
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "client_key",
+        conflicts_with = "insecure"
+    )]
+    pub client_certificate: Option<PathBuf>,
+    /// The private key of your certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    pub client_key: Option<PathBuf>,
+    /// The name that the SuperLink's certificate must be for, if it is not that of its address.
+    #[arg(long, value_name = "HOST", conflicts_with = "insecure")]
+    pub server_name: Option<String>,
+    /// Use it where no other is named.
+    #[arg(long)]
+    pub default: bool,
+    /// Write over one of that name.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `flwr federation remove`
+#[derive(Debug, Args)]
+pub struct FederationRemoveArgs {
+    /// Its name.
+    pub name: String,
+}
+
+/// `flwr federation default`
+#[derive(Debug, Args)]
+pub struct FederationDefaultArgs {
+    /// The one to make the default; without it, tell which one is.
+    pub name: Option<String>,
+}
+
+/// `flwr federation show`
+#[derive(Debug, Args)]
+pub struct FederationShowArgs {
+    /// Which.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}

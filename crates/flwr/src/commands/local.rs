@@ -1,0 +1,109 @@
+//! `flwr up`, `flwr down` and `flwr status`: a federation on this machine.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, sleep};
+use toml::Table;
+
+use crate::cli::{DownArgs, StatusArgs, UpArgs};
+use crate::connect::SuperLink;
+use crate::error::{Error, Result};
+use crate::federation::Surroundings;
+use crate::local::{self, Description, Local};
+use crate::render::{LocalStatus, Output};
+
+/// How long the federation may take to stop: its SuperNodes, then its SuperLink.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long `flwr status` waits for the SuperLink.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The local federation, if there can be one.
+fn local() -> Result<Local> {
+    let home = Surroundings::of_process().home.ok_or(Error::NoHome)?;
+    Ok(Local::at(&home))
+}
+
+pub(super) async fn up(args: &UpArgs, output: &mut Output) -> Result<()> {
+    let local = local()?;
+    if args.in_background {
+        // The terminal's signals are not for this process any more.
+        rustix::process::setsid().map_err(|error| Error::Runtime(error.into()))?;
+        return local::supervise(&local, args.supernodes, Some(local.log()), output).await;
+    }
+    if let Some(description) = local.description()? {
+        if args.detach && description.supernodes == args.supernodes {
+            return output.up(&description);
+        }
+        return Err(Error::LocalUp);
+    }
+    if args.detach {
+        let description = local::start(&local, args.supernodes, output).await?;
+        return output.up(&description);
+    }
+    local::supervise(&local, args.supernodes, None, output).await
+}
+
+pub(super) async fn down(args: &DownArgs, output: &mut Output) -> Result<()> {
+    let local = local()?;
+    match local.description()? {
+        None if local.is_tended()? => return Err(Error::LocalStarting),
+        None => output.say("The local federation is not up.")?,
+        Some(description) => {
+            stop(&local, &description).await?;
+            output.success("The local federation is stopped.")?;
+        }
+    }
+    if args.clean {
+        local.clean()?;
+        output.say("Its runs, certificates and keys are deleted.")?;
+    }
+    Ok(())
+}
+
+async fn stop(local: &Local, description: &Description) -> Result<()> {
+    let pid = description.pid.try_into().ok().and_then(Pid::from_raw);
+    // The lock is held, so the process is there; if it ends in between, all the better.
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while local.is_tended()? {
+        if Instant::now() > deadline {
+            return Err(Error::NotDown(description.pid));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()> {
+    let local = local()?;
+    let Some(description) = local.description()? else {
+        output.local_status(&LocalStatus::Down)?;
+        return Err(Error::Told);
+    };
+    let online = online(&description).await?;
+    let all = online == usize::try_from(description.supernodes).unwrap_or(usize::MAX);
+    output.local_status(&LocalStatus::Up {
+        description,
+        online,
+    })?;
+    if all { Ok(()) } else { Err(Error::Told) }
+}
+
+/// How many SuperNodes are online.
+async fn online(description: &Description) -> Result<usize> {
+    let chosen = local::chosen(description, &Table::new(), String::new())?;
+    let mut superlink = SuperLink::connect(&chosen, "status")?;
+    let Ok(answer) = tokio::time::timeout(ANSWER, superlink.list_nodes()).await else {
+        return Ok(0);
+    };
+    let online = answer.map_or(0, |answer| {
+        let nodes = answer.nodes_info.iter();
+        nodes.filter(|node| node.status == "online").count()
+    });
+    Ok(online)
+}

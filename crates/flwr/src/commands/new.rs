@@ -1,0 +1,218 @@
+//! `flwr new`: a directory with an app that runs at once.
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::cli::{Framework, NewArgs};
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// Publisher where neither a flag nor the system names one.
+const NOBODY: &str = "me";
+/// Modules that an app's own would hide, so that it could not import them.
+const TAKEN: [&str; 8] = [
+    "flwr", "numpy", "torch", "sklearn", "module", "test", "typing", "logging",
+];
+
+/// The files of a template: the path in the app, and the text with its placeholders.
+macro_rules! template {
+    ($name:literal: $($file:literal),+) => {
+        &[$(($file, include_str!(concat!("../../templates/", $name, "/", $file)))),+]
+    };
+}
+
+fn files(framework: Framework) -> &'static [(&'static str, &'static str)] {
+    match framework {
+        Framework::NumPy => template!("numpy": "pyproject.toml", "README.md", "gitignore",
+            "module/__init__.py", "module/client_app.py", "module/server_app.py", "module/task.py"),
+        Framework::Sklearn => template!("sklearn": "pyproject.toml", "README.md", "gitignore",
+            "module/__init__.py", "module/client_app.py", "module/server_app.py", "module/task.py"),
+        Framework::PyTorch => template!("pytorch": "pyproject.toml", "README.md", "gitignore",
+            "module/__init__.py", "module/client_app.py", "module/server_app.py", "module/task.py"),
+        Framework::Minimal => template!("minimal": "pyproject.toml", "README.md", "gitignore",
+            "module/__init__.py", "module/client_app.py", "module/server_app.py"),
+    }
+}
+
+pub(super) fn new(args: &NewArgs, output: &mut Output) -> Result<()> {
+    let mut asker = Asker::of_terminal();
+    let name = match &args.app_name {
+        Some(name) => name.clone(),
+        None => asker.ask("Name of the app", "NAME")?,
+    };
+    let name = Name::parse(&name)?;
+    if Path::new(&name.app).exists() {
+        return Err(Error::AppExists(name.app.into()));
+    }
+    let framework = match args.framework {
+        Some(framework) => framework,
+        None => framework(&mut asker)?,
+    };
+    let publisher = args.username.clone().or_else(|| std::env::var("USER").ok());
+    let publisher = publisher.filter(|user| is_plain(user));
+    if let (Some(given), None) = (&args.username, &publisher) {
+        return Err(Error::Username(given.clone()));
+    }
+    let publisher = publisher.unwrap_or_else(|| NOBODY.to_owned());
+    write(Path::new("."), &name, framework, &publisher)?;
+    output.success("🎊 Flower App creation successful.")?;
+    output.say(&format!("\n  cd {}", name.app))?;
+    if matches!(framework, Framework::Sklearn | Framework::PyTorch) {
+        output.say("  pip install -e .")?;
+    }
+    output.say("  flwr up --detach\n  flwr run . --stream\n  flwr down")
+}
+
+/// The name of an app, and of its Python module.
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    app: String,
+    module: String,
+}
+
+impl Name {
+    /// As Flower has it: a letter, then letters, digits and `-`.
+    fn parse(name: &str) -> Result<Self> {
+        let mut letters = name.chars();
+        let good = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && letters.all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !good {
+            return Err(Error::AppName(name.to_owned()));
+        }
+        let module = name.replace('-', "_").to_lowercase();
+        if TAKEN.contains(&module.as_str()) {
+            return Err(Error::AppNameTaken(name.to_owned()));
+        }
+        Ok(Self {
+            app: name.to_owned(),
+            module,
+        })
+    }
+}
+
+/// Whether a publisher can stand in a TOML text and in the name of a bundle.
+fn is_plain(publisher: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    !publisher.is_empty() && publisher.chars().all(plain)
+}
+
+fn framework(asker: &mut Asker) -> Result<Framework> {
+    let names: Vec<_> = Framework::value_variants()
+        .iter()
+        .filter_map(|framework| Some(framework.to_possible_value()?.get_name().to_owned()))
+        .collect();
+    let names = names.join(", ");
+    loop {
+        let answer = asker.ask(&format!("Framework ({names})"), "--framework")?;
+        match Framework::from_str(&answer, true) {
+            Ok(framework) => return Ok(framework),
+            Err(_) => asker.tell(&format!("`{answer}` is none of {names}")),
+        }
+    }
+}
+
+/// Writes the app beside its place and moves it there: it is whole, or not there.
+fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> Result<()> {
+    let directory = parent.join(&name.app);
+    let unfinished = parent.join(format!(".{}.{}", name.app, std::process::id()));
+    let written = files(framework)
+        .iter()
+        .try_for_each(|(file, text)| {
+            let file = match *file {
+                "gitignore" => PathBuf::from(".gitignore"),
+                file => file.replace("module/", &format!("{}/", name.module)).into(),
+            };
+            let path = unfinished.join(file);
+            fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
+            let text = text
+                .replace("{{name}}", &name.app)
+                .replace("{{module}}", &name.module)
+                .replace("{{publisher}}", publisher);
+            fs::write(path, text)
+        })
+        .and_then(|()| fs::rename(&unfinished, &directory));
+    written.map_err(|source| {
+        // What there is of it is of no use; the error tells about the rest.
+        let _ = fs::remove_dir_all(&unfinished);
+        Error::Write {
+            path: directory,
+            source,
+        }
+    })
+}
+
+/// Asks whoever sits at the terminal.
+struct Asker {
+    terminal: bool,
+}
+
+impl Asker {
+    fn of_terminal() -> Self {
+        Self {
+            terminal: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        }
+    }
+
+    /// The answer to a question; where nobody can be asked, `argument` is missing.
+    fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
+        if !self.terminal {
+            return Err(Error::NobodyToAsk(argument));
+        }
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{question}: ").and_then(|()| err.flush());
+        let mut answer = String::new();
+        match io::stdin().lock().read_line(&mut answer) {
+            Ok(read) if read > 0 => Ok(answer.trim().to_owned()),
+            _ => Err(Error::NobodyToAsk(argument)),
+        }
+    }
+
+    fn tell(&mut self, line: &str) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::App;
+
+    #[test]
+    fn what_is_made_is_an_app_that_can_be_bundled() {
+        for framework in Framework::value_variants() {
+            let directory = tempfile::tempdir().unwrap();
+            let name = Name::parse("My-app1").unwrap();
+            assert_eq!(name.module, "my_app1");
+            write(directory.path(), &name, *framework, "me").unwrap();
+            let made: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+            assert_eq!(made.len(), 1, "{made:?}");
+            let root = directory.path().join("My-app1");
+            let app = App::load(&root).unwrap();
+            assert_eq!(app.project().manifest().fab_id(), "me/My-app1");
+            assert_eq!(app.project().federations().default_name(), None);
+            assert!(app.warnings.is_empty(), "{:?}", app.warnings);
+            app.bundle().unwrap();
+            assert!(root.join(".gitignore").exists());
+            assert!(!root.join("module").exists());
+            for file in ["pyproject.toml", "README.md", "my_app1/server_app.py"] {
+                let text = fs::read_to_string(root.join(file)).unwrap();
+                assert!(!text.contains("{{"), "{framework:?} {file}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_be_bundled_or_imported_are_refused() {
+        for name in ["", "1app", "my app", "my_app", "../x", "é"] {
+            assert!(
+                matches!(Name::parse(name), Err(Error::AppName(_))),
+                "{name}"
+            );
+        }
+        assert!(matches!(Name::parse("numpy"), Err(Error::AppNameTaken(_))));
+        assert!(is_plain("alice-1") && !is_plain("a\"b") && !is_plain(""));
+    }
+}

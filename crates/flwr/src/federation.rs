@@ -1,0 +1,202 @@
+//! Which federation is meant, and where it is described: in the app's `pyproject.toml`, in
+//! `config.toml` of Flower's home directory, by the environment, or the local one of `flwr up`.
+//!
+//! What is typed comes first, then the environment, then the default of `pyproject.toml`, then
+//! that of `config.toml`, and the local federation last.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use flwr_core::home::flwr_home;
+use flwr_core::project::{Federation, FederationError, Federations};
+use toml::{Table, Value};
+
+use crate::cli::Target;
+use crate::error::{Error, Result};
+use crate::local::{self, Local};
+use crate::project::{App, overrides};
+
+mod home;
+
+pub(crate) use home::Home;
+
+/// Names the federation, if none is typed.
+pub(crate) const FEDERATION: &str = "FLWR_FEDERATION";
+/// Describes a federation by itself, if none is named.
+pub(crate) const ADDRESS: &str = "FLWR_SUPERLINK_ADDRESS";
+/// Goes with the address.
+pub(crate) const ROOT_CERTIFICATES: &str = "FLWR_ROOT_CERTIFICATES";
+/// What the federation is called that the environment describes.
+const ENVIRONMENT: &str = "environment";
+
+/// A federation, and what is to be known of where it is described.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    pub(crate) federation: Federation,
+    /// What the paths of its files are relative to.
+    pub(crate) base: PathBuf,
+    /// Where it is described.
+    pub(crate) source: String,
+    /// Why it is the one.
+    pub(crate) why: String,
+}
+
+/// What is outside of the app and of the command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// Flower's home directory, if there can be one.
+    pub(crate) home: Option<PathBuf>,
+    /// [`FEDERATION`]
+    pub(crate) federation: Option<String>,
+    /// [`ADDRESS`]
+    pub(crate) address: Option<String>,
+    /// [`ROOT_CERTIFICATES`]
+    pub(crate) root_certificates: Option<String>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(crate) fn of_process() -> Self {
+        let text = |name| env::var(name).ok().filter(|text| !text.is_empty());
+        Self {
+            home: flwr_home(|name| env::var_os(name)),
+            federation: text(FEDERATION),
+            address: text(ADDRESS),
+            root_certificates: text(ROOT_CERTIFICATES),
+        }
+    }
+
+    /// The federation that the environment describes.
+    fn described(&self) -> Result<Option<Source>> {
+        let text = |text: &String| Value::String(text.clone());
+        let Some(address) = &self.address else {
+            return match self.root_certificates {
+                Some(_) => Err(Error::RootWithoutAddress),
+                None => Ok(None),
+            };
+        };
+        let mut table = Table::from_iter([("address".to_owned(), text(address))]);
+        if let Some(file) = &self.root_certificates {
+            table.insert("root-certificates".to_owned(), text(file));
+        }
+        let declared = Table::from_iter([(ENVIRONMENT.to_owned(), Value::Table(table))]);
+        Ok(Some(Source {
+            federations: Federations::new(ADDRESS, declared),
+            base: PathBuf::new(),
+            told: format!("the environment ({ADDRESS})"),
+        }))
+    }
+
+    /// The file with the user's own federations, and the home directory it is in.
+    pub(crate) fn home_file(&self) -> Result<Home> {
+        Home::read(self.home.as_deref().ok_or(Error::NoHome)?)
+    }
+
+    /// Everything that describes federations: the app first, the user's file second.
+    pub(crate) fn sources(&self, app: Option<&App>) -> Result<Vec<Source>> {
+        let project = app.map(|app| Source {
+            federations: app.project().federations(),
+            base: app.root().to_owned(),
+            told: app.root().join("pyproject.toml").display().to_string(),
+        });
+        let home = match &self.home {
+            Some(home) => Home::read(home)?.source(),
+            None => None,
+        };
+        Ok(project.into_iter().chain(home).collect())
+    }
+
+    /// The federation that is meant, overrides applied.
+    pub(crate) fn choose(&self, app: Option<&App>, target: &Target) -> Result<Chosen> {
+        let overrides = overrides("--federation-config", &target.federation_config)?;
+        let sources = self.sources(app)?;
+        let typed = target.federation.clone();
+        let typed = typed.map(|name| (name, "it was named on the command line".to_owned()));
+        let named = typed.or_else(|| {
+            let name = self.federation.clone()?;
+            Some((name, format!("{FEDERATION} names it")))
+        });
+        if named.is_none()
+            && let Some(source) = self.described()?
+        {
+            return source.get(ENVIRONMENT, &overrides, "no other was named".to_owned());
+        }
+        let default = || {
+            let defaults = sources.iter().filter_map(|source| {
+                let name = source.federations.default_name()?.to_owned();
+                Some((name, format!("it is the default of {}", source.told)))
+            });
+            defaults.into_iter().next()
+        };
+        let Some((name, why)) = named.or_else(default) else {
+            return match self.local(&overrides, "no other was named".to_owned()) {
+                Err(Error::LocalDown | Error::NoHome) => {
+                    Err(Error::Federation(FederationError::NoDefault))
+                }
+                other => other,
+            };
+        };
+        match sources.iter().find(|source| source.declares(&name)) {
+            Some(source) if source.means_local(&name) => self.local(&overrides, why),
+            Some(source) => source.get(&name, &overrides, why),
+            None if name == local::NAME => self.local(&overrides, why),
+            None => Err(Error::Federation(FederationError::Unknown {
+                wanted: name,
+                found: sources.iter().flat_map(Source::names).collect(),
+            })),
+        }
+    }
+
+    fn local(&self, overrides: &Table, why: String) -> Result<Chosen> {
+        let local = Local::at(self.home.as_deref().ok_or(Error::NoHome)?);
+        let description = local.description()?.ok_or(Error::LocalDown)?;
+        local::chosen(&description, overrides, why)
+    }
+}
+
+/// One place in which federations are described.
+pub(crate) struct Source {
+    pub(crate) federations: Federations,
+    base: PathBuf,
+    /// How it is named to the user.
+    pub(crate) told: String,
+}
+
+impl Source {
+    fn new(federations: Federations, base: &Path, told: String) -> Self {
+        Self {
+            federations,
+            base: base.to_owned(),
+            told,
+        }
+    }
+
+    fn declares(&self, name: &str) -> bool {
+        self.federations.table(name).is_some()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.federations.names().map(str::to_owned).collect()
+    }
+
+    /// Whether the SuperLink of a federation is one that the CLI starts here. flwr 1.27 and later
+    /// writes such addresses into `config.toml`.
+    pub(crate) fn means_local(&self, name: &str) -> bool {
+        let table = self.federations.table(name);
+        let address = table.and_then(|table| table.get("address")?.as_str());
+        matches!(address, Some(":local:" | ":local-in-memory:"))
+    }
+
+    pub(crate) fn get(&self, name: &str, overrides: &Table, why: String) -> Result<Chosen> {
+        let federation = self.federations.get(name, overrides);
+        Ok(Chosen {
+            federation: federation.map_err(Error::Federation)?,
+            base: self.base.clone(),
+            source: self.told.clone(),
+            why,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! `config.toml` in Flower's home directory: a user's federations for any directory, in the same
+//! tables as in `pyproject.toml`. The `[superlink]` tables that flwr 1.26 and later keeps in this
+//! file are read too; where a file has both, ours count.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use flwr_core::config::SyntaxError;
+use flwr_core::project::{FEDERATIONS, Federations, section};
+use toml::Table;
+use toml_edit::{DocumentMut, Item, Value};
+
+use super::Source;
+use crate::error::{Error, Result};
+
+/// Where flwr 1.26 and later has them.
+const SUPERLINK: &str = "superlink";
+
+/// The file, which need not exist.
+#[derive(Debug)]
+pub(crate) struct Home {
+    path: PathBuf,
+    text: String,
+    document: Table,
+}
+
+impl Home {
+    /// Reads the file of a home directory.
+    pub(crate) fn read(home: &Path) -> Result<Self> {
+        let path = home.join("config.toml");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        match text.parse() {
+            Ok(document) => Ok(Self {
+                path,
+                text,
+                document,
+            }),
+            Err(error) => Err(Error::HomeFile {
+                source: SyntaxError::of(&text, &error),
+                path,
+            }),
+        }
+    }
+
+    /// Where it is, or would be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The federations in it, if there are any.
+    pub(super) fn source(&self) -> Option<Source> {
+        let told = self.path.display().to_string();
+        let declared = section(&self.document, self.heading())?.clone();
+        let base = self.path.parent().unwrap_or(&self.path);
+        Some(Source::new(
+            Federations::new(told.clone(), declared),
+            base,
+            told,
+        ))
+    }
+
+    /// The federations in it.
+    pub(crate) fn federations(&self) -> Federations {
+        let source = self.source();
+        source.map(|source| source.federations).unwrap_or_default()
+    }
+
+    fn heading(&self) -> &'static str {
+        let ours = section(&self.document, FEDERATIONS).is_some();
+        if !ours && section(&self.document, SUPERLINK).is_some() {
+            SUPERLINK
+        } else {
+            FEDERATIONS
+        }
+    }
+
+    /// Writes a federation into it, in the place of what had that name.
+    pub(crate) fn add(&self, name: &str, settings: &[(&str, Value)], default: bool) -> Result<()> {
+        self.edit(|federations| {
+            let mut table = toml_edit::Table::new();
+            for (key, value) in settings {
+                table.insert(key, toml_edit::value(value.clone()));
+            }
+            federations.insert(name, Item::Table(table));
+            if default {
+                federations.insert("default", toml_edit::value(name));
+            }
+        })
+    }
+
+    /// Takes a federation out of it; if it was the default one, there is none then.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let was_default = self.federations().default_name() == Some(name);
+        self.edit(|federations| {
+            federations.remove(name);
+            if was_default {
+                federations.remove("default");
+            }
+        })
+    }
+
+    /// Makes a federation the default one.
+    pub(crate) fn set_default(&self, name: &str) -> Result<()> {
+        self.edit(|federations| {
+            federations.insert("default", toml_edit::value(name));
+        })
+    }
+
+    /// Changes the table of the federations and nothing else: comments and order stay.
+    fn edit(&self, change: impl FnOnce(&mut toml_edit::Table)) -> Result<()> {
+        let mut document: DocumentMut = self.text.parse().map_err(|_| self.odd())?;
+        let mut table = document.as_table_mut();
+        for key in self.heading().split('.') {
+            table = table
+                .entry(key)
+                .or_insert_with(|| {
+                    let mut table = toml_edit::Table::new();
+                    table.set_implicit(true);
+                    Item::Table(table)
+                })
+                .as_table_mut()
+                .ok_or_else(|| self.odd())?;
+        }
+        change(table);
+        let write = |source| Error::Write {
+            path: self.path.clone(),
+            source,
+        };
+        if let Some(home) = self.path.parent() {
+            fs::create_dir_all(home).map_err(write)?;
+        }
+        let text = document.to_string();
+        flwr_security::file::write(&self.path, 0o600, text.as_bytes()).map_err(write)
+    }
+
+    /// Tables written in another form than with headings of their own.
+    fn odd(&self) -> Error {
+        Error::HomeFileForm {
+            path: self.path.clone(),
+            heading: self.heading(),
+        }
+    }
+}

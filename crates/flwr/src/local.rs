@@ -1,0 +1,208 @@
+//! The local federation of `flwr up`: a SuperLink and SuperNodes on this machine, with TLS and
+//! SuperNode authentication, under `local` in Flower's home directory.
+//!
+//! - `local/lock` — held by the process that tends the federation, for as long as it does
+//! - `local/federation.json` — what it is like, from when it is up to when it is stopped
+//! - `local/certificates`, `local/keys` — made by `flwr up`
+//! - `local/superlink` — the SuperLink's state; runs stay listed after `flwr down`
+//! - `local/python` — packages for apps, where none were found
+//! - `local/federation.log` — what is printed with `--detach`
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flwr_core::project::Federations;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+use crate::federation::Chosen;
+
+mod background;
+mod material;
+mod member;
+mod ports;
+mod programs;
+mod python;
+mod supervisor;
+
+pub(crate) use background::start;
+pub(crate) use supervisor::supervise;
+
+/// What it is called on command lines.
+pub(crate) const NAME: &str = "local";
+/// How long `flwr up` waits for somebody who only looks whether the lock is held.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// The folder of the local federation.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    directory: PathBuf,
+}
+
+/// A local federation that is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Description {
+    /// The process that tends it.
+    pub(crate) pid: u32,
+    /// When it was up, in RFC 3339.
+    pub(crate) since: String,
+    /// Where `flwr` connects to.
+    pub(crate) address: String,
+    /// Where further SuperNodes would connect to.
+    pub(crate) fleet_address: String,
+    /// PEM file with the CA of its SuperLink.
+    pub(crate) root_certificates: PathBuf,
+    /// How many SuperNodes were started.
+    pub(crate) supernodes: u32,
+    /// Where its log goes, if it is not on a terminal.
+    pub(crate) log: Option<PathBuf>,
+}
+
+impl Local {
+    /// The one of a home directory.
+    pub(crate) fn at(home: &Path) -> Self {
+        let directory = home.join("local");
+        // Children of another working directory get these paths.
+        let directory = std::path::absolute(&directory).unwrap_or(directory);
+        Self { directory }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the log of a detached federation goes.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.join("federation.log")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join("federation.json")
+    }
+
+    /// What it is like, if it is up.
+    pub(crate) fn description(&self) -> Result<Option<Description>> {
+        if !self.is_tended()? {
+            return Ok(None);
+        }
+        let path = self.file();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            // It starts or ends just now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|source| Error::Read {
+                path,
+                source: source.into(),
+            })
+    }
+
+    /// Whether there is a process that tends it.
+    pub(crate) fn is_tended(&self) -> Result<bool> {
+        let path = self.directory.join("lock");
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(Error::Read { path, source }),
+            Ok(file) => Ok(matches!(
+                file.try_lock_shared(),
+                Err(TryLockError::WouldBlock)
+            )),
+        }
+    }
+
+    /// Becomes the one process that may tend it.
+    fn lock(&self) -> Result<File> {
+        let path = self.directory.join("lock");
+        let write = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
+        private_dir(&self.directory)?;
+        let file = File::create(&path).map_err(write)?;
+        let deadline = std::time::Instant::now() + LOOKS;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(source)) => return Err(write(source)),
+                Err(TryLockError::WouldBlock) if std::time::Instant::now() > deadline => {
+                    return Err(Error::LocalUp);
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOKS / 20),
+            }
+        }
+    }
+
+    fn describe(&self, description: &Description) -> Result<()> {
+        let path = self.file();
+        let text = serde_json::to_string_pretty(description).map_err(io::Error::from);
+        text.and_then(|text| flwr_security::file::write(&path, 0o600, text.as_bytes()))
+            .map_err(|source| Error::Write { path, source })
+    }
+
+    /// Takes everything away but the packages for apps, which take long to come.
+    pub(crate) fn clean(&self) -> Result<()> {
+        for name in ["certificates", "keys", "superlink", "federation.log"] {
+            let path = self.directory.join(name);
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            match removed {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Write { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Description {
+    /// As the table of a federation.
+    fn federations(&self) -> Federations {
+        let text = |text: &str| Value::String(text.to_owned());
+        let table = Table::from_iter([
+            ("address".to_owned(), text(&self.address)),
+            (
+                "root-certificates".to_owned(),
+                text(&self.root_certificates.to_string_lossy()),
+            ),
+        ]);
+        let declared = Table::from_iter([(NAME.to_owned(), Value::Table(table))]);
+        Federations::new("flwr up", declared)
+    }
+}
+
+/// The local federation as one that commands can use.
+pub(crate) fn chosen(description: &Description, overrides: &Table, why: String) -> Result<Chosen> {
+    let federation = description.federations().get(NAME, overrides);
+    Ok(Chosen {
+        federation: federation.map_err(Error::Federation)?,
+        // All paths are whole.
+        base: PathBuf::new(),
+        source: "`flwr up`".to_owned(),
+        why,
+    })
+}
+
+/// Makes a directory that only its owner may look into.
+fn private_dir(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! `flwr up --detach`: another process of this program tends the federation.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use super::{Description, Local, python};
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// How long the federation may take to be up; the other process gives up sooner.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// How many lines of its log are shown when it has failed.
+const LAST_LINES: usize = 15;
+
+/// Starts the federation in the background and waits until it is up.
+pub(crate) async fn start(
+    local: &Local,
+    supernodes: u32,
+    output: &mut Output,
+) -> Result<Description> {
+    // Before it is detached: it may take a while, and should be seen.
+    let lock = local.lock()?;
+    python::prepare(local, output)?;
+    drop(lock);
+    output.say(&format!(
+        "Starting a SuperLink and {supernodes} SuperNodes ..."
+    ))?;
+    let child = spawn(local, supernodes)?;
+    wait(local, child).await
+}
+
+fn spawn(local: &Local, supernodes: u32) -> Result<Child> {
+    let path = local.log();
+    let log = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path);
+    let spawned = log.and_then(|log| {
+        Command::new(std::env::current_exe()?)
+            .args(["up", "--in-background", "--supernodes"])
+            .arg(supernodes.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+    });
+    spawned.map_err(|source| Error::Write { path, source })
+}
+
+async fn wait(local: &Local, mut child: Child) -> Result<Description> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(description) = local.description()? {
+            return Ok(description);
+        }
+        let ended = child.try_wait().ok().flatten();
+        if ended.is_some() || Instant::now() > deadline {
+            // If it is late it is not wanted any more.
+            let _ = child.start_kill();
+            return Err(Error::NotUp(last_lines(local)));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn last_lines(local: &Local) -> String {
+    let text = fs::read(local.log()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    let skipped = lines.len().saturating_sub(LAST_LINES);
+    lines[skipped..].join("\n")
+}

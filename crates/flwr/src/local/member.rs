@@ -1,0 +1,158 @@
+//! One daemon of the local federation: started, its lines passed on, started again when it ends by
+//! itself, and asked to end.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// A daemon that ends sooner has not really started.
+const STARTED: Duration = Duration::from_secs(3);
+/// Wait before it is started again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often in a row it may fail to start.
+const ATTEMPTS: u32 = 3;
+/// How long it may take to end; daemons take up to 10 s for their apps.
+const GRACE: Duration = Duration::from_secs(20);
+/// Exit status of a daemon whose flags are wrong: trying again cannot help.
+const USAGE: i32 = 2;
+
+/// How to start a daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// What it is called in the log.
+    pub(super) name: String,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    /// PATH, on which it finds what runs apps.
+    pub(super) path: OsString,
+}
+
+/// Something that a daemon printed, or that is to be told of it.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+/// Why a daemon is not tended any longer though nobody asked it to end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fallen {
+    /// It could not be started.
+    #[error("{name} could not be started")]
+    Spawn { name: String, source: io::Error },
+    /// It ends again and again.
+    #[error("{name} ended ({status}); its last lines tell why")]
+    Ended { name: String, status: ExitStatus },
+}
+
+impl Member {
+    /// Keeps the daemon running until it is time to stop.
+    pub(super) async fn tend(
+        self,
+        lines: mpsc::Sender<Line>,
+        stop: CancellationToken,
+    ) -> Result<(), Fallen> {
+        let mut failures = 0;
+        loop {
+            let begun = Instant::now();
+            let mut child = self.spawn(&lines).map_err(|source| Fallen::Spawn {
+                name: self.name.clone(),
+                source,
+            })?;
+            // `wait` would close it.
+            let _stdin = child.stdin.take();
+            let ended = tokio::select! {
+                ended = child.wait() => ended,
+                () = stop.cancelled() => {
+                    end(child).await;
+                    return Ok(());
+                }
+            };
+            let status = ended.map_err(|source| Fallen::Spawn {
+                name: self.name.clone(),
+                source,
+            })?;
+            failures = if begun.elapsed() < STARTED {
+                failures + 1
+            } else {
+                0
+            };
+            if failures >= ATTEMPTS || status.code() == Some(USAGE) {
+                let name = self.name;
+                return Err(Fallen::Ended { name, status });
+            }
+            self.tell(&lines, format!("ended ({status}); starting it again"))
+                .await;
+            tokio::select! {
+                () = sleep(PAUSE) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    async fn tell(&self, lines: &mpsc::Sender<Line>, text: String) {
+        let name = self.name.clone();
+        // Nobody reads any more: then nobody wants to know.
+        let _ = lines.send(Line { name, text }).await;
+    }
+
+    fn spawn(&self, lines: &mpsc::Sender<Line>) -> io::Result<Child> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env("PATH", &self.path)
+            // It ends when this closes: so it does when this process is killed.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C is for this process, which stops its daemons in their order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            pass_on(stdout, self.name.clone(), lines.clone());
+        }
+        if let Some(stderr) = child.stderr.take() {
+            pass_on(stderr, self.name.clone(), lines.clone());
+        }
+        Ok(child)
+    }
+}
+
+/// Passes on what a daemon prints, until it closes its end.
+fn pass_on(pipe: impl AsyncRead + Unpin + Send + 'static, name: String, lines: mpsc::Sender<Line>) {
+    tokio::spawn(async move {
+        let mut pipe = BufReader::new(pipe).split(b'\n');
+        while let Ok(Some(line)) = pipe.next_segment().await {
+            let line = Line {
+                name: name.clone(),
+                text: String::from_utf8_lossy(&line).into_owned(),
+            };
+            if lines.send(line).await.is_err() {
+                break;
+            }
+        }
+    });
+}
+
+async fn end(mut child: Child) {
+    let pid = child
+        .id()
+        .and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+    if let Some(pid) = pid {
+        // It may be gone already.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    if timeout(GRACE, child.wait()).await.is_err() {
+        // Dropping it does this too, but does not wait.
+        let _ = child.kill().await;
+    }
+}

@@ -1,0 +1,109 @@
+//! The Python environment in which apps run: the active one if Flower is in it, else one of the
+//! local federation's own.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Local, programs};
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// The version of Flower that is installed where there is none; the latest that all of ours speak.
+const FLOWER: &str = "flwr==1.22.0";
+/// What the daemons start for apps.
+const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
+/// What may be called Python, in the order in which it is tried.
+const INTERPRETERS: [&str; 5] = [
+    "python3",
+    "python3.12",
+    "python3.11",
+    "python3.13",
+    "python3.10",
+];
+/// Stands in an environment that is complete.
+const COMPLETE: &str = "complete";
+
+/// Sees to it that apps can run. The answer is PATH for the daemons.
+pub(super) fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
+    let path = programs::path_variable();
+    if PROGRAMS
+        .iter()
+        .all(|name| programs::find(name, &path).is_some())
+    {
+        return Ok(path);
+    }
+    let environment = local.directory().join("python");
+    if !environment.join(COMPLETE).exists() {
+        output.say(&format!(
+            "No `flwr-clientapp` on PATH: installing {FLOWER} for apps into {} ...",
+            environment.display()
+        ))?;
+        make(local, &environment)?;
+    }
+    output.say(&format!(
+        "Apps run with {0}; install what yours needs with `{0} -m pip install -e path/to/app`",
+        environment.join("bin/python").display()
+    ))?;
+    Ok(programs::path_with(&environment.join("bin")))
+}
+
+fn make(local: &Local, environment: &Path) -> Result<()> {
+    let path = programs::path_variable();
+    let mut interpreters = INTERPRETERS.iter();
+    let python = interpreters.find_map(|name| programs::find(name, &path));
+    let python = python.ok_or(Error::NoPython)?;
+    // What is left of an attempt that was broken off.
+    if environment.exists() {
+        fs::remove_dir_all(environment).map_err(|source| Error::Write {
+            path: environment.to_owned(),
+            source,
+        })?;
+    }
+    let log = local.directory().join("python.log");
+    let venv = [
+        "-m".into(),
+        "venv".into(),
+        environment.as_os_str().to_owned(),
+    ];
+    step(&python, &venv, &log)?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        FLOWER,
+    ]
+    .map(OsString::from);
+    step(&environment.join("bin/python"), &pip, &log)?;
+    fs::write(environment.join(COMPLETE), "").map_err(|source| Error::Write {
+        path: environment.join(COMPLETE),
+        source,
+    })
+}
+
+fn step(program: &Path, arguments: &[OsString], log: &PathBuf) -> Result<()> {
+    let failed = |source| Error::Python {
+        log: log.clone(),
+        source,
+    };
+    let file = OpenOptions::new().create(true).append(true).open(log);
+    let file = file.map_err(|source| Error::Write {
+        path: log.clone(),
+        source,
+    })?;
+    let again = file.try_clone().map_err(|error| failed(Some(error)))?;
+    let status = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(again)
+        .status()
+        .map_err(|error| failed(Some(error)))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(None))
+    }
+}

@@ -1,0 +1,313 @@
+//! The process that tends the local federation: it starts the daemons, passes on what they print,
+//! starts them again when they end by themselves, and stops them when it is asked to.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use toml::Table;
+
+use super::material::Material;
+use super::member::{Fallen, Line, Member};
+use super::{Description, Local, ports, programs, python};
+use crate::connect::SuperLink;
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// The usual port of ServerAppIo; Fleet, Control and the ClientAppIo of the SuperNodes follow.
+const PORTS: u16 = 9091;
+/// How long the SuperLink, and then the SuperNodes, may take until they are there.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are.
+const LOOK: Duration = Duration::from_millis(50);
+/// Signals that come sooner after one are the same.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+/// Lines that wait to be printed; a daemon that prints more waits too.
+const LINES: usize = 256;
+
+/// Tends the federation until a signal comes.
+pub(crate) async fn supervise(
+    local: &Local,
+    supernodes: u32,
+    log: Option<PathBuf>,
+    output: &mut Output,
+) -> Result<()> {
+    let _lock = local.lock()?;
+    let path = python::prepare(local, output)?;
+    let plan = Plan::make(local, supernodes, &path, output)?;
+    let mut federation = Running::start(output)?;
+    let outcome = federation.live(local, &plan, log).await;
+    federation.stop().await;
+    outcome
+}
+
+/// What is started, and with which flags.
+struct Plan {
+    superlink: Member,
+    supernodes: Vec<Member>,
+    description: Description,
+}
+
+impl Plan {
+    fn make(local: &Local, supernodes: u32, path: &OsString, output: &mut Output) -> Result<Self> {
+        let material = Material::make(local, supernodes)?;
+        let mut place = |number: u16, what: &str| -> Result<SocketAddr> {
+            let place = ports::free(PORTS.saturating_add(number)).map_err(Error::NoPort)?;
+            if let Some(usual) = place.instead_of {
+                output.say(&format!(
+                    "Port {usual} is taken: {what} is on {}",
+                    place.address.port()
+                ))?;
+            }
+            Ok(place.address)
+        };
+        let serverappio = place(0, "ServerAppIo")?;
+        let fleet = place(1, "Fleet")?;
+        let control = place(2, "Control")?;
+        let mut nodes = Vec::new();
+        let program = programs::daemon("flower-supernode")?;
+        for (n, key) in (1..).zip(&material.nodes) {
+            let address = place(2 + n, &format!("ClientAppIo of supernode-{n}"))?;
+            nodes.push(Member {
+                name: format!("supernode-{n}"),
+                program: program.clone(),
+                arguments: supernode(&material, key, fleet, address, (n, supernodes)),
+                path: path.clone(),
+            });
+        }
+        let superlink = Member {
+            name: "superlink".to_owned(),
+            program: programs::daemon("flower-superlink")?,
+            arguments: superlink(local, &material, serverappio, fleet, control),
+            path: path.clone(),
+        };
+        let description = Description {
+            pid: std::process::id(),
+            since: String::new(),
+            address: control.to_string(),
+            fleet_address: fleet.to_string(),
+            root_certificates: material.ca,
+            supernodes,
+            log: None,
+        };
+        Ok(Self {
+            superlink,
+            supernodes: nodes,
+            description,
+        })
+    }
+}
+
+/// `--name value` for each pair.
+fn flags<const N: usize>(pairs: [(&str, OsString); N]) -> Vec<OsString> {
+    pairs
+        .into_iter()
+        .flat_map(|(name, value)| [name.into(), value])
+        .collect()
+}
+
+fn superlink(
+    local: &Local,
+    material: &Material,
+    serverappio: SocketAddr,
+    fleet: SocketAddr,
+    control: SocketAddr,
+) -> Vec<OsString> {
+    let state = local.directory().join("superlink/state.db");
+    let mut arguments = flags([
+        ("--ssl-ca-certfile", material.ca.clone().into()),
+        ("--ssl-certfile", material.certificate.clone().into()),
+        ("--ssl-keyfile", material.key.clone().into()),
+        ("--auth-list-public-keys", material.list.clone().into()),
+        ("--serverappio-api-address", serverappio.to_string().into()),
+        ("--fleet-api-address", fleet.to_string().into()),
+        ("--control-api-address", control.to_string().into()),
+        ("--database", state.into()),
+    ]);
+    arguments.push("--until-stdin-closes".into());
+    arguments
+}
+
+fn supernode(
+    material: &Material,
+    key: &Path,
+    fleet: SocketAddr,
+    clientappio: SocketAddr,
+    (number, all): (u16, u32),
+) -> Vec<OsString> {
+    let node = format!("partition-id={} num-partitions={all}", number - 1);
+    let mut public = key.as_os_str().to_owned();
+    public.push(".pub");
+    let mut arguments = flags([
+        ("--superlink", fleet.to_string().into()),
+        ("--root-certificates", material.ca.clone().into()),
+        ("--auth-supernode-private-key", key.into()),
+        ("--auth-supernode-public-key", public),
+        ("--clientappio-api-address", clientappio.to_string().into()),
+        ("--node-config", node.into()),
+    ]);
+    arguments.push("--until-stdin-closes".into());
+    arguments
+}
+
+/// A federation that runs, or is about to.
+struct Running<'a> {
+    output: &'a mut Output,
+    signals: [Signal; 3],
+    sender: mpsc::Sender<Line>,
+    lines: mpsc::Receiver<Line>,
+    superlink: Group,
+    supernodes: Group,
+}
+
+/// Daemons that are stopped together.
+struct Group {
+    stop: CancellationToken,
+    members: JoinSet<Result<(), Fallen>>,
+}
+
+impl Group {
+    fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            members: JoinSet::new(),
+        }
+    }
+
+    fn start(&mut self, member: &Member, lines: &mpsc::Sender<Line>) {
+        let work = member.clone().tend(lines.clone(), self.stop.clone());
+        self.members.spawn(work);
+    }
+
+    /// Waits until one of them has fallen; for ever while there are none.
+    async fn fallen(&mut self) -> Error {
+        loop {
+            match self.members.join_next().await {
+                Some(Ok(Err(fallen))) => return Error::Fallen(fallen.into()),
+                Some(Err(panic)) => return Error::Fallen(panic.into()),
+                Some(Ok(Ok(()))) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl<'a> Running<'a> {
+    fn start(output: &'a mut Output) -> Result<Self> {
+        let hear = |kind| signal(kind).map_err(Error::Runtime);
+        let (sender, lines) = mpsc::channel(LINES);
+        Ok(Self {
+            output,
+            signals: [
+                hear(SignalKind::interrupt())?,
+                hear(SignalKind::terminate())?,
+                hear(SignalKind::hangup())?,
+            ],
+            sender,
+            lines,
+            superlink: Group::new(),
+            supernodes: Group::new(),
+        })
+    }
+
+    async fn live(&mut self, local: &Local, plan: &Plan, log: Option<PathBuf>) -> Result<()> {
+        let mut description = plan.description.clone();
+        let chosen = super::chosen(&description, &Table::new(), String::new())?;
+        let line = SuperLink::connect(&chosen, "up")?;
+        self.superlink.start(&plan.superlink, &self.sender);
+        if self.until(nodes_online(line.clone(), 0)).await?.is_none() {
+            return Ok(());
+        }
+        for supernode in &plan.supernodes {
+            self.supernodes.start(supernode, &self.sender);
+        }
+        let all = plan.supernodes.len();
+        if self.until(nodes_online(line, all)).await?.is_none() {
+            return Ok(());
+        }
+        let now = OffsetDateTime::now_utc();
+        let now = now.replace_nanosecond(0).unwrap_or(now);
+        description.since = now.format(&Rfc3339).unwrap_or_default();
+        description.log.clone_from(&log);
+        local.describe(&description)?;
+        self.output.up(&description)?;
+        let ended = self.until(std::future::pending::<Result<()>>()).await;
+        // Whoever comes now is told to start it.
+        let _ = std::fs::remove_file(local.file());
+        ended.map(|_| ())
+    }
+
+    /// Does the work while lines are passed on; `None` if a signal came first.
+    async fn until<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let [interrupt, terminate, hangup] = &mut self.signals;
+            tokio::select! {
+                done = &mut work => return done.map(Some),
+                Some(line) = self.lines.recv() => self.output.member(&line.name, &line.text)?,
+                fallen = self.superlink.fallen() => return Err(fallen),
+                fallen = self.supernodes.fallen() => return Err(fallen),
+                _ = interrupt.recv() => return Ok(None),
+                _ = terminate.recv() => return Ok(None),
+                _ = hangup.recv() => return Ok(None),
+            }
+        }
+    }
+
+    /// The SuperNodes first, so that the SuperLink hears that they go. Another signal ends all at
+    /// once; not one that comes right after the first, as some programs pass Ctrl-C on that the
+    /// terminal has sent already.
+    async fn stop(mut self) {
+        let begun = Instant::now();
+        let again = || begun.elapsed() > SAME_SIGNAL;
+        for group in [&mut self.supernodes, &mut self.superlink] {
+            group.stop.cancel();
+            loop {
+                let [interrupt, terminate, _] = &mut self.signals;
+                tokio::select! {
+                    ended = group.members.join_next() => if ended.is_none() { break },
+                    Some(line) = self.lines.recv() => {
+                        // A terminal that is gone is no reason to leave daemons behind.
+                        let _ = self.output.member(&line.name, &line.text);
+                    }
+                    _ = interrupt.recv() => if again() { return },
+                    _ = terminate.recv() => if again() { return },
+                }
+            }
+        }
+        while let Ok(line) = self.lines.try_recv() {
+            let _ = self.output.member(&line.name, &line.text);
+        }
+    }
+}
+
+/// Waits until the SuperLink answers and so many SuperNodes are online.
+async fn nodes_online(mut line: SuperLink, all: usize) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let last = match line.list_nodes().await {
+            Ok(answer) => {
+                let nodes = &answer.nodes_info;
+                let online = nodes.iter().filter(|node| node.status == "online").count();
+                if online >= all {
+                    return Ok(());
+                }
+                io::Error::other(format!("{online} of {all} SuperNodes are online"))
+            }
+            Err(status) => io::Error::other(Error::from(status).to_string()),
+        };
+        if Instant::now() > deadline {
+            return Err(Error::NotReady(last));
+        }
+        sleep(LOOK).await;
+    }
+}

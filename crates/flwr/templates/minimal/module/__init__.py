@@ -1,0 +1,1 @@
+"""Nodes that answer a question of the server in each round."""
