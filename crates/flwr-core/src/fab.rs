@@ -107,14 +107,25 @@ impl Fab {
     /// # Errors
     /// The first [`FabError`] found.
     pub fn open(bytes: Bytes) -> Result<Self, FabError> {
+        Self::unpack(bytes).map(|(fab, _)| fab)
+    }
+
+    /// As [`Fab::open`]; and the files of the app by path, `pyproject.toml` among them, as they are
+    /// installed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unpack(bytes: Bytes) -> Result<(Self, Files), FabError> {
         let mut files = archive::read(&bytes)?;
         let project = text(files.remove(MANIFEST), MANIFEST)?;
         let list = text(files.remove(CONTENT), CONTENT)?;
         // What else lies in `.info` is not installed: no part of the app.
         files.retain(|path, _| !path.starts_with(INFO));
         content::verify(&list, &files)?;
-        let project = Project::parse(&project).map_err(FabError::Project)?;
-        Self::new(bytes, project.manifest().clone())
+        let manifest = Project::parse(&project).map_err(FabError::Project)?;
+        let fab = Self::new(bytes, manifest.manifest().clone())?;
+        files.insert(MANIFEST.to_owned(), project.into_bytes());
+        Ok((fab, files))
     }
 
     fn new(bytes: Bytes, manifest: Manifest) -> Result<Self, FabError> {
@@ -159,6 +170,19 @@ impl Fab {
             version.replace('.', "-"),
             self.short_hash()
         )
+    }
+
+    /// `<publisher>.<name>.<version>.<short hash>`: where it is installed, under `apps` in Flower's
+    /// home directory (flwr 1.22).
+    #[must_use]
+    pub fn directory_name(&self) -> String {
+        let Manifest {
+            publisher,
+            name,
+            version,
+            ..
+        } = &self.manifest;
+        format!("{publisher}.{name}.{version}.{}", self.short_hash())
     }
 }
 
@@ -230,7 +254,7 @@ fn text(bytes: Option<Vec<u8>>, name: &'static str) -> Result<String, FabError> 
 }
 
 /// Files of a bundle by path.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 #[cfg(test)]
 mod tests;

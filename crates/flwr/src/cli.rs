@@ -1,6 +1,7 @@
 //! The arguments, with the names and defaults of flwr 1.20 to 1.22.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -57,6 +58,8 @@ pub enum Command {
     Run(RunArgs),
     /// Bundle an app into a Flower App Bundle (FAB) file.
     Build(BuildArgs),
+    /// Unpack a Flower App Bundle (FAB) file to where apps are run from.
+    Install(InstallArgs),
     /// Show the log of a run.
     Log(LogArgs),
     /// List the runs of a federation.
@@ -64,6 +67,8 @@ pub enum Command {
     List(ListArgs),
     /// Stop a run.
     Stop(StopArgs),
+    /// Tell where the artifacts of a run can be downloaded.
+    Pull(PullArgs),
     /// Start a federation on this machine: a SuperLink and SuperNodes, with TLS and authentication.
     Up(UpArgs),
     /// Stop the federation of `flwr up`.
@@ -111,12 +116,14 @@ impl Command {
             Self::Supernode {
                 command: SupernodeCommand::List(args),
             } => args.format,
+            Self::Build(args) => args.format,
+            Self::Install(args) => args.format,
+            Self::Pull(args) => args.format,
             Self::Status(args) => args.format,
             Self::Federation { command } => command.format(),
             Self::New(_)
             | Self::Up(_)
             | Self::Down(_)
-            | Self::Build(_)
             | Self::Log(_)
             | Self::Cert { .. }
             | Self::Key { .. }
@@ -160,7 +167,8 @@ Examples:
   flwr run . my-federation --stream         and show its log
   flwr run -c 'num-server-rounds=5 lr=0.1'  with other values than in [tool.flwr.app.config]
   flwr run -c 'dataset=\"mnist\"'             strings are quoted
-  flwr run -c overrides.toml                values from a TOML file")]
+  flwr run -c overrides.toml                values from a TOML file
+  flwr run --wait || echo it failed         in scripts")]
 pub struct RunArgs {
     /// Where.
     #[command(flatten)]
@@ -175,6 +183,12 @@ pub struct RunArgs {
     /// Show the log of the run until it ends; the exit status then tells how it ended.
     #[arg(long)]
     pub stream: bool,
+    /// Wait until the run ends; the exit status then tells how it ended.
+    #[arg(long)]
+    pub wait: bool,
+    /// Bundle the app and check everything, but send nothing.
+    #[arg(long, conflicts_with_all = ["stream", "wait"])]
+    pub dry_run: bool,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
@@ -186,6 +200,9 @@ pub struct BuildArgs {
     /// Directory of the app; this one if absent.
     #[arg(long, value_name = "PATH")]
     pub app: Option<PathBuf>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
 }
 
 /// `flwr log`
@@ -202,6 +219,12 @@ pub struct LogArgs {
     /// Print what there is and leave.
     #[arg(long, overrides_with = "stream")]
     pub show: bool,
+    /// Begin with the last N lines.
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Begin at this time: so long ago (10m, 2h), or at a moment (2026-11-21T09:30:00Z).
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<SystemTime>,
 }
 
 /// `flwr list`
@@ -216,6 +239,9 @@ pub struct ListArgs {
     /// List this run only.
     #[arg(long, value_name = "RUN_ID")]
     pub run_id: Option<u64>,
+    /// List them again every two seconds, until Ctrl-C.
+    #[arg(long, short)]
+    pub watch: bool,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
@@ -261,6 +287,46 @@ pub enum KeyCommand {
     /// Writes keys/client_credentials_1 and keys/client_credentials_1.pub, and so on, and
     /// keys/client_public_keys.csv.
     New(KeyNewArgs),
+}
+
+/// `flwr install`
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// The bundle: a file that `flwr build` wrote.
+    #[arg(value_name = "FAB")]
+    pub source: PathBuf,
+    /// Flower's directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr].
+    #[arg(long, value_name = "DIR")]
+    pub flwr_dir: Option<PathBuf>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr pull`
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// The run.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run_id: u64,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// A time that has been: a moment, or a span until now.
+fn since(text: &str) -> Result<SystemTime, String> {
+    if let Ok(moment) = humantime::parse_rfc3339_weak(text) {
+        return Ok(moment);
+    }
+    let span = humantime::parse_duration(text)
+        .map_err(|_| "neither a span like `10m` nor a moment like `2026-11-21T09:30:00Z`")?;
+    SystemTime::now()
+        .checked_sub(span)
+        .ok_or_else(|| "that is before time began".to_owned())
 }
 
 /// `flwr key new`

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
 
 use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
@@ -14,12 +15,14 @@ use crate::render::Output;
 mod build;
 mod cert;
 mod federation;
+mod install;
 mod key;
 mod list;
 mod local;
 mod log;
 mod manual;
 mod new;
+mod pull;
 mod run;
 mod stop;
 mod supernode;
@@ -32,6 +35,8 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::Build(args) => build::build(&args, output),
         Command::Log(args) => log::log(&args, output).await,
         Command::List(args) => list::list(&args, output).await,
+        Command::Install(args) => install::install(&args, output),
+        Command::Pull(args) => pull::pull(&args, output).await,
         Command::Stop(args) => stop::stop(&args, output).await,
         Command::Supernode {
             command: SupernodeCommand::List(args),
@@ -53,6 +58,20 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         } => key::new(&args, output),
         Command::Completions(args) => manual::completions(&args, output),
         Command::Man(args) => manual::man(&args, output),
+    }
+}
+
+/// Adds what is to be known of a bundle, by the names that flwr 1.22 gives it.
+fn describe(fab: &Fab, answer: &mut serde_json::Value) {
+    let manifest = fab.manifest();
+    for (key, value) in [
+        ("fab-id", fab.fab_id().as_str()),
+        ("fab-name", &manifest.name),
+        ("fab-version", &manifest.version),
+        ("fab-hash", fab.short_hash()),
+        ("fab-filename", &fab.file_name()),
+    ] {
+        answer[key] = value.into();
     }
 }
 

@@ -8,8 +8,9 @@ use flwr_core::project::Federation;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::{
-    ListNodesRequest, ListNodesResponse, ListRunsRequest, ListRunsResponse, StartRunRequest,
-    StartRunResponse, StopRunRequest, StopRunResponse, StreamLogsRequest, StreamLogsResponse,
+    ListNodesRequest, ListNodesResponse, ListRunsRequest, ListRunsResponse, PullArtifactsRequest,
+    PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
+    StreamLogsRequest, StreamLogsResponse,
 };
 use flwr_security::channel::{self, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
@@ -120,6 +121,17 @@ impl SuperLink {
         // There was no such call when Control was called Exec.
         let request = timed(ListNodesRequest {}, CALL_TIMEOUT);
         let answer = self.control.list_nodes(request).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    /// Where the artifacts of a run are.
+    pub(crate) async fn pull_artifacts(
+        &mut self,
+        run_id: u64,
+    ) -> Result<PullArtifactsResponse, Status> {
+        // As with the nodes.
+        let request = timed(PullArtifactsRequest { run_id }, CALL_TIMEOUT);
+        let answer = self.control.pull_artifacts(request).await;
         answer.map(tonic::Response::into_inner)
     }
 

@@ -140,6 +140,10 @@ pub(crate) enum Error {
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
     NotStopped(u64),
+    #[error("A download URL for artifacts from run {0} couldn't be obtained.")]
+    NoArtifacts(u64),
+    #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
+    BundleName { given: PathBuf, right: String },
     #[error("Run {run_id} ended as {status}{}", suffix(.details))]
     NotCompleted {
         run_id: u64,
@@ -186,6 +190,7 @@ impl Error {
             | Self::AppExists(_)
             | Self::Username(_)
             | Self::NobodyToAsk(_)
+            | Self::BundleName { .. }
             | Self::NoHome
             | Self::HomeFile { .. }
             | Self::HomeFileForm { .. }
@@ -222,6 +227,7 @@ impl Error {
             | Self::Rpc(_)
             | Self::NotStarted
             | Self::NotStopped(_)
+            | Self::NoArtifacts(_)
             | Self::NotCompleted { .. }
             | Self::LogLost(_)
             | Self::Write { .. }
@@ -254,6 +260,8 @@ impl Error {
             ),
             Self::AppExists(_) => Some("choose another name, or move it away".into()),
             Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
+            Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
+            Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
             Self::LocalDown => Some("start it with `flwr up --detach`".into()),
             Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
             Self::LocalStarting => Some("try again in a moment".into()),

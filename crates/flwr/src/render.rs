@@ -2,7 +2,10 @@
 //! frames only to a terminal, and no colours where `NO_COLOR` is set.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
+use anstream::adapter::StripBytes;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
@@ -21,6 +24,9 @@ pub(crate) use table::printable;
 #[cfg(test)]
 pub(crate) use testing::pages;
 
+/// How often a sign of life moves.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Where a command's words go.
 pub(crate) struct Output {
     out: Box<dyn Write>,
@@ -32,8 +38,14 @@ pub(crate) struct Output {
     terminal: bool,
     colours: bool,
     err_colours: bool,
+    /// Whether stderr is a terminal.
+    err_terminal: bool,
     /// Whether details were asked for.
     verbose: bool,
+    /// Characters in a line of the terminal.
+    width: Option<usize>,
+    /// Takes the colours out of logs; they come in pieces.
+    plain: StripBytes,
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +71,10 @@ impl Output {
             terminal,
             colours: terminal && !plain,
             err_colours: io::stderr().is_terminal() && !plain,
+            err_terminal: io::stderr().is_terminal(),
             verbose,
+            width: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
+            plain: StripBytes::new(),
         }
     }
 
@@ -101,15 +116,47 @@ impl Output {
     fn list(&mut self, table: &Table, json: impl FnOnce() -> Value) -> Result<()> {
         let text = match self.format {
             Format::Json => pretty(&json()),
-            Format::Default if self.terminal => table.framed(self.colours),
+            Format::Default if self.terminal => table.framed(self.colours, self.width),
             Format::Default => table.columns(),
         };
         self.put(&text)
     }
 
-    /// A run's log, as it is.
+    /// A run's log, with the app's own colours where there may be some.
     pub(crate) fn log(&mut self, text: &str) -> Result<()> {
-        self.put(text)
+        if self.colours {
+            return self.put(text);
+        }
+        let plain: Vec<_> = self
+            .plain
+            .strip_next(text.as_bytes())
+            .flatten()
+            .copied()
+            .collect();
+        self.data(&plain)
+    }
+
+    /// Makes room for the same list again: on a terminal it stands where the last one stood.
+    pub(crate) fn again(&mut self) -> Result<()> {
+        if self.terminal && self.format == Format::Default {
+            self.put("\u{1b}[H\u{1b}[J")?;
+        }
+        Ok(())
+    }
+
+    /// Tells a person what takes a while, until the answer is dropped.
+    pub(crate) fn busy(&mut self, what: &str) -> ProgressBar {
+        // Nothing is drawn where stderr is no terminal.
+        let spinner = ProgressBar::new_spinner().with_message(what.to_owned());
+        spinner.enable_steady_tick(TICK);
+        spinner
+    }
+
+    /// Talk for people, not for scripts: where stderr is a terminal, or details were asked for.
+    pub(crate) fn talk(&mut self, line: &str) {
+        if self.err_terminal || self.verbose {
+            self.note(line);
+        }
     }
 
     /// Talk beside the answer.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
 use crate::project::App;
@@ -20,7 +22,10 @@ pub(super) fn build(args: &BuildArgs, output: &mut Output) -> Result<()> {
         path: name.clone().into(),
         source,
     })?;
-    output.success(&format!("🎊 Successfully built {name}"))
+    output.success(&format!("🎊 Successfully built {name}"))?;
+    let mut answer = json!({"success": true});
+    super::describe(&fab, &mut answer);
+    output.json(&answer)
 }
 
 /// Flower builds only from a directory whose name is a letter and then letters, digits and `-`.

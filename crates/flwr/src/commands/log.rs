@@ -1,27 +1,19 @@
-//! `flwr log`, and the watching part of `flwr run --stream`.
-//!
-//! A SuperLink of flwr 1.20 to 1.22 ends a call at its deadline, so the log is read in pieces:
-//! each call begins after the timestamp that was seen last. A call that ends by itself means that
-//! the run is finished and the log complete. One of flwr 1.15 cancels the call then.
+//! `flwr log`: what there is of a log, and what comes.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tonic::{Code, Status};
+use tokio::time::timeout;
 
 use crate::cli::LogArgs;
 use crate::connect::SuperLink;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::render::Output;
 
-/// How long one call may last, as Flower's own command has it.
-const PIECE: Duration = Duration::from_secs(60);
-/// Wait before the next call, as Flower's own command has it.
-const PAUSE: Duration = Duration::from_millis(500);
-/// The longest wait between attempts to reach a SuperLink that went away.
-const MAX_PAUSE: Duration = Duration::from_secs(8);
-/// How often in a row a SuperLink that went away is tried: about a minute.
-const MAX_ATTEMPTS: u32 = 10;
+mod follow;
+
+use follow::PIECE;
+pub(super) use follow::{Reader, Seen, follow};
+
 /// `--show`: how long to wait for the first words, as Flower's own command has it.
 const FIRST_WORDS: Duration = Duration::from_secs(5);
 /// `--show`: silence that means that all there is has come. SuperLinks look for news every 0.5 s.
@@ -29,200 +21,92 @@ const SILENCE: Duration = Duration::from_millis(400);
 
 pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
     let mut superlink = super::reach(&args.target, "log", output)?;
+    let run_id = args.run_id;
+    let mut seen = Seen::since(args.since);
     if args.show {
-        output.note(&format!("Printing logstream for run_id `{}`", args.run_id));
-        return show(&mut superlink, args.run_id, output).await;
+        output.note(&format!("Printing logstream for run_id `{run_id}`"));
     }
-    follow(&mut superlink, args.run_id, output).await
+    if let Some(count) = args.tail {
+        let mut text = String::new();
+        let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+            text.push_str(piece);
+            Ok(())
+        });
+        gathered.await?;
+        output.log(last_lines(&text, count))?;
+    } else if args.show {
+        gather(&mut superlink, run_id, &mut seen, |piece| output.log(piece)).await?;
+    }
+    if args.show {
+        return Ok(());
+    }
+    follow(&mut superlink, run_id, seen, &mut Reader::Screen(output)).await
 }
 
-/// Prints what there is.
-async fn show(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
+/// Reads what there is, and how far it goes.
+async fn gather(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    seen: &mut Seen,
+    mut reader: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
     let mut patience = FIRST_WORDS;
-    let Ok(opened) = timeout(patience, superlink.stream_logs(run_id, 0.0, PIECE)).await else {
+    let opening = superlink.stream_logs(run_id, seen.after, PIECE);
+    let Ok(opened) = timeout(patience, opening).await else {
         return Ok(());
     };
     let mut stream = opened?;
     while let Ok(piece) = timeout(patience, stream.message()).await {
         let Some(piece) = piece? else { break };
-        output.log(&piece.log_output)?;
+        reader(&piece.log_output)?;
+        seen.after = piece.latest_timestamp.max(seen.after);
         patience = SILENCE;
     }
     Ok(())
 }
 
-/// Prints the log until the run is finished, or until Ctrl-C.
-pub(super) async fn follow(
-    superlink: &mut SuperLink,
-    run_id: u64,
-    output: &mut Output,
-) -> Result<()> {
-    output.note(&format!("Starting logstream for run_id `{run_id}`"));
-    tokio::select! {
-        ended = pieces(superlink, run_id, output) => ended,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id }),
+/// So many lines from the end.
+fn last_lines(text: &str, count: usize) -> &str {
+    // What ends the last line begins no other.
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    let mut starts = body.rmatch_indices('\n').map(|(at, _)| at + 1);
+    match count.checked_sub(1) {
+        None => "",
+        Some(more) => starts
+            .skip(more)
+            .next()
+            .map_or(text, |start| &text[start..]),
     }
-}
-
-async fn pieces(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
-    let mut seen = Seen::default();
-    let mut failures = 0;
-    loop {
-        let before = seen;
-        match piece(superlink, run_id, &mut seen, output).await {
-            Ok(Piece::Complete) => return Ok(()),
-            Ok(Piece::TimedOut) => failures = 0,
-            // A SuperLink that was never reached is not waited for.
-            Err(Error::Rpc(status)) if seen.reached && is_passing(&status) => {
-                failures = if seen.after > before.after {
-                    1
-                } else {
-                    failures + 1
-                };
-                if failures > MAX_ATTEMPTS {
-                    return Err(Error::LogLost(Box::new(Error::Rpc(status))));
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        sleep(pause(failures)).await;
-    }
-}
-
-/// What is known about a log that is being read.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    /// The timestamp of the last piece, in seconds of Unix time.
-    after: f64,
-    /// Whether a call was ever answered.
-    reached: bool,
-}
-
-enum Piece {
-    /// The run is finished, and this was the end of its log.
-    Complete,
-    /// There may be more.
-    TimedOut,
-}
-
-/// One call.
-async fn piece(
-    superlink: &mut SuperLink,
-    run_id: u64,
-    seen: &mut Seen,
-    output: &mut Output,
-) -> Result<Piece> {
-    let end = Instant::now() + PIECE;
-    // The SuperLink gets a little longer, so that it is this side that ends the call.
-    // gRPC servers in Python answer with the first words of the log, not with the call.
-    let opening = superlink.stream_logs(run_id, seen.after, PIECE + PAUSE);
-    let Ok(opened) = timeout_at(end, opening).await else {
-        return Ok(Piece::TimedOut);
-    };
-    let mut stream = opened?;
-    seen.reached = true;
-    loop {
-        let Ok(answer) = timeout_at(end, stream.message()).await else {
-            return Ok(Piece::TimedOut);
-        };
-        match answer {
-            Ok(Some(piece)) => {
-                output.log(&piece.log_output)?;
-                seen.after = piece.latest_timestamp.max(seen.after);
-            }
-            Ok(None) => return Ok(Piece::Complete),
-            Err(status) if status.code() == Code::DeadlineExceeded => return Ok(Piece::TimedOut),
-            Err(status) if status.code() == Code::Cancelled => {
-                return if is_finished(superlink, run_id).await? {
-                    Ok(Piece::Complete)
-                } else {
-                    Err(status.into())
-                };
-            }
-            Err(status) => return Err(status.into()),
-        }
-    }
-}
-
-async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
-    let mut runs = superlink.list_runs(Some(run_id)).await?.run_dict;
-    let status = runs.remove(&run_id).and_then(|run| run.status);
-    Ok(status.is_some_and(|status| status.status == "finished"))
-}
-
-/// Whether the line broke, in contrast to a refusal.
-fn is_passing(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            | Code::Unknown
-            | Code::Internal
-    )
-}
-
-/// Doubles with every failure.
-fn pause(failures: u32) -> Duration {
-    PAUSE.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Format;
     use crate::connect::testing::{OldSuperLink, RUN};
-    use crate::render::pages;
-
-    #[tokio::test]
-    async fn a_log_goes_on_where_the_line_broke() {
-        let old = OldSuperLink {
-            breaks: 2,
-            ..OldSuperLink::default()
-        };
-        let mut superlink = old.serve().await;
-        let (mut output, out, err) = pages(Format::Default, false);
-        follow(&mut superlink, RUN, &mut output).await.unwrap();
-        assert_eq!(out.text(), "line 1\nline 2\nline 3\n");
-        assert_eq!(err.text(), "Starting logstream for run_id `7`\n");
-        assert_eq!(*old.asked.lock().unwrap(), [0.0, 1.0, 2.0]);
-    }
-
-    #[tokio::test]
-    async fn a_run_that_is_not_there_is_told_at_once() {
-        let old = OldSuperLink::default();
-        let mut superlink = old.serve().await;
-        let (mut output, ..) = pages(Format::Default, false);
-        let error = follow(&mut superlink, 8, &mut output).await.unwrap_err();
-        assert_eq!(error.chain(), "Run ID not found.");
-        assert!(old.asked.lock().unwrap().is_empty());
-    }
 
     #[tokio::test]
     async fn show_prints_what_there_is() {
         let mut superlink = OldSuperLink::default().serve().await;
-        let (mut output, out, _) = pages(Format::Default, false);
-        show(&mut superlink, RUN, &mut output).await.unwrap();
-        assert_eq!(out.text(), "line 1\n");
-    }
-
-    #[tokio::test]
-    async fn a_log_that_is_cancelled_is_complete_when_the_run_is_finished() {
-        let old = OldSuperLink {
-            cancels: true,
-            ..OldSuperLink::default()
-        };
-        let mut superlink = old.serve().await;
-        let (mut output, out, _) = pages(Format::Default, false);
-        follow(&mut superlink, RUN, &mut output).await.unwrap();
-        assert_eq!(out.text(), "line 1\n");
-        assert_eq!(*old.asked.lock().unwrap(), [0.0]);
+        let mut seen = Seen::default();
+        let mut text = String::new();
+        let gathered = gather(&mut superlink, RUN, &mut seen, |piece| {
+            text.push_str(piece);
+            Ok(())
+        });
+        gathered.await.unwrap();
+        assert_eq!(text, "line 1\n");
+        assert_eq!(seen, Seen::at(1.0));
     }
 
     #[test]
-    fn pauses_grow_up_to_a_limit() {
-        assert_eq!(pause(0), PAUSE);
-        assert_eq!(pause(2), 4 * PAUSE);
-        assert_eq!(pause(99), MAX_PAUSE);
+    fn the_last_lines_are_counted_from_the_end() {
+        let text = "a\nb\nc\n";
+        assert_eq!(last_lines(text, 0), "");
+        assert_eq!(last_lines(text, 1), "c\n");
+        assert_eq!(last_lines(text, 2), "b\nc\n");
+        assert_eq!(last_lines(text, 3), text);
+        assert_eq!(last_lines(text, 9), text);
+        assert_eq!(last_lines("a\nb", 1), "b");
+        assert_eq!(last_lines("", 1), "");
     }
 }

@@ -8,10 +8,11 @@ use flwr_proto::config_record_value::Value;
 use flwr_proto::{ConfigRecord, ConfigRecordValue, StartRunRequest};
 use serde_json::json;
 
-use super::log::follow;
+use super::log::{Reader, Seen, follow};
 use crate::cli::RunArgs;
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
+use crate::federation::Chosen;
 use crate::project::{App, config_error, ignored_words, overrides};
 use crate::render::{Output, status_words};
 
@@ -31,19 +32,62 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     }
     let mut superlink = SuperLink::connect(&chosen, "run")?;
     let fab = app.bundle()?;
+    let (name, size) = (fab.file_name(), fab.bytes.len());
+    output.talk(&format!("Bundled {name}: {size} bytes"));
     let request = request(&fab, &override_config, &chosen.federation)?;
-    let run_id = superlink
-        .start_run(request)
-        .await?
-        .run_id
-        .ok_or(Error::NotStarted)?;
+    if args.dry_run {
+        return rehearsed(&fab, &override_config, &chosen, output);
+    }
+    let run_id = start(&mut superlink, request, &chosen, output).await?;
     output.success(&format!("🎊 Successfully started run {run_id}"))?;
     output.json(&started(run_id, &fab))?;
-    if args.stream {
-        follow(&mut superlink, run_id, output).await?;
-        return verdict(&mut superlink, run_id).await;
-    }
-    Ok(())
+    let mut reader = match (args.stream, args.wait) {
+        (true, _) => Reader::Screen(output),
+        (false, true) => Reader::Nobody,
+        (false, false) => return Ok(()),
+    };
+    follow(&mut superlink, run_id, Seen::default(), &mut reader).await?;
+    verdict(&mut superlink, run_id).await
+}
+
+/// Has the SuperLink start the run. The answer is the run's id.
+async fn start(
+    superlink: &mut SuperLink,
+    request: StartRunRequest,
+    chosen: &Chosen,
+    output: &mut Output,
+) -> Result<u64> {
+    let busy = output.busy(&format!(
+        "Sending it to federation `{}`",
+        chosen.federation.name
+    ));
+    let answer = superlink.start_run(request).await;
+    busy.finish_and_clear();
+    answer?.run_id.ok_or(Error::NotStarted)
+}
+
+/// What would have been sent, and where.
+fn rehearsed(
+    fab: &Fab,
+    override_config: &UserConfig,
+    chosen: &Chosen,
+    output: &mut Output,
+) -> Result<()> {
+    let federation = &chosen.federation;
+    let address = federation.address.as_ref().map(ToString::to_string);
+    output.success(&format!(
+        "Everything is in order: {}, {} bytes, would run on federation `{}` ({}). Nothing was sent.",
+        fab.file_name(),
+        fab.bytes.len(),
+        federation.name,
+        address.as_deref().unwrap_or_default(),
+    ))?;
+    let mut answer = json!({"success": true, "dry-run": true});
+    super::describe(fab, &mut answer);
+    answer["federation"] = json!(federation.name);
+    answer["address"] = json!(address);
+    answer["run-config-overrides"] = json!(override_config.keys().collect::<Vec<_>>());
+    output.json(&answer)
 }
 
 /// The overrides, each of a key that the app has: the SuperLink would start the run and leave it
@@ -94,16 +138,9 @@ fn record(options: &UserConfig) -> ConfigRecord {
 }
 
 fn started(run_id: u64, fab: &Fab) -> serde_json::Value {
-    let manifest = fab.manifest();
-    json!({
-        "success": true,
-        "run-id": run_id,
-        "fab-id": fab.fab_id(),
-        "fab-name": manifest.name,
-        "fab-version": manifest.version,
-        "fab-hash": fab.short_hash(),
-        "fab-filename": fab.file_name(),
-    })
+    let mut answer = json!({"success": true, "run-id": run_id});
+    super::describe(fab, &mut answer);
+    answer
 }
 
 /// How a run ended whose log is at its end.

@@ -90,6 +90,7 @@ fn table(rows: &[FederationRow]) -> Table {
         headers: vec!["Name", "Address", "Trust", "From", "Default"],
         rows: rows.iter().map(row).collect(),
         coloured: 4,
+        spare: &[3],
     }
 }
 

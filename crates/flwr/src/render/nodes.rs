@@ -71,5 +71,6 @@ pub(super) fn table(rows: &[NodeRow]) -> Table {
         headers: vec!["Node ID", "Status", "Public Key", "Certificate"],
         rows: rows.iter().map(row).collect(),
         coloured: 1,
+        spare: &[],
     }
 }

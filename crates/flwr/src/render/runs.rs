@@ -20,6 +20,8 @@ const HEADERS: [&str; 7] = [
 ];
 /// Column of the status, the one with a colour of its own.
 const STATUS: usize = 2;
+/// Moments that `Elapsed` stands for where there is no room: running at, finished at, created at.
+const SPARE: [usize; 3] = [5, 6, 4];
 const NEVER: &str = "N/A";
 
 /// One run, every field in the words it is shown with.
@@ -157,5 +159,6 @@ pub(super) fn table(rows: &[RunRow]) -> Table {
         headers: HEADERS.to_vec(),
         rows: rows.iter().map(row).collect(),
         coloured: STATUS,
+        spare: &SPARE,
     }
 }

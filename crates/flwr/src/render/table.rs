@@ -1,8 +1,12 @@
-//! Tables: in a frame for terminals, in plain columns for pipes.
+//! Tables: in a frame that fits the terminal, in plain columns for pipes.
 
 use std::fmt::Write as _;
 
 use super::{Colour, paint};
+
+/// A column that is cut keeps so many characters, and the sign that it is cut.
+const NARROWEST: usize = 8;
+const CUT: char = '…';
 
 /// Rows of cells under headers.
 pub(super) struct Table {
@@ -10,6 +14,9 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// The column that has a colour of its own.
     pub(super) coloured: usize,
+    /// Columns that are left out where the terminal is too narrow, in this order. After that the
+    /// widest of the others are cut, but not the first, by which a row is named.
+    pub(super) spare: &'static [usize],
 }
 
 /// A row.
@@ -36,36 +43,51 @@ impl Table {
         text
     }
 
-    /// A frame with a line between the rows.
-    pub(super) fn framed(&self, colours: bool) -> String {
-        let widths = self.widths();
+    /// A frame with a line between the rows, not wider than the terminal if that can be.
+    pub(super) fn framed(&self, colours: bool, terminal: Option<usize>) -> String {
+        let columns = self.fitted(terminal.unwrap_or(usize::MAX));
+        let widths: Vec<_> = columns.iter().map(|(_, width)| *width).collect();
         let mut text = rule(["┌", "┬", "┐"], &widths);
-        let centred: Vec<_> = self
-            .headers
+        let centred: Vec<_> = columns
             .iter()
-            .zip(&widths)
-            .map(|(header, width)| format!(" {header:^width$} "))
+            .map(|(column, width)| format!(" {:^width$} ", cut(self.headers[*column], *width)))
             .collect();
         let _ = writeln!(text, "│{}│", centred.join("│"));
         for row in &self.rows {
             text.push_str(&rule(["├", "┼", "┤"], &widths));
-            let padded =
-                row.cells
-                    .iter()
-                    .zip(&widths)
-                    .enumerate()
-                    .map(|(column, (cell, width))| {
-                        let cell = format!(" {cell:width$} ");
-                        if column == self.coloured {
-                            paint(&cell, row.colour, colours)
-                        } else {
-                            cell
-                        }
-                    });
+            let padded = columns.iter().map(|(column, width)| {
+                let cell = format!(" {:width$} ", cut(&row.cells[*column], *width));
+                if *column == self.coloured {
+                    paint(&cell, row.colour, colours)
+                } else {
+                    cell
+                }
+            });
             let _ = writeln!(text, "│{}│", padded.collect::<Vec<_>>().join("│"));
         }
         text.push_str(&rule(["└", "┴", "┘"], &widths));
         text
+    }
+
+    /// The columns that are shown, and how wide.
+    fn fitted(&self, terminal: usize) -> Vec<(usize, usize)> {
+        let mut columns: Vec<_> = self.widths().into_iter().enumerate().collect();
+        let framed = |columns: &[(usize, usize)]| {
+            columns.iter().map(|(_, width)| width + 3).sum::<usize>() + 1
+        };
+        for spare in self.spare {
+            if framed(&columns) > terminal {
+                columns.retain(|(column, _)| column != spare);
+            }
+        }
+        while framed(&columns) > terminal {
+            let others = columns.iter_mut().skip(1);
+            match others.max_by_key(|(_, width)| *width) {
+                Some((_, width)) if *width > NARROWEST => *width -= 1,
+                _ => break,
+            }
+        }
+        columns
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -81,6 +103,15 @@ impl Table {
         }
         widths
     }
+}
+
+/// A cell that is not wider than its column.
+fn cut(cell: &str, width: usize) -> String {
+    if cell.chars().count() <= width {
+        return cell.to_owned();
+    }
+    let kept = cell.chars().take(width.saturating_sub(1));
+    kept.chain([CUT]).collect()
 }
 
 fn rule([left, middle, right]: [&str; 3], widths: &[usize]) -> String {

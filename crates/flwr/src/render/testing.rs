@@ -40,7 +40,10 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         terminal,
         colours: false,
         err_colours: false,
+        err_terminal: false,
         verbose: false,
+        width: None,
+        plain: anstream::adapter::StripBytes::new(),
     };
     (output, out, err)
 }

@@ -173,3 +173,51 @@ fn what_nobody_reads_any_more_is_no_error_text() {
     output.fail(&Error::Stdout(io::ErrorKind::BrokenPipe.into()));
     assert_eq!(out.text() + &err.text(), "");
 }
+
+/// The list of runs on a terminal so wide.
+fn framed(width: usize) -> String {
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.width = Some(width);
+    output.runs(&rows()).unwrap();
+    out.text()
+}
+
+#[test]
+fn a_narrow_terminal_gets_fewer_columns_and_then_cut_ones() {
+    assert!(framed(160).contains("Running At"));
+    let without_times = framed(80);
+    assert!(without_times.contains("Elapsed") && !without_times.contains("At"));
+    assert!(without_times.contains(" finished:completed "));
+    assert_eq!(
+        framed(60),
+        "\
+┌──────────────────────┬───────────┬───────────┬───────────┐
+│        Run ID        │    FAB    │  Status   │  Elapsed  │
+├──────────────────────┼───────────┼───────────┼───────────┤
+│ 9                    │ pub/digi… │ finished… │ 1d 01:02… │
+├──────────────────────┼───────────┼───────────┼───────────┤
+│ 17000000000000000000 │ pub/digi… │ running   │ 00:01:01  │
+├──────────────────────┼───────────┼───────────┼───────────┤
+│ 3                    │ pub/digi… │ pending   │ 00:00:00  │
+└──────────────────────┴───────────┴───────────┴───────────┘
+"
+    );
+    for width in 60..170 {
+        let widest = framed(width).lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(width), "{width}: {widest:?}");
+    }
+    // So narrow that the name of a row would be lost: lines wrap, nothing is.
+    assert!(framed(20).contains("17000000000000000000"));
+}
+
+#[test]
+fn a_log_in_a_pipe_has_no_colours_also_when_one_is_cut_in_two() {
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.log("\u{1b}[92mINFO\u{1b}[0m: a\n\u{1b}[9").unwrap();
+    output.log("1mWARN\u{1b}[0m: ä\n").unwrap();
+    assert_eq!(out.text(), "INFO: a\nWARN: ä\n");
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.colours = true;
+    output.log("\u{1b}[92mINFO\u{1b}[0m\n").unwrap();
+    assert_eq!(out.text(), "\u{1b}[92mINFO\u{1b}[0m\n");
+}

@@ -1,0 +1,82 @@
+//! `flwr install`: unpack a bundle to where app processes look for it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flwr_core::fab::{Fab, Files};
+use serde_json::json;
+
+use crate::cli::InstallArgs;
+use crate::error::{Error, Result};
+use crate::federation::Surroundings;
+use crate::render::Output;
+
+pub(super) fn install(args: &InstallArgs, output: &mut Output) -> Result<()> {
+    let bytes = fs::read(&args.source).map_err(|source| Error::Read {
+        path: args.source.clone(),
+        source,
+    })?;
+    let (fab, files) = Fab::unpack(bytes.into()).map_err(Error::Fab)?;
+    check_name(&args.source, &fab)?;
+    let home = match &args.flwr_dir {
+        Some(directory) => directory.clone(),
+        None => Surroundings::of_process().home.ok_or(Error::NoHome)?,
+    };
+    let apps = home.join("apps");
+    let directory = apps.join(fab.directory_name());
+    // Its name has the hash: what is there is the same.
+    if directory.exists() {
+        output.say(&format!(
+            "It is installed in {} already.",
+            directory.display()
+        ))?;
+    } else {
+        unpack(&apps, &directory, &files).map_err(|source| Error::Write {
+            path: directory.clone(),
+            source,
+        })?;
+        output.success(&format!(
+            "🎊 Successfully installed {} to {}.",
+            fab.manifest().name,
+            directory.display()
+        ))?;
+    }
+    output.json(&json!({
+        "success": true,
+        "fab-id": fab.fab_id(),
+        "fab-version": fab.manifest().version,
+        "fab-hash": fab.short_hash(),
+        "directory": directory,
+    }))
+}
+
+/// A bundle has the name that `flwr build` gave it (flwr 1.22): one that was changed tells that
+/// something is mixed up.
+fn check_name(path: &Path, fab: &Fab) -> Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    if name == fab.file_name().as_str() {
+        return Ok(());
+    }
+    Err(Error::BundleName {
+        given: PathBuf::from(name),
+        right: fab.file_name(),
+    })
+}
+
+/// Unpacks beside the place and moves it there: it is whole, or not there.
+fn unpack(apps: &Path, directory: &Path, files: &Files) -> std::io::Result<()> {
+    let unfinished = apps.join(format!(".unpacking.{}", std::process::id()));
+    let unpacked = files
+        .iter()
+        .try_for_each(|(name, bytes)| {
+            let path = unfinished.join(name);
+            fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
+            fs::write(path, bytes)
+        })
+        .and_then(|()| fs::rename(&unfinished, directory));
+    if unpacked.is_err() {
+        // The error tells about the rest.
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    unpacked
+}

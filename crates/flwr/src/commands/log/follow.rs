@@ -1,0 +1,252 @@
+//! Reading a log to its end.
+//!
+//! A SuperLink of flwr 1.20 to 1.22 ends a call at its deadline, so the log is read in pieces:
+//! each call begins after the timestamp that was seen last. A call that ends by itself means that
+//! the run is finished and the log complete. One of flwr 1.15 cancels the call then.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::{Code, Status};
+
+use crate::connect::SuperLink;
+use crate::error::{Error, Result};
+use crate::render::Output;
+
+/// How long one call may last, as Flower's own command has it.
+pub(super) const PIECE: Duration = Duration::from_secs(60);
+/// Wait before the next call, as Flower's own command has it.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest wait between attempts to reach a SuperLink that went away.
+const MAX_PAUSE: Duration = Duration::from_secs(8);
+/// How often in a row a SuperLink that went away is tried: about a minute.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// Who reads a log.
+pub(in crate::commands) enum Reader<'a> {
+    /// The user.
+    Screen(&'a mut Output),
+    /// Nobody: only its end matters.
+    Nobody,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Screen(output) => output.log(text),
+            Self::Nobody => Ok(()),
+        }
+    }
+}
+
+/// Reads the log until the run is finished, or until Ctrl-C.
+pub(in crate::commands) async fn follow(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    seen: Seen,
+    reader: &mut Reader<'_>,
+) -> Result<()> {
+    if let Reader::Screen(output) = reader {
+        output.note(&format!("Starting logstream for run_id `{run_id}`"));
+    }
+    tokio::select! {
+        ended = pieces(superlink, run_id, seen, reader) => ended,
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id }),
+    }
+}
+
+async fn pieces(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    mut seen: Seen,
+    reader: &mut Reader<'_>,
+) -> Result<()> {
+    let mut failures = 0;
+    loop {
+        let before = seen;
+        match piece(superlink, run_id, &mut seen, reader).await {
+            Ok(Piece::Complete) => return Ok(()),
+            Ok(Piece::TimedOut) => failures = 0,
+            // A SuperLink that was never reached is not waited for.
+            Err(Error::Rpc(status)) if seen.reached && is_passing(&status) => {
+                failures = if seen.after > before.after {
+                    1
+                } else {
+                    failures + 1
+                };
+                if failures > MAX_ATTEMPTS {
+                    return Err(Error::LogLost(Box::new(Error::Rpc(status))));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        sleep(pause(failures)).await;
+    }
+}
+
+/// What is known about a log that is being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::commands) struct Seen {
+    /// The timestamp of the last piece, in seconds of Unix time.
+    pub(super) after: f64,
+    /// Whether a call was ever answered.
+    reached: bool,
+}
+
+impl Seen {
+    /// Nothing of what was before that moment is of interest.
+    pub(in crate::commands) fn since(moment: Option<SystemTime>) -> Self {
+        let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
+        Self::at(since.map_or(0.0, |since| since.as_secs_f64()))
+    }
+
+    /// What was until then, in seconds of Unix time, is known.
+    pub(in crate::commands) fn at(after: f64) -> Self {
+        Self {
+            after,
+            reached: false,
+        }
+    }
+}
+
+enum Piece {
+    /// The run is finished, and this was the end of its log.
+    Complete,
+    /// There may be more.
+    TimedOut,
+}
+
+/// One call.
+async fn piece(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    seen: &mut Seen,
+    reader: &mut Reader<'_>,
+) -> Result<Piece> {
+    let end = Instant::now() + PIECE;
+    // The SuperLink gets a little longer, so that it is this side that ends the call.
+    // gRPC servers in Python answer with the first words of the log, not with the call.
+    let opening = superlink.stream_logs(run_id, seen.after, PIECE + PAUSE);
+    let Ok(opened) = timeout_at(end, opening).await else {
+        return Ok(Piece::TimedOut);
+    };
+    let mut stream = opened?;
+    seen.reached = true;
+    loop {
+        let Ok(answer) = timeout_at(end, stream.message()).await else {
+            return Ok(Piece::TimedOut);
+        };
+        match answer {
+            Ok(Some(piece)) => {
+                reader.read(&piece.log_output)?;
+                seen.after = piece.latest_timestamp.max(seen.after);
+            }
+            Ok(None) => return Ok(Piece::Complete),
+            Err(status) if status.code() == Code::DeadlineExceeded => return Ok(Piece::TimedOut),
+            Err(status) if status.code() == Code::Cancelled => {
+                return if is_finished(superlink, run_id).await? {
+                    Ok(Piece::Complete)
+                } else {
+                    Err(status.into())
+                };
+            }
+            Err(status) => return Err(status.into()),
+        }
+    }
+}
+
+async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
+    let mut runs = superlink.list_runs(Some(run_id)).await?.run_dict;
+    let status = runs.remove(&run_id).and_then(|run| run.status);
+    Ok(status.is_some_and(|status| status.status == "finished"))
+}
+
+/// Whether the line broke, in contrast to a refusal.
+fn is_passing(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::Internal
+    )
+}
+
+/// Doubles with every failure.
+fn pause(failures: u32) -> Duration {
+    PAUSE.saturating_mul(1 << failures.min(8)).min(MAX_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::connect::testing::{OldSuperLink, RUN};
+    use crate::render::pages;
+
+    #[tokio::test]
+    async fn a_log_goes_on_where_the_line_broke() {
+        let old = OldSuperLink {
+            breaks: 2,
+            ..OldSuperLink::default()
+        };
+        let mut superlink = old.serve().await;
+        let (mut output, out, err) = pages(Format::Default, false);
+        follow(
+            &mut superlink,
+            RUN,
+            Seen::default(),
+            &mut Reader::Screen(&mut output),
+        )
+        .await
+        .unwrap();
+        assert_eq!(out.text(), "line 1\nline 2\nline 3\n");
+        assert_eq!(err.text(), "Starting logstream for run_id `7`\n");
+        assert_eq!(*old.asked.lock().unwrap(), [0.0, 1.0, 2.0]);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_not_there_is_told_at_once() {
+        let old = OldSuperLink::default();
+        let mut superlink = old.serve().await;
+        let (mut output, ..) = pages(Format::Default, false);
+        let error = follow(
+            &mut superlink,
+            8,
+            Seen::default(),
+            &mut Reader::Screen(&mut output),
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.chain(), "Run ID not found.");
+        assert!(old.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_cancelled_is_complete_when_the_run_is_finished() {
+        let old = OldSuperLink {
+            cancels: true,
+            ..OldSuperLink::default()
+        };
+        let mut superlink = old.serve().await;
+        let (mut output, out, _) = pages(Format::Default, false);
+        follow(
+            &mut superlink,
+            RUN,
+            Seen::default(),
+            &mut Reader::Screen(&mut output),
+        )
+        .await
+        .unwrap();
+        assert_eq!(out.text(), "line 1\n");
+        assert_eq!(*old.asked.lock().unwrap(), [0.0]);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        assert_eq!(pause(0), PAUSE);
+        assert_eq!(pause(2), 4 * PAUSE);
+        assert_eq!(pause(99), MAX_PAUSE);
+    }
+}
