@@ -19,6 +19,7 @@ mod certificate;
 mod client;
 mod identity;
 mod legacy;
+mod proof;
 mod reason;
 mod revocation;
 mod server;

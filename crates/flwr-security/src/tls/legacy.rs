@@ -25,6 +25,7 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
 use super::certificate;
+use super::proof::proven_by;
 use super::revocation::RevocationLists;
 use super::signed::is_signed;
 
@@ -108,7 +109,16 @@ impl LegacyRoots {
         }
     }
 
-    fn verify_possession(
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+    }
+
+    fn verify_tls13_signature(
         &self,
         message: &[u8],
         der: &CertificateDer<'_>,
@@ -117,6 +127,10 @@ impl LegacyRoots {
         let certificate = parse(der)?;
         let key = SubjectPublicKeyInfoDer::from(certificate.public_key().raw);
         verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -253,28 +267,7 @@ impl ServerCertVerifier for LegacyServerVerifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.roots
-            .verify_possession(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.today.supported_verify_schemes()
-    }
+    proven_by!(roots);
 }
 
 impl LegacyClientVerifier {
@@ -303,28 +296,7 @@ impl ClientCertVerifier for LegacyClientVerifier {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.roots
-            .verify_possession(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.today.supported_verify_schemes()
-    }
+    proven_by!(roots);
 }
 
 macro_rules! hide {
