@@ -133,6 +133,16 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
+/// Legacy certificates are checked against signatures of TLS 1.3 only.
+const fn versions(legacy: bool) -> &'static [&'static rustls::SupportedProtocolVersion] {
+    static TLS13_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+    if legacy {
+        TLS13_ONLY
+    } else {
+        rustls::DEFAULT_VERSIONS
+    }
+}
+
 fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {

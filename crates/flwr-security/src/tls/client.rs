@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::{ClientConfig, RootCertStore, version};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::load_native_certs;
 use rustls_pki_types::ServerName;
 
@@ -15,6 +15,7 @@ use super::legacy::{LegacyRoots, LegacyServerVerifier};
 use super::strict::StrictServerVerifier;
 use super::{
     ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider, system_roots,
+    versions,
 };
 
 /// Where a client's certificates are.
@@ -120,14 +121,8 @@ impl ClientFiles {
             Some(path) => file_roots(path)?,
             None => system_roots(load_native_certs())?,
         };
-        // Legacy certificates are checked against signatures of TLS 1.3 only.
-        let versions: &[_] = if self.legacy {
-            &[&version::TLS13]
-        } else {
-            rustls::DEFAULT_VERSIONS
-        };
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)
+            .with_protocol_versions(versions(self.legacy))
             .map_err(TlsError::Rustls)?
             .dangerous()
             .with_custom_certificate_verifier(self.verifier(store)?);

@@ -8,14 +8,16 @@ use parking_lot::RwLock;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ServerConfig, version};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 
 use super::identity;
 use super::legacy::{LegacyClientVerifier, LegacyRoots};
 use super::revocation::RevocationLists;
 use super::strict::StrictClientVerifier;
-use super::{ALPN, Certificate, Identity, Reason, TlsError, certificates, file_roots, provider};
+use super::{
+    ALPN, Certificate, Identity, Reason, TlsError, certificates, file_roots, provider, versions,
+};
 
 /// Where a server's certificates are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,13 +176,8 @@ impl ServerFiles {
             Some(clients) => {
                 let lists = clients.revoked()?;
                 warnings.extend(lists.warnings());
-                // Legacy certificates are checked against signatures of TLS 1.3 only.
-                let versions: &[_] = if self.legacy {
-                    &[&version::TLS13]
-                } else {
-                    rustls::DEFAULT_VERSIONS
-                };
-                config(&own, Some(clients.verifier(lists, self.legacy)?), versions)?
+                let verifier = clients.verifier(lists, self.legacy)?;
+                config(&own, Some(verifier), versions(self.legacy))?
             }
         };
         Ok(Loaded {
@@ -215,7 +212,7 @@ fn own_warnings(
 fn config(
     own: &identity::Loaded,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-    versions: &[&'static rustls::SupportedProtocolVersion],
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
