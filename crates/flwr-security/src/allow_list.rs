@@ -2,17 +2,13 @@
 //! any number of rows and columns, without a header (flwr 1.22).
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::from_file::Readable;
+use crate::from_file::{MAX_LIST_BYTES, Readable, read_at_most};
 use crate::key::{KeyProblem, PublicKey};
-
-/// Longest file that is read: it holds 200,000 keys.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The allowed keys.
 #[derive(Debug, Clone, Default)]
@@ -61,17 +57,12 @@ impl Readable for AllowList {
     type Error = AllowListError;
 
     fn from_file(path: &Path) -> Result<Self, AllowListError> {
-        let mut content = Vec::new();
-        // One byte more than is allowed tells; a length that is asked for first may be a lie.
-        File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content))
-            .map_err(|source| AllowListError::Read {
+        let content =
+            read_at_most(path, MAX_LIST_BYTES).map_err(|source| AllowListError::Read {
                 path: path.to_owned(),
                 source,
             })?;
-        if content.len() as u64 > MAX_FILE_BYTES {
-            return Err(AllowListError::TooLong(path.to_owned()));
-        }
+        let content = content.ok_or_else(|| AllowListError::TooLong(path.to_owned()))?;
         Self::parse(&content, path)
     }
 }
@@ -197,10 +188,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys.csv");
         // A hole: it takes no room on the disk.
-        File::create(&path)
-            .unwrap()
-            .set_len(MAX_FILE_BYTES + 1)
-            .unwrap();
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(MAX_LIST_BYTES + 1).unwrap();
         let error = AllowList::from_file(&path).unwrap_err();
         assert!(matches!(error, AllowListError::TooLong(_)), "{error}");
         assert!(error.to_string().contains("64 MiB"), "{error}");

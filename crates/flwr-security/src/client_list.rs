@@ -4,17 +4,13 @@
 //! the names in the subjectAltName (`node-1.example.org`, `10.0.0.5`, `spiffe://…`).
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::from_file::Readable;
+use crate::from_file::{MAX_LIST_BYTES, Readable, read_at_most};
 use crate::tls::Certificate;
-
-/// Longest file that is read.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The allowed certificates.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +27,9 @@ pub enum ClientListError {
         /// What the system says.
         source: io::Error,
     },
+    /// More than anybody has SuperNodes.
+    #[error("{0}: longer than 64 MiB, which no list of clients is: check the file")]
+    TooLong(PathBuf),
     /// It names nobody.
     #[error("{0}: it names nobody, so that no client could connect")]
     Empty(PathBuf),
@@ -40,13 +39,13 @@ impl Readable for ClientList {
     type Error = ClientListError;
 
     fn from_file(path: &Path) -> Result<Self, ClientListError> {
-        let mut text = String::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
-            .map_err(|source| ClientListError::Read {
-                path: path.to_owned(),
-                source,
-            })?;
+        let unreadable = |source| ClientListError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let content = read_at_most(path, MAX_LIST_BYTES).map_err(unreadable)?;
+        let content = content.ok_or_else(|| ClientListError::TooLong(path.to_owned()))?;
+        let text = io::read_to_string(content.as_slice()).map_err(unreadable)?;
         let list = Self::parse(&text);
         if list.0.is_empty() {
             return Err(ClientListError::Empty(path.to_owned()));
@@ -146,5 +145,18 @@ mod tests {
         std::fs::write(&path, "# nobody yet\n").unwrap();
         let error = ClientList::from_file(&path).unwrap_err();
         assert!(error.to_string().contains("names nobody"), "{error}");
+    }
+
+    #[test]
+    fn a_list_beyond_all_measure_is_refused_and_not_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clients.txt");
+        std::fs::write(&path, "CN=node-1\n").unwrap();
+        // A hole behind the line: it takes no room on the disk.
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(MAX_LIST_BYTES + 1).unwrap();
+        let error = ClientList::from_file(&path).unwrap_err();
+        assert!(matches!(error, ClientListError::TooLong(_)), "{error}");
+        assert!(error.to_string().contains("64 MiB"), "{error}");
     }
 }

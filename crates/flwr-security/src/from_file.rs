@@ -1,9 +1,22 @@
 //! What is read from a file, and read again when the file has changed.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+
+/// Longest list that is read: it holds 200,000 keys.
+pub(crate) const MAX_LIST_BYTES: u64 = 64 << 20;
+
+/// The content of a file; `None` if it is longer than `most` bytes.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    // One byte more than is allowed tells; a length that is asked for first may be a lie.
+    File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= most).then_some(content))
+}
 
 /// Something that a file holds.
 pub trait Readable: Sized {
