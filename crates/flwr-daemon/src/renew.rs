@@ -28,8 +28,6 @@ use crate::stop::Stopper;
 const PERIOD: Duration = Duration::from_secs(1);
 /// How often it is said that a certificate will expire.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// From how many days on.
-const SOON: i64 = 30;
 
 /// Something that is read from files.
 pub trait Renewable: Debug + Send + Sync {
@@ -107,7 +105,7 @@ impl Renewals {
             }
             if told.elapsed() >= DAY {
                 told = Instant::now();
-                self.log_expiry(SOON);
+                self.log_expiry(Certificate::SOON);
             }
         }
     }
@@ -124,7 +122,7 @@ impl Renewals {
             let until = certificate.not_after.date();
             if certificate.not_after < now {
                 error!("{flag}: certificate {subject} expired on {until}: renew it");
-            } else if days < SOON {
+            } else if days < Certificate::SOON {
                 warn!("{flag}: certificate {subject} expires in {days} days, on {until}: renew it");
             } else if days <= most {
                 info!("{flag}: certificate {subject} is valid for {days} days, until {until}");

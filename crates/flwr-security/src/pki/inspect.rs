@@ -18,8 +18,6 @@ use super::PkiError;
 use super::private::is_encrypted;
 use crate::tls::Certificate;
 
-/// From how many days on a certificate is warned of.
-const SOON: i64 = 30;
 /// RSA keys under this are refused by TLS stacks of today.
 const RSA_BITS: usize = 2048;
 
@@ -125,7 +123,7 @@ fn dates(told: &Certificate, now: OffsetDateTime) -> Option<String> {
     match told.days_left(now) {
         _ if told.not_after < now => Some(format!("it expired on {until}: renew it")),
         _ if told.not_before > now => Some(format!("it is not valid before {from}")),
-        days if days < SOON => Some(format!("it expires in {days} days: renew it")),
+        days if days < Certificate::SOON => Some(format!("it expires in {days} days: renew it")),
         _ => None,
     }
 }

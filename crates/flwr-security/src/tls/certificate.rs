@@ -33,6 +33,9 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// With fewer days left than this a certificate is warned of.
+    pub const SOON: i64 = 30;
+
     /// Reads a certificate in DER.
     ///
     /// # Errors
