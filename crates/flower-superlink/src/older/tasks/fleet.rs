@@ -265,7 +265,7 @@ impl Fleet {
         dialect: Dialect,
     ) -> Result<Option<ObjectId>> {
         self.link.speaks_tasks(node, dialect).await?;
-        let parts = task::parts(reply, str::to_owned);
+        let parts = task::parts(reply);
         let content = parts.recordset.map(|set| read(set, dialect.into()));
         let content = content.transpose()?;
         let now = self.link.now();

@@ -171,7 +171,7 @@ async fn send(
     let mut parcels = Vec::new();
     let mut objects = HashMap::new();
     for task in tasks {
-        let parts = task::parts(task, str::to_owned);
+        let parts = task::parts(task);
         let content = parts
             .recordset
             .map(|set| read(set, numbering))

@@ -77,8 +77,8 @@ pub(super) struct Parts {
     pub(super) error: Option<proto::Error>,
 }
 
-/// Reads a task; `answered` reads the name of the task that it answers.
-pub(super) fn parts(message: wire::TaskMessage, answered: impl Fn(&str) -> String) -> Parts {
+/// Reads a task.
+pub(super) fn parts(message: wire::TaskMessage) -> Parts {
     let task = message.task.unwrap_or_default();
     let id = |node: Option<wire::Node>| match node.unwrap_or_default() {
         wire::Node { node_id: 0, .. } => NodeId::SUPERLINK.0,
@@ -90,11 +90,7 @@ pub(super) fn parts(message: wire::TaskMessage, answered: impl Fn(&str) -> Strin
             message_id: String::new(),
             src_node_id: id(task.producer),
             dst_node_id: id(task.consumer),
-            reply_to_message_id: task
-                .ancestry
-                .first()
-                .map(|id| answered(id))
-                .unwrap_or_default(),
+            reply_to_message_id: task.ancestry.into_iter().next().unwrap_or_default(),
             group_id: message.group_id,
             ttl: task.ttl,
             message_type: task.task_type,
