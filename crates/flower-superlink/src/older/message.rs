@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{ErrorCode, Message, Metadata};
+use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::record::{self, InflateError};
 use flwr_proto as proto;
@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tracing::error;
 
 use crate::error::{Error, Result};
-use crate::link::state::Parcel;
+use crate::link::state::{Inserted, Parcel};
 use crate::link::{Link, Pulled};
 
 /// A message with its content.
@@ -84,8 +84,25 @@ pub(super) async fn apart(
     })
 }
 
+/// Sends a ServerApp's instructions, and stores their objects. `None`: its node is not known.
+pub(super) async fn send(
+    link: &Link,
+    run: RunId,
+    instructions: Vec<Apart>,
+) -> Result<Vec<Option<MessageId>>> {
+    let mut objects = HashMap::new();
+    let mut parcels = Vec::new();
+    for instruction in instructions {
+        parcels.push(instruction.parcel);
+        objects.extend(instruction.objects);
+    }
+    let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
+    push_objects(link, run, missing, objects).await?;
+    Ok(ids)
+}
+
 /// Stores the objects that are missing, of those that are here.
-pub(super) async fn push_objects(
+async fn push_objects(
     link: &Link,
     run: RunId,
     missing: Vec<ObjectId>,

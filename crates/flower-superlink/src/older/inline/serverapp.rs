@@ -1,6 +1,5 @@
 //! What ServerApp processes of flwr 1.15 to 1.18 say otherwise.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
@@ -13,7 +12,6 @@ use tracing::error;
 use super::records;
 use crate::api::to_the_end;
 use crate::error::{Error, Result};
-use crate::link::state::Inserted;
 use crate::link::{AppInputs, Link};
 use crate::older::handed_out::HandedOut;
 use crate::older::message;
@@ -80,18 +78,14 @@ async fn sent(
     messages: Vec<wire::Message>,
 ) -> Result<Vec<Option<MessageId>>> {
     let now = link.now();
-    let mut parcels = Vec::new();
-    let mut objects = HashMap::new();
+    let mut instructions = Vec::new();
     for message in messages {
         let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
         let content = message.content.map(records::from_inline);
-        let apart = message::apart(message.metadata, content, message.error, read).await?;
-        parcels.push(apart.parcel);
-        objects.extend(apart.objects);
+        let apart = message::apart(message.metadata, content, message.error, read);
+        instructions.push(apart.await?);
     }
-    let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
-    message::push_objects(link, run, missing, objects).await?;
-    Ok(ids)
+    message::send(link, run, instructions).await
 }
 
 /// `PullMessages`: the replies that are there, with their content.

@@ -29,7 +29,6 @@ use super::task;
 use crate::api::{patience, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::link::state::Inserted;
 use crate::older::handed_out::HandedOut;
 use crate::older::message;
 use crate::older::unary::{self, Raw};
@@ -168,8 +167,7 @@ async fn send(
 ) -> Result<Vec<Option<MessageId>>> {
     link.app_lives(run, SILENCE).await?;
     let now = link.now();
-    let mut parcels = Vec::new();
-    let mut objects = HashMap::new();
+    let mut instructions = Vec::new();
     for task in tasks {
         let parts = task::parts(task);
         let content = parts
@@ -177,13 +175,10 @@ async fn send(
             .map(|set| read(set, numbering))
             .transpose()?;
         let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
-        let apart = message::apart(Some(parts.metadata), content, parts.error, read).await?;
-        parcels.push(apart.parcel);
-        objects.extend(apart.objects);
+        let apart = message::apart(Some(parts.metadata), content, parts.error, read);
+        instructions.push(apart.await?);
     }
-    let Inserted { ids, missing, .. } = link.send(run, parcels).await?;
-    message::push_objects(link, run, missing, objects).await?;
-    Ok(ids)
+    message::send(link, run, instructions).await
 }
 
 /// The records of a task in the words of today.
