@@ -28,11 +28,12 @@ pub(super) struct Apart {
     pub(super) objects: HashMap<ObjectId, Bytes>,
 }
 
-/// Puts a message together, or says why its objects make none.
-pub(super) async fn whole(
+/// Puts a message together and makes of it what its receiver knows, or says why it makes none.
+pub(super) async fn whole<T>(
     link: &Link,
     parcel: Parcel,
-) -> Result<std::result::Result<Whole, InflateError>> {
+    make: impl FnOnce(Whole) -> std::result::Result<T, String>,
+) -> Result<std::result::Result<T, String>> {
     let Parcel { message, tree } = parcel;
     let run = message.metadata.run;
     let mut objects = HashMap::new();
@@ -46,7 +47,9 @@ pub(super) async fn whole(
         Some(content) => record::inflate(content.id, &|id| objects.get(id).cloned()).map(Some),
     };
     let content = spawn_blocking(inflate).await.map_err(|_| Error::Stopping)?;
-    Ok(content.map(|content| Whole { message, content }))
+    Ok(content
+        .map_err(|malformed: InflateError| malformed.to_string())
+        .and_then(|content| make(Whole { message, content })))
 }
 
 /// Takes a message apart that `read` finds good. Its id is made here: whoever sent it left that to
@@ -133,13 +136,26 @@ pub(super) async fn deliver(link: &Link, node: NodeId, reply: Apart) -> Result<O
     Ok(Some(id))
 }
 
-/// Tells the ServerApp that an instruction cannot be handed to its node.
-pub(super) async fn give_up(
+/// An instruction as `make` makes it what its node knows; `None` where it makes nothing, which its
+/// ServerApp is told.
+pub(super) async fn handed_out<T>(
     link: &Link,
     node: NodeId,
-    instruction: &Metadata,
-    why: &str,
-) -> Result<()> {
+    parcel: Parcel,
+    make: impl FnOnce(Whole) -> std::result::Result<T, String>,
+) -> Result<Option<T>> {
+    let instruction = parcel.message.metadata.clone();
+    match whole(link, parcel, make).await? {
+        Ok(made) => Ok(Some(made)),
+        Err(why) => {
+            give_up(link, node, &instruction, &why).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Tells the ServerApp that an instruction cannot be handed to its node.
+async fn give_up(link: &Link, node: NodeId, instruction: &Metadata, why: &str) -> Result<()> {
     let (run_id, message_id) = (instruction.run, instruction.id);
     error!(%run_id, node_id = %node, %message_id, why, "the message cannot be put together");
     let reason = format!("The message could not be put together: {why}");

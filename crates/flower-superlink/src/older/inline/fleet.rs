@@ -16,7 +16,6 @@ use crate::api::{RECONNECT, patience, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::link::state::Parcel;
 use crate::older::{message, unary};
 
 type Answer<T> = std::result::Result<T, Status>;
@@ -58,24 +57,13 @@ async fn pulled(
     let node = Caller::of(request)?.node(request.get_ref().node)?;
     let mut messages_list = Vec::new();
     if let Some(parcel) = link.claim(node, patience::of(request)).await? {
-        messages_list.extend(handed_out(link, node, parcel).await?);
+        let make = |whole| Ok(records::message(whole));
+        messages_list.extend(message::handed_out(link, node, parcel, make).await?);
     }
     Ok(wire::PullMessagesResponse {
         reconnect: Some(RECONNECT),
         messages_list,
     })
-}
-
-/// The message in one piece; `None` where its objects make none, which its ServerApp is told.
-async fn handed_out(link: &Link, node: NodeId, parcel: Parcel) -> Result<Option<wire::Message>> {
-    let instruction = parcel.message.metadata.clone();
-    match message::whole(link, parcel).await? {
-        Ok(whole) => Ok(Some(records::message(whole))),
-        Err(malformed) => {
-            message::give_up(link, node, &instruction, &malformed.to_string()).await?;
-            Ok(None)
-        }
-    }
 }
 
 /// `PushMessages`: a reply, with its content.

@@ -7,7 +7,6 @@ use flwr_core::message::{Message, MessageId};
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use tonic::Status;
-use tracing::error;
 
 use super::records;
 use crate::api::to_the_end;
@@ -99,21 +98,9 @@ pub(in crate::older) async fn pull(
     let asked: std::result::Result<Vec<MessageId>, _> =
         request.message_ids.iter().map(|id| id.parse()).collect();
     let asked = asked.map_err(Error::ObjectId)?;
-    for reply in handed_out.take_not_asked(run, &asked) {
-        link.confirm(run, reply).await?;
-    }
-    let mut messages_list = Vec::new();
-    for parcel in link.replies(run, &asked, patience).await? {
-        let metadata = parcel.message.metadata.clone();
-        match message::whole(link, parcel).await? {
-            Ok(whole) => {
-                handed_out.note(run, metadata.reply_to, metadata.id);
-                messages_list.push(records::message(whole));
-            }
-            Err(malformed) => {
-                error!(run_id = %run, message_id = %metadata.id, %malformed, "a reply cannot be put together, and is left out");
-            }
-        }
-    }
-    Ok(wire::PullResMessagesResponse { messages_list })
+    let make = |whole| Ok(records::message(whole));
+    let replies = handed_out.replies(link, run, &asked, patience, make);
+    Ok(wire::PullResMessagesResponse {
+        messages_list: replies.await?,
+    })
 }

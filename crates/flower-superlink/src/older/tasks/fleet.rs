@@ -243,19 +243,14 @@ impl Fleet {
 
     /// The message as a task; `None` where it makes none, which its ServerApp is told.
     async fn handed_out(&self, node: NodeId, parcel: Parcel) -> Result<Option<wire::TaskMessage>> {
-        let instruction = parcel.message.metadata.clone();
         let dialect = self.link.tasks_dialect(node).await?;
         let numbering = dialect.map_or(Numbering::Either, Numbering::from);
         let now = self.link.now().as_secs();
-        let why = match message::whole(&self.link, parcel).await? {
-            Ok(whole) => match task::from_message(whole, numbering, str::to_owned, now) {
-                Ok(task) => return Ok(Some(task)),
-                Err(unreadable) => unreadable.to_string(),
-            },
-            Err(malformed) => malformed.to_string(),
+        let make = |whole| {
+            let task = task::from_message(whole, numbering, str::to_owned, now);
+            task.map_err(|unreadable| unreadable.to_string())
         };
-        message::give_up(&self.link, node, &instruction, &why).await?;
-        Ok(None)
+        message::handed_out(&self.link, node, parcel, make).await
     }
 
     async fn pushed(

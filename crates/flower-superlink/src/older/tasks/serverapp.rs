@@ -22,7 +22,6 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
-use tracing::error;
 
 use super::records::{self, Numbering};
 use super::task;
@@ -132,30 +131,14 @@ impl ServerApps {
     ) -> Result<Vec<wire::TaskMessage>> {
         let link = &self.link;
         link.app_lives(run, SILENCE).await?;
-        for reply in self.handed_out.take_not_asked(run, asked) {
-            link.confirm(run, reply).await?;
-        }
-        let mut tasks = Vec::new();
-        for parcel in link.replies(run, asked, patience).await? {
-            let metadata = parcel.message.metadata.clone();
-            let now = link.now().as_secs();
-            let name = |id: &str| name(run, id);
-            let made = match message::whole(link, parcel).await? {
-                Ok(whole) => task::from_message(whole, numbering, name, now)
-                    .map_err(|unreadable| unreadable.to_string()),
-                Err(malformed) => Err(malformed.to_string()),
-            };
-            match made {
-                Ok(task) => {
-                    self.handed_out.note(run, metadata.reply_to, metadata.id);
-                    tasks.push(task);
-                }
-                Err(why) => {
-                    error!(run_id = %run, message_id = %metadata.id, why, "a reply makes no task, and is left out");
-                }
-            }
-        }
-        Ok(tasks)
+        let make = |whole| {
+            let task =
+                task::from_message(whole, numbering, |id| name(run, id), link.now().as_secs());
+            task.map_err(|unreadable| unreadable.to_string())
+        };
+        self.handed_out
+            .replies(link, run, asked, patience, make)
+            .await
     }
 }
 
