@@ -15,7 +15,7 @@ mod status;
 
 pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
-pub(crate) use fleet::RECONNECT;
+pub(crate) use fleet::{RECONNECT, pushed, told};
 pub use launch::LaunchApi;
 pub use serverappio::ServerAppIoApi;
 

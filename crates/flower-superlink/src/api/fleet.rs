@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
-use flwr_core::message::Message;
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::ObjectId;
+use flwr_core::run::Run;
 use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
@@ -48,6 +50,34 @@ impl FleetApi {
             field: "messages_list",
             problem: "is empty: one reply is expected".to_owned(),
         })
+    }
+}
+
+/// The answer to a reply that was taken, of which some objects are missing, or to one that was not
+/// (`None`).
+pub(crate) fn pushed(
+    reply: Option<MessageId>,
+    missing: &[ObjectId],
+) -> proto::PushMessagesResponse {
+    // The word for a refused reply, as flwr 1.22 has it.
+    let name = reply.map_or_else(|| "None".to_owned(), |id| id.to_string());
+    proto::PushMessagesResponse {
+        reconnect: Some(RECONNECT),
+        results: [(name, 0)].into(),
+        objects_to_push: missing.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What a node is told of a run: what it needs to run the app, and no more.
+pub(crate) fn told(run: Run) -> proto::Run {
+    let full = proto::Run::from(run);
+    proto::Run {
+        run_id: full.run_id,
+        fab_id: full.fab_id,
+        fab_version: full.fab_version,
+        override_config: full.override_config,
+        fab_hash: full.fab_hash,
+        ..proto::Run::default()
     }
 }
 
@@ -130,16 +160,8 @@ impl Fleet for FleetApi {
         }
         let link = Arc::clone(&self.link);
         let missing = to_the_end(async move { link.reply(reply).await }).await?;
-        // The word for a refused reply, as flwr 1.22 has it.
-        let name = missing
-            .as_ref()
-            .map_or_else(|| "None".to_owned(), |_| id.to_string());
-        let objects = missing.unwrap_or_default();
-        Ok(Response::new(proto::PushMessagesResponse {
-            reconnect: Some(RECONNECT),
-            results: [(name, 0)].into(),
-            objects_to_push: objects.iter().map(ToString::to_string).collect(),
-        }))
+        let taken = missing.as_ref().map(|_| id);
+        Ok(Response::new(pushed(taken, &missing.unwrap_or_default())))
     }
 
     async fn get_run(
@@ -151,17 +173,8 @@ impl Fleet for FleetApi {
             .link
             .require_running(RunId(request.get_ref().run_id))
             .await?;
-        let full = proto::Run::from(run);
-        // A node is told what it needs to run the app, and no more.
-        let run = proto::Run {
-            run_id: full.run_id,
-            fab_id: full.fab_id,
-            fab_version: full.fab_version,
-            override_config: full.override_config,
-            fab_hash: full.fab_hash,
-            ..proto::Run::default()
-        };
-        Ok(Response::new(proto::GetRunResponse { run: Some(run) }))
+        let run = Some(told(run));
+        Ok(Response::new(proto::GetRunResponse { run }))
     }
 
     async fn get_fab(

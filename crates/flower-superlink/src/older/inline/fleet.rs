@@ -12,7 +12,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::records;
-use crate::api::{RECONNECT, patience, to_the_end};
+use crate::api::{RECONNECT, patience, pushed, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -79,14 +79,8 @@ pub(in crate::older) async fn push(link: Arc<Link>, request: Request<Body>) -> R
                     field: "messages_list",
                     problem: "is empty: one reply is expected".to_owned(),
                 })?;
-                let pushed = to_the_end(async move { pushed(&link, node, message).await });
-                let name = pushed.await?;
-                let name = name.map_or_else(|| "None".to_owned(), |id| id.to_string());
-                Ok(proto::PushMessagesResponse {
-                    reconnect: Some(RECONNECT),
-                    results: [(name, 0)].into(),
-                    objects_to_push: Vec::new(),
-                })
+                let taken = to_the_end(async move { taken(&link, node, message).await });
+                Ok(pushed(taken.await?, &[]))
             }
         },
     )
@@ -94,7 +88,7 @@ pub(in crate::older) async fn push(link: Arc<Link>, request: Request<Body>) -> R
 }
 
 /// Takes a reply apart, and delivers it. `None`: nobody wants it.
-async fn pushed(link: &Link, node: NodeId, reply: wire::Message) -> Result<Option<ObjectId>> {
+async fn taken(link: &Link, node: NodeId, reply: wire::Message) -> Result<Option<ObjectId>> {
     let now = link.now();
     let read = |message| Message::reply(message, now).map_err(Error::Malformed);
     let content = reply.content.map(records::from_inline);

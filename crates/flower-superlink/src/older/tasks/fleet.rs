@@ -9,6 +9,7 @@ use flwr_core::fab::LOCAL_FAB_ID;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
+use flwr_core::run::Run;
 use flwr_proto as proto;
 use flwr_proto::older::inline::{PingRequest, PingResponse};
 use flwr_proto::older::tasks as wire;
@@ -26,7 +27,7 @@ use super::entry::{Entry, Newcomer, Signed};
 use super::records::Numbering;
 use super::serverapp::read;
 use super::task;
-use crate::api::{RECONNECT, patience, to_the_end};
+use crate::api::{self, RECONNECT, patience, pushed, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::state::Parcel;
 use crate::link::{Dialect, Link};
@@ -195,14 +196,8 @@ impl Fleet {
             .admit(&self.link, &headers, signed, Some(node))
             .await?;
         let fleet = Arc::clone(self);
-        let pushed = to_the_end(async move { fleet.pushed(node, reply, dialect).await });
-        let name = pushed.await?;
-        let name = name.map_or_else(|| "None".to_owned(), |id| id.to_string());
-        Ok(answered(&proto::PushMessagesResponse {
-            reconnect: Some(RECONNECT),
-            results: [(name, 0)].into(),
-            objects_to_push: Vec::new(),
-        }))
+        let taken = to_the_end(async move { fleet.taken(node, reply, dialect).await });
+        Ok(answered(&pushed(taken.await?, &[])))
     }
 
     async fn run(&self, call: Call) -> Answer {
@@ -219,7 +214,7 @@ impl Fleet {
         self.admit(&call, node.map(|node| NodeId(node.node_id)))
             .await?;
         let run = self.link.require_running(RunId(run)).await?;
-        let run = Some(told(run.into()));
+        let run = Some(told(run));
         Ok(answered(&proto::GetRunResponse { run }))
     }
 
@@ -253,7 +248,7 @@ impl Fleet {
         message::handed_out(&self.link, node, parcel, make).await
     }
 
-    async fn pushed(
+    async fn taken(
         &self,
         node: NodeId,
         reply: wire::TaskMessage,
@@ -272,20 +267,15 @@ impl Fleet {
 
 /// What a node is told of a run. Where each has an app of its own no bundle is named, or those
 /// before 1.12 would look for it.
-fn told(run: proto::Run) -> proto::Run {
-    let told = proto::Run {
-        run_id: run.run_id,
-        override_config: run.override_config,
-        ..proto::Run::default()
-    };
-    if run.fab_id == LOCAL_FAB_ID {
+fn told(run: Run) -> proto::Run {
+    let told = api::told(run);
+    if told.fab_id != LOCAL_FAB_ID {
         return told;
     }
     proto::Run {
-        fab_id: run.fab_id,
-        fab_version: run.fab_version,
-        fab_hash: run.fab_hash,
-        ..told
+        run_id: told.run_id,
+        override_config: told.override_config,
+        ..proto::Run::default()
     }
 }
 
