@@ -4,6 +4,7 @@
 mod canonical;
 mod entry;
 mod fleet;
+mod layout;
 mod records;
 pub(super) mod serverapp;
 mod task;

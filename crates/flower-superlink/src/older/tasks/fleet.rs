@@ -26,7 +26,7 @@ use tower::Service;
 use super::entry::{Entry, Newcomer, Signed};
 use super::records::Numbering;
 use super::serverapp::read;
-use super::task;
+use super::{layout, task};
 use crate::api::{self, RECONNECT, patience, pushed, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::state::Parcel;
@@ -201,34 +201,16 @@ impl Fleet {
     }
 
     async fn run(&self, call: Call) -> Answer {
-        // Until 1.11 the run is field 1, and a number.
-        let (node, run) = if call.body.has_number(1) {
-            (
-                None,
-                call.body.clone().read::<wire::GetRunRequest11>()?.run_id,
-            )
-        } else {
-            let request: proto::GetRunRequest = call.body.clone().read()?;
-            (request.node, request.run_id)
-        };
-        self.admit(&call, node.map(|node| NodeId(node.node_id)))
+        let (request, _) = layout::get_run(call.body.clone())?;
+        self.admit(&call, request.node.map(|node| NodeId(node.node_id)))
             .await?;
-        let run = self.link.require_running(RunId(run)).await?;
+        let run = self.link.require_running(RunId(request.run_id)).await?;
         let run = Some(told(run));
         Ok(answered(&proto::GetRunResponse { run }))
     }
 
     async fn fab(&self, call: Call) -> Answer {
-        // Until 1.11 the name is field 1, and alone.
-        let (node, hash_str) = if call.body.has_bytes(2) {
-            let request: proto::GetFabRequest = call.body.clone().read()?;
-            (request.node, request.hash_str)
-        } else {
-            (
-                None,
-                call.body.clone().read::<wire::GetFabRequest11>()?.hash_str,
-            )
-        };
+        let proto::GetFabRequest { node, hash_str, .. } = layout::get_fab(call.body.clone())?;
         self.admit(&call, node.map(|node| NodeId(node.node_id)))
             .await?;
         let content = self.link.fab(&hash_str).await?;

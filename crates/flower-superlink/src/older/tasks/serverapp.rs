@@ -24,7 +24,7 @@ use tonic::server::NamedService;
 use tower::Service;
 
 use super::records::{self, Numbering};
-use super::task;
+use super::{layout, task};
 use crate::api::{patience, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -235,18 +235,8 @@ impl Inner {
                 Ok(unary::raw(&answer.await?))
             }
             "GetRun" => {
-                let until_11 = body.has_number(1);
-                let run = if until_11 {
-                    body.read::<wire::GetRunRequest11>()?.run_id
-                } else {
-                    body.read::<proto::GetRunRequest>()?.run_id
-                };
-                let run = RunId(run);
-                let known = if until_11 {
-                    Numbering::Until11
-                } else {
-                    Numbering::From12
-                };
+                let (request, known) = layout::get_run(body)?;
+                let run = RunId(request.run_id);
                 let found = link.run(run).await?;
                 // Whoever asks for runs that never were is not remembered.
                 if found.is_some() {
@@ -256,11 +246,7 @@ impl Inner {
                 Ok(unary::raw(&proto::GetRunResponse { run }))
             }
             "GetFab" => {
-                let hash_str = if body.has_bytes(2) {
-                    body.read::<proto::GetFabRequest>()?.hash_str
-                } else {
-                    body.read::<wire::GetFabRequest11>()?.hash_str
-                };
+                let hash_str = layout::get_fab(body)?.hash_str;
                 let content = link.fab(&hash_str).await?;
                 let fab = Some(proto::Fab { hash_str, content });
                 Ok(unary::raw(&proto::GetFabResponse { fab }))
