@@ -9,9 +9,8 @@ use std::task::{Context, Poll};
 
 use flwr_core::id::RunId;
 use flwr_proto as proto;
-use flwr_proto::older::inline as wire;
+use flwr_proto::older::tasks;
 use flwr_proto::server_app_io_server::ServerAppIo;
-use futures::future::BoxFuture;
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -22,7 +21,7 @@ use super::handed_out::HandedOut;
 use super::inline::serverapp;
 use super::tasks::Numbering;
 use super::tasks::serverapp::ServerApps;
-use super::unary::{self, Raw};
+use super::unary::{self, Raw, Served};
 use crate::api::{ServerAppIoApi, patience, to_the_end};
 use crate::link::{AppInputs, Link};
 
@@ -64,7 +63,7 @@ impl<S> OlderApps<S> {
 
 impl Shared {
     async fn inputs(
-        &self,
+        self: Arc<Self>,
         request: tonic::Request<proto::PullAppInputsRequest>,
     ) -> Result<proto::PullAppInputsResponse, Status> {
         if !request.get_ref().token.is_empty() {
@@ -86,7 +85,7 @@ impl Shared {
     }
 
     async fn outputs(
-        &self,
+        self: Arc<Self>,
         request: tonic::Request<proto::PushAppOutputsRequest>,
     ) -> Result<proto::PushAppOutputsResponse, Status> {
         if !request.get_ref().token.is_empty() {
@@ -101,7 +100,7 @@ impl Shared {
         Ok(proto::PushAppOutputsResponse {})
     }
 
-    async fn push(&self, request: tonic::Request<Raw>) -> Result<Raw, Status> {
+    async fn push(self: Arc<Self>, request: tonic::Request<Raw>) -> Result<Raw, Status> {
         // The run, a number, is field 2 of the older request and field 3 of today's.
         if request.get_ref().has_number(2) {
             let answer = serverapp::push(Arc::clone(&self.link), request.into_inner().read()?);
@@ -112,7 +111,7 @@ impl Shared {
         Ok(unary::raw(answer.get_ref()))
     }
 
-    async fn pull(&self, request: tonic::Request<Raw>) -> Result<Raw, Status> {
+    async fn pull(self: Arc<Self>, request: tonic::Request<Raw>) -> Result<Raw, Status> {
         if request.get_ref().has_number(2) {
             let patience = patience::of(&request);
             let request = request.into_inner().read()?;
@@ -122,6 +121,23 @@ impl Shared {
         let request = today(request)?;
         let answer = self.api.pull_messages(request).await?;
         Ok(unary::raw(answer.get_ref()))
+    }
+
+    async fn push_tasks(
+        self: Arc<Self>,
+        request: tonic::Request<tasks::PushTaskInsRequest>,
+    ) -> Result<tasks::PushTaskInsResponse, Status> {
+        let numbering = |_| Numbering::From12;
+        self.tasks.push(request.into_inner(), numbering).await
+    }
+
+    async fn pull_tasks(
+        self: Arc<Self>,
+        request: tonic::Request<tasks::PullTaskResRequest>,
+    ) -> Result<tasks::PullTaskResResponse, Status> {
+        let (numbering, patience) = (|_| Numbering::From12, patience::of(&request));
+        let tasks = request.into_inner();
+        self.tasks.pull(tasks, numbering, patience).await
     }
 }
 
@@ -144,7 +160,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Served;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.today.poll_ready(cx)
@@ -155,72 +171,17 @@ where
             return Box::pin(self.today.call(request));
         }
         let shared = Arc::clone(&self.shared);
+        let link = Arc::clone(&shared.link);
         let path = request.uri().path();
         match path.strip_prefix("/flwr.proto.ServerAppIo/") {
-            Some("PullAppInputs") => Box::pin(async move {
-                let answer = |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { shared.inputs(request).await }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PushAppOutputs") => Box::pin(async move {
-                let answer = |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { shared.outputs(request).await }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PullServerAppInputs") => Box::pin(async move {
-                let answer = |_: tonic::Request<wire::PullServerAppInputsRequest>| {
-                    let shared = Arc::clone(&shared);
-                    async move { serverapp::inputs(&shared.link).await }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PushServerAppOutputs") => Box::pin(async move {
-                let answer = |request: tonic::Request<_>| {
-                    let link = Arc::clone(&shared.link);
-                    serverapp::outputs(link, request.into_inner())
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PushTaskIns") => Box::pin(async move {
-                let answer = |request: tonic::Request<_>| {
-                    let shared = Arc::clone(&shared);
-                    async move {
-                        let tasks = request.into_inner();
-                        shared.tasks.push(tasks, |_| Numbering::From12).await
-                    }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PullTaskRes") => Box::pin(async move {
-                let answer = |request: tonic::Request<_>| {
-                    let shared = Arc::clone(&shared);
-                    async move {
-                        let patience = patience::of(&request);
-                        let tasks = request.into_inner();
-                        let numbering = |_| Numbering::From12;
-                        shared.tasks.pull(tasks, numbering, patience).await
-                    }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PushMessages") => Box::pin(async move {
-                let answer = |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { shared.push(request).await }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
-            Some("PullMessages") => Box::pin(async move {
-                let answer = |request| {
-                    let shared = Arc::clone(&shared);
-                    async move { shared.pull(request).await }
-                };
-                Ok(unary::serve(request, answer).await)
-            }),
+            Some("PullAppInputs") => unary::serve(shared, request, Shared::inputs),
+            Some("PushAppOutputs") => unary::serve(shared, request, Shared::outputs),
+            Some("PullServerAppInputs") => unary::serve(link, request, serverapp::inputs),
+            Some("PushServerAppOutputs") => unary::serve(link, request, serverapp::outputs),
+            Some("PushTaskIns") => unary::serve(shared, request, Shared::push_tasks),
+            Some("PullTaskRes") => unary::serve(shared, request, Shared::pull_tasks),
+            Some("PushMessages") => unary::serve(shared, request, Shared::push),
+            Some("PullMessages") => unary::serve(shared, request, Shared::pull),
             _ => Box::pin(self.today.call(request)),
         }
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use flwr_core::id::NodeId;
-use futures::future::BoxFuture;
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -15,6 +14,7 @@ use tonic::server::NamedService;
 use tower::Service;
 
 use super::inline::fleet as inline;
+use super::unary::{self, Served};
 use crate::auth::Caller;
 use crate::link::{Dialect, Link};
 
@@ -48,7 +48,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = Served;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.today.poll_ready(cx)
@@ -62,7 +62,7 @@ where
         let caller = request.extensions().get::<Caller>();
         let node = caller.and_then(Caller::registered);
         match (request.uri().path(), node) {
-            (PING, _) => Box::pin(async move { Ok(inline::ping(link, request).await) }),
+            (PING, _) => unary::serve(link, request, inline::ping),
             (HEARTBEAT, Some(node)) => Box::pin(async move {
                 match link.hear(node).await {
                     Ok(()) => today.call(request).await,
@@ -72,9 +72,9 @@ where
             (PULL | PUSH, Some(node)) => Box::pin(async move {
                 match dialect(&link, node).await {
                     Ok(Dialect::Inline) if request.uri().path() == PULL => {
-                        Ok(inline::pull(link, request).await)
+                        unary::serve(link, request, inline::pull).await
                     }
-                    Ok(Dialect::Inline) => Ok(inline::push(link, request).await),
+                    Ok(Dialect::Inline) => unary::serve(link, request, inline::push).await,
                     Ok(_) => today.call(request).await,
                     Err(status) => Ok(status.into_http()),
                 }

@@ -1,6 +1,10 @@
 //! A gRPC call by hand, for methods that generated services cannot have.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes};
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message};
@@ -12,38 +16,44 @@ use tower::service_fn;
 
 use crate::api::MAX_MESSAGE_BYTES;
 
-/// Serves one call: the messages that it and its answer are made of are those of `handler`.
-pub(super) async fn serve<Q, A, H, F>(request: Request<Body>, handler: H) -> Response<Body>
+/// The answer to a call, on its way.
+pub(super) type Served = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+/// Serves one call by a method of `of`, which says of what messages it and its answer are made.
+pub(super) fn serve<T, Q, A, M, F>(of: Arc<T>, request: Request<Body>, method: M) -> Served
 where
+    T: Send + Sync + 'static,
     Q: Message + Default + 'static,
     A: Message + Default + 'static,
-    H: FnMut(tonic::Request<Q>) -> F,
-    F: Future<Output = Result<A, Status>> + Send,
+    M: Fn(Arc<T>, tonic::Request<Q>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<A, Status>> + Send + 'static,
 {
-    let mut handler = handler;
-    let with_metadata = move |request| {
-        let answer = handler(request);
+    serve_with_metadata(of, request, move |of, request| {
+        let answer = method(of, request);
         async move { answer.await.map(tonic::Response::new) }
-    };
-    serve_with_metadata(request, with_metadata).await
+    })
 }
 
 /// The same where the answer has metadata too.
-pub(super) async fn serve_with_metadata<Q, A, H, F>(
+pub(super) fn serve_with_metadata<T, Q, A, M, F>(
+    of: Arc<T>,
     request: Request<Body>,
-    handler: H,
-) -> Response<Body>
+    method: M,
+) -> Served
 where
+    T: Send + Sync + 'static,
     Q: Message + Default + 'static,
     A: Message + Default + 'static,
-    H: FnMut(tonic::Request<Q>) -> F,
-    F: Future<Output = Result<tonic::Response<A>, Status>> + Send,
+    M: Fn(Arc<T>, tonic::Request<Q>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<tonic::Response<A>, Status>> + Send + 'static,
 {
     let limit = Some(MAX_MESSAGE_BYTES);
-    Grpc::new(ProstCodec::<A, Q>::default())
-        .apply_max_message_size_config(limit, limit)
-        .unary(service_fn(handler), request)
-        .await
+    let method = service_fn(move |request| method(Arc::clone(&of), request));
+    Box::pin(async move {
+        let mut grpc =
+            Grpc::new(ProstCodec::<A, Q>::default()).apply_max_message_size_config(limit, limit);
+        Ok(grpc.unary(method, request).await)
+    })
 }
 
 /// A message that is not looked into: for methods whose messages two versions lay out differently.

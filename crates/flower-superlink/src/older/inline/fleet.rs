@@ -7,58 +7,39 @@ use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
-use http::{Request, Response};
-use tonic::Status;
-use tonic::body::Body;
+use tonic::{Request, Status};
 
 use super::records;
 use crate::api::{RECONNECT, patience, pushed, to_the_end};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::older::{message, unary};
+use crate::older::message;
 
 type Answer<T> = std::result::Result<T, Status>;
 
 /// `Ping`: a sign of life.
-pub(in crate::older) async fn ping(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
-    unary::serve(
-        request,
-        move |request: tonic::Request<wire::PingRequest>| {
-            let link = Arc::clone(&link);
-            async move {
-                let node = Caller::of(&request)?.node(request.get_ref().node)?;
-                link.hear_inline(node).await?;
-                let interval = request.get_ref().ping_interval;
-                let success = link.node_lives(node, interval).await?;
-                Ok(wire::PingResponse { success })
-            }
-        },
-    )
-    .await
+pub(in crate::older) async fn ping(
+    link: Arc<Link>,
+    request: Request<wire::PingRequest>,
+) -> Answer<wire::PingResponse> {
+    let node = Caller::of(&request)?.node(request.get_ref().node)?;
+    link.hear_inline(node).await?;
+    let interval = request.get_ref().ping_interval;
+    let success = link.node_lives(node, interval).await?;
+    Ok(wire::PingResponse { success })
 }
 
 /// `PullMessages`: the next message, with its content.
-pub(in crate::older) async fn pull(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
-    unary::serve(
-        request,
-        move |request: tonic::Request<proto::PullMessagesRequest>| {
-            let link = Arc::clone(&link);
-            async move { pulled(&link, &request).await }
-        },
-    )
-    .await
-}
-
-async fn pulled(
-    link: &Link,
-    request: &tonic::Request<proto::PullMessagesRequest>,
+pub(in crate::older) async fn pull(
+    link: Arc<Link>,
+    request: Request<proto::PullMessagesRequest>,
 ) -> Answer<wire::PullMessagesResponse> {
-    let node = Caller::of(request)?.node(request.get_ref().node)?;
+    let node = Caller::of(&request)?.node(request.get_ref().node)?;
     let mut messages_list = Vec::new();
-    if let Some(parcel) = link.claim(node, patience::of(request)).await? {
+    if let Some(parcel) = link.claim(node, patience::of(&request)).await? {
         let make = |whole| Ok(records::message(whole));
-        messages_list.extend(message::handed_out(link, node, parcel, make).await?);
+        messages_list.extend(message::handed_out(&link, node, parcel, make).await?);
     }
     Ok(wire::PullMessagesResponse {
         reconnect: Some(RECONNECT),
@@ -67,24 +48,18 @@ async fn pulled(
 }
 
 /// `PushMessages`: a reply, with its content.
-pub(in crate::older) async fn push(link: Arc<Link>, request: Request<Body>) -> Response<Body> {
-    unary::serve(
-        request,
-        move |request: tonic::Request<wire::PushMessagesRequest>| {
-            let link = Arc::clone(&link);
-            async move {
-                let node = Caller::of(&request)?.node(request.get_ref().node)?;
-                let message = request.into_inner().messages_list.into_iter().next();
-                let message = message.ok_or_else(|| Error::Field {
-                    field: "messages_list",
-                    problem: "is empty: one reply is expected".to_owned(),
-                })?;
-                let taken = to_the_end(async move { taken(&link, node, message).await });
-                Ok(pushed(taken.await?, &[]))
-            }
-        },
-    )
-    .await
+pub(in crate::older) async fn push(
+    link: Arc<Link>,
+    request: Request<wire::PushMessagesRequest>,
+) -> Answer<proto::PushMessagesResponse> {
+    let node = Caller::of(&request)?.node(request.get_ref().node)?;
+    let message = request.into_inner().messages_list.into_iter().next();
+    let message = message.ok_or_else(|| Error::Field {
+        field: "messages_list",
+        problem: "is empty: one reply is expected".to_owned(),
+    })?;
+    let taken = to_the_end(async move { taken(&link, node, message).await });
+    Ok(pushed(taken.await?, &[]))
 }
 
 /// Takes a reply apart, and delivers it. `None`: nobody wants it.

@@ -6,7 +6,7 @@ use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::records;
 use crate::api::to_the_end;
@@ -18,7 +18,10 @@ use crate::older::message;
 type Answer<T> = std::result::Result<T, Status>;
 
 /// `PullServerAppInputs`: the run that a process without a token is for, if there is one.
-pub(in crate::older) async fn inputs(link: &Link) -> Answer<wire::PullServerAppInputsResponse> {
+pub(in crate::older) async fn inputs(
+    link: Arc<Link>,
+    _: Request<wire::PullServerAppInputsRequest>,
+) -> Answer<wire::PullServerAppInputsResponse> {
     let Some(AppInputs { run, context, fab }) = link.expected_inputs().await? else {
         return Ok(wire::PullServerAppInputsResponse::default());
     };
@@ -42,8 +45,9 @@ pub(in crate::older) async fn inputs(link: &Link) -> Answer<wire::PullServerAppI
 /// `PushServerAppOutputs`: the Context that the ServerApp leaves behind.
 pub(in crate::older) async fn outputs(
     link: Arc<Link>,
-    request: wire::PushServerAppOutputsRequest,
+    request: Request<wire::PushServerAppOutputsRequest>,
 ) -> Answer<wire::PushServerAppOutputsResponse> {
+    let request = request.into_inner();
     let context = request.context.unwrap_or_default();
     let context = proto::Context {
         run_id: context.run_id,

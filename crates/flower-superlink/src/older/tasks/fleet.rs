@@ -15,7 +15,6 @@ use flwr_proto::older::inline::{PingRequest, PingResponse};
 use flwr_proto::older::tasks as wire;
 use flwr_security::shared_secret::PUBLIC_KEY_HEADER;
 use flwr_security::signature;
-use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -32,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::link::state::Parcel;
 use crate::link::{Dialect, Link};
 use crate::older::message;
-use crate::older::unary::{self, Raw};
+use crate::older::unary::{self, Raw, Served};
 
 /// Fleet for all versions: the service behind it serves those that sign.
 #[derive(Debug, Clone)]
@@ -278,7 +277,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
+    type Future = Served;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         self.signed.poll_ready(cx)
@@ -288,14 +287,10 @@ where
         let is_signed = signature::is_signed(request.headers());
         match Method::of(request.uri().path()) {
             Some(method) if !is_signed && !matches!(self.fleet.entry, Entry::Closed) => {
-                let fleet = Arc::clone(&self.fleet);
-                Box::pin(async move {
-                    let answer = |request| {
-                        let fleet = Arc::clone(&fleet);
-                        async move { fleet.answer(method, request).await }
-                    };
-                    Ok(unary::serve_with_metadata(request, answer).await)
-                })
+                let answer = move |fleet: Arc<Fleet>, request| async move {
+                    fleet.answer(method, request).await
+                };
+                unary::serve_with_metadata(Arc::clone(&self.fleet), request, answer)
             }
             _ => Box::pin(self.signed.call(request)),
         }

@@ -15,7 +15,6 @@ use flwr_core::message::{Message, MessageId};
 use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::older::tasks as wire;
-use futures::future::BoxFuture;
 use http::{Request, Response};
 use parking_lot::Mutex;
 use tonic::Status;
@@ -30,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::older::handed_out::HandedOut;
 use crate::older::message;
-use crate::older::unary::{self, Raw};
+use crate::older::unary::{self, Raw, Served};
 
 /// Seconds that such a ServerApp may compute without a word: nothing but its calls shows that it
 /// lives.
@@ -271,23 +270,20 @@ impl Inner {
 impl Service<Request<Body>> for Driver {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
+    type Future = Served;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let inner = Arc::clone(&self.0);
         let path = request.uri().path();
         let method: Arc<str> = path.rsplit('/').next().unwrap_or_default().into();
-        Box::pin(async move {
-            let answer = |request| {
-                let (inner, method) = (Arc::clone(&inner), Arc::clone(&method));
-                async move { inner.answer(&method, request).await }
-            };
-            Ok(unary::serve(request, answer).await)
-        })
+        let answer = move |inner: Arc<Inner>, request| {
+            let method = Arc::clone(&method);
+            async move { inner.answer(&method, request).await }
+        };
+        unary::serve(Arc::clone(&self.0), request, answer)
     }
 }
 
