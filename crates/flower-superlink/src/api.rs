@@ -17,6 +17,7 @@ pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
 pub(crate) use fleet::{RECONNECT, pushed, told};
 pub use launch::LaunchApi;
+pub(crate) use launch::require_tls;
 pub use serverappio::ServerAppIoApi;
 
 /// Bytes of one message on the wire, as flwr 1.22 peers allow: a gRPC limit of 2 GiB - 1.

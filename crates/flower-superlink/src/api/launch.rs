@@ -28,18 +28,25 @@ impl LaunchApi {
     }
 }
 
+/// Refuses to start runs over plaintext, unless everything is spoken in plaintext here
+/// (`insecure`).
+pub(crate) fn require_tls<T>(request: &Request<T>, insecure: bool) -> Result<(), Status> {
+    let peer = request.extensions().get::<Peer>();
+    if insecure || peer.is_some_and(|peer| peer.tls) {
+        return Ok(());
+    }
+    Err(Status::permission_denied(
+        "Runs are started over TLS here: drop --insecure and give --root-certificates",
+    ))
+}
+
 #[tonic::async_trait]
 impl Launch for LaunchApi {
     async fn start_run(
         &self,
         request: Request<StartRunRequest>,
     ) -> Result<Response<StartRunResponse>, Status> {
-        let peer = request.extensions().get::<Peer>();
-        if !self.insecure && !peer.is_some_and(|peer| peer.tls) {
-            return Err(Status::permission_denied(
-                "Runs are started over TLS here: drop --insecure and give --root-certificates",
-            ));
-        }
+        require_tls(&request, self.insecure)?;
         let link = Arc::clone(&self.link);
         let fab = request.into_inner().fab;
         let started = to_the_end(async move { link.start_run_outside(fab).await });

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
-use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::older::tasks as wire;
 use http::{Request, Response};
@@ -24,7 +23,7 @@ use tower::Service;
 
 use super::records::{self, Numbering};
 use super::{layout, task};
-use crate::api::{patience, to_the_end};
+use crate::api::{patience, require_tls, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::older::handed_out::HandedOut;
@@ -206,12 +205,7 @@ impl Inner {
     }
 
     async fn answer(&self, method: &str, request: tonic::Request<Raw>) -> Answer<Raw> {
-        let peer = request.extensions().get::<Peer>();
-        if !self.insecure && !peer.is_some_and(|peer| peer.tls) {
-            return Err(Status::permission_denied(
-                "Runs are started over TLS here: drop --insecure and give --root-certificates",
-            ));
-        }
+        require_tls(&request, self.insecure)?;
         let patience = patience::of(&request);
         let body = request.into_inner();
         let link = &self.apps.link;
