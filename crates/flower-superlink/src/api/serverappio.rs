@@ -49,6 +49,20 @@ impl ServerAppIoApi {
     }
 }
 
+impl From<AppInputs> for proto::PullAppInputsResponse {
+    fn from(AppInputs { run, context, fab }: AppInputs) -> Self {
+        let fab = proto::Fab {
+            hash_str: run.fab_hash.clone(),
+            content: fab,
+        };
+        Self {
+            context: Some(context),
+            run: Some(run.into()),
+            fab: Some(fab),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl ServerAppIo for ServerAppIoApi {
     async fn list_apps_to_launch(
@@ -167,17 +181,8 @@ impl ServerAppIo for ServerAppIoApi {
         &self,
         request: Request<proto::PullAppInputsRequest>,
     ) -> Answer<proto::PullAppInputsResponse> {
-        let AppInputs { run, context, fab } =
-            self.link.app_inputs(&request.get_ref().token).await?;
-        let fab = proto::Fab {
-            hash_str: run.fab_hash.clone(),
-            content: fab,
-        };
-        Ok(Response::new(proto::PullAppInputsResponse {
-            context: Some(context),
-            run: Some(run.into()),
-            fab: Some(fab),
-        }))
+        let inputs = self.link.app_inputs(&request.get_ref().token).await?;
+        Ok(Response::new(inputs.into()))
     }
 
     async fn push_app_outputs(

@@ -23,7 +23,7 @@ use super::tasks::Numbering;
 use super::tasks::serverapp::ServerApps;
 use super::unary::{self, Raw, Served};
 use crate::api::{ServerAppIoApi, patience, to_the_end};
-use crate::link::{AppInputs, Link};
+use crate::link::Link;
 
 /// ServerAppIo for all versions: the service of today behind it serves what is not of an earlier
 /// one.
@@ -70,18 +70,8 @@ impl Shared {
             let answer = self.api.pull_app_inputs(request).await;
             return answer.map(tonic::Response::into_inner);
         }
-        let Some(AppInputs { run, context, fab }) = self.link.expected_inputs().await? else {
-            return Ok(proto::PullAppInputsResponse::default());
-        };
-        let fab = proto::Fab {
-            hash_str: run.fab_hash.clone(),
-            content: fab,
-        };
-        Ok(proto::PullAppInputsResponse {
-            context: Some(context),
-            run: Some(run.into()),
-            fab: Some(fab),
-        })
+        let inputs = self.link.expected_inputs().await?;
+        Ok(inputs.map(Into::into).unwrap_or_default())
     }
 
     async fn outputs(

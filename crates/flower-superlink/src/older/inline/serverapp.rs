@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 use super::records;
 use crate::api::to_the_end;
 use crate::error::{Error, Result};
-use crate::link::{AppInputs, Link};
+use crate::link::Link;
 use crate::older::handed_out::HandedOut;
 use crate::older::message;
 
@@ -22,23 +22,19 @@ pub(in crate::older) async fn inputs(
     link: Arc<Link>,
     _: Request<wire::PullServerAppInputsRequest>,
 ) -> Answer<wire::PullServerAppInputsResponse> {
-    let Some(AppInputs { run, context, fab }) = link.expected_inputs().await? else {
-        return Ok(wire::PullServerAppInputsResponse::default());
-    };
-    let fab = proto::Fab {
-        hash_str: run.fab_hash.clone(),
-        content: fab,
+    let inputs = link.expected_inputs().await?;
+    let inputs: proto::PullAppInputsResponse = inputs.map(Into::into).unwrap_or_default();
+    let context = |context: proto::Context| wire::Context {
+        run_id: context.run_id,
+        node_id: context.node_id,
+        node_config: context.node_config,
+        state: context.state.map(records::to_inline),
+        run_config: context.run_config,
     };
     Ok(wire::PullServerAppInputsResponse {
-        context: Some(wire::Context {
-            run_id: context.run_id,
-            node_id: context.node_id,
-            node_config: context.node_config,
-            state: context.state.map(records::to_inline),
-            run_config: context.run_config,
-        }),
-        run: Some(run.into()),
-        fab: Some(fab),
+        context: inputs.context.map(context),
+        run: inputs.run,
+        fab: inputs.fab,
     })
 }
 
