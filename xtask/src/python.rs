@@ -22,71 +22,46 @@ const CANDIDATES: [&str; 5] = [
 /// A version of Flower from PyPI, and what goes with it.
 pub(crate) struct Flower {
     version: &'static str,
-    packages: &'static [&'static str],
+    with: &'static [&'static str],
 }
 
-/// The version that the demo runs and most tests use; with what the example app needs.
-pub(crate) const FLOWER_1_22: Flower = Flower {
-    version: "1.22.0",
-    packages: &["flwr==1.22.0", "numpy>=1.26,<3", "scikit-learn>=1.4,<2"],
-};
-pub(crate) const FLOWER_1_21: Flower = Flower {
-    version: "1.21.0",
-    packages: &["flwr==1.21.0", "numpy>=1.26,<3"],
-};
-pub(crate) const FLOWER_1_20: Flower = Flower {
-    version: "1.20.0",
-    packages: &["flwr==1.20.0", "numpy>=1.26,<3"],
-};
-/// Their `flwr` does not start with the click of today, which their requirements allow.
-const CLICK: &str = "click<8.2";
+const NUMPY: &str = "numpy>=1.26,<3";
 /// Those before 1.13 want it.
-const NUMPY: &str = "numpy>=1.26,<2";
-/// Versions that only `cargo xtask interop` needs.
+const NUMPY_1: &str = "numpy>=1.26,<2";
+/// The `flwr` of those before 1.20 does not start with the click of today, which their requirements
+/// allow.
+const CLICK: &str = "click<8.2";
+
+/// The version that the demo runs and most tests use; with what the example app needs.
+pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, "scikit-learn>=1.4,<2"]);
+pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
+pub(crate) const FLOWER_1_20: Flower = Flower::new("1.20.0", &[NUMPY]);
+/// Earlier versions: `cargo xtask interop` needs all of them, the tests one of each generation.
 pub(crate) const OLDER: [Flower; 10] = [
-    Flower {
-        version: "1.19.0",
-        packages: &["flwr==1.19.0", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.18.0",
-        packages: &["flwr==1.18.0", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.17.0",
-        packages: &["flwr==1.17.0", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.16.0",
-        packages: &["flwr==1.16.0", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.15.2",
-        packages: &["flwr==1.15.2", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.14.0",
-        packages: &["flwr==1.14.0", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.13.1",
-        packages: &["flwr==1.13.1", "numpy>=1.26,<3", CLICK],
-    },
-    Flower {
-        version: "1.12.0",
-        packages: &["flwr==1.12.0", NUMPY, CLICK],
-    },
-    Flower {
-        version: "1.10.0",
-        packages: &["flwr==1.10.0", NUMPY, CLICK],
-    },
-    Flower {
-        version: "1.8.0",
-        packages: &["flwr==1.8.0", NUMPY, CLICK],
-    },
+    Flower::new("1.19.0", &[NUMPY, CLICK]),
+    Flower::new("1.18.0", &[NUMPY, CLICK]),
+    Flower::new("1.17.0", &[NUMPY, CLICK]),
+    Flower::new("1.16.0", &[NUMPY, CLICK]),
+    Flower::new("1.15.2", &[NUMPY, CLICK]),
+    Flower::new("1.14.0", &[NUMPY, CLICK]),
+    Flower::new("1.13.1", &[NUMPY, CLICK]),
+    Flower::new("1.12.0", &[NUMPY_1, CLICK]),
+    Flower::new("1.10.0", &[NUMPY_1, CLICK]),
+    Flower::new("1.8.0", &[NUMPY_1, CLICK]),
 ];
 
 impl Flower {
+    const fn new(version: &'static str, with: &'static [&'static str]) -> Self {
+        Self { version, with }
+    }
+
+    /// What pip is to install.
+    fn packages(&self) -> Vec<String> {
+        let flower = format!("flwr=={}", self.version);
+        let with = self.with.iter().map(ToString::to_string);
+        std::iter::once(flower).chain(with).collect()
+    }
+
     /// Whether it is the version with this number.
     pub(crate) fn is(&self, version: &str) -> bool {
         self.version == version
@@ -119,40 +94,40 @@ impl Flower {
             .join("python")
             .join(format!("flwr-{}", self.version));
         let stamp = folder.join("xtask-requirements.txt");
-        let wanted = self.packages.join("\n") + "\n";
+        let packages = self.packages();
+        let wanted = packages.join("\n") + "\n";
         // The stamp is written last: an environment that was interrupted is made anew.
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&folder) {
             return Ok(folder);
         }
         println!(
             "Preparing a Python environment with {} ...",
-            self.packages.join(", ")
+            packages.join(", ")
         );
-        self.make(&folder)?;
+        make(&folder, &packages)?;
         fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
         Ok(folder)
     }
+}
 
-    fn make(&self, folder: &Path) -> Result<()> {
-        if folder.exists() {
-            fs::remove_dir_all(folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
-        let python = interpreter()?;
-        build::succeed(Command::new(python).args(["-m", "venv"]).arg(folder)).context(
-            "cannot make a Python environment (on Debian: apt-get install python3-venv)",
-        )?;
-        let mut pip = Command::new(bin(folder).join("python"));
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-        ]);
-        build::succeed(pip.args(self.packages))
+fn make(folder: &Path, packages: &[String]) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
     }
+    let python = interpreter()?;
+    build::succeed(Command::new(python).args(["-m", "venv"]).arg(folder))
+        .context("cannot make a Python environment (on Debian: apt-get install python3-venv)")?;
+    let mut pip = Command::new(bin(folder).join("python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]);
+    build::succeed(pip.args(packages))
 }
 
 /// The folder with the programs of an environment.
