@@ -37,10 +37,5 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
     tests.args(["--nocapture", "no_fault_loses_or_doubles_a_message"]);
-    let status = tests.status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    build::outcome(&mut tests)
 }

@@ -35,10 +35,5 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
     tests.args(["--nocapture", "--ignored", "all_pairs"]);
-    let status = tests.status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    build::outcome(&mut tests)
 }

@@ -48,12 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !names_a_package(&args.forwarded) {
         tests.arg("--workspace");
     }
-    let status = tests.args(&args.forwarded).status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    build::outcome(tests.args(&args.forwarded))
 }
 
 fn names_a_package(arguments: &[String]) -> bool {
