@@ -38,14 +38,8 @@ pub fn clientapp_command(
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
     let address = ["--clientappio-api-address", clientappio_address];
-    app_command(
-        "ClientApp",
-        program.to_owned(),
-        address,
-        token,
-        Some(parent_pid),
-        flwr_dir,
-    )
+    let own = token_flags(token, Some(parent_pid));
+    app_command("ClientApp", program, address, own, flwr_dir)
 }
 
 /// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
@@ -59,17 +53,8 @@ pub fn serverapp_command(
     parent_pid: Option<u32>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let address = ["--serverappio-api-address", serverappio_address];
-    let mut command = app_command(
-        "ServerApp",
-        program.to_owned(),
-        address,
-        token,
-        parent_pid,
-        flwr_dir,
-    );
-    run_by_python(&mut command);
-    command
+    let own = token_flags(token, parent_pid);
+    serverapp(program, serverappio_address, own, flwr_dir)
 }
 
 /// `program`, a `flwr-serverapp` of flwr 1.15 to 1.20, for one run: it takes no token, and asks for
@@ -80,34 +65,30 @@ pub fn asking_serverapp_command(
     serverappio_address: &str,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let flags = [
-        "--insecure",
-        "--serverappio-api-address",
+    serverapp(
+        program,
         serverappio_address,
-        "--run-once",
-    ];
-    let mut args: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
-    if let Some(dir) = flwr_dir {
-        args.extend(["--flwr-dir".into(), dir.into()]);
-    }
-    let mut command = AppCommand {
-        program: program.to_owned(),
-        args,
-        env: Vec::new(),
-        name: "ServerApp".to_owned(),
-    };
-    run_by_python(&mut command);
-    command
+        vec!["--run-once".into()],
+        flwr_dir,
+    )
 }
 
-/// Has a Python script run by its own Python, through the few lines that see to its end.
-fn run_by_python(command: &mut AppCommand) {
+/// A Python script is run by its own Python, through the few lines that see to its end.
+fn serverapp(
+    program: &Path,
+    address: &str,
+    own: Vec<OsString>,
+    flwr_dir: Option<&Path>,
+) -> AppCommand {
+    let address = ["--serverappio-api-address", address];
+    let mut command = app_command("ServerApp", program, address, own, flwr_dir);
     if let Some(python) = interpreter(&command.program) {
         let program = std::mem::replace(&mut command.program, python);
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
         debug_assert_eq!(script.len(), SERVERAPP_PREFIX);
         command.args.splice(0..0, script);
     }
+    command
 }
 
 /// The version of flwr that a program belongs to, as (1, 22); `None` if that cannot be told. It is
@@ -186,26 +167,32 @@ fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
 /// Order and names of the flags: section 1.7 of the flwr 1.22 process protocol.
 fn app_command(
     name: &str,
-    program: PathBuf,
+    program: &Path,
     address: [&str; 2],
-    token: &str,
-    parent_pid: Option<u32>,
+    own: Vec<OsString>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let flags = ["--insecure", address[0], address[1], "--token", token];
-    let mut args: Vec<OsString> = flags.into_iter().map(OsString::from).collect();
-    if let Some(pid) = parent_pid {
-        args.extend(["--parent-pid".into(), pid.to_string().into()]);
-    }
+    let mut args: Vec<OsString> = ["--insecure", address[0], address[1]]
+        .map(Into::into)
+        .into();
+    args.extend(own);
     if let Some(dir) = flwr_dir {
         args.extend(["--flwr-dir".into(), dir.into()]);
     }
     AppCommand {
-        program,
+        program: program.to_owned(),
         args,
         env: Vec::new(),
         name: name.to_owned(),
     }
+}
+
+fn token_flags(token: &str, parent_pid: Option<u32>) -> Vec<OsString> {
+    let mut flags = vec!["--token".into(), token.into()];
+    if let Some(pid) = parent_pid {
+        flags.extend(["--parent-pid".into(), pid.to_string().into()]);
+    }
+    flags
 }
 
 #[cfg(test)]
