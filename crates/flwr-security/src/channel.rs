@@ -21,9 +21,10 @@ use crate::tls::{ClientTls, Reason, explain};
 
 mod plaintext;
 mod secured;
+mod watched;
 
-use plaintext::Plaintext;
-use secured::Secured;
+use plaintext::plaintext;
+use secured::secured;
 
 /// How long the name, a connection and its handshake may take, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -178,7 +179,7 @@ impl Target {
     async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
         let tcp = self.tcp().await?;
         match &self.trust {
-            Trust::Plaintext => Ok(Box::new(Plaintext::new(tcp, self.address()))),
+            Trust::Plaintext => Ok(Box::new(plaintext(tcp, self.address()))),
             Trust::Tls(tls) => self.in_time(self.handshake(tls, tcp)).await,
         }
     }
@@ -227,7 +228,7 @@ impl Target {
         if stream.get_ref().1.alpn_protocol().is_none() {
             return Err(self.tls(Reason::NothingInCommon));
         }
-        Ok(Box::new(Secured::new(stream, self.address())))
+        Ok(Box::new(secured(stream, self.address())))
     }
 
     /// Whom the certificate must be for.
