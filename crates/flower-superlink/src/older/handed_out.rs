@@ -32,7 +32,9 @@ impl HandedOut {
             link.confirm(run, reply).await?;
         }
         let mut replies = Vec::new();
-        for parcel in link.replies(run, asked, patience).await? {
+        let parcels = link.replies(run, asked, patience).await?;
+        forget_finished(&self.0, link).await?;
+        for parcel in parcels {
             let metadata = parcel.message.metadata.clone();
             match message::whole(link, parcel, &make).await? {
                 Ok(reply) => {
@@ -67,5 +69,59 @@ impl HandedOut {
             runs.remove(&run);
         }
         arrived
+    }
+}
+
+/// Forgets the runs that are over: their ServerApps do not say so.
+pub(super) async fn forget_finished<T>(runs: &Mutex<HashMap<RunId, T>>, link: &Link) -> Result<()> {
+    let known: Vec<_> = runs.lock().keys().copied().collect();
+    for run in known {
+        let found = link.run(run).await?;
+        if found.is_none_or(|run| run.status.phase.is_finished()) {
+            runs.lock().remove(&run);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use flwr_core::config::UserConfig;
+    use flwr_core::time::Timestamp;
+    use flwr_daemon::clock::MockClock;
+    use flwr_daemon::objects::Memory;
+    use flwr_daemon::stop::Stopper;
+
+    use super::*;
+    use crate::link::{Holds, Parts};
+    use crate::store::MemoryState;
+
+    #[tokio::test]
+    async fn what_was_handed_out_in_a_run_that_is_over_is_forgotten() {
+        let link = Link::new(Parts {
+            state: Arc::new(MemoryState::default()),
+            objects: Arc::new(Memory::new()),
+            fabs: Arc::new(Memory::new()),
+            clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
+            holds: Holds::default(),
+            max_storage: None,
+            stopper: Stopper::new(),
+        });
+        let run = || link.start_run_of_a_stranger(Default::default(), None, UserConfig::new());
+        let (over, running) = (run().await.unwrap(), run().await.unwrap());
+        let handed_out = HandedOut::default();
+        let (instruction, reply) = (MessageId::of(b"instruction"), MessageId::of(b"reply"));
+        for run in [over, running] {
+            handed_out.note(run, Some(instruction), reply);
+        }
+        link.stop_run(over).await.unwrap();
+        handed_out
+            .replies(&link, running, &[instruction], Duration::ZERO, |_| Ok(()))
+            .await
+            .unwrap();
+        let known: Vec<_> = handed_out.0.lock().keys().copied().collect();
+        assert_eq!(known, [running]);
     }
 }

@@ -26,7 +26,7 @@ use super::{layout, task};
 use crate::api::{patience, require_tls, to_the_end};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::older::handed_out::HandedOut;
+use crate::older::handed_out::{HandedOut, forget_finished};
 use crate::older::message;
 use crate::older::unary::{self, Raw, Served};
 
@@ -233,6 +233,7 @@ impl Inner {
                 let found = link.run(run).await?;
                 // Whoever asks for runs that never were is not remembered.
                 if found.is_some() {
+                    forget_finished(&self.numberings, link).await?;
                     self.numberings.lock().insert(run, known);
                 }
                 let run = found.map(proto::Run::from);
