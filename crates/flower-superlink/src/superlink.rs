@@ -19,6 +19,7 @@ use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
+use flwr_security::shared_secret::Secrets;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -315,7 +316,7 @@ fn entry(config: &Config) -> Entry {
         (Policy::AnyKey, _) => Entry::Open,
         (Policy::Listed(allowed), Some(own)) => Entry::Keys {
             allowed: Arc::clone(allowed),
-            own: own.clone(),
+            secrets: Arc::new(Secrets::new(own.clone())),
         },
         (Policy::Listed(_), None) => Entry::Closed,
     }

@@ -1,12 +1,17 @@
 //! How SuperNodes of flwr 1.9 to 1.14 prove who they are: they and the SuperLink agree on a secret
 //! by their EC keys (ECDH, then HKDF with SHA-256), and each request carries an HMAC over it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
+use parking_lot::Mutex;
 
+use crate::allow_list::AllowList;
 use crate::key::{PrivateKey, PublicKey};
 
 /// The header with a public key: of the node in requests, of the SuperLink in the first answer.
@@ -43,6 +48,44 @@ impl SharedSecret {
     #[must_use]
     pub fn verifies(&self, request: &[u8], token: &[u8]) -> bool {
         hmac::verify(&self.0, request, token).is_ok()
+    }
+}
+
+/// The secrets between a key of ours and those on a list, each made once: it takes a multiplication
+/// on the curve, which anybody who knows a key on the list could ask for with each request.
+#[derive(Debug)]
+pub struct Secrets {
+    ours: PrivateKey,
+    made: Mutex<HashMap<PublicKey, Arc<SharedSecret>>>,
+}
+
+impl Secrets {
+    /// None yet.
+    #[must_use]
+    pub fn new(ours: PrivateKey) -> Self {
+        let made = Mutex::default();
+        Self { ours, made }
+    }
+
+    /// The public part of our key.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        self.ours.public_key()
+    }
+
+    /// The secret with a key that is on the list; `None` if it is of another curve than ours.
+    #[must_use]
+    pub fn with(&self, theirs: &PublicKey, allowed: &AllowList) -> Option<Arc<SharedSecret>> {
+        if let Some(made) = self.made.lock().get(theirs) {
+            return Some(Arc::clone(made));
+        }
+        let secret = Arc::new(SharedSecret::between(&self.ours, theirs)?);
+        let mut made = self.made.lock();
+        made.insert(theirs.clone(), Arc::clone(&secret));
+        if made.len() > allowed.len() {
+            made.retain(|key, _| allowed.contains(key));
+        }
+        Some(secret)
     }
 }
 
@@ -151,5 +194,21 @@ mod tests {
         let p256 = PrivateKey::parse(p256).unwrap();
         assert!(SharedSecret::between(&p256, key(0x11).public_key()).is_none());
         assert!(SharedSecret::between(&p256, p256.public_key()).is_some());
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_goes_with_its_key() {
+        let list = |key: &PrivateKey| {
+            let line = key.public_key().to_openssh();
+            AllowList::parse(line.as_bytes(), "keys.csv".as_ref()).unwrap()
+        };
+        let secrets = Secrets::new(key(0x22));
+        let (one, other) = (key(0x11), key(0x33));
+        let made = secrets.with(one.public_key(), &list(&one)).unwrap();
+        let again = secrets.with(one.public_key(), &list(&one)).unwrap();
+        assert!(Arc::ptr_eq(&made, &again));
+        assert!(secrets.with(other.public_key(), &list(&other)).is_some());
+        let kept = secrets.made.lock();
+        assert!(kept.contains_key(other.public_key()) && !kept.contains_key(one.public_key()));
     }
 }

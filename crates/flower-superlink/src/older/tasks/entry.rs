@@ -8,7 +8,7 @@ use flwr_core::id::NodeId;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{PrivateKey, PublicKey};
-use flwr_security::shared_secret::{self, SharedSecret};
+use flwr_security::shared_secret::{self, Secrets, SharedSecret};
 use http::HeaderMap;
 use tonic::Status;
 use tracing::warn;
@@ -25,8 +25,8 @@ pub(crate) enum Entry {
     Keys {
         /// The keys.
         allowed: Arc<FromFile<AllowList>>,
-        /// The SuperLink's own.
-        own: PrivateKey,
+        /// What the SuperLink's own shares with them.
+        secrets: Arc<Secrets>,
     },
     /// Nobody: keys are asked for, and the SuperLink has none of its own to share secrets by.
     Closed,
@@ -60,9 +60,9 @@ impl Entry {
                     .clone(),
                 superlink_key: None,
             }),
-            Self::Keys { allowed, own } => Ok(Newcomer {
+            Self::Keys { allowed, secrets } => Ok(Newcomer {
                 key: allowed_key(allowed, headers)?,
-                superlink_key: Some(shared_secret::public_key_text(own.public_key())),
+                superlink_key: Some(shared_secret::public_key_text(secrets.public_key())),
             }),
             Self::Closed => Err(denied("no key of the SuperLink's own is given")),
         }
@@ -83,11 +83,11 @@ impl Entry {
                 }
                 _ => Ok(()),
             },
-            Self::Keys { allowed, own } => {
+            Self::Keys { allowed, secrets } => {
                 let key = allowed_key(allowed, headers)?;
                 let token = shared_secret::token(headers);
                 let token = token.ok_or_else(|| denied("the HMAC is missing"))?;
-                let secret = SharedSecret::between(own, &key);
+                let secret = secrets.with(&key, &allowed.now());
                 let secret =
                     secret.ok_or_else(|| denied("its key is of another curve than ours"))?;
                 if !signed.is_by(&secret, &token) {

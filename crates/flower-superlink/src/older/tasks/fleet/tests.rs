@@ -9,7 +9,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
-use flwr_security::shared_secret::{TOKEN_HEADER, public_key_text};
+use flwr_security::shared_secret::{Secrets, TOKEN_HEADER, public_key_text};
 use tonic::Code;
 
 use super::*;
@@ -63,7 +63,7 @@ async fn fleet() -> (Arc<Fleet>, tempfile::TempDir) {
     });
     let entry = Entry::Keys {
         allowed: Arc::new(FromFile::<AllowList>::load(&list).unwrap()),
-        own: key(0x22),
+        secrets: Arc::new(Secrets::new(key(0x22))),
     };
     let link = Arc::new(link);
     (Arc::new(Fleet { link, entry }), dir)
