@@ -72,10 +72,7 @@ fn last_lines(text: &str, count: usize) -> &str {
     let mut starts = body.rmatch_indices('\n').map(|(at, _)| at + 1);
     match count.checked_sub(1) {
         None => "",
-        Some(more) => starts
-            .skip(more)
-            .next()
-            .map_or(text, |start| &text[start..]),
+        Some(more) => starts.nth(more).map_or(text, |start| &text[start..]),
     }
 }
 
