@@ -131,6 +131,11 @@ pub struct Args {
     #[arg(long, requires = "check")]
     pub repair: bool,
 
+    /// Look at flags, certificates, keys, ports and places, tell what is wrong, and end: with status
+    /// 0 if nothing is. Nothing is written. With --log-format json, the answer is JSON
+    #[arg(long, conflicts_with = "check")]
+    pub check_config: bool,
+
     /// Hold a SuperNode's call for a message so long when there is none; 0 answers at once, and
     /// more than 50 is cut by common proxies
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod args;
 pub mod auth;
+pub mod checkup;
 pub mod config;
 pub mod error;
 pub mod launcher;

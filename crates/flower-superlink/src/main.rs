@@ -6,13 +6,16 @@ use std::time::Duration;
 use anyhow::Context;
 use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
+use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
 use flower_superlink::store::Report;
+use flwr_core::checkup::Checkup;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
 use flwr_daemon::limits;
 use flwr_daemon::stop::Signals;
-use flwr_daemon::telemetry;
+use flwr_daemon::telemetry::{self, Format};
+use time::OffsetDateTime;
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -33,8 +36,15 @@ fn main() -> ExitCode {
         return check(&args);
     }
     let until_stdin_closes = args.until_stdin_closes;
+    let (check_config, format) = (args.check_config, args.log_format);
     match Config::try_from(args) {
         Err(error) => fail(&error.into(), USAGE),
+        Ok(config) if check_config => {
+            let now = SystemClock.now().to_date_time();
+            let checkup = checkup::check(&config, now.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+            print_checkup(&checkup, format);
+            ExitCode::from(u8::from(!checkup.is_good()))
+        }
         Ok(config) => match start(config, until_stdin_closes) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
@@ -108,6 +118,14 @@ fn print_report(report: &Report) {
         0 => println!("everything is there and whole"),
         1 => println!("1 problem"),
         more => println!("{more} problems"),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn print_checkup(checkup: &Checkup, format: Format) {
+    match format {
+        Format::Json => println!("{:#}", checkup.json()),
+        Format::Text => println!("{checkup}"),
     }
 }
 

@@ -105,6 +105,11 @@ pub struct Args {
     #[arg(long)]
     pub until_stdin_closes: bool,
 
+    /// Look at flags and files, walk the way to the SuperLink, tell what is wrong, and end: with
+    /// status 0 if nothing is. Nothing is registered. With --log-format json, the answer is JSON
+    #[arg(long)]
+    pub check: bool,
+
     /// error, warn, info, debug, trace, or a filter; RUST_LOG wins over it
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -8,6 +8,7 @@
 
 mod api;
 pub mod args;
+pub mod checkup;
 pub mod config;
 mod error;
 mod launcher;

@@ -9,6 +9,7 @@ mod backoff;
 mod client;
 mod heartbeat;
 mod judge;
+mod ping;
 mod registration;
 mod report;
 mod run;
@@ -17,6 +18,7 @@ mod transfer;
 pub(crate) use client::MESSAGE_BYTES;
 pub(crate) use client::Signer;
 pub(crate) use judge::Refusal;
+pub(crate) use ping::ping;
 pub(crate) use transfer::{Transfer, TransferError, is_intact};
 
 use std::sync::Arc;

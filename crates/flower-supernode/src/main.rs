@@ -23,8 +23,10 @@ fn main() -> ExitCode {
     if let Err(error) = logging {
         return PROGRAM.refuse(&error);
     }
+    let (check, json) = (args.check, args.log_format == "json");
     let until_stdin_closes = args.until_stdin_closes;
     match Config::try_from(args) {
+        Ok(config) if check => PROGRAM.check(&config, json),
         Ok(config) => PROGRAM.run(config, until_stdin_closes),
         Err(error) => PROGRAM.refuse(&error),
     }

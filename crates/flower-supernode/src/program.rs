@@ -5,12 +5,23 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use flwr_core::cause::chain;
+use flwr_core::checkup::Checkup;
 use flwr_daemon::stop::Signals;
 use tokio::runtime::Runtime;
 use tracing::info;
 
 use crate::SuperNode;
+use crate::checkup;
 use crate::config::Config;
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn print(checkup: &Checkup, json: bool) {
+    if json {
+        println!("{:#}", checkup.json());
+    } else {
+        println!("{checkup}");
+    }
+}
 
 /// For flags and files that cannot be used.
 const USAGE: u8 = 2;
@@ -32,6 +43,17 @@ impl Program {
         // A blocked read of a slow disk must not hold up the exit.
         runtime.shutdown_background();
         code
+    }
+
+    /// Tells whether a SuperNode with this configuration would work.
+    #[must_use]
+    pub fn check(self, config: &Config, json: bool) -> ExitCode {
+        let checkup = match Runtime::new() {
+            Ok(runtime) => runtime.block_on(checkup::check(config)),
+            Err(error) => return self.fail(&error, 1),
+        };
+        print(&checkup, json);
+        ExitCode::from(u8::from(!checkup.is_good()))
     }
 
     async fn live(self, config: Config, until_stdin_closes: bool) -> ExitCode {

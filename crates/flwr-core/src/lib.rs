@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod cause;
+pub mod checkup;
 pub mod config;
 pub mod fab;
 pub mod home;

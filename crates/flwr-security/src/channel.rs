@@ -13,18 +13,22 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use crate::tls::{ClientTls, Reason, explain};
 
+mod findings;
 mod plaintext;
 mod secured;
+mod walk;
 mod watched;
 
 use plaintext::plaintext;
 use secured::secured;
+pub use walk::{Proven, Walk, WalkError, walk};
 
 /// How long the name, a connection and its handshake may take, each.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -222,13 +226,22 @@ impl Target {
         tls: &ClientTls,
         tcp: TcpStream,
     ) -> Result<Box<dyn Io>, ConnectError> {
+        let stream = self.greet(tls, tcp).await?;
+        Ok(Box::new(secured(stream, self.address())))
+    }
+
+    async fn greet(
+        &self,
+        tls: &ClientTls,
+        tcp: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ConnectError> {
         let name = self.server_name(tls)?;
         let stream = TlsConnector::from(tls.config()).connect(name, tcp).await;
         let stream = stream.map_err(|error| self.tls(explain(&error)))?;
         if stream.get_ref().1.alpn_protocol().is_none() {
             return Err(self.tls(Reason::NothingInCommon));
         }
-        Ok(Box::new(secured(stream, self.address())))
+        Ok(stream)
     }
 
     /// Whom the certificate must be for.

@@ -81,6 +81,8 @@ pub enum Command {
         #[command(subcommand)]
         command: FederationCommand,
     },
+    /// Walk the way to a federation's SuperLink, and tell where it ends and what to do.
+    Doctor(DoctorArgs),
     /// SuperNodes of a federation.
     Supernode {
         /// What to do with them.
@@ -119,6 +121,7 @@ impl Command {
             Self::Build(args) => args.format,
             Self::Install(args) => args.format,
             Self::Pull(args) => args.format,
+            Self::Doctor(args) => args.format,
             Self::Status(args) => args.format,
             Self::Federation { command } => command.format(),
             Self::New(_)
@@ -298,6 +301,29 @@ pub struct InstallArgs {
     /// Flower's directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr].
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 everything works, 1 something does not.
+
+Examples:
+  flwr doctor                       the default federation
+  flwr doctor hospital              one of `flwr federation list`
+  flwr doctor --format json | jq '.findings[] | select(.outcome == \"failed\")'")]
+pub struct DoctorArgs {
+    /// Name of the federation; the default one if absent.
+    pub federation: Option<String>,
+    /// Directory of an app, whose federations count too.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub app: PathBuf,
+    /// Override settings of the federation, in `key=value` pairs.
+    #[arg(long, value_name = "PAIRS")]
+    pub federation_config: Vec<String>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,

@@ -14,6 +14,7 @@ use crate::render::Output;
 
 mod build;
 mod cert;
+mod doctor;
 mod federation;
 mod install;
 mod key;
@@ -43,6 +44,7 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         } => supernode::list(&args, output).await,
         Command::Up(args) => local::up(&args, output).await,
         Command::Down(args) => local::down(&args, output).await,
+        Command::Doctor(args) => doctor::doctor(&args, output).await,
         Command::Status(args) => local::status(&args, output).await,
         Command::Federation { command } => federation::execute(&command, output),
         Command::Cert { command } => match command {

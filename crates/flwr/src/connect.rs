@@ -108,6 +108,11 @@ impl SuperLink {
         call!(self.stop_run(StopRunRequest { run_id }, CALL_TIMEOUT))
     }
 
+    /// Whether it is the older service that answers: flwr 1.20 and earlier.
+    pub(crate) fn is_exec(&self) -> bool {
+        self.dialect == Dialect::Exec
+    }
+
     /// All runs, or one.
     pub(crate) async fn list_runs(
         &mut self,
@@ -153,7 +158,7 @@ impl SuperLink {
 }
 
 /// Plaintext only where it was asked for; else the named roots, or the system's.
-fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
+pub(crate) fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
     if federation.insecure {
         return Ok(Trust::Plaintext);
     }

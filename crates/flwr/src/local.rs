@@ -25,7 +25,7 @@ mod background;
 mod material;
 mod member;
 mod ports;
-mod programs;
+pub(crate) mod programs;
 mod python;
 mod supervisor;
 
@@ -118,7 +118,20 @@ impl Local {
         }
     }
 
-    /// Becomes the one process that may tend it.
+    /// Becomes the one process that may tend it. What an earlier one said of it, which was killed,
+    /// is gone then.
+    fn tend(&self) -> Result<File> {
+        let lock = self.lock()?;
+        self.forget();
+        Ok(lock)
+    }
+
+    /// Takes away what is said of it: whoever comes now is told to start it.
+    fn forget(&self) {
+        // Nobody believes it without the lock.
+        let _ = fs::remove_file(self.file());
+    }
+
     fn lock(&self) -> Result<File> {
         let path = self.directory.join("lock");
         let write = |source| Error::Write {

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anstream::adapter::StripBytes;
+use flwr_core::checkup::Checkup;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -120,6 +121,14 @@ impl Output {
             Format::Default => table.columns(),
         };
         self.put(&text)
+    }
+
+    /// What a checkup found, in the format that was asked for.
+    pub(crate) fn checkup(&mut self, checkup: &Checkup) -> Result<()> {
+        match self.format {
+            Format::Default => self.put(&format!("{checkup}\n")),
+            Format::Json => self.json(&checkup.json()),
+        }
     }
 
     /// A run's log, with the app's own colours where there may be some.

@@ -199,3 +199,94 @@ fn each_command_has_a_manual_page() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("file"));
 }
+
+#[test]
+fn the_doctor_names_the_step_that_fails_and_leaves_with_1() {
+    let address = nobody();
+    let (code, out, err) = ended(&["doctor", "--app", MINI, "--federation-config", &address]);
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    assert!(out.contains("✓ federation"), "{out}");
+    assert!(out.contains("✗ tcp"), "{out}");
+    assert!(out.contains("- service"), "{out}");
+    let (code, out, _) = ended(&["doctor", "nope", "--format", "json"]);
+    assert_eq!(code, Some(1));
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer["success"], false);
+    assert_eq!(answer["findings"][0]["outcome"], "failed", "{out}");
+}
+
+#[test]
+fn federations_of_ones_own_are_kept_used_and_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = flwr(directory.path(), args);
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let address = nobody();
+    let address = address.trim_start_matches("address=").trim_matches('"');
+    let add = [
+        "federation",
+        "add",
+        "lab",
+        "--address",
+        address,
+        "--insecure",
+    ];
+    assert_eq!(run(&add).0, Some(0));
+    let (code, told) = run(&add);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("hint: use --force"), "{told}");
+    assert_eq!(run(&["federation", "default", "lab"]).0, Some(0));
+    assert_eq!(run(&["federation", "default"]), (Some(0), "lab\n".into()));
+    let (_, listed) = run(&["federation", "list"]);
+    assert!(
+        listed.contains("lab") && listed.contains("plaintext"),
+        "{listed}"
+    );
+    // It is used where no app is, and -v tells so.
+    let (code, told) = run(&["-v", "ls"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("federation `lab`") && told.contains(address),
+        "{told}"
+    );
+    assert!(told.contains("it is the default of"), "{told}");
+    let (code, told) = run(&["federation", "remove", "labb"]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("did you mean `lab`?"), "{told}");
+    assert_eq!(run(&["federation", "remove", "lab"]).0, Some(0));
+    assert_eq!(run(&["federation", "default"]).0, Some(1));
+    let (code, told) = run(&["ls"]);
+    assert_eq!(code, Some(2), "{told}");
+}
+
+#[test]
+fn a_bundle_is_installed_once_and_only_under_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let built = flwr(
+        directory.path(),
+        &["build", "--app", MINI, "--format", "json"],
+    );
+    let built: serde_json::Value = serde_json::from_slice(&built.stdout).unwrap();
+    let name = built["fab-filename"].as_str().unwrap();
+    let first = flwr(directory.path(), &["install", name]);
+    assert!(first.status.success(), "{first:?}");
+    let again = flwr(directory.path(), &["install", name]);
+    assert!(
+        String::from_utf8_lossy(&again.stdout).contains("already"),
+        "{again:?}"
+    );
+    let apps = directory.path().join(".flwr/apps");
+    let installed: Vec<_> = std::fs::read_dir(&apps).unwrap().collect();
+    assert_eq!(installed.len(), 1, "{installed:?}");
+    assert!(apps.join("pub.mini.1.0.0.8dce5c8e/pyproject.toml").exists());
+    let file = directory.path().join(name);
+    std::fs::copy(&file, directory.path().join("other.fab")).unwrap();
+    let renamed = flwr(directory.path(), &["install", "other.fab"]);
+    assert_eq!(renamed.status.code(), Some(2), "{renamed:?}");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let half = flwr(directory.path(), &["install", name]);
+    assert_eq!(half.status.code(), Some(1), "{half:?}");
+}

@@ -13,6 +13,7 @@ mod faults;
 mod interop;
 mod isolation;
 mod issued;
+mod local;
 mod mutual;
 mod older;
 mod processes;

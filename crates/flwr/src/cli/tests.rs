@@ -21,6 +21,7 @@ fn help_is_as_recorded() {
         &["up"],
         &["down"],
         &["status"],
+        &["doctor"],
         &["federation"],
         &["federation", "list"],
         &["federation", "add"],

@@ -26,7 +26,7 @@ pub(crate) async fn start(
     output: &mut Output,
 ) -> Result<Description> {
     // Before it is detached: it may take a while, and should be seen.
-    let lock = local.lock()?;
+    let lock = local.tend()?;
     python::prepare(local, output)?;
     drop(lock);
     output.say(&format!(

@@ -18,7 +18,7 @@ pub(super) fn daemon(name: &'static str) -> Result<PathBuf> {
 }
 
 /// PATH, as it is.
-pub(super) fn path_variable() -> OsString {
+pub(crate) fn path_variable() -> OsString {
     env::var_os("PATH").unwrap_or_default()
 }
 
@@ -31,7 +31,7 @@ pub(super) fn path_with(directory: &Path) -> OsString {
 }
 
 /// The first program of that name in the directories of a PATH.
-pub(super) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let executable = |path: &PathBuf| {
         let metadata = path.metadata();

@@ -41,7 +41,7 @@ pub(crate) async fn supervise(
     log: Option<PathBuf>,
     output: &mut Output,
 ) -> Result<()> {
-    let _lock = local.lock()?;
+    let _lock = local.tend()?;
     let path = python::prepare(local, output)?;
     let plan = Plan::make(local, supernodes, &path, output)?;
     let mut federation = Running::start(output)?;
@@ -241,8 +241,7 @@ impl<'a> Running<'a> {
         local.describe(&description)?;
         self.output.up(&description)?;
         let ended = self.until(std::future::pending::<Result<()>>()).await;
-        // Whoever comes now is told to start it.
-        let _ = std::fs::remove_file(local.file());
+        local.forget();
         ended.map(|_| ())
     }
 

@@ -26,6 +26,9 @@ fn a_description_counts_while_somebody_tends_the_federation() {
     // As when its process is killed.
     drop(lock);
     assert_eq!(local.description().unwrap(), None);
+    // The next one starts: what was said of the last one is not said of it.
+    let _lock = local.tend().unwrap();
+    assert_eq!(local.description().unwrap(), None);
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! `flower-superlink --check-config`: whether a SuperLink with these flags would start. Nothing is
+//! written, and no port stays open.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use flwr_core::address::Address;
+use flwr_core::checkup::Checkup;
+use flwr_daemon::apps;
+use flwr_security::tls::{Certificate, ServerTls};
+use rustix::fs::{Access, access};
+use time::OffsetDateTime;
+
+use crate::auth::Policy;
+use crate::config::{Config, Launch, Transport};
+use crate::store::{Database, Storage};
+
+const TLS: &str = "tls";
+const CLIENTS: &str = "client certificates";
+const SUPERNODES: &str = "supernodes";
+const STATE: &str = "state";
+const STORAGE: &str = "storage";
+const SERVERAPP: &str = "serverapp";
+
+/// Looks at everything that the flags name. That they make sense together, and that certificates,
+/// keys and lists can be read, is known: there would be no configuration otherwise.
+#[must_use]
+pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
+    let mut checkup = Checkup::new();
+    checkup.good("flags", "they fit together");
+    for warning in &config.warnings {
+        checkup.warning("flags", warning, None);
+    }
+    match &config.transport {
+        Transport::Tls(server) => tls(config, server, now, &mut checkup),
+        Transport::Plaintext => {
+            let text = "none (--insecure): everything can be read and changed on the way";
+            checkup.warning(TLS, text, None);
+        }
+    }
+    match &config.policy {
+        Policy::AnyKey => checkup.good(SUPERNODES, "any key is let in"),
+        Policy::Listed(keys) => match keys.now().len() {
+            0 => checkup.warning(SUPERNODES, "no key is on the list: nobody is let in", None),
+            number => checkup.good(SUPERNODES, format!("{number} keys are on the list")),
+        },
+    }
+    port(
+        "fleet",
+        Some(&config.fleet),
+        "--fleet-api-address",
+        &mut checkup,
+    );
+    port(
+        "control",
+        Some(&config.control),
+        "--control-api-address",
+        &mut checkup,
+    );
+    let serverappio = Some(&config.serverappio);
+    port(
+        "serverappio",
+        serverappio,
+        "--serverappio-api-address",
+        &mut checkup,
+    );
+    port(
+        "health",
+        config.health.as_ref(),
+        "--health-server-address",
+        &mut checkup,
+    );
+    places(config, &mut checkup);
+    serverapp(config, &mut checkup);
+    checkup
+}
+
+fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut Checkup) {
+    let certificate = server.certificate();
+    let until = certificate.not_after.date();
+    let text = format!(
+        "{} until {until}, for {}",
+        certificate.subject,
+        certificate.names.join(", ")
+    );
+    let days = certificate.days_left(now);
+    if days < 0 {
+        checkup.failed(TLS, text, Some("the certificate has expired: renew it"));
+    } else if days < Certificate::SOON {
+        checkup.warning(
+            TLS,
+            text,
+            Some(&format!("it ends in {days} days: renew it")),
+        );
+    } else {
+        checkup.good(TLS, text);
+    }
+    for warning in server.warnings() {
+        checkup.warning(TLS, warning, None);
+    }
+    if server.asks_clients() {
+        let listed = config.clients.as_ref().map(|list| list.now().len());
+        let who = listed.map_or_else(
+            || "all that a CA of --ssl-client-ca-certfile has signed".to_owned(),
+            |number| format!("{number} names are on the list"),
+        );
+        let flwr = if config.control_asks {
+            ""
+        } else {
+            "; `flwr` needs none"
+        };
+        checkup.good(CLIENTS, format!("asked for: {who}{flwr}"));
+    }
+}
+
+fn port(step: &'static str, address: Option<&Address>, flag: &str, checkup: &mut Checkup) {
+    let Some(address) = address.map(ToString::to_string) else {
+        return;
+    };
+    match TcpListener::bind(&address) {
+        Ok(_) => checkup.good(step, format!("{address} is free")),
+        Err(error) => {
+            let hint = format!("a SuperLink that runs here already? another place: {flag}");
+            checkup.warning(step, format!("{address}: {error}"), Some(&hint));
+        }
+    }
+}
+
+fn places(config: &Config, checkup: &mut Checkup) {
+    match &config.places.database {
+        Database::Memory => {
+            let text = "in memory: runs are lost when the SuperLink ends";
+            checkup.warning(STATE, text, None);
+        }
+        Database::File(file) => writable(STATE, file, "--database", checkup),
+    }
+    match &config.places.storage {
+        Storage::Memory => checkup.good(STORAGE, "in memory"),
+        Storage::Dir(dir) => writable(STORAGE, dir, "--storage-dir", checkup),
+    }
+}
+
+/// Whether a place can be written to, or made.
+fn writable(step: &'static str, path: &Path, flag: &str, checkup: &mut Checkup) {
+    let shown = path.display();
+    // An empty path is what is above a relative one.
+    let there = path.ancestors().map(|above| match above.as_os_str().len() {
+        0 => Path::new("."),
+        _ => above,
+    });
+    let nearest = there.into_iter().find(|above| above.exists());
+    match access(nearest.unwrap_or(path), Access::WRITE_OK) {
+        Ok(()) if nearest == Some(path) => checkup.good(step, format!("{shown} is there")),
+        Ok(()) => checkup.good(step, format!("{shown} will be made")),
+        Err(error) => {
+            let hint = format!("give it to the user of this process, or another with {flag}");
+            checkup.failed(
+                step,
+                format!("{shown} cannot be written: {error}"),
+                Some(&hint),
+            );
+        }
+    }
+}
+
+fn serverapp(config: &Config, checkup: &mut Checkup) {
+    let Launch::Subprocess { program, .. } = &config.launch else {
+        return checkup.good(SERVERAPP, "started by somebody else (--isolation process)");
+    };
+    let shown = program.display();
+    let version = apps::flower_version(program);
+    let of = version.map_or_else(String::new, |(major, minor)| {
+        format!(", of flwr {major}.{minor}")
+    });
+    checkup.good(SERVERAPP, format!("{shown}{of}"));
+}

@@ -1,0 +1,104 @@
+//! `flower-supernode --check`: whether this node would work, without being one. Nothing is
+//! registered, and no port stays open.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::checkup::Checkup;
+use flwr_daemon::apps;
+use flwr_daemon::clock::SystemClock;
+use flwr_proto as proto;
+use flwr_security::channel::{self, Trust};
+use flwr_security::key::PrivateKey;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::config::{Config, Launch};
+use crate::link::ping;
+
+const KEY: &str = "key";
+const CLIENTAPPIO: &str = "clientappio";
+const CLIENTAPP: &str = "clientapp";
+const AUTHENTICATION: &str = "authentication";
+/// How long the SuperLink may take to answer.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Looks at what the flags name, and walks the way to the SuperLink.
+pub async fn check(config: &Config) -> Checkup {
+    let mut checkup = Checkup::new();
+    key(config, &mut checkup);
+    clientappio(config, &mut checkup);
+    clientapp(config, &mut checkup);
+    let address = (config.superlink.host.as_str(), config.superlink.port);
+    let line = channel::walk(address, &config.trust, OffsetDateTime::now_utc()).await;
+    line.tell(&config.trust, &mut checkup);
+    if line.stopped.is_some() {
+        checkup.skipped(&[AUTHENTICATION]);
+    } else {
+        authentication(config, &mut checkup).await;
+    }
+    checkup
+}
+
+fn key(config: &Config, checkup: &mut Checkup) {
+    let fingerprint = config.key.private.public_key().fingerprint();
+    match &config.key.path {
+        None => checkup.good(KEY, "none is given; one is made at each start"),
+        Some(path) if PrivateKey::is_exposed(path) => {
+            let hint = format!("chmod 600 {}", path.display());
+            let text = format!(
+                "{fingerprint}; others than its owner can read {}",
+                path.display()
+            );
+            checkup.warning(KEY, text, Some(&hint));
+        }
+        Some(path) => checkup.good(KEY, format!("{fingerprint}, in {}", path.display())),
+    }
+}
+
+fn clientappio(config: &Config, checkup: &mut Checkup) {
+    let address = config.clientappio.to_string();
+    match TcpListener::bind(&address) {
+        Ok(_) => checkup.good(CLIENTAPPIO, format!("{address} is free")),
+        Err(error) => {
+            let hint =
+                "a SuperNode that runs here already? another place: --clientappio-api-address";
+            checkup.warning(CLIENTAPPIO, format!("{address}: {error}"), Some(hint));
+        }
+    }
+}
+
+fn clientapp(config: &Config, checkup: &mut Checkup) {
+    let Launch::Subprocess { program, .. } = &config.launch else {
+        return checkup.good(CLIENTAPP, "started by somebody else (--isolation process)");
+    };
+    let shown = program.display();
+    match apps::flower_version(program) {
+        Some((1, minor)) if minor < 20 => {
+            let hint = "SuperNodes start those of flwr 1.20 and later: `pip install flwr==1.22.0`";
+            checkup.failed(CLIENTAPP, format!("{shown}, of flwr 1.{minor}"), Some(hint));
+        }
+        Some((major, minor)) => {
+            checkup.good(CLIENTAPP, format!("{shown}, of flwr {major}.{minor}"))
+        }
+        None => checkup.good(CLIENTAPP, shown.to_string()),
+    }
+}
+
+/// Whether the SuperLink takes the node's signature.
+async fn authentication(config: &Config, checkup: &mut Checkup) {
+    let node = proto::Node { node_id: 0 };
+    let asked = ping(config, Arc::new(SystemClock), node);
+    match timeout(ANSWER, asked).await {
+        Ok(Ok(())) if matches!(config.trust, Trust::Plaintext) => {
+            checkup.good(AUTHENTICATION, "not asked for in plaintext");
+        }
+        Ok(Ok(())) => checkup.good(AUTHENTICATION, "the SuperLink takes this node's key"),
+        Ok(Err(refused)) => checkup.failed(AUTHENTICATION, refused, None),
+        Err(_) => {
+            let text = format!("no answer for {} s", ANSWER.as_secs());
+            checkup.failed(AUTHENTICATION, text, None);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `flwr doctor`: the way to a federation's SuperLink, step by step.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use flwr_core::checkup::Checkup;
+use flwr_core::project::Federation;
+use flwr_proto::ListRunsResponse;
+use flwr_security::channel::{self, Trust};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::timeout;
+use tonic::{Code, Status};
+
+use crate::cli::{DoctorArgs, Target};
+use crate::connect::{self, SuperLink};
+use crate::error::{Error, Result};
+use crate::federation::{Chosen, Surroundings};
+use crate::render::Output;
+
+mod python;
+
+const FEDERATION: &str = "federation";
+const CERTIFICATES: &str = "certificates";
+const SERVICE: &str = "service";
+const AUTHENTICATION: &str = "authentication";
+const PERMISSION: &str = "permission";
+const CLOCK: &str = "clock";
+/// Steps after the connection is there.
+const CALLS: [&str; 4] = [SERVICE, AUTHENTICATION, PERMISSION, CLOCK];
+/// Steps of the connection.
+const LINE: [&str; 4] = ["name", "tcp", "tls", "http/2"];
+/// How long the SuperLink may take to answer.
+const ANSWER: Duration = Duration::from_secs(15);
+/// How far a SuperNode's clock may be ahead of the SuperLink's: a signature of later is refused
+/// (flwr 1.22).
+const APART: time::Duration = time::Duration::seconds(5);
+
+pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()> {
+    let target = Target {
+        app: args.app.clone(),
+        federation: args.federation.clone(),
+        federation_config: args.federation_config.clone(),
+    };
+    let mut checkup = Checkup::new();
+    walk(&target, &mut checkup).await;
+    python::look(&mut checkup);
+    output.checkup(&checkup)?;
+    if checkup.is_good() {
+        Ok(())
+    } else {
+        Err(Error::Told)
+    }
+}
+
+/// Everything up to the SuperLink's answer.
+async fn walk(target: &Target, checkup: &mut Checkup) {
+    let Some(chosen) = told(FEDERATION, checkup, chosen(target)) else {
+        return checkup.skipped(&[&[CERTIFICATES][..], &LINE, &CALLS].concat());
+    };
+    let federation = &chosen.federation;
+    let source = &chosen.source;
+    checkup.good(
+        FEDERATION,
+        format!("{}, from {source}: {}", federation.name, chosen.why),
+    );
+    let Some(address) = &federation.address else {
+        let error = Error::NoAddress {
+            command: "doctor",
+            federation: federation.name.clone(),
+        };
+        told::<()>(CERTIFICATES, checkup, Err(error));
+        return checkup.skipped(&[&LINE[..], &CALLS].concat());
+    };
+    let Some(trust) = told(
+        CERTIFICATES,
+        checkup,
+        connect::trust(&chosen.base, federation),
+    ) else {
+        return checkup.skipped(&[&LINE[..], &CALLS].concat());
+    };
+    checkup.good(CERTIFICATES, files(federation, &trust));
+    let now = OffsetDateTime::now_utc();
+    let line = channel::walk((&address.host, address.port), &trust, now).await;
+    line.tell(&trust, checkup);
+    if line.stopped.is_some() {
+        return checkup.skipped(&CALLS);
+    }
+    match SuperLink::connect(&chosen, "doctor") {
+        Ok(superlink) => ask(superlink, checkup).await,
+        Err(error) => {
+            told::<()>(SERVICE, checkup, Err(error));
+            checkup.skipped(&CALLS[1..]);
+        }
+    }
+}
+
+/// What came of a step; if nothing did, the checkup has it.
+fn told<T>(step: &'static str, checkup: &mut Checkup, outcome: Result<T>) -> Option<T> {
+    outcome
+        .inspect_err(|error| checkup.failed(step, error.chain(), error.hint().as_deref()))
+        .ok()
+}
+
+fn chosen(target: &Target) -> Result<Chosen> {
+    let app = super::app_if_there(&target.app)?;
+    Surroundings::of_process().choose(app.as_ref(), target)
+}
+
+fn files(federation: &Federation, trust: &Trust) -> String {
+    let Trust::Tls(tls) = trust else {
+        return "none are needed for plaintext".to_owned();
+    };
+    let own = match &federation.identity {
+        Some((certificate, _)) => format!("; own: {certificate}"),
+        None => String::new(),
+    };
+    format!("trusted: {}{own}", tls.roots())
+}
+
+/// One call that any user may make, and what its answer says.
+async fn ask(mut superlink: SuperLink, checkup: &mut Checkup) {
+    let Ok(answer) = timeout(ANSWER, superlink.list_runs(None)).await else {
+        let text = format!("no answer for {} s", ANSWER.as_secs());
+        checkup.failed(SERVICE, text, Some("its log may tell what it is busy with"));
+        return checkup.skipped(&CALLS[1..]);
+    };
+    if let Err(status) = &answer
+        && !is_refusal(status)
+    {
+        checkup.failed(
+            SERVICE,
+            Error::from(status.clone()).to_string(),
+            wrong_port(status),
+        );
+        return checkup.skipped(&CALLS[1..]);
+    }
+    let service = if superlink.is_exec() {
+        "Exec: flwr 1.20 or earlier"
+    } else {
+        "Control: flwr 1.21 or later"
+    };
+    checkup.good(SERVICE, service);
+    match answer {
+        Ok(answer) => {
+            checkup.good(AUTHENTICATION, "passed, or not asked for");
+            let runs = answer.run_dict.len();
+            checkup.good(PERMISSION, format!("runs may be listed: {runs}"));
+            clock(&answer, checkup);
+        }
+        Err(status) => refused(&status, checkup),
+    }
+}
+
+/// Whether the SuperLink says no; a broken line may look like that, but was not said by anybody.
+fn is_refusal(status: &Status) -> bool {
+    let codes = [Code::Unauthenticated, Code::PermissionDenied];
+    codes.contains(&status.code()) && status.source().is_none()
+}
+
+fn wrong_port(status: &Status) -> Option<&'static str> {
+    (status.code() == Code::Unimplemented).then_some(
+        "it is a gRPC server, but not for `flwr`: Control is on port 9093 by default, Fleet on 9092, ServerAppIo on 9091",
+    )
+}
+
+fn refused(status: &Status, checkup: &mut Checkup) {
+    let text = Error::from(status.clone()).to_string();
+    if status.code() == Code::Unauthenticated {
+        checkup.failed(AUTHENTICATION, text, None);
+        checkup.skipped(&[PERMISSION, CLOCK]);
+    } else {
+        checkup.good(AUTHENTICATION, "passed");
+        checkup.failed(PERMISSION, text, Some("ask who runs the SuperLink"));
+        checkup.skipped(&[CLOCK]);
+    }
+}
+
+/// The SuperLink's time and this machine's.
+fn clock(answer: &ListRunsResponse, checkup: &mut Checkup) {
+    let Ok(theirs) = OffsetDateTime::parse(&answer.now, &Rfc3339) else {
+        return checkup.warning(CLOCK, "the SuperLink does not tell its time", None);
+    };
+    let apart = (theirs - OffsetDateTime::now_utc()).abs();
+    let text = format!("{:.1} s apart", apart.as_seconds_f64());
+    if apart > APART {
+        let hint =
+            "SuperNodes so far apart are refused: have both machines synchronise their clocks";
+        checkup.warning(CLOCK, text, Some(hint));
+    } else {
+        checkup.good(CLOCK, text);
+    }
+}
+
+#[cfg(test)]
+mod tests;

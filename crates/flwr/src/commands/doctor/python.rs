@@ -1,0 +1,56 @@
+//! What would run apps on this machine.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use flwr_core::checkup::Checkup;
+
+use crate::local::programs;
+
+const PYTHON: &str = "python";
+/// What daemons start for apps.
+const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
+/// Versions whose app processes our daemons start.
+const FITS: std::ops::RangeInclusive<(u32, u32)> = (1, 20)..=(1, 22);
+
+/// Looks for the programs that daemons of this machine would start. Without them runs work all the
+/// same where the daemons are elsewhere.
+pub(super) fn look(checkup: &mut Checkup) {
+    let path = programs::path_variable();
+    let mut found = PROGRAMS.iter().map(|name| programs::find(name, &path));
+    let (Some(Some(server)), Some(Some(_))) = (found.next(), found.next()) else {
+        let text = "no flwr-serverapp and flwr-clientapp on PATH";
+        let hint = "daemons of this machine need them: activate the environment with `pip install flwr==1.22.0`; \
+                    `flwr up` makes one by itself";
+        return checkup.warning(PYTHON, text, Some(hint));
+    };
+    let shown = server.display();
+    match version(&server) {
+        None => checkup.warning(PYTHON, format!("{shown} does not tell its version"), None),
+        Some((version, number)) if FITS.contains(&number) => {
+            checkup.good(PYTHON, format!("{shown}, of flwr {version}"));
+        }
+        Some((version, _)) => {
+            let hint = "our daemons start those of flwr 1.20 to 1.22: `pip install flwr==1.22.0`";
+            checkup.warning(PYTHON, format!("{shown}, of flwr {version}"), Some(hint));
+        }
+    }
+}
+
+/// The version of Flower that a program belongs to, as text and as (major, minor).
+fn version(program: &Path) -> Option<(String, (u32, u32))> {
+    let python = program.parent()?.join("python");
+    let output = Command::new(python)
+        .args([
+            "-c",
+            "from importlib.metadata import version; print(version('flwr'))",
+        ])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    let mut numbers = text.split('.').map(|part| part.parse().ok());
+    let number = (numbers.next()??, numbers.next()??);
+    Some((text, number))
+}
