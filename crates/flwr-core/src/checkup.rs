@@ -96,7 +96,8 @@ impl Checkup {
         self.findings.push(Finding {
             step,
             outcome,
-            text,
+            // A step is a line.
+            text: text.replace('\n', " "),
             hint,
         });
     }

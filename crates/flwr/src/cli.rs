@@ -67,6 +67,10 @@ pub enum Command {
     List(ListArgs),
     /// Stop a run.
     Stop(StopArgs),
+    /// Log in to a SuperLink with user accounts.
+    Login(LoginArgs),
+    /// Forget who logged in.
+    Logout(LogoutArgs),
     /// Tell where the artifacts of a run can be downloaded.
     Pull(PullArgs),
     /// Start a federation on this machine: a SuperLink and SuperNodes, with TLS and authentication.
@@ -125,6 +129,8 @@ impl Command {
             Self::Status(args) => args.format,
             Self::Federation { command } => command.format(),
             Self::New(_)
+            | Self::Login(_)
+            | Self::Logout(_)
             | Self::Up(_)
             | Self::Down(_)
             | Self::Log(_)
@@ -304,6 +310,25 @@ pub struct InstallArgs {
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
+}
+
+/// `flwr login`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The federation has `enable-user-auth = true`. The tokens are kept, for you alone, in `.flwr` of the
+app, or in Flower's home directory for federations of `flwr federation list`.")]
+pub struct LoginArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `flwr logout`
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// `flwr doctor`

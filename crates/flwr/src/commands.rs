@@ -21,6 +21,7 @@ mod key;
 mod list;
 mod local;
 mod log;
+mod login;
 mod manual;
 mod new;
 mod pull;
@@ -38,6 +39,8 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::List(args) => list::list(&args, output).await,
         Command::Install(args) => install::install(&args, output),
         Command::Pull(args) => pull::pull(&args, output).await,
+        Command::Login(args) => login::login(&args, output).await,
+        Command::Logout(args) => login::logout(&args, output),
         Command::Stop(args) => stop::stop(&args, output).await,
         Command::Supernode {
             command: SupernodeCommand::List(args),
@@ -108,18 +111,22 @@ fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Cho
     Ok(chosen)
 }
 
-/// Prepares the line to the SuperLink of the federation. There need not be an app.
-fn reach(target: &Target, command: &'static str, output: &mut Output) -> Result<SuperLink> {
+/// The federation that is meant, by an app or without one.
+fn federation_of(target: &Target, output: &mut Output) -> Result<Chosen> {
     if is_absent(&target.app) {
         return match choose(None, target, output) {
             // Neither an app nor anything else that names a federation.
             Err(Error::Federation(FederationError::NoDefault)) => {
                 Err(Error::NoProject("./pyproject.toml".into()))
             }
-            chosen => SuperLink::connect(&chosen?, command),
+            chosen => chosen,
         };
     }
     let app = load(&target.app, output)?;
-    let chosen = choose(Some(&app), target, output)?;
-    SuperLink::connect(&chosen, command)
+    choose(Some(&app), target, output)
+}
+
+/// Prepares the line to the SuperLink of the federation.
+fn reach(target: &Target, command: &'static str, output: &mut Output) -> Result<SuperLink> {
+    SuperLink::connect(&federation_of(target, output)?, command)
 }

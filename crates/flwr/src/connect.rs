@@ -8,6 +8,7 @@ use flwr_core::project::Federation;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::{
+    GetAuthTokensRequest, GetAuthTokensResponse, GetLoginDetailsRequest, GetLoginDetailsResponse,
     ListNodesRequest, ListNodesResponse, ListRunsRequest, ListRunsResponse, PullArtifactsRequest,
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
@@ -18,6 +19,7 @@ use rustls_pki_types::ServerName;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
+use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::federation::Chosen;
 
@@ -26,6 +28,9 @@ const MAX_MESSAGE: usize = i32::MAX as usize;
 /// How long a call may take; generous, as a bundle of 10 MiB may go over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The command that needs no account yet.
+pub(crate) const LOGIN: &str = "login";
+
 /// A SuperLink as the user of a federation sees it.
 #[derive(Clone)]
 pub(crate) struct SuperLink {
@@ -33,6 +38,8 @@ pub(crate) struct SuperLink {
     exec: ExecClient<Channel>,
     /// Which of the two the SuperLink has, as far as it is known.
     dialect: Dialect,
+    /// Who the user is.
+    account: Account,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,30 +49,47 @@ enum Dialect {
 }
 
 /// Calls a method by the name of the known service, and by the other one's if the SuperLink
-/// does not know it: such a call was not carried out, so it can be made again.
+/// does not know it: such a call was not carried out, so it can be made again. So can one whose
+/// tokens were refused while another command got new ones.
 macro_rules! call {
     ($self:ident.$method:ident($message:expr, $timeout:expr)) => {{
         let message = $message;
-        if $self.dialect == Dialect::Control {
-            match $self
-                .control
-                .$method(timed(message.clone(), $timeout))
-                .await
-            {
-                Err(status) if status.code() == Code::Unimplemented => {}
-                answer => return answer.map(tonic::Response::into_inner),
-            }
+        let mut answer = once!($self.$method(message.clone(), $timeout));
+        if matches!(&answer, Err(status) if status.code() == Code::Unauthenticated)
+            && $self.account.read_again()
+        {
+            answer = once!($self.$method(message, $timeout));
         }
-        let answer = $self.exec.$method(timed(message, $timeout)).await?;
-        $self.dialect = Dialect::Exec;
-        Ok(answer.into_inner())
+        answer.map(tonic::Response::into_inner)
     }};
 }
 
-fn timed<T>(message: T, timeout: Duration) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(timeout);
-    request
+macro_rules! once {
+    ($self:ident.$method:ident($message:expr, $timeout:expr)) => {{
+        let message = $message;
+        let mut answer = Err(Status::unimplemented(""));
+        if $self.dialect == Dialect::Control {
+            let request = $self.request(message.clone(), $timeout);
+            answer = $self.control.$method(request).await;
+        }
+        if matches!(&answer, Err(status) if is_unknown(status)) {
+            let request = $self.request(message, $timeout);
+            answer = $self.exec.$method(request).await;
+            if answer.is_ok() {
+                $self.dialect = Dialect::Exec;
+            }
+        }
+        match &answer {
+            Ok(response) => $self.account.heard(response.metadata()),
+            Err(status) => $self.account.heard(status.metadata()),
+        }
+        answer
+    }};
+}
+
+/// Whether a SuperLink does not know the service; it may also know it, and have nothing behind it.
+fn is_unknown(status: &Status) -> bool {
+    status.code() == Code::Unimplemented && !status.message().contains("initialized without")
 }
 
 impl SuperLink {
@@ -78,23 +102,46 @@ impl SuperLink {
                 federation: federation.name.clone(),
             });
         };
-        if federation.enable_user_auth {
-            return Err(Error::Login(federation.name.clone()));
-        }
+        let account = match (federation.enable_user_auth, federation.insecure) {
+            (false, _) => Account::nobody(),
+            (true, true) => return Err(Error::AccountOverPlaintext),
+            // Whoever logs in is not known yet.
+            (true, false) if command == LOGIN => Account::nobody(),
+            (true, false) => Account::of(&chosen.credentials())?,
+        };
         let trust = trust(&chosen.base, federation)?;
-        Ok(Self::over(channel::channel(
-            (&address.host, address.port),
-            &trust,
-        )))
+        let line = channel::channel((&address.host, address.port), &trust);
+        Ok(Self::over(line, account))
     }
 
     /// A line that is there already.
-    fn over(channel: Channel) -> Self {
+    fn over(channel: Channel, account: Account) -> Self {
         Self {
+            account,
             control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
             exec: ExecClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
             dialect: Dialect::Control,
         }
+    }
+
+    fn request<T>(&self, message: T, timeout: Duration) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(timeout);
+        self.account.sign(&mut request);
+        request
+    }
+
+    /// Where somebody can log in.
+    pub(crate) async fn login_details(&mut self) -> Result<GetLoginDetailsResponse, Status> {
+        call!(self.get_login_details(GetLoginDetailsRequest {}, CALL_TIMEOUT))
+    }
+
+    /// The tokens of a login; both are empty while it goes on.
+    pub(crate) async fn auth_tokens(
+        &mut self,
+        device_code: String,
+    ) -> Result<GetAuthTokensResponse, Status> {
+        call!(self.get_auth_tokens(GetAuthTokensRequest { device_code }, CALL_TIMEOUT))
     }
 
     pub(crate) async fn start_run(
@@ -124,8 +171,12 @@ impl SuperLink {
     /// All SuperNodes.
     pub(crate) async fn list_nodes(&mut self) -> Result<ListNodesResponse, Status> {
         // There was no such call when Control was called Exec.
-        let request = timed(ListNodesRequest {}, CALL_TIMEOUT);
+        let request = self.request(ListNodesRequest {}, CALL_TIMEOUT);
         let answer = self.control.list_nodes(request).await;
+        match &answer {
+            Ok(response) => self.account.heard(response.metadata()),
+            Err(status) => self.account.heard(status.metadata()),
+        }
         answer.map(tonic::Response::into_inner)
     }
 
@@ -135,8 +186,12 @@ impl SuperLink {
         run_id: u64,
     ) -> Result<PullArtifactsResponse, Status> {
         // As with the nodes.
-        let request = timed(PullArtifactsRequest { run_id }, CALL_TIMEOUT);
+        let request = self.request(PullArtifactsRequest { run_id }, CALL_TIMEOUT);
         let answer = self.control.pull_artifacts(request).await;
+        match &answer {
+            Ok(response) => self.account.heard(response.metadata()),
+            Err(status) => self.account.heard(status.metadata()),
+        }
         answer.map(tonic::Response::into_inner)
     }
 

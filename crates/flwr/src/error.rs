@@ -126,9 +126,26 @@ pub(crate) enum Error {
         federation: String,
     },
     #[error(
-        "federation `{0}` asks for a login (`enable-user-auth = true`), which this `flwr` does not support"
+        "Missing or invalid credentials for user authentication. Please run `flwr login` to authenticate."
     )]
-    Login(String),
+    NotLoggedIn,
+    #[error("{} has no tokens that can be read", .0.display())]
+    DamagedTokens(PathBuf),
+    #[error(
+        "User authentication requires TLS to be enabled. Remove `insecure = true` from the federation configuration."
+    )]
+    AccountOverPlaintext,
+    #[error(
+        "User authentication is not enabled for the federation '{0}'. To enable it, set `enable-user-auth = true` in \
+         the federation configuration."
+    )]
+    LoginNotAsked(String),
+    #[error("User authentication is not enabled on this SuperLink.")]
+    NoAccounts,
+    #[error("Unknown user authentication type: {0}")]
+    UnknownLogin(String),
+    #[error("Timeout, failed to sign in.")]
+    LoginTimeout,
     #[error("cannot use the certificates of federation `{federation}`")]
     Tls {
         federation: String,
@@ -201,7 +218,10 @@ impl Error {
             | Self::NotKept { .. }
             | Self::Config { .. }
             | Self::NoAddress { .. }
-            | Self::Login(_)
+            | Self::NotLoggedIn
+            | Self::DamagedTokens(_)
+            | Self::AccountOverPlaintext
+            | Self::LoginNotAsked(_)
             | Self::Tls { .. }
             | Self::Read { .. }
             | Self::HostName(_)
@@ -227,6 +247,9 @@ impl Error {
             | Self::Rpc(_)
             | Self::NotStarted
             | Self::NotStopped(_)
+            | Self::NoAccounts
+            | Self::UnknownLogin(_)
+            | Self::LoginTimeout
             | Self::NoArtifacts(_)
             | Self::NotCompleted { .. }
             | Self::LogLost(_)
@@ -262,6 +285,9 @@ impl Error {
             Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
             Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
             Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
+            Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
+            Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
+            Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),
             Self::LocalDown => Some("start it with `flwr up --detach`".into()),
             Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
             Self::LocalStarting => Some("try again in a moment".into()),
@@ -330,7 +356,9 @@ fn explain(status: &Status) -> String {
     }
     let details = status.message();
     match status.code() {
-        Code::Unauthenticated => format!("Authentication failed: the SuperLink asks for a login ({details})"),
+        Code::Unauthenticated => format!(
+            "Authentication failed. Please run `flwr login` to authenticate and try again. ({details})"
+        ),
         Code::PermissionDenied => format!("Permission denied.\n{details}"),
         Code::Unavailable => format!(
             "Connection to the SuperLink is unavailable. Please check your network connection and 'address' in \

@@ -39,6 +39,17 @@ pub(crate) struct Chosen {
     pub(crate) source: String,
     /// Why it is the one.
     pub(crate) why: String,
+    /// Where what is kept for it is: `.flwr` of an app, or Flower's home directory.
+    pub(crate) kept: PathBuf,
+}
+
+impl Chosen {
+    /// The file for the tokens of a login (flwr 1.22, for federations of an app).
+    pub(crate) fn credentials(&self) -> PathBuf {
+        // A name is no path.
+        let name = self.federation.name.replace(['/', '\\', '\0'], "_");
+        self.kept.join(".credentials").join(format!("{name}.json"))
+    }
 }
 
 /// What is outside of the app and of the command line.
@@ -83,6 +94,7 @@ impl Surroundings {
         Ok(Some(Source {
             federations: Federations::new(ADDRESS, declared),
             base: PathBuf::new(),
+            kept: self.home.clone().unwrap_or_default(),
             told: format!("the environment ({ADDRESS})"),
         }))
     }
@@ -97,6 +109,7 @@ impl Surroundings {
         let project = app.map(|app| Source {
             federations: app.project().federations(),
             base: app.root().to_owned(),
+            kept: app.root().join(".flwr"),
             told: app.root().join("pyproject.toml").display().to_string(),
         });
         let home = match &self.home {
@@ -158,6 +171,7 @@ impl Surroundings {
 pub(crate) struct Source {
     pub(crate) federations: Federations,
     base: PathBuf,
+    kept: PathBuf,
     /// How it is named to the user.
     pub(crate) told: String,
 }
@@ -167,6 +181,7 @@ impl Source {
         Self {
             federations,
             base: base.to_owned(),
+            kept: base.to_owned(),
             told,
         }
     }
@@ -192,6 +207,7 @@ impl Source {
         Ok(Chosen {
             federation: federation.map_err(Error::Federation)?,
             base: self.base.clone(),
+            kept: self.kept.clone(),
             source: self.told.clone(),
             why,
         })

@@ -7,6 +7,7 @@
 
 use std::process::ExitCode;
 
+mod account;
 pub mod cli;
 mod commands;
 mod connect;

@@ -203,6 +203,7 @@ pub(crate) fn chosen(description: &Description, overrides: &Table, why: String) 
         federation: federation.map_err(Error::Federation)?,
         // All paths are whole.
         base: PathBuf::new(),
+        kept: PathBuf::new(),
         source: "`flwr up`".to_owned(),
         why,
     })

@@ -7,7 +7,7 @@ use crate::address::{Address, AddressError};
 use crate::config::{self, ConfigError};
 
 /// Settings that a federation may have, so that `--federation-config` may also add one.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "address",
     "insecure",
     "root-certificates",
@@ -16,6 +16,7 @@ const SETTINGS: [&str; 9] = [
     "server-name",
     "ssl-allow-legacy-certificates",
     "enable-user-auth",
+    "enable-account-auth",
     "options",
 ];
 
@@ -200,7 +201,9 @@ impl Federation {
             identity: identity(place, &mut table)?,
             server_name: text(place, &mut table, "server-name")?,
             legacy_certificates: flag(place, &mut table, "ssl-allow-legacy-certificates")?,
-            enable_user_auth: flag(place, &mut table, "enable-user-auth")?,
+            // The second name is that of flwr 1.23 and later.
+            enable_user_auth: flag(place, &mut table, "enable-user-auth")?
+                || flag(place, &mut table, "enable-account-auth")?,
             options: match table.remove("options") {
                 None => Table::new(),
                 Some(Value::Table(options)) => options,

@@ -82,6 +82,9 @@ pub struct FederationAddArgs {
     /// The name that the SuperLink's certificate must be for, if it is not that of its address.
     #[arg(long, value_name = "HOST", conflicts_with = "insecure")]
     pub server_name: Option<String>,
+    /// Its users log in, with `flwr login`.
+    #[arg(long, conflicts_with = "insecure")]
+    pub enable_user_auth: bool,
     /// Use it where no other is named.
     #[arg(long)]
     pub default: bool,

@@ -22,6 +22,8 @@ fn help_is_as_recorded() {
         &["down"],
         &["status"],
         &["doctor"],
+        &["login"],
+        &["logout"],
         &["federation"],
         &["federation", "list"],
         &["federation", "add"],

@@ -91,6 +91,9 @@ fn add(args: &FederationAddArgs, home: &Home, output: &mut Output) -> Result<()>
     if args.insecure {
         settings.push(("insecure", Value::from(true)));
     }
+    if args.enable_user_auth {
+        settings.push(("enable-user-auth", Value::from(true)));
+    }
     if let Some(server_name) = &args.server_name {
         settings.push(("server-name", Value::from(server_name.as_str())));
     }

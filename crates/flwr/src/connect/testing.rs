@@ -5,10 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use flwr_proto::exec_server::{Exec, ExecServer};
-use flwr_proto::{
-    GetAuthTokensRequest, GetAuthTokensResponse, GetLoginDetailsRequest, GetLoginDetailsResponse,
-    Run, RunStatus,
-};
+use flwr_proto::{Run, RunStatus};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, iter};
@@ -38,11 +35,8 @@ impl OldSuperLink {
         let incoming = TcpListenerStream::new(listener);
         let server = Server::builder().add_service(ExecServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(incoming));
-        SuperLink::over(
-            Endpoint::from_shared(format!("http://{address}"))
-                .unwrap()
-                .connect_lazy(),
-        )
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        SuperLink::over(endpoint.connect_lazy(), Account::nobody())
     }
 }
 

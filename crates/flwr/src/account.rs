@@ -1,0 +1,164 @@
+//! Who the user is to a SuperLink with accounts: two tokens that `flwr login` got, kept in a file
+//! for each federation, as flwr 1.20 to 1.22 keeps them, so that either command can log in for
+//! both.
+//!
+//! The tokens go with each call. A SuperLink that has refreshed them sends new ones along with its
+//! answer, also with a refusal.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tonic::Request;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+
+use crate::error::{Error, Result};
+
+/// The metadata of calls and answers (flwr 1.20 to 1.22 wire), and the keys in the file.
+const ACCESS: &str = "flwr-oidc-access-token";
+const REFRESH: &str = "flwr-oidc-refresh-token";
+/// The only way to log in that there is (flwr 1.20 to 1.22 wire).
+pub(crate) const OIDC: &str = "oidc";
+/// Says that tokens are nobody's to commit.
+const GITIGNORE: &str = ".credentials\n";
+
+/// What proves who the user is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    #[serde(rename = "auth-type", alias = "authn-type")]
+    kind: String,
+    #[serde(rename = "flwr-oidc-access-token")]
+    access: String,
+    #[serde(rename = "flwr-oidc-refresh-token")]
+    refresh: String,
+}
+
+impl Tokens {
+    /// Those of a login.
+    pub(crate) fn new(access: String, refresh: String) -> Self {
+        Self {
+            kind: OIDC.to_owned(),
+            access,
+            refresh,
+        }
+    }
+}
+
+/// The user at one federation.
+#[derive(Clone)]
+pub(crate) struct Account {
+    /// Where the tokens are kept; `None` where nobody asks for any.
+    file: Option<PathBuf>,
+    tokens: Option<Tokens>,
+}
+
+impl Account {
+    /// For SuperLinks that do not ask who somebody is, and for whoever is about to log in.
+    pub(crate) const fn nobody() -> Self {
+        Self {
+            file: None,
+            tokens: None,
+        }
+    }
+
+    /// The user who has logged in.
+    pub(crate) fn of(file: &Path) -> Result<Self> {
+        let tokens = read(file)?.ok_or(Error::NotLoggedIn)?;
+        Ok(Self {
+            file: Some(file.to_owned()),
+            tokens: Some(tokens),
+        })
+    }
+
+    /// Puts the tokens on a call.
+    pub(crate) fn sign<T>(&self, request: &mut Request<T>) {
+        let Some(tokens) = &self.tokens else { return };
+        for (key, token) in [(ACCESS, &tokens.access), (REFRESH, &tokens.refresh)] {
+            // What cannot go over the wire proves nothing: the SuperLink asks for a login then.
+            if let Ok(value) = token.parse::<MetadataValue<Ascii>>() {
+                request.metadata_mut().insert(key, value);
+            }
+        }
+    }
+
+    /// Keeps the tokens that came with an answer, if some did.
+    pub(crate) fn heard(&mut self, metadata: &MetadataMap) {
+        let text = |key| metadata.get(key)?.to_str().ok().map(str::to_owned);
+        let (Some(file), Some(access), Some(refresh)) = (&self.file, text(ACCESS), text(REFRESH))
+        else {
+            return;
+        };
+        let tokens = Tokens::new(access, refresh);
+        // If that fails the next command asks for a login: this one has its answer.
+        let _ = write(file, &tokens);
+        self.tokens = Some(tokens);
+    }
+
+    /// Looks whether another command has got new tokens meanwhile.
+    pub(crate) fn read_again(&mut self) -> bool {
+        let Some(file) = &self.file else { return false };
+        match read(file) {
+            Ok(Some(tokens)) if self.tokens.as_ref() != Some(&tokens) => {
+                self.tokens = Some(tokens);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Keeps tokens for the owner's eyes only.
+pub(crate) fn keep(file: &Path, tokens: &Tokens) -> Result<()> {
+    write(file, tokens).map_err(|source| Error::Write {
+        path: file.to_owned(),
+        source,
+    })
+}
+
+/// Takes the tokens away; whether there were some.
+pub(crate) fn forget(file: &Path) -> Result<bool> {
+    match fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(Error::Write {
+            path: file.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn read(file: &Path) -> Result<Option<Tokens>> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(Error::Read {
+                path: file.to_owned(),
+                source,
+            });
+        }
+    };
+    // Flower's own command lets others read them. If that cannot be changed they still serve.
+    let _ = fs::set_permissions(file, Permissions::from_mode(0o600));
+    let damaged = |_| Error::DamagedTokens(file.to_owned());
+    serde_json::from_str(&text).map(Some).map_err(damaged)
+}
+
+fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(file);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    let ignore = directory.with_file_name(".gitignore");
+    if !ignore.exists() {
+        fs::write(ignore, GITIGNORE)?;
+    }
+    let text = serde_json::to_string_pretty(tokens)?;
+    flwr_security::file::write(file, 0o600, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

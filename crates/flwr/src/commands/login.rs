@@ -1,0 +1,77 @@
+//! `flwr login` and `flwr logout`: who the user is, at a SuperLink with accounts.
+//!
+//! The SuperLink speaks with the provider of the accounts; the user does so in a browser, with a
+//! link that the SuperLink got. Meanwhile the SuperLink is asked for the tokens again and again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tonic::Code;
+
+use crate::account::{self, OIDC, Tokens};
+use crate::cli::{LoginArgs, LogoutArgs};
+use crate::connect::{LOGIN, SuperLink};
+use crate::error::{Error, Result};
+use crate::render::{Output, printable};
+
+/// The shortest wait between two questions, whatever the SuperLink says.
+const SHORTEST: u64 = 1;
+
+pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
+    let chosen = super::federation_of(&args.target, output)?;
+    let federation = &chosen.federation;
+    if !federation.enable_user_auth {
+        return Err(Error::LoginNotAsked(federation.name.clone()));
+    }
+    let mut superlink = SuperLink::connect(&chosen, LOGIN)?;
+    let details = match superlink.login_details().await {
+        Err(status) if status.code() == Code::Unimplemented => return Err(Error::NoAccounts),
+        details => details?,
+    };
+    if details.auth_type != OIDC {
+        return Err(Error::UnknownLogin(printable(&details.auth_type)));
+    }
+    output.say(&format!(
+        "Please login with your user credentials here: {}",
+        printable(&details.verification_uri_complete)
+    ))?;
+    let seconds = |given: i64| u64::try_from(given).unwrap_or(0);
+    let pause = Duration::from_secs(seconds(details.interval).max(SHORTEST));
+    let deadline = Instant::now() + Duration::from_secs(seconds(details.expires_in));
+    let busy = output.busy("Waiting for the login");
+    let tokens = wait(&mut superlink, &details.device_code, pause, deadline).await;
+    busy.finish_and_clear();
+    account::keep(&chosen.credentials(), &tokens?)?;
+    output.success("✅ Login successful.")
+}
+
+/// Asks until there are tokens.
+async fn wait(
+    superlink: &mut SuperLink,
+    device_code: &str,
+    pause: Duration,
+    deadline: Instant,
+) -> Result<Tokens> {
+    while Instant::now() < deadline {
+        sleep(pause).await;
+        let answer = superlink.auth_tokens(device_code.to_owned()).await?;
+        if !answer.access_token.is_empty() && !answer.refresh_token.is_empty() {
+            return Ok(Tokens::new(answer.access_token, answer.refresh_token));
+        }
+    }
+    Err(Error::LoginTimeout)
+}
+
+pub(super) fn logout(args: &LogoutArgs, output: &mut Output) -> Result<()> {
+    let chosen = super::federation_of(&args.target, output)?;
+    let name = &chosen.federation.name;
+    if account::forget(&chosen.credentials())? {
+        output.success(&format!("Logged out of federation `{name}`."))?;
+        output.note(
+            "The session at the provider of the accounts goes on; end it there if you want to.",
+        );
+        Ok(())
+    } else {
+        output.say(&format!("Nobody was logged in to federation `{name}`."))
+    }
+}
