@@ -70,29 +70,29 @@ impl Checkup {
 
     /// A step that went as it should.
     pub fn good(&mut self, step: &'static str, text: impl Into<String>) {
-        self.push(step, Outcome::Good, text.into(), None);
+        self.push(step, Outcome::Good, &text.into(), None);
     }
 
     /// A step that works, but should be looked at.
     pub fn warning(&mut self, step: &'static str, text: impl Into<String>, hint: Option<&str>) {
         let hint = hint.map(str::to_owned);
-        self.push(step, Outcome::Warning, text.into(), hint);
+        self.push(step, Outcome::Warning, &text.into(), hint);
     }
 
     /// A step that does not work.
     pub fn failed(&mut self, step: &'static str, text: impl Into<String>, hint: Option<&str>) {
         let hint = hint.map(str::to_owned);
-        self.push(step, Outcome::Failed, text.into(), hint);
+        self.push(step, Outcome::Failed, &text.into(), hint);
     }
 
     /// Steps that were not looked at.
     pub fn skipped(&mut self, steps: &[&'static str]) {
         for step in steps {
-            self.push(step, Outcome::Skipped, String::new(), None);
+            self.push(step, Outcome::Skipped, "", None);
         }
     }
 
-    fn push(&mut self, step: &'static str, outcome: Outcome, text: String, hint: Option<String>) {
+    fn push(&mut self, step: &'static str, outcome: Outcome, text: &str, hint: Option<String>) {
         self.findings.push(Finding {
             step,
             outcome,
