@@ -7,6 +7,14 @@ use clap::{Parser, ValueEnum};
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
 
+/// Version of this program, its commit, and the generations of the wire it speaks.
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("FLWR_COMMIT"),
+    "; speaks flwr 1.8 to 1.22, but for 1.19)"
+);
+
 /// Coordinate a Flower federation: SuperNodes connect to it, and `flwr` starts runs on it.
 ///
 /// TLS is on unless --insecure says otherwise: then --ssl-ca-certfile, --ssl-certfile and
@@ -15,12 +23,16 @@ use flwr_daemon::telemetry::Format;
 #[derive(Debug, Parser)]
 // As Python's argparse, which scripts were written for: prefixes of flags, and the last one wins.
 #[command(infer_long_args = true, args_override_self = true)]
-#[command(name = "flower-superlink", version, max_term_width = 100)]
+#[command(name = "flower-superlink", version = VERSION, max_term_width = 100)]
 #[command(after_help = "Examples:
   flwr cert new && flower-superlink --ssl-ca-certfile certificates/ca.crt \\
       --ssl-certfile certificates/server.pem --ssl-keyfile certificates/server.key
   flower-superlink --insecure                                  # on one machine, to try things out
-  flower-superlink --check --database FILE                     # is everything there, and whole?")]
+  flower-superlink --check --database FILE                     # is everything there, and whole?
+
+Each flag may also stand in the environment, e.g. FLOWER_SUPERLINK_FLEET_API_ADDRESS; what is typed
+wins over that, and that over --config.
+Exit status: 0 success, 1 failure, 2 wrong flags or files.")]
 pub struct Args {
     /// Take flags from this JSON or TOML file, by their long names; what is typed wins. Mutual TLS
     /// may be described there by use_secure_connection, ssl_private_key, ssl_cert and ssl_root_cert
@@ -237,6 +249,8 @@ impl Configurable for Args {
         ),
         server_name: None,
     };
+
+    const VARIABLES: &'static str = "FLOWER_SUPERLINK_";
 
     fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()

@@ -13,6 +13,7 @@ use flwr_core::checkup::Checkup;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
 use flwr_daemon::limits;
+use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry::{self, Format};
 use time::OffsetDateTime;
@@ -68,13 +69,19 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
         Signals::of_daemon(until_stdin_closes).context("signals cannot be received")?;
     let mut superlink = SuperLink::bind(config).await?;
     superlink.log_start();
+    service::ready();
     loop {
         tokio::select! {
             ended = superlink.join() => return ended.context("the SuperLink ended by itself"),
             signal = signals.next() => match signal {
-                None => superlink.reload().await,
+                None => {
+                    service::reloading();
+                    superlink.reload().await;
+                    service::ready();
+                }
                 Some(why) => {
                     info!(%why, "stopping");
+                    service::stopping();
                     break;
                 }
             },

@@ -5,11 +5,28 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, ValueEnum};
 use flwr_daemon::config_file::{Configurable, Side};
 
+/// Version of this program, its commit, and the generations of the wire it speaks.
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("FLWR_COMMIT"),
+    "; speaks flwr 1.20 to 1.22)"
+);
+
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
 #[derive(Clone, Debug, Parser)]
 // As Python's argparse, which scripts were written for: prefixes of flags, and the last one wins.
 #[command(infer_long_args = true, args_override_self = true)]
-#[command(name = "flower-supernode", version, max_term_width = 100)]
+#[command(name = "flower-supernode", version = VERSION, max_term_width = 100)]
+#[command(after_help = "Examples:
+  flower-supernode --superlink superlink.example:9092 --root-certificates ca.crt \\
+      --auth-supernode-private-key node --auth-supernode-public-key node.pub
+  flower-supernode --insecure --node-config 'partition-id=0 num-partitions=2'
+  flower-supernode --check --superlink superlink.example:9092 --root-certificates ca.crt
+
+Each flag may also stand in the environment, e.g. FLOWER_SUPERNODE_SUPERLINK; what is typed wins over
+that, and that over --config.
+Exit status: 0 success, 1 failure, 2 wrong flags or files.")]
 pub struct Args {
     /// Take flags from this JSON or TOML file, by their long names; what is typed wins. Mutual TLS
     /// may be described there by use_secure_connection, ssl_private_key, ssl_cert, ssl_root_cert
@@ -130,6 +147,8 @@ impl Configurable for Args {
         root: (&["root-certificates"], "data/certificates/rootCA.pem"),
         server_name: Some("server-name"),
     };
+
+    const VARIABLES: &'static str = "FLOWER_SUPERNODE_";
 
     fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
+use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use tokio::runtime::Runtime;
 use tracing::info;
@@ -65,11 +66,16 @@ impl Program {
             Ok(supernode) => supernode,
             Err(error) => return self.fail(&error, 1),
         };
+        service::ready();
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
-                    Some(signal) => { info!("{signal}: stopping"); break }
-                    None => supernode.reload().await,
+                    Some(signal) => { info!("{signal}: stopping"); service::stopping(); break }
+                    None => {
+                        service::reloading();
+                        supernode.reload().await;
+                        service::ready();
+                    }
                 },
                 error = supernode.join() => {
                     let code = self.fail(&error, 1);

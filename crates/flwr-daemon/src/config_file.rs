@@ -5,8 +5,11 @@
 //! `use_secure_connection`, `ssl_private_key`, `ssl_cert`, `ssl_root_cert` and `options`. Its root
 //! may sign certificates as old versions of openssl write them.
 //!
-//! The file is turned into arguments, put before the typed ones, and read by clap with them: a
-//! flag means the same in both places, and has the same errors.
+//! Each flag may stand in an environment variable too, by its name in capitals after the
+//! command's own: `FLOWER_SUPERLINK_FLEET_API_ADDRESS`. It wins over the file.
+//!
+//! Both are turned into arguments, put before the typed ones, and read by clap with them: a flag
+//! means the same in all places, and has the same errors.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,6 +20,8 @@ use clap::{ArgAction, Parser, error::ErrorKind};
 use flwr_core::config::{self, SyntaxError};
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+mod variables;
 
 const SECURE: &str = "use_secure_connection";
 const PRIVATE_KEY: &str = "ssl_private_key";
@@ -34,6 +39,9 @@ const MAX_BYTES: u64 = 1 << 20;
 pub trait Configurable: Parser {
     /// What the keys about the connection mean to this command.
     const SIDE: Side;
+
+    /// What variables begin with that stand for a flag.
+    const VARIABLES: &'static str;
 
     /// The file, if one is named.
     fn config_file(&self) -> Option<&Path>;
@@ -67,6 +75,14 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A variable has a value that its flag cannot have.
+    #[error("{name}: {problem}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
     /// It is no JSON.
     #[error("--config {path}: not a JSON file")]
     Json {
@@ -93,20 +109,27 @@ pub enum Error {
     },
 }
 
-/// Reads the command line of this process, with the file that it names.
+/// Reads the command line of this process, with its variables and the file that they name.
 ///
 /// # Errors
 /// If one of them is wrong; or help was asked for, which is a [`clap::Error`] too.
 pub fn parse<A: Configurable>() -> Result<A, Error> {
-    parse_from(&std::env::args_os().collect::<Vec<_>>())
+    let typed: Vec<_> = std::env::args_os().collect();
+    parse_from(&typed, |name| std::env::var_os(name))
 }
 
-/// Reads a command line, the program's name first, with the file that it names.
+/// Reads a command line, the program's name first, with the variables of an environment and the
+/// file that they name.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_from<A: Configurable>(typed: &[OsString]) -> Result<A, Error> {
-    let args = A::try_parse_from(typed)?;
+pub fn parse_from<A: Configurable>(
+    typed: &[OsString],
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<A, Error> {
+    let variables = variables::arguments::<A>(typed, environment)?;
+    let (program, flags) = typed.split_at(1.min(typed.len()));
+    let args = A::try_parse_from(program.iter().chain(&variables).chain(flags))?;
     let Some(path) = args.config_file() else {
         return Ok(args);
     };
@@ -114,7 +137,6 @@ pub fn parse_from<A: Configurable>(typed: &[OsString]) -> Result<A, Error> {
         path: path.to_owned(),
         problem,
     };
-    let (name, flags) = typed.split_at(1.min(typed.len()));
     let mut content = read(path)?;
     let mut file = connection(&A::SIDE, &mut content).map_err(refused)?;
     if flags.iter().any(|flag| flag == "--insecure") {
@@ -124,17 +146,27 @@ pub fn parse_from<A: Configurable>(typed: &[OsString]) -> Result<A, Error> {
     file.extend(arguments(&A::command(), content).map_err(refused)?);
     // A value that is wrong by itself is told of the file, not of the command line.
     let file: Vec<_> = file.into_iter().map(OsString::from).collect();
-    if let Err(error) = A::try_parse_from(name.iter().chain(&file))
-        && matches!(
-            error.kind(),
-            ErrorKind::InvalidValue | ErrorKind::ValueValidation
-        )
+    if let Err(error) = A::try_parse_from(program.iter().chain(&file))
+        && is_about_a_value(&error)
     {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        return Err(refused(line.trim_start_matches("error: ").to_owned()));
+        return Err(refused(first_line(&error)));
     }
-    Ok(A::try_parse_from(name.iter().chain(&file).chain(flags))?)
+    let all = program.iter().chain(&file).chain(&variables).chain(flags);
+    Ok(A::try_parse_from(all)?)
+}
+
+fn is_about_a_value(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation
+    )
+}
+
+/// What clap has to say, without its advice.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {

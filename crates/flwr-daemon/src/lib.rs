@@ -6,11 +6,12 @@
 //! - [`health`] — gRPC health checks
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
-//! - [`config_file`] — flags from a file
+//! - [`config_file`] — flags from a file and from variables
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`private`] — files and directories for their owner only
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
+//! - [`service`] — what the service manager is told
 
 pub mod apps;
 pub mod clock;
@@ -21,5 +22,6 @@ pub mod listen;
 pub mod objects;
 pub mod private;
 pub mod renew;
+pub mod service;
 pub mod stop;
 pub mod telemetry;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod cert;
@@ -22,8 +23,13 @@ pub use federation::{
 pub use local::{DownArgs, StatusArgs, UpArgs};
 pub use new::{Framework, NewArgs};
 
-/// Version of this program, and the generation of the wire it speaks.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (speaks flwr 1.20 to 1.22)");
+/// Version of this program, its commit, and the generations of the wire it speaks.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("FLWR_COMMIT"),
+    "; speaks flwr 1.15 to 1.22)"
+);
 
 /// Runs Flower apps on a federation.
 #[derive(Debug, Parser)]
@@ -46,6 +52,30 @@ pub struct Cli {
     /// Print the version.
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+}
+
+/// Reads the command line of this process; what is wrong with it, or was asked of it, ends the
+/// process.
+#[must_use]
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| suggested(error).exit())
+}
+
+/// With the command that was probably meant: clap itself takes `rnu` for nothing like `run`.
+fn suggested(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    if error.get(ContextKind::SuggestedSubcommand).is_none() {
+        let cli = Cli::command();
+        let names = cli.get_subcommands().map(clap::Command::get_name);
+        let nearest = flwr_core::config::nearest(typed, names).map(str::to_owned);
+        if let Some(nearest) = nearest {
+            let nearest = ContextValue::Strings(vec![nearest]);
+            error.insert(ContextKind::SuggestedSubcommand, nearest);
+        }
+    }
+    error
 }
 
 /// One verb each.

@@ -309,6 +309,13 @@ impl Error {
         }
     }
 
+    /// The place in a file that is meant, if there is one.
+    pub(crate) fn picture(&self) -> Option<String> {
+        let mut causes = std::iter::successors(std::error::Error::source(self), |e| e.source());
+        let syntax = causes.find_map(|cause| cause.downcast_ref::<SyntaxError>())?;
+        Some(syntax.picture())
+    }
+
     /// This error and what caused it, each once.
     pub(crate) fn chain(&self) -> String {
         let mut text = self.to_string();

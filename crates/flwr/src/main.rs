@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    flwr::run(flwr::cli::Cli::parse())
+    flwr::run(flwr::cli::parse())
 }

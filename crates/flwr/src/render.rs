@@ -213,6 +213,9 @@ impl Output {
             self.err_colours,
         );
         self.note(&line);
+        if let Some(picture) = error.picture() {
+            self.note(&picture);
+        }
         if let Some(hint) = error.hint() {
             self.note(&format!("hint: {hint}"));
         }

@@ -17,13 +17,13 @@ use serde_json::Value;
 static PORTS: Mutex<()> = Mutex::new(());
 
 /// Somebody with an empty home.
-struct User {
-    scratch: Scratch,
+pub(crate) struct User {
+    pub(crate) scratch: Scratch,
     _ports: MutexGuard<'static, ()>,
 }
 
 impl User {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             scratch: Scratch::new(),
@@ -31,7 +31,7 @@ impl User {
         }
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.scratch.path().join("home")
     }
 
@@ -46,11 +46,11 @@ impl User {
     }
 
     /// A command to its end, in the user's folder.
-    fn types(&self, line: &str) -> Outcome {
+    pub(crate) fn types(&self, line: &str) -> Outcome {
         self.types_in(self.scratch.path(), line)
     }
 
-    fn types_in(&self, folder: &Path, line: &str) -> Outcome {
+    pub(crate) fn types_in(&self, folder: &Path, line: &str) -> Outcome {
         let output = self.command(folder, line).output().unwrap();
         Outcome {
             code: output.status.code(),
@@ -60,7 +60,7 @@ impl User {
 
     /// A command that must succeed; its words.
     #[track_caller]
-    fn does(&self, folder: &Path, line: &str) -> String {
+    pub(crate) fn does(&self, folder: &Path, line: &str) -> String {
         let outcome = self.types_in(folder, line);
         assert_eq!(outcome.code, Some(0), "{line}: {}", outcome.text);
         outcome.text
@@ -68,7 +68,7 @@ impl User {
 
     /// The JSON on stdout of a command.
     #[track_caller]
-    fn asks(&self, folder: &Path, line: &str) -> Value {
+    pub(crate) fn asks(&self, folder: &Path, line: &str) -> Value {
         let output = self.command(folder, line).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{line}: {error}"))
     }

@@ -9,6 +9,7 @@
 
 mod cli;
 mod durable;
+mod errors;
 mod faults;
 mod interop;
 mod isolation;
@@ -21,4 +22,5 @@ mod refusals;
 mod renewal;
 mod restarts;
 mod run;
+mod service;
 mod tls;

@@ -14,7 +14,8 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance in characters, `_` and `-` counting as the same; `None` for long words.
+/// Letters to add, leave out, replace, or exchange with their neighbour; `_` and `-` count as the
+/// same. `None` for long words.
 fn distance(a: &str, b: &str) -> Option<usize> {
     let letters = |text: &str| -> Option<Vec<char>> {
         let letters: Vec<_> = text
@@ -25,15 +26,21 @@ fn distance(a: &str, b: &str) -> Option<usize> {
         (letters.len() <= MAX_CHARS).then_some(letters)
     };
     let (a, b) = (letters(a)?, letters(b)?);
-    // row[j]: edits from the first i letters of a to the first j letters of b
+    // row[j]: edits from the first i letters of a to the first j letters of b; and the row above it,
+    // for letters that changed places
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(diagonal + 1).min(row[j] + 1);
+    let mut above = row.clone();
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let substitute = row[j] + usize::from(a[i] != b[j]);
+            let mut edits = substitute.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                edits = edits.min(above[j - 1] + 1);
+            }
+            next.push(edits);
         }
+        above = std::mem::replace(&mut row, next);
     }
     row.last().copied()
 }
@@ -48,6 +55,7 @@ mod tests {
         let near = |word| nearest(word, known.into_iter());
         assert_eq!(near("num-server-round"), Some("num-server-rounds"));
         assert_eq!(near("num_server_rounds"), Some("num-server-rounds"));
+        assert_eq!(near("rl"), Some("lr"));
         assert_eq!(near("learnin-rat"), Some("learning-rate"));
         assert_eq!(near("optimiser.lr"), Some("optimizer.lr"));
         assert_eq!(near("batch-size"), None);

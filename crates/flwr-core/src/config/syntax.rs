@@ -10,6 +10,8 @@ pub struct SyntaxError {
     pub column: usize,
     /// What is wrong there.
     pub message: String,
+    /// The whole line.
+    pub text: String,
 }
 
 impl SyntaxError {
@@ -28,7 +30,19 @@ impl SyntaxError {
             line,
             column,
             message: error.message().replace('\n', ", "),
+            text: text.lines().nth(line - 1).unwrap_or_default().to_owned(),
         }
+    }
+
+    /// The line, and a sign under the place.
+    #[must_use]
+    pub fn picture(&self) -> String {
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
+        let sign = " ".repeat(self.column - 1);
+        // What stands in a file has no business with the terminal.
+        let text = self.text.replace(char::is_control, " ");
+        format!("{margin} |\n{number} | {text}\n{margin} | {sign}^")
     }
 }
 
@@ -43,5 +57,6 @@ mod tests {
         let error = SyntaxError::of(text, &error);
         assert_eq!((error.line, error.column), (2, 7), "{error}");
         assert!(!error.to_string().contains('\n'));
+        assert_eq!(error.picture(), "  |\n2 | \"é\" = x\n  |       ^");
     }
 }

@@ -34,6 +34,7 @@ impl Configurable for Args {
         root: (&["root-certificates"], "data/certificates/rootCA.pem"),
         server_name: Some("server-name"),
     };
+    const VARIABLES: &'static str = "PROGRAM_";
 
     fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()
@@ -49,7 +50,7 @@ fn with(name: &str, content: &str, typed: &[&str]) -> Result<Args, String> {
         .into_iter()
         .chain(typed.iter().copied());
     let words: Vec<_> = words.map(OsString::from).collect();
-    parse_from(&words)
+    parse_from(&words, |_| None)
         .map(|args: Args| Args {
             config: None,
             ..args
@@ -181,6 +182,71 @@ fn what_is_wrong_is_told_with_the_file() {
         assert!(error.starts_with(expected), "{content}: {error}");
     }
     let words = ["program", "--config", "/nonexistent"].map(OsString::from);
-    let error = parse_from::<Args>(&words).unwrap_err();
+    let error = parse_from::<Args>(&words, |_| None).unwrap_err();
     assert!(matches!(error, Error::Read { .. }), "{error}");
+}
+
+/// The arguments of a command line beside these variables.
+fn beside(variables: &[(&str, &str)], typed: &[&str]) -> Result<Args, String> {
+    let words = ["program"].into_iter().chain(typed.iter().copied());
+    let words: Vec<_> = words.map(OsString::from).collect();
+    let environment = |name: &str| {
+        let found = variables.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| OsString::from(value))
+    };
+    parse_from(&words, environment).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_variable_stands_for_its_flag_and_what_is_typed_wins() {
+    let variables = [
+        ("PROGRAM_SUPERLINK", "a:1"),
+        ("PROGRAM_INSECURE", "yes"),
+        ("PROGRAM_MAX_RETRIES", "3"),
+        ("PROGRAM_CLIENT_KEY", ""),
+        // As Kubernetes makes them.
+        ("PROGRAM_SERVICE_HOST", "10.0.0.1"),
+        ("PROGRAM_HELP", "1"),
+    ];
+    let args = beside(&variables, &[]).unwrap();
+    assert_eq!(args.superlink, "a:1");
+    assert!(args.insecure);
+    assert_eq!((args.max_retries, args.client_key), (Some(3), None));
+    let args = beside(&variables, &["--superlink=b:2"]).unwrap();
+    assert_eq!(args.superlink, "b:2");
+    assert!(
+        !beside(&[("PROGRAM_INSECURE", "off")], &[])
+            .unwrap()
+            .insecure
+    );
+}
+
+#[test]
+fn a_variable_wins_over_the_file_that_another_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.toml");
+    fs::write(&path, "superlink = \"file:1\"\nmax-retries = 7\n").unwrap();
+    let variables = [
+        ("PROGRAM_CONFIG", path.to_str().unwrap()),
+        ("PROGRAM_SUPERLINK", "variable:1"),
+    ];
+    let args = beside(&variables, &[]).unwrap();
+    assert_eq!(
+        (args.superlink.as_str(), args.max_retries),
+        ("variable:1", Some(7))
+    );
+}
+
+#[test]
+fn a_wrong_value_is_told_of_the_variable() {
+    let error = beside(&[("PROGRAM_MAX_RETRIES", "many")], &[]).unwrap_err();
+    assert!(
+        error.starts_with("PROGRAM_MAX_RETRIES: invalid value 'many'"),
+        "{error}"
+    );
+    let error = beside(&[("PROGRAM_INSECURE", "maybe")], &[]).unwrap_err();
+    assert_eq!(
+        error,
+        "PROGRAM_INSECURE: \"maybe\" is neither true nor false"
+    );
 }
