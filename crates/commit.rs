@@ -3,6 +3,8 @@
 //! Only release builds do: others would be built anew with each commit. `FLWR_COMMIT` names the
 //! commit where there is no repository, as in a container.
 
+#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
+
 use std::env;
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `test`, `faults`, `interop` and `bench`: what people and CI run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `faults`, `interop` and `bench`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -14,9 +14,11 @@ mod build;
 mod daemon;
 mod demo;
 mod faults;
+mod install;
 mod interop;
 mod python;
 mod rounds;
+mod session;
 mod test;
 mod tools;
 
@@ -33,6 +35,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build the programs and put them where a shell finds them: flwr, flower-superlink and
+    /// flower-supernode, in ~/.cargo/bin.
+    Install(install::Args),
+    /// Play what a new user types, for real, and print what is seen; with --write into the README.
+    Session(session::Args),
     /// Run the example on a federation with TLS and authentication, here and now.
     ///
     /// Builds the binaries, makes certificates and keys in a temporary directory, starts a
@@ -52,6 +59,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Install(args) => install::run(&args),
+        Command::Session(args) => session::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Faults(args) => faults::run(&args),
