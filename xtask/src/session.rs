@@ -49,6 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = tempfile::tempdir()?;
     let begun = Instant::now();
     let played = play(folder.path(), &path);
+    // Where the packages are is of this machine.
+    let venv = environment.display().to_string();
+    let played = played.map(|text| text.replace(&venv, "/home/you/venv"));
     if played.is_err() {
         // What was started must not stay.
         let _ = shell("flwr down", folder.path(), folder.path(), &path);

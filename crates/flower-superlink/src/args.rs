@@ -300,3 +300,6 @@ fn bytes(text: &str) -> Result<u64, String> {
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| format!("{text} is out of range"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,8 @@ pub const VERSION: &str = concat!(
   flower-supernode --insecure --node-config 'partition-id=0 num-partitions=2'
   flower-supernode --check --superlink superlink.example:9092 --root-certificates ca.crt
 
-Each flag may also stand in the environment, e.g. FLOWER_SUPERNODE_SUPERLINK; what is typed wins over
-that, and that over --config.
+Each flag may also stand in the environment, e.g. FLOWER_SUPERNODE_SUPERLINK; what is typed wins
+over that, and that over --config.
 Exit status: 0 success, 1 failure, 2 wrong flags or files.")]
 pub struct Args {
     /// Take flags from this JSON or TOML file, by their long names; what is typed wins. Mutual TLS
@@ -187,6 +187,21 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    /// Kept in `testdata/help.txt`: a change of a flag shows there. After a wanted change write it
+    /// anew with `FLWR_UPDATE_HELP=1 cargo test -p flower-supernode help`.
+    #[test]
+    fn help_is_as_recorded() {
+        let help = Args::command()
+            .term_width(100)
+            .render_long_help()
+            .to_string();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/help.txt");
+        if std::env::var_os("FLWR_UPDATE_HELP").is_some() {
+            std::fs::write(&file, &help).unwrap();
+        }
+        assert_eq!(help, std::fs::read_to_string(&file).unwrap());
+    }
 
     #[test]
     fn the_flags_are_consistent() {

@@ -235,6 +235,10 @@ pub struct RunArgs {
 
 /// `flwr build`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr build                       PUBLISHER.NAME.VERSION.HASH.fab, in this directory
+  flwr build --app path/to/app --format json | jq -r '.\"fab-filename\"'")]
 pub struct BuildArgs {
     /// Directory of the app; this one if absent.
     #[arg(long, value_name = "PATH")]
@@ -246,6 +250,11 @@ pub struct BuildArgs {
 
 /// `flwr log`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr log 9296828773063911005                     to the end of the run; Ctrl-C leaves it running
+  flwr log 9296828773063911005 --show --tail 20    what there is, the last lines of it
+  flwr log 9296828773063911005 --since 10m         what came in the last ten minutes, and what comes")]
 pub struct LogArgs {
     /// The run.
     pub run_id: u64,
@@ -268,6 +277,11 @@ pub struct LogArgs {
 
 /// `flwr list`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr list                                        of the app's default federation, or of yours
+  flwr ls . hospital --watch                       again and again
+  flwr ls --format json | jq -r '.runs[0].status'  finished:completed")]
 pub struct ListArgs {
     /// Where.
     #[command(flatten)]
@@ -288,6 +302,9 @@ pub struct ListArgs {
 
 /// `flwr stop`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr stop 9296828773063911005 . hospital")]
 pub struct StopArgs {
     /// The run.
     pub run_id: u64,
@@ -309,6 +326,9 @@ pub enum SupernodeCommand {
 
 /// `flwr supernode list`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr supernode list . hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
 pub struct SupernodeListArgs {
     /// Where.
     #[command(flatten)]
@@ -330,6 +350,9 @@ pub enum KeyCommand {
 
 /// `flwr install`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr install me.my-app.1-0-0.363c4df9.fab")]
 pub struct InstallArgs {
     /// The bundle: a file that `flwr build` wrote.
     #[arg(value_name = "FAB")]
@@ -386,6 +409,9 @@ pub struct DoctorArgs {
 
 /// `flwr pull`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr pull . hospital --run-id 9296828773063911005")]
 pub struct PullArgs {
     /// Where.
     #[command(flatten)]
@@ -412,6 +438,9 @@ fn since(text: &str) -> Result<SystemTime, String> {
 
 /// `flwr key new`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr key new --count 5           a pair for each SuperNode")]
 pub struct KeyNewArgs {
     /// How many key pairs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]

@@ -47,6 +47,7 @@ pub struct CertNewArgs {
 
 /// `flwr cert ca`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  flwr cert ca --encrypt --name 'Hospital CA'")]
 pub struct CertAuthorityArgs {
     /// What it is called.
     #[arg(long, default_value = CA_NAME)]
@@ -84,6 +85,7 @@ pub struct Issuer {
 
 /// `flwr cert server`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  flwr cert server --name superlink.example")]
 pub struct CertServerArgs {
     /// Who signs.
     #[command(flatten)]
@@ -159,6 +161,7 @@ pub struct CertSignArgs {
 
 /// `flwr cert inspect`
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  flwr cert inspect certificates/server.pem node-1.csr")]
 pub struct CertInspectArgs {
     /// The files.
     #[arg(required = true)]

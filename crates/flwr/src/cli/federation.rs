@@ -109,6 +109,10 @@ pub struct FederationDefaultArgs {
 
 /// `flwr federation show`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr federation show                 the one that is used where none is named, and why
+  flwr federation show path/to/app hospital --format json")]
 pub struct FederationShowArgs {
     /// Which.
     #[command(flatten)]

@@ -13,8 +13,8 @@ Examples:
   flwr up --supernodes 10        each has partition-id and num-partitions in its node config
 
 While it is up, `flwr run` takes apps that name no federation to it, and others as
-`flwr run path/to/app local`. Certificates, keys and state are in `local` in Flower's home directory.
-Apps run with the Python on PATH that has Flower; where there is none, it is installed beside the rest.")]
+`flwr run path/to/app local`. Certificates, keys and state are in `local` in Flower's home.
+Apps run with the Python on PATH that has Flower; where there is none, it is installed there too.")]
 pub struct UpArgs {
     /// How many SuperNodes.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -29,6 +29,10 @@ pub struct UpArgs {
 
 /// `flwr down`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr down                        its runs stay listed when it is up again
+  flwr down --clean                as if it had never been")]
 pub struct DownArgs {
     /// Delete its runs, certificates and keys too.
     #[arg(long)]
