@@ -15,6 +15,7 @@ mod interop;
 mod isolation;
 mod issued;
 mod local;
+mod login;
 mod mutual;
 mod older;
 mod processes;
