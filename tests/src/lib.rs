@@ -16,6 +16,7 @@ pub mod federation;
 pub mod flwr;
 pub mod keys;
 pub mod leftovers;
+pub mod oidc;
 pub mod pki;
 pub mod ports;
 pub mod process;

@@ -7,6 +7,7 @@ pub mod client_list;
 pub mod file;
 pub mod from_file;
 pub mod key;
+pub mod oidc;
 pub mod pki;
 pub mod shared_secret;
 pub mod signature;
