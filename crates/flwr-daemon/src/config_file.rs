@@ -12,14 +12,14 @@
 //! means the same in all places, and has the same errors.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, error::ErrorKind};
-use flwr_core::config::{self, SyntaxError};
+use flwr_core::config;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::table::{self, TableError};
 
 mod variables;
 
@@ -32,8 +32,6 @@ const OPTIONS: &str = "options";
 const CONNECTION: [&str; 5] = [SECURE, PRIVATE_KEY, CERTIFICATE, ROOT, OPTIONS];
 /// The option, named as gRPC's, that tells whose certificate a server must show.
 const NAME_OVERRIDE: &str = "grpc.ssl_target_name_override";
-/// Longest file that is read.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// A command line that may name a file with more of it.
 pub trait Configurable: Parser {
@@ -67,13 +65,13 @@ pub enum Error {
     /// It is wrong, or asks for help.
     #[error(transparent)]
     Usage(#[from] clap::Error),
-    /// The file cannot be read.
-    #[error("--config {path}: cannot be read as text")]
-    Read {
+    /// The file cannot be read, or holds no table.
+    #[error("--config {path}")]
+    File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What is wrong with it.
+        source: TableError,
     },
     /// A variable has a value that its flag cannot have.
     #[error("{name}: {problem}")]
@@ -82,22 +80,6 @@ pub enum Error {
         name: String,
         /// What is wrong with its value.
         problem: String,
-    },
-    /// It is no JSON.
-    #[error("--config {path}: not a JSON file")]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// Where it is not.
-        source: serde_json::Error,
-    },
-    /// It is no TOML.
-    #[error("--config {path}: not a TOML file")]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// Where it is not.
-        source: SyntaxError,
     },
     /// A key in it is unknown, or has a value that it cannot have.
     #[error("--config {path}: {problem}")]
@@ -137,7 +119,10 @@ pub fn parse_from<A: Configurable>(
         path: path.to_owned(),
         problem,
     };
-    let mut content = read(path)?;
+    let mut content = table::read(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut file = connection(&A::SIDE, &mut content).map_err(refused)?;
     if flags.iter().any(|flag| flag == "--insecure") {
         // It cannot be taken back, so that what is said of TLS in the file must give way.
@@ -167,37 +152,6 @@ fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()
-}
-
-fn read(path: &Path) -> Result<Map<String, Value>, Error> {
-    let at = || path.to_owned();
-    let unreadable = |source| Error::Read { path: at(), source };
-    let size = fs::metadata(path).map_err(unreadable)?.len();
-    if size > MAX_BYTES {
-        return Err(Error::Content {
-            path: at(),
-            problem: "longer than 1 MiB, which no configuration is".to_owned(),
-        });
-    }
-    let text = fs::read_to_string(path).map_err(unreadable)?;
-    if is_toml(path, &text) {
-        let table: Result<Map<String, Value>, _> = toml::from_str(&text);
-        table.map_err(|error| Error::Toml {
-            path: at(),
-            source: SyntaxError::of(&text, &error),
-        })
-    } else {
-        serde_json::from_str(&text).map_err(|source| Error::Json { path: at(), source })
-    }
-}
-
-/// By its ending; else by how it begins.
-fn is_toml(path: &Path, text: &str) -> bool {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("toml") => true,
-        Some("json") => false,
-        _ => !text.trim_start().starts_with('{'),
-    }
 }
 
 /// The arguments that the flags in a file stand for.

@@ -10,6 +10,7 @@
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`private`] — files and directories for their owner only
+//! - [`table`] — the content of a JSON or TOML file
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
 //! - [`service`] — what the service manager is told
 
@@ -24,4 +25,5 @@ pub mod private;
 pub mod renew;
 pub mod service;
 pub mod stop;
+pub mod table;
 pub mod telemetry;

@@ -56,12 +56,8 @@ fn with(name: &str, content: &str, typed: &[&str]) -> Result<Args, String> {
             ..args
         })
         .map_err(|error| {
-            let text = error.to_string();
-            let text = text.replace(&format!("{}/", dir.path().display()), "");
-            match std::error::Error::source(&error) {
-                Some(source) => format!("{text}: {source}"),
-                None => text,
-            }
+            let text = flwr_core::cause::chain(&error);
+            text.replace(&format!("{}/", dir.path().display()), "")
         })
 }
 
@@ -183,7 +179,16 @@ fn what_is_wrong_is_told_with_the_file() {
     }
     let words = ["program", "--config", "/nonexistent"].map(OsString::from);
     let error = parse_from::<Args>(&words, |_| None).unwrap_err();
-    assert!(matches!(error, Error::Read { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::File {
+                source: TableError::Read(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 /// The arguments of a command line beside these variables.

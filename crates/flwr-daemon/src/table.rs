@@ -1,0 +1,55 @@
+//! The content of a JSON or TOML file that people write: one table.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use flwr_core::config::SyntaxError;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// Longest file that is read.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Why a file holds no table. Whoever tells it names the file.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// It cannot be read.
+    #[error("cannot be read as text")]
+    Read(#[source] io::Error),
+    /// It is something else.
+    #[error("longer than 1 MiB, which no configuration is")]
+    TooLong,
+    /// It is no JSON.
+    #[error("not a JSON file")]
+    Json(#[source] serde_json::Error),
+    /// It is no TOML.
+    #[error("not a TOML file")]
+    Toml(#[source] SyntaxError),
+}
+
+/// Reads a file: JSON or TOML, by its ending or else by how it begins.
+///
+/// # Errors
+/// If it holds no table.
+pub fn read(path: &Path) -> Result<Map<String, Value>, TableError> {
+    let size = fs::metadata(path).map_err(TableError::Read)?.len();
+    if size > MAX_BYTES {
+        return Err(TableError::TooLong);
+    }
+    let text = fs::read_to_string(path).map_err(TableError::Read)?;
+    if is_toml(path, &text) {
+        let table = toml::from_str(&text);
+        table.map_err(|error| TableError::Toml(SyntaxError::of(&text, &error)))
+    } else {
+        serde_json::from_str(&text).map_err(TableError::Json)
+    }
+}
+
+fn is_toml(path: &Path, text: &str) -> bool {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("toml") => true,
+        Some("json") => false,
+        _ => !text.trim_start().starts_with('{'),
+    }
+}
