@@ -102,6 +102,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE", hide = true)]
     pub auth_superlink_public_key: Option<PathBuf>,
 
+    /// Let in only people who have signed in (`flwr login`) at the OpenID provider that this TOML or
+    /// JSON file names, and are on its list; a run is then its owner's and the admins'. Needs TLS.
+    /// docs/accounts.md tells what is in the file
+    #[arg(long, value_name = "FILE", alias = "user-auth-config")]
+    pub account_auth_config: Option<PathBuf>,
+
     /// Who starts the ServerApp processes: the SuperLink itself (`subprocess`), or somebody else,
     /// such as `flower-superexec` (`process`)
     #[arg(long, value_enum, default_value = "subprocess")]

@@ -26,8 +26,10 @@ use tracing::warn;
 use crate::error::Error;
 use crate::link::Link;
 
+mod accounts;
 mod clients;
 
+pub use accounts::SignedIn;
 pub use clients::ListedClients;
 
 /// The only call that a key may make before it is bound to a node.

@@ -15,12 +15,15 @@ use flwr_security::key::{KeyError, PrivateKey};
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
+mod accounts;
 mod older;
 mod transport;
 
+use accounts::accounts;
 use older::deprecations;
 use transport::transport;
 
+use crate::accounts::{Accounts, FileError};
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::Holds;
@@ -57,6 +60,8 @@ pub struct Config {
     pub own_key: Option<PrivateKey>,
     /// Which clients are let in of those with a good certificate; `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Who may speak Control, where people sign in.
+    pub accounts: Option<Arc<Accounts>>,
     /// Who starts ServerApp processes.
     pub launch: Launch,
     /// Where state and bytes are kept.
@@ -152,6 +157,21 @@ pub enum ConfigError {
         "--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
     )]
     AuthWithoutTls,
+    /// The accounts' file.
+    #[error("{}", accounts::FLAG)]
+    Accounts(#[source] FileError),
+    /// Tokens over plaintext can be used by whoever listens.
+    #[error(
+        "{} needs TLS: tokens sent in plaintext can be used by whoever listens. Give the --ssl-... flags instead of --insecure",
+        accounts::FLAG
+    )]
+    AccountsWithoutTls,
+    /// A way to start runs that asks for no account.
+    #[error(
+        "--serverappio-tls lets everybody start runs who reaches that port, and {} does not: leave one of them out, or ask clients for certificates with --ssl-client-ca-certfile",
+        accounts::FLAG
+    )]
+    RunsWithoutAccount,
     /// The allow-list.
     #[error("--auth-list-public-keys")]
     AllowList(#[source] AllowListError),
@@ -185,6 +205,7 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (own_key, told) = own_key(args.auth_superlink_private_key.as_deref(), needs_own_key)?;
         warnings.extend(told);
+        let accounts = accounts(&args, &transport)?;
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -205,6 +226,7 @@ impl TryFrom<Args> for Config {
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             own_key,
             clients: clients(args.ssl_client_allow_list.as_deref())?,
+            accounts,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
             places,

@@ -90,6 +90,17 @@ pub enum Error {
     /// The run is over already.
     #[error("Run ID {0} is already finished")]
     AlreadyFinished(RunId),
+    /// Accounts are on, and the caller has shown none.
+    #[error("\u{fe0f}⛔\u{fe0f} User authentication is enabled, but `flwr_aid` is None")]
+    NoAccount,
+    /// The run was made before accounts were on.
+    #[error(
+        "⛔\u{fe0f} User authentication is enabled, but the run is not associated with a `flwr_aid`."
+    )]
+    RunOfNobody,
+    /// The run was made by another account.
+    #[error("⛔\u{fe0f} Run ID does not belong to the user")]
+    RunOfAnother,
     /// Nothing new is taken.
     #[error(
         "the SuperLink is full: {used} bytes are kept, and --max-storage allows {limit}; it takes new runs and messages again when runs have finished"

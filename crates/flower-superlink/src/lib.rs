@@ -3,6 +3,7 @@
 //! SuperNodes come in by Fleet, ServerApp processes by ServerAppIo, people by Control. What they
 //! do to each other is in [`link`]; [`superlink`] is the only place where the parts meet.
 
+pub mod accounts;
 pub mod api;
 pub mod args;
 pub mod auth;

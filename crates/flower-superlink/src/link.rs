@@ -18,6 +18,7 @@ use tracing::error;
 pub mod state;
 pub mod wake;
 
+mod askers;
 mod dialects;
 mod logs;
 mod messages;
@@ -29,6 +30,7 @@ mod runs;
 mod serverapps;
 mod sessions;
 
+pub use askers::Asker;
 pub use objects::Pulled;
 pub use serverapps::AppInputs;
 pub use state::Dialect;

@@ -27,8 +27,9 @@ use tonic::service::Routes;
 use tower::Layer;
 use tracing::{error, info, warn};
 
+use crate::accounts::Accounts;
 use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi};
-use crate::auth::{FleetAuth, ListedClients, Policy};
+use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
@@ -130,6 +131,9 @@ impl SuperLink {
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         workers.spawn(renewals.clone().run(work.clone()));
+        if let Some(accounts) = &config.accounts {
+            workers.spawn(Arc::clone(accounts).run(work.clone()));
+        }
         if let Launch::Subprocess {
             program,
             ahead,
@@ -284,8 +288,10 @@ fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
 
 fn control(link: &Arc<Link>, config: &Config) -> Routes {
     let listed = listed(config);
-    let control = ControlApi::server(Arc::clone(link));
-    Routes::new(listed.layer(control.clone())).add_service(listed.layer(Exec(control)))
+    let signed_in = SignedIn::new(config.accounts.clone());
+    let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
+    let exec = signed_in.layer(Exec(control.clone()));
+    Routes::new(listed.layer(signed_in.layer(control))).add_service(listed.layer(exec))
 }
 
 fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
@@ -335,6 +341,13 @@ fn renewals(config: &Config) -> Renewals {
         renewals.add(
             "--ssl-client-allow-list",
             Arc::<FromFile<_>>::clone(clients),
+        );
+    }
+    if let Some(accounts) = &config.accounts {
+        renewals.add("--account-auth-config", Arc::<Accounts>::clone(accounts));
+        renewals.add(
+            "--account-auth-config `root-certificates`",
+            Arc::new(accounts.trust().clone()),
         );
     }
     renewals

@@ -150,6 +150,7 @@ async fn begin(state: &dyn LinkState) {
         fab_id: "publisher/app".to_owned(),
         fab_version: "1.0.0".to_owned(),
         fab_hash: "0".repeat(64),
+        account: String::new(),
         override_config: Default::default(),
         status: RunStatus::plain(Phase::Pending),
         pending_at: NOON,

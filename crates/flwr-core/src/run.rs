@@ -66,6 +66,8 @@ pub struct Run {
     pub fab_version: String,
     /// SHA-256 of the FAB, lowercase hex.
     pub fab_hash: String,
+    /// The account that started it; empty where nobody signs in.
+    pub account: String,
     /// What the caller set in place of the app's own configuration.
     pub override_config: UserConfig,
     /// Where it stands.
@@ -207,7 +209,7 @@ impl From<Run> for proto::Run {
             running_at: text(run.running_at),
             finished_at: text(run.finished_at),
             status: Some(run.status.into()),
-            flwr_aid: String::new(),
+            flwr_aid: run.account,
         }
     }
 }

@@ -9,6 +9,7 @@ use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
+use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::control_server::{Control, ControlServer};
 use flwr_security::tls::Certificate;
@@ -19,18 +20,23 @@ use tonic::{Request, Response, Status};
 use tower::Service;
 
 use super::MAX_CONTROL_BYTES;
+use crate::accounts::{Account, Accounts};
 use crate::error::Error;
-use crate::link::Link;
 use crate::link::state::{KnownNode, LogEntry, Refusal, StateError};
+use crate::link::{Asker, Link};
 
 /// The texts by which the peers' command lines know what is not offered here.
 const NO_ACCOUNTS: &str = "ControlServicer initialized without user authentication";
 const NO_ARTIFACTS: &str = "ControlServicer initialized without artifact provider";
+/// How people sign in: the only way that the peers know.
+const OIDC: &str = "oidc";
 
 /// The Control service over the domain.
 #[derive(Debug, Clone)]
 pub struct ControlApi {
     link: Arc<Link>,
+    /// Who may speak, where people sign in.
+    accounts: Option<Arc<Accounts>>,
 }
 
 /// Control under its older name: the messages of the two are the same, field for field.
@@ -43,28 +49,50 @@ type LogStream = Pin<Box<dyn Stream<Item = Result<proto::StreamLogsResponse, Sta
 impl ControlApi {
     /// The service, ready to be routed to.
     #[must_use]
-    pub fn server(link: Arc<Link>) -> ControlServer<Self> {
-        ControlServer::new(Self { link }).max_decoding_message_size(MAX_CONTROL_BYTES)
+    pub fn server(link: Arc<Link>, accounts: Option<Arc<Accounts>>) -> ControlServer<Self> {
+        ControlServer::new(Self { link, accounts }).max_decoding_message_size(MAX_CONTROL_BYTES)
     }
 
-    async fn start(&self, request: proto::StartRunRequest) -> Answer<proto::StartRunResponse> {
+    /// Who asks. Where people sign in, `auth` has let through nobody who did not.
+    fn asker<T>(&self, request: &Request<T>) -> Result<Asker, Error> {
+        match (&self.accounts, request.extensions().get::<Account>()) {
+            (None, _) => Ok(Asker::Anybody),
+            (Some(_), Some(account)) => Ok(account.asker()),
+            (Some(_), None) => Err(Error::NoAccount),
+        }
+    }
+
+    fn accounts(&self) -> Result<&Accounts, Status> {
+        let accounts = self.accounts.as_deref();
+        accounts.ok_or_else(|| Status::unimplemented(NO_ACCOUNTS))
+    }
+
+    async fn start(
+        &self,
+        asker: &Asker,
+        request: proto::StartRunRequest,
+    ) -> Answer<proto::StartRunResponse> {
         let fab = request.fab.unwrap_or_default().content;
         let overrides = config::from_wire(request.override_config).map_err(Error::RunConfig)?;
-        let run = self.link.start_run(fab, overrides).await?;
+        let run = self.link.start_run(fab, overrides, asker).await?;
         Ok(Response::new(proto::StartRunResponse {
             run_id: Some(run.0),
         }))
     }
 
-    async fn stop(&self, run: RunId) -> Answer<proto::StopRunResponse> {
+    async fn stop(&self, asker: &Asker, run: RunId) -> Answer<proto::StopRunResponse> {
+        self.link.run_of(asker, run).await.map_err(for_people)?;
         self.link.stop_run(run).await.map_err(for_people)?;
         Ok(Response::new(proto::StopRunResponse { success: true }))
     }
 
-    async fn list(&self, run: Option<u64>) -> Answer<proto::ListRunsResponse> {
+    async fn list(&self, asker: &Asker, run: Option<u64>) -> Answer<proto::ListRunsResponse> {
         let runs = match run {
-            None => self.link.runs().await?,
-            Some(run) => vec![self.link.known_run(RunId(run)).await.map_err(for_people)?],
+            None => self.link.runs(asker).await?,
+            Some(run) => {
+                let run = self.link.run_of(asker, RunId(run)).await;
+                vec![run.map_err(for_people)?]
+            }
         };
         let by_id = |run: Run| (run.id.0, run.into());
         let run_dict: BTreeMap<u64, proto::Run> = runs.into_iter().map(by_id).collect();
@@ -94,9 +122,9 @@ impl ControlApi {
         }))
     }
 
-    async fn logs(&self, request: proto::StreamLogsRequest) -> Answer<LogStream> {
+    async fn logs(&self, asker: &Asker, request: proto::StreamLogsRequest) -> Answer<LogStream> {
         let run = RunId(request.run_id);
-        self.link.known_run(run).await.map_err(for_people)?;
+        self.link.run_of(asker, run).await.map_err(for_people)?;
         let after = Timestamp::from_secs(request.after_timestamp);
         let link = Arc::clone(&self.link);
         let entries = stream::try_unfold((link, after), move |(link, after)| async move {
@@ -132,46 +160,68 @@ impl Control for ControlApi {
         &self,
         request: Request<proto::StartRunRequest>,
     ) -> Answer<proto::StartRunResponse> {
-        self.start(request.into_inner()).await
+        let asker = self.asker(&request)?;
+        self.start(&asker, request.into_inner()).await
     }
 
     async fn stop_run(
         &self,
         request: Request<proto::StopRunRequest>,
     ) -> Answer<proto::StopRunResponse> {
-        self.stop(RunId(request.get_ref().run_id)).await
+        let asker = self.asker(&request)?;
+        self.stop(&asker, RunId(request.get_ref().run_id)).await
     }
 
     async fn stream_logs(&self, request: Request<proto::StreamLogsRequest>) -> Answer<LogStream> {
-        self.logs(request.into_inner()).await
+        let asker = self.asker(&request)?;
+        self.logs(&asker, request.into_inner()).await
     }
 
     async fn list_runs(
         &self,
         request: Request<proto::ListRunsRequest>,
     ) -> Answer<proto::ListRunsResponse> {
-        self.list(request.get_ref().run_id).await
+        let asker = self.asker(&request)?;
+        self.list(&asker, request.get_ref().run_id).await
     }
 
     async fn list_nodes(
         &self,
-        _: Request<proto::ListNodesRequest>,
+        request: Request<proto::ListNodesRequest>,
     ) -> Answer<proto::ListNodesResponse> {
+        // Nodes are everybody's who may come in.
+        self.asker(&request)?;
         self.nodes().await
     }
 
     async fn get_login_details(
         &self,
-        _: Request<proto::GetLoginDetailsRequest>,
+        request: Request<proto::GetLoginDetailsRequest>,
     ) -> Answer<proto::GetLoginDetailsResponse> {
-        Err(Status::unimplemented(NO_ACCOUNTS))
+        let peer = request.extensions().get::<Peer>();
+        let peer = peer.map(|peer| peer.address.ip());
+        let login = self.accounts()?.begin_login(peer).await?;
+        Ok(Response::new(proto::GetLoginDetailsResponse {
+            auth_type: OIDC.to_owned(),
+            device_code: login.device_code,
+            verification_uri_complete: login.place,
+            expires_in: login.expires_in,
+            interval: login.interval,
+        }))
     }
 
     async fn get_auth_tokens(
         &self,
-        _: Request<proto::GetAuthTokensRequest>,
+        request: Request<proto::GetAuthTokensRequest>,
     ) -> Answer<proto::GetAuthTokensResponse> {
-        Err(Status::unimplemented(NO_ACCOUNTS))
+        let device_code = &request.get_ref().device_code;
+        let tokens = self.accounts()?.poll_login(device_code).await?;
+        // An empty answer is how `flwr` is told to ask again.
+        let answer = tokens.map(|tokens| proto::GetAuthTokensResponse {
+            access_token: tokens.access,
+            refresh_token: tokens.refresh,
+        });
+        Ok(Response::new(answer.unwrap_or_default()))
     }
 
     async fn pull_artifacts(

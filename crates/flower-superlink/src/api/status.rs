@@ -7,8 +7,23 @@ use flwr_core::run::{Outcome, Phase};
 use tonic::{Code, Status};
 use tracing::error;
 
+use crate::accounts::Denied;
 use crate::error::Error;
 use crate::link::state::{Refusal, StateError};
+
+impl From<Denied> for Status {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::Nobody | Denied::UnknownLogin => Code::Unauthenticated,
+            Denied::NotListed | Denied::LoginDenied | Denied::Refuses | Denied::Tokens(_) => {
+                Code::PermissionDenied
+            }
+            // Python's `flwr` hangs when a login meets a code that it does not expect.
+            Denied::Away | Denied::TooMany => Code::Unavailable,
+        };
+        Self::new(code, denied.to_string())
+    }
+}
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
@@ -58,6 +73,7 @@ fn code(error: &Error) -> Code {
         | Error::Precondition(_)
         | Error::AlreadyFinished(_) => Code::FailedPrecondition,
         Error::UnknownFab(_) => Code::NotFound,
+        Error::NoAccount | Error::RunOfNobody | Error::RunOfAnother => Code::PermissionDenied,
         Error::OtherNode { .. } => Code::Unauthenticated,
     }
 }
@@ -116,6 +132,15 @@ mod tests {
             let expected = (Code::PermissionDenied, text.to_owned());
             assert_eq!(status(Refusal::RunIs { run, phase }), expected);
         }
+    }
+
+    #[test]
+    fn a_caller_without_an_account_is_told_in_the_peers_words() {
+        // flwr 1.22's text begins with a sign that nobody sees.
+        let text =
+            "\u{fe0f}\u{26d4}\u{fe0f} User authentication is enabled, but `flwr_aid` is None";
+        let expected = (Code::PermissionDenied, text.to_owned());
+        assert_eq!(status(Error::NoAccount), expected);
     }
 
     #[test]

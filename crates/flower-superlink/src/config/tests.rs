@@ -125,6 +125,62 @@ fn tls_with_a_list_of_keys_is_taken() {
 }
 
 #[test]
+fn accounts_need_tls_and_a_good_file() {
+    let files = Files::new();
+    let file = files.0.path().join("accounts.toml");
+    let good = "issuer = \"https://idp.example.org\"\nclient-id = \"flower\"\nallow = \"any\"\n\
+                root-certificates = \"ca.crt\"\n";
+    fs::write(&file, good).unwrap();
+    for flag in ["--account-auth-config", "--user-auth-config"] {
+        let config = files.config(&format!("{TLS} {flag} DIR/accounts.toml"));
+        let shown = config.unwrap().accounts.unwrap().shown();
+        assert_eq!(shown, "any account and 0 admins of https://idp.example.org");
+    }
+    let plain = files.error("--insecure --account-auth-config DIR/accounts.toml");
+    assert!(
+        plain.starts_with("--account-auth-config needs TLS"),
+        "{plain}"
+    );
+    let line = format!("{TLS} --account-auth-config DIR/accounts.toml");
+    let open = files.error(&format!("{line} --serverappio-tls"));
+    assert!(
+        open.starts_with("--serverappio-tls lets everybody"),
+        "{open}"
+    );
+    let asked = files.config(&format!(
+        "{line} --serverappio-tls --ssl-client-ca-certfile DIR/ca.crt"
+    ));
+    assert!(asked.unwrap().accounts.is_some());
+
+    let dir = files.0.path().display().to_string();
+    for (wrong, expected) in [
+        (
+            "alow = []".to_owned(),
+            "`alow` is not known; did you mean `allow`?",
+        ),
+        (
+            good.replace("ca.crt", "gone.crt"),
+            "`root-certificates`: DIR/gone.crt: cannot be read",
+        ),
+        (
+            format!("{good}client-secret-file = \"gone\""),
+            "`client-secret-file`: DIR/gone: ",
+        ),
+        (
+            format!("{good}client-secret-file = \"empty\""),
+            "`client-secret-file`: DIR/empty: there is nothing in it",
+        ),
+    ] {
+        fs::write(files.0.path().join("empty"), "\n").unwrap();
+        fs::write(&file, wrong).unwrap();
+        let told = files.error(&line);
+        let expected = format!("--account-auth-config: DIR/accounts.toml: {expected}");
+        assert!(told.starts_with(&expected.replace("DIR", &dir)), "{told}");
+        assert!(!told.contains('\n'), "{told}");
+    }
+}
+
+#[test]
 fn serverappio_is_reachable_from_elsewhere_only_where_that_is_needed() {
     assert_eq!(
         serverappio_default(Isolation::Subprocess).to_string(),

@@ -11,17 +11,25 @@ use flwr_proto::Context;
 use tracing::{info, warn};
 
 use super::Link;
+use super::askers::Asker;
 use super::state::{Refusal, StateError};
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
 impl Link {
-    /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration.
+    /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration. It
+    /// belongs to the asker.
     ///
     /// # Errors
     /// If the FAB does not hold what it says, or the app has no such configuration.
-    pub async fn start_run(&self, fab: Bytes, overrides: UserConfig) -> Result<RunId> {
-        let run = self.accept_run(fab, overrides).await?;
+    pub async fn start_run(
+        &self,
+        fab: Bytes,
+        overrides: UserConfig,
+        asker: &Asker,
+    ) -> Result<RunId> {
+        let mut run = self.accept_run(fab, overrides).await?;
+        run.account = asker.account().to_owned();
         let id = run.id;
         self.create_run(run).await?;
         self.wake.notify(Topic::Pending);
@@ -116,6 +124,7 @@ impl Link {
             fab_id: String::new(),
             fab_version: String::new(),
             fab_hash: String::new(),
+            account: String::new(),
             override_config: overrides,
             status: RunStatus::plain(Phase::Pending),
             pending_at: self.now(),
@@ -245,12 +254,24 @@ impl Link {
         Ok(self.state.run(run).await?)
     }
 
-    /// All runs, oldest first.
+    /// The runs that the asker may look at, oldest first.
     ///
     /// # Errors
     /// If the state fails.
-    pub async fn runs(&self) -> Result<Vec<Run>> {
-        Ok(self.state.runs().await?)
+    pub async fn runs(&self, asker: &Asker) -> Result<Vec<Run>> {
+        let mut runs = self.state.runs().await?;
+        runs.retain(|run| asker.may_touch(run).is_ok());
+        Ok(runs)
+    }
+
+    /// The run, for somebody who wants to see or stop it.
+    ///
+    /// # Errors
+    /// If it is not known, or not the asker's.
+    pub async fn run_of(&self, asker: &Asker, run: RunId) -> Result<Run> {
+        let run = self.known_run(run).await?;
+        asker.may_touch(&run)?;
+        Ok(run)
     }
 
     /// The run.

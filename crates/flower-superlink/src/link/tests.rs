@@ -81,7 +81,7 @@ impl Federation {
     async fn running(&self) -> RunId {
         let run = self
             .link
-            .start_run(bundle(), UserConfig::new())
+            .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
             .await
             .unwrap();
         let token = self.link.issue_token(run).await.unwrap().unwrap();
@@ -438,7 +438,7 @@ async fn bytes_must_have_the_announced_id_and_children() {
 #[tokio::test(start_paused = true)]
 async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let federation = Federation::new();
-    let start = |fab, overrides| federation.link.start_run(fab, overrides);
+    let start = |fab, overrides| federation.link.start_run(fab, overrides, &Asker::Anybody);
     let error = start(Bytes::from_static(b"PK"), UserConfig::new())
         .await
         .unwrap_err();
@@ -454,14 +454,17 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let unknown = UserConfig::from([("round".to_owned(), Scalar::Int(1))]);
     let error = start(bundle(), unknown).await.unwrap_err();
     assert!(matches!(error, Error::RunConfig(_)), "{error}");
-    assert_eq!(federation.link.runs().await.unwrap(), []);
+    assert_eq!(federation.link.runs(&Asker::Anybody).await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     let federation = Federation::new();
     let link = &federation.link;
-    let run = link.start_run(bundle(), UserConfig::new()).await.unwrap();
+    let run = link
+        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .await
+        .unwrap();
     let token = link.issue_token(run).await.unwrap().unwrap();
     assert!(link.issue_token(run).await.unwrap().is_none());
     assert!(link.app_inputs("guess").await.is_err());
@@ -531,7 +534,9 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     let other = first.parcel.clone();
     let more = link.send(run, vec![other.clone()]).await;
     assert!(matches!(more, Err(Error::Full { .. })));
-    let start = link.start_run(bundle(), UserConfig::new()).await;
+    let start = link
+        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .await;
     assert!(matches!(start, Err(Error::Full { .. })));
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;

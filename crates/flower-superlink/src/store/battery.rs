@@ -20,6 +20,7 @@ macro_rules! battery {
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::a_node_that_left_is_unknown;
                 runs::a_run_takes_the_steps_of_a_run_only;
+                runs::a_run_keeps_the_account_that_started_it;
                 runs::a_run_without_a_sign_of_life_is_lost;
                 runs::a_run_that_never_gives_a_sign_of_life_is_lost;
                 runs::a_token_that_nobody_uses_expires;

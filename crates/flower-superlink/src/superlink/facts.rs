@@ -13,6 +13,10 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         Policy::AnyKey => "any SuperNode key".to_owned(),
         Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.now().len()),
     };
+    let accounts = match &config.accounts {
+        None => String::new(),
+        Some(accounts) => format!("; {}", accounts.shown()),
+    };
     let state = match &config.places.database {
         Database::Memory => "in memory: it ends with this process".to_owned(),
         Database::File(file) => format!("in {}", file.display()),
@@ -42,7 +46,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             addresses.fleet
         ),
         format!(
-            "listening for Control on {} ({transport}{control_clients})",
+            "listening for Control on {} ({transport}{control_clients}{accounts})",
             addresses.control
         ),
         format!(

@@ -43,6 +43,18 @@ pub(super) async fn a_run_takes_the_steps_of_a_run_only(world: World) {
     assert!(world.state.change_run(RUN, stopped, NOON).await.is_err());
 }
 
+pub(super) async fn a_run_keeps_the_account_that_started_it(world: World) {
+    world.pending().await;
+    world.change(Phase::Starting).await;
+    let run = world.state.run(RUN).await.unwrap().unwrap();
+    assert_eq!(run.account, "alice-1");
+    let of_all: Vec<_> = world.state.runs().await.unwrap();
+    assert_eq!(of_all, [run]);
+    world.state.rewind_run(RUN).await.unwrap().0.clear();
+    let run = world.state.run(RUN).await.unwrap().unwrap();
+    assert_eq!(run.account, "alice-1", "also when it begins again");
+}
+
 pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
     world.pending().await;
     assert!(

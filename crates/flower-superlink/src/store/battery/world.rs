@@ -44,6 +44,7 @@ impl World {
             fab_id: "publisher/app".to_owned(),
             fab_version: "1.0.0".to_owned(),
             fab_hash: "0".repeat(64),
+            account: "alice-1".to_owned(),
             override_config: Default::default(),
             status: RunStatus::plain(Phase::Pending),
             pending_at: NOON,

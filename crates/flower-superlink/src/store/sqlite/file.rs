@@ -29,6 +29,7 @@ const LOG_BYTES: u32 = 64 << 20;
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_state.sql")),
     M::up(include_str!("../migrations/0002_dialect.sql")),
+    M::up(include_str!("../migrations/0003_account.sql")),
 ];
 /// The latest version: how many steps there are.
 const VERSION: usize = STEPS.len();

@@ -14,7 +14,7 @@ use super::row::{self, signed, unreadable};
 use crate::link::state::{FIRST_SIGN, Refusal, StateResult};
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
-                       pending_at, starting_at, running_at, finished_at";
+                       pending_at, starting_at, running_at, finished_at, account";
 
 const UNUSED: &str = "issued_at <= ? AND run IN (SELECT id FROM run WHERE phase = 'pending')";
 
@@ -31,7 +31,7 @@ pub(super) fn create(
     connection
         .prepare_cached(&format!(
             "INSERT INTO run ({COLUMNS}, first_context, context)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(params![
             signed(run.id),
@@ -45,6 +45,7 @@ pub(super) fn create(
             run.starting_at.map(Timestamp::as_secs),
             run.running_at.map(Timestamp::as_secs),
             run.finished_at.map(Timestamp::as_secs),
+            run.account,
             context,
             context,
         ])?;
@@ -86,6 +87,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         starting_at: row::moment(row, 8)?,
         running_at: row::moment(row, 9)?,
         finished_at: row::moment(row, 10)?,
+        account: row.get(11)?,
     })
 }
 

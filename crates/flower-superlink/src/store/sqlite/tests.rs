@@ -89,6 +89,7 @@ async fn everything_is_there_again() {
     assert_eq!(log.len(), 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status.phase, Phase::Running);
+    assert_eq!(run.account, "alice-1");
     assert!(world.state.keep_run(RUN, later + TTL).await.unwrap());
 }
 
@@ -176,6 +177,10 @@ async fn a_state_of_the_first_version_is_brought_up_to_date() {
             rusqlite::params![line, (NOON + 60.0).as_secs()],
         )
         .unwrap();
+    let old_run = "INSERT INTO run (id, fab_id, fab_version, fab_hash, override_config, phase,
+                       details, pending_at, first_context, context)
+                   VALUES (7, '', '', '', x'', 'pending', '', 1.0, x'', x'')";
+    first.execute(old_run, []).unwrap();
     first.pragma_update(None, "user_version", 1).unwrap();
     let ours = i32::from_be_bytes(*b"FwSL");
     first.pragma_update(None, "application_id", ours).unwrap();
@@ -184,6 +189,8 @@ async fn a_state_of_the_first_version_is_brought_up_to_date() {
         let world = place.open(NOON);
         let online = world.state.online_nodes(NOON).await.unwrap();
         assert_eq!(online, [NodeId(5)]);
+        let run = world.state.run(RunId(7)).await.unwrap().unwrap();
+        assert_eq!(run.account, "", "nobody signed in then");
     }
 }
 

@@ -1,0 +1,265 @@
+//! The accounts of people on Control: who they are is proven by tokens of an OpenID provider, and
+//! whether they may come in is said by a file of the operator's.
+//!
+//! A call carries an access token. A good one is checked with the provider's keys alone; one that
+//! has expired, and has nothing else against it, is refreshed. The new tokens are for the caller,
+//! also when the call itself is refused: a provider may have made the old ones void.
+//!
+//! Tokens and device codes are not logged.
+
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::cause::chain;
+use flwr_daemon::clock::Clock;
+use flwr_daemon::renew::Renewable;
+use flwr_daemon::stop::Stopper;
+use flwr_security::from_file::FromFile;
+use flwr_security::oidc::{CheckError, Claims, Provider, Verdict};
+use flwr_security::tls::ClientTls;
+use parking_lot::Mutex;
+use thiserror::Error;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+#[cfg(test)]
+#[path = "../../../tests/src/oidc.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the provider of all tests: these need not all of it"
+)]
+mod fake;
+mod file;
+mod list;
+mod login;
+mod logins;
+mod pair;
+mod refreshes;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use file::{AccountsFile, FileError, Settings};
+pub use list::{Account, List};
+pub use login::LoginDetails;
+pub use pair::Pair;
+
+use logins::Logins;
+use refreshes::Refreshes;
+
+/// How often the provider is asked for what it publishes.
+const AGAIN: Duration = Duration::from_secs(15 * 60);
+/// The same, while it does not answer.
+const AWAY: Duration = Duration::from_secs(30);
+/// Logins that begin at the same time; who comes later waits. Anybody may begin one, and each
+/// costs a request to the provider.
+const BEGINNING: usize = 16;
+
+/// Why somebody gets nothing. The texts are those of flwr 1.22 where it has one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// No tokens, or none that prove something.
+    #[error("Access denied")]
+    Nobody,
+    /// An account, and none that may come in.
+    #[error("❗\u{fe0f} User not authorized. Please contact the SuperLink administrator.")]
+    NotListed,
+    /// It cannot be known.
+    #[error("the login provider does not answer: try again later")]
+    Away,
+    /// The operator has to do something.
+    #[error("the login provider refuses this SuperLink: the SuperLink's log says why")]
+    Refuses,
+    /// There is no such login, or not any more.
+    #[error("the login is not known here, or took too long: run `flwr login` again")]
+    UnknownLogin,
+    /// The user, or the provider, said no.
+    #[error("the login was denied")]
+    LoginDenied,
+    /// What the provider gives is of no use here.
+    #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
+    Tokens(String),
+    /// There is a limit.
+    #[error("too many logins have begun: try again in some minutes")]
+    TooMany,
+}
+
+/// Somebody whose call may go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Who it is.
+    pub account: Account,
+    /// New tokens to give them.
+    pub fresh: Option<Pair>,
+}
+
+/// Somebody whose call may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turned {
+    /// Why.
+    pub why: Denied,
+    /// New tokens to give them all the same.
+    pub fresh: Option<Pair>,
+}
+
+/// Who may speak on Control, and how they log in.
+#[derive(Debug)]
+pub struct Accounts {
+    provider: Provider,
+    file: FromFile<AccountsFile>,
+    clock: Arc<dyn Clock>,
+    logins: Mutex<Logins>,
+    beginning: Semaphore,
+    refreshes: Refreshes,
+}
+
+impl Accounts {
+    /// The accounts that a file tells of.
+    ///
+    /// # Errors
+    /// If the file, or one that it names, cannot be used.
+    pub fn load(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+        let file: FromFile<AccountsFile> = FromFile::load(file)?;
+        Ok(Self {
+            provider: file.now().settings.provider(file.path())?,
+            file,
+            clock,
+            logins: Mutex::default(),
+            beginning: Semaphore::new(BEGINNING),
+            refreshes: Refreshes::default(),
+        })
+    }
+
+    /// Whose certificates are trusted to be the provider's.
+    #[must_use]
+    pub fn trust(&self) -> &ClientTls {
+        self.provider.trust()
+    }
+
+    /// The provider's issuer, and who is let in, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        format!("{} of {}", self.file.now().list, self.provider.issuer())
+    }
+
+    /// Asks the provider now and then for what it publishes, until it is time to stop.
+    pub async fn run(self: Arc<Self>, stopper: Stopper) {
+        stopper.run_until_stopped(self.keep_up()).await;
+    }
+
+    async fn keep_up(&self) {
+        let mut away = false;
+        loop {
+            let pause = match self.provider.fetch().await {
+                Ok(keys) => {
+                    info!(
+                        issuer = self.provider.issuer(),
+                        keys, "login provider asked"
+                    );
+                    away = false;
+                    AGAIN
+                }
+                Err(problem) => {
+                    if !away {
+                        warn!(
+                            issuer = self.provider.issuer(),
+                            "login provider, asked again each {} s: {}",
+                            AWAY.as_secs(),
+                            chain(&problem)
+                        );
+                    }
+                    away = true;
+                    AWAY
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    /// Whose call it is that shows these tokens.
+    ///
+    /// # Errors
+    /// If it is nobody's who may come in.
+    pub async fn admit(
+        &self,
+        access: Option<&str>,
+        refresh: Option<&str>,
+    ) -> Result<Admitted, Turned> {
+        let turned = |why| Turned { why, fresh: None };
+        let access = access.ok_or_else(|| turned(Denied::Nobody))?;
+        match self.provider.check(access, self.now()).await {
+            Ok(Verdict::Good(claims)) => self.listed(&claims, None),
+            Ok(Verdict::Expired(claims)) => {
+                let renewed = self.refresh(&claims, refresh).await;
+                let (pair, claims) = renewed.map_err(turned)?;
+                self.listed(&claims, Some(pair))
+            }
+            Err(CheckError::Refused(reason)) => {
+                warn!(%reason, "Control request refused: its access token");
+                Err(turned(Denied::Nobody))
+            }
+            Err(CheckError::Provider(problem)) => {
+                warn!("Control request refused: {}", chain(&problem));
+                Err(turned(Denied::Away))
+            }
+        }
+    }
+
+    /// New tokens of the same account.
+    async fn refresh(&self, old: &Claims, refresh: Option<&str>) -> Result<(Pair, Claims), Denied> {
+        let refresh = refresh.filter(|token| Pair::can_refresh(token));
+        let refresh = refresh.ok_or(Denied::Nobody)?;
+        let renewed = self
+            .refreshes
+            .refresh(&self.provider, refresh, self.now())
+            .await;
+        let (pair, claims) = renewed?;
+        if claims.sub == old.sub {
+            Ok((pair, claims))
+        } else {
+            warn!("Control request refused: its refresh token is of another account");
+            Err(Denied::Nobody)
+        }
+    }
+
+    fn listed(&self, claims: &Claims, fresh: Option<Pair>) -> Result<Admitted, Turned> {
+        match self.file.now().list.account(claims) {
+            Some(account) => Ok(Admitted { account, fresh }),
+            None => {
+                let (name, account) = (claims.name(), &claims.sub);
+                warn!(
+                    account,
+                    name, "Control request refused: not on the list of accounts"
+                );
+                let why = Denied::NotListed;
+                Err(Turned { why, fresh })
+            }
+        }
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        let now = self.clock.now().to_date_time();
+        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl Renewable for Accounts {
+    fn paths(&self) -> Vec<PathBuf> {
+        vec![self.file.path().to_owned()]
+    }
+
+    fn renew(&self) -> Result<String, Box<dyn StdError + Send + Sync>> {
+        let before = self.file.now();
+        let now = self.file.reload()?;
+        if now.settings != before.settings {
+            warn!("--account-auth-config: what it says of the provider is for the next start");
+        }
+        Ok(now.list.to_string())
+    }
+}

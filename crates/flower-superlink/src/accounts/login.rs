@@ -1,0 +1,97 @@
+//! The login of a person, from the first call to the tokens.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use flwr_core::cause::chain;
+use flwr_security::oidc::Poll;
+use tracing::{error, info, warn};
+
+use super::logins::Turn;
+use super::pair::{Pair, usable};
+use super::{Account, Accounts, Denied};
+
+/// A login that has begun, as its user is told.
+#[derive(Clone)]
+pub struct LoginDetails {
+    /// What it is asked for by.
+    pub device_code: String,
+    /// Where the user goes, and what to type there if it is not in the address.
+    pub place: String,
+    /// Seconds that it may take.
+    pub expires_in: i64,
+    /// Seconds between two questions.
+    pub interval: i64,
+}
+
+impl Accounts {
+    /// Begins a login for somebody at this address.
+    ///
+    /// # Errors
+    /// If the provider does not answer or refuses, or there are too many logins.
+    pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<LoginDetails, Denied> {
+        let _place = self.beginning.acquire().await.map_err(|_| Denied::Away)?;
+        self.logins.lock().require_room(peer, self.clock.now())?;
+        let begun = self.provider.begin().await.map_err(|problem| {
+            error!("no login could begin: {}", chain(&problem));
+            if problem.may_pass() {
+                Denied::Away
+            } else {
+                Denied::Refuses
+            }
+        })?;
+        Ok(self.logins.lock().add(begun, peer, self.clock.now()))
+    }
+
+    /// The tokens of a login, if it is done.
+    ///
+    /// # Errors
+    /// If it will not be.
+    pub async fn poll_login(&self, device_code: &str) -> Result<Option<Pair>, Denied> {
+        match self.logins.lock().turn(device_code, self.clock.now()) {
+            Turn::Unknown => return Err(Denied::UnknownLogin),
+            Turn::Early => return Ok(None),
+            Turn::Ask => {}
+        }
+        match self.provider.poll(device_code).await {
+            Ok(Poll::Pending) => Ok(None),
+            Ok(Poll::SlowDown) => {
+                self.logins.lock().slow_down(device_code);
+                Ok(None)
+            }
+            Ok(Poll::Denied) => {
+                self.logins.lock().end(device_code);
+                Err(Denied::LoginDenied)
+            }
+            Ok(Poll::Expired) => {
+                self.logins.lock().end(device_code);
+                Err(Denied::UnknownLogin)
+            }
+            Ok(Poll::Granted(tokens)) => {
+                self.logins.lock().end(device_code);
+                let (pair, claims) = usable(&self.provider, tokens, None, self.now()).await?;
+                let admitted = self.listed(&claims, None).map_err(|turned| turned.why)?;
+                let Account { id, name, .. } = &admitted.account;
+                info!(account = id, name, "logged in");
+                Ok(Some(pair))
+            }
+            Err(problem) if !problem.may_pass() => {
+                self.logins.lock().end(device_code);
+                error!("a login failed: {}", chain(&problem));
+                Err(Denied::Refuses)
+            }
+            // Whoever asks is told to ask again: a login outlives a provider's restart.
+            Err(problem) => {
+                warn!("a login cannot be asked about: {}", chain(&problem));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Who has the code has the login: it is not printed.
+impl fmt::Debug for LoginDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginDetails")
+    }
+}

@@ -1,0 +1,97 @@
+//! The two tokens that `flwr` keeps.
+
+use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
+use time::OffsetDateTime;
+use tracing::warn;
+
+use super::Denied;
+use flwr_core::cause::chain;
+
+/// Stands for a refresh token where the provider gives none: without one, `flwr` would ask until
+/// the login is over.
+const NONE: &str = "-";
+/// Bytes of both together. From about 8 KB on Python's gRPC refuses answers now and then.
+const LONGEST: usize = 7000;
+
+/// An access token and a refresh token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// Shows who calls.
+    pub access: String,
+    /// Makes new ones.
+    pub refresh: String,
+}
+
+impl Pair {
+    /// Whether this token of a caller's is worth asking the provider for new ones.
+    pub(super) fn can_refresh(token: &str) -> bool {
+        !token.is_empty() && token != NONE
+    }
+
+    /// Whether gRPC carries it as metadata.
+    fn require_fit(&self) -> Result<(), Denied> {
+        let length = self.access.len() + self.refresh.len();
+        if length > LONGEST {
+            return Err(Denied::Tokens(format!(
+                "they have {length} bytes together, and {LONGEST} fit into a call; ask for fewer scopes, or have fewer claims put into them"
+            )));
+        }
+        let tokens = [&self.access, &self.refresh];
+        if tokens
+            .iter()
+            .any(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(Denied::Tokens("they have blanks in them".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// What of a provider's tokens is kept, and what it proves: the access token, if it is one for us,
+/// or else the ID token. `old` is the refresh token to keep if there is no new one.
+pub(super) async fn usable(
+    provider: &Provider,
+    tokens: Tokens,
+    old: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<(Pair, Claims), Denied> {
+    let refresh = tokens.refresh_token.filter(|token| !token.is_empty());
+    let refresh = refresh.unwrap_or_else(|| old.unwrap_or(NONE).to_owned());
+    let mut reason = None;
+    for token in [Some(tokens.access_token), tokens.id_token]
+        .into_iter()
+        .flatten()
+    {
+        match provider.check(&token, now).await {
+            Ok(Verdict::Good(claims)) => {
+                let pair = Pair {
+                    access: token,
+                    refresh,
+                };
+                pair.require_fit()?;
+                return Ok((pair, claims));
+            }
+            Ok(Verdict::Expired(_)) => reason = Some("it has expired already".to_owned()),
+            // The first is the one that should have been good, unless it is none at all.
+            Err(CheckError::Refused(Refused::Malformed)) if reason.is_some() => {}
+            Err(CheckError::Refused(refused)) => reason = Some(refused.to_string()),
+            Err(CheckError::Provider(problem)) => {
+                warn!("new tokens cannot be checked: {}", chain(&problem));
+                return Err(Denied::Away);
+            }
+        }
+    }
+    let reason = reason.unwrap_or_default();
+    warn!(
+        reason,
+        "the login provider's tokens are of no use here: see `audience`"
+    );
+    Err(Denied::Tokens(reason))
+}
+
+/// Tokens are not printed.
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pair")
+    }
+}

@@ -1,0 +1,106 @@
+//! New tokens for old, once. A provider that rotates refresh tokens makes the old one void when
+//! it is used, so that of two `flwr` that use it at the same time one would be logged out: the
+//! second gets what the first got.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use flwr_core::cause::chain;
+use flwr_security::oidc::{Claims, Provider};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Denied;
+use super::pair::{Pair, usable};
+
+/// How long an answer is given again.
+const KEPT: Duration = Duration::from_secs(60);
+/// Answers that are kept; who comes later is told to come again.
+const MOST: usize = 1000;
+
+type Outcome = Result<(Pair, Claims), Denied>;
+
+/// Refreshes under way, and done a moment ago, by the hash of the old token.
+#[derive(Default)]
+pub(super) struct Refreshes(Mutex<HashMap<[u8; 32], Refresh>>);
+
+struct Refresh {
+    begun: Instant,
+    outcome: Shared<BoxFuture<'static, Outcome>>,
+}
+
+impl Refreshes {
+    /// What the provider gives for this token.
+    pub(super) async fn refresh(
+        &self,
+        provider: &Provider,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Outcome {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let outcome = self.begun(hash, || ask(provider.clone(), token.to_owned(), now))?;
+        let outcome = outcome.await;
+        if outcome == Err(Denied::Away) {
+            // It was not used, and may be good later.
+            self.0.lock().remove(&hash);
+        }
+        outcome
+    }
+
+    fn begun<F>(
+        &self,
+        hash: [u8; 32],
+        ask: impl FnOnce() -> F,
+    ) -> Result<Shared<BoxFuture<'static, Outcome>>, Denied>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let mut known = self.0.lock();
+        known.retain(|_, refresh| refresh.begun.elapsed() < KEPT);
+        if let Some(refresh) = known.get(&hash) {
+            return Ok(refresh.outcome.clone());
+        }
+        if known.len() >= MOST {
+            return Err(Denied::Away);
+        }
+        // To its end, also when the caller goes away: the provider may have made the old one void.
+        let asked = tokio::spawn(ask());
+        let outcome = asked.map(|ended| ended.unwrap_or(Err(Denied::Away)));
+        let refresh = Refresh {
+            begun: Instant::now(),
+            outcome: outcome.boxed().shared(),
+        };
+        let outcome = refresh.outcome.clone();
+        known.insert(hash, refresh);
+        Ok(outcome)
+    }
+}
+
+async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome {
+    match provider.refresh(&token).await {
+        Ok(tokens) => usable(&provider, tokens, Some(&token), now).await,
+        Err(problem) if problem.may_pass() => {
+            warn!("tokens cannot be refreshed: {}", chain(&problem));
+            Err(Denied::Away)
+        }
+        Err(problem) => {
+            warn!(
+                "Control request refused: its refresh token: {}",
+                chain(&problem)
+            );
+            Err(Denied::Nobody)
+        }
+    }
+}
+
+/// Tokens are not printed.
+impl std::fmt::Debug for Refreshes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Refreshes({})", self.0.lock().len())
+    }
+}
