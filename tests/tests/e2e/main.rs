@@ -7,6 +7,7 @@
     reason = "helpers of tests: clippy excuses only the tests themselves"
 )]
 
+mod accounts;
 mod cli;
 mod durable;
 mod errors;
