@@ -17,7 +17,7 @@ use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
-use flwr_security::oidc::{CheckError, Claims, Provider, Verdict};
+use flwr_security::oidc::{self, CheckError, Claims, Provider, Verdict};
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -153,10 +153,18 @@ impl Accounts {
         stopper.run_until_stopped(self.keep_up()).await;
     }
 
+    /// Asks the provider for what it publishes, and says how many keys it has.
+    ///
+    /// # Errors
+    /// If it does not answer as it should, or nobody could log in there.
+    pub async fn ask_provider(&self) -> Result<usize, oidc::Error> {
+        self.provider.fetch().await
+    }
+
     async fn keep_up(&self) {
         let mut away = false;
         loop {
-            let pause = match self.provider.fetch().await {
+            let pause = match self.ask_provider().await {
                 Ok(keys) => {
                     info!(
                         issuer = self.provider.issuer(),

@@ -5,12 +5,14 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use flwr_core::address::Address;
+use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_security::tls::{Certificate, ServerTls};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
 
+use crate::accounts::Accounts;
 use crate::auth::Policy;
 use crate::config::{Config, Launch, Transport};
 use crate::store::{Database, Storage};
@@ -18,6 +20,8 @@ use crate::store::{Database, Storage};
 const TLS: &str = "tls";
 const CLIENTS: &str = "client certificates";
 const SUPERNODES: &str = "supernodes";
+const ACCOUNTS: &str = "accounts";
+const PROVIDER: &str = "login provider";
 const STATE: &str = "state";
 const STORAGE: &str = "storage";
 const SERVERAPP: &str = "serverapp";
@@ -44,6 +48,9 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
             0 => checkup.warning(SUPERNODES, "no key is on the list: nobody is let in", None),
             number => checkup.good(SUPERNODES, format!("{number} keys are on the list")),
         },
+    }
+    if let Some(accounts) = &config.accounts {
+        checkup.good(ACCOUNTS, format!("{} may come in", accounts.shown()));
     }
     port(
         "fleet",
@@ -73,6 +80,17 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     places(config, &mut checkup);
     serverapp(config, &mut checkup);
     checkup
+}
+
+/// Asks the provider of the accounts what the SuperLink will ask it.
+pub async fn ask_provider(accounts: &Accounts, checkup: &mut Checkup) {
+    match accounts.ask_provider().await {
+        Ok(keys) => checkup.good(PROVIDER, format!("it answers, and publishes {keys} keys")),
+        Err(problem) => {
+            let way_out = "until it answers, the SuperLink runs and lets nobody in";
+            checkup.warning(PROVIDER, chain(&problem), Some(way_out));
+        }
+    }
 }
 
 fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut Checkup) {

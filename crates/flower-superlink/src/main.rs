@@ -40,12 +40,13 @@ fn main() -> ExitCode {
     let (check_config, format) = (args.check_config, args.log_format);
     match Config::try_from(args) {
         Err(error) => fail(&error.into(), USAGE),
-        Ok(config) if check_config => {
-            let now = SystemClock.now().to_date_time();
-            let checkup = checkup::check(&config, now.unwrap_or(OffsetDateTime::UNIX_EPOCH));
-            print_checkup(&checkup, format);
-            ExitCode::from(u8::from(!checkup.is_good()))
-        }
+        Ok(config) if check_config => match would_start(&config) {
+            Err(error) => fail(&error, 1),
+            Ok(checkup) => {
+                print_checkup(&checkup, format);
+                ExitCode::from(u8::from(!checkup.is_good()))
+            }
+        },
         Ok(config) => match start(config, until_stdin_closes) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
@@ -94,6 +95,19 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
         }
         why = signals.shutdown() => anyhow::bail!("{why} came a second time: ended at once"),
     }
+}
+
+/// Looks at everything that the flags name, and asks whom the SuperLink will ask.
+fn would_start(config: &Config) -> anyhow::Result<Checkup> {
+    let now = SystemClock.now().to_date_time();
+    let mut checkup = checkup::check(config, now.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+    if let Some(accounts) = &config.accounts {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(checkup::ask_provider(accounts, &mut checkup));
+    }
+    Ok(checkup)
 }
 
 /// Looks at database and storage directory, and tells what is wrong with them.

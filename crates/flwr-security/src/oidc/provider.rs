@@ -89,9 +89,13 @@ impl Provider {
     /// Asks for what it publishes, unless it was asked a moment ago, and says how many keys it has.
     ///
     /// # Errors
-    /// If it does not answer as it should.
+    /// If it does not answer as it should, or nobody could log in there.
     pub async fn fetch(&self) -> Result<usize, Error> {
-        Ok(self.fetched().await?.keys.len())
+        let known = self.fetched().await?;
+        match known.facts.device_authorization_endpoint {
+            Some(_) => Ok(known.keys.len()),
+            None => Err(Error::NoDeviceLogin),
+        }
     }
 
     /// What a token proves at `now`.

@@ -407,6 +407,8 @@ async fn a_provider_that_is_not_the_configured_one_is_not_believed() {
     }
     let Meeting { fake, provider, .. } = &Meeting::new();
     fake.state().mood = Mood::NoDevices;
+    let fetched = provider.fetch().await;
+    assert!(matches!(fetched, Err(Error::NoDeviceLogin)));
     let begun = provider.begin().await;
     assert!(matches!(begun, Err(Error::NoDeviceLogin)));
 }
