@@ -8,6 +8,8 @@ use e2e::oidc::{self, Key, Mood, Person, Provider};
 use e2e::{App, Federation, Maker, Outcome, Process, Release, Scratch, Security};
 use serde_json::{Value, json};
 
+/// Whose `flwr` most users have.
+const PIP: Maker = Maker::Pip(Release::V1_22);
 /// pip's words.
 const DENIED: &str = "Permission denied";
 const UNAUTHENTICATED: &str = "Authentication failed";
@@ -48,7 +50,7 @@ impl Club {
     }
 
     /// Somebody who has not logged in.
-    fn user(&self, person: Person, release: Release) -> User<'_> {
+    fn user(&self, person: Person, maker: Maker) -> User<'_> {
         let apps = self
             .federation
             .scratch()
@@ -62,12 +64,12 @@ impl Club {
             club: self,
             app,
             person,
-            maker: Maker::Pip(release),
+            maker,
         }
     }
 
     fn named(&self, name: &str) -> User<'_> {
-        self.user(Person::named(name), Release::V1_22)
+        self.user(Person::named(name), PIP)
     }
 
     /// Ends, having told nobody's secrets.
@@ -184,7 +186,7 @@ fn a_run_is_its_owners_and_the_admins() {
         ..Person::named("root")
     };
     let (alice, bob) = (club.named("alice"), club.named("bob"));
-    let admin = club.user(admin, Release::V1_22);
+    let admin = club.user(admin, PIP);
     for user in [&alice, &bob, &admin] {
         user.log_in();
     }
@@ -268,10 +270,10 @@ fn who_is_put_on_the_list_may_come_in() {
     club.close();
 }
 
-#[test]
-fn pip_keeps_refreshed_tokens_also_when_the_call_is_refused() {
+#[track_caller]
+fn keeps_refreshed_tokens(maker: Maker) {
     let club = Club::open("\"any\"");
-    let alice = club.named("alice");
+    let alice = club.user(Person::named("alice"), maker);
     alice.log_in();
     let run = alice.start_run();
     // `flwr log --show` prints what is there.
@@ -297,6 +299,16 @@ fn pip_keeps_refreshed_tokens_also_when_the_call_is_refused() {
 }
 
 #[test]
+fn pip_keeps_refreshed_tokens_also_when_the_call_is_refused() {
+    keeps_refreshed_tokens(PIP);
+}
+
+#[test]
+fn our_flwr_keeps_refreshed_tokens_also_when_the_call_is_refused() {
+    keeps_refreshed_tokens(Maker::Ours);
+}
+
+#[test]
 fn a_login_that_is_denied_ends_in_one_line() {
     let club = Club::open("\"any\"");
     let alice = club.named("alice");
@@ -318,9 +330,9 @@ fn a_login_that_is_denied_ends_in_one_line() {
 }
 
 #[track_caller]
-fn logs_in_and_runs(release: Release) {
+fn logs_in_and_runs(maker: Maker) {
     let club = Club::open("[\"sub:alice-1\"]");
-    let alice = club.user(Person::named("alice"), release);
+    let alice = club.user(Person::named("alice"), maker);
     alice.log_in();
     let run = alice.start_run();
     assert_eq!(alice.runs(), [run]);
@@ -333,10 +345,56 @@ fn logs_in_and_runs(release: Release) {
 
 #[test]
 fn flwr_1_20_logs_in() {
-    logs_in_and_runs(Release::V1_20);
+    logs_in_and_runs(Maker::Pip(Release::V1_20));
 }
 
 #[test]
 fn flwr_1_21_logs_in() {
-    logs_in_and_runs(Release::V1_21);
+    logs_in_and_runs(Maker::Pip(Release::V1_21));
+}
+
+#[test]
+fn our_flwr_logs_in_and_pip_goes_on_with_its_tokens() {
+    let club = Club::open("[\"sub:alice-1\"]");
+    let mut alice = club.user(Person::named("alice"), Maker::Ours);
+    alice.log_in();
+    let run = alice.start_run();
+    alice.maker = PIP;
+    assert_eq!(alice.runs(), [run]);
+    alice
+        .stop(run)
+        .success()
+        .must_say(&["successfully stopped"]);
+    club.close();
+}
+
+#[test]
+fn the_provider_is_part_of_a_checkup() {
+    let club = Club::open("\"any\"");
+    let check = || {
+        let mut command = Maker::Ours.command("flower-superlink");
+        let folder = club.federation.scratch().path();
+        let output = command
+            .current_dir(folder)
+            .args(["--check-config", "--isolation", "process"])
+            .args(["--ssl-ca-certfile", "certificates/ca.crt"])
+            .args(["--ssl-certfile", "certificates/server.pem"])
+            .args(["--ssl-keyfile", "certificates/server.key"])
+            .args(["--database", ":memory:"])
+            .arg("--account-auth-config")
+            .arg(club.files.path().join("accounts.toml"))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told = check();
+    assert!(told.contains("any account and 1 admins"), "{told}");
+    assert!(told.contains("it answers, and publishes 1 keys"), "{told}");
+    club.provider.state().mood = Mood::NoDevices;
+    let told = check();
+    assert!(
+        told.contains("the provider offers no device login"),
+        "{told}"
+    );
+    club.close();
 }
