@@ -132,6 +132,18 @@ fn a_superlink_names_the_flag_and_file_that_is_wrong() {
             &["--auth-list-public-keys", list],
         );
     }
+    files
+        .scratch
+        .file("accounts.toml", "isuer = \"https://idp.example.org\"\n");
+    files.refused(
+        "flower-superlink",
+        &format!("{TLS} --account-auth-config accounts.toml"),
+        &[
+            "--account-auth-config",
+            "accounts.toml",
+            "did you mean `issuer`?",
+        ],
+    );
     // They exist, so the cases above fail for the reason they name.
     assert!(files.pki.key.is_file() && files.other.key.is_file());
 }

@@ -199,6 +199,11 @@ fn daemons(page: &mut Page<'_>) {
         2,
     );
     page.error(
+        "Tokens would be sent in plaintext.",
+        "flower-superlink --insecure --account-auth-config accounts.toml",
+        2,
+    );
+    page.error(
         "A key of a node, and plaintext.",
         "flower-supernode --insecure --auth-supernode-private-key node",
         2,
