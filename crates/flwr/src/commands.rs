@@ -5,10 +5,11 @@ use std::path::Path;
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
 
+use crate::chosen::Chosen;
 use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
-use crate::federation::{Chosen, Surroundings};
+use crate::federation::Surroundings;
 use crate::project::{App, ignored_words};
 use crate::render::Output;
 

@@ -20,8 +20,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
 use crate::account::Account;
+use crate::chosen::Chosen;
 use crate::error::{Error, Result};
-use crate::federation::Chosen;
 
 /// Largest message in either direction, in bytes: gRPC's own limit (flwr 1.20 to 1.22).
 const MAX_MESSAGE: usize = i32::MAX as usize;

@@ -11,8 +11,6 @@ use flwr_security::channel::connect_error;
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
-use crate::federation::{ADDRESS, ROOT_CERTIFICATES};
-
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a command did not do what was asked.
@@ -62,10 +60,11 @@ pub(crate) enum Error {
         path: PathBuf,
         heading: &'static str,
     },
-    #[error(
-        "{ROOT_CERTIFICATES} is set, but not {ADDRESS}: one without the other describes no federation"
-    )]
-    RootWithoutAddress,
+    #[error("{given} is set, but not {missing}: one without the other describes no federation")]
+    OneWithoutOther {
+        given: &'static str,
+        missing: &'static str,
+    },
     #[error("--address is not usable")]
     AddressFlag(#[source] AddressError),
     #[error(
@@ -211,7 +210,7 @@ impl Error {
             | Self::NoHome
             | Self::HomeFile { .. }
             | Self::HomeFileForm { .. }
-            | Self::RootWithoutAddress
+            | Self::OneWithoutOther { .. }
             | Self::AddressFlag(_)
             | Self::FederationName(_)
             | Self::FederationExists { .. }
@@ -260,52 +259,6 @@ impl Error {
             Self::Interrupted { .. } => 130,
             // Whoever read our output has seen enough, e.g. `flwr log 1 | head`.
             Self::Stdout(error) => u8::from(error.kind() != io::ErrorKind::BrokenPipe),
-        }
-    }
-
-    /// The way out, where the text alone does not show it.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoProject(_) => {
-                Some("give the app's directory, e.g. `flwr run path/to/app`".into())
-            }
-            Self::NoAddress {
-                federation,
-                command: "run",
-            } => Some(format!(
-                "simulations are not supported here; run it on a local federation, `flwr up --detach` and \
-                 `flwr run . local`, or set `address` under [tool.flwr.federations.{federation}]"
-            )),
-            Self::Federation(FederationError::NoDefault) => Some(
-                "start a local federation, `flwr up --detach`, or keep the address of yours: `flwr federation \
-                 add NAME --address HOST:9093 --default`"
-                    .into(),
-            ),
-            Self::AppExists(_) => Some("choose another name, or move it away".into()),
-            Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
-            Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
-            Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
-            Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
-            Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
-            Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),
-            Self::LocalDown => Some("start it with `flwr up --detach`".into()),
-            Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
-            Self::LocalStarting => Some("try again in a moment".into()),
-            Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
-            Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
-            Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
-            Self::FederationExists { .. } => Some("use --force to write over it".into()),
-            Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),
-            Self::NoAddress { federation, .. } => Some(format!(
-                "set `address` under [tool.flwr.federations.{federation}]"
-            )),
-            Self::NotStarted => Some("the SuperLink's log tells why".into()),
-            Self::Interrupted { run_id } => Some(format!(
-                "the run goes on; see it with `flwr log {run_id}`, end it with `flwr stop {run_id}`"
-            )),
-            Self::LogLost(_) => Some("the run may go on; see it with `flwr list`".into()),
-            Self::Exists(_) => Some("move it away, or use --force to write over it".into()),
-            _ => None,
         }
     }
 
@@ -388,5 +341,6 @@ fn broken(status: &Status) -> Option<String> {
     causes.last().map(ToString::to_string)
 }
 
+mod hint;
 #[cfg(test)]
 mod tests;

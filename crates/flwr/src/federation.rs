@@ -8,9 +8,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use flwr_core::home::flwr_home;
-use flwr_core::project::{Federation, FederationError, Federations};
+use flwr_core::project::{FederationError, Federations};
 use toml::{Table, Value};
 
+use crate::chosen::Chosen;
 use crate::cli::Target;
 use crate::error::{Error, Result};
 use crate::local::{self, Local};
@@ -28,29 +29,6 @@ pub(crate) const ADDRESS: &str = "FLWR_SUPERLINK_ADDRESS";
 pub(crate) const ROOT_CERTIFICATES: &str = "FLWR_ROOT_CERTIFICATES";
 /// What the federation is called that the environment describes.
 const ENVIRONMENT: &str = "environment";
-
-/// A federation, and what is to be known of where it is described.
-#[derive(Clone, Debug)]
-pub(crate) struct Chosen {
-    pub(crate) federation: Federation,
-    /// What the paths of its files are relative to.
-    pub(crate) base: PathBuf,
-    /// Where it is described.
-    pub(crate) source: String,
-    /// Why it is the one.
-    pub(crate) why: String,
-    /// Where what is kept for it is: `.flwr` of an app, or Flower's home directory.
-    pub(crate) kept: PathBuf,
-}
-
-impl Chosen {
-    /// The file for the tokens of a login (flwr 1.22, for federations of an app).
-    pub(crate) fn credentials(&self) -> PathBuf {
-        // A name is no path.
-        let name = self.federation.name.replace(['/', '\\', '\0'], "_");
-        self.kept.join(".credentials").join(format!("{name}.json"))
-    }
-}
 
 /// What is outside of the app and of the command line.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +60,10 @@ impl Surroundings {
         let text = |text: &String| Value::String(text.clone());
         let Some(address) = &self.address else {
             return match self.root_certificates {
-                Some(_) => Err(Error::RootWithoutAddress),
+                Some(_) => Err(Error::OneWithoutOther {
+                    given: ROOT_CERTIFICATES,
+                    missing: ADDRESS,
+                }),
                 None => Ok(None),
             };
         };

@@ -8,6 +8,7 @@
 use std::process::ExitCode;
 
 mod account;
+mod chosen;
 pub mod cli;
 mod commands;
 mod connect;

@@ -18,12 +18,13 @@ use flwr_core::project::Federations;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::chosen::Chosen;
 use crate::error::{Error, Result};
-use crate::federation::Chosen;
 
 mod background;
 mod material;
 mod member;
+mod plan;
 mod ports;
 pub(crate) mod programs;
 mod python;

@@ -13,11 +13,13 @@ use crate::cli::Format;
 use crate::error::{Error, Result};
 
 mod federations;
+mod local;
 mod nodes;
 mod runs;
 mod table;
 
-pub(crate) use federations::{FederationRow, LocalStatus};
+pub(crate) use federations::FederationRow;
+pub(crate) use local::LocalStatus;
 pub(crate) use nodes::NodeRow;
 pub(crate) use runs::{RunRow, status_words};
 use table::Table;

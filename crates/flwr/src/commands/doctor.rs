@@ -12,10 +12,11 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
+use crate::chosen::Chosen;
 use crate::cli::{DoctorArgs, Target};
 use crate::connect::{self, SuperLink};
 use crate::error::{Error, Result};
-use crate::federation::{Chosen, Surroundings};
+use crate::federation::Surroundings;
 use crate::render::Output;
 
 mod python;

@@ -9,10 +9,10 @@ use flwr_proto::{ConfigRecord, ConfigRecordValue, StartRunRequest};
 use serde_json::json;
 
 use super::log::{Reader, Seen, follow};
+use crate::chosen::Chosen;
 use crate::cli::RunArgs;
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
-use crate::federation::Chosen;
 use crate::project::{App, config_error, ignored_words, overrides};
 use crate::render::{Output, status_words};
 

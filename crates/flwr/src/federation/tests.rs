@@ -95,7 +95,7 @@ fn what_is_typed_comes_first_then_the_environment_the_app_and_the_users_file() {
     around.address = None;
     assert!(matches!(
         both.choose(&around, None),
-        Err(Error::RootWithoutAddress)
+        Err(Error::OneWithoutOther { .. })
     ));
 
     let one = Stage::new(PROJECT, &home);

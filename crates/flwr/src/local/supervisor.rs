@@ -1,10 +1,8 @@
 //! The process that tends the local federation: it starts the daemons, passes on what they print,
 //! starts them again when they end by themselves, and stops them when it is asked to.
 
-use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -16,15 +14,13 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use toml::Table;
 
-use super::material::Material;
 use super::member::{Fallen, Line, Member};
-use super::{Description, Local, ports, programs, python};
+use super::plan::Plan;
+use super::{Local, python};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-/// The usual port of ServerAppIo; Fleet, Control and the ClientAppIo of the SuperNodes follow.
-const PORTS: u16 = 9091;
 /// How long the SuperLink, and then the SuperNodes, may take until they are there.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether they are.
@@ -48,115 +44,6 @@ pub(crate) async fn supervise(
     let outcome = federation.live(local, &plan, log).await;
     federation.stop().await;
     outcome
-}
-
-/// What is started, and with which flags.
-struct Plan {
-    superlink: Member,
-    supernodes: Vec<Member>,
-    description: Description,
-}
-
-impl Plan {
-    fn make(local: &Local, supernodes: u32, path: &OsString, output: &mut Output) -> Result<Self> {
-        let material = Material::make(local, supernodes)?;
-        let mut place = |number: u16, what: &str| -> Result<SocketAddr> {
-            let place = ports::free(PORTS.saturating_add(number)).map_err(Error::NoPort)?;
-            if let Some(usual) = place.instead_of {
-                output.say(&format!(
-                    "Port {usual} is taken: {what} is on {}",
-                    place.address.port()
-                ))?;
-            }
-            Ok(place.address)
-        };
-        let serverappio = place(0, "ServerAppIo")?;
-        let fleet = place(1, "Fleet")?;
-        let control = place(2, "Control")?;
-        let mut nodes = Vec::new();
-        let program = programs::daemon("flower-supernode")?;
-        for (n, key) in (1..).zip(&material.nodes) {
-            let address = place(2 + n, &format!("ClientAppIo of supernode-{n}"))?;
-            nodes.push(Member {
-                name: format!("supernode-{n}"),
-                program: program.clone(),
-                arguments: supernode(&material, key, fleet, address, (n, supernodes)),
-                path: path.clone(),
-            });
-        }
-        let superlink = Member {
-            name: "superlink".to_owned(),
-            program: programs::daemon("flower-superlink")?,
-            arguments: superlink(local, &material, serverappio, fleet, control),
-            path: path.clone(),
-        };
-        let description = Description {
-            pid: std::process::id(),
-            since: String::new(),
-            address: control.to_string(),
-            fleet_address: fleet.to_string(),
-            root_certificates: material.ca,
-            supernodes,
-            log: None,
-        };
-        Ok(Self {
-            superlink,
-            supernodes: nodes,
-            description,
-        })
-    }
-}
-
-/// `--name value` for each pair.
-fn flags<const N: usize>(pairs: [(&str, OsString); N]) -> Vec<OsString> {
-    pairs
-        .into_iter()
-        .flat_map(|(name, value)| [name.into(), value])
-        .collect()
-}
-
-fn superlink(
-    local: &Local,
-    material: &Material,
-    serverappio: SocketAddr,
-    fleet: SocketAddr,
-    control: SocketAddr,
-) -> Vec<OsString> {
-    let state = local.directory().join("superlink/state.db");
-    let mut arguments = flags([
-        ("--ssl-ca-certfile", material.ca.clone().into()),
-        ("--ssl-certfile", material.certificate.clone().into()),
-        ("--ssl-keyfile", material.key.clone().into()),
-        ("--auth-list-public-keys", material.list.clone().into()),
-        ("--serverappio-api-address", serverappio.to_string().into()),
-        ("--fleet-api-address", fleet.to_string().into()),
-        ("--control-api-address", control.to_string().into()),
-        ("--database", state.into()),
-    ]);
-    arguments.push("--until-stdin-closes".into());
-    arguments
-}
-
-fn supernode(
-    material: &Material,
-    key: &Path,
-    fleet: SocketAddr,
-    clientappio: SocketAddr,
-    (number, all): (u16, u32),
-) -> Vec<OsString> {
-    let node = format!("partition-id={} num-partitions={all}", number - 1);
-    let mut public = key.as_os_str().to_owned();
-    public.push(".pub");
-    let mut arguments = flags([
-        ("--superlink", fleet.to_string().into()),
-        ("--root-certificates", material.ca.clone().into()),
-        ("--auth-supernode-private-key", key.into()),
-        ("--auth-supernode-public-key", public),
-        ("--clientappio-api-address", clientappio.to_string().into()),
-        ("--node-config", node.into()),
-    ]);
-    arguments.push("--until-stdin-closes".into());
-    arguments
 }
 
 /// A federation that runs, or is about to.

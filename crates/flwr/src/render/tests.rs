@@ -221,3 +221,142 @@ fn a_log_in_a_pipe_has_no_colours_also_when_one_is_cut_in_two() {
     output.log("\u{1b}[92mINFO\u{1b}[0m\n").unwrap();
     assert_eq!(out.text(), "\u{1b}[92mINFO\u{1b}[0m\n");
 }
+
+/// A federation with TLS, as `flwr federation` shows it.
+fn chosen() -> crate::chosen::Chosen {
+    let declared = "[lab]\naddress = 'lab.example:9093'\nroot-certificates = 'ca.crt'\n";
+    let federations =
+        flwr_core::project::Federations::new("config.toml", declared.parse().unwrap());
+    crate::chosen::Chosen {
+        federation: federations.get("lab", &toml::Table::new()).unwrap(),
+        base: "/home/you/.flwr".into(),
+        source: "/home/you/.flwr/config.toml".into(),
+        why: "it was named on the command line".into(),
+        kept: "/home/you/.flwr".into(),
+    }
+}
+
+#[test]
+fn federations_are_listed_for_people_pipes_and_scripts() {
+    let rows = [
+        FederationRow::new(&chosen(), true),
+        FederationRow::local("here", "/home/you/.flwr/config.toml", false),
+    ];
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.federations(&rows).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+Name  Address           Trust        From                         Default
+lab   lab.example:9093  TLS, ca.crt  /home/you/.flwr/config.toml  yes
+here  -                 flwr up      /home/you/.flwr/config.toml
+"
+    );
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.width = Some(60);
+    output.federations(&rows[..1]).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+┌──────┬──────────────────┬─────────────┬─────────┐
+│ Name │     Address      │    Trust    │ Default │
+├──────┼──────────────────┼─────────────┼─────────┤
+│ lab  │ lab.example:9093 │ TLS, ca.crt │ yes     │
+└──────┴──────────────────┴─────────────┴─────────┘
+"
+    );
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.federations(&rows[..1]).unwrap();
+    assert_eq!(
+        out.text(),
+        r#"{
+  "success": true,
+  "federations": [
+    {
+      "name": "lab",
+      "address": "lab.example:9093",
+      "trust": "TLS, ca.crt",
+      "from": "/home/you/.flwr/config.toml",
+      "default": true
+    }
+  ]
+}
+"#
+    );
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.federation(&chosen()).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+Federation    lab
+Address       lab.example:9093
+Trust         TLS, ca.crt
+From          /home/you/.flwr/config.toml
+Used because  it was named on the command line
+"
+    );
+}
+
+#[test]
+fn the_local_federation_is_told_up_or_down() {
+    let description = crate::local::Description {
+        pid: 7,
+        since: "2026-11-21T11:00:00Z".into(),
+        address: "127.0.0.1:9093".into(),
+        fleet_address: "127.0.0.1:9092".into(),
+        root_certificates: "/home/you/.flwr/local/certificates/ca.crt".into(),
+        supernodes: 2,
+        log: Some("/home/you/.flwr/local/federation.log".into()),
+    };
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.up(&description).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+The local federation is up: a SuperLink at 127.0.0.1:9093, 2 SuperNodes, TLS and SuperNode authentication.
+  flwr run path/to/app --stream    runs an app on it
+  flwr status, flwr down           tell of it, and stop it
+  /home/you/.flwr/local/federation.log
+"
+    );
+    let status = LocalStatus::Up {
+        description,
+        online: 1,
+    };
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.local_status(&status).unwrap();
+    assert_eq!(
+        out.text(),
+        "\
+Local federation   up since 2026-11-21T11:00:00Z
+SuperLink          127.0.0.1:9093 (Control), 127.0.0.1:9092 (Fleet), TLS
+Root certificates  /home/you/.flwr/local/certificates/ca.crt
+SuperNodes         1 of 2 online
+Process            7
+Log                /home/you/.flwr/local/federation.log
+"
+    );
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.local_status(&status).unwrap();
+    let json: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!(json["status"], "up");
+    assert_eq!(json["supernodes-online"], 1);
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.local_status(&LocalStatus::Down).unwrap();
+    assert_eq!(
+        out.text(),
+        "{\n  \"success\": true,\n  \"status\": \"down\"\n}\n"
+    );
+}
+
+#[test]
+fn daemons_are_told_apart_by_names_and_colours() {
+    let (mut output, out, _) = pages(Format::Default, true);
+    output.member("superlink", "starting").unwrap();
+    output.colours = true;
+    output.member("supernode-2", "starting").unwrap();
+    assert_eq!(
+        out.text(),
+        "superlink   | starting\n\u{1b}[34msupernode-2 |\u{1b}[0m starting\n"
+    );
+}

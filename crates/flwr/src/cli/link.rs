@@ -1,0 +1,71 @@
+//! The arguments of `flwr doctor`, `flwr login`, `flwr logout` and `flwr supernode`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Format, Target};
+
+/// `flwr doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 everything works, 1 something does not.
+
+Examples:
+  flwr doctor                       the default federation
+  flwr doctor hospital              one of `flwr federation list`
+  flwr doctor --format json | jq '.findings[] | select(.outcome == \"failed\")'")]
+pub struct DoctorArgs {
+    /// Name of the federation; the default one if absent.
+    pub federation: Option<String>,
+    /// Directory of an app, whose federations count too.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub app: PathBuf,
+    /// Override settings of the federation, in `key=value` pairs.
+    #[arg(long, value_name = "PAIRS")]
+    pub federation_config: Vec<String>,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr login`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The federation has `enable-user-auth = true`. The tokens are kept, for you alone, in `.flwr` of the
+app, or in Flower's home directory for federations of `flwr federation list`.")]
+pub struct LoginArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `flwr logout`
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `flwr supernode`
+#[derive(Debug, Subcommand)]
+pub enum SupernodeCommand {
+    /// List the SuperNodes that are registered.
+    #[command(visible_alias = "ls")]
+    List(SupernodeListArgs),
+}
+
+/// `flwr supernode list`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr supernode list . hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
+pub struct SupernodeListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}

@@ -1,0 +1,104 @@
+//! The arguments of `flwr log`, `flwr list`, `flwr stop` and `flwr pull`.
+
+use std::time::SystemTime;
+
+use clap::Args;
+
+use super::{Format, Target};
+
+/// `flwr log`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr log 9296828773063911005                     to the end of the run; Ctrl-C leaves it running
+  flwr log 9296828773063911005 --show --tail 20    what there is, the last lines of it
+  flwr log 9296828773063911005 --since 10m         what came in the last ten minutes, and what comes")]
+pub struct LogArgs {
+    /// The run.
+    pub run_id: u64,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// Follow the log until the run ends (the default).
+    #[arg(long, overrides_with = "show")]
+    pub stream: bool,
+    /// Print what there is and leave.
+    #[arg(long, overrides_with = "stream")]
+    pub show: bool,
+    /// Begin with the last N lines.
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Begin at this time: so long ago (10m, 2h), or at a moment (2026-11-21T09:30:00Z).
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<SystemTime>,
+}
+
+/// `flwr list`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flwr list                                        of the app's default federation, or of yours
+  flwr ls . hospital --watch                       again and again
+  flwr ls --format json | jq -r '.runs[0].status'  finished:completed")]
+pub struct ListArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// List all runs (the default).
+    #[arg(long, conflicts_with = "run_id")]
+    pub runs: bool,
+    /// List this run only.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run_id: Option<u64>,
+    /// List them again every two seconds, until Ctrl-C.
+    #[arg(long, short)]
+    pub watch: bool,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr stop`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr stop 9296828773063911005 . hospital")]
+pub struct StopArgs {
+    /// The run.
+    pub run_id: u64,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr pull`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr pull . hospital --run-id 9296828773063911005")]
+pub struct PullArgs {
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
+    /// The run.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run_id: u64,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// A time that has been: a moment, or a span until now.
+fn since(text: &str) -> Result<SystemTime, String> {
+    if let Ok(moment) = humantime::parse_rfc3339_weak(text) {
+        return Ok(moment);
+    }
+    let span = humantime::parse_duration(text)
+        .map_err(|_| "neither a span like `10m` nor a moment like `2026-11-21T09:30:00Z`")?;
+    SystemTime::now()
+        .checked_sub(span)
+        .ok_or_else(|| "that is before time began".to_owned())
+}

@@ -1,0 +1,53 @@
+//! What to do about an error.
+
+use flwr_core::project::FederationError;
+
+use super::Error;
+
+impl Error {
+    /// The way out, where the text alone does not show it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoProject(_) => {
+                Some("give the app's directory, e.g. `flwr run path/to/app`".into())
+            }
+            Self::NoAddress {
+                federation,
+                command: "run",
+            } => Some(format!(
+                "simulations are not supported here; run it on a local federation, `flwr up --detach` and \
+                 `flwr run . local`, or set `address` under [tool.flwr.federations.{federation}]"
+            )),
+            Self::Federation(FederationError::NoDefault) => Some(
+                "start a local federation, `flwr up --detach`, or keep the address of yours: `flwr federation \
+                 add NAME --address HOST:9093 --default`"
+                    .into(),
+            ),
+            Self::AppExists(_) => Some("choose another name, or move it away".into()),
+            Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
+            Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
+            Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
+            Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
+            Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
+            Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),
+            Self::LocalDown => Some("start it with `flwr up --detach`".into()),
+            Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
+            Self::LocalStarting => Some("try again in a moment".into()),
+            Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
+            Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
+            Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
+            Self::FederationExists { .. } => Some("use --force to write over it".into()),
+            Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),
+            Self::NoAddress { federation, .. } => Some(format!(
+                "set `address` under [tool.flwr.federations.{federation}]"
+            )),
+            Self::NotStarted => Some("the SuperLink's log tells why".into()),
+            Self::Interrupted { run_id } => Some(format!(
+                "the run goes on; see it with `flwr log {run_id}`, end it with `flwr stop {run_id}`"
+            )),
+            Self::LogLost(_) => Some("the run may go on; see it with `flwr list`".into()),
+            Self::Exists(_) => Some("move it away, or use --force to write over it".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The local federation: that it is up, how it is, and what its daemons print.
+
+use serde_json::json;
+
+use super::{Colour, Output, pretty};
+use crate::cli::Format;
+use crate::error::Result;
+use crate::local::Description;
+
+/// The local federation.
+#[derive(Debug)]
+pub(crate) enum LocalStatus {
+    Down,
+    Up {
+        description: Description,
+        /// SuperNodes that are online.
+        online: usize,
+    },
+}
+
+impl Output {
+    /// That the local federation is up, and what to do with it.
+    pub(crate) fn up(&mut self, description: &Description) -> Result<()> {
+        let nodes = description.supernodes;
+        self.success(&format!(
+            "The local federation is up: a SuperLink at {}, {nodes} {}, TLS and SuperNode authentication.",
+            description.address,
+            if nodes == 1 { "SuperNode" } else { "SuperNodes" },
+        ))?;
+        self.say("  flwr run path/to/app --stream    runs an app on it")?;
+        match &description.log {
+            Some(log) => {
+                self.say("  flwr status, flwr down           tell of it, and stop it")?;
+                self.say(&format!("  {}", log.display()))
+            }
+            None => self.say("  Ctrl-C                           stops it"),
+        }
+    }
+
+    /// Whether the local federation is up.
+    pub(crate) fn local_status(&mut self, status: &LocalStatus) -> Result<()> {
+        let json = match status {
+            LocalStatus::Down => json!({"success": true, "status": "down"}),
+            LocalStatus::Up {
+                description,
+                online,
+            } => json!({
+                "success": true,
+                "status": "up",
+                "since": description.since,
+                "address": description.address,
+                "fleet-address": description.fleet_address,
+                "root-certificates": description.root_certificates,
+                "supernodes": description.supernodes,
+                "supernodes-online": online,
+                "pid": description.pid,
+                "log": description.log,
+            }),
+        };
+        if self.format == Format::Json {
+            self.answered = true;
+            return self.put(&pretty(&json));
+        }
+        let LocalStatus::Up {
+            description,
+            online,
+        } = status
+        else {
+            return self.say("The local federation is not up. `flwr up --detach` starts it.");
+        };
+        let log = match &description.log {
+            Some(log) => log.display().to_string(),
+            None => "on the terminal of `flwr up`".to_owned(),
+        };
+        self.facts(&[
+            (
+                "Local federation",
+                format!("up since {}", description.since),
+            ),
+            (
+                "SuperLink",
+                format!(
+                    "{} (Control), {} (Fleet), TLS",
+                    description.address, description.fleet_address
+                ),
+            ),
+            (
+                "Root certificates",
+                description.root_certificates.display().to_string(),
+            ),
+            (
+                "SuperNodes",
+                format!("{online} of {} online", description.supernodes),
+            ),
+            ("Process", description.pid.to_string()),
+            ("Log", log),
+        ])
+    }
+
+    /// A line of a daemon of the local federation.
+    pub(crate) fn member(&mut self, name: &str, text: &str) -> Result<()> {
+        let prefix = super::paint(&format!("{name:<11} |"), member_colour(name), self.colours);
+        self.put(&format!("{prefix} {text}\n"))
+    }
+}
+
+/// The SuperLink's own, and those of the SuperNodes in turns.
+fn member_colour(name: &str) -> Colour {
+    let number = name.rsplit('-').next().and_then(|n| n.parse::<u32>().ok());
+    match number.map(|n| n % 4) {
+        None => Colour::Yellow,
+        Some(0) => Colour::Magenta,
+        Some(1) => Colour::Cyan,
+        Some(2) => Colour::Blue,
+        Some(_) => Colour::Green,
+    }
+}
