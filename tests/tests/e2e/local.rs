@@ -278,3 +278,59 @@ fn a_supernode_tells_before_it_starts_whether_it_would_work() {
     assert!(gone.text.contains("✗ tcp"), "{}", gone.text);
     assert!(gone.text.contains("- authentication"), "{}", gone.text);
 }
+
+/// Runs a command at a terminal, and types lines into it.
+const TERMINAL: &str = "
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode())
+said = b''
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    said += part
+sys.stdout.buffer.write(said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
+    let scratch = Scratch::new();
+    let at_terminal = |typed: &str, variables: &[(&str, &str)]| {
+        let output = Command::new(e2e::Release::V1_22.bin().join("python"))
+            .args(["-c", TERMINAL, typed])
+            .arg(Maker::Ours.program("flwr"))
+            .arg("new")
+            .current_dir(scratch.path())
+            .env("FLWR_HOME", scratch.path())
+            .env("USER", "alice")
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = at_terminal("my-app\ntensors\nNUMPY\n", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("`tensors` is none of NumPy, sklearn, PyTorch, minimal"),
+        "{said}"
+    );
+    assert!(said.contains("\u{1b}[32m🎊"), "{said}");
+    let pyproject = scratch.path().join("my-app/pyproject.toml");
+    let text = std::fs::read_to_string(pyproject).unwrap();
+    assert!(text.contains("publisher = \"alice\""), "{text}");
+    let (code, said) = at_terminal("other\nminimal\n", &[("NO_COLOR", "1")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let (code, said) = at_terminal("my-app\n", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("my-app exists already"), "{said}");
+}
