@@ -38,7 +38,7 @@ fn list(args: &FederationListArgs, around: &Surroundings, output: &mut Output) -
             // The first source that has a name is the one that is meant.
             if rows.iter().all(|row| row.name != name) {
                 let is_default = default.as_deref() == Some(name);
-                rows.push(row(source, name, is_default)?);
+                rows.push(row(source, name, is_default));
             }
         }
     }
@@ -52,12 +52,15 @@ fn list(args: &FederationListArgs, around: &Surroundings, output: &mut Output) -
     output.federations(&rows)
 }
 
-fn row(source: &Source, name: &str, is_default: bool) -> Result<FederationRow> {
+fn row(source: &Source, name: &str, is_default: bool) -> FederationRow {
     if source.means_local(name) {
-        return Ok(FederationRow::local(name, &source.told, is_default));
+        return FederationRow::other(name, "flwr up", &source.told, is_default);
     }
-    let chosen = source.get(name, &Table::new(), String::new())?;
-    Ok(FederationRow::new(&chosen, is_default))
+    match source.get(name, &Table::new(), String::new()) {
+        Ok(chosen) => FederationRow::new(&chosen, is_default),
+        // Another version of Flower may have written it: the rest can be used.
+        Err(_) => FederationRow::other(name, "not usable", &source.told, is_default),
+    }
 }
 
 fn show(args: &FederationShowArgs, around: &Surroundings, output: &mut Output) -> Result<()> {

@@ -10,12 +10,12 @@ use crate::cli::{Framework, NewArgs};
 use crate::error::{Error, Result};
 use crate::render::Output;
 
+mod taken;
+
+use taken::TAKEN;
+
 /// Publisher where neither a flag nor the system names one.
 const NOBODY: &str = "me";
-/// Modules that an app's own would hide, so that it could not import them.
-const TAKEN: [&str; 8] = [
-    "flwr", "numpy", "torch", "sklearn", "module", "test", "typing", "logging",
-];
 
 /// The files of a template: the path in the app, and the text with its placeholders.
 macro_rules! template {
@@ -83,7 +83,7 @@ impl Name {
             return Err(Error::AppName(name.to_owned()));
         }
         let module = name.replace('-', "_").to_lowercase();
-        if TAKEN.contains(&module.as_str()) {
+        if TAKEN.binary_search(&module.as_str()).is_ok() {
             return Err(Error::AppNameTaken(name.to_owned()));
         }
         Ok(Self {
@@ -212,7 +212,10 @@ mod tests {
                 "{name}"
             );
         }
-        assert!(matches!(Name::parse("numpy"), Err(Error::AppNameTaken(_))));
+        for name in ["numpy", "Json", "random", "zipfile"] {
+            assert!(matches!(Name::parse(name), Err(Error::AppNameTaken(_))));
+        }
+        assert!(TAKEN.is_sorted(), "they are searched in halves");
         assert!(is_plain("alice-1") && !is_plain("a\"b") && !is_plain(""));
     }
 }

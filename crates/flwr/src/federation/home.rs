@@ -134,8 +134,11 @@ impl Home {
         if let Some(home) = self.path.parent() {
             fs::create_dir_all(home).map_err(write)?;
         }
+        // The file that is meant, where this is a link to it.
+        let file = self.path.canonicalize();
+        let file = file.as_ref().unwrap_or(&self.path);
         let text = document.to_string();
-        flwr_security::file::write(&self.path, 0o600, text.as_bytes()).map_err(write)
+        flwr_security::file::write(file, 0o600, text.as_bytes()).map_err(write)
     }
 
     /// Tables written in another form than with headings of their own.

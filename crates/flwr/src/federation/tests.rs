@@ -181,3 +181,16 @@ fn adding_and_removing_leave_the_rest_of_the_file_as_it_is() {
         .unwrap_err();
     assert!(matches!(error, Error::HomeFileForm { .. }));
 }
+
+#[test]
+fn a_file_that_is_a_link_stays_one() {
+    let stage = Stage::new(PROJECT, "");
+    let (link, file) = (stage.home().join("config.toml"), stage.home().join("real"));
+    fs::rename(&link, &file).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let address = [("address", toml_edit::Value::from("a:1"))];
+    let home = Home::read(&stage.home()).unwrap();
+    home.add("a", &address, false).unwrap();
+    assert!(link.is_symlink());
+    assert!(fs::read_to_string(file).unwrap().contains("a:1"));
+}

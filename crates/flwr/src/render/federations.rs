@@ -31,12 +31,12 @@ impl FederationRow {
         }
     }
 
-    /// A name for the one of `flwr up`.
-    pub(crate) fn local(name: &str, source: &str, is_default: bool) -> Self {
+    /// One of which no more is known than this.
+    pub(crate) fn other(name: &str, trust: &str, source: &str, is_default: bool) -> Self {
         Self {
             name: name.to_owned(),
             address: None,
-            trust: "flwr up".to_owned(),
+            trust: trust.to_owned(),
             source: source.to_owned(),
             is_default,
         }

@@ -240,7 +240,7 @@ fn chosen() -> crate::chosen::Chosen {
 fn federations_are_listed_for_people_pipes_and_scripts() {
     let rows = [
         FederationRow::new(&chosen(), true),
-        FederationRow::local("here", "/home/you/.flwr/config.toml", false),
+        FederationRow::other("here", "flwr up", "/home/you/.flwr/config.toml", false),
     ];
     let (mut output, out, _) = pages(Format::Default, false);
     output.federations(&rows).unwrap();
