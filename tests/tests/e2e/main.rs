@@ -24,5 +24,6 @@ mod refusals;
 mod renewal;
 mod restarts;
 mod run;
+mod scripts;
 mod service;
 mod tls;

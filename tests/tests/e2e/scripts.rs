@@ -1,0 +1,104 @@
+//! A script that people have: the same lines with pip's `flwr` and with ours.
+
+use std::path::Path;
+use std::process::Command;
+
+use e2e::{App, Federation, Maker, Release, Security};
+use serde_json::Value;
+
+/// Starts a run, waits for its end as its list tells it, reads its log, and stops another.
+const SCRIPT: &str = r#"
+set -eu
+field() { python -c 'import json, sys; print(json.load(sys.stdin)'"$1"')'; }
+status() { flwr ls . e2e --run-id "$1" --format json | field '["runs"][0]["status"]'; }
+
+flwr run . e2e --run-config rounds=1 --format json > run.json
+run=$(field '["run-id"]' < run.json)
+tries=0
+until [ "$(status "$run")" = finished:completed ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 60 ] || exit 9
+    sleep 0.5
+done
+flwr log "$run" . e2e --show > log.txt 2> /dev/null
+flwr ls . e2e --format json > ls.json
+other=$(flwr run . e2e --run-config rounds=1000000 --format json | field '["run-id"]')
+flwr stop "$other" . e2e --format json > stop.json
+status "$other" > stopped.txt
+flwr stop 1 . e2e --format json > refused.json || true
+"#;
+
+/// What the script leaves behind.
+struct Left {
+    run: Value,
+    list: Value,
+    stop: Value,
+    refused: Value,
+    stopped: String,
+    log: String,
+}
+
+fn plays(maker: Maker, app: &App) -> Left {
+    let program = maker.command("flwr");
+    let mut command = Command::new("sh");
+    // PATH and the rest, as for the program itself.
+    let variables = program
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    command
+        .args(["-c", SCRIPT])
+        .current_dir(&app.path)
+        .envs(variables)
+        .env("FLWR_HOME", app.path.join("home"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{maker:?}: {said}");
+    let text = |name: &str| std::fs::read_to_string(app.path.join(name)).unwrap();
+    let json = |name: &str| serde_json::from_str(&text(name)).unwrap();
+    Left {
+        run: json("run.json"),
+        list: json("ls.json"),
+        stop: json("stop.json"),
+        refused: json("refused.json"),
+        stopped: text("stopped.txt"),
+        log: text("log.txt"),
+    }
+}
+
+/// The names in an object, in their order, each with the kind of its value.
+fn shape(value: &Value) -> Vec<(String, &'static str)> {
+    let kind = |value: &Value| match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "text",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
+    };
+    let fields = value.as_object().unwrap().iter();
+    fields
+        .map(|(name, value)| (name.clone(), kind(value)))
+        .collect()
+}
+
+#[test]
+fn a_script_does_not_see_whose_flwr_it_calls() {
+    let federation = Federation::plan(Security::Insecure).start();
+    let pip = plays(Maker::Pip(Release::V1_22), &federation.app("mean"));
+    let ours = plays(Maker::Ours, &federation.app("mean"));
+    assert_eq!(shape(&ours.run), shape(&pip.run));
+    assert_eq!(shape(&ours.list), shape(&pip.list));
+    assert_eq!(shape(&ours.list["runs"][0]), shape(&pip.list["runs"][0]));
+    assert_eq!(shape(&ours.stop), shape(&pip.stop));
+    for left in [&ours, &pip] {
+        assert_eq!(left.refused["success"], false, "{}", left.refused);
+        assert_eq!(left.stopped.trim(), "finished:stopped");
+        assert!(left.log.contains("round 1: mean"), "{}", left.log);
+        assert!(
+            Path::new(left.run["fab-filename"].as_str().unwrap())
+                .extension()
+                .is_some()
+        );
+    }
+    federation.stop();
+}
