@@ -5,6 +5,14 @@ use std::path::PathBuf;
 use clap::Parser;
 use flwr_core::fab::AppRef;
 
+/// Version of this program, and its commit.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("FLWR_COMMIT"),
+    ")"
+);
+
 /// Make a run on a SuperLink, execute a ServerApp that lies in a directory here, and leave with
 /// the run's result.
 ///
@@ -12,7 +20,7 @@ use flwr_core::fab::AppRef;
 /// SuperLink of this workspace, with --serverappio-tls (or --insecure on both sides).
 #[derive(Debug, Parser)]
 #[command(infer_long_args = true, args_override_self = true)]
-#[command(name = "flower-server-app", version, max_term_width = 100)]
+#[command(name = "flower-server-app", version = VERSION, max_term_width = 100)]
 #[command(after_help = "Example:
   flower-server-app server:app --root-certificates certificates/ca.crt --dir ./ \\
       --server 127.0.0.1:9091

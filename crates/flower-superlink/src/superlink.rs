@@ -29,6 +29,7 @@ use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
 use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi};
+use crate::args::VERSION;
 use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
@@ -181,7 +182,7 @@ impl SuperLink {
 
     /// Tells the log what runs here, and how.
     pub fn log_start(&self) {
-        info!("Starting Flower SuperLink {}", env!("CARGO_PKG_VERSION"));
+        info!("Starting Flower SuperLink {VERSION}");
         for warning in &self.warnings {
             warn!("{warning}");
         }

@@ -15,6 +15,7 @@ use tonic::service::Routes;
 use tracing::{info, warn};
 
 use crate::api::ClientAppIo;
+use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::launcher::Launcher;
@@ -210,7 +211,7 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
             "process, waiting for your flower-superexec or flwr-clientapp".to_owned()
         }
     };
-    info!("Flower SuperNode {}", env!("CARGO_PKG_VERSION"));
+    info!("Flower SuperNode {VERSION}");
     info!(
         "SuperLink {} (trusted certificates: {})",
         config.superlink, config.trust_origin

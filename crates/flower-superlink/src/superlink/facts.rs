@@ -59,7 +59,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             }
         ),
         format!("state {state}"),
-        format!("FABs and objects {storage}; speaks flwr 1.8 to 1.22, but for 1.19"),
+        format!("FABs and objects {storage}"),
     ];
     facts.extend(
         addresses
