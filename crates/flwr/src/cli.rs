@@ -46,7 +46,9 @@ const VERSION: &str = concat!(
     arg_required_else_help = true,
     max_term_width = 100
 )]
-#[command(after_help = "Exit status: 0 success, 1 failure, 2 wrong usage or configuration.")]
+#[command(
+    after_help = "Exit status: 0 success, 1 failure, 2 wrong usage or configuration, 130 Ctrl-C while watching a run."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
