@@ -7,14 +7,17 @@ use clap::{Args, ValueEnum};
 #[command(after_help = "\
 Examples:
   flwr new                                 asks for name and framework
-  flwr new my-app --framework numpy        makes the directory my-app
+  flwr new my-app numpy                    makes the directory my-app
   cd my-app && flwr run . --stream         runs it, while `flwr up` is up")]
 pub struct NewArgs {
     /// Name of the app, and of the directory that is made for it; asked for if absent.
     #[arg(value_name = "NAME")]
     pub app_name: Option<String>,
     /// What it trains with; asked for if absent.
-    #[arg(long, value_enum, ignore_case = true)]
+    #[arg(value_enum, ignore_case = true, value_name = "FRAMEWORK")]
+    pub kind: Option<Framework>,
+    /// The same, as pip's `flwr` has it.
+    #[arg(long, value_enum, ignore_case = true, conflicts_with = "kind")]
     pub framework: Option<Framework>,
     /// Who publishes the app; the name of this user if absent.
     #[arg(long, value_name = "NAME")]

@@ -95,6 +95,7 @@ fn the_arguments_of_flower_are_taken() {
         "pull . fed --run-id 7",
         "install x.fab --flwr-dir d",
         "new my-app --framework numpy --username me",
+        "new my-app pytorch",
         "run . --dry-run",
         "run . --wait",
         "log 7 --tail 5 --since 10m",
@@ -131,6 +132,7 @@ fn wrong_usage_leaves_with_2() {
         "federation add x",
         "federation add x --address a:1 --insecure --root-certificates f",
         "new x --framework tensorflow",
+        "new x numpy --framework numpy",
     ] {
         let args: Vec<_> = args.split(' ').filter(|arg| !arg.is_empty()).collect();
         assert_eq!(parse(&args).unwrap_err().exit_code(), 2, "{args:?}");

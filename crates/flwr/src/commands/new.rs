@@ -47,7 +47,7 @@ pub(super) fn new(args: &NewArgs, output: &mut Output) -> Result<()> {
     if Path::new(&name.app).exists() {
         return Err(Error::AppExists(name.app.into()));
     }
-    let framework = match args.framework {
+    let framework = match args.kind.or(args.framework) {
         Some(framework) => framework,
         None => framework(&mut asker)?,
     };
@@ -106,7 +106,7 @@ fn framework(asker: &mut Asker) -> Result<Framework> {
         .collect();
     let names = names.join(", ");
     loop {
-        let answer = asker.ask(&format!("Framework ({names})"), "--framework")?;
+        let answer = asker.ask(&format!("Framework ({names})"), "FRAMEWORK")?;
         match Framework::from_str(&answer, true) {
             Ok(framework) => return Ok(framework),
             Err(_) => asker.tell(&format!("`{answer}` is none of {names}")),

@@ -24,7 +24,7 @@ impl Error {
                     .into(),
             ),
             Self::AppExists(_) => Some("choose another name, or move it away".into()),
-            Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app --framework numpy`".into()),
+            Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app numpy`".into()),
             Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
             Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
             Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
