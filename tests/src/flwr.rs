@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +32,17 @@ pub struct Outcome {
     pub code: Option<i32>,
     /// What it wrote to stdout and stderr.
     pub text: String,
+}
+
+impl From<Output> for Outcome {
+    /// stdout first, then stderr.
+    fn from(output: Output) -> Self {
+        let said = [output.stdout, output.stderr].concat();
+        Self {
+            code: output.status.code(),
+            text: String::from_utf8_lossy(&said).into_owned(),
+        }
+    }
 }
 
 impl<'a> Flwr<'a> {

@@ -1,13 +1,12 @@
 //! `flower-superlink --check-config`: whether a SuperLink with these flags would start. Nothing is
 //! written, and no port stays open.
 
-use std::net::TcpListener;
 use std::path::Path;
 
-use flwr_core::address::Address;
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
+use flwr_daemon::checkup::port;
 use flwr_security::tls::{Certificate, ServerTls};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
@@ -52,31 +51,20 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     if let Some(accounts) = &config.accounts {
         checkup.good(ACCOUNTS, format!("{} may come in", accounts.shown()));
     }
-    port(
-        "fleet",
-        Some(&config.fleet),
-        "--fleet-api-address",
-        &mut checkup,
-    );
-    port(
-        "control",
-        Some(&config.control),
-        "--control-api-address",
-        &mut checkup,
-    );
-    let serverappio = Some(&config.serverappio);
-    port(
-        "serverappio",
-        serverappio,
-        "--serverappio-api-address",
-        &mut checkup,
-    );
-    port(
-        "health",
-        config.health.as_ref(),
-        "--health-server-address",
-        &mut checkup,
-    );
+    for (step, address, flag) in [
+        ("fleet", Some(&config.fleet), "--fleet-api-address"),
+        ("control", Some(&config.control), "--control-api-address"),
+        (
+            "serverappio",
+            Some(&config.serverappio),
+            "--serverappio-api-address",
+        ),
+        ("health", config.health.as_ref(), "--health-server-address"),
+    ] {
+        if let Some(address) = address.map(ToString::to_string) {
+            port(step, &address, "SuperLink", flag, &mut checkup);
+        }
+    }
     places(config, &mut checkup);
     serverapp(config, &mut checkup);
     checkup
@@ -128,19 +116,6 @@ fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut C
             "; `flwr` needs none"
         };
         checkup.good(CLIENTS, format!("asked for: {who}{flwr}"));
-    }
-}
-
-fn port(step: &'static str, address: Option<&Address>, flag: &str, checkup: &mut Checkup) {
-    let Some(address) = address.map(ToString::to_string) else {
-        return;
-    };
-    match TcpListener::bind(&address) {
-        Ok(_) => checkup.good(step, format!("{address} is free")),
-        Err(error) => {
-            let hint = format!("a SuperLink that runs here already? another place: {flag}");
-            checkup.warning(step, format!("{address}: {error}"), Some(&hint));
-        }
     }
 }
 

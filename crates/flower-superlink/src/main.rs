@@ -10,6 +10,7 @@ use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
 use flower_superlink::store::Report;
 use flwr_core::checkup::Checkup;
+use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
 use flwr_daemon::limits;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Ok(config) if check_config => match would_start(&config) {
             Err(error) => fail(&error, 1),
             Ok(checkup) => {
-                print_checkup(&checkup, format);
+                print(&checkup, format == Format::Json);
                 ExitCode::from(u8::from(!checkup.is_good()))
             }
         },
@@ -139,14 +140,6 @@ fn print_report(report: &Report) {
         0 => println!("everything is there and whole"),
         1 => println!("1 problem"),
         more => println!("{more} problems"),
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn print_checkup(checkup: &Checkup, format: Format) {
-    match format {
-        Format::Json => println!("{:#}", checkup.json()),
-        Format::Text => println!("{checkup}"),
     }
 }
 

@@ -1,12 +1,12 @@
 //! `flower-supernode --check`: whether this node would work, without being one. Nothing is
 //! registered, and no port stays open.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
+use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
 use flwr_proto as proto;
 use flwr_security::channel::{self, Trust};
@@ -28,7 +28,9 @@ const ANSWER: Duration = Duration::from_secs(15);
 pub async fn check(config: &Config) -> Checkup {
     let mut checkup = Checkup::new();
     key(config, &mut checkup);
-    clientappio(config, &mut checkup);
+    let clientappio = config.clientappio.to_string();
+    let flag = "--clientappio-api-address";
+    port(CLIENTAPPIO, &clientappio, "SuperNode", flag, &mut checkup);
     clientapp(config, &mut checkup);
     let address = (config.superlink.host.as_str(), config.superlink.port);
     let line = channel::walk(address, &config.trust, OffsetDateTime::now_utc()).await;
@@ -54,18 +56,6 @@ fn key(config: &Config, checkup: &mut Checkup) {
             checkup.warning(KEY, text, Some(&hint));
         }
         Some(path) => checkup.good(KEY, format!("{fingerprint}, in {}", path.display())),
-    }
-}
-
-fn clientappio(config: &Config, checkup: &mut Checkup) {
-    let address = config.clientappio.to_string();
-    match TcpListener::bind(&address) {
-        Ok(_) => checkup.good(CLIENTAPPIO, format!("{address} is free")),
-        Err(error) => {
-            let hint =
-                "a SuperNode that runs here already? another place: --clientappio-api-address";
-            checkup.warning(CLIENTAPPIO, format!("{address}: {error}"), Some(hint));
-        }
     }
 }
 

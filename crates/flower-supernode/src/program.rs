@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use flwr_core::cause::chain;
-use flwr_core::checkup::Checkup;
+use flwr_daemon::checkup::print;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use tokio::runtime::Runtime;
@@ -14,15 +14,6 @@ use tracing::info;
 use crate::SuperNode;
 use crate::checkup;
 use crate::config::Config;
-
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn print(checkup: &Checkup, json: bool) {
-    if json {
-        println!("{:#}", checkup.json());
-    } else {
-        println!("{checkup}");
-    }
-}
 
 /// For flags and files that cannot be used.
 const USAGE: u8 = 2;

@@ -6,6 +6,7 @@
 //! - [`health`] — gRPC health checks
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
+//! - [`checkup`] — what daemons look at before they start
 //! - [`config_file`] — flags from a file and from variables
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
@@ -15,6 +16,7 @@
 //! - [`service`] — what the service manager is told
 
 pub mod apps;
+pub mod checkup;
 pub mod clock;
 pub mod config_file;
 pub mod health;

@@ -1,20 +1,14 @@
 //! Files and directories that only their owner may read: models, replies and state are private.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+pub use flwr_security::file::create_private_dir as create_dir;
 
 /// Temporary files carry this ending.
 pub const TEMPORARY: &str = "tmp";
-
-/// Creates a directory (0700) with those above it, where they are missing. It blocks.
-///
-/// # Errors
-/// What the system says.
-pub fn create_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
 
 /// Writes a file (0600) that is on disk when this returns. It blocks.
 ///

@@ -1,9 +1,17 @@
 //! Small files that matter: written whole or not at all, readable for whom they should be.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+
+/// Creates a directory (0700) with those above it, where they are missing.
+///
+/// # Errors
+/// What the system says.
+pub fn create_private_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
 
 /// Writes a file with these permissions through a temporary one beside it. What was there before
 /// still is if that fails.

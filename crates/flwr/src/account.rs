@@ -5,11 +5,12 @@
 //! The tokens go with each call. A SuperLink that has refreshed them sends new ones along with its
 //! answer, also with a refusal.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use flwr_security::file::create_private_dir;
 use serde::{Deserialize, Serialize};
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
@@ -148,10 +149,7 @@ fn read(file: &Path) -> Result<Option<Tokens>> {
 
 fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
     let directory = file.parent().unwrap_or(file);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
+    create_private_dir(directory)?;
     let ignore = directory.with_file_name(".gitignore");
     if !ignore.exists() {
         fs::write(ignore, GITIGNORE)?;

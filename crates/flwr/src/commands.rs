@@ -29,6 +29,7 @@ mod pull;
 mod run;
 mod stop;
 mod supernode;
+mod whole;
 
 /// Does what the command says.
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {

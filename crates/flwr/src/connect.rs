@@ -16,8 +16,9 @@ use flwr_proto::{
 use flwr_security::channel::{self, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::account::Account;
 use crate::chosen::Chosen;
@@ -60,7 +61,7 @@ macro_rules! call {
         {
             answer = once!($self.$method(message, $timeout));
         }
-        answer.map(tonic::Response::into_inner)
+        answer.map(Response::into_inner)
     }};
 }
 
@@ -79,12 +80,17 @@ macro_rules! once {
                 $self.dialect = Dialect::Exec;
             }
         }
-        match &answer {
-            Ok(response) => $self.account.heard(response.metadata()),
-            Err(status) => $self.account.heard(status.metadata()),
-        }
+        $self.account.heard(metadata(&answer));
         answer
     }};
+}
+
+/// What came beside an answer, or beside a refusal.
+fn metadata<T>(answer: &Result<Response<T>, Status>) -> &MetadataMap {
+    match answer {
+        Ok(response) => response.metadata(),
+        Err(status) => status.metadata(),
+    }
 }
 
 /// Whether a SuperLink does not know the service; it may also know it, and have nothing behind it.
@@ -173,11 +179,14 @@ impl SuperLink {
         // There was no such call when Control was called Exec.
         let request = self.request(ListNodesRequest {}, CALL_TIMEOUT);
         let answer = self.control.list_nodes(request).await;
-        match &answer {
-            Ok(response) => self.account.heard(response.metadata()),
-            Err(status) => self.account.heard(status.metadata()),
-        }
-        answer.map(tonic::Response::into_inner)
+        self.account.heard(metadata(&answer));
+        answer.map(Response::into_inner)
+    }
+
+    /// How many SuperNodes are online.
+    pub(crate) async fn nodes_online(&mut self) -> Result<usize, Status> {
+        let nodes = self.list_nodes().await?.nodes_info;
+        Ok(nodes.iter().filter(|node| node.status == "online").count())
     }
 
     /// Where the artifacts of a run are.
@@ -188,11 +197,8 @@ impl SuperLink {
         // As with the nodes.
         let request = self.request(PullArtifactsRequest { run_id }, CALL_TIMEOUT);
         let answer = self.control.pull_artifacts(request).await;
-        match &answer {
-            Ok(response) => self.account.heard(response.metadata()),
-            Err(status) => self.account.heard(status.metadata()),
-        }
-        answer.map(tonic::Response::into_inner)
+        self.account.heard(metadata(&answer));
+        answer.map(Response::into_inner)
     }
 
     /// The log of a run since `after_timestamp`, for at most `timeout`.

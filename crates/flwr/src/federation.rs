@@ -5,7 +5,7 @@
 //! that of `config.toml`, and the local federation last.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flwr_core::home::flwr_home;
 use flwr_core::project::{FederationError, Federations};
@@ -116,14 +116,13 @@ impl Surroundings {
             return source.get(ENVIRONMENT, &overrides, "no other was named".to_owned());
         }
         let default = || {
-            let defaults = sources.iter().filter_map(|source| {
+            sources.iter().find_map(|source| {
                 let name = source.federations.default_name()?.to_owned();
                 Some((name, format!("it is the default of {}", source.told)))
-            });
-            defaults.into_iter().next()
+            })
         };
         let Some((name, why)) = named.or_else(default) else {
-            return match self.local(&overrides, "no other was named".to_owned()) {
+            return match self.local_one(&overrides, "no other was named".to_owned()) {
                 Err(Error::LocalDown | Error::NoHome) => {
                     Err(Error::Federation(FederationError::NoDefault))
                 }
@@ -131,9 +130,9 @@ impl Surroundings {
             };
         };
         match sources.iter().find(|source| source.declares(&name)) {
-            Some(source) if source.means_local(&name) => self.local(&overrides, why),
+            Some(source) if source.means_local(&name) => self.local_one(&overrides, why),
             Some(source) => source.get(&name, &overrides, why),
-            None if name == local::NAME => self.local(&overrides, why),
+            None if name == local::NAME => self.local_one(&overrides, why),
             None => Err(Error::Federation(FederationError::Unknown {
                 wanted: name,
                 found: sources.iter().flat_map(Source::names).collect(),
@@ -141,9 +140,14 @@ impl Surroundings {
         }
     }
 
-    fn local(&self, overrides: &Table, why: String) -> Result<Chosen> {
-        let local = Local::at(self.home.as_deref().ok_or(Error::NoHome)?);
-        let description = local.description()?.ok_or(Error::LocalDown)?;
+    /// The folder of the local federation, if there can be one.
+    pub(crate) fn local(&self) -> Result<Local> {
+        let home = self.home.as_deref().ok_or(Error::NoHome)?;
+        Ok(Local::at(home))
+    }
+
+    fn local_one(&self, overrides: &Table, why: String) -> Result<Chosen> {
+        let description = self.local()?.description()?.ok_or(Error::LocalDown)?;
         local::chosen(&description, overrides, why)
     }
 }
@@ -158,15 +162,6 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn new(federations: Federations, base: &Path, told: String) -> Self {
-        Self {
-            federations,
-            base: base.to_owned(),
-            kept: base.to_owned(),
-            told,
-        }
-    }
-
     fn declares(&self, name: &str) -> bool {
         self.federations.table(name).is_some()
     }

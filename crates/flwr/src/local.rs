@@ -8,13 +8,13 @@
 //! - `local/python` — packages for apps, where none were found
 //! - `local/federation.log` — what is printed with `--detach`
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flwr_core::project::Federations;
+use flwr_security::file::create_private_dir;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -212,8 +212,7 @@ pub(crate) fn chosen(description: &Description, overrides: &Table, why: String) 
 
 /// Makes a directory that only its owner may look into.
 fn private_dir(path: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::Write {
+    create_private_dir(path).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })

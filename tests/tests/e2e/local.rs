@@ -51,11 +51,7 @@ impl User {
     }
 
     pub(crate) fn types_in(&self, folder: &Path, line: &str) -> Outcome {
-        let output = self.command(folder, line).output().unwrap();
-        Outcome {
-            code: output.status.code(),
-            text: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-        }
+        self.command(folder, line).output().unwrap().into()
     }
 
     /// A command that must succeed; its words.

@@ -48,17 +48,14 @@ impl User {
     }
 
     fn types(&self, arguments: &[&str]) -> Outcome {
-        let output = Maker::Ours
+        Maker::Ours
             .command("flwr")
             .args(arguments)
             .current_dir(self.scratch.path())
             .env("FLWR_HOME", self.scratch.path().join("home"))
             .output()
-            .unwrap();
-        Outcome {
-            code: output.status.code(),
-            text: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
-        }
+            .unwrap()
+            .into()
     }
 
     fn logs_in(&self) {

@@ -151,18 +151,27 @@ impl AccountsFile {
         };
         let scopes = words(table, SCOPES)?;
         let groups_claim = text(table, GROUPS_CLAIM)?;
+        let client_secret_file = path(CLIENT_SECRET_FILE)?;
+        let root_certificates = path(ROOTS)?;
+        let allow = allow(table)?;
+        let admins = entries(table, ADMINS)?.unwrap_or_default();
+        if admins.is_empty() && matches!(&allow, Allow::Listed(listed) if listed.is_empty()) {
+            return Err(format!(
+                "`{ALLOW}`: it names nobody, so that no account could come in"
+            ));
+        }
         Ok(Self {
             settings: Settings {
                 issuer,
                 client_id,
-                client_secret_file: path(CLIENT_SECRET_FILE)?,
+                client_secret_file,
                 audience,
                 scopes: scopes.unwrap_or_else(|| DEFAULT_SCOPES.map(str::to_owned).to_vec()),
-                root_certificates: path(ROOTS)?,
+                root_certificates,
             },
             list: List {
-                allow: allow(table)?,
-                admins: entries(table, ADMINS)?.unwrap_or_default(),
+                allow,
+                admins,
                 groups_claim: groups_claim.unwrap_or_else(|| DEFAULT_GROUPS_CLAIM.to_owned()),
             },
         })
@@ -176,16 +185,7 @@ fn allow(table: &Map<String, Value>) -> Result<Allow, String> {
             "`{ALLOW}` is missing: list who may come in, such as [\"email:alice@example.org\", \"group:flower\"], or say \"{ANY}\" to let in every account of the issuer"
         )),
         Some(Value::String(word)) if word == ANY => Ok(Allow::Any),
-        Some(Value::Array(_)) => {
-            let listed = entries(table, ALLOW)?.unwrap_or_default();
-            let admins = entries(table, ADMINS)?.unwrap_or_default();
-            if listed.is_empty() && admins.is_empty() {
-                return Err(format!(
-                    "`{ALLOW}`: it names nobody, so that no account could come in"
-                ));
-            }
-            Ok(Allow::Listed(listed))
-        }
+        Some(Value::Array(_)) => Ok(Allow::Listed(entries(table, ALLOW)?.unwrap_or_default())),
         Some(_) => Err(format!("`{ALLOW}` is a list, or \"{ANY}\"")),
     }
 }

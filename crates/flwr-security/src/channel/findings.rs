@@ -5,15 +5,18 @@ use flwr_core::checkup::Checkup;
 use super::{ConnectError, Trust, Walk, WalkError};
 use crate::tls::{Certificate, Reason};
 
-const NAME: &str = "name";
-const TCP: &str = "tcp";
-const TLS: &str = "tls";
-const HTTP2: &str = "http/2";
+const NAME: &str = Walk::STEPS[0];
+const TCP: &str = Walk::STEPS[1];
+const TLS: &str = Walk::STEPS[2];
+const HTTP2: &str = Walk::STEPS[3];
 
 impl Walk {
+    /// The steps of a walk, in their order, as [`Walk::tell`] names them.
+    pub const STEPS: [&str; 4] = ["name", "tcp", "tls", "http/2"];
+
     /// The steps of a walk, as far as it came.
     pub fn tell(&self, trust: &Trust, checkup: &mut Checkup) {
-        let steps = [NAME, TCP, TLS, HTTP2];
+        let steps = Self::STEPS;
         let Some(stopped) = &self.stopped else {
             self.passed(trust, checkup, steps.len());
             return;

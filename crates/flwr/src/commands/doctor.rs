@@ -6,7 +6,7 @@ use std::time::Duration;
 use flwr_core::checkup::Checkup;
 use flwr_core::project::Federation;
 use flwr_proto::ListRunsResponse;
-use flwr_security::channel::{self, Trust};
+use flwr_security::channel::{self, Trust, Walk};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ const CLOCK: &str = "clock";
 /// Steps after the connection is there.
 const CALLS: [&str; 4] = [SERVICE, AUTHENTICATION, PERMISSION, CLOCK];
 /// Steps of the connection.
-const LINE: [&str; 4] = ["name", "tcp", "tls", "http/2"];
+const LINE: [&str; 4] = Walk::STEPS;
 /// How long the SuperLink may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How far a SuperNode's clock may be ahead of the SuperLink's: a signature of later is refused

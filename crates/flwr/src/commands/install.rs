@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flwr_core::fab::{Fab, Files};
+use flwr_core::fab::Fab;
 use serde_json::json;
 
+use super::whole;
 use crate::cli::InstallArgs;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -22,8 +23,7 @@ pub(super) fn install(args: &InstallArgs, output: &mut Output) -> Result<()> {
         Some(directory) => directory.clone(),
         None => Surroundings::of_process().home.ok_or(Error::NoHome)?,
     };
-    let apps = home.join("apps");
-    let directory = apps.join(fab.directory_name());
+    let directory = home.join("apps").join(fab.directory_name());
     // Its name has the hash: what is there is the same.
     if directory.exists() {
         output.say(&format!(
@@ -31,7 +31,8 @@ pub(super) fn install(args: &InstallArgs, output: &mut Output) -> Result<()> {
             directory.display()
         ))?;
     } else {
-        unpack(&apps, &directory, &files).map_err(|source| Error::Write {
+        let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes));
+        whole::write(&directory, files).map_err(|source| Error::Write {
             path: directory.clone(),
             source,
         })?;
@@ -61,22 +62,4 @@ fn check_name(path: &Path, fab: &Fab) -> Result<()> {
         given: PathBuf::from(name),
         right: fab.file_name(),
     })
-}
-
-/// Unpacks beside the place and moves it there: it is whole, or not there.
-fn unpack(apps: &Path, directory: &Path, files: &Files) -> std::io::Result<()> {
-    let unfinished = apps.join(format!(".unpacking.{}", std::process::id()));
-    let unpacked = files
-        .iter()
-        .try_for_each(|(name, bytes)| {
-            let path = unfinished.join(name);
-            fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
-            fs::write(path, bytes)
-        })
-        .and_then(|()| fs::rename(&unfinished, directory));
-    if unpacked.is_err() {
-        // The error tells about the rest.
-        let _ = fs::remove_dir_all(&unfinished);
-    }
-    unpacked
 }

@@ -22,8 +22,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// The local federation, if there can be one.
 fn local() -> Result<Local> {
-    let home = Surroundings::of_process().home.ok_or(Error::NoHome)?;
-    Ok(Local::at(&home))
+    Surroundings::of_process().local()
 }
 
 pub(super) async fn up(args: &UpArgs, output: &mut Output) -> Result<()> {
@@ -98,12 +97,7 @@ pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()
 async fn online(description: &Description) -> Result<usize> {
     let chosen = local::chosen(description, &Table::new(), String::new())?;
     let mut superlink = SuperLink::connect(&chosen, "status")?;
-    let Ok(answer) = tokio::time::timeout(ANSWER, superlink.list_nodes()).await else {
-        return Ok(0);
-    };
-    let online = answer.map_or(0, |answer| {
-        let nodes = answer.nodes_info.iter();
-        nodes.filter(|node| node.status == "online").count()
-    });
-    Ok(online)
+    // One that does not answer knows of none.
+    let answer = tokio::time::timeout(ANSWER, superlink.nodes_online()).await;
+    Ok(answer.map_or(0, |online| online.unwrap_or(0)))
 }

@@ -1,11 +1,11 @@
 //! `flwr new`: a directory with an app that runs at once.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::whole;
 use crate::cli::{Framework, NewArgs};
 use crate::error::{Error, Result};
 use crate::render::Output;
@@ -114,33 +114,23 @@ fn framework(asker: &mut Asker) -> Result<Framework> {
     }
 }
 
-/// Writes the app beside its place and moves it there: it is whole, or not there.
+/// Writes the app of a template under its own names.
 fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> Result<()> {
     let directory = parent.join(&name.app);
-    let unfinished = parent.join(format!(".{}.{}", name.app, std::process::id()));
-    let written = files(framework)
-        .iter()
-        .try_for_each(|(file, text)| {
-            let file = match *file {
-                "gitignore" => PathBuf::from(".gitignore"),
-                file => file.replace("module/", &format!("{}/", name.module)).into(),
-            };
-            let path = unfinished.join(file);
-            fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
-            let text = text
-                .replace("{{name}}", &name.app)
-                .replace("{{module}}", &name.module)
-                .replace("{{publisher}}", publisher);
-            fs::write(path, text)
-        })
-        .and_then(|()| fs::rename(&unfinished, &directory));
-    written.map_err(|source| {
-        // What there is of it is of no use; the error tells about the rest.
-        let _ = fs::remove_dir_all(&unfinished);
-        Error::Write {
-            path: directory,
-            source,
-        }
+    let files = files(framework).iter().map(|(file, text)| {
+        let file = match *file {
+            "gitignore" => PathBuf::from(".gitignore"),
+            file => file.replace("module/", &format!("{}/", name.module)).into(),
+        };
+        let text = text
+            .replace("{{name}}", &name.app)
+            .replace("{{module}}", &name.module)
+            .replace("{{publisher}}", publisher);
+        (file, text)
+    });
+    whole::write(&directory, files).map_err(|source| Error::Write {
+        path: directory,
+        source,
     })
 }
 
@@ -177,6 +167,8 @@ impl Asker {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::project::App;
 

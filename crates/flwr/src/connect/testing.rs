@@ -9,7 +9,6 @@ use flwr_proto::{Run, RunStatus};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, iter};
-use tonic::Response;
 use tonic::transport::{Endpoint, Server};
 
 use super::*;

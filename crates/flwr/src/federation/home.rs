@@ -57,11 +57,12 @@ impl Home {
         let told = self.path.display().to_string();
         let declared = section(&self.document, self.heading())?.clone();
         let base = self.path.parent().unwrap_or(&self.path);
-        Some(Source::new(
-            Federations::new(told.clone(), declared),
-            base,
+        Some(Source {
+            federations: Federations::new(told.clone(), declared),
+            base: base.to_owned(),
+            kept: base.to_owned(),
             told,
-        ))
+        })
     }
 
     /// The federations in it.

@@ -180,15 +180,9 @@ impl<'a> Running<'a> {
 async fn nodes_online(mut line: SuperLink, all: usize) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let last = match line.list_nodes().await {
-            Ok(answer) => {
-                let nodes = &answer.nodes_info;
-                let online = nodes.iter().filter(|node| node.status == "online").count();
-                if online >= all {
-                    return Ok(());
-                }
-                io::Error::other(format!("{online} of {all} SuperNodes are online"))
-            }
+        let last = match line.nodes_online().await {
+            Ok(online) if online >= all => return Ok(()),
+            Ok(online) => io::Error::other(format!("{online} of {all} SuperNodes are online")),
             Err(status) => io::Error::other(Error::from(status).to_string()),
         };
         if Instant::now() > deadline {

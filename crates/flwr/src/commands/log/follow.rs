@@ -185,6 +185,12 @@ mod tests {
     use crate::connect::testing::{OldSuperLink, RUN};
     use crate::render::pages;
 
+    /// Shows a log from its beginning.
+    async fn shown(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
+        let mut screen = Reader::Screen(output);
+        follow(superlink, run_id, Seen::default(), &mut screen).await
+    }
+
     #[tokio::test]
     async fn a_log_goes_on_where_the_line_broke() {
         let old = OldSuperLink {
@@ -193,14 +199,7 @@ mod tests {
         };
         let mut superlink = old.serve().await;
         let (mut output, out, err) = pages(Format::Default, false);
-        follow(
-            &mut superlink,
-            RUN,
-            Seen::default(),
-            &mut Reader::Screen(&mut output),
-        )
-        .await
-        .unwrap();
+        shown(&mut superlink, RUN, &mut output).await.unwrap();
         assert_eq!(out.text(), "line 1\nline 2\nline 3\n");
         assert_eq!(err.text(), "Starting logstream for run_id `7`\n");
         assert_eq!(*old.asked.lock().unwrap(), [0.0, 1.0, 2.0]);
@@ -211,14 +210,7 @@ mod tests {
         let old = OldSuperLink::default();
         let mut superlink = old.serve().await;
         let (mut output, ..) = pages(Format::Default, false);
-        let error = follow(
-            &mut superlink,
-            8,
-            Seen::default(),
-            &mut Reader::Screen(&mut output),
-        )
-        .await
-        .unwrap_err();
+        let error = shown(&mut superlink, 8, &mut output).await.unwrap_err();
         assert_eq!(error.chain(), "Run ID not found.");
         assert!(old.asked.lock().unwrap().is_empty());
     }
@@ -231,14 +223,7 @@ mod tests {
         };
         let mut superlink = old.serve().await;
         let (mut output, out, _) = pages(Format::Default, false);
-        follow(
-            &mut superlink,
-            RUN,
-            Seen::default(),
-            &mut Reader::Screen(&mut output),
-        )
-        .await
-        .unwrap();
+        shown(&mut superlink, RUN, &mut output).await.unwrap();
         assert_eq!(out.text(), "line 1\n");
         assert_eq!(*old.asked.lock().unwrap(), [0.0]);
     }
