@@ -1,6 +1,7 @@
 //! The Flower apps under `tests/apps`, each test with its own copy.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::federation::Federation;
@@ -34,6 +35,17 @@ impl App {
     pub fn join(&self, federation: &Federation) {
         let project = self.path.join("pyproject.toml");
         let text = fs::read_to_string(&project).unwrap() + &section(federation);
+        fs::write(&project, text).unwrap();
+    }
+
+    /// Has the app's federation reached at `control`, where somebody passes calls on.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn point_at(&self, federation: &Federation, control: SocketAddr) {
+        let project = self.path.join("pyproject.toml");
+        let text = fs::read_to_string(&project).unwrap();
+        let text = text.replace(&federation.control().to_string(), &control.to_string());
         fs::write(&project, text).unwrap();
     }
 }

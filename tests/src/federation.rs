@@ -48,6 +48,7 @@ pub struct Plan {
     supernode_flags: Vec<String>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
+    fleet_port: Option<u16>,
 }
 
 /// A running federation. All of it ends when it is dropped.
@@ -127,6 +128,13 @@ impl Plan {
         self
     }
 
+    /// The port of Fleet, if somebody has to know it before.
+    #[must_use]
+    pub const fn fleet_port(mut self, port: u16) -> Self {
+        self.fleet_port = Some(port);
+        self
+    }
+
     /// Starts the SuperLink, waits until it listens, and starts the SuperNodes.
     ///
     /// # Panics
@@ -135,7 +143,10 @@ impl Plan {
     pub fn start(self) -> Federation {
         let scratch = Scratch::new();
         let count = self.supernodes.len();
-        let addresses = Addresses::free(count);
+        let mut addresses = Addresses::free(count);
+        if let Some(port) = self.fleet_port {
+            addresses.fleet.set_port(port);
+        }
         let certificates = scratch.path().join("certificates");
         let pki =
             (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
@@ -184,6 +195,7 @@ impl Federation {
             supernode_flags: Vec::new(),
             flaw: Flaw::None,
             gateway: None,
+            fleet_port: None,
         }
     }
 
@@ -215,6 +227,16 @@ impl Federation {
     #[must_use]
     pub fn ca(&self) -> Option<&Path> {
         self.pki.as_ref().map(|pki| pki.ca.as_path())
+    }
+
+    /// The SuperLink's certificate and key.
+    ///
+    /// # Panics
+    /// If there is no TLS.
+    #[must_use]
+    pub fn server_files(&self) -> (&Path, &Path) {
+        let pki = self.pki.as_ref().expect("the federation has TLS");
+        (&pki.certificate, &pki.key)
     }
 
     /// The keys that are on the list.

@@ -14,6 +14,7 @@
 pub mod app;
 pub mod federation;
 pub mod flwr;
+pub mod forwarder;
 pub mod keys;
 pub mod leftovers;
 pub mod oidc;
@@ -21,6 +22,7 @@ pub mod pki;
 pub mod ports;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod scratch;
 pub mod tools;
 

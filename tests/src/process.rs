@@ -1,5 +1,6 @@
 //! A program that a test started: what it says, and how it ends.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -98,6 +99,19 @@ impl Process {
     #[track_caller]
     pub fn line(&self, text: &str) -> String {
         self.line_where(text, |line| line.contains(text))
+    }
+
+    /// Waits for a line that contains `text` after the first `seen` lines.
+    ///
+    /// # Panics
+    /// If it does not come.
+    #[track_caller]
+    pub fn line_after(&self, seen: usize, text: &str) -> String {
+        let number = Cell::new(0);
+        self.line_where(text, |line| {
+            number.set(number.get() + 1);
+            number.get() > seen && line.contains(text)
+        })
     }
 
     /// Waits for a line that `fits`; `what` says which for the failure's text.

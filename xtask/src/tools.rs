@@ -8,7 +8,14 @@ use anyhow::{Result, bail};
 use crate::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 2] = [("openssl", "openssl"), ("ssh-keygen", "openssh-client")];
+const TOOLS: [(&str, &str); 4] = [
+    ("openssl", "openssl"),
+    ("ssh-keygen", "openssh-client"),
+    ("nginx", "nginx"),
+    ("haproxy", "haproxy"),
+];
+/// Where daemons are, also if PATH does not say so.
+const SBIN: &str = "/usr/sbin";
 
 /// Installs what is missing, on machines that have apt and let us.
 pub(crate) fn prepare() -> Result<()> {
@@ -41,5 +48,7 @@ pub(crate) fn prepare() -> Result<()> {
 
 fn is_there(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+    env::split_paths(&path)
+        .chain([SBIN.into()])
+        .any(|folder| folder.join(tool).is_file())
 }

@@ -12,9 +12,8 @@ use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
-use flwr_security::channel::{Trust, channel, connect_error};
+use flwr_security::channel::{Line, Trust, channel, connect_error};
 use flwr_security::tls::{ClientFiles, ClientTls};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tracing::info;
 
@@ -116,7 +115,7 @@ fn program() -> Result<PathBuf> {
 }
 
 /// How the run ended. One that its ServerApp has left unfinished has failed.
-async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str) -> Result<()> {
+async fn verdict(link: &mut ServerAppIoClient<Line>, run_id: u64, ended: &str) -> Result<()> {
     let mut status = status(link, run_id).await?;
     if status.status != "finished" {
         let failed = RunStatus {
@@ -148,7 +147,7 @@ async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str
     )
 }
 
-async fn status(link: &mut ServerAppIoClient<Channel>, run_id: u64) -> Result<RunStatus> {
+async fn status(link: &mut ServerAppIoClient<Line>, run_id: u64) -> Result<RunStatus> {
     let request = GetRunStatusRequest {
         run_ids: vec![run_id],
         ..GetRunStatusRequest::default()

@@ -8,8 +8,10 @@
 mod backoff;
 mod client;
 mod heartbeat;
+mod hold;
 mod judge;
 mod ping;
+mod pull;
 mod registration;
 mod report;
 mod run;
@@ -25,14 +27,14 @@ use std::sync::Arc;
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::Trust;
+use flwr_security::channel::{Line, Trust, is_to_be_repeated};
 use flwr_security::key::PublicKey;
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::config::Persistence;
 use backoff::Backoff;
 use client::{Fleet, connect};
+use hold::Hold;
 use judge::{Judge, Verdict};
 use registration::Registration;
 use report::Report;
@@ -40,6 +42,8 @@ use report::Report;
 /// The conversation with the SuperLink. Cheap to clone; all clones share the registration.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
+    line: Line,
+    hold: Arc<Hold>,
     fleet: Fleet,
     signer: Signer,
     registration: Arc<Registration>,
@@ -56,14 +60,33 @@ pub(crate) enum Patience {
     /// For calls about one message: the message is given up after [`FEW`] refusals, so that
     /// one bad run does not hold up the others. Lost connections do not count.
     Few,
+    /// For calls that deliver a finished reply: as [`Patience::Few`], but INTERNAL and UNKNOWN
+    /// count only [`MANY`] times. Something on the way may say them, and the work is done.
+    Reply,
 }
 
+/// How often in a row a call is repeated without a pause.
+const AT_ONCE: u32 = 5;
 /// Refusals of one call before its message is given up.
 const FEW: u32 = 4;
+/// Failures of the delivery of a reply before it is given up: with pauses of up to 20 s, ten
+/// minutes on average.
+const MANY: u32 = 60;
+
+impl Patience {
+    /// How often this refusal is taken before the message is given up.
+    fn limit(self, code: Code) -> u32 {
+        match (self, code) {
+            (Self::Endless, _) => u32::MAX,
+            (Self::Reply, Code::Internal | Code::Unknown) => MANY,
+            (Self::Few | Self::Reply, _) => FEW,
+        }
+    }
+}
 
 impl Link {
     pub(crate) fn new(
-        channel: Channel,
+        line: Line,
         signer: Signer,
         address: String,
         trust: &Trust,
@@ -71,7 +94,9 @@ impl Link {
         persistence: Persistence,
     ) -> Self {
         Self {
-            fleet: connect(channel, signer.clone()),
+            fleet: connect(line.clone(), signer.clone()),
+            line,
+            hold: Arc::default(),
             signer,
             registration: Arc::default(),
             judge: Arc::new(Judge::new(address, key.fingerprint(), trust)),
@@ -101,7 +126,7 @@ impl Link {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let mut backoff = Backoff::new(self.persistence);
-        let mut refused = 0;
+        let (mut refused, mut repeated) = (0, 0);
         loop {
             let session = self.registration.current().await;
             if session.node != node {
@@ -115,21 +140,27 @@ impl Link {
                 }
                 Err(status) => status,
             };
+            // A server or proxy that closes its connection in order is no failure.
+            if is_to_be_repeated(&status) && repeated < AT_ONCE {
+                repeated += 1;
+                continue;
+            }
+            repeated = 0;
             match self.judge(&status) {
-                Verdict::RunOver if patience == Patience::Few => {
+                Verdict::RunOver if patience != Patience::Endless => {
                     return Err(Refusal::RunOver(status.message().to_owned()));
                 }
                 Verdict::Forgotten => {
                     self.registration.lost(&session);
                     continue;
                 }
-                Verdict::Refused(_) if patience == Patience::Few => {
+                Verdict::Refused(code) => {
                     refused += 1;
-                    if refused >= FEW {
+                    if refused >= patience.limit(code) {
                         return Err(Refusal::Refused(self.judge.explain(&status)));
                     }
                 }
-                Verdict::RunOver | Verdict::Refused(_) | Verdict::Unreachable => {}
+                Verdict::RunOver | Verdict::Unreachable => {}
             }
             self.pause(&mut backoff, &status).await?;
         }

@@ -154,11 +154,11 @@ fn serve(
 
 fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     let superlink = &config.superlink;
-    let channel = channel::channel((&superlink.host, superlink.port), &config.trust);
+    let line = channel::channel((&superlink.host, superlink.port), &config.trust);
     let signer = Signer::new(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
     Link::new(
-        channel,
+        line,
         signer,
         superlink.to_string(),
         &config.trust,

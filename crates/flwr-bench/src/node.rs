@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_proto as proto;
 use flwr_proto::fleet_client::FleetClient;
+use flwr_security::channel::Line;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -15,7 +16,6 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::payload::{Content, Payload};
@@ -28,7 +28,7 @@ pub(crate) const AT_ONCE: usize = 8;
 /// As long as our SuperNode uses a signature.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(120);
 
-type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
+type Fleet = FleetClient<InterceptedService<Line, Signer>>;
 
 /// A registered node.
 #[derive(Clone)]

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use flwr_security::channel::{self, Trust};
+use flwr_security::channel::{self, Line, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
-use tonic::transport::Channel;
 
 use crate::args::TargetArgs;
 
@@ -42,16 +41,16 @@ impl TargetArgs {
 
 impl Target {
     /// A connection of its own to the Fleet API.
-    pub(crate) fn fleet(&self) -> Channel {
+    pub(crate) fn fleet(&self) -> Line {
         channel::channel((HOST, self.fleet), &self.trust)
     }
 
-    pub(crate) fn control(&self) -> Channel {
+    pub(crate) fn control(&self) -> Line {
         channel::channel((HOST, self.control), &self.trust)
     }
 
     /// Local processes speak plaintext.
-    pub(crate) fn serverappio(&self) -> Channel {
+    pub(crate) fn serverappio(&self) -> Line {
         channel::channel((HOST, self.serverappio), &Trust::Plaintext)
     }
 

@@ -15,18 +15,23 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tower::service_fn;
 
 use crate::tls::{ClientTls, Reason, explain};
 
 mod findings;
+mod line;
 mod plaintext;
+mod proxied;
 mod secured;
 mod walk;
 mod watched;
 
+pub use line::Line;
+use line::Received;
 use plaintext::plaintext;
+pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
 use secured::secured;
 pub use walk::{Proven, Walk, WalkError, walk};
 
@@ -38,6 +43,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(210);
 /// How long the answer to such a ping may take.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long bytes may stay without an acknowledgement.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Bytes that a server may send ahead: models come in chunks of 20 MiB.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
@@ -105,6 +112,16 @@ pub enum ConnectError {
         /// Host and port.
         address: String,
     },
+    /// The server answers in HTTP/1, where gRPC is HTTP/2. Known as late.
+    #[error(
+        "{address}: a proxy or web server answered in HTTP/1 ({answer}): it does not pass gRPC on, or the address is not that of a SuperLink"
+    )]
+    Http1 {
+        /// Host and port.
+        address: String,
+        /// The first line of the answer.
+        answer: String,
+    },
     /// The handshake failed.
     #[error("{address}: no TLS connection: {reason}")]
     Tls {
@@ -117,17 +134,27 @@ pub enum ConnectError {
 
 /// A channel to `host:port`. It connects at the first call.
 #[must_use]
-pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
+pub fn channel(address: (&str, u16), trust: &Trust) -> Line {
     let target = Target {
         host: address.0.to_owned(),
         port: address.1,
         trust: trust.clone(),
     };
-    let connector = service_fn(move |_| {
-        let target = target.clone();
-        async move { target.connect().await.map(TokioIo::new) }
-    });
-    endpoint(address, trust).connect_with_connector_lazy(connector)
+    let (endpoint, received) = (endpoint(address, trust), Received::default());
+    let counter = received.clone();
+    Line::new(target.address(), received, move || {
+        let (target, counter) = (target.clone(), counter.clone());
+        let connector = service_fn(move |_| {
+            let (target, counter) = (target.clone(), counter.clone());
+            async move {
+                target
+                    .connect()
+                    .await
+                    .map(|io| TokioIo::new(counter.count(io)))
+            }
+        });
+        endpoint.connect_with_connector_lazy(connector)
+    })
 }
 
 /// Connects to `host:port` once, for whoever speaks HTTP/2 there by other means.
@@ -218,6 +245,7 @@ impl Target {
         let tcp = TcpStream::connect(address).await.map_err(failed)?;
         // Without it a small call waits for the acknowledgement of the last.
         tcp.set_nodelay(true).map_err(failed)?;
+        give_up_in_silence(&tcp).map_err(failed)?;
         Ok(tcp)
     }
 
@@ -294,6 +322,23 @@ impl Target {
             reason,
         }
     }
+}
+
+/// Ends a connection on which nothing is acknowledged for [`SILENCE`]: the other machine is gone,
+/// or a NAT or VPN on the way has lost the connection, and no packet says so. Without it the
+/// kernel repeats its packets for about 15 minutes.
+#[cfg(target_os = "linux")]
+fn give_up_in_silence(tcp: &TcpStream) -> io::Result<()> {
+    let milliseconds = u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(
+        tcp,
+        milliseconds,
+    )?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_in_silence(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 fn joined(host: &str, port: u16) -> String {

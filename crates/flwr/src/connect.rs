@@ -13,11 +13,10 @@ use flwr_proto::{
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
 };
-use flwr_security::channel::{self, Trust};
+use flwr_security::channel::{self, Line, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::account::Account;
@@ -35,8 +34,8 @@ pub(crate) const LOGIN: &str = "login";
 /// A SuperLink as the user of a federation sees it.
 #[derive(Clone)]
 pub(crate) struct SuperLink {
-    control: ControlClient<Channel>,
-    exec: ExecClient<Channel>,
+    control: ControlClient<Line>,
+    exec: ExecClient<Line>,
     /// Which of the two the SuperLink has, as far as it is known.
     dialect: Dialect,
     /// Who the user is.
@@ -121,11 +120,11 @@ impl SuperLink {
     }
 
     /// A line that is there already.
-    fn over(channel: Channel, account: Account) -> Self {
+    fn over(line: Line, account: Account) -> Self {
         Self {
             account,
-            control: ControlClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE),
-            exec: ExecClient::new(channel).max_decoding_message_size(MAX_MESSAGE),
+            control: ControlClient::new(line.clone()).max_decoding_message_size(MAX_MESSAGE),
+            exec: ExecClient::new(line).max_decoding_message_size(MAX_MESSAGE),
             dialect: Dialect::Control,
         }
     }

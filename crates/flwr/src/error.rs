@@ -7,7 +7,7 @@ use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_security::channel::connect_error;
+use flwr_security::channel::{connect_error, proxied};
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
@@ -307,6 +307,9 @@ fn suffix(text: &str) -> String {
 fn explain(status: &Status) -> String {
     if let Some(error) = connect_error(status) {
         return format!("Connection to the SuperLink is unavailable: {error}");
+    }
+    if let Some(answer) = proxied(status) {
+        return format!("Connection to the SuperLink is unavailable: {answer}");
     }
     if let Some(cause) = broken(status) {
         return format!(

@@ -20,6 +20,7 @@ mod login;
 mod mutual;
 mod older;
 mod processes;
+mod proxies;
 mod refusals;
 mod renewal;
 mod restarts;

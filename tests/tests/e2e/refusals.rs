@@ -5,17 +5,16 @@ use e2e::keys::NodeKey;
 use e2e::{Federation, Maker, Process, Release, Security};
 use flwr_proto::fleet_client::FleetClient;
 use flwr_proto::{CreateNodeRequest, Node, PullMessagesRequest};
-use flwr_security::channel::{Trust, channel};
+use flwr_security::channel::{Line, Trust, channel};
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{SignatureHeaders, sign};
 use flwr_security::tls::ClientTls;
 use time::{Duration, OffsetDateTime};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 /// A client of Fleet that signs as the test wants.
 struct Stranger {
-    fleet: FleetClient<Channel>,
+    fleet: FleetClient<Line>,
 }
 
 impl Stranger {

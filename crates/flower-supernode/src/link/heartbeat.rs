@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use flwr_proto as proto;
+use flwr_security::channel::is_to_be_repeated;
 use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
+use tracing::warn;
 
 use super::judge::Verdict;
 use super::registration::{INTERVAL, Session};
-use super::{Backoff, Link};
+use super::{AT_ONCE, Backoff, Link};
 use crate::config::Persistence;
 
 /// The deadline of one heartbeat (flwr 1.22).
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Heartbeats in a row without an answer after which the node connects anew: the SuperLink may
+/// have moved to another address, or the network may have lost the connection.
+const MISSED: u32 = 2;
 
 impl Link {
     /// Sends heartbeats, for ever. Refusals are never a reason to stop: the other calls judge
@@ -33,13 +38,29 @@ impl Link {
     /// One heartbeat, until it is answered.
     async fn beat(&self, session: &Session) {
         let mut backoff = Backoff::new(Persistence::default());
+        let (mut missed, mut repeated) = (0, 0);
         loop {
+            let received = self.line.received();
             let status = match timeout(DEADLINE, self.send_heartbeat(session)).await {
                 Ok(Ok(true)) => return self.report.answered(),
                 Ok(Ok(false)) => return self.registration.lost(session),
+                Ok(Err(status)) if is_to_be_repeated(&status) && repeated < AT_ONCE => {
+                    repeated += 1;
+                    continue;
+                }
                 Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded("no answer to a heartbeat within 5 s"),
+                Err(_) => {
+                    // A slow transfer may keep the answer back: what it receives is life, too.
+                    let is_silent = self.line.received() == received;
+                    missed = if is_silent { missed + 1 } else { 0 };
+                    Status::deadline_exceeded("no answer to a heartbeat within 5 s")
+                }
             };
+            if missed == MISSED {
+                missed = 0;
+                warn!("{MISSED} heartbeats in a row had no answer: the node connects anew");
+                self.line.replace();
+            }
             if self.judge(&status) == Verdict::Forgotten {
                 return self.registration.lost(session);
             }

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use flwr_security::channel::{ConnectError, Trust, connect_error};
+use flwr_security::channel::{ConnectError, Trust, connect_error, proxied};
 use tonic::{Code, Status};
 
 /// What a failed call means for whoever called.
@@ -72,6 +72,9 @@ impl Judge {
     pub(crate) fn explain(&self, status: &Status) -> String {
         if let Some(error) = connect_error(status) {
             return with_flag(error);
+        }
+        if let Some(answer) = proxied(status) {
+            return format!("the SuperLink cannot be reached: {answer}");
         }
         let (address, said) = (&self.address, status.message());
         match self.judge(status) {
@@ -143,6 +146,8 @@ fn chain(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flwr_security::channel::Proxied;
+
     use super::*;
 
     fn judge() -> Judge {
@@ -179,6 +184,30 @@ mod tests {
         );
         let broken = Status::from_error(Box::new(std::io::Error::other("reset")));
         assert_eq!(verdict(broken), Verdict::Unreachable);
+    }
+
+    #[test]
+    fn what_a_proxy_answers_is_no_refusal() {
+        let proxied = |code| {
+            let status = http::StatusCode::from_u16(code).unwrap();
+            Status::from(Proxied {
+                address: "host:1".to_owned(),
+                status,
+                location: None,
+            })
+        };
+        for code in [200, 302, 400, 401, 403, 404, 429, 502, 503, 504] {
+            assert_eq!(
+                judge().judge(&proxied(code)),
+                Verdict::Unreachable,
+                "{code}"
+            );
+        }
+        let text = judge().explain(&proxied(502));
+        assert!(
+            text.ends_with("a proxy at host:1 answered 502 Bad Gateway in place of the SuperLink"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Transfer<'_> {
     ) -> Result<(), Refusal> {
         let answer = self
             .link
-            .call(self.node, Patience::Few, |mut fleet, node| {
+            .call(self.node, Patience::Reply, |mut fleet, node| {
                 let request = proto::PushMessagesRequest {
                     node: Some(node),
                     messages_list: vec![message.clone()],
@@ -175,7 +175,7 @@ impl Transfer<'_> {
         let run_id = self.run.0;
         let answer = self
             .link
-            .call(self.node, Patience::Few, |mut fleet, node| {
+            .call(self.node, Patience::Reply, |mut fleet, node| {
                 let request = proto::PushObjectRequest {
                     node: Some(node),
                     run_id,

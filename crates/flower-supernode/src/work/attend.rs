@@ -76,9 +76,23 @@ impl Worker {
         };
         if let Some(stored) = self.finished_before(&instruction, node).await {
             info!("this reply was finished before the node ended: it is pushed now");
-            return Ok(self.deliver(&transfer, instruction.id, &stored).await?);
+            let delivered = self.deliver(&transfer, instruction.id, &stored).await;
+            return self
+                .settle(&transfer, &instruction, delivered.map_err(Into::into))
+                .await;
         }
-        let told = match self.work(&transfer, &instruction, message, tree).await {
+        let worked = self.work(&transfer, &instruction, message, tree).await;
+        self.settle(&transfer, &instruction, worked).await
+    }
+
+    /// Where there is no reply of the ClientApp's, tells the ServerApp why, if it still waits.
+    async fn settle(
+        &self,
+        transfer: &Transfer<'_>,
+        instruction: &Metadata,
+        worked: Result<(), NoReply>,
+    ) -> Result<(), Abandoned> {
+        let told = match worked {
             Ok(()) => return Ok(()),
             Err(NoReply::Abandoned(abandoned)) => return Err(abandoned),
             Err(NoReply::Told(code, reason)) => {
@@ -86,15 +100,15 @@ impl Worker {
             }
         };
         error!("no reply from the ClientApp: {}", told.1);
-        let (reply, object) =
-            Message::error_reply(&instruction, node, told.0, told.1, self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let (reply, object) = Message::error_reply(instruction, transfer.node, told.0, told.1, now);
         let tree = reply.childless_tree().into();
         let reply = Reply {
             message: reply.into(),
             tree,
             objects: HashMap::from([(object.id, object.bytes)]),
         };
-        Ok(push(&transfer, &reply).await?)
+        Ok(push(transfer, &reply).await?)
     }
 
     /// The reply to this instruction that an earlier process of this node did not come to push.
@@ -192,9 +206,7 @@ impl Worker {
         let instruction = job.inbox.metadata.id;
         let store = &self.parts.store;
         let stored = store.keep_reply(instruction, reply, context).await;
-        self.deliver(transfer, instruction, &stored)
-            .await
-            .map_err(|refusal| NoReply::Abandoned(refusal.into()))?;
+        self.deliver(transfer, instruction, &stored).await?;
         drop(stored);
         if !has_context {
             self.late_context(job, app).await;

@@ -21,7 +21,7 @@ use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
-use crate::link::{Link, Patience, Refusal};
+use crate::link::{Link, Refusal};
 use crate::store::Store;
 
 /// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
@@ -90,7 +90,7 @@ impl Worker {
         let node = self.parts.link.node().await;
         self.sweep(node).await;
         let asked = Instant::now();
-        match self.pull(node).await {
+        match self.parts.link.pull(node).await {
             Ok(Some((message, tree))) => self.attend(node, message, tree).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
@@ -104,30 +104,6 @@ impl Worker {
                 Ok(())
             }
         }
-    }
-
-    async fn pull(
-        &self,
-        node: NodeId,
-    ) -> Result<Option<(proto::Message, proto::ObjectTree)>, Refusal> {
-        let answer = self
-            .parts
-            .link
-            .call(node, Patience::Endless, |mut fleet, node| async move {
-                // No deadline: the SuperLink may hold the call until a message comes.
-                fleet
-                    .pull_messages(proto::PullMessagesRequest {
-                        node: Some(node),
-                        message_ids: Vec::new(),
-                    })
-                    .await
-            })
-            .await?;
-        Ok(answer
-            .messages_list
-            .into_iter()
-            .zip(answer.message_object_trees)
-            .next())
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.

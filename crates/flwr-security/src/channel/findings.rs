@@ -37,6 +37,7 @@ impl Walk {
                 | ConnectError::TlsServer { .. }
                 | ConnectError::Wordless { .. },
             ) => 2,
+            WalkError::Connect(ConnectError::Http1 { .. }) => 3,
             WalkError::Connect(_) if self.addresses.is_empty() => 0,
             WalkError::Connect(_) if self.tcp.is_none() => 1,
             WalkError::Connect(_) => 2,

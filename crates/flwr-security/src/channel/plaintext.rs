@@ -1,4 +1,4 @@
-//! A plaintext connection that notices when the other side speaks TLS.
+//! A plaintext connection that notices when the other side speaks TLS or HTTP/1.
 //!
 //! The first byte that a server sends tells: HTTP/2 begins with a SETTINGS frame, whose length is
 //! far below 0x150000, and TLS with an alert or a handshake record. Nothing is waited for.
@@ -8,6 +8,7 @@
 
 use std::io;
 
+use super::proxied::printable;
 use super::watched::Watched;
 use super::{ConnectError, Io};
 
@@ -30,12 +31,21 @@ pub(super) fn plaintext(inner: impl Io, address: String) -> impl Io {
 fn check(first: io::Result<&[u8]>, address: String) -> io::Result<()> {
     match first {
         Ok([ALERT | HANDSHAKE, ..]) => Err(failure(ConnectError::TlsServer { address })),
+        Ok(bytes) if bytes.starts_with(b"HTTP/1") => Err(failure(ConnectError::Http1 {
+            address,
+            answer: first_line(bytes),
+        })),
         Ok([]) => Err(failure(ConnectError::Wordless { address })),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
             Err(failure(ConnectError::Wordless { address }))
         }
         other => other.map(drop),
     }
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split(|byte| *byte == b'\r' || *byte == b'\n').next();
+    printable(line.unwrap_or_default())
 }
 
 /// The form of a failed read.

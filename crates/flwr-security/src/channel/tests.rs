@@ -292,6 +292,33 @@ async fn a_server_that_hangs_up_at_once_may_speak_tls() {
     server.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_proxy_that_answers_in_http1_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let page = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        tcp.write_all(page).await.unwrap();
+        let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
+    });
+    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let request = http::Request::new(tonic::body::Body::empty());
+    let error = tower::ServiceExt::oneshot(channel, request)
+        .await
+        .unwrap_err();
+    let status = Status::from_error(error);
+    let expected = ConnectError::Http1 {
+        address: address.to_string(),
+        answer: "HTTP/1.1 503 Service Unavailable".to_owned(),
+    };
+    assert!(
+        causes(&status).contains(&expected.to_string()),
+        "{status:?}"
+    );
+    server.await.unwrap();
+}
+
 /// All that a status and its causes say.
 fn causes(status: &Status) -> String {
     std::iter::successors(status.source(), |&error| error.source())

@@ -18,6 +18,8 @@ def train(message: Message, context: Context) -> Message:
         raise ValueError("this client has trouble")
     if what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    while what == "wait" and not os.path.exists(context.run_config["file"]):
+        time.sleep(0.05)
     while what == "hang":
         time.sleep(60)
     return Message(RecordDict({"metrics": MetricRecord({"answer": 42})}), reply_to=message)

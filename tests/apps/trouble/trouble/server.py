@@ -20,6 +20,8 @@ def main(grid: Grid, context: Context) -> None:
         sys.exit(config["exit-code"])
     if config["server"] == "die":
         os._exit(config["exit-code"])
+    while config["server"] == "wait" and not os.path.exists(config["file"]):
+        time.sleep(0.05)
     while len(nodes := list(grid.get_node_ids())) < config["nodes"]:
         time.sleep(0.2)
     questions = [

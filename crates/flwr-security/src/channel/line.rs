@@ -1,0 +1,112 @@
+//! The gRPC channel that our programs call over: a tonic channel that can be replaced by a new
+//! connection, counts what it receives, and tells an answer of the server from an answer of a
+//! proxy before it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::transport::Channel;
+use tower::Service;
+
+use super::Io;
+use super::proxied::not_grpc;
+use super::watched::Watched;
+
+/// A gRPC channel. Cheap to clone: all clones share the connection.
+#[derive(Clone)]
+pub struct Line {
+    address: Arc<str>,
+    open: Arc<dyn Fn() -> Channel + Send + Sync>,
+    current: Arc<watch::Sender<Channel>>,
+    received: Received,
+}
+
+/// Counts the bytes that a line has received.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Received(Arc<AtomicU64>);
+
+impl Received {
+    /// The connection, each of whose reads is counted.
+    pub(super) fn count(&self, inner: impl Io + 'static) -> Box<dyn Io> {
+        let total = Arc::clone(&self.0);
+        Box::new(Watched::new(inner, move |read| {
+            read.map(|bytes| {
+                total.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            })
+        }))
+    }
+}
+
+impl Line {
+    /// A line to `address`. `open` makes a channel that connects at its first call, and whose
+    /// connections are counted by `received`.
+    pub(super) fn new(
+        address: String,
+        received: Received,
+        open: impl Fn() -> Channel + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            address: address.into(),
+            current: Arc::new(watch::Sender::new(open())),
+            open: Arc::new(open),
+            received,
+        }
+    }
+
+    /// Has later calls use a new connection, for which the name is resolved again. Calls under way
+    /// stay on the old connection.
+    pub fn replace(&self) {
+        self.current.send_replace((self.open)());
+    }
+
+    /// Waits until the connection that is current now has been replaced.
+    pub async fn replaced(&self) {
+        // The sender is in `self`: it outlives this borrow of it.
+        let _ = self.current.subscribe().changed().await;
+    }
+
+    /// Bytes received so far, over all connections.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.0.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service<http::Request<Body>> for Line {
+    type Response = http::Response<Body>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    /// The channel itself is asked in the call, since each call may have another.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let mut channel = self.current.borrow().clone();
+        let address = Arc::clone(&self.address);
+        Box::pin(async move {
+            poll_fn(|context| channel.poll_ready(context)).await?;
+            let answer = channel.call(request).await?;
+            match not_grpc(&address, &answer) {
+                None => Ok(answer),
+                Some(proxied) => Err(Status::from(proxied).into()),
+            }
+        })
+    }
+}
