@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flwr_security::channel::connect_error;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Status};
 
@@ -21,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 /// How often in a row a SuperLink that went away is tried: about a minute.
 const MAX_ATTEMPTS: u32 = 10;
+/// A call that lasted this long had reached the SuperLink: a proxy on the way may cut calls on
+/// which nothing comes, and a run may be silent for hours.
+const LASTING: Duration = Duration::from_secs(2);
 
 /// Who reads a log.
 pub(in crate::commands) enum Reader<'a> {
@@ -63,13 +67,16 @@ async fn pieces(
 ) -> Result<()> {
     let mut failures = 0;
     loop {
-        let before = seen;
-        match piece(superlink, run_id, &mut seen, reader).await {
+        let (before, begun) = (seen, Instant::now());
+        let ended = piece(superlink, run_id, &mut seen, reader).await;
+        let has_lasted = begun.elapsed() >= LASTING && !is_unconnected(&ended);
+        seen.reached |= has_lasted;
+        match ended {
             Ok(Piece::Complete) => return Ok(()),
             Ok(Piece::TimedOut) => failures = 0,
             // A SuperLink that was never reached is not waited for.
             Err(Error::Rpc(status)) if seen.reached && is_passing(&status) => {
-                failures = if seen.after > before.after {
+                failures = if has_lasted || seen.after > before.after {
                     1
                 } else {
                     failures + 1
@@ -159,6 +166,11 @@ async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
     let mut runs = superlink.list_runs(Some(run_id)).await?.run_dict;
     let status = runs.remove(&run_id).and_then(|run| run.status);
     Ok(status.is_some_and(|status| status.status == "finished"))
+}
+
+/// Whether there was no connection at all.
+fn is_unconnected(ended: &Result<Piece>) -> bool {
+    matches!(ended, Err(Error::Rpc(status)) if connect_error(status).is_some())
 }
 
 /// Whether the line broke, in contrast to a refusal.
