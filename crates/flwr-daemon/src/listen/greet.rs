@@ -23,6 +23,9 @@ use super::connection::{Transport, is_local};
 
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How the PROXY protocol begins: version 1 in letters, version 2 in bytes (HAProxy, "The PROXY
+/// protocol", 2.1 and 2.2).
+const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 /// The record type of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a refused client may take to read why.
@@ -53,6 +56,8 @@ pub(super) enum Refused {
     Tls,
     /// HTTP/1, on a plaintext port or inside TLS.
     Http1,
+    /// A balancer that announces its clients by the PROXY protocol.
+    ProxyProtocol,
     /// Neither TLS nor HTTP.
     Garbage,
     /// The TLS handshake failed.
@@ -135,6 +140,7 @@ impl Refused {
             Self::Plaintext => "plaintext",
             Self::Tls => "tls",
             Self::Http1 => "http1",
+            Self::ProxyProtocol => "proxy-protocol",
             Self::Garbage => "garbage",
             Self::Handshake(_) => "handshake",
         }
@@ -154,6 +160,9 @@ impl fmt::Display for Refused {
             Self::Plaintext => write!(f, "a plaintext client; {USE_TLS}"),
             Self::Tls => write!(f, "a TLS client; {USE_PLAINTEXT}"),
             Self::Http1 => write!(f, "an HTTP/1 client; {USE_HTTP2}"),
+            Self::ProxyProtocol => f.write_str(
+                "a balancer that speaks the PROXY protocol, which this port does not: switch it off there (HAProxy: `send-proxy`, nginx: `proxy_protocol`, AWS: proxy protocol v2)",
+            ),
             Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }
@@ -220,14 +229,22 @@ async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Re
             return Err(Refused::Closed);
         }
         if read[..length] != PREFACE[..length] {
-            return Err(if looks_like_http1(&read[..length]) {
-                Refused::Http1
-            } else {
-                Refused::Garbage
-            });
+            return Err(wrong_start(&read[..length]));
         }
     }
     Ok(Bytes::from_static(PREFACE))
+}
+
+/// What a client speaks whose first bytes are not those of HTTP/2.
+fn wrong_start(start: &[u8]) -> Refused {
+    let begins = |known: &[u8]| known.starts_with(start) || start.starts_with(known);
+    if PROXY_PROTOCOL.into_iter().any(begins) {
+        Refused::ProxyProtocol
+    } else if looks_like_http1(start) {
+        Refused::Http1
+    } else {
+        Refused::Garbage
+    }
 }
 
 fn looks_like_http1(start: &[u8]) -> bool {
@@ -326,6 +343,19 @@ mod tests {
             read_preface(&mut &b""[..]).await,
             Err(Refused::Closed)
         ));
+    }
+
+    #[tokio::test]
+    async fn the_proxy_protocol_is_named() {
+        for start in [
+            &b"PROXY TCP4 10.0.0.1 10.0.0.2 5 9092\r\n"[..],
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+        ] {
+            let refused = read_preface(&mut &start[..]).await.unwrap_err();
+            assert!(matches!(refused, Refused::ProxyProtocol), "{refused}");
+        }
+        let refused = read_preface(&mut &b"PROPFIND / HTTP/1.1\r\n"[..]).await;
+        assert!(matches!(refused, Err(Refused::Garbage)));
     }
 
     #[test]
