@@ -27,9 +27,10 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let args = Args::parse();
     let level = args.verbose.then_some("debug");
-    if let Err(error) = telemetry::init(level, Format::Text) {
-        return fail(&error.into(), USAGE);
-    }
+    let _logs = match telemetry::init(level, Format::Text) {
+        Ok(logs) => logs,
+        Err(error) => return fail(&error.into(), USAGE),
+    };
     warn!("{}", args.todays_command());
     match Run::prepare(&args) {
         Err(error) => fail(&error, USAGE),

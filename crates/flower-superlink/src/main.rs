@@ -31,9 +31,10 @@ fn main() -> ExitCode {
         Err(config_file::Error::Usage(error)) => error.exit(),
         Err(error) => return fail(&error.into(), USAGE),
     };
-    if let Err(error) = telemetry::init(args.log_level.as_deref(), args.log_format) {
-        return fail(&error.into(), USAGE);
-    }
+    let _logs = match telemetry::init(args.log_level.as_deref(), args.log_format) {
+        Ok(logs) => logs,
+        Err(error) => return fail(&error.into(), USAGE),
+    };
     if args.check {
         return check(&args);
     }

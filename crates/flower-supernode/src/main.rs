@@ -20,9 +20,10 @@ fn main() -> ExitCode {
         .log_format
         .parse()
         .and_then(|format| telemetry::init(args.log_level.as_deref(), format));
-    if let Err(error) = logging {
-        return PROGRAM.refuse(&error);
-    }
+    let _logs = match logging {
+        Ok(logs) => logs,
+        Err(error) => return PROGRAM.refuse(&error),
+    };
     let (check, json) = (args.check, args.log_format == "json");
     let until_stdin_closes = args.until_stdin_closes;
     match Config::try_from(args) {

@@ -7,6 +7,7 @@
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`apps`] — app processes and their tokens
 //! - [`checkup`] — what daemons look at before they start
+//! - [`console`] — stdout and stderr, which no slow reader holds up
 //! - [`config_file`] — flags from a file and from variables
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
@@ -19,6 +20,7 @@ pub mod apps;
 pub mod checkup;
 pub mod clock;
 pub mod config_file;
+pub mod console;
 pub mod health;
 pub mod limits;
 pub mod listen;

@@ -4,8 +4,26 @@ use std::env;
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+
+use crate::console::Console;
+
+/// How long the end of a program waits for a reader of its log.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The log, which is written to its end when this is dropped.
+#[derive(Debug)]
+#[must_use = "the log's last lines are written when this is dropped"]
+pub struct Logs(());
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        Console::stderr().flush(FAREWELL);
+        Console::stdout().flush(FAREWELL);
+    }
+}
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,11 +82,11 @@ impl fmt::Display for Format {
 ///
 /// # Errors
 /// A level that does not parse, or logging that was set up before.
-pub fn init(level: Option<&str>, format: Format) -> Result<(), Error> {
+pub fn init(level: Option<&str>, format: Format) -> Result<Logs, Error> {
     let filter = choose(env_text("RUST_LOG"), level, env_text("FLWR_LOG_LEVEL"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(Console::stderr)
         .with_ansi(coloured())
         .with_target(false);
     let done = match format {
@@ -79,7 +97,7 @@ pub fn init(level: Option<&str>, format: Format) -> Result<(), Error> {
             .with_target(true)
             .try_init(),
     };
-    done.map_err(|_| Error::AlreadySet)
+    done.map(|()| Logs(())).map_err(|_| Error::AlreadySet)
 }
 
 fn choose(

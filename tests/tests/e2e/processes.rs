@@ -2,8 +2,10 @@
 //! was asked for, and nothing of another run in any case.
 
 use std::collections::BTreeSet;
+use std::io::Read;
+use std::process::{Child, Stdio};
 
-use e2e::{Federation, Maker, Security};
+use e2e::{Federation, Maker, Security, ports};
 
 const OURS: Maker = Maker::Ours;
 const ROUNDS: usize = 3;
@@ -67,4 +69,41 @@ fn all_messages_of_a_run_share_a_process_if_that_was_asked_for_and_no_other_run_
         assert_eq!(*answers, expected);
     }
     assert_ne!(first[0].0, second[0].0);
+}
+
+/// Kills a child when the test ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_supernode_whose_output_nobody_reads_goes_on_working() {
+    let federation = Federation::plan(Security::Insecure).nodes(0).start();
+    let app = federation.app("trouble");
+    let clientappio = format!("127.0.0.1:{}", ports::free());
+    let mut command = federation.node_command(Maker::Ours, "home-unread");
+    command.args(["--insecure", "--superlink", &federation.fleet().to_string()]);
+    command.args(["--clientappio-api-address", &clientappio]);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut node = Killed(command.spawn().unwrap());
+    for _ in 0..2 {
+        let outcome = federation.flwr(Maker::Ours).run(&app, "client=\"print\"");
+        outcome.success().must_say(&["reply: 42"]);
+    }
+    // What the pipe has no room for is counted, once there is a reader.
+    let mut out = node.0.stdout.take().unwrap();
+    let mut text = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    while !String::from_utf8_lossy(&text).contains("lines were not written") {
+        let count = out.read(&mut piece).unwrap();
+        assert!(count > 0, "the SuperNode has ended");
+        text.extend_from_slice(&piece[..count]);
+    }
+    federation.stop();
 }

@@ -17,6 +17,7 @@ use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
 use super::{AppCommand, AppProcess, Error, Exit, Identity};
+use crate::console::Console;
 use crate::stop::Stopper;
 
 /// How often an end is looked for where the system does not tell of it.
@@ -157,7 +158,7 @@ async fn read(
     let kept = tail.clone();
     let opened = spawn_blocking(move || open(&kept)).await;
     match opened.map_err(io::Error::other) {
-        Ok(Ok(follower)) => follow(follower, tokio::io::stderr(), tail, over).await,
+        Ok(Ok(follower)) => follow(follower, Console::stderr(), tail, over).await,
         Ok(Err(error)) | Err(error) => warn!(%error, "the output of an app cannot be read"),
     }
 }

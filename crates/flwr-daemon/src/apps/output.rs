@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Error;
-use super::tail::{Tail, pass_on};
+use super::tail::{Sink, Tail, pass_on};
 use crate::stop::Stopper;
 
 /// The size from which on the file is emptied, once all of it is passed on.
@@ -176,12 +176,7 @@ fn end_of(file: &File) -> io::Result<(Vec<u8>, u64)> {
 }
 
 /// Passes the app's output on to `to` until the app has `ended` and the file is read to its end.
-pub(super) async fn follow(
-    follower: Follower,
-    to: impl AsyncWrite + Unpin,
-    tail: Tail,
-    ended: Stopper,
-) {
+pub(super) async fn follow(follower: Follower, to: impl Sink, tail: Tail, ended: Stopper) {
     let (sink, source) = duplex(CHUNK);
     let (read, ()) = tokio::join!(
         read_on(follower, sink, ended),

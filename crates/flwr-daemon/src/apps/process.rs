@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::tail::{Tail, pass_on};
 use super::{AppCommand, Error, Exit, Identity};
+use crate::console::Console;
 
 /// How long the output of an ended app is read on, should somebody still write to it.
 pub(super) const READ_GRACE: Duration = Duration::from_secs(1);
@@ -189,12 +190,18 @@ impl Readers {
     {
         let tail = Tail::default();
         let out = stdout.map(|pipe| {
-            let to = tokio::io::stdout();
-            tokio::spawn(pass_on(BufReader::new(pipe), to, tail.clone()))
+            tokio::spawn(pass_on(
+                BufReader::new(pipe),
+                Console::stdout(),
+                tail.clone(),
+            ))
         });
         let err = stderr.map(|pipe| {
-            let to = tokio::io::stderr();
-            tokio::spawn(pass_on(BufReader::new(pipe), to, tail.clone()))
+            tokio::spawn(pass_on(
+                BufReader::new(pipe),
+                Console::stderr(),
+                tail.clone(),
+            ))
         });
         let tasks = out.into_iter().chain(err).collect();
         Self { tasks, tail }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+use crate::console::Console;
 
 /// Lines kept for the error text.
 const KEPT_LINES: usize = 20;
@@ -58,20 +60,26 @@ fn plain(text: &str) -> String {
     plain
 }
 
+/// Takes the lines of an app.
+pub(super) trait Sink: Send {
+    /// Takes a line, or a piece of a long line.
+    fn pass(&mut self, line: &[u8]) -> impl Future<Output = ()> + Send;
+}
+
+impl Sink for Console {
+    async fn pass(&mut self, line: &[u8]) {
+        Self::pass(self, line).await;
+    }
+}
+
 /// Passes `from` on to `to` in whole lines, so that the lines of two apps do not mix, until the
-/// end of `from`. A broken `to` does not stop the app: its output is then only kept.
-pub(super) async fn pass_on(
-    mut from: impl AsyncBufRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    tail: Tail,
-) {
+/// end of `from`.
+pub(super) async fn pass_on(mut from: impl AsyncBufRead + Unpin, mut to: impl Sink, tail: Tail) {
     let mut line = Vec::new();
     while let Ok(more) = read_piece(&mut from, &mut line).await {
         if !line.is_empty() {
             tail.keep(&line);
-            // Stderr or stdout may be closed; the app goes on all the same.
-            let _ = to.write_all(&line).await;
-            let _ = to.flush().await;
+            to.pass(&line).await;
             line.clear();
         }
         if !more {
@@ -102,8 +110,14 @@ async fn read_piece(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    impl Sink for &mut Vec<u8> {
+        async fn pass(&mut self, line: &[u8]) {
+            self.extend_from_slice(line);
+        }
+    }
 
     async fn passed(input: &[u8]) -> (Vec<u8>, Vec<String>) {
         let (mut out, tail) = (Vec::new(), Tail::default());

@@ -18,6 +18,9 @@ def train(message: Message, context: Context) -> Message:
         raise ValueError("this client has trouble")
     if what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "print":
+        for number in range(5000):
+            print(f"{number} {'x' * 1000}")
     while what == "wait" and not os.path.exists(context.run_config["file"]):
         time.sleep(0.05)
     while what == "hang":

@@ -31,9 +31,10 @@ enum AppError {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Err(error) = telemetry::init(None, Format::Text) {
-        return PROGRAM.refuse(&error);
-    }
+    let _logs = match telemetry::init(None, Format::Text) {
+        Ok(logs) => logs,
+        Err(error) => return PROGRAM.refuse(&error),
+    };
     let today = args.todays_flags();
     let line = today[1..].join(" ");
     warn!(

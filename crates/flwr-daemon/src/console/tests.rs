@@ -1,0 +1,69 @@
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+
+use super::*;
+
+/// A console, and the reader of its stream.
+fn console() -> (Console, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (Console::over(ours), theirs)
+}
+
+fn read_until(reader: &mut UnixStream, text: &str) -> String {
+    let mut all = Vec::new();
+    let mut some = [0; 1 << 16];
+    while !String::from_utf8_lossy(&all).contains(text) {
+        let count = reader.read(&mut some).unwrap();
+        all.extend_from_slice(&some[..count]);
+    }
+    String::from_utf8(all).unwrap()
+}
+
+#[tokio::test]
+async fn a_reader_that_reads_gets_every_line_in_order() {
+    let (console, mut reader) = console();
+    let reading = thread::spawn(move || read_until(&mut reader, "line 9999\n"));
+    let long = "x".repeat(1000);
+    for number in 0..10_000 {
+        let line = format!("{long} line {number}\n");
+        console.pass(line.as_bytes()).await;
+    }
+    let text = reading.join().unwrap();
+    assert_eq!(text.lines().count(), 10_000);
+    let mut numbers = text.lines().map(|line| line.rsplit(' ').next().unwrap());
+    assert!((0..10_000).all(|number| numbers.next() == Some(&number.to_string())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_reads_is_dropped_and_counted_once_somebody_reads_again() {
+    let (console, mut reader) = console();
+    let line = [b"y".repeat(9999), b"\n".to_vec()].concat();
+    let lines = 400;
+    for _ in 0..lines {
+        console.pass(&line).await;
+    }
+    // Lines of the daemon's own log have a reserve.
+    (&console).log(b"own line\n");
+    let mut text = read_until(&mut reader, "own line\n");
+    console.pass(b"the end\n").await;
+    if !text.contains("the end") {
+        text += &read_until(&mut reader, "the end\n");
+    }
+    let written = text.lines().filter(|line| line.starts_with('y')).count();
+    let told = text.lines().find(|line| line.contains("were not written"));
+    let dropped: usize = told.unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(written + dropped, lines);
+    assert!(dropped > 0 && written > 0);
+}
+
+#[test]
+fn flush_waits_for_a_reader_and_not_for_ever() {
+    let (console, mut reader) = console();
+    console.log(b"last words\n");
+    console.flush(Duration::from_secs(60));
+    assert_eq!(read_until(&mut reader, "\n"), "last words\n");
+    for _ in 0..100 {
+        console.log(&[b'z'; 10_000]);
+    }
+    console.flush(Duration::from_millis(1));
+}
