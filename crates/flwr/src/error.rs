@@ -11,6 +11,8 @@ use flwr_security::channel::connect_error;
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
+use crate::project::LeftOut;
+
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a command did not do what was asked.
@@ -22,6 +24,19 @@ pub(crate) enum Error {
     NoProject(PathBuf),
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("{} is {encoding} text, and must be UTF-8", .path.display())]
+    Encoding {
+        path: PathBuf,
+        encoding: &'static str,
+    },
+    #[error("{} is not UTF-8 text: line {line} has a byte that UTF-8 does not have there", .path.display())]
+    NotText { path: PathBuf, line: usize },
+    #[error("the bundle would lack {file}, the module of the app's `{component}`: {why}")]
+    NotBundled {
+        component: &'static str,
+        file: String,
+        why: LeftOut,
+    },
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]
@@ -197,6 +212,9 @@ impl Error {
             Self::NoProject(_)
             | Self::Project(_)
             | Self::Module(_)
+            | Self::Encoding { .. }
+            | Self::NotText { .. }
+            | Self::NotBundled { .. }
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)

@@ -17,6 +17,7 @@ mod federation;
 mod local;
 mod project;
 mod render;
+mod text;
 
 /// Runs one command to its end and says how it went.
 #[must_use]

@@ -255,3 +255,46 @@ fn bundles_are_those_of_flower_byte_for_byte() {
         assert!(our_bytes == bytes, "{name}: same name, other bytes");
     }
 }
+
+#[test]
+fn a_bundle_without_the_apps_modules_is_refused_where_flower_makes_one() {
+    let scratch = Scratch::new();
+    let app = App::copy("mean", &scratch.folder("build"));
+    let path = app.path.to_str().unwrap();
+    let here = scratch.folder("here");
+    let ours = Flwr::new(Maker::Ours, &scratch);
+    fs::write(app.path.join(".gitignore"), "build/\n").unwrap();
+    for command in [&["build", "--app", path][..], &["run", path, "e2e"]] {
+        ours.call(&here, command).failure(2).must_say(&[
+            "the bundle would lack",
+            "the pattern `build/` (line 1 of .gitignore) matches",
+        ]);
+    }
+    assert!(fs::read_dir(&here).unwrap().next().is_none());
+    // pip's has no file of the app in it.
+    let (_, bytes) = build(Maker::Pip(Release::V1_22), &scratch, &app);
+    let fab = flwr_core::fab::Fab::unpack(bytes.into()).unwrap();
+    let names: Vec<_> = fab.1.keys().map(String::as_str).collect();
+    assert_eq!(names, ["pyproject.toml"]);
+}
+
+#[test]
+fn a_module_taken_back_from_a_pattern_is_in_the_bundle_of_flower_too() {
+    let scratch = Scratch::new();
+    let app = App::copy("mean", &scratch.folder("build"));
+    let package = fs::read_dir(&app.path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir())
+        .unwrap();
+    let package = package.file_name().unwrap().to_str().unwrap();
+    fs::write(
+        app.path.join(".gitignore"),
+        format!("build/\n!{package}/\n"),
+    )
+    .unwrap();
+    let (our_name, our_bytes) = build(Maker::Ours, &scratch, &app);
+    let (name, bytes) = build(Maker::Pip(Release::V1_22), &scratch, &app);
+    assert_eq!(our_name, name);
+    assert!(our_bytes == bytes, "{name}: same name, other bytes");
+}

@@ -11,6 +11,11 @@ impl Error {
             Self::NoProject(_) => {
                 Some("give the app's directory, e.g. `flwr run path/to/app`".into())
             }
+            Self::Encoding { .. } => Some(
+                "save it as UTF-8; in PowerShell e.g. `Get-Content FILE | Set-Content -Encoding utf8 NEW`".into(),
+            ),
+            Self::NotText { .. } => Some("save it as UTF-8".into()),
+            Self::NotBundled { file, why, .. } => Some(why.hint(file)),
             Self::NoAddress {
                 federation,
                 command: "run",
