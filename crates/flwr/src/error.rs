@@ -171,6 +171,18 @@ pub(crate) enum Error {
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
     NotStopped(u64),
+    #[error("no run is unfinished")]
+    NoneUnfinished {
+        /// The newest of those that are finished.
+        newest: Option<u64>,
+    },
+    #[error(
+        "the latest run is {run_id} ({app}); nobody logs in at this SuperLink, so the run may be somebody else's, \
+         and there is no terminal to ask at"
+    )]
+    NotAsked { run_id: u64, app: String },
+    #[error("Run {0} goes on.")]
+    LeftRunning(u64),
     #[error("A download URL for artifacts from run {0} couldn't be obtained.")]
     NoArtifacts(u64),
     #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
@@ -224,6 +236,7 @@ impl Error {
             | Self::AppExists(_)
             | Self::Username(_)
             | Self::NobodyToAsk(_)
+            | Self::NotAsked { .. }
             | Self::BundleName { .. }
             | Self::NoHome
             | Self::HomeFile { .. }
@@ -264,6 +277,8 @@ impl Error {
             | Self::Rpc(_)
             | Self::NotStarted
             | Self::NotStopped(_)
+            | Self::NoneUnfinished { .. }
+            | Self::LeftRunning(_)
             | Self::NoAccounts
             | Self::UnknownLogin(_)
             | Self::LoginTimeout

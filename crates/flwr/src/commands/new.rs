@@ -135,19 +135,19 @@ fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> R
 }
 
 /// Asks whoever sits at the terminal.
-struct Asker {
+pub(super) struct Asker {
     terminal: bool,
 }
 
 impl Asker {
-    fn of_terminal() -> Self {
+    pub(super) fn of_terminal() -> Self {
         Self {
             terminal: io::stdin().is_terminal() && io::stderr().is_terminal(),
         }
     }
 
     /// The answer to a question; where nobody can be asked, `argument` is missing.
-    fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
+    pub(super) fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
         if !self.terminal {
             return Err(Error::NobodyToAsk(argument));
         }

@@ -141,7 +141,7 @@ fn record(options: &UserConfig) -> ConfigRecord {
 }
 
 fn started(run_id: u64, fab: &Fab) -> serde_json::Value {
-    let mut answer = json!({"success": true, "run-id": run_id});
+    let mut answer = super::run_answer(run_id);
     super::describe(fab, &mut answer);
     answer
 }
