@@ -22,6 +22,7 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod scratch;
+pub mod terminal;
 pub mod tools;
 
 pub use app::App;
@@ -30,6 +31,7 @@ pub use flwr::{Flwr, Outcome};
 pub use process::Process;
 pub use program::{Maker, Release};
 pub use scratch::Scratch;
+pub use terminal::at_terminal;
 
 use std::time::Duration;
 

@@ -193,6 +193,13 @@ impl Output {
         let _ = writeln!(self.err, "{line}");
     }
 
+    /// Talk that stands above the answer, after the progress so far.
+    pub(crate) fn title(&mut self, line: &str) -> Result<()> {
+        self.finish()?;
+        self.note(line);
+        Ok(())
+    }
+
     /// What to do next, for people; stderr, as the answer is for scripts too.
     pub(crate) fn suggest(&mut self, line: &str) {
         if self.format == Format::Default {

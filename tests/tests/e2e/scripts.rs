@@ -127,11 +127,19 @@ fn the_latest_run_is_the_newest_that_is_not_finished() {
     // Nobody logs in here, and nobody is at a terminal.
     let hint = format!("name it, `flwr stop {second}`, or use --yes");
     types("stop latest . e2e").failure(2).must_say(&[&hint]);
-    let stopped = |run: &str| format!("Run {run} successfully stopped");
-    for run in [&second, &first] {
-        let told = types("stop latest . e2e --yes").success();
-        told.must_say(&[&stopped(run)]);
+    // Who is at a terminal is asked.
+    let asked = |answer| flwr.at_terminal(&app.path, &["stop", "latest", ".", "e2e"], answer);
+    let question = format!("Stop run {second} (");
+    for no in ["n\n", "\n"] {
+        let told = asked(no).failure(1);
+        told.must_say(&[&question, &format!("Run {second} goes on.")]);
     }
+    let stopped = |run: &str| format!("Run {run} successfully stopped");
+    asked("y\n")
+        .success()
+        .must_say(&[&question, &stopped(&second)]);
+    let told = types("stop latest . e2e --yes").success();
+    told.must_say(&[&stopped(&first)]);
     let hint = format!("`flwr log {second}`");
     types("stop latest . e2e --yes")
         .failure(1)

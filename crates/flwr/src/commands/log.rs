@@ -27,33 +27,35 @@ pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
         RunName::Latest => Newest::find(&mut superlink).await?.run_id,
     };
     let mut seen = Seen::since(args.since);
-    let title = args
-        .show
-        .then(|| format!("Printing logstream for run_id `{run_id}`"));
-    if let Some(count) = args.tail {
-        let mut text = String::new();
-        let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
-            text.push_str(piece);
-            Ok(())
-        });
-        gathered.await?;
-        if let Some(title) = &title {
-            output.note(title);
-        }
-        output.log(last_lines(&text, count))?;
-    } else if let Some(title) = &title {
-        let mut untold = Some(title);
-        let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
-            if let Some(title) = untold.take() {
-                output.note(title);
+    let title = format!("Printing logstream for run_id `{run_id}`");
+    match args.tail {
+        Some(count) => {
+            let mut text = String::new();
+            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+                text.push_str(piece);
+                Ok(())
+            });
+            gathered.await?;
+            if args.show {
+                output.title(&title)?;
             }
-            output.log(piece)
-        });
-        gathered.await?;
-        // The run is there and has no log yet.
-        if let Some(title) = untold {
-            output.note(title);
+            output.log(last_lines(&text, count))?;
         }
+        None if args.show => {
+            let mut title = Some(title);
+            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+                if let Some(title) = title.take() {
+                    output.title(&title)?;
+                }
+                output.log(piece)
+            });
+            gathered.await?;
+            // The run is there and has no log yet.
+            if let Some(title) = title {
+                output.title(&title)?;
+            }
+        }
+        None => {}
     }
     if args.show {
         return Ok(());

@@ -37,7 +37,7 @@ fn ask(newest: &Newest) -> Result<()> {
         app: newest.app.clone(),
     };
     let question = format!(
-        "Stop run {} ({}), {}? [y/N]",
+        "Stop run {} ({}, {})? [y/N]",
         newest.run_id, newest.app, newest.status
     );
     let answer = asker.ask(&question, "--yes").map_err(|_| unasked())?;

@@ -126,9 +126,7 @@ impl Walk<'_> {
         // `is_file` follows links: a linked file is bundled, a linked directory is not.
         match known {
             Some(Suffix::Bundled) if path.is_file() => {
-                if path.file_name().is_some_and(|name| name != "pyproject.toml") {
-                    self.found.push(path);
-                }
+                self.found.push(path);
             }
             Some(Suffix::OtherCase) if path.is_file() => self.warnings.push(format!(
                 "{shown} is not in the bundle: Flower bundles .py, .toml and .md files, with suffixes in small letters"
@@ -151,6 +149,9 @@ enum Suffix {
 }
 
 fn suffix(path: &Path) -> Option<Suffix> {
+    if path.file_name()? == "pyproject.toml" {
+        return None;
+    }
     let extension = path.extension()?.to_str()?;
     if EXTENSIONS.contains(&extension) {
         return Some(Suffix::Bundled);
@@ -158,7 +159,7 @@ fn suffix(path: &Path) -> Option<Suffix> {
     let known = |known: &&str| known.eq_ignore_ascii_case(extension);
     EXTENSIONS
         .iter()
-        .any(|suffix| known(&suffix))
+        .any(known)
         .then_some(Suffix::OtherCase)
 }
 

@@ -250,6 +250,18 @@ fn a_log_in_a_pipe_has_no_colours_also_when_one_is_cut_in_two() {
     assert_eq!(out.text(), "\u{1b}[92mINFO\u{1b}[0m\n");
 }
 
+#[test]
+fn a_log_line_of_a_megabyte_is_shown_whole() {
+    let line = "é\u{fffd}".repeat(200_000);
+    for terminal in [false, true] {
+        let (mut output, out, _) = pages(Format::Default, terminal);
+        output.colours = terminal;
+        output.log(&line).unwrap();
+        output.log("\n").unwrap();
+        assert!(out.text() == format!("{line}\n"));
+    }
+}
+
 /// A federation with TLS, as `flwr federation` shows it.
 fn chosen() -> crate::chosen::Chosen {
     let declared = "[lab]\naddress = 'lab.example:9093'\nroot-certificates = 'ca.crt'\n";

@@ -37,9 +37,12 @@ pub(in crate::commands) enum Reader<'a> {
 
 impl Reader<'_> {
     /// Says that the log of this run is read.
-    fn announce(&mut self, run_id: u64) {
-        if let Self::Screen(output) = self {
-            output.note(&format!("Starting logstream for run_id `{run_id}`"));
+    fn announce(&mut self, run_id: u64) -> Result<()> {
+        match self {
+            Self::Screen(output) => {
+                output.title(&format!("Starting logstream for run_id `{run_id}`"))
+            }
+            Self::Nobody => Ok(()),
         }
     }
 
@@ -177,7 +180,7 @@ async fn open(
     let mut opened = None;
     if !seen.announced {
         opened = timeout(REFUSAL, &mut opening).await.ok().transpose()?;
-        reader.announce(run_id);
+        reader.announce(run_id)?;
         seen.announced = true;
     }
     if opened.is_none() {
