@@ -14,6 +14,7 @@ use crate::text;
 
 mod bundled;
 mod gitignore;
+mod imports;
 mod modules;
 mod select;
 
@@ -62,11 +63,11 @@ impl App {
     /// Bundles the app as `flwr build` and `flwr run` of Flower do, and refuses what these do not: a
     /// bundle without the app's modules.
     pub(crate) fn bundle(&self) -> Result<Bundle> {
-        let selection = Selection::of(&self.root)?;
+        let mut selection = Selection::of(&self.root)?;
         bundled::check(self.project.manifest(), &selection)?;
         let mut files = Vec::new();
         let mut size = 0;
-        for (name, path) in selection.files {
+        for (name, path) in std::mem::take(&mut selection.files) {
             let bytes = std::fs::read(&path).map_err(|source| Error::Read { path, source })?;
             size += bytes.len();
             if size > fab::MAX_BYTES {
@@ -75,9 +76,11 @@ impl App {
             }
             files.push((name, Bytes::from(bytes)));
         }
+        let mut warnings = bundled::missed(&selection, &files);
+        warnings.append(&mut selection.warnings);
         Ok(Bundle {
             fab: fab::build(&self.text, files).map_err(Error::Fab)?,
-            warnings: selection.warnings,
+            warnings,
         })
     }
 }

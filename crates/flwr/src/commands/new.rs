@@ -186,7 +186,8 @@ mod tests {
             assert_eq!(app.project().manifest().fab_id(), "me/My-app1");
             assert_eq!(app.project().federations().default_name(), None);
             assert!(app.warnings.is_empty(), "{:?}", app.warnings);
-            app.bundle().unwrap();
+            let bundle = app.bundle().unwrap();
+            assert!(bundle.warnings.is_empty(), "{:?}", bundle.warnings);
             assert!(root.join(".gitignore").exists());
             assert!(!root.join("module").exists());
             for file in ["pyproject.toml", "README.md", "my_app1/server_app.py"] {

@@ -2,13 +2,15 @@
 //! directory and still be left out: by a pattern of `.gitignore`, which may mean a directory above
 //! the app, or since a directory is a link.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use flwr_core::project::Manifest;
 
-use super::modules;
 use super::select::{Selection, names};
+use super::{imports, modules};
 use crate::error::{Error, Result};
 
 /// Why a file of an app is not in its bundle.
@@ -62,6 +64,28 @@ pub(super) fn check(manifest: &Manifest, selection: &Selection) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A line for each module that a file of the bundle imports and that `.gitignore` leaves out.
+pub(super) fn missed(selection: &Selection, files: &[(String, Bytes)]) -> Vec<String> {
+    if selection.left_out.is_empty() {
+        return Vec::new();
+    }
+    let mut imports = BTreeMap::new();
+    for (file, bytes) in files.iter().filter(|(file, _)| file.ends_with(".py")) {
+        for module in imports::of(file, &String::from_utf8_lossy(bytes)) {
+            imports.entry(module).or_insert(file);
+        }
+    }
+    let missed = selection.left_out.iter().filter_map(|left| {
+        let module = imports::module(left);
+        let file = imports.get(&module)?;
+        let why = why(selection, left);
+        Some(format!(
+            "{file} imports {module}, and that is not in the bundle: {why}"
+        ))
+    });
+    missed.collect()
 }
 
 /// Why a file that is there is not in the bundle.

@@ -22,6 +22,9 @@ pub(super) struct Selection {
     pub(super) rules: Rules,
     /// Path in the bundle, path on disk.
     pub(super) files: Vec<(String, PathBuf)>,
+    /// Python files that `.gitignore` leaves out, and directories with some, by their paths in the
+    /// app.
+    pub(super) left_out: Vec<String>,
     /// What the user may have expected in the bundle, and is not.
     pub(super) warnings: Vec<String>,
 }
@@ -38,10 +41,11 @@ impl Selection {
             root: &root,
             rules: &rules,
             found: Vec::new(),
+            left_out: Vec::new(),
             warnings: warning.into_iter().collect(),
         };
         walk.look_into(&root)?;
-        let (found, warnings) = (walk.found, walk.warnings);
+        let (found, left_out, warnings) = (walk.found, walk.left_out, walk.warnings);
         let named = found
             .into_iter()
             .map(|path| Ok((name_in_bundle(&root, &path)?, path)));
@@ -49,6 +53,7 @@ impl Selection {
             files: named.collect::<Result<_>>()?,
             root,
             rules,
+            left_out,
             warnings,
         })
     }
@@ -79,6 +84,7 @@ struct Walk<'a> {
     root: &'a Path,
     rules: &'a Rules,
     found: Vec<PathBuf>,
+    left_out: Vec<String>,
     warnings: Vec<String>,
 }
 
@@ -108,6 +114,8 @@ impl Walk<'_> {
             if kind.is_dir() {
                 if !self.rules.prunes(&names(&path)) {
                     self.look_into(&path)?;
+                } else if has_modules(&path) {
+                    self.leave_out(&path);
                 }
             } else {
                 self.look_at(path);
@@ -119,7 +127,13 @@ impl Walk<'_> {
     /// Takes a file, or says why a user might wonder that it is not taken.
     fn look_at(&mut self, path: PathBuf) {
         let known = suffix(&path);
-        if known.is_none() && !path.is_symlink() || self.rules.ignores(&names(&path)) {
+        if known.is_none() && !path.is_symlink() {
+            return;
+        }
+        if self.rules.ignores(&names(&path)) {
+            if is_module(&path) {
+                self.leave_out(&path);
+            }
             return;
         }
         let shown = path.strip_prefix(self.root).unwrap_or(&path).display();
@@ -136,6 +150,11 @@ impl Walk<'_> {
             )),
             _ => {}
         }
+    }
+
+    fn leave_out(&mut self, path: &Path) {
+        // A name that is not UTF-8 cannot be imported.
+        self.left_out.extend(name_in_bundle(self.root, path).ok());
     }
 }
 
@@ -157,10 +176,7 @@ fn suffix(path: &Path) -> Option<Suffix> {
         return Some(Suffix::Bundled);
     }
     let known = |known: &&str| known.eq_ignore_ascii_case(extension);
-    EXTENSIONS
-        .iter()
-        .any(known)
-        .then_some(Suffix::OtherCase)
+    EXTENSIONS.iter().any(known).then_some(Suffix::OtherCase)
 }
 
 /// Whether Python modules lie in a directory.
@@ -168,7 +184,11 @@ fn has_modules(directory: &Path) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .map(|entry| entry.path())
-        .any(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .any(|path| is_module(&path))
+}
+
+fn is_module(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
 }
 
 fn name_in_bundle(root: &Path, path: &Path) -> Result<String> {

@@ -175,3 +175,30 @@ fn what_may_be_missed_in_a_bundle_is_told() {
     let expected = ["net/client.py", "net/server.py", "pyproject.toml"];
     assert_eq!(names, expected.map(Path::new));
 }
+
+#[test]
+fn a_module_that_is_imported_and_left_out_is_told() {
+    let made = Made::new("data\nunused/\nhel*.py\n");
+    for (file, text) in [
+        (
+            "net/server.py",
+            "from .data import load\nfrom net import helper\napp = 1\n",
+        ),
+        ("net/data/__init__.py", ""),
+        ("net/helper.py", ""),
+        ("net/unused/x.py", ""),
+    ] {
+        let path = made.root().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut told = App::load(&made.root()).unwrap().bundle().unwrap().warnings;
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "net/server.py imports net.data, and that is not in the bundle: the pattern `data` (line 1 of .gitignore) matches net/data",
+            "net/server.py imports net.helper, and that is not in the bundle: the pattern `hel*.py` (line 3 of .gitignore) matches net/helper.py",
+        ]
+    );
+}
