@@ -11,8 +11,6 @@ use flwr_security::channel::connect_error;
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
-use crate::project::LeftOut;
-
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a command did not do what was asked.
@@ -35,7 +33,8 @@ pub(crate) enum Error {
     NotBundled {
         component: &'static str,
         file: String,
-        why: LeftOut,
+        why: String,
+        way_out: String,
     },
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),

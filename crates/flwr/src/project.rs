@@ -18,7 +18,6 @@ mod imports;
 mod modules;
 mod select;
 
-pub(crate) use bundled::LeftOut;
 use select::Selection;
 
 /// An app whose `pyproject.toml` was read and checked.

@@ -124,6 +124,9 @@ fn the_latest_run_is_the_newest_that_is_not_finished() {
     types("log latest . e2e --show")
         .success()
         .must_say(&[&title]);
+    // An app may wait for more nodes than there are.
+    let nodes = "online; an app that needs more waits (`flwr supernode list`)";
+    types("ls . e2e").success().must_say(&[nodes]);
     // Nobody logs in here, and nobody is at a terminal.
     let hint = format!("name it, `flwr stop {second}`, or use --yes");
     types("stop latest . e2e").failure(2).must_say(&[&hint]);

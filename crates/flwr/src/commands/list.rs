@@ -61,9 +61,9 @@ async fn tell_nodes(superlink: &mut SuperLink, output: &mut Output) {
         return;
     };
     let what = match online {
-        0 => "no SuperNode is online: a run waits".to_owned(),
-        1 => "1 SuperNode is online; a run whose app needs more waits".to_owned(),
-        online => format!("{online} SuperNodes are online; a run whose app needs more waits"),
+        0 => "no SuperNode is online; an app that needs one waits".to_owned(),
+        1 => "1 SuperNode is online; an app that needs more waits".to_owned(),
+        online => format!("{online} SuperNodes are online; an app that needs more waits"),
     };
     output.suggest(&format!("{what} (`flwr supernode list`)"));
 }

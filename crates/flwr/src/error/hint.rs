@@ -38,7 +38,7 @@ impl Error {
                 "save it as UTF-8; in PowerShell e.g. `Get-Content FILE | Set-Content -Encoding utf8 NEW`".into(),
             ),
             Self::NotText { .. } => Some("save it as UTF-8".into()),
-            Self::NotBundled { file, why, .. } => Some(why.hint(file)),
+            Self::NotBundled { way_out, .. } => Some(way_out.clone()),
             Self::NoAddress {
                 federation,
                 command: "run",

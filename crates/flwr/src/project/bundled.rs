@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 /// Why a file of an app is not in its bundle.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum LeftOut {
+enum LeftOut {
     /// A pattern matches it.
     Pattern {
         pattern: String,
@@ -34,7 +34,7 @@ pub(crate) enum LeftOut {
 
 /// Where what a pattern matches is, as the app sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+enum Place {
     /// The app's directory, or a directory above.
     AtOrAboveTheApp,
     InTheApp,
@@ -56,10 +56,12 @@ pub(super) fn check(manifest: &Manifest, selection: &Selection) -> Result<()> {
             .iter()
             .find(|file| selection.root.join(file).is_file())
         {
+            let why = why(selection, file);
             return Err(Error::NotBundled {
                 component,
                 file: file.clone(),
-                why: why(selection, file),
+                why: why.to_string(),
+                way_out: why.way_out(file),
             });
         }
     }
@@ -162,7 +164,7 @@ impl fmt::Display for LeftOut {
 
 impl LeftOut {
     /// How the file gets into the bundle.
-    pub(crate) fn hint(&self, file: &str) -> String {
+    fn way_out(&self, file: &str) -> String {
         // A package is taken back as a whole.
         let taken_back = match file.split_once('/') {
             Some((package, _)) => format!("!{package}/"),
