@@ -155,7 +155,9 @@ impl Rewriter<'_> {
                 char => self.json.push(char),
             }
         }
-        Err(begin.error(format!("the text has no closing quote: end it with {quote}")))
+        Err(begin.error(format!(
+            "the text has no closing quote: end it with {quote}"
+        )))
     }
 
     fn close(&mut self, bracket: char) {
@@ -257,10 +259,16 @@ mod tests {
     #[test]
     fn what_is_unknown_is_named_with_its_place() {
         for (text, wanted) in [
-            ("{\n  \"a\": TRUE}", "`TRUE` is unknown: write true or false"),
+            (
+                "{\n  \"a\": TRUE}",
+                "`TRUE` is unknown: write true or false",
+            ),
             ("{\n  key: 1}", "`key` is unknown"),
             ("{\n\"a\": data/client.key}", "`data` is unknown"),
-            ("{\n\"a\": \"open\n}", "the text has no closing quote: end it with \""),
+            (
+                "{\n\"a\": \"open\n}",
+                "the text has no closing quote: end it with \"",
+            ),
             ("{\n'a", "the text has no closing quote: end it with '"),
             ("{\n/* a", "the comment `/*` has no end"),
         ] {

@@ -19,7 +19,7 @@ pub enum Reason {
     UnknownIssuer,
     /// For another name.
     #[error(
-        "its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`"
+        "its certificate is not for {wanted}, but for {found}: use one of these names in the address, or name one with --server-name (`server-name` of a federation, `options` in a --config file), or make a certificate with `flwr cert new --name {wanted}`"
     )]
     NameMismatch {
         /// The name that was asked for.
