@@ -25,6 +25,7 @@ mod log;
 mod login;
 mod manual;
 mod new;
+mod offer;
 mod pull;
 mod run;
 mod stop;

@@ -4,17 +4,15 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::leftovers::{self, Leftover};
-use e2e::{Maker, Outcome, PATIENCE, Process, Scratch};
+use e2e::ports::USUAL;
+use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// All want the same usual ports, and take others only if somebody listens there already.
-static PORTS: Mutex<()> = Mutex::new(());
 
 /// Somebody with an empty home.
 pub(crate) struct User {
@@ -24,7 +22,7 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new() -> Self {
-        let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports = USUAL.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             scratch: Scratch::new(),
             _ports: ports,
@@ -35,7 +33,7 @@ impl User {
         self.scratch.path().join("home")
     }
 
-    fn command(&self, folder: &Path, line: &str) -> Command {
+    pub(crate) fn command(&self, folder: &Path, line: &str) -> Command {
         let mut words = line.split(' ');
         let mut command = Maker::Ours.command(words.next().unwrap());
         command
@@ -275,43 +273,20 @@ fn a_supernode_tells_before_it_starts_whether_it_would_work() {
     assert!(gone.text.contains("- authentication"), "{}", gone.text);
 }
 
-/// Runs a command at a terminal, and types lines into it.
-const TERMINAL: &str = "
-import os, pty, sys
-child, terminal = pty.fork()
-if child == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
-os.write(terminal, sys.argv[1].encode())
-said = b''
-while True:
-    try:
-        part = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    said += part
-sys.stdout.buffer.write(said)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";
-
 #[test]
 fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let scratch = Scratch::new();
     let at_terminal = |typed: &str, variables: &[(&str, &str)]| {
-        let output = Command::new(e2e::Release::V1_22.bin().join("python"))
-            .args(["-c", TERMINAL, typed])
-            .arg(Maker::Ours.program("flwr"))
+        let mut command = Command::new(Maker::Ours.program("flwr"));
+        command
             .arg("new")
             .current_dir(scratch.path())
             .env("FLWR_HOME", scratch.path())
             .env("USER", "alice")
             .env_remove("NO_COLOR")
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), said)
+            .envs(variables.iter().copied());
+        let outcome = at_terminal(&command, typed);
+        (outcome.code, outcome.text)
     };
     let (code, said) = at_terminal("my-app\ntensors\nNUMPY\n", &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -329,4 +304,46 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let (code, said) = at_terminal("my-app\n", &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("my-app exists already"), "{said}");
+}
+
+#[test]
+fn who_runs_an_app_for_a_simulation_is_offered_the_local_federation() {
+    let user = User::new();
+    let here = user.scratch.path();
+    user.does(here, "flwr new my-app minimal");
+    let app = here.join("my-app");
+    let pyproject = app.join("pyproject.toml");
+    let simulation = "default = \"local-simulation\"\n\n[tool.flwr.federations.local-simulation]\n\
+                      options.num-supernodes = 10\n";
+    let text = std::fs::read_to_string(&pyproject).unwrap() + simulation;
+    std::fs::write(&pyproject, text).unwrap();
+    let run = "flwr run . --run-config num-server-rounds=1";
+    let question = "Federation `local-simulation` is a simulation";
+
+    // Scripts are not asked.
+    let outcome = user.types_in(&app, run);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text);
+    assert!(!outcome.text.contains(question), "{}", outcome.text);
+    assert!(outcome.text.contains("hint: "), "{}", outcome.text);
+
+    let asked = |answer: &str| at_terminal(&user.command(&app, run), answer);
+    let refused = asked("n\n");
+    assert_eq!(refused.code, Some(2), "{}", refused.text);
+    refused.must_say(&[question, "Start a local federation", "[Y/n]", "hint: "]);
+    assert_eq!(user.types("flwr status").code, Some(1));
+
+    let agreed = asked("y\n");
+    assert_eq!(agreed.code, Some(0), "{}", agreed.text);
+    agreed.must_say(&["The local federation is up", "Successfully started run"]);
+    let again = asked("\n");
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    again.must_say(&["Run the app on the local federation"]);
+    user.does(here, "flwr down");
+
+    // The same where no federation is named at all.
+    user.does(here, "flwr new other-app minimal");
+    let other = here.join("other-app");
+    let asked = at_terminal(&user.command(&other, run), "no\n");
+    asked.must_say(&["No federation is named", "Start a local federation"]);
+    assert_eq!(asked.code, Some(2), "{}", asked.text);
 }

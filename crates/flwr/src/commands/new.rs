@@ -135,15 +135,29 @@ fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> R
 }
 
 /// Asks whoever sits at the terminal.
-struct Asker {
+pub(super) struct Asker {
     terminal: bool,
 }
 
 impl Asker {
-    fn of_terminal() -> Self {
+    pub(super) fn of_terminal() -> Self {
         Self {
             terminal: io::stdin().is_terminal() && io::stderr().is_terminal(),
         }
+    }
+
+    /// Whether somebody sits there.
+    pub(super) const fn can_ask(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether the answer to a question is yes, for which Enter is enough.
+    pub(super) fn agrees(&mut self, question: &str) -> bool {
+        let answer = self.ask(&format!("{question} [Y/n]"), "y");
+        answer.is_ok_and(|answer| {
+            let answer = answer.to_ascii_lowercase();
+            matches!(answer.as_str(), "" | "y" | "yes")
+        })
     }
 
     /// The answer to a question; where nobody can be asked, `argument` is missing.

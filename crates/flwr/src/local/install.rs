@@ -40,7 +40,9 @@ impl<'a> Installation<'a> {
 
     /// Runs a program to its end, and shows meanwhile what the program does.
     pub(super) async fn step(&mut self, program: &Path, arguments: &[OsString]) -> Result<()> {
-        let mut child = self.start(program, arguments).map_err(|error| self.failed(Some(error)))?;
+        let mut child = self
+            .start(program, arguments)
+            .map_err(|error| self.failed(Some(error)))?;
         let status = self.watch(&mut child).await;
         match status.map_err(|error| self.failed(Some(error)))? {
             status if status.success() => Ok(()),
@@ -73,7 +75,8 @@ impl<'a> Installation<'a> {
             if busy.is_hidden() && told.elapsed() >= TELL {
                 told = Instant::now();
                 let seconds = begun.elapsed().as_secs();
-                self.output.note(&format!("  still installing, {seconds} s: {doing}"));
+                self.output
+                    .note(&format!("  still installing, {seconds} s: {doing}"));
             } else {
                 busy.set_message(doing);
             }
@@ -105,7 +108,11 @@ fn last_line(log: &Path) -> String {
     };
     let tail = tail().unwrap_or_default();
     let tail = String::from_utf8_lossy(&tail);
-    let last = tail.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    let last = tail
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty());
     printable(last.unwrap_or_default())
 }
 
@@ -121,7 +128,11 @@ fn telling_line(said: &str) -> String {
     let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut lines = lines.rev().peekable();
     let last = lines.peek().copied().unwrap_or_default();
-    printable(lines.find(|line| line.starts_with("ERROR:")).unwrap_or(last))
+    printable(
+        lines
+            .find(|line| line.starts_with("ERROR:"))
+            .unwrap_or(last),
+    )
 }
 
 #[cfg(test)]
