@@ -174,6 +174,28 @@ mod tests {
         assert_eq!(told, "");
     }
 
+    /// The clock runs by itself while the shell waits for the file.
+    #[tokio::test(start_paused = true)]
+    async fn where_no_terminal_shows_it_a_long_step_tells_what_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut output, _, err) = pages(Format::Default, false);
+        let log = folder.path().join("python.log");
+        let mut installation = Installation::begin(log, &mut output).unwrap();
+        let done = folder.path().join("done");
+        let script = "echo Collecting flwr; until [ -e \"$0\" ]; do :; done";
+        let shell = ["-c".into(), script.into(), done.clone().into_os_string()];
+        let told = async {
+            while !err.text().contains("s: Collecting flwr\n") {
+                sleep(LOOK).await;
+            }
+            fs::write(&done, "").unwrap();
+        };
+        let (stepped, ()) = tokio::join!(installation.step(Path::new("/bin/sh"), &shell), told);
+        stepped.unwrap();
+        let text = err.text();
+        assert!(text.starts_with("  still installing, 10 s: "), "{text}");
+    }
+
     #[tokio::test]
     async fn a_program_that_does_not_start_is_told() {
         let folder = tempfile::tempdir().unwrap();
