@@ -1,7 +1,9 @@
 //! `flwr up`, `flwr new`, `flwr run`, `flwr down`: from nothing to a run on a secure federation of
 //! this machine, as somebody new does it; and what is left when something is killed on the way.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use e2e::leftovers::{self, Leftover};
 use e2e::ports::USUAL;
-use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal};
+use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal, tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -304,6 +306,40 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let (code, said) = at_terminal("my-app\n", &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("my-app exists already"), "{said}");
+}
+
+/// A Python that makes environments, but cannot install anything.
+const OFFLINE_PYTHON: &str = "#!/bin/sh
+if [ \"$2\" = venv ]; then mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\"; exit; fi
+echo 'Looking in indexes'
+echo 'ERROR: No matching distribution found for flwr==1.22.0' >&2
+echo 'bye'
+exit 1
+";
+
+#[test]
+fn an_installation_that_fails_is_told_with_its_error_and_the_way_out() {
+    let user = User::new();
+    let here = user.scratch.path();
+    let python = user.scratch.folder("bin").join("python3");
+    std::fs::write(&python, OFFLINE_PYTHON).unwrap();
+    std::fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/bin:/usr/bin", here.join("bin").display());
+    // Waits until no process that another test forks has the script open.
+    tools::run(here, &format!("{} -m venv warm", python.display()));
+    let up = user
+        .command(here, "flwr up --detach")
+        .env("PATH", path)
+        .output();
+    let outcome = Outcome::from(up.unwrap());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text);
+    outcome.must_say(&[
+        "installing flwr==1.22.0",
+        "could not be made: ERROR: No matching distribution found for flwr==1.22.0;",
+        "local/python.log has the rest",
+        "hint: check the network and what pip uses of it",
+    ]);
+    assert_eq!(user.types("flwr status").code, Some(1));
 }
 
 #[test]
