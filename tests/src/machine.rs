@@ -7,11 +7,10 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{MutexGuard, OnceLock, PoisonError};
-
-use std::io::{BufRead, BufReader};
 
 use crate::flwr::Outcome;
 use crate::ports::USUAL;
