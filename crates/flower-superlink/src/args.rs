@@ -1,6 +1,6 @@
 //! What was typed. What it means is in `config`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -254,13 +254,10 @@ impl Configurable for Args {
             "data/certificates/rootCA.pem",
         ),
         server_name: None,
+        localhost_too: None,
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERLINK_";
-
-    fn config_file(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
 }
 
 /// No call is held longer: whoever made it may be long gone.

@@ -1,6 +1,6 @@
 //! What was typed: the flags of `flower-supernode`, as flwr 1.20 to 1.22 name them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use flwr_daemon::config_file::{Configurable, Side};
@@ -54,6 +54,11 @@ pub struct Args {
     /// The name that the SuperLink's certificate must be for, if it is not that of its address
     #[arg(long, value_name = "HOST")]
     pub server_name: Option<String>,
+
+    /// Where a certificate for `localhost` counts beside the address's name, if --server-name names
+    /// no other: what a --config file with a connection and without `options` stands for
+    #[arg(long, value_enum, value_name = "WHERE", hide = true)]
+    pub localhost_too: Option<LocalhostToo>,
 
     /// Accept a SuperLink's certificate of X.509 version 1 or without a subjectAltName, as old
     /// versions of openssl write them, if one of --root-certificates has signed it itself; and as
@@ -146,13 +151,19 @@ impl Configurable for Args {
         certificate: ("client-certificate", "data/certificates/client.crt"),
         root: (&["root-certificates"], "data/certificates/rootCA.pem"),
         server_name: Some("server-name"),
+        localhost_too: Some("localhost-too"),
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERNODE_";
+}
 
-    fn config_file(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
+/// Where a certificate for `localhost` counts beside the address's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LocalhostToo {
+    /// Where the address is of this machine.
+    Loopback,
+    /// At each address, with a warning.
+    Anywhere,
 }
 
 /// Who starts the ClientApp's process.
@@ -184,6 +195,8 @@ pub enum Reuse {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -212,6 +225,28 @@ mod tests {
     fn flags_are_read_as_argparse_reads_them() {
         let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
         assert_eq!(Args::parse_from(typed).superlink, "b:2");
+    }
+
+    #[test]
+    fn what_a_flag_needs_may_stand_in_the_file_and_the_other_way_round() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let config = format!("--config={}", path.display());
+        let (needs, needed) = ("ssl-allow-legacy-certificates", "root-certificates");
+        for (file, typed) in [
+            (format!("{needed} = 'ca.crt'"), format!("--{needs}")),
+            (format!("{needs} = true"), format!("--{needed}=ca.crt")),
+            (
+                "use_secure_connection = true".to_owned(),
+                format!("--{needs}"),
+            ),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let words = ["flower-supernode", &config, &typed].map(Into::into);
+            let args: Args = flwr_daemon::config_file::parse_from(&words, |_| None).unwrap();
+            assert!(args.ssl_allow_legacy_certificates, "{typed}");
+            assert!(args.root_certificates.is_some(), "{typed}");
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Somebody answers who is not trusted, or speaks no TLS.
-    #[error("{host}: {reason}")]
+    #[error("{host}: {}", .reason.of_other_service())]
     Tls {
         /// Host and port.
         host: String,

@@ -19,6 +19,7 @@ mod certificate;
 mod client;
 mod identity;
 mod legacy;
+mod localhost;
 mod proof;
 mod reason;
 mod revocation;
@@ -29,6 +30,7 @@ mod strict;
 pub use certificate::Certificate;
 pub use client::{ClientFiles, ClientTls};
 pub use identity::Identity;
+pub use localhost::Localhost;
 pub use reason::{Reason, explain};
 pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
 

@@ -27,6 +27,7 @@ mod log;
 mod login;
 mod manual;
 mod new;
+mod offer;
 mod pull;
 mod run;
 mod stop;

@@ -241,6 +241,7 @@ pub(crate) fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
             .map(server_name)
             .transpose()?,
         legacy: federation.legacy_certificates,
+        ..ClientFiles::default()
     });
     let tls = tls.map_err(|error| Error::Tls {
         federation: federation.name.clone(),

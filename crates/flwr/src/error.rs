@@ -105,8 +105,12 @@ pub(crate) enum Error {
     NoDaemon(&'static str),
     #[error("no Python on PATH to run apps with")]
     NoPython,
-    #[error("the Python environment for apps could not be made; {} tells why", .log.display())]
+    #[error("the Python environment for apps could not be made{}; {} has the rest", suffix(.cause), .log.display())]
     Python {
+        /// The telling line of the log.
+        cause: String,
+        /// Whether this Python has no module for environments.
+        no_venv: bool,
         log: PathBuf,
         source: Option<io::Error>,
     },

@@ -12,6 +12,7 @@ use rustls_native_certs::load_native_certs;
 use rustls_pki_types::ServerName;
 
 use super::legacy::{LegacyRoots, LegacyServerVerifier};
+use super::localhost::{Localhost, LocalhostVerifier};
 use super::strict::StrictServerVerifier;
 use super::{
     ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider, system_roots,
@@ -27,6 +28,9 @@ pub struct ClientFiles {
     pub identity: Option<Identity>,
     /// The name that the server's certificate must be for, in place of the address's.
     pub server_name: Option<ServerName<'static>>,
+    /// Where a certificate for `localhost` counts beside the address's name. Without effect if
+    /// there is a `server_name`.
+    pub localhost: Localhost,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1. They
     /// must be signed by one of `roots` itself.
     pub legacy: bool,
@@ -145,13 +149,17 @@ impl ClientFiles {
         let today = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider());
         // It fails only without roots, of which there are some.
         let today = today.build().map_err(|_| TlsError::NoSystemRoots)?;
-        match &self.roots {
+        let verifier: Arc<dyn ServerCertVerifier> = match &self.roots {
             Some(roots) if self.legacy => {
                 let legacy = LegacyRoots::new(certificates(roots)?, &provider());
-                Ok(Arc::new(LegacyServerVerifier::new(today, legacy)))
+                Arc::new(LegacyServerVerifier::new(today, legacy))
             }
-            _ => Ok(Arc::new(StrictServerVerifier(today))),
-        }
+            _ => Arc::new(StrictServerVerifier(today)),
+        };
+        Ok(match (&self.server_name, self.localhost) {
+            (Some(_), _) | (None, Localhost::Never) => verifier,
+            (None, localhost) => Arc::new(LocalhostVerifier::new(verifier, localhost)),
+        })
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Reason {
     UnknownIssuer,
     /// For another name.
     #[error(
-        "its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`"
+        "its certificate is not for {wanted}, but for {found}: use one of these names in the address, or name one with --server-name (`server-name` of a federation, `options` in a --config file), or make a certificate with `flwr cert new --name {wanted}`"
     )]
     NameMismatch {
         /// The name that was asked for.
@@ -124,6 +124,16 @@ impl From<&TlsFailure> for Reason {
 }
 
 impl Reason {
+    /// The text about a service that is no SuperLink: none of our flags names that server.
+    pub(crate) fn of_other_service(&self) -> String {
+        match self {
+            Self::NameMismatch { wanted, found } => format!(
+                "its certificate is not for {wanted}, but for {found}: use one of these names in its URL"
+            ),
+            other => other.to_string(),
+        }
+    }
+
     /// What the other side told, in words.
     fn from_alert(alert: AlertDescription) -> Self {
         match alert {

@@ -258,6 +258,29 @@ fn a_client_refuses_what_no_server_should_show_with_the_reason() {
 }
 
 #[test]
+fn another_name_is_told_with_the_flags_that_name_a_superlink() {
+    let reason = Reason::NameMismatch {
+        wanted: "10.0.0.1".to_owned(),
+        found: "localhost".to_owned(),
+    };
+    let text = reason.to_string();
+    for way in [
+        "--server-name",
+        "`server-name`",
+        "`options`",
+        "flwr cert new --name 10.0.0.1",
+    ] {
+        assert!(text.contains(way), "{way}: {text}");
+    }
+    let text = reason.of_other_service();
+    assert!(!text.contains("--server-name"), "{text}");
+    assert!(
+        text.contains("not for 10.0.0.1, but for localhost"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_system_without_certificates_is_told() {
     let error = system_roots(CertificateResult::default()).unwrap_err();
     assert!(matches!(error, TlsError::NoSystemRoots), "{error}");

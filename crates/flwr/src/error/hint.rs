@@ -69,6 +69,16 @@ impl Error {
             Self::LocalStarting => Some("try again in a moment".into()),
             Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
             Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
+            Self::Python { no_venv: true, .. } => Some(
+                "install Python's module for environments, e.g. `apt install python3-venv`, or activate an \
+                 environment with flwr==1.22.0"
+                    .into(),
+            ),
+            Self::Python { .. } => Some(
+                "check the network and what pip uses of it (HTTPS_PROXY, PIP_INDEX_URL), and try again; or \
+                 activate an environment with flwr==1.22.0"
+                    .into(),
+            ),
             Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
             Self::FederationExists { .. } => Some("use --force to write over it".into()),
             Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),
