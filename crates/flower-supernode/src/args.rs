@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     pub max_wait_time: Option<f64>,
 
-    /// This node's private key (OpenSSH or PEM; NIST P-256 or P-384)
+    /// This node's private key (OpenSSH or PEM; NIST P-256, P-384 or P-521)
     #[arg(long, value_name = "FILE")]
     pub auth_supernode_private_key: Option<PathBuf>,
 
