@@ -64,6 +64,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     facts.extend(
         addresses
             .health
+            .as_ref()
             .map(|address| format!("listening for Health on {address}")),
     );
     facts
