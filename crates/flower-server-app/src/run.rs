@@ -1,5 +1,6 @@
 //! A run, from its start to its end.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,11 +13,10 @@ use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
-use flwr_security::channel::{Trust, channel, connect_error};
+use flwr_security::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_security::tls::{ClientFiles, ClientTls};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args::Args;
 use crate::tunnel::Tunnel;
@@ -32,6 +32,7 @@ pub(crate) struct Run {
     program: PathBuf,
     superlink: Address,
     trust: Trust,
+    route: Route,
     flwr_dir: Option<PathBuf>,
 }
 
@@ -54,10 +55,20 @@ impl Run {
             };
             Trust::Tls(ClientTls::load(files).context("--root-certificates")?)
         };
+        let superlink = Address::from_target(&args.server).context("--server")?;
+        if let Some(advice) = superlink.advice() {
+            warn!("--server {superlink}: {advice}");
+        }
+        let variable = |name: &str| env::var(name).ok();
+        let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, variable)?;
+        if let Some(warning) = proxies.warning() {
+            warn!("{warning}");
+        }
         Ok(Self {
             fab: fab::of_directory(&args.server_app, dir)?,
             program: program()?,
-            superlink: args.server.parse().context("--server")?,
+            route: proxies.route(&superlink.host, superlink.port),
+            superlink,
             trust,
             flwr_dir: args.flwr_dir.clone(),
         })
@@ -67,7 +78,8 @@ impl Run {
     pub(crate) async fn execute(self) -> Result<()> {
         let mut signals = Signals::install().context("signals cannot be received")?;
         let Address { host, port } = &self.superlink;
-        let channel = channel((host, *port), &self.trust);
+        let channel = channel((host, *port), &self.trust, &self.route);
+        info!("SuperLink {}, {}", self.superlink, self.route);
         let fab = self.fab.bytes.clone();
         let started = LaunchClient::new(channel.clone())
             .start_run(timed(StartRunRequest { fab }))
@@ -75,7 +87,12 @@ impl Run {
         let started = started.map_err(|status| not_started(&status))?.into_inner();
         let run_id = started.run_id;
         info!(run_id, "run started");
-        let tunnel = Tunnel::open(self.superlink.clone(), self.trust.clone()).await?;
+        let tunnel = Tunnel::open(
+            self.superlink.clone(),
+            self.trust.clone(),
+            self.route.clone(),
+        )
+        .await?;
         let command = serverapp_command(
             &self.program,
             &tunnel.address(),

@@ -73,7 +73,11 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
 /// Asks the provider of the accounts what the SuperLink will ask it.
 pub async fn ask_provider(accounts: &Accounts, checkup: &mut Checkup) {
     match accounts.ask_provider().await {
-        Ok(keys) => checkup.good(PROVIDER, format!("it answers, and publishes {keys} keys")),
+        Ok(keys) => {
+            let way = accounts.route();
+            let text = format!("it answers, reached {way}, and publishes {keys} keys");
+            checkup.good(PROVIDER, text);
+        }
         Err(problem) => {
             let way_out = "until it answers, the SuperLink runs and lets nobody in";
             checkup.warning(PROVIDER, chain(&problem), Some(way_out));

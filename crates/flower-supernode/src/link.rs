@@ -25,9 +25,8 @@ use std::sync::Arc;
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::Trust;
+use flwr_security::channel::{Channel, Trust};
 use flwr_security::key::PublicKey;
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::config::Persistence;

@@ -159,7 +159,11 @@ fn serve(
 
 fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     let superlink = &config.superlink;
-    let channel = channel::channel((&superlink.host, superlink.port), &config.trust);
+    let channel = channel::channel(
+        (&superlink.host, superlink.port),
+        &config.trust,
+        &config.route,
+    );
     let signer = Signer::new(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
     Link::new(
@@ -218,9 +222,12 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     };
     info!("Flower SuperNode {VERSION}");
     info!(
-        "SuperLink {} (trusted certificates: {})",
-        config.superlink, config.trust_origin
+        "SuperLink {}, {} (trusted certificates: {})",
+        config.superlink, config.route, config.trust_origin
     );
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
     if matches!(config.trust, Trust::Plaintext) {
         warn!(
             "--insecure: everybody between here and {} can read and change what is sent",

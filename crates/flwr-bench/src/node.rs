@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_proto as proto;
 use flwr_proto::fleet_client::FleetClient;
+use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -15,7 +16,6 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::payload::{Content, Payload};

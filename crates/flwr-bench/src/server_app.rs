@@ -11,10 +11,10 @@ use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
+use flwr_security::channel::Channel;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
-use tonic::transport::Channel;
 
 use crate::node::{AT_ONCE, HEARTBEAT, collect};
 use crate::payload::{Content, Payload};

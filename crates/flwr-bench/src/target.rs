@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use flwr_security::channel::{self, Trust};
+use flwr_security::channel::{self, Channel, Route, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
-use tonic::transport::Channel;
 
 use crate::args::TargetArgs;
 
@@ -43,16 +42,16 @@ impl TargetArgs {
 impl Target {
     /// A connection of its own to the Fleet API.
     pub(crate) fn fleet(&self) -> Channel {
-        channel::channel((HOST, self.fleet), &self.trust)
+        channel::channel((HOST, self.fleet), &self.trust, &Route::Direct)
     }
 
     pub(crate) fn control(&self) -> Channel {
-        channel::channel((HOST, self.control), &self.trust)
+        channel::channel((HOST, self.control), &self.trust, &Route::Direct)
     }
 
     /// Local processes speak plaintext.
     pub(crate) fn serverappio(&self) -> Channel {
-        channel::channel((HOST, self.serverappio), &Trust::Plaintext)
+        channel::channel((HOST, self.serverappio), &Trust::Plaintext, &Route::Direct)
     }
 
     /// The keys of so many nodes.

@@ -2,36 +2,38 @@
 //! it must, and says why it cannot.
 
 use std::error::Error as _;
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tower::service_fn;
 
 use crate::tls::{ClientTls, Reason, explain};
 
+mod error;
 mod findings;
+mod last_word;
 mod plaintext;
+mod proxy;
+mod reach;
 mod secured;
 mod walk;
 mod watched;
 
-use plaintext::plaintext;
-use secured::secured;
+pub use error::ConnectError;
+pub use last_word::{Answer, Channel};
+pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Warning};
 pub use walk::{Proven, Walk, WalkError, walk};
 
-/// How long the name, a connection and its handshake may take, each.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use last_word::LastWord;
+use plaintext::plaintext;
+use secured::secured;
+
 /// How often an open call's connection is tried. Under four minutes, after which common load
 /// balancers cut; gRPC servers in C take more pings than one in five minutes for an attack, unless
 /// a call is open.
@@ -51,96 +53,29 @@ pub enum Trust {
     Tls(ClientTls),
 }
 
-/// Why there is no connection.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ConnectError {
-    /// The name has no address.
-    #[error("{host}: the name cannot be resolved ({problem}): check the address")]
-    Dns {
-        /// The name.
-        host: String,
-        /// What the system says.
-        problem: String,
-    },
-    /// Nobody listens there.
-    #[error(
-        "{address}: connection refused: nothing listens there; check the address, and that the SuperLink runs"
-    )]
-    Refused {
-        /// Host and port.
-        address: String,
-    },
-    /// No answer.
-    #[error("{address}: no answer in {seconds} s: check the address and the firewalls between")]
-    Timeout {
-        /// Host and port.
-        address: String,
-        /// How long it was tried.
-        seconds: u64,
-    },
-    /// The network says no.
-    #[error("{address}: {problem}")]
-    Network {
-        /// Host and port.
-        address: String,
-        /// What the system says.
-        problem: String,
-    },
-    /// No name that a certificate could be for.
-    #[error("{host}: not a host name or IP address")]
-    Name {
-        /// The name.
-        host: String,
-    },
-    /// The server speaks TLS, and this side does not. Known only after the connection is made:
-    /// its text is among the causes of a call's status.
-    #[error("{address}: the server speaks TLS: drop --insecure and give --root-certificates")]
-    TlsServer {
-        /// Host and port.
-        address: String,
-    },
-    /// The server hung up before it sent anything to a client without TLS. Known as late.
-    #[error("{address}: the connection was closed without a word: does it speak TLS?")]
-    Wordless {
-        /// Host and port.
-        address: String,
-    },
-    /// The handshake failed.
-    #[error("{address}: no TLS connection: {reason}")]
-    Tls {
-        /// Host and port.
-        address: String,
-        /// Why.
-        reason: Reason,
-    },
-}
-
 /// A channel to `host:port`. It connects at the first call.
 #[must_use]
-pub fn channel(address: (&str, u16), trust: &Trust) -> Channel {
-    let target = Target {
-        host: address.0.to_owned(),
-        port: address.1,
-        trust: trust.clone(),
-    };
+pub fn channel(address: (&str, u16), trust: &Trust, route: &Route) -> Channel {
+    let target = Target::new(address, trust, route);
+    let last_word = target.last_word.clone();
     let connector = service_fn(move |_| {
         let target = target.clone();
         async move { target.connect().await.map(TokioIo::new) }
     });
-    endpoint(address, trust).connect_with_connector_lazy(connector)
+    let inner = endpoint(address, trust).connect_with_connector_lazy(connector);
+    Channel::new(inner, last_word)
 }
 
 /// Connects to `host:port` once, for whoever speaks HTTP/2 there by other means.
 ///
 /// # Errors
 /// If nobody is there, or is not whom to trust.
-pub async fn dial(address: (&str, u16), trust: &Trust) -> Result<Box<dyn Io>, ConnectError> {
-    let target = Target {
-        host: address.0.to_owned(),
-        port: address.1,
-        trust: trust.clone(),
-    };
-    target.connect().await
+pub async fn dial(
+    address: (&str, u16),
+    trust: &Trust,
+    route: &Route,
+) -> Result<Box<dyn Io>, ConnectError> {
+    Target::new(address, trust, route).connect().await
 }
 
 /// The address is for the `:authority` header only: the connector knows where to go.
@@ -173,6 +108,8 @@ struct Target {
     host: String,
     port: u16,
     trust: Trust,
+    route: Route,
+    last_word: LastWord,
 }
 
 /// A connection, whatever it goes over.
@@ -180,68 +117,48 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 impl Target {
-    async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
-        let tcp = self.tcp().await?;
-        match &self.trust {
-            Trust::Plaintext => Ok(Box::new(plaintext(tcp, self.address()))),
-            Trust::Tls(tls) => self.in_time(self.handshake(tls, tcp)).await,
+    fn new((host, port): (&str, u16), trust: &Trust, route: &Route) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            trust: trust.clone(),
+            route: route.clone(),
+            last_word: LastWord::default(),
         }
     }
 
-    async fn tcp(&self) -> Result<TcpStream, ConnectError> {
-        let addresses = self.in_time(self.resolve()).await?;
-        self.first_of(&addresses).await
-    }
-
-    /// The first of the name's addresses that answers. Each has its own time, so that one behind a
-    /// black hole does not hide the others.
-    async fn first_of(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
-        let mut last = self.network(&io::Error::from(io::ErrorKind::AddrNotAvailable));
-        for &address in addresses {
-            match self.in_time(self.tcp_to(address)).await {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) => last = error,
+    async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
+        match &self.route {
+            Route::Direct => self.secure(reach::tcp(&self.host, self.port).await?).await,
+            Route::Through(proxy) => {
+                let tunnel = proxy.tunnel(&self.host, self.port).await?;
+                self.secure(tunnel).await
             }
         }
-        Err(last)
     }
 
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let addresses = lookup_host((&self.host[..], self.port)).await;
-        Ok(addresses
-            .map_err(|error| self.unresolved(&error))?
-            .collect())
-    }
-
-    async fn tcp_to(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
-        let failed = |error| self.network(&error);
-        let tcp = TcpStream::connect(address).await.map_err(failed)?;
-        // Without it a small call waits for the acknowledgement of the last.
-        tcp.set_nodelay(true).map_err(failed)?;
-        Ok(tcp)
-    }
-
-    async fn handshake(
-        &self,
-        tls: &ClientTls,
-        tcp: TcpStream,
-    ) -> Result<Box<dyn Io>, ConnectError> {
-        let stream = self.greet(tls, tcp).await?;
-        Ok(Box::new(secured(stream, self.address())))
-    }
-
-    async fn greet(
-        &self,
-        tls: &ClientTls,
-        tcp: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, ConnectError> {
-        let name = self.server_name(tls)?;
-        let stream = TlsConnector::from(tls.config()).connect(name, tcp).await;
-        let stream = stream.map_err(|error| self.tls(explain(&error)))?;
-        if stream.get_ref().1.alpn_protocol().is_none() {
-            return Err(self.tls(Reason::NothingInCommon));
+    /// Makes of a line what the trust asks for.
+    async fn secure<T: Io + 'static>(&self, line: T) -> Result<Box<dyn Io>, ConnectError> {
+        match &self.trust {
+            Trust::Plaintext => Ok(Box::new(plaintext(line, self))),
+            Trust::Tls(tls) => {
+                let stream = self.greet(tls, line).await?;
+                Ok(Box::new(secured(stream, self)))
+            }
         }
-        Ok(stream)
+    }
+
+    async fn greet<T: Io>(&self, tls: &ClientTls, line: T) -> Result<TlsStream<T>, ConnectError> {
+        let greeting = async {
+            let name = self.server_name(tls)?;
+            let stream = TlsConnector::from(tls.config()).connect(name, line).await;
+            let stream = stream.map_err(|error| self.tls(explain(&error)))?;
+            if stream.get_ref().1.alpn_protocol().is_none() {
+                return Err(self.tls(Reason::NothingInCommon));
+            }
+            Ok(stream)
+        };
+        reach::in_time(&self.host, self.port, greeting).await
     }
 
     /// Whom the certificate must be for.
@@ -254,38 +171,8 @@ impl Target {
         })
     }
 
-    async fn in_time<T>(
-        &self,
-        step: impl Future<Output = Result<T, ConnectError>>,
-    ) -> Result<T, ConnectError> {
-        let seconds = CONNECT_TIMEOUT.as_secs();
-        let late = |_| ConnectError::Timeout {
-            address: self.address(),
-            seconds,
-        };
-        timeout(CONNECT_TIMEOUT, step).await.map_err(late)?
-    }
-
     fn address(&self) -> String {
         joined(&self.host, self.port)
-    }
-
-    fn unresolved(&self, error: &io::Error) -> ConnectError {
-        ConnectError::Dns {
-            host: self.host.clone(),
-            problem: error.to_string(),
-        }
-    }
-
-    fn network(&self, error: &io::Error) -> ConnectError {
-        let address = self.address();
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => ConnectError::Refused { address },
-            _ => ConnectError::Network {
-                address,
-                problem: error.to_string(),
-            },
-        }
     }
 
     fn tls(&self, reason: Reason) -> ConnectError {

@@ -1,10 +1,12 @@
 //! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
 //! same under another name.
 
+use std::env;
 use std::path::Path;
 use std::time::Duration;
 
 use flwr_core::project::Federation;
+use flwr_core::proxy::ProxySetting;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::{
@@ -13,11 +15,10 @@ use flwr_proto::{
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
 };
-use flwr_security::channel::{self, Trust};
+use flwr_security::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::account::Account;
@@ -116,7 +117,8 @@ impl SuperLink {
             (true, false) => Account::of(&chosen.credentials())?,
         };
         let trust = trust(&chosen.base, federation)?;
-        let line = channel::channel((&address.host, address.port), &trust);
+        let route = proxies(federation.proxy.as_ref())?.route(&address.host, address.port);
+        let line = channel::channel((&address.host, address.port), &trust, &route);
         Ok(Self::over(line, account))
     }
 
@@ -216,6 +218,12 @@ impl SuperLink {
             timeout
         ))
     }
+}
+
+/// Which proxies lead to SuperLinks: what the user says, or the environment.
+pub(crate) fn proxies(setting: Option<&ProxySetting>) -> Result<Proxies> {
+    let variable = |name: &str| env::var(name).ok();
+    Proxies::new(setting, Traffic::Grpc, variable).map_err(Error::Proxy)
 }
 
 /// Plaintext only where it was asked for; else the named roots, or the system's.

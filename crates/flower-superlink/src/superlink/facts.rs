@@ -15,7 +15,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     };
     let accounts = match &config.accounts {
         None => String::new(),
-        Some(accounts) => format!("; {}", accounts.shown()),
+        Some(accounts) => format!("; {}, reached {}", accounts.shown(), accounts.route()),
     };
     let state = match &config.places.database {
         Database::Memory => "in memory: it ends with this process".to_owned(),

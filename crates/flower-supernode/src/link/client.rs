@@ -5,13 +5,13 @@ use std::sync::Arc;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_proto::fleet_client::FleetClient;
+use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 /// Bytes of one message (flwr 1.22 wire: the peers allow 2 GiB less one).

@@ -172,9 +172,8 @@ impl Bound {
     /// the addresses, and there by IPv4 first.
     #[must_use]
     pub fn reachable(&self) -> SocketAddr {
-        let here = |address: &&SocketAddr| {
-            address.ip().is_loopback() || address.ip().is_unspecified()
-        };
+        let here =
+            |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
         let nearest = self.0.iter().filter(here).min_by_key(|at| at.is_ipv6());
         let nearest = nearest.copied().unwrap_or_else(|| self.first());
         let ip = match nearest.ip() {
@@ -237,7 +236,10 @@ mod tests {
     fn a_port_that_is_taken_on_one_address_is_an_error() {
         let taken = StdListener::bind("127.0.0.1:0").unwrap();
         let taken = taken.local_addr().map(|at| (at, taken)).unwrap();
-        let both = [SocketAddr::from((Ipv6Addr::LOCALHOST, taken.0.port())), taken.0];
+        let both = [
+            SocketAddr::from((Ipv6Addr::LOCALHOST, taken.0.port())),
+            taken.0,
+        ];
         let error = open(&both).unwrap_err();
         assert_eq!(error.address, taken.0);
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);

@@ -261,7 +261,10 @@ async fn a_port_in_use_is_named() {
     )
     .await
     .unwrap_err();
-    assert_eq!(error.to_string(), "Fleet: cannot listen on 192.0.2.1:0 (--fleet-api-address)");
+    assert_eq!(
+        error.to_string(),
+        "Fleet: cannot listen on 192.0.2.1:0 (--fleet-api-address)"
+    );
     assert_eq!(served.address.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
 }
 

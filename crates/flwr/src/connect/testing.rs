@@ -35,7 +35,7 @@ impl OldSuperLink {
         let server = Server::builder().add_service(ExecServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(incoming));
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        SuperLink::over(endpoint.connect_lazy(), Account::nobody())
+        SuperLink::over(endpoint.connect_lazy().into(), Account::nobody())
     }
 }
 
