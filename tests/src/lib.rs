@@ -12,6 +12,7 @@
 )]
 
 pub mod app;
+pub mod connect_proxy;
 pub mod federation;
 pub mod flwr;
 pub mod keys;

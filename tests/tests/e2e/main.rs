@@ -18,6 +18,7 @@ mod issued;
 mod local;
 mod login;
 mod mutual;
+mod networks;
 mod older;
 mod processes;
 mod refusals;
