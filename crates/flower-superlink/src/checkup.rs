@@ -7,6 +7,7 @@ use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
+use flwr_security::channel::Route;
 use flwr_security::tls::{Certificate, ServerTls};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
@@ -74,9 +75,14 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
 pub async fn ask_provider(accounts: &Accounts, checkup: &mut Checkup) {
     match accounts.ask_provider().await {
         Ok(keys) => {
-            let way = accounts.route();
-            let text = format!("it answers, reached {way}, and publishes {keys} keys");
-            checkup.good(PROVIDER, text);
+            let way = match accounts.route() {
+                Route::Direct => String::new(),
+                through => format!(" {through}"),
+            };
+            checkup.good(
+                PROVIDER,
+                format!("it answers{way}, and publishes {keys} keys"),
+            );
         }
         Err(problem) => {
             let way_out = "until it answers, the SuperLink runs and lets nobody in";

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
+use flwr_security::channel::Route;
 
 use crate::chosen::Chosen;
 use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
-use crate::connect::SuperLink;
+use crate::connect::{SuperLink, proxies};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
 use crate::project::{App, ignored_words};
@@ -110,7 +111,24 @@ fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Cho
     }
     let chosen = Surroundings::of_process().choose(app, target)?;
     output.using(&chosen);
+    tell_way(&chosen, output)?;
     Ok(chosen)
+}
+
+/// Tells of a proxy: who has one in the environment may not know that it is used.
+fn tell_way(chosen: &Chosen, output: &mut Output) -> Result<()> {
+    let federation = &chosen.federation;
+    let Some(address) = &federation.address else {
+        return Ok(());
+    };
+    let proxies = proxies(federation.proxy.as_ref())?;
+    if let Some(warning) = proxies.warning() {
+        output.warn(&warning.to_string());
+    }
+    if let Route::Through(proxy) = proxies.route(&address.host, address.port) {
+        output.talk(&format!("Connecting to {address} through {proxy}"));
+    }
+    Ok(())
 }
 
 /// The federation that is meant, by an app or without one.

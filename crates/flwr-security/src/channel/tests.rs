@@ -130,15 +130,12 @@ async fn a_closed_port_and_an_unknown_name_reach_the_caller_of_a_channel() {
 /// The status of a call over a channel to this address.
 async fn call(address: (&str, u16)) -> Status {
     let mut grpc = tonic::client::Grpc::new(channel(address, &Trust::Plaintext, &Route::Direct));
-    grpc.ready()
-        .await
-        .map_err(|error| Status::from_error(error.into()))
-        .unwrap();
+    grpc.ready().await.map_err(Status::from_error).unwrap();
     let request = tower::ServiceExt::oneshot(
         channel(address, &Trust::Plaintext, &Route::Direct),
         http::Request::new(tonic::body::Body::empty()),
     );
-    Status::from_error(request.await.unwrap_err().into())
+    Status::from_error(request.await.unwrap_err())
 }
 
 /// A listener with no room for one more connection: whoever tries gets no answer.
@@ -237,7 +234,7 @@ async fn a_plaintext_call_to_a_tls_server_is_told_what_it_met() {
         let error = tower::ServiceExt::oneshot(channel.clone(), request)
             .await
             .unwrap_err();
-        let status = Status::from_error(error.into());
+        let status = Status::from_error(error);
         assert!(
             causes(&status).contains(&expected.to_string()),
             "{status:?}"
@@ -265,7 +262,7 @@ async fn a_server_that_hangs_up_at_once_may_speak_tls() {
     let error = tower::ServiceExt::oneshot(channel, request)
         .await
         .unwrap_err();
-    let status = Status::from_error(error.into());
+    let status = Status::from_error(error);
     let expected = ConnectError::Wordless {
         address: address.to_string(),
     };

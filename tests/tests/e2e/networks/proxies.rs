@@ -206,8 +206,10 @@ fn a_running_node_and_flwr_tell_the_same_of_the_proxy() {
         origin,
     ]);
     let good = proxy.url(USER);
-    let list = [&list[..], &["--proxy", &good]].concat();
-    is_silent(&outcome(&mut flwr(&federation, OURS, &app, &list)).success());
+    let list = [&list[..], &["--verbose", "--proxy", &good]].concat();
+    let told = outcome(&mut flwr(&federation, OURS, &app, &list)).success();
+    is_silent(&told);
+    told.must_say(&[&format!("through proxy {} (--proxy)", proxy.url(""))]);
     let doctor = ["doctor", "e2e", "--proxy", &good];
     let told = outcome(&mut flwr(&federation, OURS, &app, &doctor)).success();
     told.must_say(&[&format!(
@@ -265,8 +267,8 @@ fn the_login_provider_is_reached_through_the_proxy() {
     };
     let url = proxy.url(USER);
     let told = check(&[("https_proxy", &url)], &[]);
-    let way = format!("reached through proxy {} (https_proxy)", proxy.url(""));
-    told.must_say(&["it answers", &way]);
+    let way = format!("it answers through proxy {} (https_proxy)", proxy.url(""));
+    told.must_say(&[&way]);
     let server = issuer.trim_start_matches("https://").to_owned();
     assert!(
         proxy.asked_for().contains(&server),
