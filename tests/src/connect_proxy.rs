@@ -6,9 +6,14 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::PATIENCE;
 
 /// Longest head of a request.
 const MAX_HEAD: usize = 16 << 10;
+/// How often a request is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What a proxy does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,20 @@ impl ConnectProxy {
     #[must_use]
     pub fn url(&self, login: &str) -> String {
         format!("http://{login}{}", self.address)
+    }
+
+    /// Waits until a client asks for a server, `HOST:PORT`.
+    ///
+    /// # Panics
+    /// If none does.
+    #[track_caller]
+    pub fn wait_for(&self, server: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.asked_for().iter().any(|asked| asked == server) {
+            let asked_for = self.asked_for();
+            assert!(Instant::now() < deadline, "{server}: {asked_for:?}");
+            thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// The servers that clients asked for so far, as `HOST:PORT`.

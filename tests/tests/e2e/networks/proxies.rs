@@ -1,10 +1,12 @@
 //! A site whose only way out is an HTTP proxy.
 
+use std::fs;
 use std::process::Command;
 
 use e2e::connect_proxy::{ConnectProxy, Mood};
 use e2e::oidc::Provider;
-use e2e::{App, Federation, Maker, Outcome, Release, Scratch};
+use e2e::pki::Flaw;
+use e2e::{App, Federation, Maker, Outcome, Release, Scratch, Security};
 
 use super::{NAME, far_away, node_command, outcome, start, without_proxies};
 
@@ -55,10 +57,8 @@ fn a_run_goes_through(maker: Maker, variable: &str) {
     let mut command = flwr(&federation, maker, &app, &run);
     let told = outcome(command.env(variable, &url)).success();
     told.must_say(&["round 1: mean 1.000 of 1"]);
-    let asked_for = proxy.asked_for();
-    assert!(asked_for.contains(&superlink), "{asked_for:?}");
-    let control = format!("{NAME}:{control}");
-    assert!(asked_for.contains(&control), "{asked_for:?}");
+    proxy.wait_for(&superlink);
+    proxy.wait_for(&format!("{NAME}:{control}"));
     if maker == OURS {
         let way = format!("through proxy {} ({variable})", proxy.url(""));
         node.line(&way);
@@ -220,6 +220,54 @@ fn a_running_node_and_flwr_tell_the_same_of_the_proxy() {
 }
 
 #[test]
+fn the_older_commands_go_through_the_proxy() {
+    let plan = Federation::plan(Security::Tls)
+        .nodes(0)
+        .flaw(Flaw::OtherName);
+    let federation = plan.superlink_flags(&["--serverappio-tls"]).start();
+    let proxy = ConnectProxy::start(Mood::Login(LOGIN));
+    let url = proxy.url(USER);
+    let folder = federation.scratch().folder("app");
+    let app = "app = 1\n";
+    fs::write(folder.join("client.py"), app).unwrap();
+    let app = "from flwr.server import ServerApp\napp = ServerApp()\n\n@app.main()\n\
+               def main(grid, context):\n    print('it was to be', flush=True)\n";
+    fs::write(folder.join("server.py"), app).unwrap();
+    let command = |program: &str, app: &str, port: u16| {
+        let mut command = OURS.command(program);
+        without_proxies(&mut command).current_dir(&folder);
+        command.env(
+            "FLWR_HOME",
+            federation.scratch().folder(&format!("home-{program}")),
+        );
+        command
+            .arg(app)
+            .arg("--root-certificates")
+            .arg(federation.ca().unwrap());
+        command.args(["--server", &format!("{NAME}:{port}")]);
+        command
+    };
+    let (fleet, apps) = (federation.fleet().port(), federation.serverappio().port());
+    let mut client = command("flower-client-app", "client:app", fleet);
+    let mut node = start(&federation, client.args(["--proxy", &url]));
+    let way = format!("through proxy {} (--proxy)", proxy.url(""));
+    node.line(&way);
+    let mut server = command("flower-server-app", "server:app", apps);
+    let told = outcome(server.env("https_proxy", &url)).success();
+    told.must_say(&["it was to be", "run completed"]);
+    is_silent(&told);
+    for port in [fleet, apps] {
+        proxy.wait_for(&format!("{NAME}:{port}"));
+    }
+    node.stop();
+    let lines = node.lines().join("\n");
+    assert!(
+        !SECRETS.iter().any(|secret| lines.contains(secret)),
+        "{lines}"
+    );
+}
+
+#[test]
 fn a_federation_keeps_its_proxy() {
     let scratch = Scratch::new();
     let add = |proxy: &str| {
@@ -250,7 +298,7 @@ fn the_login_provider_is_reached_through_the_proxy() {
         "issuer = \"{issuer}\"\nclient-id = \"flower\"\nroot-certificates = \"idp.pem\"\nallow = \"any\"\n"
     );
     scratch.file("accounts.toml", accounts);
-    let pki = e2e::pki::make(&scratch.folder("certificates"), e2e::pki::Flaw::None);
+    let pki = e2e::pki::make(&scratch.folder("certificates"), Flaw::None);
     let check = |set: &[(&str, &str)], flags: &[&str]| {
         let mut command = OURS.command("flower-superlink");
         without_proxies(&mut command).envs(set.iter().copied());

@@ -44,7 +44,9 @@ pub enum ProxyProblem {
     )]
     LoginNeeded,
     /// It does not know whoever asks.
-    #[error("it refuses the user and password of its URL (407)")]
+    #[error(
+        "it refuses the user and password of its URL (407): check them; a login is sent as Basic"
+    )]
     LoginRefused,
     /// It does not allow this server.
     #[error("it does not allow connections to {server} ({status}): ask who runs it to allow them")]
