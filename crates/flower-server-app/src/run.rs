@@ -61,7 +61,7 @@ impl Run {
         }
         let variable = |name: &str| env::var(name).ok();
         let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, variable)?;
-        if let Some(warning) = proxies.warning() {
+        if let Some(warning) = proxies.warning(&superlink.host, superlink.port) {
             warn!("{warning}");
         }
         Ok(Self {

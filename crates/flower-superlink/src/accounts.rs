@@ -149,6 +149,12 @@ impl Accounts {
         self.provider.route()
     }
 
+    /// What the operator should know of the way to the provider.
+    #[must_use]
+    pub fn proxy_warning(&self) -> Option<String> {
+        self.provider.proxy_warning()
+    }
+
     /// The provider's issuer, and who is let in, for people.
     #[must_use]
     pub fn shown(&self) -> String {

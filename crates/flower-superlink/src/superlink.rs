@@ -38,6 +38,9 @@ use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
 mod facts;
+mod services;
+
+use services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
 
 /// A running coordinator.
 #[derive(Debug)]
@@ -67,23 +70,6 @@ pub struct Addresses {
     /// For health checks.
     pub health: Option<Bound>,
 }
-
-const FLEET: Service = Service {
-    name: "Fleet",
-    flag: "--fleet-api-address",
-};
-const CONTROL: Service = Service {
-    name: "Control",
-    flag: "--control-api-address",
-};
-const SERVERAPPIO: Service = Service {
-    name: "ServerAppIo",
-    flag: "--serverappio-api-address",
-};
-const HEALTH: Service = Service {
-    name: "Health",
-    flag: "--health-server-address",
-};
 
 /// Why a SuperLink could not start, or ended by itself.
 #[derive(Debug, Error)]

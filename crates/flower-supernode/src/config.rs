@@ -204,11 +204,12 @@ impl TryFrom<Args> for Config {
         })?;
         let advice = superlink.advice();
         let advice = advice.map(|advice| format!("--superlink {superlink}: {advice}"));
+        let warning = proxies.warning(&superlink.host, superlink.port);
         Ok(Self {
             route: proxies.route(&superlink.host, superlink.port),
             warnings: advice
                 .into_iter()
-                .chain(proxies.warning().map(ToString::to_string))
+                .chain(warning.map(ToString::to_string))
                 .collect(),
             superlink,
             trust,

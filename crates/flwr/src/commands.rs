@@ -122,8 +122,11 @@ fn tell_way(chosen: &Chosen, output: &mut Output) -> Result<()> {
         return Ok(());
     };
     let proxies = proxies(federation.proxy.as_ref())?;
-    if let Some(warning) = proxies.warning() {
+    if let Some(warning) = proxies.warning(&address.host, address.port) {
         output.warn(&warning.to_string());
+    }
+    if let Some(advice) = address.advice() {
+        output.warn(&advice);
     }
     if let Route::Through(proxy) = proxies.route(&address.host, address.port) {
         output.talk(&format!("Connecting to {address} through {proxy}"));

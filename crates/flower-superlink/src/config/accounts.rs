@@ -31,8 +31,8 @@ pub(super) fn accounts(
     if args.serverappio_tls && args.ssl_client_ca_certfile.is_none() {
         return Err(ConfigError::RunsWithoutAccount);
     }
-    let told = proxies.warning().map(ToString::to_string);
     let accounts = Accounts::load(file, proxies, Arc::new(SystemClock));
     let accounts = accounts.map_err(ConfigError::Accounts)?;
+    let told = accounts.proxy_warning();
     Ok((Some(Arc::new(accounts)), told))
 }

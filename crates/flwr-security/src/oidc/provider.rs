@@ -88,6 +88,12 @@ impl Provider {
         issuer.map_or_else(Route::default, |issuer| self.0.web.route(&issuer))
     }
 
+    /// What the operator should know of the way to the issuer.
+    #[must_use]
+    pub fn proxy_warning(&self) -> Option<String> {
+        self.0.web.proxy_warning(&self.issuer().parse().ok()?)
+    }
+
     /// Whose certificates are trusted to be the provider's.
     #[must_use]
     pub fn trust(&self) -> &ClientTls {

@@ -115,6 +115,12 @@ impl Web {
         Self { tls, proxies }
     }
 
+    /// What the operator should know of the way to a place.
+    pub(super) fn proxy_warning(&self, url: &Url) -> Option<String> {
+        let warning = self.proxies.warning(&url.host, url.port);
+        warning.map(ToString::to_string)
+    }
+
     /// The way to a place.
     pub(super) fn route(&self, url: &Url) -> Route {
         self.proxies.route(&url.host, url.port)

@@ -90,7 +90,7 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
     let Some(proxies) = told(PROXY, checkup, connect::proxies(federation.proxy.as_ref())) else {
         return checkup.skipped(&[LINE, &CALLS].concat());
     };
-    if let Some(warning) = proxies.warning() {
+    if let Some(warning) = proxies.warning(&address.host, address.port) {
         checkup.warning(PROXY, warning.to_string(), None);
     }
     let route = proxies.route(&address.host, address.port);

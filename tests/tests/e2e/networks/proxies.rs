@@ -120,6 +120,10 @@ fn flag_variable_and_exceptions_decide_which_way_is_taken() {
         told.must_say(&[&unresolved]);
         assert_eq!(proxy.asked_for(), [] as [String; 0], "{set:?} {flags:?}");
     }
+    let file = federation.scratch().file("node.toml", "proxy = \"none\"\n");
+    let flags = ["--config", file.to_str().unwrap()];
+    let told = check(&federation, &[("https_proxy", &url)], &flags).failure(1);
+    told.must_say(&[&unresolved]);
     let told = check(&federation, &[("HTTP_PROXY", &url)], &[]).success();
     told.must_say(&[&format!("through proxy {url} (HTTP_PROXY): connected")]);
     let other = [("https_proxy", "http://127.0.0.1:1")];

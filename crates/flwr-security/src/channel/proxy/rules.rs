@@ -97,26 +97,30 @@ impl Proxies {
         proxies
     }
 
-    /// What the operator should know.
+    /// What the operator should know of the way to a host.
     #[must_use]
-    pub const fn warning(&self) -> Option<&Warning> {
-        self.warning.as_ref()
+    pub fn warning(&self, host: &str, port: u16) -> Option<&Warning> {
+        let warning = self.warning.as_ref();
+        warning.filter(|_| self.are_for(host, port))
     }
 
     /// The way to a host.
     #[must_use]
     pub fn route(&self, host: &str, port: u16) -> Route {
+        match &self.proxy {
+            Some(proxy) if self.are_for(host, port) => Route::Through(proxy.clone()),
+            _ => Route::Direct,
+        }
+    }
+
+    /// Whether a host is neither this machine nor among the exceptions.
+    fn are_for(&self, host: &str, port: u16) -> bool {
         let address = Address {
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
         };
         let is_here = address.is_loopback() || address.is_unspecified();
-        match &self.proxy {
-            Some(proxy) if !is_here && !self.exceptions.contain(host, port) => {
-                Route::Through(proxy.clone())
-            }
-            _ => Route::Direct,
-        }
+        !is_here && !self.exceptions.contain(host, port)
     }
 }
 
@@ -213,7 +217,8 @@ mod tests {
         let variable = |name: &str| (name == "https_proxy").then(|| "socks5://p:1".to_owned());
         let proxies = Proxies::new(None, Traffic::Grpc, variable).unwrap();
         assert_eq!(proxies.route(SUPERLINK, 9092), Route::Direct);
-        let warning = proxies.warning().unwrap().to_string();
+        assert_eq!(proxies.warning("localhost", 9092), None);
+        let warning = proxies.warning(SUPERLINK, 9092).unwrap().to_string();
         assert!(
             warning.starts_with("https_proxy: socks5:// proxies"),
             "{warning}"
