@@ -12,6 +12,7 @@
 )]
 
 pub mod app;
+pub mod connect_proxy;
 pub mod document;
 pub mod federation;
 pub mod flwr;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
 
@@ -107,6 +108,11 @@ pub struct Args {
     /// docs/accounts.md tells what is in the file
     #[arg(long, value_name = "FILE", alias = "user-auth-config")]
     pub account_auth_config: Option<PathBuf>,
+
+    /// Connect to the OpenID provider through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or
+    /// through none [default: $https_proxy, but for the hosts in $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
 
     /// Who starts the ServerApp processes: the SuperLink itself (`subprocess`), or somebody else,
     /// such as `flower-superexec` (`process`)

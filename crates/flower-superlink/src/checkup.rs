@@ -7,6 +7,7 @@ use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
+use flwr_security::channel::Route;
 use flwr_security::tls::{Certificate, ServerTls};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
@@ -73,7 +74,16 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
 /// Asks the provider of the accounts what the SuperLink will ask it.
 pub async fn ask_provider(accounts: &Accounts, checkup: &mut Checkup) {
     match accounts.ask_provider().await {
-        Ok(keys) => checkup.good(PROVIDER, format!("it answers, and publishes {keys} keys")),
+        Ok(keys) => {
+            let way = match accounts.route() {
+                Route::Direct => String::new(),
+                through => format!(" {through}"),
+            };
+            checkup.good(
+                PROVIDER,
+                format!("it answers{way}, and publishes {keys} keys"),
+            );
+        }
         Err(problem) => {
             let way_out = "until it answers, the SuperLink runs and lets nobody in";
             checkup.warning(PROVIDER, chain(&problem), Some(way_out));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
@@ -70,6 +71,12 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     pub superlink: String,
 
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
+    /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
+    /// hosts in $no_grpc_proxy or $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
+
     /// Give up after this many retries of one request; without it, retry for ever
     #[arg(long, value_name = "N")]
     pub max_retries: Option<u64>,
@@ -79,7 +86,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     pub max_wait_time: Option<f64>,
 
-    /// This node's private key (OpenSSH or PEM; NIST P-256 or P-384)
+    /// This node's private key (OpenSSH or PEM; NIST P-256, P-384 or P-521)
     #[arg(long, value_name = "FILE")]
     pub auth_supernode_private_key: Option<PathBuf>,
 

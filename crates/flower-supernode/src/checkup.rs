@@ -19,6 +19,7 @@ use crate::link::ping;
 
 const KEY: &str = "key";
 const CLIENTAPPIO: &str = "clientappio";
+const SUPERLINK: &str = "superlink";
 const CLIENTAPP: &str = "clientapp";
 const AUTHENTICATION: &str = "authentication";
 /// How long the SuperLink may take to answer.
@@ -33,7 +34,11 @@ pub async fn check(config: &Config) -> Checkup {
     port(CLIENTAPPIO, &clientappio, "SuperNode", flag, &mut checkup);
     clientapp(config, &mut checkup);
     let address = (config.superlink.host.as_str(), config.superlink.port);
-    let line = channel::walk(address, &config.trust, OffsetDateTime::now_utc()).await;
+    for warning in &config.warnings {
+        checkup.warning(SUPERLINK, warning, None);
+    }
+    let now = OffsetDateTime::now_utc();
+    let line = channel::walk(address, &config.trust, &config.route, now).await;
     line.tell(&config.trust, &mut checkup);
     if line.stopped.is_some() {
         checkup.skipped(&[AUTHENTICATION]);

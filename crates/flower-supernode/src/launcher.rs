@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use flwr_core::id::RunId;
 use flwr_daemon::apps::{AppProcess, Place, clientapp_command};
-use flwr_daemon::listen;
 use tracing::info;
 
 use crate::config::{Launch, Reuse};
@@ -38,14 +37,14 @@ pub(crate) enum Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(launch: Launch, bound: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(launch: Launch, reachable: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
         match launch {
             Launch::Subprocess {
                 program,
                 ahead,
                 reuse,
             } => Self::Subprocess {
-                address: listen::reachable(bound).to_string(),
+                address: reachable.to_string(),
                 flwr_dir,
                 nursery: (ahead || reuse == Reuse::Run).then(|| Box::new(Nursery::new(&program))),
                 place: match reuse {

@@ -7,7 +7,7 @@ use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_security::channel::{connect_error, proxied};
+use flwr_security::channel::{InvalidProxy, connect_error, proxied};
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
@@ -209,6 +209,8 @@ pub(crate) enum Error {
     #[error("`server-name` of the federation: {0:?} is not a host name or IP address")]
     ServerName(String),
     #[error(transparent)]
+    Proxy(InvalidProxy),
+    #[error(transparent)]
     Pki(PkiError),
     #[error("no passphrase: {0}")]
     Passphrase(String),
@@ -259,6 +261,7 @@ impl Error {
             | Self::Read { .. }
             | Self::HostName(_)
             | Self::ServerName(_)
+            | Self::Proxy(_)
             | Self::Pki(_)
             | Self::Passphrase(_)
             | Self::Exists(_) => 2,

@@ -19,6 +19,7 @@ mod issued;
 mod local;
 mod login;
 mod mutual;
+mod networks;
 mod older;
 mod processes;
 mod proxies;

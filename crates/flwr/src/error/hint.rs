@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use flwr_core::project::FederationError;
+use flwr_security::channel::{ConnectError, connect_error};
 
 use super::Error;
 
@@ -85,6 +86,9 @@ impl Error {
             Self::NoAddress { federation, .. } => Some(format!(
                 "set `address` under [tool.flwr.federations.{federation}]"
             )),
+            Self::Rpc(status) if matches!(connect_error(status), Some(ConnectError::Proxy { .. })) => {
+                Some("--proxy sets another proxy, and `--proxy none` goes without".into())
+            }
             Self::NotStarted => Some("the SuperLink's log tells why".into()),
             Self::Interrupted { run_id } => Some(format!(
                 "the run goes on; see it with `flwr log {run_id}`, end it with `flwr stop {run_id}`"

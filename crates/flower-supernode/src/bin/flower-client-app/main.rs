@@ -47,6 +47,11 @@ fn main() -> ExitCode {
     };
     let config = Supernode::try_parse_from(&today)
         .map_err(|error| error.exit())
+        // Not among the flags that are shown: there may be a password in it.
+        .map(|today| Supernode {
+            proxy: args.proxy,
+            ..today
+        })
         .and_then(Config::try_from);
     match config {
         Ok(config) => PROGRAM.run(
