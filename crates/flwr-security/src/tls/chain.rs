@@ -1,0 +1,379 @@
+//! Follows a certificate from issuer to issuer up to a trusted root, and names the first thing
+//! that is wrong with it.
+//!
+//! webpki decides, and is brief: "unknown issuer", or a code. This search says which certificate is
+//! at fault, and why. It also checks what webpki leaves out for roots: their dates, their path
+//! length, their key usage and purpose. It does not evaluate name constraints, which webpki does;
+//! where webpki could not get that far, a chain with name constraints is refused.
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use x509_parser::extensions::NameConstraints;
+use x509_parser::prelude::{
+    BasicConstraints, FromDer, ParsedExtension, X509Certificate, X509Version,
+};
+
+use super::certificate;
+use super::flaw::{Flaw, Problem, Whose};
+use super::roots::Roots;
+use super::signed::{is_signed, weakness};
+
+/// CAs between a certificate and its root. webpki stops at six; no real hierarchy has more than
+/// this.
+const MOST_BETWEEN: usize = 16;
+/// Signatures that are checked for one certificate, as many as webpki checks: a peer chooses what
+/// it sends, and must not keep us busy with it.
+const MOST_SIGNATURES: usize = 100;
+
+/// What a certificate is shown for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be a server.
+    Server,
+    /// To be a client.
+    Client,
+}
+
+impl Purpose {
+    /// The purpose's number in extendedKeyUsage.
+    pub(super) const fn oid(self) -> &'static str {
+        match self {
+            Self::Server => "1.3.6.1.5.5.7.3.1",
+            Self::Client => "1.3.6.1.5.5.7.3.2",
+        }
+    }
+
+    /// The purpose's name in extendedKeyUsage.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "serverAuth",
+            Self::Client => "clientAuth",
+        }
+    }
+}
+
+/// A good way from a certificate to a root.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// The CA that limits the names it signs for, and the limits in words.
+    pub(super) constraints: Option<(String, String)>,
+}
+
+/// Looks for a way from `certificate` over some of `others` to one of the roots.
+pub(super) fn examine(
+    certificate: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+    roots: &Roots,
+    now: UnixTime,
+    purpose: Purpose,
+) -> Result<Path, Flaw> {
+    let malformed = || Flaw::of_own(Problem::Malformed);
+    let (_, own) = X509Certificate::from_der(certificate).map_err(|_| malformed())?;
+    check_own(&own, now, purpose, false)?;
+    let others = others.iter();
+    let parsed = others.filter_map(|other| X509Certificate::from_der(other).ok());
+    let mut search = Search {
+        others: parsed.map(|(_, other)| other).collect(),
+        roots,
+        now,
+        purpose,
+        signatures: MOST_SIGNATURES,
+        worst: None,
+    };
+    let mut way = vec![own];
+    if let Some(path) = search.climb(&mut way) {
+        return Ok(path);
+    }
+    Err(search.worst.map_or_else(malformed, |(_, flaw)| flaw))
+}
+
+/// Checks a certificate that is trusted itself, byte for byte: nobody else vouches for it.
+pub(super) fn examine_pinned(
+    certificate: &CertificateDer<'_>,
+    now: UnixTime,
+    purpose: Purpose,
+) -> Result<(), Flaw> {
+    let (_, own) = X509Certificate::from_der(certificate)
+        .map_err(|_| Flaw::of_own(Problem::Malformed))?;
+    check_own(&own, now, purpose, true)?;
+    // webpki does not look at the key usage of such a certificate, and openssl does.
+    let usage = own.key_usage().ok().flatten();
+    if usage.is_some_and(|usage| !usage.value.digital_signature()) {
+        return Err(Flaw::of_own(Problem::SignsNothing));
+    }
+    Ok(())
+}
+
+struct Search<'a> {
+    others: Vec<X509Certificate<'a>>,
+    roots: &'a Roots,
+    now: UnixTime,
+    purpose: Purpose,
+    /// Signatures that may still be checked.
+    signatures: usize,
+    /// The flaw that was met nearest to a root, and how far that was.
+    worst: Option<(usize, Flaw)>,
+}
+
+impl<'a> Search<'a> {
+    /// Looks for the issuers of the last certificate of `way`, which begins with the peer's own.
+    fn climb(&mut self, way: &mut Vec<X509Certificate<'a>>) -> Option<Path> {
+        let current = way.last()?.clone();
+        let height = way.len();
+        if let Some(weak) = weakness(&current.signature_algorithm) {
+            self.note(height, Flaw::new(whose(way), Problem::WeakSignature(weak)));
+            return None;
+        }
+        let issuer = current.issuer().as_raw();
+        let mut signed_by_some = false;
+        let mut named = false;
+        let roots = self.roots;
+        for root in roots.with_subject(issuer) {
+            named = true;
+            if self.has_signed(&root, &current, height) {
+                signed_by_some = true;
+                match self.check_issuer(&root, way, true) {
+                    Ok(()) => return Some(path(way, &root)),
+                    Err(flaw) => self.note(height + 1, flaw),
+                }
+            }
+        }
+        for index in 0..self.others.len() {
+            let other = self.others[index].clone();
+            let is_on_the_way = || {
+                let same = |before: &X509Certificate<'_>| {
+                    before.subject().as_raw() == other.subject().as_raw()
+                        && before.public_key().raw == other.public_key().raw
+                };
+                way.iter().any(same)
+            };
+            if other.subject().as_raw() != issuer || is_on_the_way() {
+                continue;
+            }
+            named = true;
+            if !self.has_signed(&other, &current, height) {
+                continue;
+            }
+            signed_by_some = true;
+            if let Err(flaw) = self.check_issuer(&other, way, false) {
+                self.note(height + 1, flaw);
+                continue;
+            }
+            way.push(other);
+            let found = self.climb(way);
+            if found.is_some() {
+                return found;
+            }
+            way.pop();
+        }
+        if !signed_by_some {
+            let issuer = current.issuer().to_string();
+            let problem = if named {
+                Problem::ForgedIssuer(issuer)
+            } else {
+                Problem::NoIssuer(issuer)
+            };
+            self.note(height, Flaw::new(whose(way), problem));
+        }
+        None
+    }
+
+    fn note(&mut self, height: usize, flaw: Flaw) {
+        if self.worst.as_ref().is_none_or(|(most, _)| *most < height) {
+            self.worst = Some((height, flaw));
+        }
+    }
+
+    fn has_signed(
+        &mut self,
+        issuer: &X509Certificate<'_>,
+        certificate: &X509Certificate<'_>,
+        height: usize,
+    ) -> bool {
+        let Some(left) = self.signatures.checked_sub(1) else {
+            return false;
+        };
+        self.signatures = left;
+        if let Some(bits) = certificate::small_rsa(issuer.public_key()) {
+            self.note(height + 1, ca_flaw(issuer, Problem::SmallKey(bits)));
+            return false;
+        }
+        has_signed(issuer, certificate)
+    }
+
+    /// Whether `issuer` may sign the last certificate of `way`, now and for this purpose.
+    fn check_issuer(
+        &self,
+        issuer: &X509Certificate<'_>,
+        way: &[X509Certificate<'_>],
+        is_root: bool,
+    ) -> Result<(), Flaw> {
+        let flaw = |problem| Err(ca_flaw(issuer, problem));
+        if let Some(problem) = dates(issuer, self.now) {
+            return flaw(problem);
+        }
+        if let Some(oid) = unknown_critical(issuer) {
+            return flaw(Problem::Critical(oid));
+        }
+        let constraints = constraints(issuer);
+        match constraints {
+            Some(constraints) if !constraints.ca => return flaw(Problem::NoCa),
+            // A root is what the operator says. Old ones say nothing of themselves.
+            None if !is_root => return flaw(Problem::NoCa),
+            _ => {}
+        }
+        let between = way.iter().skip(1);
+        let between = between.filter(|ca| ca.subject().as_raw() != ca.issuer().as_raw());
+        let most = constraints.and_then(|constraints| constraints.path_len_constraint);
+        if let Some(most) = most
+            && between.count() > most as usize
+        {
+            return flaw(Problem::PathLength(most));
+        }
+        if !is_root && way.len() > MOST_BETWEEN {
+            return flaw(Problem::TooLong(MOST_BETWEEN));
+        }
+        if !may_sign(issuer) {
+            return flaw(Problem::MayNotSign);
+        }
+        if !is_meant_for(issuer, self.purpose, is_root) {
+            return flaw(Problem::Purpose(self.purpose.name()));
+        }
+        Ok(())
+    }
+}
+
+fn path(way: &[X509Certificate<'_>], root: &X509Certificate<'_>) -> Path {
+    let authorities = way.iter().skip(1).chain([root]);
+    let limits = |ca: &X509Certificate<'_>| {
+        let limits = ca.name_constraints().ok().flatten()?;
+        Some((ca.subject().to_string(), limits_in_words(limits.value)))
+    };
+    Path {
+        constraints: authorities.filter_map(limits).next(),
+    }
+}
+
+fn limits_in_words(limits: &NameConstraints<'_>) -> String {
+    let list = |trees: &Option<Vec<x509_parser::extensions::GeneralSubtree<'_>>>| {
+        let trees = trees.iter().flatten();
+        let names = trees.map(|tree| certificate::shown(&tree.base));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (only, never) = (
+        list(&limits.permitted_subtrees),
+        list(&limits.excluded_subtrees),
+    );
+    match (only.is_empty(), never.is_empty()) {
+        (false, true) => format!("only for {only}"),
+        (true, false) => format!("for all but {never}"),
+        _ => format!("only for {only}, but not for {never}"),
+    }
+}
+
+/// Whose certificate is the last of this way.
+fn whose(way: &[X509Certificate<'_>]) -> Whose {
+    match way {
+        [.., ca] if way.len() > 1 => Whose::Ca(ca.subject().to_string()),
+        _ => Whose::Own,
+    }
+}
+
+fn ca_flaw(ca: &X509Certificate<'_>, problem: Problem) -> Flaw {
+    Flaw::new(Whose::Ca(ca.subject().to_string()), problem)
+}
+
+/// Checks what a certificate says of itself.
+fn check_own(
+    own: &X509Certificate<'_>,
+    now: UnixTime,
+    purpose: Purpose,
+    is_pinned: bool,
+) -> Result<(), Flaw> {
+    let flaw = |problem| Err(Flaw::of_own(problem));
+    if own.version() != X509Version::V3 {
+        return flaw(Problem::Malformed);
+    }
+    if let Some(problem) = dates(own, now) {
+        return flaw(problem);
+    }
+    if let Some(oid) = unknown_critical(own) {
+        return flaw(Problem::Critical(oid));
+    }
+    if !is_pinned && constraints(own).is_some_and(|constraints| constraints.ca) {
+        return flaw(Problem::IsCa);
+    }
+    if !is_meant_for(own, purpose, false) {
+        return flaw(Problem::Purpose(purpose.name()));
+    }
+    Ok(())
+}
+
+pub(super) fn constraints(certificate: &X509Certificate<'_>) -> Option<BasicConstraints> {
+    let found = certificate.basic_constraints().ok().flatten();
+    found.map(|found| found.value.clone())
+}
+
+/// A key usage that is there must say that the key signs certificates.
+pub(super) fn may_sign(certificate: &X509Certificate<'_>) -> bool {
+    let usage = certificate.key_usage().ok().flatten();
+    usage.is_none_or(|usage| usage.value.key_cert_sign())
+}
+
+/// An extended key usage that is there must name the purpose. webpki does not take
+/// anyExtendedKeyUsage for it, and does not look at roots.
+pub(super) fn is_meant_for(
+    certificate: &X509Certificate<'_>,
+    purpose: Purpose,
+    is_root: bool,
+) -> bool {
+    let usage = certificate.extended_key_usage().ok().flatten();
+    usage.is_none_or(|usage| match purpose {
+        _ if is_root && usage.value.any => true,
+        Purpose::Server => usage.value.server_auth,
+        Purpose::Client => usage.value.client_auth,
+    })
+}
+
+/// The number of a critical extension that nobody here understands.
+fn unknown_critical(certificate: &X509Certificate<'_>) -> Option<String> {
+    let critical = certificate.extensions().iter().filter(|ext| ext.critical);
+    let mut unknown = critical.filter(|extension| {
+        !matches!(
+            extension.parsed_extension(),
+            ParsedExtension::BasicConstraints(_)
+                | ParsedExtension::KeyUsage(_)
+                | ParsedExtension::ExtendedKeyUsage(_)
+                | ParsedExtension::SubjectAlternativeName(_)
+                | ParsedExtension::NameConstraints(_)
+                | ParsedExtension::CertificatePolicies(_)
+        )
+    });
+    unknown.next().map(|extension| extension.oid.to_id_string())
+}
+
+fn dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Option<Problem> {
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let validity = certificate.validity();
+    let (from, until) = (
+        validity.not_before.to_datetime(),
+        validity.not_after.to_datetime(),
+    );
+    if until.unix_timestamp() < seconds {
+        Some(Problem::Expired(until))
+    } else if from.unix_timestamp() > seconds {
+        Some(Problem::NotYetValid(from))
+    } else {
+        None
+    }
+}
+
+pub(super) fn has_signed(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
+    // The algorithm is told twice, once outside of what is signed.
+    certificate.signature_algorithm == certificate.tbs_certificate.signature
+        && is_signed(
+            certificate.tbs_certificate.as_ref(),
+            &certificate.signature_algorithm,
+            &certificate.signature_value.data,
+            issuer.public_key().raw,
+        )
+}
