@@ -222,6 +222,11 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
             config.superlink
         );
     }
+    if let Trust::Tls(tls) = &config.trust {
+        for warning in tls.warnings() {
+            warn!("{warning}");
+        }
+    }
     info!(
         "key {} ({key_origin})",
         config.key.private.public_key().fingerprint()

@@ -180,9 +180,8 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
 }
 
 fn weak_key(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
-    small_rsa(spki).map(|bits| {
-        format!("its RSA key has {bits} bits: TLS stacks of today want 2048 or more")
-    })
+    small_rsa(spki)
+        .map(|bits| format!("its RSA key has {bits} bits: TLS stacks of today want 2048 or more"))
 }
 
 /// Signatures with MD5 or SHA-1.

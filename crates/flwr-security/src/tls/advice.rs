@@ -19,23 +19,27 @@ const WAY_OUT: &str = "clients will refuse it; `flwr cert new` makes a good one"
 
 /// Why clients that trust the same roots may refuse a server's certificate.
 pub(super) fn for_server(path: &Path, own: &Loaded, clients: &StrictServerVerifier) -> Vec<String> {
-    let mut advice = refused(own, clients).map_or_else(Vec::new, |refused| vec![refused]);
+    let mut advice: Vec<_> = refused(own, clients).into_iter().collect();
+    if advice.is_empty() {
+        advice.extend(without_signing(&own.chain[0]));
+    }
     for address in addresses_as_names(&own.chain[0]) {
         advice.push(format!(
             "it names {address} as a DNS name in its subjectAltName: flwr takes that for the \
              address, other clients may not; sign it anew with IP:{address}"
         ));
     }
-    advice.extend(for_key(&own.chain[0]));
+    advice.extend(rare(&own.chain[0]));
     advice.extend(own.advice.iter().cloned());
     told(path, advice)
 }
 
 /// Why servers may refuse a client's certificate.
 pub(super) fn for_client(path: &Path, own: &Loaded) -> Vec<String> {
-    let mut advice = for_key(&own.chain[0]);
+    let mut advice: Vec<_> = without_signing(&own.chain[0]).into_iter().collect();
+    advice.extend(rare(&own.chain[0]));
     if let Ok((_, read)) = X509Certificate::from_der(&own.chain[0])
-        && !chain::is_meant_for(&read, Purpose::Client, false)
+        && !chain::is_meant_for(&read, Purpose::Client)
     {
         let flaw = Flaw::of_own(Problem::Purpose(Purpose::Client.name()));
         advice.push(format!("{flaw}: servers will refuse it"));
@@ -71,7 +75,9 @@ fn refused(own: &Loaded, clients: &StrictServerVerifier) -> Option<String> {
     };
     // A wildcard stands for names; one of them serves for this.
     let Ok(name) = ServerName::try_from(name.replace('*', "any")) else {
-        return Some(format!("{name:?} in its subjectAltName is no host name: {WAY_OUT}"));
+        return Some(format!(
+            "{name:?} in its subjectAltName is no host name: {WAY_OUT}"
+        ));
     };
     let (certificate, others) = own.chain.split_first()?;
     match clients.objection(certificate, others, &name)? {
@@ -84,18 +90,15 @@ fn refused(own: &Loaded, clients: &StrictServerVerifier) -> Option<String> {
     }
 }
 
-/// What the key can, and may, not do.
-fn for_key(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, read)) = X509Certificate::from_der(certificate) else {
-        return Vec::new();
-    };
-    let usage = read.key_usage().ok().flatten();
-    let signs = usage.is_none_or(|usage| usage.value.digital_signature());
-    // Our programs take such a certificate, as webpki does. pip's do not.
-    let signs_nothing = Flaw::of_own(Problem::SignsNothing);
-    let signs_nothing = (!signs).then(|| format!("{signs_nothing}; pip's flwr refuses it"));
+fn rare(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, read) = X509Certificate::from_der(certificate).ok()?;
     rare_key(read.public_key())
-        .into_iter()
-        .chain(signs_nothing)
-        .collect()
+}
+
+/// Our programs take a certificate whose key may not sign, as webpki does. pip's do not.
+fn without_signing(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, read) = X509Certificate::from_der(certificate).ok()?;
+    let usage = read.key_usage().ok().flatten()?;
+    let flaw = Flaw::of_own(Problem::SignsNothing);
+    (!usage.value.digital_signature()).then(|| format!("{flaw}; pip's flwr refuses it"))
 }

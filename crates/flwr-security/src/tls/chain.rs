@@ -2,9 +2,9 @@
 //! that is wrong with it.
 //!
 //! webpki decides, and is brief: "unknown issuer", or a code. This search says which certificate is
-//! at fault, and why. It also checks what webpki leaves out for roots: their dates, their path
-//! length, their key usage and purpose. It does not evaluate name constraints, which webpki does;
-//! where webpki could not get that far, a chain with name constraints is refused.
+//! at fault, and why. It also checks what webpki leaves out: the dates of roots, and the key usage
+//! of CAs. It does not evaluate name constraints, which webpki does; where webpki could not get that
+//! far, a chain with name constraints is refused.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::NameConstraints;
@@ -66,24 +66,7 @@ pub(super) fn examine(
     now: UnixTime,
     purpose: Purpose,
 ) -> Result<Path, Flaw> {
-    let malformed = || Flaw::of_own(Problem::Malformed);
-    let (_, own) = X509Certificate::from_der(certificate).map_err(|_| malformed())?;
-    check_own(&own, now, purpose, false)?;
-    let others = others.iter();
-    let parsed = others.filter_map(|other| X509Certificate::from_der(other).ok());
-    let mut search = Search {
-        others: parsed.map(|(_, other)| other).collect(),
-        roots,
-        now,
-        purpose,
-        signatures: MOST_SIGNATURES,
-        worst: None,
-    };
-    let mut way = vec![own];
-    if let Some(path) = search.climb(&mut way) {
-        return Ok(path);
-    }
-    Err(search.worst.map_or_else(malformed, |(_, flaw)| flaw))
+    Search::new(others, roots, now, purpose).find(certificate)
 }
 
 /// Checks a certificate that is trusted itself, byte for byte: nobody else vouches for it.
@@ -92,8 +75,8 @@ pub(super) fn examine_pinned(
     now: UnixTime,
     purpose: Purpose,
 ) -> Result<(), Flaw> {
-    let (_, own) = X509Certificate::from_der(certificate)
-        .map_err(|_| Flaw::of_own(Problem::Malformed))?;
+    let (_, own) =
+        X509Certificate::from_der(certificate).map_err(|_| Flaw::of_own(Problem::Malformed))?;
     check_own(&own, now, purpose, true)?;
     // webpki does not look at the key usage of such a certificate, and openssl does.
     let usage = own.key_usage().ok().flatten();
@@ -103,7 +86,8 @@ pub(super) fn examine_pinned(
     Ok(())
 }
 
-struct Search<'a> {
+/// One search.
+pub(super) struct Search<'a> {
     others: Vec<X509Certificate<'a>>,
     roots: &'a Roots,
     now: UnixTime,
@@ -115,6 +99,41 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    pub(super) fn new(
+        others: &'a [CertificateDer<'_>],
+        roots: &'a Roots,
+        now: UnixTime,
+        purpose: Purpose,
+    ) -> Self {
+        let others = others.iter();
+        let parsed = others.filter_map(|other| X509Certificate::from_der(other).ok());
+        Self {
+            others: parsed.map(|(_, other)| other).collect(),
+            roots,
+            now,
+            purpose,
+            signatures: MOST_SIGNATURES,
+            worst: None,
+        }
+    }
+
+    pub(super) fn find(&mut self, certificate: &'a CertificateDer<'_>) -> Result<Path, Flaw> {
+        let malformed = || Flaw::of_own(Problem::Malformed);
+        let (_, own) = X509Certificate::from_der(certificate).map_err(|_| malformed())?;
+        check_own(&own, self.now, self.purpose, false)?;
+        let mut way = vec![own];
+        if let Some(path) = self.climb(&mut way) {
+            return Ok(path);
+        }
+        Err(self.worst.take().map_or_else(malformed, |(_, flaw)| flaw))
+    }
+
+    /// Signatures that may still be checked.
+    #[cfg(test)]
+    pub(super) const fn signatures_left(&self) -> usize {
+        self.signatures
+    }
+
     /// Looks for the issuers of the last certificate of `way`, which begins with the peer's own.
     fn climb(&mut self, way: &mut Vec<X509Certificate<'a>>) -> Option<Path> {
         let current = way.last()?.clone();
@@ -131,7 +150,7 @@ impl<'a> Search<'a> {
             named = true;
             if self.has_signed(&root, &current, height) {
                 signed_by_some = true;
-                match self.check_issuer(&root, way, true) {
+                match self.check_dates(&root) {
                     Ok(()) => return Some(path(way, &root)),
                     Err(flaw) => self.note(height + 1, flaw),
                 }
@@ -154,7 +173,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             signed_by_some = true;
-            if let Err(flaw) = self.check_issuer(&other, way, false) {
+            if let Err(flaw) = self.check_issuer(&other, way) {
                 self.note(height + 1, flaw);
                 continue;
             }
@@ -205,40 +224,36 @@ impl<'a> Search<'a> {
         &self,
         issuer: &X509Certificate<'_>,
         way: &[X509Certificate<'_>],
-        is_root: bool,
     ) -> Result<(), Flaw> {
         let flaw = |problem| Err(ca_flaw(issuer, problem));
-        if let Some(problem) = dates(issuer, self.now) {
-            return flaw(problem);
-        }
+        self.check_dates(issuer)?;
         if let Some(oid) = unknown_critical(issuer) {
             return flaw(Problem::Critical(oid));
         }
-        let constraints = constraints(issuer);
-        match constraints {
-            Some(constraints) if !constraints.ca => return flaw(Problem::NoCa),
-            // A root is what the operator says. Old ones say nothing of themselves.
-            None if !is_root => return flaw(Problem::NoCa),
-            _ => {}
-        }
+        let Some(constraints) = constraints(issuer).filter(|constraints| constraints.ca) else {
+            return flaw(Problem::NoCa);
+        };
         let between = way.iter().skip(1);
         let between = between.filter(|ca| ca.subject().as_raw() != ca.issuer().as_raw());
-        let most = constraints.and_then(|constraints| constraints.path_len_constraint);
-        if let Some(most) = most
+        if let Some(most) = constraints.path_len_constraint
             && between.count() > most as usize
         {
             return flaw(Problem::PathLength(most));
         }
-        if !is_root && way.len() > MOST_BETWEEN {
+        if way.len() > MOST_BETWEEN {
             return flaw(Problem::TooLong(MOST_BETWEEN));
         }
         if !may_sign(issuer) {
             return flaw(Problem::MayNotSign);
         }
-        if !is_meant_for(issuer, self.purpose, is_root) {
+        if !is_meant_for(issuer, self.purpose) {
             return flaw(Problem::Purpose(self.purpose.name()));
         }
         Ok(())
+    }
+
+    fn check_dates(&self, issuer: &X509Certificate<'_>) -> Result<(), Flaw> {
+        dates(issuer, self.now).map_or(Ok(()), |problem| Err(ca_flaw(issuer, problem)))
     }
 }
 
@@ -302,33 +317,28 @@ fn check_own(
     if !is_pinned && constraints(own).is_some_and(|constraints| constraints.ca) {
         return flaw(Problem::IsCa);
     }
-    if !is_meant_for(own, purpose, false) {
+    if !is_meant_for(own, purpose) {
         return flaw(Problem::Purpose(purpose.name()));
     }
     Ok(())
 }
 
-pub(super) fn constraints(certificate: &X509Certificate<'_>) -> Option<BasicConstraints> {
+fn constraints(certificate: &X509Certificate<'_>) -> Option<BasicConstraints> {
     let found = certificate.basic_constraints().ok().flatten();
     found.map(|found| found.value.clone())
 }
 
 /// A key usage that is there must say that the key signs certificates.
-pub(super) fn may_sign(certificate: &X509Certificate<'_>) -> bool {
+fn may_sign(certificate: &X509Certificate<'_>) -> bool {
     let usage = certificate.key_usage().ok().flatten();
     usage.is_none_or(|usage| usage.value.key_cert_sign())
 }
 
 /// An extended key usage that is there must name the purpose. webpki does not take
-/// anyExtendedKeyUsage for it, and does not look at roots.
-pub(super) fn is_meant_for(
-    certificate: &X509Certificate<'_>,
-    purpose: Purpose,
-    is_root: bool,
-) -> bool {
+/// anyExtendedKeyUsage for it.
+pub(super) fn is_meant_for(certificate: &X509Certificate<'_>, purpose: Purpose) -> bool {
     let usage = certificate.extended_key_usage().ok().flatten();
     usage.is_none_or(|usage| match purpose {
-        _ if is_root && usage.value.any => true,
         Purpose::Server => usage.value.server_auth,
         Purpose::Client => usage.value.client_auth,
     })

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls_native_certs::load_native_certs;
 use rustls_pki_types::{CertificateDer, ServerName};
 
@@ -176,7 +176,10 @@ impl ClientFiles {
             Some(roots) if self.legacy => {
                 let roots: Vec<CertificateDer<'_>> = certificates(roots, Some(Purpose::Server))?;
                 let legacy = LegacyRoots::new(roots, &provider());
-                Ok(Arc::new(LegacyServerVerifier::new(Arc::new(strict), legacy)))
+                Ok(Arc::new(LegacyServerVerifier::new(
+                    Arc::new(strict),
+                    legacy,
+                )))
             }
             _ => Ok(Arc::new(strict)),
         }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use flwr_core::checkup::Checkup;
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
@@ -115,6 +116,17 @@ impl Dated {
         }
     }
 
+    /// Adds what has ended or soon will to a checkup, under `step`.
+    pub fn tell(all: &[Self], step: &'static str, now: OffsetDateTime, checkup: &mut Checkup) {
+        for dated in all {
+            match dated.at(now) {
+                Standing::Over(told) | Standing::Early(told) => checkup.failed(step, told, None),
+                Standing::Ending(told) => checkup.warning(step, told, None),
+                Standing::Succeeded(_) | Standing::Good(_) => {}
+            }
+        }
+    }
+
     /// Whether it is what peers are shown.
     #[must_use]
     pub fn is_own(&self) -> bool {
@@ -128,7 +140,9 @@ impl Dated {
         let days = (self.until - now).whole_days();
         if self.from > now {
             let from = self.from.date();
-            return Standing::Early(format!("{what} is not valid before {from}: check the clock"));
+            return Standing::Early(format!(
+                "{what} is not valid before {from}: check the clock"
+            ));
         }
         let is_over = self.until < now;
         if !is_over && self.until - now >= self.notice() {
@@ -148,7 +162,9 @@ impl Dated {
                 "{ends}, and nothing it has signed is trusted any more: take it out of the file"
             )),
             // A list of revoked certificates stays in use: what it revokes stays revoked.
-            _ if is_over && self.role != Role::RevocationList => Standing::Over(format!("{ends}: {}", self.way_out())),
+            _ if is_over && self.role != Role::RevocationList => {
+                Standing::Over(format!("{ends}: {}", self.way_out()))
+            }
             _ => Standing::Ending(format!("{ends}: {}", self.way_out())),
         }
     }
@@ -203,7 +219,9 @@ impl Dated {
 }
 
 fn of_certificates(file: &Path, role: Role, certificates: &[CertificateDer<'_>]) -> Vec<Dated> {
-    let read = certificates.iter().filter_map(|der| Certificate::read(der).ok());
+    let read = certificates
+        .iter()
+        .filter_map(|der| Certificate::read(der).ok());
     read.map(|certificate| Dated {
         file: file.to_owned(),
         role,

@@ -5,9 +5,7 @@
 use std::path::Path;
 
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{
-    CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
-};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use x509_parser::asn1_rs::{Any, Class, Oid};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
@@ -75,7 +73,11 @@ impl PemText {
         let mut text = Zeroizing::new(Vec::with_capacity(content.len()));
         let mut with_settings = Vec::new();
         // Old Macs end lines with a carriage return alone.
-        let end = if content.contains(&b'\n') { b'\n' } else { b'\r' };
+        let end = if content.contains(&b'\n') {
+            b'\n'
+        } else {
+            b'\r'
+        };
         for line in content.split(|byte| *byte == end) {
             let line = line.trim_ascii();
             let is_trusted = line == TRUSTED;
@@ -143,10 +145,7 @@ pub(crate) fn without_settings(der: &[u8]) -> Option<&[u8]> {
 
 /// Takes the trust settings off a `TRUSTED CERTIFICATE`. The settings are kept to: whoever wrote
 /// them said what the certificate may not be trusted for.
-fn trusted(
-    der: &[u8],
-    purpose: Option<Purpose>,
-) -> Result<CertificateDer<'static>, Unreadable> {
+fn trusted(der: &[u8], purpose: Option<Purpose>) -> Result<CertificateDer<'static>, Unreadable> {
     let certificate = without_settings(der).ok_or(Unreadable::Damaged)?;
     let settings = &der[certificate.len()..];
     if let Some(purpose) = purpose
@@ -239,9 +238,7 @@ fn other_pem(has: &dyn Fn(&str) -> bool, wanted: Wanted) -> Option<(&'static str
         {
             Some(("a private key", swapped))
         }
-        Wanted::Certificate if has("X509 CRL") => {
-            Some(("a list of revoked certificates", swapped))
-        }
+        Wanted::Certificate if has("X509 CRL") => Some(("a list of revoked certificates", swapped)),
         Wanted::Key if has("PUBLIC KEY") => Some((
             "a public key",
             "give the private key that it belongs to".to_owned(),

@@ -1,6 +1,7 @@
 //! What is wrong with one certificate of a chain, in words.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use time::OffsetDateTime;
 
@@ -47,6 +48,10 @@ pub enum Problem {
     PathLength(u32),
     /// There are more CAs above it than this.
     TooLong(usize),
+    /// webpki does not look that far up, and one of the CAs limits names.
+    TooLongForNames,
+    /// It names this address as a DNS name, and one of its CAs limits names.
+    AddressAsName(IpAddr),
     /// It is signed with an algorithm that can be forged.
     WeakSignature(&'static str),
     /// Its RSA key has this many bits, which are too few.
@@ -135,6 +140,15 @@ impl fmt::Display for Problem {
                 f,
                 "allows {most} CAs below it (pathlen:{most}), and there are more: have one \
                  nearer to it sign"
+            ),
+            Self::TooLongForNames => f.write_str(
+                "has more than six CAs above it, one of which limits names (nameConstraints), \
+                 which is not evaluated that far: have one nearer to the root sign",
+            ),
+            Self::AddressAsName(address) => write!(
+                f,
+                "names {address} as a DNS name, and one of its CAs limits names \
+                 (nameConstraints), for which the two differ: sign it anew with IP:{address}"
             ),
             Self::TooLong(most) => write!(f, "is the last of more than {most} CAs"),
             Self::WeakSignature(algorithm) => write!(

@@ -64,10 +64,7 @@ impl Identity {
     }
 
     /// The key that goes with a certificate, and where that is in the chain.
-    fn pair(
-        &self,
-        chain: &[CertificateDer<'_>],
-    ) -> Result<(usize, Arc<dyn SigningKey>), TlsError> {
+    fn pair(&self, chain: &[CertificateDer<'_>]) -> Result<(usize, Arc<dyn SigningKey>), TlsError> {
         let mut usable = false;
         // rustls would compare them too, but reads no certificate of version 1.
         let publics: Vec<_> = chain.iter().map(|der| public_key(der)).collect();

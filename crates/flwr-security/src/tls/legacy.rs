@@ -24,8 +24,8 @@ use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Unix
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
-use super::chain::{self, Purpose};
 use super::certificate;
+use super::chain::{self, Purpose};
 use super::proof::proven_by;
 use super::revocation::RevocationLists;
 

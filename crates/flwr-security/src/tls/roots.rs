@@ -5,12 +5,13 @@
 //! key that is kept no longer may have come into other hands; pip's flwr refuses it too, so that
 //! programs of both makers stay exchangeable; and legacy certificates are checked so already. It is
 //! told 30 days before. A file that also holds the root's successor works on.
+//!
+//! Of a root nothing else counts but its name and key, as in RFC 5280 (6.1) and with pip's flwr: the
+//! user says what it may sign.
 
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
-
-use super::chain::{self, Purpose};
 
 /// Trusted certificates.
 #[derive(Debug)]
@@ -26,18 +27,6 @@ struct Root {
     subject: Vec<u8>,
     /// Seconds since 1970.
     valid: (i64, i64),
-    /// What the root says of itself that webpki does not look at.
-    limits: Limits,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limits {
-    /// It signs whatever it likes.
-    None,
-    /// It allows so many CAs below it.
-    PathLength,
-    /// It signs nothing, or only for some purposes.
-    Signs,
 }
 
 impl Roots {
@@ -62,22 +51,18 @@ impl Roots {
         &'a self,
         subject: &[u8],
     ) -> impl Iterator<Item = X509Certificate<'a>> {
-        let roots = self.roots.iter().filter(move |root| root.subject == subject);
+        let roots = self
+            .roots
+            .iter()
+            .filter(move |root| root.subject == subject);
         roots.filter_map(|root| Some(X509Certificate::from_der(&root.der).ok()?.1))
     }
 
-    /// Whether webpki's word is enough: all roots are of now, and limit nothing.
-    pub(super) fn are_plain(&self, now: UnixTime, between: &[CertificateDer<'_>]) -> bool {
+    /// Whether all roots are of now: then webpki, which does not look at their dates, needs no help.
+    pub(super) fn are_current(&self, now: UnixTime) -> bool {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        self.roots.iter().all(|root| {
-            let (from, until) = root.valid;
-            (from..=until).contains(&now)
-                && match root.limits {
-                    Limits::None => true,
-                    Limits::PathLength => between.is_empty(),
-                    Limits::Signs => false,
-                }
-        })
+        let mut roots = self.roots.iter();
+        roots.all(|root| (root.valid.0..=root.valid.1).contains(&now))
     }
 }
 
@@ -86,25 +71,12 @@ impl Root {
     fn new(der: CertificateDer<'static>) -> Option<Self> {
         let (_, read) = X509Certificate::from_der(&der).ok()?;
         let validity = read.validity();
-        let constraints = chain::constraints(&read);
-        let is_no_ca = constraints.as_ref().is_some_and(|found| !found.ca);
-        let for_all = [Purpose::Server, Purpose::Client]
-            .into_iter()
-            .all(|purpose| chain::is_meant_for(&read, purpose, true));
-        let limits = if is_no_ca || !for_all || !chain::may_sign(&read) {
-            Limits::Signs
-        } else if constraints.is_some_and(|found| found.path_len_constraint.is_some()) {
-            Limits::PathLength
-        } else {
-            Limits::None
-        };
         Some(Self {
             subject: read.subject().as_raw().to_vec(),
             valid: (
                 validity.not_before.timestamp(),
                 validity.not_after.timestamp(),
             ),
-            limits,
             der,
         })
     }

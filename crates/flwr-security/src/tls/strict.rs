@@ -1,8 +1,8 @@
 //! Strict verification: webpki decides, and this verifier names the certificate at fault where
 //! webpki refuses.
 //!
-//! Beyond webpki it refuses roots that have expired, or say that they may not sign: see `roots`. It
-//! accepts three things that webpki does not, which pip's flwr accepts and which are sound:
+//! Beyond webpki it refuses roots that have expired (see `roots`) and CAs whose key usage does not
+//! let them sign. It accepts three things that webpki does not, which pip's flwr accepts and which are sound:
 //!
 //! - A certificate that is one of the trusted ones itself, byte for byte, although it is a CA's.
 //!   `openssl req -x509` makes such certificates for servers. Nobody but the owner of its key can
@@ -28,7 +28,7 @@ use thiserror::Error as ThisError;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::chain::{self, Purpose};
+use super::chain::{self, Path, Purpose};
 use super::flaw::{Flaw, Problem, Whose};
 use super::proof::proven_by;
 use super::revocation::RevocationLists;
@@ -59,6 +59,30 @@ impl StrictServerVerifier {
         let store = Arc::new(roots.store().clone());
         let webpki = WebPkiServerVerifier::builder_with_provider(store, provider()).build()?;
         Ok(Self { webpki, roots })
+    }
+
+    /// Whether a certificate is good that webpki refuses with this error, although there is a good
+    /// path to a root. `None` if the error stands.
+    fn accepts_all_the_same(
+        &self,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        error: &Error,
+        path: Path,
+    ) -> Option<Result<ServerCertVerified, Error>> {
+        let good = |verdict: Result<(), Error>| verdict.map(|()| ServerCertVerified::assertion());
+        if is_too_long(error) {
+            let verdict = require_no_limits(&path).and_then(|()| require_name(certificate, name));
+            return Some(good(verdict));
+        }
+        // webpki looks at the name last: all else is good.
+        if is_about_name(error) {
+            let address = named_as_text(certificate, name)?;
+            let flaw = Flaw::of_own(Problem::AddressAsName(address));
+            let limited = path.constraints.map(|_| refusal(Reason::Chain(flaw)));
+            return Some(good(limited.map_or(Ok(()), Err)));
+        }
+        constrained(error, path).map(Err)
     }
 
     /// What a client with these roots would have against a server's certificate. More is said
@@ -202,11 +226,20 @@ fn violates_constraints(error: &Error) -> bool {
     )
 }
 
-fn constrained((subject, limits): (String, String)) -> Error {
-    refusal(Reason::Chain(Flaw::new(
-        Whose::Ca(subject),
-        Problem::Names(limits),
-    )))
+/// The error of a name that no CA of the path may sign for, in better words.
+fn constrained(error: &Error, path: Path) -> Option<Error> {
+    let (subject, limits) = path.constraints.filter(|_| violates_constraints(error))?;
+    let flaw = Flaw::new(Whose::Ca(subject), Problem::Names(limits));
+    Some(refusal(Reason::Chain(flaw)))
+}
+
+fn require_no_limits(path: &Path) -> Result<(), Error> {
+    match path.constraints {
+        None => Ok(()),
+        Some(_) => Err(refusal(Reason::Chain(Flaw::of_own(
+            Problem::TooLongForNames,
+        )))),
+    }
 }
 
 /// The addresses that a certificate has as DNS names.
@@ -218,16 +251,19 @@ pub(super) fn addresses_as_names(certificate: &CertificateDer<'_>) -> Vec<IpAddr
     names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-fn is_named_as_text(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+/// The wanted address, if the certificate has it as a DNS name.
+fn named_as_text(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Option<IpAddr> {
     let ServerName::IpAddress(wanted) = name else {
-        return false;
+        return None;
     };
-    addresses_as_names(certificate).contains(&IpAddr::from(*wanted))
+    let wanted = IpAddr::from(*wanted);
+    let names = addresses_as_names(certificate);
+    names.contains(&wanted).then_some(wanted)
 }
 
 fn require_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
     match verify_server_name(&ParsedCertificate::try_from(certificate)?, name) {
-        Err(_) if is_named_as_text(certificate, name) => Ok(()),
+        Err(_) if named_as_text(certificate, name).is_some() => Ok(()),
         verdict => verdict,
     }
 }
@@ -256,7 +292,9 @@ impl ServerCertVerifier for StrictServerVerifier {
             now,
         );
         let error = match verdict {
-            Ok(verified) if self.roots.are_plain(now, intermediates) => return Ok(verified),
+            Ok(verified) if intermediates.is_empty() && self.roots.are_current(now) => {
+                return Ok(verified);
+            }
             verdict => verdict.err(),
         };
         let roots = &self.roots;
@@ -264,17 +302,11 @@ impl ServerCertVerifier for StrictServerVerifier {
         match (error, examined) {
             (None, Ok(_)) => Ok(ServerCertVerified::assertion()),
             (None, Err(flaw)) => Err(flawed(flaw, now)),
-            (Some(error), Ok(path)) => match path.constraints {
-                Some(limits) if violates_constraints(&error) => Err(constrained(limits)),
-                None if is_too_long(&error) => require_name(end_entity, server_name)
-                    .map(|()| ServerCertVerified::assertion())
-                    .map_err(|error| explained(error, end_entity, None)),
-                // webpki looks at the name last: all else is good.
-                None if is_about_name(&error) && is_named_as_text(end_entity, server_name) => {
-                    Ok(ServerCertVerified::assertion())
-                }
-                _ => Err(explained(error, end_entity, None)),
-            },
+            (Some(error), Ok(path)) => {
+                let accepted = self.accepts_all_the_same(end_entity, server_name, &error, path);
+                let accepted = accepted.unwrap_or(Err(error));
+                accepted.map_err(|error| explained(error, end_entity, None))
+            }
             (Some(error), Err(flaw)) => Err(explained(error, end_entity, Some((flaw, now)))),
         }
     }
@@ -300,9 +332,13 @@ impl ClientCertVerifier for StrictClientVerifier {
                 .map_err(|error| explained(error, end_entity, None))?;
             return Ok(ClientCertVerified::assertion());
         }
-        let verdict = self.webpki.verify_client_cert(end_entity, intermediates, now);
+        let verdict = self
+            .webpki
+            .verify_client_cert(end_entity, intermediates, now);
         let error = match verdict {
-            Ok(verified) if self.roots.are_plain(now, intermediates) => return Ok(verified),
+            Ok(verified) if intermediates.is_empty() && self.roots.are_current(now) => {
+                return Ok(verified);
+            }
             verdict => verdict.err(),
         };
         let roots = &self.roots;
@@ -310,14 +346,16 @@ impl ClientCertVerifier for StrictClientVerifier {
         match (error, examined) {
             (None, Ok(_)) => Ok(ClientCertVerified::assertion()),
             (None, Err(flaw)) => Err(flawed(flaw, now)),
-            (Some(error), Ok(path)) => match path.constraints {
-                Some(limits) if violates_constraints(&error) => Err(constrained(limits)),
-                None if is_too_long(&error) => {
-                    self.require_not_revoked(end_entity)?;
-                    Ok(ClientCertVerified::assertion())
-                }
-                _ => Err(explained(error, end_entity, None)),
-            },
+            (Some(error), Ok(path)) if is_too_long(&error) => {
+                require_no_limits(&path)?;
+                self.require_not_revoked(end_entity)?;
+                Ok(ClientCertVerified::assertion())
+            }
+            (Some(error), Ok(path)) => Err(explained(
+                constrained(&error, path).unwrap_or(error),
+                end_entity,
+                None,
+            )),
             (Some(error), Err(flaw)) => Err(explained(error, end_entity, Some((flaw, now)))),
         }
     }
@@ -332,3 +370,6 @@ impl fmt::Debug for StrictClientVerifier {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,7 +220,10 @@ fn every_kind_of_server_key_serves_tls_1_2_and_1_3() {
         let tls = ServerTls::load(server_files(&server("ca.crt"), &certificate, &key)).unwrap();
         let warnings = tls.warnings();
         if name.starts_with("ed25519") {
-            assert!(warnings[0].contains("its key is of kind Ed25519"), "{warnings:?}");
+            assert!(
+                warnings[0].contains("its key is of kind Ed25519"),
+                "{warnings:?}"
+            );
         } else {
             assert_eq!(warnings, [] as [String; 0], "{name}");
         }
