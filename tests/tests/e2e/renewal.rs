@@ -104,6 +104,35 @@ fn what_cannot_be_read_is_told_once_and_read_when_it_can_be() {
 }
 
 #[test]
+fn the_systems_certificates_are_read_again_too() {
+    let scene = Scene::from_flwr_cert();
+    let mut superlink = scene.superlink(
+        ".",
+        &[
+            "--ssl-ca-certfile",
+            "certificates/ca.crt",
+            "--ssl-certfile",
+            "certificates/server.pem",
+            "--ssl-keyfile",
+            "certificates/server.key",
+        ],
+    );
+    let root = fs::read(scene.scratch.path().join("certificates/ca.crt")).unwrap();
+    let system = scene.scratch.file("system.pem", &root);
+    let mut command = e2e::Maker::Ours.command("flower-supernode");
+    command.args(["--superlink", &scene.fleet.to_string()]);
+    command.args(["--clientappio-api-address", "127.0.0.1:0"]);
+    command.env("FLWR_HOME", scene.scratch.folder("home-node"));
+    command.env("SSL_CERT_FILE", &system);
+    let mut node = e2e::Process::start("node", &mut command, scene.scratch.path());
+    node.line("registered with the SuperLink");
+    fs::write(&system, root.repeat(2)).unwrap();
+    node.line("--root-certificates read again: trusted certificates");
+    node.stop();
+    superlink.stop();
+}
+
+#[test]
 fn a_client_that_is_taken_off_the_list_is_cut_off_and_let_in_again() {
     let scene = Scene::from_flwr_cert();
     let list = |content: &str| scene.scratch.file("clients.txt", content);

@@ -120,6 +120,7 @@ fn certificate(block: &[u8], now: OffsetDateTime) -> Report {
     if !is_ca {
         warnings.extend(names_missing(&parsed, &told));
         warnings.extend(rare_key(parsed.public_key()));
+        warnings.extend(signs_nothing(&parsed));
     }
     warnings.extend(weak_key(parsed.public_key()));
     warnings.extend(weak_signature(&parsed));
@@ -151,6 +152,16 @@ fn names_missing(parsed: &X509Certificate<'_>, told: &Certificate) -> Option<Str
     told.is_legacy().then(|| {
         "it has no subjectAltName: as a server's it is refused; sign its request anew with \
          `flwr cert sign --name HOST`, or allow it with --ssl-allow-legacy-certificates"
+            .to_owned()
+    })
+}
+
+/// A key that may not sign a handshake.
+fn signs_nothing(parsed: &X509Certificate<'_>) -> Option<String> {
+    let usage = parsed.key_usage().ok().flatten()?;
+    (!usage.value.digital_signature()).then(|| {
+        "its keyUsage lacks digitalSignature: pip's flwr refuses it; sign it anew with \
+         digitalSignature"
             .to_owned()
     })
 }

@@ -1,5 +1,6 @@
 //! A client's side of TLS: whom it trusts, and who it is where servers ask for that.
 
+use std::env;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct ClientTls(Arc<Inner>);
 struct Inner {
     files: ClientFiles,
     roots: String,
+    /// Where the system keeps the certificates that it trusts.
+    system: Vec<PathBuf>,
     now: RwLock<Loaded>,
 }
 
@@ -61,8 +64,17 @@ impl ClientTls {
             || "the system's certificates".to_owned(),
             |path| path.display().to_string(),
         );
+        let system = match &files.roots {
+            Some(_) => Vec::new(),
+            None => system_paths(),
+        };
         let now = RwLock::new(files.load()?);
-        Ok(Self(Arc::new(Inner { files, roots, now })))
+        Ok(Self(Arc::new(Inner {
+            files,
+            roots,
+            system,
+            now,
+        })))
     }
 
     /// Trusts the certificates in a file, one or many.
@@ -122,13 +134,28 @@ impl ClientTls {
         self.0.files.server_name.as_ref()
     }
 
-    /// The files, to see when they change.
+    /// The files, to see when they change; without a file of one's own, those of the system.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         let identity = self.0.files.identity.iter();
         let own = identity.flat_map(|own| [own.certificate.clone(), own.key.clone()]);
-        self.0.files.roots.iter().cloned().chain(own).collect()
+        let roots = match &self.0.files.roots {
+            Some(roots) => vec![roots.clone()],
+            None => self.0.system.clone(),
+        };
+        roots.into_iter().chain(own).collect()
     }
+}
+
+/// Where rustls-native-certs looks: at OpenSSL's variables first.
+fn system_paths() -> Vec<PathBuf> {
+    let (file, folders) = (env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"));
+    if file.is_some() || folders.is_some() {
+        let folders = folders.iter().flat_map(env::split_paths);
+        return file.map(PathBuf::from).into_iter().chain(folders).collect();
+    }
+    let found = openssl_probe::probe();
+    found.cert_file.into_iter().chain(found.cert_dir).collect()
 }
 
 impl ClientFiles {

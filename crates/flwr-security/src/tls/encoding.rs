@@ -302,3 +302,6 @@ pub(super) fn private_keys(text: &PemText) -> Result<Vec<PrivateKeyDer<'static>>
         .collect::<Result<_, _>>()
         .map_err(|_| Unreadable::Damaged)
 }
+
+#[cfg(test)]
+mod tests;
