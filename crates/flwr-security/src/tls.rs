@@ -227,8 +227,8 @@ fn private_keys(path: &Path) -> Result<Vec<PrivateKeyDer<'static>>, TlsError> {
     let text = PemText::new(&content);
     let has_encrypted = String::from_utf8_lossy(text.bytes()).contains("ENCRYPTED");
     match encoding::private_keys(&text) {
-        Ok(keys) if !keys.is_empty() && !has_encrypted => Ok(keys),
-        // A text can hold both: rustls reads a key of RFC 1421 as if it were plain.
+        Ok(keys) if !keys.is_empty() => Ok(keys),
+        // Under RFC 1421 a key has headers, which do not decode.
         _ if has_encrypted => Err(TlsError::EncryptedKey(path.to_owned())),
         Err(error) => Err(unreadable(error, path)),
         Ok(_) => Err(instead(&content, path, Wanted::Key)

@@ -8,14 +8,18 @@
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::NameConstraints;
-use x509_parser::prelude::{
-    BasicConstraints, FromDer, ParsedExtension, X509Certificate, X509Version,
-};
+use x509_parser::oid_registry::OID_X509_EXT_NAME_CONSTRAINTS;
+use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
 use super::certificate;
 use super::flaw::{Flaw, Problem, Whose};
 use super::roots::Roots;
-use super::signed::{is_signed, weakness};
+use super::signed::weakness;
+
+mod checks;
+
+use checks::{check_own, constraints, dates, is_readable, may_sign, unknown_critical};
+pub(super) use checks::{has_signed, is_meant_for};
 
 /// CAs between a certificate and its root. webpki stops at six; no real hierarchy has more than
 /// this.
@@ -156,18 +160,8 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        for index in 0..self.others.len() {
+        for index in self.issuers_between(issuer, way) {
             let other = self.others[index].clone();
-            let is_on_the_way = || {
-                let same = |before: &X509Certificate<'_>| {
-                    before.subject().as_raw() == other.subject().as_raw()
-                        && before.public_key().raw == other.public_key().raw
-                };
-                way.iter().any(same)
-            };
-            if other.subject().as_raw() != issuer || is_on_the_way() {
-                continue;
-            }
             named = true;
             if !self.has_signed(&other, &current, height) {
                 continue;
@@ -194,6 +188,19 @@ impl<'a> Search<'a> {
             self.note(height, Flaw::new(whose(way), problem));
         }
         None
+    }
+
+    /// The CAs of this name that the peer has shown, and that are not on the way already.
+    fn issuers_between(&self, name: &[u8], way: &[X509Certificate<'_>]) -> Vec<usize> {
+        let is_new = |ca: &X509Certificate<'_>| {
+            let mut before = way.iter().filter(|ca| ca.subject().as_raw() == name);
+            !before.any(|before| before.public_key().raw == ca.public_key().raw)
+        };
+        let others = self.others.iter().enumerate();
+        others
+            .filter(|(_, ca)| ca.subject().as_raw() == name && is_new(ca))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     fn note(&mut self, height: usize, flaw: Flaw) {
@@ -226,6 +233,9 @@ impl<'a> Search<'a> {
         way: &[X509Certificate<'_>],
     ) -> Result<(), Flaw> {
         let flaw = |problem| Err(ca_flaw(issuer, problem));
+        if !is_readable(issuer) {
+            return flaw(Problem::Malformed);
+        }
         self.check_dates(issuer)?;
         if let Some(oid) = unknown_critical(issuer) {
             return flaw(Problem::Critical(oid));
@@ -258,13 +268,18 @@ impl<'a> Search<'a> {
 }
 
 fn path(way: &[X509Certificate<'_>], root: &X509Certificate<'_>) -> Path {
-    let authorities = way.iter().skip(1).chain([root]);
     let limits = |ca: &X509Certificate<'_>| {
-        let limits = ca.name_constraints().ok().flatten()?;
-        Some((ca.subject().to_string(), limits_in_words(limits.value)))
+        let mut extensions = ca.extensions().iter();
+        let found = extensions.find(|extension| extension.oid == OID_X509_EXT_NAME_CONSTRAINTS)?;
+        let words = match found.parsed_extension() {
+            ParsedExtension::NameConstraints(limits) => limits_in_words(limits),
+            _ => "only for names that cannot be read".to_owned(),
+        };
+        Some((ca.subject().to_string(), words))
     };
+    let mut authorities = way.iter().skip(1).chain([root]);
     Path {
-        constraints: authorities.filter_map(limits).next(),
+        constraints: authorities.find_map(limits),
     }
 }
 
@@ -295,95 +310,4 @@ fn whose(way: &[X509Certificate<'_>]) -> Whose {
 
 fn ca_flaw(ca: &X509Certificate<'_>, problem: Problem) -> Flaw {
     Flaw::new(Whose::Ca(ca.subject().to_string()), problem)
-}
-
-/// Checks what a certificate says of itself.
-fn check_own(
-    own: &X509Certificate<'_>,
-    now: UnixTime,
-    purpose: Purpose,
-    is_pinned: bool,
-) -> Result<(), Flaw> {
-    let flaw = |problem| Err(Flaw::of_own(problem));
-    if own.version() != X509Version::V3 {
-        return flaw(Problem::Malformed);
-    }
-    if let Some(problem) = dates(own, now) {
-        return flaw(problem);
-    }
-    if let Some(oid) = unknown_critical(own) {
-        return flaw(Problem::Critical(oid));
-    }
-    if !is_pinned && constraints(own).is_some_and(|constraints| constraints.ca) {
-        return flaw(Problem::IsCa);
-    }
-    if !is_meant_for(own, purpose) {
-        return flaw(Problem::Purpose(purpose.name()));
-    }
-    Ok(())
-}
-
-fn constraints(certificate: &X509Certificate<'_>) -> Option<BasicConstraints> {
-    let found = certificate.basic_constraints().ok().flatten();
-    found.map(|found| found.value.clone())
-}
-
-/// A key usage that is there must say that the key signs certificates.
-fn may_sign(certificate: &X509Certificate<'_>) -> bool {
-    let usage = certificate.key_usage().ok().flatten();
-    usage.is_none_or(|usage| usage.value.key_cert_sign())
-}
-
-/// An extended key usage that is there must name the purpose. webpki does not take
-/// anyExtendedKeyUsage for it.
-pub(super) fn is_meant_for(certificate: &X509Certificate<'_>, purpose: Purpose) -> bool {
-    let usage = certificate.extended_key_usage().ok().flatten();
-    usage.is_none_or(|usage| match purpose {
-        Purpose::Server => usage.value.server_auth,
-        Purpose::Client => usage.value.client_auth,
-    })
-}
-
-/// The number of a critical extension that nobody here understands.
-fn unknown_critical(certificate: &X509Certificate<'_>) -> Option<String> {
-    let critical = certificate.extensions().iter().filter(|ext| ext.critical);
-    let mut unknown = critical.filter(|extension| {
-        !matches!(
-            extension.parsed_extension(),
-            ParsedExtension::BasicConstraints(_)
-                | ParsedExtension::KeyUsage(_)
-                | ParsedExtension::ExtendedKeyUsage(_)
-                | ParsedExtension::SubjectAlternativeName(_)
-                | ParsedExtension::NameConstraints(_)
-                | ParsedExtension::CertificatePolicies(_)
-        )
-    });
-    unknown.next().map(|extension| extension.oid.to_id_string())
-}
-
-fn dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Option<Problem> {
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let validity = certificate.validity();
-    let (from, until) = (
-        validity.not_before.to_datetime(),
-        validity.not_after.to_datetime(),
-    );
-    if until.unix_timestamp() < seconds {
-        Some(Problem::Expired(until))
-    } else if from.unix_timestamp() > seconds {
-        Some(Problem::NotYetValid(from))
-    } else {
-        None
-    }
-}
-
-pub(super) fn has_signed(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
-    // The algorithm is told twice, once outside of what is signed.
-    certificate.signature_algorithm == certificate.tbs_certificate.signature
-        && is_signed(
-            certificate.tbs_certificate.as_ref(),
-            &certificate.signature_algorithm,
-            &certificate.signature_value.data,
-            issuer.public_key().raw,
-        )
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::{MADE, OURS, start};
+use super::look::{MADE, OURS, check, start};
 
 fn said(mut command: Command) -> (bool, String) {
     command.env("FLWR_HOME", MADE.folder("home"));
@@ -58,7 +58,7 @@ fn doctor_and_the_supernodes_check_tell_an_expired_root() {
         ["ca.crt", "server.pem", "server.key"].map(|file| folder.join(file));
     let mut started = start("expired-root-doctor", &ca, &certificate, &key);
     started.process.line(TOLD);
-    let (good, text) = super::check(&ca, &started.address);
+    let (good, text) = check(&ca, &started.address);
     assert!(
         !good && text.contains(TOLD) && text.contains(REFUSED),
         "{text}"

@@ -193,6 +193,14 @@ fn a_long_chain_is_checked_as_a_short_one() {
         }
     });
     assert_eq!(flaw, Problem::TooLongForNames);
+    // Limits that cannot be read are limits all the same.
+    let flaw = refused(|number, params| {
+        if number == 2 {
+            let limits = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 30], vec![0x30, 9]);
+            params.custom_extensions.push(limits);
+        }
+    });
+    assert_eq!(flaw, Problem::Malformed);
 }
 
 #[test]
