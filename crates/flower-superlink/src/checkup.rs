@@ -8,7 +8,7 @@ use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
 use flwr_security::channel::Route;
-use flwr_security::tls::{Certificate, ServerTls};
+use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
 
@@ -99,18 +99,15 @@ fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut C
         certificate.subject,
         certificate.names.join(", ")
     );
-    let days = certificate.days_left(now);
-    if days < 0 {
-        checkup.failed(TLS, text, Some("the certificate has expired: renew it"));
-    } else if days < Certificate::SOON {
-        checkup.warning(
-            TLS,
-            text,
-            Some(&format!("it ends in {days} days: renew it")),
-        );
-    } else {
-        checkup.good(TLS, text);
+    let (own, others): (Vec<_>, Vec<_>) = server.dated().into_iter().partition(Dated::is_own);
+    match own.first().map(|own| own.at(now)) {
+        Some(Standing::Over(told) | Standing::Early(told)) => {
+            checkup.failed(TLS, text, Some(&told));
+        }
+        Some(Standing::Ending(told)) => checkup.warning(TLS, text, Some(&told)),
+        _ => checkup.good(TLS, text),
     }
+    Dated::tell(&others, TLS, now, checkup);
     for warning in server.warnings() {
         checkup.warning(TLS, warning, None);
     }

@@ -11,6 +11,7 @@ use flwr_daemon::clock::SystemClock;
 use flwr_proto as proto;
 use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
+use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -18,6 +19,7 @@ use crate::config::{Config, Launch};
 use crate::link::ping;
 
 const KEY: &str = "key";
+const CERTIFICATES: &str = "certificates";
 const CLIENTAPPIO: &str = "clientappio";
 const SUPERLINK: &str = "superlink";
 const CLIENTAPP: &str = "clientapp";
@@ -38,6 +40,12 @@ pub async fn check(config: &Config) -> Checkup {
         checkup.warning(SUPERLINK, warning, None);
     }
     let now = OffsetDateTime::now_utc();
+    if let Trust::Tls(tls) = &config.trust {
+        Dated::tell(&tls.dated(), CERTIFICATES, now, &mut checkup);
+        for warning in tls.warnings() {
+            checkup.warning(CERTIFICATES, warning, None);
+        }
+    }
     let line = channel::walk(address, &config.trust, &config.route, now).await;
     line.tell(&config.trust, &mut checkup);
     if line.stopped.is_some() {

@@ -234,6 +234,11 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
             config.superlink
         );
     }
+    if let Trust::Tls(tls) = &config.trust {
+        for warning in tls.warnings() {
+            warn!("{warning}");
+        }
+    }
     info!(
         "key {} ({key_origin})",
         config.key.private.public_key().fingerprint()

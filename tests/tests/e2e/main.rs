@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod certificates;
 mod cli;
 mod durable;
 mod errors;

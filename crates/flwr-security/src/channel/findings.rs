@@ -98,7 +98,7 @@ impl Walk {
         );
         if proven.days_left < Certificate::SOON {
             let hint = format!(
-                "the SuperLink's certificate ends in {} days",
+                "a certificate that the SuperLink shows ends in {} days",
                 proven.days_left
             );
             checkup.warning(TLS, text, Some(&hint));

@@ -50,7 +50,7 @@ pub struct Proven {
     pub certificate: Certificate,
     /// The version of TLS, such as `TLS 1.3`.
     pub version: String,
-    /// Days until the certificate ends.
+    /// Days until the certificate ends, or one of those of its CAs that the server shows.
     pub days_left: i64,
 }
 
@@ -130,9 +130,11 @@ async fn over<T: Io + 'static>(
 
 fn proven<T>(stream: &TlsStream<T>, now: OffsetDateTime) -> Option<Proven> {
     let connection = stream.get_ref().1;
-    let certificate = Certificate::read(connection.peer_certificates()?.first()?).ok()?;
+    let shown = connection.peer_certificates()?;
+    let certificate = Certificate::read(shown.first()?).ok()?;
+    let chain = shown.iter().filter_map(|der| Certificate::read(der).ok());
     Some(Proven {
-        days_left: certificate.days_left(now),
+        days_left: chain.map(|of| of.days_left(now)).min()?,
         certificate,
         version: match connection.protocol_version()? {
             ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),

@@ -7,6 +7,7 @@ use flwr_core::checkup::Checkup;
 use flwr_core::project::Federation;
 use flwr_proto::ListRunsResponse;
 use flwr_security::channel::{self, Route, Trust, Walk};
+use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -95,6 +96,12 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
     }
     let route = proxies.route(&address.host, address.port);
     let now = OffsetDateTime::now_utc();
+    if let Trust::Tls(tls) = &trust {
+        Dated::tell(&tls.dated(), CERTIFICATES, now, checkup);
+        for warning in tls.warnings() {
+            checkup.warning(CERTIFICATES, warning, None);
+        }
+    }
     let line = channel::walk((&address.host, address.port), &trust, &route, now).await;
     line.tell(&trust, checkup);
     if line.stopped.is_some() {

@@ -3,8 +3,10 @@
 use rcgen::{CertificateParams, DnType};
 use rustls_pki_types::UnixTime;
 
+use super::super::chain::Purpose;
+use super::super::strict::StrictServerVerifier;
 use super::super::tests::Files;
-use super::super::{ClientFiles, ClientTls, certificates};
+use super::super::{ClientFiles, ClientTls, certificates, file_roots};
 use super::*;
 
 /// What a client says of a server with this certificate at this address.
@@ -115,12 +117,10 @@ fn other_faults_are_not_forgiven() {
 fn another_machine_is_warned_of_once_and_this_one_never() {
     let files = Files::new();
     let _server = files.server(|_| {});
-    let roots = super::super::file_roots(&files.path("ca.crt")).unwrap();
-    let provider = super::super::provider();
-    let inner =
-        rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-    let verifier = LocalhostVerifier::new(inner.build().unwrap(), Localhost::Anywhere);
-    let shown = &certificates(&files.path("server.pem")).unwrap()[0];
+    let roots = file_roots(&files.path("ca.crt"), Purpose::Server).unwrap();
+    let strict = Arc::new(StrictServerVerifier::new(roots).unwrap());
+    let verifier = LocalhostVerifier::new(strict, Localhost::Anywhere);
+    let shown = &certificates(&files.path("server.pem"), None).unwrap()[0];
     for (name, warned) in [
         ("localhost", false),
         ("127.0.0.1", false),
