@@ -1,9 +1,11 @@
 //! App processes: how a daemon starts a ServerApp or a ClientApp, hears from it, and ends it.
 
 mod command;
+mod descendants;
 mod exit;
 mod forkserver;
 mod identity;
+pub mod keeper;
 mod lasting;
 mod output;
 mod process;

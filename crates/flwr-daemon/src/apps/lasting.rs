@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::keeper::Life;
 use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
@@ -32,7 +33,7 @@ impl AppProcess {
     /// The system cannot create the file or start the program.
     pub fn spawn_lasting(command: &AppCommand, output: &Path) -> Result<Self, Error> {
         let output = Output::create(output)?;
-        let mut program = program(command);
+        let mut program = program(command, Life::Own);
         output.attach_to(&mut program)?;
         let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
         Ok(Self::lasting(&command.name, child, identity, output))

@@ -1,9 +1,11 @@
-//! An app process: started in a process group of its own, watched, and ended as a group.
+//! An app process: started under a keeper in a process group of its own, watched, and ended with
+//! all that it started.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -11,13 +13,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::keeper::{self, Life};
 use super::tail::{Tail, pass_on};
 use super::{AppCommand, Error, Exit, Identity};
 
 /// How long the output of an ended app is read on, should somebody still write to it.
 pub(super) const READ_GRACE: Duration = Duration::from_secs(1);
 
-/// A running app. Dropping it kills the whole process group, unless it is a lasting one.
+/// A running app. Dropping it kills the app and all that it started, unless it is a lasting one.
 #[derive(Debug)]
 pub struct AppProcess {
     pub(super) name: String,
@@ -38,7 +41,7 @@ impl AppProcess {
 
     /// The same for an app that reads something.
     pub(super) fn spawn_with(command: &AppCommand, stdin: Stdio) -> Result<Self, Error> {
-        let mut program = program(command);
+        let mut program = program(command, Life::Daemon);
         program
             .stdin(stdin)
             .stdout(Stdio::piped())
@@ -89,7 +92,8 @@ impl AppProcess {
         &self.name
     }
 
-    /// The process id, which is the id of its group too.
+    /// The process id, which is the id of its group too: that of its keeper, whose child the app
+    /// is.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.identity.pid
@@ -129,10 +133,10 @@ impl AppProcess {
         self.wait().await
     }
 
-    /// Sends SIGKILL to the whole group, if the app is still there.
+    /// Kills the app and all that it started, if the app is still there.
     pub fn kill(&self) {
         if self.is_running() {
-            self.identity.signal_group(Signal::KILL);
+            self.identity.end_all();
         }
     }
 }
@@ -145,9 +149,9 @@ impl Drop for AppProcess {
     }
 }
 
-/// The program with all but its output set up.
-pub(super) fn program(command: &AppCommand) -> Command {
-    let mut program = Command::new(&command.program);
+/// The program with all but its output set up, under a keeper of its own.
+pub(super) fn program(command: &AppCommand, life: Life) -> Command {
+    let mut program = keeper::command(command.program.as_os_str(), life);
     program
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
@@ -167,6 +171,8 @@ pub(super) fn start(
         program: command.program.display().to_string(),
         source,
     };
+    // The keeper could tell of it only as the app's last words.
+    access(&command.program, Access::EXEC_OK).map_err(|error| failed(error.into()))?;
     let child = program.spawn().map_err(failed)?;
     let pid = child
         .id()

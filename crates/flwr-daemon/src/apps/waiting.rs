@@ -6,11 +6,11 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
 
 use super::command::{SERVERAPP_PREFIX, waiting_serverapp_command};
+use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
 use super::{AppCommand, AppProcess, Error, Identity};
@@ -36,7 +36,12 @@ impl WaitingApp {
         let Some(command) = waiting_serverapp_command(serverapp) else {
             return Ok(None);
         };
-        let mut program = program(&command);
+        let life = if output.is_some() {
+            Life::Own
+        } else {
+            Life::Daemon
+        };
+        let mut program = program(&command, life);
         program.stdin(Stdio::piped());
         let output = output.map(Output::create).transpose()?;
         match &output {
@@ -108,7 +113,7 @@ impl Drop for WaitingApp {
         if self.child.is_none() {
             return;
         }
-        self.identity.signal_group(Signal::KILL);
+        self.identity.end_all();
         self.output.iter().for_each(Output::discard);
     }
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::*;
