@@ -5,6 +5,7 @@ mod descendants;
 mod exit;
 mod forkserver;
 mod identity;
+mod interpreter;
 pub mod keeper;
 mod lasting;
 mod output;

@@ -26,4 +26,5 @@ mod restarts;
 mod run;
 mod scripts;
 mod service;
+mod sessions;
 mod tls;

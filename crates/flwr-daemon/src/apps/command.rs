@@ -3,14 +3,12 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
 use super::Error;
+use super::interpreter::Interpreter;
 
 /// What runs `flwr-serverapp`.
 const SERVERAPP: &str = include_str!("serverapp.py");
@@ -82,11 +80,10 @@ fn serverapp(
 ) -> AppCommand {
     let address = ["--serverappio-api-address", address];
     let mut command = app_command("ServerApp", program, address, own, flwr_dir);
-    if let Some(python) = interpreter(&command.program) {
+    if let Some(Interpreter { python, options }) = Interpreter::of(&command.program) {
         let program = std::mem::replace(&mut command.program, python);
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
-        debug_assert_eq!(script.len(), SERVERAPP_PREFIX);
-        command.args.splice(0..0, script);
+        command.args.splice(0..0, options.into_iter().chain(script));
     }
     command
 }
@@ -114,37 +111,25 @@ fn version_of(package: &str) -> Option<(u32, u32)> {
 /// The same program, which does its imports and then waits for the arguments that
 /// [`serverapp_command`] ends with; `None` where the program is no Python script.
 pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
+    let Interpreter { python, options } = Interpreter::of(program)?;
+    let script = [
+        "-c".into(),
+        SERVERAPP.into(),
+        "--wait".into(),
+        program.into(),
+    ];
     Some(AppCommand {
-        program: interpreter(program)?,
-        args: vec![
-            "-c".into(),
-            SERVERAPP.into(),
-            "--wait".into(),
-            program.into(),
-        ],
+        program: python,
+        args: options.into_iter().chain(script).collect(),
         env: Vec::new(),
         name: "ServerApp".to_owned(),
     })
 }
 
-/// What [`serverapp_command`] puts before the program's own arguments.
-pub(super) const SERVERAPP_PREFIX: usize = 3;
-
-/// The Python that a script names in its first line.
-pub(super) fn interpreter(script: &Path) -> Option<PathBuf> {
-    let mut start = Vec::new();
-    let longest = 4096;
-    File::open(script)
-        .and_then(|file| file.take(longest).read_to_end(&mut start))
-        .ok()?;
-    let line = start
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?;
-    let line = Path::new(OsStr::from_bytes(line.trim_ascii()));
-    // A line with arguments, or through `env` or `sh`, names no file that is a Python.
-    let python = line.file_name()?.as_bytes().starts_with(b"python");
-    (python && line.is_file()).then(|| line.to_owned())
+/// The arguments of the program itself in a command that [`serverapp_command`] gave for it.
+pub(super) fn own_arguments<'a>(command: &'a AppCommand, program: &Path) -> &'a [OsString] {
+    let place = command.args.iter().position(|argument| argument == program);
+    place.map_or(&command.args, |at| &command.args[at + 1..])
 }
 
 /// Looks an executable up in the directories of PATH.
@@ -155,7 +140,7 @@ pub fn find_program(name: &str) -> Result<PathBuf, Error> {
     find_in(name, &env::var_os("PATH").unwrap_or_default())
 }
 
-fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
+pub(super) fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
     env::split_paths(path)
         .map(|dir| dir.join(name))
         .find(|file| file.is_file() && access(file, Access::EXEC_OK).is_ok())
@@ -260,29 +245,6 @@ mod tests {
         let command = asking_serverapp_command(program, "127.0.0.1:9091", None);
         let expected = "--insecure --serverappio-api-address 127.0.0.1:9091 --run-once";
         assert_eq!(command.args.join(OsStr::new(" ")), expected);
-    }
-
-    #[test]
-    fn a_python_script_is_run_by_the_python_it_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let python = dir.path().join("python3.11");
-        fs::write(&python, "").unwrap();
-        let script = dir.path().join("script");
-        let named = |text: String| {
-            fs::write(&script, text).unwrap();
-            interpreter(&script)
-        };
-        let line = format!("#!{}\nimport sys\n", python.display());
-        assert_eq!(named(line), Some(python));
-        for other in [
-            "",
-            "#!",
-            "#!/bin/sh\n",
-            "#!/usr/bin/env python3\n",
-            "#!/no/python3\n",
-        ] {
-            assert_eq!(named(other.to_owned()), None, "{other:?}");
-        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::command::interpreter;
+use super::interpreter::Interpreter;
 use super::lasting::ended;
 use super::process::Readers;
 use super::{AppCommand, AppProcess, Error, Identity};
@@ -77,7 +77,7 @@ impl ForkServer {
     /// # Errors
     /// The system cannot start its Python.
     pub fn start(program: &Path) -> Result<Option<Self>, Error> {
-        let Some(python) = interpreter(program) else {
+        let Some(Interpreter { python, options }) = Interpreter::of(program) else {
             return Ok(None);
         };
         let failed = |source| Error::Spawn {
@@ -87,9 +87,10 @@ impl ForkServer {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let theirs = theirs.into_std().map_err(failed)?;
         theirs.set_nonblocking(false).map_err(failed)?;
+        let script = ["-c".into(), SERVER.into(), program.into()];
         let command = AppCommand {
             program: python.clone(),
-            args: vec!["-c".into(), SERVER.into(), program.into()],
+            args: options.into_iter().chain(script).collect(),
             env: Vec::new(),
             name: "fork server".to_owned(),
         };

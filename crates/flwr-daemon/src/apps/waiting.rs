@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
 
-use super::command::{SERVERAPP_PREFIX, waiting_serverapp_command};
+use super::command::{own_arguments, waiting_serverapp_command};
 use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
@@ -18,6 +18,8 @@ use super::{AppCommand, AppProcess, Error, Identity};
 /// A process that waits. It ends when this is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub struct WaitingApp {
+    /// `flwr-serverapp`.
+    program: PathBuf,
     identity: Identity,
     stdin: Option<ChildStdin>,
     /// Where it writes, if it will outlive the daemon.
@@ -55,6 +57,7 @@ impl WaitingApp {
             output.iter().for_each(Output::discard);
         })?;
         Ok(Some(Self {
+            program: serverapp.to_owned(),
             identity,
             stdin: child.stdin.take(),
             output,
@@ -97,8 +100,8 @@ impl WaitingApp {
         if self.child.as_mut().ok_or_else(gone)?.try_wait()?.is_some() {
             return Err(gone());
         }
-        let arguments = command.args.iter().skip(SERVERAPP_PREFIX);
-        let arguments: Vec<_> = arguments
+        let arguments: Vec<_> = own_arguments(command, &self.program)
+            .iter()
             .map(|argument| argument.to_string_lossy())
             .collect();
         let line = format!("{}\n", serde_json::json!(arguments));
