@@ -10,6 +10,7 @@ pub mod keeper;
 mod lasting;
 mod output;
 mod process;
+mod proxy;
 mod tail;
 mod token;
 mod waiting;

@@ -1,5 +1,7 @@
 //! What is started: programs, their arguments, and where they are.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -9,6 +11,7 @@ use rustix::fs::{Access, access};
 
 use super::Error;
 use super::interpreter::Interpreter;
+use super::proxy;
 
 /// What runs `flwr-serverapp`.
 const SERVERAPP: &str = include_str!("serverapp.py");
@@ -24,6 +27,16 @@ pub struct AppCommand {
     pub env: Vec<(OsString, OsString)>,
     /// What the logs call it, e.g. `ClientApp`.
     pub name: String,
+}
+
+impl AppCommand {
+    /// The added variables, for a process that runs already and is told of them.
+    pub(super) fn environment(&self) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
+        let variables = self.env.iter();
+        variables
+            .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()))
+            .collect()
+    }
 }
 
 /// `program`, a `flwr-clientapp` of flwr 1.20 to 1.22 (they take the same flags), for one message.
@@ -167,7 +180,7 @@ fn app_command(
     AppCommand {
         program: program.to_owned(),
         args,
-        env: Vec::new(),
+        env: proxy::exemptions(address[1]),
         name: name.to_owned(),
     }
 }

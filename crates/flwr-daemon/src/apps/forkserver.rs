@@ -169,7 +169,13 @@ impl ForkServer {
             .map(|argument| argument.to_string_lossy())
             .collect();
         let stay = place == Place::Server;
-        let line = serde_json::json!({"id": id, "arguments": arguments, "stay": stay});
+        let environment = command.environment();
+        let line = serde_json::json!({
+            "id": id,
+            "arguments": arguments,
+            "environment": environment,
+            "stay": stay,
+        });
         let line = format!("{line}\n");
         let link = self.link.as_ref();
         let sent = link

@@ -3,8 +3,11 @@
 #   python -c <this> PROGRAM ARGUMENT ...
 #   python -c <this> --wait PROGRAM
 #
-# The second form does the imports first and then waits for a line on stdin: the arguments, as a
-# JSON list. It ends where none comes.
+# The second form does the imports first and then waits for a line on stdin, in JSON:
+#
+#   {"arguments": ["--flag"], "environment": {"NAME": "value"}}
+#
+# The variables are added to the environment. The process ends where no line comes.
 #
 # An app that calls sys.exit leaves Flower's heartbeat thread behind, which keeps the process, and
 # with it the run, alive for ever (flwr 1.21, 1.22). Threads therefore get a moment to end once
@@ -41,7 +44,9 @@ def wait_for_arguments():
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return json.loads(line)
+    told = json.loads(line)
+    os.environ.update(told["environment"])
+    return told["arguments"]
 
 
 if WAITS:

@@ -104,7 +104,9 @@ impl WaitingApp {
             .iter()
             .map(|argument| argument.to_string_lossy())
             .collect();
-        let line = format!("{}\n", serde_json::json!(arguments));
+        let told =
+            serde_json::json!({"arguments": arguments, "environment": command.environment()});
+        let line = format!("{told}\n");
         let mut stdin = self.stdin.take().ok_or_else(gone)?;
         stdin.write_all(line.as_bytes()).await?;
         stdin.flush().await
