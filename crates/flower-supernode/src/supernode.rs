@@ -232,6 +232,9 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
             path.display()
         );
     }
+    if let Some((text, hint)) = config.launch.unprepared() {
+        warn!("{text}; {hint}");
+    }
     info!("ClientAppIo on {clientappio} (plaintext; isolation {isolation})");
     if let Some(address) = health {
         info!("Health on {address} (plaintext)");

@@ -4,6 +4,7 @@ mod command;
 mod descendants;
 mod exit;
 mod forkserver;
+mod guard;
 mod identity;
 mod interpreter;
 pub mod keeper;
@@ -21,6 +22,7 @@ pub use command::{
 };
 pub use exit::Exit;
 pub use forkserver::{ForkServer, Place};
+pub use guard::{Guard, names_its_python};
 pub use identity::Identity;
 pub use output::last_lines;
 pub use process::AppProcess;

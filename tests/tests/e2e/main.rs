@@ -20,6 +20,8 @@ mod login;
 mod mutual;
 mod older;
 mod processes;
+mod programs;
+mod proxies;
 mod refusals;
 mod renewal;
 mod restarts;

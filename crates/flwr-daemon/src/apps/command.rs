@@ -11,7 +11,7 @@ use rustix::fs::{Access, access};
 
 use super::Error;
 use super::interpreter::Interpreter;
-use super::proxy;
+use super::{guard, proxy};
 
 /// What runs `flwr-serverapp`.
 const SERVERAPP: &str = include_str!("serverapp.py");
@@ -55,7 +55,7 @@ pub fn clientapp_command(
 
 /// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
 /// through a few lines of ours, which see to it that it ends when its app does. A program that is
-/// no Python script is run as it is. With a `parent_pid` it ends itself once that process is gone.
+/// no Python script is run as it is: see [`Guard`](super::Guard). With a `parent_pid` it ends itself once that process is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,
@@ -97,6 +97,8 @@ fn serverapp(
         let program = std::mem::replace(&mut command.program, python);
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
         command.args.splice(0..0, options.into_iter().chain(script));
+    } else {
+        command.env.extend(guard::variable(flwr_dir));
     }
     command
 }
