@@ -19,6 +19,7 @@ mod local;
 mod login;
 mod mutual;
 mod older;
+mod outputs;
 mod processes;
 mod programs;
 mod proxies;

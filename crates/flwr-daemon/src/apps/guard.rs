@@ -27,7 +27,7 @@ const MODULE: &str = include_str!("sitecustomize.py");
 /// Names the file for the answer.
 const ANSWER: &str = "FLWR_GUARD_ANSWER";
 /// How long a program may take until its Python has started. Wrappers may load modules first.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the end of the program is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -80,9 +80,11 @@ impl AppProcess {
         open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     ) -> Self {
         let (report, exit) = watch::channel(None);
+        let tail = Tail::default();
         let watcher = Watcher {
             identity: identity.clone(),
             output: output.to_owned(),
+            tail: tail.clone(),
             report,
         };
         tokio::spawn(watcher.run(end, open));
@@ -90,6 +92,7 @@ impl AppProcess {
             name: name.to_owned(),
             identity,
             lasting: true,
+            tail,
             exit,
         }
     }
@@ -99,6 +102,7 @@ impl AppProcess {
 struct Watcher {
     identity: Identity,
     output: PathBuf,
+    tail: Tail,
     report: watch::Sender<Option<Exit>>,
 }
 
@@ -109,7 +113,7 @@ impl Watcher {
         end: impl Future<Output = Option<ExitStatus>>,
         open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     ) {
-        let (tail, over) = (Tail::default(), Stopper::new());
+        let (tail, over) = (self.tail.clone(), Stopper::new());
         let mut reader = tokio::spawn(read(open, tail.clone(), over.clone()));
         let mut end = pin!(end);
         let status = tokio::select! {
@@ -130,6 +134,7 @@ impl Watcher {
         self.report(Exit {
             status,
             tail: tail.lines(),
+            missing: tail.missing(),
         })
         .await;
     }

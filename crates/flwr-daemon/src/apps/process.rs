@@ -27,6 +27,7 @@ pub struct AppProcess {
     pub(super) identity: Identity,
     /// Whether it goes on without whoever watches it.
     pub(super) lasting: bool,
+    pub(super) tail: Tail,
     pub(super) exit: watch::Receiver<Option<Exit>>,
 }
 
@@ -68,6 +69,7 @@ impl AppProcess {
         end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
     ) -> Self {
         let (report, exit) = watch::channel(None);
+        let tail = readers.tail.clone();
         tokio::spawn(async move {
             let status = end.await;
             if let Some(group) = group {
@@ -76,12 +78,17 @@ impl AppProcess {
                 group.signal_group(Signal::KILL);
             }
             let tail = readers.finish().await;
-            report.send_replace(Some(Exit { status, tail }));
+            report.send_replace(Some(Exit {
+                status,
+                tail: tail.lines(),
+                missing: tail.missing(),
+            }));
         });
         Self {
             name: name.to_owned(),
             identity,
             lasting: false,
+            tail,
             exit,
         }
     }
@@ -103,6 +110,12 @@ impl AppProcess {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity.clone()
+    }
+
+    /// The last lines that it has written so far, as [`Exit::tail`] has them.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<String> {
+        self.tail.lines()
     }
 
     /// Whether it has not ended yet.
@@ -206,14 +219,14 @@ impl Readers {
         Self { tasks, tail }
     }
 
-    /// Reads on for a moment after the app's end. Gives the last lines.
-    async fn finish(self) -> Vec<String> {
+    /// Reads on for a moment after the app's end. Gives what was kept.
+    async fn finish(self) -> Tail {
         for mut task in self.tasks {
             if timeout(READ_GRACE, &mut task).await.is_err() {
                 task.abort();
             }
         }
-        self.tail.lines()
+        self.tail
     }
 }
 
