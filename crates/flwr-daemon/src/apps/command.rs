@@ -55,7 +55,8 @@ pub fn clientapp_command(
 
 /// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
 /// through a few lines of ours, which see to it that it ends when its app does. A program that is
-/// no Python script is run as it is: see [`Guard`](super::Guard). With a `parent_pid` it ends itself once that process is gone.
+/// no Python script is run as it is: see [`Guard`](super::Guard). With a `parent_pid` it ends itself
+/// once that process is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,

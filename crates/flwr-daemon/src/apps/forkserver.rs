@@ -33,7 +33,8 @@ const SERVER: &str = include_str!("forkserver.py");
 /// How long a process may take to be there. The server may be importing what the last one did.
 const START: Duration = Duration::from_secs(60);
 
-/// A process from which app processes are forked. It ends when this is dropped; they do not.
+/// A process from which app processes are forked. It ends when this is dropped. The forked processes
+/// end with it where the server has a keeper: they are of one run.
 #[derive(Debug)]
 pub struct ForkServer {
     process: AppProcess,
@@ -147,7 +148,8 @@ impl ForkServer {
         let end = async move {
             let status = status_told.await.ok();
             if status.is_none() {
-                // The server died. Its forks did not, and nobody else will tell of their end.
+                // The server died. Nobody else will tell of the end of its forks; without a keeper
+                // they go on.
                 ended(&process).await;
             }
             status
