@@ -1,5 +1,6 @@
 //! A SuperLink and its SuperNodes.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -46,6 +47,7 @@ pub struct Plan {
     supernodes: Vec<Maker>,
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
+    variables: Vec<(String, OsString)>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
     fleet_port: Option<u16>,
@@ -121,6 +123,13 @@ impl Plan {
         self
     }
 
+    /// A variable in the environment of each daemon.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
     #[must_use]
     pub const fn gateway(mut self, address: SocketAddr) -> Self {
@@ -193,6 +202,7 @@ impl Federation {
             supernodes: vec![Maker::Ours; 2],
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
+            variables: Vec::new(),
             flaw: Flaw::None,
             gateway: None,
             fleet_port: None,
@@ -335,7 +345,8 @@ impl Federation {
         command.args(["--node-config", &format!("value={}.0", index + 1)]);
         command
             .args(self.plan.isolation.flags())
-            .args(&self.plan.supernode_flags);
+            .args(&self.plan.supernode_flags)
+            .envs(self.plan.variables.iter().cloned());
         Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
     }
 
@@ -426,7 +437,8 @@ fn start_superlink(
     command.args([control, &addresses.control.to_string()]);
     command
         .args(plan.isolation.flags())
-        .args(&plan.superlink_flags);
+        .args(&plan.superlink_flags)
+        .envs(plan.variables.iter().cloned());
     Process::start("superlink", &mut command, scratch.path())
 }
 

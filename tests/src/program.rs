@@ -126,7 +126,12 @@ impl Maker {
         command
     }
 
-    fn path(self) -> OsString {
+    /// PATH for a program of this maker.
+    ///
+    /// # Panics
+    /// If there is no such environment.
+    #[must_use]
+    pub fn path(self) -> OsString {
         let mut folders = match self {
             Self::Ours => vec![ours(), Release::V1_22.bin()],
             Self::OursWith(release) => vec![ours(), release.bin()],

@@ -1,13 +1,13 @@
 //! A run, from its start to its end.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use flwr_core::address::Address;
 use flwr_core::fab::{self, Fab};
-use flwr_daemon::apps::{self, AppProcess, serverapp_command};
+use flwr_daemon::apps::{self, AppProcess, Guard, serverapp_command};
 use flwr_daemon::stop::Signals;
 use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
@@ -66,7 +66,7 @@ impl Run {
         }
         Ok(Self {
             fab: fab::of_directory(&args.server_app, dir)?,
-            program: program()?,
+            program: program(args.flwr_dir.as_deref())?,
             route: proxies.route(&superlink.host, superlink.port),
             superlink,
             trust,
@@ -119,7 +119,7 @@ impl Run {
     }
 }
 
-fn program() -> Result<PathBuf> {
+fn program(flwr_dir: Option<&Path>) -> Result<PathBuf> {
     let program = apps::find_program("flwr-serverapp")?;
     if let Some((major, minor)) = apps::flower_version(&program)
         && (major, minor) < (1, 21)
@@ -128,6 +128,9 @@ fn program() -> Result<PathBuf> {
             "{} is of flwr {major}.{minor}, which cannot be told its run: install 1.21 or later, or use that version's own flower-server-app",
             program.display()
         );
+    }
+    if let Some((text, hint)) = Guard::prepare(&program, flwr_dir).warning(&program) {
+        warn!("{text}; {hint}");
     }
     Ok(program)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
-use flwr_daemon::apps;
+use flwr_daemon::apps::{self, Guard};
 use flwr_daemon::checkup::port;
 use flwr_security::channel::Route;
 use flwr_security::tls::{Dated, ServerTls, Standing};
@@ -172,5 +172,9 @@ fn serverapp(config: &Config, checkup: &mut Checkup) {
     let of = version.map_or_else(String::new, |(major, minor)| {
         format!(", of flwr {major}.{minor}")
     });
-    checkup.good(SERVERAPP, format!("{shown}{of}"));
+    let guard = Guard::prepare(program, config.flwr_dir.as_deref());
+    match guard.warning(program) {
+        None => checkup.good(SERVERAPP, format!("{shown}{of}")),
+        Some((text, hint)) => checkup.warning(SERVERAPP, text, Some(hint)),
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::address::Address;
+use flwr_daemon::apps::Guard;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
@@ -131,6 +132,9 @@ impl SuperLink {
         let facts = facts::of(&config, &addresses);
         let renewals = renewals(&config);
         let servers = open.serve(&link, &config, &ports);
+        let mut warnings = config.warnings.clone();
+        warnings.extend(missing_objects(missing.len()));
+        warnings.extend(guard_serverapps(&config).await);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         workers.spawn(renewals.clone().run(work.clone()));
@@ -155,8 +159,6 @@ impl SuperLink {
             });
             workers.spawn(launcher.run(work.clone()));
         }
-        let mut warnings = config.warnings;
-        warnings.extend(missing_objects(missing.len()));
         Ok(Self {
             link,
             addresses,
@@ -370,6 +372,17 @@ async fn open_places(places: Places) -> Result<Opened, StartError> {
         })?;
     }
     Ok(opened)
+}
+
+/// Gets ready to end the ServerApps' processes; gives what is wrong with their program.
+async fn guard_serverapps(config: &Config) -> Option<String> {
+    let Launch::Subprocess { program, .. } = &config.launch else {
+        return None;
+    };
+    let (program, flwr_dir) = (program.clone(), config.flwr_dir.clone());
+    let prepare = move || Guard::prepare(&program, flwr_dir.as_deref()).warning(&program);
+    let (text, hint) = spawn_blocking(prepare).await.ok()??;
+    Some(format!("{text}; {hint}"))
 }
 
 fn missing_objects(count: usize) -> Option<String> {

@@ -77,6 +77,9 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
         return checkup.good(CLIENTAPP, "started by somebody else (--isolation process)");
     };
     let shown = program.display();
+    if let Some((text, hint)) = config.launch.unprepared() {
+        checkup.warning(CLIENTAPP, text, Some(hint));
+    }
     match apps::flower_version(program) {
         Some((1, minor)) if minor < 20 => {
             let hint = "SuperNodes start those of flwr 1.20 and later: `pip install flwr==1.22.0`";

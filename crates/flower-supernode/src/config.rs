@@ -83,6 +83,31 @@ pub enum Launch {
     Process,
 }
 
+impl Launch {
+    /// Why processes cannot be started ahead of need though they are to be, and the way out.
+    #[must_use]
+    pub fn unprepared(&self) -> Option<(String, &'static str)> {
+        let Self::Subprocess {
+            program,
+            ahead,
+            reuse,
+        } = self
+        else {
+            return None;
+        };
+        let prepares = *ahead || *reuse == Reuse::Run;
+        if !prepares || apps::names_its_python(program) {
+            return None;
+        }
+        let text = format!(
+            "{} is no script that names its Python: each ClientApp's process starts from nothing",
+            program.display()
+        );
+        let hint = "put the environment's own flwr-clientapp first on PATH, as pip installs it";
+        Some((text, hint))
+    }
+}
+
 /// How long a request is retried. Without a limit: for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Persistence {

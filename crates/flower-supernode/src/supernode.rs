@@ -249,6 +249,9 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
             path.display()
         );
     }
+    if let Some((text, hint)) = config.launch.unprepared() {
+        warn!("{text}; {hint}");
+    }
     info!("ClientAppIo on {clientappio} (plaintext; isolation {isolation})");
     if let Some(address) = health {
         info!("Health on {address} (plaintext)");

@@ -5,9 +5,9 @@
 # The daemon is on the other end of stdin, a socket. It sends one line a process, with two open
 # files that become the process' stdout and stderr:
 #
-#   {"id": 1, "arguments": ["--flag"], "stay": false}
+#   {"id": 1, "arguments": ["--flag"], "environment": {"NAME": "value"}, "stay": false}
 #
-# and hears {"id": 1, "pid": 7} when the process is there and {"id": 1, "status": 0} (as waitpid
+# The variables are added to the environment. The daemon hears {"id": 1, "pid": 7} when the process is there and {"id": 1, "status": 0} (as waitpid
 # gives it) when it has ended. With "stay" the program is run here, in this process.
 #
 # No app is ever run in a process that another is forked from: what is shared is modules of the
@@ -60,9 +60,10 @@ def environment_modules(before):
     return names
 
 
-def run(arguments):
+def run(request):
     """Runs the program as if it had been started by its name; gives its exit status."""
-    sys.argv = [PROGRAM, *arguments]
+    os.environ.update(request["environment"])
+    sys.argv = [PROGRAM, *request["arguments"]]
     try:
         runpy.run_path(PROGRAM, run_name="__main__")
         return 0
@@ -172,7 +173,7 @@ class Server:
             os.close(file)
         reseed()
         before = set(sys.modules)
-        status = run(request["arguments"])
+        status = run(request)
         names = json.dumps(environment_modules(before)).encode()
         try:
             # What a pipe holds without a reader.
@@ -194,7 +195,7 @@ class Server:
         for number, file in enumerate(output, start=1):
             os.dup2(file, number)
             os.close(file)
-        status = run(request["arguments"])
+        status = run(request)
         flush()
         for number, file in enumerate(own, start=1):
             os.dup2(file, number)

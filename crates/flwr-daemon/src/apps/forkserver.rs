@@ -23,7 +23,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::command::interpreter;
+use super::interpreter::Interpreter;
 use super::lasting::ended;
 use super::process::Readers;
 use super::{AppCommand, AppProcess, Error, Identity};
@@ -33,7 +33,8 @@ const SERVER: &str = include_str!("forkserver.py");
 /// How long a process may take to be there. The server may be importing what the last one did.
 const START: Duration = Duration::from_secs(60);
 
-/// A process from which app processes are forked. It ends when this is dropped; they do not.
+/// A process from which app processes are forked. It ends when this is dropped. The forked processes
+/// end with it where the server has a keeper: they are of one run.
 #[derive(Debug)]
 pub struct ForkServer {
     process: AppProcess,
@@ -77,7 +78,7 @@ impl ForkServer {
     /// # Errors
     /// The system cannot start its Python.
     pub fn start(program: &Path) -> Result<Option<Self>, Error> {
-        let Some(python) = interpreter(program) else {
+        let Some(Interpreter { python, options }) = Interpreter::of(program) else {
             return Ok(None);
         };
         let failed = |source| Error::Spawn {
@@ -87,9 +88,10 @@ impl ForkServer {
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let theirs = theirs.into_std().map_err(failed)?;
         theirs.set_nonblocking(false).map_err(failed)?;
+        let script = ["-c".into(), SERVER.into(), program.into()];
         let command = AppCommand {
             program: python.clone(),
-            args: vec!["-c".into(), SERVER.into(), program.into()],
+            args: options.into_iter().chain(script).collect(),
             env: Vec::new(),
             name: "fork server".to_owned(),
         };
@@ -146,7 +148,8 @@ impl ForkServer {
         let end = async move {
             let status = status_told.await.ok();
             if status.is_none() {
-                // The server died. Its forks did not, and nobody else will tell of their end.
+                // The server died. Nobody else will tell of the end of its forks; without a keeper
+                // they go on.
                 ended(&process).await;
             }
             status
@@ -168,7 +171,13 @@ impl ForkServer {
             .map(|argument| argument.to_string_lossy())
             .collect();
         let stay = place == Place::Server;
-        let line = serde_json::json!({"id": id, "arguments": arguments, "stay": stay});
+        let environment = command.environment();
+        let line = serde_json::json!({
+            "id": id,
+            "arguments": arguments,
+            "environment": environment,
+            "stay": stay,
+        });
         let line = format!("{line}\n");
         let link = self.link.as_ref();
         let sent = link
