@@ -13,7 +13,7 @@ use rustix::fs::{Access, access};
 use super::Error;
 
 /// What runs `flwr-serverapp`.
-const SERVERAPP: &str = include_str!("serverapp.py");
+const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverapp.py"));
 
 /// A program with its arguments, as an app process is started from.
 #[derive(Clone, Debug)]
