@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use flwr_core::id::RunId;
-use flwr_daemon::apps::{AppProcess, Place, clientapp_command};
+use flwr_daemon::apps::{AppBundle, AppProcess, Place, clientapp_command};
 use flwr_daemon::listen;
 use tracing::info;
 
@@ -81,9 +81,16 @@ impl Launcher {
         );
         let app = match nursery {
             Some(nursery) => {
-                nursery
-                    .start(job.inbox.metadata.run, &command, *place)
-                    .await?
+                let inputs = &job.inbox.inputs;
+                let app = AppBundle {
+                    fab_id: &inputs.run.fab_id,
+                    fab_version: &inputs.run.fab_version,
+                    fab_hash: &inputs.fab.hash_str,
+                    content: &inputs.fab.content,
+                    flwr_dir: flwr_dir.as_deref(),
+                };
+                let run = job.inbox.metadata.run;
+                nursery.start(run, &command, app, *place).await?
             }
             None => AppProcess::spawn(&command)?,
         };

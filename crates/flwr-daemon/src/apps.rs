@@ -16,7 +16,7 @@ pub use command::{
     serverapp_command,
 };
 pub use exit::Exit;
-pub use forkserver::{ForkServer, Place};
+pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};
 pub use identity::Identity;
 pub use output::last_lines;
 pub use process::AppProcess;
