@@ -12,6 +12,7 @@ mod cli;
 mod durable;
 mod errors;
 mod faults;
+mod imports;
 mod interop;
 mod isolation;
 mod issued;
