@@ -328,3 +328,14 @@ fn an_apps_first_line_finds_the_modules_that_it_finds_with_pip_1_21() {
 fn an_apps_first_line_finds_the_modules_that_it_finds_with_pip_1_20() {
     modules_are_those_of_pip(Release::V1_20);
 }
+
+/// flwr 1.20 ends a ClientApp whose parent is not the process that it was told of.
+#[test]
+fn an_app_of_1_20_may_take_its_time() {
+    let release = Maker::OursWith(Release::V1_20);
+    let plan = Federation::plan(Security::Insecure).supernodes(vec![release]);
+    let federation = plan.start();
+    let code = "import time\ndef look():\n    time.sleep(1)\n    return 'slow'";
+    assert_eq!(seen(&federation, code), ["seen: slow"; ROUNDS]);
+    federation.stop();
+}

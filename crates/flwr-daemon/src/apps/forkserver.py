@@ -60,6 +60,18 @@ def run(arguments):
         return 1
 
 
+def with_parent(arguments):
+    """The arguments of a process that was forked. The `flwr-clientapp` of flwr 1.20 ends itself
+    where its parent is another process than it was told of; later releases ask whether that
+    process lives, which is the daemon."""
+    start = getattr(sys.modules.get(RUNTIME), "start_parent_process_monitor", None)
+    inner = getattr(getattr(start, "__code__", None), "co_consts", ())
+    if any("getppid" in getattr(code, "co_names", ()) for code in inner):
+        pairs = zip(["", *arguments], arguments)
+        return [str(os.getppid()) if flag == "--parent-pid" else value for flag, value in pairs]
+    return arguments
+
+
 def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -240,7 +252,7 @@ class Server:
         reseed(numpy and numpy.fixed)
         if self.template is not None:
             self.template.enter()
-        return run(request["arguments"])
+        return run(with_parent(request["arguments"]))
 
     def stay(self, request, files):
         """Runs the program here."""
@@ -307,7 +319,7 @@ def become_template(number):
         server.leave()
     take_output(output)
     template.enter()
-    return run(request["arguments"])
+    return run(with_parent(request["arguments"]))
 
 
 def serve():
