@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,6 +48,7 @@ pub struct Plan {
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
     variables: Vec<(String, OsString)>,
+    supernode_programs: Option<PathBuf>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
     fleet_port: Option<u16>,
@@ -130,6 +131,13 @@ impl Plan {
         self
     }
 
+    /// Where SuperNodes look for programs first.
+    #[must_use]
+    pub fn supernode_programs(mut self, folder: &Path) -> Self {
+        self.supernode_programs = Some(folder.to_owned());
+        self
+    }
+
     /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
     #[must_use]
     pub const fn gateway(mut self, address: SocketAddr) -> Self {
@@ -203,6 +211,7 @@ impl Federation {
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
             variables: Vec::new(),
+            supernode_programs: None,
             flaw: Flaw::None,
             gateway: None,
             fleet_port: None,
@@ -326,6 +335,9 @@ impl Federation {
     fn start_node(&self, index: usize) -> Process {
         let mut command =
             self.node_command(self.plan.supernodes[index], &format!("home-node-{index}"));
+        if let Some(folder) = &self.plan.supernode_programs {
+            command.env("PATH", self.plan.supernodes[index].path_after(folder));
+        }
         match &self.pki {
             None => command.arg("--insecure"),
             Some(pki) => command.arg("--root-certificates").arg(&pki.ca),

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A version of Flower from PyPI: 1.`minor`.`patch`.
@@ -124,6 +124,13 @@ impl Maker {
             .env_remove("FLWR_LOG_LEVEL")
             .env_remove("FLWR_HOME");
         command
+    }
+
+    /// The PATH of [`Self::command`], with a folder before it.
+    pub(crate) fn path_after(self, first: &Path) -> OsString {
+        let path = self.path();
+        let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&path));
+        env::join_paths(folders).unwrap()
     }
 
     /// PATH for a program of this maker.

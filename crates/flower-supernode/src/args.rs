@@ -103,9 +103,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Isolation::Subprocess)]
     pub isolation: Isolation,
 
-    /// How ClientApp processes begin: with Python, Flower and what the run's earlier messages
-    /// imported from the environment already imported, by a fork of a process that runs no app
-    /// (ahead; about 70 MB for it, and as much as the imports take), or from nothing (fresh)
+    /// How ClientApp processes begin: by a fork of a process that has loaded the run's app, where
+    /// the app sees no difference, else of one with Flower's imports (ahead; about 70 MB, and as
+    /// much as the app's imports take), or from nothing (fresh)
     #[arg(long, value_enum, default_value_t = Start::Ahead)]
     pub clientapp_start: Start,
 

@@ -22,12 +22,13 @@ pub use command::{
     serverapp_command,
 };
 pub use exit::Exit;
-pub use forkserver::{ForkServer, Place};
+pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};
 pub use guard::{Guard, names_its_python};
 pub use identity::Identity;
 pub use missing::MissingModule;
 pub use output::last_lines;
 pub use process::AppProcess;
+pub use proxy::exemptions;
 pub use token::{Token, Tokens};
 pub use waiting::WaitingApp;
 

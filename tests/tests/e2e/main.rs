@@ -14,6 +14,7 @@ mod durable;
 mod errors;
 mod faults;
 mod guides;
+mod imports;
 mod interop;
 mod isolation;
 mod issued;

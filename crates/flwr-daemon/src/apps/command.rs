@@ -14,7 +14,7 @@ use super::interpreter::Interpreter;
 use super::{guard, proxy};
 
 /// What runs `flwr-serverapp`.
-const SERVERAPP: &str = include_str!("serverapp.py");
+const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverapp.py"));
 
 /// A program with its arguments, as an app process is started from.
 #[derive(Clone, Debug)]

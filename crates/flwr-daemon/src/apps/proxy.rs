@@ -28,7 +28,8 @@ const ALL: &str = "*";
 
 /// The variables for an app that exempt the daemon's own address, and else what is exempted now.
 /// None where no proxy is set.
-pub(super) fn exemptions(address: &str) -> Vec<(OsString, OsString)> {
+#[must_use]
+pub fn exemptions(address: &str) -> Vec<(OsString, OsString)> {
     exemptions_in(address, |name| {
         env::var_os(name).filter(|value| !value.is_empty())
     })
