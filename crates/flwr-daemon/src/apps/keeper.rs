@@ -15,7 +15,7 @@
 //! - Somebody may kill the keeper itself (SIGKILL). The daemon then kills the rest of the group.
 
 use std::env::{self, ArgsOs};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -113,6 +113,7 @@ fn keep(mut args: ArgsOs) -> ExitCode {
         eprintln!("{NAME}: is started by the Flower daemons alone");
         return ExitCode::from(2);
     };
+    let args = with_parent(args, &daemon);
     match Keeper::start(&daemon, Command::new(&program).args(args)) {
         Ok(keeper) => keeper.stay(),
         Err(error) => {
@@ -120,6 +121,21 @@ fn keep(mut args: ArgsOs) -> ExitCode {
             ExitCode::from(NOT_STARTED)
         }
     }
+}
+
+/// The app's arguments, in which the keeper stands for the daemon: the `flwr-clientapp` of flwr 1.20
+/// ends itself where its parent is another process than `--parent-pid` says.
+fn with_parent(args: impl Iterator<Item = OsString>, daemon: &OsStr) -> Vec<OsString> {
+    let mut told: Vec<OsString> = Vec::new();
+    for arg in args {
+        let is_parent = told.last().is_some_and(|flag| flag == "--parent-pid");
+        told.push(if is_parent && arg == daemon {
+            std::process::id().to_string().into()
+        } else {
+            arg
+        });
+    }
+    told
 }
 
 /// The state of a keeper process.
@@ -278,5 +294,19 @@ impl Daemon {
     /// Whether the parent of this process is another one by now.
     fn is_gone(&self) -> bool {
         getppid() != Some(self.pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keeper_is_the_parent_that_an_app_is_told_of() {
+        let given = ["--parent-pid", "7", "--token", "7", "--parent-pid", "8"];
+        let told = with_parent(given.into_iter().map(OsString::from), OsStr::new("7"));
+        let own = std::process::id().to_string();
+        let expected = ["--parent-pid", &own, "--token", "7", "--parent-pid", "8"];
+        assert_eq!(told, expected);
     }
 }
