@@ -206,6 +206,7 @@ fn ports_that_are_taken_are_named() {
     for flag in ["--control-api-address", "--serverappio-api-address"] {
         command.args([flag, &format!("127.0.0.1:{}", e2e::ports::free())]);
     }
+    command.env("FLWR_HOME", scratch.folder("home"));
     let output = command.current_dir(scratch.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");

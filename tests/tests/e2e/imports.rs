@@ -36,7 +36,7 @@ const fn anew(name: &'static str, code: &'static str) -> Kind {
 }
 
 /// Run in one process, one after the other, in both federations.
-const KINDS: [Kind; 24] = [
+const KINDS: [Kind; 31] = [
     shared("nothing", "def look(): return 'plain'"),
     shared(
         "a variable before an import",
@@ -90,6 +90,34 @@ const KINDS: [Kind; 24] = [
         "seeds",
         "import random, numpy as np; random.seed(42); np.random.seed(42); N = random.random()\ndef look(): return N, random.random(), np.random.rand()",
     ),
+    shared(
+        "random numbers of torch later",
+        "import torch\ndef look(): return torch.rand()",
+    ),
+    shared(
+        "a seed of torch",
+        "import torch; torch.manual_seed(42)\ndef look(): return torch.rand()",
+    ),
+    anew(
+        "random numbers of torch",
+        "import torch; N = torch.rand()\ndef look(): return N",
+    ),
+    shared(
+        "a directory of a library that is there",
+        "import folderlib\ndef look(): return folderlib.THERE",
+    ),
+    shared(
+        "the lines of a stack",
+        "import traceback; traceback.format_stack()\ndef look(): return 'traced'",
+    ),
+    shared(
+        "a socket of a library",
+        "import socketlib\ndef look(): return socketlib.HAS_IPV4",
+    ),
+    anew(
+        "a free port",
+        "import socket; S = socket.socket(); S.bind(('127.0.0.1', 0)); S.close()\ndef look(): return 'bound'",
+    ),
     anew(
         "the time",
         "import datetime; NOW = datetime.datetime.now()\ndef look(): return NOW",
@@ -106,7 +134,7 @@ const KINDS: [Kind; 24] = [
         "a module of its own making",
         "import sys, types; fake = types.ModuleType('tabnanny'); fake.KIND = 'fake'; sys.modules['tabnanny'] = fake\nimport tabnanny\ndef look(): return tabnanny.KIND",
     ),
-    anew(
+    shared(
         "a patched module",
         "import colorsys; colorsys.rgb_to_hsv = lambda *_: 'patched'\ndef look(): return colorsys.rgb_to_hsv(1, 2, 3)",
     ),
@@ -125,6 +153,22 @@ const KINDS: [Kind; 24] = [
     anew("a failure", "raise ValueError('not today')"),
     anew("an end", "import os; os._exit(7)"),
 ];
+
+/// The global generator of torch, which begins with a random seed that Python does not see.
+const TORCH: &str = "\
+import random as python, time
+from torch import random
+made = python.Random(time.perf_counter_ns())
+class State:
+    def tolist(self): return list(repr(made.getstate()).encode())
+class Generator:
+    def seed(self): made.seed(time.perf_counter_ns())
+default_generator = Generator()
+def get_rng_state(): return State()
+def manual_seed(seed): made.seed(seed)
+def rand(): return made.random()
+random.manual_seed = manual_seed
+";
 
 /// A Python environment with flwr 1.22 and a few libraries.
 fn environment(scratch: &Scratch) -> PathBuf {
@@ -158,6 +202,17 @@ fn environment(scratch: &Scratch) -> PathBuf {
          threading.Thread(target=answer, daemon=True).start()\n\
          def ask():\n    ASKED.put(21)\n    return TOLD.get(timeout=20)\n",
     );
+    library(
+        "socketlib.py",
+        "import socket\nwith socket.socket() as s: s.bind(('127.0.0.1', 0))\nHAS_IPV4 = True\n",
+    );
+    library(
+        "folderlib.py",
+        "import pathlib\npathlib.Path(__file__).parent.mkdir(exist_ok=True)\nTHERE = True\n",
+    );
+    fs::create_dir(packages.join("torch")).unwrap();
+    library("torch/__init__.py", TORCH);
+    library("torch/random.py", "def manual_seed(seed): pass\n");
     let script = fs::read_to_string(flower.join("flwr-clientapp")).unwrap();
     let (_, lines) = script.split_once('\n').unwrap();
     let program = bin.join("flwr-clientapp");

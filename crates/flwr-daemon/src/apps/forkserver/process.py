@@ -37,6 +37,9 @@ def repr_state(state):
     return tuple(part.tobytes() if hasattr(part, "tobytes") else part for part in state)
 
 
+MISSING = object()
+
+
 class Surroundings:
     """What belongs to the process, and is not passed on by a fork or not put back before the
     program has come to the app."""
@@ -67,12 +70,16 @@ class Surroundings:
         for name, module in self.modules.items():
             if sys.modules.get(name) is not module:
                 return f"replaced the module {name}"
-        for name, functions in self.functions.items():
-            now = vars(self.modules[name])
-            for key, value in functions.items():
-                if now.get(key) is not value:
-                    return f"replaced {name}.{key}"
         return None
+
+    def replaced(self):
+        """Functions of earlier modules that have another now, or none: where, and both."""
+        return [
+            (vars(self.modules[name]), key, value, vars(self.modules[name]).get(key, MISSING))
+            for name, functions in self.functions.items()
+            for key, value in functions.items()
+            if vars(self.modules[name]).get(key, MISSING) is not value
+        ]
 
 
 def handlers():

@@ -63,6 +63,7 @@ class Template:
         finally:
             self.output.stop()
         self.after = State()
+        self.replaced = self.watch.before.replaced()
         self.random = random.getstate() if self.watch.random.fixed else None
 
     def enter(self):
@@ -72,6 +73,8 @@ class Template:
             random.setstate(self.random)
         self.finding._current_sys_path = self.current
         self.before.put()
+        for functions, name, original, _ in self.replaced:
+            functions[name] = original
         self.loading.load_app = self.hand_over
 
     def hand_over(self, *arguments, **named):
@@ -81,6 +84,11 @@ class Template:
         current = list(sys.path)
         self.after.put()
         sys.path[:] = current
+        for functions, name, _, now in self.replaced:
+            if now is MISSING:
+                functions.pop(name, None)
+            else:
+                functions[name] = now
         try:
             return self.load_app(*arguments, **named)
         finally:

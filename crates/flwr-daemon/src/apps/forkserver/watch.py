@@ -26,6 +26,8 @@ FAMILIES = ("fcntl.", "ftplib.", "http.client.", "shutil.", "smtplib.", "socket.
 FAMILIES += ("subprocess.", "syslog.", "tempfile.", "urllib.")
 # What these events tell is the same in each process of the machine.
 HARMLESS = {"socket.gethostname"}
+# Libraries try so whether the machine has IPv6. A socket that stays open is found by its descriptor.
+TRIALS = {"socket.__new__", "socket.bind"}
 CLOCKS = {
     "asctime", "clock_gettime", "clock_gettime_ns", "ctime", "gmtime", "localtime", "monotonic",
     "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "process_time_ns",
@@ -49,10 +51,14 @@ CALLS = {
 UNSEEN = {
     # A semaphore under a random name tells whether the system has semaphores, and is removed.
     "joblib._multiprocessing_helpers",
+    # The key for connections to its children, as of Python's own multiprocessing.
+    "multiprocess.process",
     # The examples of its documentation.
     "scipy.stats._new_distributions",
 }
-PATH_MODULES = {"genericpath", "pathlib", "pathlib._local", "posixpath"}
+# Modules whose functions ask about a path, and the names that the path has there.
+PATH_MODULES = {"genericpath", "linecache", "pathlib", "pathlib._local", "posixpath"}
+PATH_NAMES = ("newpath", "fullname", "path", "filename", "self", "s", "p")
 # Whom a reason names that is of no one module.
 APP = "the app"
 # How the functions of extension modules are called that tell the time, which cannot be followed.
@@ -229,8 +235,14 @@ class Watch:
             self.blame(f"called {event}")
 
     def happened(self, event, arguments):
+        installed = self.modules and not self.modules[-1][1]
+        if event in TRIALS and installed:
+            return
         if event == "open":
             self.opened(*arguments)
+        elif event == "os.mkdir" and os.path.isdir(arguments[0]):
+            # It fails, as it does in each process.
+            self.seen(arguments[0], self.looked)
         elif event in ("os.listdir", "os.scandir"):
             self.seen(arguments[0], self.read)
         elif event != "os.mkdir" or not os.path.isdir(arguments[0]):
@@ -295,7 +307,7 @@ class Watch:
         """Whether the path is known that a function of the standard library asks about."""
         if frame.f_globals.get("__name__") not in PATH_MODULES:
             return False
-        for name in ("newpath", "path", "filename", "self", "s", "p"):
+        for name in PATH_NAMES:
             path = frame.f_locals.get(name)
             if isinstance(path, (str, bytes, os.PathLike)):
                 self.seen(path, self.looked)
