@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::process::Process;
 use crate::program::Maker;
 use crate::scratch::Scratch;
+use crate::terminal::at_terminal;
 
 /// Each call writes a log of its own.
 static CALLS: AtomicUsize = AtomicUsize::new(0);
@@ -64,6 +65,12 @@ impl<'a> Flwr<'a> {
             code,
             text: process.all_lines().join("\n"),
         }
+    }
+
+    /// `flwr <arguments>` at a terminal, where the questions get these answers, one a line.
+    #[must_use]
+    pub fn at_terminal(self, folder: &Path, arguments: &[&str], answers: &str) -> Outcome {
+        at_terminal(self.command(folder).args(arguments), answers)
     }
 
     /// `flwr <arguments>`, running beside the test.

@@ -24,6 +24,7 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod scratch;
+pub mod terminal;
 pub mod tools;
 
 pub use app::App;
@@ -32,6 +33,7 @@ pub use flwr::{Flwr, Outcome};
 pub use process::Process;
 pub use program::{Maker, Release};
 pub use scratch::Scratch;
+pub use terminal::at_terminal;
 
 use std::time::Duration;
 

@@ -311,7 +311,7 @@ fn node_config(text: Option<&str>) -> Result<UserConfig, Error> {
     let Some(text) = text else {
         return Ok(UserConfig::new());
     };
-    let table = if text.ends_with(".toml") {
+    let table = if config::is_toml_file(text) {
         let path = PathBuf::from(text);
         let content =
             fs::read_to_string(&path).map_err(|source| Error::NodeConfigFile { path, source })?;

@@ -82,6 +82,14 @@ fn hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |key| format!(" (did you mean '{key}'?)"))
 }
 
+/// Whether a configuration flag names a TOML file instead of having pairs: it ends in `.toml`, in
+/// letters of any case.
+#[must_use]
+pub fn is_toml_file(text: &str) -> bool {
+    let suffix = text.len().checked_sub(5).and_then(|at| text.get(at..));
+    suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(".toml"))
+}
+
 /// Reads the text of a configuration file.
 ///
 /// # Errors

@@ -10,6 +10,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flwr_security::file::create_private_dir;
 use serde::{Deserialize, Serialize};
 use tonic::Request;
@@ -71,6 +73,15 @@ impl Account {
             file: Some(file.to_owned()),
             tokens: Some(tokens),
         })
+    }
+
+    /// The id of the account: the `sub` of the access token. Only the SuperLink can tell whether the
+    /// token is good; here it serves to recognise the user's own runs.
+    pub(crate) fn id(&self) -> Option<String> {
+        let claims = self.tokens.as_ref()?.access.split('.').nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+        claims.get("sub")?.as_str().map(str::to_owned)
     }
 
     /// Puts the tokens on a call.

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod app;
@@ -11,8 +10,10 @@ mod cert;
 mod federation;
 mod link;
 mod local;
+mod mistake;
 mod new;
 mod runs;
+mod value;
 
 pub use app::{BuildArgs, InstallArgs, RunArgs};
 pub use cert::{
@@ -27,6 +28,7 @@ pub use link::{DoctorArgs, LoginArgs, LogoutArgs, SupernodeCommand, SupernodeLis
 pub use local::{DownArgs, StatusArgs, UpArgs};
 pub use new::{Framework, NewArgs};
 pub use runs::{ListArgs, LogArgs, PullArgs, StopArgs};
+pub use value::RunName;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 const VERSION: &str = concat!(
@@ -65,24 +67,11 @@ pub struct Cli {
 /// process.
 #[must_use]
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| suggested(error).exit())
-}
-
-/// With the command that was probably meant: clap itself takes `rnu` for nothing like `run`.
-fn suggested(mut error: clap::Error) -> clap::Error {
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else {
-        return error;
-    };
-    if error.get(ContextKind::SuggestedSubcommand).is_none() {
-        let cli = Cli::command();
-        let names = cli.get_subcommands().map(clap::Command::get_name);
-        let nearest = flwr_core::config::nearest(typed, names).map(str::to_owned);
-        if let Some(nearest) = nearest {
-            let nearest = ContextValue::Strings(vec![nearest]);
-            error.insert(ContextKind::SuggestedSubcommand, nearest);
-        }
-    }
-    error
+    Cli::try_parse().unwrap_or_else(|error| {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        let words = words.iter().filter_map(|word| word.to_str());
+        mistake::suggested(error, words).exit()
+    })
 }
 
 /// One verb each.
@@ -222,7 +211,7 @@ Example:
   flwr key new --count 5           a pair for each SuperNode")]
 pub struct KeyNewArgs {
     /// How many key pairs.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 1, value_parser = value::whole(1..=10_000), allow_negative_numbers = true)]
     pub count: u32,
     /// Write over files that exist.
     #[arg(long)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
+use serde_json::json;
 
 use crate::chosen::Chosen;
 use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
@@ -19,6 +20,7 @@ mod doctor;
 mod federation;
 mod install;
 mod key;
+mod latest;
 mod list;
 mod local;
 mod log;
@@ -68,6 +70,12 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
     }
 }
 
+/// The answer about a run. jq 1.6 and browsers read numbers as doubles, which have no room for the
+/// digits of a run's id: the id is there as text too.
+fn run_answer(run_id: u64) -> serde_json::Value {
+    json!({"success": true, "run-id": run_id, "run-id-text": run_id.to_string()})
+}
+
 /// Adds what is to be known of a bundle, by the names that flwr 1.22 gives it.
 fn describe(fab: &Fab, answer: &mut serde_json::Value) {
     let manifest = fab.manifest();
@@ -84,9 +92,9 @@ fn describe(fab: &Fab, answer: &mut serde_json::Value) {
 
 /// Reads the app and tells about it, as every command that needs one begins.
 fn load(directory: &Path, output: &mut Output) -> Result<App> {
-    output.say("Loading project configuration... ")?;
+    output.progress("Loading project configuration... ");
     let app = App::load(directory)?;
-    output.say("Success")?;
+    output.progress("Success");
     Ok(app)
 }
 

@@ -160,6 +160,11 @@ impl SuperLink {
         call!(self.stop_run(StopRunRequest { run_id }, CALL_TIMEOUT))
     }
 
+    /// The account that this user's runs carry, where users log in.
+    pub(crate) fn account_id(&self) -> Option<String> {
+        self.account.id()
+    }
+
     /// Whether it is the older service that answers: flwr 1.20 and earlier.
     pub(crate) fn is_exec(&self) -> bool {
         self.dialect == Dialect::Exec

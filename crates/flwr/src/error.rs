@@ -22,6 +22,20 @@ pub(crate) enum Error {
     NoProject(PathBuf),
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("{} is {encoding} text, and must be UTF-8", .path.display())]
+    Encoding {
+        path: PathBuf,
+        encoding: &'static str,
+    },
+    #[error("{} is not UTF-8 text: line {line} has a byte that UTF-8 does not have there", .path.display())]
+    NotText { path: PathBuf, line: usize },
+    #[error("the bundle would lack {file}, the module of the app's `{component}`: {why}")]
+    NotBundled {
+        component: &'static str,
+        file: String,
+        why: String,
+        way_out: String,
+    },
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]
@@ -156,6 +170,18 @@ pub(crate) enum Error {
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
     NotStopped(u64),
+    #[error("no run is unfinished")]
+    NoneUnfinished {
+        /// The newest of those that are finished.
+        newest: Option<u64>,
+    },
+    #[error(
+        "the latest run is {run_id} ({app}); nobody logs in at this SuperLink, so the run may be somebody else's, \
+         and there is no terminal to ask at"
+    )]
+    NotAsked { run_id: u64, app: String },
+    #[error("Run {0} goes on.")]
+    LeftRunning(u64),
     #[error("A download URL for artifacts from run {0} couldn't be obtained.")]
     NoArtifacts(u64),
     #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
@@ -197,6 +223,9 @@ impl Error {
             Self::NoProject(_)
             | Self::Project(_)
             | Self::Module(_)
+            | Self::Encoding { .. }
+            | Self::NotText { .. }
+            | Self::NotBundled { .. }
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
@@ -206,6 +235,7 @@ impl Error {
             | Self::AppExists(_)
             | Self::Username(_)
             | Self::NobodyToAsk(_)
+            | Self::NotAsked { .. }
             | Self::BundleName { .. }
             | Self::NoHome
             | Self::HomeFile { .. }
@@ -246,6 +276,8 @@ impl Error {
             | Self::Rpc(_)
             | Self::NotStarted
             | Self::NotStopped(_)
+            | Self::NoneUnfinished { .. }
+            | Self::LeftRunning(_)
             | Self::NoAccounts
             | Self::UnknownLogin(_)
             | Self::LoginTimeout

@@ -133,11 +133,20 @@ impl Surroundings {
             Some(source) if source.means_local(&name) => self.local_one(&overrides, why),
             Some(source) => source.get(&name, &overrides, why),
             None if name == local::NAME => self.local_one(&overrides, why),
-            None => Err(Error::Federation(FederationError::Unknown {
-                wanted: name,
-                found: sources.iter().flat_map(Source::names).collect(),
-            })),
+            None => Err(self.unknown(name, &sources)),
         }
+    }
+
+    /// A name that nothing describes, and those that could be meant: each once.
+    fn unknown(&self, wanted: String, sources: &[Source]) -> Error {
+        let mut found: Vec<String> = Vec::new();
+        let local = self.local().ok().map(|_| local::NAME.to_owned());
+        for name in sources.iter().flat_map(Source::names).chain(local) {
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+        Error::Federation(FederationError::Unknown { wanted, found })
     }
 
     /// The folder of the local federation, if there can be one.

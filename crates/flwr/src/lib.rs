@@ -17,6 +17,7 @@ mod federation;
 mod local;
 mod project;
 mod render;
+mod text;
 
 /// Runs one command to its end and says how it went.
 #[must_use]
@@ -26,7 +27,8 @@ pub fn run(cli: cli::Cli) -> ExitCode {
         .enable_all()
         .build()
         .map_err(error::Error::Runtime)
-        .and_then(|runtime| runtime.block_on(commands::execute(cli.command, &mut output)));
+        .and_then(|runtime| runtime.block_on(commands::execute(cli.command, &mut output)))
+        .and_then(|()| output.finish());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

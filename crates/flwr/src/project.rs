@@ -1,7 +1,6 @@
 //! An app on disk: its `pyproject.toml`, the files that go into its bundle, and whether the
 //! modules it names are there.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -11,10 +10,15 @@ use flwr_core::project::Project;
 use toml::Table;
 
 use crate::error::{Error, Result};
+use crate::text;
 
+mod bundled;
 mod gitignore;
+mod imports;
 mod modules;
 mod select;
+
+use select::Selection;
 
 /// An app whose `pyproject.toml` was read and checked.
 #[derive(Debug)]
@@ -32,12 +36,8 @@ impl App {
     /// Reads and checks the app in a directory.
     pub(crate) fn load(root: &Path) -> Result<Self> {
         let path = root.join("pyproject.toml");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::NoProject(path));
-            }
-            Err(source) => return Err(Error::Read { path, source }),
+        let Some(text) = text::read_if_there(&path)? else {
+            return Err(Error::NoProject(path));
         };
         let project = Project::parse(&text).map_err(Error::Project)?;
         let warnings = modules::check(root, project.manifest())?;
@@ -59,11 +59,14 @@ impl App {
         &self.root
     }
 
-    /// Bundles the app as `flwr build` and `flwr run` of Flower do.
-    pub(crate) fn bundle(&self) -> Result<Fab> {
+    /// Bundles the app as `flwr build` and `flwr run` of Flower do, and refuses what these do not: a
+    /// bundle without the app's modules.
+    pub(crate) fn bundle(&self) -> Result<Bundle> {
+        let mut selection = Selection::of(&self.root)?;
+        bundled::check(self.project.manifest(), &selection)?;
         let mut files = Vec::new();
         let mut size = 0;
-        for (name, path) in select::files(&self.root)? {
+        for (name, path) in std::mem::take(&mut selection.files) {
             let bytes = std::fs::read(&path).map_err(|source| Error::Read { path, source })?;
             size += bytes.len();
             if size > fab::MAX_BYTES {
@@ -72,20 +75,28 @@ impl App {
             }
             files.push((name, Bytes::from(bytes)));
         }
-        fab::build(&self.text, files).map_err(Error::Fab)
+        let mut warnings = bundled::missed(&selection, &files);
+        warnings.append(&mut selection.warnings);
+        Ok(Bundle {
+            fab: fab::build(&self.text, files).map_err(Error::Fab)?,
+            warnings,
+        })
     }
+}
+
+/// A bundle, and what should be told of it.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    pub(crate) fab: Fab,
+    /// A line for what is not in the bundle and may be missed.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The values of a repeatable `key=value` flag, or the one TOML file it names.
 pub(crate) fn overrides(flag: &'static str, values: &[String]) -> Result<Table> {
     let parsed = match values {
-        [file] if file.ends_with(".toml") => {
-            let text = std::fs::read_to_string(file);
-            let text = text.map_err(|source| Error::Read {
-                path: file.into(),
-                source,
-            })?;
-            config::from_toml_text(&text)
+        [file] if config::is_toml_file(file) => {
+            config::from_toml_text(&text::read(Path::new(file))?)
         }
         _ => config::parse_pairs(&values.iter().map(String::as_str).collect::<Vec<_>>()),
     };
@@ -94,7 +105,7 @@ pub(crate) fn overrides(flag: &'static str, values: &[String]) -> Result<Table> 
 
 /// A line for each word of a `key=value` flag that is no pair and therefore does nothing.
 pub(crate) fn ignored_words(flag: &str, values: &[String]) -> Vec<String> {
-    let pairs = values.iter().filter(|value| !value.ends_with(".toml"));
+    let pairs = values.iter().filter(|value| !config::is_toml_file(value));
     let words = pairs.flat_map(|value| config::ignored(value));
     words
         .map(|word| {

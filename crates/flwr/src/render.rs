@@ -37,6 +37,9 @@ pub(crate) struct Output {
     format: Format,
     /// Whether the answer in JSON was given: there is one, also when a log follows it.
     answered: bool,
+    /// Lines of progress for stdout. They are printed with what comes next, and dropped if that is an
+    /// error: "Success" before an error confuses.
+    progress: Vec<String>,
     /// Whether stdout is a terminal.
     terminal: bool,
     colours: bool,
@@ -71,6 +74,7 @@ impl Output {
             err: Box::new(io::stderr()),
             format,
             answered: false,
+            progress: Vec::new(),
             terminal,
             colours: terminal && !plain,
             err_colours: io::stderr().is_terminal() && !plain,
@@ -87,6 +91,19 @@ impl Output {
             Format::Default => self.put(&format!("{line}\n")),
             Format::Json => Ok(()),
         }
+    }
+
+    /// A line of progress, as pip's `flwr` prints it; silent where JSON was asked for, and where the
+    /// next words are an error.
+    pub(crate) fn progress(&mut self, line: &str) {
+        if self.format == Format::Default {
+            self.progress.push(format!("{line}\n"));
+        }
+    }
+
+    /// Prints the progress that nothing followed: the command was successful.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.put("")
     }
 
     /// A line of the answer that says that it worked; silent where JSON was asked for.
@@ -176,6 +193,20 @@ impl Output {
         let _ = writeln!(self.err, "{line}");
     }
 
+    /// Talk that stands above the answer, after the progress so far.
+    pub(crate) fn title(&mut self, line: &str) -> Result<()> {
+        self.finish()?;
+        self.note(line);
+        Ok(())
+    }
+
+    /// What to do next, for people; stderr, as the answer is for scripts too.
+    pub(crate) fn suggest(&mut self, line: &str) {
+        if self.format == Format::Default {
+            self.note(&format!("hint: {line}"));
+        }
+    }
+
     /// Talk for those who asked for it.
     pub(crate) fn detail(&mut self, line: &str) {
         if self.verbose {
@@ -195,6 +226,7 @@ impl Output {
 
     /// How a command ended badly.
     pub(crate) fn fail(&mut self, error: &Error) {
+        self.progress.clear();
         if let Error::Stdout(cause) = error
             && cause.kind() == io::ErrorKind::BrokenPipe
         {
@@ -229,7 +261,9 @@ impl Output {
 
     /// What another program reads, as it is.
     pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
+        let mut text = std::mem::take(&mut self.progress).concat().into_bytes();
+        text.extend_from_slice(bytes);
+        let written = self.out.write_all(&text).and_then(|()| self.out.flush());
         written.map_err(Error::Stdout)
     }
 }

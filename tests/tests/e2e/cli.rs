@@ -255,3 +255,44 @@ fn bundles_are_those_of_flower_byte_for_byte() {
         assert!(our_bytes == bytes, "{name}: same name, other bytes");
     }
 }
+
+/// An app in a directory `build`, which this `.gitignore` may mean.
+fn in_build(scratch: &Scratch, gitignore: &str) -> App {
+    let app = App::copy("mean", &scratch.folder("build"));
+    fs::write(app.path.join(".gitignore"), gitignore).unwrap();
+    app
+}
+
+#[test]
+fn a_bundle_without_the_apps_modules_is_refused_where_flower_makes_one() {
+    let scratch = Scratch::new();
+    let app = in_build(&scratch, "build/\n");
+    let project = app.path.join("pyproject.toml");
+    let text = fs::read_to_string(&project).unwrap()
+        + "\n[tool.flwr.federations.far]\naddress = \"127.0.0.1:1\"\ninsecure = true\n";
+    fs::write(&project, text).unwrap();
+    let path = app.path.to_str().unwrap();
+    let here = scratch.folder("here");
+    for command in [&["build", "--app", path][..], &["run", path, "far"]] {
+        let told = Flwr::new(Maker::Ours, &scratch).call(&here, command);
+        told.failure(2).must_say(&[
+            "the bundle would lack mean/",
+            "the pattern `build/` (line 1 of .gitignore) matches",
+        ]);
+    }
+    assert!(fs::read_dir(&here).unwrap().next().is_none());
+    // pip's has no file of the app.
+    let (_, bytes) = build(Maker::Pip(Release::V1_22), &scratch, &app);
+    assert!(!bytes.windows(5).any(|name| name == b"mean/"));
+}
+
+#[test]
+fn a_module_taken_back_from_a_pattern_is_in_the_bundle_of_flower_too() {
+    let scratch = Scratch::new();
+    let app = in_build(&scratch, "build/\r\n!mean/\r\n");
+    let (our_name, our_bytes) = build(Maker::Ours, &scratch, &app);
+    let (name, bytes) = build(Maker::Pip(Release::V1_22), &scratch, &app);
+    assert_eq!(our_name, name);
+    assert!(our_bytes == bytes, "{name}: same name, other bytes");
+    assert!(bytes.windows(5).any(|name| name == b"mean/"));
+}

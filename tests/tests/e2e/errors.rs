@@ -68,10 +68,9 @@ impl Page<'_> {
     }
 }
 
-/// What is said on the way, and not of the error: progress, and the log of daemons.
+/// What is said on the way, and not of the error: the log of daemons.
 fn is_beside(line: &str) -> bool {
-    let progress = ["Loading project configuration...", "Success"];
-    progress.contains(&line.trim()) || line.contains(" INFO ") || line.contains(" WARN ")
+    line.contains(" INFO ") || line.contains(" WARN ")
 }
 
 #[test]
@@ -113,6 +112,14 @@ fn apps(page: &mut Page<'_>) {
         2,
     );
     page.app(APP);
+    let scratch = &page.user.scratch;
+    scratch.file("app/.gitignore", "*.log\napp/\n");
+    page.error(
+        "A pattern of `.gitignore` matches the app's package, or the directory that the app is in.",
+        "flwr build --app app",
+        2,
+    );
+    fs::remove_file(page.user.scratch.path().join("app/.gitignore")).unwrap();
     page.error(
         "No federation is named anywhere, and none is up.",
         "flwr run app",
@@ -144,6 +151,7 @@ fn federations(page: &mut Page<'_>) {
     page.chapter("The federation");
     page.app(&format!("{APP}{NOBODY}"));
     page.error("The name is not declared.", "flwr run app near", 2);
+    page.error("It stands in the place of the app.", "flwr ls far", 2);
     page.error("Nobody listens at the address.", "flwr run app", 1);
     page.error(
         "The address has no port.",
@@ -176,6 +184,14 @@ fn files(page: &mut Page<'_>) {
         2,
     );
     fs::remove_file(config).unwrap();
+    let marked = "\u{feff}[project]\n".encode_utf16();
+    let wide: Vec<_> = marked.flat_map(u16::to_le_bytes).collect();
+    fs::write(page.user.scratch.folder("app").join("pyproject.toml"), wide).unwrap();
+    page.error(
+        "`pyproject.toml` was written by `>` of Windows PowerShell.",
+        "flwr build --app app",
+        2,
+    );
     let certificates = page.user.scratch.folder("certificates");
     fs::write(certificates.join("ca.crt"), "precious").unwrap();
     page.error("Certificates are there already.", "flwr cert new", 2);
@@ -230,6 +246,8 @@ fn with_a_superlink(page: &mut Page<'_>) {
     page.app(APP);
     page.error("It is up already.", "flwr up", 1);
     page.error("There is no such run.", "flwr log 1", 1);
+    page.error("An id is no number.", "flwr log abc", 2);
+    page.error("All runs are finished.", "flwr stop latest", 1);
     page.error(
         "The run cannot be stopped, since there is none.",
         "flwr stop 1",

@@ -148,7 +148,8 @@ fn a_new_user_gets_from_nothing_to_a_finished_run() {
         "{told}"
     );
     assert!(!told.contains('✗'), "{told}");
-    user.does(here, "flwr up --detach");
+    let again = user.does(here, "flwr up --detach");
+    assert!(again.contains("was up already"), "{again}");
     let other = user.types("flwr up --detach --supernodes 3");
     assert_eq!(other.code, Some(1), "{}", other.text);
 
@@ -174,6 +175,14 @@ fn a_new_user_gets_from_nothing_to_a_finished_run() {
     user.does(here, "flwr up --detach --supernodes 1");
     let runs = user.asks(here, "flwr ls --format json");
     assert_eq!(runs["runs"].as_array().unwrap().len(), 0, "{runs}");
+    let listed = user.does(here, "flwr ls");
+    assert!(listed.contains("hint: there are no runs"), "{listed}");
+    let federations = user.types("flwr ls . labb");
+    assert!(
+        federations.text.contains("were found:\n\nlocal\n"),
+        "{}",
+        federations.text
+    );
     user.does(here, "flwr down");
     user.sees_all_end();
 }

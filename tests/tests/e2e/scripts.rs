@@ -65,7 +65,8 @@ fn plays(maker: Maker, app: &App) -> Left {
     }
 }
 
-/// The names in an object, in their order, each with the kind of its value.
+/// The names in an object, in their order, each with the kind of its value. The id as text is only
+/// ours, beside the number.
 fn shape(value: &Value) -> Vec<(String, &'static str)> {
     let kind = |value: &Value| match value {
         Value::Null => "null",
@@ -77,6 +78,7 @@ fn shape(value: &Value) -> Vec<(String, &'static str)> {
     };
     let fields = value.as_object().unwrap().iter();
     fields
+        .filter(|(name, _)| *name != "run-id-text")
         .map(|(name, value)| (name.clone(), kind(value)))
         .collect()
 }
@@ -90,6 +92,10 @@ fn a_script_does_not_see_whose_flwr_it_calls() {
     assert_eq!(shape(&ours.list), shape(&pip.list));
     assert_eq!(shape(&ours.list["runs"][0]), shape(&pip.list["runs"][0]));
     assert_eq!(shape(&ours.stop), shape(&pip.stop));
+    for answer in [&ours.run, &ours.list["runs"][0], &ours.stop] {
+        let number = answer["run-id"].as_u64().unwrap();
+        assert_eq!(answer["run-id-text"], number.to_string(), "{answer}");
+    }
     for left in [&ours, &pip] {
         assert_eq!(left.refused["success"], false, "{}", left.refused);
         assert_eq!(left.stopped.trim(), "finished:stopped");
@@ -100,5 +106,77 @@ fn a_script_does_not_see_whose_flwr_it_calls() {
                 .is_some()
         );
     }
+    federation.stop();
+}
+
+#[test]
+fn the_latest_run_is_the_newest_that_is_not_finished() {
+    let federation = Federation::plan(Security::Insecure).start();
+    let app = federation.app("mean");
+    let flwr = federation.flwr(Maker::Ours);
+    let types = |line: &str| flwr.call(&app.path, &line.split(' ').collect::<Vec<_>>());
+    types("log latest . e2e")
+        .failure(1)
+        .must_say(&["no run is unfinished", "`flwr run` starts one"]);
+    let first = flwr.start(&app, "rounds=1000000").to_string();
+    let second = flwr.start(&app, "rounds=1000000").to_string();
+    let title = format!("Printing logstream for run_id `{second}`");
+    types("log latest . e2e --show")
+        .success()
+        .must_say(&[&title]);
+    // An app may wait for more nodes than there are.
+    let nodes = "online; an app that needs more waits (`flwr supernode list`)";
+    types("ls . e2e").success().must_say(&[nodes]);
+    // Nobody logs in here, and nobody is at a terminal.
+    let hint = format!("name it, `flwr stop {second}`, or use --yes");
+    types("stop latest . e2e").failure(2).must_say(&[&hint]);
+    // Who is at a terminal is asked.
+    let asked = |answer| flwr.at_terminal(&app.path, &["stop", "latest", ".", "e2e"], answer);
+    let question = format!("Stop run {second} (");
+    for no in ["n\n", "\n"] {
+        let told = asked(no).failure(1);
+        told.must_say(&[&question, &format!("Run {second} goes on.")]);
+    }
+    let stopped = |run: &str| format!("Run {run} successfully stopped");
+    asked("y\n")
+        .success()
+        .must_say(&[&question, &stopped(&second)]);
+    let told = types("stop latest . e2e --yes").success();
+    told.must_say(&[&stopped(&first)]);
+    let hint = format!("`flwr log {second}`");
+    types("stop latest . e2e --yes")
+        .failure(1)
+        .must_say(&["no run is unfinished", &hint]);
+    federation.stop();
+}
+
+#[test]
+fn nothing_is_said_of_success_before_an_error() {
+    let federation = Federation::plan(Security::Insecure).start();
+    let app = federation.app("mean");
+    let flwr = federation.flwr(Maker::Ours);
+    for (line, error) in [
+        ("log 1 . e2e", "Run ID not found."),
+        ("log 1 . e2e --show", "Run ID not found."),
+        ("log 1 . e2e --tail 3", "Run ID not found."),
+        ("ls . e2e --run-id 1", "Run ID not found."),
+        ("stop 1 . e2e", "Run ID not found."),
+        ("pull . e2e --run-id 1", "artifacts"),
+        ("run . e2e --run-config nope=1", "Key 'nope' is not present"),
+        ("ls . nope", "There is no `nope` federation"),
+    ] {
+        let told = flwr.call(&app.path, &line.split(' ').collect::<Vec<_>>());
+        assert_ne!(told.code, Some(0), "{line}");
+        assert!(told.text.starts_with('❌'), "{line}: {}", told.text);
+        told.must_say(&[error]);
+    }
+    // What pip's `flwr` prints on the way is there when nothing fails.
+    let listed = flwr.call(&app.path, &["ls", ".", "e2e"]).success();
+    listed.must_say(&[
+        "Loading project configuration",
+        "Success",
+        "Listing all runs",
+        "hint: there are no runs",
+    ]);
     federation.stop();
 }

@@ -17,7 +17,7 @@ use super::{ConfigError, SyntaxError};
 pub fn parse_pairs(texts: &[&str]) -> Result<Table, ConfigError> {
     let mut merged = Table::new();
     for text in texts.iter().copied().filter(|text| !text.is_empty()) {
-        if text.ends_with(".toml") {
+        if super::is_toml_file(text) {
             return Err(ConfigError::Mixed);
         }
         merge(&mut merged, parse(text)?);

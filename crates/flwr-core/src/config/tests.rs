@@ -148,3 +148,15 @@ proptest! {
         prop_assert_eq!(from_wire(to_wire(&config)).unwrap(), config);
     }
 }
+
+#[test]
+fn a_toml_file_is_known_by_its_suffix_in_any_case() {
+    for text in ["a.toml", "A.TOML", "dir/o.Toml", ".toml", "é.toml"] {
+        assert!(is_toml_file(text), "{text}");
+    }
+    for text in ["", "toml", "a=1", "a.tomlé", "é", "file=\"a.toml\""] {
+        assert!(!is_toml_file(text), "{text}");
+    }
+    let mixed = parse_pairs(&["a=1", "b.TOML"]).unwrap_err();
+    assert!(matches!(mixed, ConfigError::Mixed));
+}

@@ -64,7 +64,7 @@ pub enum FederationError {
     /// The name is not declared.
     #[error(
         "There is no `{wanted}` federation declared in the `pyproject.toml`.\n The following federations were found:\n\n{}",
-        .found.join("\n")
+        listed(.found)
     )]
     Unknown {
         /// The name asked for.
@@ -170,6 +170,14 @@ impl Federations {
         };
         Federation::from_table(&place, table)
     }
+}
+
+/// The names of federations, one in each line.
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "(none)".to_owned();
+    }
+    names.join("\n")
 }
 
 /// Where a setting stands, for errors.

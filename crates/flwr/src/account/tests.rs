@@ -67,3 +67,20 @@ fn new_tokens_of_an_answer_or_of_another_command_are_used_from_then_on() {
     assert!(request.metadata().is_empty());
     assert!(!nobody.read_again());
 }
+
+#[test]
+fn the_account_is_read_from_the_access_token() {
+    let id = |access: &str| {
+        let tokens = Some(Tokens::new(access.to_owned(), "R".into()));
+        Account { file: None, tokens }.id()
+    };
+    let token = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    assert_eq!(
+        id(&token(r#"{"sub": "alice-1"}"#)).as_deref(),
+        Some("alice-1")
+    );
+    for access in ["", "opaque", "a.b.c", &token("{}"), &token(r#"{"sub": 1}"#)] {
+        assert_eq!(id(access), None, "{access}");
+    }
+    assert_eq!(Account::nobody().id(), None);
+}

@@ -1,9 +1,15 @@
 //! The arguments of `flwr cert`.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use flwr_security::pki::{CA_NAME, Purpose};
+
+use super::value::whole;
+
+/// How long a certificate may be valid: up to a century.
+const DAYS: RangeInclusive<u32> = 1..=36_500;
 
 /// `flwr cert`
 #[derive(Debug, Subcommand)]
@@ -38,7 +44,7 @@ pub struct CertNewArgs {
     #[arg(long, alias = "host", value_name = "HOST")]
     pub name: Vec<String>,
     /// How many days the certificates are valid.
-    #[arg(long, default_value_t = 365, value_parser = days())]
+    #[arg(long, default_value_t = 365, value_parser = whole(DAYS), allow_negative_numbers = true)]
     pub days: u32,
     /// Write over files that exist.
     #[arg(long)]
@@ -53,7 +59,7 @@ pub struct CertAuthorityArgs {
     #[arg(long, default_value = CA_NAME)]
     pub name: String,
     /// How many days it is valid.
-    #[arg(long, default_value_t = 3650, value_parser = days())]
+    #[arg(long, default_value_t = 3650, value_parser = whole(DAYS), allow_negative_numbers = true)]
     pub days: u32,
     /// Encrypt the key with a passphrase, which is asked for.
     #[arg(long)]
@@ -95,7 +101,7 @@ pub struct CertServerArgs {
     #[arg(long, value_name = "HOST")]
     pub name: Vec<String>,
     /// How many days it is valid.
-    #[arg(long, default_value_t = 365, value_parser = days())]
+    #[arg(long, default_value_t = 365, value_parser = whole(DAYS), allow_negative_numbers = true)]
     pub days: u32,
     /// Where the files go.
     #[arg(long, value_name = "DIR", default_value = "certificates")]
@@ -149,7 +155,7 @@ pub struct CertSignArgs {
     #[arg(long = "use", value_enum, default_value_t = Usage::Both)]
     pub usage: Usage,
     /// How many days it is valid.
-    #[arg(long, default_value_t = 365, value_parser = days())]
+    #[arg(long, default_value_t = 365, value_parser = whole(DAYS), allow_negative_numbers = true)]
     pub days: u32,
     /// Where it goes [default: beside the request, with .crt for its ending]
     #[arg(long, value_name = "FILE")]
@@ -166,10 +172,6 @@ pub struct CertInspectArgs {
     /// The files.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-}
-
-fn days() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=36_500)
 }
 
 impl From<Usage> for Purpose {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::Format;
+use super::value::whole;
 
 /// `flwr up`
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ While it is up, `flwr run` takes apps that name no federation to it, and others 
 Apps run with the Python on PATH that has Flower; where there is none, it is installed there too.")]
 pub struct UpArgs {
     /// How many SuperNodes.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = whole(1..=1000), allow_negative_numbers = true)]
     pub supernodes: u32,
     /// Leave it running in the background.
     #[arg(long, short = 'd')]

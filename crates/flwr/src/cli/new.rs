@@ -20,7 +20,7 @@ pub struct NewArgs {
     #[arg(long, value_enum, ignore_case = true, conflicts_with = "kind")]
     pub framework: Option<Framework>,
     /// Who publishes the app; the name of this user if absent.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "publisher", value_name = "NAME")]
     pub username: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
+use super::value::{RunName, lines, run_id, run_name};
 use super::{Format, Target};
 
 /// `flwr log`
@@ -11,11 +12,13 @@ use super::{Format, Target};
 #[command(after_help = "\
 Examples:
   flwr log 9296828773063911005                     to the end of the run; Ctrl-C leaves it running
+  flwr log latest                                  of your newest run that is not finished
   flwr log 9296828773063911005 --show --tail 20    what there is, the last lines of it
   flwr log 9296828773063911005 --since 10m         what came in the last ten minutes, and what comes")]
 pub struct LogArgs {
-    /// The run.
-    pub run_id: u64,
+    /// The run: its id, or `latest`, your newest run that is not finished.
+    #[arg(value_name = "RUN_ID", value_parser = run_name, allow_negative_numbers = true)]
+    pub run: RunName,
     /// Where.
     #[command(flatten)]
     pub target: Target,
@@ -26,7 +29,7 @@ pub struct LogArgs {
     #[arg(long, overrides_with = "stream")]
     pub show: bool,
     /// Begin with the last N lines.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = lines, allow_negative_numbers = true)]
     pub tail: Option<usize>,
     /// Begin at this time: so long ago (10m, 2h), or at a moment (2026-11-21T09:30:00Z).
     #[arg(long, value_name = "TIME", value_parser = since)]
@@ -48,7 +51,7 @@ pub struct ListArgs {
     #[arg(long, conflicts_with = "run_id")]
     pub runs: bool,
     /// List this run only.
-    #[arg(long, value_name = "RUN_ID")]
+    #[arg(long, value_name = "RUN_ID", value_parser = run_id, allow_negative_numbers = true)]
     pub run_id: Option<u64>,
     /// List them again every two seconds, until Ctrl-C.
     #[arg(long, short)]
@@ -61,14 +64,20 @@ pub struct ListArgs {
 /// `flwr stop`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  flwr stop 9296828773063911005 . hospital")]
+Examples:
+  flwr stop 9296828773063911005 . hospital
+  flwr stop latest                  your newest run that is not finished; asks where nobody logs in
+  flwr stop latest --yes            asks nothing, as for scripts")]
 pub struct StopArgs {
-    /// The run.
-    pub run_id: u64,
+    /// The run: its id, or `latest`, your newest run that is not finished.
+    #[arg(value_name = "RUN_ID", value_parser = run_name, allow_negative_numbers = true)]
+    pub run: RunName,
     /// Where.
     #[command(flatten)]
     pub target: Target,
+    /// Stop `latest` without asking, also where nobody logs in.
+    #[arg(long, short)]
+    pub yes: bool,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
@@ -84,7 +93,7 @@ pub struct PullArgs {
     #[command(flatten)]
     pub target: Target,
     /// The run.
-    #[arg(long, value_name = "RUN_ID")]
+    #[arg(long, value_name = "RUN_ID", value_parser = run_id, allow_negative_numbers = true)]
     pub run_id: u64,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]

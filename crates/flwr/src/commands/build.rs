@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::BuildArgs;
 use crate::error::{Error, Result};
-use crate::project::App;
+use crate::project::{App, Bundle};
 use crate::render::Output;
 
 pub(super) fn build(args: &BuildArgs, output: &mut Output) -> Result<()> {
@@ -16,7 +16,10 @@ pub(super) fn build(args: &BuildArgs, output: &mut Output) -> Result<()> {
     for warning in &app.warnings {
         output.warn(warning);
     }
-    let fab = app.bundle()?;
+    let Bundle { fab, warnings } = app.bundle()?;
+    for warning in &warnings {
+        output.warn(warning);
+    }
     let name = fab.file_name();
     std::fs::write(&name, &fab.bytes).map_err(|source| Error::Write {
         path: name.clone().into(),

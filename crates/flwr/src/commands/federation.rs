@@ -49,7 +49,14 @@ fn list(args: &FederationListArgs, around: &Surroundings, output: &mut Output) -
         let chosen = local::chosen(&description, &Table::new(), String::new())?;
         rows.push(FederationRow::new(&chosen, default.is_none()));
     }
-    output.federations(&rows)
+    output.federations(&rows)?;
+    if rows.is_empty() {
+        output.suggest(
+            "start a federation on this machine with `flwr up --detach`, or keep the address of yours: `flwr \
+             federation add NAME --address HOST:9093`",
+        );
+    }
+    Ok(())
 }
 
 fn row(source: &Source, name: &str, is_default: bool) -> FederationRow {

@@ -34,6 +34,7 @@ pub(super) async fn up(args: &UpArgs, output: &mut Output) -> Result<()> {
     }
     if let Some(description) = local.description()? {
         if args.detach && description.supernodes == args.supernodes {
+            output.say("The local federation was up already; nothing was started.")?;
             return output.up(&description);
         }
         return Err(Error::LocalUp);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::cli::LogArgs;
+use super::latest::Newest;
+use crate::cli::{LogArgs, RunName};
 use crate::connect::SuperLink;
 use crate::error::Result;
 use crate::render::Output;
@@ -21,21 +22,40 @@ const SILENCE: Duration = Duration::from_millis(400);
 
 pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
     let mut superlink = super::reach(&args.target, "log", output)?;
-    let run_id = args.run_id;
+    let run_id = match args.run {
+        RunName::Id(run_id) => run_id,
+        RunName::Latest => Newest::find(&mut superlink).await?.run_id,
+    };
     let mut seen = Seen::since(args.since);
-    if args.show {
-        output.note(&format!("Printing logstream for run_id `{run_id}`"));
-    }
-    if let Some(count) = args.tail {
-        let mut text = String::new();
-        let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
-            text.push_str(piece);
-            Ok(())
-        });
-        gathered.await?;
-        output.log(last_lines(&text, count))?;
-    } else if args.show {
-        gather(&mut superlink, run_id, &mut seen, |piece| output.log(piece)).await?;
+    let title = format!("Printing logstream for run_id `{run_id}`");
+    match args.tail {
+        Some(count) => {
+            let mut text = String::new();
+            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+                text.push_str(piece);
+                Ok(())
+            });
+            gathered.await?;
+            if args.show {
+                output.title(&title)?;
+            }
+            output.log(last_lines(&text, count))?;
+        }
+        None if args.show => {
+            let mut title = Some(title);
+            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+                if let Some(title) = title.take() {
+                    output.title(&title)?;
+                }
+                output.log(piece)
+            });
+            gathered.await?;
+            // The run is there and has no log yet.
+            if let Some(title) = title {
+                output.title(&title)?;
+            }
+        }
+        None => {}
     }
     if args.show {
         return Ok(());

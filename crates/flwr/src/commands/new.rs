@@ -135,19 +135,19 @@ fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> R
 }
 
 /// Asks whoever sits at the terminal.
-struct Asker {
+pub(super) struct Asker {
     terminal: bool,
 }
 
 impl Asker {
-    fn of_terminal() -> Self {
+    pub(super) fn of_terminal() -> Self {
         Self {
             terminal: io::stdin().is_terminal() && io::stderr().is_terminal(),
         }
     }
 
     /// The answer to a question; where nobody can be asked, `argument` is missing.
-    fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
+    pub(super) fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
         if !self.terminal {
             return Err(Error::NobodyToAsk(argument));
         }
@@ -186,7 +186,8 @@ mod tests {
             assert_eq!(app.project().manifest().fab_id(), "me/My-app1");
             assert_eq!(app.project().federations().default_name(), None);
             assert!(app.warnings.is_empty(), "{:?}", app.warnings);
-            app.bundle().unwrap();
+            let bundle = app.bundle().unwrap();
+            assert!(bundle.warnings.is_empty(), "{:?}", bundle.warnings);
             assert!(root.join(".gitignore").exists());
             assert!(!root.join("module").exists());
             for file in ["pyproject.toml", "README.md", "my_app1/server_app.py"] {

@@ -1,6 +1,5 @@
 //! `flwr pull`: where the artifacts of a run are.
 
-use serde_json::json;
 use tonic::Code;
 
 use crate::cli::PullArgs;
@@ -10,7 +9,10 @@ use crate::render::{Output, printable};
 pub(super) async fn pull(args: &PullArgs, output: &mut Output) -> Result<()> {
     let run_id = args.run_id;
     let mut superlink = super::reach(&args.target, "pull", output)?;
-    let url = match superlink.pull_artifacts(run_id).await {
+    let busy = output.busy("Asking the SuperLink");
+    let answer = superlink.pull_artifacts(run_id).await;
+    busy.finish_and_clear();
+    let url = match answer {
         Err(status) if status.code() == Code::Unimplemented => None,
         answer => answer?.url,
     };
@@ -19,5 +21,7 @@ pub(super) async fn pull(args: &PullArgs, output: &mut Output) -> Result<()> {
         "✅ Artifacts for run {run_id} can be downloaded from: {}",
         printable(&url)
     ))?;
-    output.json(&json!({"success": true, "run-id": run_id, "url": url}))
+    let mut answer = super::run_answer(run_id);
+    answer["url"] = url.into();
+    output.json(&answer)
 }

@@ -13,7 +13,7 @@ use crate::chosen::Chosen;
 use crate::cli::RunArgs;
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
-use crate::project::{App, config_error, ignored_words, overrides};
+use crate::project::{App, Bundle, config_error, ignored_words, overrides};
 use crate::render::{Output, status_words};
 
 const FLAG: &str = "--run-config";
@@ -31,7 +31,10 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
         output.warn(&line);
     }
     let mut superlink = SuperLink::connect(&chosen, "run")?;
-    let fab = app.bundle()?;
+    let Bundle { fab, warnings } = app.bundle()?;
+    for warning in &warnings {
+        output.warn(warning);
+    }
     let (name, size) = (fab.file_name(), fab.bytes.len());
     output.talk(&format!("Bundled {name}: {size} bytes"));
     let request = request(&fab, &override_config, &chosen.federation)?;
@@ -138,7 +141,7 @@ fn record(options: &UserConfig) -> ConfigRecord {
 }
 
 fn started(run_id: u64, fab: &Fab) -> serde_json::Value {
-    let mut answer = json!({"success": true, "run-id": run_id});
+    let mut answer = super::run_answer(run_id);
     super::describe(fab, &mut answer);
     answer
 }

@@ -6,7 +6,17 @@ use crate::render::{NodeRow, Output};
 
 pub(super) async fn list(args: &SupernodeListArgs, output: &mut Output) -> Result<()> {
     let mut superlink = super::reach(&args.target, "supernode", output)?;
-    output.say("📄 Listing all nodes...")?;
-    let response = superlink.list_nodes().await?;
-    output.nodes(&NodeRow::all(&response))
+    output.progress("📄 Listing all nodes...");
+    let busy = output.busy("Asking the SuperLink");
+    let response = superlink.list_nodes().await;
+    busy.finish_and_clear();
+    let rows = NodeRow::all(&response?);
+    output.nodes(&rows)?;
+    if rows.is_empty() {
+        output.suggest(
+            "no SuperNode is registered; start one with `flower-supernode --superlink HOST:9092`, HOST being the \
+             SuperLink's",
+        );
+    }
+    Ok(())
 }

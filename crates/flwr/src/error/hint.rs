@@ -1,16 +1,44 @@
 //! What to do about an error.
 
+use std::path::{Component, Path};
+
 use flwr_core::project::FederationError;
 
 use super::Error;
+
+/// A single word in the place of the app's directory may be meant as a federation.
+fn no_project(path: &Path) -> String {
+    let directory = path.parent().unwrap_or(path);
+    let mut names = directory.components();
+    match (names.next(), names.next()) {
+        (Some(Component::Normal(name)), None) if !directory.exists() => {
+            let name = name.to_string_lossy();
+            format!(
+                "`{name}` is taken for the app's directory; the federation comes after it: `. {name}`"
+            )
+        }
+        _ => "give the app's directory, e.g. `flwr run path/to/app`".to_owned(),
+    }
+}
+
+fn unknown_federation(wanted: &str, found: &[String]) -> String {
+    let nearest = flwr_core::config::nearest(wanted, found.iter().map(String::as_str));
+    match nearest {
+        Some(name) => format!("did you mean `{name}`? `flwr federation list` tells where each is described"),
+        None => "`local` is the federation of `flwr up`; `flwr federation add` keeps the address of another".to_owned(),
+    }
+}
 
 impl Error {
     /// The way out, where the text alone does not show it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NoProject(_) => {
-                Some("give the app's directory, e.g. `flwr run path/to/app`".into())
-            }
+            Self::NoProject(path) => Some(no_project(path)),
+            Self::Encoding { .. } => Some(
+                "save it as UTF-8; in PowerShell e.g. `Get-Content FILE | Set-Content -Encoding utf8 NEW`".into(),
+            ),
+            Self::NotText { .. } => Some("save it as UTF-8".into()),
+            Self::NotBundled { way_out, .. } => Some(way_out.clone()),
             Self::NoAddress {
                 federation,
                 command: "run",
@@ -23,8 +51,14 @@ impl Error {
                  add NAME --address HOST:9093 --default`"
                     .into(),
             ),
+            Self::Federation(FederationError::Unknown { wanted, found }) => Some(unknown_federation(wanted, found)),
             Self::AppExists(_) => Some("choose another name, or move it away".into()),
             Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app numpy`".into()),
+            Self::NoneUnfinished { newest: Some(run_id) } => Some(format!(
+                "the newest run is finished: see it with `flwr log {run_id}`, all with `flwr ls`"
+            )),
+            Self::NoneUnfinished { newest: None } => Some("`flwr run` starts one".into()),
+            Self::NotAsked { run_id, .. } => Some(format!("name it, `flwr stop {run_id}`, or use --yes")),
             Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
             Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
             Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),

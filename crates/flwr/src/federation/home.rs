@@ -3,7 +3,6 @@
 //! file are read too; where a file has both, ours count.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use flwr_core::config::SyntaxError;
@@ -13,6 +12,7 @@ use toml_edit::{DocumentMut, Item, Value};
 
 use super::Source;
 use crate::error::{Error, Result};
+use crate::text;
 
 /// Where flwr 1.26 and later has them.
 const SUPERLINK: &str = "superlink";
@@ -29,11 +29,7 @@ impl Home {
     /// Reads the file of a home directory.
     pub(crate) fn read(home: &Path) -> Result<Self> {
         let path = home.join("config.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(Error::Read { path, source }),
-        };
+        let text = text::read_if_there(&path)?.unwrap_or_default();
         match text.parse() {
             Ok(document) => Ok(Self {
                 path,

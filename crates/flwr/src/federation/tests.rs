@@ -110,7 +110,7 @@ fn a_name_that_nobody_knows_is_told_with_all_that_are_known() {
     );
     let error = stage.choose(&stage.around(), Some("three")).unwrap_err();
     assert!(
-        matches!(&error, Error::Federation(FederationError::Unknown { found, .. }) if found == &["one", "two"]),
+        matches!(&error, Error::Federation(FederationError::Unknown { found, .. }) if found == &["one", "two", "local"]),
         "{}",
         error.chain()
     );

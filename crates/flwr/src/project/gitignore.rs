@@ -7,6 +7,9 @@
 //! be told to do so (and those at hand match `?` against bytes): a bundle's hash needs the same
 //! files, character by character.
 
+/// What compilers leave behind.
+const ALWAYS: &str = "__pycache__/";
+
 /// All patterns, the later ones deciding.
 pub(super) struct Rules {
     patterns: Vec<Pattern>,
@@ -16,8 +19,12 @@ pub(super) struct Rules {
 impl Rules {
     /// Reads the text of a `.gitignore`; what compilers leave behind is always out.
     pub(super) fn new(text: &str) -> Self {
-        let lines = std::iter::once("__pycache__/").chain(text.lines());
-        let patterns: Vec<_> = lines.filter_map(Pattern::parse).collect();
+        // Python ends a line at a lone carriage return too.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let lines = std::iter::once(ALWAYS).chain(text.lines()).enumerate();
+        let patterns: Vec<_> = lines
+            .filter_map(|(number, line)| Pattern::parse(number, line))
+            .collect();
         let takes_back = patterns.iter().any(|pattern| pattern.takes_back);
         Self {
             patterns,
@@ -27,16 +34,29 @@ impl Rules {
 
     /// Whether a file is left out; `path` are the names from the root of the file system on.
     pub(super) fn ignores(&self, path: &[impl AsRef<str>]) -> bool {
-        let path: Vec<Vec<char>> = path
-            .iter()
-            .map(|name| name.as_ref().chars().collect())
-            .collect();
-        let last = self
-            .patterns
+        let last = self.deciding(&characters(path));
+        last.is_some_and(|pattern| !pattern.takes_back)
+    }
+
+    /// Why a file is left out; `None` for a file that is not.
+    pub(super) fn reason(&self, path: &[impl AsRef<str>]) -> Option<Reason<'_>> {
+        let path = characters(path);
+        let pattern = self.deciding(&path).filter(|pattern| !pattern.takes_back)?;
+        // A pattern that matches a directory also matches all below the directory.
+        let shortest = (1..=path.len()).find(|length| pattern.matches(&path[..*length]))?;
+        Some(Reason {
+            pattern: &pattern.text,
+            line: pattern.line,
+            depth: shortest - usize::from(pattern.is_of_content && shortest > 1),
+        })
+    }
+
+    /// The last pattern that matches.
+    fn deciding(&self, path: &[Vec<char>]) -> Option<&Pattern> {
+        self.patterns
             .iter()
             .rev()
-            .find(|pattern| pattern.matches(&path));
-        last.is_some_and(|pattern| !pattern.takes_back)
+            .find(|pattern| pattern.matches(path))
     }
 
     /// Whether nothing below a directory can be wanted: a pattern that matches it also matches
@@ -46,8 +66,30 @@ impl Rules {
     }
 }
 
+/// The pattern by which a file is left out.
+pub(super) struct Reason<'a> {
+    /// As the line has it.
+    pub(super) pattern: &'a str,
+    /// Number of the line, from 1; 0 for the pattern that every app has.
+    pub(super) line: usize,
+    /// How many names of the path make up the file or directory that the pattern matches.
+    pub(super) depth: usize,
+}
+
+fn characters(path: &[impl AsRef<str>]) -> Vec<Vec<char>> {
+    path.iter()
+        .map(|name| name.as_ref().chars().collect())
+        .collect()
+}
+
 /// One line.
 struct Pattern {
+    /// The line without spaces around it.
+    text: String,
+    /// Its number, from 1; 0 for [`ALWAYS`].
+    line: usize,
+    /// Means what is in a directory, not the directory: `x/` and `x/**`.
+    is_of_content: bool,
     /// Begins with `!`.
     takes_back: bool,
     parts: Vec<Part>,
@@ -69,8 +111,9 @@ impl Part {
 
 impl Pattern {
     /// `None` for blanks, comments and what is no pattern.
-    fn parse(line: &str) -> Option<Self> {
+    fn parse(number: usize, line: &str) -> Option<Self> {
         let line = line.trim();
+        let text = line.to_owned();
         if line.is_empty() || line.starts_with('#') || line == "/" {
             return None;
         }
@@ -101,11 +144,18 @@ impl Pattern {
             });
         }
         // `x/` and `x/**` are all below x, but not x. `x` is x and all below.
-        if directory || line.ends_with("/**") {
+        let is_of_content = directory || line.ends_with("/**");
+        if is_of_content {
             parts.push(Part::any_name());
         }
         parts.push(Part::AnyDepth);
-        Some(Self { takes_back, parts })
+        Some(Self {
+            text,
+            line: number,
+            is_of_content,
+            takes_back,
+            parts,
+        })
     }
 
     fn matches(&self, path: &[Vec<char>]) -> bool {

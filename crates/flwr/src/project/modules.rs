@@ -18,7 +18,7 @@ pub(super) fn check(root: &Path, manifest: &Manifest) -> Result<Vec<String>> {
             Found::Nothing => {
                 return Err(Error::Module(format!(
                     "Unable to load module {module}: there is no {} in {}",
-                    file_names(module),
+                    files(module).join(" or "),
                     root.display()
                 )));
             }
@@ -38,9 +38,14 @@ enum Found {
     Elsewhere,
 }
 
+/// The files that a module may be, by their paths in the app.
+pub(super) fn files(module: &str) -> [String; 2] {
+    let stem = module.replace('.', "/");
+    [format!("{stem}.py"), format!("{stem}/__init__.py")]
+}
+
 fn find(root: &Path, module: &str) -> Found {
-    let stem = root.join(module.replace('.', "/"));
-    let candidates = [with_py(&stem), stem.join("__init__.py")];
+    let candidates = files(module).map(|file| root.join(file));
     if let Some(path) = candidates.into_iter().find(|path| path.is_file()) {
         return Found::File(path);
     }
@@ -58,11 +63,6 @@ fn with_py(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".py");
     name.into()
-}
-
-fn file_names(module: &str) -> String {
-    let stem = module.replace('.', "/");
-    format!("{stem}.py or {stem}/__init__.py")
 }
 
 /// Refuses an attribute whose name does not occur in the module at all.

@@ -11,78 +11,184 @@ use std::path::{Path, PathBuf};
 
 use super::gitignore::Rules;
 use crate::error::{Error, Result};
+use crate::text::{self, BYTE_ORDER_MARK};
 
 const EXTENSIONS: [&str; 3] = ["py", "toml", "md"];
 
-/// The files to bundle: path in the bundle, path on disk.
-pub(super) fn files(root: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let root = root.canonicalize().map_err(|source| Error::Read {
-        path: root.into(),
-        source,
-    })?;
-    let rules = rules(&root)?;
-    let mut found = Vec::new();
-    walk(&root, &rules, &mut found)?;
-    found
-        .into_iter()
-        .map(|path| Ok((name_in_bundle(&root, &path)?, path)))
-        .collect()
+/// What goes into a bundle, and what was met on the way.
+pub(super) struct Selection {
+    /// The app's directory, without links in its path.
+    pub(super) root: PathBuf,
+    pub(super) rules: Rules,
+    /// Path in the bundle, path on disk.
+    pub(super) files: Vec<(String, PathBuf)>,
+    /// Python files that `.gitignore` leaves out, and directories with some, by their paths in the
+    /// app.
+    pub(super) left_out: Vec<String>,
+    /// What the user may have expected in the bundle, and is not.
+    pub(super) warnings: Vec<String>,
 }
 
-fn rules(root: &Path) -> Result<Rules> {
-    let path = root.join(".gitignore");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Rules::new(&text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Rules::new("")),
-        Err(source) => Err(Error::Read { path, source }),
+impl Selection {
+    /// Looks through an app's directory.
+    pub(super) fn of(root: &Path) -> Result<Self> {
+        let root = root.canonicalize().map_err(|source| Error::Read {
+            path: root.into(),
+            source,
+        })?;
+        let (rules, warning) = rules(&root)?;
+        let mut walk = Walk {
+            root: &root,
+            rules: &rules,
+            found: Vec::new(),
+            left_out: Vec::new(),
+            warnings: warning.into_iter().collect(),
+        };
+        walk.look_into(&root)?;
+        let (found, left_out, warnings) = (walk.found, walk.left_out, walk.warnings);
+        let named = found
+            .into_iter()
+            .map(|path| Ok((name_in_bundle(&root, &path)?, path)));
+        Ok(Self {
+            files: named.collect::<Result<_>>()?,
+            root,
+            rules,
+            left_out,
+            warnings,
+        })
     }
+
+    /// Whether a file is in the bundle under this path.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|(bundled, _)| bundled == name)
+    }
+}
+
+/// The patterns of an app, and a line for what Flower's own command would make of the file.
+fn rules(root: &Path) -> Result<(Rules, Option<String>)> {
+    let text = text::read_if_there(&root.join(".gitignore"))?.unwrap_or_default();
+    let Some(text) = text.strip_prefix(BYTE_ORDER_MARK) else {
+        return Ok((Rules::new(&text), None));
+    };
+    let warning = "`.gitignore` begins with a UTF-8 byte order mark: its first line counts here, but not for \
+                   pip's `flwr`; save the file without the mark";
+    Ok((Rules::new(text), Some(warning.to_owned())))
 }
 
 /// The names of an absolute path, from the root of the file system on.
-fn names(path: &Path) -> Vec<Cow<'_, str>> {
+pub(super) fn names(path: &Path) -> Vec<Cow<'_, str>> {
     path.iter().skip(1).map(OsStr::to_string_lossy).collect()
 }
 
-fn walk(directory: &Path, rules: &Rules, found: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        // As Flower: what may not be listed is left out.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
-        Err(source) => {
-            return Err(Error::Read {
-                path: directory.into(),
-                source,
-            });
-        }
-    };
-    for entry in entries {
-        let entry = entry.map_err(|source| Error::Read {
-            path: directory.into(),
-            source,
-        })?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        if kind.is_dir() {
-            if !rules.prunes(&names(&path)) {
-                walk(&path, rules, found)?;
-            }
-        } else if is_wanted(&path) && !rules.ignores(&names(&path)) && path.is_file() {
-            // `is_file` follows links: a linked file is bundled, a linked directory is not.
-            found.push(path);
-        }
-    }
-    Ok(())
+struct Walk<'a> {
+    root: &'a Path,
+    rules: &'a Rules,
+    found: Vec<PathBuf>,
+    left_out: Vec<String>,
+    warnings: Vec<String>,
 }
 
-fn is_wanted(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        && path
-            .file_name()
-            .is_some_and(|name| name != "pyproject.toml")
+impl Walk<'_> {
+    fn look_into(&mut self, directory: &Path) -> Result<()> {
+        let entries = match std::fs::read_dir(directory) {
+            Ok(entries) => entries,
+            // As Flower: what may not be listed is left out.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            Err(source) => {
+                return Err(Error::Read {
+                    path: directory.into(),
+                    source,
+                });
+            }
+        };
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::Read {
+                path: directory.into(),
+                source,
+            })?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|source| Error::Read {
+                path: path.clone(),
+                source,
+            })?;
+            if kind.is_dir() {
+                if !self.rules.prunes(&names(&path)) {
+                    self.look_into(&path)?;
+                } else if has_modules(&path) {
+                    self.leave_out(&path);
+                }
+            } else {
+                self.look_at(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a file, or says why a user might wonder that it is not taken.
+    fn look_at(&mut self, path: PathBuf) {
+        let known = suffix(&path);
+        if known.is_none() && !path.is_symlink() {
+            return;
+        }
+        if self.rules.ignores(&names(&path)) {
+            if is_module(&path) {
+                self.leave_out(&path);
+            }
+            return;
+        }
+        let shown = path.strip_prefix(self.root).unwrap_or(&path).display();
+        // `is_file` follows links: a linked file is bundled, a linked directory is not.
+        match known {
+            Some(Suffix::Bundled) if path.is_file() => {
+                self.found.push(path);
+            }
+            Some(Suffix::OtherCase) if path.is_file() => self.warnings.push(format!(
+                "{shown} is not in the bundle: Flower bundles .py, .toml and .md files, with suffixes in small letters"
+            )),
+            _ if path.is_dir() && has_modules(&path) => self.warnings.push(format!(
+                "{shown} is a link to a directory: none of its files is in the bundle"
+            )),
+            _ => {}
+        }
+    }
+
+    fn leave_out(&mut self, path: &Path) {
+        // A name that is not UTF-8 cannot be imported.
+        self.left_out.extend(name_in_bundle(self.root, path).ok());
+    }
+}
+
+/// What the end of a file's name means.
+#[derive(Clone, Copy)]
+enum Suffix {
+    /// Flower bundles such files.
+    Bundled,
+    /// Flower would, were it written in small letters.
+    OtherCase,
+}
+
+fn suffix(path: &Path) -> Option<Suffix> {
+    if path.file_name()? == "pyproject.toml" {
+        return None;
+    }
+    let extension = path.extension()?.to_str()?;
+    if EXTENSIONS.contains(&extension) {
+        return Some(Suffix::Bundled);
+    }
+    let known = |known: &&str| known.eq_ignore_ascii_case(extension);
+    EXTENSIONS.iter().any(known).then_some(Suffix::OtherCase)
+}
+
+/// Whether Python modules lie in a directory.
+fn has_modules(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .any(|path| is_module(&path))
+}
+
+fn is_module(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
 }
 
 fn name_in_bundle(root: &Path, path: &Path) -> Result<String> {

@@ -26,8 +26,8 @@ fn changed(file: &str, text: &str) -> tempfile::TempDir {
 
 #[test]
 fn a_bundle_is_the_one_that_flower_builds() {
-    let fab = App::load(Path::new(MINI)).unwrap().bundle().unwrap();
-    assert_eq!(fab.file_name(), "pub.mini.1-0-0.8dce5c8e.fab");
+    let bundle = App::load(Path::new(MINI)).unwrap().bundle().unwrap();
+    assert_eq!(bundle.fab.file_name(), "pub.mini.1-0-0.8dce5c8e.fab");
 }
 
 #[test]
@@ -87,6 +87,23 @@ fn a_missing_module_or_attribute_is_told() {
 }
 
 #[test]
+fn a_pyproject_in_another_encoding_is_named_and_a_byte_order_mark_is_none() {
+    let text = std::fs::read_to_string(Path::new(MINI).join("pyproject.toml")).unwrap();
+    let directory = changed("pyproject.toml", &format!("\u{feff}{text}"));
+    let bundle = App::load(directory.path()).unwrap().bundle().unwrap();
+    assert_eq!(bundle.fab.file_name(), "pub.mini.1-0-0.8dce5c8e.fab");
+    let wide: Vec<_> = "\u{feff}"
+        .encode_utf16()
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(directory.path().join("pyproject.toml"), wide).unwrap();
+    let error = App::load(directory.path()).unwrap_err();
+    assert!(error.chain().contains("is UTF-16 text, and must be UTF-8"));
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
 fn overrides_come_from_pairs_or_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("o.toml");
@@ -101,6 +118,12 @@ fn overrides_come_from_pairs_or_one_file() {
         mixed.chain().contains("cannot be passed alongside"),
         "{}",
         mixed.chain()
+    );
+    let shouted = directory.path().join("O.TOML");
+    std::fs::write(&shouted, "\u{feff}[nested]\na = 2\n").unwrap();
+    assert_eq!(
+        overrides("-c", &strings(&[shouted.to_str().unwrap()])).unwrap(),
+        overrides("-c", &strings(&["nested.a=2"])).unwrap()
     );
     let missing = overrides("-c", &strings(&["/nowhere/o.toml"])).unwrap_err();
     assert!(

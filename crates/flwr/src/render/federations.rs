@@ -71,6 +71,7 @@ fn table(rows: &[FederationRow]) -> Table {
         ];
         Row {
             cells: cells.into_iter().map(printable).collect(),
+            short: None,
             colour: Colour::Green,
         }
     };

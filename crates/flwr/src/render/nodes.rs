@@ -64,6 +64,7 @@ pub(super) fn table(rows: &[NodeRow]) -> Table {
         ];
         Row {
             cells: cells.iter().map(|cell| printable(cell)).collect(),
+            short: None,
             colour: node.colour(),
         }
     };

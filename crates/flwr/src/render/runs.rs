@@ -88,6 +88,11 @@ impl RunRow {
         .map(|cell| printable(&cell))
     }
 
+    /// How the run ended: `failed` of `finished:failed`.
+    fn outcome(&self) -> Option<String> {
+        self.status.strip_prefix("finished:").map(printable)
+    }
+
     fn colour(&self) -> Colour {
         match self.status.rsplit(':').next() {
             Some("completed") => Colour::Green,
@@ -136,6 +141,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
     let run = |row: &RunRow| {
         json!({
             "run-id": row.run_id,
+            "run-id-text": row.run_id.to_string(),
             "fab-id": row.fab_id,
             "fab-name": row.fab_id.rsplit('/').next().unwrap_or_default(),
             "fab-version": row.fab_version,
@@ -153,6 +159,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
 pub(super) fn table(rows: &[RunRow]) -> Table {
     let row = |run: &RunRow| Row {
         cells: run.cells().to_vec(),
+        short: run.outcome(),
         colour: run.colour(),
     };
     Table {

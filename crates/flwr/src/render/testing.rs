@@ -37,6 +37,7 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         err: Box::new(err.clone()),
         format,
         answered: false,
+        progress: Vec::new(),
         terminal,
         colours: false,
         err_colours: false,

@@ -4,6 +4,8 @@ use flwr_proto::{ListRunsResponse, Run, RunStatus};
 
 use super::*;
 
+mod log;
+
 fn run(run_id: u64, times: [&str; 3], status: &str, sub_status: &str) -> Run {
     Run {
         run_id,
@@ -92,6 +94,7 @@ fn runs_as_json_have_flowers_fields() {
   "runs": [
     {
       "run-id": 9,
+      "run-id-text": "9",
       "fab-id": "pub/digits",
       "fab-name": "digits",
       "fab-version": "1.0.0",
@@ -159,6 +162,26 @@ fn in_json_an_error_is_the_answer_and_talk_is_left_out() {
 }
 
 #[test]
+fn progress_comes_with_what_follows_and_not_before_an_error() {
+    let (mut output, out, err) = pages(Format::Default, false);
+    output.progress("Loading project configuration... ");
+    output.progress("Success");
+    output.fail(&Error::NotStarted);
+    assert_eq!(out.text(), "");
+    assert!(err.text().starts_with("❌ Failed to start run\n"));
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.progress("Success");
+    output.say("🎊").unwrap();
+    output.progress("more");
+    output.finish().unwrap();
+    assert_eq!(out.text(), "Success\n🎊\nmore\n");
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.progress("Success");
+    output.json(&json!({})).unwrap();
+    assert_eq!(out.text(), "{}\n");
+}
+
+#[test]
 fn in_json_there_is_one_answer() {
     let (mut output, out, err) = pages(Format::Json, false);
     output.json(&json!({"success": true})).unwrap();
@@ -194,7 +217,7 @@ fn a_narrow_terminal_gets_fewer_columns_and_then_cut_ones() {
 ┌──────────────────────┬───────────┬───────────┬───────────┐
 │        Run ID        │    FAB    │  Status   │  Elapsed  │
 ├──────────────────────┼───────────┼───────────┼───────────┤
-│ 9                    │ pub/digi… │ finished… │ 1d 01:02… │
+│ 9                    │ pub/digi… │ completed │ 1d 01:02… │
 ├──────────────────────┼───────────┼───────────┼───────────┤
 │ 17000000000000000000 │ pub/digi… │ running   │ 00:01:01  │
 ├──────────────────────┼───────────┼───────────┼───────────┤
@@ -202,24 +225,19 @@ fn a_narrow_terminal_gets_fewer_columns_and_then_cut_ones() {
 └──────────────────────┴───────────┴───────────┴───────────┘
 "
     );
+    for width in 0..170 {
+        let statuses = ["completed", "running", "pending"];
+        assert!(
+            statuses.iter().all(|status| framed(width).contains(status)),
+            "{width}"
+        );
+    }
     for width in 60..170 {
         let widest = framed(width).lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(width), "{width}: {widest:?}");
     }
     // So narrow that the name of a row would be lost: lines wrap, nothing is.
     assert!(framed(20).contains("17000000000000000000"));
-}
-
-#[test]
-fn a_log_in_a_pipe_has_no_colours_also_when_one_is_cut_in_two() {
-    let (mut output, out, _) = pages(Format::Default, false);
-    output.log("\u{1b}[92mINFO\u{1b}[0m: a\n\u{1b}[9").unwrap();
-    output.log("1mWARN\u{1b}[0m: ä\n").unwrap();
-    assert_eq!(out.text(), "INFO: a\nWARN: ä\n");
-    let (mut output, out, _) = pages(Format::Default, true);
-    output.colours = true;
-    output.log("\u{1b}[92mINFO\u{1b}[0m\n").unwrap();
-    assert_eq!(out.text(), "\u{1b}[92mINFO\u{1b}[0m\n");
 }
 
 /// A federation with TLS, as `flwr federation` shows it.

@@ -4,11 +4,13 @@
 //! each call begins after the timestamp that was seen last. A call that ends by itself means that
 //! the run is finished and the log complete. One of flwr 1.15 cancels the call then.
 
+use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flwr_proto::StreamLogsResponse;
 use flwr_security::channel::connect_error;
-use tokio::time::{Instant, sleep, timeout_at};
-use tonic::{Code, Status};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tonic::{Code, Status, Streaming};
 
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
@@ -20,6 +22,9 @@ pub(super) const PIECE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest wait between attempts to reach a SuperLink that went away.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
+/// How long a SuperLink may take to refuse before the log is announced. gRPC servers in Python
+/// answer with the first words of the log, for which the user may wait long.
+const REFUSAL: Duration = Duration::from_secs(1);
 /// How often in a row a SuperLink that went away is tried: about a minute.
 const MAX_ATTEMPTS: u32 = 10;
 /// A call that lasted this long had reached the SuperLink: a proxy on the way may cut calls on
@@ -35,6 +40,16 @@ pub(in crate::commands) enum Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Says that the log of this run is read.
+    fn announce(&mut self, run_id: u64) -> Result<()> {
+        match self {
+            Self::Screen(output) => {
+                output.title(&format!("Starting logstream for run_id `{run_id}`"))
+            }
+            Self::Nobody => Ok(()),
+        }
+    }
+
     fn read(&mut self, text: &str) -> Result<()> {
         match self {
             Self::Screen(output) => output.log(text),
@@ -50,9 +65,6 @@ pub(in crate::commands) async fn follow(
     seen: Seen,
     reader: &mut Reader<'_>,
 ) -> Result<()> {
-    if let Reader::Screen(output) = reader {
-        output.note(&format!("Starting logstream for run_id `{run_id}`"));
-    }
     tokio::select! {
         ended = pieces(superlink, run_id, seen, reader) => ended,
         _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id }),
@@ -98,6 +110,8 @@ pub(in crate::commands) struct Seen {
     pub(super) after: f64,
     /// Whether a call was ever answered.
     reached: bool,
+    /// Whether the user was told that the log is read.
+    announced: bool,
 }
 
 impl Seen {
@@ -112,6 +126,7 @@ impl Seen {
         Self {
             after,
             reached: false,
+            announced: false,
         }
     }
 }
@@ -131,13 +146,9 @@ async fn piece(
     reader: &mut Reader<'_>,
 ) -> Result<Piece> {
     let end = Instant::now() + PIECE;
-    // The SuperLink gets a little longer, so that it is this side that ends the call.
-    // gRPC servers in Python answer with the first words of the log, not with the call.
-    let opening = superlink.stream_logs(run_id, seen.after, PIECE + PAUSE);
-    let Ok(opened) = timeout_at(end, opening).await else {
+    let Some(mut stream) = open(superlink, run_id, seen, reader, end).await? else {
         return Ok(Piece::TimedOut);
     };
-    let mut stream = opened?;
     seen.reached = true;
     loop {
         let Ok(answer) = timeout_at(end, stream.message()).await else {
@@ -160,6 +171,30 @@ async fn piece(
             Err(status) => return Err(status.into()),
         }
     }
+}
+
+/// Opens the log, and announces it unless it is refused; `None` if there was no answer until the
+/// end of the call.
+async fn open(
+    superlink: &mut SuperLink,
+    run_id: u64,
+    seen: &mut Seen,
+    reader: &mut Reader<'_>,
+    end: Instant,
+) -> Result<Option<Streaming<StreamLogsResponse>>> {
+    // The SuperLink gets a little longer, so that it is this side that ends the call.
+    let mut opening = pin!(superlink.stream_logs(run_id, seen.after, PIECE + PAUSE));
+    let mut opened = None;
+    if !seen.announced {
+        opened = timeout(REFUSAL, &mut opening).await.ok().transpose()?;
+        reader.announce(run_id)?;
+        seen.announced = true;
+    }
+    if opened.is_none() {
+        // Not within its time is no answer.
+        opened = timeout_at(end, opening).await.ok().transpose()?;
+    }
+    Ok(opened)
 }
 
 async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
@@ -221,9 +256,10 @@ mod tests {
     async fn a_run_that_is_not_there_is_told_at_once() {
         let old = OldSuperLink::default();
         let mut superlink = old.serve().await;
-        let (mut output, ..) = pages(Format::Default, false);
+        let (mut output, out, err) = pages(Format::Default, false);
         let error = shown(&mut superlink, 8, &mut output).await.unwrap_err();
         assert_eq!(error.chain(), "Run ID not found.");
+        assert_eq!(out.text() + &err.text(), "", "and nothing before");
         assert!(old.asked.lock().unwrap().is_empty());
     }
 

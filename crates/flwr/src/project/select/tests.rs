@@ -25,11 +25,8 @@ fn files_are_picked_by_extension_and_pyproject_is_left_out_everywhere() {
     std::os::unix::fs::symlink(root.join("e.txt"), root.join("link.md")).unwrap();
     std::os::unix::fs::symlink(root.join("b"), root.join("linked")).unwrap();
     std::os::unix::fs::symlink(root.join("gone"), root.join("broken.py")).unwrap();
-    let mut names: Vec<_> = files(&root)
-        .unwrap()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
+    let selection = Selection::of(&root).unwrap();
+    let mut names: Vec<_> = selection.files.into_iter().map(|(name, _)| name).collect();
     names.sort();
     assert_eq!(names, [".x.py", "a.py", "b/c.md", "b/d.toml", "link.md"]);
 }
