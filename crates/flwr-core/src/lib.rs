@@ -14,5 +14,6 @@ pub mod object;
 pub mod project;
 pub mod record;
 pub mod run;
+pub mod size;
 pub mod time;
 pub mod tomlw;

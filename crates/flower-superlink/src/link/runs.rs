@@ -167,6 +167,7 @@ impl Link {
     /// Lets go of what a finished run needs no more.
     async fn run_ended(&self, run: RunId) -> Result<()> {
         self.pace.forget(run);
+        self.waiting.forget(run);
         let hash = self.known_run(run).await?.fab_hash;
         if let Ok(fab) = hash.parse() {
             self.fabs.delete(&fab).await?;
@@ -187,6 +188,7 @@ impl Link {
         };
         self.let_go(freed).await;
         self.pace.forget(run);
+        self.waiting.forget(run);
         let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
         self.push_log(run, line).await?;
         // What the process printed is in the run's log, not in ours.
@@ -332,6 +334,7 @@ impl Link {
             self.wake.notify(Topic::Pending);
         }
         self.let_go(expiry.freed).await;
+        self.tell_waiting().await;
         Ok(())
     }
 }

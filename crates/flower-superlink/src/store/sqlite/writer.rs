@@ -98,6 +98,11 @@ impl Writer {
         answered.await.map_err(|_| broken(Ended))?
     }
 
+    /// Whether nothing waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.capacity() == self.0.max_capacity()
+    }
+
     /// Ends the thread once it has done what waits. Nothing can be written any more.
     pub(super) async fn close(&self) {
         let (closed, done) = oneshot::channel();
