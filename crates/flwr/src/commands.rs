@@ -7,7 +7,7 @@ use flwr_core::project::FederationError;
 use serde_json::json;
 
 use crate::chosen::Chosen;
-use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
+use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -16,6 +16,7 @@ use crate::render::Output;
 
 mod build;
 mod cert;
+mod delete;
 mod doctor;
 mod federation;
 mod install;
@@ -37,7 +38,10 @@ mod whole;
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
     match command {
         Command::New(args) => new::new(&args, output),
-        Command::Run(args) => run::run(&args, output).await,
+        Command::Run(args) => match &args.command {
+            Some(RunCommand::Delete(args)) => delete::delete(args, output).await,
+            None => run::run(&args, output).await,
+        },
         Command::Build(args) => build::build(&args, output),
         Command::Log(args) => log::log(&args, output).await,
         Command::List(args) => list::list(&args, output).await,
