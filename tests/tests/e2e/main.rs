@@ -28,3 +28,4 @@ mod run;
 mod scripts;
 mod service;
 mod tls;
+mod upkeep;
