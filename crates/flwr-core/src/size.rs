@@ -17,7 +17,7 @@ impl fmt::Display for Size {
             None => write!(f, "{bytes} bytes"),
             Some((shift, unit)) => {
                 // Tenths, rounded down: what is shown is there.
-                let tenths = u128::from(bytes) * 10 >> shift;
+                let tenths = (u128::from(bytes) * 10) >> shift;
                 write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
             }
         }

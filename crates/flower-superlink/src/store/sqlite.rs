@@ -343,11 +343,16 @@ impl LinkState for SqliteState {
     }
 
     async fn give_back(&self) -> StateResult<()> {
-        for _ in 0..upkeep::STEPS {
-            if !self.writer.is_idle() || self.reader.read(upkeep::spare_pages).await? == 0 {
-                break;
-            }
+        let mut steps = 0;
+        while steps < upkeep::STEPS
+            && self.writer.is_idle()
+            && self.reader.read(upkeep::spare_pages).await? > 0
+        {
             self.writer.write(upkeep::give_back).await?;
+            steps += 1;
+        }
+        if steps > 0 {
+            self.writer.checkpoint().await;
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()
     output.local_status(&LocalStatus::Up {
         description,
         online,
-        usage,
+        usage: usage.map(Box::new),
     })?;
     if all { Ok(()) } else { Err(Error::Told) }
 }

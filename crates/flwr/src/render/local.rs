@@ -18,7 +18,7 @@ pub(crate) enum LocalStatus {
         /// SuperNodes that are online.
         online: usize,
         /// What takes the space of the SuperLink, if it has told.
-        usage: Option<GetUsageResponse>,
+        usage: Option<Box<GetUsageResponse>>,
     },
 }
 
@@ -60,7 +60,7 @@ impl Output {
                 "supernodes-online": online,
                 "pid": description.pid,
                 "log": description.log,
-                "space": usage.map(space),
+                "space": usage.as_deref().map(space),
             }),
         };
         if self.format == Format::Json {
@@ -116,7 +116,7 @@ impl Output {
 }
 
 /// What takes the space, in bytes.
-fn space(usage: GetUsageResponse) -> Value {
+fn space(usage: &GetUsageResponse) -> Value {
     json!({
         "runs": usage.runs,
         "finished-runs": usage.finished_runs,

@@ -366,14 +366,14 @@ The local federation is up: a SuperLink at 127.0.0.1:9093, 2 SuperNodes, TLS and
     let status = LocalStatus::Up {
         description,
         online: 1,
-        usage: Some(GetUsageResponse {
+        usage: Some(Box::new(GetUsageResponse {
             runs: 12,
             finished_runs: 11,
             log_bytes: 3 << 20,
             database_bytes: 9 << 20,
             free_bytes: 2048,
             ..GetUsageResponse::default()
-        }),
+        })),
     };
     let (mut output, out, _) = pages(Format::Default, false);
     output.local_status(&status).unwrap();
