@@ -6,7 +6,7 @@ use std::time::Duration;
 use flwr_core::id::RunId;
 use flwr_security::key::PublicKey;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Link;
 use super::askers::Asker;
@@ -120,7 +120,7 @@ impl Link {
                 self.sessions.end(node.id);
                 self.wake.notify(Topic::Node(node.id));
                 let key = node.key.fingerprint();
-                warn!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
+                info!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
             }
         }
         Ok(())

@@ -22,14 +22,15 @@ const REPEAT: f64 = 600.0;
 #[derive(Debug, Default)]
 pub(super) struct Waiting(Mutex<HashMap<RunId, Asks>>);
 
-/// What a ServerApp has asked since it last sent a message or asked for a reply.
+/// How a ServerApp has asked for nodes.
 #[derive(Debug, Clone, Copy)]
 struct Asks {
-    first: Timestamp,
+    /// Since it last sent a message or asked for a reply; `None`: not since then.
+    first: Option<Timestamp>,
     last: Timestamp,
     online: usize,
-    /// What the log of the run says, and since when.
-    told: Option<(Timestamp, usize)>,
+    /// When the log of the run was last written to, and the number of nodes that still stands there.
+    told: Option<(Timestamp, Option<usize>)>,
 }
 
 /// What a run waits for, as far as a SuperLink can know.
@@ -48,14 +49,14 @@ impl fmt::Display for Waits {
 impl Asks {
     fn waits(&self, now: Timestamp) -> Option<Waits> {
         let online = self.online;
-        let waits = self.last.since(self.first) >= PATIENCE && now.since(self.last) < QUIET;
+        let waits = self.last.since(self.first?) >= PATIENCE && now.since(self.last) < QUIET;
         waits.then_some(Waits { online })
     }
 
     /// Whether the log of the run is to say it (again).
     fn is_news(&self, now: Timestamp) -> bool {
         self.told
-            .is_none_or(|(at, online)| online != self.online && now.since(at) >= REPEAT)
+            .is_none_or(|(at, online)| online != Some(self.online) && now.since(at) >= REPEAT)
     }
 }
 
@@ -64,18 +65,26 @@ impl Waiting {
     pub(super) fn asked(&self, run: RunId, online: usize, now: Timestamp) {
         let mut runs = self.0.lock();
         let asks = runs.entry(run).or_insert(Asks {
-            first: now,
+            first: None,
             last: now,
             online,
             told: None,
         });
-        if now.since(asks.last) >= QUIET {
-            asks.first = now;
+        if asks.first.is_none() || now.since(asks.last) >= QUIET {
+            asks.first = Some(now);
         }
         (asks.last, asks.online) = (now, online);
     }
 
-    /// The ServerApp does something else, or its run is over.
+    /// The ServerApp sends a message or asks for a reply: it does not wait for nodes.
+    pub(super) fn goes_on(&self, run: RunId) {
+        if let Some(asks) = self.0.lock().get_mut(&run) {
+            asks.first = None;
+            asks.told = asks.told.map(|(at, _)| (at, None));
+        }
+    }
+
+    /// The run is over.
     pub(super) fn forget(&self, run: RunId) {
         self.0.lock().remove(&run);
     }
@@ -87,9 +96,12 @@ impl Waiting {
     /// The runs whose log is to say that they wait; it counts as said.
     fn news(&self, now: Timestamp) -> Vec<(RunId, Waits)> {
         let mut news = Vec::new();
-        for (run, asks) in self.0.lock().iter_mut() {
+        let mut runs = self.0.lock();
+        // Also an app that asked while its run ended.
+        runs.retain(|_, asks| now.since(asks.last) < REPEAT);
+        for (run, asks) in runs.iter_mut() {
             if let Some(waits) = asks.waits(now).filter(|_| asks.is_news(now)) {
-                asks.told = Some((now, waits.online));
+                asks.told = Some((now, Some(waits.online)));
                 news.push((*run, waits));
             }
         }
@@ -154,8 +166,12 @@ mod tests {
         // It begins again, and is given another minute.
         ask(&waiting, 100..110, 1);
         assert_eq!(waiting.waits(RUN, at(110.0)), None);
-        waiting.forget(RUN);
-        assert_eq!(waiting.waits(RUN, at(110.0)), None);
+        ask(&waiting, 110..170, 1);
+        assert_eq!(waiting.waits(RUN, at(170.0)), Some(Waits { online: 1 }));
+        waiting.goes_on(RUN);
+        assert_eq!(waiting.waits(RUN, at(170.0)), None);
+        ask(&waiting, 170..220, 1);
+        assert_eq!(waiting.waits(RUN, at(220.0)), None);
     }
 
     #[test]
@@ -170,5 +186,15 @@ mod tests {
         assert_eq!(waiting.news(at(700.0)), [(RUN, Waits { online: 2 })]);
         ask(&waiting, 700..2000, 2);
         assert_eq!(waiting.news(at(2000.0)), [], "nothing has changed");
+        // It went on, and waits again: not sooner than ten minutes after the last line.
+        waiting.goes_on(RUN);
+        ask(&waiting, 2000..2100, 2);
+        assert_eq!(waiting.news(at(2100.0)), [(RUN, Waits { online: 2 })]);
+        waiting.goes_on(RUN);
+        ask(&waiting, 2100..2200, 2);
+        assert_eq!(waiting.news(at(2200.0)), [], "not that often");
+        // Nobody asks any more, and nothing is kept.
+        assert_eq!(waiting.news(at(3000.0)), []);
+        assert!(waiting.0.lock().is_empty());
     }
 }
