@@ -1,7 +1,8 @@
 //! A SuperLink and its SuperNodes.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ pub struct Plan {
     supernodes: Vec<Maker>,
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
+    variables: Vec<(String, OsString)>,
+    supernode_programs: Option<PathBuf>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
     fleet_port: Option<u16>,
@@ -121,6 +124,20 @@ impl Plan {
         self
     }
 
+    /// A variable in the environment of each daemon.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Where SuperNodes look for programs first.
+    #[must_use]
+    pub fn supernode_programs(mut self, folder: &Path) -> Self {
+        self.supernode_programs = Some(folder.to_owned());
+        self
+    }
+
     /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
     #[must_use]
     pub const fn gateway(mut self, address: SocketAddr) -> Self {
@@ -193,6 +210,8 @@ impl Federation {
             supernodes: vec![Maker::Ours; 2],
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
+            variables: Vec::new(),
+            supernode_programs: None,
             flaw: Flaw::None,
             gateway: None,
             fleet_port: None,
@@ -316,6 +335,9 @@ impl Federation {
     fn start_node(&self, index: usize) -> Process {
         let mut command =
             self.node_command(self.plan.supernodes[index], &format!("home-node-{index}"));
+        if let Some(folder) = &self.plan.supernode_programs {
+            command.env("PATH", self.plan.supernodes[index].path_after(folder));
+        }
         match &self.pki {
             None => command.arg("--insecure"),
             Some(pki) => command.arg("--root-certificates").arg(&pki.ca),
@@ -335,7 +357,8 @@ impl Federation {
         command.args(["--node-config", &format!("value={}.0", index + 1)]);
         command
             .args(self.plan.isolation.flags())
-            .args(&self.plan.supernode_flags);
+            .args(&self.plan.supernode_flags)
+            .envs(self.plan.variables.iter().cloned());
         Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
     }
 
@@ -426,7 +449,8 @@ fn start_superlink(
     command.args([control, &addresses.control.to_string()]);
     command
         .args(plan.isolation.flags())
-        .args(&plan.superlink_flags);
+        .args(&plan.superlink_flags)
+        .envs(plan.variables.iter().cloned());
     Process::start("superlink", &mut command, scratch.path())
 }
 

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::signature::{ECDSA_P521_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flwr_security::key::PrivateKey;
 
 /// A key and its files.
@@ -23,8 +26,24 @@ impl NodeKey {
     /// If that fails.
     #[must_use]
     pub fn make(folder: &Path, name: &str) -> Self {
+        Self::keep(PrivateKey::generate().unwrap(), folder, name)
+    }
+
+    /// Makes a key on P-521, in files of `folder`.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[must_use]
+    pub fn make_p521(folder: &Path, name: &str) -> Self {
+        let made = EcdsaKeyPair::generate(&ECDSA_P521_SHA256_ASN1_SIGNING).unwrap();
+        let der = made.to_pkcs8v1().unwrap();
+        let base64 = STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n");
+        Self::keep(PrivateKey::parse(&pem).unwrap(), folder, name)
+    }
+
+    fn keep(key: PrivateKey, folder: &Path, name: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
-        let key = PrivateKey::generate().unwrap();
         let private = folder.join(name);
         let public = key.write_openssh_pair(&private, false).unwrap();
         Self {

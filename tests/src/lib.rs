@@ -12,11 +12,14 @@
 )]
 
 pub mod app;
+pub mod connect_proxy;
+pub mod document;
 pub mod federation;
 pub mod flwr;
 pub mod forwarder;
 pub mod keys;
 pub mod leftovers;
+pub mod machine;
 pub mod oidc;
 pub mod pki;
 pub mod ports;
@@ -28,8 +31,10 @@ pub mod terminal;
 pub mod tools;
 
 pub use app::App;
+pub use document::Document;
 pub use federation::{Federation, Isolation, Plan, Security};
 pub use flwr::{Flwr, Outcome};
+pub use machine::Machine;
 pub use process::Process;
 pub use program::{Maker, Release};
 pub use scratch::Scratch;

@@ -106,7 +106,16 @@ impl Provider {
     /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self::named("localhost")
+    }
+
+    /// Starts one whose issuer has a host name that may lead elsewhere.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn named(host: &str) -> Self {
+        let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
         let certificate = made.cert.pem();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -137,7 +146,7 @@ impl Provider {
             });
         });
         let address: SocketAddr = told.recv().unwrap();
-        let issuer = format!("https://localhost:{}", address.port());
+        let issuer = format!("https://{host}:{}", address.port());
         state.lock().unwrap().issuer.clone_from(&issuer);
         Self {
             state,

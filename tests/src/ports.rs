@@ -2,11 +2,15 @@
 
 use std::net::TcpListener;
 use std::process;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Below the ports that systems give to outgoing connections, so that none of those is in the way.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
+
+/// Held by tests that use Flower's usual ports.
+pub static USUAL: Mutex<()> = Mutex::new(());
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 

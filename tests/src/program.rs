@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A version of Flower from PyPI: 1.`minor`.`patch`.
@@ -126,7 +126,19 @@ impl Maker {
         command
     }
 
-    fn path(self) -> OsString {
+    /// The PATH of [`Self::command`], with a folder before it.
+    pub(crate) fn path_after(self, first: &Path) -> OsString {
+        let path = self.path();
+        let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&path));
+        env::join_paths(folders).unwrap()
+    }
+
+    /// PATH for a program of this maker.
+    ///
+    /// # Panics
+    /// If there is no such environment.
+    #[must_use]
+    pub fn path(self) -> OsString {
         let mut folders = match self {
             Self::Ours => vec![ours(), Release::V1_22.bin()],
             Self::OursWith(release) => vec![ours(), release.bin()],

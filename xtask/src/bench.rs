@@ -12,6 +12,7 @@ use crate::python::FLOWER_1_22;
 
 mod crowd;
 mod figures;
+mod imports;
 mod load;
 mod rounds;
 mod stage;
@@ -26,6 +27,8 @@ use stage::Stage;
 Examples:
   cargo xtask bench --quick              every figure once, in three minutes
   cargo xtask bench                      three times in turns, with medians
+  cargo xtask bench --imports            the first message of a run and the later ones, with CPU
+                                         and memory, for apps with small and large libraries
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
                                          and all coming back at once after a kill")]
 pub(crate) struct Args {
@@ -36,6 +39,10 @@ pub(crate) struct Args {
     /// Where the figures go as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// What an app's imports cost a SuperNode, and nothing else.
+    #[arg(long, conflicts_with = "crowd")]
+    imports: bool,
 
     /// Many nodes on our SuperLink, and nothing else.
     #[arg(long, value_name = "NODES")]
@@ -78,13 +85,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let extent = if args.quick { QUICK } else { FULL };
-    let figures = measure(&stage, extent)?;
-    println!("\n{figures}");
+    let (figures, file) = if args.imports {
+        let figures = imports::measure(&stage, &environment, extent)?;
+        (figures, "bench-imports.json")
+    } else {
+        let figures = measure(&stage, extent)?;
+        println!("\n{figures}");
+        (figures.to_json(), "bench.json")
+    };
     let json = args
         .json
         .clone()
-        .unwrap_or_else(|| build::target().join("bench.json"));
-    fs::write(&json, format!("{:#}\n", figures.to_json()))
+        .unwrap_or_else(|| build::target().join(file));
+    fs::write(&json, format!("{figures:#}\n"))
         .with_context(|| format!("cannot write {}", json.display()))?;
     println!("as JSON in {}", json.display());
     Ok(ExitCode::SUCCESS)

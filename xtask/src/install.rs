@@ -9,8 +9,14 @@ use anyhow::{Context, Result};
 
 use crate::build::{self, Profile};
 
-/// What somebody who runs federations needs.
-const PROGRAMS: [&str; 3] = ["flwr", "flower-superlink", "flower-supernode"];
+/// What somebody who runs federations needs, with the older commands that guides still name.
+const PROGRAMS: [&str; 5] = [
+    "flwr",
+    "flower-superlink",
+    "flower-supernode",
+    "flower-client-app",
+    "flower-server-app",
+];
 
 /// `cargo xtask install`
 #[derive(clap::Args)]
@@ -18,11 +24,19 @@ pub(crate) struct Args {
     /// Where to put them; cargo's own folder for programs if absent.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Build without optimisations: sooner done, and slower.
+    #[arg(long)]
+    debug: bool,
 }
 
-/// Builds the programs with optimisations and copies them to where a shell finds them.
+/// Builds the programs and copies them to where a shell finds them.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let built = build::packages(Profile::Release, &PROGRAMS)?;
+    let profile = if args.debug {
+        Profile::Dev
+    } else {
+        Profile::Release
+    };
+    let built = build::programs(profile)?;
     let folder = match &args.to {
         Some(folder) => folder.clone(),
         None => cargo_bin().context("neither CARGO_HOME nor HOME is set: give --to DIR")?,

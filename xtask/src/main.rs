@@ -1,4 +1,5 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `faults`, `interop` and `bench`: what people and CI run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `faults`, `interop` and `bench`: what people and CI
+//! run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -16,6 +17,7 @@ mod demo;
 mod faults;
 mod install;
 mod interop;
+mod lint;
 mod python;
 mod rounds;
 mod session;
@@ -35,8 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the programs and put them where a shell finds them: flwr, flower-superlink and
-    /// flower-supernode, in ~/.cargo/bin.
+    /// Build the programs and put them where a shell finds them, in ~/.cargo/bin: flwr,
+    /// flower-superlink, flower-supernode, and the older flower-client-app and flower-server-app.
     Install(install::Args),
     /// Play what a new user types, for real, and print what is seen; with --write into the README.
     Session(session::Args),
@@ -47,6 +49,8 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
+    /// Refuse tracked files that are larger than 256 KB, or binary and on no list.
+    Lint(lint::Args),
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Command::Session(args) => session::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use flwr_core::fab::AppRef;
+use flwr_core::proxy::ProxySetting;
 
 /// Version of this program, and its commit.
 const VERSION: &str = concat!(
@@ -48,6 +49,12 @@ pub(crate) struct Args {
         default_value = "127.0.0.1:9091"
     )]
     pub(crate) server: String,
+
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
+    /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
+    /// hosts in $no_grpc_proxy or $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub(crate) proxy: Option<ProxySetting>,
 
     /// The directory that the app is in
     #[arg(long, value_name = "DIR", default_value = ".")]

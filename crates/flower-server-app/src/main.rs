@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use flwr_daemon::apps::keeper;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
 
@@ -25,6 +26,9 @@ use run::Run;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(ended) = keeper::run_if_asked() {
+        return ended;
+    }
     let args = Args::parse();
     let level = args.verbose.then_some("debug");
     let _logs = match telemetry::init(level, Format::Text) {

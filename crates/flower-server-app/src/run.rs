@@ -1,21 +1,22 @@
 //! A run, from its start to its end.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use flwr_core::address::Address;
 use flwr_core::fab::{self, Fab};
-use flwr_daemon::apps::{self, AppProcess, serverapp_command};
+use flwr_daemon::apps::{self, AppProcess, Guard, serverapp_command};
 use flwr_daemon::stop::Signals;
 use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
-use flwr_security::channel::{Line, Trust, channel, connect_error};
+use flwr_security::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_security::tls::{ClientFiles, ClientTls};
 use tonic::{Code, Status};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args::Args;
 use crate::tunnel::Tunnel;
@@ -31,6 +32,7 @@ pub(crate) struct Run {
     program: PathBuf,
     superlink: Address,
     trust: Trust,
+    route: Route,
     flwr_dir: Option<PathBuf>,
 }
 
@@ -53,10 +55,20 @@ impl Run {
             };
             Trust::Tls(ClientTls::load(files).context("--root-certificates")?)
         };
+        let superlink = Address::from_target(&args.server).context("--server")?;
+        if let Some(advice) = superlink.advice() {
+            warn!("--server {superlink}: {advice}");
+        }
+        let variable = |name: &str| env::var(name).ok();
+        let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, variable)?;
+        if let Some(warning) = proxies.warning(&superlink.host, superlink.port) {
+            warn!("{warning}");
+        }
         Ok(Self {
             fab: fab::of_directory(&args.server_app, dir)?,
-            program: program()?,
-            superlink: args.server.parse().context("--server")?,
+            program: program(args.flwr_dir.as_deref())?,
+            route: proxies.route(&superlink.host, superlink.port),
+            superlink,
             trust,
             flwr_dir: args.flwr_dir.clone(),
         })
@@ -66,7 +78,8 @@ impl Run {
     pub(crate) async fn execute(self) -> Result<()> {
         let mut signals = Signals::install().context("signals cannot be received")?;
         let Address { host, port } = &self.superlink;
-        let channel = channel((host, *port), &self.trust);
+        let channel = channel((host, *port), &self.trust, &self.route);
+        info!("SuperLink {}, {}", self.superlink, self.route);
         let fab = self.fab.bytes.clone();
         let started = LaunchClient::new(channel.clone())
             .start_run(timed(StartRunRequest { fab }))
@@ -74,7 +87,12 @@ impl Run {
         let started = started.map_err(|status| not_started(&status))?.into_inner();
         let run_id = started.run_id;
         info!(run_id, "run started");
-        let tunnel = Tunnel::open(self.superlink.clone(), self.trust.clone()).await?;
+        let tunnel = Tunnel::open(
+            self.superlink.clone(),
+            self.trust.clone(),
+            self.route.clone(),
+        )
+        .await?;
         let command = serverapp_command(
             &self.program,
             &tunnel.address(),
@@ -101,7 +119,7 @@ impl Run {
     }
 }
 
-fn program() -> Result<PathBuf> {
+fn program(flwr_dir: Option<&Path>) -> Result<PathBuf> {
     let program = apps::find_program("flwr-serverapp")?;
     if let Some((major, minor)) = apps::flower_version(&program)
         && (major, minor) < (1, 21)
@@ -111,11 +129,14 @@ fn program() -> Result<PathBuf> {
             program.display()
         );
     }
+    if let Some((text, hint)) = Guard::prepare(&program, flwr_dir).warning(&program) {
+        warn!("{text}; {hint}");
+    }
     Ok(program)
 }
 
 /// How the run ended. One that its ServerApp has left unfinished has failed.
-async fn verdict(link: &mut ServerAppIoClient<Line>, run_id: u64, ended: &str) -> Result<()> {
+async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str) -> Result<()> {
     let mut status = status(link, run_id).await?;
     if status.status != "finished" {
         let failed = RunStatus {
@@ -147,7 +168,7 @@ async fn verdict(link: &mut ServerAppIoClient<Line>, run_id: u64, ended: &str) -
     )
 }
 
-async fn status(link: &mut ServerAppIoClient<Line>, run_id: u64) -> Result<RunStatus> {
+async fn status(link: &mut ServerAppIoClient<Channel>, run_id: u64) -> Result<RunStatus> {
     let request = GetRunStatusRequest {
         run_ids: vec![run_id],
         ..GetRunStatusRequest::default()

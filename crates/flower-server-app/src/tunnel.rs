@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use flwr_core::address::Address;
-use flwr_security::channel::{Trust, dial};
+use flwr_security::channel::{Route, Trust, dial};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -31,18 +31,23 @@ pub(crate) struct Tunnel {
 struct Superlink {
     address: Address,
     trust: Trust,
+    route: Route,
 }
 
 impl Tunnel {
     /// Opens the port.
-    pub(crate) async fn open(address: Address, trust: Trust) -> Result<Self> {
+    pub(crate) async fn open(address: Address, trust: Trust, route: Route) -> Result<Self> {
         const WHAT: &str = "no port for the ServerApp";
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.context(WHAT)?;
         Ok(Self {
             address: listener.local_addr().context(WHAT)?,
             listener,
-            superlink: Arc::new(Superlink { address, trust }),
+            superlink: Arc::new(Superlink {
+                address,
+                trust,
+                route,
+            }),
         })
     }
 
@@ -72,8 +77,12 @@ impl Tunnel {
 async fn pass_on(mut app: TcpStream, superlink: Arc<Superlink>) {
     // Small calls wait for each other otherwise.
     let _ = app.set_nodelay(true);
-    let Superlink { address, trust } = &*superlink;
-    let mut link = match dial((&address.host, address.port), trust).await {
+    let Superlink {
+        address,
+        trust,
+        route,
+    } = &*superlink;
+    let mut link = match dial((&address.host, address.port), trust, route).await {
         Ok(link) => link,
         // The ServerApp sees its connection close, and tries again.
         Err(refused) => return warn!("{refused}"),

@@ -16,6 +16,7 @@ use flwr_core::cause::chain;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
+use flwr_security::channel::{Proxies, Route};
 use flwr_security::from_file::FromFile;
 use flwr_security::oidc::{self, CheckError, Claims, Provider, Verdict};
 use flwr_security::tls::ClientTls;
@@ -120,14 +121,14 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The accounts that a file tells of.
+    /// The accounts that a file tells of; `proxies` lead to their provider.
     ///
     /// # Errors
     /// If the file, or one that it names, cannot be used.
-    pub fn load(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+    pub fn load(file: &Path, proxies: Proxies, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
         let file: FromFile<AccountsFile> = FromFile::load(file)?;
         Ok(Self {
-            provider: file.now().settings.provider(file.path())?,
+            provider: file.now().settings.provider(file.path(), proxies)?,
             file,
             clock,
             logins: Mutex::default(),
@@ -140,6 +141,18 @@ impl Accounts {
     #[must_use]
     pub fn trust(&self) -> &ClientTls {
         self.provider.trust()
+    }
+
+    /// The way to the provider.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        self.provider.route()
+    }
+
+    /// What the operator should know of the way to the provider.
+    #[must_use]
+    pub fn proxy_warning(&self) -> Option<String> {
+        self.provider.proxy_warning()
     }
 
     /// The provider's issuer, and who is let in, for people.

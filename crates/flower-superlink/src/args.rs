@@ -1,9 +1,10 @@
 //! What was typed. What it means is in `config`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
 
@@ -111,6 +112,11 @@ pub struct Args {
     /// docs/accounts.md tells what is in the file
     #[arg(long, value_name = "FILE", alias = "user-auth-config")]
     pub account_auth_config: Option<PathBuf>,
+
+    /// Connect to the OpenID provider through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or
+    /// through none [default: $https_proxy, but for the hosts in $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
 
     /// Who starts the ServerApp processes: the SuperLink itself (`subprocess`), or somebody else,
     /// such as `flower-superexec` (`process`)
@@ -263,13 +269,10 @@ impl Configurable for Args {
             "data/certificates/rootCA.pem",
         ),
         server_name: None,
+        localhost_too: None,
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERLINK_";
-
-    fn config_file(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
 }
 
 /// No call is held longer: whoever made it may be long gone.

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
-use flwr_daemon::apps;
+use flwr_daemon::apps::{self, Guard};
 use flwr_daemon::checkup::port;
-use flwr_security::tls::{Certificate, ServerTls};
+use flwr_security::channel::Route;
+use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
 
@@ -73,7 +74,16 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
 /// Asks the provider of the accounts what the SuperLink will ask it.
 pub async fn ask_provider(accounts: &Accounts, checkup: &mut Checkup) {
     match accounts.ask_provider().await {
-        Ok(keys) => checkup.good(PROVIDER, format!("it answers, and publishes {keys} keys")),
+        Ok(keys) => {
+            let way = match accounts.route() {
+                Route::Direct => String::new(),
+                through => format!(" {through}"),
+            };
+            checkup.good(
+                PROVIDER,
+                format!("it answers{way}, and publishes {keys} keys"),
+            );
+        }
         Err(problem) => {
             let way_out = "until it answers, the SuperLink runs and lets nobody in";
             checkup.warning(PROVIDER, chain(&problem), Some(way_out));
@@ -89,18 +99,15 @@ fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut C
         certificate.subject,
         certificate.names.join(", ")
     );
-    let days = certificate.days_left(now);
-    if days < 0 {
-        checkup.failed(TLS, text, Some("the certificate has expired: renew it"));
-    } else if days < Certificate::SOON {
-        checkup.warning(
-            TLS,
-            text,
-            Some(&format!("it ends in {days} days: renew it")),
-        );
-    } else {
-        checkup.good(TLS, text);
+    let (own, others): (Vec<_>, Vec<_>) = server.dated().into_iter().partition(Dated::is_own);
+    match own.first().map(|own| own.at(now)) {
+        Some(Standing::Over(told) | Standing::Early(told)) => {
+            checkup.failed(TLS, text, Some(&told));
+        }
+        Some(Standing::Ending(told)) => checkup.warning(TLS, text, Some(&told)),
+        _ => checkup.good(TLS, text),
     }
+    Dated::tell(&others, TLS, now, checkup);
     for warning in server.warnings() {
         checkup.warning(TLS, warning, None);
     }
@@ -165,5 +172,9 @@ fn serverapp(config: &Config, checkup: &mut Checkup) {
     let of = version.map_or_else(String::new, |(major, minor)| {
         format!(", of flwr {major}.{minor}")
     });
-    checkup.good(SERVERAPP, format!("{shown}{of}"));
+    let guard = Guard::prepare(program, config.flwr_dir.as_deref());
+    match guard.warning(program) {
+        None => checkup.good(SERVERAPP, format!("{shown}{of}")),
+        Some((text, hint)) => checkup.warning(SERVERAPP, text, Some(hint)),
+    }
 }

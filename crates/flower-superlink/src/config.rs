@@ -9,6 +9,7 @@ use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::apps;
 use flwr_security::allow_list::AllowListError;
+use flwr_security::channel::InvalidProxy;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{KeyError, PrivateKey};
@@ -174,6 +175,9 @@ pub enum ConfigError {
         accounts::FLAG
     )]
     RunsWithoutAccount,
+    /// A proxy that is none.
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
     /// The allow-list.
     #[error("--auth-list-public-keys")]
     AllowList(#[source] AllowListError),
@@ -207,7 +211,8 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (own_key, told) = own_key(args.auth_superlink_private_key.as_deref(), needs_own_key)?;
         warnings.extend(told);
-        let accounts = accounts(&args, &transport)?;
+        let (accounts, told) = accounts(&args, &transport)?;
+        warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
-use flwr_daemon::apps::{AppCommand, AppProcess, Exit, serverapp_command};
+use flwr_daemon::apps::{AppCommand, AppProcess, Exit, MissingModule, serverapp_command};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -25,6 +25,7 @@ use crate::link::wake::Topic;
 mod adoption;
 mod ahead;
 mod asking;
+mod silence;
 
 use ahead::Nursery;
 
@@ -205,6 +206,7 @@ impl Launcher {
     async fn watch(&self, run: RunId, app: &AppProcess, stopper: &Stopper) -> Result<()> {
         tokio::select! {
             () = self.keep_alive(run) => Ok(()),
+            () = self.tell_of_silence(run, app) => Ok(()),
             exit = app.wait() => self.exited(run, &exit).await,
             outcome = self.run_over(run) => {
                 let farewell = if outcome? == Outcome::Stopped { Duration::ZERO } else { FAREWELL };
@@ -254,17 +256,20 @@ impl Launcher {
     async fn exited(&self, run: RunId, exit: &Exit) -> Result<()> {
         info!(%exit, "ServerApp ended");
         let reason = format!("The ServerApp process ended before its run was finished: {exit}.");
-        let details = with_output(reason, &exit.tail);
+        let details = with_output(reason, &exit.tail, exit.missing.as_ref());
         self.link.fail_run(run, &details).await
     }
 }
 
-/// A reason, and the last lines of the process if there are some.
-fn with_output(reason: String, lines: &[String]) -> String {
-    if lines.is_empty() {
-        return reason;
+/// A reason, the last lines of the process if there are some, and the module that it lacks.
+fn with_output(mut reason: String, lines: &[String], missing: Option<&MissingModule>) -> String {
+    if !lines.is_empty() {
+        reason = format!("{reason} Its last lines:\n{}", lines.join("\n"));
     }
-    format!("{reason} Its last lines:\n{}", lines.join("\n"))
+    match missing {
+        Some(missing) => format!("{reason}\n{missing}"),
+        None => reason,
+    }
 }
 
 fn note(outcome: Result<()>) {

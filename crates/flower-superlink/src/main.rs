@@ -10,6 +10,7 @@ use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
 use flower_superlink::store::Report;
 use flwr_core::checkup::Checkup;
+use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
@@ -26,6 +27,9 @@ const GRACE: Duration = Duration::from_secs(10);
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Some(ended) = keeper::run_if_asked() {
+        return ended;
+    }
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),

@@ -6,15 +6,15 @@
 //! the listeners drain and close; at last the state.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::address::Address;
+use flwr_daemon::apps::Guard;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
-use flwr_daemon::listen::{self, Limits, Listener, Security};
+use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
 use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
@@ -39,6 +39,9 @@ use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
 mod facts;
+mod services;
+
+use services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
 
 /// A running coordinator.
 #[derive(Debug)]
@@ -57,16 +60,16 @@ pub struct SuperLink {
 }
 
 /// Where a SuperLink listens, with the ports that were really taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Addresses {
     /// For SuperNodes.
-    pub fleet: SocketAddr,
+    pub fleet: Bound,
     /// For `flwr`.
-    pub control: SocketAddr,
+    pub control: Bound,
     /// For ServerApp processes.
-    pub serverappio: SocketAddr,
+    pub serverappio: Bound,
     /// For health checks.
-    pub health: Option<SocketAddr>,
+    pub health: Option<Bound>,
 }
 
 /// Why a SuperLink could not start, or ended by itself.
@@ -133,6 +136,9 @@ impl SuperLink {
         facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
         let renewals = renewals(&config);
         let servers = open.serve(&link, &config, &ports);
+        let mut warnings = config.warnings.clone();
+        warnings.extend(missing_objects(missing.len()));
+        warnings.extend(guard_serverapps(&config).await);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         let rules = reaper::Rules {
@@ -153,7 +159,7 @@ impl SuperLink {
             let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
                 program,
-                serverappio_address: listen::reachable(addresses.serverappio).to_string(),
+                serverappio_address: addresses.serverappio.reachable().to_string(),
                 flwr_dir: config.flwr_dir,
                 outputs,
                 ahead,
@@ -162,8 +168,6 @@ impl SuperLink {
             });
             workers.spawn(launcher.run(work.clone()));
         }
-        let mut warnings = config.warnings;
-        warnings.extend(missing_objects(missing.len()));
         Ok(Self {
             link,
             addresses,
@@ -179,8 +183,8 @@ impl SuperLink {
 
     /// Where it listens.
     #[must_use]
-    pub const fn addresses(&self) -> Addresses {
-        self.addresses
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// The domain, for whoever embeds a SuperLink.
@@ -246,22 +250,22 @@ impl Ports {
         };
         let health = match &config.health {
             None => None,
-            Some(address) => Some(bind(address, Security::Plaintext, "Health").await?),
+            Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
         };
         Ok(Self {
-            fleet: bind(&config.fleet, security(true), "Fleet").await?,
-            control: bind(&config.control, security(config.control_asks), "Control").await?,
-            serverappio: bind(&config.serverappio, serverappio, "ServerAppIo").await?,
+            fleet: bind(&config.fleet, security(true), FLEET).await?,
+            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
+            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
             health,
         })
     }
 
     fn addresses(&self) -> Addresses {
         Addresses {
-            fleet: self.fleet.local_addr(),
-            control: self.control.local_addr(),
-            serverappio: self.serverappio.local_addr(),
-            health: self.health.as_ref().map(Listener::local_addr),
+            fleet: self.fleet.bound().clone(),
+            control: self.control.bound().clone(),
+            serverappio: self.serverappio.bound().clone(),
+            health: self.health.as_ref().map(Listener::bound).cloned(),
         }
     }
 
@@ -285,8 +289,12 @@ impl Ports {
     }
 }
 
-async fn bind(address: &Address, security: Security, name: &str) -> Result<Listener, StartError> {
-    Ok(Listener::bind(&address.to_string(), security, name, Limits::default()).await?)
+async fn bind(
+    address: &Address,
+    security: Security,
+    service: Service,
+) -> Result<Listener, StartError> {
+    Ok(Listener::bind(&address.to_string(), security, service, Limits::default()).await?)
 }
 
 fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
@@ -376,6 +384,17 @@ async fn open_places(places: Places) -> Result<Opened, StartError> {
         })?;
     }
     Ok(opened)
+}
+
+/// Gets ready to end the ServerApps' processes; gives what is wrong with their program.
+async fn guard_serverapps(config: &Config) -> Option<String> {
+    let Launch::Subprocess { program, .. } = &config.launch else {
+        return None;
+    };
+    let (program, flwr_dir) = (program.clone(), config.flwr_dir.clone());
+    let prepare = move || Guard::prepare(&program, flwr_dir.as_deref()).warning(&program);
+    let (text, hint) = spawn_blocking(prepare).await.ok()??;
+    Some(format!("{text}; {hint}"))
 }
 
 fn missing_objects(count: usize) -> Option<String> {

@@ -1,8 +1,9 @@
 //! What was typed: the flags of `flower-supernode`, as flwr 1.20 to 1.22 name them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
@@ -55,6 +56,11 @@ pub struct Args {
     #[arg(long, value_name = "HOST")]
     pub server_name: Option<String>,
 
+    /// Where a certificate for `localhost` counts beside the address's name, if --server-name names
+    /// no other: what a --config file with a connection and without `options` stands for
+    #[arg(long, value_enum, value_name = "WHERE", hide = true)]
+    pub localhost_too: Option<LocalhostToo>,
+
     /// Accept a SuperLink's certificate of X.509 version 1 or without a subjectAltName, as old
     /// versions of openssl write them, if one of --root-certificates has signed it itself; and as
     /// the node's own
@@ -65,6 +71,12 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     pub superlink: String,
 
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
+    /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
+    /// hosts in $no_grpc_proxy or $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
+
     /// Give up after this many retries of one request; without it, retry for ever
     #[arg(long, value_name = "N")]
     pub max_retries: Option<u64>,
@@ -74,7 +86,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     pub max_wait_time: Option<f64>,
 
-    /// This node's private key (OpenSSH or PEM; NIST P-256 or P-384)
+    /// This node's private key (OpenSSH or PEM; NIST P-256, P-384 or P-521)
     #[arg(long, value_name = "FILE")]
     pub auth_supernode_private_key: Option<PathBuf>,
 
@@ -91,9 +103,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Isolation::Subprocess)]
     pub isolation: Isolation,
 
-    /// How ClientApp processes begin: with Python, Flower and what the run's earlier messages
-    /// imported from the environment already imported, by a fork of a process that runs no app
-    /// (ahead; about 70 MB for it, and as much as the imports take), or from nothing (fresh)
+    /// How ClientApp processes begin: by a fork of a process that has loaded the run's app, where
+    /// the app sees no difference, else of one with Flower's imports (ahead; about 70 MB, and as
+    /// much as the app's imports take), or from nothing (fresh)
     #[arg(long, value_enum, default_value_t = Start::Ahead)]
     pub clientapp_start: Start,
 
@@ -146,13 +158,19 @@ impl Configurable for Args {
         certificate: ("client-certificate", "data/certificates/client.crt"),
         root: (&["root-certificates"], "data/certificates/rootCA.pem"),
         server_name: Some("server-name"),
+        localhost_too: Some("localhost-too"),
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERNODE_";
+}
 
-    fn config_file(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
+/// Where a certificate for `localhost` counts beside the address's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LocalhostToo {
+    /// Where the address is of this machine.
+    Loopback,
+    /// At each address, with a warning.
+    Anywhere,
 }
 
 /// Who starts the ClientApp's process.
@@ -184,6 +202,8 @@ pub enum Reuse {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -212,6 +232,28 @@ mod tests {
     fn flags_are_read_as_argparse_reads_them() {
         let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
         assert_eq!(Args::parse_from(typed).superlink, "b:2");
+    }
+
+    #[test]
+    fn what_a_flag_needs_may_stand_in_the_file_and_the_other_way_round() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let config = format!("--config={}", path.display());
+        let (needs, needed) = ("ssl-allow-legacy-certificates", "root-certificates");
+        for (file, typed) in [
+            (format!("{needed} = 'ca.crt'"), format!("--{needs}")),
+            (format!("{needs} = true"), format!("--{needed}=ca.crt")),
+            (
+                "use_secure_connection = true".to_owned(),
+                format!("--{needs}"),
+            ),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let words = ["flower-supernode", &config, &typed].map(Into::into);
+            let args: Args = flwr_daemon::config_file::parse_from(&words, |_| None).unwrap();
+            assert!(args.ssl_allow_legacy_certificates, "{typed}");
+            assert!(args.root_certificates.is_some(), "{typed}");
+        }
     }
 
     #[test]

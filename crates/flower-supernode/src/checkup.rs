@@ -11,6 +11,7 @@ use flwr_daemon::clock::SystemClock;
 use flwr_proto as proto;
 use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
+use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
@@ -18,7 +19,9 @@ use crate::config::{Config, Launch};
 use crate::link::ping;
 
 const KEY: &str = "key";
+const CERTIFICATES: &str = "certificates";
 const CLIENTAPPIO: &str = "clientappio";
+const SUPERLINK: &str = "superlink";
 const CLIENTAPP: &str = "clientapp";
 const AUTHENTICATION: &str = "authentication";
 /// How long the SuperLink may take to answer.
@@ -33,7 +36,17 @@ pub async fn check(config: &Config) -> Checkup {
     port(CLIENTAPPIO, &clientappio, "SuperNode", flag, &mut checkup);
     clientapp(config, &mut checkup);
     let address = (config.superlink.host.as_str(), config.superlink.port);
-    let line = channel::walk(address, &config.trust, OffsetDateTime::now_utc()).await;
+    for warning in &config.warnings {
+        checkup.warning(SUPERLINK, warning, None);
+    }
+    let now = OffsetDateTime::now_utc();
+    if let Trust::Tls(tls) = &config.trust {
+        Dated::tell(&tls.dated(), CERTIFICATES, now, &mut checkup);
+        for warning in tls.warnings() {
+            checkup.warning(CERTIFICATES, warning, None);
+        }
+    }
+    let line = channel::walk(address, &config.trust, &config.route, now).await;
     line.tell(&config.trust, &mut checkup);
     if line.stopped.is_some() {
         checkup.skipped(&[AUTHENTICATION]);
@@ -64,6 +77,9 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
         return checkup.good(CLIENTAPP, "started by somebody else (--isolation process)");
     };
     let shown = program.display();
+    if let Some((text, hint)) = config.launch.unprepared() {
+        checkup.warning(CLIENTAPP, text, Some(hint));
+    }
     match apps::flower_version(program) {
         Some((1, minor)) if minor < 20 => {
             let hint = "SuperNodes start those of flwr 1.20 and later: `pip install flwr==1.22.0`";

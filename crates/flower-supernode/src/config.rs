@@ -12,7 +12,7 @@ use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
-use flwr_security::channel::Trust;
+use flwr_security::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
 
@@ -33,6 +33,10 @@ pub struct Config {
     pub trust: Trust,
     /// Where the trust comes from, for the log.
     pub trust_origin: String,
+    /// The way there.
+    pub route: Route,
+    /// What the operator should know of the way.
+    pub warnings: Vec<String>,
     /// The key that signs requests.
     pub key: NodeKey,
     /// When to give up on a request.
@@ -77,6 +81,31 @@ pub enum Launch {
     },
     /// Somebody else: ClientApp processes ask for work.
     Process,
+}
+
+impl Launch {
+    /// Why processes cannot be started ahead of need though they are to be, and the way out.
+    #[must_use]
+    pub fn unprepared(&self) -> Option<(String, &'static str)> {
+        let Self::Subprocess {
+            program,
+            ahead,
+            reuse,
+        } = self
+        else {
+            return None;
+        };
+        let prepares = *ahead || *reuse == Reuse::Run;
+        if !prepares || apps::names_its_python(program) {
+            return None;
+        }
+        let text = format!(
+            "{} is no script that names its Python: each ClientApp's process starts from nothing",
+            program.display()
+        );
+        let hint = "put the environment's own flwr-clientapp first on PATH, as pip installs it";
+        Some((text, hint))
+    }
 }
 
 /// How long a request is retried. Without a limit: for ever.
@@ -153,6 +182,9 @@ pub enum Error {
         /// What is wrong with it.
         source: AddressError,
     },
+    /// A proxy that is none.
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
     /// A port that cannot be connected to.
     #[error("--superlink {0}: port 0 cannot be connected to")]
     PortZero(Address),
@@ -191,8 +223,20 @@ impl TryFrom<Args> for Config {
                 .clone()
                 .or_else(|| flwr_home(|name| env::var_os(name))),
         );
+        let superlink = parse_superlink(&args.superlink)?;
+        let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, |name| {
+            env::var(name).ok()
+        })?;
+        let advice = superlink.advice();
+        let advice = advice.map(|advice| format!("--superlink {superlink}: {advice}"));
+        let warning = proxies.warning(&superlink.host, superlink.port);
         Ok(Self {
-            superlink: parse_superlink(&args.superlink)?,
+            route: proxies.route(&superlink.host, superlink.port),
+            warnings: advice
+                .into_iter()
+                .chain(warning.map(ToString::to_string))
+                .collect(),
+            superlink,
             trust,
             trust_origin,
             key,
@@ -275,7 +319,10 @@ fn load_key(private: Option<PathBuf>, public: Option<PathBuf>) -> Result<NodeKey
 }
 
 fn parse_superlink(text: &str) -> Result<Address, Error> {
-    let address = address("--superlink", text)?;
+    let address = Address::from_target(text).map_err(|source| Error::Address {
+        flag: "--superlink",
+        source,
+    })?;
     if address.port == 0 {
         Err(Error::PortZero(address))
     } else {

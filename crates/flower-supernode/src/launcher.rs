@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use flwr_core::id::RunId;
-use flwr_daemon::apps::{AppProcess, Place, clientapp_command};
-use flwr_daemon::listen;
+use flwr_daemon::apps::{AppBundle, AppProcess, Place, clientapp_command, exemptions};
 use tracing::info;
 
 use crate::config::{Launch, Reuse};
@@ -38,22 +37,26 @@ pub(crate) enum Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(launch: Launch, bound: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(launch: Launch, reachable: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
         match launch {
             Launch::Subprocess {
                 program,
                 ahead,
                 reuse,
-            } => Self::Subprocess {
-                address: listen::reachable(bound).to_string(),
-                flwr_dir,
-                nursery: (ahead || reuse == Reuse::Run).then(|| Box::new(Nursery::new(&program))),
-                place: match reuse {
-                    Reuse::Never => Place::Fresh,
-                    Reuse::Run => Place::Server,
-                },
-                program,
-            },
+            } => {
+                let address = reachable.to_string();
+                let nursery = || Box::new(Nursery::new(&program, exemptions(&address)));
+                Self::Subprocess {
+                    nursery: (ahead || reuse == Reuse::Run).then(nursery),
+                    address,
+                    flwr_dir,
+                    place: match reuse {
+                        Reuse::Never => Place::Fresh,
+                        Reuse::Run => Place::Server,
+                    },
+                    program,
+                }
+            }
             Launch::Process => Self::Process,
         }
     }
@@ -81,9 +84,16 @@ impl Launcher {
         );
         let app = match nursery {
             Some(nursery) => {
-                nursery
-                    .start(job.inbox.metadata.run, &command, *place)
-                    .await?
+                let inputs = &job.inbox.inputs;
+                let app = AppBundle {
+                    fab_id: &inputs.run.fab_id,
+                    fab_version: &inputs.run.fab_version,
+                    fab_hash: &inputs.fab.hash_str,
+                    content: &inputs.fab.content,
+                    flwr_dir: flwr_dir.as_deref(),
+                };
+                let run = job.inbox.metadata.run;
+                nursery.start(run, &command, app, *place).await?
             }
             None => AppProcess::spawn(&command)?,
         };

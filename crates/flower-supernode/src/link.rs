@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::{Line, Trust, is_to_be_repeated};
+use flwr_security::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_security::key::PublicKey;
 use tonic::{Code, Response, Status};
 
@@ -42,7 +42,7 @@ use report::Report;
 /// The conversation with the SuperLink. Cheap to clone; all clones share the registration.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
-    line: Line,
+    line: Channel,
     hold: Arc<Hold>,
     fleet: Fleet,
     signer: Signer,
@@ -86,7 +86,7 @@ impl Patience {
 
 impl Link {
     pub(crate) fn new(
-        line: Line,
+        line: Channel,
         signer: Signer,
         address: String,
         trust: &Trust,

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use flower_supernode::args::Args;
 use flower_supernode::config::Config;
 use flower_supernode::program::Program;
+use flwr_daemon::apps::keeper;
 use flwr_daemon::config_file;
 use flwr_daemon::telemetry;
 
 const PROGRAM: Program = Program("flower-supernode");
 
 fn main() -> ExitCode {
+    if let Some(ended) = keeper::run_if_asked() {
+        return ended;
+    }
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
-use flwr_daemon::listen::{Limits, Listener, Security};
+use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::channel::{self, Trust};
@@ -22,6 +22,15 @@ use crate::launcher::Launcher;
 use crate::link::{Link, Refusal, Signer};
 use crate::store::Store;
 use crate::work::{Desk, Worker, WorkerParts};
+
+const CLIENTAPPIO: Service = Service {
+    name: "ClientAppIo",
+    flag: "--clientappio-api-address",
+};
+const HEALTH: Service = Service {
+    name: "Health",
+    flag: "--health-server-address",
+};
 
 /// A running SuperNode.
 #[derive(Debug)]
@@ -47,17 +56,13 @@ impl SuperNode {
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (mut servers, servers_stopper) = (JoinSet::new(), Stopper::new());
-        let listener = open(&config.clientappio.to_string(), "ClientAppIo").await?;
+        let listener = open(&config.clientappio.to_string(), CLIENTAPPIO).await?;
         let health = match &config.health {
-            Some(address) => Some(open(&address.to_string(), "Health").await?),
+            Some(address) => Some(open(&address.to_string(), HEALTH).await?),
             None => None,
         };
-        let clientappio = listener.local_addr();
-        log_facts(
-            &config,
-            clientappio,
-            health.as_ref().map(Listener::local_addr),
-        );
+        let clientappio = listener.bound().clone();
+        log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
         let routes = Routes::new(ClientAppIo::service(Arc::clone(&desk), Arc::clone(&clock)));
@@ -77,7 +82,7 @@ impl SuperNode {
         work.spawn(keep_alive(link.clone(), work_stopper.clone()));
         let renewals = renewals(&config.trust, &clock);
         work.spawn(keep_fresh(renewals.clone(), work_stopper.clone()));
-        let launcher = Launcher::new(config.launch, clientappio, config.flwr_dir);
+        let launcher = Launcher::new(config.launch, clientappio.reachable(), config.flwr_dir);
         let parts = WorkerParts {
             link: link.clone(),
             desk,
@@ -94,7 +99,7 @@ impl SuperNode {
             work_stopper,
             servers,
             servers_stopper,
-            clientappio,
+            clientappio: clientappio.first(),
             renewals,
         })
     }
@@ -138,8 +143,8 @@ impl SuperNode {
     }
 }
 
-async fn open(address: &str, name: &str) -> Result<Listener, Error> {
-    Ok(Listener::bind(address, Security::Plaintext, name, Limits::default()).await?)
+async fn open(address: &str, service: Service) -> Result<Listener, Error> {
+    Ok(Listener::bind(address, Security::Plaintext, service, Limits::default()).await?)
 }
 
 fn serve(
@@ -154,7 +159,11 @@ fn serve(
 
 fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     let superlink = &config.superlink;
-    let line = channel::channel((&superlink.host, superlink.port), &config.trust);
+    let line = channel::channel(
+        (&superlink.host, superlink.port),
+        &config.trust,
+        &config.route,
+    );
     let signer = Signer::new(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
     Link::new(
@@ -198,7 +207,7 @@ async fn keep_fresh(renewals: Renewals, stopper: Stopper) -> Result<(), Error> {
     Ok(())
 }
 
-fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr>) {
+fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     let key = config.key.path.as_ref();
     let key_origin = key.map_or("made for this start".to_owned(), |path| {
         path.display().to_string()
@@ -213,14 +222,22 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
     };
     info!("Flower SuperNode {VERSION}");
     info!(
-        "SuperLink {} (trusted certificates: {})",
-        config.superlink, config.trust_origin
+        "SuperLink {}, {} (trusted certificates: {})",
+        config.superlink, config.route, config.trust_origin
     );
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
     if matches!(config.trust, Trust::Plaintext) {
         warn!(
             "--insecure: everybody between here and {} can read and change what is sent",
             config.superlink
         );
+    }
+    if let Trust::Tls(tls) = &config.trust {
+        for warning in tls.warnings() {
+            warn!("{warning}");
+        }
     }
     info!(
         "key {} ({key_origin})",
@@ -231,6 +248,9 @@ fn log_facts(config: &Config, clientappio: SocketAddr, health: Option<SocketAddr
             "{0} can be read by others than its owner: chmod 600 {0}",
             path.display()
         );
+    }
+    if let Some((text, hint)) = config.launch.unprepared() {
+        warn!("{text}; {hint}");
     }
     info!("ClientAppIo on {clientappio} (plaintext; isolation {isolation})");
     if let Some(address) = health {

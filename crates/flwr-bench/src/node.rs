@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_proto as proto;
 use flwr_proto::fleet_client::FleetClient;
-use flwr_security::channel::Line;
+use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -28,7 +28,7 @@ pub(crate) const AT_ONCE: usize = 8;
 /// As long as our SuperNode uses a signature.
 const SIGNATURE_LIFE: Duration = Duration::from_secs(120);
 
-type Fleet = FleetClient<InterceptedService<Line, Signer>>;
+type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 
 /// A registered node.
 #[derive(Clone)]

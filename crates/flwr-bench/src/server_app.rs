@@ -11,7 +11,7 @@ use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
-use flwr_security::channel::Line;
+use flwr_security::channel::Channel;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
@@ -27,7 +27,7 @@ const BATCH: usize = 1000;
 
 /// The ServerApp of a running run.
 pub(crate) struct VirtualServerApp {
-    io: ServerAppIoClient<Line>,
+    io: ServerAppIoClient<Channel>,
     run: u64,
     heart: JoinHandle<()>,
 }
@@ -226,7 +226,7 @@ impl VirtualServerApp {
 }
 
 /// Signs of life, to the end of the task.
-async fn beat(mut io: ServerAppIoClient<Line>, run: u64) {
+async fn beat(mut io: ServerAppIoClient<Channel>, run: u64) {
     let mut beats = interval(Duration::from_secs_f64(HEARTBEAT));
     loop {
         beats.tick().await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use flwr_security::channel::{self, Line, Trust};
+use flwr_security::channel::{self, Channel, Route, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
 
@@ -41,17 +41,17 @@ impl TargetArgs {
 
 impl Target {
     /// A connection of its own to the Fleet API.
-    pub(crate) fn fleet(&self) -> Line {
-        channel::channel((HOST, self.fleet), &self.trust)
+    pub(crate) fn fleet(&self) -> Channel {
+        channel::channel((HOST, self.fleet), &self.trust, &Route::Direct)
     }
 
-    pub(crate) fn control(&self) -> Line {
-        channel::channel((HOST, self.control), &self.trust)
+    pub(crate) fn control(&self) -> Channel {
+        channel::channel((HOST, self.control), &self.trust, &Route::Direct)
     }
 
     /// Local processes speak plaintext.
-    pub(crate) fn serverappio(&self) -> Line {
-        channel::channel((HOST, self.serverappio), &Trust::Plaintext)
+    pub(crate) fn serverappio(&self) -> Channel {
+        channel::channel((HOST, self.serverappio), &Trust::Plaintext, &Route::Direct)
     }
 
     /// The keys of so many nodes.

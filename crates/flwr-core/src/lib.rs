@@ -12,6 +12,7 @@ pub mod id;
 pub mod message;
 pub mod object;
 pub mod project;
+pub mod proxy;
 pub mod record;
 pub mod run;
 pub mod size;

@@ -1,12 +1,18 @@
 //! App processes: how a daemon starts a ServerApp or a ClientApp, hears from it, and ends it.
 
 mod command;
+mod descendants;
 mod exit;
 mod forkserver;
+mod guard;
 mod identity;
+mod interpreter;
+pub mod keeper;
 mod lasting;
+mod missing;
 mod output;
 mod process;
+mod proxy;
 mod tail;
 mod token;
 mod waiting;
@@ -16,10 +22,13 @@ pub use command::{
     serverapp_command,
 };
 pub use exit::Exit;
-pub use forkserver::{ForkServer, Place};
+pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};
+pub use guard::{Guard, names_its_python};
 pub use identity::Identity;
+pub use missing::MissingModule;
 pub use output::last_lines;
 pub use process::AppProcess;
+pub use proxy::exemptions;
 pub use token::{Token, Tokens};
 pub use waiting::WaitingApp;
 

@@ -9,40 +9,32 @@
 //! command's own: `FLOWER_SUPERLINK_FLEET_API_ADDRESS`. It wins over the file.
 //!
 //! Both are turned into arguments, put before the typed ones, and read by clap with them: a flag
-//! means the same in all places, and has the same errors.
+//! means the same in all places, and has the same errors. Which flags need or exclude each other
+//! is checked for all three together.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Parser, error::ErrorKind};
+use clap::{ArgAction, ArgMatches, Parser, error::ErrorKind};
 use flwr_core::config;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::table::{self, TableError};
 
+mod connection;
 mod variables;
 
-const SECURE: &str = "use_secure_connection";
-const PRIVATE_KEY: &str = "ssl_private_key";
-const CERTIFICATE: &str = "ssl_cert";
-const ROOT: &str = "ssl_root_cert";
-const OPTIONS: &str = "options";
-/// The five keys that are no flags.
-const CONNECTION: [&str; 5] = [SECURE, PRIVATE_KEY, CERTIFICATE, ROOT, OPTIONS];
-/// The option, named as gRPC's, that tells whose certificate a server must show.
-const NAME_OVERRIDE: &str = "grpc.ssl_target_name_override";
+use connection::CONNECTION;
+use variables::Variables;
 
-/// A command line that may name a file with more of it.
+/// A command line that may name a file with more of it, by the flag `--config`.
 pub trait Configurable: Parser {
     /// What the keys about the connection mean to this command.
     const SIDE: Side;
 
     /// What variables begin with that stand for a flag.
     const VARIABLES: &'static str;
-
-    /// The file, if one is named.
-    fn config_file(&self) -> Option<&Path>;
 }
 
 /// The flags, without dashes, by which a command is told about its connection, and the files that
@@ -57,6 +49,8 @@ pub struct Side {
     pub root: (&'static [&'static str], &'static str),
     /// The name that the other side's certificate must be for, where that is looked at.
     pub server_name: Option<&'static str>,
+    /// Where a certificate for `localhost` counts too: `loopback` or `anywhere`.
+    pub localhost_too: Option<&'static str>,
 }
 
 /// Why a command line cannot be used.
@@ -89,6 +83,14 @@ pub enum Error {
         /// Which, and what is wrong with it.
         problem: String,
     },
+    /// The file and the flags beside it exclude each other, or need another flag.
+    #[error("--config {path}, together with the flags and variables beside it: {problem}")]
+    Together {
+        /// The file.
+        path: PathBuf,
+        /// Which flags.
+        problem: String,
+    },
 }
 
 /// Reads the command line of this process, with its variables and the file that they name.
@@ -109,12 +111,49 @@ pub fn parse_from<A: Configurable>(
     typed: &[OsString],
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<A, Error> {
-    let variables = variables::arguments::<A>(typed, environment)?;
+    let variables = Variables::read::<A>(typed, environment)?;
     let (program, flags) = typed.split_at(1.min(typed.len()));
-    let args = A::try_parse_from(program.iter().chain(&variables).chain(flags))?;
-    let Some(path) = args.config_file() else {
-        return Ok(args);
+    let beside: Vec<_> = variables.arguments.iter().chain(flags).collect();
+    let alone = program.iter().chain(beside.iter().copied());
+    // Which flags need or exclude each other is checked when the file is there too.
+    let named = A::command()
+        .ignore_errors(true)
+        .try_get_matches_from(alone.clone())?;
+    let Some(path) = value::<PathBuf>(&named, "config") else {
+        return Ok(A::try_parse_from(alone)?);
     };
+    let plaintext = value(&named, "insecure").unwrap_or(false);
+    let file = arguments_of::<A>(&path, plaintext, &variables.off)?;
+    // A value that is wrong by itself is told of the file, not of the command line.
+    if let Err(error) = A::try_parse_from(program.iter().chain(&file))
+        && is_about_a_value(&error)
+    {
+        let problem = told(&error);
+        return Err(Error::Content { path, problem });
+    }
+    let all = program.iter().chain(&file).chain(beside.iter().copied());
+    A::try_parse_from(all).map_err(|error| {
+        let same = |without: clap::Error| without.kind() == error.kind();
+        if A::try_parse_from(alone).err().is_some_and(same) {
+            return Error::Usage(error);
+        }
+        let problem = told(&error);
+        Error::Together { path, problem }
+    })
+}
+
+/// The value of a flag, if the command has this flag and the flag was given.
+fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, flag: &str) -> Option<T> {
+    matches.try_get_one::<T>(flag).ok().flatten().cloned()
+}
+
+/// The arguments that a file stands for. With `--insecure` beside the file, its keys about the
+/// connection do not count. `off` are switches that a variable turns off.
+fn arguments_of<A: Configurable>(
+    path: &Path,
+    plaintext: bool,
+    off: &[String],
+) -> Result<Vec<OsString>, Error> {
     let refused = |problem| Error::Content {
         path: path.to_owned(),
         problem,
@@ -123,21 +162,13 @@ pub fn parse_from<A: Configurable>(
         path: path.to_owned(),
         source,
     })?;
-    let mut file = connection(&A::SIDE, &mut content).map_err(refused)?;
-    if flags.iter().any(|flag| flag == "--insecure") {
-        // It cannot be taken back, so that what is said of TLS in the file must give way.
+    let mut file = connection::flags(&A::SIDE, &mut content).map_err(refused)?;
+    if plaintext {
         file.clear();
     }
     file.extend(arguments(&A::command(), content).map_err(refused)?);
-    // A value that is wrong by itself is told of the file, not of the command line.
-    let file: Vec<_> = file.into_iter().map(OsString::from).collect();
-    if let Err(error) = A::try_parse_from(program.iter().chain(&file))
-        && is_about_a_value(&error)
-    {
-        return Err(refused(first_line(&error)));
-    }
-    let all = program.iter().chain(&file).chain(&variables).chain(flags);
-    Ok(A::try_parse_from(all)?)
+    file.retain(|argument| !off.contains(argument));
+    Ok(file.into_iter().map(OsString::from).collect())
 }
 
 fn is_about_a_value(error: &clap::Error) -> bool {
@@ -147,11 +178,12 @@ fn is_about_a_value(error: &clap::Error) -> bool {
     )
 }
 
-/// What clap has to say, without its advice.
-fn first_line(error: &clap::Error) -> String {
+/// What clap says, on one line and without its advice.
+fn told(error: &clap::Error) -> String {
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_start_matches("error: ").to_owned()
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    let words: Vec<_> = lines.map(str::trim).collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// The arguments that the flags in a file stand for.
@@ -186,6 +218,7 @@ fn argument(key: &str, name: &str, takes_none: bool, value: Value) -> Result<Vec
     match (takes_none, value) {
         (true, Value::Bool(true)) => Ok(vec![flag]),
         (true, Value::Bool(false)) => Ok(Vec::new()),
+        (_, Value::Null) => Ok(Vec::new()),
         (true, _) => Err(format!("`{key}` is true or false")),
         (false, Value::Array(values)) => {
             let values: Option<Vec<_>> = values.into_iter().map(text).collect();
@@ -197,82 +230,6 @@ fn argument(key: &str, name: &str, takes_none: bool, value: Value) -> Result<Vec
             Ok(vec![format!("{flag}={value}")])
         }
     }
-}
-
-/// What the keys about the connection stand for; they are taken out of the file.
-fn connection(side: &Side, file: &mut Map<String, Value>) -> Result<Vec<String>, String> {
-    let secure = match file.remove(SECURE) {
-        Some(Value::Bool(secure)) => secure,
-        Some(_) => return Err(format!("`{SECURE}` is true or false")),
-        None => match CONNECTION.iter().find(|key| file.contains_key(**key)) {
-            Some(key) => {
-                return Err(format!(
-                    "`{key}` is of use with `{SECURE}` only: say whether that is true or false"
-                ));
-            }
-            None => return Ok(Vec::new()),
-        },
-    };
-    let mut path = |key: &str, default: &str| match file.remove(key) {
-        None => Ok(default.to_owned()),
-        Some(Value::String(path)) => Ok(path),
-        Some(_) => Err(format!("`{key}` is a path")),
-    };
-    let (key_flag, key) = side.private_key;
-    let (certificate_flag, certificate) = side.certificate;
-    let (root_flags, root) = side.root;
-    let key = path(PRIVATE_KEY, key)?;
-    let certificate = path(CERTIFICATE, certificate)?;
-    let root = path(ROOT, root)?;
-    let options = options(side, file.remove(OPTIONS))?;
-    if !secure {
-        return Ok(vec!["--insecure".to_owned()]);
-    }
-    let mut flags = vec![
-        format!("--{key_flag}={key}"),
-        format!("--{certificate_flag}={certificate}"),
-        "--ssl-allow-legacy-certificates".to_owned(),
-    ];
-    flags.extend(root_flags.iter().map(|flag| format!("--{flag}={root}")));
-    flags.extend(options);
-    Ok(flags)
-}
-
-fn options(side: &Side, options: Option<Value>) -> Result<Option<String>, String> {
-    let pairs = match options {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(pairs)) => pairs,
-        Some(_) => return Err(format!("`{OPTIONS}` is a list of pairs")),
-    };
-    let mut flag = None;
-    for pair in pairs {
-        let Some([Value::String(name), value]) = pair.as_array().map(Vec::as_slice) else {
-            return Err(format!(
-                "`{OPTIONS}` holds pairs, such as [\"{NAME_OVERRIDE}\", \"localhost\"]"
-            ));
-        };
-        match (name.as_str(), value, side.server_name) {
-            (NAME_OVERRIDE, Value::String(value), Some(name)) => {
-                flag = Some(format!("--{name}={value}"));
-            }
-            (NAME_OVERRIDE, Value::String(_), None) => {
-                return Err(format!(
-                    "`{OPTIONS}`: {NAME_OVERRIDE} is for whoever connects, and means nothing here"
-                ));
-            }
-            (NAME_OVERRIDE, _, _) => {
-                return Err(format!(
-                    "`{OPTIONS}`: the value of {NAME_OVERRIDE} is a text"
-                ));
-            }
-            _ => {
-                return Err(format!(
-                    "`{OPTIONS}`: `{name}` is not known; {NAME_OVERRIDE} is"
-                ));
-            }
-        }
-    }
-    Ok(flag)
 }
 
 #[cfg(test)]

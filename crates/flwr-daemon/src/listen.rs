@@ -9,17 +9,20 @@ mod accept;
 mod connection;
 mod greet;
 mod quiet;
+mod sockets;
 
 pub use connection::{Connection, Peer};
+pub use sockets::Bound;
+pub(crate) use sockets::{joined, open};
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use flwr_security::tls::PortTls;
 use http::header::{DATE, HeaderValue};
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,12 +31,11 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tower::layer::util::{Identity, Stack};
 use tower::util::MapResponseLayer;
+use tracing::warn;
 
 use crate::stop::Stopper;
+use sockets::{NotBound, Sockets};
 
-/// Connections that wait to be accepted, if the system allows as many (net.core.somaxconn): all
-/// nodes come at once after a restart, and who finds no place tries again after seconds.
-const BACKLOG: u32 = 16_384;
 /// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
 const CONCURRENT_STREAMS: u32 = 1000;
 /// How often an idle connection is pinged (flwr 1.22: the Python server's setting). Under the
@@ -86,13 +88,21 @@ impl Default for Limits {
     }
 }
 
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The service, e.g. "Fleet".
+    pub name: &'static str,
+    /// The flag that sets its address, e.g. "--fleet-api-address".
+    pub flag: &'static str,
+}
+
 /// A bound port, ready to serve.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    local: SocketAddr,
+    sockets: Sockets,
     security: Security,
-    name: String,
+    name: &'static str,
     limits: Limits,
 }
 
@@ -100,18 +110,26 @@ pub struct Listener {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another program listens there.
-    #[error("Port in server address {address} is already in use.")]
+    #[error(
+        "Port in server address {address} is already in use{at}. Stop the program that listens there, or set another address with {flag}"
+    )]
     InUse {
         /// The address as it was given.
         address: String,
+        /// Which of the addresses of its name it is, where that says more.
+        at: String,
+        /// The flag that sets the address.
+        flag: &'static str,
     },
     /// The address names no interface of this machine, or the port is not allowed.
-    #[error("{name}: cannot listen on {address}")]
+    #[error("{name}: cannot listen on {address} ({flag})")]
     Bind {
         /// The service, e.g. "Fleet".
-        name: String,
+        name: &'static str,
         /// The address as it was given.
         address: String,
+        /// The flag that sets the address.
+        flag: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -119,52 +137,66 @@ pub enum Error {
     #[error("{name}: the server on {address} ended")]
     Serve {
         /// The service, e.g. "Fleet".
-        name: String,
-        /// The bound address.
-        address: SocketAddr,
+        name: &'static str,
+        /// The bound addresses.
+        address: Bound,
         /// What went wrong.
         source: tonic::transport::Error,
     },
 }
 
 impl Listener {
-    /// Opens `address` ("host:port"; port 0 takes a free one) for the service called `name`.
+    /// Opens `address` ("host:port"; port 0 takes a free one) for a service, on every address of
+    /// its host name.
     ///
     /// # Errors
-    /// The port is in use, or the address cannot be bound; no message needs the source to be
+    /// The port is in use, or no address can be bound; no message needs the source to be
     /// understood.
     pub async fn bind(
         address: &str,
         security: Security,
-        name: &str,
+        service: Service,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let failed = |source| bind_error(address, name, source);
+        let failed = |source| bind_error(address, service, source);
         let wanted = lookup_host(address)
             .await
             .map_err(failed)?
             .collect::<Vec<_>>();
-        let socket = listen_on(&wanted).map_err(failed)?;
-        let local = socket.local_addr().map_err(failed)?;
+        let opened = open(&wanted).map_err(|error| not_bound(address, service, error))?;
+        let sockets = Sockets::new(opened.listeners).map_err(failed)?;
+        if !opened.missing.is_empty() {
+            warn!(
+                "{}: {address} stands for {} too, which this machine does not have: listening on {} only",
+                service.name,
+                joined(&opened.missing),
+                sockets.bound(),
+            );
+        }
         Ok(Self {
-            socket,
-            local,
+            sockets,
             security,
-            name: name.to_owned(),
+            name: service.name,
             limits,
         })
     }
 
-    /// The bound address, with the port the system chose.
+    /// The bound addresses, with the port the system chose.
+    #[must_use]
+    pub const fn bound(&self) -> &Bound {
+        self.sockets.bound()
+    }
+
+    /// The first of the bound addresses.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.bound().first()
     }
 
     /// What is served here, e.g. "Fleet".
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Serves `routes` until `stopper` stops: then nobody is accepted any more, calls in flight
@@ -173,7 +205,8 @@ impl Listener {
     /// # Errors
     /// The server ended by itself.
     pub async fn serve(self, routes: Routes, stopper: Stopper) -> Result<(), Error> {
-        let (name, address, grace) = (self.name.clone(), self.local, self.limits.drain_grace);
+        let (name, address) = (self.name, self.bound().clone());
+        let grace = self.limits.drain_grace;
         let cut = CancellationToken::new();
         let _cut_at_the_latest_here = cut.clone().drop_guard();
         let (ready, incoming) = mpsc::channel::<io::Result<Connection>>(64);
@@ -202,17 +235,6 @@ impl Listener {
     }
 }
 
-/// The address at which processes of this machine reach a port that is bound here.
-#[must_use]
-pub fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, bound.port())
-}
-
 impl fmt::Display for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -223,37 +245,28 @@ impl fmt::Display for Security {
     }
 }
 
-/// The first of these addresses that can be had.
-fn listen_on(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        let listening = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }
-        .and_then(|socket| {
-            // Connections of an earlier process that are not yet forgotten do not matter.
-            socket.set_reuseaddr(true)?;
-            socket.bind(*address)?;
-            socket.listen(BACKLOG)
-        });
-        match listening {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
-        }
+fn bind_error(address: &str, service: Service, source: io::Error) -> Error {
+    Error::Bind {
+        name: service.name,
+        address: address.to_owned(),
+        flag: service.flag,
+        source,
     }
-    Err(last)
 }
 
-fn bind_error(address: &str, name: &str, source: io::Error) -> Error {
-    let address = address.to_owned();
-    match source.kind() {
-        io::ErrorKind::AddrInUse => Error::InUse { address },
-        _ => Error::Bind {
-            name: name.to_owned(),
-            address,
-            source,
+fn not_bound(address: &str, service: Service, error: NotBound) -> Error {
+    let at = error.address.to_string();
+    let at = match at == address {
+        true => String::new(),
+        false => format!(" ({at})"),
+    };
+    match error.source.kind() {
+        io::ErrorKind::AddrInUse => Error::InUse {
+            address: address.to_owned(),
+            at,
+            flag: service.flag,
         },
+        _ => bind_error(&format!("{address}{at}"), service, error.source),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The content of a JSON or TOML file that people write: one table.
+//! The content of a JSON or TOML file that people write: one table. JSON may be written as a Python
+//! dictionary ([`relaxed`]).
 
 use std::fs;
 use std::io;
@@ -7,6 +8,10 @@ use std::path::Path;
 use flwr_core::config::SyntaxError;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+mod relaxed;
+
+pub use relaxed::SpellingError;
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -23,6 +28,9 @@ pub enum TableError {
     /// It is no JSON.
     #[error("not a JSON file")]
     Json(#[source] serde_json::Error),
+    /// It is JSON in no spelling.
+    #[error("not a JSON file")]
+    Spelling(#[source] SpellingError),
     /// It is no TOML.
     #[error("not a TOML file")]
     Toml(#[source] SyntaxError),
@@ -38,11 +46,14 @@ pub fn read(path: &Path) -> Result<Map<String, Value>, TableError> {
         return Err(TableError::TooLong);
     }
     let text = fs::read_to_string(path).map_err(TableError::Read)?;
-    if is_toml(path, &text) {
-        let table = toml::from_str(&text);
-        table.map_err(|error| TableError::Toml(SyntaxError::of(&text, &error)))
+    // Editors on Windows put a byte order mark before the text.
+    let text = text.trim_start_matches('\u{feff}');
+    if is_toml(path, text) {
+        let table = toml::from_str(text);
+        table.map_err(|error| TableError::Toml(SyntaxError::of(text, &error)))
     } else {
-        serde_json::from_str(&text).map_err(TableError::Json)
+        let json = relaxed::to_json(text).map_err(TableError::Spelling)?;
+        serde_json::from_str(&json).map_err(TableError::Json)
     }
 }
 
@@ -50,6 +61,13 @@ fn is_toml(path: &Path, text: &str) -> bool {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("toml") => true,
         Some("json") => false,
-        _ => !text.trim_start().starts_with('{'),
+        _ => !begins_with_brace(text),
     }
+}
+
+/// Whether the first line that is neither empty nor a comment begins as a JSON object does.
+fn begins_with_brace(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start);
+    let first = lines.find(|line| !(line.is_empty() || line.starts_with(['#', '/'])));
+    first.is_some_and(|line| line.starts_with('{'))
 }

@@ -2,8 +2,8 @@
 //! and in the form that travels in a request's headers.
 //!
 //! Checking a signature is what a SuperLink does most, so public keys are parsed once and checked
-//! by aws-lc-rs. Signing is done by the `p256` and `p384` crates: Flower signs with SHA-256 on
-//! every curve, which aws-lc-rs does not offer for P-384.
+//! by aws-lc-rs. Flower signs with SHA-256 on every curve. aws-lc-rs offers that for P-521, and not
+//! for P-384, so the `p256` and `p384` crates sign for the other two curves.
 
 use std::fmt;
 use std::fs;
@@ -20,6 +20,7 @@ use thiserror::Error;
 
 mod curve;
 mod openssh;
+mod p521;
 mod private;
 
 use curve::Curve;
@@ -113,7 +114,7 @@ pub enum KeyProblem {
     )]
     NotEc,
     /// A curve that is not supported here.
-    #[error("its curve is not supported: use P-384 or P-256")]
+    #[error("its curve is not supported: use P-384, P-256 or P-521")]
     Curve,
     /// The numbers in it are no point of the curve.
     #[error("it is damaged: it holds no point of its curve")]

@@ -34,6 +34,7 @@ pub use provider::{Begun, CheckError, Client, Poll, Provider, Tokens};
 pub use verify::{Refused, Rules, Verdict, verify};
 pub use web::{InvalidUrl, Url};
 
+use crate::channel::ConnectError;
 use crate::tls::Reason;
 
 /// How long one request to a provider may take, from the name to the last byte.
@@ -50,8 +51,11 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is a proxy between, which does not lead there.
+    #[error(transparent)]
+    Proxy(#[from] ConnectError),
     /// Somebody answers who is not trusted, or speaks no TLS.
-    #[error("{host}: {reason}")]
+    #[error("{host}: {}", .reason.of_other_service())]
     Tls {
         /// Host and port.
         host: String,

@@ -71,6 +71,16 @@ pub enum PkiError {
     /// The certificate is no CA's.
     #[error("{0}: it says of itself that it is no CA's certificate: it cannot sign others")]
     NoCa(PathBuf),
+    /// Another encoding.
+    #[error("{path}: it holds {found}, and PEM text is expected: {way_out}")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What is in the file.
+        found: &'static str,
+        /// How to get PEM text.
+        way_out: String,
+    },
     /// Nothing that is known in a file.
     #[error(
         "{0}: neither a certificate nor a request, a list of revoked certificates or a private key in it: PEM text is expected"

@@ -1,7 +1,7 @@
 //! TLS configurations from the files of the command line, and what goes wrong in handshakes.
 //!
 //! rustls with aws-lc-rs, TLS 1.2 and 1.3, ALPN `h2` (gRPC asks for it). Keys may be PKCS#8,
-//! PKCS#1 or SEC 1, of RSA, P-256, P-384 or Ed25519.
+//! PKCS#1 or SEC 1, of RSA, P-256, P-384, P-521 or Ed25519.
 
 use std::fs;
 use std::io;
@@ -11,26 +11,42 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_native_certs::CertificateResult;
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
+mod advice;
 mod certificate;
+mod chain;
 mod client;
+mod dated;
+pub(crate) mod encoding;
+mod flaw;
 mod identity;
 mod legacy;
+mod localhost;
 mod proof;
 mod reason;
 mod revocation;
+mod roots;
 mod server;
 mod signed;
 mod strict;
 
 pub use certificate::Certificate;
+pub(crate) use certificate::{rare_key, small_rsa};
 pub use client::{ClientFiles, ClientTls};
+pub use dated::{Dated, Standing};
+pub use flaw::{Flaw, Problem, Whose};
 pub use identity::Identity;
+pub use localhost::Localhost;
 pub use reason::{Reason, explain};
 pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
+pub(crate) use signed::weakness;
+
+use chain::Purpose;
+use encoding::{PemText, Unreadable, Wanted};
+use roots::Roots;
 
 /// What gRPC speaks over TLS.
 const ALPN: &[u8] = b"h2";
@@ -55,6 +71,23 @@ pub enum TlsError {
     /// The text around a certificate or key is damaged.
     #[error("{0}: damaged PEM text")]
     Pem(PathBuf),
+    /// Another encoding, or another thing.
+    #[error("{path}: it holds {found}, and PEM text of {wanted} is expected: {way_out}")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What is in the file.
+        found: &'static str,
+        /// What should be.
+        wanted: &'static str,
+        /// How to get that.
+        way_out: String,
+    },
+    /// Certificates whose own trust settings exclude what they are given for.
+    #[error(
+        "{0}: the trust settings of its `TRUSTED CERTIFICATE` exclude this use: `openssl x509 -in FILE -out NEW` writes it without them"
+    )]
+    Distrusted(PathBuf),
     /// No private key in it.
     #[error(
         "{0}: no private key in it: PEM text with `BEGIN PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` or `EC PRIVATE KEY` is expected"
@@ -67,7 +100,7 @@ pub enum TlsError {
     EncryptedKey(PathBuf),
     /// Some key that TLS cannot use.
     #[error(
-        "{0}: not a key that TLS can use: RSA (2048 bits or more), EC P-256, EC P-384 or Ed25519 is expected"
+        "{0}: not a key that TLS can use: RSA (2048 bits or more), EC P-256 or EC P-384 is expected (EC P-521 and Ed25519 work with few peers)"
     )]
     UnsupportedKey(PathBuf),
     /// Key and certificate are of two pairs.
@@ -116,6 +149,8 @@ impl TlsError {
             | Self::Empty(path)
             | Self::NoCertificate(path)
             | Self::Pem(path)
+            | Self::Encoding { path, .. }
+            | Self::Distrusted(path)
             | Self::NoKey(path)
             | Self::EncryptedKey(path)
             | Self::UnsupportedKey(path)
@@ -143,56 +178,81 @@ const fn versions(legacy: bool) -> &'static [&'static rustls::SupportedProtocolV
     }
 }
 
-fn file_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+/// The certificates of a file, to trust them for this purpose.
+fn file_roots(path: &Path, purpose: Purpose) -> Result<Roots, TlsError> {
+    let certificates = certificates(path, Some(purpose))?;
     let mut store = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        let reason = Certificate::read(&certificate).err();
+    for certificate in &certificates {
+        let reason = Certificate::read(certificate).err();
         store
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|error| TlsError::Certificate {
                 path: path.to_owned(),
                 reason: reason.unwrap_or_else(|| Reason::from(&error)),
             })?;
     }
-    Ok(store)
+    Ok(Roots::new(certificates, store))
 }
 
 /// What is damaged in the system's store is logged; the rest of it is trusted all the same.
-fn system_roots(system: CertificateResult) -> Result<RootCertStore, TlsError> {
+fn system_roots(system: CertificateResult) -> Result<Roots, TlsError> {
     for error in &system.errors {
         tracing::warn!("the system's certificate store: {error}");
     }
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(system.certs);
+    store.add_parsable_certificates(system.certs.iter().cloned());
     if store.is_empty() {
         Err(TlsError::NoSystemRoots)
     } else {
-        Ok(store)
+        Ok(Roots::new(system.certs, store))
     }
 }
 
-/// All certificates of a file; at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let certificates = certificates.map_err(|_| TlsError::Pem(path.to_owned()))?;
-    if certificates.is_empty() {
-        Err(TlsError::NoCertificate(path.to_owned()))
-    } else {
-        Ok(certificates)
+/// All certificates of a file; at least one. With a purpose, they are to be trusted for it.
+fn certificates(
+    path: &Path,
+    purpose: Option<Purpose>,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let content = read(path)?;
+    let found = PemText::new(&content).certificates(purpose);
+    let found = found.map_err(|error| unreadable(error, path))?;
+    if found.is_empty() {
+        return Err(instead(&content, path, Wanted::Certificate)
+            .unwrap_or_else(|| TlsError::NoCertificate(path.to_owned())));
+    }
+    Ok(found)
+}
+
+/// All private keys of a file that are not encrypted; at least one.
+fn private_keys(path: &Path) -> Result<Vec<PrivateKeyDer<'static>>, TlsError> {
+    let content = Zeroizing::new(read(path)?);
+    let text = PemText::new(&content);
+    let has_encrypted = String::from_utf8_lossy(text.bytes()).contains("ENCRYPTED");
+    match encoding::private_keys(&text) {
+        Ok(keys) if !keys.is_empty() => Ok(keys),
+        // Under RFC 1421 a key has headers, which do not decode.
+        _ if has_encrypted => Err(TlsError::EncryptedKey(path.to_owned())),
+        Err(error) => Err(unreadable(error, path)),
+        Ok(_) => Err(instead(&content, path, Wanted::Key)
+            .unwrap_or_else(|| TlsError::NoKey(path.to_owned()))),
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = read(path)?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
-        let path = path.to_owned();
-        let encrypted = String::from_utf8_lossy(&text).contains("ENCRYPTED");
-        match error {
-            _ if encrypted => TlsError::EncryptedKey(path),
-            rustls_pki_types::pem::Error::NoItemsFound => TlsError::NoKey(path),
-            _ => TlsError::Pem(path),
-        }
+fn unreadable(error: Unreadable, path: &Path) -> TlsError {
+    match error {
+        Unreadable::Damaged => TlsError::Pem(path.to_owned()),
+        Unreadable::Distrusted => TlsError::Distrusted(path.to_owned()),
+    }
+}
+
+/// What the file holds instead, if that can be told.
+fn instead(content: &[u8], path: &Path, wanted: Wanted) -> Option<TlsError> {
+    let (found, way_out) = encoding::found_instead(content, path, wanted)?;
+    Some(TlsError::Encoding {
+        path: path.to_owned(),
+        found,
+        wanted: wanted.name(),
+        way_out,
     })
 }
 

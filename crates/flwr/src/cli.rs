@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use flwr_core::proxy::ProxySetting;
 
 mod app;
 mod cert;
@@ -192,6 +193,12 @@ pub struct Target {
     /// In `key=value` pairs, e.g. --federation-config 'address="superlink.example:9093"'.
     #[arg(long, value_name = "PAIRS")]
     pub federation_config: Vec<String>,
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none.
+    ///
+    /// To this machine itself there is none. If absent, `proxy` of the federation says, or else
+    /// $grpc_proxy, $https_proxy or $http_proxy, but for the hosts in $no_grpc_proxy or $no_proxy.
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
 }
 
 /// `flwr key`

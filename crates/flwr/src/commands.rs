@@ -4,11 +4,12 @@ use std::path::Path;
 
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
+use flwr_security::channel::Route;
 use serde_json::json;
 
 use crate::chosen::Chosen;
 use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
-use crate::connect::SuperLink;
+use crate::connect::{SuperLink, proxies};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
 use crate::project::{App, ignored_words};
@@ -28,6 +29,7 @@ mod log;
 mod login;
 mod manual;
 mod new;
+mod offer;
 mod pull;
 mod run;
 mod stop;
@@ -122,7 +124,27 @@ fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Cho
     }
     let chosen = Surroundings::of_process().choose(app, target)?;
     output.using(&chosen);
+    tell_way(&chosen, output)?;
     Ok(chosen)
+}
+
+/// Tells of a proxy: who has one in the environment may not know that it is used.
+fn tell_way(chosen: &Chosen, output: &mut Output) -> Result<()> {
+    let federation = &chosen.federation;
+    let Some(address) = &federation.address else {
+        return Ok(());
+    };
+    let proxies = proxies(federation.proxy.as_ref())?;
+    if let Some(warning) = proxies.warning(&address.host, address.port) {
+        output.warn(&warning.to_string());
+    }
+    if let Some(advice) = address.advice() {
+        output.warn(&advice);
+    }
+    if let Route::Through(proxy) = proxies.route(&address.host, address.port) {
+        output.talk(&format!("Connecting to {address} through {proxy}"));
+    }
+    Ok(())
 }
 
 /// The federation that is meant, by an app or without one.

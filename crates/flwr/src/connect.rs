@@ -1,10 +1,12 @@
 //! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
 //! same under another name.
 
+use std::env;
 use std::path::Path;
 use std::time::Duration;
 
 use flwr_core::project::Federation;
+use flwr_core::proxy::ProxySetting;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::upkeep::upkeep_client::UpkeepClient;
@@ -15,7 +17,7 @@ use flwr_proto::{
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
 };
-use flwr_security::channel::{self, Line, Trust};
+use flwr_security::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 use tonic::metadata::MetadataMap;
@@ -36,9 +38,9 @@ pub(crate) const LOGIN: &str = "login";
 /// A SuperLink as the user of a federation sees it.
 #[derive(Clone)]
 pub(crate) struct SuperLink {
-    control: ControlClient<Line>,
-    exec: ExecClient<Line>,
-    upkeep: UpkeepClient<Line>,
+    control: ControlClient<Channel>,
+    exec: ExecClient<Channel>,
+    upkeep: UpkeepClient<Channel>,
     /// Which of the two the SuperLink has, as far as it is known.
     dialect: Dialect,
     /// Who the user is.
@@ -118,12 +120,13 @@ impl SuperLink {
             (true, false) => Account::of(&chosen.credentials())?,
         };
         let trust = trust(&chosen.base, federation)?;
-        let line = channel::channel((&address.host, address.port), &trust);
+        let route = proxies(federation.proxy.as_ref())?.route(&address.host, address.port);
+        let line = channel::channel((&address.host, address.port), &trust, &route);
         Ok(Self::over(line, account))
     }
 
     /// A line that is there already.
-    fn over(line: Line, account: Account) -> Self {
+    fn over(line: Channel, account: Account) -> Self {
         Self {
             account,
             control: ControlClient::new(line.clone()).max_decoding_message_size(MAX_MESSAGE),
@@ -252,6 +255,12 @@ impl SuperLink {
     }
 }
 
+/// Which proxies lead to SuperLinks: what the user says, or the environment.
+pub(crate) fn proxies(setting: Option<&ProxySetting>) -> Result<Proxies> {
+    let variable = |name: &str| env::var(name).ok();
+    Proxies::new(setting, Traffic::Grpc, variable).map_err(Error::Proxy)
+}
+
 /// Plaintext only where it was asked for; else the named roots, or the system's.
 pub(crate) fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
     if federation.insecure {
@@ -271,6 +280,7 @@ pub(crate) fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
             .map(server_name)
             .transpose()?,
         legacy: federation.legacy_certificates,
+        ..ClientFiles::default()
     });
     let tls = tls.map_err(|error| Error::Tls {
         federation: federation.name.clone(),

@@ -7,7 +7,7 @@ use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_security::channel::{connect_error, proxied};
+use flwr_security::channel::{InvalidProxy, connect_error, proxied};
 use flwr_security::pki::PkiError;
 use tonic::{Code, Status};
 
@@ -105,8 +105,12 @@ pub(crate) enum Error {
     NoDaemon(&'static str),
     #[error("no Python on PATH to run apps with")]
     NoPython,
-    #[error("the Python environment for apps could not be made; {} tells why", .log.display())]
+    #[error("the Python environment for apps could not be made{}; {} has the rest", suffix(.cause), .log.display())]
     Python {
+        /// The telling line of the log.
+        cause: String,
+        /// Whether this Python has no module for environments.
+        no_venv: bool,
         log: PathBuf,
         source: Option<io::Error>,
     },
@@ -207,6 +211,8 @@ pub(crate) enum Error {
     #[error("`server-name` of the federation: {0:?} is not a host name or IP address")]
     ServerName(String),
     #[error(transparent)]
+    Proxy(InvalidProxy),
+    #[error(transparent)]
     Pki(PkiError),
     #[error("no passphrase: {0}")]
     Passphrase(String),
@@ -257,6 +263,7 @@ impl Error {
             | Self::Read { .. }
             | Self::HostName(_)
             | Self::ServerName(_)
+            | Self::Proxy(_)
             | Self::Pki(_)
             | Self::Passphrase(_)
             | Self::Exists(_) => 2,

@@ -102,6 +102,14 @@ impl Surroundings {
 
     /// The federation that is meant, overrides applied.
     pub(crate) fn choose(&self, app: Option<&App>, target: &Target) -> Result<Chosen> {
+        let mut chosen = self.find(app, target)?;
+        if let Some(proxy) = &target.proxy {
+            chosen.federation.proxy = Some(proxy.clone());
+        }
+        Ok(chosen)
+    }
+
+    fn find(&self, app: Option<&App>, target: &Target) -> Result<Chosen> {
         let overrides = overrides("--federation-config", &target.federation_config)?;
         let sources = self.sources(app)?;
         let typed = target.federation.clone();

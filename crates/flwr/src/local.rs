@@ -22,6 +22,7 @@ use crate::chosen::Chosen;
 use crate::error::{Error, Result};
 
 mod background;
+mod install;
 mod material;
 mod member;
 mod plan;

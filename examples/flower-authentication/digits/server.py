@@ -39,12 +39,16 @@ def main(grid: Grid, context: Context) -> None:
 
 def wait_for_nodes(grid: Grid, at_least: int) -> list[int]:
     """The nodes that are online, once there are enough of them."""
-    told = False
+    waited = 0
     while len(nodes := sorted(grid.get_node_ids())) < at_least:
-        if not told:
-            print(f"{len(nodes)} of {at_least} nodes are online, waiting for the others", flush=True)
-            told = True
+        if waited % 60 == 0:  # once a minute
+            print(
+                f"{len(nodes)} of {at_least} nodes are online, waiting. Start more SuperNodes, "
+                'or run with fewer nodes: --run-config "min-nodes=1"',
+                flush=True,
+            )
         time.sleep(1)
+        waited += 1
     return nodes
 
 

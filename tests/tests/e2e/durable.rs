@@ -5,7 +5,7 @@ use std::process::Command;
 
 use e2e::process::wait_for_end;
 use e2e::{App, Federation, Isolation, Maker, Security};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::faults::{pid_in, the_next_run_works};
 use crate::restarts::Busy;
@@ -25,9 +25,9 @@ fn rounds_are_whole(federation: &Federation, app: &App, run: u64, rounds: u32) {
     }
 }
 
-fn kill_group(pid: u32) {
-    let group = Pid::from_raw(pid.cast_signed()).unwrap();
-    kill_process_group(group, Signal::KILL).unwrap();
+fn kill(pid: u32) {
+    let process = Pid::from_raw(pid.cast_signed()).unwrap();
+    kill_process(process, Signal::KILL).unwrap();
     wait_for_end(pid);
 }
 
@@ -96,7 +96,7 @@ fn a_run_taken_over_can_be_stopped() {
 fn a_run_whose_serverapp_died_too_has_failed() {
     let mut busy = Busy::start();
     busy.federation.superlink().kill();
-    kill_group(busy.server);
+    kill(busy.server);
     busy.federation.restart_superlink();
     let flwr = busy.federation.flwr(OURS);
     flwr.wait_for_status(&busy.app, busy.run, "finished:failed");
@@ -111,7 +111,7 @@ fn a_run_whose_serverapp_died_too_has_failed() {
 fn a_run_begins_again_once_when_it_is_to_be_resumed() {
     let mut busy = Busy::start_with(&["--resume-runs"]);
     busy.federation.superlink().kill();
-    kill_group(busy.server);
+    kill(busy.server);
     busy.federation.restart_superlink();
     busy.federation.superlink().line("the run begins again");
     let again = pid_in(busy.federation.superlink(), "serverapp");
@@ -122,7 +122,7 @@ fn a_run_begins_again_once_when_it_is_to_be_resumed() {
     );
 
     busy.federation.superlink().kill();
-    kill_group(again);
+    kill(again);
     busy.federation.restart_superlink();
     let flwr = busy.federation.flwr(OURS);
     flwr.wait_for_status(&busy.app, busy.run, "finished:failed");

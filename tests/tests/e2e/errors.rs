@@ -159,6 +159,21 @@ fn federations(page: &mut Page<'_>) {
         2,
     );
     page.error(
+        "The address is a URL.",
+        "flwr ls app --federation-config address=\"https://far:9093\"",
+        2,
+    );
+    page.error(
+        "The proxy does not lead there.",
+        "flwr ls app --federation-config address=\"superlink.example:9093\" --proxy http://127.0.0.1:1",
+        1,
+    );
+    page.error(
+        "The proxy is of another kind.",
+        "flwr ls app --proxy socks5://user:password@proxy.example:1080",
+        2,
+    );
+    page.error(
         "The root certificates are not there.",
         "flwr ls app --federation-config root-certificates=\"ca.crt\"",
         2,

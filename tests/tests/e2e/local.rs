@@ -1,20 +1,20 @@
 //! `flwr up`, `flwr new`, `flwr run`, `flwr down`: from nothing to a run on a secure federation of
 //! this machine, as somebody new does it; and what is left when something is killed on the way.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use e2e::leftovers::{self, Leftover};
-use e2e::{Maker, Outcome, PATIENCE, Process, Scratch};
+use e2e::ports::USUAL;
+use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal, tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// All want the same usual ports, and take others only if somebody listens there already.
-static PORTS: Mutex<()> = Mutex::new(());
 
 /// Somebody with an empty home.
 pub(crate) struct User {
@@ -24,7 +24,7 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new() -> Self {
-        let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let ports = USUAL.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             scratch: Scratch::new(),
             _ports: ports,
@@ -35,7 +35,7 @@ impl User {
         self.scratch.path().join("home")
     }
 
-    fn command(&self, folder: &Path, line: &str) -> Command {
+    pub(crate) fn command(&self, folder: &Path, line: &str) -> Command {
         let mut words = line.split(' ');
         let mut command = Maker::Ours.command(words.next().unwrap());
         command
@@ -288,43 +288,20 @@ fn a_supernode_tells_before_it_starts_whether_it_would_work() {
     assert!(gone.text.contains("- authentication"), "{}", gone.text);
 }
 
-/// Runs a command at a terminal, and types lines into it.
-const TERMINAL: &str = "
-import os, pty, sys
-child, terminal = pty.fork()
-if child == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
-os.write(terminal, sys.argv[1].encode())
-said = b''
-while True:
-    try:
-        part = os.read(terminal, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    said += part
-sys.stdout.buffer.write(said)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";
-
 #[test]
 fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let scratch = Scratch::new();
     let at_terminal = |typed: &str, variables: &[(&str, &str)]| {
-        let output = Command::new(e2e::Release::V1_22.bin().join("python"))
-            .args(["-c", TERMINAL, typed])
-            .arg(Maker::Ours.program("flwr"))
+        let mut command = Command::new(Maker::Ours.program("flwr"));
+        command
             .arg("new")
             .current_dir(scratch.path())
             .env("FLWR_HOME", scratch.path())
             .env("USER", "alice")
             .env_remove("NO_COLOR")
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), said)
+            .envs(variables.iter().copied());
+        let outcome = at_terminal(&command, typed);
+        (outcome.code, outcome.text)
     };
     let (code, said) = at_terminal("my-app\ntensors\nNUMPY\n", &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -342,4 +319,80 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let (code, said) = at_terminal("my-app\n", &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("my-app exists already"), "{said}");
+}
+
+/// A Python that makes environments, but cannot install anything.
+const OFFLINE_PYTHON: &str = "#!/bin/sh
+if [ \"$2\" = venv ]; then mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\"; exit; fi
+echo 'Looking in indexes'
+echo 'ERROR: No matching distribution found for flwr==1.22.0' >&2
+echo 'bye'
+exit 1
+";
+
+#[test]
+fn an_installation_that_fails_is_told_with_its_error_and_the_way_out() {
+    let user = User::new();
+    let here = user.scratch.path();
+    let python = user.scratch.folder("bin").join("python3");
+    std::fs::write(&python, OFFLINE_PYTHON).unwrap();
+    std::fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/bin:/usr/bin", here.join("bin").display());
+    // Waits until no process that another test forks has the script open.
+    tools::run(here, &format!("{} -m venv warm", python.display()));
+    let up = user
+        .command(here, "flwr up --detach")
+        .env("PATH", path)
+        .output();
+    let outcome = Outcome::from(up.unwrap());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text);
+    outcome.must_say(&[
+        "installing flwr==1.22.0",
+        "could not be made: ERROR: No matching distribution found for flwr==1.22.0;",
+        "local/python.log has the rest",
+        "hint: check the network and what pip uses of it",
+    ]);
+    assert_eq!(user.types("flwr status").code, Some(1));
+}
+
+#[test]
+fn who_runs_an_app_for_a_simulation_is_offered_the_local_federation() {
+    let user = User::new();
+    let here = user.scratch.path();
+    user.does(here, "flwr new my-app minimal");
+    let app = here.join("my-app");
+    let pyproject = app.join("pyproject.toml");
+    let simulation = "default = \"local-simulation\"\n\n[tool.flwr.federations.local-simulation]\n\
+                      options.num-supernodes = 10\n";
+    let text = std::fs::read_to_string(&pyproject).unwrap() + simulation;
+    std::fs::write(&pyproject, text).unwrap();
+    let run = "flwr run . --run-config num-server-rounds=1";
+    let question = "Federation `local-simulation` is a simulation";
+
+    // Scripts are not asked.
+    let outcome = user.types_in(&app, run);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text);
+    assert!(!outcome.text.contains(question), "{}", outcome.text);
+    assert!(outcome.text.contains("hint: "), "{}", outcome.text);
+
+    let asked = |answer: &str| at_terminal(&user.command(&app, run), answer);
+    let refused = asked("n\n");
+    assert_eq!(refused.code, Some(2), "{}", refused.text);
+    refused.must_say(&[question, "Start a local federation", "[Y/n]", "hint: "]);
+    assert_eq!(user.types("flwr status").code, Some(1));
+
+    let agreed = asked("y\n");
+    assert_eq!(agreed.code, Some(0), "{}", agreed.text);
+    agreed.must_say(&["The local federation is up", "Successfully started run"]);
+    let again = asked("\n");
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    again.must_say(&["Run the app on the local federation"]);
+    user.does(here, "flwr down");
+
+    // The same where no federation is named at all.
+    user.does(here, "flwr new other-app minimal");
+    let other = here.join("other-app");
+    let asked = at_terminal(&user.command(&other, run), "no\n");
+    asked.must_say(&["No federation is named", "Start a local federation"]);
+    assert_eq!(asked.code, Some(2), "{}", asked.text);
 }

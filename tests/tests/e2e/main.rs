@@ -8,18 +8,25 @@
 )]
 
 mod accounts;
+mod certificates;
 mod cli;
 mod durable;
 mod errors;
 mod faults;
+mod guides;
+mod imports;
 mod interop;
 mod isolation;
 mod issued;
 mod local;
 mod login;
 mod mutual;
+mod networks;
+mod no_proxy;
 mod older;
+mod outputs;
 mod processes;
+mod programs;
 mod proxies;
 mod refusals;
 mod renewal;
@@ -27,5 +34,7 @@ mod restarts;
 mod run;
 mod scripts;
 mod service;
+mod sessions;
+mod templates;
 mod tls;
 mod upkeep;

@@ -13,7 +13,7 @@ const OURS: Maker = Maker::Ours;
 
 /// How the server's owner sets up both sides. The passphrase and the names, which openssl would
 /// ask for, are added.
-const OPENSSL: [&str; 8] = [
+pub(crate) const OPENSSL: [&str; 8] = [
     "openssl genrsa -des3 -passout pass:secret -out rootCA.key 2048",
     "openssl req -x509 -new -nodes -key rootCA.key -sha256 -days 1024 -out rootCA.pem -passin pass:secret -subj /CN=Root",
     "openssl genrsa -out server.key 2048",

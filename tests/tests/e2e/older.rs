@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use e2e::federation::wait_for;
+use e2e::ports::USUAL;
 use e2e::{App, Maker, Process, Scratch, tools};
 
-/// The documented ports are taken by one test at a time.
-static PORTS: Mutex<()> = Mutex::new(());
 const EXAMPLE: &str = "../../examples/flower-client-authentication";
 
 const SUPERLINK: &str = "flower-superlink --certificates certificates/ca.crt certificates/server.pem certificates/server.key";
@@ -71,9 +70,7 @@ fn deprecations(process: &Process) -> usize {
 
 #[track_caller]
 fn trains(superlink: &str, clients: [&str; 2]) {
-    let _mine = PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _mine = USUAL.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::prepared();
     let mut superlink = folder.superlink(superlink);
     let mut nodes = [
@@ -117,9 +114,7 @@ fn the_older_commands_train_with_authentication() {
 
 #[test]
 fn a_run_that_fails_is_the_server_apps_failure() {
-    let _mine = PORTS
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _mine = USUAL.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::prepared();
     let mut superlink = folder.superlink(SUPERLINK);
     let app = "from flwr.server import ServerApp\napp = ServerApp()\n\n@app.main()\ndef main(grid, context):\n    raise RuntimeError('it was not to be')\n";

@@ -5,7 +5,7 @@ use e2e::keys::NodeKey;
 use e2e::{Federation, Maker, Process, Release, Security};
 use flwr_proto::fleet_client::FleetClient;
 use flwr_proto::{CreateNodeRequest, Node, PullMessagesRequest};
-use flwr_security::channel::{Line, Trust, channel};
+use flwr_security::channel::{Channel, Route, Trust, channel};
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{SignatureHeaders, sign};
 use flwr_security::tls::ClientTls;
@@ -14,13 +14,17 @@ use tonic::{Code, Request, Status};
 
 /// A client of Fleet that signs as the test wants.
 struct Stranger {
-    fleet: FleetClient<Line>,
+    fleet: FleetClient<Channel>,
 }
 
 impl Stranger {
     fn new(federation: &Federation) -> Self {
         let trust = Trust::Tls(ClientTls::trusting(federation.ca().unwrap()).unwrap());
-        let fleet = FleetClient::new(channel(("127.0.0.1", federation.fleet().port()), &trust));
+        let fleet = FleetClient::new(channel(
+            ("127.0.0.1", federation.fleet().port()),
+            &trust,
+            &Route::Direct,
+        ));
         Self { fleet }
     }
 

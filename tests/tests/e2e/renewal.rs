@@ -72,6 +72,66 @@ fn a_new_server_certificate_is_shown_to_whoever_comes_next() {
     superlink.stop();
 }
 
+/// A hook that grants the daemon access after the renewal changes no content, and no date of it.
+#[test]
+fn a_key_to_which_access_is_granted_is_read_again() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::from_flwr_cert();
+    let mut superlink = scene.asking(&[]);
+    let key = scene.scratch.path().join("certificates/server.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    superlink.line("--ssl-certfile read again: certificate O=Flower, CN=localhost");
+    superlink.stop();
+}
+
+#[test]
+fn what_cannot_be_read_is_told_once_and_read_when_it_can_be() {
+    let scene = Scene::from_flwr_cert();
+    let mut superlink = scene.asking(&[]);
+    let key = scene.scratch.path().join("certificates/server.key");
+    let content = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    superlink.line("--ssl-certfile is not usable now, what was read before stays in use: certificates/server.key: cannot be read");
+    fs::write(&key, content).unwrap();
+    superlink.line("--ssl-certfile read again: certificate O=Flower, CN=localhost");
+    let told = superlink.lines();
+    let told = told
+        .iter()
+        .filter(|line| line.contains("is not usable now"));
+    assert_eq!(told.count(), 1, "{}", superlink.last_words());
+    superlink.stop();
+}
+
+#[test]
+fn the_systems_certificates_are_read_again_too() {
+    let scene = Scene::from_flwr_cert();
+    let mut superlink = scene.superlink(
+        ".",
+        &[
+            "--ssl-ca-certfile",
+            "certificates/ca.crt",
+            "--ssl-certfile",
+            "certificates/server.pem",
+            "--ssl-keyfile",
+            "certificates/server.key",
+        ],
+    );
+    let root = fs::read(scene.scratch.path().join("certificates/ca.crt")).unwrap();
+    let system = scene.scratch.file("system.pem", &root);
+    let mut command = e2e::Maker::Ours.command("flower-supernode");
+    command.args(["--superlink", &scene.fleet.to_string()]);
+    command.args(["--clientappio-api-address", "127.0.0.1:0"]);
+    command.env("FLWR_HOME", scene.scratch.folder("home-node"));
+    command.env("SSL_CERT_FILE", &system);
+    let mut node = e2e::Process::start("node", &mut command, scene.scratch.path());
+    node.line("registered with the SuperLink");
+    fs::write(&system, root.repeat(2)).unwrap();
+    node.line("--root-certificates read again: trusted certificates");
+    node.stop();
+    superlink.stop();
+}
+
 #[test]
 fn a_client_that_is_taken_off_the_list_is_cut_off_and_let_in_again() {
     let scene = Scene::from_flwr_cert();

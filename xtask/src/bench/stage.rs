@@ -84,12 +84,32 @@ impl Stage {
         fab.context("`flwr build` made no bundle")
     }
 
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Adds the federation of this SuperLink to the app.
     pub(super) fn point_app_at(&self, superlink: &SuperLink) -> Result<()> {
         let project = self.app().join("pyproject.toml");
         let original = build::root().join("tests/apps/rounds/pyproject.toml");
         fs::copy(original, &project)?;
-        let mut file = fs::OpenOptions::new().append(true).open(&project)?;
+        self.point_at(&project, superlink)
+    }
+
+    /// A new copy of one of the tests' apps, with the federation of this SuperLink.
+    pub(super) fn copy_app(&self, name: &str, superlink: &SuperLink) -> Result<PathBuf> {
+        let copy = self.folder.join(name);
+        if copy.exists() {
+            fs::remove_dir_all(&copy)?;
+        }
+        build::copy(&build::root().join("tests/apps").join(name), &copy)?;
+        self.point_at(&copy.join("pyproject.toml"), superlink)?;
+        Ok(copy)
+    }
+
+    fn point_at(&self, project: &Path, superlink: &SuperLink) -> Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).open(project)?;
         let root = self.folder.join("certificates/ca.crt");
         writeln!(
             file,
@@ -153,6 +173,32 @@ impl Stage {
         number: usize,
         flags: &[&str],
     ) -> Result<Daemon> {
+        self.start_supernode(maker, superlink, number, |command| {
+            command.args(flags);
+        })
+    }
+
+    /// Starts the first SuperNode, which looks for programs in this folder first.
+    pub(super) fn supernode_with(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        programs: &Path,
+    ) -> Result<Daemon> {
+        let folders = std::iter::once(programs.to_owned()).chain(env::split_paths(&self.path));
+        let path = env::join_paths(folders)?;
+        self.start_supernode(maker, superlink, 1, |command| {
+            command.env("PATH", path);
+        })
+    }
+
+    fn start_supernode(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        number: usize,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Daemon> {
         let [clientappio] = free_ports()?;
         let key = format!("keys/client_credentials_{number}");
         let mut command = self.program(maker, "flower-supernode");
@@ -161,7 +207,7 @@ impl Stage {
         command.args(["--auth-supernode-private-key", &key]);
         command.args(["--auth-supernode-public-key", &format!("{key}.pub")]);
         command.args(["--clientappio-api-address", &here(clientappio).to_string()]);
-        command.args(flags);
+        prepare(&mut command);
         Daemon::start(&format!("supernode-{number}"), &mut command, &self.folder)
     }
 

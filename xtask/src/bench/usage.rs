@@ -16,25 +16,55 @@ pub(super) fn peak(pid: u32) -> Result<f64> {
 
 /// Memory of a process and of all its descendants.
 pub(super) fn resident_with_children(pid: u32) -> Result<f64> {
-    let mut all = vec![pid];
-    let mut total = 0.0;
-    while let Some(next) = all.pop() {
-        // A process that has just ended uses nothing.
-        total += resident(next).unwrap_or(0.0);
-        all.extend(children(next)?);
-    }
-    Ok(total)
+    // A process that has just ended uses nothing.
+    let each = |pid| resident(pid).unwrap_or(0.0);
+    Ok(family(pid)?.into_iter().map(each).sum())
+}
+
+/// Memory of a process and of all its descendants, with what they share counted once.
+pub(super) fn proportional_with_children(pid: u32) -> Result<f64> {
+    let each = |pid| {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        value(&text, "Pss:").unwrap_or(0.0)
+    };
+    let kilobytes: f64 = family(pid)?.into_iter().map(each).sum();
+    Ok(kilobytes * 1024.0 / 1e6)
 }
 
 /// Seconds of CPU time that a process has used.
 pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
+    // User and system time are the 14th and 15th field.
+    ticks(pid, 2)
+}
+
+/// Seconds of CPU time that a process and all its descendants have used, those that have ended
+/// and were waited for as well.
+pub(super) fn cpu_seconds_with_children(pid: u32) -> Result<f64> {
+    // The 16th and 17th field are those of the children that were waited for.
+    let each = |pid| ticks(pid, 4).unwrap_or(0.0);
+    Ok(family(pid)?.into_iter().map(each).sum())
+}
+
+/// The sum of this many fields of times, from the 14th.
+fn ticks(pid: u32, fields: usize) -> Result<f64> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    // The name, in parentheses, may hold anything; user and system time are the 14th and 15th field.
-    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(11).take(2);
+    // The name, in parentheses, may hold anything.
+    let all = text.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = all.split_whitespace().skip(11).take(fields);
     let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
     Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// A process and all its descendants.
+fn family(pid: u32) -> Result<Vec<u32>> {
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(pid) = found.get(next).copied() {
+        found.extend(children(pid)?);
+        next += 1;
+    }
+    Ok(found)
 }
 
 fn children(pid: u32) -> Result<Vec<u32>> {

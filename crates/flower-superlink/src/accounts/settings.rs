@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use flwr_security::channel::Proxies;
 use flwr_security::oidc::{Client, Provider, Rules};
 use flwr_security::tls::{ClientFiles, ClientTls};
 use zeroize::Zeroizing;
@@ -11,11 +12,12 @@ use zeroize::Zeroizing;
 use super::file::{FileError, Settings};
 
 impl Settings {
-    /// The provider, which is not asked anything yet. `file` is where these settings are from.
+    /// The provider, which is not asked anything yet. `file` is where these settings are from, and
+    /// `proxies` lead there.
     ///
     /// # Errors
     /// If a file that they name cannot be used.
-    pub fn provider(&self, file: &Path) -> Result<Provider, FileError> {
+    pub fn provider(&self, file: &Path, proxies: Proxies) -> Result<Provider, FileError> {
         let roots = self.root_certificates.clone();
         let trust = ClientTls::load(ClientFiles {
             roots,
@@ -34,7 +36,7 @@ impl Settings {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
         };
-        Ok(Provider::new(client, rules, trust))
+        Ok(Provider::new(client, rules, trust, proxies))
     }
 
     fn secret(&self, file: &Path) -> Result<Option<Zeroizing<String>>, FileError> {

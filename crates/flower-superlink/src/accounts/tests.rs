@@ -37,7 +37,8 @@ impl Office {
         write(&folder, &fake, more);
         let clock = Arc::new(MockClock::new(SystemClock.now()));
         let file = folder.path().join("accounts.toml");
-        let accounts = Accounts::load(&file, Arc::<MockClock>::clone(&clock)).unwrap();
+        let accounts =
+            Accounts::load(&file, Proxies::default(), Arc::<MockClock>::clone(&clock)).unwrap();
         Self {
             fake,
             accounts,

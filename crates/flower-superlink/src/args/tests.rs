@@ -18,3 +18,53 @@ fn help_is_as_recorded() {
     }
     assert_eq!(help, std::fs::read_to_string(&file).unwrap());
 }
+
+/// The flags of a file and those that are typed beside it.
+fn beside(file: &str, typed: &[&str]) -> Result<Args, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::fs::write(&path, file).unwrap();
+    let config = format!("--config={}", path.display());
+    let words = ["flower-superlink", &config].into_iter();
+    let words: Vec<_> = words.chain(typed.iter().copied()).map(Into::into).collect();
+    flwr_daemon::config_file::parse_from(&words, |_| None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_a_flag_needs_may_stand_in_the_file_and_the_other_way_round() {
+    assert!(beside("check = true", &["--repair"]).unwrap().repair);
+    assert!(beside("repair = true", &["--check"]).unwrap().repair);
+    let error = beside("repair = true", &[]).unwrap_err();
+    assert!(
+        error.contains("--config") && error.contains("--check"),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_pair_that_excludes_each_other_is_refused_across_file_and_line() {
+    let three = ["a", "b", "c"];
+    for (key, value, typed) in [
+        ("ssl-ca-certfile", "'x'", "--certificates"),
+        ("ssl-certfile", "'x'", "--certificates"),
+        ("ssl-keyfile", "'x'", "--certificates"),
+        (
+            "auth-list-public-keys",
+            "'x'",
+            "--require-client-authentication",
+        ),
+        ("check", "true", "--check-config"),
+        ("control-api-address", "'x:1'", "--exec-api-address"),
+    ] {
+        let values: &[&str] = match typed {
+            "--check-config" => &[],
+            "--exec-api-address" => &["y:1"],
+            _ => &three,
+        };
+        let line = [&[typed], values].concat();
+        let error = beside(&format!("{key} = {value}"), &line).unwrap_err();
+        let named = [&format!("--{key}"), typed, "--config"];
+        assert!(named.iter().all(|name| error.contains(*name)), "{error}");
+        beside("", &line).unwrap();
+    }
+}

@@ -1,8 +1,10 @@
 //! Who may speak Control: the flag about accounts.
 
+use std::env;
 use std::sync::Arc;
 
 use flwr_daemon::clock::SystemClock;
+use flwr_security::channel::{Proxies, Traffic};
 
 use super::{ConfigError, Transport};
 use crate::accounts::Accounts;
@@ -10,13 +12,18 @@ use crate::args::Args;
 
 pub(super) const FLAG: &str = "--account-auth-config";
 
-/// The accounts, if people sign in.
+/// The accounts, if people sign in, and what the operator should know of the way to their provider.
 pub(super) fn accounts(
     args: &Args,
     transport: &Transport,
-) -> Result<Option<Arc<Accounts>>, ConfigError> {
+) -> Result<(Option<Arc<Accounts>>, Option<String>), ConfigError> {
+    let variable = |name: &str| env::var(name).ok();
+    let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Https, variable)?;
     let Some(file) = &args.account_auth_config else {
-        return Ok(None);
+        let idle = args.proxy.is_some().then(|| {
+            "--proxy is of use with --account-auth-config only: a SuperLink makes no connections but to the login provider".to_owned()
+        });
+        return Ok((None, idle));
     };
     if matches!(transport, Transport::Plaintext) {
         return Err(ConfigError::AccountsWithoutTls);
@@ -24,6 +31,8 @@ pub(super) fn accounts(
     if args.serverappio_tls && args.ssl_client_ca_certfile.is_none() {
         return Err(ConfigError::RunsWithoutAccount);
     }
-    let accounts = Accounts::load(file, Arc::new(SystemClock));
-    Ok(Some(Arc::new(accounts.map_err(ConfigError::Accounts)?)))
+    let accounts = Accounts::load(file, proxies, Arc::new(SystemClock));
+    let accounts = accounts.map_err(ConfigError::Accounts)?;
+    let told = accounts.proxy_warning();
+    Ok((Some(Arc::new(accounts)), told))
 }

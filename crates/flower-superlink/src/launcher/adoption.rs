@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use flwr_core::id::RunId;
 use flwr_core::run::Phase;
-use flwr_daemon::apps::{AppProcess, Identity, last_lines};
+use flwr_daemon::apps::{AppProcess, Identity, MissingModule, last_lines};
 use flwr_daemon::stop::Stopper;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, info, info_span, warn};
@@ -58,7 +58,9 @@ impl Launcher {
         let known = self.link.known_run(run).await?.status.phase;
         let file = output.clone();
         let lines = spawn_blocking(move || last_lines(&file)).await;
-        let reason = with_output(WHY.to_owned(), &lines.unwrap_or_default());
+        let lines = lines.unwrap_or_default();
+        let missing = MissingModule::in_output(&lines.join("\n"));
+        let reason = with_output(WHY.to_owned(), &lines, missing.as_ref());
         if !known.is_finished() && !self.begin_again(run, &reason).await? {
             self.link.fail_run(run, &reason).await?;
         }

@@ -41,6 +41,7 @@ impl Launcher {
         tokio::select! {
             () = self.has_begun(run) => {}
             _ = app.wait() => {}
+            () = self.tell_of_silence(run, &app) => {}
             () = sleep(QUESTION) => warn!(pid = app.id(), "the ServerApp has not asked for its run"),
             () = stopper.cancelled() => {}
         }
@@ -48,7 +49,7 @@ impl Launcher {
         Ok(app)
     }
 
-    async fn has_begun(&self, run: RunId) {
+    pub(super) async fn has_begun(&self, run: RunId) {
         let listener = self.link.wake().listen(Topic::Run(run));
         loop {
             let changed = listener.next();

@@ -1,7 +1,9 @@
 //! The log of a run: what its ServerApp prints, for whoever reads along.
 
 use flwr_core::id::RunId;
+use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
+use flwr_daemon::apps::MissingModule;
 
 use super::Link;
 use super::state::LogEntry;
@@ -11,6 +13,8 @@ use crate::error::{Error, Result};
 /// Seconds for which a process may have been without an answer: a Python peer tries again every
 /// 20 s at least.
 const REPEATED: f64 = 300.0;
+/// In the details of a run whose ServerApp lacks a module: Flower's words, and Python's.
+const IS_MISSING: [&str; 2] = ["Unable to load module", "No module named"];
 
 impl Link {
     /// Adds raw text to the log of a run.
@@ -39,6 +43,24 @@ impl Link {
             }
         }
         self.push_log(run, text).await
+    }
+
+    /// A failed run ends with its cause: where the app lacks a module, the last line of the log
+    /// names the module, and the run's details do.
+    pub(super) async fn with_cause(&self, run: RunId, to: RunStatus) -> Result<RunStatus> {
+        let is_missing = IS_MISSING.iter().any(|text| to.details.contains(text));
+        if to.phase != Phase::Finished(Outcome::Failed) || !is_missing {
+            return Ok(to);
+        }
+        let recent = self.state.log_after(run, self.now() + -REPEATED).await?;
+        let output: String = recent.into_iter().map(|entry| entry.text).collect();
+        let Some(missing) = MissingModule::in_output(&output) else {
+            return Ok(to);
+        };
+        let reason = format!("The ServerApp failed: {missing}");
+        self.push_log(run, format!("[SuperLink] {reason}\n"))
+            .await?;
+        Ok(RunStatus::failed(reason))
     }
 
     /// Waits for log after that moment. `None`: the run is over and all was read.

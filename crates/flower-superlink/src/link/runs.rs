@@ -236,6 +236,7 @@ impl Link {
             }
             .into());
         }
+        let to = self.with_cause(run, to).await?;
         match self.change_run(run, to).await {
             Err(Error::State(StateError::Refused(refusal @ Refusal::Transition { .. }))) => {
                 warn!(run_id = %run, %refusal, "status ignored");

@@ -1,6 +1,7 @@
 //! What the log says at the start: where the SuperLink listens, whom it lets in, where its state is.
 
 use flwr_core::size::Size;
+use flwr_security::channel::Route;
 
 use super::Addresses;
 use crate::auth::Policy;
@@ -19,7 +20,10 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     };
     let accounts = match &config.accounts {
         None => String::new(),
-        Some(accounts) => format!("; {}", accounts.shown()),
+        Some(accounts) => match accounts.route() {
+            Route::Direct => format!("; {}", accounts.shown()),
+            through => format!("; {}, reached {through}", accounts.shown()),
+        },
     };
     let state = match &config.places.database {
         Database::Memory => "in memory: it ends with this process".to_owned(),
@@ -68,6 +72,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     facts.extend(
         addresses
             .health
+            .as_ref()
             .map(|address| format!("listening for Health on {address}")),
     );
     facts

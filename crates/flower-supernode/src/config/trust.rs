@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use flwr_security::channel::Trust;
-use flwr_security::tls::{ClientFiles, ClientTls, Identity};
+use flwr_security::tls::{ClientFiles, ClientTls, Identity, Localhost};
 use rustls_pki_types::ServerName;
 
 use super::{Error, PRIVATE_KEY, PUBLIC_KEY};
-use crate::args::Args;
+use crate::args::{Args, LocalhostToo};
 
 const CERTIFICATE: &str = "--client-certificate";
 const KEY: &str = "--client-key";
@@ -22,6 +22,11 @@ pub(super) fn load(args: &Args) -> Result<(Trust, String), Error> {
         roots: args.root_certificates.clone(),
         identity: identity(&args.client_certificate, &args.client_key)?,
         server_name: args.server_name.as_deref().map(server_name).transpose()?,
+        localhost: match args.localhost_too {
+            None => Localhost::Never,
+            Some(LocalhostToo::Loopback) => Localhost::OnLoopback,
+            Some(LocalhostToo::Anywhere) => Localhost::Anywhere,
+        },
         legacy: args.ssl_allow_legacy_certificates,
     };
     let flag = match (&files.roots, &files.identity) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_proto::fleet_client::FleetClient;
-use flwr_security::channel::Line;
+use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ pub(crate) const MESSAGE_BYTES: usize = i32::MAX as usize;
 const SIGNATURE_LIFE: f64 = 120.0;
 
 /// A client whose requests are signed.
-pub(crate) type Fleet = FleetClient<InterceptedService<Line, Signer>>;
+pub(crate) type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 
 /// Signs requests. A signature is over the time only, and serves for two minutes: making one costs
 /// a millisecond, and a SuperLink of ours checks it once.
@@ -78,7 +78,7 @@ impl Interceptor for Signer {
 }
 
 /// A client of the SuperLink at the other end of `line`.
-pub(crate) fn connect(line: Line, signer: Signer) -> Fleet {
+pub(crate) fn connect(line: Channel, signer: Signer) -> Fleet {
     FleetClient::with_interceptor(line, signer)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES)

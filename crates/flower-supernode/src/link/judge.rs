@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use flwr_security::channel::{ConnectError, Trust, connect_error, proxied};
+use flwr_security::tls::Reason;
 use tonic::{Code, Status};
 
 /// What a failed call means for whoever called.
@@ -125,7 +126,17 @@ impl Judge {
 /// The sentence with the flag to change.
 fn with_flag(error: &ConnectError) -> String {
     match error {
+        // They name the way out themselves.
+        ConnectError::Tls {
+            reason: Reason::Alert(_),
+            ..
+        }
+        | ConnectError::TlsServer { .. }
+        | ConnectError::Wordless { .. } => error.to_string(),
         ConnectError::Tls { .. } => format!("{error}; --root-certificates says whom to trust"),
+        ConnectError::Proxy { .. } => {
+            format!("{error}; --proxy sets another proxy, and `--proxy none` goes without")
+        }
         _ => format!("{error}; --superlink sets the address"),
     }
 }

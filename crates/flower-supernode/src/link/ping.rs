@@ -21,7 +21,11 @@ pub(crate) async fn ping(
     node: proto::Node,
 ) -> Result<(), String> {
     let superlink = &config.superlink;
-    let line = channel::channel((&superlink.host, superlink.port), &config.trust);
+    let line = channel::channel(
+        (&superlink.host, superlink.port),
+        &config.trust,
+        &config.route,
+    );
     let key = &config.key.private;
     let fingerprint = key.public_key().fingerprint();
     let judge = Judge::new(superlink.to_string(), fingerprint, &config.trust);

@@ -199,6 +199,9 @@ impl Worker {
             let how = exit.map_or_else(|| "gave no reply".to_owned(), |exit| describe(&exit));
             return Err(NoReply::Told(ErrorCode::Unknown, how));
         };
+        if let Some(cause) = not_loaded(&reply, app).await {
+            return Err(NoReply::Told(ErrorCode::LoadClientApp, cause));
+        }
         // What the ClientApp left of its state follows in a moment, and belongs to the reply.
         self.wait_for_context(job, app, CONTEXT_SOON).await;
         let context = job.outbox.take_context();
@@ -329,12 +332,27 @@ async fn exit_of(app: Option<&AppProcess>) -> Exit {
     }
 }
 
+/// Why the ClientApp could not be loaded, where it replies so without a word of the cause: the
+/// module that it lacks stands in its output alone.
+async fn not_loaded(reply: &Reply, app: Option<&AppProcess>) -> Option<String> {
+    let error = reply.message.error.as_ref()?;
+    if error.code != ErrorCode::LoadClientApp as i64 {
+        return None;
+    }
+    let exit = timeout(CONTEXT_SOON, app?.wait()).await.ok()?;
+    let missing = exit.missing?;
+    Some(format!("The ClientApp could not be loaded: {missing}"))
+}
+
 fn describe(exit: &Exit) -> String {
     let output = exit.output();
-    let last = if output.is_empty() {
+    let mut last = if output.is_empty() {
         "; it wrote nothing".to_owned()
     } else {
         format!("; its last lines:\n{output}")
     };
+    if let Some(missing) = &exit.missing {
+        last.push_str(&format!("\n{missing}"));
+    }
     format!("the ClientApp's process {exit} without a reply{last}")
 }

@@ -12,7 +12,7 @@ use flwr_core::message::{Body, Message, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::{Clock, SystemClock};
-use flwr_daemon::listen::{Limits, Listener, Security};
+use flwr_daemon::listen::{Limits, Listener, Security, Service};
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use flwr_proto::fleet_server::{Fleet, FleetServer};
@@ -71,7 +71,11 @@ impl FakeFleet {
 
     /// Serves on a free port until the stopper stops.
     pub(crate) async fn serve(&self, security: Security, stopper: &Stopper) -> SocketAddr {
-        let listener = Listener::bind("127.0.0.1:0", security, "Fleet", Limits::default())
+        let service = Service {
+            name: "Fleet",
+            flag: "--fleet-api-address",
+        };
+        let listener = Listener::bind("127.0.0.1:0", security, service, Limits::default())
             .await
             .unwrap();
         let address = listener.local_addr();

@@ -24,7 +24,7 @@ use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use flwr_proto::client_app_io_client::ClientAppIoClient;
-use flwr_security::channel::Trust;
+use flwr_security::channel::{Route, Trust};
 use flwr_security::key::PrivateKey;
 use tempfile::TempDir;
 use tonic::Code;
@@ -74,6 +74,8 @@ fn config(superlink: &str, trust: Trust) -> Config {
         superlink: superlink.parse().unwrap(),
         trust,
         trust_origin: "the test".to_owned(),
+        route: Route::Direct,
+        warnings: Vec::new(),
         key: NodeKey {
             private: PrivateKey::generate().unwrap(),
             path: None,

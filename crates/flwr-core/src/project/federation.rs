@@ -5,15 +5,17 @@ use toml::{Table, Value};
 
 use crate::address::{Address, AddressError};
 use crate::config::{self, ConfigError};
+use crate::proxy::ProxySetting;
 
 /// Settings that a federation may have, so that `--federation-config` may also add one.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "address",
     "insecure",
     "root-certificates",
     "client-certificate",
     "client-key",
     "server-name",
+    "proxy",
     "ssl-allow-legacy-certificates",
     "enable-user-auth",
     "enable-account-auth",
@@ -44,6 +46,8 @@ pub struct Federation {
     pub identity: Option<(String, String)>,
     /// The name that the SuperLink's certificate must be for, if it is not that of its address.
     pub server_name: Option<String>,
+    /// The proxy to connect through, or none; if absent, the environment says.
+    pub proxy: Option<ProxySetting>,
     /// Whether certificates of X.509 version 1 or without a subjectAltName are accepted.
     pub legacy_certificates: bool,
     /// Whether the SuperLink asks for a login (OpenID Connect).
@@ -208,6 +212,9 @@ impl Federation {
                 .filter(|path| !path.is_empty()),
             identity: identity(place, &mut table)?,
             server_name: text(place, &mut table, "server-name")?,
+            proxy: text(place, &mut table, "proxy")?.map(|text| {
+                ProxySetting::new(text, format!("`proxy` of federation `{}`", place.name))
+            }),
             legacy_certificates: flag(place, &mut table, "ssl-allow-legacy-certificates")?,
             // The second name is that of flwr 1.23 and later.
             enable_user_auth: flag(place, &mut table, "enable-user-auth")?
@@ -228,7 +235,7 @@ impl Federation {
 
 fn address(place: &Place<'_>, table: &mut Table) -> Result<Option<Address>, FederationError> {
     let parse = |text: String| {
-        text.parse().map_err(|source| FederationError::Address {
+        Address::from_target(&text).map_err(|source| FederationError::Address {
             file: place.file.into(),
             federation: place.name.into(),
             source,

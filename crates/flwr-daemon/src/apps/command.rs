@@ -1,19 +1,20 @@
 //! What is started: programs, their arguments, and where they are.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
 use super::Error;
+use super::interpreter::Interpreter;
+use super::{guard, proxy};
 
 /// What runs `flwr-serverapp`.
-const SERVERAPP: &str = include_str!("serverapp.py");
+const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverapp.py"));
 
 /// A program with its arguments, as an app process is started from.
 #[derive(Clone, Debug)]
@@ -26,6 +27,16 @@ pub struct AppCommand {
     pub env: Vec<(OsString, OsString)>,
     /// What the logs call it, e.g. `ClientApp`.
     pub name: String,
+}
+
+impl AppCommand {
+    /// The added variables, for a process that runs already and is told of them.
+    pub(super) fn environment(&self) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
+        let variables = self.env.iter();
+        variables
+            .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()))
+            .collect()
+    }
 }
 
 /// `program`, a `flwr-clientapp` of flwr 1.20 to 1.22 (they take the same flags), for one message.
@@ -44,7 +55,8 @@ pub fn clientapp_command(
 
 /// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
 /// through a few lines of ours, which see to it that it ends when its app does. A program that is
-/// no Python script is run as it is. With a `parent_pid` it ends itself once that process is gone.
+/// no Python script is run as it is: see [`Guard`](super::Guard). With a `parent_pid` it ends itself
+/// once that process is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,
@@ -82,11 +94,12 @@ fn serverapp(
 ) -> AppCommand {
     let address = ["--serverappio-api-address", address];
     let mut command = app_command("ServerApp", program, address, own, flwr_dir);
-    if let Some(python) = interpreter(&command.program) {
+    if let Some(Interpreter { python, options }) = Interpreter::of(&command.program) {
         let program = std::mem::replace(&mut command.program, python);
         let script = ["-c".into(), SERVERAPP.into(), program.into()];
-        debug_assert_eq!(script.len(), SERVERAPP_PREFIX);
-        command.args.splice(0..0, script);
+        command.args.splice(0..0, options.into_iter().chain(script));
+    } else {
+        command.env.extend(guard::variable(flwr_dir));
     }
     command
 }
@@ -114,37 +127,25 @@ fn version_of(package: &str) -> Option<(u32, u32)> {
 /// The same program, which does its imports and then waits for the arguments that
 /// [`serverapp_command`] ends with; `None` where the program is no Python script.
 pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
+    let Interpreter { python, options } = Interpreter::of(program)?;
+    let script = [
+        "-c".into(),
+        SERVERAPP.into(),
+        "--wait".into(),
+        program.into(),
+    ];
     Some(AppCommand {
-        program: interpreter(program)?,
-        args: vec![
-            "-c".into(),
-            SERVERAPP.into(),
-            "--wait".into(),
-            program.into(),
-        ],
+        program: python,
+        args: options.into_iter().chain(script).collect(),
         env: Vec::new(),
         name: "ServerApp".to_owned(),
     })
 }
 
-/// What [`serverapp_command`] puts before the program's own arguments.
-pub(super) const SERVERAPP_PREFIX: usize = 3;
-
-/// The Python that a script names in its first line.
-pub(super) fn interpreter(script: &Path) -> Option<PathBuf> {
-    let mut start = Vec::new();
-    let longest = 4096;
-    File::open(script)
-        .and_then(|file| file.take(longest).read_to_end(&mut start))
-        .ok()?;
-    let line = start
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?;
-    let line = Path::new(OsStr::from_bytes(line.trim_ascii()));
-    // A line with arguments, or through `env` or `sh`, names no file that is a Python.
-    let python = line.file_name()?.as_bytes().starts_with(b"python");
-    (python && line.is_file()).then(|| line.to_owned())
+/// The arguments of the program itself in a command that [`serverapp_command`] gave for it.
+pub(super) fn own_arguments<'a>(command: &'a AppCommand, program: &Path) -> &'a [OsString] {
+    let place = command.args.iter().position(|argument| argument == program);
+    place.map_or(&command.args, |at| &command.args[at + 1..])
 }
 
 /// Looks an executable up in the directories of PATH.
@@ -155,7 +156,7 @@ pub fn find_program(name: &str) -> Result<PathBuf, Error> {
     find_in(name, &env::var_os("PATH").unwrap_or_default())
 }
 
-fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
+pub(super) fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
     env::split_paths(path)
         .map(|dir| dir.join(name))
         .find(|file| file.is_file() && access(file, Access::EXEC_OK).is_ok())
@@ -182,7 +183,7 @@ fn app_command(
     AppCommand {
         program: program.to_owned(),
         args,
-        env: Vec::new(),
+        env: proxy::exemptions(address[1]),
         name: name.to_owned(),
     }
 }
@@ -260,29 +261,6 @@ mod tests {
         let command = asking_serverapp_command(program, "127.0.0.1:9091", None);
         let expected = "--insecure --serverappio-api-address 127.0.0.1:9091 --run-once";
         assert_eq!(command.args.join(OsStr::new(" ")), expected);
-    }
-
-    #[test]
-    fn a_python_script_is_run_by_the_python_it_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let python = dir.path().join("python3.11");
-        fs::write(&python, "").unwrap();
-        let script = dir.path().join("script");
-        let named = |text: String| {
-            fs::write(&script, text).unwrap();
-            interpreter(&script)
-        };
-        let line = format!("#!{}\nimport sys\n", python.display());
-        assert_eq!(named(line), Some(python));
-        for other in [
-            "",
-            "#!",
-            "#!/bin/sh\n",
-            "#!/usr/bin/env python3\n",
-            "#!/no/python3\n",
-        ] {
-            assert_eq!(named(other.to_owned()), None, "{other:?}");
-        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use super::MissingModule;
+
 /// How an app ended.
 #[derive(Clone, Debug, Default)]
 pub struct Exit {
@@ -12,6 +14,8 @@ pub struct Exit {
     pub status: Option<ExitStatus>,
     /// The last lines it wrote to stdout and stderr, oldest first.
     pub tail: Vec<String>,
+    /// The module whose lack it told of, above the last lines or in them.
+    pub missing: Option<MissingModule>,
 }
 
 impl Exit {

@@ -1,34 +1,35 @@
-# Starts app processes by fork, with what they import already imported.
+# The server. The daemon is on the other end of stdin, a socket. It sends one line a process, with
+# two open files that become the process' stdout and stderr:
 #
-#   python -c <this> PROGRAM
-#
-# The daemon is on the other end of stdin, a socket. It sends one line a process, with two open
-# files that become the process' stdout and stderr:
-#
-#   {"id": 1, "arguments": ["--flag"], "stay": false}
+#   {"id": 1, "do": "run", "arguments": ["--flag"]}
 #
 # and hears {"id": 1, "pid": 7} when the process is there and {"id": 1, "status": 0} (as waitpid
-# gives it) when it has ended. With "stay" the program is run here, in this process.
+# gives it) when it has ended; or {"id": 1, "refused": "a reason"}, and there is no process.
+# "stay" in place of "run" runs the program here, in this process.
 #
-# No app is ever run in a process that another is forked from: what is shared is modules of the
-# environment, and those only once a process of this server has imported them itself.
-import importlib
+# With "template" and a socket in place of the files, the process that is forked is a server of its
+# own, on that socket. The first line that it is sent is a "load", with the app's bundle as a third
+# file; after that it forks processes that find the app loaded:
+#
+#   {"id": 1, "do": "load", "arguments": ["--flag"], "app": {"fab_id": "..", ..}}
+#
+# Where what it has loaded must not be shared, it becomes the process itself, runs this one message,
+# and tells the reason: {"id": 1, "pid": 7, "alone": "a reason"}.
+import gc
 import json
 import os
-import runpy
+import random
 import select
 import signal
 import socket
 import sys
-import sysconfig
 import threading
+import time
 import traceback
+import warnings
 
-# They start threads when they are imported, and a fork has none of them.
-NOT_AHEAD = {"jax", "jaxlib", "ray", "tensorflow"}
-
-PROGRAM = sys.argv[1]
-LINK = socket.socket(fileno=os.dup(0))
+# How long threads may take to be gone that end before a fork.
+SETTLE = 0.3
 
 
 def detach_stdin():
@@ -37,34 +38,17 @@ def detach_stdin():
     os.close(nothing)
 
 
-def import_ahead(names):
-    for name in names:
-        if name.partition(".")[0] in NOT_AHEAD:
-            continue
-        try:
-            importlib.import_module(name)
-        except BaseException:
-            # The app will meet it too, or did not need it.
-            pass
-
-
-def environment_modules(before):
-    """Names of the modules that were imported from the environment, not from an app."""
-    paths = sysconfig.get_paths()
-    places = tuple(paths[key] + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib"))
-    names = []
-    for name, module in list(sys.modules.items()):
-        origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
-        if name not in before and (origin.startswith(places) or origin == "built-in"):
-            names.append(name)
-    return names
+def set_arguments(arguments):
+    sys.argv = [PROGRAM, *arguments]
+    sys.orig_argv[1:] = sys.argv
 
 
 def run(arguments):
     """Runs the program as if it had been started by its name; gives its exit status."""
-    sys.argv = [PROGRAM, *arguments]
+    set_arguments(arguments)
+    sys.modules["__main__"] = MAIN
     try:
-        runpy.run_path(PROGRAM, run_name="__main__")
+        exec(CODE, vars(MAIN))
         return 0
     except SystemExit as leaving:
         if leaving.code is None or isinstance(leaving.code, int):
@@ -76,19 +60,36 @@ def run(arguments):
         return 1
 
 
+def with_parent(arguments):
+    """The arguments of a process that was forked. The `flwr-clientapp` of flwr 1.20 ends itself
+    where its parent is another process than it was told of; later releases ask whether that
+    process lives, which is the daemon."""
+    start = getattr(sys.modules.get(RUNTIME), "start_parent_process_monitor", None)
+    inner = getattr(getattr(start, "__code__", None), "co_consts", ())
+    if any("getppid" in getattr(code, "co_names", ()) for code in inner):
+        pairs = zip(["", *arguments], arguments)
+        return [str(os.getppid()) if flag == "--parent-pid" else value for flag, value in pairs]
+    return arguments
+
+
 def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
+        except (AttributeError, OSError, ValueError):
             pass
 
 
-def reseed():
-    """Global random numbers start anew, as in every process; Python sees to its own."""
+def reseed(watch=None):
+    """Global random numbers start anew, as in every process, unless the app has seeded them; Python
+    sees to its own."""
     numpy = sys.modules.get("numpy.random")
-    if numpy is not None:
+    if numpy is not None and not (watch and watch.numpy and watch.numpy.fixed):
         numpy.seed()
+    torch = watch and watch.torch
+    if torch and not torch.fixed:
+        # That of the CPU: those of GPUs are made when a process comes to use a GPU.
+        torch.module.default_generator.seed()
 
 
 def close_channels_aside():
@@ -106,100 +107,169 @@ def close_channels_aside():
     Channel.close = close_aside
 
 
-class Server:
-    def __init__(self):
-        self.children = {}
+def tasks():
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def settle():
+    """Whether this process has one thread only, so that it may fork. Libraries that know of forks
+    end their threads before one, and a fork for nothing lets them."""
+    if tasks() == 1:
+        return True
+    pid = fork()
+    if pid == 0:
+        os._exit(0)
+    deadline = time.monotonic() + SETTLE
+    ended = False
+    while time.monotonic() < deadline:
+        ended = ended or os.waitpid(pid, os.WNOHANG)[0] == pid
+        if ended and tasks() == 1:
+            return True
+        time.sleep(0.001)
+    if not ended:
+        # It waits for a thread that it does not have.
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return tasks() == 1
+
+
+def fork():
+    with warnings.catch_warnings():
+        # Python warns of other threads; they are counted here.
+        warnings.simplefilter("ignore")
+        return os.fork()
+
+
+def take_output(files):
+    for number, file in enumerate(files, start=1):
+        os.dup2(file, number)
+        os.close(file)
+
+
+class Link:
+    """Lines from the daemon, with the files that come along, and lines to it."""
+
+    def __init__(self, number):
+        self.socket = socket.socket(fileno=number)
         self.pending = b""
         self.files = []
+
+    def receive(self):
+        """Requests; ends the process when the daemon is gone."""
+        try:
+            text, files, _, _ = socket.recv_fds(self.socket, 1 << 16, 16)
+        except OSError:
+            text, files = b"", []
+        if not text:
+            os._exit(0)
+        self.files += files
+        *lines, self.pending = (self.pending + text).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def take(self, count):
+        files, self.files = self.files[:count], self.files[count:]
+        return files
+
+    def tell(self, **answer):
+        try:
+            self.socket.sendall(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            # The daemon is gone: the next look says so.
+            pass
+
+
+class Server:
+    def __init__(self, link, template=None):
+        self.link = link
+        self.template = template
+        self.children = {}
         self.stays = False
-        self.wake, signalled = socket.socketpair()
+        self.settled = settle()
+        # A collection in a child would write to each object, and so copy all that is shared.
+        gc.freeze()
+        self.wake, self.signalled = socket.socketpair()
         self.wake.setblocking(False)
-        signalled.setblocking(False)
-        self.signalled = signalled
+        self.signalled.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(signalled.fileno())
+        signal.set_wakeup_fd(self.signalled.fileno())
 
     def serve(self):
         """Serves to the end of the daemon, or gives the status of the child that it became."""
         while True:
-            ready, _, _ = select.select([LINK, self.wake], [], [])
+            ready, _, _ = select.select([self.link.socket, self.wake], [], [])
             if self.wake in ready:
                 self.reap()
-            if LINK in ready:
-                text, files, _, _ = socket.recv_fds(LINK, 1 << 16, 16)
-                if not text:
-                    os._exit(0)
-                self.files += files
-                *lines, self.pending = (self.pending + text).split(b"\n")
-                for line in lines:
-                    status = self.start(json.loads(line))
+            if self.link.socket in ready:
+                for request in self.link.receive():
+                    status = self.start(request)
                     if status is not None:
                         return status
 
     def start(self, request):
-        output, self.files = self.files[:2], self.files[2:]
-        if request["stay"]:
-            self.stay(request, output)
+        number, template = request["id"], request["do"] == "template"
+        files = self.link.take(1 if template else 2)
+        if request["do"] == "stay":
+            self.stay(request, files)
             return None
-        report, told = os.pipe()
-        flush()
-        pid = os.fork()
-        if pid == 0:
-            os.close(report)
-            return self.become(request, output, told)
-        try:
-            os.setpgid(pid, pid)
-        except OSError:
-            # It did so itself, or has ended.
-            pass
-        for file in (told, *output):
+        refused = self.refuses()
+        if refused is None:
+            flush()
+            pid = fork()
+            if pid == 0:
+                self.leave()
+                return become_template(files[0]) if template else self.become(request, files)
+            try:
+                os.setpgid(pid, pid)
+            except OSError:
+                # It did so itself, or has ended.
+                pass
+            self.children[pid] = number
+            self.link.tell(id=number, pid=pid)
+        else:
+            self.link.tell(id=number, refused=refused)
+        for file in files:
             os.close(file)
-        self.children[pid] = (request["id"], report)
-        self.tell({"id": request["id"], "pid": pid})
         return None
 
-    def become(self, request, output, told):
-        """In the child: runs the program, and tells what it imported."""
+    def refuses(self):
+        """Why nothing must be forked from this process; to the end of it, where it has threads."""
+        count = tasks()
+        self.settled = self.settled and count == 1
+        if not self.settled:
+            return f"a thread was started at import ({count} are running)"
+        return self.template and self.template.watch.stale()
+
+    def leave(self):
+        """In the child: lets go of what the server has."""
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for file in (self.wake, self.signalled, LINK):
+        for file in (self.wake, self.signalled, self.link.socket):
             file.close()
-        for _, report in self.children.values():
-            os.close(report)
-        for number, file in enumerate(output, start=1):
-            os.dup2(file, number)
-            os.close(file)
-        reseed()
-        before = set(sys.modules)
-        status = run(request["arguments"])
-        names = json.dumps(environment_modules(before)).encode()
-        try:
-            # What a pipe holds without a reader.
-            if len(names) < 1 << 16:
-                os.write(told, names)
-        except OSError:
-            # The server is gone, and with it whoever would profit.
-            pass
-        os.close(told)
-        return status
 
-    def stay(self, request, output):
+    def become(self, request, files):
+        """In the child: runs the program."""
+        take_output(files)
+        reseed(self.template and self.template.watch)
+        if self.template is not None:
+            self.template.enter()
+        return run(with_parent(request["arguments"]))
+
+    def stay(self, request, files):
         """Runs the program here."""
         if not self.stays:
             self.stays = True
             close_channels_aside()
-        self.tell({"id": request["id"], "pid": os.getpid()})
+        self.link.tell(id=request["id"], pid=os.getpid())
         own = [os.dup(1), os.dup(2)]
-        for number, file in enumerate(output, start=1):
-            os.dup2(file, number)
-            os.close(file)
+        take_output(files)
         status = run(request["arguments"])
         flush()
-        for number, file in enumerate(own, start=1):
-            os.dup2(file, number)
-            os.close(file)
-        self.tell({"id": request["id"], "status": status << 8})
+        take_output(own)
+        self.link.tell(id=request["id"], status=status << 8)
 
     def reap(self):
         try:
@@ -211,32 +281,55 @@ class Server:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            number, report = self.children.pop(pid, (None, None))
-            if number is None:
-                continue
-            self.tell({"id": number, "status": status})
-            self.learn(report)
-
-    def learn(self, report):
-        """What a process imported, the next ones will find imported."""
-        os.set_blocking(report, False)
-        try:
-            with os.fdopen(report, "rb") as file:
-                names = file.read()
-            import_ahead(json.loads(names or b"[]"))
-        except (OSError, ValueError):
-            pass
-
-    def tell(self, answer):
-        try:
-            LINK.sendall(json.dumps(answer).encode() + b"\n")
-        except OSError:
-            # The daemon is gone: the next look says so.
-            pass
+            number = self.children.pop(pid, None)
+            if number is not None:
+                self.link.tell(id=number, status=status)
 
 
-detach_stdin()
-# As if the program had been started by its name: nothing is imported from the working directory.
-sys.path[0] = os.path.dirname(PROGRAM)
-import_ahead(["flwr.supernode.cli", "flwr.clientapp"])
-sys.exit(Server().serve())
+def become_template(number):
+    """In a child: loads an app, and serves, or runs the first message."""
+    link = Link(number)
+    requests = []
+    while not requests:
+        requests = link.receive()
+    request = requests[0]
+    *output, bundle = link.take(3)
+    with os.fdopen(bundle, "rb") as file:
+        fab = file.read()
+    reseed()
+    refused = None
+    try:
+        template = Template(request["app"], request["arguments"], fab)
+    except Unknown as error:
+        refused = f"this release of flwr loads apps in another way ({error})"
+    except BaseException as error:
+        # The process of the message meets it too, and says so to the ServerApp.
+        refused = f"loading the app raised {type(error).__name__}"
+    if refused is not None:
+        link.tell(id=request["id"], refused=refused)
+        os._exit(0)
+    server = None
+    if template.watch.reason is None:
+        server = Server(link, template)
+        template.watch.reason = server.refuses()
+        if template.watch.reason is None:
+            link.files = output
+            status = server.start({**request, "do": "run"})
+            return server.serve() if status is None else status
+    link.tell(id=request["id"], pid=os.getpid(), alone=template.watch.reason)
+    if server is None:
+        link.socket.close()
+    else:
+        server.leave()
+    take_output(output)
+    template.enter()
+    return run(with_parent(request["arguments"]))
+
+
+def serve():
+    link = Link(os.dup(0))
+    detach_stdin()
+    return Server(link).serve()
+
+
+sys.exit(serve())

@@ -1,44 +1,59 @@
-//! App processes by fork: a Python process that has imported what apps need, and never runs one
-//! itself, forks a fresh process for each. That costs milliseconds in place of a second, and the
-//! modules are in memory once.
+//! App processes by fork: a Python process that has imported what the app's program imports forks a
+//! process for each message. That costs milliseconds in place of a second, and the modules are in
+//! memory once.
 //!
-//! The lines of Python are in `forkserver.py`, with what is said between it and this file.
+//! A [`ForkServer`] never runs an app. Of a run's app it forks a [`Template`], which loads the app
+//! once for all messages of the run, where the outcome would be the same each time.
+//!
+//! The lines of Python are in `forkserver.py`, with what is said between it and this file, and in
+//! the files beside `forkserver/watch.py`, which decides what must not be shared.
 
-use std::collections::HashMap;
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, BufReader, Interest};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf, pipe};
+use serde_json::{Value, json};
+use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::command::interpreter;
+use super::interpreter::Interpreter;
 use super::lasting::ended;
 use super::process::Readers;
 use super::{AppCommand, AppProcess, Error, Identity};
 
+mod link;
+mod template;
+
+use link::{Answer, Link};
+pub use template::{AppBundle, Loaded, Template};
+
 /// The other side.
-const SERVER: &str = include_str!("forkserver.py");
-/// How long a process may take to be there. The server may be importing what the last one did.
+const SERVER: &str = concat!(
+    include_str!("ahead.py"),
+    include_str!("forkserver/begin.py"),
+    include_str!("forkserver/process.py"),
+    include_str!("forkserver/watch.py"),
+    include_str!("forkserver/template.py"),
+    include_str!("forkserver.py"),
+);
+/// How long a fork may take. The server may be importing what its program needs.
 const START: Duration = Duration::from_secs(60);
 
-/// A process from which app processes are forked. It ends when this is dropped; they do not.
+/// A process from which app processes are forked. It ends when this is dropped and the last of the
+/// forked processes has ended. What these have left behind ends with it where the server has a keeper.
+#[derive(Clone, Debug)]
+pub struct ForkServer(Arc<Server>);
+
+/// The server's end that the daemon holds.
 #[derive(Debug)]
-pub struct ForkServer {
+struct Server {
     process: AppProcess,
-    link: OwnedWriteHalf,
-    jobs: Arc<Mutex<Jobs>>,
+    link: Link,
 }
 
 /// Whether an app gets a process of its own.
@@ -50,181 +65,134 @@ pub enum Place {
     Server,
 }
 
-#[derive(Debug, Default)]
-struct Jobs {
-    next: u64,
-    waiting: HashMap<u64, Job>,
-}
-
-/// What is still to be heard of an app.
+/// What came of asking for a process.
 #[derive(Debug)]
-struct Job {
-    pid: Option<oneshot::Sender<u32>>,
-    status: Option<oneshot::Sender<ExitStatus>>,
+pub enum Forked {
+    /// There is one.
+    Started(AppProcess),
+    /// Nothing may be forked any more, and this is the reason.
+    Refused(String),
 }
 
-/// What the server says.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    id: u64,
-    pid: Option<u32>,
-    status: Option<i32>,
-}
+/// Our ends of what an app writes to.
+#[derive(Debug)]
+struct Output(pipe::Receiver, pipe::Receiver);
 
 impl ForkServer {
-    /// Starts a server for this program; `None` where the program is no Python script.
+    /// Starts a server for this program, with these variables beside the daemon's own; `None` where
+    /// the program is no Python script.
     ///
     /// # Errors
     /// The system cannot start its Python.
-    pub fn start(program: &Path) -> Result<Option<Self>, Error> {
-        let Some(python) = interpreter(program) else {
+    pub fn start(
+        program: &Path,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Option<Self>, Error> {
+        let Some(Interpreter { python, options }) = Interpreter::of(program) else {
             return Ok(None);
         };
-        let failed = |source| Error::Spawn {
-            program: python.display().to_string(),
-            source,
-        };
-        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let theirs = theirs.into_std().map_err(failed)?;
-        theirs.set_nonblocking(false).map_err(failed)?;
+        let script = ["-c".into(), SERVER.into(), program.into()];
+        let (link, theirs) = Link::pair().map_err(|source| failed(&python, source))?;
         let command = AppCommand {
-            program: python.clone(),
-            args: vec!["-c".into(), SERVER.into(), program.into()],
-            env: Vec::new(),
+            program: python,
+            args: options.into_iter().chain(script).collect(),
+            env: environment.to_vec(),
             name: "fork server".to_owned(),
         };
-        let process = AppProcess::spawn_with(&command, Stdio::from(OwnedFd::from(theirs)))?;
-        let ((heard, link), jobs) = (ours.into_split(), Arc::default());
-        tokio::spawn(listen(heard, Arc::clone(&jobs)));
-        Ok(Some(Self {
-            process,
-            link,
-            jobs,
-        }))
+        let process = AppProcess::spawn_with(&command, Stdio::from(theirs))?;
+        Ok(Some(Self(Arc::new(Server { process, link }))))
     }
 
     /// Whether apps can be started from it.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.process.is_running()
+        self.0.process.is_running()
     }
 
     /// Starts an app; its program is the server's.
     ///
     /// # Errors
     /// The server has ended, or does not answer.
-    pub async fn run(&self, command: &AppCommand, place: Place) -> Result<AppProcess, Error> {
-        self.request(command, place)
+    pub async fn run(&self, command: &AppCommand, place: Place) -> Result<Forked, Error> {
+        self.try_run(command, place)
             .await
-            .map_err(|source| Error::Spawn {
-                program: command.program.display().to_string(),
-                source,
-            })
+            .map_err(|source| failed(&command.program, source))
     }
 
-    async fn request(&self, command: &AppCommand, place: Place) -> io::Result<AppProcess> {
+    async fn try_run(&self, command: &AppCommand, place: Place) -> io::Result<Forked> {
+        let (output, files) = Output::pipes()?;
+        let what = match place {
+            Place::Fresh => "run",
+            Place::Server => "stay",
+        };
+        let request = json!({"do": what, "arguments": arguments(command)});
+        Ok(match self.ask(request, &files).await? {
+            Answer::Refused(reason) => Forked::Refused(reason),
+            Answer::Started { pid, status, .. } => {
+                Forked::Started(self.forked(command, pid, place, output, status))
+            }
+        })
+    }
+
+    /// Watches a process that was forked for an app.
+    fn forked(
+        &self,
+        command: &AppCommand,
+        pid: u32,
+        place: Place,
+        output: Output,
+        status: oneshot::Receiver<ExitStatus>,
+    ) -> AppProcess {
+        let identity = Identity::of_child(pid);
+        let readers = Readers::start(Some(output.0), Some(output.1));
+        let group = (place == Place::Fresh).then(|| identity.clone());
+        let process = identity.clone();
+        // The server ends after the process, whoever lets go of it meanwhile.
+        let server = self.clone();
+        let end = async move {
+            let status = status.await.ok();
+            if status.is_none() {
+                // The server died. Nobody else will tell of the end of its forks; without a keeper
+                // they go on.
+                ended(&process).await;
+            }
+            drop(server);
+            status
+        };
+        AppProcess::piped(&command.name, identity, group, readers, end)
+    }
+
+    async fn ask(&self, request: Value, files: &[OwnedFd]) -> io::Result<Answer> {
+        let late = |_| io::Error::other("the fork server does not answer");
+        timeout(START, self.0.link.ask(request, files))
+            .await
+            .map_err(late)?
+    }
+}
+
+impl Output {
+    /// And the app's ends.
+    fn pipes() -> io::Result<(Self, [OwnedFd; 2])> {
         let (out, stdout) = pipe::pipe()?;
         let (err, stderr) = pipe::pipe()?;
         let files = [out.into_blocking_fd()?, err.into_blocking_fd()?];
-        let (pid, pid_told) = oneshot::channel();
-        let (status, status_told) = oneshot::channel();
-        let id = self.jobs.lock().add(Job {
-            pid: Some(pid),
-            status: Some(status),
-        });
-        self.send(id, command, place, &files).await?;
-        drop(files);
-        let gone = || io::Error::other("the fork server does not answer");
-        let Ok(Ok(pid)) = timeout(START, pid_told).await else {
-            self.jobs.lock().waiting.remove(&id);
-            return Err(gone());
-        };
-        let identity = Identity::of_child(pid);
-        let readers = Readers::start(Some(stdout), Some(stderr));
-        let group = (place == Place::Fresh).then(|| identity.clone());
-        let process = identity.clone();
-        let end = async move {
-            let status = status_told.await.ok();
-            if status.is_none() {
-                // The server died. Its forks did not, and nobody else will tell of their end.
-                ended(&process).await;
-            }
-            status
-        };
-        let name = &command.name;
-        Ok(AppProcess::piped(name, identity, group, readers, end))
-    }
-
-    async fn send(
-        &self,
-        id: u64,
-        command: &AppCommand,
-        place: Place,
-        files: &[OwnedFd; 2],
-    ) -> io::Result<()> {
-        let arguments: Vec<_> = command
-            .args
-            .iter()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
-        let stay = place == Place::Server;
-        let line = serde_json::json!({"id": id, "arguments": arguments, "stay": stay});
-        let line = format!("{line}\n");
-        let link = self.link.as_ref();
-        let sent = link
-            .async_io(Interest::WRITABLE, || send_with(link, &line, files))
-            .await?;
-        if sent == line.len() {
-            return Ok(());
-        }
-        Err(io::Error::other("the fork server does not listen"))
+        Ok((Self(stdout, stderr), files))
     }
 }
 
-impl Jobs {
-    fn add(&mut self, job: Job) -> u64 {
-        self.next += 1;
-        self.waiting.insert(self.next, job);
-        self.next
-    }
-
-    fn hear(&mut self, answer: &Answer) {
-        let Some(job) = self.waiting.get_mut(&answer.id) else {
-            return;
-        };
-        if let Some(pid) = answer.pid
-            && let Some(told) = job.pid.take()
-        {
-            // Whoever asked may have given up.
-            let _ = told.send(pid);
-        }
-        if let Some(status) = answer.status {
-            let job = self.waiting.remove(&answer.id);
-            if let Some(told) = job.and_then(|job| job.status) {
-                let _ = told.send(ExitStatus::from_raw(status));
-            }
-        }
-    }
+fn arguments(command: &AppCommand) -> Vec<std::borrow::Cow<'_, str>> {
+    command
+        .args
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .collect()
 }
 
-fn send_with(link: &UnixStream, line: &str, files: &[OwnedFd; 2]) -> io::Result<usize> {
-    let files = [files[0].as_fd(), files[1].as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&files));
-    let line = [IoSlice::new(line.as_bytes())];
-    Ok(sendmsg(link, &line, &mut control, SendFlags::NOSIGNAL)?)
-}
-
-/// Hears what the server says to its end. Who still waits then hears nothing any more.
-async fn listen(heard: OwnedReadHalf, jobs: Arc<Mutex<Jobs>>) {
-    let mut lines = BufReader::new(heard).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Ok(answer) = serde_json::from_str(&line) {
-            jobs.lock().hear(&answer);
-        }
+fn failed(program: &Path, source: io::Error) -> Error {
+    Error::Spawn {
+        program: program.display().to_string(),
+        source,
     }
-    jobs.lock().waiting.clear();
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 
+use super::keeper;
+
 /// A process, told apart from every other that has or had its id. It can be stored: a daemon
 /// started later finds the process by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,14 @@ impl Identity {
         if let Some(group) = self.group() {
             // An error says that nobody is left in the group: what was wanted.
             let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Kills an app and all that it started: by its keeper, or, where it has none, as a group.
+    pub(super) fn end_all(&self) {
+        match self.group().filter(|pid| keeper::is_keeper(*pid)) {
+            Some(keeper) if !self.is_replaced() => keeper::end_all(keeper),
+            _ => self.signal_group(Signal::KILL),
         }
     }
 

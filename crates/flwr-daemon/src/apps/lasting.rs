@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::keeper::Life;
 use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
@@ -33,7 +34,7 @@ impl AppProcess {
     /// The system cannot create the file or start the program.
     pub fn spawn_lasting(command: &AppCommand, output: &Path) -> Result<Self, Error> {
         let output = Output::create(output)?;
-        let mut program = program(command);
+        let mut program = program(command, Life::Own);
         output.attach_to(&mut program)?;
         let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
         Ok(Self::lasting(&command.name, child, identity, output))
@@ -80,9 +81,11 @@ impl AppProcess {
         open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     ) -> Self {
         let (report, exit) = watch::channel(None);
+        let tail = Tail::default();
         let watcher = Watcher {
             identity: identity.clone(),
             output: output.to_owned(),
+            tail: tail.clone(),
             report,
         };
         tokio::spawn(watcher.run(end, open));
@@ -90,6 +93,7 @@ impl AppProcess {
             name: name.to_owned(),
             identity,
             lasting: true,
+            tail,
             exit,
         }
     }
@@ -99,6 +103,7 @@ impl AppProcess {
 struct Watcher {
     identity: Identity,
     output: PathBuf,
+    tail: Tail,
     report: watch::Sender<Option<Exit>>,
 }
 
@@ -109,7 +114,7 @@ impl Watcher {
         end: impl Future<Output = Option<ExitStatus>>,
         open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     ) {
-        let (tail, over) = (Tail::default(), Stopper::new());
+        let (tail, over) = (self.tail.clone(), Stopper::new());
         let mut reader = tokio::spawn(read(open, tail.clone(), over.clone()));
         let mut end = pin!(end);
         let status = tokio::select! {
@@ -130,6 +135,7 @@ impl Watcher {
         self.report(Exit {
             status,
             tail: tail.lines(),
+            missing: tail.missing(),
         })
         .await;
     }

@@ -1,9 +1,11 @@
-//! An app process: started in a process group of its own, watched, and ended as a group.
+//! An app process: started under a keeper in a process group of its own, watched, and ended with
+//! all that it started.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::keeper::{self, Life};
 use super::tail::{Tail, pass_on};
 use super::{AppCommand, Error, Exit, Identity};
 use crate::console::Console;
@@ -18,13 +21,14 @@ use crate::console::Console;
 /// How long the output of an ended app is read on, should somebody still write to it.
 pub(super) const READ_GRACE: Duration = Duration::from_secs(1);
 
-/// A running app. Dropping it kills the whole process group, unless it is a lasting one.
+/// A running app. Dropping it kills the app and all that it started, unless it is a lasting one.
 #[derive(Debug)]
 pub struct AppProcess {
     pub(super) name: String,
     pub(super) identity: Identity,
     /// Whether it goes on without whoever watches it.
     pub(super) lasting: bool,
+    pub(super) tail: Tail,
     pub(super) exit: watch::Receiver<Option<Exit>>,
 }
 
@@ -39,7 +43,7 @@ impl AppProcess {
 
     /// The same for an app that reads something.
     pub(super) fn spawn_with(command: &AppCommand, stdin: Stdio) -> Result<Self, Error> {
-        let mut program = program(command);
+        let mut program = program(command, Life::Daemon);
         program
             .stdin(stdin)
             .stdout(Stdio::piped())
@@ -66,6 +70,7 @@ impl AppProcess {
         end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
     ) -> Self {
         let (report, exit) = watch::channel(None);
+        let tail = readers.tail.clone();
         tokio::spawn(async move {
             let status = end.await;
             if let Some(group) = group {
@@ -74,12 +79,17 @@ impl AppProcess {
                 group.signal_group(Signal::KILL);
             }
             let tail = readers.finish().await;
-            report.send_replace(Some(Exit { status, tail }));
+            report.send_replace(Some(Exit {
+                status,
+                tail: tail.lines(),
+                missing: tail.missing(),
+            }));
         });
         Self {
             name: name.to_owned(),
             identity,
             lasting: false,
+            tail,
             exit,
         }
     }
@@ -90,7 +100,8 @@ impl AppProcess {
         &self.name
     }
 
-    /// The process id, which is the id of its group too.
+    /// The process id, which is the id of its group too: that of its keeper, whose child the app
+    /// is.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.identity.pid
@@ -100,6 +111,12 @@ impl AppProcess {
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity.clone()
+    }
+
+    /// The last lines that it has written so far, as [`Exit::tail`] has them.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<String> {
+        self.tail.lines()
     }
 
     /// Whether it has not ended yet.
@@ -130,10 +147,10 @@ impl AppProcess {
         self.wait().await
     }
 
-    /// Sends SIGKILL to the whole group, if the app is still there.
+    /// Kills the app and all that it started, if the app is still there.
     pub fn kill(&self) {
         if self.is_running() {
-            self.identity.signal_group(Signal::KILL);
+            self.identity.end_all();
         }
     }
 }
@@ -146,9 +163,9 @@ impl Drop for AppProcess {
     }
 }
 
-/// The program with all but its output set up.
-pub(super) fn program(command: &AppCommand) -> Command {
-    let mut program = Command::new(&command.program);
+/// The program with all but its output set up, under a keeper of its own.
+pub(super) fn program(command: &AppCommand, life: Life) -> Command {
+    let mut program = keeper::command(command.program.as_os_str(), life);
     program
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
@@ -168,6 +185,8 @@ pub(super) fn start(
         program: command.program.display().to_string(),
         source,
     };
+    // The keeper could tell of it only as the app's last words.
+    access(&command.program, Access::EXEC_OK).map_err(|error| failed(error.into()))?;
     let child = program.spawn().map_err(failed)?;
     let pid = child
         .id()
@@ -207,14 +226,14 @@ impl Readers {
         Self { tasks, tail }
     }
 
-    /// Reads on for a moment after the app's end. Gives the last lines.
-    async fn finish(self) -> Vec<String> {
+    /// Reads on for a moment after the app's end. Gives what was kept.
+    async fn finish(self) -> Tail {
         for mut task in self.tasks {
             if timeout(READ_GRACE, &mut task).await.is_err() {
                 task.abort();
             }
         }
-        self.tail.lines()
+        self.tail
     }
 }
 

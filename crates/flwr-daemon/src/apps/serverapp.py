@@ -3,52 +3,92 @@
 #   python -c <this> PROGRAM ARGUMENT ...
 #   python -c <this> --wait PROGRAM
 #
-# The second form does the imports first and then waits for a line on stdin: the arguments, as a
-# JSON list. It ends where none comes.
+# The second form does the program's imports first and then waits for a line on stdin, in JSON:
+#
+#   {"arguments": ["--flag"], "environment": {"NAME": "value"}}
+#
+# The variables are added to the environment. The process ends where no line comes.
 #
 # An app that calls sys.exit leaves Flower's heartbeat thread behind, which keeps the process, and
 # with it the run, alive for ever (flwr 1.21, 1.22). Threads therefore get a moment to end once
 # the program has, in which the last lines of the log are uploaded.
-import os
-import sys
+import io
+import re
 
 SECONDS = 3.0
 
 WAITS = sys.argv[1] == "--wait"
 sys.argv = sys.argv[2:] if WAITS else sys.argv[1:]
-# As if the program had been started by its name: nothing is imported from the working directory.
-sys.path[0] = os.path.dirname(sys.argv[0])
 
-import runpy
+
+class Output(io.TextIOWrapper):
+    """A stream that takes every text. Flower's thread that uploads the log would die of a lone
+    surrogate, and the run's log would end with it: a surrogate becomes U+FFFD. Flower replaces
+    `write` by a function that keeps a copy of the text; the copy is mended, too."""
+
+    SURROGATES = re.compile("[\ud800-\udfff]")
+
+    def __setattr__(self, name, value):
+        if name == "write":
+            given = value
+
+            def value(text):
+                return given(self.mended(text))
+
+        super().__setattr__(name, value)
+
+    def write(self, text):
+        return super().write(self.mended(text))
+
+    @classmethod
+    def mended(cls, text):
+        if not isinstance(text, str) or text.isascii():
+            return text
+        return cls.SURROGATES.sub("\ufffd", text)
+
+
+def take_every_text(stream):
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    encoding, buffered = stream.encoding, stream.line_buffering
+    return Output(
+        stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=buffered
+    )
+
+
+# Before the program's imports: their log handlers keep the stream that they find.
+sys.stdout = sys.__stdout__ = take_every_text(sys.stdout)
+sys.stderr = sys.__stderr__ = take_every_text(sys.stderr)
+
+MAIN, CODE = main_module(sys.argv[0])
+
+import os
 import threading
 import time
 import traceback
 
 
 def wait_for_arguments():
-    import importlib
     import json
 
-    for name in ("flwr.server.serverapp", "flwr.serverapp", "flwr.server.strategy"):
-        try:
-            importlib.import_module(name)
-        except Exception:
-            # The program will meet it too, or does not need it.
-            pass
     line = sys.stdin.readline()
     if not line:
         sys.exit(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return json.loads(line)
+    told = json.loads(line)
+    os.environ.update(told["environment"])
+    return told["arguments"]
 
 
 if WAITS:
     sys.argv += wait_for_arguments()
+sys.orig_argv[1:] = sys.argv
+sys.modules["__main__"] = MAIN
 
 try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    exec(CODE, vars(MAIN))
     status = 0
 except SystemExit as leaving:
     status = leaving.code

@@ -8,8 +8,12 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use crate::console::Console;
 
+use super::MissingModule;
+
 /// Lines kept for the error text.
 const KEPT_LINES: usize = 20;
+/// Lines kept of those that tell of a missing module: Python's and Flower's.
+const KEPT_MISSING: usize = 4;
 /// Bytes of a line that are passed on at once; a longer line is passed on in pieces.
 const LINE_BYTES: usize = 16 * 1024;
 /// Characters kept of a line for the error text.
@@ -17,11 +21,23 @@ const KEPT_CHARS: usize = 400;
 
 /// The last lines of an app's output, shared by the readers of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct Tail(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    /// What tells of a missing module, oldest first.
+    missing: Vec<String>,
+}
 
 impl Tail {
     pub(super) fn lines(&self) -> Vec<String> {
-        self.0.lock().iter().cloned().collect()
+        self.0.lock().lines.iter().cloned().collect()
+    }
+
+    /// The module that the app said it lacks.
+    pub(super) fn missing(&self) -> Option<MissingModule> {
+        MissingModule::in_output(&self.0.lock().missing.join("\n"))
     }
 
     /// Keeps the last of the lines in `text`.
@@ -37,11 +53,16 @@ impl Tail {
         if text.trim().is_empty() {
             return;
         }
-        let mut lines = self.0.lock();
-        if lines.len() == KEPT_LINES {
-            lines.pop_front();
+        let mut kept = self.0.lock();
+        if MissingModule::is_told_by(&text) {
+            let first = kept.missing.len().saturating_sub(KEPT_MISSING - 1);
+            kept.missing.drain(..first);
+            kept.missing.push(text.clone());
         }
-        lines.push_back(text);
+        if kept.lines.len() == KEPT_LINES {
+            kept.lines.pop_front();
+        }
+        kept.lines.push_back(text);
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
 
-use super::command::{SERVERAPP_PREFIX, waiting_serverapp_command};
+use super::command::{own_arguments, waiting_serverapp_command};
+use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
 use super::{AppCommand, AppProcess, Error, Identity};
@@ -18,6 +18,8 @@ use super::{AppCommand, AppProcess, Error, Identity};
 /// A process that waits. It ends when this is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub struct WaitingApp {
+    /// `flwr-serverapp`.
+    program: PathBuf,
     identity: Identity,
     stdin: Option<ChildStdin>,
     /// Where it writes, if it will outlive the daemon.
@@ -36,7 +38,12 @@ impl WaitingApp {
         let Some(command) = waiting_serverapp_command(serverapp) else {
             return Ok(None);
         };
-        let mut program = program(&command);
+        let life = if output.is_some() {
+            Life::Own
+        } else {
+            Life::Daemon
+        };
+        let mut program = program(&command, life);
         program.stdin(Stdio::piped());
         let output = output.map(Output::create).transpose()?;
         match &output {
@@ -50,6 +57,7 @@ impl WaitingApp {
             output.iter().for_each(Output::discard);
         })?;
         Ok(Some(Self {
+            program: serverapp.to_owned(),
             identity,
             stdin: child.stdin.take(),
             output,
@@ -92,11 +100,13 @@ impl WaitingApp {
         if self.child.as_mut().ok_or_else(gone)?.try_wait()?.is_some() {
             return Err(gone());
         }
-        let arguments = command.args.iter().skip(SERVERAPP_PREFIX);
-        let arguments: Vec<_> = arguments
+        let arguments: Vec<_> = own_arguments(command, &self.program)
+            .iter()
             .map(|argument| argument.to_string_lossy())
             .collect();
-        let line = format!("{}\n", serde_json::json!(arguments));
+        let told =
+            serde_json::json!({"arguments": arguments, "environment": command.environment()});
+        let line = format!("{told}\n");
         let mut stdin = self.stdin.take().ok_or_else(gone)?;
         stdin.write_all(line.as_bytes()).await?;
         stdin.flush().await
@@ -108,7 +118,7 @@ impl Drop for WaitingApp {
         if self.child.is_none() {
             return;
         }
-        self.identity.signal_group(Signal::KILL);
+        self.identity.end_all();
         self.output.iter().for_each(Output::discard);
     }
 }

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 
 #[derive(Debug, Parser, PartialEq)]
-#[command(args_override_self = true)]
+#[command(args_override_self = true, infer_long_args = true)]
 struct Args {
     #[arg(long)]
     config: Option<PathBuf>,
@@ -18,6 +18,8 @@ struct Args {
     #[arg(long)]
     server_name: Option<String>,
     #[arg(long)]
+    localhost_too: Option<String>,
+    #[arg(long, requires = "root_certificates")]
     ssl_allow_legacy_certificates: bool,
     #[arg(long, default_value = "127.0.0.1:9092")]
     superlink: String,
@@ -25,6 +27,8 @@ struct Args {
     max_retries: Option<u64>,
     #[arg(long, num_args = 2)]
     pair: Vec<String>,
+    #[arg(long, conflicts_with = "superlink")]
+    server: Option<String>,
 }
 
 impl Configurable for Args {
@@ -33,12 +37,9 @@ impl Configurable for Args {
         certificate: ("client-certificate", "data/certificates/client.crt"),
         root: (&["root-certificates"], "data/certificates/rootCA.pem"),
         server_name: Some("server-name"),
+        localhost_too: Some("localhost-too"),
     };
     const VARIABLES: &'static str = "PROGRAM_";
-
-    fn config_file(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
 }
 
 fn with(name: &str, content: &str, typed: &[&str]) -> Result<Args, String> {
@@ -94,6 +95,7 @@ fn a_secure_connection_has_its_three_files() {
         client_key: Some("data/certificates/client.key".into()),
         client_certificate: Some("data/certificates/client.crt".into()),
         root_certificates: Some("data/certificates/rootCA.pem".into()),
+        localhost_too: Some("loopback".to_owned()),
         ssl_allow_legacy_certificates: true,
         ..plain()
     };
@@ -127,10 +129,124 @@ fn an_insecure_connection_is_said_not_guessed() {
     assert!(error.contains("`ssl_cert` is of use with"), "{error}");
 }
 
+/// The two blocks of a guide for mutual TLS, as they stand there.
+#[test]
+fn the_blocks_of_the_guide_are_read_as_they_are() {
+    let short = r#"{
+    "use_secure_connection": True,
+    "ssl_private_key": "data/certificates/client.key",
+    "ssl_cert": "data/certificates/client.crt",
+    "ssl_root_cert": "data/certificates/rootCA.pem"
+}"#;
+    let long = r#"{
+    "use_secure_connection": True,
+    "ssl_private_key": "data/certificates/client.key",
+    "ssl_cert": "data/certificates/client.crt",
+    "ssl_root_cert": "data/certificates/rootCA.pem",
+    # the name that the server's certificate has
+    "options": [["grpc.ssl_target_name_override", "localhost"]]
+}"#;
+    let wanted = Args {
+        client_key: Some("data/certificates/client.key".into()),
+        client_certificate: Some("data/certificates/client.crt".into()),
+        root_certificates: Some("data/certificates/rootCA.pem".into()),
+        localhost_too: Some("anywhere".to_owned()),
+        ssl_allow_legacy_certificates: true,
+        ..plain()
+    };
+    assert_eq!(with("c.json", short, &[]).unwrap(), wanted);
+    let wanted = Args {
+        localhost_too: None,
+        server_name: Some("localhost".to_owned()),
+        ..wanted
+    };
+    assert_eq!(with("c.json", long, &[]).unwrap(), wanted);
+    let off = short.replace("True", "False");
+    assert!(with("c.json", &off, &[]).unwrap().insecure);
+}
+
+#[test]
+fn null_stands_for_a_flag_that_is_not_given() {
+    let content = r#"{"superlink": None, "insecure": null, "max_retries": 3}"#;
+    let wanted = Args {
+        max_retries: Some(3),
+        ..plain()
+    };
+    assert_eq!(with("c.json", content, &[]).unwrap(), wanted);
+}
+
+#[test]
+fn a_flag_may_need_another_that_is_in_the_file() {
+    let file = r#"{"root_certificates": "r"}"#;
+    let read = with("c.json", file, &["--ssl-allow-legacy-certificates"]).unwrap();
+    assert!(read.ssl_allow_legacy_certificates && read.root_certificates.is_some());
+    let secure = r#"{"use_secure_connection": true}"#;
+    let read = with("c.json", secure, &["--ssl-allow-legacy-certificates"]).unwrap();
+    assert!(read.ssl_allow_legacy_certificates);
+    // The other way round: the file has the flag, and what the flag needs is typed.
+    let file = r#"{"ssl_allow_legacy_certificates": true}"#;
+    let read = with("c.json", file, &["--root-certificates", "r"]).unwrap();
+    assert!(read.ssl_allow_legacy_certificates);
+    let error = with("c.json", file, &[]).unwrap_err();
+    assert!(
+        error.contains("--config c.json, together with the flags and variables beside it: the following required arguments were not provided: --root-certificates"),
+        "{error}"
+    );
+    let error = with("c.json", "{}", &["--ssl-allow-legacy-certificates"]).unwrap_err();
+    assert!(
+        error.starts_with("error: the following required"),
+        "{error}"
+    );
+}
+
+#[test]
+fn flags_that_exclude_each_other_are_told_with_the_file() {
+    let file = r#"{"superlink": "a:1"}"#;
+    let error = with("c.json", file, &["--server", "b:2"]).unwrap_err();
+    assert!(
+        error.starts_with("--config c.json, together with the flags and variables beside it: the argument '--superlink <SUPERLINK>' cannot be used with '--server <SERVER>'"),
+        "{error}"
+    );
+    let error = with("c.json", "{}", &["--superlink=a:1", "--server=b:2"]).unwrap_err();
+    assert!(error.starts_with("error: the argument"), "{error}");
+}
+
+#[test]
+fn a_prefix_of_insecure_and_its_variable_take_the_connection_out_of_the_file() {
+    let on = r#"{"use_secure_connection": true}"#;
+    let insecure = Args {
+        insecure: true,
+        ..plain()
+    };
+    assert_eq!(with("c.json", on, &["--insec"]).unwrap(), insecure);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.json");
+    fs::write(&path, on).unwrap();
+    let config = path.to_str().unwrap();
+    let variables = [("PROGRAM_CONFIG", config), ("PROGRAM_INSECURE", "1")];
+    let read = beside(&variables, &[]).unwrap();
+    assert!(read.insecure && read.client_key.is_none());
+}
+
+#[test]
+fn a_variable_turns_a_switch_of_the_file_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.json");
+    fs::write(&path, r#"{"insecure": true}"#).unwrap();
+    let config = path.to_str().unwrap();
+    let variables = [("PROGRAM_CONFIG", config), ("PROGRAM_INSECURE", "off")];
+    assert!(!beside(&variables, &[]).unwrap().insecure);
+}
+
 #[test]
 fn what_is_wrong_is_told_with_the_file() {
     for (name, content, expected) in [
         ("c.json", "{", "--config c.json: not a JSON file: EOF"),
+        (
+            "c.json",
+            "{\n \"insecure\": yes}",
+            "--config c.json: not a JSON file: `yes` is unknown: write true or false, or put a key or a text in quotes at line 2 column 14",
+        ),
         ("c.toml", "a = ", "--config c.toml: not a TOML file: line 1"),
         ("c.json", "[]", "--config c.json: not a JSON file"),
         (

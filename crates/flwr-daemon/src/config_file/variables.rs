@@ -6,33 +6,45 @@ use clap::ArgAction;
 
 use super::{Configurable, Error};
 
-/// The arguments that the variables stand for. Others of that beginning are left alone:
-/// Kubernetes makes some for each of its services.
-pub(super) fn arguments<A: Configurable>(
-    typed: &[OsString],
-    environment: impl Fn(&str) -> Option<OsString>,
-) -> Result<Vec<OsString>, Error> {
-    let command = A::command();
-    let mut arguments = Vec::new();
-    for flag in command.get_arguments() {
-        let Some(long) = flag.get_long().filter(|long| is_plain(long, flag)) else {
-            continue;
-        };
-        let name = format!("{}{}", A::VARIABLES, long.replace('-', "_").to_uppercase());
-        let Some(value) = environment(&name).filter(|value| !value.is_empty()) else {
-            continue;
-        };
-        let argument = if matches!(flag.get_action(), ArgAction::SetTrue) {
-            switch(&value, &name)?.then(|| format!("--{long}").into())
-        } else {
-            let mut argument = OsString::from(format!("--{long}="));
-            argument.push(value);
-            check::<A>(typed, &argument, name)?;
-            Some(argument)
-        };
-        arguments.extend(argument);
+/// What the variables stand for. Others of the same beginning are left alone: Kubernetes makes
+/// some for each of its services.
+#[derive(Default)]
+pub(super) struct Variables {
+    /// Flags with their values.
+    pub(super) arguments: Vec<OsString>,
+    /// Switches that are turned off, also where the file turns them on.
+    pub(super) off: Vec<String>,
+}
+
+impl Variables {
+    pub(super) fn read<A: Configurable>(
+        typed: &[OsString],
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Error> {
+        let command = A::command();
+        let mut variables = Self::default();
+        for flag in command.get_arguments() {
+            let Some(long) = flag.get_long().filter(|long| is_plain(long, flag)) else {
+                continue;
+            };
+            let name = format!("{}{}", A::VARIABLES, long.replace('-', "_").to_uppercase());
+            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            let switch = format!("--{long}");
+            if !matches!(flag.get_action(), ArgAction::SetTrue) {
+                let mut argument = OsString::from(switch + "=");
+                argument.push(value);
+                check::<A>(typed, &argument, name)?;
+                variables.arguments.push(argument);
+            } else if is_on(&value, &name)? {
+                variables.arguments.push(switch.into());
+            } else {
+                variables.off.push(switch);
+            }
+        }
+        Ok(variables)
     }
-    Ok(arguments)
 }
 
 /// Whether a flag has at most one value, and does more than to print a text and end.
@@ -43,7 +55,7 @@ fn is_plain(long: &str, flag: &clap::Arg) -> bool {
     one && !matches!(long, "help" | "version")
 }
 
-fn switch(value: &OsString, name: &str) -> Result<bool, Error> {
+fn is_on(value: &OsString, name: &str) -> Result<bool, Error> {
     match value.to_string_lossy().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
@@ -66,6 +78,6 @@ fn check<A: Configurable>(
     if !super::is_about_a_value(&error) {
         return Ok(());
     }
-    let problem = super::first_line(&error);
+    let problem = super::told(&error);
     Err(Error::Variable { name, problem })
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use super::connection::Connection;
 use super::greet::{self, Greeter, Refused};
 use super::quiet::Quiet;
+use super::sockets::Sockets;
 use super::{Limits, Listener};
 use crate::stop::Stopper;
 
@@ -28,7 +29,7 @@ type Ready = mpsc::Sender<io::Result<Connection>>;
 
 /// What every handshake task needs.
 struct Door {
-    name: String,
+    name: &'static str,
     port: u16,
     greeter: Greeter,
     timeout: Duration,
@@ -43,27 +44,26 @@ pub(super) async fn run(
     cut: CancellationToken,
 ) {
     let Listener {
-        socket,
-        local,
+        sockets,
         security,
         name,
         limits,
     } = listener;
     let door = Arc::new(Door {
         name,
-        port: local.port(),
+        port: sockets.bound().first().port(),
         greeter: Greeter::new(security, limits.handshakes),
         timeout: limits.handshake_timeout,
         quiet: Quiet::new(LOG_PERIOD),
     });
     let mut handshakes = JoinSet::new();
-    let accepting = accept_all(&socket, &door, &limits, &ready, &cut, &mut handshakes);
+    let accepting = accept_all(&sockets, &door, &limits, &ready, &cut, &mut handshakes);
     stopper.run_until_stopped(accepting).await;
     handshakes.shutdown().await;
 }
 
 async fn accept_all(
-    socket: &TcpListener,
+    sockets: &Sockets,
     door: &Arc<Door>,
     limits: &Limits,
     ready: &Ready,
@@ -75,7 +75,7 @@ async fn accept_all(
         let Some(place) = take_place(&places, door, limits.connections).await else {
             return;
         };
-        let (stream, peer) = match socket.accept().await {
+        let (stream, peer) = match sockets.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 accept_failed(door, &error).await;
@@ -144,7 +144,7 @@ fn log_refused(door: &Door, peer: SocketAddr, refused: &Refused) {
     if !refused.is_worth_a_line() {
         debug!("{}: {peer}: {refused}", door.name);
     } else if let Some(more) = door.quiet.ask(refused.kind()) {
-        let (name, port) = (&door.name, door.port);
+        let (name, port) = (door.name, door.port);
         warn!(%peer, more, "{name} on port {port}: {}", greet::describe(refused));
     }
 }

@@ -196,6 +196,9 @@ pub(super) fn describe(refused: &Refused) -> String {
             return format!("the client is refused: {}", Reason::from(refused));
         }
         Some(rustls::Error::NoApplicationProtocol) => "the client does not offer HTTP/2 (ALPN h2)",
+        Some(refused) if Reason::from(refused) == Reason::KeyKind => {
+            return format!("the client cannot connect: {}", Reason::KeyKind);
+        }
         Some(rustls::Error::PeerIncompatible(_)) => {
             "the client offers neither TLS 1.2 nor 1.3 with a cipher of ours"
         }

@@ -1,70 +1,82 @@
 //! What a walk found, in words.
 
+use std::time::Duration;
+
 use flwr_core::checkup::Checkup;
 
-use super::{ConnectError, Trust, Walk, WalkError};
+use super::{ConnectError, Route, Trust, Walk, WalkError};
 use crate::tls::{Certificate, Reason};
 
-const NAME: &str = Walk::STEPS[0];
-const TCP: &str = Walk::STEPS[1];
-const TLS: &str = Walk::STEPS[2];
-const HTTP2: &str = Walk::STEPS[3];
+const NAME: &str = "name";
+const TCP: &str = "tcp";
+const PROXY: &str = "proxy";
+const TLS: &str = "tls";
+const HTTP2: &str = "http/2";
 
 impl Walk {
-    /// The steps of a walk, in their order, as [`Walk::tell`] names them.
-    pub const STEPS: [&str; 4] = ["name", "tcp", "tls", "http/2"];
+    /// The steps of a walk, in their order, as [`Walk::tell`] names them. A proxy resolves the name
+    /// and connects.
+    #[must_use]
+    pub const fn steps(route: &Route) -> &'static [&'static str] {
+        match route {
+            Route::Direct => &[NAME, TCP, TLS, HTTP2],
+            Route::Through(_) => &[PROXY, TLS, HTTP2],
+        }
+    }
 
     /// The steps of a walk, as far as it came.
     pub fn tell(&self, trust: &Trust, checkup: &mut Checkup) {
-        let steps = Self::STEPS;
-        let Some(stopped) = &self.stopped else {
-            self.passed(trust, checkup, steps.len());
-            return;
-        };
-        let at = self.step_of(stopped);
-        self.passed(trust, checkup, at);
-        checkup.failed(steps[at], stopped.to_string(), hint(stopped));
-        checkup.skipped(&steps[at + 1..]);
+        let steps = Self::steps(&self.route);
+        let failed = self.stopped.as_ref().map(|stopped| self.step_of(stopped));
+        for (at, &step) in steps.iter().enumerate() {
+            if let Some(stopped) = &self.stopped
+                && failed == Some(step)
+            {
+                checkup.failed(step, stopped.to_string(), hint(stopped));
+                return checkup.skipped(&steps[at + 1..]);
+            }
+            self.passed(step, trust, checkup);
+        }
     }
 
     /// The step at which it ended.
-    fn step_of(&self, stopped: &WalkError) -> usize {
+    fn step_of(&self, stopped: &WalkError) -> &'static str {
         match stopped {
-            WalkError::Connect(ConnectError::Dns { .. }) => 0,
+            WalkError::Connect(ConnectError::Proxy { .. }) => PROXY,
+            WalkError::Connect(ConnectError::Dns { .. }) => NAME,
             WalkError::Connect(
                 ConnectError::Tls { .. }
                 | ConnectError::Name { .. }
                 | ConnectError::TlsServer { .. }
                 | ConnectError::Wordless { .. },
-            ) => 2,
-            WalkError::Connect(ConnectError::Http1 { .. }) => 3,
-            WalkError::Connect(_) if self.addresses.is_empty() => 0,
-            WalkError::Connect(_) if self.tcp.is_none() => 1,
-            WalkError::Connect(_) => 2,
-            _ => 3,
+            ) => TLS,
+            WalkError::Connect(ConnectError::Http1 { .. }) => HTTP2,
+            WalkError::Connect(_) if self.proxied.is_some() => TLS,
+            WalkError::Connect(_) if self.addresses.is_empty() => NAME,
+            WalkError::Connect(_) if self.tcp.is_none() => TCP,
+            WalkError::Connect(_) => TLS,
+            _ => HTTP2,
         }
     }
 
-    fn passed(&self, trust: &Trust, checkup: &mut Checkup, steps: usize) {
-        if steps > 0 {
-            let addresses: Vec<_> = self
-                .addresses
-                .iter()
-                .map(|at| at.ip().to_string())
-                .collect();
-            checkup.good(NAME, addresses.join(", "));
-        }
-        if steps > 1
-            && let Some((address, took)) = self.tcp
-        {
-            let took = took.as_secs_f64() * 1000.0;
-            checkup.good(TCP, format!("{address} answers, after {took:.1} ms"));
-        }
-        if steps > 2 {
-            self.tell_tls(trust, checkup);
-        }
-        if steps > 3 {
-            checkup.good(HTTP2, "spoken");
+    fn passed(&self, step: &'static str, trust: &Trust, checkup: &mut Checkup) {
+        match (step, self.tcp, self.proxied) {
+            (NAME, ..) => {
+                let addresses = self.addresses.iter().map(|at| at.ip().to_string());
+                let addresses: Vec<_> = addresses.collect();
+                checkup.good(NAME, addresses.join(", "));
+            }
+            (TCP, Some((address, took)), _) => {
+                let took = milliseconds(took);
+                checkup.good(TCP, format!("{address} answers, after {took}"));
+            }
+            (PROXY, _, Some(took)) => {
+                let (route, took) = (&self.route, milliseconds(took));
+                checkup.good(PROXY, format!("{route}: connected, after {took}"));
+            }
+            (TLS, ..) => self.tell_tls(trust, checkup),
+            (HTTP2, ..) => checkup.good(HTTP2, "spoken"),
+            _ => {}
         }
     }
 
@@ -86,7 +98,7 @@ impl Walk {
         );
         if proven.days_left < Certificate::SOON {
             let hint = format!(
-                "the SuperLink's certificate ends in {} days",
+                "a certificate that the SuperLink shows ends in {} days",
                 proven.days_left
             );
             checkup.warning(TLS, text, Some(&hint));
@@ -96,8 +108,15 @@ impl Walk {
     }
 }
 
+fn milliseconds(took: Duration) -> String {
+    format!("{:.1} ms", took.as_secs_f64() * 1000.0)
+}
+
 fn hint(stopped: &WalkError) -> Option<&'static str> {
     match stopped {
+        WalkError::Connect(ConnectError::Proxy { .. }) => {
+            Some("--proxy sets another proxy, and `--proxy none` goes without")
+        }
         WalkError::Connect(ConnectError::Tls {
             reason: Reason::Alert(_),
             ..

@@ -2,6 +2,7 @@
 //! connection, counts what it receives, and tells an answer of the server from an answer of a
 //! proxy before it.
 
+use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,23 +13,25 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::Channel;
+use tonic::transport;
 use tower::Service;
 
 use super::Io;
+use super::last_word::LastWord;
 use super::proxied::not_grpc;
 use super::watched::Watched;
 
 /// A gRPC channel. Cheap to clone: all clones share the connection.
 #[derive(Clone)]
-pub struct Line {
+pub struct Channel {
     address: Arc<str>,
-    open: Arc<dyn Fn() -> Channel + Send + Sync>,
-    current: Arc<watch::Sender<Channel>>,
+    open: Arc<dyn Fn() -> transport::Channel + Send + Sync>,
+    current: Arc<watch::Sender<transport::Channel>>,
     received: Received,
+    last_word: LastWord,
 }
 
-/// Counts the bytes that a line has received.
+/// Counts the bytes that a channel has received.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received(Arc<AtomicU64>);
 
@@ -44,19 +47,21 @@ impl Received {
     }
 }
 
-impl Line {
-    /// A line to `address`. `open` makes a channel that connects at its first call, and whose
-    /// connections are counted by `received`.
+impl Channel {
+    /// A channel to `address`. `open` makes a tonic channel that connects at its first call, and
+    /// whose connections are counted by `received` and leave their `last_word`.
     pub(super) fn new(
         address: String,
         received: Received,
-        open: impl Fn() -> Channel + Send + Sync + 'static,
+        last_word: LastWord,
+        open: impl Fn() -> transport::Channel + Send + Sync + 'static,
     ) -> Self {
         Self {
             address: address.into(),
             current: Arc::new(watch::Sender::new(open())),
             open: Arc::new(open),
             received,
+            last_word,
         }
     }
 
@@ -79,30 +84,33 @@ impl Line {
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line")
+        f.debug_struct("Channel")
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }
 
-impl Service<http::Request<Body>> for Line {
+impl Service<http::Request<Body>> for Channel {
     type Response = http::Response<Body>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Box<dyn Error + Send + Sync>;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
-    /// The channel itself is asked in the call, since each call may have another.
+    /// The connection itself is asked in the call, since each call may have another.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let mut channel = self.current.borrow().clone();
-        let address = Arc::clone(&self.address);
+        let (address, last_word) = (Arc::clone(&self.address), self.last_word.clone());
         Box::pin(async move {
-            poll_fn(|context| channel.poll_ready(context)).await?;
-            let answer = channel.call(request).await?;
+            let answer = match poll_fn(|context| channel.poll_ready(context)).await {
+                Ok(()) => channel.call(request).await,
+                Err(error) => Err(error),
+            };
+            let answer = answer.map_err(|error| last_word.named(error))?;
             match not_grpc(&address, &answer) {
                 None => Ok(answer),
                 Some(proxied) => Err(Status::from(proxied).into()),

@@ -1,28 +1,33 @@
 //! A TLS connection that tells what the server says against it after the handshake: in TLS 1.3 a
 //! server looks at the client's certificate when the client is already talking.
 //!
-//! As with `plaintext`, whoever made the call finds the text among the causes of its status.
+//! As with `plaintext`, the target keeps it for whoever made the call.
 
 use std::io;
 
 use super::watched::Watched;
-use super::{ConnectError, Io};
+use super::{ConnectError, Io, Target};
 use crate::tls::{Reason, explain};
 
 /// A connection whose handshake is done on this side.
-pub(super) fn secured(inner: impl Io, address: String) -> impl Io {
-    Watched::new(inner, move |read| {
-        read.map(drop).map_err(|error| explained(error, &address))
-    })
-}
-
-fn explained(error: io::Error, address: &str) -> io::Error {
-    match explain(&error) {
-        reason @ Reason::Alert(_) => {
-            let address = address.to_owned();
-            let kind = io::ErrorKind::ConnectionAborted;
-            io::Error::new(kind, ConnectError::Tls { address, reason })
+pub(super) fn secured<T: Io>(inner: T, target: &Target) -> impl Io + use<T> {
+    let (address, last_word) = (target.address(), target.last_word.clone());
+    let mut heard = false;
+    Watched::new(inner, move |read| match read {
+        Ok(bytes) => {
+            if !bytes.is_empty() && !std::mem::replace(&mut heard, true) {
+                last_word.forget();
+            }
+            Ok(())
         }
-        _ => error,
-    }
+        Err(error) => Err(match explain(&error) {
+            reason @ Reason::Alert(_) => {
+                let address = address.clone();
+                let refused = ConnectError::Tls { address, reason };
+                last_word.keep(&refused);
+                io::Error::new(io::ErrorKind::ConnectionAborted, refused)
+            }
+            _ => error,
+        }),
+    })
 }

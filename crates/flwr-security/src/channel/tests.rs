@@ -1,5 +1,7 @@
 //! Real sockets, and every reason for which there is no connection.
 
+use std::net::SocketAddr;
+
 use rcgen::CertificateParams;
 use time::{Duration, OffsetDateTime};
 use tokio::io::AsyncWriteExt;
@@ -24,14 +26,10 @@ async fn meet(
         drop(acceptor.accept(tcp).await);
     });
     let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
-    let met = Target {
-        host: host.to_owned(),
-        port,
-        trust,
-    }
-    .connect()
-    .await
-    .map(|_| ());
+    let met = Target::new((host, port), &trust, &Route::Direct)
+        .connect()
+        .await
+        .map(|_| ());
     server.await.unwrap();
     met
 }
@@ -84,14 +82,10 @@ async fn a_certificate_of_another_ca_is_refused() {
         drop(acceptor.accept(listener.accept().await.unwrap().0).await);
     });
     let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
-    let met = Target {
-        host: "localhost".to_owned(),
-        port,
-        trust,
-    }
-    .connect()
-    .await
-    .map(|_| ());
+    let met = Target::new(("localhost", port), &trust, &Route::Direct)
+        .connect()
+        .await
+        .map(|_| ());
     assert_eq!(reason(met), Reason::UnknownIssuer);
     server.await.unwrap();
 }
@@ -107,14 +101,10 @@ async fn a_server_without_tls_is_told_from_one_with() {
         tcp.shutdown().await.unwrap();
     });
     let trust = Trust::Tls(ClientTls::trusting(Files::new().path("ca.crt")).unwrap());
-    let met = Target {
-        host: "localhost".to_owned(),
-        port,
-        trust,
-    }
-    .connect()
-    .await
-    .map(|_| ());
+    let met = Target::new(("localhost", port), &trust, &Route::Direct)
+        .connect()
+        .await
+        .map(|_| ());
     assert_eq!(reason(met), Reason::Plaintext);
     server.await.unwrap();
 }
@@ -139,16 +129,13 @@ async fn a_closed_port_and_an_unknown_name_reach_the_caller_of_a_channel() {
 
 /// The status of a call over a channel to this address.
 async fn call(address: (&str, u16)) -> Status {
-    let mut grpc = tonic::client::Grpc::new(channel(address, &Trust::Plaintext));
-    grpc.ready()
-        .await
-        .map_err(|error| Status::from_error(error.into()))
-        .unwrap();
+    let mut grpc = tonic::client::Grpc::new(channel(address, &Trust::Plaintext, &Route::Direct));
+    grpc.ready().await.map_err(Status::from_error).unwrap();
     let request = tower::ServiceExt::oneshot(
-        channel(address, &Trust::Plaintext),
+        channel(address, &Trust::Plaintext, &Route::Direct),
         http::Request::new(tonic::body::Body::empty()),
     );
-    Status::from_error(request.await.unwrap_err().into())
+    Status::from_error(request.await.unwrap_err())
 }
 
 /// A listener with no room for one more connection: whoever tries gets no answer.
@@ -163,12 +150,7 @@ fn black_hole() -> (SocketAddr, Vec<std::net::TcpStream>, TcpListener) {
 }
 
 fn plaintext(port: u16) -> Target {
-    let host = "127.0.0.1".to_owned();
-    Target {
-        host,
-        port,
-        trust: Trust::Plaintext,
-    }
+    Target::new(("127.0.0.1", port), &Trust::Plaintext, &Route::Direct)
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +174,7 @@ async fn an_address_behind_a_black_hole_does_not_hide_the_next() {
     let (first, _waiting, _listener) = black_hole();
     let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = good.local_addr().unwrap();
-    let met = plaintext(second.port()).first_of(&[first, second]).await;
+    let met = reach::first_of("127.0.0.1", second.port(), &[first, second]).await;
     assert_eq!(met.unwrap().peer_addr().unwrap(), second);
 }
 
@@ -206,11 +188,7 @@ async fn a_handshake_works_over_ipv6() {
     let server =
         tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
     let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
-    let target = Target {
-        host: "::1".to_owned(),
-        port,
-        trust,
-    };
+    let target = Target::new(("::1", port), &trust, &Route::Direct);
     target.connect().await.map(drop).unwrap();
     server.await.unwrap().unwrap();
 }
@@ -224,11 +202,7 @@ async fn a_server_learns_that_the_client_does_not_trust_its_ca() {
     let server =
         tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
     let trust = Trust::Tls(ClientTls::trusting(files.path("ca.crt")).unwrap());
-    let target = Target {
-        host: "localhost".to_owned(),
-        port,
-        trust,
-    };
+    let target = Target::new(("localhost", port), &trust, &Route::Direct);
     assert!(target.connect().await.is_err());
     let Reason::Alert(text) = explain(&server.await.unwrap().unwrap_err()) else {
         panic!("no alert")
@@ -246,7 +220,11 @@ async fn a_plaintext_call_to_a_tls_server_is_told_what_it_met() {
             assert!(acceptor.accept(tcp).await.is_err());
         }
     });
-    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let channel = channel(
+        ("127.0.0.1", address.port()),
+        &Trust::Plaintext,
+        &Route::Direct,
+    );
     let expected = ConnectError::TlsServer {
         address: address.to_string(),
     };
@@ -256,7 +234,7 @@ async fn a_plaintext_call_to_a_tls_server_is_told_what_it_met() {
         let error = tower::ServiceExt::oneshot(channel.clone(), request)
             .await
             .unwrap_err();
-        let status = Status::from_error(error.into());
+        let status = Status::from_error(error);
         assert!(
             causes(&status).contains(&expected.to_string()),
             "{status:?}"
@@ -275,12 +253,16 @@ async fn a_server_that_hangs_up_at_once_may_speak_tls() {
         // Until the client has gone too, so that it meets an orderly end.
         let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
     });
-    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let channel = channel(
+        ("127.0.0.1", address.port()),
+        &Trust::Plaintext,
+        &Route::Direct,
+    );
     let request = http::Request::new(tonic::body::Body::empty());
     let error = tower::ServiceExt::oneshot(channel, request)
         .await
         .unwrap_err();
-    let status = Status::from_error(error.into());
+    let status = Status::from_error(error);
     let expected = ConnectError::Wordless {
         address: address.to_string(),
     };
@@ -302,7 +284,11 @@ async fn a_proxy_that_answers_in_http1_is_told() {
         tcp.write_all(page).await.unwrap();
         let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
     });
-    let channel = channel(("127.0.0.1", address.port()), &Trust::Plaintext);
+    let channel = channel(
+        ("127.0.0.1", address.port()),
+        &Trust::Plaintext,
+        &Route::Direct,
+    );
     let request = http::Request::new(tonic::body::Body::empty());
     let error = tower::ServiceExt::oneshot(channel, request)
         .await

@@ -7,13 +7,12 @@ use rustls::ProtocolVersion;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::plaintext::plaintext;
 use super::secured::secured;
-use super::{ConnectError, Io, Target, Trust};
+use super::{ConnectError, Io, Route, Target, Trust, reach};
 use crate::tls::Certificate;
 
 /// What an HTTP/2 client says first: the preface, and a SETTINGS frame without settings (RFC 9113).
@@ -28,7 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How far a connection comes.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
-    /// What the name stands for, if it could be resolved.
+    /// The way that was taken.
+    pub route: Route,
+    /// How long the proxy took, if there is one and it leads to the server.
+    pub proxied: Option<Duration>,
+    /// What the name stands for, if it was resolved here.
     pub addresses: Vec<SocketAddr>,
     /// The address that answered, and how long it took.
     pub tcp: Option<(SocketAddr, Duration)>,
@@ -47,7 +50,7 @@ pub struct Proven {
     pub certificate: Certificate,
     /// The version of TLS, such as `TLS 1.3`.
     pub version: String,
-    /// Days until the certificate ends.
+    /// Days until the certificate ends, or one of those of its CAs that the server shows.
     pub days_left: i64,
 }
 
@@ -72,31 +75,51 @@ pub enum WalkError {
 }
 
 /// Walks to `host:port`; dates are looked at as of `now`.
-pub async fn walk((host, port): (&str, u16), trust: &Trust, now: OffsetDateTime) -> Walk {
-    let target = Target {
-        host: host.to_owned(),
-        port,
-        trust: trust.clone(),
+pub async fn walk(address: (&str, u16), trust: &Trust, route: &Route, now: OffsetDateTime) -> Walk {
+    let target = Target::new(address, trust, route);
+    let mut walk = Walk {
+        route: route.clone(),
+        ..Walk::default()
     };
-    let mut walk = Walk::default();
     let ended = go(&target, &mut walk, now).await;
     walk.stopped = ended.err();
     walk
 }
 
 async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(), WalkError> {
-    walk.addresses = target.in_time(target.resolve()).await?;
-    let begun = Instant::now();
-    let tcp = target.first_of(&walk.addresses).await?;
-    if let Ok(address) = tcp.peer_addr() {
-        walk.tcp = Some((address, begun.elapsed()));
+    let (host, port) = (&target.host, target.port);
+    match &target.route {
+        Route::Direct => {
+            walk.addresses = reach::resolve(host, port).await?;
+            let begun = Instant::now();
+            let tcp = reach::first_of(host, port, &walk.addresses).await?;
+            if let Ok(address) = tcp.peer_addr() {
+                walk.tcp = Some((address, begun.elapsed()));
+            }
+            over(tcp, target, walk, now).await
+        }
+        Route::Through(proxy) => {
+            let begun = Instant::now();
+            let tunnel = proxy.tunnel(host, port).await?;
+            walk.proxied = Some(begun.elapsed());
+            over(tunnel, target, walk, now).await
+        }
     }
+}
+
+/// The rest of the way, once there is a line.
+async fn over<T: Io + 'static>(
+    line: T,
+    target: &Target,
+    walk: &mut Walk,
+    now: OffsetDateTime,
+) -> Result<(), WalkError> {
     let io: Box<dyn Io> = match &target.trust {
-        Trust::Plaintext => Box::new(plaintext(tcp, target.address())),
+        Trust::Plaintext => Box::new(plaintext(line, target)),
         Trust::Tls(tls) => {
-            let stream = target.in_time(target.greet(tls, tcp)).await?;
+            let stream = target.greet(tls, line).await?;
             walk.tls = proven(&stream, now);
-            Box::new(secured(stream, target.address()))
+            Box::new(secured(stream, target))
         }
     };
     let spoken = timeout(PATIENCE, speak(io)).await;
@@ -105,11 +128,13 @@ async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(),
     Ok(())
 }
 
-fn proven(stream: &TlsStream<TcpStream>, now: OffsetDateTime) -> Option<Proven> {
+fn proven<T>(stream: &TlsStream<T>, now: OffsetDateTime) -> Option<Proven> {
     let connection = stream.get_ref().1;
-    let certificate = Certificate::read(connection.peer_certificates()?.first()?).ok()?;
+    let shown = connection.peer_certificates()?;
+    let certificate = Certificate::read(shown.first()?).ok()?;
+    let chain = shown.iter().filter_map(|der| Certificate::read(der).ok());
     Some(Proven {
-        days_left: certificate.days_left(now),
+        days_left: chain.map(|of| of.days_left(now)).min()?,
         certificate,
         version: match connection.protocol_version()? {
             ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),
@@ -185,7 +210,13 @@ mod tests {
             let _ = io.write_all(answer).await;
             let _ = io.flush().await;
         });
-        let walk = walk((host, port), trust, OffsetDateTime::now_utc()).await;
+        let walk = walk(
+            (host, port),
+            trust,
+            &Route::Direct,
+            OffsetDateTime::now_utc(),
+        )
+        .await;
         let mut checkup = Checkup::new();
         walk.tell(trust, &mut checkup);
         let findings = checkup.findings().iter();
@@ -248,7 +279,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let now = OffsetDateTime::now_utc();
-        let walk = walk(("127.0.0.1", port), &Trust::Plaintext, now).await;
+        let walk = walk(("127.0.0.1", port), &Trust::Plaintext, &Route::Direct, now).await;
         let mut checkup = Checkup::new();
         walk.tell(&Trust::Plaintext, &mut checkup);
         assert_eq!(checkup.findings()[1].outcome, Outcome::Failed, "{checkup}");

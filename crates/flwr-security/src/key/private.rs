@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::openssh::{self, Pair};
-use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, other_key, read};
+use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, other_key, p521, read};
 
 /// The private key of a SuperNode, with its public half. It is never shown.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct PrivateKey {
 enum Secret {
     P256(p256::SecretKey),
     P384(p384::SecretKey),
+    P521(p521::SecretKey),
 }
 
 impl PrivateKey {
@@ -96,7 +97,9 @@ impl PrivateKey {
         let key = Self::new(match curve {
             Curve::P256 => Secret::P256(p256::SecretKey::from_slice(&scalar).map_err(damaged)?),
             Curve::P384 => Secret::P384(p384::SecretKey::from_slice(&scalar).map_err(damaged)?),
-            Curve::P521 => return Err(KeyProblem::Curve),
+            Curve::P521 => {
+                Secret::P521(p521::SecretKey::from_scalar(&scalar).ok_or(KeyProblem::Damaged)?)
+            }
         })?;
         // The file tells the public half too: if they disagree, one of them is damaged.
         if key.public.0.point != point {
@@ -109,6 +112,9 @@ impl PrivateKey {
         if let Ok(secret) = p384::SecretKey::from_pkcs8_der(der) {
             return Self::new(Secret::P384(secret));
         }
+        if let Some(secret) = p521::SecretKey::from_der(der) {
+            return Self::new(Secret::P521(secret));
+        }
         let secret = p256::SecretKey::from_pkcs8_der(der).map_err(|_| other_key(der))?;
         Self::new(Secret::P256(secret))
     }
@@ -116,6 +122,9 @@ impl PrivateKey {
     fn from_sec1(der: &[u8]) -> Result<Self, KeyProblem> {
         if let Ok(secret) = p384::SecretKey::from_sec1_der(der) {
             return Self::new(Secret::P384(secret));
+        }
+        if let Some(secret) = p521::SecretKey::from_der(der) {
+            return Self::new(Secret::P521(secret));
         }
         let secret = p256::SecretKey::from_sec1_der(der).map_err(|_| KeyProblem::Curve)?;
         Self::new(Secret::P256(secret))
@@ -129,6 +138,7 @@ impl PrivateKey {
             Secret::P384(key) => {
                 PublicKey::from_point(Curve::P384, &key.public_key().to_sec1_bytes())
             }
+            Secret::P521(key) => PublicKey::from_point(Curve::P521, key.point()),
         }?;
         Ok(Self {
             secret: Arc::new(secret),
@@ -158,6 +168,7 @@ impl PrivateKey {
                 let shared = p384::ecdh::diffie_hellman(own.to_nonzero_scalar(), other.as_affine());
                 shared.raw_secret_bytes().to_vec()
             }
+            (Secret::P521(own), Curve::P521) => return own.agree(point),
             _ => return None,
         };
         Some(Zeroizing::new(shared))
@@ -172,6 +183,7 @@ impl PrivateKey {
         let signed = match &*self.secret {
             Secret::P256(key) => sign_p256(key, &hash),
             Secret::P384(key) => sign_p384(key, &hash),
+            Secret::P521(key) => key.sign(message),
         };
         signed.ok_or(KeyError::Random)
     }
@@ -205,6 +217,7 @@ impl PrivateKey {
         let scalar = match &*self.secret {
             Secret::P256(key) => key.to_bytes().to_vec(),
             Secret::P384(key) => key.to_bytes().to_vec(),
+            Secret::P521(key) => key.scalar().ok_or(KeyError::Random)?,
         };
         let mut check = [0; 4];
         aws_lc_rs::rand::fill(&mut check).map_err(|_| KeyError::Random)?;

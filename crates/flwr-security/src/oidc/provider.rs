@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::verify::{Refused, Rules, Verdict, verify};
 use super::web::Web;
 use super::{Error, Keys, Url};
+use crate::channel::{Proxies, Route};
 use crate::tls::ClientTls;
 
 mod answers;
@@ -64,11 +65,11 @@ pub enum CheckError {
 impl Provider {
     /// A provider that was not asked anything yet.
     #[must_use]
-    pub fn new(client: Client, rules: Rules, tls: ClientTls) -> Self {
+    pub fn new(client: Client, rules: Rules, tls: ClientTls, proxies: Proxies) -> Self {
         Self(Arc::new(Inner {
             client,
             rules,
-            web: Web::new(tls),
+            web: Web::new(tls, proxies),
             known: RwLock::default(),
             asked: Mutex::default(),
         }))
@@ -78,6 +79,19 @@ impl Provider {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.0.rules.issuer
+    }
+
+    /// The way to the issuer.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        let issuer = self.issuer().parse().ok();
+        issuer.map_or_else(Route::default, |issuer| self.0.web.route(&issuer))
+    }
+
+    /// What the operator should know of the way to the issuer.
+    #[must_use]
+    pub fn proxy_warning(&self) -> Option<String> {
+        self.0.web.proxy_warning(&self.issuer().parse().ok()?)
     }
 
     /// Whose certificates are trusted to be the provider's.
@@ -216,7 +230,12 @@ impl Provider {
 
     /// The same, asked with another trust.
     pub(super) fn trusting(&self, tls: ClientTls) -> Self {
-        Self::new(self.0.client.clone(), self.0.rules.clone(), tls)
+        Self::new(
+            self.0.client.clone(),
+            self.0.rules.clone(),
+            tls,
+            Proxies::default(),
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::fake::{self, CLIENT, Key, Mood, Person, SECRET, unsigned, with_secret};
 use super::*;
+use crate::channel::Proxies;
 use crate::tls::ClientTls;
 
 const ISSUER: &str = "https://idp.example.org/";
@@ -288,7 +289,7 @@ impl Meeting {
             audience: vec![CLIENT.to_owned()],
         };
         let tls = ClientTls::trusting(roots).unwrap();
-        let provider = Provider::new(client, rules, tls);
+        let provider = Provider::new(client, rules, tls, Proxies::default());
         Self {
             fake,
             provider,

@@ -1,5 +1,5 @@
-//! One request over HTTPS: HTTP/1.1, our own trust, bounded in time and size, no redirects. A
-//! proxy that the environment names is not used.
+//! One request over HTTPS: HTTP/1.1, our own trust, bounded in time and size, no redirects, through
+//! a proxy where there is one.
 
 use std::fmt;
 use std::io;
@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Error, PATIENCE};
+use crate::channel::{Io, Proxies, Route};
 use crate::tls::{ClientTls, explain};
 
 /// Longest answer that is read.
@@ -55,6 +56,7 @@ pub struct InvalidUrl(pub String);
 #[derive(Clone, Debug)]
 pub(super) struct Web {
     tls: ClientTls,
+    proxies: Proxies,
 }
 
 /// What came back.
@@ -109,8 +111,19 @@ impl fmt::Debug for Url {
 }
 
 impl Web {
-    pub(super) const fn new(tls: ClientTls) -> Self {
-        Self { tls }
+    pub(super) const fn new(tls: ClientTls, proxies: Proxies) -> Self {
+        Self { tls, proxies }
+    }
+
+    /// What the operator should know of the way to a place.
+    pub(super) fn proxy_warning(&self, url: &Url) -> Option<String> {
+        let warning = self.proxies.warning(&url.host, url.port);
+        warning.map(ToString::to_string)
+    }
+
+    /// The way to a place.
+    pub(super) fn route(&self, url: &Url) -> Route {
+        self.proxies.route(&url.host, url.port)
     }
 
     pub(super) const fn trust(&self) -> &ClientTls {
@@ -160,7 +173,7 @@ impl Web {
         answer.unwrap_or_else(|_| Err(Error::Late(url.place())))
     }
 
-    async fn connect(&self, url: &Url) -> Result<TlsStream<TcpStream>, Error> {
+    async fn connect(&self, url: &Url) -> Result<TlsStream<Box<dyn Io>>, Error> {
         let unreachable = |source| Error::Unreachable {
             host: url.place(),
             source,
@@ -168,8 +181,11 @@ impl Web {
         let host = url.host.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| unreachable(io::Error::other(error)))?;
-        let tcp = reach(host, url.port).await.map_err(unreachable)?;
-        let connected = TlsConnector::from(self.config()).connect(name, tcp).await;
+        let line: Box<dyn Io> = match self.route(url) {
+            Route::Direct => Box::new(reach(host, url.port).await.map_err(unreachable)?),
+            Route::Through(proxy) => Box::new(proxy.tunnel(host, url.port).await?),
+        };
+        let connected = TlsConnector::from(self.config()).connect(name, line).await;
         connected.map_err(|error| Error::Tls {
             host: url.place(),
             reason: explain(&error),
@@ -199,7 +215,7 @@ async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
 
 async fn exchange(
     url: &Url,
-    connection: TlsStream<TcpStream>,
+    connection: TlsStream<Box<dyn Io>>,
     request: Request<Full<Bytes>>,
 ) -> Result<Answer, Error> {
     let handshake = http1::handshake(TokioIo::new(connection)).await;

@@ -15,6 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::private::{self, Passphrase};
 use super::{PkiError, alt_name, params};
+use crate::tls::encoding::PemText;
 
 /// A CA with its private key.
 pub struct Authority {
@@ -249,10 +250,11 @@ fn shown(name: &SanType) -> String {
 }
 
 fn read(path: &Path) -> Result<String, PkiError> {
-    fs::read_to_string(path).map_err(|source| PkiError::Read {
+    let content = fs::read(path).map_err(|source| PkiError::Read {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    Ok(String::from_utf8_lossy(PemText::new(&content).bytes()).into_owned())
 }
 
 /// Keys are in it: it is not printed.

@@ -13,13 +13,12 @@ use x509_parser::prelude::{
 };
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
+use zeroize::Zeroizing;
 
 use super::PkiError;
 use super::private::is_encrypted;
-use crate::tls::Certificate;
-
-/// RSA keys under this are refused by TLS stacks of today.
-const RSA_BITS: usize = 2048;
+use crate::tls::encoding::{PemText, Wanted, found_instead, without_settings};
+use crate::tls::{Certificate, rare_key, small_rsa, weakness};
 
 /// What is said of one thing in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,17 +41,25 @@ pub fn inspect(path: &Path, now: OffsetDateTime) -> Result<Vec<Report>, PkiError
         path: path.to_owned(),
         source,
     };
-    let text = fs::read(path).map_err(unreadable)?;
+    let content = Zeroizing::new(fs::read(path).map_err(unreadable)?);
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
-    let blocks = pem::parse_many(&text).unwrap_or_default();
+    let text = PemText::new(&content);
+    let blocks = pem::parse_many(text.bytes()).unwrap_or_default();
     let reports: Vec<_> = blocks
         .iter()
         .filter_map(|block| report(block, path, mode, now))
         .collect();
-    if reports.is_empty() {
-        return Err(PkiError::Unknown(path.to_owned()));
+    if !reports.is_empty() {
+        return Ok(reports);
     }
-    Ok(reports)
+    Err(match found_instead(&content, path, Wanted::Any) {
+        Some((found, way_out)) => PkiError::Encoding {
+            path: path.to_owned(),
+            found,
+            way_out,
+        },
+        None => PkiError::Unknown(path.to_owned()),
+    })
 }
 
 fn report(block: &Pem, path: &Path, mode: u32, now: OffsetDateTime) -> Option<Report> {
@@ -73,8 +80,12 @@ fn damaged(kind: &'static str) -> Report {
     }
 }
 
-fn certificate(der: &[u8], now: OffsetDateTime) -> Report {
+fn certificate(block: &[u8], now: OffsetDateTime) -> Report {
     const KIND: &str = "certificate";
+    // What OpenSSL calls a trusted certificate has settings behind it.
+    let Some(der) = without_settings(block) else {
+        return damaged(KIND);
+    };
     let (Ok((_, parsed)), Ok(told)) = (X509Certificate::from_der(der), Certificate::read(der))
     else {
         return damaged(KIND);
@@ -108,6 +119,8 @@ fn certificate(der: &[u8], now: OffsetDateTime) -> Report {
     let mut warnings: Vec<_> = dates(&told, now).into_iter().collect();
     if !is_ca {
         warnings.extend(names_missing(&parsed, &told));
+        warnings.extend(rare_key(parsed.public_key()));
+        warnings.extend(signs_nothing(&parsed));
     }
     warnings.extend(weak_key(parsed.public_key()));
     warnings.extend(weak_signature(&parsed));
@@ -143,6 +156,16 @@ fn names_missing(parsed: &X509Certificate<'_>, told: &Certificate) -> Option<Str
     })
 }
 
+/// A key that may not sign a handshake.
+fn signs_nothing(parsed: &X509Certificate<'_>) -> Option<String> {
+    let usage = parsed.key_usage().ok().flatten()?;
+    (!usage.value.digital_signature()).then(|| {
+        "its keyUsage lacks digitalSignature: pip's flwr refuses it; sign it anew with \
+         digitalSignature"
+            .to_owned()
+    })
+}
+
 fn uses(parsed: &X509Certificate<'_>) -> String {
     if parsed.is_ca() {
         return "signs other certificates (CA)".to_owned();
@@ -168,28 +191,17 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
 }
 
 fn weak_key(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
-    match spki.parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < RSA_BITS => Some(format!(
-            "its RSA key has {} bits: TLS stacks of today want {RSA_BITS} or more",
-            key.key_size()
-        )),
-        _ => None,
-    }
+    small_rsa(spki)
+        .map(|bits| format!("its RSA key has {bits} bits: TLS stacks of today want 2048 or more"))
 }
 
 /// Signatures with MD5 or SHA-1.
 fn weak_signature(parsed: &X509Certificate<'_>) -> Option<String> {
-    const WEAK: [&str; 3] = [
-        "1.2.840.113549.1.1.4",
-        "1.2.840.113549.1.1.5",
-        "1.2.840.10045.4.1",
-    ];
-    let algorithm = parsed.signature_algorithm.algorithm.to_id_string();
     // Nobody looks at how a root has signed itself.
     let signed_itself = parsed.issuer().as_raw() == parsed.subject().as_raw();
-    (WEAK.contains(&algorithm.as_str()) && !signed_itself).then(|| {
-        "it is signed with MD5 or SHA-1, which is refused today: sign it anew with SHA-256"
-            .to_owned()
+    let weak = weakness(&parsed.signature_algorithm).filter(|_| !signed_itself);
+    weak.map(|algorithm| {
+        format!("it is signed with {algorithm}, which is refused today: sign it anew with SHA-256")
     })
 }
 
@@ -225,6 +237,7 @@ fn request(der: &[u8]) -> Report {
         warnings.push("it is not signed with its own key: no CA should sign it".to_owned());
     }
     warnings.extend(weak_key(&info.subject_pki));
+    warnings.extend(rare_key(&info.subject_pki));
     Report {
         kind: KIND,
         facts,

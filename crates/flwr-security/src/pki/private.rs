@@ -15,6 +15,8 @@ use rustls_pki_types::PrivateKeyDer;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::tls::encoding::PemText;
+
 /// A passphrase. It is wiped when it is dropped.
 pub type Passphrase = Zeroizing<String>;
 
@@ -63,8 +65,9 @@ pub(super) fn read(
     path: &Path,
     passphrase: impl FnOnce() -> Result<Passphrase, String>,
 ) -> Result<KeyPair, PrivateKeyError> {
-    let text = Zeroizing::new(fs::read(path).map_err(PrivateKeyError::Read)?);
-    let blocks = pem::parse_many(&*text).map_err(|_| PrivateKeyError::None)?;
+    let content = Zeroizing::new(fs::read(path).map_err(PrivateKeyError::Read)?);
+    let text = PemText::new(&content);
+    let blocks = pem::parse_many(text.bytes()).map_err(|_| PrivateKeyError::None)?;
     let key = blocks
         .iter()
         .find(|block| block.tag().ends_with("PRIVATE KEY"));

@@ -258,3 +258,40 @@ fn what_will_fail_is_warned_of() {
     let error = inspect(Path::new("/etc/passwd"), OffsetDateTime::now_utc()).unwrap_err();
     assert!(matches!(error, PkiError::Unknown(_)), "{error}");
 }
+
+#[test]
+fn inspect_tells_which_keys_few_peers_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("server.pem");
+    for (algorithm, told) in [
+        (&rcgen::PKCS_ECDSA_P521_SHA512, Some("EC P-521")),
+        (&rcgen::PKCS_ED25519, Some("Ed25519")),
+        (&rcgen::PKCS_ECDSA_P384_SHA384, None),
+    ] {
+        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        let reports = inspect(&path, OffsetDateTime::now_utc()).unwrap();
+        let warning = reports[0].warnings.first().cloned();
+        match told {
+            None => assert_eq!(warning, None),
+            Some(kind) => {
+                let warning = warning.unwrap();
+                assert!(warning.contains(&format!("of kind {kind}")), "{warning}");
+                assert!(warning.contains("RSA, EC P-256 and P-384"), "{warning}");
+            }
+        }
+    }
+}
+
+#[test]
+fn inspect_names_other_encodings_with_the_command_that_converts_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("server.der");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    fs::write(&path, params.self_signed(&key).unwrap().der()).unwrap();
+    let error = inspect(&path, OffsetDateTime::now_utc()).unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("openssl x509 -inform DER -in"), "{told}");
+}

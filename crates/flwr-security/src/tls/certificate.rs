@@ -1,15 +1,10 @@
-//! What a certificate says, for people, and why clients may refuse it.
+//! What a certificate says, for people.
 
-use std::path::Path;
-
-use rustls::RootCertStore;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use std::sync::Arc;
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::reason::Reason;
 
@@ -64,41 +59,6 @@ impl Certificate {
     pub fn days_left(&self, now: OffsetDateTime) -> i64 {
         (self.not_after - now).whole_days()
     }
-
-    /// Why clients may refuse this server's certificate. `chain` begins with it.
-    pub(super) fn warnings(
-        &self,
-        path: &Path,
-        chain: &[CertificateDer<'static>],
-        authorities: &[CertificateDer<'static>],
-    ) -> Vec<String> {
-        let now = OffsetDateTime::now_utc();
-        let date = |moment: OffsetDateTime| moment.date();
-        let mut warnings = Vec::new();
-        if self.not_after < now {
-            warnings.push(format!("it expired on {}", date(self.not_after)));
-        } else if self.not_before > now {
-            warnings.push(format!("it is not valid before {}", date(self.not_before)));
-        }
-        let Some(name) = self.names.first() else {
-            warnings.push("it names no host in its subjectAltName, which clients need".to_owned());
-            return told(path, warnings);
-        };
-        if warnings.is_empty() && !chains(name, chain, authorities) {
-            warnings.push("it does not chain to the certificate of --ssl-ca-certfile".to_owned());
-        }
-        told(path, warnings)
-    }
-}
-
-fn told(path: &Path, warnings: Vec<String>) -> Vec<String> {
-    let told = |problem| {
-        format!(
-            "{}: {problem}: clients will refuse it; `flwr cert new` makes a good one",
-            path.display()
-        )
-    };
-    warnings.into_iter().map(told).collect()
 }
 
 /// Whether it is of an old version, or says in its subject only whom it is for.
@@ -147,24 +107,61 @@ fn ip_address(bytes: &[u8]) -> Option<String> {
     Some(std::net::Ipv6Addr::from(octets).to_string())
 }
 
-/// Whether a client that trusts `authorities` would accept the chain. `false` too where that
-/// cannot be said.
-fn chains(
-    name: &str,
-    chain: &[CertificateDer<'static>],
-    authorities: &[CertificateDer<'static>],
-) -> bool {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(authorities.iter().cloned());
-    // A wildcard stands for names; one of them serves for this.
-    let name = ServerName::try_from(name.replace('*', "any"));
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::provider()).build();
-    let (Ok(name), Ok(verifier), Some((first, others))) = (name, verifier, chain.split_first())
-    else {
-        return false;
+/// A name as a subjectAltName or a name constraint has it.
+pub(super) fn shown(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::IPAddress(bytes) => address_range(bytes),
+        GeneralName::DirectoryName(name) => name.to_string(),
+        other => host_name(other)
+            .or_else(|| other_name(other))
+            .unwrap_or_else(|| other.to_string()),
+    }
+}
+
+/// An address, or one with its mask.
+fn address_range(bytes: &[u8]) -> String {
+    let (address, mask) = match bytes.len() {
+        8 | 32 => bytes.split_at(bytes.len() / 2),
+        _ => (bytes, &[][..]),
     };
-    verifier
-        .verify_server_cert(first, others, &name, &[], UnixTime::now())
-        .is_ok()
+    let shown = |bytes| ip_address(bytes).unwrap_or_else(|| hex::encode(bytes));
+    if mask.is_empty() {
+        return shown(address);
+    }
+    let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
+    format!("{}/{ones}", shown(address))
+}
+
+/// The DNS names of its subjectAltName.
+pub(super) fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    names(certificate, |name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    })
+}
+
+/// RSA keys under this are refused by TLS stacks of today.
+const RSA_BITS: usize = 2048;
+
+/// The bits of an RSA key that is too small.
+pub(crate) fn small_rsa(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
+    match spki.parsed() {
+        Ok(PublicKey::RSA(key)) => Some(key.key_size()).filter(|bits| *bits < RSA_BITS),
+        _ => None,
+    }
+}
+
+/// What few peers can do with a key of this kind. gRPC in C, and so pip's flwr, is built with a TLS
+/// library that checks handshakes signed with RSA, P-256 and P-384 only.
+pub(crate) fn rare_key(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    const ED25519: &str = "1.3.101.112";
+    let kind = match spki.parsed() {
+        Ok(PublicKey::EC(point)) if point.key_size() > 384 => "EC P-521",
+        _ if spki.algorithm.algorithm.to_id_string() == ED25519 => "Ed25519",
+        _ => return None,
+    };
+    Some(format!(
+        "its key is of kind {kind}, with which only this project's programs connect: pip's flwr \
+         (and all of gRPC in C) takes RSA, EC P-256 and P-384"
+    ))
 }

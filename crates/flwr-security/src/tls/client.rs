@@ -1,21 +1,25 @@
 //! A client's side of TLS: whom it trusts, and who it is where servers ask for that.
 
+use std::env;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rustls::client::WebPkiServerVerifier;
+use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::load_native_certs;
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 
+use super::chain::Purpose;
+use super::dated::{Dated, Role};
 use super::legacy::{LegacyRoots, LegacyServerVerifier};
+use super::localhost::{Localhost, LocalhostVerifier};
+use super::roots::Roots;
 use super::strict::StrictServerVerifier;
 use super::{
-    ALPN, Certificate, Identity, TlsError, certificates, file_roots, provider, system_roots,
-    versions,
+    ALPN, Certificate, Identity, TlsError, advice, certificates, file_roots, provider,
+    system_roots, versions,
 };
 
 /// Where a client's certificates are.
@@ -27,6 +31,9 @@ pub struct ClientFiles {
     pub identity: Option<Identity>,
     /// The name that the server's certificate must be for, in place of the address's.
     pub server_name: Option<ServerName<'static>>,
+    /// Where a certificate for `localhost` counts beside the address's name. Without effect if
+    /// there is a `server_name`.
+    pub localhost: Localhost,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1. They
     /// must be signed by one of `roots` itself.
     pub legacy: bool,
@@ -39,12 +46,16 @@ pub struct ClientTls(Arc<Inner>);
 struct Inner {
     files: ClientFiles,
     roots: String,
+    /// Where the system keeps the certificates that it trusts.
+    system: Vec<PathBuf>,
     now: RwLock<Loaded>,
 }
 
 struct Loaded {
     config: Arc<ClientConfig>,
     certificate: Option<Certificate>,
+    dated: Vec<Dated>,
+    warnings: Vec<String>,
 }
 
 impl ClientTls {
@@ -57,8 +68,17 @@ impl ClientTls {
             || "the system's certificates".to_owned(),
             |path| path.display().to_string(),
         );
+        let system = match &files.roots {
+            Some(_) => Vec::new(),
+            None => system_paths(),
+        };
         let now = RwLock::new(files.load()?);
-        Ok(Self(Arc::new(Inner { files, roots, now })))
+        Ok(Self(Arc::new(Inner {
+            files,
+            roots,
+            system,
+            now,
+        })))
     }
 
     /// Trusts the certificates in a file, one or many.
@@ -100,58 +120,101 @@ impl ClientTls {
         self.0.now.read().certificate.clone()
     }
 
+    /// What has an end in the files. Those of the system are its own affair.
+    #[must_use]
+    pub fn dated(&self) -> Vec<Dated> {
+        self.0.now.read().dated.clone()
+    }
+
+    /// Why servers may refuse one's own certificate.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.now.read().warnings.clone()
+    }
+
     /// The name that servers must have, if it is not that of their address.
     #[must_use]
     pub fn server_name(&self) -> Option<&ServerName<'static>> {
         self.0.files.server_name.as_ref()
     }
 
-    /// The files, to see when they change.
+    /// The files, to see when they change; without a file of one's own, those of the system.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         let identity = self.0.files.identity.iter();
         let own = identity.flat_map(|own| [own.certificate.clone(), own.key.clone()]);
-        self.0.files.roots.iter().cloned().chain(own).collect()
+        let roots = match &self.0.files.roots {
+            Some(roots) => vec![roots.clone()],
+            None => self.0.system.clone(),
+        };
+        roots.into_iter().chain(own).collect()
     }
+}
+
+/// Where rustls-native-certs looks: at OpenSSL's variables first.
+fn system_paths() -> Vec<PathBuf> {
+    let (file, folders) = (env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"));
+    if file.is_some() || folders.is_some() {
+        let folders = folders.iter().flat_map(env::split_paths);
+        return file.map(PathBuf::from).into_iter().chain(folders).collect();
+    }
+    let found = openssl_probe::probe();
+    found.cert_file.into_iter().chain(found.cert_dir).collect()
 }
 
 impl ClientFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
-        let store = match &self.roots {
-            Some(path) => file_roots(path)?,
-            None => system_roots(load_native_certs())?,
+        let (roots, mut dated) = match &self.roots {
+            Some(path) => {
+                let trusted = certificates(path, Some(Purpose::Server))?;
+                let dated = Dated::of_authorities(path, Role::Root, &trusted);
+                (file_roots(path, Purpose::Server)?, dated)
+            }
+            None => (system_roots(load_native_certs())?, Vec::new()),
         };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(self.legacy))
             .map_err(TlsError::Rustls)?
             .dangerous()
-            .with_custom_certificate_verifier(self.verifier(store)?);
-        let own = self.identity.as_ref().map(|own| own.load(self.legacy));
-        let (mut config, certificate) = match own.transpose()? {
-            None => (builder.with_no_client_auth(), None),
-            Some(own) => (
-                builder.with_client_cert_resolver(own.key),
-                Some(own.certificate),
-            ),
+            .with_custom_certificate_verifier(self.verifier(roots)?);
+        let mut loaded = match &self.identity {
+            None => Loaded {
+                config: Arc::new(builder.with_no_client_auth()),
+                certificate: None,
+                dated: Vec::new(),
+                warnings: Vec::new(),
+            },
+            Some(identity) => {
+                let own = identity.load(self.legacy)?;
+                let path = &identity.certificate;
+                Loaded {
+                    warnings: advice::for_client(path, &own),
+                    dated: Dated::of_chain(path, &own.chain),
+                    config: Arc::new(builder.with_client_cert_resolver(own.key)),
+                    certificate: Some(own.certificate),
+                }
+            }
         };
-        config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Loaded {
-            config: Arc::new(config),
-            certificate,
-        })
+        Arc::make_mut(&mut loaded.config).alpn_protocols = vec![ALPN.to_vec()];
+        loaded.dated.append(&mut dated);
+        Ok(loaded)
     }
 
-    fn verifier(&self, store: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-        let today = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider());
+    fn verifier(&self, roots: Roots) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         // It fails only without roots, of which there are some.
-        let today = today.build().map_err(|_| TlsError::NoSystemRoots)?;
-        match &self.roots {
+        let strict = StrictServerVerifier::new(roots).map_err(|_| TlsError::NoSystemRoots)?;
+        let verifier: Arc<dyn ServerCertVerifier> = match &self.roots {
             Some(roots) if self.legacy => {
-                let legacy = LegacyRoots::new(certificates(roots)?, &provider());
-                Ok(Arc::new(LegacyServerVerifier::new(today, legacy)))
+                let roots: Vec<CertificateDer<'_>> = certificates(roots, Some(Purpose::Server))?;
+                let legacy = LegacyRoots::new(roots, &provider());
+                Arc::new(LegacyServerVerifier::new(Arc::new(strict), legacy))
             }
-            _ => Ok(Arc::new(StrictServerVerifier(today))),
-        }
+            _ => Arc::new(strict),
+        };
+        Ok(match (&self.server_name, self.localhost) {
+            (Some(_), _) | (None, Localhost::Never) => verifier,
+            (None, localhost) => Arc::new(LocalhostVerifier::new(verifier, localhost)),
+        })
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Certificate, Reason, TlsError, certificates, private_key, provider};
+use super::{Certificate, Reason, TlsError, certificates, private_keys, provider};
 
 /// Where one's own certificate is, with its chain if there is one, and its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,43 +20,79 @@ pub struct Identity {
 
 /// What is in these files.
 pub(super) struct Loaded {
+    /// The certificate, and those of its CAs.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) certificate: Certificate,
     pub(super) key: Arc<SingleCertAndKey>,
+    /// What was put right here, and other programs do not put right.
+    pub(super) advice: Option<String>,
 }
 
 impl Identity {
     /// Reads certificate and key. A certificate that only legacy verifiers accept is refused,
-    /// unless `legacy` ones are.
+    /// unless `legacy` ones are. If a file holds several certificates or keys, in any order, those
+    /// that belong together are taken.
     pub(super) fn load(&self, legacy: bool) -> Result<Loaded, TlsError> {
-        let chain = certificates(&self.certificate)?;
-        let private = private_key(&self.key)?;
+        let mut chain = certificates(&self.certificate, None)?;
         let refused = |reason| TlsError::Certificate {
             path: self.certificate.clone(),
             reason,
         };
+        let first = Certificate::read(&chain[0]).map_err(refused)?;
+        if !first.is_v3 && !legacy {
+            return Err(refused(Reason::Version));
+        }
+        let (place, signer) = self.pair(&chain)?;
+        // Peers take what comes first for the certificate; the order of the others is free.
+        let own = chain.remove(place);
+        chain.insert(0, own);
+        let advice = (place > 0).then(|| {
+            "the certificate of the key is not the first in the file: other programs refuse \
+             the file; put it first"
+                .to_owned()
+        });
         let certificate = Certificate::read(&chain[0]).map_err(refused)?;
         if !certificate.is_v3 && !legacy {
             return Err(refused(Reason::Version));
-        }
-        let signer = provider()
-            .key_provider
-            .load_private_key(private)
-            .map_err(|_| TlsError::UnsupportedKey(self.key.clone()))?;
-        // rustls would compare them too, but reads no certificate of version 1.
-        let public = X509Certificate::from_der(&chain[0])
-            .map(|(_, certificate)| certificate.public_key().raw.to_vec())
-            .map_err(|_| refused(Reason::Malformed))?;
-        if signer.public_key().is_some_and(|own| *own != *public) {
-            return Err(TlsError::Mismatch {
-                key: self.key.clone(),
-                certificate: self.certificate.clone(),
-            });
         }
         Ok(Loaded {
             key: Arc::new(CertifiedKey::new(chain.clone(), signer).into()),
             certificate,
             chain,
+            advice,
         })
     }
+
+    /// The key that goes with a certificate, and where that is in the chain.
+    fn pair(&self, chain: &[CertificateDer<'_>]) -> Result<(usize, Arc<dyn SigningKey>), TlsError> {
+        let mut usable = false;
+        // rustls would compare them too, but reads no certificate of version 1.
+        let publics: Vec<_> = chain.iter().map(|der| public_key(der)).collect();
+        for key in private_keys(&self.key)? {
+            let Ok(signer) = provider().key_provider.load_private_key(key) else {
+                continue;
+            };
+            usable = true;
+            // Without a public key there is nothing to compare: the first certificate it is.
+            let Some(public) = signer.public_key().map(|public| public.to_vec()) else {
+                return Ok((0, signer));
+            };
+            if let Some(place) = publics.iter().position(|of| of.as_ref() == Some(&public)) {
+                return Ok((place, signer));
+            }
+        }
+        Err(if usable {
+            TlsError::Mismatch {
+                key: self.key.clone(),
+                certificate: self.certificate.clone(),
+            }
+        } else {
+            TlsError::UnsupportedKey(self.key.clone())
+        })
+    }
+}
+
+fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.public_key().raw.to_vec())
 }

@@ -25,16 +25,9 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, ParsedExtension, X509Certificate};
 
 use super::certificate;
+use super::chain::{self, Purpose};
 use super::proof::proven_by;
 use super::revocation::RevocationLists;
-use super::signed::is_signed;
-
-/// What a certificate is shown for.
-#[derive(Clone, Copy)]
-enum Purpose {
-    Server,
-    Client,
-}
 
 /// The roots that may sign such certificates.
 pub(super) struct LegacyRoots {
@@ -95,7 +88,7 @@ impl LegacyRoots {
         }
         let root = issuers
             .into_iter()
-            .find(|root| has_signed(root, &certificate))
+            .find(|root| chain::has_signed(root, &certificate))
             .ok_or(CertificateError::BadSignature)?;
         require_now(&root, now)?;
         require_now(&certificate, now)?;
@@ -144,17 +137,6 @@ fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Certifi
 /// Whether it is a certificate of the kind that this module is for.
 fn is_legacy(der: &CertificateDer<'_>) -> bool {
     parse(der).is_ok_and(|certificate| certificate::is_legacy(&certificate))
-}
-
-fn has_signed(root: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
-    // The algorithm is told twice, once outside of what is signed.
-    certificate.signature_algorithm == certificate.tbs_certificate.signature
-        && is_signed(
-            certificate.tbs_certificate.as_ref(),
-            &certificate.signature_algorithm,
-            &certificate.signature_value.data,
-            root.public_key().raw,
-        )
 }
 
 fn require_now(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {

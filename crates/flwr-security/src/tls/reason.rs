@@ -3,23 +3,27 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error as TlsFailure, InvalidMessage, OtherError};
+use rustls::{
+    AlertDescription, CertificateError, Error as TlsFailure, InvalidMessage, OtherError,
+    PeerIncompatible,
+};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::strict::OldForm;
+use super::flaw::Flaw;
+use super::strict::Refusal;
 
 /// The cause of a failed handshake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reason {
     /// Signed by nobody who is trusted here.
     #[error(
-        "its certificate is signed by a CA that is not trusted here: check the root certificate file"
+        "its certificate is signed by a CA that is not trusted here: check the root certificate file, and that the other side shows the CAs between"
     )]
     UnknownIssuer,
     /// For another name.
     #[error(
-        "its certificate is not for {wanted}, but for {found}: use one of these names, or make a certificate with `flwr cert new --name {wanted}`"
+        "its certificate is not for {wanted}, but for {found}: use one of these names in the address, or name one with --server-name (`server-name` of a federation, `options` in a --config file), or make a certificate with `flwr cert new --name {wanted}`"
     )]
     NameMismatch {
         /// The name that was asked for.
@@ -54,6 +58,9 @@ pub enum Reason {
         /// What is missing in it.
         lacks: &'static str,
     },
+    /// A certificate of the chain is not good enough.
+    #[error("{0}")]
+    Chain(Flaw),
     /// Not a certificate, or one with errors.
     #[error("its certificate is malformed")]
     Malformed,
@@ -80,6 +87,11 @@ pub enum Reason {
     /// The other side said no.
     #[error("the other side refused the handshake: {0}")]
     Alert(String),
+    /// A key that the other side can do nothing with.
+    #[error(
+        "the other side cannot check what our key signs: pip's flwr takes RSA, EC P-256 and P-384 keys, but neither EC P-521 nor Ed25519: use a certificate with such a key"
+    )]
+    KeyKind,
     /// No protocol in common.
     #[error("no TLS version or protocol in common: TLS 1.2 or 1.3 with ALPN h2 is expected")]
     NothingInCommon,
@@ -115,6 +127,10 @@ impl From<&TlsFailure> for Reason {
             TlsFailure::InvalidMessage(InvalidMessage::InvalidContentType) => Self::Plaintext,
             TlsFailure::AlertReceived(alert) => Self::from_alert(*alert),
             TlsFailure::NoCertificatesPresented => Self::Missing,
+            TlsFailure::PeerIncompatible(
+                PeerIncompatible::NoSignatureSchemesInCommon
+                | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon,
+            ) => Self::KeyKind,
             TlsFailure::PeerIncompatible(_) | TlsFailure::NoApplicationProtocol => {
                 Self::NothingInCommon
             }
@@ -124,6 +140,16 @@ impl From<&TlsFailure> for Reason {
 }
 
 impl Reason {
+    /// The text about a service that is no SuperLink: none of our flags names that server.
+    pub(crate) fn of_other_service(&self) -> String {
+        match self {
+            Self::NameMismatch { wanted, found } => format!(
+                "its certificate is not for {wanted}, but for {found}: use one of these names in its URL"
+            ),
+            other => other.to_string(),
+        }
+    }
+
     /// What the other side told, in words.
     fn from_alert(alert: AlertDescription) -> Self {
         match alert {
@@ -148,7 +174,24 @@ impl Reason {
             AlertDescription::ProtocolVersion | AlertDescription::NoApplicationProtocol => {
                 Self::NothingInCommon
             }
-            other => Self::Alert(format!("{other:?}")),
+            AlertDescription::HandshakeFailure => Self::Alert(
+                "it has no cipher in common with us, or cannot do with our key or its own what TLS needs (EC P-521 and Ed25519 keys work with few programs)"
+                    .to_owned(),
+            ),
+            AlertDescription::DecryptError => Self::Alert(
+                "a signature of ours is not what it should be: a CA of the same name with another key, or one that it cannot check"
+                    .to_owned(),
+            ),
+            AlertDescription::AccessDenied => Self::Alert(
+                "it does not let our certificate in".to_owned(),
+            ),
+            AlertDescription::UnrecognisedName => Self::Alert(
+                "it knows no server of that name: check the address".to_owned(),
+            ),
+            AlertDescription::InternalError => {
+                Self::Alert("it has an error of its own: its log may tell".to_owned())
+            }
+            other => Self::Alert(in_words(&format!("{other:?}"))),
         }
     }
 }
@@ -205,15 +248,30 @@ impl Reason {
             CertificateError::Other(OtherError(other)) => Some(other),
             _ => None,
         };
-        if let Some(OldForm(reason)) = other.and_then(|other| other.downcast_ref()) {
+        if let Some(Refusal(reason)) = other.and_then(|other| other.downcast_ref()) {
             return reason.clone();
         }
         match other.and_then(|other| other.downcast_ref()) {
             Some(webpki::Error::UnsupportedCertVersion) => Self::Version,
             Some(webpki::Error::CaUsedAsEndEntity) => Self::Purpose,
-            _ => Self::OtherCertificate(error.to_string()),
+            Some(known) => Self::OtherCertificate(in_words(&format!("{known:?}"))),
+            None => Self::OtherCertificate(error.to_string()),
         }
     }
+}
+
+/// `InsufficientSecurity` as `insufficient security`: names of variants are all that TLS libraries
+/// have for rare causes.
+fn in_words(variant: &str) -> String {
+    let name = variant.split(['(', '{']).next().unwrap_or(variant).trim();
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 /// rustls writes names as `DnsName("localhost")`.

@@ -3,24 +3,30 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use time::OffsetDateTime;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
+use super::dated::Dated;
+use super::encoding::{self, PemText, Wanted};
 use super::signed::is_signed;
-use super::{TlsError, read};
+use super::{TlsError, instead, read, unreadable};
 
 /// The lists of one file.
+#[derive(Clone)]
 pub(super) struct RevocationLists {
     path: PathBuf,
     lists: Vec<List>,
 }
 
+#[derive(Clone)]
 struct List {
     der: CertificateRevocationListDer<'static>,
     /// The issuer's name in DER.
     issuer: Vec<u8>,
+    /// The same for people.
+    issuer_shown: String,
+    published: OffsetDateTime,
     serials: HashSet<Vec<u8>>,
     next_update: Option<OffsetDateTime>,
 }
@@ -39,12 +45,12 @@ impl RevocationLists {
         path: &Path,
         authorities: &[CertificateDer<'static>],
     ) -> Result<Self, TlsError> {
-        let text = read(path)?;
-        let found: Result<Vec<_>, _> =
-            CertificateRevocationListDer::pem_slice_iter(&text).collect();
-        let found = found.map_err(|_| TlsError::Pem(path.to_owned()))?;
+        let content = read(path)?;
+        let found = encoding::revocation_lists(&PemText::new(&content));
+        let found = found.map_err(|error| unreadable(error, path))?;
         if found.is_empty() {
-            return Err(TlsError::NoCrl(path.to_owned()));
+            return Err(instead(&content, path, Wanted::Crl)
+                .unwrap_or_else(|| TlsError::NoCrl(path.to_owned())));
         }
         let refused = |problem: &str| TlsError::Crl {
             path: path.to_owned(),
@@ -80,20 +86,14 @@ impl RevocationLists {
         Some(own.any(|list| list.serials.contains(serial)))
     }
 
-    /// Lists that should have been renewed. They stay in use: what they revoke stays revoked.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let now = OffsetDateTime::now_utc();
-        let overdue = self.lists.iter().filter_map(|list| list.next_update);
-        overdue
-            .filter(|next| *next < now)
-            .map(|next| {
-                format!(
-                    "{}: a newer list was due on {}: get it from the CA",
-                    self.path.display(),
-                    next.date()
-                )
-            })
-            .collect()
+    /// When a newer list is due, for those that say so.
+    pub(super) fn dated(&self) -> Vec<Dated> {
+        let lists = self.lists.iter();
+        let dated = |list: &List| {
+            let (issuer, from) = (&list.issuer_shown, list.published);
+            Some(Dated::of_list(&self.path, issuer, from, list.next_update?))
+        };
+        lists.filter_map(dated).collect()
     }
 }
 
@@ -124,9 +124,13 @@ impl List {
             .map(|revoked| revoked.raw_serial().to_vec())
             .collect();
         let issuer = list.issuer().as_raw().to_vec();
+        let issuer_shown = list.issuer().to_string();
+        let published = list.last_update().to_datetime();
         let next_update = list.next_update().map(|next| next.to_datetime());
         Ok(Self {
             issuer,
+            issuer_shown,
+            published,
             serials,
             next_update,
             der,

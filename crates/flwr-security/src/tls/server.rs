@@ -11,12 +11,16 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 
+use super::chain::Purpose;
+use super::dated::{Dated, Role};
 use super::identity;
 use super::legacy::{LegacyClientVerifier, LegacyRoots};
 use super::revocation::RevocationLists;
-use super::strict::StrictClientVerifier;
+use super::roots::Roots;
+use super::strict::{StrictClientVerifier, StrictServerVerifier};
 use super::{
-    ALPN, Certificate, Identity, Reason, TlsError, certificates, file_roots, provider, versions,
+    ALPN, Certificate, Identity, Reason, TlsError, advice, certificates, file_roots, provider,
+    versions,
 };
 
 /// Where a server's certificates are.
@@ -64,6 +68,7 @@ struct Loaded {
     /// Asks nobody.
     open: Arc<ServerConfig>,
     certificate: Certificate,
+    dated: Vec<Dated>,
     warnings: Vec<String>,
 }
 
@@ -125,6 +130,12 @@ impl ServerTls {
         self.now.read().warnings.clone()
     }
 
+    /// What has an end in the files.
+    #[must_use]
+    pub fn dated(&self) -> Vec<Dated> {
+        self.now.read().dated.clone()
+    }
+
     /// The files, to see when they change.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
@@ -167,15 +178,17 @@ impl From<Arc<ServerConfig>> for PortTls {
 
 impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
-        let authorities = certificates(&self.ca)?;
+        let authorities = certificates(&self.ca, Some(Purpose::Server))?;
         let own = self.identity.load(self.legacy)?;
-        let mut warnings = own_warnings(self, &own, &authorities);
+        let warnings = self.warnings(&own, &authorities)?;
+        let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
+        dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
         let open = config(&own, None, rustls::DEFAULT_VERSIONS)?;
         let asking = match &self.clients {
             None => Arc::clone(&open),
             Some(clients) => {
                 let lists = clients.revoked()?;
-                warnings.extend(lists.warnings());
+                dated.extend(clients.dated(&lists)?);
                 let verifier = clients.verifier(lists, self.legacy)?;
                 config(&own, Some(verifier), versions(self.legacy))?
             }
@@ -184,29 +197,34 @@ impl ServerFiles {
             asking,
             open,
             certificate: own.certificate,
+            dated,
             warnings,
         })
     }
-}
 
-fn own_warnings(
-    files: &ServerFiles,
-    own: &identity::Loaded,
-    authorities: &[CertificateDer<'static>],
-) -> Vec<String> {
-    if !(files.legacy && own.certificate.is_legacy()) {
-        let path = &files.identity.certificate;
-        return own.certificate.warnings(path, &own.chain, authorities);
+    fn warnings(
+        &self,
+        own: &identity::Loaded,
+        authorities: &[CertificateDer<'static>],
+    ) -> Result<Vec<String>, TlsError> {
+        let path = &self.identity.certificate;
+        if !(self.legacy && own.certificate.is_legacy()) {
+            let roots = file_roots(&self.ca, Purpose::Server)?;
+            // It fails only without roots, and the file has one at least.
+            let clients = StrictServerVerifier::new(roots)
+                .map_err(|_| TlsError::NoCertificate(self.ca.clone()))?;
+            return Ok(advice::for_server(path, own, &clients));
+        }
+        let path = path.display();
+        let mut warnings = vec![format!(
+            "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
+        )];
+        let roots = LegacyRoots::new(authorities.to_vec(), &provider());
+        if let Err(refusal) = roots.accepts_server(&own.chain[0]) {
+            warnings.push(format!("{path}: {}", Reason::from(&refusal)));
+        }
+        Ok(warnings)
     }
-    let path = files.identity.certificate.display();
-    let mut warnings = vec![format!(
-        "{path}: it has no subjectAltName: only clients that allow legacy certificates will accept it"
-    )];
-    let roots = LegacyRoots::new(authorities.to_vec(), &provider());
-    if let Err(refusal) = roots.accepts_server(&own.chain[0]) {
-        warnings.push(format!("{path}: {}", Reason::from(&refusal)));
-    }
-    warnings
 }
 
 fn config(
@@ -227,11 +245,21 @@ fn config(
 }
 
 impl ClientCa {
+    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        certificates(&self.ca, Some(Purpose::Client))
+    }
+
     fn revoked(&self) -> Result<RevocationLists, TlsError> {
         match &self.crl {
             None => Ok(RevocationLists::none()),
-            Some(path) => RevocationLists::load(path, &certificates(&self.ca)?),
+            Some(path) => RevocationLists::load(path, &self.authorities()?),
         }
+    }
+
+    fn dated(&self, lists: &RevocationLists) -> Result<Vec<Dated>, TlsError> {
+        let mut dated = Dated::of_authorities(&self.ca, Role::ClientCa, &self.authorities()?);
+        dated.extend(lists.dated());
+        Ok(dated)
     }
 
     fn verifier(
@@ -239,20 +267,30 @@ impl ClientCa {
         lists: RevocationLists,
         legacy: bool,
     ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let roots = Arc::new(file_roots(&self.ca)?);
-        let today = WebPkiClientVerifier::builder_with_provider(roots, provider())
+        let roots = file_roots(&self.ca, Purpose::Client)?;
+        let webpki = self.webpki(&roots, &lists)?;
+        let strict = StrictClientVerifier::new(webpki, roots, lists.clone());
+        if !legacy {
+            return Ok(Arc::new(strict));
+        }
+        let roots = LegacyRoots::new(self.authorities()?, &provider()).without(lists);
+        Ok(Arc::new(LegacyClientVerifier::new(Arc::new(strict), roots)))
+    }
+
+    fn webpki(
+        &self,
+        roots: &Roots,
+        lists: &RevocationLists,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let store = Arc::new(roots.store().clone());
+        WebPkiClientVerifier::builder_with_provider(store, provider())
             .with_crls(lists.der())
             .only_check_end_entity_revocation()
             .build()
             .map_err(|error| TlsError::Crl {
                 path: self.crl.clone().unwrap_or_else(|| self.ca.clone()),
                 problem: error.to_string(),
-            })?;
-        if !legacy {
-            return Ok(Arc::new(StrictClientVerifier(today)));
-        }
-        let roots = LegacyRoots::new(certificates(&self.ca)?, &provider()).without(lists);
-        Ok(Arc::new(LegacyClientVerifier::new(today, roots)))
+            })
     }
 }
 

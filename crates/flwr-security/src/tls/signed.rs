@@ -31,6 +31,15 @@ pub(super) fn is_signed(
         .any(|known| key.verify_signature(*known, content, signature).is_ok())
 }
 
+/// The name of a signature algorithm that can be forged, if it is one: MD5 and SHA-1.
+pub(crate) fn weakness(algorithm: &AlgorithmIdentifier<'_>) -> Option<&'static str> {
+    match algorithm.algorithm.to_id_string().as_str() {
+        "1.2.840.113549.1.1.4" => Some("MD5"),
+        "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" | "1.2.840.10040.4.3" => Some("SHA-1"),
+        _ => None,
+    }
+}
+
 /// What is inside the algorithm's SEQUENCE, as rustls-pki-types has it.
 fn encoded(algorithm: &AlgorithmIdentifier<'_>) -> Option<Vec<u8>> {
     let mut der = algorithm.algorithm.to_der_vec().ok()?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use flwr_core::proxy::ProxySetting;
 
 use super::{Format, Target};
 
@@ -82,6 +83,9 @@ pub struct FederationAddArgs {
     /// The name that the SuperLink's certificate must be for, if it is not that of its address.
     #[arg(long, value_name = "HOST", conflicts_with = "insecure")]
     pub server_name: Option<String>,
+    /// Connect to it through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none.
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
     /// Its users log in, with `flwr login`.
     #[arg(long, conflicts_with = "insecure")]
     pub enable_user_auth: bool,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use flwr_core::proxy::ProxySetting;
 
 use super::{Format, Target};
 
@@ -24,6 +25,12 @@ pub struct DoctorArgs {
     /// Override settings of the federation, in `key=value` pairs.
     #[arg(long, value_name = "PAIRS")]
     pub federation_config: Vec<String>,
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none.
+    ///
+    /// To this machine itself there is none. If absent, `proxy` of the federation says, or else
+    /// $grpc_proxy, $https_proxy or $http_proxy, but for the hosts in $no_grpc_proxy or $no_proxy.
+    #[arg(long, value_name = "URL|none")]
+    pub proxy: Option<ProxySetting>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,

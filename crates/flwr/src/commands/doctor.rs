@@ -6,7 +6,8 @@ use std::time::Duration;
 use flwr_core::checkup::Checkup;
 use flwr_core::project::Federation;
 use flwr_proto::ListRunsResponse;
-use flwr_security::channel::{self, Trust, Walk};
+use flwr_security::channel::{self, Route, Trust, Walk};
+use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -22,6 +23,8 @@ use crate::render::Output;
 mod python;
 
 const FEDERATION: &str = "federation";
+const ADDRESS: &str = "address";
+const PROXY: &str = "proxy";
 const CERTIFICATES: &str = "certificates";
 const SERVICE: &str = "service";
 const AUTHENTICATION: &str = "authentication";
@@ -30,7 +33,7 @@ const CLOCK: &str = "clock";
 /// Steps after the connection is there.
 const CALLS: [&str; 4] = [SERVICE, AUTHENTICATION, PERMISSION, CLOCK];
 /// Steps of the connection.
-const LINE: [&str; 4] = Walk::STEPS;
+const LINE: &[&str] = Walk::steps(&Route::Direct);
 /// How long the SuperLink may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How far a SuperNode's clock may be ahead of the SuperLink's: a signature of later is refused
@@ -42,6 +45,7 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
         app: args.app.clone(),
         federation: args.federation.clone(),
         federation_config: args.federation_config.clone(),
+        proxy: args.proxy.clone(),
     };
     let mut checkup = Checkup::new();
     walk(&target, &mut checkup).await;
@@ -57,7 +61,7 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
 /// Everything up to the SuperLink's answer.
 async fn walk(target: &Target, checkup: &mut Checkup) {
     let Some(chosen) = told(FEDERATION, checkup, chosen(target)) else {
-        return checkup.skipped(&[&[CERTIFICATES][..], &LINE, &CALLS].concat());
+        return checkup.skipped(&[&[CERTIFICATES], LINE, &CALLS].concat());
     };
     let federation = &chosen.federation;
     let source = &chosen.source;
@@ -71,18 +75,34 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
             federation: federation.name.clone(),
         };
         told::<()>(CERTIFICATES, checkup, Err(error));
-        return checkup.skipped(&[&LINE[..], &CALLS].concat());
+        return checkup.skipped(&[LINE, &CALLS].concat());
     };
     let Some(trust) = told(
         CERTIFICATES,
         checkup,
         connect::trust(&chosen.base, federation),
     ) else {
-        return checkup.skipped(&[&LINE[..], &CALLS].concat());
+        return checkup.skipped(&[LINE, &CALLS].concat());
     };
     checkup.good(CERTIFICATES, files(federation, &trust));
+    if let Some(advice) = address.advice() {
+        checkup.warning(ADDRESS, advice, None);
+    }
+    let Some(proxies) = told(PROXY, checkup, connect::proxies(federation.proxy.as_ref())) else {
+        return checkup.skipped(&[LINE, &CALLS].concat());
+    };
+    if let Some(warning) = proxies.warning(&address.host, address.port) {
+        checkup.warning(PROXY, warning.to_string(), None);
+    }
+    let route = proxies.route(&address.host, address.port);
     let now = OffsetDateTime::now_utc();
-    let line = channel::walk((&address.host, address.port), &trust, now).await;
+    if let Trust::Tls(tls) = &trust {
+        Dated::tell(&tls.dated(), CERTIFICATES, now, checkup);
+        for warning in tls.warnings() {
+            checkup.warning(CERTIFICATES, warning, None);
+        }
+    }
+    let line = channel::walk((&address.host, address.port), &trust, &route, now).await;
     line.tell(&trust, checkup);
     if line.stopped.is_some() {
         return checkup.skipped(&CALLS);

@@ -10,6 +10,7 @@ use crate::cli::{
     FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
     FederationRemoveArgs, FederationShowArgs,
 };
+use crate::connect;
 use crate::error::{Error, Result};
 use crate::federation::{Home, Source, Surroundings};
 use crate::local;
@@ -87,7 +88,10 @@ fn add(args: &FederationAddArgs, home: &Home, output: &mut Output) -> Result<()>
             path: home.path().to_owned(),
         });
     }
-    let address: Address = args.address.parse().map_err(Error::AddressFlag)?;
+    let address: Address = Address::from_target(&args.address).map_err(Error::AddressFlag)?;
+    if let Some(setting) = &args.proxy {
+        connect::proxies(Some(setting))?;
+    }
     let mut settings = vec![("address", Value::from(address.to_string()))];
     for (key, file) in [
         ("root-certificates", &args.root_certificates),
@@ -106,6 +110,9 @@ fn add(args: &FederationAddArgs, home: &Home, output: &mut Output) -> Result<()>
     }
     if let Some(server_name) = &args.server_name {
         settings.push(("server-name", Value::from(server_name.as_str())));
+    }
+    if let Some(proxy) = &args.proxy {
+        settings.push(("proxy", Value::from(proxy.reveal())));
     }
     home.add(name, &settings, args.default)?;
     output.success(&format!(

@@ -146,6 +146,20 @@ impl Asker {
         }
     }
 
+    /// Whether somebody sits there.
+    pub(super) const fn can_ask(&self) -> bool {
+        self.terminal
+    }
+
+    /// Whether the answer to a question is yes, for which Enter is enough.
+    pub(super) fn agrees(&mut self, question: &str) -> bool {
+        let answer = self.ask(&format!("{question} [Y/n]"), "y");
+        answer.is_ok_and(|answer| {
+            let answer = answer.to_ascii_lowercase();
+            matches!(answer.as_str(), "" | "y" | "yes")
+        })
+    }
+
     /// The answer to a question; where nobody can be asked, `argument` is missing.
     pub(super) fn ask(&mut self, question: &str, argument: &'static str) -> Result<String> {
         if !self.terminal {

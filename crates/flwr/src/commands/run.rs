@@ -20,7 +20,7 @@ const FLAG: &str = "--run-config";
 
 pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     let app = super::load(&args.target.app, output)?;
-    let chosen = super::choose(Some(&app), &args.target, output)?;
+    let chosen = super::offer::choose(&app, args, output).await?;
     let override_config = run_config(args, &app)?;
     for line in app
         .warnings

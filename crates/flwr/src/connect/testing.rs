@@ -11,6 +11,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, iter};
 use tonic::transport::Server;
 
+use flwr_security::channel::Route;
+
 use super::*;
 
 /// The one run that this SuperLink has.
@@ -34,8 +36,9 @@ impl OldSuperLink {
         let incoming = TcpListenerStream::new(listener);
         let server = Server::builder().add_service(ExecServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(incoming));
-        let line = channel::channel(("127.0.0.1", address.port()), &Trust::Plaintext);
-        SuperLink::over(line, Account::nobody())
+        let address = ("127.0.0.1", address.port());
+        let channel = channel::channel(address, &Trust::Plaintext, &Route::Direct);
+        SuperLink::over(channel, Account::nobody())
     }
 }
 

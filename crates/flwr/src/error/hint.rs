@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use flwr_core::project::FederationError;
+use flwr_security::channel::{ConnectError, connect_error};
 
 use super::Error;
 
@@ -69,12 +70,25 @@ impl Error {
             Self::LocalStarting => Some("try again in a moment".into()),
             Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
             Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
+            Self::Python { no_venv: true, .. } => Some(
+                "install Python's module for environments, e.g. `apt install python3-venv`, or activate an \
+                 environment with flwr==1.22.0"
+                    .into(),
+            ),
+            Self::Python { .. } => Some(
+                "check the network and what pip uses of it (HTTPS_PROXY, PIP_INDEX_URL), and try again; or \
+                 activate an environment with flwr==1.22.0"
+                    .into(),
+            ),
             Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
             Self::FederationExists { .. } => Some("use --force to write over it".into()),
             Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),
             Self::NoAddress { federation, .. } => Some(format!(
                 "set `address` under [tool.flwr.federations.{federation}]"
             )),
+            Self::Rpc(status) if matches!(connect_error(status), Some(ConnectError::Proxy { .. })) => {
+                Some("--proxy sets another proxy, and `--proxy none` goes without".into())
+            }
             Self::NotStarted => Some("the SuperLink's log tells why".into()),
             Self::Interrupted { run_id } => Some(format!(
                 "the run goes on; see it with `flwr log {run_id}`, end it with `flwr stop {run_id}`"

@@ -59,6 +59,7 @@ impl Stage {
             app: root,
             federation: federation.map(str::to_owned),
             federation_config: Vec::new(),
+            proxy: None,
         };
         around.choose(Some(&app), &target)
     }

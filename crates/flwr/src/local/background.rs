@@ -27,7 +27,7 @@ pub(crate) async fn start(
 ) -> Result<Description> {
     // Before it is detached: it may take a while, and should be seen.
     let lock = local.tend()?;
-    python::prepare(local, output)?;
+    python::prepare(local, output).await?;
     drop(lock);
     output.say(&format!(
         "Starting a SuperLink and {supernodes} SuperNodes ..."

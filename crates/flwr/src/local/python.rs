@@ -2,10 +2,10 @@
 //! local federation's own.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::Path;
 
+use super::install::Installation;
 use super::{Local, programs};
 use crate::error::{Error, Result};
 use crate::render::Output;
@@ -26,7 +26,7 @@ const INTERPRETERS: [&str; 5] = [
 const COMPLETE: &str = "complete";
 
 /// Sees to it that apps can run. The answer is PATH for the daemons.
-pub(super) fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
+pub(super) async fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
     let path = programs::path_variable();
     if PROGRAMS
         .iter()
@@ -40,7 +40,7 @@ pub(super) fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
             "No `flwr-clientapp` on PATH: installing {FLOWER} for apps into {} ...",
             environment.display()
         ))?;
-        make(local, &environment)?;
+        make(local, &environment, output).await?;
     }
     output.say(&format!(
         "Apps run with {0}; install what yours needs with `{0} -m pip install -e path/to/app`",
@@ -49,7 +49,7 @@ pub(super) fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
     Ok(programs::path_with(&environment.join("bin")))
 }
 
-fn make(local: &Local, environment: &Path) -> Result<()> {
+async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<()> {
     let path = programs::path_variable();
     let mut interpreters = INTERPRETERS.iter();
     let python = interpreters.find_map(|name| programs::find(name, &path));
@@ -62,12 +62,13 @@ fn make(local: &Local, environment: &Path) -> Result<()> {
         })?;
     }
     let log = local.directory().join("python.log");
+    let mut installation = Installation::begin(log, output)?;
     let venv = [
         "-m".into(),
         "venv".into(),
         environment.as_os_str().to_owned(),
     ];
-    step(&python, &venv, &log)?;
+    installation.step(&python, &venv).await?;
     let pip = [
         "-m",
         "pip",
@@ -76,34 +77,10 @@ fn make(local: &Local, environment: &Path) -> Result<()> {
         FLOWER,
     ]
     .map(OsString::from);
-    step(&environment.join("bin/python"), &pip, &log)?;
+    let python = environment.join("bin/python");
+    installation.step(&python, &pip).await?;
     fs::write(environment.join(COMPLETE), "").map_err(|source| Error::Write {
         path: environment.join(COMPLETE),
         source,
     })
-}
-
-fn step(program: &Path, arguments: &[OsString], log: &PathBuf) -> Result<()> {
-    let failed = |source| Error::Python {
-        log: log.clone(),
-        source,
-    };
-    let file = OpenOptions::new().create(true).append(true).open(log);
-    let file = file.map_err(|source| Error::Write {
-        path: log.clone(),
-        source,
-    })?;
-    let again = file.try_clone().map_err(|error| failed(Some(error)))?;
-    let status = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(file)
-        .stderr(again)
-        .status()
-        .map_err(|error| failed(Some(error)))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed(None))
-    }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn supervise(
     output: &mut Output,
 ) -> Result<()> {
     let _lock = local.tend()?;
-    let path = python::prepare(local, output)?;
+    let path = python::prepare(local, output).await?;
     let plan = Plan::make(local, supernodes, &path, output)?;
     let mut federation = Running::start(output)?;
     let outcome = federation.live(local, &plan, log).await;

@@ -7,6 +7,8 @@ import time
 from flwr.client import ClientApp
 from flwr.common import Context, Message, MetricRecord, RecordDict
 
+from trouble.leave import leave
+
 app = ClientApp()
 
 
@@ -14,6 +16,8 @@ app = ClientApp()
 def train(message: Message, context: Context) -> Message:
     what = context.run_config["client"]
     print(f"clientapp pid={os.getpid()} will {what}", flush=True)
+    if context.run_config["leave"]:
+        leave("clientapp")
     if what == "raise":
         raise ValueError("this client has trouble")
     if what == "die":

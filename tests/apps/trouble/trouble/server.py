@@ -1,4 +1,4 @@
-"""Asks the nodes once and prints what became of it. Raises, exits or dies when it is told to."""
+"""Asks the nodes once and prints what became of it. Raises, exits, dies or stays when it is told to."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ import time
 from flwr.common import Context, Message, MessageType, RecordDict
 from flwr.server import Grid, ServerApp
 
+from trouble.leave import leave
+
 app = ServerApp()
 
 
@@ -14,6 +16,8 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     config = context.run_config
     print(f"serverapp pid={os.getpid()}", flush=True)
+    if config["leave"]:
+        leave("serverapp")
     if config["server"] == "raise":
         raise RuntimeError("this server has trouble")
     if config["server"] == "exit":
@@ -33,4 +37,6 @@ def main(grid: Grid, context: Context) -> None:
             print(f"reply: error {reply.error.code}: {reply.error.reason}", flush=True)
         else:
             print(f"reply: {reply.content['metrics']['answer']}", flush=True)
+    while config["server"] == "stay":
+        time.sleep(60)
     print("finished", flush=True)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use flwr_core::fab::AppRef;
+use flwr_core::proxy::ProxySetting;
 
 /// Connect to a SuperLink, and run a ClientApp that lies in a directory here for its messages.
 ///
@@ -44,6 +45,12 @@ pub(crate) struct Args {
     /// The directory that the app is in
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+
+    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
+    /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
+    /// hosts in $no_grpc_proxy or $no_proxy]
+    #[arg(long, value_name = "URL|none")]
+    pub(crate) proxy: Option<ProxySetting>,
 
     /// Give up after this many retries of one request; without it, retry for ever
     #[arg(long, value_name = "N")]

@@ -9,6 +9,7 @@ use flower_supernode::args::Args as Supernode;
 use flower_supernode::config::Config;
 use flower_supernode::program::Program;
 use flwr_core::fab::{self, AppRef, Fab};
+use flwr_daemon::apps::keeper;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
 
@@ -30,6 +31,9 @@ enum AppError {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = keeper::run_if_asked() {
+        return ended;
+    }
     let args = Args::parse();
     let _logs = match telemetry::init(None, Format::Text) {
         Ok(logs) => logs,
@@ -47,6 +51,11 @@ fn main() -> ExitCode {
     };
     let config = Supernode::try_parse_from(&today)
         .map_err(|error| error.exit())
+        // Not among the flags that are shown: there may be a password in it.
+        .map(|today| Supernode {
+            proxy: args.proxy,
+            ..today
+        })
         .and_then(Config::try_from);
     match config {
         Ok(config) => PROGRAM.run(

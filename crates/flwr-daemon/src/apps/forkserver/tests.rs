@@ -23,7 +23,7 @@ impl Site {
         let python = fs::canonicalize(find_program("python3").unwrap()).unwrap();
         fs::write(&program, format!("#!{}\n{lines}\n", python.display())).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let server = ForkServer::start(&program).unwrap().unwrap();
+        let server = ForkServer::start(&program, &[]).unwrap().unwrap();
         Self {
             dir,
             program,
@@ -31,14 +31,21 @@ impl Site {
         }
     }
 
-    async fn start(&self, argument: &str, place: Place) -> AppProcess {
-        let command = AppCommand {
+    fn command(&self, argument: &str) -> AppCommand {
+        AppCommand {
             program: self.program.clone(),
             args: vec![argument.into()],
             env: Vec::new(),
             name: "test app".to_owned(),
-        };
-        self.server.run(&command, place).await.unwrap()
+        }
+    }
+
+    async fn start(&self, argument: &str, place: Place) -> AppProcess {
+        let command = self.command(argument);
+        match self.server.run(&command, place).await.unwrap() {
+            Forked::Started(app) => app,
+            Forked::Refused(reason) => panic!("refused: {reason}"),
+        }
     }
 
     async fn run(&self, argument: &str, place: Place) -> Exit {
@@ -101,18 +108,74 @@ print(f'{seen} {os.getpid()}')",
 }
 
 #[tokio::test]
-async fn modules_of_the_environment_are_imported_ahead_and_those_of_apps_are_not() {
+async fn what_the_program_imports_first_is_imported_ahead_and_nothing_that_an_app_imports() {
     let site = Site::new(
-        "
-import sys
+        "import decimal, sys
+# Whoever imported it, before the program's first line or by it, has it; nobody has the others.
+ahead = 'decimal' in sys.modules
 sys.path.insert(0, sys.argv[1])
-print('decimal' in sys.modules, 'mine' in sys.modules)
-import decimal, mine",
+print(ahead, 'colorsys' in sys.modules, 'mine' in sys.modules)
+import colorsys, mine",
     );
     fs::write(site.dir.path().join("mine.py"), "").unwrap();
     let path = site.dir.path().display().to_string();
-    assert_eq!(site.run(&path, Place::Fresh).await.tail, ["False False"]);
-    assert_eq!(site.run(&path, Place::Fresh).await.tail, ["True False"]);
+    for _ in 0..3 {
+        let exit = site.run(&path, Place::Fresh).await;
+        assert_eq!(exit.tail, ["True False False"]);
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_run_as_if_it_had_been_started_by_its_name() {
+    let lines = "
+import __main__, sys
+assert __main__.__file__ == sys.argv[0] == __file__, sys.argv
+assert sys.path[0] == __file__.rpartition('/')[0], sys.path
+assert sys.orig_argv[1:] == [__file__, 'argument'], sys.orig_argv
+assert __name__ == '__main__' and vars() is vars(__main__)
+print('as if')";
+    let site = Site::new(lines);
+    for place in [Place::Fresh, Place::Fresh, Place::Server] {
+        let exit = site.run("argument", place).await;
+        assert_eq!(exit.tail, ["as if"], "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_another_thread_forks_nothing() {
+    let site = Site::new("import threads\nprint('run')");
+    fs::write(
+        site.dir.path().join("threads.py"),
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+    )
+    .unwrap();
+    // The folder of the program is searched for modules; the server has begun without this one.
+    let server = ForkServer::start(&site.program, &[]).unwrap().unwrap();
+    for _ in 0..2 {
+        let refused = server.run(&site.command(""), Place::Fresh).await.unwrap();
+        let Forked::Refused(reason) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(reason.contains("thread"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_flowers_has_no_template() {
+    let site = Site::new("print('run')");
+    let app = AppBundle {
+        fab_id: "tests/app",
+        fab_version: "1.0.0",
+        fab_hash: "",
+        content: b"",
+        flwr_dir: None,
+    };
+    let loaded = site.server.load(&site.command(""), app).await.unwrap();
+    let Loaded::Refused(reason) = loaded else {
+        panic!("{loaded:?}");
+    };
+    assert!(reason.contains("loads apps in another way"), "{reason}");
+    assert_eq!(site.run("", Place::Fresh).await.tail, ["run"]);
 }
 
 #[tokio::test]
@@ -154,8 +217,8 @@ print('done')",
     );
     let file = site.dir.path().join("go");
     let app = site.start(&file.display().to_string(), Place::Fresh).await;
-    site.server.process.kill();
-    site.server.process.wait().await;
+    site.server.0.process.kill();
+    site.server.0.process.wait().await;
     assert!(app.is_running());
     fs::write(&file, "").unwrap();
     let exit = app.wait().await;
@@ -168,16 +231,14 @@ print('done')",
 #[tokio::test]
 async fn a_server_that_died_starts_nothing() {
     let site = Site::new("");
-    site.server.process.kill();
-    site.server.process.wait().await;
-    let command = AppCommand {
-        program: site.program.clone(),
-        args: Vec::new(),
-        env: Vec::new(),
-        name: "test app".to_owned(),
-    };
-    let error = site.server.run(&command, Place::Fresh).await.unwrap_err();
+    site.server.0.process.kill();
+    site.server.0.process.wait().await;
+    let error = site
+        .server
+        .run(&site.command(""), Place::Fresh)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Spawn { .. }), "{error}");
-    let none = ForkServer::start(&find_program("sh").unwrap()).unwrap();
+    let none = ForkServer::start(&find_program("sh").unwrap(), &[]).unwrap();
     assert!(none.is_none(), "not a Python script");
 }

@@ -1,9 +1,9 @@
 //! With a script in place of `flwr-serverapp`.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::*;

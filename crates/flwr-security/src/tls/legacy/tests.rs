@@ -95,7 +95,7 @@ fn a_common_name_serves_where_there_is_no_other() {
 fn version_1_as_openssl_writes_it_serves() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/server");
     let of = |file: &str| {
-        super::super::certificates(&folder.join(file))
+        super::super::certificates(&folder.join(file), None)
             .unwrap()
             .remove(0)
     };
@@ -275,7 +275,7 @@ fn client_verdict(root: &Issuer, revoked: Option<u64>) -> Result<(), Error> {
     let path = folder.path().join("root.pem");
     std::fs::write(&path, root.pem()).unwrap();
     let today = rustls::server::WebPkiClientVerifier::builder_with_provider(
-        Arc::new(file_roots(&path).unwrap()),
+        Arc::new(file_roots(&path, Purpose::Client).unwrap().store().clone()),
         provider(),
     );
     let lists = revoked.map(|serial| {

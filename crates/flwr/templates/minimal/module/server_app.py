@@ -41,9 +41,18 @@ def main(grid: Grid, context: Context) -> None:
 
 def wait_for_nodes(grid: Grid, min_nodes: int) -> list[int]:
     """Give the nodes that are online, as soon as there are enough."""
+    waited = 0
     while len(node_ids := list(grid.get_node_ids())) < min_nodes:
-        log(INFO, "%d of %d nodes are online, waiting", len(node_ids), min_nodes)
+        if waited % 60 == 0:  # once a minute
+            log(
+                INFO,
+                "%d of %d nodes are online, waiting. Start more SuperNodes, or run "
+                'with fewer nodes: --run-config "min-nodes=1"',
+                len(node_ids),
+                min_nodes,
+            )
         time.sleep(2)
+        waited += 2
     return node_ids
 
 

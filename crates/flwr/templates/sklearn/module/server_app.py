@@ -1,5 +1,6 @@
 """The server: it sends the model around and averages what the nodes make of it."""
 
+import time
 from logging import INFO
 
 from flwr.app import ArrayRecord, ConfigRecord, Context
@@ -16,9 +17,16 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run all rounds. The run is finished when this function returns."""
     config = context.run_config
+    min_nodes = int(config["min-nodes"])
+    wait_for_nodes(grid, min_nodes)
 
-    # FedAvg waits until two nodes are there, and then takes all that are online.
-    result = FedAvg().start(
+    # FedAvg takes all nodes that are online.
+    strategy = FedAvg(
+        min_train_nodes=min_nodes,
+        min_evaluate_nodes=min_nodes,
+        min_available_nodes=min_nodes,
+    )
+    result = strategy.start(
         grid=grid,
         initial_arrays=ArrayRecord(task.initial_weights()),
         # The nodes get this with the model in each round.
@@ -37,3 +45,20 @@ def main(grid: Grid, context: Context) -> None:
             metrics["accuracy"],
             metrics["loss"],
         )
+
+
+def wait_for_nodes(grid: Grid, min_nodes: int) -> list[int]:
+    """Give the nodes that are online, as soon as there are enough."""
+    waited = 0
+    while len(node_ids := list(grid.get_node_ids())) < min_nodes:
+        if waited % 60 == 0:  # once a minute
+            log(
+                INFO,
+                "%d of %d nodes are online, waiting. Start more SuperNodes, or run "
+                'with fewer nodes: --run-config "min-nodes=1"',
+                len(node_ids),
+                min_nodes,
+            )
+        time.sleep(2)
+        waited += 2
+    return node_ids

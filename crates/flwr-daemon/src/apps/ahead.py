@@ -1,0 +1,31 @@
+# Begins with the imports that a program of Flower's begins with, in the program's order and before
+# anything else is imported. The process is then as one that was started by the program's name.
+import sys
+
+
+def main_module(program):
+    """The module that the program is run in, with its imports done, and its code."""
+    with open(program, "rb") as file:
+        source = file.read()
+    if not getattr(sys.flags, "safe_path", False):
+        # The program's folder in place of the working directory.
+        sys.path[0] = program.rpartition("/")[0]
+    module = type(sys)("__main__")
+    module.__file__ = program
+    module.__builtins__ = __builtins__
+    only_ast = 0x400
+    tree = compile(source, program, "exec", only_ast)
+    kinds = ("Import", "ImportFrom")
+    ends = [index for index, node in enumerate(tree.body) if type(node).__name__ not in kinds]
+    tree.body = tree.body[: ends[0] if ends else None]
+    try:
+        exec(compile(tree, program, "exec"), vars(module))
+        if "grpc" in sys.modules:
+            # The program has opened a channel when it comes to the app, at which gRPC imports this.
+            __import__("grpc._channel")
+    except Exception:
+        # The program will meet it too, or does not need it.
+        pass
+    return module, compile(source, program, "exec")
+
+

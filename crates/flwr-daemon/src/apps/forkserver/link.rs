@@ -1,0 +1,164 @@
+//! The socket between the daemon and a process that forks.
+
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+
+/// The most files that go along with a request.
+const MOST_FILES: usize = 3;
+
+/// The daemon's end. The other process ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Link {
+    requests: OwnedWriteHalf,
+    jobs: Arc<Mutex<Jobs>>,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// There is a process.
+    Started {
+        pid: u32,
+        /// Why it is the process that was asked, and no fork of that.
+        alone: Option<String>,
+        /// Its end. The sender is dropped when the process that was asked ends first.
+        status: oneshot::Receiver<ExitStatus>,
+    },
+    /// There is none, and this is the reason.
+    Refused(String),
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    last: u64,
+    waiting: HashMap<u64, Job>,
+}
+
+/// What is still to be heard of a request.
+#[derive(Debug)]
+struct Job {
+    answer: Option<oneshot::Sender<Answer>>,
+    status: Option<oneshot::Sender<ExitStatus>>,
+}
+
+/// A line from the other process.
+#[derive(Debug, Deserialize)]
+struct Line {
+    id: u64,
+    pid: Option<u32>,
+    alone: Option<String>,
+    refused: Option<String>,
+    status: Option<i32>,
+}
+
+// === impl Link ===
+
+impl Link {
+    /// A link, and the other process' end of it.
+    pub(super) fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let theirs = theirs.into_std()?;
+        theirs.set_nonblocking(false)?;
+        let (answers, requests) = ours.into_split();
+        let jobs = Arc::default();
+        tokio::spawn(listen(answers, Arc::clone(&jobs)));
+        Ok((Self { requests, jobs }, theirs.into()))
+    }
+
+    /// Sends a request, and waits for the answer. There is no deadline, but for the end of the
+    /// other process.
+    pub(super) async fn ask(&self, mut request: Value, files: &[OwnedFd]) -> io::Result<Answer> {
+        let (answer, answered) = oneshot::channel();
+        let id = self.jobs.lock().add(answer);
+        request["id"] = id.into();
+        let line = format!("{request}\n");
+        let socket = self.requests.as_ref();
+        let sent = socket
+            .async_io(Interest::WRITABLE, || send_with(socket, &line, files))
+            .await?;
+        if sent != line.len() {
+            return Err(io::Error::other("the fork server does not listen"));
+        }
+        let gone = |_| io::Error::other("the fork server has ended");
+        answered.await.map_err(gone)
+    }
+}
+
+fn send_with(socket: &UnixStream, line: &str, files: &[OwnedFd]) -> io::Result<usize> {
+    let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FILES))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::Error::other("too many files for one request"));
+    }
+    let line = [IoSlice::new(line.as_bytes())];
+    Ok(sendmsg(socket, &line, &mut control, SendFlags::NOSIGNAL)?)
+}
+
+/// Hears what the other process says, to its end. Who still waits then hears nothing any more.
+async fn listen(answers: OwnedReadHalf, jobs: Arc<Mutex<Jobs>>) {
+    let mut lines = BufReader::new(answers).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(line) = serde_json::from_str(&line) {
+            jobs.lock().hear(line);
+        }
+    }
+    jobs.lock().waiting.clear();
+}
+
+// === impl Jobs ===
+
+impl Jobs {
+    fn add(&mut self, answer: oneshot::Sender<Answer>) -> u64 {
+        self.last += 1;
+        let job = Job {
+            answer: Some(answer),
+            status: None,
+        };
+        self.waiting.insert(self.last, job);
+        self.last
+    }
+
+    fn hear(&mut self, line: Line) {
+        let Some(job) = self.waiting.get_mut(&line.id) else {
+            return;
+        };
+        if let Some(reason) = line.refused {
+            let job = self.waiting.remove(&line.id);
+            if let Some(answer) = job.and_then(|job| job.answer) {
+                // Whoever asked may have given up, here and below.
+                let _ = answer.send(Answer::Refused(reason));
+            }
+            return;
+        }
+        if let (Some(pid), Some(answer)) = (line.pid, job.answer.take()) {
+            let (end, status) = oneshot::channel();
+            job.status = Some(end);
+            let _ = answer.send(Answer::Started {
+                pid,
+                alone: line.alone,
+                status,
+            });
+        }
+        if let Some(status) = line.status {
+            let job = self.waiting.remove(&line.id);
+            if let Some(end) = job.and_then(|job| job.status) {
+                let _ = end.send(ExitStatus::from_raw(status));
+            }
+        }
+    }
+}

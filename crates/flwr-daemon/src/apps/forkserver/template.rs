@@ -1,0 +1,169 @@
+//! A process that has loaded a run's app, and is forked for each of the run's messages.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::link::{Answer, Link};
+use super::{ForkServer, Forked, Output, Place, arguments, failed};
+use crate::apps::{AppCommand, AppProcess, Error, Identity};
+
+/// The app that is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct AppBundle<'a> {
+    /// Its publisher and name, as flwr writes them.
+    pub fab_id: &'a str,
+    /// Its version.
+    pub fab_version: &'a str,
+    /// The hash of its bundle.
+    pub fab_hash: &'a str,
+    /// Its bundle.
+    pub content: &'a [u8],
+    /// Flower's directory, where it is installed, if that is not the default one.
+    pub flwr_dir: Option<&'a Path>,
+}
+
+/// What came of loading an app for a run's first message.
+#[derive(Debug)]
+pub enum Loaded {
+    /// The message has a process, and the next ones will have theirs from the template.
+    Shared {
+        /// Where they come from.
+        template: Template,
+        /// The message's process.
+        first: AppProcess,
+    },
+    /// The message has the process in which the app was loaded, which no other may share.
+    Alone {
+        /// The message's process.
+        first: AppProcess,
+        /// Why no other process may share it.
+        reason: String,
+    },
+    /// The app could not be loaded ahead of a process; there is none for the message.
+    Refused(String),
+}
+
+/// Forks a process for each message of a run. It ends when this is dropped; they do not.
+#[derive(Debug)]
+pub struct Template {
+    server: ForkServer,
+    link: Link,
+    process: Process,
+}
+
+/// The template's own process. It may be in the middle of an import, and hear of nothing.
+#[derive(Debug)]
+struct Process(Option<Identity>);
+
+impl ForkServer {
+    /// Loads a run's app in a fork of this server, for its first message. Takes as long as the
+    /// app's imports do.
+    ///
+    /// # Errors
+    /// The server, or the process that loads the app, has ended.
+    pub async fn load(&self, command: &AppCommand, app: AppBundle<'_>) -> Result<Loaded, Error> {
+        let loaded = self.try_load(command, app).await;
+        loaded.map_err(|source| failed(&command.program, source))
+    }
+
+    async fn try_load(&self, command: &AppCommand, app: AppBundle<'_>) -> io::Result<Loaded> {
+        let (link, theirs) = Link::pair()?;
+        let answer = self.ask(json!({"do": "template"}), &[theirs]).await?;
+        let (process, ended) = match answer {
+            Answer::Refused(reason) => return Ok(Loaded::Refused(reason)),
+            Answer::Started { pid, status, .. } => (Process(Some(Identity::of_child(pid))), status),
+        };
+        let template = Template {
+            server: self.clone(),
+            link,
+            process,
+        };
+        let (output, [out, err]) = Output::pipes()?;
+        let request = json!({"do": "load", "arguments": arguments(command), "app": {
+            "fab_id": app.fab_id,
+            "fab_version": app.fab_version,
+            "fab_hash": app.fab_hash,
+            "flwr_dir": app.flwr_dir.map(Path::to_string_lossy),
+        }});
+        let files = [out, err, in_memory(app.content)?];
+        let answer = template.link.ask(request, &files).await?;
+        drop(files);
+        Ok(match answer {
+            Answer::Refused(reason) => Loaded::Refused(reason),
+            Answer::Started {
+                pid,
+                alone: None,
+                status,
+            } => {
+                let first = self.forked(command, pid, Place::Fresh, output, status);
+                Loaded::Shared { template, first }
+            }
+            Answer::Started {
+                alone: Some(reason),
+                ..
+            } => {
+                let first = template.become_app(command, output, ended);
+                Loaded::Alone { first, reason }
+            }
+        })
+    }
+}
+
+impl Template {
+    /// A process for a message.
+    ///
+    /// # Errors
+    /// The template has ended.
+    pub async fn run(&self, command: &AppCommand) -> Result<Forked, Error> {
+        let failed = |source| failed(&command.program, source);
+        let (output, files) = Output::pipes().map_err(failed)?;
+        let request = json!({"do": "run", "arguments": arguments(command)});
+        Ok(
+            match self.link.ask(request, &files).await.map_err(failed)? {
+                Answer::Refused(reason) => Forked::Refused(reason),
+                Answer::Started { pid, status, .. } => {
+                    Forked::Started(
+                        self.server
+                            .forked(command, pid, Place::Fresh, output, status),
+                    )
+                }
+            },
+        )
+    }
+
+    /// The template's own process runs a message. The server that forked it tells of its end.
+    fn become_app(
+        mut self,
+        command: &AppCommand,
+        output: Output,
+        ended: oneshot::Receiver<ExitStatus>,
+    ) -> AppProcess {
+        let pid = self.process.0.take().map_or(0, |process| process.pid);
+        self.server
+            .forked(command, pid, Place::Fresh, output, ended)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.signal_group(Signal::KILL);
+        }
+    }
+}
+
+/// A file of these bytes that no directory has.
+fn in_memory(content: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("bundle", MemfdFlags::CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file.into())
+}

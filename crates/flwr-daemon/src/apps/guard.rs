@@ -1,0 +1,152 @@
+//! Sees to it that a ServerApp's process ends when its app does: `flwr-serverapp` of flwr 1.21 and
+//! 1.22 goes on for ever after `sys.exit`.
+//!
+//! A script is run by its Python through `serverapp.py`. Any other program, such as a shell script
+//! that sets variables first, is run as it is: it finds `sitecustomize.py` on `PYTHONPATH`. Whether
+//! it does is tried once, at the daemon's start.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use flwr_core::home::flwr_home;
+use rustix::process::Signal;
+use tracing::debug;
+
+use super::Identity;
+use super::interpreter::Interpreter;
+use crate::private;
+
+const MODULE: &str = include_str!("sitecustomize.py");
+/// Names the file for the answer.
+const ANSWER: &str = "FLWR_GUARD_ANSWER";
+/// How long a program may take until its Python has started. Wrappers may load modules first.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the end of the program is looked for.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What is known of a program's Python.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// It is a script that names this Python: processes can be started ahead of need.
+    Script(PathBuf),
+    /// It is a program of another kind that starts this Python.
+    Wrapper(PathBuf),
+    /// Nothing: a ServerApp that calls `sys.exit` may go on for ever.
+    Missing,
+}
+
+impl Guard {
+    /// Gets ready to guard the processes of this `flwr-serverapp`. It blocks: for seconds, where
+    /// the program is no Python script.
+    #[must_use]
+    pub fn prepare(program: &Path, flwr_dir: Option<&Path>) -> Self {
+        if let Some(found) = Interpreter::of(program) {
+            return Self::Script(found.python);
+        }
+        let found = folder(flwr_dir).map(|folder| {
+            write_module(&folder)?;
+            ask(program, &folder)
+        });
+        match found {
+            Some(Ok(Some(python))) => Self::Wrapper(python),
+            Some(Ok(None)) | None => Self::Missing,
+            Some(Err(error)) => {
+                debug!(%error, program = %program.display(), "the program's Python is not known");
+                Self::Missing
+            }
+        }
+    }
+
+    /// What is wrong with the program, and the way out.
+    #[must_use]
+    pub fn warning(&self, program: &Path) -> Option<(String, &'static str)> {
+        let text = match self {
+            Self::Script(_) => return None,
+            Self::Wrapper(python) => format!(
+                "{} starts {} in a way of its own: each ServerApp's process starts from nothing",
+                program.display(),
+                python.display()
+            ),
+            Self::Missing => format!(
+                "{} does not tell which Python runs it: a ServerApp that calls sys.exit may stay `running` until `flwr stop`",
+                program.display()
+            ),
+        };
+        let hint = "put the environment's own flwr-serverapp first on PATH, as pip installs it";
+        Some((text, hint))
+    }
+}
+
+/// Whether the program is a script that names its Python: only then are processes started ahead of
+/// need.
+#[must_use]
+pub fn names_its_python(program: &Path) -> bool {
+    Interpreter::of(program).is_some()
+}
+
+/// The variable for a program that is run as it is.
+pub(super) fn variable(flwr_dir: Option<&Path>) -> Option<(OsString, OsString)> {
+    let folder = folder(flwr_dir).filter(|folder| folder.is_dir())?;
+    Some(("PYTHONPATH".into(), python_path(&folder)?))
+}
+
+/// `PYTHONPATH` with the folder before all others.
+fn python_path(folder: &Path) -> Option<OsString> {
+    let now = env::var_os("PYTHONPATH").filter(|now| !now.is_empty());
+    let now = now.iter().flat_map(env::split_paths);
+    env::join_paths([folder.to_owned()].into_iter().chain(now)).ok()
+}
+
+/// Where the module is.
+fn folder(flwr_dir: Option<&Path>) -> Option<PathBuf> {
+    let home = flwr_dir.map(Path::to_owned);
+    let home = home.or_else(|| flwr_home(|name| env::var_os(name)))?;
+    let home = home.canonicalize().unwrap_or(home);
+    Some(home.join("superlink").join("guard"))
+}
+
+fn write_module(folder: &Path) -> io::Result<()> {
+    let file = folder.join("sitecustomize.py");
+    if fs::read(&file).is_ok_and(|text| text == MODULE.as_bytes()) {
+        return Ok(());
+    }
+    private::create_dir(folder)?;
+    private::replace(&file, |file| file.write_all(MODULE.as_bytes()))
+}
+
+/// Starts the program with the module, which leaves the Python's path and ends the program.
+fn ask(program: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
+    let answer = folder.join(format!("answer-{}", std::process::id()));
+    let path = python_path(folder).ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut child = Command::new(program)
+        .args(["--insecure", "--serverappio-api-address", "127.0.0.1:9091"])
+        .arg("--help")
+        .env("PYTHONPATH", path)
+        .env(ANSWER, &answer)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() && start.elapsed() < PATIENCE {
+        sleep(LOOK);
+    }
+    Identity::of_child(child.id()).signal_group(Signal::KILL);
+    child.wait()?;
+    let python = fs::read_to_string(&answer).ok();
+    if python.is_some() {
+        fs::remove_file(&answer)?;
+    }
+    Ok(python.map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests;
