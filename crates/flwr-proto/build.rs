@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "flwr/proto/fleet",
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
     "flower/launch",
+    "flower/upkeep",
     "older/inline",
     "older/tasks",
 ];

@@ -5,6 +5,7 @@ use tracing::Instrument;
 
 use crate::error::{Error, Result};
 
+mod asker;
 mod control;
 mod decode;
 mod fleet;
@@ -12,6 +13,7 @@ mod launch;
 pub(crate) mod patience;
 mod serverappio;
 mod status;
+mod upkeep;
 
 pub use control::{ControlApi, Exec};
 pub use fleet::FleetApi;
@@ -19,6 +21,7 @@ pub(crate) use fleet::{RECONNECT, pushed, told};
 pub use launch::LaunchApi;
 pub(crate) use launch::require_tls;
 pub use serverappio::ServerAppIoApi;
+pub use upkeep::UpkeepApi;
 
 /// Bytes of one message on the wire, as flwr 1.22 peers allow: a gRPC limit of 2 GiB - 1.
 pub const MAX_MESSAGE_BYTES: usize = i32::MAX as usize;

@@ -8,6 +8,10 @@ use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
 
+use crate::link::Keep;
+
+mod keep;
+
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -140,6 +144,11 @@ pub struct Args {
     /// 1024³ and 1024⁴ bytes [default: no limit]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_storage: Option<u64>,
+
+    /// Keep finished runs, with their logs, this long (90d, 12h; units: s, m, h, d, w) or this many
+    /// (1000, those that finished last), and delete the others
+    #[arg(long, value_name = "TIME|NUMBER|forever", default_value = "forever", value_parser = keep::keep)]
+    pub keep_runs: Keep,
 
     /// A run whose ServerApp process is gone after a restart of the SuperLink begins again, once,
     /// under the same run id, instead of being failed

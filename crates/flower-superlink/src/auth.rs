@@ -51,6 +51,17 @@ pub enum Policy {
     Listed(Arc<FromFile<AllowList>>),
 }
 
+impl Policy {
+    /// Whether a list names the key.
+    #[must_use]
+    pub fn lists(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::AnyKey => false,
+            Self::Listed(keys) => keys.now().contains(key),
+        }
+    }
+}
+
 /// Lets proven callers through to a service.
 #[derive(Debug, Clone)]
 pub struct FleetAuth {

@@ -27,7 +27,7 @@ use transport::transport;
 use crate::accounts::{Accounts, FileError};
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
-use crate::link::Holds;
+use crate::link::{Holds, Keep};
 use crate::store::{Database, Places, Storage};
 
 /// Names of a state that is gone with the process.
@@ -69,6 +69,8 @@ pub struct Config {
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
     pub max_storage: Option<u64>,
+    /// Which finished runs are kept.
+    pub keep_runs: Keep,
     /// Runs whose ServerApp is gone after a restart begin again.
     pub resume_runs: bool,
     /// Flower's home, for the ServerApp processes.
@@ -236,6 +238,7 @@ impl TryFrom<Args> for Config {
             launch: launch(args.isolation, args.serverapp_start)?,
             places,
             max_storage: args.max_storage,
+            keep_runs: args.keep_runs,
             resume_runs: args.resume_runs,
             flwr_dir: args.flwr_dir,
             holds: Holds {

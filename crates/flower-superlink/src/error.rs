@@ -5,7 +5,7 @@ use flwr_core::fab::FabError;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Flaws;
 use flwr_core::object::{InvalidObjectId, ObjectError, ObjectId, TreeError};
-use flwr_core::run::InvalidStatus;
+use flwr_core::run::{InvalidStatus, Phase};
 use thiserror::Error;
 
 use crate::link::state::{Refusal, StateError};
@@ -90,6 +90,14 @@ pub enum Error {
     /// The run is over already.
     #[error("Run ID {0} is already finished")]
     AlreadyFinished(RunId),
+    /// Only finished runs are deleted.
+    #[error("Run ID {run} is {phase}: end it first, with `flwr stop {run}`")]
+    NotFinished {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        phase: Phase,
+    },
     /// Accounts are on, and the caller has shown none.
     #[error("\u{fe0f}⛔\u{fe0f} User authentication is enabled, but `flwr_aid` is None")]
     NoAccount,

@@ -29,15 +29,20 @@ mod quota;
 mod runs;
 mod serverapps;
 mod sessions;
+mod upkeep;
+mod waiting;
 
 pub use askers::Asker;
 pub use objects::Pulled;
 pub use serverapps::AppInputs;
-pub use state::Dialect;
+pub use state::{Dialect, Keep};
+pub use upkeep::Space;
+pub use waiting::Waits;
 
 use pace::Pace;
 use sessions::Sessions;
 use state::{Freed, LinkState};
+use waiting::Waiting;
 use wake::Wake;
 
 /// How long calls are held when there is nothing to answer yet.
@@ -76,6 +81,7 @@ pub struct Link {
     holds: Holds,
     max_storage: Option<u64>,
     pace: Pace,
+    waiting: Waiting,
     sessions: Sessions,
     /// The runs that processes will ask for that have no token, in the order of their start.
     expected: Mutex<VecDeque<RunId>>,
@@ -125,6 +131,7 @@ impl Link {
             holds,
             max_storage,
             pace: Pace::default(),
+            waiting: Waiting::default(),
             sessions: Sessions::default(),
             expected: Mutex::default(),
             heard: Mutex::default(),

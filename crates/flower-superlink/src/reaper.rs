@@ -1,4 +1,5 @@
-//! What expires, and then: messages past their time, and runs whose ServerApp fell silent.
+//! What expires, and then: messages past their time, and runs whose ServerApp fell silent. What is
+//! old goes too, more slowly: finished runs, nodes that are gone for good, and free space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,27 @@ use flwr_daemon::stop::Stopper;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
-use crate::link::Link;
+use crate::auth::Policy;
+use crate::error::Result;
+use crate::link::{Keep, Link};
 
 /// How often to look. A second late is soon enough: expiry is counted in tens of seconds, and
 /// whoever waits for one message looks by itself.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// How often to look for what is old. The space of many runs returns in steps, one each time.
+const UPKEEP: Duration = Duration::from_secs(2);
+/// How often, in these periods, to look for nodes that are gone for good: every ten minutes.
+const NODES: u32 = 300;
+
+/// What is kept, and how long.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Which finished runs.
+    pub keep_runs: Keep,
+    /// Which nodes, however long they are away: those that are listed.
+    pub policy: Policy,
+}
 
 /// Lets go of what is over, until it is time to stop.
 pub async fn run(link: Arc<Link>, stopper: Stopper) {
@@ -25,4 +42,31 @@ pub async fn run(link: Arc<Link>, stopper: Stopper) {
             );
         }
     }
+}
+
+/// Deletes what is old and not to be kept, until it is time to stop.
+pub async fn keep_tidy(link: Arc<Link>, rules: Rules, stopper: Stopper) {
+    let mut ticks = interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut until_nodes = 0;
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        if let Err(error) = tidy(&link, &rules, until_nodes == 0).await {
+            let error = &error as &dyn std::error::Error;
+            error!(error, "old runs and nodes could not be deleted");
+        }
+        until_nodes = if until_nodes == 0 {
+            NODES
+        } else {
+            until_nodes - 1
+        };
+    }
+}
+
+async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
+    link.delete_old_runs(rules.keep_runs).await?;
+    if nodes_too {
+        link.forget_lost_nodes(|key| rules.policy.lists(key))
+            .await?;
+    }
+    link.give_back_space().await
 }

@@ -28,7 +28,7 @@ use tower::Layer;
 use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
-use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi};
+use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi, UpkeepApi};
 use crate::args::VERSION;
 use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
@@ -81,6 +81,9 @@ pub enum StartError {
     /// State or objects.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the state holds.
+    #[error(transparent)]
+    State(#[from] crate::error::Error),
     /// The directory for the output of ServerApp processes.
     #[error("could not create `{}`", .path.display())]
     Outputs {
@@ -129,7 +132,8 @@ impl SuperLink {
             max_storage: config.max_storage,
             stopper: work.clone(),
         }));
-        let facts = facts::of(&config, &addresses);
+        let mut facts = facts::of(&config, &addresses);
+        facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
         let renewals = renewals(&config);
         let servers = open.serve(&link, &config, &ports);
         let mut warnings = config.warnings.clone();
@@ -137,6 +141,11 @@ impl SuperLink {
         warnings.extend(guard_serverapps(&config).await);
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
+        let rules = reaper::Rules {
+            keep_runs: config.keep_runs,
+            policy: config.policy.clone(),
+        };
+        workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
         workers.spawn(renewals.clone().run(work.clone()));
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));
@@ -300,7 +309,10 @@ fn control(link: &Arc<Link>, config: &Config) -> Routes {
     let signed_in = SignedIn::new(config.accounts.clone());
     let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
     let exec = signed_in.layer(Exec(control.clone()));
-    Routes::new(listed.layer(signed_in.layer(control))).add_service(listed.layer(exec))
+    let upkeep = UpkeepApi::server(Arc::clone(link), config.accounts.clone());
+    Routes::new(listed.layer(signed_in.layer(control)))
+        .add_service(listed.layer(exec))
+        .add_service(listed.layer(signed_in.layer(upkeep)))
 }
 
 fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {

@@ -15,5 +15,6 @@ pub mod project;
 pub mod proxy;
 pub mod record;
 pub mod run;
+pub mod size;
 pub mod time;
 pub mod tomlw;

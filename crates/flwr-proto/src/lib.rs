@@ -17,6 +17,11 @@ pub mod launch {
     tonic::include_proto!("flower.launch");
 }
 
+/// What a federation keeps and how it is deleted, which is ours.
+pub mod upkeep {
+    tonic::include_proto!("flower.upkeep");
+}
+
 /// What earlier versions of Flower say where today's say it otherwise: a module for each.
 pub mod older {
     /// flwr 1.15 to 1.18: messages with their content in them.

@@ -16,7 +16,7 @@ mod new;
 mod runs;
 mod value;
 
-pub use app::{BuildArgs, InstallArgs, RunArgs};
+pub use app::{BuildArgs, InstallArgs, RunArgs, RunCommand};
 pub use cert::{
     CertAuthorityArgs, CertCommand, CertInspectArgs, CertNewArgs, CertRequestArgs, CertServerArgs,
     CertSignArgs, Issuer, Usage,
@@ -28,7 +28,7 @@ pub use federation::{
 pub use link::{DoctorArgs, LoginArgs, LogoutArgs, SupernodeCommand, SupernodeListArgs};
 pub use local::{DownArgs, StatusArgs, UpArgs};
 pub use new::{Framework, NewArgs};
-pub use runs::{ListArgs, LogArgs, PullArgs, StopArgs};
+pub use runs::{DeleteArgs, ListArgs, LogArgs, PullArgs, StopArgs};
 pub use value::RunName;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
@@ -143,7 +143,7 @@ impl Command {
     #[must_use]
     pub fn format(&self) -> Format {
         match self {
-            Self::Run(args) => args.format,
+            Self::Run(args) => args.asked_format(),
             Self::List(args) => args.format,
             Self::Stop(args) => args.format,
             Self::Supernode {

@@ -8,7 +8,7 @@ use flwr_security::channel::Route;
 use serde_json::json;
 
 use crate::chosen::Chosen;
-use crate::cli::{CertCommand, Command, KeyCommand, SupernodeCommand, Target};
+use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
 use crate::connect::{SuperLink, proxies};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -17,6 +17,7 @@ use crate::render::Output;
 
 mod build;
 mod cert;
+mod delete;
 mod doctor;
 mod federation;
 mod install;
@@ -39,7 +40,10 @@ mod whole;
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
     match command {
         Command::New(args) => new::new(&args, output),
-        Command::Run(args) => run::run(&args, output).await,
+        Command::Run(args) => match &args.command {
+            Some(RunCommand::Delete(args)) => delete::delete(args, output).await,
+            None => run::run(&args, output).await,
+        },
         Command::Build(args) => build::build(&args, output),
         Command::Log(args) => log::log(&args, output).await,
         Command::List(args) => list::list(&args, output).await,

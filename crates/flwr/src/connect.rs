@@ -9,6 +9,8 @@ use flwr_core::project::Federation;
 use flwr_core::proxy::ProxySetting;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
+use flwr_proto::upkeep::upkeep_client::UpkeepClient;
+use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
 use flwr_proto::{
     GetAuthTokensRequest, GetAuthTokensResponse, GetLoginDetailsRequest, GetLoginDetailsResponse,
     ListNodesRequest, ListNodesResponse, ListRunsRequest, ListRunsResponse, PullArtifactsRequest,
@@ -38,6 +40,7 @@ pub(crate) const LOGIN: &str = "login";
 pub(crate) struct SuperLink {
     control: ControlClient<Channel>,
     exec: ExecClient<Channel>,
+    upkeep: UpkeepClient<Channel>,
     /// Which of the two the SuperLink has, as far as it is known.
     dialect: Dialect,
     /// Who the user is.
@@ -127,6 +130,7 @@ impl SuperLink {
         Self {
             account,
             control: ControlClient::new(line.clone()).max_decoding_message_size(MAX_MESSAGE),
+            upkeep: UpkeepClient::new(line.clone()),
             exec: ExecClient::new(line).max_decoding_message_size(MAX_MESSAGE),
             dialect: Dialect::Control,
         }
@@ -194,6 +198,32 @@ impl SuperLink {
     pub(crate) async fn nodes_online(&mut self) -> Result<usize, Status> {
         let nodes = self.list_nodes().await?.nodes_info;
         Ok(nodes.iter().filter(|node| node.status == "online").count())
+    }
+
+    /// Deletes a finished run. Only SuperLinks of ours can.
+    pub(crate) async fn delete_run(&mut self, run_id: u64) -> Result<DeleteRunResponse, Status> {
+        let mut answer = self.try_delete(run_id).await;
+        if matches!(&answer, Err(status) if status.code() == Code::Unauthenticated)
+            && self.account.read_again()
+        {
+            answer = self.try_delete(run_id).await;
+        }
+        answer.map(Response::into_inner)
+    }
+
+    async fn try_delete(&mut self, run_id: u64) -> Result<Response<DeleteRunResponse>, Status> {
+        let request = self.request(DeleteRunRequest { run_id }, CALL_TIMEOUT);
+        let answer = self.upkeep.delete_run(request).await;
+        self.account.heard(metadata(&answer));
+        answer
+    }
+
+    /// What takes the space of the SuperLink. Only SuperLinks of ours tell.
+    pub(crate) async fn usage(&mut self) -> Result<GetUsageResponse, Status> {
+        let request = self.request(GetUsageRequest {}, CALL_TIMEOUT);
+        let answer = self.upkeep.get_usage(request).await;
+        self.account.heard(metadata(&answer));
+        answer.map(Response::into_inner)
     }
 
     /// Where the artifacts of a run are.

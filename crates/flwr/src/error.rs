@@ -186,6 +186,8 @@ pub(crate) enum Error {
     NotAsked { run_id: u64, app: String },
     #[error("Run {0} goes on.")]
     LeftRunning(u64),
+    #[error("this SuperLink cannot delete runs: Flower's own and earlier ones keep all of them")]
+    CannotDelete,
     #[error("A download URL for artifacts from run {0} couldn't be obtained.")]
     NoArtifacts(u64),
     #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
@@ -283,6 +285,7 @@ impl Error {
             | Self::Rpc(_)
             | Self::NotStarted
             | Self::NotStopped(_)
+            | Self::CannotDelete
             | Self::NoneUnfinished { .. }
             | Self::LeftRunning(_)
             | Self::NoAccounts

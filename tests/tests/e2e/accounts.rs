@@ -8,6 +8,7 @@ use e2e::oidc::{self, Key, Mood, Person, Provider};
 use e2e::{App, Federation, Maker, Outcome, Process, Release, Scratch, Security};
 use serde_json::{Value, json};
 
+mod delete;
 mod latest;
 
 /// Whose `flwr` most users have.

@@ -268,6 +268,7 @@ fn with_a_superlink(page: &mut Page<'_>) {
         "flwr stop 1",
         1,
     );
+    page.error("Nor be deleted.", "flwr run delete 1", 1);
     page.error("It keeps no artifacts.", "flwr pull --run-id 1", 1);
     user.does(user.scratch.path(), "flwr down");
 }

@@ -114,6 +114,10 @@ fn a_new_user_gets_from_nothing_to_a_finished_run() {
     let status = user.asks(here, "flwr status --format json");
     assert_eq!(status["status"], "up", "{status}");
     assert_eq!(status["supernodes-online"], 2, "{status}");
+    assert!(
+        status["space"]["database-bytes"].as_u64().unwrap() > 0,
+        "{status}"
+    );
 
     user.does(here, "flwr new my-app --framework numpy");
     let app = here.join("my-app");

@@ -37,3 +37,4 @@ mod service;
 mod sessions;
 mod templates;
 mod tls;
+mod upkeep;

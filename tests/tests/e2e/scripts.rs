@@ -65,8 +65,8 @@ fn plays(maker: Maker, app: &App) -> Left {
     }
 }
 
-/// The names in an object, in their order, each with the kind of its value. The id as text is only
-/// ours, beside the number.
+/// The names in an object, in their order, each with the kind of its value. Two are
+/// only ours: the id as text, beside the number, and what a run waits for.
 fn shape(value: &Value) -> Vec<(String, &'static str)> {
     let kind = |value: &Value| match value {
         Value::Null => "null",
@@ -78,7 +78,7 @@ fn shape(value: &Value) -> Vec<(String, &'static str)> {
     };
     let fields = value.as_object().unwrap().iter();
     fields
-        .filter(|(name, _)| *name != "run-id-text")
+        .filter(|(name, _)| !["run-id-text", "status-details"].contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), kind(value)))
         .collect()
 }

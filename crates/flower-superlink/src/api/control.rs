@@ -20,9 +20,10 @@ use tonic::{Request, Response, Status};
 use tower::Service;
 
 use super::MAX_CONTROL_BYTES;
-use crate::accounts::{Account, Accounts};
+use super::asker::{asker, for_people};
+use crate::accounts::Accounts;
 use crate::error::Error;
-use crate::link::state::{KnownNode, LogEntry, Refusal, StateError};
+use crate::link::state::{KnownNode, LogEntry};
 use crate::link::{Asker, Link};
 
 /// The texts by which the peers' command lines know what is not offered here.
@@ -53,13 +54,8 @@ impl ControlApi {
         ControlServer::new(Self { link, accounts }).max_decoding_message_size(MAX_CONTROL_BYTES)
     }
 
-    /// Who asks. Where people sign in, `auth` has let through nobody who did not.
     fn asker<T>(&self, request: &Request<T>) -> Result<Asker, Error> {
-        match (&self.accounts, request.extensions().get::<Account>()) {
-            (None, _) => Ok(Asker::Anybody),
-            (Some(_), Some(account)) => Ok(account.asker()),
-            (Some(_), None) => Err(Error::NoAccount),
-        }
+        asker(self.accounts.as_ref(), request)
     }
 
     fn accounts(&self) -> Result<&Accounts, Status> {
@@ -94,12 +90,24 @@ impl ControlApi {
                 vec![run.map_err(for_people)?]
             }
         };
-        let by_id = |run: Run| (run.id.0, run.into());
+        let by_id = |run: Run| (run.id.0, self.shown(run));
         let run_dict: BTreeMap<u64, proto::Run> = runs.into_iter().map(by_id).collect();
         Ok(Response::new(proto::ListRunsResponse {
             run_dict,
             now: self.link.now().iso8601(),
         }))
+    }
+
+    /// The run, with what it waits for among the details of its status. pip's `flwr` shows none.
+    fn shown(&self, run: Run) -> proto::Run {
+        let waits = self.link.waits(run.id);
+        let mut shown = proto::Run::from(run);
+        if let (Some(status), Some(waits)) = (&mut shown.status, waits)
+            && status.details.is_empty()
+        {
+            status.details = waits.to_string();
+        }
+        shown
     }
 
     async fn nodes(&self) -> Answer<proto::ListNodesResponse> {
@@ -139,16 +147,6 @@ impl ControlApi {
             }))
         });
         Ok(Response::new(Box::pin(entries)))
-    }
-}
-
-/// A person who names a run that does not exist mistyped it: no peer that lost one.
-fn for_people(error: Error) -> Status {
-    match error {
-        Error::State(StateError::Refused(Refusal::UnknownRun(_))) => {
-            Status::not_found("Run ID not found")
-        }
-        error => error.into(),
     }
 }
 

@@ -71,7 +71,8 @@ fn code(error: &Error) -> Code {
         Error::Object { .. }
         | Error::ObjectChildren(_)
         | Error::Precondition(_)
-        | Error::AlreadyFinished(_) => Code::FailedPrecondition,
+        | Error::AlreadyFinished(_)
+        | Error::NotFinished { .. } => Code::FailedPrecondition,
         Error::UnknownFab(_) => Code::NotFound,
         Error::NoAccount | Error::RunOfNobody | Error::RunOfAnother => Code::PermissionDenied,
         Error::OtherNode { .. } => Code::Unauthenticated,
@@ -89,6 +90,7 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         | Refusal::UnknownInstruction(_)
         | Refusal::AlreadyAnswered(_)
         | Refusal::HasToken(_)
+        | Refusal::ProcessLives(_)
         | Refusal::ResumedBefore(_) => Code::FailedPrecondition,
         Refusal::ReplyOutlivesInstruction { .. } | Refusal::ObjectDiffers(_) => {
             Code::InvalidArgument

@@ -46,6 +46,7 @@ impl Link {
                 return Err(Error::NoTree(id));
             }
         }
+        self.waiting.goes_on(run);
         self.require_space().await?;
         let inserted = self.state.insert_instructions(run, instructions).await?;
         for node in &inserted.ready {
@@ -119,6 +120,7 @@ impl Link {
         asked: &[MessageId],
         patience: Duration,
     ) -> Result<Vec<Parcel>> {
+        self.waiting.goes_on(run);
         let linger = if self.pace.asks(run) {
             self.holds.linger
         } else {

@@ -110,7 +110,10 @@ impl Link {
     /// If the run is not running.
     pub async fn nodes(&self, run: RunId) -> Result<Vec<NodeId>> {
         self.require_running(run).await?;
-        Ok(self.state.online_nodes(self.now()).await?)
+        let now = self.now();
+        let online = self.state.online_nodes(now).await?;
+        self.waiting.asked(run, online.len(), now);
+        Ok(online)
     }
 }
 

@@ -154,21 +154,24 @@ impl Link {
     /// If the run is not known, or cannot go there.
     pub async fn change_run(&self, run: RunId, to: RunStatus) -> Result<()> {
         let (phase, details) = (to.phase, to.details.clone());
+        // A finished run may be deleted at any moment.
+        let known = self.known_run(run).await?;
         let freed = self.state.change_run(run, to, self.now()).await?;
         info!(run_id = %run, %phase, details, "run moved on");
         self.run_moved(run);
         self.let_go(freed).await;
         if phase.is_finished() {
-            self.run_ended(run).await?;
+            self.run_ended(&known).await?;
         }
         Ok(())
     }
 
     /// Lets go of what a finished run needs no more.
-    async fn run_ended(&self, run: RunId) -> Result<()> {
+    async fn run_ended(&self, known: &Run) -> Result<()> {
+        let run = known.id;
         self.pace.forget(run);
-        let hash = self.known_run(run).await?.fab_hash;
-        if let Ok(fab) = hash.parse() {
+        self.waiting.forget(run);
+        if let Ok(fab) = known.fab_hash.parse() {
             self.fabs.delete(&fab).await?;
         }
         Ok(())
@@ -187,6 +190,7 @@ impl Link {
         };
         self.let_go(freed).await;
         self.pace.forget(run);
+        self.waiting.forget(run);
         let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
         self.push_log(run, line).await?;
         // What the process printed is in the run's log, not in ours.
@@ -327,12 +331,15 @@ impl Link {
         for run in expiry.lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
             self.run_moved(run);
-            self.run_ended(run).await?;
+            if let Some(known) = self.run(run).await? {
+                self.run_ended(&known).await?;
+            }
         }
         if expiry.pending {
             self.wake.notify(Topic::Pending);
         }
         self.let_go(expiry.freed).await;
+        self.tell_waiting().await;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use flwr_proto::Context;
 
 use super::Link;
 use super::state::{Refusal, StateError};
+use super::wake::Topic;
 use crate::error::{Error, Result};
 
 /// What a ServerApp process starts from.
@@ -28,7 +29,12 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn set_app(&self, run: RunId, app: Option<Identity>) -> Result<()> {
-        Ok(self.state.set_app(run, app).await?)
+        let has_ended = app.is_none();
+        self.state.set_app(run, app).await?;
+        if has_ended {
+            self.wake.notify(Topic::Run(run));
+        }
+        Ok(())
     }
 
     /// The ServerApp processes that were started and whose end nobody has seen.

@@ -12,88 +12,21 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
-use thiserror::Error;
+
+mod refusal;
+mod upkeep;
+
+pub use refusal::{Refusal, StateError, StateResult};
+pub use upkeep::{Keep, READ, Usage};
 
 /// Seconds for a ServerApp process from its token to its inputs, and from those to its first
 /// sign of life. Python takes a second or two; a machine under load, more.
 pub const FIRST_SIGN: f64 = 120.0;
-
-/// What a state method gives.
-pub type StateResult<T> = Result<T, StateError>;
-
-/// Why a state method did nothing.
-#[derive(Debug, Error)]
-pub enum StateError {
-    /// The protocol has an answer for it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The backend failed.
-    #[error("the state could not be read or written")]
-    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// What the state refuses, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refusal {
-    /// No such run.
-    #[error("run {0} is not known to this SuperLink")]
-    UnknownRun(RunId),
-    /// The run is not running, and must be for this.
-    #[error("run {run} is {phase}")]
-    RunIs {
-        /// The run.
-        run: RunId,
-        /// Where it stands instead.
-        phase: Phase,
-    },
-    /// A run cannot go from there to here.
-    #[error("run {run} cannot go from {from} to {to}")]
-    Transition {
-        /// The run.
-        run: RunId,
-        /// Where it stands.
-        from: Phase,
-        /// Where it was to go.
-        to: Phase,
-    },
-    /// The reply answers nothing that this node was asked in this run, or not any more.
-    #[error("no instruction {0} waits for a reply of this node")]
-    UnknownInstruction(MessageId),
-    /// Another reply came first.
-    #[error("instruction {0} is answered already")]
-    AlreadyAnswered(MessageId),
-    /// The reply would outlive the instruction it answers.
-    #[error("the reply's `metadata.ttl` reaches {excess:.1} s beyond the instruction's")]
-    ReplyOutlivesInstruction {
-        /// Seconds, as text: a refusal can be compared.
-        excess: String,
-    },
-    /// Two trees disagree about what an object is made of, so one of them is wrong.
-    #[error("object {0} was announced with other children before")]
-    ObjectDiffers(ObjectId),
-    /// A run can have one token only.
-    #[error("run {0} has its token already")]
-    HasToken(RunId),
-    /// A run is begun again once only.
-    #[error("run {0} was begun again before")]
-    ResumedBefore(RunId),
-    /// The token is none of this SuperLink's.
-    #[error("Invalid token.")]
-    UnknownToken,
-}
-
-impl Refusal {
-    /// Whether the run's standing is the reason, and nothing else about the request.
-    #[must_use]
-    pub const fn is_about_the_run(&self) -> bool {
-        matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
-    }
-}
 
 /// Objects that nothing refers to any more: their bytes are to be let go, each as often as it
 /// is listed.
@@ -398,6 +331,33 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     /// Bytes that the state takes on disk; 0 where it takes none.
     async fn used(&self) -> StateResult<u64>;
+
+    /// What takes the space. It looks at every run: not for the hot path.
+    async fn usage(&self) -> StateResult<Usage>;
+
+    /// Deletes a finished run, with its log and all that names it.
+    ///
+    /// # Behavior
+    /// - the run is not finished: refused with [`Refusal::RunIs`]
+    /// - its ServerApp process is noted: refused with [`Refusal::ProcessLives`]
+    async fn delete_run(&self, run: RunId) -> StateResult<()>;
+
+    /// Finished runs that `keep` does not cover and [`Self::delete_run`] would not refuse: those
+    /// that finished first, at most `limit`.
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>>;
+
+    /// Forgets a node that was not online since `moment`. False if the node was, is not known, or
+    /// an instruction for it is still there.
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> StateResult<bool>;
+
+    /// Gives free space back to the file system, a little at a time, and nothing while there is
+    /// something to write. A little of it stays for what comes next.
+    async fn give_back(&self) -> StateResult<()>;
 
     /// Brings everything to its place on disk. Nothing can be changed after that.
     async fn close(&self);

@@ -4,6 +4,7 @@
 mod messages;
 mod nodes;
 mod runs;
+mod upkeep;
 pub(super) mod world;
 
 /// Instantiates the battery: `battery!(name, constructor)`.
@@ -31,6 +32,12 @@ macro_rules! battery {
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
+                upkeep::only_a_finished_run_is_deleted_and_nothing_names_it_then;
+                upkeep::a_run_whose_process_lives_is_not_deleted;
+                upkeep::the_newest_finished_runs_are_kept;
+                upkeep::the_runs_of_a_time_are_kept;
+                upkeep::a_node_that_is_gone_for_long_is_forgotten;
+                upkeep::what_is_kept_is_counted;
                 messages::a_message_is_handed_out_when_it_is_whole_and_once;
                 messages::a_message_that_was_never_confirmed_comes_again;
                 messages::what_a_node_took_is_handed_out_again_when_its_key_returns;

@@ -60,6 +60,9 @@ impl Places {
         }
         let audit = Audit::open(file, repair)?;
         report.fact(audit.summary().map_err(|error| unreadable(file, error))?);
+        for fact in audit.space().map_err(|error| unreadable(file, error))? {
+            report.fact(fact);
+        }
         let found = audit
             .problems(repair)
             .map_err(|error| unreadable(file, error))?;

@@ -17,8 +17,8 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
-    ObjectEntry, Parcel, Refusal, Registration, Replied, StateResult,
+    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, Keep, KnownNode, LinkState,
+    LogEntry, ObjectEntry, Parcel, Refusal, Registration, Replied, StateResult, Usage,
 };
 
 mod log;
@@ -26,6 +26,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod runs;
+mod upkeep;
 
 use nodes::Nodes;
 use runs::RunState;
@@ -336,6 +337,31 @@ impl LinkState for MemoryState {
 
     async fn used(&self) -> StateResult<u64> {
         Ok(0)
+    }
+
+    async fn usage(&self) -> StateResult<Usage> {
+        Ok(self.0.lock().usage())
+    }
+
+    async fn delete_run(&self, run: RunId) -> StateResult<()> {
+        Ok(self.0.lock().delete_run(run)?)
+    }
+
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>> {
+        Ok(self.0.lock().expendable_runs(keep, now, limit))
+    }
+
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> StateResult<bool> {
+        Ok(self.0.lock().forget_node(node, moment))
+    }
+
+    async fn give_back(&self) -> StateResult<()> {
+        Ok(())
     }
 
     async fn close(&self) {}

@@ -395,6 +395,10 @@ impl History {
             .await
             .unwrap();
         self.free(freed);
+        let deleted = self.state().delete_run(RUN).await;
+        prop_assert!(deleted.is_ok(), "{:?}", deleted);
+        self.tested.crash(self.now);
+        prop_assert_eq!(self.state().runs().await.unwrap(), vec![]);
         for (object, kept) in self.kept {
             prop_assert_eq!(kept, 0, "bytes of object {}", object);
         }

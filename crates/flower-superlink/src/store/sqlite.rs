@@ -6,7 +6,6 @@
 //!   signs of life ─▶ presence: memory, written now and then
 //! ```
 
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,8 +19,8 @@ use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
 use crate::link::state::{
-    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, KnownNode, LinkState, LogEntry,
-    ObjectEntry, Parcel, Registration, Replied, StateResult,
+    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, Keep, KnownNode, LinkState,
+    LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
 };
 
 mod audit;
@@ -33,12 +32,14 @@ mod log;
 mod messages;
 mod nodes;
 mod objects;
+mod opening;
 mod presence;
 mod reader;
 mod registration;
 mod replies;
 mod row;
 mod runs;
+mod upkeep;
 mod writer;
 
 pub(super) use audit::Audit;
@@ -69,70 +70,9 @@ pub struct SqliteState {
 }
 
 impl SqliteState {
-    /// Opens the database, or makes it (0600). It blocks: call it before there is something to
-    /// serve, or off the async workers.
-    ///
-    /// # Errors
-    /// If somebody else works with the file, or it is not a database of this program and of a
-    /// version that it knows. The file is untouched then.
-    pub fn open(database: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Failed {
-            file: database.to_owned(),
-            source,
-        };
-        file::exists(database)?;
-        let hold = file::hold(database)?;
-        file::inspect(database)?;
-        let connection = file::open(database)?;
-        let id = link_id(&connection, now).map_err(|error| failed(error.into()))?;
-        let presence = Presence::load(&connection, now).map_err(|error| failed(error.into()))?;
-        let kept = kept(&connection).map_err(|error| failed(error.into()))?;
-        let reader = Reader::open(database).map_err(|error| failed(error.into()))?;
-        let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
-        Ok(Self {
-            writer,
-            reader,
-            presence: Arc::new(presence),
-            id,
-            kept,
-            _hold: hold,
-        })
-    }
-
-    /// A name that no other state has.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// What the state counted on when it was opened.
-    pub(super) fn kept(&self) -> Kept {
-        self.kept.clone()
-    }
-
     fn presence(&self) -> Arc<Presence> {
         Arc::clone(&self.presence)
     }
-}
-
-fn kept(connection: &rusqlite::Connection) -> StateResult<Kept> {
-    let fabs = runs::fabs(connection)?.into_iter();
-    Ok(Kept {
-        objects: objects::held(connection)?,
-        fabs: fabs
-            .filter_map(|(hash, runs)| Some((hash.parse().ok()?, runs)))
-            .collect(),
-    })
-}
-
-/// The name of this state, which it gets when it is made.
-fn link_id(connection: &rusqlite::Connection, now: Timestamp) -> rusqlite::Result<String> {
-    connection.execute(
-        "INSERT INTO link (id, seen_at) SELECT lower(hex(randomblob(16))), ?
-         WHERE NOT EXISTS (SELECT 1 FROM link)",
-        [now.as_secs()],
-    )?;
-    connection.query_row("SELECT id FROM link", [], |row| row.get(0))
 }
 
 #[async_trait]
@@ -364,6 +304,57 @@ impl LinkState for SqliteState {
 
     async fn used(&self) -> StateResult<u64> {
         self.reader.read(file::used).await
+    }
+
+    async fn usage(&self) -> StateResult<Usage> {
+        self.reader.read(upkeep::usage).await
+    }
+
+    async fn delete_run(&self, run: RunId) -> StateResult<()> {
+        self.writer.write(move |c| upkeep::delete_run(c, run)).await
+    }
+
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>> {
+        self.reader
+            .read(move |c| upkeep::expendable_runs(c, keep, now, limit))
+            .await
+    }
+
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> StateResult<bool> {
+        let (presence, forgotten) = (self.presence(), self.presence());
+        self.writer
+            .write_then(
+                move |c| {
+                    let seen = presence.online_until(node);
+                    Ok(seen.is_some_and(|seen| seen < moment) && upkeep::forget_node(c, node)?)
+                },
+                move |gone| {
+                    if *gone {
+                        forgotten.removed(node);
+                    }
+                },
+            )
+            .await
+    }
+
+    async fn give_back(&self) -> StateResult<()> {
+        let mut steps = 0;
+        while steps < upkeep::STEPS
+            && self.writer.is_idle()
+            && self.reader.read(upkeep::spare_pages).await? > 0
+        {
+            self.writer.write(upkeep::give_back).await?;
+            steps += 1;
+        }
+        if steps > 0 {
+            self.writer.checkpoint().await;
+        }
+        Ok(())
     }
 
     async fn close(&self) {

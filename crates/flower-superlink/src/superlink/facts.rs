@@ -1,10 +1,13 @@
 //! What the log says at the start: where the SuperLink listens, whom it lets in, where its state is.
 
+use flwr_core::size::Size;
 use flwr_security::channel::Route;
 
 use super::Addresses;
 use crate::auth::Policy;
 use crate::config::{Config, Launch, Transport, Way};
+use crate::link::Keep;
+use crate::link::state::Usage;
 use crate::store::{Database, Storage};
 
 /// What an operator wants to know of a SuperLink that has started.
@@ -73,6 +76,21 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             .map(|address| format!("listening for Health on {address}")),
     );
     facts
+}
+
+/// How long runs are kept, and what those that are there take.
+pub(super) fn kept(keep: Keep, usage: &Usage) -> String {
+    let runs = match usage.runs {
+        1 => "1 run".to_owned(),
+        number => format!("{number} runs"),
+    };
+    let there = format!("{runs}, {} of logs", Size(usage.log_bytes));
+    match keep {
+        Keep::Forever => format!(
+            "runs are kept for ever: {there}; --keep-runs 90d or 1000 deletes older ones, `flwr run delete` one"
+        ),
+        keep => format!("finished runs are kept {keep} (--keep-runs): {there}"),
+    }
 }
 
 fn transport(config: &Config) -> String {

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
-use super::{Format, Target};
+use super::{DeleteArgs, Format, Target};
 
 /// `flwr run`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
   flwr run                                  the app in this directory, on its default federation
@@ -15,8 +16,13 @@ Examples:
   flwr run -c 'num-server-rounds=5 lr=0.1'  with other values than in [tool.flwr.app.config]
   flwr run -c 'dataset=\"mnist\"'             strings are quoted
   flwr run -c overrides.toml                values from a TOML file
-  flwr run --wait || echo it failed         in scripts")]
+  flwr run --wait || echo it failed         in scripts
+  flwr run delete 9296828773063911005       a finished run, with its log; an app's folder of that
+                                            name is ./delete")]
 pub struct RunArgs {
+    /// What to do with a run that is there.
+    #[command(subcommand)]
+    pub command: Option<RunCommand>,
     /// Where.
     #[command(flatten)]
     pub target: Target,
@@ -39,6 +45,23 @@ pub struct RunArgs {
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
+}
+
+/// `flwr run <command>`
+#[derive(Debug, Subcommand)]
+pub enum RunCommand {
+    /// Delete a finished run and its log from the SuperLink.
+    Delete(DeleteArgs),
+}
+
+impl RunArgs {
+    /// The format in which it was asked to answer.
+    pub(super) const fn asked_format(&self) -> Format {
+        match &self.command {
+            Some(RunCommand::Delete(args)) => args.format,
+            None => self.format,
+        }
+    }
 }
 
 /// `flwr build`

@@ -1,4 +1,4 @@
-//! The arguments of `flwr log`, `flwr list`, `flwr stop` and `flwr pull`.
+//! The arguments of `flwr log`, `flwr list`, `flwr stop`, `flwr run delete` and `flwr pull`.
 
 use std::time::SystemTime;
 
@@ -78,6 +78,25 @@ pub struct StopArgs {
     /// Stop `latest` without asking, also where nobody logs in.
     #[arg(long, short)]
     pub yes: bool,
+    /// How to answer.
+    #[arg(long, value_enum, default_value_t, ignore_case = true)]
+    pub format: Format,
+}
+
+/// `flwr run delete`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  flwr run delete 9296828773063911005 . hospital
+
+The SuperLink can do it by itself: `flower-superlink --keep-runs 90d`.")]
+pub struct DeleteArgs {
+    /// The run. It must be finished: `flwr stop` ends it.
+    #[arg(value_name = "RUN_ID", value_parser = run_id, allow_negative_numbers = true)]
+    pub run_id: u64,
+    /// Where.
+    #[command(flatten)]
+    pub target: Target,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,

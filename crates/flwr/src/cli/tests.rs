@@ -31,6 +31,7 @@ fn help_is_as_recorded() {
         &["federation", "default"],
         &["federation", "show"],
         &["run"],
+        &["run", "delete"],
         &["build"],
         &["install"],
         &["log"],
@@ -70,6 +71,30 @@ fn help_is_as_recorded() {
             file.display()
         );
     }
+}
+
+#[test]
+fn a_run_is_deleted_and_an_app_may_be_called_so() {
+    let deleted = |args: &[&str]| match parse(args).unwrap() {
+        Command::Run(RunArgs {
+            command: Some(RunCommand::Delete(args)),
+            ..
+        }) => Some((args.run_id, args.target.federation)),
+        _ => None,
+    };
+    assert_eq!(deleted(&["run", "delete", "17"]), Some((17, None)));
+    let named = ["run", "delete", "17", ".", "lab", "--format", "json"];
+    assert_eq!(deleted(&named), Some((17, Some("lab".to_owned()))));
+    assert_eq!(parse(&named).unwrap().format(), Format::Json);
+    for app in [
+        &["run", "./delete"][..],
+        &["run", ".", "delete"],
+        &["run", "help"],
+        &["run", "--stream", "delete"],
+    ] {
+        assert_eq!(deleted(app), None, "{app:?}");
+    }
+    assert!(parse(&["run", "delete"]).is_err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flwr_proto::upkeep::GetUsageResponse;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 use toml::Table;
@@ -85,20 +86,25 @@ pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()
         output.local_status(&LocalStatus::Down)?;
         return Err(Error::Told);
     };
-    let online = online(&description).await?;
+    let (online, usage) = ask(&description).await?;
     let all = online == usize::try_from(description.supernodes).unwrap_or(usize::MAX);
     output.local_status(&LocalStatus::Up {
         description,
         online,
+        usage: usage.map(Box::new),
     })?;
     if all { Ok(()) } else { Err(Error::Told) }
 }
 
-/// How many SuperNodes are online.
-async fn online(description: &Description) -> Result<usize> {
+/// How many SuperNodes are online, and what takes the SuperLink's space.
+async fn ask(description: &Description) -> Result<(usize, Option<GetUsageResponse>)> {
     let chosen = local::chosen(description, &Table::new(), String::new())?;
     let mut superlink = SuperLink::connect(&chosen, "status")?;
     // One that does not answer knows of none.
     let answer = tokio::time::timeout(ANSWER, superlink.nodes_online()).await;
-    Ok(answer.map_or(0, |online| online.unwrap_or(0)))
+    let Ok(Ok(online)) = answer else {
+        return Ok((0, None));
+    };
+    let usage = tokio::time::timeout(ANSWER, superlink.usage()).await;
+    Ok((online, usage.ok().and_then(Result::ok)))
 }

@@ -1,6 +1,8 @@
 //! The local federation: that it is up, how it is, and what its daemons print.
 
-use serde_json::json;
+use flwr_core::size::Size;
+use flwr_proto::upkeep::GetUsageResponse;
+use serde_json::{Value, json};
 
 use super::{Colour, Output, pretty};
 use crate::cli::Format;
@@ -15,6 +17,8 @@ pub(crate) enum LocalStatus {
         description: Description,
         /// SuperNodes that are online.
         online: usize,
+        /// What takes the space of the SuperLink, if it has told.
+        usage: Option<Box<GetUsageResponse>>,
     },
 }
 
@@ -44,6 +48,7 @@ impl Output {
             LocalStatus::Up {
                 description,
                 online,
+                usage,
             } => json!({
                 "success": true,
                 "status": "up",
@@ -55,6 +60,7 @@ impl Output {
                 "supernodes-online": online,
                 "pid": description.pid,
                 "log": description.log,
+                "space": usage.as_deref().map(space),
             }),
         };
         if self.format == Format::Json {
@@ -64,6 +70,7 @@ impl Output {
         let LocalStatus::Up {
             description,
             online,
+            usage,
         } = status
         else {
             return self.say("The local federation is not up. `flwr up --detach` starts it.");
@@ -72,7 +79,7 @@ impl Output {
             Some(log) => log.display().to_string(),
             None => "on the terminal of `flwr up`".to_owned(),
         };
-        self.facts(&[
+        let mut facts = vec![
             (
                 "Local federation",
                 format!("up since {}", description.since),
@@ -94,7 +101,11 @@ impl Output {
             ),
             ("Process", description.pid.to_string()),
             ("Log", log),
-        ])
+        ];
+        if let Some(usage) = usage {
+            facts.extend(kept(usage));
+        }
+        self.facts(&facts)
     }
 
     /// A line of a daemon of the local federation.
@@ -102,6 +113,45 @@ impl Output {
         let prefix = super::paint(&format!("{name:<11} |"), member_colour(name), self.colours);
         self.put(&format!("{prefix} {text}\n"))
     }
+}
+
+/// What takes the space, in bytes.
+fn space(usage: &GetUsageResponse) -> Value {
+    json!({
+        "runs": usage.runs,
+        "finished-runs": usage.finished_runs,
+        "run-bytes": usage.run_bytes,
+        "log-bytes": usage.log_bytes,
+        "object-bytes": usage.object_bytes,
+        "fab-bytes": usage.fab_bytes,
+        "database-bytes": usage.database_bytes,
+        "free-bytes": usage.free_bytes,
+    })
+}
+
+fn kept(usage: &GetUsageResponse) -> [(&'static str, String); 2] {
+    [
+        (
+            "Runs",
+            format!(
+                "{}, {} of them finished; {} of logs, {} of Contexts",
+                usage.runs,
+                usage.finished_runs,
+                Size(usage.log_bytes),
+                Size(usage.run_bytes)
+            ),
+        ),
+        (
+            "Space",
+            format!(
+                "database {} ({} free), objects {}, FABs {}",
+                Size(usage.database_bytes),
+                Size(usage.free_bytes),
+                Size(usage.object_bytes),
+                Size(usage.fab_bytes)
+            ),
+        ),
+    ]
 }
 
 /// The SuperLink's own, and those of the SuperNodes in turns.

@@ -32,6 +32,8 @@ pub(crate) struct RunRow {
     fab_version: String,
     fab_hash: String,
     status: String,
+    /// Why the run failed, or what it waits for.
+    details: String,
     elapsed: String,
     created_at: String,
     running_at: String,
@@ -62,12 +64,14 @@ impl RunRow {
     }
 
     fn new(run: &Run, now: &str) -> Self {
+        let (status, details) = status_words(run);
         Self {
             run_id: run.run_id,
             fab_id: run.fab_id.clone(),
             fab_version: run.fab_version.clone(),
             fab_hash: run.fab_hash.chars().take(8).collect(),
-            status: status_words(run).0,
+            status,
+            details,
             elapsed: elapsed(run, now),
             created_at: moment(&run.pending_at),
             running_at: moment(&run.running_at),
@@ -79,7 +83,7 @@ impl RunRow {
         [
             self.run_id.to_string(),
             format!("{} (v{})", self.fab_id, self.fab_version),
-            self.status.clone(),
+            self.long_status(),
             self.elapsed.clone(),
             self.created_at.clone(),
             self.running_at.clone(),
@@ -88,9 +92,22 @@ impl RunRow {
         .map(|cell| printable(&cell))
     }
 
-    /// How the run ended: `failed` of `finished:failed`.
-    fn outcome(&self) -> Option<String> {
-        self.status.strip_prefix("finished:").map(printable)
+    /// With what an unfinished run waits for. Why a run failed is too long for a table.
+    fn long_status(&self) -> String {
+        if self.details.is_empty() || self.status.starts_with("finished") {
+            self.status.clone()
+        } else {
+            format!("{} ({})", self.status, self.details)
+        }
+    }
+
+    /// Where there is no room: `failed` of `finished:failed`, `running` without what it waits for.
+    fn short_status(&self) -> String {
+        printable(
+            self.status
+                .strip_prefix("finished:")
+                .unwrap_or(&self.status),
+        )
     }
 
     fn colour(&self) -> Colour {
@@ -147,6 +164,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
             "fab-version": row.fab_version,
             "fab-hash": row.fab_hash,
             "status": row.status,
+            "status-details": row.details,
             "elapsed": row.elapsed,
             "created-at": row.created_at,
             "running-at": row.running_at,
@@ -159,7 +177,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
 pub(super) fn table(rows: &[RunRow]) -> Table {
     let row = |run: &RunRow| Row {
         cells: run.cells().to_vec(),
-        short: run.outcome(),
+        short: Some(run.short_status()),
         colour: run.colour(),
     };
     Table {

@@ -1,3 +1,4 @@
+use flwr_proto::upkeep::GetUsageResponse;
 use std::collections::BTreeMap;
 
 use flwr_proto::{ListRunsResponse, Run, RunStatus};
@@ -68,6 +69,30 @@ Run ID                FAB                  Status              Elapsed      Crea
 }
 
 #[test]
+fn what_a_run_waits_for_is_beside_its_status_where_there_is_room() {
+    let mut waits = run(3, ["2026-11-20T09:30:00+00:00", "", ""], "running", "");
+    waits.status.as_mut().unwrap().details = "waits for nodes: 1 online".to_owned();
+    let rows = RunRow::all(&ListRunsResponse {
+        run_dict: [(3, waits)].into(),
+        now: "2026-11-20T09:30:01+00:00".to_owned(),
+    });
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.runs(&rows).unwrap();
+    assert!(
+        out.text()
+            .contains("  running (waits for nodes: 1 online)  ")
+    );
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.runs(&rows).unwrap();
+    let json: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!(json["runs"][0]["status"], "running");
+    assert_eq!(
+        json["runs"][0]["status-details"],
+        "waits for nodes: 1 online"
+    );
+}
+
+#[test]
 fn runs_on_a_terminal_are_framed() {
     let (mut output, out, _) = pages(Format::Default, true);
     output.runs(&rows()[2..]).unwrap();
@@ -100,6 +125,7 @@ fn runs_as_json_have_flowers_fields() {
       "fab-version": "1.0.0",
       "fab-hash": "8dce5c8e",
       "status": "finished:completed",
+      "status-details": "",
       "elapsed": "1d 01:02:03",
       "created-at": "2026-11-18 10:00:00Z",
       "running-at": "2026-11-18 10:00:05Z",
@@ -340,6 +366,14 @@ The local federation is up: a SuperLink at 127.0.0.1:9093, 2 SuperNodes, TLS and
     let status = LocalStatus::Up {
         description,
         online: 1,
+        usage: Some(Box::new(GetUsageResponse {
+            runs: 12,
+            finished_runs: 11,
+            log_bytes: 3 << 20,
+            database_bytes: 9 << 20,
+            free_bytes: 2048,
+            ..GetUsageResponse::default()
+        })),
     };
     let (mut output, out, _) = pages(Format::Default, false);
     output.local_status(&status).unwrap();
@@ -352,6 +386,8 @@ Root certificates  /home/you/.flwr/local/certificates/ca.crt
 SuperNodes         1 of 2 online
 Process            7
 Log                /home/you/.flwr/local/federation.log
+Runs               12, 11 of them finished; 3.0 MiB of logs, 0 bytes of Contexts
+Space              database 9.0 MiB (2.0 KiB free), objects 0 bytes, FABs 0 bytes
 "
     );
     let (mut output, out, _) = pages(Format::Json, false);
@@ -359,6 +395,7 @@ Log                /home/you/.flwr/local/federation.log
     let json: Value = serde_json::from_str(&out.text()).unwrap();
     assert_eq!(json["status"], "up");
     assert_eq!(json["supernodes-online"], 1);
+    assert_eq!(json["space"]["log-bytes"], 3 << 20);
     let (mut output, out, _) = pages(Format::Json, false);
     output.local_status(&LocalStatus::Down).unwrap();
     assert_eq!(

@@ -85,7 +85,15 @@ async fn nothing_wrong_is_nothing_said() {
         "{report:?}"
     );
     assert!(
-        report.facts[1].starts_with("1 objects of 9 bytes"),
+        report.facts[1].starts_with("the database takes"),
+        "{report:?}"
+    );
+    assert!(
+        report.facts[2].starts_with("1 runs, 0 of them finished, take"),
+        "{report:?}"
+    );
+    assert!(
+        report.facts[3].starts_with("1 objects of 9 bytes"),
         "{report:?}"
     );
 }

@@ -29,6 +29,10 @@ impl Log {
         }
     }
 
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes as u64
+    }
+
     pub(super) fn after(&self, after: Timestamp) -> Vec<LogEntry> {
         let marker = self.dropped.filter(|at| *at > after);
         let marker = marker.map(|at| LogEntry {

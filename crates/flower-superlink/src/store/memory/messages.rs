@@ -45,6 +45,11 @@ impl Messages {
         self.instructions.contains_key(&id)
     }
 
+    pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
+        let mut instructions = self.instructions.values();
+        instructions.any(|instruction| instruction.message.metadata.dst == node)
+    }
+
     pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {
         let id = message.metadata.id;
         self.instructions.insert(

@@ -64,6 +64,18 @@ impl Nodes {
         self.nodes.contains_key(&node)
     }
 
+    pub(super) fn count(&self) -> u64 {
+        self.nodes.len() as u64
+    }
+
+    /// The run is deleted: nothing names it any more.
+    pub(super) fn forget_run(&mut self, run: RunId) {
+        for node in self.nodes.values_mut() {
+            node.waiting.retain(|(of, _)| *of != run);
+            node.unconfirmed = node.unconfirmed.filter(|(of, _)| *of != run);
+        }
+    }
+
     pub(super) fn keep(&mut self, node: NodeId, until: Timestamp) -> bool {
         let known = self.nodes.get_mut(&node);
         known.map(|node| node.online_until = until).is_some()

@@ -7,6 +7,7 @@ use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
+use prost::Message as _;
 
 use super::log::Log;
 use super::messages::Messages;
@@ -221,6 +222,16 @@ impl RunState {
     /// The node that an instruction is for.
     pub(super) fn destination(&self, instruction: MessageId) -> Option<NodeId> {
         self.messages.destination(instruction)
+    }
+
+    /// Whether an instruction for the node is there.
+    pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
+        self.messages.has_instruction_for(node)
+    }
+
+    /// Bytes of its Contexts.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.first_context.encoded_len() + self.context.encoded_len()) as u64
     }
 
     fn release(&mut self, roots: Vec<ObjectId>) -> Freed {

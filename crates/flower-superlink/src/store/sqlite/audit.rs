@@ -6,13 +6,14 @@ use std::path::Path;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::RunStatus;
+use flwr_core::size::Size;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::file::{self, Hold, OpenError};
-use super::lifecycle;
 use super::objects::ids;
 use super::row::{self, signed};
+use super::{lifecycle, upkeep};
 use crate::link::state::StateResult;
 use crate::store::check::{Expected, Problem};
 
@@ -104,6 +105,33 @@ impl Audit {
             count("reply")?,
             count("object")?,
         ))
+    }
+
+    /// What takes the space of the file.
+    pub(in crate::store) fn space(&self) -> StateResult<Vec<String>> {
+        let usage = upkeep::usage(&self.connection)?;
+        let mut facts = vec![
+            format!(
+                "the database takes {}, of which {} are free",
+                Size(usage.file_bytes),
+                Size(usage.free_bytes)
+            ),
+            format!(
+                "{} runs, {} of them finished, take {}: {} of logs, {} of Contexts and configurations",
+                usage.runs,
+                usage.finished,
+                Size(usage.log_bytes + usage.run_bytes),
+                Size(usage.log_bytes),
+                Size(usage.run_bytes),
+            ),
+        ];
+        if !file::gives_back(&self.connection)? {
+            facts.push(
+                "free space stays in the file: `sqlite3 FILE 'PRAGMA auto_vacuum = 2; VACUUM'` lets it go"
+                    .to_owned(),
+            );
+        }
+        Ok(facts)
     }
 
     /// What does not fit together.

@@ -6,7 +6,7 @@ use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::presence::Presence;
-use super::{file, lifecycle, messages, runs};
+use super::{lifecycle, messages, runs};
 use crate::link::state::{Expiry, StateError, StateResult};
 use crate::store::LOST;
 
@@ -47,7 +47,6 @@ pub(super) fn expire(
     expiry.pending = runs::drop_unused_tokens(connection, now)?;
     if presence.is_due(now) {
         presence.write(connection, now)?;
-        file::give_back(connection)?;
     }
     Ok(expiry)
 }

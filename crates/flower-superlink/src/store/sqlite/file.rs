@@ -25,11 +25,18 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// Bytes that the log may keep on disk once it is brought in.
 const LOG_BYTES: u32 = 64 << 20;
 
+/// `PRAGMA auto_vacuum` of a database that can give free pages back.
+const INCREMENTAL: i64 = 2;
+/// Bytes that are rewritten at the start to make a database able to give space back. It takes
+/// about a second for each 100 MiB.
+const CHEAP_BYTES: u64 = 256 << 20;
+
 /// Each version of the schema, as the step from the one before.
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0001_state.sql")),
     M::up(include_str!("../migrations/0002_dialect.sql")),
     M::up(include_str!("../migrations/0003_account.sql")),
+    M::up(include_str!("../migrations/0004_finished.sql")),
 ];
 /// The latest version: how many steps there are.
 const VERSION: usize = STEPS.len();
@@ -233,7 +240,8 @@ pub(super) fn open_to_read(database: &Path) -> Result<Connection, OpenError> {
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // So that space can be given back; it has a meaning only before the first table.
+    let is_converted = gives_back(connection)? || holds_nothing(connection)?;
+    // It has a meaning only before the first table, or before VACUUM.
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     tune(connection)?;
@@ -242,7 +250,22 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     Migrations::from_slice(STEPS).to_latest(connection)?;
+    // A database that was restored from a dump.
+    if !is_converted && used(connection)? <= CHEAP_BYTES {
+        connection.execute_batch("VACUUM")?;
+    }
     Ok(())
+}
+
+/// Whether free pages can be given back to the file system.
+pub(super) fn gives_back(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    Ok(mode == INCREMENTAL)
+}
+
+fn holds_nothing(connection: &Connection) -> rusqlite::Result<bool> {
+    let tables = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)";
+    connection.query_row(tables, [], |row| row.get(0))
 }
 
 /// Bytes of the pages that hold something.
@@ -250,14 +273,6 @@ pub(super) fn used(connection: &Connection) -> StateResult<u64> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
     let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
     Ok(pages * number("page_size")?)
-}
-
-/// Gives pages that hold nothing back to the file system, some at a time.
-pub(super) fn give_back(connection: &Connection) -> StateResult<()> {
-    let mut statement = connection.prepare_cached("PRAGMA incremental_vacuum(512)")?;
-    let mut pages = statement.query([])?;
-    while pages.next()?.is_some() {}
-    Ok(())
 }
 
 /// What all connections have in common.

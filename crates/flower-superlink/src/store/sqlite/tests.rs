@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use flwr_core::run::Phase;
+use flwr_core::run::{Phase, RunStatus};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -211,4 +212,61 @@ async fn a_damaged_state_is_refused_and_left_alone() {
     assert!(!place.refused().is_empty(), "cut off within its first page");
     fs::write(place.file(), whole).unwrap();
     SqliteState::open(&place.file(), NOON).unwrap();
+}
+
+fn fill(text: usize) -> String {
+    "x".repeat(text)
+}
+
+#[tokio::test]
+async fn the_file_shrinks_when_runs_are_deleted() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.pending().await;
+    for second in 0..8 {
+        let now = NOON + f64::from(second);
+        world
+            .state
+            .append_log(RUN, fill(4 << 20), now)
+            .await
+            .unwrap();
+    }
+    // The log keeps 8 MiB; what it dropped is free already.
+    let stopped = RunStatus::plain(Phase::Finished(flwr_core::run::Outcome::Stopped));
+    let freed = world.state.change_run(RUN, stopped, NOON).await;
+    freed.unwrap().0.clear();
+    let full = world.state.usage().await.unwrap();
+    assert!(full.file_bytes > 8 << 20, "{full:?}");
+    world.state.delete_run(RUN).await.unwrap();
+    // As often as the reaper may come in two minutes.
+    for _ in 0..60 {
+        world.state.give_back().await.unwrap();
+    }
+    let usage = world.state.usage().await.unwrap();
+    assert!(usage.file_bytes < 5 << 20, "{usage:?}");
+    assert!(usage.free_bytes >= 4 << 20, "some space stays: {usage:?}");
+    // The checkpoint was ordered before this write, and is done when it is.
+    world.state.expire(NOON + 1000.0).await.unwrap();
+    let size = fs::metadata(place.file()).unwrap().len();
+    assert_eq!(size, usage.file_bytes, "the file itself");
+}
+
+#[tokio::test]
+async fn a_restored_dump_can_give_space_back_again() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.pending().await;
+    world.state.close().await;
+    drop(world);
+    let connection = Connection::open(place.file()).unwrap();
+    connection
+        .execute_batch("PRAGMA auto_vacuum = 0; VACUUM")
+        .unwrap();
+    assert!(!file::gives_back(&connection).unwrap());
+    drop(connection);
+    let world = place.open(NOON);
+    assert!(world.state.run(RUN).await.unwrap().is_some());
+    drop(world);
+    let connection = Connection::open(place.file()).unwrap();
+    assert!(file::gives_back(&connection).unwrap());
 }

@@ -24,6 +24,8 @@ pub(super) struct Writer(mpsc::Sender<Order>);
 
 enum Order {
     Do(Job),
+    /// Bring what is written ahead into the database file.
+    Checkpoint,
     /// Bring everything into the database file, and end.
     Close(oneshot::Sender<()>),
 }
@@ -98,6 +100,17 @@ impl Writer {
         answered.await.map_err(|_| broken(Ended))?
     }
 
+    /// Whether nothing waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.capacity() == self.0.max_capacity()
+    }
+
+    /// Has what is written ahead brought into the database file, which then has its new length.
+    pub(super) async fn checkpoint(&self) {
+        // Where the thread is gone, its last act was the same.
+        let _ = self.0.send(Order::Checkpoint).await;
+    }
+
     /// Ends the thread once it has done what waits. Nothing can be written any more.
     pub(super) async fn close(&self) {
         let (closed, done) = oneshot::channel();
@@ -119,6 +132,10 @@ fn run(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
     {
         let first = match order {
             Order::Do(job) => job,
+            Order::Checkpoint => {
+                checkpoint(connection, "passive");
+                continue;
+            }
             Order::Close(closed) => {
                 close = Some(closed);
                 continue;
@@ -136,19 +153,28 @@ fn run(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
         for ending in group.endings {
             ending(committed.clone());
         }
+        if group.checkpoint {
+            checkpoint(connection, "passive");
+        }
         close = group.close;
     }
-    // Best effort: what is not brought in now is at the next start.
-    let _ = connection.pragma_update(None, "wal_checkpoint", "truncate");
+    checkpoint(connection, "truncate");
     if let Some(closed) = close {
         let _ = closed.send(());
     }
+}
+
+/// Best effort: what is not brought in now is later, at the next start at the latest.
+fn checkpoint(connection: &Connection, mode: &str) {
+    let _ = connection.pragma_update(None, "wal_checkpoint", mode);
 }
 
 /// One transaction.
 #[derive(Default)]
 struct Group {
     endings: Vec<Ending>,
+    /// The order to bring everything in came meanwhile.
+    checkpoint: bool,
     /// The order to end came meanwhile.
     close: Option<oneshot::Sender<()>>,
 }
@@ -183,6 +209,10 @@ impl Group {
     fn next_job(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Job> {
         match orders.try_recv().ok()? {
             Order::Do(job) => Some(job),
+            Order::Checkpoint => {
+                self.checkpoint = true;
+                None
+            }
             Order::Close(closed) => {
                 self.close = Some(closed);
                 None

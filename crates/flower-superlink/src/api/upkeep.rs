@@ -1,0 +1,68 @@
+//! Upkeep, for `flwr run delete` and `flwr status`: what is kept, and how it goes.
+
+use std::sync::Arc;
+
+use flwr_core::id::RunId;
+use flwr_proto::upkeep::upkeep_server::{Upkeep, UpkeepServer};
+use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
+use tonic::{Request, Response, Status};
+
+use super::asker::{asker, for_people};
+use super::to_the_end;
+use crate::accounts::Accounts;
+use crate::link::{Link, Space};
+
+/// The Upkeep service over the domain.
+#[derive(Debug, Clone)]
+pub struct UpkeepApi {
+    link: Arc<Link>,
+    /// Who may speak, where people sign in.
+    accounts: Option<Arc<Accounts>>,
+}
+
+impl UpkeepApi {
+    /// The service, ready to be routed to.
+    #[must_use]
+    pub fn server(link: Arc<Link>, accounts: Option<Arc<Accounts>>) -> UpkeepServer<Self> {
+        UpkeepServer::new(Self { link, accounts })
+    }
+}
+
+#[tonic::async_trait]
+impl Upkeep for UpkeepApi {
+    async fn delete_run(
+        &self,
+        request: Request<DeleteRunRequest>,
+    ) -> Result<Response<DeleteRunResponse>, Status> {
+        let asker = asker(self.accounts.as_ref(), &request)?;
+        let run = RunId(request.get_ref().run_id);
+        let link = Arc::clone(&self.link);
+        let deleted = to_the_end(async move { link.delete_run(&asker, run).await });
+        deleted.await.map_err(for_people)?;
+        Ok(Response::new(DeleteRunResponse {}))
+    }
+
+    async fn get_usage(
+        &self,
+        request: Request<GetUsageRequest>,
+    ) -> Result<Response<GetUsageResponse>, Status> {
+        // Sums over everybody's runs are for everybody who may come in, as nodes are.
+        asker(self.accounts.as_ref(), &request)?;
+        let Space {
+            state,
+            objects,
+            fabs,
+        } = self.link.space().await?;
+        Ok(Response::new(GetUsageResponse {
+            runs: state.runs,
+            finished_runs: state.finished,
+            nodes: state.nodes,
+            run_bytes: state.run_bytes,
+            log_bytes: state.log_bytes,
+            database_bytes: state.file_bytes,
+            free_bytes: state.free_bytes,
+            object_bytes: objects,
+            fab_bytes: fabs,
+        }))
+    }
+}

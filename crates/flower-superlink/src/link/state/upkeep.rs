@@ -1,0 +1,87 @@
+//! How long finished runs are kept, and what a state takes.
+
+use std::fmt;
+use std::time::Duration;
+
+use flwr_core::time::Timestamp;
+
+/// Seconds for which every finished run stays, whatever [`Keep`] says: `flwr` reads the end of the
+/// log and how the run ended.
+pub const READ: f64 = 10.0;
+
+/// Which finished runs are kept (`--keep-runs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// All of them.
+    #[default]
+    Forever,
+    /// This many, those that finished last.
+    Newest(u64),
+    /// Those that finished within this time.
+    For(Duration),
+}
+
+impl Keep {
+    /// Runs that finished later than this moment are kept; `None`: all runs are.
+    #[must_use]
+    pub fn until(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Forever => None,
+            Self::Newest(_) => Some(now + -READ),
+            Self::For(time) => Some(now + -time.as_secs_f64().max(READ)),
+        }
+    }
+
+    /// How many of `finished` runs are not kept, however old they are.
+    #[must_use]
+    pub const fn excess(self, finished: u64) -> u64 {
+        match self {
+            Self::Forever => 0,
+            Self::Newest(number) => finished.saturating_sub(number),
+            Self::For(_) => finished,
+        }
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forever => write!(f, "for ever"),
+            Self::Newest(1) => write!(f, "until another run finishes"),
+            Self::Newest(number) => write!(f, "until {number} later runs are finished"),
+            Self::For(time) => {
+                let seconds = time.as_secs();
+                let (number, unit) = [(86_400, "day"), (3_600, "hour"), (60, "minute")]
+                    .into_iter()
+                    .find(|(length, _)| seconds.is_multiple_of(*length))
+                    .map_or((seconds, "second"), |(length, unit)| {
+                        (seconds / length, unit)
+                    });
+                write!(
+                    f,
+                    "for {number} {unit}{}",
+                    if number == 1 { "" } else { "s" }
+                )
+            }
+        }
+    }
+}
+
+/// What a state holds, and what of its file that takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Runs.
+    pub runs: u64,
+    /// Those of the runs that are finished.
+    pub finished: u64,
+    /// Bytes of the runs' Contexts and configurations.
+    pub run_bytes: u64,
+    /// Bytes of the runs' logs.
+    pub log_bytes: u64,
+    /// Nodes.
+    pub nodes: u64,
+    /// Bytes of the file; 0 where there is none.
+    pub file_bytes: u64,
+    /// Bytes of the file that hold nothing.
+    pub free_bytes: u64,
+}

@@ -1,0 +1,122 @@
+//! What is deleted, and what a run waits for.
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_nodes_says_so_in_its_log() {
+    let federation = Federation::new();
+    let node = federation.node().await;
+    let run = federation.running().await;
+    let link = &federation.link;
+    let text = async || {
+        let log = link.state.log_after(run, Timestamp::ZERO).await.unwrap();
+        log.into_iter().map(|entry| entry.text).collect::<String>()
+    };
+    let ask = async |seconds: u32| {
+        for _ in 0..seconds {
+            federation.clock.advance(SECOND);
+            link.node_lives(node, 30.0).await.unwrap();
+            link.app_lives(run, 30.0).await.unwrap();
+            assert_eq!(link.nodes(run).await.unwrap(), [node]);
+            link.expire().await.unwrap();
+        }
+    };
+    ask(60).await;
+    assert_eq!((link.waits(run), text().await), (None, String::new()));
+    ask(20).await;
+    assert_eq!(link.waits(run), Some(Waits { online: 1 }));
+    let told = text().await;
+    assert!(
+        told.starts_with("[SuperLink] The ServerApp has asked for nodes"),
+        "{told}"
+    );
+    assert!(told.contains("1 SuperNode is online"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    // It has its nodes.
+    federation.send(run, node, "model").await;
+    assert_eq!(link.waits(run), None);
+    ask(50).await;
+    assert_eq!(link.waits(run), None);
+}
+
+#[tokio::test]
+async fn only_a_finished_run_is_deleted_and_by_whom_it_belongs_to() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let account = |id: &str| Asker::Account {
+        id: id.to_owned(),
+        admin: false,
+    };
+    let (alice, bob) = (account("alice-1"), account("bob-1"));
+    let run = link
+        .start_run(bundle(), UserConfig::new(), &alice)
+        .await
+        .unwrap();
+    let running = link.delete_run(&alice, run).await;
+    assert!(
+        matches!(running, Err(Error::NotFinished { .. })),
+        "{running:?}"
+    );
+    link.stop_run(run).await.unwrap();
+    let foreign = link.delete_run(&bob, run).await;
+    assert!(matches!(foreign, Err(Error::RunOfAnother)), "{foreign:?}");
+    link.delete_run(&alice, run).await.unwrap();
+    let gone = link.delete_run(&alice, run).await;
+    let unknown = Error::from(Refusal::UnknownRun(run)).to_string();
+    assert_eq!(gone.unwrap_err().to_string(), unknown);
+}
+
+#[tokio::test]
+async fn old_runs_go_and_those_that_are_not_finished_stay() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let mut runs = Vec::new();
+    // More than are looked up at once.
+    for _ in 0..40 {
+        let run = link
+            .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+            .await
+            .unwrap();
+        federation.clock.advance(SECOND);
+        link.stop_run(run).await.unwrap();
+        runs.push(run);
+    }
+    let pending = link
+        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .await
+        .unwrap();
+    federation.clock.advance(60 * SECOND);
+    assert_eq!(link.delete_old_runs(Keep::Forever).await.unwrap(), 0);
+    assert_eq!(link.delete_old_runs(Keep::Newest(3)).await.unwrap(), 37);
+    let left: Vec<_> = link.runs(&Asker::Anybody).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|run| run.id).collect();
+    assert_eq!(left, [&runs[37..], &[pending]].concat());
+}
+
+#[tokio::test]
+async fn nodes_that_are_gone_for_a_month_are_forgotten_but_for_those_on_a_list() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let listed = federation.node().await;
+    let _gone = federation.node().await;
+    let nodes = link.state.nodes().await.unwrap();
+    let key = nodes
+        .iter()
+        .find(|node| node.id == listed)
+        .unwrap()
+        .key
+        .clone();
+    let is_listed = |found: &flwr_security::key::PublicKey| *found == key;
+    federation.clock.advance(29 * DAY);
+    let there = federation.node().await;
+    link.forget_lost_nodes(is_listed).await.unwrap();
+    assert_eq!(link.state.nodes().await.unwrap().len(), 3);
+    federation.clock.advance(2 * DAY);
+    link.forget_lost_nodes(is_listed).await.unwrap();
+    let left = link.state.nodes().await.unwrap();
+    let left: std::collections::BTreeSet<_> = left.into_iter().map(|node| node.id).collect();
+    assert_eq!(left, [listed, there].into());
+}

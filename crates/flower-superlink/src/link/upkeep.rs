@@ -1,0 +1,143 @@
+//! What is kept, and what goes: finished runs that nobody wants any more, nodes that are gone for
+//! good, and the space that both leave.
+
+use std::time::Duration;
+
+use flwr_core::id::RunId;
+use flwr_security::key::PublicKey;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::Link;
+use super::askers::Asker;
+use super::state::{Keep, Refusal, StateError, Usage};
+use super::wake::Topic;
+use crate::error::{Error, Result};
+
+/// Seconds offline after which a node is forgotten that no list names: 30 days. Should the node
+/// come back, it gets another id.
+const GONE: f64 = 30.0 * 86_400.0;
+/// How long a call waits for the ServerApp process of the run to end: a run that was stopped is
+/// over before its process is.
+const ENDING: Duration = Duration::from_secs(20);
+/// Runs that are looked up at once. Each is deleted by itself, so that nobody waits for many.
+const BATCH: usize = 32;
+
+/// What takes the space.
+#[derive(Debug, Clone, Copy)]
+pub struct Space {
+    /// Runs, logs and nodes.
+    pub state: Usage,
+    /// Bytes of message objects.
+    pub objects: u64,
+    /// Bytes of FABs.
+    pub fabs: u64,
+}
+
+impl Link {
+    /// What takes the space.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn space(&self) -> Result<Space> {
+        Ok(Space {
+            state: self.state.usage().await?,
+            objects: self.objects.used(),
+            fabs: self.fabs.used(),
+        })
+    }
+
+    /// Deletes a finished run and its log, for somebody who may touch it. Waits a while for the
+    /// ServerApp process to end.
+    ///
+    /// # Errors
+    /// If the run is not known, not the asker's, or not finished.
+    pub async fn delete_run(&self, asker: &Asker, run: RunId) -> Result<()> {
+        let phase = self.run_of(asker, run).await?.status.phase;
+        if !phase.is_finished() {
+            return Err(Error::NotFinished { run, phase });
+        }
+        let listener = self.wake.listen(Topic::Run(run));
+        let deadline = Instant::now() + ENDING;
+        loop {
+            let changed = listener.next();
+            match self.state.delete_run(run).await {
+                Ok(()) => break,
+                Err(StateError::Refused(refusal @ Refusal::ProcessLives(_))) => {
+                    let ended = self.wait(changed, deadline).await;
+                    ended.ok_or(refusal)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.forget_run(run);
+        info!(run_id = %run, by = asker.account(), "run deleted");
+        Ok(())
+    }
+
+    /// Deletes the finished runs that are not to be kept. Gives their number.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn delete_old_runs(&self, keep: Keep) -> Result<usize> {
+        let mut deleted = 0;
+        loop {
+            let now = self.now();
+            let old = self.state.expendable_runs(keep, now, BATCH).await?;
+            for run in &old {
+                match self.state.delete_run(*run).await {
+                    Ok(()) => deleted += 1,
+                    // Somebody else has deleted the run in this very moment.
+                    Err(StateError::Refused(Refusal::UnknownRun(_))) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                self.forget_run(*run);
+            }
+            if old.len() < BATCH || self.stopper.is_stopped() {
+                break;
+            }
+        }
+        if deleted > 0 {
+            info!(
+                deleted,
+                "finished runs deleted with their logs (--keep-runs)"
+            );
+        }
+        Ok(deleted)
+    }
+
+    /// Forgets the nodes that were not online for 30 days, but for those whose key `is_listed`.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn forget_lost_nodes(&self, is_listed: impl Fn(&PublicKey) -> bool) -> Result<()> {
+        let since = self.now() + -GONE;
+        for node in self.state.nodes().await? {
+            if node.online_until >= since || is_listed(&node.key) {
+                continue;
+            }
+            if self.state.forget_node(node.id, since).await? {
+                self.sessions.end(node.id);
+                self.wake.notify(Topic::Node(node.id));
+                let key = node.key.fingerprint();
+                info!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives free space of the state back to the file system, while nobody writes.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn give_back_space(&self) -> Result<()> {
+        Ok(self.state.give_back().await?)
+    }
+
+    /// Lets go of what is remembered of a run beside the state.
+    fn forget_run(&self, run: RunId) {
+        self.heard.lock().remove(&run);
+        self.waiting.forget(run);
+        self.wake.notify(Topic::Log(run));
+    }
+}
