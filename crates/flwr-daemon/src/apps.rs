@@ -3,6 +3,7 @@
 mod command;
 mod descendants;
 mod exit;
+mod find;
 mod forkserver;
 mod guard;
 mod identity;
@@ -18,10 +19,10 @@ mod token;
 mod waiting;
 
 pub use command::{
-    AppCommand, asking_serverapp_command, clientapp_command, find_program, flower_version,
-    serverapp_command,
+    AppCommand, asking_serverapp_command, clientapp_command, flower_version, serverapp_command,
 };
 pub use exit::Exit;
+pub use find::find_program;
 pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};
 pub use guard::{Guard, names_its_python};
 pub use identity::Identity;

@@ -2,14 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
-
-use super::Error;
 use super::interpreter::Interpreter;
 use super::{guard, proxy};
 
@@ -19,7 +15,7 @@ const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverap
 /// A program with its arguments, as an app process is started from.
 #[derive(Clone, Debug)]
 pub struct AppCommand {
-    /// The program's path, as [`find_program`] gives it.
+    /// The program's path, as [`find_program`](super::find_program) gives it.
     pub program: PathBuf,
     /// Its arguments, without the program's name.
     pub args: Vec<OsString>,
@@ -148,23 +144,6 @@ pub(super) fn own_arguments<'a>(command: &'a AppCommand, program: &Path) -> &'a 
     place.map_or(&command.args, |at| &command.args[at + 1..])
 }
 
-/// Looks an executable up in the directories of PATH.
-///
-/// # Errors
-/// None holds it: the text names the program and how to install it.
-pub fn find_program(name: &str) -> Result<PathBuf, Error> {
-    find_in(name, &env::var_os("PATH").unwrap_or_default())
-}
-
-pub(super) fn find_in(name: &str, path: &OsStr) -> Result<PathBuf, Error> {
-    env::split_paths(path)
-        .map(|dir| dir.join(name))
-        .find(|file| file.is_file() && access(file, Access::EXEC_OK).is_ok())
-        .ok_or_else(|| Error::NotFound {
-            program: name.to_owned(),
-        })
-}
-
 /// Order and names of the flags: section 1.7 of the flwr 1.22 process protocol.
 fn app_command(
     name: &str,
@@ -198,20 +177,9 @@ fn token_flags(token: &str, parent_pid: Option<u32>) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::ffi::OsStr;
 
     use super::*;
-
-    #[test]
-    fn a_program_is_the_first_executable_file_of_that_name_on_the_path() {
-        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(first.path().join("tool"), "not executable").unwrap();
-        let wanted = second.path().join("tool");
-        fs::write(&wanted, "#!/bin/sh\n").unwrap();
-        fs::set_permissions(&wanted, fs::Permissions::from_mode(0o755)).unwrap();
-        let path = env::join_paths([first.path(), second.path()]).unwrap();
-        assert_eq!(find_in("tool", &path).unwrap(), wanted);
-    }
 
     #[test]
     fn the_command_line_is_that_of_flwr_1_22() {
@@ -278,17 +246,5 @@ mod tests {
         assert_eq!(output.status.code(), Some(7), "{output:?}");
         let said = String::from_utf8(output.stdout).unwrap();
         assert_eq!(said, "['--token', 'x'] __main__\n");
-    }
-
-    #[test]
-    fn a_missing_program_names_the_way_to_install_it() {
-        let error = find_in("flwr-clientapp", OsStr::new("/nonexistent"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("`flwr-clientapp` was not found on PATH"),
-            "{error}"
-        );
-        assert!(error.contains("pip install flwr==1.22.0"), "{error}");
     }
 }

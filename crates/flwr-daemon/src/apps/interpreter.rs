@@ -14,7 +14,7 @@ use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::command::find_in;
+use super::find::find_in;
 
 /// How much of a script is read: more than a path can be long, twice.
 const START: u64 = 16 * 1024;

@@ -11,7 +11,6 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::flaw::Flaw;
-use super::strict::Refusal;
 
 /// The cause of a failed handshake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -138,6 +137,11 @@ impl From<&TlsFailure> for Reason {
         }
     }
 }
+
+/// A refusal with its reason, on its way through rustls.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(super) struct Refusal(pub(super) Reason);
 
 impl Reason {
     /// The text about a service that is no SuperLink: none of our flags names that server.

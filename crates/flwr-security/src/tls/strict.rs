@@ -24,21 +24,16 @@ use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DistinguishedName, Error, OtherError};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use thiserror::Error as ThisError;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::chain::{self, Path, Purpose};
 use super::flaw::{Flaw, Problem, Whose};
 use super::proof::proven_by;
+use super::reason::Refusal;
 use super::revocation::RevocationLists;
 use super::roots::Roots;
 use super::{Certificate, Reason, provider};
-
-/// A refusal with its reason, on its way through rustls.
-#[derive(Debug, ThisError)]
-#[error("{0}")]
-pub(super) struct Refusal(pub(super) Reason);
 
 /// Checks servers.
 #[derive(Debug)]
