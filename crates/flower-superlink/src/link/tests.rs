@@ -23,6 +23,8 @@ use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
 
+mod leases;
+
 const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 const PYPROJECT: &str = r#"
 [project]
