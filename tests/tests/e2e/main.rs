@@ -27,4 +27,5 @@ mod restarts;
 mod run;
 mod scripts;
 mod service;
+mod situations;
 mod tls;
