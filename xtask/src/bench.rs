@@ -11,12 +11,12 @@ use crate::build::{self, Profile};
 use crate::python::FLOWER_1_22;
 
 mod crowd;
-mod figures;
+pub(crate) mod figures;
 mod imports;
 mod load;
 mod rounds;
-mod stage;
-mod usage;
+pub(crate) mod stage;
+pub(crate) mod usage;
 
 use figures::{Figures, Maker};
 use stage::Stage;

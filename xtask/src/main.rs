@@ -1,5 +1,5 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `faults`, `interop` and `bench`: what people and CI
-//! run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `faults`, `interop`, `bench` and `soak`: what
+//! people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -21,6 +21,7 @@ mod lint;
 mod python;
 mod rounds;
 mod session;
+mod soak;
 mod test;
 mod tools;
 
@@ -57,6 +58,9 @@ enum Command {
     /// Run every pair of our programs and pip's of flwr 1.8 to 1.22 together, print the table of
     /// what works and write it to docs/interop.md.
     Interop(interop::Args),
+    /// Play many runs, and one of many rounds, and print what they leave: memory, open files,
+    /// threads, processes and disk.
+    Soak(soak::Args),
     /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns.
     Bench(bench::Args),
 }
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Faults(args) => faults::run(&args),
         Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match outcome {
         Ok(code) => code,

@@ -13,7 +13,7 @@ use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
 use parking_lot::Mutex;
-use tracing::error;
+use tracing::{error, warn};
 
 pub mod state;
 pub mod wake;
@@ -29,6 +29,7 @@ mod quota;
 mod runs;
 mod serverapps;
 mod sessions;
+mod steps;
 mod upkeep;
 mod waiting;
 
@@ -42,6 +43,7 @@ pub use waiting::Waits;
 use pace::Pace;
 use sessions::Sessions;
 use state::{Freed, LinkState};
+use steps::Steps;
 use waiting::Waiting;
 use wake::Wake;
 
@@ -77,6 +79,7 @@ pub struct Link {
     objects: Arc<dyn ObjectBytes>,
     fabs: Arc<dyn ObjectBytes>,
     clock: Arc<dyn Clock>,
+    steps: Steps,
     wake: Wake,
     holds: Holds,
     max_storage: Option<u64>,
@@ -126,6 +129,7 @@ impl Link {
             state,
             objects,
             fabs,
+            steps: Steps::watch(&*clock),
             clock,
             wake: Wake::default(),
             holds,
@@ -139,10 +143,17 @@ impl Link {
         }
     }
 
-    /// The time by the link's clock.
+    /// The time by the link's clock. When the clock was set, leases of nodes and runs move with it:
+    /// nobody had more or less time to give a sign of life.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.steps.read(&*self.clock, |seconds| {
+            self.state.move_leases(seconds);
+            warn!(
+                seconds,
+                "this machine's clock was set: nodes and runs keep the time they have for a sign of life"
+            );
+        })
     }
 
     /// Where to listen for changes.

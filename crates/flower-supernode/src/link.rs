@@ -160,7 +160,7 @@ impl Link {
                         return Err(Refusal::Refused(self.judge.explain(&status)));
                     }
                 }
-                Verdict::RunOver | Verdict::Unreachable => {}
+                Verdict::RunOver | Verdict::Untimely | Verdict::Unreachable => {}
             }
             self.pause(&mut backoff, &status).await?;
         }

@@ -1,7 +1,8 @@
 //! The time, as a value: whoever decides about expiry asks a [`Clock`], so tests set the hour.
 
 use std::fmt::Debug;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flwr_core::time::Timestamp;
 use parking_lot::Mutex;
@@ -10,7 +11,14 @@ use parking_lot::Mutex;
 pub trait Clock: Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since a moment that the clock chose. Nobody can set this reading;
+    /// it stands still while the machine is suspended.
+    fn elapsed(&self) -> Duration;
 }
+
+/// When this process first asked for elapsed time.
+static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +26,13 @@ pub struct SystemClock;
 
 /// A clock that stands still until a test moves it.
 #[derive(Debug)]
-pub struct MockClock(Mutex<Timestamp>);
+pub struct MockClock(Mutex<Reading>);
+
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    now: Timestamp,
+    elapsed: Duration,
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -28,30 +42,40 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         Timestamp::from_secs(since.as_secs_f64())
     }
+
+    fn elapsed(&self) -> Duration {
+        BEGIN.elapsed()
+    }
 }
 
 impl MockClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self(Mutex::new(now))
+        let elapsed = Duration::ZERO;
+        Self(Mutex::new(Reading { now, elapsed }))
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.0.lock();
-        *now = *now + by.as_secs_f64();
+        let mut reading = self.0.lock();
+        reading.now = reading.now + by.as_secs_f64();
+        reading.elapsed += by;
     }
 
-    /// Sets the clock.
+    /// Sets the clock, while no time passes.
     pub fn set(&self, now: Timestamp) {
-        *self.0.lock() = now;
+        self.0.lock().now = now;
     }
 }
 
 impl Clock for MockClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock()
+        self.0.lock().now
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.lock().elapsed
     }
 }
 
@@ -67,6 +91,7 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::from_secs(1_758_000_001.75));
         clock.set(Timestamp::from_secs(3.0));
         assert_eq!(clock.now(), Timestamp::from_secs(3.0));
+        assert_eq!(clock.elapsed(), Duration::from_millis(1500));
     }
 
     #[test]

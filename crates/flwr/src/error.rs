@@ -49,6 +49,11 @@ pub(crate) enum Error {
     DirectoryName(String),
     #[error("the name of {} is not UTF-8 text and cannot go into a bundle", .0.display())]
     FileName(PathBuf),
+    #[error(
+        "the path {} is not UTF-8 text and cannot be kept in `config.toml`: put the file elsewhere",
+        .0.display()
+    )]
+    FilePath(PathBuf),
     #[error(transparent)]
     Federation(FederationError),
     #[error(
@@ -237,6 +242,7 @@ impl Error {
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
+            | Self::FilePath(_)
             | Self::Federation(_)
             | Self::AppName(_)
             | Self::AppNameTaken(_)

@@ -35,6 +35,7 @@ mod run;
 mod scripts;
 mod service;
 mod sessions;
+mod situations;
 mod templates;
 mod tls;
 mod upkeep;

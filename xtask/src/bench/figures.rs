@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// Whose programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Maker {
+pub(crate) enum Maker {
     Ours,
     Pip,
 }

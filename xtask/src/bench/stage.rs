@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// Everything that is there before a daemon is started.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     folder: PathBuf,
     programs: PathBuf,
     pip: PathBuf,
@@ -33,18 +33,18 @@ pub(super) struct Stage {
 }
 
 /// A running SuperLink, with TLS and a list of allowed keys.
-pub(super) struct SuperLink {
-    pub(super) daemon: Daemon,
-    pub(super) fleet: u16,
-    pub(super) control: u16,
-    pub(super) serverappio: u16,
+pub(crate) struct SuperLink {
+    pub(crate) daemon: Daemon,
+    pub(crate) fleet: u16,
+    pub(crate) control: u16,
+    pub(crate) serverappio: u16,
     /// From its start until it accepted the first connection on Fleet.
-    pub(super) started: Duration,
+    pub(crate) started: Duration,
 }
 
 impl Stage {
     /// Makes all of it in this folder, which must be empty.
-    pub(super) fn set(
+    pub(crate) fn set(
         folder: &Path,
         programs: &Path,
         environment: &Path,
@@ -72,12 +72,12 @@ impl Stage {
     }
 
     /// The app whose rounds are measured.
-    pub(super) fn app(&self) -> PathBuf {
+    pub(crate) fn app(&self) -> PathBuf {
         self.folder.join("rounds")
     }
 
     /// Its bundle.
-    pub(super) fn fab(&self) -> Result<PathBuf> {
+    pub(crate) fn fab(&self) -> Result<PathBuf> {
         let files = fs::read_dir(self.app())?.filter_map(Result::ok);
         let mut paths = files.map(|file| file.path());
         let fab = paths.find(|path| path.extension().is_some_and(|name| name == "fab"));
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// Adds the federation of this SuperLink to the app.
-    pub(super) fn point_app_at(&self, superlink: &SuperLink) -> Result<()> {
+    pub(crate) fn point_app_at(&self, superlink: &SuperLink) -> Result<()> {
         let project = self.app().join("pyproject.toml");
         let original = build::root().join("tests/apps/rounds/pyproject.toml");
         fs::copy(original, &project)?;
@@ -122,7 +122,7 @@ impl Stage {
     }
 
     /// Starts a SuperLink that has nothing from an earlier one.
-    pub(super) fn superlink(&self, maker: Maker, flags: &[&str]) -> Result<SuperLink> {
+    pub(crate) fn superlink(&self, maker: Maker, flags: &[&str]) -> Result<SuperLink> {
         let home = self.home();
         if home.exists() {
             fs::remove_dir_all(&home)?;
@@ -131,7 +131,7 @@ impl Stage {
     }
 
     /// Starts a SuperLink over what an earlier one left.
-    pub(super) fn superlink_again(
+    pub(crate) fn superlink_again(
         &self,
         maker: Maker,
         flags: &[&str],
@@ -166,7 +166,7 @@ impl Stage {
     }
 
     /// Starts a SuperNode, the first or the second.
-    pub(super) fn supernode(
+    pub(crate) fn supernode(
         &self,
         maker: Maker,
         superlink: &SuperLink,
@@ -212,7 +212,7 @@ impl Stage {
     }
 
     /// The load generator, pointed at this SuperLink.
-    pub(super) fn load(&self, superlink: &SuperLink) -> Command {
+    pub(crate) fn load(&self, superlink: &SuperLink) -> Command {
         let mut load = self.ours("flwr-bench");
         load.args(["--fleet", &superlink.fleet.to_string()]);
         load.args(["--control", &superlink.control.to_string()]);
@@ -223,12 +223,12 @@ impl Stage {
     }
 
     /// One of our programs.
-    pub(super) fn ours(&self, program: &str) -> Command {
+    pub(crate) fn ours(&self, program: &str) -> Command {
         self.program(Maker::Ours, program)
     }
 
     /// Where pip's SuperLink is to keep its state, for a new one.
-    pub(super) fn database(&self) -> Result<String> {
+    pub(crate) fn database(&self) -> Result<String> {
         let file = self.folder.join("pip.db");
         if file.exists() {
             fs::remove_file(&file)?;
@@ -249,17 +249,18 @@ impl Stage {
         command
     }
 
-    fn home(&self) -> PathBuf {
+    /// Flower's home directory, of all programs.
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 }
 
 impl SuperLink {
-    pub(super) fn ports(&self) -> [u16; 3] {
+    pub(crate) fn ports(&self) -> [u16; 3] {
         [self.fleet, self.control, self.serverappio]
     }
 
-    pub(super) fn stop(self) -> Result<()> {
+    pub(crate) fn stop(self) -> Result<()> {
         self.daemon.stop(STOP_GRACE)
     }
 }

@@ -1,21 +1,23 @@
 //! What a process has used of the machine, as Linux tells it (proc(5)).
 
 use std::fs;
+use std::io;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 /// Memory that a process has, in MB of 10^6 bytes.
-pub(super) fn resident(pid: u32) -> Result<f64> {
+pub(crate) fn resident(pid: u32) -> Result<f64> {
     status_line(pid, "VmRSS:")
 }
 
 /// The most that it ever had.
-pub(super) fn peak(pid: u32) -> Result<f64> {
+pub(crate) fn peak(pid: u32) -> Result<f64> {
     status_line(pid, "VmHWM:")
 }
 
 /// Memory of a process and of all its descendants.
-pub(super) fn resident_with_children(pid: u32) -> Result<f64> {
+pub(crate) fn resident_with_children(pid: u32) -> Result<f64> {
     // A process that has just ended uses nothing.
     let each = |pid| resident(pid).unwrap_or(0.0);
     Ok(family(pid)?.into_iter().map(each).sum())
@@ -23,16 +25,74 @@ pub(super) fn resident_with_children(pid: u32) -> Result<f64> {
 
 /// Memory of a process and of all its descendants, with what they share counted once.
 pub(super) fn proportional_with_children(pid: u32) -> Result<f64> {
-    let each = |pid| {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        value(&text, "Pss:").unwrap_or(0.0)
-    };
-    let kilobytes: f64 = family(pid)?.into_iter().map(each).sum();
+    let each = |pid| proportional(pid).unwrap_or(0.0);
+    Ok(family(pid)?.into_iter().map(each).sum())
+}
+
+/// Memory of a process, where a page that several processes share counts in parts.
+pub(crate) fn proportional(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let kilobytes = value(&text, "Pss:").with_context(|| format!("{path} has no Pss"))?;
     Ok(kilobytes * 1024.0 / 1e6)
 }
 
+/// How many files and sockets a process has open.
+pub(crate) fn open_files(pid: u32) -> Result<usize> {
+    let path = format!("/proc/{pid}/fd");
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {path}"))?;
+    Ok(entries.count())
+}
+
+/// How many threads a process has.
+pub(crate) fn threads(pid: u32) -> Result<usize> {
+    let path = format!("/proc/{pid}/task");
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {path}"))?;
+    Ok(entries.count())
+}
+
+/// All processes that have this variable in their environment, and the dead that one of them has
+/// not collected.
+pub(crate) fn processes_with(variable: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for pid in pids()? {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        if variables.any(|one| one == variable.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    let mut dead = Vec::new();
+    for pid in &found {
+        let is_new = |child: &u32| !found.contains(child);
+        dead.extend(children(*pid)?.into_iter().filter(is_new));
+    }
+    found.extend(dead);
+    Ok(found)
+}
+
+/// Bytes that a directory takes on disk, in MB of 10^6 bytes.
+pub(crate) fn disk(folder: &Path) -> io::Result<f64> {
+    use std::os::unix::fs::MetadataExt;
+
+    let mut megabytes = 0.0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // A file that was removed in this moment takes nothing.
+        let Ok(about) = entry.metadata() else {
+            continue;
+        };
+        // Blocks are of 512 bytes whatever the file system's are (stat(2)).
+        megabytes += about.blocks() as f64 * 512.0 / 1e6;
+        if about.is_dir() {
+            megabytes += disk(&entry.path()).unwrap_or(0.0);
+        }
+    }
+    Ok(megabytes)
+}
+
 /// Seconds of CPU time that a process has used.
-pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     // User and system time are the 14th and 15th field.
     ticks(pid, 2)
 }
@@ -69,15 +129,20 @@ fn family(pid: u32) -> Result<Vec<u32>> {
 
 fn children(pid: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").context("cannot read /proc")? {
-        let name = entry?.file_name();
-        let Some(other) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
+    for other in pids()? {
         let status = fs::read_to_string(format!("/proc/{other}/status")).unwrap_or_default();
         if value(&status, "PPid:") == Some(f64::from(pid)) {
             found.push(other);
         }
+    }
+    Ok(found)
+}
+
+fn pids() -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("cannot read /proc")? {
+        let name = entry?.file_name();
+        found.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
     }
     Ok(found)
 }

@@ -63,6 +63,16 @@ impl Link {
     /// If the state fails.
     pub async fn claim(&self, node: NodeId, patience: Duration) -> Result<Option<Parcel>> {
         let session = self.sessions.current(node);
+        // A call whose connection is lost is held for one hold at most.
+        let suspicious = 2 * self.holds.node.max(Duration::from_secs(1));
+        let (_held, is_shared) = self.sessions.hold(node, suspicious);
+        if is_shared {
+            warn!(
+                node_id = %node,
+                "two SuperNodes use one key at the same time, and each gets a part of the messages: \
+                 stop one of them, or give it a key of its own"
+            );
+        }
         let listener = self.wake.listen(Topic::Node(node));
         let deadline = Instant::now() + self.holds.node.min(patience);
         loop {

@@ -364,6 +364,10 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     // --- time ---
 
+    /// The clock was set, by so many seconds: what nodes and runs have left of their time to give
+    /// a sign of life stays as it was.
+    fn move_leases(&self, seconds: f64);
+
     /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp
     /// gave no sign of life, and unused tokens of pending runs.
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry>;

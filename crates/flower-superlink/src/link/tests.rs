@@ -23,6 +23,7 @@ use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
 
+mod leases;
 mod upkeep;
 
 const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);

@@ -19,6 +19,7 @@ macro_rules! battery {
                 nodes::a_nodes_dialect_stays_with_it;
                 nodes::all_nodes_are_listed_with_their_keys;
                 nodes::a_node_is_online_until_its_time_is_up;
+                nodes::leases_move_with_a_clock_that_is_set;
                 nodes::a_node_that_left_is_unknown;
                 runs::a_run_takes_the_steps_of_a_run_only;
                 runs::a_run_keeps_the_account_that_started_it;

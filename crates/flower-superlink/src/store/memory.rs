@@ -366,6 +366,14 @@ impl LinkState for MemoryState {
 
     async fn close(&self) {}
 
+    fn move_leases(&self, seconds: f64) {
+        let mut inner = self.0.lock();
+        inner.nodes.move_leases(seconds);
+        for state in inner.runs.values_mut() {
+            state.move_lease(seconds);
+        }
+    }
+
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
         let mut inner = self.0.lock();
         let mut expiry = Expiry::default();

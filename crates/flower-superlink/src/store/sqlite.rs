@@ -361,6 +361,10 @@ impl LinkState for SqliteState {
         self.writer.close().await;
     }
 
+    fn move_leases(&self, seconds: f64) {
+        self.presence.move_leases(seconds);
+    }
+
     async fn expire(&self, now: Timestamp) -> StateResult<Expiry> {
         let lost = self.presence.lost_runs(now);
         let presence = self.presence();

@@ -15,6 +15,9 @@ pub(crate) enum Verdict {
     Forgotten,
     /// Nothing was answered: the connection failed, or the SuperLink is busy or starting.
     Unreachable,
+    /// The clocks of this machine and the SuperLink's differ. The message waits until they are set,
+    /// for as long as it lives: NTP often sets a clock minutes after a start.
+    Untimely,
     /// An answer that asking again will hardly change.
     Refused(Code),
 }
@@ -60,6 +63,7 @@ impl Judge {
             Code::Unauthenticated if status.message().contains("Invalid node ID") => {
                 Verdict::Forgotten
             }
+            Code::Unauthenticated if status.message().contains("timestamp") => Verdict::Untimely,
             Code::Unavailable
             | Code::DeadlineExceeded
             | Code::ResourceExhausted
@@ -86,7 +90,8 @@ impl Judge {
             Verdict::RunOver | Verdict::Forgotten => {
                 format!("the SuperLink at {address} says: {said}")
             }
-            Verdict::Refused(code) => {
+            Verdict::Untimely | Verdict::Refused(_) => {
+                let code = status.code();
                 let way_out = self.way_out(code, said);
                 format!("the SuperLink at {address} refused: {said} ({code:?}){way_out}")
             }
@@ -179,6 +184,10 @@ mod tests {
         assert_eq!(
             verdict(Status::unauthenticated("Invalid node ID")),
             Verdict::Forgotten
+        );
+        assert_eq!(
+            verdict(Status::unauthenticated("Invalid timestamp: it is old")),
+            Verdict::Untimely
         );
         let unknown_key = Status::unauthenticated("Public key not recognized");
         assert_eq!(

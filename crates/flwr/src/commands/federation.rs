@@ -129,7 +129,7 @@ fn whole(file: &Path) -> Result<String> {
     })?;
     path.into_os_string()
         .into_string()
-        .map_err(|path| Error::FileName(path.into()))
+        .map_err(|path| Error::FilePath(path.into()))
 }
 
 fn remove(args: &FederationRemoveArgs, home: &Home, output: &mut Output) -> Result<()> {

@@ -1,5 +1,6 @@
 //! `flwr key new`: key pairs for SuperNodes, and the list of their public keys.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use flwr_security::key::PrivateKey;
@@ -33,7 +34,12 @@ fn make(directory: &Path, args: &KeyNewArgs, output: &mut Output) -> Result<()> 
         let path = path.to_owned();
         move |source| Error::Write { path, source }
     };
-    std::fs::create_dir_all(directory).map_err(write(directory))?;
+    // Whatever the umask: who may write here chooses which SuperNodes come in.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .map_err(write(directory))?;
     let mut lines = Vec::new();
     for path in &pairs {
         let key = PrivateKey::generate().map_err(|error| Error::Keys(error.into()))?;
@@ -44,7 +50,8 @@ fn make(directory: &Path, args: &KeyNewArgs, output: &mut Output) -> Result<()> 
         lines.push(key.public_key().to_openssh());
     }
     // One line, the keys apart by commas, as Flower's own script writes it.
-    std::fs::write(&list, lines.join(",") + "\n").map_err(write(&list))?;
+    let line = lines.join(",") + "\n";
+    flwr_security::file::write(&list, 0o644, line.as_bytes()).map_err(write(&list))?;
     output.success(&format!(
         "{}: the public keys, for `flower-superlink --auth-list-public-keys`",
         list.display()

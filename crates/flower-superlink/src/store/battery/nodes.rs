@@ -100,6 +100,22 @@ pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
     );
 }
 
+pub(super) async fn leases_move_with_a_clock_that_is_set(world: World) {
+    let node = world.node(3, NOON + 30.0).await;
+    let run = world.running().await;
+    assert!(world.state.keep_run(run, NOON + 60.0).await.unwrap());
+    for step in [3600.0, -7200.0] {
+        world.state.move_leases(step);
+    }
+    let noon = NOON + -3600.0;
+    assert_eq!(world.state.expire(noon + 59.0).await.unwrap().lost_runs, []);
+    let online = world.state.online_nodes(noon + 29.0).await.unwrap();
+    assert_eq!(online, [node]);
+    assert_eq!(world.state.online_nodes(noon + 30.0).await.unwrap(), []);
+    let expiry = world.state.expire(noon + 61.0).await.unwrap();
+    assert_eq!(expiry.lost_runs, [run]);
+}
+
 pub(super) async fn a_node_that_left_is_unknown(world: World) {
     let key = key();
     world

@@ -100,6 +100,12 @@ impl Nodes {
         self.nodes.iter().map(known).collect()
     }
 
+    pub(super) fn move_leases(&mut self, seconds: f64) {
+        for node in self.nodes.values_mut() {
+            node.online_until = node.online_until + seconds;
+        }
+    }
+
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
         let online = self
             .nodes

@@ -95,6 +95,10 @@ impl RunState {
         }
     }
 
+    pub(super) fn move_lease(&mut self, seconds: f64) {
+        self.active_until = self.active_until + seconds;
+    }
+
     pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
         let from = self.run.status.phase;
         if !from.may_become(to.phase) {
