@@ -36,7 +36,7 @@ const fn anew(name: &'static str, code: &'static str) -> Kind {
 }
 
 /// Run in one process, one after the other, in both federations.
-const KINDS: [Kind; 31] = [
+const KINDS: [Kind; 38] = [
     shared("nothing", "def look(): return 'plain'"),
     shared(
         "a variable before an import",
@@ -125,6 +125,34 @@ const KINDS: [Kind; 31] = [
     anew(
         "a process id",
         "import os; PID = os.getpid()\ndef look(): return PID",
+    ),
+    anew(
+        "random bytes of a library in C",
+        "import ssl; S = ssl.RAND_bytes(4).hex()\ndef look(): return S",
+    ),
+    anew(
+        "a process id that C asks for",
+        "import functools, os; P = functools.partial(os.getpid)()\ndef look(): return P == os.getpid()",
+    ),
+    anew(
+        "arguments",
+        "import sys; A = list(sys.argv)\ndef look(): return A == sys.argv",
+    ),
+    anew(
+        "the id of a thread",
+        "import os, threading; T = threading.main_thread().native_id\ndef look(): return T == os.getpid()",
+    ),
+    anew(
+        "what the process has used",
+        "import resource; U = resource.getrusage(resource.RUSAGE_SELF).ru_utime > 0.05\ndef look(): return U",
+    ),
+    shared(
+        "a handler of the program's log",
+        "import logging; SEEN = []\nclass H(logging.Handler):\n    def emit(self, record): SEEN.append(record)\nlogging.getLogger('flwr').addHandler(H())\ndef look(): return len(SEEN)",
+    ),
+    shared(
+        "a patched class",
+        "import logging; COUNT = [0]; handle = logging.Logger.handle\ndef counted(self, record):\n    COUNT[0] += 1\n    return handle(self, record)\nlogging.Logger.handle = counted\ndef look(): return COUNT[0]",
     ),
     anew(
         "a file of its own",

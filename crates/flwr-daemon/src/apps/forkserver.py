@@ -92,6 +92,14 @@ def reseed(watch=None):
         torch.module.default_generator.seed()
 
 
+def tell_thread():
+    """Before Python 3.13 a fork's main thread has the id of the process that was forked."""
+    threading = sys.modules.get("threading")
+    renew = threading and getattr(threading.main_thread(), "_set_native_id", None)
+    if renew is not None:
+        renew()
+
+
 def close_channels_aside():
     """Whoever runs one program after the other has no need to wait until the channel of the last
     one is closed, which takes up to 0.2 s where its state is watched."""
@@ -245,6 +253,7 @@ class Server:
     def leave(self):
         """In the child: lets go of what the server has."""
         os.setpgid(0, 0)
+        tell_thread()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for file in (self.wake, self.signalled, self.link.socket):

@@ -54,6 +54,12 @@ class Surroundings:
             if type(module) is type(sys) and name != "__main__"
         }
         self.modules = dict(sys.modules)
+        self.classes = [
+            (value, dict(vars(value)))
+            for name, members in self.functions.items()
+            for value in members.values()
+            if isinstance(value, type) and value.__module__ == name and can_be_changed(value)
+        ]
 
     def changed(self):
         if handlers() != self.signals or any(signal.getitimer(signal.ITIMER_REAL)):
@@ -73,13 +79,40 @@ class Surroundings:
         return None
 
     def replaced(self):
-        """Functions of earlier modules that have another now, or none: where, and both."""
-        return [
-            (vars(self.modules[name]), key, value, vars(self.modules[name]).get(key, MISSING))
-            for name, functions in self.functions.items()
-            for key, value in functions.items()
-            if vars(self.modules[name]).get(key, MISSING) is not value
-        ]
+        """Members of earlier modules and classes that are others now, or are gone: where, and both.
+        It is asked once: what was kept to compare is let go."""
+        kept = [(vars(self.modules[name]), members) for name, members in self.functions.items()]
+        kept += [(owner, members) for owner, members in self.classes]
+        self.functions, self.classes = {}, []
+        found = []
+        for owner, members in kept:
+            now = owner if isinstance(owner, dict) else vars(owner)
+            for key, value in members.items():
+                if now.get(key, MISSING) is not value and key not in UNCHANGED:
+                    found.append((owner, key, value, now.get(key, MISSING)))
+        return found
+
+
+# Python itself renews them.
+UNCHANGED = {"__abstractmethods__", "__annotations__", "__dict__", "__doc__", "__weakref__", "_abc_impl"}
+
+
+def can_be_changed(owner):
+    is_made_at_runtime = 1 << 9
+    return bool(owner.__flags__ & is_made_at_runtime)
+
+
+def put(owner, key, value):
+    """Makes this the member of a module's dictionary or of a class."""
+    if isinstance(owner, dict):
+        if value is MISSING:
+            owner.pop(key, None)
+        else:
+            owner[key] = value
+    elif value is not MISSING:
+        type.__setattr__(owner, key, value)
+    elif key in vars(owner):
+        type.__delattr__(owner, key)
 
 
 def handlers():

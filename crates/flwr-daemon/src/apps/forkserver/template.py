@@ -1,4 +1,5 @@
 # Loads an app as `flwr-clientapp` does, once, for the messages of a run.
+import logging
 import os
 import sys
 import warnings
@@ -21,8 +22,16 @@ class State:
         self.directory = os.getcwd()
         self.paths = list(sys.path)
         self.filters = list(warnings.filters)
+        known = logging.root.manager.loggerDict.values()
+        self.loggers = [
+            (logger, kept(logger), [(handler, kept(handler)) for handler in logger.handlers])
+            for logger in [logging.root, *known]
+            if isinstance(logger, logging.Logger)
+        ]
+        self.disable = logging.root.manager.disable
 
     def put(self):
+        self.put_loggers()
         for name in set(os.environ) - set(self.environment):
             del os.environ[name]
         for name, value in self.environment.items():
@@ -34,6 +43,24 @@ class State:
         if warnings.filters != self.filters:
             warnings.filters[:] = self.filters
             warnings._filters_mutated()
+
+
+    def put_loggers(self):
+        """The program logs before it comes to the app."""
+        for logger, state, handlers in self.loggers:
+            vars(logger).update(state, handlers=[handler for handler, _ in handlers])
+            for handler, of_handler in handlers:
+                vars(handler).update(of_handler)
+        manager = logging.root.manager
+        manager.disable = self.disable
+        manager._clear_cache()
+
+
+def kept(owner):
+    """What an app may set of a logger or handler."""
+    names = ("level", "propagate", "disabled", "formatter", "stream")
+    state = {name: vars(owner)[name] for name in names if name in vars(owner)}
+    return {**state, "filters": list(owner.filters)}
 
 
 class Template:
@@ -73,8 +100,8 @@ class Template:
             random.setstate(self.random)
         self.finding._current_sys_path = self.current
         self.before.put()
-        for functions, name, original, _ in self.replaced:
-            functions[name] = original
+        for owner, name, original, _ in self.replaced:
+            put(owner, name, original)
         self.loading.load_app = self.hand_over
 
     def hand_over(self, *arguments, **named):
@@ -84,11 +111,8 @@ class Template:
         current = list(sys.path)
         self.after.put()
         sys.path[:] = current
-        for functions, name, _, now in self.replaced:
-            if now is MISSING:
-                functions.pop(name, None)
-            else:
-                functions[name] = now
+        for owner, name, _, now in self.replaced:
+            put(owner, name, now)
         try:
             return self.load_app(*arguments, **named)
         finally:

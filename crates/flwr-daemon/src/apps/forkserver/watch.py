@@ -4,6 +4,7 @@
 # done once for all messages of a run only if it would have the same outcome each time. Whatever is
 # random, temporary, of its time or of its process makes the outcome differ, and is a reason. The
 # checks are strict: a needless reason costs time, a missed reason costs a right result.
+import dis
 import gc
 import os
 import random
@@ -43,6 +44,27 @@ PURE = {
     "open", "pathconf", "putenv", "read", "scandir", "sched_getaffinity", "strerror", "sysconf",
     "umask", "uname", "unsetenv",
 }  # fmt: skip
+# Modules of Python in C whose functions have the same outcome in each process. What they open, draw
+# or start is seen in other ways.
+EVEN = {
+    "_abc", "_ast", "_bisect", "_blake2", "_bz2", "_codecs", "_collections", "_contextvars", "_csv",
+    "_datetime", "_decimal", "_elementtree", "_functools", "_hashlib", "_heapq", "_imp", "_io",
+    "_json", "_locale", "_lzma", "_md5", "_opcode", "_operator", "_pickle", "_queue", "_random",
+    "_sha1", "_sha2", "_sha256", "_sha3", "_sha512", "_signal", "_sre", "_stat", "_statistics",
+    "_string", "_struct", "_symtable", "_thread", "_tokenize", "_typing", "_warnings", "_weakref",
+    "_zoneinfo", "array", "atexit", "binascii", "builtins", "cmath", "collections", "datetime",
+    "errno", "functools", "gc", "io", "itertools", "marshal", "math", "operator", "posix",
+    "pyexpat", "re", "sys", "time", "typing", "unicodedata", "warnings", "zlib",
+}  # fmt: skip
+# What an app's own code must not even refer to while it is loaded: functions written in C call it
+# unseen, as `functools.partial` does, and attributes are read without a call.
+UNEVEN = CLOCKS | {
+    "RAND_bytes", "argv", "current_thread", "get_ident", "get_native_id", "getloadavg", "getpgid",
+    "getpgrp", "getpid", "getppid", "getrandom", "getrusage", "getsid", "ident", "main_thread",
+    "native_id", "orig_argv", "times", "urandom",
+}  # fmt: skip
+# The same for libraries that it calls.
+GIVEN = {"argv", "orig_argv"}
 # Functions of other modules. Whoever starts a thread is followed no more in that thread.
 CALLS = {
     ("_thread", "get_native_id"), ("_thread", "start_new_thread"), ("_uuid", "generate_time_safe"),
@@ -281,8 +303,15 @@ class Watch:
         if event == "call":
             if code in THREAD_CODES:
                 self.blame(f"called threading.{code.co_name}")
-            elif not is_installed(code.co_filename) and self.asks_for_now(code):
-                self.blame("asked for the time")
+            elif code.co_filename.startswith("<frozen"):
+                # Python's own import, and its first modules.
+                pass
+            elif not is_installed(code.co_filename):
+                if self.asks_for_now(code):
+                    self.blame("asked for the time")
+                self.check(code, UNEVEN)
+            else:
+                self.check(code, GIVEN)
             return
         if event != "c_call" or code.co_filename.startswith(("<frozen importlib", *LOGGING)):
             return
@@ -297,6 +326,20 @@ class Watch:
                 self.blame(f"called os.{name}")
         elif (module, name) in CALLS:
             self.blame(f"called {module}.{name}")
+        elif module and module in sys.stdlib_module_names and module not in EVEN:
+            self.blame(f"called {module}.{name}")
+
+    def check(self, code, names):
+        """Looks for attributes that this code reads, and for functions that it was given by name."""
+        if names.isdisjoint(code.co_names):
+            return
+        for read in dis.get_instructions(code):
+            if read.argval not in names or not isinstance(read.argval, str):
+                continue
+            # A module is called `time` as well: it is loaded by its name alone.
+            by_name = read.opname in ("LOAD_NAME", "LOAD_GLOBAL") and read.argval != "time"
+            if by_name or read.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+                self.blame(f"referred to {read.argval}")
 
     @staticmethod
     def asks_for_now(code):
