@@ -106,6 +106,12 @@ fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
 /// Why a call could not be made, if that is because there was no connection.
 #[must_use]
 pub fn connect_error(status: &Status) -> Option<&ConnectError> {
+    cause(status)
+}
+
+/// The first of the errors that a status was made of which is of this type.
+#[must_use]
+pub fn cause<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
     std::iter::successors(status.source(), |&error| error.source())
         .find_map(|error| error.downcast_ref())
 }

@@ -2,7 +2,7 @@
 
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::{is_cut, proxied};
+use flwr_security::channel::{cause, is_cut, proxied};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, TimeoutExpired};
 
@@ -66,6 +66,5 @@ impl Link {
 
 /// Whether the deadline that this node set itself is over.
 fn is_late(status: &Status) -> bool {
-    let source = std::error::Error::source(status);
-    std::iter::successors(source, |&error| error.source()).any(|error| error.is::<TimeoutExpired>())
+    cause::<TimeoutExpired>(status).is_some()
 }

@@ -1,13 +1,14 @@
 //! Answers that do not come from a gRPC server: a proxy, balancer, mesh or login page on the way
 //! answers in its place.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use h2::Reason;
 use http::{HeaderMap, Response, StatusCode, header};
 use thiserror::Error;
 use tonic::{Code, Status};
+
+use super::cause;
 
 /// An answer over HTTP that no gRPC server gave.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -104,24 +105,20 @@ impl From<Proxied> for Status {
 /// The proxy's answer that a call ended with, if it ended so.
 #[must_use]
 pub fn proxied(status: &Status) -> Option<&Proxied> {
-    sources(status).find_map(|error| error.downcast_ref())
+    cause(status)
 }
 
 /// Whether the server has not worked on the call, and asks for it on a new connection: it closes
 /// this one in order (GOAWAY with NO_ERROR), or refuses the stream (RFC 9113, 6.8 and 8.7).
 #[must_use]
 pub fn is_to_be_repeated(status: &Status) -> bool {
-    let http2 = sources(status).find_map(|error| error.downcast_ref::<h2::Error>());
-    let refused = http2.is_some_and(|error| match error.reason() {
+    let refused = cause::<h2::Error>(status).is_some_and(|error| match error.reason() {
         Some(Reason::NO_ERROR) => error.is_go_away(),
         Some(Reason::REFUSED_STREAM) => error.is_remote(),
         _ => false,
     });
     // A request that waited in this process for a connection that closes.
-    let unsent = || {
-        let http = sources(status).find_map(|error| error.downcast_ref::<hyper::Error>());
-        http.is_some_and(hyper::Error::is_canceled)
-    };
+    let unsent = || cause::<hyper::Error>(status).is_some_and(hyper::Error::is_canceled);
     refused || unsent()
 }
 
@@ -131,12 +128,7 @@ pub fn is_to_be_repeated(status: &Status) -> bool {
 pub fn is_cut(status: &Status) -> bool {
     let timed_out =
         proxied(status).is_some_and(|answer| answer.status == StatusCode::GATEWAY_TIMEOUT);
-    let reset = || sources(status).any(|error| error.is::<h2::Error>());
-    timed_out || reset()
-}
-
-fn sources(status: &Status) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(status.source(), |&error| error.source())
+    timed_out || cause::<h2::Error>(status).is_some()
 }
 
 #[cfg(test)]

@@ -253,16 +253,7 @@ async fn a_server_that_hangs_up_at_once_may_speak_tls() {
         // Until the client has gone too, so that it meets an orderly end.
         let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
     });
-    let channel = channel(
-        ("127.0.0.1", address.port()),
-        &Trust::Plaintext,
-        &Route::Direct,
-    );
-    let request = http::Request::new(tonic::body::Body::empty());
-    let error = tower::ServiceExt::oneshot(channel, request)
-        .await
-        .unwrap_err();
-    let status = Status::from_error(error);
+    let status = call_in_plaintext(address).await;
     let expected = ConnectError::Wordless {
         address: address.to_string(),
     };
@@ -284,16 +275,7 @@ async fn a_proxy_that_answers_in_http1_is_told() {
         tcp.write_all(page).await.unwrap();
         let _ = tokio::io::copy(&mut tcp, &mut tokio::io::sink()).await;
     });
-    let channel = channel(
-        ("127.0.0.1", address.port()),
-        &Trust::Plaintext,
-        &Route::Direct,
-    );
-    let request = http::Request::new(tonic::body::Body::empty());
-    let error = tower::ServiceExt::oneshot(channel, request)
-        .await
-        .unwrap_err();
-    let status = Status::from_error(error);
+    let status = call_in_plaintext(address).await;
     let expected = ConnectError::Http1 {
         address: address.to_string(),
         answer: "HTTP/1.1 503 Service Unavailable".to_owned(),
@@ -303,6 +285,15 @@ async fn a_proxy_that_answers_in_http1_is_told() {
         "{status:?}"
     );
     server.await.unwrap();
+}
+
+/// How a call without TLS ends there.
+async fn call_in_plaintext(address: SocketAddr) -> Status {
+    let address = ("127.0.0.1", address.port());
+    let channel = channel(address, &Trust::Plaintext, &Route::Direct);
+    let request = http::Request::new(tonic::body::Body::empty());
+    let ended = tower::ServiceExt::oneshot(channel, request).await;
+    Status::from_error(ended.unwrap_err())
 }
 
 /// All that a status and its causes say.
