@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 mod asker;
 mod control;
 mod decode;
-mod fleet;
 mod launch;
 pub(crate) mod patience;
 mod serverappio;
@@ -16,8 +15,6 @@ mod status;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};
-pub use fleet::FleetApi;
-pub(crate) use fleet::{RECONNECT, pushed, told};
 pub use launch::LaunchApi;
 pub(crate) use launch::require_tls;
 pub use serverappio::ServerAppIoApi;

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod checkup;
 pub mod config;
 pub mod error;
+pub mod host;
 pub mod launcher;
 pub mod link;
 mod older;

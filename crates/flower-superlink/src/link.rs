@@ -19,7 +19,6 @@ pub mod state;
 pub mod wake;
 
 mod askers;
-mod dialects;
 mod logs;
 mod messages;
 mod nodes;
@@ -32,11 +31,11 @@ mod sessions;
 mod steps;
 mod upkeep;
 mod waiting;
+mod wires;
 
 pub use askers::Asker;
-pub use objects::Pulled;
 pub use serverapps::AppInputs;
-pub use state::{Dialect, Keep};
+pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;
 

@@ -1,17 +1,14 @@
-//! Peers of earlier versions of Flower. Each has a module that can be dropped without touching the
-//! rest; nothing in `link` knows of them.
+//! ServerApps of earlier versions of Flower, until they are generations of `flwr-wire` too.
 //!
-//! - `dialect` tells which version a SuperNode speaks, and sends its calls to whom they are for
 //! - `inline` flwr 1.15 to 1.18: messages with their content in them
 //! - `apps` ServerApp processes of flwr 1.15 to 1.20, which have no token
 //! - `tasks` flwr 1.8 to 1.14: messages as tasks
-//! - `message` a message in one piece, and as objects
+//! - `message` sends a message with all its objects
 //! - `handed_out` replies on their way to ServerApps that confirm nothing
 //! - `unary` a gRPC call by hand: two versions have different messages for the same method, which
 //!   generated services cannot have
 
 mod apps;
-mod dialect;
 mod handed_out;
 mod inline;
 mod message;
@@ -19,5 +16,4 @@ mod tasks;
 mod unary;
 
 pub(crate) use apps::OlderApps;
-pub(crate) use dialect::Dialects;
-pub(crate) use tasks::{Driver, Entry, Tasks};
+pub(crate) use tasks::Driver;

@@ -19,7 +19,7 @@ use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
-use flwr_security::shared_secret::Secrets;
+use flwr_wire::door::FleetDoor;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -28,13 +28,14 @@ use tower::Layer;
 use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
-use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi, UpkeepApi};
+use crate::api::{ControlApi, Exec, LaunchApi, ServerAppIoApi, UpkeepApi};
 use crate::args::VERSION;
-use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
+use crate::auth::{ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
+use crate::host::Host;
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Dialects, Driver, Entry, OlderApps, Tasks};
+use crate::older::{Driver, OlderApps};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -298,9 +299,12 @@ async fn bind(
 }
 
 fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
-    let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
-    let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
-    let fleet = Tasks::new(auth.layer(fleet), Arc::clone(link), entry(config));
+    let host = Host::new(
+        Arc::clone(link),
+        config.policy.clone(),
+        config.own_key.clone(),
+    );
+    let fleet = FleetDoor::new(host);
     Routes::new(listed(config).layer(fleet))
 }
 
@@ -335,18 +339,6 @@ fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
 
 fn listed(config: &Config) -> ListedClients {
     ListedClients::new(config.clients.clone())
-}
-
-/// How SuperNodes come in that do not sign.
-fn entry(config: &Config) -> Entry {
-    match (&config.policy, &config.own_key) {
-        (Policy::AnyKey, _) => Entry::Open,
-        (Policy::Listed(allowed), Some(own)) => Entry::Keys {
-            allowed: Arc::clone(allowed),
-            secrets: Arc::new(Secrets::new(own.clone())),
-        },
-        (Policy::Listed(_), None) => Entry::Closed,
-    }
 }
 
 /// What is read again when its files change.

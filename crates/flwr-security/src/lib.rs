@@ -8,7 +8,7 @@ pub mod file;
 pub mod from_file;
 pub mod key;
 pub mod oidc;
+pub mod peer;
 pub mod pki;
-pub mod shared_secret;
 pub mod signature;
 pub mod tls;

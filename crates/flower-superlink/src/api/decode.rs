@@ -2,12 +2,11 @@
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
-use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::object::{ObjectId, ObjectTree, Pulled};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
 use crate::error::{Error, Result};
-use crate::link::Pulled;
 use crate::link::state::Parcel;
 
 /// Each message with the tree that has its id at the root, read by `read`.
@@ -55,19 +54,18 @@ pub(super) fn require_server_app(node: Option<proto::Node>) -> Result<()> {
     }
 }
 
-impl From<Pulled> for proto::PullObjectResponse {
-    fn from(pulled: Pulled) -> Self {
-        match pulled {
-            Pulled::Unknown => Self::default(),
-            Pulled::Awaited => Self {
-                object_found: true,
-                ..Self::default()
-            },
-            Pulled::There(object_content) => Self {
-                object_found: true,
-                object_available: true,
-                object_content,
-            },
-        }
+/// An object as its receiver gets it.
+pub(super) fn pulled(pulled: Pulled) -> proto::PullObjectResponse {
+    match pulled {
+        Pulled::Unknown => proto::PullObjectResponse::default(),
+        Pulled::Awaited => proto::PullObjectResponse {
+            object_found: true,
+            ..proto::PullObjectResponse::default()
+        },
+        Pulled::There(object_content) => proto::PullObjectResponse {
+            object_found: true,
+            object_available: true,
+            object_content,
+        },
     }
 }

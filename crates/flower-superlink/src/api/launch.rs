@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use flwr_daemon::listen::Peer;
 use flwr_proto::launch::launch_server::{Launch, LaunchServer};
 use flwr_proto::launch::{StartRunRequest, StartRunResponse};
+use flwr_security::peer::Peer;
 use tonic::{Request, Response, Status};
 
 use super::{MAX_CONTROL_BYTES, to_the_end};

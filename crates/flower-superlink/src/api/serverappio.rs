@@ -279,7 +279,8 @@ impl ServerAppIo for ServerAppIoApi {
         let request = request.into_inner();
         decode::require_server_app(request.node)?;
         let (run, id) = decode::object(request.run_id, &request.object_id)?;
-        Ok(Response::new(self.link.pull_object(run, id).await?.into()))
+        let pulled = self.link.pull_object(run, id).await?;
+        Ok(Response::new(decode::pulled(pulled)))
     }
 
     async fn confirm_message_received(

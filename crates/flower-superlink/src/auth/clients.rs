@@ -6,9 +6,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use flwr_daemon::listen::Peer;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
+use flwr_security::peer::Peer;
 use futures::future::{Either, Ready, ready};
 use http::{Request, Response};
 use tonic::Status;

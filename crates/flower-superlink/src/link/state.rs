@@ -11,7 +11,7 @@
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata};
-use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
@@ -21,6 +21,7 @@ use flwr_security::key::PublicKey;
 mod refusal;
 mod upkeep;
 
+pub use flwr_core::message::Parcel;
 pub use refusal::{Refusal, StateError, StateResult};
 pub use upkeep::{Keep, READ, Usage};
 
@@ -65,15 +66,6 @@ pub struct Replied {
     pub freed: Freed,
     /// The reply can be taken.
     pub ready: bool,
-}
-
-/// A message and all that it is made of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parcel {
-    /// The message.
-    pub message: Message,
-    /// Its objects.
-    pub tree: ObjectTree,
 }
 
 /// What there is to say to a ServerApp that asks for a reply.
@@ -155,10 +147,30 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Whether messages are tasks in it.
+    const ALL: [Self; 5] = [
+        Self::Objects,
+        Self::Inline,
+        Self::Tasks,
+        Self::TasksUntil11,
+        Self::TasksFrom12,
+    ];
+
+    /// INTERIM
     #[must_use]
-    pub const fn is_tasks(self) -> bool {
-        matches!(self, Self::Tasks | Self::TasksUntil11 | Self::TasksFrom12)
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.text() == text)
+    }
+
+    /// INTERIM
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Objects => "objects",
+            Self::Tasks => "tasks",
+            Self::TasksUntil11 => "tasks-1.11",
+            Self::TasksFrom12 => "tasks-1.12",
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, Metadata};
-use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;

@@ -19,7 +19,8 @@ use tower::Service;
 
 use super::handed_out::HandedOut;
 use super::inline::serverapp;
-use super::tasks::Numbering;
+use flwr_wire::generations::v1_08_taskins::records::Numbering;
+
 use super::tasks::serverapp::ServerApps;
 use super::unary::{self, Raw, Served};
 use crate::api::{ServerAppIoApi, patience, to_the_end};

@@ -9,8 +9,10 @@ use flwr_core::message::MessageId;
 use parking_lot::Mutex;
 use tracing::error;
 
-use super::message::{self, Whole};
-use crate::error::Result;
+use flwr_core::port::Result;
+use flwr_wire::inflate::Inflated;
+
+use super::message;
 use crate::link::Link;
 
 /// The instructions of each run whose replies were handed out, and not confirmed; with the reply.
@@ -26,7 +28,7 @@ impl HandedOut {
         run: RunId,
         asked: &[MessageId],
         patience: Duration,
-        make: impl Fn(Whole) -> std::result::Result<T, String>,
+        make: impl Fn(Inflated) -> std::result::Result<T, String>,
     ) -> Result<Vec<T>> {
         for reply in self.take_not_asked(run, asked) {
             link.confirm(run, reply).await?;
@@ -36,7 +38,7 @@ impl HandedOut {
         forget_finished(&self.0, link).await?;
         for parcel in parcels {
             let metadata = parcel.message.metadata.clone();
-            match message::whole(link, parcel, &make).await? {
+            match message::inflated(link, parcel, &make).await? {
                 Ok(reply) => {
                     self.note(run, metadata.reply_to, metadata.id);
                     replies.push(reply);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use flwr_security::peer::Peer;
 use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -25,18 +26,6 @@ pub struct Connection {
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
-}
-
-/// Who is at the other end of a connection: every request that came over it has this among its
-/// extensions.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// The certificate it has shown, which was checked, if it was asked for one.
-    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// Whether it is an address of processes of this machine only.

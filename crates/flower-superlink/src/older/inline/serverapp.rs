@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use tonic::{Request, Status};
 
-use super::records;
+use flwr_core::port::Result;
+use flwr_wire::carrier::grpc::status;
+use flwr_wire::{inflate, record_maps};
+
 use crate::api::to_the_end;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::link::Link;
 use crate::older::handed_out::HandedOut;
 use crate::older::message;
@@ -28,7 +32,7 @@ pub(in crate::older) async fn inputs(
         run_id: context.run_id,
         node_id: context.node_id,
         node_config: context.node_config,
-        state: context.state.map(records::to_inline),
+        state: context.state.map(record_maps::to_maps),
         run_config: context.run_config,
     };
     Ok(wire::PullServerAppInputsResponse {
@@ -49,7 +53,7 @@ pub(in crate::older) async fn outputs(
         run_id: context.run_id,
         node_id: context.node_id,
         node_config: context.node_config,
-        state: context.state.map(records::from_inline),
+        state: context.state.map(record_maps::from_maps),
         run_config: context.run_config,
     };
     let run = RunId(request.run_id);
@@ -64,10 +68,15 @@ pub(in crate::older) async fn push(
 ) -> Answer<wire::PushInsMessagesResponse> {
     let run = RunId(request.run_id);
     let messages = request.messages_list;
-    let sent = to_the_end(async move { sent(&link, run, messages).await });
+    let sent = to_the_end(async move { Ok(sent(&link, run, messages).await) });
     let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
     Ok(wire::PushInsMessagesResponse {
-        message_ids: sent.await?.into_iter().map(id).collect(),
+        message_ids: sent
+            .await?
+            .map_err(|failure| status(&failure))?
+            .into_iter()
+            .map(id)
+            .collect(),
     })
 }
 
@@ -79,9 +88,9 @@ async fn sent(
     let now = link.now();
     let mut instructions = Vec::new();
     for message in messages {
-        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
-        let content = message.content.map(records::from_inline);
-        let apart = message::apart(message.metadata, content, message.error, read);
+        let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);
+        let content = message.content.map(record_maps::from_maps);
+        let apart = inflate::deflate(message.metadata, content, message.error, read);
         instructions.push(apart.await?);
     }
     message::send(link, run, instructions).await
@@ -98,9 +107,9 @@ pub(in crate::older) async fn pull(
     let asked: std::result::Result<Vec<MessageId>, _> =
         request.message_ids.iter().map(|id| id.parse()).collect();
     let asked = asked.map_err(Error::ObjectId)?;
-    let make = |whole| Ok(records::message(whole));
+    let make = |inflated| Ok(record_maps::message(inflated));
     let replies = handed_out.replies(link, run, &asked, patience, make);
     Ok(wire::PullResMessagesResponse {
-        messages_list: replies.await?,
+        messages_list: replies.await.map_err(|failure| status(&failure))?,
     })
 }

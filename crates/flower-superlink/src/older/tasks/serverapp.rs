@@ -21,10 +21,15 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::records::{self, Numbering};
-use super::{layout, task};
+use flwr_core::port::Result;
+use flwr_core::refusal::Refusal;
+use flwr_wire::carrier::grpc::status;
+use flwr_wire::generations::v1_08_taskins::records::{self, Numbering};
+use flwr_wire::generations::v1_08_taskins::{layout, task};
+use flwr_wire::inflate;
+
 use crate::api::{patience, require_tls, to_the_end};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::link::Link;
 use crate::older::handed_out::{HandedOut, forget_finished};
 use crate::older::message;
@@ -84,7 +89,9 @@ impl ServerApps {
         let mut names: HashMap<RunId, std::vec::IntoIter<String>> = HashMap::new();
         for (run, tasks) in runs {
             let (link, numbering) = (Arc::clone(&self.link), numbering(run));
-            let sent = to_the_end(async move { send(&link, run, tasks, numbering).await }).await?;
+            let sent =
+                to_the_end(async move { Ok(send(&link, run, tasks, numbering).await) }).await?;
+            let sent = sent.map_err(|failure| status(&failure))?;
             let named = sent
                 .into_iter()
                 .map(|id| id.map(|id| name(run, &id.to_string())));
@@ -115,7 +122,7 @@ impl ServerApps {
         let mut task_res_list = Vec::new();
         for (run, asked) in runs {
             let replies = self.replies(run, &asked, numbering(run), patience);
-            task_res_list.extend(replies.await?);
+            task_res_list.extend(replies.await.map_err(|failure| status(&failure))?);
         }
         Ok(wire::PullTaskResResponse { task_res_list })
     }
@@ -153,21 +160,13 @@ async fn send(
         let parts = task::parts(task);
         let content = parts
             .recordset
-            .map(|set| read(set, numbering))
+            .map(|set| records::read(set, numbering))
             .transpose()?;
-        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
-        let apart = message::apart(Some(parts.metadata), content, parts.error, read);
+        let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);
+        let apart = inflate::deflate(Some(parts.metadata), content, parts.error, read);
         instructions.push(apart.await?);
     }
     message::send(link, run, instructions).await
-}
-
-/// The records of a task in the words of today.
-pub(super) fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict> {
-    records::from_task(recordset, numbering).map_err(|error| Error::Field {
-        field: "recordset",
-        problem: error.to_string(),
-    })
 }
 
 /// A task's name.
@@ -175,7 +174,7 @@ fn name(run: RunId, message: &str) -> String {
     format!("{:016x}{message}", run.0)
 }
 
-fn read_name(task: &str) -> Result<(RunId, MessageId)> {
+fn read_name(task: &str) -> std::result::Result<(RunId, MessageId), Error> {
     let unknown = || Error::Field {
         field: "task_ids",
         problem: "holds a name that was not given here".to_owned(),
@@ -228,19 +227,24 @@ impl Inner {
                 Ok(unary::raw(&answer.await?))
             }
             "GetRun" => {
-                let (request, known) = layout::get_run(body)?;
+                let (request, known) =
+                    layout::get_run(body.0).map_err(|failure| status(&failure))?;
                 let run = RunId(request.run_id);
                 let found = link.run(run).await?;
                 // Whoever asks for runs that never were is not remembered.
                 if found.is_some() {
-                    forget_finished(&self.numberings, link).await?;
+                    forget_finished(&self.numberings, link)
+                        .await
+                        .map_err(|failure| status(&failure))?;
                     self.numberings.lock().insert(run, known);
                 }
                 let run = found.map(proto::Run::from);
                 Ok(unary::raw(&proto::GetRunResponse { run }))
             }
             "GetFab" => {
-                let hash_str = layout::get_fab(body)?.hash_str;
+                let hash_str = layout::get_fab(body.0)
+                    .map_err(|failure| status(&failure))?
+                    .hash_str;
                 let content = link.fab(&hash_str).await?;
                 let fab = Some(proto::Fab { hash_str, content });
                 Ok(unary::raw(&proto::GetFabResponse { fab }))

@@ -1,4 +1,4 @@
-//! A task, and the message that it is.
+//! Converts between messages and tasks (`TaskIns`, `TaskRes`).
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
@@ -6,32 +6,24 @@ use flwr_proto as proto;
 use flwr_proto::older::tasks as wire;
 
 use super::records::{self, Numbering, RecordError};
-use crate::link::Dialect;
-use crate::older::message::Whole;
+use crate::inflate::Inflated;
 
-/// The code of a node that is gone: today's, and the one of those versions.
+/// The code of a node that is gone: since flwr 1.15, and in these releases.
 const NODE_UNAVAILABLE: [i64; 2] = [5, 3];
 
-impl From<Dialect> for Numbering {
-    fn from(dialect: Dialect) -> Self {
-        match dialect {
-            Dialect::TasksUntil11 => Self::Until11,
-            Dialect::TasksFrom12 => Self::From12,
-            Dialect::Tasks | Dialect::Objects | Dialect::Inline => Self::Either,
-        }
-    }
-}
-
 /// An instruction as a TaskIns, or a reply as a TaskRes. `name` gives the ids their names.
-pub(super) fn from_message(
-    whole: Whole,
+///
+/// # Errors
+/// If these releases cannot have the records.
+pub fn from_message(
+    inflated: Inflated,
     numbering: Numbering,
     name: impl Fn(&str) -> String,
     pushed_at: f64,
 ) -> Result<wire::TaskMessage, RecordError> {
-    let message: proto::Message = whole.message.into();
+    let message: proto::Message = inflated.message.into();
     let metadata = message.metadata.unwrap_or_default();
-    let content = whole.content;
+    let content = inflated.content;
     let recordset = content.map(|content| records::to_task(content, numbering));
     let ancestry = Some(metadata.reply_to_message_id).filter(|id| !id.is_empty());
     let task = wire::Task {
@@ -70,15 +62,20 @@ fn node(id: u64) -> wire::Node {
     }
 }
 
-/// What a task is in the words of today; its records are still bytes.
-pub(super) struct Parts {
-    pub(super) metadata: proto::Metadata,
-    pub(super) recordset: Option<Bytes>,
-    pub(super) error: Option<proto::Error>,
+/// What a task says as a message. Its records are still bytes.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its metadata; the id is left out.
+    pub metadata: proto::Metadata,
+    /// The content.
+    pub recordset: Option<Bytes>,
+    /// The error.
+    pub error: Option<proto::Error>,
 }
 
 /// Reads a task.
-pub(super) fn parts(message: wire::TaskMessage) -> Parts {
+#[must_use]
+pub fn parts(message: wire::TaskMessage) -> Parts {
     let task = message.task.unwrap_or_default();
     let id = |node: Option<wire::Node>| match node.unwrap_or_default() {
         wire::Node { node_id: 0, .. } => NodeId::SUPERLINK.0,

@@ -5,6 +5,7 @@
 //! other, which it knows as a field of another kind.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::config_record_value::Value as Today;
 use flwr_proto::older::inline;
@@ -13,11 +14,11 @@ use flwr_proto::older::tasks::config_record_value11::Value as Until11;
 use prost::Message;
 use prost::encoding::{self, WireType};
 
-use crate::older::inline::records;
+use crate::record_maps;
 
 /// How the values of a record are numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::older) enum Numbering {
+pub enum Numbering {
     /// flwr 1.8 to 1.11.
     Until11,
     /// flwr 1.12 to 1.14.
@@ -28,16 +29,21 @@ pub(in crate::older) enum Numbering {
 
 /// A record that these versions cannot have.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RecordError {
+pub enum RecordError {
+    /// They are no records at all.
     #[error("the records are malformed")]
     Malformed(#[from] prost::DecodeError),
+    /// A number that has no place.
     #[error("`{0}` is above 2^63 - 1, which flwr before 1.12 cannot read")]
     TooLarge(String),
 }
 
 /// A whole RecordSet, as its bytes.
-pub(super) fn to_task(dict: proto::RecordDict, numbering: Numbering) -> Result<Bytes, RecordError> {
-    let maps = records::to_inline(dict);
+///
+/// # Errors
+/// If these releases cannot have such records.
+pub fn to_task(dict: proto::RecordDict, numbering: Numbering) -> Result<Bytes, RecordError> {
+    let maps = record_maps::to_maps(dict);
     let mut set = BytesMut::new();
     let arrays = inline::RecordDict {
         config_records: Default::default(),
@@ -130,13 +136,27 @@ fn either(record: &inline::ConfigRecord) -> Vec<u8> {
     bytes.to_vec()
 }
 
+/// The records of a task.
+///
+/// # Errors
+/// If these releases cannot have such records.
+pub fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict, Refusal> {
+    from_task(recordset, numbering).map_err(|error| Refusal::Field {
+        field: "recordset",
+        problem: error.to_string(),
+    })
+}
+
 /// A RecordSet from its bytes.
-pub(super) fn from_task(
+///
+/// # Errors
+/// If these releases cannot have such records.
+pub fn from_task(
     bytes: Bytes,
     numbering: Numbering,
 ) -> Result<proto::RecordDict, RecordError> {
     if numbering != Numbering::Until11 {
-        return Ok(records::from_inline(inline::RecordDict::decode(bytes)?));
+        return Ok(record_maps::from_maps(inline::RecordDict::decode(bytes)?));
     }
     let set = wire::RecordSet11::decode(bytes)?;
     let configs = set.configs.into_iter().map(|(name, record)| {
@@ -147,7 +167,7 @@ pub(super) fn from_task(
         let data = data.collect();
         (name, inline::ConfigRecord { data })
     });
-    Ok(records::from_inline(inline::RecordDict {
+    Ok(record_maps::from_maps(inline::RecordDict {
         array_records: set.parameters,
         metric_records: set.metrics,
         config_records: configs.collect(),

@@ -1,24 +1,26 @@
-//! A RecordDict in the layout of flwr 1.15 to 1.18, where records stand in maps by their kind, and
-//! in that of today, where they stand in a list.
+//! Records in maps by their kind, as flwr 1.8 to 1.18 have them. Since flwr 1.19 they stand in a
+//! list.
 
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use flwr_proto::record_dict::item::Value as Record;
 
-use crate::older::message::Whole;
+use crate::inflate::Inflated;
 
-/// A message as those versions want it.
-pub(super) fn message(whole: Whole) -> wire::Message {
-    let message: proto::Message = whole.message.into();
+/// A message with its content in it.
+#[must_use]
+pub fn message(inflated: Inflated) -> wire::Message {
+    let message: proto::Message = inflated.message.into();
     wire::Message {
         metadata: message.metadata,
-        content: whole.content.map(to_inline),
+        content: inflated.content.map(to_maps),
         error: message.error,
     }
 }
 
-/// The RecordDict as those versions want it.
-pub(in crate::older) fn to_inline(dict: proto::RecordDict) -> wire::RecordDict {
+/// From a list to maps.
+#[must_use]
+pub fn to_maps(dict: proto::RecordDict) -> wire::RecordDict {
     let mut maps = wire::RecordDict::default();
     for proto::record_dict::Item { key, value } in dict.items {
         match value {
@@ -52,9 +54,9 @@ fn array_record(record: proto::ArrayRecord) -> wire::ArrayRecord {
     }
 }
 
-/// The RecordDict as those versions send it, in the layout of today: arrays, then metrics, then
-/// configuration, each by name.
-pub(in crate::older) fn from_inline(maps: wire::RecordDict) -> proto::RecordDict {
+/// From maps to a list: arrays, then metrics, then configuration, each by name.
+#[must_use]
+pub fn from_maps(maps: wire::RecordDict) -> proto::RecordDict {
     let arrays = maps
         .array_records
         .into_iter()

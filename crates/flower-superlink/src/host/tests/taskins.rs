@@ -1,21 +1,13 @@
 //! Who is let in by the secret that flwr 1.12.0 and 1.8.0 share with their SuperLink, and who is not.
 //! Keys, requests and HMACs are those that these versions made.
 
-use flwr_core::id::NodeId;
-use flwr_core::time::Timestamp;
-use flwr_daemon::clock::{Clock, MockClock};
-use flwr_daemon::objects::Memory;
-use flwr_daemon::stop::Stopper;
+use flwr_proto::older::tasks as wire;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
-use flwr_security::shared_secret::{Secrets, TOKEN_HEADER, public_key_text};
-use tonic::Code;
+use flwr_wire::generations::v1_08_taskins::{PUBLIC_KEY_HEADER, TOKEN_HEADER, public_key_text};
 
 use super::*;
-use crate::link::state::LinkState;
-use crate::link::{Holds, Parts};
-use crate::store::MemoryState;
 
 /// The node that these requests speak for.
 const NODE: u64 = 1_234_567_890_123_456_789;
@@ -37,69 +29,48 @@ fn key(byte: u8) -> PrivateKey {
     PrivateKey::parse(pem).unwrap()
 }
 
-async fn fleet() -> (Arc<Fleet>, tempfile::TempDir) {
+/// A SuperLink with a key of its own that knows the node, and the directory of its list.
+async fn host() -> (Host, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("keys.csv");
     let node = key(0x11).public_key().clone();
     std::fs::write(&list, node.to_openssh()).unwrap();
     let state = MemoryState::default();
     let until = Timestamp::from_secs(2e9);
-    state
-        .register_node(&node, NodeId(NODE), until)
-        .await
-        .unwrap();
-    let clock = MockClock::new(Timestamp::from_secs(1_750_000_100.0));
-    let link = Link::new(Parts {
-        state: Arc::new(state),
-        objects: Arc::new(Memory::new()),
-        fabs: Arc::new(Memory::new()),
-        clock: Arc::new(clock) as Arc<dyn Clock>,
-        holds: Holds {
-            node: Duration::ZERO,
-            ..Holds::default()
-        },
-        max_storage: None,
-        stopper: Stopper::new(),
-    });
-    let entry = Entry::Keys {
-        allowed: Arc::new(FromFile::<AllowList>::load(&list).unwrap()),
-        secrets: Arc::new(Secrets::new(key(0x22))),
-    };
-    let link = Arc::new(link);
-    (Arc::new(Fleet { link, entry }), dir)
+    let registered = state.register_node(&node, NodeId(NODE), until);
+    registered.await.unwrap();
+    let allowed = Arc::new(FromFile::<AllowList>::load(&list).unwrap());
+    let host = Host::new(link(state), Policy::Listed(allowed), Some(key(0x22)));
+    (host, dir)
 }
 
 /// What becomes of a request with this key and this HMAC.
 async fn verdict(
-    method: Method,
+    method: &str,
     request: &str,
     key: Option<&PrivateKey>,
     token: Option<&str>,
 ) -> Code {
-    let (fleet, _dir) = fleet().await;
-    let body = Raw(hex::decode(request).unwrap().into());
-    let mut request = tonic::Request::new(body);
+    let (host, _dir) = host().await;
+    let mut headers = HeaderMap::new();
     if let Some(key) = key {
         let key = public_key_text(key.public_key()).parse().unwrap();
-        request.metadata_mut().insert(PUBLIC_KEY_HEADER, key);
+        headers.insert(PUBLIC_KEY_HEADER, key);
     }
     if let Some(token) = token {
-        let token = token.parse().unwrap();
-        request.metadata_mut().insert(TOKEN_HEADER, token);
+        headers.insert(TOKEN_HEADER, token.parse().unwrap());
     }
-    match fleet.answer(method, request).await {
-        Ok(_) => Code::Ok,
-        Err(status) => status.code(),
-    }
+    let body = hex::decode(request).unwrap().into();
+    call(&host, method, headers, body).await.code
 }
 
 #[tokio::test]
 async fn requests_of_flwr_come_in() {
     let node = key(0x11);
-    let pull = verdict(Method::PullTaskIns, PULL.0, Some(&node), Some(PULL.1)).await;
+    let pull = verdict("PullTaskIns", PULL.0, Some(&node), Some(PULL.1)).await;
     assert_eq!(pull, Code::Ok);
     // The run is not known, which is found out inside.
-    let push = verdict(Method::PushTaskRes, PUSH.0, Some(&node), Some(PUSH.1)).await;
+    let push = verdict("PushTaskRes", PUSH.0, Some(&node), Some(PUSH.1)).await;
     assert_ne!(push, Code::Unauthenticated);
 }
 
@@ -117,51 +88,47 @@ async fn whoever_cannot_show_the_secret_does_not_come_in() {
         // The request was changed: it speaks for another node.
         ("0a0a089582a6efc79e849112", Some(&node), Some(PULL.1)),
     ] {
-        let code = verdict(Method::PullTaskIns, request, shown, token).await;
+        let code = verdict("PullTaskIns", request, shown, token).await;
         assert_eq!(code, Code::Unauthenticated, "{request} {token:?}");
     }
     let changed = PUSH.0.replace("53756363657373", "53756363657374");
-    let code = verdict(Method::PushTaskRes, &changed, Some(&node), Some(PUSH.1)).await;
+    let code = verdict("PushTaskRes", &changed, Some(&node), Some(PUSH.1)).await;
     assert_eq!(code, Code::Unauthenticated);
-    let code = verdict(Method::CreateNode, "", Some(&stranger), None).await;
+    let code = verdict("CreateNode", "", Some(&stranger), None).await;
     assert_eq!(code, Code::Unauthenticated);
 }
 
 #[tokio::test]
-async fn a_key_has_its_node_again_and_is_told_the_superlinks() {
-    let (fleet, _dir) = fleet().await;
-    let mut request = tonic::Request::new(unary::raw(&wire::CreateNodeRequest {
+async fn a_key_has_its_node_again_and_gets_the_superlinks_key() {
+    let (host, _dir) = host().await;
+    let request = wire::CreateNodeRequest {
         ping_interval: 30.0,
-    }));
+    };
+    let mut headers = HeaderMap::new();
     let shown = public_key_text(key(0x11).public_key()).parse().unwrap();
-    request.metadata_mut().insert(PUBLIC_KEY_HEADER, shown);
-    let answer = fleet.answer(Method::CreateNode, request).await.unwrap();
-    let told = answer.metadata().get(PUBLIC_KEY_HEADER).unwrap();
+    headers.insert(PUBLIC_KEY_HEADER, shown);
+    let answer = call(&host, "CreateNode", headers, request.encode_to_vec().into()).await;
     assert_eq!(
-        told.to_str().unwrap(),
+        answer.headers[PUBLIC_KEY_HEADER],
         public_key_text(key(0x22).public_key())
     );
-    let created: wire::CreateNodeResponse = answer.into_inner().read().unwrap();
+    let created: wire::CreateNodeResponse = answer.read();
     assert_eq!(created.node.unwrap().node_id, NODE);
-    let dialect = fleet.link.tasks_dialect(NodeId(NODE)).await.unwrap();
-    assert_eq!(dialect, Some(Dialect::Tasks));
+    let noted = host.noted(NodeId(NODE)).await.unwrap();
+    assert_eq!(noted, WireName::find("tasks"));
 }
 
 #[tokio::test]
 async fn without_keys_only_nodes_of_these_versions_are_known_by_their_id() {
-    let (fleet, _dir) = fleet().await;
-    let open = Fleet {
-        link: Arc::clone(&fleet.link),
-        entry: Entry::Open,
-    };
-    let open = Arc::new(open);
+    let (listed, _dir) = host().await;
+    let open = Host::new(Arc::clone(&listed.0.link), Policy::AnyKey, None);
     let pull = || {
-        let body = Raw(hex::decode(PULL.0).unwrap().into());
-        open.answer(Method::PullTaskIns, tonic::Request::new(body))
+        let body = hex::decode(PULL.0).unwrap().into();
+        call(&open, "PullTaskIns", HeaderMap::new(), body)
     };
-    // It registered with a key of today: its id is no secret.
-    assert_eq!(pull().await.unwrap_err().code(), Code::Unauthenticated);
-    let speaks = fleet.link.speaks_tasks(NodeId(NODE), Dialect::Tasks);
-    speaks.await.unwrap();
-    assert!(pull().await.is_ok());
+    // It registered with a signature: its id is no secret.
+    assert_eq!(pull().await.code, Code::Unauthenticated);
+    let tasks = WireName::find("tasks").unwrap();
+    open.note(NodeId(NODE), tasks).await.unwrap();
+    assert_eq!(pull().await.code, Code::Ok);
 }

@@ -11,8 +11,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use parking_lot::Mutex;
 
-use crate::allow_list::AllowList;
-use crate::key::{PrivateKey, PublicKey};
+use flwr_security::allow_list::AllowList;
+use flwr_security::key::{PrivateKey, PublicKey};
 
 /// The header with a public key: of the node in requests, of the SuperLink in the first answer.
 pub const PUBLIC_KEY_HEADER: &str = "public-key";
@@ -26,12 +26,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What two keys have agreed on.
-pub struct SharedSecret(hmac::Key);
+pub(super) struct SharedSecret(hmac::Key);
 
 impl SharedSecret {
     /// The secret between a key of ours and one of theirs; `None` if they are of two curves.
     #[must_use]
-    pub fn between(ours: &PrivateKey, theirs: &PublicKey) -> Option<Self> {
+    pub(super) fn between(ours: &PrivateKey, theirs: &PublicKey) -> Option<Self> {
         let agreed = ours.agree(theirs)?;
         let mut key = [0; 32];
         hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
@@ -46,41 +46,30 @@ impl SharedSecret {
 
     /// Whether the token is the HMAC of this request.
     #[must_use]
-    pub fn verifies(&self, request: &[u8], token: &[u8]) -> bool {
+    pub(super) fn verifies(&self, request: &[u8], token: &[u8]) -> bool {
         hmac::verify(&self.0, request, token).is_ok()
     }
 }
 
-/// The secrets between a key of ours and those on a list, each made once: it takes a multiplication
-/// on the curve, which anybody who knows a key on the list could ask for with each request.
-#[derive(Debug)]
-pub struct Secrets {
-    ours: PrivateKey,
-    made: Mutex<HashMap<PublicKey, Arc<SharedSecret>>>,
-}
+/// The secrets between the SuperLink's key and those on a list, each made once: it takes a
+/// multiplication on the curve, which anybody who knows a key on the list could ask for with each
+/// request.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(Mutex<HashMap<PublicKey, Arc<SharedSecret>>>);
 
 impl Secrets {
-    /// None yet.
-    #[must_use]
-    pub fn new(ours: PrivateKey) -> Self {
-        let made = Mutex::default();
-        Self { ours, made }
-    }
-
-    /// The public part of our key.
-    #[must_use]
-    pub const fn public_key(&self) -> &PublicKey {
-        self.ours.public_key()
-    }
-
     /// The secret with a key that is on the list; `None` if it is of another curve than ours.
-    #[must_use]
-    pub fn with(&self, theirs: &PublicKey, allowed: &AllowList) -> Option<Arc<SharedSecret>> {
-        if let Some(made) = self.made.lock().get(theirs) {
+    pub(super) fn between(
+        &self,
+        ours: &PrivateKey,
+        theirs: &PublicKey,
+        allowed: &AllowList,
+    ) -> Option<Arc<SharedSecret>> {
+        if let Some(made) = self.0.lock().get(theirs) {
             return Some(Arc::clone(made));
         }
-        let secret = Arc::new(SharedSecret::between(&self.ours, theirs)?);
-        let mut made = self.made.lock();
+        let secret = Arc::new(SharedSecret::between(ours, theirs)?);
+        let mut made = self.0.lock();
         made.insert(theirs.clone(), Arc::clone(&secret));
         if made.len() > allowed.len() {
             made.retain(|key, _| allowed.contains(key));
@@ -97,13 +86,13 @@ pub fn public_key_text(key: &PublicKey) -> String {
 
 /// The public key of a request; `None` if there is none, or it is damaged.
 #[must_use]
-pub fn public_key(headers: &HeaderMap) -> Option<PublicKey> {
+pub(super) fn public_key(headers: &HeaderMap) -> Option<PublicKey> {
     PublicKey::from_pem(&decoded(headers, PUBLIC_KEY_HEADER)?).ok()
 }
 
 /// The HMAC of a request.
 #[must_use]
-pub fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
+pub(super) fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
     decoded(headers, TOKEN_HEADER)
 }
 
@@ -190,7 +179,7 @@ mod tests {
 
     #[test]
     fn keys_of_two_curves_agree_on_nothing() {
-        let p256 = include_str!("../testdata/p256");
+        let p256 = include_str!("../../../../flwr-security/testdata/p256");
         let p256 = PrivateKey::parse(p256).unwrap();
         assert!(SharedSecret::between(&p256, key(0x11).public_key()).is_none());
         assert!(SharedSecret::between(&p256, p256.public_key()).is_some());
@@ -202,13 +191,16 @@ mod tests {
             let line = key.public_key().to_openssh();
             AllowList::parse(line.as_bytes(), "keys.csv".as_ref()).unwrap()
         };
-        let secrets = Secrets::new(key(0x22));
+        let (secrets, ours) = (Secrets::default(), key(0x22));
+        let between = |theirs: &PrivateKey| {
+            secrets.between(&ours, theirs.public_key(), &list(theirs))
+        };
         let (one, other) = (key(0x11), key(0x33));
-        let made = secrets.with(one.public_key(), &list(&one)).unwrap();
-        let again = secrets.with(one.public_key(), &list(&one)).unwrap();
+        let made = between(&one).unwrap();
+        let again = between(&one).unwrap();
         assert!(Arc::ptr_eq(&made, &again));
-        assert!(secrets.with(other.public_key(), &list(&other)).is_some());
-        let kept = secrets.made.lock();
+        assert!(between(&other).is_some());
+        let kept = secrets.0.lock();
         assert!(kept.contains_key(other.public_key()) && !kept.contains_key(one.public_key()));
     }
 }
