@@ -7,17 +7,12 @@ use crate::error::{Error, Result};
 
 mod asker;
 mod control;
-mod decode;
 mod launch;
-pub(crate) mod patience;
-mod serverappio;
 mod status;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};
 pub use launch::LaunchApi;
-pub(crate) use launch::require_tls;
-pub use serverappio::ServerAppIoApi;
 pub use upkeep::UpkeepApi;
 
 /// Bytes of one message on the wire, as flwr 1.22 peers allow: a gRPC limit of 2 GiB - 1.

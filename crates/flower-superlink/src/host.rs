@@ -2,28 +2,25 @@
 //! the domain. The only room that knows both the wire and the link.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use flwr_core::id::NodeId;
 use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
-use flwr_security::key::{PrivateKey, PublicKey};
-use flwr_security::signature::{SignatureHeaders, Verifier};
-use flwr_wire::generations::WireName;
-use flwr_wire::host::{FleetHost, Head, NodeProof, Unsigned};
+use flwr_security::key::PrivateKey;
+use flwr_security::signature::Verifier;
 use futures::future::BoxFuture;
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
-use tracing::{Instrument, warn};
+use tracing::Instrument;
 
 use crate::auth::Policy;
 use crate::link::Link;
 
 mod failure;
 mod fleet;
+mod runtime;
 
 pub use fleet::FleetSession;
+pub use runtime::RuntimeSession;
 
 /// Changes under way at the same time. Later ones wait for a place.
 const UNDER_WAY: usize = 4096;
@@ -32,98 +29,62 @@ const UNDER_WAY: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Host(Arc<Inner>);
 
+/// What a host stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// The domain.
+    pub link: Arc<Link>,
+    /// Which keys may speak on Fleet.
+    pub policy: Policy,
+    /// The SuperLink's own key, for nodes that share secrets with it.
+    pub own_key: Option<PrivateKey>,
+    /// Who starts the processes of ServerApps.
+    pub apps: Apps,
+    /// Whether everything is spoken in plaintext here.
+    pub is_insecure: bool,
+}
+
+/// Who starts the processes of ServerApps, and how they are admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apps {
+    /// This SuperLink, with a token each.
+    WithTokens,
+    /// This SuperLink, without tokens: their release (flwr 1.20 and before) knows none.
+    Tokenless,
+    /// Somebody else, who asks here for the token of each.
+    OfStrangers,
+}
+
 #[derive(Debug)]
 struct Inner {
-    link: Arc<Link>,
-    policy: Policy,
-    /// The SuperLink's own key, for nodes that share secrets with it.
-    own_key: Option<PrivateKey>,
+    parts: Parts,
     verifier: Verifier,
     under_way: Arc<Semaphore>,
 }
 
 impl Host {
-    /// The host of this link. It lets in whom `policy` allows.
+    /// A host of these parts.
     #[must_use]
-    pub fn new(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Self {
-        let allowed = match &policy {
+    pub fn new(parts: Parts) -> Self {
+        let allowed = match &parts.policy {
             Policy::AnyKey => None,
             Policy::Listed(keys) => Some(Arc::clone(keys)),
         };
+        let verifier = Verifier::new(allowed);
+        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
         Self(Arc::new(Inner {
-            link,
-            policy,
-            own_key,
-            verifier: Verifier::new(allowed),
-            under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+            parts,
+            verifier,
+            under_way,
         }))
     }
 
-    /// The proven key of a caller that signs.
-    fn verified(&self, signature: &SignatureHeaders) -> Result<PublicKey> {
-        let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
-        verified.map_err(|refusal| {
-            warn!(%refusal, "Fleet request refused");
-            flwr_core::refusal::Refusal::Interim(16, refusal.to_string()).into()
-        })
+    fn link(&self) -> &Arc<Link> {
+        &self.0.parts.link
     }
 }
 
-impl FleetHost for Host {
-    type Fleet = FleetSession;
-
-    async fn admit(&self, proof: NodeProof, head: &Head) -> Result<FleetSession> {
-        let link = &self.0.link;
-        let (key, node) = match proof {
-            NodeProof::Signature(signature) => {
-                let key = self.verified(&signature)?;
-                let node = link.node_of_key(&key).await?;
-                (Some(key), node)
-            }
-            NodeProof::Shared(key) => {
-                let node = link.node_of_key(&key).await?;
-                (Some(key), node)
-            }
-            NodeProof::Nothing(node) => (None, node),
-        };
-        let peer = head.peer.as_ref();
-        Ok(FleetSession {
-            link: Arc::clone(link),
-            key,
-            node,
-            certificate: peer.and_then(|peer| peer.certificate.clone()),
-        })
-    }
-
-    fn unsigned(&self) -> Unsigned<'_> {
-        match (&self.0.policy, &self.0.own_key) {
-            (Policy::AnyKey, _) => Unsigned::Open,
-            (Policy::Listed(allowed), Some(own)) => Unsigned::Shared { own, allowed },
-            (Policy::Listed(_), None) => Unsigned::Closed,
-        }
-    }
-
-    async fn noted(&self, node: NodeId) -> Result<Option<WireName>> {
-        let wire = self.0.link.noted_wire(node).await?;
-        Ok(wire.and_then(|wire| WireName::find(&wire)))
-    }
-
-    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
-        Ok(self.0.link.note_wire(node, wire.0).await?)
-    }
-
-    fn was_heard(&self, node: NodeId) -> bool {
-        self.0.link.was_heard(node)
-    }
-
-    fn hear(&self, node: NodeId) {
-        self.0.link.hear(node);
-    }
-
-    async fn settled(&self, node: NodeId, within: Duration) {
-        self.0.link.first_sign(node, within).await;
-    }
-
+impl flwr_wire::host::Host for Host {
     async fn complete<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {
         let stopping = || Failure::from(crate::error::Error::Stopping);
         let under_way = Arc::clone(&self.0.under_way);
@@ -140,7 +101,7 @@ impl FleetHost for Host {
     }
 
     fn now(&self) -> Timestamp {
-        self.0.link.now()
+        self.link().now()
     }
 }
 

@@ -13,7 +13,6 @@ pub mod error;
 pub mod host;
 pub mod launcher;
 pub mod link;
-mod older;
 pub mod reaper;
 pub mod store;
 pub mod superlink;

@@ -34,7 +34,6 @@ mod waiting;
 mod wires;
 
 pub use askers::Asker;
-pub use serverapps::AppInputs;
 pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;

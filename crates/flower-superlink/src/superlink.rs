@@ -19,7 +19,7 @@ use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
-use flwr_wire::door::FleetDoor;
+use flwr_wire::door::{Driver, FleetDoor, RuntimeDoor, ServerAppIo};
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -28,14 +28,13 @@ use tower::Layer;
 use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
-use crate::api::{ControlApi, Exec, LaunchApi, ServerAppIoApi, UpkeepApi};
+use crate::api::{ControlApi, Exec, LaunchApi, UpkeepApi};
 use crate::args::VERSION;
 use crate::auth::{ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
-use crate::host::Host;
+use crate::host::{self, Apps, Host};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Driver, OlderApps};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -276,9 +275,17 @@ impl Ports {
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let fleet = fleet(link, config);
+        let host = Host::new(host::Parts {
+            link: Arc::clone(link),
+            policy: config.policy.clone(),
+            own_key: config.own_key.clone(),
+            apps: apps(config),
+            is_insecure: matches!(config.transport, Transport::Plaintext),
+        });
+        let fleet = listed(config).layer(FleetDoor::new(host.clone()));
+        let fleet = Routes::new(fleet);
         let control = control(link, config);
-        let serverappio = serverappio(link, config);
+        let serverappio = serverappio(link, host, config);
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -298,16 +305,6 @@ async fn bind(
     Ok(Listener::bind(&address.to_string(), security, service, Limits::default()).await?)
 }
 
-fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
-    let host = Host::new(
-        Arc::clone(link),
-        config.policy.clone(),
-        config.own_key.clone(),
-    );
-    let fleet = FleetDoor::new(host);
-    Routes::new(listed(config).layer(fleet))
-}
-
 fn control(link: &Arc<Link>, config: &Config) -> Routes {
     let listed = listed(config);
     let signed_in = SignedIn::new(config.accounts.clone());
@@ -319,12 +316,9 @@ fn control(link: &Arc<Link>, config: &Config) -> Routes {
         .add_service(listed.layer(signed_in.layer(upkeep)))
 }
 
-fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
+fn serverappio(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
     let listed = listed(config);
-    let open = config.launch == Launch::Process;
-    let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
-    let apps = ServerAppIoApi::server(Arc::clone(link), open);
-    let apps = OlderApps::new(apps, Arc::clone(link), asks);
+    let apps = RuntimeDoor::<_, ServerAppIo>::new(host.clone());
     let apps = Routes::new(listed.layer(apps));
     let insecure = matches!(config.transport, Transport::Plaintext);
     if !insecure && !config.serverappio_tls {
@@ -332,9 +326,18 @@ fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
         return apps;
     }
     let launch = LaunchApi::server(Arc::clone(link), insecure);
-    let driver = Driver::new(Arc::clone(link), insecure);
+    let driver = RuntimeDoor::<_, Driver>::new(host);
     apps.add_service(listed.layer(launch))
         .add_service(listed.layer(driver))
+}
+
+/// Who starts the processes of ServerApps, and how they are admitted.
+fn apps(config: &Config) -> Apps {
+    match config.launch {
+        Launch::Process => Apps::OfStrangers,
+        Launch::Subprocess { way: Way::Asks, .. } => Apps::Tokenless,
+        Launch::Subprocess { .. } => Apps::WithTokens,
+    }
 }
 
 fn listed(config: &Config) -> ListedClients {

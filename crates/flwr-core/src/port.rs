@@ -4,8 +4,10 @@
 use crate::refusal::Failure;
 
 pub mod fleet;
+pub mod runtime;
 
 pub use fleet::Fleet;
+pub use runtime::Runtime;
 
 /// The result of a call through a port.
 pub type Result<T> = std::result::Result<T, Failure>;

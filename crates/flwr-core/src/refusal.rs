@@ -28,6 +28,16 @@ pub enum Refusal {
     },
     #[error("Access denied")]
     AccessDenied,
+    #[error("unknown token")]
+    UnknownToken,
+    #[error("Unexpected node ID.")]
+    UnexpectedNode(NodeId),
+    #[error("{0}")]
+    Status(crate::run::InvalidStatus),
+    #[error("the run configuration is refused: {0}")]
+    RunConfig(crate::config::ConfigError),
+    #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
+    TlsRequired,
     #[error("{1}")]
     Interim(i32, String),
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata, Parcel};
 use flwr_core::object::{ObjectId, ObjectTree, Pulled};
-use flwr_core::port::{Fleet, Result};
+use flwr_core::port::runtime::Sent;
+use flwr_core::port::{Fleet, Result, Runtime};
 use flwr_core::record::{self, InflateError};
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
@@ -17,20 +18,20 @@ use tracing::error;
 
 /// A message with its content.
 #[derive(Debug)]
-pub struct Inflated {
+pub(crate) struct Inflated {
     /// The message.
-    pub message: Message,
+    pub(crate) message: Message,
     /// None where it carries an error.
-    pub content: Option<proto::RecordDict>,
+    pub(crate) content: Option<proto::RecordDict>,
 }
 
 /// A message with all its objects.
 #[derive(Debug)]
-pub struct Deflated {
+pub(crate) struct Deflated {
     /// The message and the tree of its objects.
-    pub parcel: Parcel,
+    pub(crate) parcel: Parcel,
     /// The objects' bytes.
-    pub objects: HashMap<ObjectId, Bytes>,
+    pub(crate) objects: HashMap<ObjectId, Bytes>,
 }
 
 /// Puts a message together and makes of it what its receiver knows, or says why that cannot be.
@@ -38,7 +39,7 @@ pub struct Deflated {
 ///
 /// # Errors
 /// If `pull` fails.
-pub async fn inflate<T, P>(
+pub(crate) async fn inflate<T, P>(
     parcel: Parcel,
     pull: impl Fn(RunId, ObjectId) -> P,
     make: impl FnOnce(Inflated) -> std::result::Result<T, String>,
@@ -69,7 +70,7 @@ where
 ///
 /// # Errors
 /// If `read` finds a flaw.
-pub async fn deflate(
+pub(crate) async fn deflate(
     metadata: Option<proto::Metadata>,
     content: Option<proto::RecordDict>,
     error: Option<proto::Error>,
@@ -119,6 +120,26 @@ pub(crate) async fn push(fleet: &impl Fleet, reply: Deflated) -> Result<Option<M
         }
     }
     Ok(Some(id))
+}
+
+/// Sends instructions, and stores all their objects. `None`: the node is not known.
+pub(crate) async fn send(
+    runtime: &impl Runtime,
+    instructions: Vec<Deflated>,
+) -> Result<Vec<Option<MessageId>>> {
+    let mut objects = HashMap::new();
+    let mut parcels = Vec::new();
+    for instruction in instructions {
+        parcels.push(instruction.parcel);
+        objects.extend(instruction.objects);
+    }
+    let Sent { ids, missing } = runtime.send(parcels).await?;
+    for id in missing {
+        if let Some(bytes) = objects.remove(&id) {
+            runtime.push_object(id, bytes).await?;
+        }
+    }
+    Ok(ids)
 }
 
 /// An instruction as `make` makes it what its node knows. `None`: that cannot be, and the ServerApp

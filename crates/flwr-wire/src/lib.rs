@@ -11,7 +11,8 @@ pub mod generations;
 pub mod host;
 pub mod methods;
 
-pub mod inflate;
+mod inflate;
 mod objects;
 mod raw;
-pub mod record_maps;
+mod record_maps;
+mod unconfirmed;

@@ -43,12 +43,23 @@ pub(crate) fn reply(
 
 /// A push without a reply in the field that holds it.
 pub(crate) fn no_reply(field: &'static str) -> Failure {
-    let problem = "is empty: one reply is expected".to_owned();
+    empty(field, "is empty: one reply is expected")
+}
+
+/// A field that must not be empty.
+pub(crate) fn empty(field: &'static str, problem: &str) -> Failure {
+    let problem = problem.to_owned();
     Refusal::Field { field, problem }.into()
 }
 
+/// The names of objects or messages in a request.
+pub(crate) fn ids(texts: &[String]) -> Result<Vec<ObjectId>> {
+    let ids: std::result::Result<_, _> = texts.iter().map(|id| id.parse()).collect();
+    Ok(ids.map_err(Refusal::ObjectId)?)
+}
+
 /// Each message with the tree that has its id at the root, read by `read`.
-fn parcels(
+pub(crate) fn parcels(
     messages: Vec<proto::Message>,
     trees: Vec<proto::ObjectTree>,
     read: impl Fn(proto::Message) -> std::result::Result<Message, Refusal>,

@@ -9,7 +9,7 @@ use crate::inflate::Inflated;
 
 /// A message with its content in it.
 #[must_use]
-pub fn message(inflated: Inflated) -> wire::Message {
+pub(crate) fn message(inflated: Inflated) -> wire::Message {
     let message: proto::Message = inflated.message.into();
     wire::Message {
         metadata: message.metadata,
@@ -20,7 +20,7 @@ pub fn message(inflated: Inflated) -> wire::Message {
 
 /// From a list to maps.
 #[must_use]
-pub fn to_maps(dict: proto::RecordDict) -> wire::RecordDict {
+pub(crate) fn to_maps(dict: proto::RecordDict) -> wire::RecordDict {
     let mut maps = wire::RecordDict::default();
     for proto::record_dict::Item { key, value } in dict.items {
         match value {
@@ -56,7 +56,7 @@ fn array_record(record: proto::ArrayRecord) -> wire::ArrayRecord {
 
 /// From maps to a list: arrays, then metrics, then configuration, each by name.
 #[must_use]
-pub fn from_maps(maps: wire::RecordDict) -> proto::RecordDict {
+pub(crate) fn from_maps(maps: wire::RecordDict) -> proto::RecordDict {
     let arrays = maps
         .array_records
         .into_iter()

@@ -1,4 +1,4 @@
-//! A node's session with this SuperLink.
+//! Nodes: who is admitted, and what a session does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,27 @@ use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 use flwr_security::key::{PrivateKey, PublicKey};
+use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
+use flwr_wire::generations::WireName;
+use flwr_wire::host::{FleetHost, Head, NodeProof, Unsigned};
+use time::OffsetDateTime;
+use tracing::warn;
 
+use super::Host;
+use crate::auth::Policy;
 use crate::error::Error;
 use crate::link::Link;
 
 /// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
 #[derive(Debug, Clone)]
 pub struct FleetSession {
-    pub(super) link: Arc<Link>,
+    link: Arc<Link>,
     /// None where the node has shown no key.
-    pub(super) key: Option<PublicKey>,
-    pub(super) node: Option<NodeId>,
+    key: Option<PublicKey>,
+    node: Option<NodeId>,
     /// The certificate that the caller's connection was made with.
-    pub(super) certificate: Option<Arc<Certificate>>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl FleetSession {
@@ -98,5 +105,72 @@ impl Fleet for FleetSession {
             self.link.require_running(run).await?;
         }
         Ok(self.link.fab(hash).await?)
+    }
+}
+
+impl Host {
+    /// The proven key of a caller that signs.
+    fn verified(&self, signature: &SignatureHeaders) -> Result<PublicKey> {
+        let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
+        verified.map_err(|refusal| {
+            warn!(%refusal, "Fleet request refused");
+            flwr_core::refusal::Refusal::Interim(16, refusal.to_string()).into()
+        })
+    }
+}
+
+impl FleetHost for Host {
+    type Fleet = FleetSession;
+
+    async fn admit(&self, proof: NodeProof, head: &Head) -> Result<FleetSession> {
+        let link = self.link();
+        let (key, node) = match proof {
+            NodeProof::Signature(signature) => {
+                let key = self.verified(&signature)?;
+                let node = link.node_of_key(&key).await?;
+                (Some(key), node)
+            }
+            NodeProof::Shared(key) => {
+                let node = link.node_of_key(&key).await?;
+                (Some(key), node)
+            }
+            NodeProof::Nothing(node) => (None, node),
+        };
+        let peer = head.peer.as_ref();
+        Ok(FleetSession {
+            link: Arc::clone(link),
+            key,
+            node,
+            certificate: peer.and_then(|peer| peer.certificate.clone()),
+        })
+    }
+
+    fn unsigned(&self) -> Unsigned<'_> {
+        match (&self.0.parts.policy, &self.0.parts.own_key) {
+            (Policy::AnyKey, _) => Unsigned::Open,
+            (Policy::Listed(allowed), Some(own)) => Unsigned::Shared { own, allowed },
+            (Policy::Listed(_), None) => Unsigned::Closed,
+        }
+    }
+
+    async fn noted(&self, node: NodeId) -> Result<Option<WireName>> {
+        let wire = self.link().noted_wire(node).await?;
+        Ok(wire.and_then(|wire| WireName::find(&wire)))
+    }
+
+    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
+        Ok(self.link().note_wire(node, wire.0).await?)
+    }
+
+    fn was_heard(&self, node: NodeId) -> bool {
+        self.link().was_heard(node)
+    }
+
+    fn hear(&self, node: NodeId) {
+        self.link().hear(node);
+    }
+
+    async fn settled(&self, node: NodeId, within: Duration) {
+        self.link().first_sign(node, within).await;
     }
 }

@@ -4,21 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
 use flwr_daemon::objects::Memory;
 use flwr_daemon::stop::Stopper;
 use flwr_wire::door::FleetDoor;
+use flwr_wire::generations::WireName;
+use flwr_wire::host::{FleetHost, Head, NodeProof};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
+use time::OffsetDateTime;
 use tonic::Code;
 use tonic::body::Body;
 use tower::Service;
 
 use super::*;
+use crate::link::Holds;
 use crate::link::state::LinkState;
-use crate::link::{Holds, Parts};
 use crate::store::MemoryState;
 
 mod taskins;
@@ -26,7 +30,7 @@ mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
 fn link(state: MemoryState) -> Arc<Link> {
-    Arc::new(Link::new(Parts {
+    Arc::new(Link::new(crate::link::Parts {
         state: Arc::new(state),
         objects: Arc::new(Memory::new()),
         fabs: Arc::new(Memory::new()),
@@ -38,6 +42,16 @@ fn link(state: MemoryState) -> Arc<Link> {
         max_storage: None,
         stopper: Stopper::new(),
     }))
+}
+
+fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
+    Host::new(Parts {
+        link,
+        policy,
+        own_key,
+        apps: Apps::WithTokens,
+        is_insecure: true,
+    })
 }
 
 /// What a caller gets.

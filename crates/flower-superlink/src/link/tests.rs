@@ -10,6 +10,7 @@ use flwr_core::fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
+use flwr_core::port::runtime::Inputs;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
@@ -44,6 +45,11 @@ struct Federation {
     link: Arc<Link>,
     clock: Arc<MockClock>,
     stopper: Stopper,
+}
+
+async fn inputs_of(link: &Link, token: &str) -> Result<Inputs, Error> {
+    let run = link.run_of_token(token).await?;
+    link.inputs(run).await
 }
 
 impl Federation {
@@ -88,7 +94,7 @@ impl Federation {
             .await
             .unwrap();
         let token = self.link.issue_token(run).await.unwrap().unwrap();
-        self.link.app_inputs(token.as_str()).await.unwrap();
+        inputs_of(&self.link, token.as_str()).await.unwrap();
         self.link
             .report_status(run, RunStatus::plain(Phase::Running))
             .await
@@ -470,33 +476,27 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
         .unwrap();
     let token = link.issue_token(run).await.unwrap().unwrap();
     assert!(link.issue_token(run).await.unwrap().is_none());
-    assert!(link.app_inputs("guess").await.is_err());
-    let inputs = link.app_inputs(token.as_str()).await.unwrap();
+    assert!(inputs_of(link, "guess").await.is_err());
+    let inputs = inputs_of(link, token.as_str()).await.unwrap();
     assert_eq!(
         (inputs.run.id, inputs.run.status.phase),
         (run, Phase::Starting)
     );
     assert_eq!(inputs.fab, bundle());
-    let again = link.app_inputs(token.as_str()).await.unwrap();
+    let again = inputs_of(link, token.as_str()).await.unwrap();
     assert_eq!((again.run, again.fab), (inputs.run, inputs.fab));
 
     for _ in 0..2 {
         let running = RunStatus::plain(Phase::Running);
         link.report_status(run, running).await.unwrap();
     }
-    assert!(link.app_inputs(token.as_str()).await.is_err(), "it runs");
+    assert!(inputs_of(link, token.as_str()).await.is_err(), "it runs");
     let context = inputs.context;
-    assert!(
-        link.app_outputs("guess", run, context.clone())
-            .await
-            .is_err()
-    );
+    assert!(link.run_of_token("guess").await.is_err());
     let hash = link.known_run(run).await.unwrap().fab_hash;
     for _ in 0..2 {
         let context = context.clone();
-        link.app_outputs(token.as_str(), run, context)
-            .await
-            .unwrap();
+        link.keep_context(run, context).await.unwrap();
     }
     assert!(link.fab(&hash).await.is_ok());
     let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
@@ -505,7 +505,7 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     }
     let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
     assert!(link.report_status(run, stopped).await.is_err());
-    let late = link.app_outputs(token.as_str(), run, context).await;
+    let late = link.keep_context(run, context).await;
     assert!(late.is_err(), "the token is spent");
     assert!(
         link.fab(&hash).await.is_err(),

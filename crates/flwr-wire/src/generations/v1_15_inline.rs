@@ -1,25 +1,49 @@
 //! flwr 1.15 to 1.18: a message has its content in it. What is not here, these releases say as
 //! later ones do.
 
-use super::WireName;
-use crate::host::FleetHost;
-use crate::methods::{Methods, Rules};
-use crate::raw;
+use std::sync::Arc;
 
-mod fleet;
+use super::WireName;
+use crate::host::{FleetHost, RuntimeHost};
+use crate::methods::{fleet, runtime};
+use crate::raw::{has_bytes, has_number};
+use crate::unconfirmed::Unconfirmed;
+
+mod apps;
+mod nodes;
 
 /// What the state notes beside a node of this generation.
 pub const NAME: WireName = WireName("inline");
 /// All of them.
 pub const NAMES: &[WireName] = &[NAME];
 
-/// Field 3 of PushMessages: the trees of later releases.
+/// Field 3 of a node's PushMessages: the trees of later releases.
 const TREES: u32 = 3;
+/// Field 2 of a ServerApp's PushMessages and PullMessages: the run, a number.
+const RUN: u32 = 2;
 
 /// What nodes of this generation call.
-pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
-    m.signed(NAME, "/flwr.proto.Fleet/Ping", Rules::SIGN_OF_LIFE, fleet::ping);
-    m.pull(NAME, "/flwr.proto.Fleet/PullMessages", fleet::check_pull, fleet::pulled_messages);
-    let without_trees = Rules::NODE.changing().with_layout(|body| !raw::has_bytes(body, TREES));
-    m.signed(NAME, "/flwr.proto.Fleet/PushMessages", without_trees, fleet::push_messages);
+pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
+    use fleet::Rules;
+    m.signed(NAME, "/flwr.proto.Fleet/Ping", Rules::SIGN_OF_LIFE, nodes::ping);
+    m.pull(NAME, "/flwr.proto.Fleet/PullMessages", nodes::check_pull, nodes::pulled_messages);
+    let without_trees = Rules::NODE.changing().with_layout(|body| !has_bytes(body, TREES));
+    m.signed(NAME, "/flwr.proto.Fleet/PushMessages", without_trees, nodes::push_messages);
+}
+
+/// What ServerApp processes of this generation call.
+pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
+    use runtime::Rules;
+    let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
+    m.call(inputs, Rules::CHANGE, apps::without_run, apps::pull_server_app_inputs);
+    let outputs = "/flwr.proto.ServerAppIo/PushServerAppOutputs";
+    m.call(outputs, Rules::CHANGE, apps::by_outputs, apps::push_server_app_outputs);
+    let with_run = |rules: Rules| rules.with_layout(|body| has_number(body, RUN));
+    let push = "/flwr.proto.ServerAppIo/PushMessages";
+    m.call(push, with_run(Rules::CHANGE), apps::by_push, apps::push_messages);
+    let unconfirmed = Arc::new(Unconfirmed::default());
+    let pull = "/flwr.proto.ServerAppIo/PullMessages";
+    m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
+        apps::pull_messages(Arc::clone(&unconfirmed), host, head, request)
+    });
 }

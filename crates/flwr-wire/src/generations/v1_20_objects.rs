@@ -1,10 +1,9 @@
 //! flwr 1.20 to 1.22: a message is its metadata and the tree of its objects; its content travels
 //! as objects.
 
-use crate::host::FleetHost;
-use crate::methods::{Methods, Rules};
-
 use super::WireName;
+use crate::host::FleetHost;
+use crate::methods::fleet::{Methods, Rules};
 
 mod fleet;
 

@@ -40,7 +40,7 @@ async fn host() -> (Host, tempfile::TempDir) {
     let registered = state.register_node(&node, NodeId(NODE), until);
     registered.await.unwrap();
     let allowed = Arc::new(FromFile::<AllowList>::load(&list).unwrap());
-    let host = Host::new(link(state), Policy::Listed(allowed), Some(key(0x22)));
+    let host = super::host(link(state), Policy::Listed(allowed), Some(key(0x22)));
     (host, dir)
 }
 
@@ -121,7 +121,7 @@ async fn a_key_has_its_node_again_and_gets_the_superlinks_key() {
 #[tokio::test]
 async fn without_keys_only_nodes_of_these_versions_are_known_by_their_id() {
     let (listed, _dir) = host().await;
-    let open = Host::new(Arc::clone(&listed.0.link), Policy::AnyKey, None);
+    let open = super::host(Arc::clone(listed.link()), Policy::AnyKey, None);
     let pull = || {
         let body = hex::decode(PULL.0).unwrap().into();
         call(&open, "PullTaskIns", HeaderMap::new(), body)

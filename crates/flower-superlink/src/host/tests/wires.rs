@@ -39,7 +39,7 @@ struct Node {
 impl Node {
     /// A node that has registered, and not given a sign of life yet.
     async fn new() -> Self {
-        let host = Host::new(link(MemoryState::default()), Policy::AnyKey, None);
+        let host = host(link(MemoryState::default()), Policy::AnyKey, None);
         let key = PrivateKey::generate().unwrap();
         let request = proto::CreateNodeRequest {
             heartbeat_interval: 30.0,
@@ -89,7 +89,7 @@ impl Node {
 
     /// Sends the node an instruction without content, of a run that is running.
     async fn instruct(&self) -> RunId {
-        let link = &self.host.0.link;
+        let link = self.host.link();
         let app = ("a/b".to_owned(), "1.0.0".to_owned());
         let run = link.start_run_of_a_stranger(app, None, Default::default());
         let run = run.await.unwrap();
@@ -226,7 +226,7 @@ async fn a_request_for_another_node_and_a_method_of_nobody_are_refused() {
 
 #[tokio::test]
 async fn a_session_without_a_node_pulls_nothing() {
-    let host = Host::new(link(MemoryState::default()), Policy::AnyKey, None);
+    let host = host(link(MemoryState::default()), Policy::AnyKey, None);
     let key = PrivateKey::generate().unwrap();
     let headers = signature::sign(&key, OffsetDateTime::now_utc()).unwrap();
     let head = Head {

@@ -13,6 +13,10 @@ pub fn status(failure: &Failure) -> Status {
         Failure::Refused(Refusal::OtherNode { .. } | Refusal::AccessDenied) => {
             Status::unauthenticated(chain(failure))
         }
+        Failure::Refused(Refusal::UnknownToken | Refusal::TlsRequired) => {
+            Status::permission_denied(chain(failure))
+        }
+        Failure::Refused(Refusal::UnexpectedNode(_)) => Status::failed_precondition(chain(failure)),
         Failure::Refused(_) => Status::invalid_argument(chain(failure)),
     }
 }

@@ -13,7 +13,7 @@ use crate::raw::{has_bytes, has_number};
 ///
 /// # Errors
 /// If the body is no GetRun.
-pub fn get_run(body: Bytes) -> Result<(proto::GetRunRequest, Numbering)> {
+pub(super) fn get_run(body: Bytes) -> Result<(proto::GetRunRequest, Numbering)> {
     // Until 1.11 the run is field 1, and a number.
     if !has_number(&body, 1) {
         return Ok((decode(body)?, Numbering::From12));
@@ -29,7 +29,7 @@ pub fn get_run(body: Bytes) -> Result<(proto::GetRunRequest, Numbering)> {
 ///
 /// # Errors
 /// If the body is no GetFab.
-pub fn get_fab(body: Bytes) -> Result<proto::GetFabRequest> {
+pub(super) fn get_fab(body: Bytes) -> Result<proto::GetFabRequest> {
     // Until 1.11 the name is field 1, and alone.
     if has_bytes(&body, 2) {
         return decode(body);

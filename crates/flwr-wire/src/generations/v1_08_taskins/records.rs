@@ -18,7 +18,7 @@ use crate::record_maps;
 
 /// How the values of a record are numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbering {
+pub(super) enum Numbering {
     /// flwr 1.8 to 1.11.
     Until11,
     /// flwr 1.12 to 1.14.
@@ -29,7 +29,7 @@ pub enum Numbering {
 
 /// A record that these versions cannot have.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
+pub(super) enum RecordError {
     /// They are no records at all.
     #[error("the records are malformed")]
     Malformed(#[from] prost::DecodeError),
@@ -42,7 +42,7 @@ pub enum RecordError {
 ///
 /// # Errors
 /// If these releases cannot have such records.
-pub fn to_task(dict: proto::RecordDict, numbering: Numbering) -> Result<Bytes, RecordError> {
+pub(super) fn to_task(dict: proto::RecordDict, numbering: Numbering) -> Result<Bytes, RecordError> {
     let maps = record_maps::to_maps(dict);
     let mut set = BytesMut::new();
     let arrays = inline::RecordDict {
@@ -140,7 +140,7 @@ fn either(record: &inline::ConfigRecord) -> Vec<u8> {
 ///
 /// # Errors
 /// If these releases cannot have such records.
-pub fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict, Refusal> {
+pub(super) fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict, Refusal> {
     from_task(recordset, numbering).map_err(|error| Refusal::Field {
         field: "recordset",
         problem: error.to_string(),
@@ -151,7 +151,7 @@ pub fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict,
 ///
 /// # Errors
 /// If these releases cannot have such records.
-pub fn from_task(
+pub(super) fn from_task(
     bytes: Bytes,
     numbering: Numbering,
 ) -> Result<proto::RecordDict, RecordError> {

@@ -15,7 +15,7 @@ const NODE_UNAVAILABLE: [i64; 2] = [5, 3];
 ///
 /// # Errors
 /// If these releases cannot have the records.
-pub fn from_message(
+pub(super) fn from_message(
     inflated: Inflated,
     numbering: Numbering,
     name: impl Fn(&str) -> String,
@@ -64,18 +64,18 @@ fn node(id: u64) -> wire::Node {
 
 /// What a task says as a message. Its records are still bytes.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// Its metadata; the id is left out.
-    pub metadata: proto::Metadata,
+    pub(super) metadata: proto::Metadata,
     /// The content.
-    pub recordset: Option<Bytes>,
+    pub(super) recordset: Option<Bytes>,
     /// The error.
-    pub error: Option<proto::Error>,
+    pub(super) error: Option<proto::Error>,
 }
 
 /// Reads a task.
 #[must_use]
-pub fn parts(message: wire::TaskMessage) -> Parts {
+pub(super) fn parts(message: wire::TaskMessage) -> Parts {
     let task = message.task.unwrap_or_default();
     let id = |node: Option<wire::Node>| match node.unwrap_or_default() {
         wire::Node { node_id: 0, .. } => NodeId::SUPERLINK.0,

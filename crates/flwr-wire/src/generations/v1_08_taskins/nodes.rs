@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use flwr_core::fab::LOCAL_FAB_ID;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Message, MessageId, Parcel};
+use flwr_core::message::{Message, Parcel};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
@@ -21,7 +21,7 @@ use crate::carrier::grpc::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
 use crate::inflate;
-use crate::methods::Unproven;
+use crate::methods::fleet::Unproven;
 use crate::objects::{self, RECONNECT};
 use crate::raw::has_bytes;
 
@@ -58,9 +58,9 @@ impl Method {
 /// The fields of the replies in a PushTaskRes until 1.11, and from 1.12 on.
 const REPLIES: [u32; 2] = [1, 2];
 
-/// What the generation keeps between calls.
+/// What the generation keeps of nodes between calls.
 #[derive(Debug, Default)]
-pub(super) struct Generation {
+pub(super) struct Nodes {
     secrets: Secrets,
 }
 
@@ -71,7 +71,7 @@ struct Call<'a, H> {
     request: Unproven,
 }
 
-impl Generation {
+impl Nodes {
     pub(super) async fn answer<H: FleetHost>(
         &self,
         method: Method,
