@@ -2,21 +2,8 @@
 //! list.
 
 use flwr_proto as proto;
-use flwr_proto::older::inline as wire;
 use flwr_proto::record_dict::item::Value as Record;
-
-use crate::inflate::Inflated;
-
-/// A message with its content in it.
-#[must_use]
-pub(crate) fn message(inflated: Inflated) -> wire::Message {
-    let message: proto::Message = inflated.message.into();
-    wire::Message {
-        metadata: message.metadata,
-        content: inflated.content.map(to_maps),
-        error: message.error,
-    }
-}
+use flwr_proto::shared as wire;
 
 /// From a list to maps.
 #[must_use]

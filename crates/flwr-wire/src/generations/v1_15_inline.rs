@@ -10,6 +10,7 @@ use crate::raw::{has_bytes, has_number};
 use crate::unconfirmed::Unconfirmed;
 
 mod apps;
+mod message;
 mod nodes;
 
 /// What the state notes beside a node of this generation.
@@ -46,4 +47,44 @@ pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
     m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
         apps::pull_messages(Arc::clone(&unconfirmed), host, head, request)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use flwr_proto::v1_15 as wire;
+    use flwr_proto::{PullAppMessagesRequest, PushAppMessagesRequest};
+    use bytes::Bytes;
+    use prost::Message;
+
+    use super::*;
+
+    fn bytes(message: &impl Message) -> Bytes {
+        message.encode_to_vec().into()
+    }
+
+    #[test]
+    fn the_place_of_the_run_tells_the_layout() {
+        let run_id = 7;
+        let newer = bytes(&PullAppMessagesRequest {
+            token: "t".to_owned(),
+            message_ids: vec!["a".to_owned()],
+            run_id,
+        });
+        let older = bytes(&wire::PullResMessagesRequest {
+            message_ids: vec!["a".to_owned()],
+            run_id,
+        });
+        assert!(!has_number(&newer, 2) && has_number(&older, 2));
+        let newer = bytes(&PushAppMessagesRequest {
+            messages_list: vec![Default::default()],
+            run_id,
+            ..PushAppMessagesRequest::default()
+        });
+        let older = bytes(&wire::PushInsMessagesRequest {
+            messages_list: vec![Default::default()],
+            run_id,
+        });
+        assert!(!has_number(&newer, 2) && has_number(&older, 2));
+        assert!(!has_number(&Bytes::from_static(b"\xff\xff"), 2));
+    }
 }

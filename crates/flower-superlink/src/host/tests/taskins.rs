@@ -1,7 +1,7 @@
 //! Who is let in by the secret that flwr 1.12.0 and 1.8.0 share with their SuperLink, and who is not.
 //! Keys, requests and HMACs are those that these versions made.
 
-use flwr_proto::older::tasks as wire;
+use flwr_proto::v1_08 as wire;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;

@@ -5,7 +5,7 @@ use flwr_core::message::{Body as MessageBody, Message as CoreMessage, Metadata, 
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::port::Fleet;
 use flwr_proto as proto;
-use flwr_proto::older::inline;
+use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
@@ -66,14 +66,14 @@ impl Node {
     }
 
     async fn ping(&self) {
-        let ping = inline::PingRequest {
+        let ping = PingRequest {
             node: Some(self.id.into()),
             ping_interval: 30.0,
         };
         assert!(
             self.call("Ping", &ping)
                 .await
-                .read::<inline::PingResponse>()
+                .read::<PingResponse>()
                 .success
         );
     }
@@ -186,9 +186,9 @@ async fn a_node_that_gives_no_sign_gets_its_message_after_three_seconds() {
 #[tokio::test]
 async fn a_push_is_known_by_its_layout() {
     let node = Node::new().await;
-    let empty = inline::PushMessagesRequest {
+    let empty = proto::PushMessagesRequest {
         node: Some(node.id.into()),
-        messages_list: Vec::new(),
+        ..proto::PushMessagesRequest::default()
     };
     let answer = node.call("PushMessages", &empty).await;
     assert_eq!(answer.code, Code::InvalidArgument);

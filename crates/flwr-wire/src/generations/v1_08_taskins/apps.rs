@@ -10,7 +10,7 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
-use flwr_proto::older::tasks as wire;
+use flwr_proto::v1_08 as wire;
 
 use super::records::{self, Numbering};
 use super::task;

@@ -6,7 +6,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
-use flwr_proto::older::tasks as wire;
+use flwr_proto::v1_08 as wire;
 
 use super::apps::{Apps, SILENCE};
 use super::layout;

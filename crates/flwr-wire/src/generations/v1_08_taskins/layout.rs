@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use flwr_core::port::Result;
 use flwr_proto as proto;
-use flwr_proto::older::tasks as wire;
+use flwr_proto::v1_08 as wire;
 
 use super::records::Numbering;
 use crate::carrier::grpc::decode;

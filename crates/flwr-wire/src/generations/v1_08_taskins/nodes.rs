@@ -9,8 +9,8 @@ use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
-use flwr_proto::older::inline::{PingRequest, PingResponse};
-use flwr_proto::older::tasks as wire;
+use flwr_proto::shared::{PingRequest, PingResponse};
+use flwr_proto::v1_08 as wire;
 use http::{HeaderMap, HeaderValue};
 
 use super::admission::{self, Shown, Signed};

@@ -8,9 +8,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::config_record_value::Value as Today;
-use flwr_proto::older::inline;
-use flwr_proto::older::tasks as wire;
-use flwr_proto::older::tasks::config_record_value11::Value as Until11;
+use flwr_proto::shared;
+use flwr_proto::v1_08 as wire;
+use flwr_proto::v1_08::config_record_value11::Value as Until11;
 use prost::Message;
 use prost::encoding::{self, WireType};
 
@@ -45,7 +45,7 @@ pub(super) enum RecordError {
 pub(super) fn to_task(dict: proto::RecordDict, numbering: Numbering) -> Result<Bytes, RecordError> {
     let maps = record_maps::to_maps(dict);
     let mut set = BytesMut::new();
-    let arrays = inline::RecordDict {
+    let arrays = shared::RecordDict {
         config_records: Default::default(),
         ..maps.clone()
     };
@@ -80,7 +80,7 @@ fn put_bytes(bytes: &mut BytesMut, field: u32, value: &[u8]) {
     bytes.put_slice(value);
 }
 
-fn until_11(record: inline::ConfigRecord) -> Result<wire::ConfigRecord11, RecordError> {
+fn until_11(record: shared::ConfigRecord) -> Result<wire::ConfigRecord11, RecordError> {
     let value = |(name, value): (String, proto::ConfigRecordValue)| {
         let value = match value.value {
             None => None,
@@ -114,7 +114,7 @@ fn until_11(record: inline::ConfigRecord) -> Result<wire::ConfigRecord11, Record
 }
 
 /// Texts and booleans in both numberings, the rest in that from 1.12 on.
-fn either(record: &inline::ConfigRecord) -> Vec<u8> {
+fn either(record: &shared::ConfigRecord) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     for (name, value) in &record.data {
         let mut both = BytesMut::new();
@@ -156,7 +156,7 @@ pub(super) fn from_task(
     numbering: Numbering,
 ) -> Result<proto::RecordDict, RecordError> {
     if numbering != Numbering::Until11 {
-        return Ok(record_maps::from_maps(inline::RecordDict::decode(bytes)?));
+        return Ok(record_maps::from_maps(shared::RecordDict::decode(bytes)?));
     }
     let set = wire::RecordSet11::decode(bytes)?;
     let configs = set.configs.into_iter().map(|(name, record)| {
@@ -165,9 +165,9 @@ pub(super) fn from_task(
             (name, proto::ConfigRecordValue { value })
         });
         let data = data.collect();
-        (name, inline::ConfigRecord { data })
+        (name, shared::ConfigRecord { data })
     });
-    Ok(record_maps::from_maps(inline::RecordDict {
+    Ok(record_maps::from_maps(shared::RecordDict {
         array_records: set.parameters,
         metric_records: set.metrics,
         config_records: configs.collect(),

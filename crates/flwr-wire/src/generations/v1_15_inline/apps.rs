@@ -9,8 +9,9 @@ use flwr_core::port::runtime::Inputs;
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
-use flwr_proto::older::inline as wire;
+use flwr_proto::v1_15 as wire;
 
+use super::message;
 use crate::carrier::grpc::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::inflate;
@@ -102,7 +103,7 @@ pub(super) async fn pull_messages<H: RuntimeHost>(
     let run = RunId(request.run_id);
     let runtime = host.admit(AppProof::Tokenless(Some(run)), &head).await?;
     let asked = objects::ids(&request.message_ids)?;
-    let make = |inflated| Ok(record_maps::message(inflated));
+    let make = |inflated| Ok(message::from_inflated(inflated));
     let replies = unconfirmed.replies(&host, &runtime, run, asked, head.patience, make);
     let messages_list = replies.await?;
     Ok(Answer::new(wire::PullResMessagesResponse { messages_list }))

@@ -6,8 +6,10 @@ use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
-use flwr_proto::older::inline as wire;
+use flwr_proto::shared::{PingRequest, PingResponse};
+use flwr_proto::v1_15 as wire;
 
+use super::message;
 use crate::carrier::grpc::decode;
 use crate::inflate::{self, Deflated};
 use crate::methods::Request;
@@ -16,11 +18,11 @@ use crate::record_maps;
 
 pub(super) async fn ping(
     fleet: impl Fleet,
-    request: Request<wire::PingRequest>,
-) -> Result<wire::PingResponse> {
+    request: Request<PingRequest>,
+) -> Result<PingResponse> {
     named(&fleet, request.message.node)?;
     let success = fleet.heartbeat(request.message.ping_interval).await?;
-    Ok(wire::PingResponse { success })
+    Ok(PingResponse { success })
 }
 
 pub(super) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
@@ -35,7 +37,7 @@ pub(super) async fn pulled_messages(
 ) -> Result<wire::PullMessagesResponse> {
     let mut messages_list = Vec::new();
     if let (Some(parcel), Some(node)) = (parcel, fleet.node()) {
-        let make = |inflated| Ok(record_maps::message(inflated));
+        let make = |inflated| Ok(message::from_inflated(inflated));
         let message = inflate::instruction(&fleet, node, parcel, now, make);
         messages_list.extend(message.await?);
     }
