@@ -12,7 +12,6 @@ mod fleet;
 mod launch;
 pub(crate) mod patience;
 mod serverappio;
-mod status;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};

@@ -9,22 +9,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use flwr_core::id::NodeId;
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
-use flwr_security::signature::{Refusal, SignatureHeaders, Verifier};
+use flwr_security::signature::{SignatureHeaders, Verifier};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use time::OffsetDateTime;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::warn;
 
 use crate::error::Error;
 use crate::link::Link;
+use crate::status;
 
 mod accounts;
 mod clients;
@@ -88,7 +90,7 @@ impl Caller {
     /// If it did not, in which case nobody was proven.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
         let caller = request.extensions().get::<Self>().cloned();
-        caller.ok_or_else(|| Status::unauthenticated("Missing authentication metadata"))
+        caller.ok_or_else(|| status::of(Refusal::MissingSignature))
     }
 
     /// The caller's node, if it has registered.
@@ -111,7 +113,7 @@ impl Caller {
         let claimed = NodeId::from(claimed);
         match self.node {
             Some(node) if node == claimed => Ok(node),
-            caller => Err(Error::OtherNode { caller, claimed }),
+            caller => Err(Refusal::OtherNode { caller, claimed }.into()),
         }
     }
 }
@@ -155,16 +157,15 @@ impl Gate {
     async fn admit(&self, key: PublicKey, registers: bool) -> Result<Caller, Status> {
         let node = self.link.node_of_key(&key).await?;
         if node.is_none() && !registers {
-            return Err(Status::unauthenticated("Invalid node ID"));
+            return Err(status::of(Refusal::NotRegistered));
         }
         Ok(Caller { key, node })
     }
 }
 
-/// The peer is told in flwr 1.22's words; the operator, what is behind them.
 fn refused(refusal: Refusal) -> Status {
     warn!(%refusal, "Fleet request refused");
-    Status::new(Code::Unauthenticated, refusal.to_string())
+    status::of(refusal)
 }
 
 impl<S> Service<Request<Body>> for Guarded<S>

@@ -14,6 +14,7 @@ pub mod launcher;
 pub mod link;
 mod older;
 pub mod reaper;
+mod status;
 pub mod store;
 pub mod superlink;
 

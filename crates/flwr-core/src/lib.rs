@@ -14,6 +14,7 @@ pub mod object;
 pub mod project;
 pub mod proxy;
 pub mod record;
+pub mod refusal;
 pub mod run;
 pub mod size;
 pub mod time;

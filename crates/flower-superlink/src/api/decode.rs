@@ -3,6 +3,7 @@
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
@@ -32,14 +33,14 @@ pub(super) fn parcels(
         };
         let tree = at
             .and_then(|at| trees[at].take())
-            .ok_or(Error::NoTree(id))?;
+            .ok_or(Refusal::NoTree(id))?;
         Ok(Parcel { message, tree })
     };
     messages.into_iter().enumerate().map(parcel).collect()
 }
 
 pub(super) fn instruction(message: proto::Message, now: Timestamp) -> Result<Message> {
-    Message::instruction(message, now).map_err(Error::Malformed)
+    Message::instruction(message, now).map_err(Error::from)
 }
 
 /// An object's name in a request.
@@ -51,7 +52,7 @@ pub(super) fn object(run: u64, id: &str) -> Result<(RunId, ObjectId)> {
 pub(super) fn require_server_app(node: Option<proto::Node>) -> Result<()> {
     match NodeId::from(node) {
         NodeId::SUPERLINK => Ok(()),
-        _ => Err(Error::Precondition("Unexpected node ID.")),
+        node => Err(Refusal::UnexpectedNode(node).into()),
     }
 }
 

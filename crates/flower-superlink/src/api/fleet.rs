@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
@@ -17,6 +18,7 @@ use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::link::state::Parcel;
+use crate::status;
 
 /// Seconds until a node should come back: filled by flwr 1.22's SuperLink and read by nobody.
 pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
@@ -44,12 +46,10 @@ impl FleetApi {
         // Later versions may send several; these send one, and know nothing else.
         messages.truncate(1);
         let now = self.link.now();
-        let read = |message| Message::reply(message, now).map_err(Error::Malformed);
+        let read = |message| Message::reply(message, now).map_err(Error::from);
         let mut parcels = decode::parcels(messages, request.message_object_trees, read)?;
-        parcels.pop().ok_or_else(|| Error::Field {
-            field: "messages_list",
-            problem: "is empty: one reply is expected".to_owned(),
-        })
+        let none = || Refusal::field("messages_list", "is empty: one reply is expected");
+        Ok(parcels.pop().ok_or_else(none)?)
     }
 }
 
@@ -152,11 +152,8 @@ impl Fleet for FleetApi {
         let reply = self.reply(request.into_inner())?;
         let (id, claimed) = (reply.message.metadata.id, reply.message.metadata.src);
         if claimed != node {
-            return Err(Error::OtherNode {
-                caller: Some(node),
-                claimed,
-            }
-            .into());
+            let caller = Some(node);
+            return Err(status::of(Refusal::OtherNode { caller, claimed }));
         }
         let link = Arc::clone(&self.link);
         let missing = to_the_end(async move { link.reply(reply).await }).await?;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::server_app_io_server::{ServerAppIo, ServerAppIoServer};
 use tonic::{Request, Response, Status};
 
 use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
 use crate::error::{Error, Result};
-use crate::link::state::{Inserted, Parcel, Refusal};
+use crate::link::state::{Inserted, Parcel};
 use crate::link::{AppInputs, Link};
+use crate::status;
 
 /// The ServerAppIo service over the domain.
 #[derive(Debug, Clone)]
@@ -110,12 +112,7 @@ impl ServerAppIo for ServerAppIoApi {
         let request = request.into_inner();
         let run = self.run_of(&request.token, request.run_id).await?;
         if request.messages_list.is_empty() {
-            let problem = "is empty".to_owned();
-            return Err(Error::Field {
-                field: "messages_list",
-                problem,
-            }
-            .into());
+            return Err(status::of(Refusal::field("messages_list", "is empty")));
         }
         let now = self.link.now();
         let parcels = decode::parcels(
@@ -144,7 +141,7 @@ impl ServerAppIo for ServerAppIoApi {
             request.message_ids.iter().map(|id| id.parse()).collect();
         let replies = self
             .link
-            .replies(run, &asked.map_err(Error::ObjectId)?, patience)
+            .replies(run, &asked.map_err(Error::from)?, patience)
             .await?;
         let (messages_list, message_object_trees) = replies
             .into_iter()
@@ -208,7 +205,7 @@ impl ServerAppIo for ServerAppIoApi {
         let status = run_status
             .unwrap_or_default()
             .try_into()
-            .map_err(Error::Status)?;
+            .map_err(|error| status::of(Refusal::Status(error)))?;
         let link = Arc::clone(&self.link);
         to_the_end(async move { link.report_status(RunId(run_id), status).await }).await?;
         Ok(Response::new(proto::UpdateRunStatusResponse {}))

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_daemon::apps::{Identity, Token};
 use flwr_proto::Context;
 
 use super::Link;
-use super::state::{Refusal, StateError};
+use super::state::StateError;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 

@@ -7,6 +7,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::record::{self, InflateError};
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use tokio::task::spawn_blocking;
 use tracing::error;
@@ -124,10 +125,11 @@ pub(super) async fn deliver(link: &Link, node: NodeId, reply: Apart) -> Result<O
     let Apart { parcel, objects } = reply;
     let Metadata { id, run, src, .. } = parcel.message.metadata;
     if src != node {
-        return Err(Error::OtherNode {
+        return Err(Refusal::OtherNode {
             caller: Some(node),
             claimed: src,
-        });
+        }
+        .into());
     }
     let Some(missing) = link.reply(parcel).await? else {
         return Ok(None);

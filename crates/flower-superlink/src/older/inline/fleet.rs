@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flwr_core::id::NodeId;
 use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use tonic::{Request, Status};
@@ -15,6 +16,7 @@ use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::older::message;
+use crate::status;
 
 type Answer<T> = std::result::Result<T, Status>;
 
@@ -54,9 +56,11 @@ pub(in crate::older) async fn push(
 ) -> Answer<proto::PushMessagesResponse> {
     let node = Caller::of(&request)?.node(request.get_ref().node)?;
     let message = request.into_inner().messages_list.into_iter().next();
-    let message = message.ok_or_else(|| Error::Field {
-        field: "messages_list",
-        problem: "is empty: one reply is expected".to_owned(),
+    let message = message.ok_or_else(|| {
+        status::of(Refusal::field(
+            "messages_list",
+            "is empty: one reply is expected",
+        ))
     })?;
     let taken = to_the_end(async move { taken(&link, node, message).await });
     Ok(pushed(taken.await?, &[]))
@@ -65,7 +69,7 @@ pub(in crate::older) async fn push(
 /// Takes a reply apart, and delivers it. `None`: nobody wants it.
 async fn taken(link: &Link, node: NodeId, reply: wire::Message) -> Result<Option<ObjectId>> {
     let now = link.now();
-    let read = |message| Message::reply(message, now).map_err(Error::Malformed);
+    let read = |message| Message::reply(message, now).map_err(Error::from);
     let content = reply.content.map(records::from_inline);
     let reply = message::apart(reply.metadata, content, reply.error, read).await?;
     message::deliver(link, node, reply).await

@@ -79,7 +79,7 @@ async fn sent(
     let now = link.now();
     let mut instructions = Vec::new();
     for message in messages {
-        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
+        let read = |message| Message::instruction(message, now).map_err(Error::from);
         let content = message.content.map(records::from_inline);
         let apart = message::apart(message.metadata, content, message.error, read);
         instructions.push(apart.await?);
@@ -97,7 +97,7 @@ pub(in crate::older) async fn pull(
     let run = RunId(request.run_id);
     let asked: std::result::Result<Vec<MessageId>, _> =
         request.message_ids.iter().map(|id| id.parse()).collect();
-    let asked = asked.map_err(Error::ObjectId)?;
+    let asked = asked.map_err(Error::from)?;
     let make = |whole| Ok(records::message(whole));
     let replies = handed_out.replies(link, run, &asked, patience, make);
     Ok(wire::PullResMessagesResponse {

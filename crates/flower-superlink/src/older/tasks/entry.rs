@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
+use flwr_core::refusal::Refusal;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{PrivateKey, PublicKey};
@@ -15,6 +16,7 @@ use tracing::warn;
 
 use super::canonical::{self, Order};
 use crate::link::Link;
+use crate::status;
 
 /// Who is let in.
 #[derive(Debug, Clone)]
@@ -130,8 +132,8 @@ fn allowed_key(allowed: &FromFile<AllowList>, headers: &HeaderMap) -> Result<Pub
     }
 }
 
-/// The peer is told in the words of those versions; the operator, what is behind them.
+/// The operator is told why; the peer is not.
 fn denied(why: &str) -> Status {
     warn!("request of a SuperNode of flwr 1.8 to 1.14 refused: {why}");
-    Status::unauthenticated("Access denied")
+    status::of(Refusal::AccessDenied)
 }

@@ -9,6 +9,7 @@ use flwr_core::fab::LOCAL_FAB_ID;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Message;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 use flwr_proto as proto;
 use flwr_proto::older::inline::{PingRequest, PingResponse};
@@ -32,6 +33,7 @@ use crate::link::state::Parcel;
 use crate::link::{Dialect, Link};
 use crate::older::message;
 use crate::older::unary::{self, Raw, Served};
+use crate::status;
 
 /// Fleet for all versions: the service behind it serves those that sign.
 #[derive(Debug, Clone)]
@@ -185,9 +187,11 @@ impl Fleet {
             let request: wire::PushTaskResRequest11 = body.read()?;
             (request.task_res_list, Dialect::TasksUntil11)
         };
-        let reply = replies.into_iter().next().ok_or_else(|| Error::Field {
-            field: "task_res_list",
-            problem: "is empty: one reply is expected".to_owned(),
+        let reply = replies.into_iter().next().ok_or_else(|| {
+            status::of(Refusal::field(
+                "task_res_list",
+                "is empty: one reply is expected",
+            ))
         })?;
         let node = named(reply.task.as_ref().and_then(|task| task.producer))?;
         let signed = Signed::PushTaskRes(&bytes, REPLIES[usize::from(from_12)]);
@@ -240,7 +244,7 @@ impl Fleet {
         let content = parts.recordset.map(|set| read(set, dialect.into()));
         let content = content.transpose()?;
         let now = self.link.now();
-        let read = |message| Message::reply(message, now).map_err(Error::Malformed);
+        let read = |message| Message::reply(message, now).map_err(Error::from);
         let reply = message::apart(Some(parts.metadata), content, parts.error, read).await?;
         message::deliver(&self.link, node, reply).await
     }
@@ -263,7 +267,7 @@ fn told(run: Run) -> proto::Run {
 /// A request that must name a node.
 fn named(node: Option<wire::Node>) -> std::result::Result<NodeId, Status> {
     let node = node.map(|node| NodeId(node.node_id));
-    node.ok_or_else(|| Status::invalid_argument("`node` is missing"))
+    node.ok_or_else(|| status::of(Refusal::field("node", "is missing")))
 }
 
 fn answered(answer: &impl prost::Message) -> tonic::Response<Raw> {

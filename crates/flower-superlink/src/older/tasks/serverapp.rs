@@ -12,6 +12,7 @@ use bytes::Bytes;
 use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
+use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
 use flwr_proto::older::tasks as wire;
 use http::{Request, Response};
@@ -155,7 +156,7 @@ async fn send(
             .recordset
             .map(|set| read(set, numbering))
             .transpose()?;
-        let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
+        let read = |message| Message::instruction(message, now).map_err(Error::from);
         let apart = message::apart(Some(parts.metadata), content, parts.error, read);
         instructions.push(apart.await?);
     }
@@ -164,10 +165,8 @@ async fn send(
 
 /// The records of a task in the words of today.
 pub(super) fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict> {
-    records::from_task(recordset, numbering).map_err(|error| Error::Field {
-        field: "recordset",
-        problem: error.to_string(),
-    })
+    records::from_task(recordset, numbering)
+        .map_err(|error| Refusal::field("recordset", error.to_string()).into())
 }
 
 /// A task's name.
@@ -176,10 +175,7 @@ fn name(run: RunId, message: &str) -> String {
 }
 
 fn read_name(task: &str) -> Result<(RunId, MessageId)> {
-    let unknown = || Error::Field {
-        field: "task_ids",
-        problem: "holds a name that was not given here".to_owned(),
-    };
+    let unknown = || Refusal::field("task_ids", "holds a name that was not given here");
     let (run, message) = task.split_at_checked(RUN_DIGITS).ok_or_else(unknown)?;
     let run = u64::from_str_radix(run, 16).map_err(|_| unknown())?;
     Ok((RunId(run), message.parse().map_err(|_| unknown())?))
@@ -250,7 +246,7 @@ impl Inner {
     }
 
     async fn create(&self, request: wire::CreateRunRequest) -> Answer<wire::CreateRunResponse> {
-        let overrides = config::from_wire(request.override_config).map_err(Error::RunConfig)?;
+        let overrides = config::from_wire(request.override_config).map_err(Error::from)?;
         let link = Arc::clone(&self.apps.link);
         let fab = request.fab.map(|fab| fab.content);
         let fab = fab.filter(|content| !content.is_empty());
