@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::cause::chain;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
@@ -21,7 +22,6 @@ use flwr_security::from_file::FromFile;
 use flwr_security::oidc::{self, CheckError, Claims, Provider, Verdict};
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
-use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -62,35 +62,6 @@ const AWAY: Duration = Duration::from_secs(30);
 /// costs a request to the provider.
 const BEGINNING: usize = 16;
 
-/// Why somebody gets nothing. The texts are those of flwr 1.22 where it has one.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Denied {
-    /// No tokens, or none that prove something.
-    #[error("Access denied")]
-    Nobody,
-    /// An account, and none that may come in.
-    #[error("❗\u{fe0f} User not authorized. Please contact the SuperLink administrator.")]
-    NotListed,
-    /// It cannot be known.
-    #[error("the login provider does not answer: try again later")]
-    Away,
-    /// The operator has to do something.
-    #[error("the login provider refuses this SuperLink: the SuperLink's log says why")]
-    Refuses,
-    /// There is no such login, or not any more.
-    #[error("the login is not known here, or took too long: run `flwr login` again")]
-    UnknownLogin,
-    /// The user, or the provider, said no.
-    #[error("the login was denied")]
-    LoginDenied,
-    /// What the provider gives is of no use here.
-    #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
-    Tokens(String),
-    /// There is a limit.
-    #[error("too many logins have begun: try again in some minutes")]
-    TooMany,
-}
-
 /// Somebody whose call may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
@@ -101,10 +72,10 @@ pub struct Admitted {
 }
 
 /// Somebody whose call may not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Turned {
     /// Why.
-    pub why: Denied,
+    pub why: Failure,
     /// New tokens to give them all the same.
     pub fresh: Option<Pair>,
 }
@@ -212,8 +183,8 @@ impl Accounts {
         access: Option<&str>,
         refresh: Option<&str>,
     ) -> Result<Admitted, Turned> {
-        let turned = |why| Turned { why, fresh: None };
-        let access = access.ok_or_else(|| turned(Denied::Nobody))?;
+        let turned = |why: Failure| Turned { why, fresh: None };
+        let access = access.ok_or_else(|| turned(Refusal::NotSignedIn.into()))?;
         match self.provider.check(access, self.now()).await {
             Ok(Verdict::Good(claims)) => self.listed(&claims, None),
             Ok(Verdict::Expired(claims)) => {
@@ -223,19 +194,23 @@ impl Accounts {
             }
             Err(CheckError::Refused(reason)) => {
                 warn!(%reason, "Control request refused: its access token");
-                Err(turned(Denied::Nobody))
+                Err(turned(Refusal::NotSignedIn.into()))
             }
             Err(CheckError::Provider(problem)) => {
                 warn!("Control request refused: {}", chain(&problem));
-                Err(turned(Denied::Away))
+                Err(turned(away()))
             }
         }
     }
 
     /// New tokens of the same account.
-    async fn refresh(&self, old: &Claims, refresh: Option<&str>) -> Result<(Pair, Claims), Denied> {
+    async fn refresh(
+        &self,
+        old: &Claims,
+        refresh: Option<&str>,
+    ) -> Result<(Pair, Claims), Failure> {
         let refresh = refresh.filter(|token| Pair::can_refresh(token));
-        let refresh = refresh.ok_or(Denied::Nobody)?;
+        let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let renewed = self
             .refreshes
             .refresh(&self.provider, refresh, self.now())
@@ -245,7 +220,7 @@ impl Accounts {
             Ok((pair, claims))
         } else {
             warn!("Control request refused: its refresh token is of another account");
-            Err(Denied::Nobody)
+            Err(Refusal::NotSignedIn.into())
         }
     }
 
@@ -258,7 +233,7 @@ impl Accounts {
                     account,
                     name, "Control request refused: not on the list of accounts"
                 );
-                let why = Denied::NotListed;
+                let why = Refusal::AccountNotListed.into();
                 Err(Turned { why, fresh })
             }
         }
@@ -268,6 +243,11 @@ impl Accounts {
         let now = self.clock.now().to_date_time();
         now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// Whether the caller may come in cannot be known at the moment.
+fn away() -> Failure {
+    Failure::TryAgain("the login provider does not answer: try again later".to_owned())
 }
 
 impl Renewable for Accounts {

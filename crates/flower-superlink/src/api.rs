@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 mod asker;
 mod control;
 mod launch;
-mod status;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};

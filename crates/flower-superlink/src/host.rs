@@ -15,7 +15,6 @@ use tracing::Instrument;
 use crate::auth::Policy;
 use crate::link::Link;
 
-mod failure;
 mod fleet;
 mod runtime;
 

@@ -14,6 +14,7 @@ pub mod host;
 pub mod launcher;
 pub mod link;
 pub mod reaper;
+mod status;
 pub mod store;
 pub mod superlink;
 

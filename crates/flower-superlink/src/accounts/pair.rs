@@ -1,11 +1,12 @@
 //! The two tokens that `flwr` keeps.
 
+use flwr_core::cause::chain;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
 use time::OffsetDateTime;
 use tracing::warn;
 
-use super::Denied;
-use flwr_core::cause::chain;
+use super::away;
 
 /// Stands for a refresh token where the provider gives none: without one, `flwr` would ask until
 /// the login is over.
@@ -29,10 +30,10 @@ impl Pair {
     }
 
     /// Whether gRPC carries it as metadata.
-    fn require_fit(&self) -> Result<(), Denied> {
+    fn require_fit(&self) -> Result<(), Refusal> {
         let length = self.access.len() + self.refresh.len();
         if length > LONGEST {
-            return Err(Denied::Tokens(format!(
+            return Err(Refusal::UselessTokens(format!(
                 "they have {length} bytes together, and {LONGEST} fit into a call; ask for fewer scopes, or have fewer claims put into them"
             )));
         }
@@ -41,7 +42,9 @@ impl Pair {
             .iter()
             .any(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
         {
-            return Err(Denied::Tokens("they have blanks in them".to_owned()));
+            return Err(Refusal::UselessTokens(
+                "they have blanks in them".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -54,7 +57,7 @@ pub(super) async fn usable(
     tokens: Tokens,
     old: Option<&str>,
     now: OffsetDateTime,
-) -> Result<(Pair, Claims), Denied> {
+) -> Result<(Pair, Claims), Failure> {
     let refresh = tokens.refresh_token.filter(|token| !token.is_empty());
     let refresh = refresh.unwrap_or_else(|| old.unwrap_or(NONE).to_owned());
     let mut reason = None;
@@ -77,7 +80,7 @@ pub(super) async fn usable(
             Err(CheckError::Refused(refused)) => reason = Some(refused.to_string()),
             Err(CheckError::Provider(problem)) => {
                 warn!("new tokens cannot be checked: {}", chain(&problem));
-                return Err(Denied::Away);
+                return Err(away());
             }
         }
     }
@@ -86,7 +89,7 @@ pub(super) async fn usable(
         reason,
         "the login provider's tokens are of no use here: see `audience`"
     );
-    Err(Denied::Tokens(reason))
+    Err(Refusal::UselessTokens(reason).into())
 }
 
 /// Tokens are not printed.

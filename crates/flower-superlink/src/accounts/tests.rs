@@ -52,7 +52,7 @@ impl Office {
     }
 
     /// Logs somebody in, as far as the first answer that is not "ask again".
-    async fn login(&self, person: &Person) -> Result<Pair, Denied> {
+    async fn login(&self, person: &Person) -> Result<Pair, Failure> {
         let login = self.accounts.begin_login(None).await.unwrap();
         self.fake.approve(person);
         self.pass(1);
@@ -65,7 +65,7 @@ impl Office {
         self.accounts.admit(access, refresh).await
     }
 
-    async fn denied(&self, access: &str, refresh: &str) -> Denied {
+    async fn denied(&self, access: &str, refresh: &str) -> Failure {
         let turned = self.accounts.admit(Some(access), Some(refresh)).await;
         let Turned { why, fresh } = turned.unwrap_err();
         assert_eq!(fresh, None);
@@ -115,7 +115,7 @@ async fn a_user_logs_in_and_may_call() {
         office.pass(1);
         office.fake.approve(&alice());
         let pair = poll().await.unwrap().unwrap();
-        assert_eq!(poll().await, Err(Denied::UnknownLogin));
+        assert_eq!(poll().await, Err(Refusal::UnknownLogin.into()));
         assert_eq!(office.fake.state().polls, 2);
 
         let Admitted { account, fresh } = office.admit(&pair).await.unwrap();
@@ -136,9 +136,15 @@ async fn admins_and_members_of_groups_come_in_and_others_do_not() {
         assert_eq!(office.admit(&pair).await.unwrap().account.admin, admin);
     }
     let bob = Person::named("bob");
-    assert_eq!(office.login(&bob).await, Err(Denied::NotListed));
+    assert_eq!(
+        office.login(&bob).await,
+        Err(Refusal::AccountNotListed.into())
+    );
     let token = office.fake.sign(&office.fake.claims(&bob));
-    assert_eq!(office.denied(&token, "x").await, Denied::NotListed);
+    assert_eq!(
+        office.denied(&token, "x").await,
+        Refusal::AccountNotListed.into()
+    );
 }
 
 #[tokio::test]
@@ -147,19 +153,19 @@ async fn a_login_that_is_denied_or_takes_too_long_is_over() {
     for (what, expected) in [
         (
             fake::Provider::deny as fn(&fake::Provider),
-            Denied::LoginDenied,
+            Refusal::LoginDenied.into(),
         ),
-        (fake::Provider::forget, Denied::UnknownLogin),
+        (fake::Provider::forget, Refusal::UnknownLogin.into()),
     ] {
         let login = office.accounts.begin_login(None).await.unwrap();
         what(&office.fake);
         office.pass(1);
         let poll = || office.accounts.poll_login(&login.device_code);
         assert_eq!(poll().await, Err(expected));
-        assert_eq!(poll().await, Err(Denied::UnknownLogin));
+        assert_eq!(poll().await, Err(Refusal::UnknownLogin.into()));
     }
     let unknown = office.accounts.poll_login("guess").await;
-    assert_eq!(unknown, Err(Denied::UnknownLogin));
+    assert_eq!(unknown, Err(Refusal::UnknownLogin.into()));
     assert_eq!(
         office.fake.state().polls,
         2,
@@ -190,9 +196,9 @@ async fn a_provider_in_trouble_costs_a_login_time_only() {
 #[tokio::test]
 async fn a_provider_that_does_not_answer_or_refuses_is_told_apart() {
     for (mood, expected) in [
-        (Mood::Broken, Denied::Away),
-        (Mood::NoDevices, Denied::Refuses),
-        (Mood::OtherIssuer, Denied::Refuses),
+        (Mood::Broken, away()),
+        (Mood::NoDevices, Refusal::ProviderRefuses.into()),
+        (Mood::OtherIssuer, Refusal::ProviderRefuses.into()),
     ] {
         let office = Office::new();
         office.fake.state().mood = mood;
@@ -202,7 +208,7 @@ async fn a_provider_that_does_not_answer_or_refuses_is_told_apart() {
     let office = Office::new();
     office.fake.state().mood = Mood::Broken;
     let token = office.fake.sign(&office.fake.claims(&alice()));
-    assert_eq!(office.denied(&token, "x").await, Denied::Away);
+    assert_eq!(office.denied(&token, "x").await, away());
 }
 
 #[tokio::test]
@@ -227,7 +233,7 @@ async fn what_a_provider_does_not_give_is_done_without() {
     office.pass(1000);
     assert_eq!(
         office.denied(&pair.access, &pair.refresh).await,
-        Denied::Nobody
+        Refusal::NotSignedIn.into()
     );
     assert_eq!(office.fake.state().refreshes, 0);
 }
@@ -238,7 +244,7 @@ async fn tokens_that_are_of_no_use_end_the_login_with_the_reason() {
     let denied = office.login(&alice()).await.unwrap_err();
     assert_eq!(
         denied,
-        Denied::Tokens("it is for another audience".to_owned())
+        Refusal::UselessTokens("it is for another audience".to_owned()).into()
     );
     let office = Office::new();
     let long = Person {
@@ -247,7 +253,7 @@ async fn tokens_that_are_of_no_use_end_the_login_with_the_reason() {
     };
     let denied = office.login(&long).await.unwrap_err();
     assert!(
-        matches!(&denied, Denied::Tokens(why) if why.contains("fit into a call")),
+        matches!(&denied, Failure::Refused(Refusal::UselessTokens(why)) if why.contains("fit into a call")),
         "{denied}"
     );
 }
@@ -294,7 +300,7 @@ async fn only_an_expired_token_is_refreshed() {
     ] {
         assert_eq!(
             office.denied(&access, &refresh).await,
-            Denied::Nobody,
+            Refusal::NotSignedIn.into(),
             "{access}"
         );
     }
@@ -303,7 +309,7 @@ async fn only_an_expired_token_is_refreshed() {
         .admit(None, Some(&refresh))
         .await
         .unwrap_err();
-    assert_eq!(nobody.why, Denied::Nobody);
+    assert_eq!(nobody.why, Refusal::NotSignedIn.into());
     assert_eq!(office.fake.state().refreshes, 0);
 }
 
@@ -311,11 +317,17 @@ async fn only_an_expired_token_is_refreshed() {
 async fn a_refresh_token_that_is_spent_or_of_another_is_refused() {
     let office = Office::new();
     let stale = office.stale(&alice());
-    assert_eq!(office.denied(&stale.access, "spent").await, Denied::Nobody);
+    assert_eq!(
+        office.denied(&stale.access, "spent").await,
+        Refusal::NotSignedIn.into()
+    );
     let another = office.fake.refresh_token(&Person::named("root"));
-    assert_eq!(office.denied(&stale.access, &another).await, Denied::Nobody);
+    assert_eq!(
+        office.denied(&stale.access, &another).await,
+        Refusal::NotSignedIn.into()
+    );
     let without = office.accounts.admit(Some(&stale.access), None).await;
-    assert_eq!(without.unwrap_err().why, Denied::Nobody);
+    assert_eq!(without.unwrap_err().why, Refusal::NotSignedIn.into());
 }
 
 #[tokio::test]
@@ -324,10 +336,7 @@ async fn a_provider_that_is_away_spends_no_refresh_token() {
     office.accounts.provider.fetch().await.unwrap();
     let stale = office.stale(&alice());
     office.fake.state().mood = Mood::Broken;
-    assert_eq!(
-        office.denied(&stale.access, &stale.refresh).await,
-        Denied::Away
-    );
+    assert_eq!(office.denied(&stale.access, &stale.refresh).await, away());
     office.fake.state().mood = Mood::Fine;
     assert!(office.admit(&stale).await.unwrap().fresh.is_some());
 }
@@ -339,7 +348,7 @@ async fn new_tokens_are_given_also_to_those_who_may_not_come_in() {
         .admit(&office.stale(&Person::named("bob")))
         .await
         .unwrap_err();
-    assert_eq!(turned.why, Denied::NotListed);
+    assert_eq!(turned.why, Refusal::AccountNotListed.into());
     assert!(turned.fresh.is_some());
 }
 
@@ -354,7 +363,7 @@ async fn who_is_taken_off_the_list_is_out_at_once() {
     );
     assert_eq!(
         office.denied(&pair.access, &pair.refresh).await,
-        Denied::NotListed
+        Refusal::AccountNotListed.into()
     );
     write(&office.folder, &office.fake, "");
     assert!(
@@ -363,7 +372,7 @@ async fn who_is_taken_off_the_list_is_out_at_once() {
     );
     assert_eq!(
         office.denied(&pair.access, &pair.refresh).await,
-        Denied::NotListed
+        Refusal::AccountNotListed.into()
     );
 }
 

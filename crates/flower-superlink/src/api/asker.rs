@@ -1,13 +1,13 @@
 //! Who asks something on the Control port.
 
+use flwr_core::refusal::Refusal;
 use std::sync::Arc;
 
-use tonic::{Request, Status};
+use tonic::Request;
 
 use crate::accounts::{Account, Accounts};
 use crate::error::Error;
 use crate::link::Asker;
-use crate::link::state::{Refusal, StateError};
 
 /// Who asks. Where people sign in, `auth` has let through nobody who did not.
 pub(super) fn asker<T>(
@@ -17,16 +17,15 @@ pub(super) fn asker<T>(
     match (accounts, request.extensions().get::<Account>()) {
         (None, _) => Ok(Asker::Anybody),
         (Some(_), Some(account)) => Ok(account.asker()),
-        (Some(_), None) => Err(Error::NoAccount),
+        (Some(_), None) => Err(Refusal::NoAccount.into()),
     }
 }
 
-/// A person who names a run that does not exist mistyped it: no peer that lost one.
-pub(super) fn for_people(error: Error) -> Status {
+/// A person who names an unknown run mistyped its id. A peer that does so has lost its run, which is
+/// another answer.
+pub(super) fn for_people(error: Error) -> Error {
     match error {
-        Error::State(StateError::Refused(Refusal::UnknownRun(_))) => {
-            Status::not_found("Run ID not found")
-        }
-        error => error.into(),
+        Error::Refused(Refusal::UnknownRun(run)) => Refusal::RunNotFound(run).into(),
+        error => error,
     }
 }

@@ -36,11 +36,7 @@ pub struct FleetSession {
 
 impl FleetSession {
     fn required_node(&self) -> Result<NodeId> {
-        let unknown = Refusal::OtherNode {
-            caller: None,
-            claimed: NodeId::UNSET,
-        };
-        Ok(self.node.ok_or(unknown)?)
+        Ok(self.node.ok_or(Refusal::NotRegistered)?)
     }
 }
 
@@ -114,7 +110,7 @@ impl Host {
         let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
         verified.map_err(|refusal| {
             warn!(%refusal, "Fleet request refused");
-            flwr_core::refusal::Refusal::Interim(16, refusal.to_string()).into()
+            refusal.into()
         })
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::object::{Head, ObjectId, Pulled};
+use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
@@ -28,9 +29,9 @@ impl Link {
         if hash(content.clone()).await? != id {
             return Ok(false);
         }
-        let head = Head::read(&content).map_err(|problem| Error::Object { id, problem })?;
+        let head = Head::read(&content).map_err(|problem| Refusal::Object { id, problem })?;
         if head.children != entry.children {
-            return Err(Error::ObjectChildren(id));
+            return Err(Refusal::ObjectChildren(id).into());
         }
         self.keep_object(run, id, content).await?;
         Ok(true)

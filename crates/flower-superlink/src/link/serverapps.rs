@@ -4,11 +4,12 @@ use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::port::runtime::Inputs;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_daemon::apps::{Identity, Token};
 
 use super::Link;
-use super::state::{Refusal, StateError};
+use super::state::StateError;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 

@@ -18,11 +18,11 @@ use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
-mod refusal;
+mod error;
 mod upkeep;
 
+pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
-pub use refusal::{Refusal, StateError, StateResult};
 pub use upkeep::{Keep, READ, Usage};
 
 /// Seconds for a ServerApp process from its token to its inputs, and from those to its first

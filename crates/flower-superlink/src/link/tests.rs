@@ -11,6 +11,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
 use flwr_core::port::runtime::Inputs;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
@@ -19,7 +20,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
 use tokio::time::Instant;
 
-use super::state::{Parcel, Refusal, StateError};
+use super::state::Parcel;
 use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
@@ -396,11 +397,11 @@ async fn a_call_held_for_a_stopped_run_is_refused_at_once() {
     let refused = waiting.await.unwrap().unwrap_err();
     let phase = Phase::Finished(Outcome::Stopped);
     let expected = Refusal::RunIs { run, phase };
-    assert!(matches!(refused, Error::State(StateError::Refused(refusal)) if refusal == expected));
+    assert!(matches!(refused, Error::Refused(refusal) if refusal == expected));
     assert_eq!(begun.elapsed().as_secs(), 1);
     assert!(matches!(
         federation.link.stop_run(run).await,
-        Err(Error::AlreadyFinished(_))
+        Err(Error::Refused(Refusal::AlreadyFinished(_)))
     ));
 }
 
@@ -428,7 +429,10 @@ async fn bytes_must_have_the_announced_id_and_children() {
         "it has another id"
     );
     let error = push(message.id, &message.bytes).await.unwrap_err();
-    assert!(matches!(error, Error::ObjectChildren(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(Refusal::ObjectChildren(_))),
+        "{error}"
+    );
 
     let junk = Bytes::from_static(b"no object");
     let mut parcel = mail.parcel.clone();
@@ -451,7 +455,7 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let error = start(Bytes::from_static(b"PK"), UserConfig::new())
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Fab(_)), "{error}");
+    assert!(matches!(error, Error::Refused(Refusal::Fab(_))), "{error}");
     let mut damaged = bundle().to_vec();
     let at = damaged
         .windows(7)
@@ -459,10 +463,13 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
         .unwrap();
     damaged[at] = b'x';
     let error = start(damaged.into(), UserConfig::new()).await.unwrap_err();
-    assert!(matches!(error, Error::Fab(_)), "{error}");
+    assert!(matches!(error, Error::Refused(Refusal::Fab(_))), "{error}");
     let unknown = UserConfig::from([("round".to_owned(), Scalar::Int(1))]);
     let error = start(bundle(), unknown).await.unwrap_err();
-    assert!(matches!(error, Error::RunConfig(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(Refusal::RunConfig(_))),
+        "{error}"
+    );
     assert_eq!(federation.link.runs(&Asker::Anybody).await.unwrap(), []);
 }
 
@@ -536,11 +543,11 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     let first = federation.send(run, node, "a message").await;
     let other = first.parcel.clone();
     let more = link.send(run, vec![other.clone()]).await;
-    assert!(matches!(more, Err(Error::Full { .. })));
+    assert!(matches!(more, Err(Error::Refused(Refusal::Full { .. }))));
     let start = link
         .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
         .await;
-    assert!(matches!(start, Err(Error::Full { .. })));
+    assert!(matches!(start, Err(Error::Refused(Refusal::Full { .. }))));
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;
     let reply = link

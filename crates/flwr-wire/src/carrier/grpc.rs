@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flwr_core::refusal::Failure;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use http::{HeaderMap, Request, Response};
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Answer {
 /// # Errors
 /// If the bytes are no such message.
 pub fn decode<M: Message + Default>(body: Bytes) -> Result<M, Failure> {
-    M::decode(body).map_err(|error| status::unreadable(&error))
+    M::decode(body).map_err(|error| Refusal::Unreadable(error.to_string()).into())
 }
 
 /// What the request says before its body.
@@ -82,8 +82,7 @@ pub fn patience(headers: &HeaderMap) -> Duration {
 
 /// The signature of the request.
 pub(crate) fn signature(headers: &HeaderMap) -> Result<SignatureHeaders, Failure> {
-    SignatureHeaders::read(headers)
-        .map_err(|refusal| flwr_core::refusal::Refusal::Interim(16, refusal.to_string()).into())
+    Ok(SignatureHeaders::read(headers)?)
 }
 
 /// Reads the only message of a call, has it answered, and frames the answer.
@@ -100,7 +99,7 @@ where
             let Some(answered) = answered else {
                 return Err(Status::internal("a second message in a unary call"));
             };
-            let Answer { body, headers } = answered.await.map_err(|failure| status(&failure))?;
+            let Answer { body, headers } = answered.await.map_err(status)?;
             let metadata = MetadataMap::from_headers(headers);
             Ok(tonic::Response::from_parts(
                 metadata,
@@ -117,7 +116,7 @@ where
 }
 
 /// The response to a call that fails before its body was read.
-pub(crate) fn failed(failure: &Failure) -> Response<Body> {
+pub(crate) fn failed(failure: Failure) -> Response<Body> {
     status(failure).into_http()
 }
 

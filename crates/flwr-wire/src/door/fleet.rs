@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::Refusal;
 use flwr_security::signature;
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
@@ -26,7 +27,6 @@ use crate::generations::{self, WireName};
 use crate::host::{FleetHost, Head, NodeProof, Unsigned};
 use crate::methods::Request as Decoded;
 use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed, Unproven};
-use crate::objects;
 
 /// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
 /// give one within a second of their registration.
@@ -72,7 +72,7 @@ impl<H: FleetHost> Inner<H> {
             .admit(request.headers(), &head, newest.rules.proof)
             .await
         {
-            Err(failure) => grpc::failed(&failure),
+            Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
                 grpc::unary(request, answer).await
@@ -107,7 +107,7 @@ impl<H: FleetHost> Inner<H> {
         let signature = NodeProof::Signature(grpc::signature(headers)?);
         let fleet = self.host.admit(signature, head).await?;
         match (proof, fleet.node()) {
-            (Proof::Node, None) => Err(objects::other_node(&fleet, NodeId::UNSET)),
+            (Proof::Node, None) => Err(Refusal::NotRegistered.into()),
             _ => Ok(fleet),
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn create_run<H: RuntimeHost>(
     request: Request<Bytes>,
 ) -> Result<Answer> {
     let request: wire::CreateRunRequest = read(request)?;
-    let overrides = config::from_wire(request.override_config).map_err(Refusal::RunConfig)?;
+    let overrides = config::from_wire(request.override_config).map_err(Refusal::from)?;
     let fab = request.fab.map(|fab| fab.content);
     let launch = Launch {
         fab_id: request.fab_id,
