@@ -239,11 +239,11 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// run's messages, tokens and objects are gone.
     ///
     /// # Behavior
-    /// - a step that runs do not take: refused with [`Refusal::Transition`]
+    /// - a step that runs do not take: refused with `Refusal::Transition`
     async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed>;
 
     /// Sets an unfinished run back to its beginning: pending, with its first Context and without
-    /// messages, objects and token. Once in a run's life; then [`Refusal::ResumedBefore`].
+    /// messages, objects and token. Once in a run's life; then `Refusal::ResumedBefore`.
     async fn rewind_run(&self, run: RunId) -> StateResult<Freed>;
 
     /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
@@ -264,12 +264,12 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     // --- tokens ---
 
-    /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
+    /// Makes this the token of the run, by its hash. Refused with `Refusal::HasToken` if it
     /// has one, and if the run is finished. One that nobody uses for [`FIRST_SIGN`] expires:
     /// whoever was given it did not get as far as to begin.
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()>;
 
-    /// The run that the token with this hash stands for; else [`Refusal::UnknownToken`].
+    /// The run that the token with this hash stands for; else `Refusal::UnknownToken`.
     async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId>;
 
     /// Makes the run's token invalid.
@@ -350,8 +350,8 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// Deletes a finished run, with its log and all that names it.
     ///
     /// # Behavior
-    /// - the run is not finished: refused with [`Refusal::RunIs`]
-    /// - its ServerApp process is noted: refused with [`Refusal::ProcessLives`]
+    /// - the run is not finished: refused with `Refusal::RunIs`
+    /// - its ServerApp process is noted: refused with `Refusal::ProcessLives`
     async fn delete_run(&self, run: RunId) -> StateResult<()>;
 
     /// Finished runs that `keep` does not cover and [`Self::delete_run`] would not refuse: those

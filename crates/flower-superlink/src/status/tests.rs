@@ -9,7 +9,7 @@ use flwr_core::refusal::{Class, Feature, Refused};
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use tonic::Code;
 use tonic::Code::{
-    FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted,
+    FailedPrecondition, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted,
     Unauthenticated, Unavailable, Unimplemented,
 };
 
@@ -365,7 +365,7 @@ fn what_may_pass_is_to_be_tried_again() {
     );
     assert_eq!(
         said(&Status::from(Error::Random)),
-        (Internal, "the system's random number generator failed")
+        (Unavailable, "the system's random number generator failed")
     );
 }
 
