@@ -6,13 +6,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flwr_client::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
 use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
-use flwr_security::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
 

@@ -25,9 +25,9 @@ pub(crate) use transfer::{Transfer, TransferError, is_intact};
 
 use std::sync::Arc;
 
+use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_security::key::PublicKey;
 use tonic::{Code, Response, Status};
 

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use flwr_client::channel::{self, Trust};
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
 use tokio::task::JoinSet;
 use tonic::service::Routes;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use flwr_client::channel::Channel;
 use flwr_proto as proto;
 use flwr_proto::fleet_client::FleetClient;
-use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -211,7 +211,7 @@ impl Interceptor for Signer {
         }
         made.ring.rotate_left(1);
         if let Some(signed) = made.ring.front() {
-            signed.write(request.metadata_mut());
+            signed.write(request.metadata_mut().as_mut());
         }
         Ok(request)
     }

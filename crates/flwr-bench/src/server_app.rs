@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use flwr_client::channel::Channel;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
-use flwr_security::channel::Channel;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use flwr_security::channel::{self, Channel, Route, Trust};
+use flwr_client::channel::{self, Channel, Route, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
 

@@ -5,6 +5,7 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
+use flwr_client::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_core::project::Federation;
 use flwr_core::proxy::ProxySetting;
 use flwr_proto::control_client::ControlClient;
@@ -17,7 +18,6 @@ use flwr_proto::{
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
 };
-use flwr_security::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 use tonic::metadata::MetadataMap;

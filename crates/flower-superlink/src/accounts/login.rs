@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Poll;
 use flwr_core::cause::chain;
-use flwr_security::oidc::Poll;
 use tracing::{error, info, warn};
 
 use super::logins::Turn;

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Begun;
 use flwr_core::time::Timestamp;
-use flwr_security::oidc::Begun;
 
 use super::{Denied, LoginDetails};
 

@@ -1,6 +1,6 @@
 //! The two tokens that `flwr` keeps.
 
-use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
+use crate::accounts::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
 use time::OffsetDateTime;
 use tracing::warn;
 

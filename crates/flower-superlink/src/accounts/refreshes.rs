@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
-use flwr_security::oidc::{Claims, Provider};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use flwr_client::channel::Channel;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_proto::fleet_client::FleetClient;
-use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use parking_lot::Mutex;
@@ -71,7 +71,7 @@ impl Interceptor for Signer {
             Some(signed) => signed,
             None => self.sign(now)?,
         };
-        signed.headers.write(request.metadata_mut());
+        signed.headers.write(request.metadata_mut().as_mut());
         *last = Some(signed);
         Ok(request)
     }

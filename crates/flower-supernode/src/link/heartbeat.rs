@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use flwr_client::channel::is_to_be_repeated;
 use flwr_proto as proto;
-use flwr_security::channel::is_to_be_repeated;
 use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use flwr_security::channel::{ConnectError, Trust, connect_error, proxied};
+use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
 use flwr_security::tls::Reason;
 use tonic::{Code, Status};
 
@@ -162,7 +162,7 @@ fn chain(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use flwr_security::channel::Proxied;
+    use flwr_client::channel::Proxied;
 
     use super::*;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use flwr_client::channel;
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
-use flwr_security::channel;
 
 use super::client::{Signer, connect};
 use super::judge::{Judge, Verdict};

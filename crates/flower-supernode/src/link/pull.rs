@@ -1,8 +1,8 @@
 //! Asking for the next message.
 
+use flwr_client::channel::{cause, is_cut, proxied};
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
-use flwr_security::channel::{cause, is_cut, proxied};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, TimeoutExpired};
 
