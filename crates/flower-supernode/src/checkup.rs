@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::config::{Config, Launch};
-use crate::link::ping;
+use crate::upstream::ping;
 
 const KEY: &str = "key";
 const CERTIFICATES: &str = "certificates";

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use flwr_client::channel::{InvalidProxy, connect_error, proxied};
+use flwr_client::refused::Refused;
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
@@ -375,7 +376,7 @@ fn explain(status: &Status) -> String {
             "Connection to the SuperLink is unavailable. Please check your network connection and 'address' in \
              the federation configuration. ({details})"
         ),
-        Code::NotFound if details == "Run ID not found" => "Run ID not found.".into(),
+        _ if Refused::of(status) == Refused::UnknownRun => "Run ID not found.".into(),
         Code::Unimplemented => {
             "The SuperLink cannot process this request. Please verify that you set the address to its Control API \
              endpoint correctly in your `pyproject.toml`, and ensure that the Flower versions used by the CLI and \

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use flwr_client::MESSAGE_BYTES;
+use flwr_client::transfer::is_intact;
 use flwr_core::id::RunId;
 use flwr_core::object::{Head, ObjectId};
 use flwr_daemon::clock::Clock;
@@ -14,7 +16,6 @@ use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use super::status::internal;
-use crate::link::{MESSAGE_BYTES, is_intact};
 use crate::work::{Desk, Job, OutboxError};
 
 /// Serves the desk to ClientApp processes.

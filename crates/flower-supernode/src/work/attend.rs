@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_client::transfer::TransferError;
 use flwr_core::cause::chain;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
@@ -22,8 +23,8 @@ use super::outbox::{Outbox, Reply};
 use super::runs::RunInputs;
 use super::worker::Worker;
 use crate::error::Error;
-use crate::link::{Patience, Refusal, Transfer, TransferError};
 use crate::store::Stored;
+use crate::upstream::{Patience, Refusal, Transfer};
 
 /// How long a reply waits for the Context that belongs to it.
 const CONTEXT_SOON: Duration = Duration::from_secs(2);
@@ -51,10 +52,10 @@ impl From<Refusal> for NoReply {
     }
 }
 
-impl From<TransferError> for NoReply {
-    fn from(error: TransferError) -> Self {
+impl From<TransferError<Refusal>> for NoReply {
+    fn from(error: TransferError<Refusal>) -> Self {
         match error {
-            TransferError::Refused(refusal) => refusal.into(),
+            TransferError::Request(refusal) => refusal.into(),
             other => Self::Told(ErrorCode::MessageUnavailable, other.to_string()),
         }
     }
@@ -70,7 +71,7 @@ impl Worker {
         tree: proto::ObjectTree,
     ) -> Result<(), Abandoned> {
         let transfer = Transfer {
-            link: &self.parts.link,
+            upstream: &self.parts.upstream,
             node,
             run: instruction.run,
         };
@@ -151,7 +152,7 @@ impl Worker {
     ) -> Result<(), NoReply> {
         let ids = object_ids(instruction, &tree)?;
         let inputs = self.inputs(transfer).await?;
-        let objects = transfer.pull(ids).await?;
+        let objects = transfer.pull_all(ids).await?;
         transfer.confirm(instruction.id).await?;
         let context =
             self.runs
@@ -167,7 +168,7 @@ impl Worker {
         let app = self.launch(&job).await?;
         tokio::select! {
             done = self.follow(transfer, &job, app.as_deref()) => done,
-            over = self.parts.link.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
+            over = self.parts.upstream.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
         }
     }
 
@@ -246,8 +247,8 @@ impl Worker {
         if let Some(inputs) = kept {
             return Ok(inputs);
         }
-        let link = &self.parts.link;
-        let run = link
+        let upstream = &self.parts.upstream;
+        let run = upstream
             .run(transfer.node, run_id)
             .await?
             .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
@@ -282,7 +283,7 @@ impl Worker {
     ) -> Result<Option<proto::Fab>, Refusal> {
         let fetched = self
             .parts
-            .link
+            .upstream
             .call(transfer.node, Patience::Few, |mut fleet, node| {
                 let request = proto::GetFabRequest {
                     node: Some(node),
@@ -320,7 +321,7 @@ fn object_ids(
 
 async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), Refusal> {
     transfer
-        .push(&reply.message, &reply.tree, &reply.objects)
+        .push_reply(&reply.message, &reply.tree, &reply.objects)
         .await
 }
 

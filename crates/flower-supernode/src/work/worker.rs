@@ -21,8 +21,8 @@ use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
-use crate::link::{Link, Refusal};
 use crate::store::Store;
+use crate::upstream::{Refusal, Upstream};
 
 /// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
 /// call).
@@ -39,7 +39,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What a worker is made of.
 #[derive(Debug)]
 pub(crate) struct WorkerParts {
-    pub(crate) link: Link,
+    pub(crate) upstream: Upstream,
     pub(crate) desk: Arc<Desk>,
     pub(crate) launcher: Launcher,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,10 +87,10 @@ impl Worker {
 
     /// Pulls, and attends to what came.
     async fn step(&mut self) -> Result<(), Error> {
-        let node = self.parts.link.node().await;
+        let node = self.parts.upstream.node().await;
         self.sweep(node).await;
         let asked = Instant::now();
-        match self.parts.link.pull(node).await {
+        match self.parts.upstream.pull(node).await {
             Ok(Some((message, tree))) => self.attend(node, message, tree).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
@@ -131,7 +131,7 @@ impl Worker {
             info!("took a message: {}", instruction.message_type);
             let ended = tokio::select! {
                 ended = self.answer(node, instruction, message, tree) => ended,
-                () = self.parts.link.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
+                () = self.parts.upstream.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
                 () = sleep(life) => Err(Abandoned::Expired),
             };
             self.parts.desk.clear();
@@ -188,7 +188,7 @@ impl Worker {
         let Some(run) = self.runs.lock().idle() else {
             return;
         };
-        if self.parts.link.is_over(node, run).await {
+        if self.parts.upstream.is_over(node, run).await {
             debug!(run_id = %run, "the run is over; its state is dropped");
             self.forget(run).await;
         }

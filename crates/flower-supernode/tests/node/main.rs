@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flower_supernode::SuperNode;
-use flower_supernode::config::{Config, Launch, NodeKey, Persistence, Reuse};
+use flower_supernode::config::{Config, Launch, NodeKey, Reuse};
 use flwr_client::channel::{Route, Trust};
+use flwr_client::retry::Persistence;
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
 use flwr_daemon::clock::{Clock, SystemClock};

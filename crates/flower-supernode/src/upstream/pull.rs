@@ -1,18 +1,18 @@
 //! Asking for the next message.
 
 use flwr_client::channel::{cause, is_cut, proxied};
+use flwr_client::fleet::Fleet;
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, TimeoutExpired};
 
-use super::client::Fleet;
 use super::hold::Cut;
-use super::{Link, Patience, Refusal};
+use super::{Patience, Refusal, Upstream};
 
 type Answer = proto::PullMessagesResponse;
 
-impl Link {
+impl Upstream {
     /// The next message for this node and the tree of its objects; `None`: none came in the time
     /// that the SuperLink held the call.
     pub(crate) async fn pull(

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use flwr_client::refused::{Failure, Refused};
 use flwr_core::id::{NodeId, RunId};
 use flwr_proto as proto;
 use tokio::time::sleep;
 
-use super::judge::Verdict;
-use super::{Link, Patience, Refusal};
+use super::{Patience, Refusal, Upstream};
 
 /// How often a run is asked about while its ClientApp works.
 const WATCH_PERIOD: Duration = Duration::from_secs(2);
 
-impl Link {
+impl Upstream {
     /// The run, as the SuperLink knows it; `None` if it does not.
     pub(crate) async fn run(
         &self,
@@ -55,7 +55,7 @@ impl Link {
         };
         match self.fleet.clone().get_run(request).await {
             Ok(answer) => answer.into_inner().run.is_none(),
-            Err(status) => self.judge(&status) == Verdict::RunOver,
+            Err(status) => self.judge(&status) == Failure::Refused(Refused::Forbidden),
         }
     }
 }
