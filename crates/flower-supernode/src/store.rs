@@ -9,19 +9,20 @@
 //! more. Its Context counts from then on: a message and what it did to the state are one. A disk
 //! that fails costs this safety and nothing else: the node goes on from memory.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
+use flwr_core::object::ObjectId;
 use flwr_daemon::private;
 use flwr_proto as proto;
 use prost::Message as _;
 use tokio::task::spawn_blocking;
 use tracing::warn;
-
-use crate::work::Reply;
 
 mod format;
 
@@ -30,6 +31,14 @@ use format::Unreadable;
 /// Keeps replies and Contexts, or nothing where the node will be another one next time.
 #[derive(Clone, Debug)]
 pub(crate) struct Store(Option<PathBuf>);
+
+/// A reply, complete.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) message: proto::Message,
+    pub(crate) tree: proto::ObjectTree,
+    pub(crate) objects: HashMap<ObjectId, Bytes>,
+}
 
 /// A reply as it was kept.
 #[derive(Debug)]

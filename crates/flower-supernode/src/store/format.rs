@@ -16,8 +16,7 @@ use flwr_proto as proto;
 use prost::Message as _;
 use thiserror::Error;
 
-use super::Stored;
-use crate::work::Reply;
+use super::{Reply, Stored};
 
 const MAGIC: &[u8; 8] = b"FLWRNODE";
 const VERSION: u32 = 1;

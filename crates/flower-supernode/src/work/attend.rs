@@ -19,11 +19,11 @@ use tracing::{error, info, warn};
 use super::abandoned::Abandoned;
 use super::desk::Job;
 use super::inbox::Inbox;
-use super::outbox::{Outbox, Reply};
+use super::outbox::Outbox;
 use super::runs::RunInputs;
 use super::worker::Worker;
 use crate::error::Error;
-use crate::store::Stored;
+use crate::store::{Reply, Stored};
 use crate::upstream::{Patience, Refusal, Transfer};
 
 /// How long a reply waits for the Context that belongs to it.
@@ -173,7 +173,9 @@ impl Worker {
     }
 
     async fn launch(&self, job: &Job) -> Result<Option<Arc<AppProcess>>, NoReply> {
-        let app = match self.parts.launcher.start(&self.parts.desk, job).await {
+        let (run, issue) = (job.inbox.metadata.run, || self.parts.desk.issue(job));
+        let started = self.parts.launcher.start(run, job.inbox.app(), issue);
+        let app = match started.await {
             Ok(app) => app.map(Arc::new),
             Err(Error::Apps(error)) => {
                 return Err(NoReply::Told(ErrorCode::Unknown, chain(&error)));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flwr_core::message::Metadata;
 use flwr_core::object::ObjectId;
+use flwr_daemon::apps::AppBundle;
 use flwr_proto as proto;
 use parking_lot::Mutex;
 
@@ -43,6 +44,18 @@ impl Inbox {
             inputs,
             context,
             objects: Mutex::new(objects),
+        }
+    }
+
+    /// The app that works on the instruction.
+    pub(crate) fn app(&self) -> AppBundle<'_> {
+        let RunInputs { run, fab, .. } = &*self.inputs;
+        AppBundle {
+            fab_id: &run.fab_id,
+            fab_version: &run.fab_version,
+            fab_hash: &fab.hash_str,
+            content: &fab.content,
+            flwr_dir: None,
         }
     }
 

@@ -15,19 +15,13 @@ use flwr_proto as proto;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::store::Reply;
+
 /// What the ClientApp gives back for one instruction.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     content: Mutex<Content>,
     progress: watch::Sender<Progress>,
-}
-
-/// A reply, complete.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) message: proto::Message,
-    pub(crate) tree: proto::ObjectTree,
-    pub(crate) objects: HashMap<ObjectId, Bytes>,
 }
 
 /// How far the ClientApp has come.
