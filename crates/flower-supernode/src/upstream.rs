@@ -16,6 +16,7 @@ mod run;
 mod transfer;
 
 pub(crate) use ping::ping;
+pub(crate) use pull::Arrival;
 pub(crate) use transfer::Transfer;
 
 use std::sync::Arc;

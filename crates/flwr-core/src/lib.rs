@@ -6,6 +6,7 @@ pub mod address;
 pub mod cause;
 pub mod checkup;
 pub mod config;
+pub mod context;
 pub mod fab;
 pub mod home;
 pub mod id;

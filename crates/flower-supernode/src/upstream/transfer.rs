@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 use flwr_client::transfer::{self, Check, Objects, Pulled, TransferError};
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::object::ObjectId;
+use flwr_core::message::Message;
+use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_proto as proto;
 use futures::TryStreamExt;
 use tracing::warn;
@@ -51,8 +52,8 @@ impl Transfer<'_> {
     /// Announces a reply, and pushes the objects that the SuperLink asks for.
     pub(crate) async fn push_reply(
         &self,
-        message: &proto::Message,
-        tree: &proto::ObjectTree,
+        message: &Message,
+        tree: &ObjectTree,
         objects: &HashMap<ObjectId, Bytes>,
     ) -> Result<(), Refusal> {
         let answer = self
@@ -60,13 +61,13 @@ impl Transfer<'_> {
             .call(self.node, Patience::Reply, |mut fleet, node| {
                 let request = proto::PushMessagesRequest {
                     node: Some(node),
-                    messages_list: vec![message.clone()],
-                    message_object_trees: vec![tree.clone()],
+                    messages_list: vec![message.clone().into()],
+                    message_object_trees: vec![tree.clone().into()],
                 };
                 async move { fleet.push_messages(request).await }
             })
             .await?;
-        if !answer.results.contains_key(&tree.object_id) {
+        if !answer.results.contains_key(&tree.id.to_string()) {
             // After a lost answer this may only say that the first try arrived.
             warn!(
                 "the SuperLink did not take the reply: its instruction may have expired, or been answered"
