@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_client::channel::{Proxies, Route};
 use flwr_core::cause::chain;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel::{Proxies, Route};
 use flwr_security::from_file::FromFile;
-use flwr_security::oidc::{self, CheckError, Claims, Provider, Verdict};
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
@@ -30,16 +29,15 @@ use tracing::{info, warn};
 #[cfg(test)]
 #[path = "../../../tests/src/oidc.rs"]
 #[expect(
-    dead_code,
     unreachable_pub,
-    unused_imports,
-    reason = "the provider of all tests: these need not all of it"
+    reason = "the provider is shared by the tests of other crates"
 )]
 mod fake;
 mod file;
 mod list;
 mod login;
 mod logins;
+pub mod oidc;
 mod pair;
 mod refreshes;
 mod settings;
@@ -52,6 +50,7 @@ pub use login::LoginDetails;
 pub use pair::Pair;
 
 use logins::Logins;
+use oidc::{CheckError, Claims, Provider, Verdict};
 use refreshes::Refreshes;
 
 /// How often the provider is asked for what it publishes.

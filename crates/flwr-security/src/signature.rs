@@ -13,10 +13,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 use flwr_core::refusal::Refusal;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::RwLock;
 use time::OffsetDateTime;
-use tonic::metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap};
 
 use crate::allow_list::AllowList;
 use crate::from_file::FromFile;
@@ -122,19 +121,16 @@ impl SignatureHeaders {
         })
     }
 
-    /// Puts the headers on a gRPC request.
-    pub fn write(&self, metadata: &mut MetadataMap) {
-        metadata.insert_bin(
-            PUBLIC_KEY_HEADER,
-            BinaryMetadataValue::from_bytes(&self.public_key),
-        );
-        if let Ok(timestamp) = AsciiMetadataValue::try_from(&self.timestamp[..]) {
-            metadata.insert(TIMESTAMP_HEADER, timestamp);
-        }
-        metadata.insert_bin(
-            SIGNATURE_HEADER,
-            BinaryMetadataValue::from_bytes(&self.signature),
-        );
+    /// Puts the headers on a request. gRPC writes binary headers without padding.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let mut insert = |name: &'static str, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        insert(PUBLIC_KEY_HEADER, &STANDARD_NO_PAD.encode(&self.public_key));
+        insert(TIMESTAMP_HEADER, &self.timestamp);
+        insert(SIGNATURE_HEADER, &STANDARD_NO_PAD.encode(&self.signature));
     }
 
     /// The headers as plain HTTP has them.

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use flwr_client::channel::{InvalidProxy, connect_error, proxied};
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_security::channel::{InvalidProxy, connect_error, proxied};
 use flwr_security::pki::PkiError;
 use tonic::Status;
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Poll;
 use flwr_core::cause::chain;
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_security::oidc::Poll;
 use tracing::{error, info, warn};
 
 use super::logins::Turn;

@@ -6,8 +6,8 @@ use flwr_core::refusal::Failure;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Begun;
 use flwr_core::time::Timestamp;
-use flwr_security::oidc::Begun;
 
 use super::LoginDetails;
 

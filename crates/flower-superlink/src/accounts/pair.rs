@@ -2,7 +2,8 @@
 
 use flwr_core::cause::chain;
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
+
+use crate::accounts::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
 use time::OffsetDateTime;
 use tracing::warn;
 

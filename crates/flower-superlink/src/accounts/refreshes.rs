@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_security::oidc::{Claims, Provider};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;

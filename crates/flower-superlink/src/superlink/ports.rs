@@ -71,6 +71,33 @@ impl Ports {
         }
     }
 
+    pub(super) fn serve(
+        self,
+        link: &Arc<Link>,
+        config: &Config,
+        stopper: &Stopper,
+    ) -> JoinSet<Result<(), listen::Error>> {
+        let host = Host::new(host::Parts {
+            link: Arc::clone(link),
+            policy: config.policy.clone(),
+            own_key: config.own_key.clone(),
+            apps: apps(config),
+            is_insecure: matches!(config.transport, Transport::Plaintext),
+        });
+        let fleet = Routes::new(listed(config).layer(FleetDoor::new(host.clone())));
+        let control = control(link, config);
+        let serverappio = serverappio(link, host, config);
+        let mut servers = JoinSet::new();
+        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
+        servers.spawn(self.control.serve(control, stopper.clone()));
+        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
+        if let Some(listener) = self.health {
+            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
+        }
+        servers
+    }
+}
+
 async fn bind(
     address: &Address,
     security: Security,

@@ -36,6 +36,7 @@ pub(super) async fn pull_server_app_inputs(
         hash_str: run.fab_hash.clone(),
         content: fab,
     };
+    let context = proto::Context::from(context);
     let context = wire::Context {
         run_id: context.run_id,
         node_id: context.node_id,
@@ -66,7 +67,7 @@ pub(super) async fn push_server_app_outputs(
         state: context.state.map(record_maps::from_maps),
         run_config: context.run_config,
     };
-    runtime.finish(context).await?;
+    runtime.finish(context.into()).await?;
     Ok(wire::PushServerAppOutputsResponse {})
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn pull_app_inputs(
         content: fab,
     };
     Ok(proto::PullAppInputsResponse {
-        context: Some(context),
+        context: Some(context.into()),
         run: Some(run.into()),
         fab: Some(fab),
     })
@@ -67,7 +67,8 @@ pub(super) async fn push_app_outputs(
 ) -> Result<proto::PushAppOutputsResponse> {
     let request = held.request.message;
     of_run(&runtime, request.run_id)?;
-    runtime.finish(request.context.unwrap_or_default()).await?;
+    runtime
+        .finish(request.context.unwrap_or_default().into()).await?;
     Ok(proto::PushAppOutputsResponse {})
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use flwr_client::channel;
+use flwr_client::fleet::fleet;
+use flwr_client::refused::{Failure, Refused};
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
-use flwr_security::channel;
 
-use super::client::{Signer, connect};
-use super::judge::{Judge, Verdict};
+use super::explain::Explainer;
+use super::signer;
 use crate::config::Config;
 
 /// Seconds until the next heartbeat, of which there will be none.
@@ -28,15 +30,15 @@ pub(crate) async fn ping(
     );
     let key = &config.key.private;
     let fingerprint = key.public_key().fingerprint();
-    let judge = Judge::new(superlink.to_string(), fingerprint, &config.trust);
-    let mut fleet = connect(line, Signer::new(key.clone(), clock));
+    let explainer = Explainer::new(superlink.to_string(), fingerprint, &config.trust);
+    let mut fleet = fleet(line, signer(key.clone(), clock));
     let heartbeat = proto::SendNodeHeartbeatRequest {
         node: Some(node),
         heartbeat_interval: INTERVAL,
     };
     match fleet.send_node_heartbeat(heartbeat).await {
         Ok(_) => Ok(()),
-        Err(status) if judge.judge(&status) == Verdict::Forgotten => Ok(()),
-        Err(status) => Err(judge.explain(&status)),
+        Err(status) if Failure::of(&status) == Failure::Refused(Refused::UnknownNode) => Ok(()),
+        Err(status) => Err(explainer.explain(&status)),
     }
 }

@@ -6,14 +6,24 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::time::Instant;
 
-use crate::config::Persistence;
-
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// How often a call is repeated without a pause, if the server closed its connection in order.
+pub const AT_ONCE: u32 = 5;
+
+/// How long a request is retried. Without a limit: for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Persistence {
+    /// Retries of one request.
+    pub max_retries: Option<u64>,
+    /// Time from a request's first failure.
+    pub max_wait: Option<Duration>,
+}
+
 /// The waiting times of one request.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     persistence: Persistence,
     tries: u64,
     bound: Duration,
@@ -21,7 +31,9 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn new(persistence: Persistence) -> Self {
+    /// The waiting times of a request that has not failed yet.
+    #[must_use]
+    pub fn new(persistence: Persistence) -> Self {
         Self {
             persistence,
             tries: 0,
@@ -31,7 +43,11 @@ impl Backoff {
     }
 
     /// The time to wait after one more failure; `None`: give up.
-    pub(crate) fn next(&mut self) -> Option<Duration> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator of delays would invite a caller to skip some"
+    )]
+    pub fn next(&mut self) -> Option<Duration> {
         self.tries += 1;
         let since = *self.since.get_or_insert_with(Instant::now);
         let Persistence {
@@ -53,7 +69,8 @@ impl Backoff {
     }
 
     /// Failures so far.
-    pub(crate) fn tries(&self) -> u64 {
+    #[must_use]
+    pub const fn tries(&self) -> u64 {
         self.tries
     }
 }

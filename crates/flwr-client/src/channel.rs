@@ -13,7 +13,7 @@ use tonic::Status;
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
-use crate::tls::{ClientTls, Reason, explain};
+use flwr_security::tls::{ClientTls, Reason, explain};
 
 mod error;
 mod findings;
@@ -30,7 +30,7 @@ mod watched;
 pub use error::ConnectError;
 pub use line::Channel;
 pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
-pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Warning};
+pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Tunnel, Warning};
 pub use walk::{Proven, Walk, WalkError, walk};
 
 use last_word::LastWord;

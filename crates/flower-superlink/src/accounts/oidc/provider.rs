@@ -16,8 +16,8 @@ use tokio::time::Instant;
 use super::verify::{Refused, Rules, Verdict, verify};
 use super::web::Web;
 use super::{Error, Keys, Url};
-use crate::channel::{Proxies, Route};
-use crate::tls::ClientTls;
+use flwr_client::channel::{Proxies, Route};
+use flwr_security::tls::ClientTls;
 
 mod answers;
 mod grants;

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::fake::{self, CLIENT, Key, Mood, Person, SECRET, unsigned, with_secret};
 use super::*;
-use crate::channel::Proxies;
-use crate::tls::ClientTls;
+use crate::accounts::fake::{self, CLIENT, Key, Mood, Person, SECRET, unsigned, with_secret};
+use flwr_client::channel::Proxies;
+use flwr_security::tls::ClientTls;
 
 const ISSUER: &str = "https://idp.example.org/";
 /// Nothing here is of today.

@@ -22,8 +22,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Error, PATIENCE};
-use crate::channel::{Io, Proxies, Route};
-use crate::tls::{ClientTls, explain};
+use flwr_client::channel::{Io, Proxies, Route};
+use flwr_security::tls::{ClientTls, explain};
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 1 << 20;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use flwr_client::channel::is_to_be_repeated;
+use flwr_client::refused::{Failure, Refused};
+use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_proto as proto;
-use flwr_security::channel::is_to_be_repeated;
 use rand::Rng;
 use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
 use tracing::warn;
 
-use super::judge::Verdict;
+use super::Upstream;
 use super::registration::{INTERVAL, Session};
-use super::{AT_ONCE, Backoff, Link};
-use crate::config::Persistence;
 
 /// The deadline of one heartbeat (flwr 1.22).
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// have moved to another address, or the network may have lost the connection.
 const MISSED: u32 = 2;
 
-impl Link {
+impl Upstream {
     /// Sends heartbeats, for ever. Refusals are never a reason to stop: the other calls judge
     /// whether the SuperLink is there.
     pub(crate) async fn keep_alive(&self) {
@@ -61,12 +61,12 @@ impl Link {
                 warn!("{MISSED} heartbeats in a row had no answer: the node connects anew");
                 self.line.replace();
             }
-            if self.judge(&status) == Verdict::Forgotten {
+            if self.judge(&status) == Failure::Refused(Refused::UnknownNode) {
                 return self.registration.lost(session);
             }
             let Some(delay) = backoff.next() else { return };
             self.report
-                .failed(&self.judge.explain(&status), backoff.tries(), delay);
+                .failed(&self.explainer.explain(&status), backoff.tries(), delay);
             tokio::select! {
                 () = sleep(delay) => {}
                 () = self.registration.renewed(session) => return,

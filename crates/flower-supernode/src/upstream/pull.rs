@@ -1,32 +1,48 @@
 //! Asking for the next message.
 
+use flwr_client::channel::{cause, is_cut, proxied};
+use flwr_client::fleet::Fleet;
 use flwr_core::id::NodeId;
+use flwr_core::message::{Flaws, Message};
+use flwr_core::object::{ObjectTree, TreeError};
+use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
-use flwr_security::channel::{cause, is_cut, proxied};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, TimeoutExpired};
 
-use super::client::Fleet;
 use super::hold::Cut;
-use super::{Link, Patience, Refusal};
+use super::{Patience, Refusal, Upstream};
 
 type Answer = proto::PullMessagesResponse;
 
-impl Link {
-    /// The next message for this node and the tree of its objects; `None`: none came in the time
-    /// that the SuperLink held the call.
+/// A message for this node, and whether it can be worked on.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) message: Result<Message, Flaws>,
+    /// The objects that the message is made of.
+    pub(crate) tree: Result<ObjectTree, TreeError>,
+}
+
+impl Upstream {
+    /// The next message for this node; `None`: none came in the time that the SuperLink held the
+    /// call.
     pub(crate) async fn pull(
         &self,
         node: NodeId,
-    ) -> Result<Option<(proto::Message, proto::ObjectTree)>, Refusal> {
+        clock: &dyn Clock,
+    ) -> Result<Option<Arrival>, Refusal> {
         let answer = self
             .call(node, Patience::Endless, |fleet, node| self.ask(fleet, node))
             .await?;
-        Ok(answer
+        let mut arrivals = answer
             .messages_list
             .into_iter()
             .zip(answer.message_object_trees)
-            .next())
+            .map(|(message, tree)| Arrival {
+                message: Message::instruction(message, clock.now()),
+                tree: tree.try_into(),
+            });
+        Ok(arrivals.next())
     }
 
     /// Asks until there is an answer, or a failure that deserves a word. A message that is lost

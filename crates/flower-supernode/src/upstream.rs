@@ -5,11 +5,9 @@
 //! restarted without its state), the call waits for the new registration: under the same id it
 //! goes on, under another it ends with [`Refusal::Replaced`], since what it was about is gone.
 
-mod backoff;
-mod client;
+mod explain;
 mod heartbeat;
 mod hold;
-mod judge;
 mod ping;
 mod pull;
 mod registration;
@@ -17,39 +15,53 @@ mod report;
 mod run;
 mod transfer;
 
-pub(crate) use client::MESSAGE_BYTES;
-pub(crate) use client::Signer;
-pub(crate) use judge::Refusal;
 pub(crate) use ping::ping;
-pub(crate) use transfer::{Transfer, TransferError, is_intact};
+pub(crate) use pull::Arrival;
+pub(crate) use transfer::Transfer;
 
 use std::sync::Arc;
 
+use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
+use flwr_client::fleet::{Fleet, fleet};
+use flwr_client::refused::{Failure, Refused};
+use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
+use flwr_client::signer::Signer;
 use flwr_core::id::NodeId;
+use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
-use flwr_security::channel::{Channel, Trust, is_to_be_repeated};
-use flwr_security::key::PublicKey;
+use flwr_security::key::{PrivateKey, PublicKey};
+use time::OffsetDateTime;
 use tonic::{Code, Response, Status};
 
-use crate::config::Persistence;
-use backoff::Backoff;
-use client::{Fleet, connect};
+use explain::Explainer;
 use hold::Hold;
-use judge::{Judge, Verdict};
 use registration::Registration;
 use report::Report;
 
 /// The conversation with the SuperLink. Cheap to clone; all clones share the registration.
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub(crate) struct Upstream {
     line: Channel,
     hold: Arc<Hold>,
     fleet: Fleet,
     signer: Signer,
     registration: Arc<Registration>,
-    judge: Arc<Judge>,
+    explainer: Arc<Explainer>,
     report: Arc<Report>,
     persistence: Persistence,
+}
+
+/// Why a call ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("{0}")]
+    RunOver(String),
+    #[error("this node was registered anew, under another id")]
+    Replaced,
+    #[error("{0}")]
+    Refused(String),
+    #[error("{reason}")]
+    GaveUp { tries: u64, reason: String },
 }
 
 /// How a call takes a refusal that will not go away by waiting.
@@ -65,8 +77,6 @@ pub(crate) enum Patience {
     Reply,
 }
 
-/// How often in a row a call is repeated without a pause.
-const AT_ONCE: u32 = 5;
 /// Refusals of one call before its message is given up.
 const FEW: u32 = 4;
 /// Failures of the delivery of a reply before it is given up: with pauses of up to 20 s, ten
@@ -75,16 +85,24 @@ const MANY: u32 = 60;
 
 impl Patience {
     /// How often this refusal is taken before the message is given up.
-    fn limit(self, code: Code) -> u32 {
-        match (self, code) {
+    fn limit(self, refused: Refused) -> u32 {
+        match (self, refused) {
             (Self::Endless, _) => u32::MAX,
-            (Self::Reply, Code::Internal | Code::Unknown) => MANY,
+            (Self::Reply, Refused::Other(Code::Internal | Code::Unknown)) => MANY,
             (Self::Few | Self::Reply, _) => FEW,
         }
     }
 }
 
-impl Link {
+/// Signs with the node's key, by the daemon's clock.
+pub(crate) fn signer(key: PrivateKey, clock: Arc<dyn Clock>) -> Signer {
+    Signer::new(key, move || {
+        let now = clock.now().to_date_time();
+        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    })
+}
+
+impl Upstream {
     pub(crate) fn new(
         line: Channel,
         signer: Signer,
@@ -94,12 +112,12 @@ impl Link {
         persistence: Persistence,
     ) -> Self {
         Self {
-            fleet: connect(line.clone(), signer.clone()),
+            fleet: fleet(line.clone(), signer.clone()),
             line,
             hold: Arc::default(),
             signer,
             registration: Arc::default(),
-            judge: Arc::new(Judge::new(address, key.fingerprint(), trust)),
+            explainer: Arc::new(Explainer::new(address, key.fingerprint(), trust)),
             report: Arc::default(),
             persistence,
         }
@@ -126,7 +144,7 @@ impl Link {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let mut backoff = Backoff::new(self.persistence);
-        let (mut refused, mut repeated) = (0, 0);
+        let (mut failures, mut repeated) = (0, 0);
         loop {
             let session = self.registration.current().await;
             if session.node != node {
@@ -147,36 +165,40 @@ impl Link {
             }
             repeated = 0;
             match self.judge(&status) {
-                Verdict::RunOver if patience != Patience::Endless => {
+                // On Fleet this means that the run is over (flwr 1.20 to 1.22).
+                Failure::Refused(Refused::Forbidden) if patience != Patience::Endless => {
                     return Err(Refusal::RunOver(status.message().to_owned()));
                 }
-                Verdict::Forgotten => {
+                Failure::Refused(Refused::UnknownNode) => {
                     self.registration.lost(&session);
                     continue;
                 }
-                Verdict::Refused(code) => {
-                    refused += 1;
-                    if refused >= patience.limit(code) {
-                        return Err(Refusal::Refused(self.judge.explain(&status)));
+                // The message waits until the clocks are set, for as long as it lives: NTP often
+                // sets a clock minutes after a start.
+                Failure::Refused(Refused::Forbidden | Refused::StaleSignature)
+                | Failure::Unanswered => {}
+                Failure::Refused(refused) => {
+                    failures += 1;
+                    if failures >= patience.limit(refused) {
+                        return Err(Refusal::Refused(self.explainer.explain(&status)));
                     }
                 }
-                Verdict::RunOver | Verdict::Untimely | Verdict::Unreachable => {}
             }
             self.pause(&mut backoff, &status).await?;
         }
     }
 
     /// What a failed call means. The next one will have another signature, if it was for that.
-    fn judge(&self, status: &Status) -> Verdict {
+    fn judge(&self, status: &Status) -> Failure {
         if status.code() == Code::Unauthenticated {
             self.signer.renew();
         }
-        self.judge.judge(status)
+        Failure::of(status)
     }
 
     /// Waits before the next try, and says why; or gives up.
     async fn pause(&self, backoff: &mut Backoff, status: &Status) -> Result<(), Refusal> {
-        let reason = self.judge.explain(status);
+        let reason = self.explainer.explain(status);
         let Some(delay) = backoff.next() else {
             return Err(Refusal::GaveUp {
                 tries: backoff.tries(),

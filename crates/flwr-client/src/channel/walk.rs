@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 use super::plaintext::plaintext;
 use super::secured::secured;
 use super::{ConnectError, Io, Route, Target, Trust, reach};
-use crate::tls::Certificate;
+use flwr_security::tls::Certificate;
 
 /// What an HTTP/2 client says first: the preface, and a SETTINGS frame without settings (RFC 9113).
 const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -179,8 +179,8 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::tls::ClientTls;
-    use crate::tls::tests::Files;
+    use crate::testing::Files;
+    use flwr_security::tls::ClientTls;
 
     /// An empty SETTINGS frame.
     const ANSWER: &[u8] = b"\0\0\0\x04\0\0\0\0\0";

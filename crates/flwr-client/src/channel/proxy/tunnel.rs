@@ -21,7 +21,7 @@ use crate::channel::{ConnectError, joined};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection through a proxy.
-pub(crate) type Tunnel = TokioIo<Upgraded>;
+pub type Tunnel = TokioIo<Upgraded>;
 
 /// Why a proxy does not lead to a server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -89,7 +89,7 @@ impl Proxy {
     ///
     /// # Errors
     /// If the proxy is not there, or does not connect.
-    pub(crate) async fn tunnel(&self, host: &str, port: u16) -> Result<Tunnel, ConnectError> {
+    pub async fn tunnel(&self, host: &str, port: u16) -> Result<Tunnel, ConnectError> {
         let failed = |problem| ConnectError::Proxy {
             proxy: self.to_string(),
             problem,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flwr_core::checkup::Checkup;
 
 use super::{ConnectError, Route, Trust, Walk, WalkError};
-use crate::tls::{Certificate, Reason};
+use flwr_security::tls::{Certificate, Reason};
 
 const NAME: &str = "name";
 const TCP: &str = "tcp";

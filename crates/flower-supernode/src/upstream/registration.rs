@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flwr_client::retry::Backoff;
 use flwr_core::id::NodeId;
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
@@ -10,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tonic::{Request, Status};
 use tracing::{info, warn};
 
-use super::{Backoff, Link, Refusal};
+use super::{Refusal, Upstream};
 
 /// Between two heartbeats: what the SuperLink is told (flwr 1.22 wire).
 pub(super) const INTERVAL: Duration = Duration::from_secs(30);
@@ -119,7 +120,7 @@ impl Registration {
     }
 }
 
-impl Link {
+impl Upstream {
     /// Registers, and does so again whenever the SuperLink has forgotten this node, until
     /// `stopper` stops or the SuperLink is given up.
     pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), Refusal> {
@@ -196,7 +197,7 @@ impl Link {
         {
             Ok(Ok(_)) => info!(node_id = %session.node, "unregistered from the SuperLink"),
             Ok(Err(status)) => {
-                warn!(node_id = %session.node, "could not unregister: {}", self.judge.explain(&status))
+                warn!(node_id = %session.node, "could not unregister: {}", self.explainer.explain(&status))
             }
             Err(_) => {
                 warn!(node_id = %session.node, "could not unregister: no answer within {} s", GOODBYE.as_secs())

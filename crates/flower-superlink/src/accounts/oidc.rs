@@ -18,14 +18,6 @@ mod verify;
 mod web;
 
 #[cfg(test)]
-#[path = "../../../tests/src/oidc.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "the provider of all tests: these need not all of it"
-)]
-mod fake;
-#[cfg(test)]
 mod tests;
 
 pub use claims::Claims;
@@ -34,8 +26,8 @@ pub use provider::{Begun, CheckError, Client, Poll, Provider, Tokens};
 pub use verify::{Refused, Rules, Verdict, verify};
 pub use web::{InvalidUrl, Url};
 
-use crate::channel::ConnectError;
-use crate::tls::Reason;
+use flwr_client::channel::ConnectError;
+use flwr_security::tls::Reason;
 
 /// How long one request to a provider may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);

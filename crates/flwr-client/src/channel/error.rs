@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::proxy::ProxyProblem;
-use crate::tls::Reason;
+use flwr_security::tls::Reason;
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

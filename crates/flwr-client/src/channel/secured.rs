@@ -7,7 +7,7 @@ use std::io;
 
 use super::watched::Watched;
 use super::{ConnectError, Io, Target};
-use crate::tls::{Reason, explain};
+use flwr_security::tls::{Reason, explain};
 
 /// A connection whose handshake is done on this side.
 pub(super) fn secured<T: Io>(inner: T, target: &Target) -> impl Io + use<T> {

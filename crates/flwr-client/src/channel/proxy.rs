@@ -15,7 +15,7 @@ mod tunnel;
 mod url;
 
 pub use rules::{Proxies, Traffic, Warning};
-pub use tunnel::ProxyProblem;
+pub use tunnel::{ProxyProblem, Tunnel};
 pub use url::{InvalidProxy, Proxy};
 
 use std::fmt;

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use flwr_client::refused::{Failure, Refused};
+use flwr_core::config::ConfigError;
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::run::AppRun;
 use flwr_proto as proto;
 use tokio::time::sleep;
+use tracing::info;
 
-use super::judge::Verdict;
-use super::{Link, Patience, Refusal};
+use super::{Patience, Refusal, Upstream};
 
 /// How often a run is asked about while its ClientApp works.
 const WATCH_PERIOD: Duration = Duration::from_secs(2);
 
-impl Link {
-    /// The run, as the SuperLink knows it; `None` if it does not.
+impl Upstream {
+    /// The run, as the SuperLink knows it; `None` if it does not. A run whose configuration cannot
+    /// be read is known all the same.
     pub(crate) async fn run(
         &self,
         node: NodeId,
         run: RunId,
-    ) -> Result<Option<proto::Run>, Refusal> {
+    ) -> Result<Option<Result<AppRun, ConfigError>>, Refusal> {
         let answer = self
             .call(node, Patience::Few, |mut fleet, node| async move {
                 fleet
@@ -29,7 +34,27 @@ impl Link {
                     .await
             })
             .await?;
-        Ok(answer.run)
+        Ok(answer.run.map(AppRun::try_from))
+    }
+
+    /// The bundle of the run's app, unchecked; `None` if the SuperLink has none.
+    pub(crate) async fn fab(&self, node: NodeId, run: &AppRun) -> Result<Option<Bytes>, Refusal> {
+        let fetched = self
+            .call(node, Patience::Few, |mut fleet, node| {
+                let request = proto::GetFabRequest {
+                    node: Some(node),
+                    hash_str: run.fab_hash.clone(),
+                    run_id: run.id.0,
+                };
+                async move { fleet.get_fab(request).await }
+            })
+            .await?;
+        info!(
+            fab_id = run.fab_id,
+            fab_version = run.fab_version,
+            "fetched the run's app"
+        );
+        Ok(fetched.fab.map(|fab| fab.content))
     }
 
     /// Asks about the run now and then, until it is over, this node is another, or the SuperLink
@@ -55,7 +80,7 @@ impl Link {
         };
         match self.fleet.clone().get_run(request).await {
             Ok(answer) => answer.into_inner().run.is_none(),
-            Err(status) => self.judge(&status) == Verdict::RunOver,
+            Err(status) => self.judge(&status) == Failure::Refused(Refused::Forbidden),
         }
     }
 }
