@@ -40,16 +40,16 @@ mod file;
 mod list;
 mod login;
 mod logins;
-mod pair;
 mod refreshes;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use file::{AccountsFile, FileError, Settings};
 pub use list::{Account, List};
 pub use login::LoginDetails;
-pub use pair::Pair;
+pub use tokens::TokenPair;
 
 use logins::Logins;
 use refreshes::Refreshes;
@@ -97,7 +97,7 @@ pub struct Admitted {
     /// Who it is.
     pub account: Account,
     /// New tokens to give them.
-    pub fresh: Option<Pair>,
+    pub fresh: Option<TokenPair>,
 }
 
 /// Somebody whose call may not.
@@ -106,7 +106,7 @@ pub struct Turned {
     /// Why.
     pub why: Denied,
     /// New tokens to give them all the same.
-    pub fresh: Option<Pair>,
+    pub fresh: Option<TokenPair>,
 }
 
 /// Who may speak on Control, and how they log in.
@@ -233,8 +233,12 @@ impl Accounts {
     }
 
     /// New tokens of the same account.
-    async fn refresh(&self, old: &Claims, refresh: Option<&str>) -> Result<(Pair, Claims), Denied> {
-        let refresh = refresh.filter(|token| Pair::can_refresh(token));
+    async fn refresh(
+        &self,
+        old: &Claims,
+        refresh: Option<&str>,
+    ) -> Result<(TokenPair, Claims), Denied> {
+        let refresh = refresh.filter(|token| TokenPair::can_refresh(token));
         let refresh = refresh.ok_or(Denied::Nobody)?;
         let renewed = self
             .refreshes
@@ -249,7 +253,7 @@ impl Accounts {
         }
     }
 
-    fn listed(&self, claims: &Claims, fresh: Option<Pair>) -> Result<Admitted, Turned> {
+    fn listed(&self, claims: &Claims, fresh: Option<TokenPair>) -> Result<Admitted, Turned> {
         match self.file.now().list.account(claims) {
             Some(account) => Ok(Admitted { account, fresh }),
             None => {

@@ -18,13 +18,13 @@ use tracing::{error, warn};
 pub mod state;
 pub mod wake;
 
-mod askers;
 mod dialects;
 mod logs;
 mod messages;
 mod nodes;
 mod objects;
 mod pace;
+mod permission;
 mod quota;
 mod runs;
 mod serverapps;
@@ -33,8 +33,8 @@ mod steps;
 mod upkeep;
 mod waiting;
 
-pub use askers::Asker;
 pub use objects::Pulled;
+pub use permission::Principal;
 pub use serverapps::AppInputs;
 pub use state::{Dialect, Keep};
 pub use upkeep::Space;

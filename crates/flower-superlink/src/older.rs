@@ -6,18 +6,18 @@
 //! - `apps` ServerApp processes of flwr 1.15 to 1.20, which have no token
 //! - `tasks` flwr 1.8 to 1.14: messages as tasks
 //! - `message` a message in one piece, and as objects
-//! - `handed_out` replies on their way to ServerApps that confirm nothing
+//! - `unconfirmed` replies on their way to ServerApps that confirm nothing
 //! - `unary` a gRPC call by hand: two versions have different messages for the same method, which
 //!   generated services cannot have
 
 mod apps;
 mod dialect;
-mod handed_out;
 mod inline;
 mod message;
 mod tasks;
 mod unary;
+mod unconfirmed;
 
 pub(crate) use apps::OlderApps;
 pub(crate) use dialect::Dialects;
-pub(crate) use tasks::{Driver, Entry, Tasks};
+pub(crate) use tasks::{Admission, Driver, Tasks};

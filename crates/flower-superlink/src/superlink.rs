@@ -15,10 +15,10 @@ use flwr_daemon::apps::Guard;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
-use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
+use flwr_security::private_files;
 use flwr_security::shared_secret::Secrets;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -34,7 +34,7 @@ use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Dialects, Driver, Entry, OlderApps, Tasks};
+use crate::older::{Admission, Dialects, Driver, OlderApps, Tasks};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
@@ -318,7 +318,13 @@ fn control(link: &Arc<Link>, config: &Config) -> Routes {
 fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
     let listed = listed(config);
     let open = config.launch == Launch::Process;
-    let asks = matches!(config.launch, Launch::Subprocess { way: Way::Asks, .. });
+    let asks = matches!(
+        config.launch,
+        Launch::Subprocess {
+            way: Way::Tokenless,
+            ..
+        }
+    );
     let apps = ServerAppIoApi::server(Arc::clone(link), open);
     let apps = OlderApps::new(apps, Arc::clone(link), asks);
     let apps = Routes::new(listed.layer(apps));
@@ -338,14 +344,14 @@ fn listed(config: &Config) -> ListedClients {
 }
 
 /// How SuperNodes come in that do not sign.
-fn entry(config: &Config) -> Entry {
+fn entry(config: &Config) -> Admission {
     match (&config.policy, &config.own_key) {
-        (Policy::AnyKey, _) => Entry::Open,
-        (Policy::Listed(allowed), Some(own)) => Entry::Keys {
+        (Policy::AnyKey, _) => Admission::Open,
+        (Policy::Listed(allowed), Some(own)) => Admission::Keys {
             allowed: Arc::clone(allowed),
             secrets: Arc::new(Secrets::new(own.clone())),
         },
-        (Policy::Listed(_), None) => Entry::Closed,
+        (Policy::Listed(_), None) => Admission::Closed,
     }
 }
 
@@ -378,7 +384,7 @@ fn renewals(config: &Config) -> Renewals {
 async fn open_places(places: Places) -> Result<Opened, StartError> {
     let opened = spawn_blocking(move || places.open(SystemClock.now())).await??;
     if let Some(dir) = &opened.outputs {
-        private::create_dir(dir).map_err(|source| StartError::Outputs {
+        private_files::create_dir(dir).map_err(|source| StartError::Outputs {
             path: dir.clone(),
             source,
         })?;

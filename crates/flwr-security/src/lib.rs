@@ -4,11 +4,11 @@
 pub mod allow_list;
 pub mod channel;
 pub mod client_list;
-pub mod file;
 pub mod from_file;
 pub mod key;
 pub mod oidc;
 pub mod pki;
+pub mod private_files;
 pub mod shared_secret;
 pub mod signature;
 pub mod tls;

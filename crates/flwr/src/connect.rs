@@ -24,8 +24,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::account::Account;
-use crate::chosen::Chosen;
 use crate::error::{Error, Result};
+use crate::resolved::ResolvedFederation;
 
 /// Largest message in either direction, in bytes: gRPC's own limit (flwr 1.20 to 1.22).
 const MAX_MESSAGE: usize = i32::MAX as usize;
@@ -104,7 +104,7 @@ fn is_unknown(status: &Status) -> bool {
 
 impl SuperLink {
     /// Prepares the line; it is opened by the first call.
-    pub(crate) fn connect(chosen: &Chosen, command: &'static str) -> Result<Self> {
+    pub(crate) fn connect(chosen: &ResolvedFederation, command: &'static str) -> Result<Self> {
         let federation = &chosen.federation;
         let Some(address) = &federation.address else {
             return Err(Error::NoAddress {

@@ -8,7 +8,7 @@ use flwr_security::oidc::Poll;
 use tracing::{error, info, warn};
 
 use super::logins::Turn;
-use super::pair::{Pair, usable};
+use super::tokens::{TokenPair, usable};
 use super::{Account, Accounts, Denied};
 
 /// A login that has begun, as its user is told.
@@ -47,7 +47,7 @@ impl Accounts {
     ///
     /// # Errors
     /// If it will not be.
-    pub async fn poll_login(&self, device_code: &str) -> Result<Option<Pair>, Denied> {
+    pub async fn poll_login(&self, device_code: &str) -> Result<Option<TokenPair>, Denied> {
         match self.logins.lock().turn(device_code, self.clock.now()) {
             Turn::Unknown => return Err(Denied::UnknownLogin),
             Turn::Early => return Ok(None),

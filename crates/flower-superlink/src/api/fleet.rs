@@ -12,7 +12,7 @@ use flwr_proto::fleet_server::{Fleet, FleetServer};
 use flwr_security::tls::Certificate;
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
+use super::{MAX_MESSAGE_BYTES, decode, patience, run_to_completion};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -53,9 +53,9 @@ impl FleetApi {
     }
 }
 
-/// The answer to a reply that was taken, of which some objects are missing, or to one that was not
-/// (`None`).
-pub(crate) fn pushed(
+/// The response to a pushed reply: with the objects that are missing, or, for a refused reply, with
+/// `None` as its id.
+pub(crate) fn push_response(
     reply: Option<MessageId>,
     missing: &[ObjectId],
 ) -> proto::PushMessagesResponse {
@@ -68,8 +68,8 @@ pub(crate) fn pushed(
     }
 }
 
-/// What a node is told of a run: what it needs to run the app, and no more.
-pub(crate) fn told(run: Run) -> proto::Run {
+/// The fields of a run that a node needs to run the app. The others stay empty.
+pub(crate) fn run_for_node(run: Run) -> proto::Run {
     let full = proto::Run::from(run);
     proto::Run {
         run_id: full.run_id,
@@ -96,7 +96,8 @@ impl Fleet for FleetApi {
         let interval = request.get_ref().heartbeat_interval;
         let (link, key) = (Arc::clone(&self.link), caller.key().clone());
         let shown = certificate(&request);
-        let registered = to_the_end(async move { link.register_node(&key, interval, shown).await });
+        let registered =
+            run_to_completion(async move { link.register_node(&key, interval, shown).await });
         let node = registered.await?;
         Ok(Response::new(proto::CreateNodeResponse {
             node: Some(node.into()),
@@ -109,7 +110,7 @@ impl Fleet for FleetApi {
     ) -> Answer<proto::DeleteNodeResponse> {
         let node = Caller::of(&request)?.node(request.get_ref().node)?;
         let link = Arc::clone(&self.link);
-        to_the_end(async move { link.remove_node(node).await }).await?;
+        run_to_completion(async move { link.remove_node(node).await }).await?;
         Ok(Response::new(proto::DeleteNodeResponse {}))
     }
 
@@ -159,9 +160,12 @@ impl Fleet for FleetApi {
             .into());
         }
         let link = Arc::clone(&self.link);
-        let missing = to_the_end(async move { link.reply(reply).await }).await?;
+        let missing = run_to_completion(async move { link.reply(reply).await }).await?;
         let taken = missing.as_ref().map(|_| id);
-        Ok(Response::new(pushed(taken, &missing.unwrap_or_default())))
+        Ok(Response::new(push_response(
+            taken,
+            &missing.unwrap_or_default(),
+        )))
     }
 
     async fn get_run(
@@ -173,7 +177,7 @@ impl Fleet for FleetApi {
             .link
             .require_running(RunId(request.get_ref().run_id))
             .await?;
-        let run = Some(told(run));
+        let run = Some(run_for_node(run));
         Ok(Response::new(proto::GetRunResponse { run }))
     }
 
@@ -206,7 +210,7 @@ impl Fleet for FleetApi {
         let (run, id) = decode::object(run_id, &object_id)?;
         let link = Arc::clone(&self.link);
         let push = async move { link.push_object(run, id, object_content).await };
-        let stored = to_the_end(push).await?;
+        let stored = run_to_completion(push).await?;
         Ok(Response::new(proto::PushObjectResponse { stored }))
     }
 
@@ -227,7 +231,7 @@ impl Fleet for FleetApi {
         let asked = request.get_ref();
         let (run, message) = decode::object(asked.run_id, &asked.message_object_id)?;
         let link = Arc::clone(&self.link);
-        to_the_end(async move { link.confirm(run, message).await }).await?;
+        run_to_completion(async move { link.confirm(run, message).await }).await?;
         Ok(Response::new(proto::ConfirmMessageReceivedResponse {}))
     }
 }

@@ -7,7 +7,7 @@ use flwr_proto as proto;
 use flwr_proto::server_app_io_server::{ServerAppIo, ServerAppIoServer};
 use tonic::{Request, Response, Status};
 
-use super::{MAX_MESSAGE_BYTES, decode, patience, to_the_end};
+use super::{MAX_MESSAGE_BYTES, decode, patience, run_to_completion};
 use crate::error::{Error, Result};
 use crate::link::state::{Inserted, Parcel, Refusal};
 use crate::link::{AppInputs, Link};
@@ -124,7 +124,7 @@ impl ServerAppIo for ServerAppIoApi {
             |message| decode::instruction(message, now),
         )?;
         let link = Arc::clone(&self.link);
-        let sent = to_the_end(async move { link.send(run, parcels).await });
+        let sent = run_to_completion(async move { link.send(run, parcels).await });
         let Inserted { ids, missing, .. } = sent.await?;
         let id = |id: Option<_>| id.map(|id| format!("{id}")).unwrap_or_default();
         Ok(Response::new(proto::PushAppMessagesResponse {
@@ -196,7 +196,7 @@ impl ServerAppIo for ServerAppIoApi {
         } = request.into_inner();
         let link = Arc::clone(&self.link);
         let (run, context) = (RunId(run_id), context.unwrap_or_default());
-        to_the_end(async move { link.app_outputs(&token, run, context).await }).await?;
+        run_to_completion(async move { link.app_outputs(&token, run, context).await }).await?;
         Ok(Response::new(proto::PushAppOutputsResponse {}))
     }
 
@@ -210,7 +210,7 @@ impl ServerAppIo for ServerAppIoApi {
             .try_into()
             .map_err(Error::Status)?;
         let link = Arc::clone(&self.link);
-        to_the_end(async move { link.report_status(RunId(run_id), status).await }).await?;
+        run_to_completion(async move { link.report_status(RunId(run_id), status).await }).await?;
         Ok(Response::new(proto::UpdateRunStatusResponse {}))
     }
 
@@ -235,7 +235,7 @@ impl ServerAppIo for ServerAppIoApi {
     ) -> Answer<proto::PushLogsResponse> {
         let proto::PushLogsRequest { run_id, logs, .. } = request.into_inner();
         let (link, text) = (Arc::clone(&self.link), logs.concat());
-        to_the_end(async move { link.push_app_log(RunId(run_id), text).await }).await?;
+        run_to_completion(async move { link.push_app_log(RunId(run_id), text).await }).await?;
         Ok(Response::new(proto::PushLogsResponse {}))
     }
 
@@ -268,7 +268,7 @@ impl ServerAppIo for ServerAppIoApi {
         let (run, id) = decode::object(run_id, &object_id)?;
         let link = Arc::clone(&self.link);
         let push = async move { link.push_object(run, id, object_content).await };
-        let stored = to_the_end(push).await?;
+        let stored = run_to_completion(push).await?;
         Ok(Response::new(proto::PushObjectResponse { stored }))
     }
 
@@ -290,7 +290,7 @@ impl ServerAppIo for ServerAppIoApi {
         decode::require_server_app(request.node)?;
         let (run, message) = decode::object(request.run_id, &request.message_object_id)?;
         let link = Arc::clone(&self.link);
-        to_the_end(async move { link.confirm(run, message).await }).await?;
+        run_to_completion(async move { link.confirm(run, message).await }).await?;
         Ok(Response::new(proto::ConfirmMessageReceivedResponse {}))
     }
 }

@@ -11,8 +11,8 @@ use super::state::Dialect;
 use super::wake::Topic;
 use crate::error::Result;
 
-/// How long a node may take from its registration to its first sign of life, by which it is known.
-const FIRST_SIGN: Duration = Duration::from_secs(3);
+/// The limit from a node's registration to its first heartbeat. The heartbeat shows its version.
+const NODE_FIRST_HEARTBEAT: Duration = Duration::from_secs(3);
 
 impl Link {
     /// The node gives a sign of life as those of today do.
@@ -77,7 +77,7 @@ impl Link {
     /// If the state fails.
     pub async fn dialect(&self, node: NodeId) -> Result<Dialect> {
         let listener = self.wake.listen(Topic::Node(node));
-        let deadline = Instant::now() + FIRST_SIGN;
+        let deadline = Instant::now() + NODE_FIRST_HEARTBEAT;
         loop {
             let changed = listener.next();
             if !self.sessions.is_unheard(node) || self.wait(changed, deadline).await.is_none() {

@@ -24,9 +24,9 @@ mod upkeep;
 pub use refusal::{Refusal, StateError, StateResult};
 pub use upkeep::{Keep, READ, Usage};
 
-/// Seconds for a ServerApp process from its token to its inputs, and from those to its first
-/// sign of life. Python takes a second or two; a machine under load, more.
-pub const FIRST_SIGN: f64 = 120.0;
+/// The limit in seconds from a ServerApp's token to its inputs, and from its inputs to its first
+/// heartbeat. Python takes a second or two; a machine under load, more.
+pub const APP_FIRST_HEARTBEAT: f64 = 120.0;
 
 /// Objects that nothing refers to any more: their bytes are to be let go, each as often as it
 /// is listed.
@@ -223,7 +223,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// All runs, oldest first.
     async fn runs(&self) -> StateResult<Vec<Run>>;
 
-    /// Moves the run on. A run that begins has [`FIRST_SIGN`] to give a sign of life. A finished
+    /// Moves the run on. A run that begins has [`APP_FIRST_HEARTBEAT`] to send a heartbeat. A finished
     /// run's messages, tokens and objects are gone.
     ///
     /// # Behavior
@@ -253,7 +253,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     // --- tokens ---
 
     /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
-    /// has one, and if the run is finished. One that nobody uses for [`FIRST_SIGN`] expires:
+    /// has one, and if the run is finished. One that nobody uses for [`APP_FIRST_HEARTBEAT`] expires:
     /// whoever was given it did not get as far as to begin.
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()>;
 

@@ -17,12 +17,12 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::handed_out::HandedOut;
 use super::inline::serverapp;
 use super::tasks::Numbering;
 use super::tasks::serverapp::ServerApps;
 use super::unary::{self, Raw, Served};
-use crate::api::{ServerAppIoApi, patience, to_the_end};
+use super::unconfirmed::UnconfirmedReplies;
+use crate::api::{ServerAppIoApi, patience, run_to_completion};
 use crate::link::Link;
 
 /// ServerAppIo for all versions: the service of today behind it serves what is not of an earlier
@@ -39,7 +39,7 @@ struct Shared {
     link: Arc<Link>,
     /// Whether processes without a token are started here.
     asks: bool,
-    handed_out: HandedOut,
+    unconfirmed: UnconfirmedReplies,
     tasks: ServerApps,
 }
 
@@ -52,7 +52,7 @@ impl<S> OlderApps<S> {
             tasks: ServerApps::new(Arc::clone(&link)),
             link,
             asks,
-            handed_out: HandedOut::default(),
+            unconfirmed: UnconfirmedReplies::default(),
         };
         Self {
             today,
@@ -86,7 +86,7 @@ impl Shared {
             run_id, context, ..
         } = request.into_inner();
         let (link, context) = (Arc::clone(&self.link), context.unwrap_or_default());
-        to_the_end(async move { link.keep_context(RunId(run_id), context).await }).await?;
+        run_to_completion(async move { link.keep_context(RunId(run_id), context).await }).await?;
         Ok(proto::PushAppOutputsResponse {})
     }
 
@@ -105,7 +105,7 @@ impl Shared {
         if request.get_ref().has_number(2) {
             let patience = patience::of(&request);
             let request = request.into_inner().read()?;
-            let answer = serverapp::pull(&self.link, &self.handed_out, request, patience);
+            let answer = serverapp::pull(&self.link, &self.unconfirmed, request, patience);
             return Ok(unary::raw(&answer.await?));
         }
         let request = today(request)?;

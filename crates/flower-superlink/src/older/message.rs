@@ -1,4 +1,5 @@
-//! A message in one piece, and as objects.
+//! Converts messages between the two forms: with their content inline (flwr 1.8 to 1.18), and split
+//! into objects.
 
 use std::collections::HashMap;
 
@@ -15,24 +16,25 @@ use crate::error::{Error, Result};
 use crate::link::state::{Inserted, Parcel};
 use crate::link::{Link, Pulled};
 
-/// A message with its content.
-pub(super) struct Whole {
+/// A message with its content inline.
+pub(super) struct AssembledMessage {
     pub(super) message: Message,
-    /// None where it carries an error.
+    /// `None` for a message that carries an error.
     pub(super) content: Option<proto::RecordDict>,
 }
 
-/// A message with all its objects.
-pub(super) struct Apart {
+/// A message split into objects, with the bytes of the objects.
+pub(super) struct SplitMessage {
     pub(super) parcel: Parcel,
     pub(super) objects: HashMap<ObjectId, Bytes>,
 }
 
-/// Puts a message together and makes of it what its receiver knows, or says why it makes none.
-pub(super) async fn whole<T>(
+/// Assembles a message from its objects and converts it by `make`. Gives the reason if the content
+/// is malformed or `make` refuses.
+pub(super) async fn assemble<T>(
     link: &Link,
     parcel: Parcel,
-    make: impl FnOnce(Whole) -> std::result::Result<T, String>,
+    make: impl FnOnce(AssembledMessage) -> std::result::Result<T, String>,
 ) -> Result<std::result::Result<T, String>> {
     let Parcel { message, tree } = parcel;
     let run = message.metadata.run;
@@ -49,17 +51,17 @@ pub(super) async fn whole<T>(
     let content = spawn_blocking(inflate).await.map_err(|_| Error::Stopping)?;
     Ok(content
         .map_err(|malformed: InflateError| malformed.to_string())
-        .and_then(|content| make(Whole { message, content })))
+        .and_then(|content| make(AssembledMessage { message, content })))
 }
 
 /// Takes a message apart that `read` finds good. Its id is made here: whoever sent it left that to
 /// the SuperLink.
-pub(super) async fn apart(
+pub(super) async fn split(
     metadata: Option<proto::Metadata>,
     content: Option<proto::RecordDict>,
     error: Option<proto::Error>,
     read: impl FnOnce(proto::Message) -> Result<Message>,
-) -> Result<Apart> {
+) -> Result<SplitMessage> {
     let mut message = read(proto::Message {
         metadata: metadata.map(|metadata| proto::Metadata {
             message_id: ObjectId::of(&[]).to_string(),
@@ -81,7 +83,7 @@ pub(super) async fn apart(
         children,
     };
     objects.insert(object.id, object.bytes);
-    Ok(Apart {
+    Ok(SplitMessage {
         parcel: Parcel { message, tree },
         objects,
     })
@@ -91,7 +93,7 @@ pub(super) async fn apart(
 pub(super) async fn send(
     link: &Link,
     run: RunId,
-    instructions: Vec<Apart>,
+    instructions: Vec<SplitMessage>,
 ) -> Result<Vec<Option<MessageId>>> {
     let mut objects = HashMap::new();
     let mut parcels = Vec::new();
@@ -120,8 +122,12 @@ async fn push_objects(
 }
 
 /// Stores a node's reply and all its objects. `None`: nobody wants it.
-pub(super) async fn deliver(link: &Link, node: NodeId, reply: Apart) -> Result<Option<ObjectId>> {
-    let Apart { parcel, objects } = reply;
+pub(super) async fn deliver(
+    link: &Link,
+    node: NodeId,
+    reply: SplitMessage,
+) -> Result<Option<ObjectId>> {
+    let SplitMessage { parcel, objects } = reply;
     let Metadata { id, run, src, .. } = parcel.message.metadata;
     if src != node {
         return Err(Error::OtherNode {
@@ -142,10 +148,10 @@ pub(super) async fn handed_out<T>(
     link: &Link,
     node: NodeId,
     parcel: Parcel,
-    make: impl FnOnce(Whole) -> std::result::Result<T, String>,
+    make: impl FnOnce(AssembledMessage) -> std::result::Result<T, String>,
 ) -> Result<Option<T>> {
     let instruction = parcel.message.metadata.clone();
-    match whole(link, parcel, make).await? {
+    match assemble(link, parcel, make).await? {
         Ok(made) => Ok(Some(made)),
         Err(why) => {
             give_up(link, node, &instruction, &why).await?;
@@ -162,7 +168,7 @@ async fn give_up(link: &Link, node: NodeId, instruction: &Metadata, why: &str) -
     let code = ErrorCode::MessageUnavailable;
     let (message, object) = Message::error_reply(instruction, node, code, reason, link.now());
     let tree = message.childless_tree();
-    let reply = Apart {
+    let reply = SplitMessage {
         parcel: Parcel { message, tree },
         objects: HashMap::from([(object.id, object.bytes)]),
     };

@@ -91,7 +91,7 @@ impl Worker {
         self.sweep(node).await;
         let asked = Instant::now();
         match self.parts.link.pull(node).await {
-            Ok(Some((message, tree))) => self.attend(node, message, tree).await,
+            Ok(Some((message, tree))) => self.take_on(node, message, tree).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
                     sleep(PAUSE).await;
@@ -107,7 +107,7 @@ impl Worker {
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.
-    async fn attend(
+    async fn take_on(
         &mut self,
         node: NodeId,
         message: proto::Message,

@@ -267,11 +267,11 @@ fn a_narrow_terminal_gets_fewer_columns_and_then_cut_ones() {
 }
 
 /// A federation with TLS, as `flwr federation` shows it.
-fn chosen() -> crate::chosen::Chosen {
+fn chosen() -> crate::resolved::ResolvedFederation {
     let declared = "[lab]\naddress = 'lab.example:9093'\nroot-certificates = 'ca.crt'\n";
     let federations =
         flwr_core::project::Federations::new("config.toml", declared.parse().unwrap());
-    crate::chosen::Chosen {
+    crate::resolved::ResolvedFederation {
         federation: federations.get("lab", &toml::Table::new()).unwrap(),
         base: "/home/you/.flwr".into(),
         source: "/home/you/.flwr/config.toml".into(),
@@ -343,7 +343,7 @@ Used because  it was named on the command line
 
 #[test]
 fn the_local_federation_is_told_up_or_down() {
-    let description = crate::local::Description {
+    let description = crate::local_federation::LocalFederation {
         pid: 7,
         since: "2026-11-21T11:00:00Z".into(),
         address: "127.0.0.1:9093".into(),

@@ -10,7 +10,7 @@ use flwr_proto::older::inline as wire;
 use tonic::{Request, Status};
 
 use super::records;
-use crate::api::{RECONNECT, patience, pushed, to_the_end};
+use crate::api::{RECONNECT, patience, push_response, run_to_completion};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -58,8 +58,8 @@ pub(in crate::older) async fn push(
         field: "messages_list",
         problem: "is empty: one reply is expected".to_owned(),
     })?;
-    let taken = to_the_end(async move { taken(&link, node, message).await });
-    Ok(pushed(taken.await?, &[]))
+    let taken = run_to_completion(async move { taken(&link, node, message).await });
+    Ok(push_response(taken.await?, &[]))
 }
 
 /// Takes a reply apart, and delivers it. `None`: nobody wants it.
@@ -67,6 +67,6 @@ async fn taken(link: &Link, node: NodeId, reply: wire::Message) -> Result<Option
     let now = link.now();
     let read = |message| Message::reply(message, now).map_err(Error::Malformed);
     let content = reply.content.map(records::from_inline);
-    let reply = message::apart(reply.metadata, content, reply.error, read).await?;
+    let reply = message::split(reply.metadata, content, reply.error, read).await?;
     message::deliver(link, node, reply).await
 }

@@ -5,10 +5,10 @@ use flwr_proto as proto;
 use flwr_proto::older::inline as wire;
 use flwr_proto::record_dict::item::Value as Record;
 
-use crate::older::message::Whole;
+use crate::older::message::AssembledMessage;
 
 /// A message as those versions want it.
-pub(super) fn message(whole: Whole) -> wire::Message {
+pub(super) fn message(whole: AssembledMessage) -> wire::Message {
     let message: proto::Message = whole.message.into();
     wire::Message {
         metadata: message.metadata,

@@ -9,11 +9,11 @@ use flwr_proto::older::inline as wire;
 use tonic::{Request, Status};
 
 use super::records;
-use crate::api::to_the_end;
+use crate::api::run_to_completion;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::older::handed_out::HandedOut;
 use crate::older::message;
+use crate::older::unconfirmed::UnconfirmedReplies;
 
 type Answer<T> = std::result::Result<T, Status>;
 
@@ -53,7 +53,7 @@ pub(in crate::older) async fn outputs(
         run_config: context.run_config,
     };
     let run = RunId(request.run_id);
-    to_the_end(async move { link.keep_context(run, context).await }).await?;
+    run_to_completion(async move { link.keep_context(run, context).await }).await?;
     Ok(wire::PushServerAppOutputsResponse {})
 }
 
@@ -64,7 +64,7 @@ pub(in crate::older) async fn push(
 ) -> Answer<wire::PushInsMessagesResponse> {
     let run = RunId(request.run_id);
     let messages = request.messages_list;
-    let sent = to_the_end(async move { sent(&link, run, messages).await });
+    let sent = run_to_completion(async move { sent(&link, run, messages).await });
     let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
     Ok(wire::PushInsMessagesResponse {
         message_ids: sent.await?.into_iter().map(id).collect(),
@@ -81,7 +81,7 @@ async fn sent(
     for message in messages {
         let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
         let content = message.content.map(records::from_inline);
-        let apart = message::apart(message.metadata, content, message.error, read);
+        let apart = message::split(message.metadata, content, message.error, read);
         instructions.push(apart.await?);
     }
     message::send(link, run, instructions).await
@@ -90,7 +90,7 @@ async fn sent(
 /// `PullMessages`: the replies that are there, with their content.
 pub(in crate::older) async fn pull(
     link: &Link,
-    handed_out: &HandedOut,
+    unconfirmed: &UnconfirmedReplies,
     request: wire::PullResMessagesRequest,
     patience: std::time::Duration,
 ) -> Answer<wire::PullResMessagesResponse> {
@@ -99,7 +99,7 @@ pub(in crate::older) async fn pull(
         request.message_ids.iter().map(|id| id.parse()).collect();
     let asked = asked.map_err(Error::ObjectId)?;
     let make = |whole| Ok(records::message(whole));
-    let replies = handed_out.replies(link, run, &asked, patience, make);
+    let replies = unconfirmed.replies(link, run, &asked, patience, make);
     Ok(wire::PullResMessagesResponse {
         messages_list: replies.await?,
     })

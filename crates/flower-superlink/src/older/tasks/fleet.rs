@@ -22,11 +22,11 @@ use tonic::metadata::MetadataValue;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::entry::{Entry, Newcomer, Signed};
+use super::admission::{Admission, Newcomer, Signed};
 use super::records::Numbering;
 use super::serverapp::read;
 use super::{layout, task};
-use crate::api::{self, RECONNECT, patience, pushed, to_the_end};
+use crate::api::{self, RECONNECT, patience, push_response, run_to_completion};
 use crate::error::{Error, Result};
 use crate::link::state::Parcel;
 use crate::link::{Dialect, Link};
@@ -43,7 +43,7 @@ pub(crate) struct Tasks<S> {
 #[derive(Debug)]
 struct Fleet {
     link: Arc<Link>,
-    entry: Entry,
+    entry: Admission,
 }
 
 /// The methods of those versions.
@@ -65,7 +65,7 @@ const REPLIES: [u32; 2] = [1, 2];
 
 impl<S> Tasks<S> {
     /// Puts those versions before the service of later ones.
-    pub(crate) fn new(signed: S, link: Arc<Link>, entry: Entry) -> Self {
+    pub(crate) fn new(signed: S, link: Arc<Link>, entry: Admission) -> Self {
         Self {
             signed,
             fleet: Arc::new(Fleet { link, entry }),
@@ -127,7 +127,7 @@ impl Fleet {
         let Newcomer { key, superlink_key } = self.entry.newcomer(&call.headers)?;
         let interval = call.body.read::<wire::CreateNodeRequest>()?.ping_interval;
         let link = Arc::clone(&self.link);
-        let registered = to_the_end(async move {
+        let registered = run_to_completion(async move {
             let node = link.register_node(&key, interval, None).await?;
             link.speaks_tasks(node, Dialect::Tasks).await?;
             Ok(node)
@@ -149,7 +149,7 @@ impl Fleet {
         let node = named(call.body.clone().read::<wire::DeleteNodeRequest>()?.node)?;
         self.admit(&call, Some(node)).await?;
         let link = Arc::clone(&self.link);
-        to_the_end(async move { link.remove_node(node).await }).await?;
+        run_to_completion(async move { link.remove_node(node).await }).await?;
         Ok(answered(&wire::DeleteNodeResponse {}))
     }
 
@@ -195,8 +195,8 @@ impl Fleet {
             .admit(&self.link, &headers, signed, Some(node))
             .await?;
         let fleet = Arc::clone(self);
-        let taken = to_the_end(async move { fleet.taken(node, reply, dialect).await });
-        Ok(answered(&pushed(taken.await?, &[])))
+        let taken = run_to_completion(async move { fleet.taken(node, reply, dialect).await });
+        Ok(answered(&push_response(taken.await?, &[])))
     }
 
     async fn run(&self, call: Call) -> Answer {
@@ -204,7 +204,7 @@ impl Fleet {
         self.admit(&call, request.node.map(|node| NodeId(node.node_id)))
             .await?;
         let run = self.link.require_running(RunId(request.run_id)).await?;
-        let run = Some(told(run));
+        let run = Some(run_for_node(run));
         Ok(answered(&proto::GetRunResponse { run }))
     }
 
@@ -241,21 +241,21 @@ impl Fleet {
         let content = content.transpose()?;
         let now = self.link.now();
         let read = |message| Message::reply(message, now).map_err(Error::Malformed);
-        let reply = message::apart(Some(parts.metadata), content, parts.error, read).await?;
+        let reply = message::split(Some(parts.metadata), content, parts.error, read).await?;
         message::deliver(&self.link, node, reply).await
     }
 }
 
 /// What a node is told of a run. Where each has an app of its own no bundle is named, or those
 /// before 1.12 would look for it.
-fn told(run: Run) -> proto::Run {
-    let told = api::told(run);
-    if told.fab_id != LOCAL_FAB_ID {
-        return told;
+fn run_for_node(run: Run) -> proto::Run {
+    let run = api::run_for_node(run);
+    if run.fab_id != LOCAL_FAB_ID {
+        return run;
     }
     proto::Run {
-        run_id: told.run_id,
-        override_config: told.override_config,
+        run_id: run.run_id,
+        override_config: run.override_config,
         ..proto::Run::default()
     }
 }
@@ -286,7 +286,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let is_signed = signature::is_signed(request.headers());
         match Method::of(request.uri().path()) {
-            Some(method) if !is_signed && !matches!(self.fleet.entry, Entry::Closed) => {
+            Some(method) if !is_signed && !matches!(self.fleet.entry, Admission::Closed) => {
                 let answer = move |fleet: Arc<Fleet>, request| async move {
                     fleet.answer(method, request).await
                 };

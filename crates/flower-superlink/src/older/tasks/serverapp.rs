@@ -23,12 +23,12 @@ use tower::Service;
 
 use super::records::{self, Numbering};
 use super::{layout, task};
-use crate::api::{patience, require_tls, to_the_end};
+use crate::api::{patience, require_tls, run_to_completion};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::older::handed_out::{HandedOut, forget_finished};
 use crate::older::message;
 use crate::older::unary::{self, Raw, Served};
+use crate::older::unconfirmed::{UnconfirmedReplies, forget_finished};
 
 /// Seconds that such a ServerApp may compute without a word: nothing but its calls shows that it
 /// lives.
@@ -53,7 +53,7 @@ struct Inner {
 #[derive(Debug)]
 pub(in crate::older) struct ServerApps {
     link: Arc<Link>,
-    handed_out: HandedOut,
+    unconfirmed: UnconfirmedReplies,
 }
 
 type Answer<T> = std::result::Result<T, Status>;
@@ -62,7 +62,7 @@ impl ServerApps {
     pub(in crate::older) fn new(link: Arc<Link>) -> Self {
         Self {
             link,
-            handed_out: HandedOut::default(),
+            unconfirmed: UnconfirmedReplies::default(),
         }
     }
 
@@ -84,7 +84,8 @@ impl ServerApps {
         let mut names: HashMap<RunId, std::vec::IntoIter<String>> = HashMap::new();
         for (run, tasks) in runs {
             let (link, numbering) = (Arc::clone(&self.link), numbering(run));
-            let sent = to_the_end(async move { send(&link, run, tasks, numbering).await }).await?;
+            let sent =
+                run_to_completion(async move { send(&link, run, tasks, numbering).await }).await?;
             let named = sent
                 .into_iter()
                 .map(|id| id.map(|id| name(run, &id.to_string())));
@@ -134,7 +135,7 @@ impl ServerApps {
                 task::from_message(whole, numbering, |id| name(run, id), link.now().as_secs());
             task.map_err(|unreadable| unreadable.to_string())
         };
-        self.handed_out
+        self.unconfirmed
             .replies(link, run, asked, patience, make)
             .await
     }
@@ -156,7 +157,7 @@ async fn send(
             .map(|set| read(set, numbering))
             .transpose()?;
         let read = |message| Message::instruction(message, now).map_err(Error::Malformed);
-        let apart = message::apart(Some(parts.metadata), content, parts.error, read);
+        let apart = message::split(Some(parts.metadata), content, parts.error, read);
         instructions.push(apart.await?);
     }
     message::send(link, run, instructions).await
@@ -256,7 +257,7 @@ impl Inner {
         let fab = fab.filter(|content| !content.is_empty());
         let app = (request.fab_id, request.fab_version);
         let started = async move { link.start_run_of_a_stranger(app, fab, overrides).await };
-        let run = to_the_end(started).await?;
+        let run = run_to_completion(started).await?;
         self.apps.link.app_lives(run, SILENCE).await?;
         Ok(wire::CreateRunResponse { run_id: run.0 })
     }

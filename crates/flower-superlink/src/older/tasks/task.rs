@@ -7,7 +7,7 @@ use flwr_proto::older::tasks as wire;
 
 use super::records::{self, Numbering, RecordError};
 use crate::link::Dialect;
-use crate::older::message::Whole;
+use crate::older::message::AssembledMessage;
 
 /// The code of a node that is gone: today's, and the one of those versions.
 const NODE_UNAVAILABLE: [i64; 2] = [5, 3];
@@ -24,7 +24,7 @@ impl From<Dialect> for Numbering {
 
 /// An instruction as a TaskIns, or a reply as a TaskRes. `name` gives the ids their names.
 pub(super) fn from_message(
-    whole: Whole,
+    whole: AssembledMessage,
     numbering: Numbering,
     name: impl Fn(&str) -> String,
     pushed_at: f64,

@@ -61,7 +61,7 @@ async fn fleet() -> (Arc<Fleet>, tempfile::TempDir) {
         max_storage: None,
         stopper: Stopper::new(),
     });
-    let entry = Entry::Keys {
+    let entry = Admission::Keys {
         allowed: Arc::new(FromFile::<AllowList>::load(&list).unwrap()),
         secrets: Arc::new(Secrets::new(key(0x22))),
     };
@@ -152,7 +152,7 @@ async fn without_keys_only_nodes_of_these_versions_are_known_by_their_id() {
     let (fleet, _dir) = fleet().await;
     let open = Fleet {
         link: Arc::clone(&fleet.link),
-        entry: Entry::Open,
+        entry: Admission::Open,
     };
     let open = Arc::new(open);
     let pull = || {

@@ -1,4 +1,4 @@
-//! What is tried with what.
+//! The combinations of our programs and pip's that the matrix tries.
 
 use e2e::{Federation, Maker, Plan, Release, Security};
 
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
 
 /// One of ours and one of pip's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pair {
+pub(crate) struct Combination {
     pub(crate) kind: Kind,
     pub(crate) release: Release,
 }
@@ -41,7 +41,7 @@ pub(crate) enum Protection {
     Token,
 }
 
-/// The pairs of versions before 1.13, of those before 1.15, and of all later ones.
+/// The combinations of versions before 1.13, of those before 1.15, and of all later ones.
 const OLDEST: [Kind; 1] = [Kind::SuperLinkAndOldest];
 const OLDER: [Kind; 2] = [Kind::SuperLinkAndSuperNode, Kind::SuperLinkAndServerApp];
 const LATER: [Kind; 6] = [
@@ -53,10 +53,10 @@ const LATER: [Kind; 6] = [
     Kind::CliAndSuperLink,
 ];
 
-impl Pair {
-    /// All pairs with this version.
+impl Combination {
+    /// All combinations with this version.
     pub(crate) fn all(release: Release) -> Vec<Self> {
-        let pair = |kind| Self { kind, release };
+        let combination = |kind| Self { kind, release };
         let kinds = if release < Release::V1_13 {
             &OLDEST[..]
         } else if release < Release::V1_15 {
@@ -64,7 +64,7 @@ impl Pair {
         } else {
             &LATER[..]
         };
-        kinds.iter().copied().map(pair).collect()
+        kinds.iter().copied().map(combination).collect()
     }
 
     /// Whether its nodes prove who they are by a secret that they share with the SuperLink.

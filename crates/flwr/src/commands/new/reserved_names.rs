@@ -1,9 +1,9 @@
-//! Names that an app's module cannot have.
+//! Module names that an app must not have.
 
-/// Modules that an app's own would hide, so that nothing could import them: those of the templates,
-/// and Python's (3.11, `sys.stdlib_module_names`); in order.
+/// Modules that an app's module of the same name would hide: the packages of the templates, and
+/// Python's standard library (3.11, `sys.stdlib_module_names`). Sorted.
 #[rustfmt::skip]
-pub(super) const TAKEN: &[&str] = &[
+pub(super) const RESERVED_NAMES: &[&str] = &[
     "abc", "aifc", "antigravity", "argparse", "array", "ast", "asynchat", "asyncio", "asyncore",
     "atexit", "audioop", "base64", "bdb", "binascii", "bisect", "builtins", "bz2", "calendar",
     "cgi", "cgitb", "chunk", "cmath", "cmd", "code", "codecs", "codeop", "collections",

@@ -1,4 +1,4 @@
-//! ServerApp processes ahead of need: one waits, with its imports done, for the next run.
+//! Prepared ServerApp processes: one process with all imports done waits for the next run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +7,19 @@ use flwr_daemon::apps::{AppCommand, AppProcess, Error, WaitingApp};
 use parking_lot::Mutex;
 use tracing::warn;
 
-/// The name of its output until it has a run.
+/// The output file of the prepared process, until it has a run.
 const NEXT: &str = "next.out";
 
-/// Starts ServerApp processes: by the one that waits, or, where there is none, from nothing.
+/// Starts ServerApps: in the prepared process, or else in a new process.
 #[derive(Debug)]
-pub(super) struct Nursery {
+pub(super) struct PreparedApps {
     program: PathBuf,
     outputs: Option<PathBuf>,
     ahead: bool,
     waiting: Mutex<Option<WaitingApp>>,
 }
 
-impl Nursery {
+impl PreparedApps {
     pub(super) fn new(program: &Path, outputs: Option<&Path>, ahead: bool) -> Self {
         Self {
             program: program.to_owned(),
@@ -29,7 +29,7 @@ impl Nursery {
         }
     }
 
-    /// Has a process get ready for the next run, unless one is.
+    /// Prepares a process for the next run, unless there is a prepared process.
     pub(super) fn prepare(&self) {
         let mut waiting = self.waiting.lock();
         if !self.ahead || waiting.is_some() {
@@ -66,7 +66,7 @@ impl Nursery {
         }
     }
 
-    /// Nothing is started any more.
+    /// Ends the prepared process. Called when the launcher stops.
     pub(super) fn clear(&self) {
         self.waiting.lock().take();
     }

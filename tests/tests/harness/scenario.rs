@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
 
-use crate::diary::{self, Diary};
-use crate::going::{Found, Going};
+use crate::event_log::{self, EventLog};
 use crate::inject::Hands;
 use crate::kind::Kind;
 use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::report::Task;
+use crate::run_in_progress::{Found, RunInProgress};
 use crate::state::State;
 use crate::totals::Totals;
 
@@ -26,13 +26,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The time from one fault to the next, in milliseconds.
 const PAUSE: Range<u64> = 200..1_500;
 
-/// What is played in. Fields end in this order.
+/// One scenario. Fields are dropped in this order.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct Scenario {
     kind: Kind,
     task: Task,
     random: Random,
-    diary: Diary,
+    event_log: EventLog,
     app: App,
     expected: Vec<String>,
     federation: Federation,
@@ -49,7 +49,7 @@ pub(crate) fn plan(nodes: usize, state: &Path, further: &[&str]) -> Plan {
         .superlink_flags(&[&keeping, further].concat())
 }
 
-impl Scene {
+impl Scenario {
     pub(crate) fn start(kind: Kind, seed: u64) -> Self {
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
@@ -71,7 +71,7 @@ impl Scene {
             kind,
             task,
             random: Random::new(seed),
-            diary: Diary::new(),
+            event_log: EventLog::new(),
             expected: task.expected(&app),
             app,
             federation,
@@ -97,32 +97,33 @@ impl Scene {
     fn run(&mut self, faults: usize, totals: &mut Totals) {
         totals.runs += 1;
         let name = format!("report-{}", totals.runs);
-        let mut going = Going::start(&self.federation, &self.app, self.task, &name);
-        self.diary.note(&format!("run {} has started", going.id));
+        let mut running = RunInProgress::start(&self.federation, &self.app, self.task, &name);
+        self.event_log
+            .note(&format!("run {} has started", running.id));
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-            self.disturb(&mut going, faults, totals);
-            while !self.is_over(&mut going) {
+            self.disturb(&mut running, faults, totals);
+            while !self.is_over(&mut running) {
                 thread::sleep(LOOK_EVERY);
             }
-            self.check(&going);
+            self.check(&running);
         }));
-        going.report.add_to(totals, NODES);
-        totals.slowest = totals.slowest.max(going.slowest);
+        running.report.add_to(totals, NODES);
+        totals.slowest = totals.slowest.max(running.slowest);
         if let Err(cause) = outcome {
-            println!("--- the report of run {}", going.id);
-            println!("{}", going.report.lines().join("\n"));
+            println!("--- the report of run {}", running.id);
+            println!("{}", running.report.lines().join("\n"));
             panic::resume_unwind(cause);
         }
     }
 
     /// Makes faults until there are enough, or the run is over. They are spread over its rounds.
-    fn disturb(&mut self, going: &mut Going, wanted: usize, totals: &mut Totals) {
+    fn disturb(&mut self, running: &mut RunInProgress, wanted: usize, totals: &mut Totals) {
         let before = totals.faults;
         let rate = self.kind.in_a_round(wanted - before, ROUNDS);
         while totals.faults < wanted {
             let pause = self.random.millis(PAUSE);
             let rounds = (totals.faults - before) / rate;
-            if !self.reaches(going, rounds, pause) {
+            if !self.reaches(running, rounds, pause) {
                 return;
             }
             let kind = self.kind.next(&mut self.random);
@@ -132,10 +133,10 @@ impl Scene {
     }
 
     /// Waits for a pause, and until so many rounds are done. False if the run ends before.
-    fn reaches(&mut self, going: &mut Going, rounds: usize, pause: Duration) -> bool {
+    fn reaches(&mut self, running: &mut RunInProgress, rounds: usize, pause: Duration) -> bool {
         let moment = Instant::now() + pause;
-        while going.rounds < rounds || Instant::now() < moment {
-            if self.is_over(going) {
+        while running.rounds < rounds || Instant::now() < moment {
+            if self.is_over(running) {
                 return false;
             }
             thread::sleep(LOOK_EVERY);
@@ -143,11 +144,11 @@ impl Scene {
         true
     }
 
-    fn is_over(&mut self, going: &mut Going) -> bool {
-        let found = going.look(&self.federation, &self.app);
+    fn is_over(&mut self, running: &mut RunInProgress) -> bool {
+        let found = running.look(&self.federation, &self.app);
         if found == Found::Round {
-            self.diary
-                .note(&format!("  round {} is done", going.rounds));
+            self.event_log
+                .note(&format!("  round {} is done", running.rounds));
         }
         found == Found::End
     }
@@ -158,15 +159,15 @@ impl Scene {
             proxy: self.proxy.as_ref(),
             state: &self.state,
             random: &mut self.random,
-            diary: &mut self.diary,
+            event_log: &mut self.event_log,
             totals,
         }
     }
 
-    fn check(&mut self, going: &Going) {
-        going.check(&self.federation, &self.app, &self.expected);
-        let note = format!("run {} is as it should be", going.id);
-        self.diary.note(&note);
+    fn check(&mut self, running: &RunInProgress) {
+        running.check(&self.federation, &self.app, &self.expected);
+        let note = format!("run {} is as it should be", running.id);
+        self.event_log.note(&note);
     }
 
     fn all_must_live(&mut self) {
@@ -182,10 +183,10 @@ impl Scene {
     fn tell(&self) {
         let kind = self.kind.name();
         println!("--- {kind} with seed {} failed", self.task.seed);
-        self.diary.print();
+        self.event_log.print();
         let scratch = self.federation.scratch();
         for name in daemons() {
-            diary::print_end_of(&scratch.path().join(format!("{name}.log")));
+            event_log::print_end_of(&scratch.path().join(format!("{name}.log")));
         }
         self.state.rescue(&scratch.folder("state"));
     }
@@ -194,7 +195,7 @@ impl Scene {
     fn stop(self) {
         let scratch = self.federation.scratch().path().to_path_buf();
         for name in daemons() {
-            diary::print_errors_in(&name, &scratch.join(format!("{name}.log")));
+            event_log::print_errors_in(&name, &scratch.join(format!("{name}.log")));
         }
         self.federation.stop();
         let deadline = Instant::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! A run that is going on, and what must be true when it is over.
+//! A run in progress, and the checks at its end.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ const ASK_EVERY: Duration = Duration::from_millis(1_500);
 /// Longer than the ServerApp waits for a reply: it knows better what is missing.
 const STUCK: Duration = Duration::from_secs(360);
 
-/// A run that is going on.
+/// A run in progress.
 #[derive(Debug)]
-pub(crate) struct Going {
+pub(crate) struct RunInProgress {
     pub(crate) id: u64,
     pub(crate) report: Report,
-    /// Rounds that it had done when it was looked at last.
+    /// The finished rounds at the last look.
     pub(crate) rounds: usize,
-    /// What the slowest of them took.
+    /// The duration of the slowest round.
     pub(crate) slowest: Duration,
     heard: Instant,
     asked: Instant,
@@ -34,7 +34,7 @@ pub(crate) enum Found {
     End,
 }
 
-impl Going {
+impl RunInProgress {
     /// Starts a run; its report goes to the file `name`.
     pub(crate) fn start(federation: &Federation, app: &App, task: Task, name: &str) -> Self {
         let path = federation.scratch().path().join(name);
@@ -71,14 +71,13 @@ impl Going {
         }
     }
 
-    /// Fails unless the run has completed, and told in report and log what was expected, each
-    /// line once.
+    /// Fails unless the run has completed, and report and log have each expected line once.
     pub(crate) fn check(&self, federation: &Federation, app: &App, expected: &[String]) {
         let flwr = federation.flwr(Maker::Ours);
         assert_eq!(flwr.status(app, self.id), "finished:completed");
-        assert_eq!(report::told(&self.report.lines()), expected, "report");
+        assert_eq!(report::rounds_in(&self.report.lines()), expected, "report");
         let text = flwr.log(app, self.id).success().text;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        assert_eq!(report::told(&lines), expected, "log");
+        assert_eq!(report::rounds_in(&lines), expected, "log");
     }
 }

@@ -1,5 +1,5 @@
-//! Replies on their way to ServerApps that confirm nothing: one that was handed out is confirmed
-//! when its ServerApp asks again, and not for it.
+//! Unconfirmed replies. ServerApps of flwr 1.8 to 1.18 never confirm a reply. We treat a reply as
+//! confirmed when the ServerApp's next request no longer asks for it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -9,24 +9,23 @@ use flwr_core::message::MessageId;
 use parking_lot::Mutex;
 use tracing::error;
 
-use super::message::{self, Whole};
+use super::message::{self, AssembledMessage};
 use crate::error::Result;
 use crate::link::Link;
 
-/// The instructions of each run whose replies were handed out, and not confirmed; with the reply.
+/// The unconfirmed replies of each run, by the instruction that they answer.
 #[derive(Debug, Default)]
-pub(super) struct HandedOut(Mutex<HashMap<RunId, HashMap<MessageId, MessageId>>>);
+pub(super) struct UnconfirmedReplies(Mutex<HashMap<RunId, HashMap<MessageId, MessageId>>>);
 
-impl HandedOut {
-    /// The replies that are there, as `make` makes them what the ServerApp knows. One that makes
-    /// nothing is left out.
+impl UnconfirmedReplies {
+    /// Gives the available replies, converted by `make`. Logs and drops a reply that `make` refuses.
     pub(super) async fn replies<T>(
         &self,
         link: &Link,
         run: RunId,
         asked: &[MessageId],
         patience: Duration,
-        make: impl Fn(Whole) -> std::result::Result<T, String>,
+        make: impl Fn(AssembledMessage) -> std::result::Result<T, String>,
     ) -> Result<Vec<T>> {
         for reply in self.take_not_asked(run, asked) {
             link.confirm(run, reply).await?;
@@ -36,7 +35,7 @@ impl HandedOut {
         forget_finished(&self.0, link).await?;
         for parcel in parcels {
             let metadata = parcel.message.metadata.clone();
-            match message::whole(link, parcel, &make).await? {
+            match message::assemble(link, parcel, &make).await? {
                 Ok(reply) => {
                     self.note(run, metadata.reply_to, metadata.id);
                     replies.push(reply);
@@ -56,7 +55,7 @@ impl HandedOut {
         }
     }
 
-    /// The replies that have arrived: nobody asks for them any more.
+    /// Removes the replies that the ServerApp has received, as its request no longer asks for them.
     fn take_not_asked(&self, run: RunId, asked: &[MessageId]) -> Vec<MessageId> {
         let asked: BTreeSet<_> = asked.iter().collect();
         let mut runs = self.0.lock();
@@ -72,7 +71,7 @@ impl HandedOut {
     }
 }
 
-/// Forgets the runs that are over: their ServerApps do not say so.
+/// Forgets finished runs. Their ServerApps send no sign of their end.
 pub(super) async fn forget_finished<T>(runs: &Mutex<HashMap<RunId, T>>, link: &Link) -> Result<()> {
     let known: Vec<_> = runs.lock().keys().copied().collect();
     for run in known {
@@ -111,17 +110,17 @@ mod tests {
         });
         let run = || link.start_run_of_a_stranger(Default::default(), None, UserConfig::new());
         let (over, running) = (run().await.unwrap(), run().await.unwrap());
-        let handed_out = HandedOut::default();
+        let unconfirmed = UnconfirmedReplies::default();
         let (instruction, reply) = (MessageId::of(b"instruction"), MessageId::of(b"reply"));
         for run in [over, running] {
-            handed_out.note(run, Some(instruction), reply);
+            unconfirmed.note(run, Some(instruction), reply);
         }
         link.stop_run(over).await.unwrap();
-        handed_out
+        unconfirmed
             .replies(&link, running, &[instruction], Duration::ZERO, |_| Ok(()))
             .await
             .unwrap();
-        let known: Vec<_> = handed_out.0.lock().keys().copied().collect();
+        let known: Vec<_> = unconfirmed.0.lock().keys().copied().collect();
         assert_eq!(known, [running]);
     }
 }

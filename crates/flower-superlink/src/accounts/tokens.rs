@@ -1,4 +1,4 @@
-//! The two tokens that `flwr` keeps.
+//! The access token and the refresh token of a login. `flwr` keeps both.
 
 use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
 use time::OffsetDateTime;
@@ -7,28 +7,28 @@ use tracing::warn;
 use super::Denied;
 use flwr_core::cause::chain;
 
-/// Stands for a refresh token where the provider gives none: without one, `flwr` would ask until
-/// the login is over.
+/// The refresh token where the provider gives none. Without a refresh token `flwr` would poll until
+/// the login expires.
 const NONE: &str = "-";
-/// Bytes of both together. From about 8 KB on Python's gRPC refuses answers now and then.
+/// The limit in bytes for both tokens. From about 8 KB on, Python's gRPC refuses some answers.
 const LONGEST: usize = 7000;
 
 /// An access token and a refresh token.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Pair {
-    /// Shows who calls.
+pub struct TokenPair {
+    /// Proves the caller's identity.
     pub access: String,
-    /// Makes new ones.
+    /// Gets new tokens from the provider.
     pub refresh: String,
 }
 
-impl Pair {
-    /// Whether this token of a caller's is worth asking the provider for new ones.
+impl TokenPair {
+    /// Whether the provider can refresh by this token of a caller.
     pub(super) fn can_refresh(token: &str) -> bool {
         !token.is_empty() && token != NONE
     }
 
-    /// Whether gRPC carries it as metadata.
+    /// Checks that gRPC can carry both tokens as metadata.
     fn require_fit(&self) -> Result<(), Denied> {
         let length = self.access.len() + self.refresh.len();
         if length > LONGEST {
@@ -54,7 +54,7 @@ pub(super) async fn usable(
     tokens: Tokens,
     old: Option<&str>,
     now: OffsetDateTime,
-) -> Result<(Pair, Claims), Denied> {
+) -> Result<(TokenPair, Claims), Denied> {
     let refresh = tokens.refresh_token.filter(|token| !token.is_empty());
     let refresh = refresh.unwrap_or_else(|| old.unwrap_or(NONE).to_owned());
     let mut reason = None;
@@ -64,7 +64,7 @@ pub(super) async fn usable(
     {
         match provider.check(&token, now).await {
             Ok(Verdict::Good(claims)) => {
-                let pair = Pair {
+                let pair = TokenPair {
                     access: token,
                     refresh,
                 };
@@ -90,8 +90,8 @@ pub(super) async fn usable(
 }
 
 /// Tokens are not printed.
-impl std::fmt::Debug for Pair {
+impl std::fmt::Debug for TokenPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pair")
+        f.write_str("TokenPair")
     }
 }

@@ -1,10 +1,11 @@
-//! A directory that is written whole, or not at all.
+//! Writes a directory atomically: all its files, or nothing.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Writes these files, by their paths in it, beside the place of the directory, and moves it there.
+/// Writes the files to a temporary directory beside `directory`, then renames it. File paths are
+/// relative to `directory`.
 pub(super) fn write(
     directory: &Path,
     files: impl IntoIterator<Item = (PathBuf, impl AsRef<[u8]>)>,
@@ -20,7 +21,7 @@ pub(super) fn write(
         })
         .and_then(|()| fs::rename(&unfinished, directory));
     if written.is_err() {
-        // What there is of it is of no use; the error tells about the rest.
+        // Best effort: the caller gets the error of the write.
         let _ = fs::remove_dir_all(&unfinished);
     }
     written

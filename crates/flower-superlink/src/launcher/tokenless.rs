@@ -1,13 +1,14 @@
-//! ServerApp processes of flwr 1.13 to 1.20. They have no token, and ask for any run that waits:
-//! one is started at a time, and the next when it has got its run. Those before 1.19 give no sign
-//! of life while the app computes: that their process is there is one.
+//! ServerApp processes without a token: flwr 1.13 to 1.20. Such a process asks for any pending run.
+//! The launcher therefore starts one process at a time, and the next one when the process has its
+//! run. Before flwr 1.19 a process sends no heartbeat while the app computes. The launcher then
+//! sends heartbeats for as long as the process lives.
 
 use std::future::pending;
 use std::time::Duration;
 
 use flwr_core::id::RunId;
 use flwr_core::run::Phase;
-use flwr_daemon::apps::{AppProcess, Error, asking_serverapp_command};
+use flwr_daemon::apps::{AppProcess, Error, tokenless_serverapp_command};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -16,14 +17,14 @@ use tracing::warn;
 use super::Launcher;
 use crate::link::wake::Topic;
 
-/// How long a process may take from its start to its question: Python starts in it.
-const QUESTION: Duration = Duration::from_secs(60);
-/// How often the life of a process is told.
-const SIGN_EVERY: Duration = Duration::from_secs(20);
+/// The limit from the start of a process to its request for a run. Python starts in this time.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// The interval of the heartbeats.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
 
 impl Launcher {
     /// Starts a process when it is its turn, and waits until it has asked for its run.
-    pub(super) async fn spawn_asking(
+    pub(super) async fn spawn_tokenless(
         &self,
         run: RunId,
         turns: &Semaphore,
@@ -32,7 +33,7 @@ impl Launcher {
         // The semaphore is never closed; were it, processes would not wait for each other.
         let _turn = turns.acquire().await;
         self.link.expect(run);
-        let command = asking_serverapp_command(
+        let command = tokenless_serverapp_command(
             &self.program,
             &self.serverappio_address,
             self.flwr_dir.as_deref(),
@@ -42,7 +43,7 @@ impl Launcher {
             () = self.has_begun(run) => {}
             _ = app.wait() => {}
             () = self.tell_of_silence(run, &app) => {}
-            () = sleep(QUESTION) => warn!(pid = app.id(), "the ServerApp has not asked for its run"),
+            () = sleep(REQUEST_LIMIT) => warn!(pid = app.id(), "the ServerApp has not asked for its run"),
             () = stopper.cancelled() => {}
         }
         self.link.expect_no_more(run);
@@ -60,15 +61,18 @@ impl Launcher {
         }
     }
 
-    /// Tells that a process lives which may not say so itself; for all others it never ends.
+    /// Sends heartbeats for a process whose release has none. Pends for ever for all other processes.
     pub(super) async fn keep_alive(&self, run: RunId) {
         if self.turns.is_none() {
             return pending().await;
         }
         loop {
             // A run that is over, or not there, is somebody else's business.
-            let _ = self.link.app_lives(run, SIGN_EVERY.as_secs_f64()).await;
-            sleep(SIGN_EVERY).await;
+            let _ = self
+                .link
+                .app_lives(run, HEARTBEAT_INTERVAL.as_secs_f64())
+                .await;
+            sleep(HEARTBEAT_INTERVAL).await;
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Whose runs a person may look at and stop: their own, an admin everybody's. Where nobody signs
-//! in, everything is everybody's.
+//! Permission on runs. Users may read and stop their own runs, and admins all runs. Without login,
+//! everybody may read and stop all runs.
 
 use flwr_core::run::Run;
 
 use crate::error::Error;
 
-/// Somebody who asks something of Control.
+/// The caller of the Control API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asker {
+pub enum Principal {
     /// Nobody signs in here.
     Anybody,
     /// The holder of an account.
@@ -19,8 +19,8 @@ pub enum Asker {
     },
 }
 
-impl Asker {
-    /// The account that their runs carry.
+impl Principal {
+    /// The account id that a new run of this caller gets; empty without login.
     #[must_use]
     pub fn account(&self) -> &str {
         match self {
@@ -29,10 +29,10 @@ impl Asker {
         }
     }
 
-    /// Whether they may look at a run, and stop it.
+    /// Checks that the caller may read and stop a run.
     ///
     /// # Errors
-    /// If it is somebody else's, or nobody's: made before people signed in.
+    /// If the run belongs to another account, or to none (a run from before login was configured).
     pub fn may_touch(&self, run: &Run) -> Result<(), Error> {
         match self {
             Self::Anybody | Self::Account { admin: true, .. } => Ok(()),
@@ -68,15 +68,15 @@ mod tests {
         }
     }
 
-    fn refused(asker: &Asker, account: &str) -> Option<String> {
-        let status = Status::from(asker.may_touch(&run(account)).err()?);
+    fn refused(principal: &Principal, account: &str) -> Option<String> {
+        let status = Status::from(principal.may_touch(&run(account)).err()?);
         assert_eq!(status.code(), Code::PermissionDenied);
         Some(status.message().to_owned())
     }
 
     #[test]
     fn a_run_is_its_owners_and_the_admins() {
-        let account = |id: &str, admin| Asker::Account {
+        let account = |id: &str, admin| Principal::Account {
             id: id.to_owned(),
             admin,
         };
@@ -94,7 +94,7 @@ mod tests {
         );
         for owner in ["alice-1", "bob-1", "root-1", ""] {
             assert_eq!(refused(&admin, owner), None, "{owner}");
-            assert_eq!(refused(&Asker::Anybody, owner), None, "{owner}");
+            assert_eq!(refused(&Principal::Anybody, owner), None, "{owner}");
         }
     }
 }

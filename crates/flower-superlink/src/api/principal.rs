@@ -1,4 +1,4 @@
-//! Who asks something on the Control port.
+//! The caller of a Control request.
 
 use std::sync::Arc;
 
@@ -6,22 +6,24 @@ use tonic::{Request, Status};
 
 use crate::accounts::{Account, Accounts};
 use crate::error::Error;
-use crate::link::Asker;
+use crate::link::Principal;
 use crate::link::state::{Refusal, StateError};
 
-/// Who asks. Where people sign in, `auth` has let through nobody who did not.
-pub(super) fn asker<T>(
+/// The caller of a request. Where login is configured, `auth` has refused requests without an
+/// account before.
+pub(super) fn principal<T>(
     accounts: Option<&Arc<Accounts>>,
     request: &Request<T>,
-) -> Result<Asker, Error> {
+) -> Result<Principal, Error> {
     match (accounts, request.extensions().get::<Account>()) {
-        (None, _) => Ok(Asker::Anybody),
-        (Some(_), Some(account)) => Ok(account.asker()),
+        (None, _) => Ok(Principal::Anybody),
+        (Some(_), Some(account)) => Ok(account.principal()),
         (Some(_), None) => Err(Error::NoAccount),
     }
 }
 
-/// A person who names a run that does not exist mistyped it: no peer that lost one.
+/// `flwr` gets NOT_FOUND for an unknown run, since the user mistyped the id. Peers get
+/// PERMISSION_DENIED, at which they stop the run.
 pub(super) fn for_people(error: Error) -> Status {
     match error {
         Error::State(StateError::Refused(Refusal::UnknownRun(_))) => {

@@ -18,7 +18,7 @@ use crate::link::Link;
 
 /// Who is let in.
 #[derive(Debug, Clone)]
-pub(crate) enum Entry {
+pub(crate) enum Admission {
     /// Everybody.
     Open,
     /// The holders of these keys.
@@ -48,7 +48,7 @@ pub(super) struct Newcomer {
     pub(super) superlink_key: Option<String>,
 }
 
-impl Entry {
+impl Admission {
     /// Who wants to register.
     pub(super) fn newcomer(&self, headers: &HeaderMap) -> Result<Newcomer, Status> {
         match self {

@@ -1,4 +1,4 @@
-//! What happened when, for whoever has to find out why.
+//! The faults of a scenario with their times, printed when the test fails.
 
 use std::fs;
 use std::path::Path;
@@ -7,14 +7,14 @@ use std::time::Instant;
 /// How much of each log is shown when a test fails.
 const LAST_LINES: usize = 60;
 
-/// The faults of a scene, with their times.
+/// The faults of a scenario, with their times.
 #[derive(Debug)]
-pub(crate) struct Diary {
+pub(crate) struct EventLog {
     started: Instant,
     entries: Vec<String>,
 }
 
-impl Diary {
+impl EventLog {
     pub(crate) fn new() -> Self {
         Self {
             started: Instant::now(),

@@ -255,7 +255,7 @@ fn sign_p384(key: &p384::SecretKey, hash: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn write(path: &Path, mode: u32, content: &[u8]) -> Result<(), KeyError> {
-    crate::file::write(path, mode, content).map_err(|source| KeyError::Write {
+    crate::private_files::replace_with_mode(path, mode, content).map_err(|source| KeyError::Write {
         path: path.to_owned(),
         source,
     })
