@@ -10,24 +10,19 @@
     reason = "this is a command for people"
 )]
 
-mod bench;
-mod build;
-mod daemon;
-mod demo;
-mod faults;
+mod checks;
+mod demos;
 mod install;
-mod interop;
-mod lint;
-mod python;
-mod rounds;
-mod session;
-mod soak;
-mod test;
-mod tools;
+mod measure;
+mod support;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::checks::{faults, interop, lint, test};
+use crate::demos::{demo, session};
+use crate::measure::{bench, soak};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]

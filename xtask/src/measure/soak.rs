@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::figures::Maker;
-use crate::bench::stage::{Stage, SuperLink};
-use crate::build::{self, Profile};
-use crate::daemon::Daemon;
-use crate::python::FLOWER_1_22;
+use crate::measure::bench::figures::Maker;
+use crate::measure::bench::stage::{Stage, SuperLink};
+use crate::support::build::{self, Profile};
+use crate::support::daemon::Daemon;
+use crate::support::python::FLOWER_1_22;
 
 mod sample;
 

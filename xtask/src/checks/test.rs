@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::build::{self, Profile};
-use crate::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
-use crate::tools;
+use crate::support::build::{self, Profile};
+use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+use crate::support::tools;
 
 /// One of each earlier generation that the SuperLink serves.
 const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::figures::Maker;
-use crate::build;
-use crate::daemon::{Daemon, free_ports, here};
-use crate::python;
+use crate::support::build;
+use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::python;
 
 /// How long a daemon may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);

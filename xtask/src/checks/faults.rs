@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::build::{self, Profile};
-use crate::python::FLOWER_1_22;
+use crate::support::build::{self, Profile};
+use crate::support::python::FLOWER_1_22;
 
 /// `cargo xtask faults`
 #[derive(clap::Args)]

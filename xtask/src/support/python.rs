@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build;
+use crate::support::build;
 
 /// The programs tried for making environments, when `PYTHON` does not name one.
 const CANDIDATES: [&str; 5] = [

@@ -14,7 +14,7 @@ use super::Extent;
 use super::figures::{Maker, median};
 use super::stage::Stage;
 use super::usage;
-use crate::python;
+use crate::support::python;
 
 /// Of each run.
 const MESSAGES: usize = 5;

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::{self, Profile};
-use crate::python::{self, FLOWER_1_22};
+use crate::support::build::{self, Profile};
+use crate::support::python::{self, FLOWER_1_22};
 
 /// What is typed, in its order.
 const LINES: [&str; 7] = [

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build;
+use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
 const LARGEST: u64 = 256 * 1024;
@@ -42,7 +42,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     }
     eprintln!(
         "error: `git rm --cached` takes such a file out; a file that belongs here is listed, with \
-         its reason, in xtask/src/lint.rs"
+         its reason, in xtask/src/checks/lint.rs"
     );
     Ok(ExitCode::FAILURE)
 }
@@ -68,7 +68,7 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 fn unused(files: &[PathBuf]) -> Vec<String> {
     let listed = BINARY.iter().chain(&LARGE);
     let gone = listed.filter(|(file, _)| !files.iter().any(|tracked| tracked == Path::new(file)));
-    gone.map(|(file, _)| format!("{file}: listed in xtask/src/lint.rs, but not tracked"))
+    gone.map(|(file, _)| format!("{file}: listed in xtask/src/checks/lint.rs, but not tracked"))
         .collect()
 }
 
@@ -107,7 +107,7 @@ fn is_binary(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::succeed;
+    use crate::support::build::succeed;
 
     fn repository(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();

@@ -1,14 +1,15 @@
-//! The build script of the programs: tells `--version` of which commit they are.
-//!
-//! Only release builds do: others would be built anew with each commit. `FLWR_COMMIT` names the
-//! commit where there is no repository, as in a container.
+//! Build support for the programs: the commit in `--version`.
 
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
+#![expect(clippy::print_stdout, reason = "cargo reads instructions from stdout")]
 
 use std::env;
 use std::process::Command;
 
-fn main() {
+/// Sets `FLWR_COMMIT` for the crate whose build script calls this.
+///
+/// Only release builds carry a commit. Other builds would compile anew after each commit. The
+/// variable `FLWR_COMMIT` names the commit where there is no repository, as in a container.
+pub fn set_commit() {
     println!("cargo::rerun-if-env-changed=FLWR_COMMIT");
     let commit = if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         given()
@@ -32,7 +33,7 @@ fn head() -> Option<String> {
         let text = String::from_utf8(output.stdout).ok()?;
         output.status.success().then(|| text.trim().to_owned())
     };
-    // A file that each commit changes.
+    // Each commit changes this file.
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
     println!("cargo::rerun-if-changed={log}");
     git(&["rev-parse", "--short=10", "HEAD"])

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::build::{self, Profile};
-use crate::python::FLOWER_1_22;
+use crate::support::build::{self, Profile};
+use crate::support::python::FLOWER_1_22;
 
 mod crowd;
 pub(crate) mod figures;

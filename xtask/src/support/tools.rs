@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::build;
+use crate::support::build;
 
 /// Each with the Debian package that it comes in.
 const TOOLS: [(&str, &str); 4] = [

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::build::{self, Profile};
-use crate::daemon::{Daemon, free_ports, here};
-use crate::python::{self, FLOWER_1_22};
-use crate::rounds::{self, Round};
+use crate::demos::rounds::{self, Round};
+use crate::support::build::{self, Profile};
+use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::python::{self, FLOWER_1_22};
 
 /// How long a daemon may take until it listens; a fresh machine is slow the first time.
 const START_PATIENCE: Duration = Duration::from_secs(30);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::bench::usage;
+use crate::measure::bench::usage;
 
 /// MB on disk that is kept of a run: its row, its log, its last Context.
 pub(super) const DISK_OF_A_RUN: f64 = 0.1;
