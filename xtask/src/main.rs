@@ -45,7 +45,7 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
-    /// Refuse tracked files that are larger than 256 KB, or binary and on no list.
+    /// Refuse tracked files over 256 KB, binary files and Rust files over 400 lines, unless listed.
     Lint(lint::Args),
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).

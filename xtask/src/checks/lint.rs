@@ -1,5 +1,6 @@
-//! `cargo xtask lint`: refuses tracked files that are too large or binary. Such files are mostly
-//! committed by accident, and stay in the history for ever.
+//! `cargo xtask lint`: refuses tracked files that are too large or binary, and Rust files with too
+//! many lines. Large and binary files are mostly committed by accident, and stay in the history for
+//! ever. A long Rust file has more than one subject.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,6 +22,26 @@ const BINARY: [(&str, &str); 1] = [(
 /// Files over [`LARGEST`] that belong here, with their reason.
 const LARGE: [(&str, &str); 0] = [];
 
+/// Lines of the longest Rust file.
+const LONGEST: usize = 400;
+/// Rust files over [`LONGEST`] that still have to be split. Remove the entry with the split.
+const LONG: [(&str, &str); 5] = [
+    ("crates/flower-superlink/src/superlink.rs", "not split yet"),
+    (
+        "crates/flower-superlink/src/accounts/tests.rs",
+        "not split yet",
+    ),
+    ("crates/flower-superlink/src/link/tests.rs", "not split yet"),
+    (
+        "crates/flower-superlink/src/store/battery/messages.rs",
+        "not split yet",
+    ),
+    (
+        "crates/flower-superlink/src/store/model.rs",
+        "not split yet",
+    ),
+];
+
 /// `cargo xtask lint`
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -30,6 +51,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     let root = build::root();
     let files = tracked(&root)?;
     let mut problems = unused(&files);
+    problems.extend(short(&root)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }
@@ -37,12 +59,15 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
         eprintln!("{problem}");
     }
     if problems.is_empty() {
-        println!("{} tracked files are small text, or listed", files.len());
+        println!(
+            "{} tracked files are small text, with at most {LONGEST} lines of Rust each, or listed",
+            files.len()
+        );
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!(
-        "error: `git rm --cached` takes such a file out; a file that belongs here is listed, with \
-         its reason, in xtask/src/checks/lint.rs"
+        "error: split a long Rust file; `git rm --cached` takes a large or binary file out. A file \
+         that belongs here is listed, with its reason, in xtask/src/checks/lint.rs"
     );
     Ok(ExitCode::FAILURE)
 }
@@ -66,7 +91,7 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 
 /// Entries of the lists whose file is gone: each would let another file of its name in.
 fn unused(files: &[PathBuf]) -> Vec<String> {
-    let listed = BINARY.iter().chain(&LARGE);
+    let listed = BINARY.iter().chain(&LARGE).chain(&LONG);
     let gone = listed.filter(|(file, _)| !files.iter().any(|tracked| tracked == Path::new(file)));
     gone.map(|(file, _)| format!("{file}: listed in xtask/src/checks/lint.rs, but not tracked"))
         .collect()
@@ -92,7 +117,37 @@ fn problem(root: &Path, file: &Path) -> Result<Option<String>> {
     if is_binary(&content) && !is_listed(&BINARY, file) {
         return Ok(Some(format!("{shown}: a binary file")));
     }
+    if let Some(lines) = too_long(file, &content)
+        && !is_listed(&LONG, file)
+    {
+        return Ok(Some(format!("{shown}: {lines} lines, over {LONGEST}")));
+    }
     Ok(None)
+}
+
+/// The number of lines of a Rust file that has too many.
+fn too_long(file: &Path, content: &[u8]) -> Option<usize> {
+    let is_rust = file.extension().is_some_and(|extension| extension == "rs");
+    let lines = content.iter().filter(|byte| **byte == b'\n').count();
+    (is_rust && lines > LONGEST).then_some(lines)
+}
+
+/// Entries of [`LONG`] whose file has been split: each would let the file grow again.
+fn short(root: &Path) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (file, _) in LONG {
+        let path = root.join(file);
+        // `unused` reports a missing file.
+        let Ok(content) = fs::read(&path) else {
+            continue;
+        };
+        if too_long(Path::new(file), &content).is_none() {
+            problems.push(format!(
+                "{file}: not over {LONGEST} lines any more; remove its entry from xtask/src/checks/lint.rs"
+            ));
+        }
+    }
+    Ok(problems)
 }
 
 fn is_listed(list: &[(&str, &str)], file: &Path) -> bool {
@@ -148,6 +203,28 @@ mod tests {
     }
 
     #[test]
+    fn long_rust_files_are_refused_and_other_long_files_are_not() {
+        let lines = |count| "x\n".repeat(count).into_bytes();
+        let (listed, _) = LONG[0];
+        let root = repository(&[
+            ("src/as_long_as_may_be.rs", &lines(LONGEST)),
+            ("src/long.rs", &lines(LONGEST + 1)),
+            ("src/long.txt", &lines(LONGEST + 1)),
+            (listed, &lines(LONGEST + 1)),
+        ]);
+        assert_eq!(problems(root.path()), ["src/long.rs: 401 lines, over 400"]);
+        assert_eq!(short(root.path()).unwrap(), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_listed_file_must_still_be_long() {
+        let (listed, _) = LONG[0];
+        let root = repository(&[(listed, b"fn main() {}\n")]);
+        let found = short(root.path()).unwrap();
+        assert!(found[0].starts_with(listed), "{found:?}");
+    }
+
+    #[test]
     fn what_git_does_not_track_may_be_anything() {
         let root = repository(&[("a.txt", b"text")]);
         fs::write(root.path().join("made.bin"), b"\0").unwrap();
@@ -162,6 +239,8 @@ mod tests {
         assert_eq!(problems(root.path()), [] as [String; 0]);
         let gone = unused(&[]);
         assert!(gone[0].starts_with(listed), "{gone:?}");
-        assert_eq!(unused(&[PathBuf::from(listed)]), [] as [String; 0]);
+        let all = BINARY.iter().chain(&LARGE).chain(&LONG);
+        let all: Vec<_> = all.map(|(file, _)| PathBuf::from(file)).collect();
+        assert_eq!(unused(&all), [] as [String; 0]);
     }
 }
