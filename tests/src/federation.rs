@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::flwr::Flwr;
-use crate::keys::{self, NodeKey};
-use crate::pki::{self, Flaw, Pki};
+use crate::keys::NodeKey;
+use crate::pki::{Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
 use crate::scratch::Scratch;
 use crate::{PATIENCE, ports};
+
+mod plan;
+
+use plan::start_superlink;
 
 /// How the parts of a federation speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,130 +77,6 @@ struct Addresses {
     control: SocketAddr,
     serverappio: SocketAddr,
     clientappio: Vec<SocketAddr>,
-}
-
-impl Plan {
-    /// Whose SuperLink it is; ours if nothing is said.
-    #[must_use]
-    pub fn superlink(mut self, maker: Maker) -> Self {
-        self.superlink = maker;
-        self
-    }
-
-    /// How many SuperNodes of ours it has; two if nothing is said.
-    #[must_use]
-    pub fn nodes(self, count: usize) -> Self {
-        self.supernodes(vec![Maker::Ours; count])
-    }
-
-    /// Whose SuperNodes it has.
-    #[must_use]
-    pub fn supernodes(mut self, makers: impl Into<Vec<Maker>>) -> Self {
-        self.supernodes = makers.into();
-        self
-    }
-
-    /// Who starts the apps; the daemons if nothing is said.
-    #[must_use]
-    pub const fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = isolation;
-        self
-    }
-
-    /// What is wrong with the SuperLink's certificate; nothing if nothing is said.
-    #[must_use]
-    pub const fn flaw(mut self, flaw: Flaw) -> Self {
-        self.flaw = flaw;
-        self
-    }
-
-    /// Further flags for the SuperLink.
-    #[must_use]
-    pub fn superlink_flags(mut self, flags: &[&str]) -> Self {
-        self.superlink_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        self
-    }
-
-    /// Further flags for each SuperNode.
-    #[must_use]
-    pub fn supernode_flags(mut self, flags: &[&str]) -> Self {
-        self.supernode_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
-        self
-    }
-
-    /// A variable in the environment of each daemon.
-    #[must_use]
-    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// Where SuperNodes look for programs first.
-    #[must_use]
-    pub fn supernode_programs(mut self, folder: &Path) -> Self {
-        self.supernode_programs = Some(folder.to_owned());
-        self
-    }
-
-    /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
-    #[must_use]
-    pub const fn gateway(mut self, address: SocketAddr) -> Self {
-        self.gateway = Some(address);
-        self
-    }
-
-    /// The port of Fleet, if somebody has to know it before.
-    #[must_use]
-    pub const fn fleet_port(mut self, port: u16) -> Self {
-        self.fleet_port = Some(port);
-        self
-    }
-
-    /// Starts the SuperLink, waits until it listens, and starts the SuperNodes.
-    ///
-    /// # Panics
-    /// If one of them does not start.
-    #[must_use]
-    pub fn start(self) -> Federation {
-        let scratch = Scratch::new();
-        let count = self.supernodes.len();
-        let mut addresses = Addresses::free(count);
-        if let Some(port) = self.fleet_port {
-            addresses.fleet.set_port(port);
-        }
-        let certificates = scratch.path().join("certificates");
-        let pki =
-            (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
-        let folder = scratch.path().join("keys");
-        let keys: Vec<NodeKey> = match self.security {
-            Security::TlsAndAuth => (0..count.max(1))
-                .map(|i| NodeKey::make(&folder, &format!("node-{i}")))
-                .collect(),
-            Security::Insecure | Security::Tls => Vec::new(),
-        };
-        if !keys.is_empty() {
-            keys::write_list(&folder.join("list.csv"), &keys);
-        }
-        let superlink = start_superlink(&self, &addresses, pki.as_ref(), &scratch);
-        let mut federation = Federation {
-            plan: self,
-            addresses,
-            pki,
-            keys,
-            superexecs: vec![],
-            nodes: vec![],
-            superlink,
-            scratch,
-        };
-        federation.wait_for_superlink();
-        federation.start_superexec("serverapp", federation.addresses.serverappio);
-        for index in 0..count {
-            let node = federation.start_node(index);
-            federation.nodes.push(node);
-            federation.start_superexec("clientapp", federation.addresses.clientappio[index]);
-        }
-        federation
-    }
 }
 
 impl Federation {
@@ -412,46 +292,6 @@ impl Addresses {
             clientappio,
         }
     }
-}
-
-fn start_superlink(
-    plan: &Plan,
-    addresses: &Addresses,
-    pki: Option<&Pki>,
-    scratch: &Scratch,
-) -> Process {
-    let mut command = plan.superlink.command("flower-superlink");
-    command
-        .current_dir(scratch.path())
-        .env("FLWR_HOME", scratch.folder("home-superlink"));
-    match pki {
-        None => command.arg("--insecure"),
-        Some(pki) => command
-            .arg("--ssl-ca-certfile")
-            .arg(&pki.ca)
-            .arg("--ssl-certfile")
-            .arg(&pki.certificate)
-            .arg("--ssl-keyfile")
-            .arg(&pki.key),
-    };
-    if plan.security == Security::TlsAndAuth {
-        command.args(["--auth-list-public-keys", "keys/list.csv"]);
-    }
-    command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
-    command.args([
-        "--serverappio-api-address",
-        &addresses.serverappio.to_string(),
-    ]);
-    let control = match plan.superlink {
-        Maker::Pip(release) if release <= Release::V1_20 => "--exec-api-address",
-        _ => "--control-api-address",
-    };
-    command.args([control, &addresses.control.to_string()]);
-    command
-        .args(plan.isolation.flags())
-        .args(&plan.superlink_flags)
-        .envs(plan.variables.iter().cloned());
-    Process::start("superlink", &mut command, scratch.path())
 }
 
 /// Waits until a daemon accepts connections.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::build::{self, Profile};
+use crate::support::build::{self, Profile};
 
 /// What somebody who runs federations needs, with the older commands that guides still name.
 const PROGRAMS: [&str; 5] = [

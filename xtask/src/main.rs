@@ -10,24 +10,19 @@
     reason = "this is a command for people"
 )]
 
-mod bench;
-mod build;
-mod daemon;
-mod demo;
-mod faults;
+mod checks;
+mod demos;
 mod install;
-mod interop;
-mod lint;
-mod python;
-mod rounds;
-mod session;
-mod soak;
-mod test;
-mod tools;
+mod measure;
+mod support;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::checks::{faults, interop, lint, test};
+use crate::demos::{demo, session};
+use crate::measure::{bench, soak};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
@@ -50,7 +45,7 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
-    /// Refuse tracked files that are larger than 256 KB, or binary and on no list.
+    /// Refuse tracked files over 256 KB, binary files and Rust files over 400 lines, unless listed.
     Lint(lint::Args),
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).

@@ -38,16 +38,17 @@ mod list;
 mod login;
 mod logins;
 pub mod oidc;
-mod pair;
+
 mod refreshes;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use file::{AccountsFile, FileError, Settings};
 pub use list::{Account, List};
 pub use login::LoginDetails;
-pub use pair::Pair;
+pub use tokens::TokenPair;
 
 use logins::Logins;
 use oidc::{CheckError, Claims, Provider, Verdict};
@@ -67,7 +68,7 @@ pub struct Admitted {
     /// Who it is.
     pub account: Account,
     /// New tokens to give them.
-    pub fresh: Option<Pair>,
+    pub fresh: Option<TokenPair>,
 }
 
 /// Somebody whose call may not.
@@ -76,7 +77,7 @@ pub struct Turned {
     /// Why.
     pub why: Failure,
     /// New tokens to give them all the same.
-    pub fresh: Option<Pair>,
+    pub fresh: Option<TokenPair>,
 }
 
 /// Who may speak on Control, and how they log in.
@@ -207,8 +208,8 @@ impl Accounts {
         &self,
         old: &Claims,
         refresh: Option<&str>,
-    ) -> Result<(Pair, Claims), Failure> {
-        let refresh = refresh.filter(|token| Pair::can_refresh(token));
+    ) -> Result<(TokenPair, Claims), Failure> {
+        let refresh = refresh.filter(|token| TokenPair::can_refresh(token));
         let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let renewed = self
             .refreshes
@@ -223,7 +224,7 @@ impl Accounts {
         }
     }
 
-    fn listed(&self, claims: &Claims, fresh: Option<Pair>) -> Result<Admitted, Turned> {
+    fn listed(&self, claims: &Claims, fresh: Option<TokenPair>) -> Result<Admitted, Turned> {
         match self.file.now().list.account(claims) {
             Some(account) => Ok(Admitted { account, fresh }),
             None => {

@@ -5,9 +5,9 @@ use tracing::Instrument;
 
 use crate::error::{Error, Result};
 
-mod asker;
 mod control;
 mod launch;
+mod principal;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};
@@ -20,12 +20,12 @@ pub const MAX_MESSAGE_BYTES: usize = i32::MAX as usize;
 /// call there, so nobody may make the SuperLink hold more.
 pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
 
-/// Changes under way at the same time; who comes later waits for a place.
+/// The limit of concurrent changes. Further changes wait.
 static UNDER_WAY: Semaphore = Semaphore::const_new(4096);
 
-/// Does work that changes something to its end, also when the caller goes away meanwhile: bytes
-/// that were stored are then counted, and bytes that nobody needs any more let go.
-pub(crate) async fn to_the_end<T: Send + 'static>(
+/// Runs a change to its completion, even if the caller disconnects meanwhile. Stored bytes are then
+/// counted, and unneeded bytes freed.
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let place = UNDER_WAY.acquire().await.map_err(|_| Error::Stopping)?;

@@ -111,8 +111,8 @@ pub enum Launch {
 pub enum Way {
     /// By the token it was started with: flwr 1.21 and later.
     Token,
-    /// It asks for any run that waits: flwr 1.13 to 1.20.
-    Asks,
+    /// It has no token, and asks for any pending run: flwr 1.13 to 1.20.
+    Tokenless,
 }
 
 /// What is wrong with the flags.
@@ -321,7 +321,7 @@ fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
         Isolation::Subprocess => {
             let program = apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
             let way = match apps::flower_version(&program) {
-                Some(version) if version < FIRST_WITH_TOKENS => Way::Asks,
+                Some(version) if version < FIRST_WITH_TOKENS => Way::Tokenless,
                 _ => Way::Token,
             };
             Ok(Launch::Subprocess {

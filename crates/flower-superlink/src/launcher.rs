@@ -23,11 +23,11 @@ use crate::link::Link;
 use crate::link::wake::Topic;
 
 mod adoption;
-mod ahead;
-mod asking;
+mod prepared;
 mod silence;
+mod tokenless;
 
-use ahead::Nursery;
+use prepared::PreparedApps;
 
 /// How long a ServerApp process whose run is over may take to end by itself: it flushes its log.
 /// One whose run was stopped has nothing left to do, and would notice only at its next call.
@@ -65,7 +65,7 @@ pub struct Launcher {
     serverappio_address: String,
     flwr_dir: Option<PathBuf>,
     outputs: Option<PathBuf>,
-    nursery: Arc<Nursery>,
+    prepared: Arc<PreparedApps>,
     /// The turn of a process that asks for its run; `None` where they have tokens.
     turns: Option<Arc<Semaphore>>,
     resume_runs: bool,
@@ -85,15 +85,15 @@ impl Launcher {
             way,
             resume_runs,
         } = parts;
-        let nursery = Arc::new(Nursery::new(&program, outputs.as_deref(), ahead));
+        let prepared = Arc::new(PreparedApps::new(&program, outputs.as_deref(), ahead));
         Self {
             link,
             program,
             serverappio_address,
             flwr_dir,
             outputs,
-            nursery,
-            turns: (way == Way::Asks).then(|| Arc::new(Semaphore::new(1))),
+            prepared,
+            turns: (way == Way::Tokenless).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,
         }
     }
@@ -111,7 +111,7 @@ impl Launcher {
         let listener = self.link.wake().listen(Topic::Pending);
         loop {
             let changed = listener.next();
-            self.nursery.prepare();
+            self.prepared.prepare();
             if let Err(error) = self.launch_pending(&mut apps, &stopper).await {
                 error!(
                     error = &error as &dyn std::error::Error,
@@ -124,7 +124,7 @@ impl Launcher {
                 () = stopper.cancelled() => break,
             }
         }
-        self.nursery.clear();
+        self.prepared.clear();
         while apps.join_next().await.is_some() {}
     }
 
@@ -134,17 +134,17 @@ impl Launcher {
                 continue;
             };
             let (launcher, stopper) = (self.clone(), stopper.clone());
-            let app = async move { launcher.attend(run, token.as_str(), stopper).await };
+            let app = async move { launcher.run_to_end(run, token.as_str(), stopper).await };
             apps.spawn(app.instrument(info_span!("serverapp", run_id = %run)));
         }
         Ok(())
     }
 
     /// Starts the process of a run and stays with it to the end of both.
-    async fn attend(&self, run: RunId, token: &str, stopper: Stopper) {
+    async fn run_to_end(&self, run: RunId, token: &str, stopper: Stopper) {
         let started = match &self.turns {
             None => self.spawn(run, token).await,
-            Some(turns) => self.spawn_asking(run, turns, &stopper).await,
+            Some(turns) => self.spawn_tokenless(run, turns, &stopper).await,
         };
         let outcome = match started {
             Ok(app) => self.stay_with(run, app, &stopper).await,
@@ -179,7 +179,7 @@ impl Launcher {
         command: &AppCommand,
     ) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
         let output = self.output_of(run);
-        let app = self.nursery.start(command, output.as_deref()).await?;
+        let app = self.prepared.start(command, output.as_deref()).await?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
     }

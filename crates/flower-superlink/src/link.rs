@@ -18,12 +18,12 @@ use tracing::{error, warn};
 pub mod state;
 pub mod wake;
 
-mod askers;
 mod logs;
 mod messages;
 mod nodes;
 mod objects;
 mod pace;
+mod permission;
 mod quota;
 mod runs;
 mod serverapps;
@@ -33,7 +33,7 @@ mod upkeep;
 mod waiting;
 mod wires;
 
-pub use askers::Asker;
+pub use permission::Principal;
 pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;

@@ -13,10 +13,10 @@ use std::time::Duration;
 use flwr_daemon::apps::Guard;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen;
-use flwr_daemon::private;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
+use flwr_security::private_files;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -241,7 +241,7 @@ fn renewals(config: &Config) -> Renewals {
 async fn open_places(places: Places) -> Result<Opened, StartError> {
     let opened = spawn_blocking(move || places.open(SystemClock.now())).await??;
     if let Some(dir) = &opened.outputs {
-        private::create_dir(dir).map_err(|source| StartError::Outputs {
+        private_files::create_dir(dir).map_err(|source| StartError::Outputs {
             path: dir.clone(),
             source,
         })?;

@@ -19,7 +19,7 @@ use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_daemon::private;
+use flwr_security::private_files;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -168,8 +168,8 @@ async fn write_or_warn(
 
 /// Writes a file that is whole, and on disk, from the moment it has its name.
 fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    private::create_dir(path.parent().unwrap_or(path))?;
-    private::replace(path, write)
+    private_files::create_dir(path.parent().unwrap_or(path))?;
+    private_files::replace(path, write)
 }
 
 async fn remove(path: Option<PathBuf>) {

@@ -19,7 +19,7 @@ mod token;
 mod waiting;
 
 pub use command::{
-    AppCommand, asking_serverapp_command, clientapp_command, flower_version, serverapp_command,
+    AppCommand, clientapp_command, flower_version, serverapp_command, tokenless_serverapp_command,
 };
 pub use exit::Exit;
 pub use find::find_program;

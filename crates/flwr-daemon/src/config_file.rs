@@ -128,7 +128,7 @@ pub fn parse_from<A: Configurable>(
     if let Err(error) = A::try_parse_from(program.iter().chain(&file))
         && is_about_a_value(&error)
     {
-        let problem = told(&error);
+        let problem = one_line(&error);
         return Err(Error::Content { path, problem });
     }
     let all = program.iter().chain(&file).chain(beside.iter().copied());
@@ -137,7 +137,7 @@ pub fn parse_from<A: Configurable>(
         if A::try_parse_from(alone).err().is_some_and(same) {
             return Error::Usage(error);
         }
-        let problem = told(&error);
+        let problem = one_line(&error);
         Error::Together { path, problem }
     })
 }
@@ -179,7 +179,7 @@ fn is_about_a_value(error: &clap::Error) -> bool {
 }
 
 /// What clap says, on one line and without its advice.
-fn told(error: &clap::Error) -> String {
+fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.is_empty());
     let words: Vec<_> = lines.map(str::trim).collect();

@@ -11,10 +11,9 @@
 //! - [`config_file`] — flags from a file and from variables
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
-//! - [`private`] — files and directories for their owner only
 //! - [`table`] — the content of a JSON or TOML file
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
-//! - [`service`] — what the service manager is told
+//! - [`service`] — notifications to systemd
 
 pub mod apps;
 pub mod checkup;
@@ -25,7 +24,6 @@ pub mod health;
 pub mod limits;
 pub mod listen;
 pub mod objects;
-pub mod private;
 pub mod renew;
 pub mod service;
 pub mod stop;

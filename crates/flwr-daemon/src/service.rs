@@ -1,15 +1,15 @@
-//! What a daemon tells the service manager that started it, if that wants to know: systemd, with
-//! `Type=notify` or `notify-reload`. Elsewhere nothing is told to nobody.
+//! Notifies systemd of start, reload and stop (`Type=notify` or `notify-reload`). Does nothing under
+//! any other service manager.
 
 use sd_notify::NotifyState;
 use tracing::debug;
 
-/// The daemon serves.
+/// The daemon is ready: all its ports accept connections.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// It reads its files again; [`ready`] follows.
+/// The daemon reloads its files. [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
@@ -17,7 +17,7 @@ pub fn reloading() {
     }
 }
 
-/// It ends.
+/// The daemon stops.
 pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

@@ -21,10 +21,10 @@ use thiserror::Error;
 mod curve;
 mod openssh;
 mod p521;
-mod private;
+mod private_key;
 
 use curve::Curve;
-pub use private::PrivateKey;
+pub use private_key::PrivateKey;
 
 /// Longest key file that is read: an OpenSSH P-521 key has under 1 KiB.
 const MAX_FILE_BYTES: u64 = 64 << 10;

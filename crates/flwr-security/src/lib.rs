@@ -3,10 +3,10 @@
 
 pub mod allow_list;
 pub mod client_list;
-pub mod file;
 pub mod from_file;
 pub mod key;
 pub mod peer;
 pub mod pki;
+pub mod private_files;
 pub mod signature;
 pub mod tls;

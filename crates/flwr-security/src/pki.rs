@@ -12,11 +12,11 @@ use time::{Duration, OffsetDateTime};
 
 mod authority;
 mod inspect;
-mod private;
+mod key_pem;
 
 pub use authority::{Authority, Pair, Purpose, Signed, request};
 pub use inspect::{Report, inspect};
-pub use private::{Passphrase, PrivateKeyError};
+pub use key_pem::{Passphrase, PrivateKeyError};
 
 /// The names that a server on this machine has.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -182,7 +182,7 @@ pub fn write(files: &[(&Path, &str)], force: bool) -> Result<(), PkiError> {
         }
         let private = content.contains("PRIVATE KEY-----");
         let mode = if private { 0o600 } else { 0o644 };
-        crate::file::write(path, mode, content.as_bytes()).map_err(failed)?;
+        crate::private_files::replace_with_mode(path, mode, content.as_bytes()).map_err(failed)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use flwr_security::file::create_private_dir;
+use flwr_security::private_files::create_dir;
 use serde::{Deserialize, Serialize};
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
@@ -160,13 +160,13 @@ fn read(file: &Path) -> Result<Option<Tokens>> {
 
 fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
     let directory = file.parent().unwrap_or(file);
-    create_private_dir(directory)?;
+    create_dir(directory)?;
     let ignore = directory.with_file_name(".gitignore");
     if !ignore.exists() {
         fs::write(ignore, GITIGNORE)?;
     }
     let text = serde_json::to_string_pretty(tokens)?;
-    flwr_security::file::write(file, 0o600, text.as_bytes())
+    flwr_security::private_files::replace_with_mode(file, 0o600, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@ use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
 use serde_json::json;
 
-use crate::chosen::Chosen;
 use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
 use crate::connect::{SuperLink, proxies};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
 use crate::project::{App, ignored_words};
 use crate::render::Output;
+use crate::resolved::ResolvedFederation;
 
+mod atomic_dir;
 mod build;
 mod cert;
 mod delete;
@@ -34,7 +35,6 @@ mod pull;
 mod run;
 mod stop;
 mod supernode;
-mod whole;
 
 /// Does what the command says.
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
@@ -118,7 +118,7 @@ fn is_absent(directory: &Path) -> bool {
 }
 
 /// The federation that is meant, told to those who want to know.
-fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Chosen> {
+fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<ResolvedFederation> {
     for word in ignored_words("--federation-config", &target.federation_config) {
         output.warn(&word);
     }
@@ -129,7 +129,7 @@ fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Cho
 }
 
 /// Tells of a proxy: who has one in the environment may not know that it is used.
-fn tell_way(chosen: &Chosen, output: &mut Output) -> Result<()> {
+fn tell_way(chosen: &ResolvedFederation, output: &mut Output) -> Result<()> {
     let federation = &chosen.federation;
     let Some(address) = &federation.address else {
         return Ok(());
@@ -148,7 +148,7 @@ fn tell_way(chosen: &Chosen, output: &mut Output) -> Result<()> {
 }
 
 /// The federation that is meant, by an app or without one.
-fn federation_of(target: &Target, output: &mut Output) -> Result<Chosen> {
+fn federation_of(target: &Target, output: &mut Output) -> Result<ResolvedFederation> {
     if is_absent(&target.app) {
         return match choose(None, target, output) {
             // Neither an app nor anything else that names a federation.

@@ -26,8 +26,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::account::Account;
-use crate::chosen::Chosen;
 use crate::error::{Error, Result};
+use crate::resolved::ResolvedFederation;
 
 /// How long a call may take; generous, as a bundle of 10 MiB may go over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -99,7 +99,7 @@ fn metadata<T>(answer: &Result<Response<T>, Status>) -> &MetadataMap {
 
 impl SuperLink {
     /// Prepares the line; it is opened by the first call.
-    pub(crate) fn connect(chosen: &Chosen, command: &'static str) -> Result<Self> {
+    pub(crate) fn connect(chosen: &ResolvedFederation, command: &'static str) -> Result<Self> {
         let federation = &chosen.federation;
         let Some(address) = &federation.address else {
             return Err(Error::NoAddress {

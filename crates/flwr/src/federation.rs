@@ -11,11 +11,11 @@ use flwr_core::home::flwr_home;
 use flwr_core::project::{FederationError, Federations};
 use toml::{Table, Value};
 
-use crate::chosen::Chosen;
 use crate::cli::Target;
 use crate::error::{Error, Result};
 use crate::local::{self, Local};
 use crate::project::{App, overrides};
+use crate::resolved::ResolvedFederation;
 
 mod home;
 
@@ -101,7 +101,7 @@ impl Surroundings {
     }
 
     /// The federation that is meant, overrides applied.
-    pub(crate) fn choose(&self, app: Option<&App>, target: &Target) -> Result<Chosen> {
+    pub(crate) fn choose(&self, app: Option<&App>, target: &Target) -> Result<ResolvedFederation> {
         let mut chosen = self.find(app, target)?;
         if let Some(proxy) = &target.proxy {
             chosen.federation.proxy = Some(proxy.clone());
@@ -109,7 +109,7 @@ impl Surroundings {
         Ok(chosen)
     }
 
-    fn find(&self, app: Option<&App>, target: &Target) -> Result<Chosen> {
+    fn find(&self, app: Option<&App>, target: &Target) -> Result<ResolvedFederation> {
         let overrides = overrides("--federation-config", &target.federation_config)?;
         let sources = self.sources(app)?;
         let typed = target.federation.clone();
@@ -163,7 +163,7 @@ impl Surroundings {
         Ok(Local::at(home))
     }
 
-    fn local_one(&self, overrides: &Table, why: String) -> Result<Chosen> {
+    fn local_one(&self, overrides: &Table, why: String) -> Result<ResolvedFederation> {
         let description = self.local()?.description()?.ok_or(Error::LocalDown)?;
         local::chosen(&description, overrides, why)
     }
@@ -195,9 +195,14 @@ impl Source {
         matches!(address, Some(":local:" | ":local-in-memory:"))
     }
 
-    pub(crate) fn get(&self, name: &str, overrides: &Table, why: String) -> Result<Chosen> {
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        overrides: &Table,
+        why: String,
+    ) -> Result<ResolvedFederation> {
         let federation = self.federations.get(name, overrides);
-        Ok(Chosen {
+        Ok(ResolvedFederation {
             federation: federation.map_err(Error::Federation)?,
             base: self.base.clone(),
             kept: self.kept.clone(),

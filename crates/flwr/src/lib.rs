@@ -8,15 +8,16 @@
 use std::process::ExitCode;
 
 mod account;
-mod chosen;
 pub mod cli;
 mod commands;
 mod connect;
 mod error;
 mod federation;
 mod local;
+mod local_federation;
 mod project;
 mod render;
+mod resolved;
 mod text;
 
 /// Runs one command to its end and says how it went.

@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flwr_core::project::Federations;
-use flwr_security::file::create_private_dir;
-use serde::{Deserialize, Serialize};
+use flwr_security::private_files::create_dir;
 use toml::{Table, Value};
 
-use crate::chosen::Chosen;
 use crate::error::{Error, Result};
+use crate::local_federation::LocalFederation;
+use crate::resolved::ResolvedFederation;
 
 mod background;
 mod install;
@@ -45,26 +45,6 @@ pub(crate) struct Local {
     directory: PathBuf,
 }
 
-/// A local federation that is up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Description {
-    /// The process that tends it.
-    pub(crate) pid: u32,
-    /// When it was up, in RFC 3339.
-    pub(crate) since: String,
-    /// Where `flwr` connects to.
-    pub(crate) address: String,
-    /// Where further SuperNodes would connect to.
-    pub(crate) fleet_address: String,
-    /// PEM file with the CA of its SuperLink.
-    pub(crate) root_certificates: PathBuf,
-    /// How many SuperNodes were started.
-    pub(crate) supernodes: u32,
-    /// Where its log goes, if it is not on a terminal.
-    pub(crate) log: Option<PathBuf>,
-}
-
 impl Local {
     /// The one of a home directory.
     pub(crate) fn at(home: &Path) -> Self {
@@ -88,7 +68,7 @@ impl Local {
     }
 
     /// What it is like, if it is up.
-    pub(crate) fn description(&self) -> Result<Option<Description>> {
+    pub(crate) fn description(&self) -> Result<Option<LocalFederation>> {
         if !self.is_tended()? {
             return Ok(None);
         }
@@ -155,11 +135,13 @@ impl Local {
         }
     }
 
-    fn describe(&self, description: &Description) -> Result<()> {
+    fn describe(&self, description: &LocalFederation) -> Result<()> {
         let path = self.file();
         let text = serde_json::to_string_pretty(description).map_err(io::Error::from);
-        text.and_then(|text| flwr_security::file::write(&path, 0o600, text.as_bytes()))
-            .map_err(|source| Error::Write { path, source })
+        text.and_then(|text| {
+            flwr_security::private_files::replace_with_mode(&path, 0o600, text.as_bytes())
+        })
+        .map_err(|source| Error::Write { path, source })
     }
 
     /// Takes everything away but the packages for apps, which take long to come.
@@ -182,26 +164,28 @@ impl Local {
     }
 }
 
-impl Description {
-    /// As the table of a federation.
-    fn federations(&self) -> Federations {
-        let text = |text: &str| Value::String(text.to_owned());
-        let table = Table::from_iter([
-            ("address".to_owned(), text(&self.address)),
-            (
-                "root-certificates".to_owned(),
-                text(&self.root_certificates.to_string_lossy()),
-            ),
-        ]);
-        let declared = Table::from_iter([(NAME.to_owned(), Value::Table(table))]);
-        Federations::new("flwr up", declared)
-    }
+/// The configuration entry of a running local federation.
+fn federations(local: &LocalFederation) -> Federations {
+    let text = |text: &str| Value::String(text.to_owned());
+    let table = Table::from_iter([
+        ("address".to_owned(), text(&local.address)),
+        (
+            "root-certificates".to_owned(),
+            text(&local.root_certificates.to_string_lossy()),
+        ),
+    ]);
+    let declared = Table::from_iter([(NAME.to_owned(), Value::Table(table))]);
+    Federations::new("flwr up", declared)
 }
 
 /// The local federation as one that commands can use.
-pub(crate) fn chosen(description: &Description, overrides: &Table, why: String) -> Result<Chosen> {
-    let federation = description.federations().get(NAME, overrides);
-    Ok(Chosen {
+pub(crate) fn chosen(
+    description: &LocalFederation,
+    overrides: &Table,
+    why: String,
+) -> Result<ResolvedFederation> {
+    let federation = federations(description).get(NAME, overrides);
+    Ok(ResolvedFederation {
         federation: federation.map_err(Error::Federation)?,
         // All paths are whole.
         base: PathBuf::new(),
@@ -213,7 +197,7 @@ pub(crate) fn chosen(description: &Description, overrides: &Table, why: String) 
 
 /// Makes a directory that only its owner may look into.
 fn private_dir(path: &Path) -> Result<()> {
-    create_private_dir(path).map_err(|source| Error::Write {
+    create_dir(path).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })

@@ -4,7 +4,7 @@ use std::thread;
 
 use e2e::Federation;
 
-use crate::diary::Diary;
+use crate::event_log::EventLog;
 use crate::kind::Kind;
 use crate::line::Cut;
 use crate::proxy::{Proxy, Way};
@@ -19,7 +19,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) proxy: Option<&'a Proxy>,
     pub(crate) state: &'a State,
     pub(crate) random: &'a mut Random,
-    pub(crate) diary: &'a mut Diary,
+    pub(crate) event_log: &'a mut EventLog,
     pub(crate) totals: &'a mut Totals,
 }
 
@@ -39,16 +39,16 @@ impl Hands<'_> {
     }
 
     fn kill_superlink(&mut self) {
-        self.diary.note("SIGKILL to the SuperLink");
+        self.event_log.note("SIGKILL to the SuperLink");
         self.federation.superlink().kill();
         self.federation.restart_superlink();
-        self.diary.note("  it listens again");
+        self.event_log.note("  it listens again");
         self.totals.kills += 1;
     }
 
     fn kill_supernode(&mut self) {
         let node = self.some_node();
-        self.diary.note(&format!("SIGKILL to node {node}"));
+        self.event_log.note(&format!("SIGKILL to node {node}"));
         self.federation.node(node).kill();
         self.federation.restart_node(node);
         self.totals.kills += 1;
@@ -57,7 +57,7 @@ impl Hands<'_> {
     fn kill_both(&mut self) {
         let node = self.some_node();
         let note = format!("SIGKILL to the SuperLink and to node {node}");
-        self.diary.note(&note);
+        self.event_log.note(&note);
         self.federation.superlink().kill();
         self.federation.node(node).kill();
         // Either may be back first.
@@ -68,7 +68,7 @@ impl Hands<'_> {
             self.federation.restart_superlink();
             self.federation.restart_node(node);
         }
-        self.diary.note("  the SuperLink listens again");
+        self.event_log.note("  the SuperLink listens again");
         self.totals.kills += 2;
     }
 
@@ -95,7 +95,7 @@ impl Hands<'_> {
         };
         let count = lines.len();
         let note = format!("cut of {count} connections, {cut:?}");
-        self.diary.note(&note);
+        self.event_log.note(&note);
         for line in lines {
             proxy.cut(&line, cut);
         }
@@ -112,7 +112,8 @@ impl Hands<'_> {
             2 => self.random.millis(1_000..3_000),
             _ => self.random.millis(3_000..7_000),
         };
-        self.diary.note(&format!("stall of {ways:?} for {time:?}"));
+        self.event_log
+            .note(&format!("stall of {ways:?} for {time:?}"));
         let stall = self.proxy.expect("a proxy").stall(ways);
         thread::sleep(time);
         self.totals.stalls += 1;
@@ -124,11 +125,11 @@ impl Hands<'_> {
 
     fn fill(&mut self) {
         let time = self.random.millis(1_000..3_000);
-        self.diary.note(&format!("no space for {time:?}"));
+        self.event_log.note(&format!("no space for {time:?}"));
         let filler = self.state.fill();
         thread::sleep(time);
         drop(filler);
-        self.diary.note("  space again");
+        self.event_log.note("  space again");
         self.totals.fills += 1;
     }
 

@@ -27,8 +27,7 @@
     reason = "a test, and its report"
 )]
 
-mod diary;
-mod going;
+mod event_log;
 mod inject;
 mod kind;
 mod line;
@@ -36,7 +35,8 @@ mod proxy;
 mod random;
 mod report;
 mod resume;
-mod scene;
+mod run_in_progress;
+mod scenario;
 mod settings;
 mod state;
 mod totals;
@@ -45,7 +45,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::kind::Kind;
-use crate::scene::Scene;
+use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::totals::Totals;
 
@@ -66,7 +66,7 @@ fn no_fault_loses_or_doubles_a_message() {
         }
     }
     let outcomes: Vec<_> = settings
-        .scenes
+        .scenarios
         .iter()
         .map(|&(kind, faults)| play(kind, faults, settings.seed))
         .collect();
@@ -84,7 +84,7 @@ fn play(kind: Kind, faults: usize, seed: u64) -> Totals {
     println!("{}: {faults} faults", kind.name());
     let mut totals = Totals::new(kind);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        Scene::start(kind, seed).play(faults, &mut totals);
+        Scenario::start(kind, seed).play(faults, &mut totals);
     }));
     totals.failed = outcome.is_err();
     totals.stop_clock();

@@ -80,7 +80,7 @@ impl Report {
 }
 
 /// Those lines of a log or report that tell of rounds.
-pub(crate) fn told(lines: &[String]) -> Vec<String> {
+pub(crate) fn rounds_in(lines: &[String]) -> Vec<String> {
     let tells = |line: &&String| line.starts_with("round ") || line.starts_with("final ");
     lines.iter().filter(tells).cloned().collect()
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use e2e::{App, Federation, Maker, process};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::going::{Found, Going};
 use crate::report::{self, Task};
-use crate::scene;
+use crate::run_in_progress::{Found, RunInProgress};
+use crate::scenario;
 use crate::state::State;
 
 const OURS: Maker = Maker::Ours;
@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 struct Crashed {
     federation: Federation,
     app: App,
-    going: Going,
+    running: RunInProgress,
     _state: State,
 }
 
@@ -32,14 +32,14 @@ impl Crashed {
     #[track_caller]
     fn start(flags: &[&str]) -> Self {
         let state = State::new(false);
-        let mut federation = scene::plan(TASK.nodes, state.path(), flags).start();
+        let mut federation = scenario::plan(TASK.nodes, state.path(), flags).start();
         let app = federation.app("steady");
-        let mut going = Going::start(&federation, &app, TASK, "report");
-        while going.rounds < 3 {
-            assert_ne!(going.look(&federation, &app), Found::End);
+        let mut running = RunInProgress::start(&federation, &app, TASK, "report");
+        while running.rounds < 3 {
+            assert_ne!(running.look(&federation, &app), Found::End);
             thread::sleep(LOOK_EVERY);
         }
-        let server = server_in(&going.report.lines());
+        let server = server_in(&running.report.lines());
         // The SuperLink first: it would see the end of its ServerApp, and fail the run in order.
         federation.superlink().kill();
         let pid = Pid::from_raw(i32::try_from(server).unwrap()).unwrap();
@@ -50,7 +50,7 @@ impl Crashed {
         Self {
             federation,
             app,
-            going,
+            running,
             _state: state,
         }
     }
@@ -69,19 +69,19 @@ fn server_in(report: &[String]) -> u32 {
 fn a_run_whose_server_app_died_with_its_superlink_is_failed_and_says_why() {
     let _alone = crate::alone();
     let mut crashed = Crashed::start(&[]);
-    let run = crashed.going.id;
+    let run = crashed.running.id;
     let flwr = crashed.federation.flwr(OURS);
     flwr.wait_for_status(&crashed.app, run, "finished:failed");
     let end = crashed.federation.superlink().line("phase=finished:failed");
     assert!(!end.contains("details=\"\""), "no reason: {end}");
 
-    let next = Going::start(&crashed.federation, &crashed.app, TASK, "next");
+    let next = RunInProgress::start(&crashed.federation, &crashed.app, TASK, "next");
     crashed
         .federation
         .flwr(OURS)
         .wait_for_status(&crashed.app, next.id, "finished:completed");
     let expected = TASK.expected(&crashed.app);
-    assert_eq!(report::told(&next.report.lines()), expected);
+    assert_eq!(report::rounds_in(&next.report.lines()), expected);
     crashed.federation.stop();
 }
 
@@ -90,14 +90,14 @@ fn a_run_is_resumed_from_its_beginning_if_that_was_asked_for() {
     let _alone = crate::alone();
     let crashed = Crashed::start(&["--resume-runs"]);
     let flwr = crashed.federation.flwr(OURS);
-    flwr.wait_for_status(&crashed.app, crashed.going.id, "finished:completed");
+    flwr.wait_for_status(&crashed.app, crashed.running.id, "finished:completed");
     assert_eq!(flwr.statuses(&crashed.app).len(), 1, "another run");
 
-    let lines = crashed.going.report.lines();
+    let lines = crashed.running.report.lines();
     let is_start = |line: &String| line.starts_with("serverapp pid=");
     assert_eq!(lines.iter().filter(|line| is_start(line)).count(), 2);
     let again = lines.iter().rposition(is_start).unwrap();
     let expected = TASK.expected(&crashed.app);
-    assert_eq!(report::told(&lines[again..]), expected);
+    assert_eq!(report::rounds_in(&lines[again..]), expected);
     crashed.federation.stop();
 }

@@ -14,7 +14,7 @@ const SAMPLE: usize = 36;
 pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Each kind with the number of its faults.
-    pub(crate) scenes: Vec<(Kind, usize)>,
+    pub(crate) scenarios: Vec<(Kind, usize)>,
 }
 
 impl Settings {
@@ -24,12 +24,12 @@ impl Settings {
         let seed = read("FLOWER_FAULTS_SEED").map(|text| text.parse().expect("FLOWER_FAULTS_SEED"));
         Self {
             seed: seed.unwrap_or_else(fresh),
-            scenes: scenes(only, count),
+            scenarios: scenarios(only, count),
         }
     }
 }
 
-fn scenes(only: Option<Kind>, count: Option<usize>) -> Vec<(Kind, usize)> {
+fn scenarios(only: Option<Kind>, count: Option<usize>) -> Vec<(Kind, usize)> {
     match (only, count) {
         (Some(kind), count) => vec![(kind, count.unwrap_or(SAMPLE))],
         (None, None) => vec![(Kind::Mixed, SAMPLE)],

@@ -1,4 +1,4 @@
-//! Which of our programs work with which of pip's, tried: one of each pair is ours, the other of
+//! Which of our programs work with which of pip's, tried: one of each combination is ours, the other of
 //! some version from PyPI, and the rest of the federation is of the side that is in question least.
 //!
 //! `cargo xtask test` tries versions 1.20 and 1.22, and with our SuperLink one of each earlier
@@ -8,7 +8,7 @@
 //! | variable | |
 //! | --- | --- |
 //! | `FLOWER_INTEROP_TABLE` | the file that the table is written to |
-//! | `FLOWER_INTEROP_ONLY` | only pairs whose line of the table contains this; their lines of the file are renewed |
+//! | `FLOWER_INTEROP_ONLY` | only combinations whose line of the table contains this; their lines of the file are renewed |
 
 #![expect(
     clippy::unwrap_used,
@@ -16,8 +16,8 @@
     reason = "a test, and its report"
 )]
 
+mod combination;
 mod oldest;
-mod pair;
 mod table;
 mod trial;
 
@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use e2e::Release;
 
-use crate::pair::{Kind, Pair, Protection};
+use crate::combination::{Combination, Kind, Protection};
 use crate::table::Table;
 use crate::trial::Verdict;
 
@@ -41,15 +41,15 @@ fn alone() -> MutexGuard<'static, ()> {
 #[track_caller]
 fn as_known(release: Release, kinds: &[Kind]) {
     let _alone = alone();
-    let pairs = Pair::all(release).into_iter();
-    for pair in pairs.filter(|pair| kinds.contains(&pair.kind)) {
-        let protection = pair.protections().last().copied().unwrap();
-        let verdict = trial::run(pair, protection);
-        println!("{}: {verdict}", pair.title());
-        match (&verdict, pair.known()) {
+    let combinations = Combination::all(release).into_iter();
+    for combination in combinations.filter(|combination| kinds.contains(&combination.kind)) {
+        let protection = combination.protections().last().copied().unwrap();
+        let verdict = trial::run(combination, protection);
+        println!("{}: {verdict}", combination.title());
+        match (&verdict, combination.known()) {
             (Verdict::Works, None) | (Verdict::Fails(_), Some(_)) => {}
-            (Verdict::Works, Some(why)) => panic!("{} works, though: {why}", pair.title()),
-            (Verdict::Fails(evidence), None) => panic!("{}: {evidence}", pair.title()),
+            (Verdict::Works, Some(why)) => panic!("{} works, though: {why}", combination.title()),
+            (Verdict::Fails(evidence), None) => panic!("{}: {evidence}", combination.title()),
         }
     }
 }
@@ -92,12 +92,12 @@ fn all_pairs() {
         Release::V1_21,
         Release::V1_22,
     ] {
-        let pairs = Pair::all(release).into_iter();
-        for pair in pairs.filter(|pair| pair.title().contains(&only)) {
-            for protection in pair.protections() {
-                let verdict = trial::run(pair, *protection);
-                println!("{}, {}: {verdict}", pair.title(), protection.title());
-                table.add(pair, *protection, verdict);
+        let combinations = Combination::all(release).into_iter();
+        for combination in combinations.filter(|combination| combination.title().contains(&only)) {
+            for protection in combination.protections() {
+                let verdict = trial::run(combination, *protection);
+                println!("{}, {}: {verdict}", combination.title(), protection.title());
+                table.add(combination, *protection, verdict);
             }
         }
     }

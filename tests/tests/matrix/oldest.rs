@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use e2e::keys::{self, NodeKey};
 use e2e::{App, Federation, Maker, Process, Release, Scratch, ports};
 
-use crate::pair::Protection;
+use crate::combination::Protection;
 use crate::trial::PATIENCE;
 
 /// Keys of two nodes, their list, and a key of the SuperLink.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pair::{Pair, Protection};
+use crate::combination::{Combination, Protection};
 use crate::trial::Verdict;
 
 /// What came of all trials.
@@ -11,16 +11,25 @@ pub(crate) struct Table(Vec<Line>);
 
 #[derive(Debug)]
 struct Line {
-    pair: Pair,
+    combination: Combination,
     verdicts: Vec<(Protection, Verdict)>,
 }
 
 impl Table {
-    pub(crate) fn add(&mut self, pair: Pair, protection: Protection, verdict: Verdict) {
-        match self.0.last_mut().filter(|line| line.pair == pair) {
+    pub(crate) fn add(
+        &mut self,
+        combination: Combination,
+        protection: Protection,
+        verdict: Verdict,
+    ) {
+        match self
+            .0
+            .last_mut()
+            .filter(|line| line.combination == combination)
+        {
             Some(line) => line.verdicts.push((protection, verdict)),
             None => self.0.push(Line {
-                pair,
+                combination,
                 verdicts: vec![(protection, verdict)],
             }),
         }
@@ -30,11 +39,15 @@ impl Table {
     pub(crate) fn unexpected(&self) -> Vec<String> {
         let of = |line: &Line| {
             let unexpected = line.verdicts.iter().filter(|(_, verdict)| {
-                matches!(verdict, Verdict::Works) == line.pair.known().is_some()
+                matches!(verdict, Verdict::Works) == line.combination.known().is_some()
             });
             unexpected
                 .map(|(protection, verdict)| {
-                    format!("{}, {}: {verdict}", line.pair.title(), protection.title())
+                    format!(
+                        "{}, {}: {verdict}",
+                        line.combination.title(),
+                        protection.title()
+                    )
                 })
                 .collect::<Vec<_>>()
         };
@@ -59,7 +72,8 @@ impl Table {
     /// An earlier table with the lines of this one in it.
     pub(crate) fn renew(&self, earlier: &str) -> String {
         let renewed = |line: &str| {
-            let same = |mine: &&Line| line.starts_with(&format!("| {} |", mine.pair.title()));
+            let same =
+                |mine: &&Line| line.starts_with(&format!("| {} |", mine.combination.title()));
             let mine = self.0.iter().find(same).map(Line::to_markdown);
             mine.unwrap_or_else(|| line.to_owned()) + "\n"
         };
@@ -79,7 +93,7 @@ impl Line {
         };
         format!(
             "| {} | {} | {} | {} | {} | {} |",
-            self.pair.title(),
+            self.combination.title(),
             cell(Protection::Insecure),
             cell(Protection::Tls),
             cell(Protection::TlsAndAuth),
@@ -93,7 +107,7 @@ impl Line {
             Verdict::Works => None,
             Verdict::Fails(evidence) => Some(evidence.clone()),
         });
-        match (evidence, self.pair.known()) {
+        match (evidence, self.combination.known()) {
             (None, _) => String::new(),
             (Some(_), Some(why)) => why.to_owned(),
             (Some(evidence), None) => evidence.replace('|', "/"),

@@ -1,4 +1,4 @@
-//! One pair, tried.
+//! One combination, tried.
 
 use std::fmt;
 use std::fs;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use e2e::{App, Federation};
 
+use crate::combination::{Combination, Kind, Protection};
 use crate::oldest::{self, Keys};
-use crate::pair::{Kind, Pair, Protection};
 
 /// How long a run may take: pip's daemons poll every 3 s.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
@@ -36,10 +36,10 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Has an app trained by the pair, and its runs listed, logged and stopped where that is in
+/// Has an app trained by the combination, and its runs listed, logged and stopped where that is in
 /// question.
-pub(crate) fn run(pair: Pair, protection: Protection) -> Verdict {
-    let attempt = AssertUnwindSafe(|| attempt(pair, protection));
+pub(crate) fn run(combination: Combination, protection: Protection) -> Verdict {
+    let attempt = AssertUnwindSafe(|| attempt(combination, protection));
     match panic::catch_unwind(attempt) {
         Ok(Ok(())) => Verdict::Works,
         Ok(Err(said)) => Verdict::Fails(said),
@@ -47,14 +47,14 @@ pub(crate) fn run(pair: Pair, protection: Protection) -> Verdict {
     }
 }
 
-fn attempt(pair: Pair, protection: Protection) -> Result<(), String> {
+fn attempt(combination: Combination, protection: Protection) -> Result<(), String> {
     // The SuperLink's own key, which nodes before 1.15 need, and the keys of the oldest.
     let keys = Keys::make();
     let mut flags = Vec::new();
-    if protection == Protection::TlsAndAuth && pair.is_of_shared_secrets() {
+    if protection == Protection::TlsAndAuth && combination.is_of_shared_secrets() {
         flags.extend(["--auth-superlink-private-key", keys.superlink()]);
     }
-    if pair.kind == Kind::SuperLinkAndOldest {
+    if combination.kind == Kind::SuperLinkAndOldest {
         if protection == Protection::TlsAndAuth {
             flags.extend(["--auth-list-public-keys", keys.list()]);
         }
@@ -62,16 +62,16 @@ fn attempt(pair: Pair, protection: Protection) -> Result<(), String> {
             flags.push("--serverappio-tls");
         }
     }
-    let federation = pair.plan(protection).superlink_flags(&flags).start();
+    let federation = combination.plan(protection).superlink_flags(&flags).start();
     let app = federation.app("average");
-    let trained = if pair.kind == Kind::SuperLinkAndOldest {
-        oldest::train(&federation, pair.release, protection, &keys)
+    let trained = if combination.kind == Kind::SuperLinkAndOldest {
+        oldest::train(&federation, combination.release, protection, &keys)
     } else {
-        train(&federation, &app, pair)
+        train(&federation, &app, combination)
     };
-    let outcome = match (trained, pair.kind) {
+    let outcome = match (trained, combination.kind) {
         (Ok(()), Kind::SuperLinkAndCli | Kind::CliAndSuperLink) => {
-            runs_are_told(&federation, &app, pair)
+            runs_are_told(&federation, &app, combination)
         }
         (trained, _) => trained,
     };
@@ -82,13 +82,13 @@ fn attempt(pair: Pair, protection: Protection) -> Result<(), String> {
     })
 }
 
-fn train(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
-    let flwr = federation.flwr(pair.flwr());
+fn train(federation: &Federation, app: &App, combination: Combination) -> Result<(), String> {
+    let flwr = federation.flwr(combination.flwr());
     let arguments = ["run", ".", "e2e", "--stream", "--run-config", "nodes=2"];
     let mut run = flwr.spawn(&app.path, &arguments);
     // The nodes add 1 and 2: 1.5 on average, twice.
     let wanted = "round 2: mean 3.000";
-    let patience = match pair.known() {
+    let patience = match combination.known() {
         None => PATIENCE,
         Some(_) => LITTLE_PATIENCE,
     };
@@ -102,8 +102,12 @@ fn train(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
     Ok(())
 }
 
-fn runs_are_told(federation: &Federation, app: &App, pair: Pair) -> Result<(), String> {
-    let flwr = federation.flwr(pair.flwr());
+fn runs_are_told(
+    federation: &Federation,
+    app: &App,
+    combination: Combination,
+) -> Result<(), String> {
+    let flwr = federation.flwr(combination.flwr());
     let statuses = flwr
         .try_statuses(app)
         .map_err(|answer| answer.to_string())?;

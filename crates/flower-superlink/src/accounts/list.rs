@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::accounts::oidc::Claims;
 
-use crate::link::Asker;
+use crate::link::Principal;
 
 /// Somebody who may come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +82,8 @@ impl List {
 impl Account {
     /// As the domain knows them.
     #[must_use]
-    pub fn asker(&self) -> Asker {
-        Asker::Account {
+    pub fn principal(&self) -> Principal {
+        Principal::Account {
             id: self.id.clone(),
             admin: self.admin,
         }

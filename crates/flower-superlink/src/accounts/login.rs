@@ -9,7 +9,7 @@ use flwr_core::refusal::{Failure, Refusal};
 use tracing::{error, info, warn};
 
 use super::logins::Turn;
-use super::pair::{Pair, usable};
+use super::tokens::{TokenPair, usable};
 use super::{Account, Accounts, away};
 
 /// A login that has begun, as its user is told.
@@ -48,7 +48,7 @@ impl Accounts {
     ///
     /// # Errors
     /// If it will not be.
-    pub async fn poll_login(&self, device_code: &str) -> Result<Option<Pair>, Failure> {
+    pub async fn poll_login(&self, device_code: &str) -> Result<Option<TokenPair>, Failure> {
         match self.logins.lock().turn(device_code, self.clock.now()) {
             Turn::Unknown => return Err(Refusal::UnknownLogin.into()),
             Turn::Early => return Ok(None),

@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::away;
-use super::pair::{Pair, usable};
+use super::tokens::{TokenPair, usable};
 
 /// How long an answer is given again.
 const KEPT: Duration = Duration::from_secs(60);
 /// Answers that are kept; who comes later is told to come again.
 const MOST: usize = 1000;
 
-type Outcome = Result<(Pair, Claims), Failure>;
+type Outcome = Result<(TokenPair, Claims), Failure>;
 
 /// Refreshes under way, and done a moment ago, by the hash of the old token.
 #[derive(Default)]

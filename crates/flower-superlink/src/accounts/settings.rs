@@ -1,4 +1,4 @@
-//! From what the file says of the provider to the provider.
+//! Builds the OpenID provider client from the accounts file.
 
 use std::fs;
 use std::io;
@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use super::file::{FileError, Settings};
 
 impl Settings {
-    /// The provider, which is not asked anything yet. `file` is where these settings are from, and
-    /// `proxies` lead there.
+    /// Builds the client. No request goes to the provider yet. `file` is the accounts file, for errors,
+    /// and `proxies` are the ways to the provider.
     ///
     /// # Errors
     /// If a file that they name cannot be used.

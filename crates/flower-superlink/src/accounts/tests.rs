@@ -55,7 +55,7 @@ impl Office {
     }
 
     /// Logs somebody in, as far as the first answer that is not "ask again".
-    async fn login(&self, person: &Person) -> Result<Pair, Failure> {
+    async fn login(&self, person: &Person) -> Result<TokenPair, Failure> {
         let login = self.accounts.begin_login(None).await.unwrap();
         self.fake.approve(person);
         self.pass(1);
@@ -63,7 +63,7 @@ impl Office {
         Ok(pair.expect("approved"))
     }
 
-    async fn admit(&self, pair: &Pair) -> Result<Admitted, Turned> {
+    async fn admit(&self, pair: &TokenPair) -> Result<Admitted, Turned> {
         let (access, refresh) = (Some(pair.access.as_str()), Some(pair.refresh.as_str()));
         self.accounts.admit(access, refresh).await
     }
@@ -76,10 +76,10 @@ impl Office {
     }
 
     /// A token of somebody that has expired, and one to refresh it with.
-    fn stale(&self, person: &Person) -> Pair {
+    fn stale(&self, person: &Person) -> TokenPair {
         let mut claims = self.fake.claims(person);
         claims["exp"] = json!(fake::now() - 1000);
-        Pair {
+        TokenPair {
             access: self.fake.sign(&claims),
             refresh: self.fake.refresh_token(person),
         }
@@ -139,7 +139,7 @@ async fn a_call_goes_on_with_its_account_or_not_at_all() {
     let stale = office.stale(&alice());
     let good = office.login(&alice()).await.unwrap();
     let accounts = Arc::new(office.accounts);
-    let call = |pair: Option<&Pair>| {
+    let call = |pair: Option<&TokenPair>| {
         let mut request = Request::builder().uri("/flwr.proto.Control/ListRuns");
         if let Some(pair) = pair {
             request = request

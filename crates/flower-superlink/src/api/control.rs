@@ -21,11 +21,11 @@ use tonic::{Request, Response, Status};
 use tower::Service;
 
 use super::MAX_CONTROL_BYTES;
-use super::asker::{asker, for_people};
+use super::principal::{for_people, principal};
 use crate::accounts::Accounts;
 use crate::error::Error;
 use crate::link::state::{KnownNode, LogEntry};
-use crate::link::{Asker, Link};
+use crate::link::{Link, Principal};
 use crate::status;
 
 /// How people sign in: the only way that the peers know.
@@ -53,8 +53,8 @@ impl ControlApi {
         ControlServer::new(Self { link, accounts }).max_decoding_message_size(MAX_CONTROL_BYTES)
     }
 
-    fn asker<T>(&self, request: &Request<T>) -> Result<Asker, Error> {
-        asker(self.accounts.as_ref(), request)
+    fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Error> {
+        principal(self.accounts.as_ref(), request)
     }
 
     fn accounts(&self) -> Result<&Accounts, Status> {
@@ -64,28 +64,32 @@ impl ControlApi {
 
     async fn start(
         &self,
-        asker: &Asker,
+        principal: &Principal,
         request: proto::StartRunRequest,
     ) -> Answer<proto::StartRunResponse> {
         let fab = request.fab.unwrap_or_default().content;
         let overrides = config::from_wire(request.override_config).map_err(Error::from)?;
-        let run = self.link.start_run(fab, overrides, asker).await?;
+        let run = self.link.start_run(fab, overrides, principal).await?;
         Ok(Response::new(proto::StartRunResponse {
             run_id: Some(run.0),
         }))
     }
 
-    async fn stop(&self, asker: &Asker, run: RunId) -> Answer<proto::StopRunResponse> {
-        self.link.run_of(asker, run).await.map_err(for_people)?;
+    async fn stop(&self, principal: &Principal, run: RunId) -> Answer<proto::StopRunResponse> {
+        self.link.run_of(principal, run).await.map_err(for_people)?;
         self.link.stop_run(run).await.map_err(for_people)?;
         Ok(Response::new(proto::StopRunResponse { success: true }))
     }
 
-    async fn list(&self, asker: &Asker, run: Option<u64>) -> Answer<proto::ListRunsResponse> {
+    async fn list(
+        &self,
+        principal: &Principal,
+        run: Option<u64>,
+    ) -> Answer<proto::ListRunsResponse> {
         let runs = match run {
-            None => self.link.runs(asker).await?,
+            None => self.link.runs(principal).await?,
             Some(run) => {
-                let run = self.link.run_of(asker, RunId(run)).await;
+                let run = self.link.run_of(principal, RunId(run)).await;
                 vec![run.map_err(for_people)?]
             }
         };
@@ -129,9 +133,13 @@ impl ControlApi {
         }))
     }
 
-    async fn logs(&self, asker: &Asker, request: proto::StreamLogsRequest) -> Answer<LogStream> {
+    async fn logs(
+        &self,
+        principal: &Principal,
+        request: proto::StreamLogsRequest,
+    ) -> Answer<LogStream> {
         let run = RunId(request.run_id);
-        self.link.run_of(asker, run).await.map_err(for_people)?;
+        self.link.run_of(principal, run).await.map_err(for_people)?;
         let after = Timestamp::from_secs(request.after_timestamp);
         let link = Arc::clone(&self.link);
         let entries = stream::try_unfold((link, after), move |(link, after)| async move {
@@ -157,29 +165,29 @@ impl Control for ControlApi {
         &self,
         request: Request<proto::StartRunRequest>,
     ) -> Answer<proto::StartRunResponse> {
-        let asker = self.asker(&request)?;
-        self.start(&asker, request.into_inner()).await
+        let principal = self.principal(&request)?;
+        self.start(&principal, request.into_inner()).await
     }
 
     async fn stop_run(
         &self,
         request: Request<proto::StopRunRequest>,
     ) -> Answer<proto::StopRunResponse> {
-        let asker = self.asker(&request)?;
-        self.stop(&asker, RunId(request.get_ref().run_id)).await
+        let principal = self.principal(&request)?;
+        self.stop(&principal, RunId(request.get_ref().run_id)).await
     }
 
     async fn stream_logs(&self, request: Request<proto::StreamLogsRequest>) -> Answer<LogStream> {
-        let asker = self.asker(&request)?;
-        self.logs(&asker, request.into_inner()).await
+        let principal = self.principal(&request)?;
+        self.logs(&principal, request.into_inner()).await
     }
 
     async fn list_runs(
         &self,
         request: Request<proto::ListRunsRequest>,
     ) -> Answer<proto::ListRunsResponse> {
-        let asker = self.asker(&request)?;
-        self.list(&asker, request.get_ref().run_id).await
+        let principal = self.principal(&request)?;
+        self.list(&principal, request.get_ref().run_id).await
     }
 
     async fn list_nodes(
@@ -187,7 +195,7 @@ impl Control for ControlApi {
         request: Request<proto::ListNodesRequest>,
     ) -> Answer<proto::ListNodesResponse> {
         // Nodes are everybody's who may come in.
-        self.asker(&request)?;
+        self.principal(&request)?;
         self.nodes().await
     }
 

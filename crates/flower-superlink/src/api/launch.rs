@@ -8,7 +8,7 @@ use flwr_proto::launch::{StartRunRequest, StartRunResponse};
 use flwr_security::peer::Peer;
 use tonic::{Request, Response, Status};
 
-use super::{MAX_CONTROL_BYTES, to_the_end};
+use super::{MAX_CONTROL_BYTES, run_to_completion};
 use crate::link::Link;
 use crate::status;
 
@@ -49,7 +49,7 @@ impl Launch for LaunchApi {
         require_tls(&request, self.insecure)?;
         let link = Arc::clone(&self.link);
         let fab = request.into_inner().fab;
-        let started = to_the_end(async move { link.start_run_outside(fab).await });
+        let started = run_to_completion(async move { link.start_run_outside(fab).await });
         let (run, token) = started.await?;
         Ok(Response::new(StartRunResponse {
             run_id: run.0,

@@ -7,8 +7,8 @@ use flwr_proto::upkeep::upkeep_server::{Upkeep, UpkeepServer};
 use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
 use tonic::{Request, Response, Status};
 
-use super::asker::{asker, for_people};
-use super::to_the_end;
+use super::principal::{for_people, principal};
+use super::run_to_completion;
 use crate::accounts::Accounts;
 use crate::link::{Link, Space};
 
@@ -34,10 +34,10 @@ impl Upkeep for UpkeepApi {
         &self,
         request: Request<DeleteRunRequest>,
     ) -> Result<Response<DeleteRunResponse>, Status> {
-        let asker = asker(self.accounts.as_ref(), &request)?;
+        let principal = principal(self.accounts.as_ref(), &request)?;
         let run = RunId(request.get_ref().run_id);
         let link = Arc::clone(&self.link);
-        let deleted = to_the_end(async move { link.delete_run(&asker, run).await });
+        let deleted = run_to_completion(async move { link.delete_run(&principal, run).await });
         deleted.await.map_err(for_people)?;
         Ok(Response::new(DeleteRunResponse {}))
     }
@@ -47,7 +47,7 @@ impl Upkeep for UpkeepApi {
         request: Request<GetUsageRequest>,
     ) -> Result<Response<GetUsageResponse>, Status> {
         // Sums over everybody's runs are for everybody who may come in, as nodes are.
-        asker(self.accounts.as_ref(), &request)?;
+        principal(self.accounts.as_ref(), &request)?;
         let Space {
             state,
             objects,

@@ -17,7 +17,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Layer, Service};
 
-use crate::accounts::{Accounts, Admitted, Pair, Turned};
+use crate::accounts::{Accounts, Admitted, TokenPair, Turned};
 use crate::status;
 
 /// Where the tokens are, in both directions.
@@ -112,7 +112,7 @@ fn tokens(headers: &HeaderMap) -> (Option<String>, Option<String>) {
     (text(ACCESS), text(REFRESH))
 }
 
-fn with_tokens(response: Response<Body>, pair: &Pair) -> Response<Body> {
+fn with_tokens(response: Response<Body>, pair: &TokenPair) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     for (name, token) in [(ACCESS, &pair.access), (REFRESH, &pair.refresh)] {
         // Tokens that are no header were refused before.
@@ -141,8 +141,8 @@ mod tests {
 
     use super::*;
 
-    fn pair() -> Pair {
-        Pair {
+    fn pair() -> TokenPair {
+        TokenPair {
             access: "access-2".to_owned(),
             refresh: "refresh-2".to_owned(),
         }

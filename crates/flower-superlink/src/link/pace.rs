@@ -12,22 +12,22 @@ use flwr_core::id::RunId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Whoever pauses as long as this after a partial answer sleeps between its questions.
+/// An app that pauses as long as this after a partial answer sleeps between its requests.
 const SLEEPS: Duration = Duration::from_secs(2);
 
-/// What was learned about the ServerApps that are running.
+/// The pace of each running ServerApp.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<HashMap<RunId, Asker>>);
+pub(super) struct Pace(Mutex<HashMap<RunId, AppPace>>);
 
 #[derive(Debug)]
-struct Asker {
+struct AppPace {
     sleeps: bool,
-    /// When it was last answered without having all it asked for.
+    /// The time of the last answer without all requested replies.
     answered_partly: Option<Instant>,
 }
 
-impl Default for Asker {
-    /// As most apps are, until it shows otherwise.
+impl Default for AppPace {
+    /// Most apps sleep.
     fn default() -> Self {
         Self {
             sleeps: true,
@@ -37,24 +37,24 @@ impl Default for Asker {
 }
 
 impl Pace {
-    /// A ServerApp asks. Whether it is one that sleeps after a partial answer.
+    /// Notes a request, and tells whether the ServerApp sleeps after a partial answer.
     pub(super) fn asks(&self, run: RunId) -> bool {
-        let mut askers = self.0.lock();
-        let asker = askers.entry(run).or_default();
-        if let Some(answered) = asker.answered_partly.take() {
-            asker.sleeps = answered.elapsed() >= SLEEPS;
+        let mut paces = self.0.lock();
+        let app = paces.entry(run).or_default();
+        if let Some(answered) = app.answered_partly.take() {
+            app.sleeps = answered.elapsed() >= SLEEPS;
         }
-        asker.sleeps
+        app.sleeps
     }
 
-    /// It was answered without having all it asked for.
+    /// Notes an answer without all requested replies.
     pub(super) fn answered_partly(&self, run: RunId) {
-        if let Some(asker) = self.0.lock().get_mut(&run) {
-            asker.answered_partly = Some(Instant::now());
+        if let Some(app) = self.0.lock().get_mut(&run) {
+            app.answered_partly = Some(Instant::now());
         }
     }
 
-    /// The run is over.
+    /// Forgets a finished run.
     pub(super) fn forget(&self, run: RunId) {
         self.0.lock().remove(&run);
     }

@@ -12,14 +12,14 @@ use flwr_proto::Context;
 use tracing::{info, warn};
 
 use super::Link;
-use super::askers::Asker;
+use super::permission::Principal;
 use super::state::StateError;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
 impl Link {
     /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration. It
-    /// belongs to the asker.
+    /// belongs to the principal.
     ///
     /// # Errors
     /// If the FAB does not hold what it says, or the app has no such configuration.
@@ -27,10 +27,10 @@ impl Link {
         &self,
         fab: Bytes,
         overrides: UserConfig,
-        asker: &Asker,
+        principal: &Principal,
     ) -> Result<RunId> {
         let mut run = self.accept_run(fab, overrides).await?;
-        run.account = asker.account().to_owned();
+        run.account = principal.account().to_owned();
         let id = run.id;
         self.create_run(run).await?;
         self.wake.notify(Topic::Pending);
@@ -260,23 +260,23 @@ impl Link {
         Ok(self.state.run(run).await?)
     }
 
-    /// The runs that the asker may look at, oldest first.
+    /// The runs that the principal may look at, oldest first.
     ///
     /// # Errors
     /// If the state fails.
-    pub async fn runs(&self, asker: &Asker) -> Result<Vec<Run>> {
+    pub async fn runs(&self, principal: &Principal) -> Result<Vec<Run>> {
         let mut runs = self.state.runs().await?;
-        runs.retain(|run| asker.may_touch(run).is_ok());
+        runs.retain(|run| principal.may_touch(run).is_ok());
         Ok(runs)
     }
 
     /// The run, for somebody who wants to see or stop it.
     ///
     /// # Errors
-    /// If it is not known, or not the asker's.
-    pub async fn run_of(&self, asker: &Asker, run: RunId) -> Result<Run> {
+    /// If it is not known, or not the principal's.
+    pub async fn run_of(&self, principal: &Principal, run: RunId) -> Result<Run> {
         let run = self.known_run(run).await?;
-        asker.may_touch(&run)?;
+        principal.may_touch(&run)?;
         Ok(run)
     }
 

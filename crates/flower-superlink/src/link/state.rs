@@ -25,9 +25,9 @@ pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
 pub use upkeep::{Keep, READ, Usage};
 
-/// Seconds for a ServerApp process from its token to its inputs, and from those to its first
-/// sign of life. Python takes a second or two; a machine under load, more.
-pub const FIRST_SIGN: f64 = 120.0;
+/// The limit in seconds from a ServerApp's token to its inputs, and from its inputs to its first
+/// heartbeat. Python takes a second or two; a machine under load, more.
+pub const APP_FIRST_HEARTBEAT: f64 = 120.0;
 
 /// Objects that nothing refers to any more: their bytes are to be let go, each as often as it
 /// is listed.
@@ -235,7 +235,7 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// All runs, oldest first.
     async fn runs(&self) -> StateResult<Vec<Run>>;
 
-    /// Moves the run on. A run that begins has [`FIRST_SIGN`] to give a sign of life. A finished
+    /// Moves the run on. A run that begins has [`APP_FIRST_HEARTBEAT`] to send a heartbeat. A finished
     /// run's messages, tokens and objects are gone.
     ///
     /// # Behavior

@@ -91,7 +91,7 @@ impl Federation {
     async fn running(&self) -> RunId {
         let run = self
             .link
-            .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+            .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
             .await
             .unwrap();
         let token = self.link.issue_token(run).await.unwrap().unwrap();
@@ -451,7 +451,11 @@ async fn bytes_must_have_the_announced_id_and_children() {
 #[tokio::test(start_paused = true)]
 async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let federation = Federation::new();
-    let start = |fab, overrides| federation.link.start_run(fab, overrides, &Asker::Anybody);
+    let start = |fab, overrides| {
+        federation
+            .link
+            .start_run(fab, overrides, &Principal::Anybody)
+    };
     let error = start(Bytes::from_static(b"PK"), UserConfig::new())
         .await
         .unwrap_err();
@@ -470,7 +474,7 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
         matches!(error, Error::Refused(Refusal::RunConfig(_))),
         "{error}"
     );
-    assert_eq!(federation.link.runs(&Asker::Anybody).await.unwrap(), []);
+    assert_eq!(federation.link.runs(&Principal::Anybody).await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -478,7 +482,7 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     let federation = Federation::new();
     let link = &federation.link;
     let run = link
-        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
         .await
         .unwrap();
     let token = link.issue_token(run).await.unwrap().unwrap();
@@ -545,7 +549,7 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     let more = link.send(run, vec![other.clone()]).await;
     assert!(matches!(more, Err(Error::Refused(Refusal::Full { .. }))));
     let start = link
-        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
         .await;
     assert!(matches!(start, Err(Error::Refused(Refusal::Full { .. }))));
     // What is under way comes to its end, and space returns.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::Link;
-use super::askers::Asker;
+use super::permission::Principal;
 use super::state::{Keep, StateError, Usage};
 use super::wake::Topic;
 use crate::error::Result;
@@ -52,9 +52,9 @@ impl Link {
     /// ServerApp process to end.
     ///
     /// # Errors
-    /// If the run is not known, not the asker's, or not finished.
-    pub async fn delete_run(&self, asker: &Asker, run: RunId) -> Result<()> {
-        let phase = self.run_of(asker, run).await?.status.phase;
+    /// If the run is not known, not the principal's, or not finished.
+    pub async fn delete_run(&self, principal: &Principal, run: RunId) -> Result<()> {
+        let phase = self.run_of(principal, run).await?.status.phase;
         if !phase.is_finished() {
             return Err(Refusal::NotFinished { run, phase }.into());
         }
@@ -72,7 +72,7 @@ impl Link {
             }
         }
         self.forget_run(run);
-        info!(run_id = %run, by = asker.account(), "run deleted");
+        info!(run_id = %run, by = principal.account(), "run deleted");
         Ok(())
     }
 

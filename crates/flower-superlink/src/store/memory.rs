@@ -18,8 +18,8 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, Keep, KnownNode, LinkState,
-    LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
+    APP_FIRST_HEARTBEAT, Answer, Arrival, Dialect, Expiry, Freed, Inserted, Keep, KnownNode,
+    LinkState, LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
 };
 
 mod log;
@@ -73,7 +73,7 @@ impl Inner {
         let before = tokens.len();
         tokens.retain(|_, (run, issued)| {
             let pending = runs.get(run).is_some_and(RunState::is_pending);
-            !pending || now.since(*issued) < FIRST_SIGN
+            !pending || now.since(*issued) < APP_FIRST_HEARTBEAT
         });
         tokens.len() < before
     }

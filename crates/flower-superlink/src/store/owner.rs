@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use flwr_daemon::private;
+use flwr_security::private_files;
 use thiserror::Error;
 
 /// The file that names the owner.
@@ -44,7 +44,7 @@ pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
         path: path.clone(),
         source,
     };
-    private::create_dir(dir).map_err(failed)?;
+    private_files::create_dir(dir).map_err(failed)?;
     match read(dir)? {
         Some(found) if found == owner => return Ok(()),
         Some(found) if found != NOBODY => {
@@ -53,7 +53,7 @@ pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
         }
         _ => {}
     }
-    private::replace(&path, |file| writeln!(file, "{owner}")).map_err(failed)
+    private_files::replace(&path, |file| writeln!(file, "{owner}")).map_err(failed)
 }
 
 /// The owner of a directory, if it has one.

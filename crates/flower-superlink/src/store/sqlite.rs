@@ -19,8 +19,8 @@ use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
 use crate::link::state::{
-    Answer, Arrival, Dialect, Expiry, FIRST_SIGN, Freed, Inserted, Keep, KnownNode, LinkState,
-    LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
+    APP_FIRST_HEARTBEAT, Answer, Arrival, Dialect, Expiry, Freed, Inserted, Keep, KnownNode,
+    LinkState, LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
 };
 
 mod audit;
@@ -141,7 +141,7 @@ impl LinkState for SqliteState {
                 move |c| runs::create(c, &run, &context),
                 move |()| {
                     if let Some(starting_at) = starting_at {
-                        presence.run_began(id, starting_at + FIRST_SIGN);
+                        presence.run_began(id, starting_at + APP_FIRST_HEARTBEAT);
                     }
                 },
             )
@@ -162,7 +162,7 @@ impl LinkState for SqliteState {
             .write_then(
                 move |c| lifecycle::change(c, run, &to, now),
                 move |_| match phase {
-                    Phase::Starting => presence.run_began(run, now + FIRST_SIGN),
+                    Phase::Starting => presence.run_began(run, now + APP_FIRST_HEARTBEAT),
                     Phase::Finished(_) => presence.run_ended(run),
                     Phase::Pending | Phase::Running => {}
                 },

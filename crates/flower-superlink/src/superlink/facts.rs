@@ -37,7 +37,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         Launch::Subprocess { program, way, .. } => {
             let version = match way {
                 Way::Token => "",
-                Way::Asks => " (of flwr before 1.21)",
+                Way::Tokenless => " (of flwr before 1.21)",
             };
             format!(
                 "isolation subprocess, starting {}{version}",

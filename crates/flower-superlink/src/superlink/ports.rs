@@ -136,7 +136,10 @@ fn serverappio(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
 fn apps(config: &Config) -> Apps {
     match config.launch {
         Launch::Process => Apps::OfStrangers,
-        Launch::Subprocess { way: Way::Asks, .. } => Apps::Tokenless,
+        Launch::Subprocess {
+            way: Way::Tokenless,
+            ..
+        } => Apps::Tokenless,
         Launch::Subprocess { .. } => Apps::WithTokens,
     }
 }

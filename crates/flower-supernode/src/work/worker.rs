@@ -89,7 +89,7 @@ impl Worker {
         self.sweep(node).await;
         let asked = Instant::now();
         match self.parts.upstream.pull(node, &*self.parts.clock).await {
-            Ok(Some(arrival)) => self.attend(node, arrival).await,
+            Ok(Some(arrival)) => self.take_on(node, arrival).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
                     sleep(PAUSE).await;
@@ -105,7 +105,7 @@ impl Worker {
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.
-    async fn attend(
+    async fn take_on(
         &mut self,
         node: NodeId,
         Arrival { message, tree }: Arrival,

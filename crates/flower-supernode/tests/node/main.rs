@@ -6,6 +6,7 @@
     reason = "helpers of tests: clippy excuses only the tests themselves"
 )]
 
+mod ends;
 mod fleet;
 mod restart;
 mod trust;
@@ -383,63 +384,4 @@ async fn an_app_that_is_killed_is_answered_for_with_its_last_lines() {
         .fleet
         .until(|world| (world.replies.len() == 2).then_some(()))
         .await;
-}
-
-const SLEEPER: &str = "echo $$ > DIR/pid; trap 'exit 0' TERM; while :; do sleep 0.02; done";
-
-#[tokio::test]
-async fn an_app_that_is_still_at_work_when_its_message_expires_is_ended() {
-    let scene = scene(Some(SLEEPER)).await;
-    scene.fleet.hand_out(NODE, 1.0);
-    let pid = scene.pid().await;
-    assert!(is_alive(&pid));
-    ended(&pid).await;
-    fs::remove_file(scene.dir.path().join("pid")).unwrap();
-    scene.fleet.hand_out(NODE, 3600.0);
-    assert_ne!(scene.pid().await, pid, "the node goes on");
-    assert!(scene.fleet.change(|world| world.replies.is_empty()));
-}
-
-#[tokio::test]
-async fn an_app_whose_run_is_stopped_is_ended() {
-    let scene = scene(Some(SLEEPER)).await;
-    scene.fleet.hand_out(NODE, 3600.0);
-    let pid = scene.pid().await;
-    scene.fleet.change(|world| world.run_is_over = true);
-    ended(&pid).await;
-    fs::remove_file(scene.dir.path().join("pid")).unwrap();
-    scene.fleet.change(|world| world.run_is_over = false);
-    scene.fleet.hand_out(NODE, 3600.0);
-    assert_ne!(scene.pid().await, pid, "the node goes on");
-}
-
-#[tokio::test]
-async fn the_end_takes_the_app_along_and_says_goodbye() {
-    let scene = scene(Some(SLEEPER)).await;
-    scene.fleet.hand_out(NODE, 3600.0);
-    let pid = scene.pid().await;
-    scene.node.shutdown().await;
-    assert!(!is_alive(&pid));
-    let (deleted, registered) = scene
-        .fleet
-        .change(|world| (world.deleted, world.registered));
-    assert_eq!((deleted, registered), (1, None));
-}
-
-#[tokio::test]
-async fn in_subprocess_isolation_nobody_else_gets_work() {
-    let scene = scene(Some(SLEEPER)).await;
-    scene.fleet.hand_out(NODE, 3600.0);
-    scene.pid().await;
-    let mut app = scene.app().await;
-    let waiting = app
-        .get_run_ids_with_pending_messages(proto::ListAppsToLaunchRequest {})
-        .await
-        .unwrap();
-    assert!(waiting.into_inner().run_ids.is_empty());
-    let token = app
-        .request_token(proto::RequestTokenRequest { run_id: RUN.0 })
-        .await
-        .unwrap();
-    assert_eq!(token.into_inner().token, "");
 }

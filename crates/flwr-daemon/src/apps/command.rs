@@ -68,7 +68,7 @@ pub fn serverapp_command(
 /// `program`, a `flwr-serverapp` of flwr 1.15 to 1.20, for one run: it takes no token, and asks for
 /// any run that waits. It is run by its own Python as that of [`serverapp_command`].
 #[must_use]
-pub fn asking_serverapp_command(
+pub fn tokenless_serverapp_command(
     program: &Path,
     serverappio_address: &str,
     flwr_dir: Option<&Path>,
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_server_app_that_asks_gets_no_token() {
         let program = Path::new("/nonexistent/flwr-serverapp");
-        let command = asking_serverapp_command(program, "127.0.0.1:9091", None);
+        let command = tokenless_serverapp_command(program, "127.0.0.1:9091", None);
         let expected = "--insecure --serverappio-api-address 127.0.0.1:9091 --run-once";
         assert_eq!(command.args.join(OsStr::new(" ")), expected);
     }

@@ -21,7 +21,7 @@ use tracing::debug;
 
 use super::Identity;
 use super::interpreter::Interpreter;
-use crate::private;
+use flwr_security::private_files;
 
 const MODULE: &str = include_str!("sitecustomize.py");
 /// Names the file for the answer.
@@ -117,8 +117,8 @@ fn write_module(folder: &Path) -> io::Result<()> {
     if fs::read(&file).is_ok_and(|text| text == MODULE.as_bytes()) {
         return Ok(());
     }
-    private::create_dir(folder)?;
-    private::replace(&file, |file| file.write_all(MODULE.as_bytes()))
+    private_files::create_dir(folder)?;
+    private_files::replace(&file, |file| file.write_all(MODULE.as_bytes()))
 }
 
 /// Starts the program with the module, which leaves the Python's path and ends the program.

@@ -78,6 +78,6 @@ fn check<A: Configurable>(
     if !super::is_about_a_value(&error) {
         return Ok(());
     }
-    let problem = super::told(&error);
+    let problem = super::one_line(&error);
     Err(Error::Variable { name, problem })
 }

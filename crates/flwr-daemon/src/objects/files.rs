@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 
 use super::{Error, ObjectBytes};
-use crate::private::{self, TEMPORARY};
+use flwr_security::private_files::{self, TEMPORARY};
 
 mod layout;
 
@@ -80,7 +80,7 @@ impl Files {
         dir: &Path,
         held: impl IntoIterator<Item = (ObjectId, usize)>,
     ) -> Result<(Self, Restored), Error> {
-        private::create_dir(dir).map_err(failed("create", dir))?;
+        private_files::create_dir(dir).map_err(failed("create", dir))?;
         let mut wanted: HashMap<_, _> = held.into_iter().collect();
         let (mut restored, mut used) = (Restored::default(), 0);
         let kept: Arc<[Mutex<HashMap<_, _>>]> = (0..FOLDERS).map(|_| Mutex::default()).collect();
@@ -130,16 +130,17 @@ impl Files {
         }
         let path = self.path_of(&id);
         let dir = path.parent().unwrap_or(&path);
-        private::create_dir(dir).map_err(failed("create", dir))?;
+        private_files::create_dir(dir).map_err(failed("create", dir))?;
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
-        let written = private::write(&temporary, |file| file.write_all(content)).and_then(|()| {
-            let mut held = self.held(&id);
-            fs::rename(&temporary, &path)?;
-            private::sync_dir(dir)?;
-            self.note_written(&mut held, id, content.len() as u64);
-            Ok(())
-        });
+        let written =
+            private_files::write(&temporary, |file| file.write_all(content)).and_then(|()| {
+                let mut held = self.held(&id);
+                fs::rename(&temporary, &path)?;
+                private_files::sync_dir(dir)?;
+                self.note_written(&mut held, id, content.len() as u64);
+                Ok(())
+            });
         written.map_err(|error| {
             // Best effort: the next start removes it otherwise.
             let _ = fs::remove_file(&temporary);

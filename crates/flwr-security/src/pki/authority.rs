@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::private::{self, Passphrase};
+use super::key_pem::{self, Passphrase};
 use super::{PkiError, alt_name, params};
 use crate::tls::encoding::PemText;
 
@@ -63,8 +63,8 @@ impl Authority {
         let mut params = params(name, days);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = private::generate()?;
-        let pem = private::to_pem(&key, passphrase).map_err(PkiError::NewKey)?;
+        let key = key_pem::generate()?;
+        let pem = key_pem::to_pem(&key, passphrase).map_err(PkiError::NewKey)?;
         let issuer = CertifiedIssuer::self_signed(params, key)?;
         Ok(Pair {
             certificate: issuer.pem(),
@@ -86,7 +86,7 @@ impl Authority {
             .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
         let (_, parsed) = X509Certificate::from_der(&der)
             .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
-        let pair = private::read(key, passphrase).map_err(|source| PkiError::PrivateKey {
+        let pair = key_pem::read(key, passphrase).map_err(|source| PkiError::PrivateKey {
             path: key.to_owned(),
             source,
         })?;
@@ -131,11 +131,11 @@ impl Authority {
         let mut params = params(names.first().map_or("", String::as_str), days);
         params.subject_alt_names = alt_names(names)?;
         purpose.allow(&mut params);
-        let key = private::generate()?;
+        let key = key_pem::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Pair {
             certificate,
-            key: private::to_pem(&key, None).map_err(PkiError::NewKey)?,
+            key: key_pem::to_pem(&key, None).map_err(PkiError::NewKey)?,
         })
     }
 
@@ -205,10 +205,10 @@ impl Authority {
 pub fn request(names: &[String]) -> Result<Pair, PkiError> {
     let mut params = params(names.first().map_or("", String::as_str), 1);
     params.subject_alt_names = alt_names(names)?;
-    let key = private::generate()?;
+    let key = key_pem::generate()?;
     Ok(Pair {
         certificate: params.serialize_request(&key)?.pem()?,
-        key: private::to_pem(&key, None).map_err(PkiError::NewKey)?,
+        key: key_pem::to_pem(&key, None).map_err(PkiError::NewKey)?,
     })
 }
 

@@ -16,7 +16,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::PkiError;
-use super::private::is_encrypted;
+use super::key_pem::is_encrypted;
 use crate::tls::encoding::{PemText, Wanted, found_instead, without_settings};
 use crate::tls::{Certificate, rare_key, small_rsa, weakness};
 

@@ -25,7 +25,7 @@ fn secret() -> Result<Passphrase, String> {
     Ok(Passphrase::new("secret".to_owned()))
 }
 
-fn told(pem: &str) -> Certificate {
+fn parse(pem: &str) -> Certificate {
     Certificate::read(&CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap()
 }
 
@@ -145,7 +145,7 @@ fn a_ca_under_a_passphrase_signs_when_it_is_told_it() {
     write(&[(&certificate, &ca.certificate), (&key, &ca.key)], false).unwrap();
     let ca = Authority::read(&certificate, &key, secret).unwrap();
     let node = ca.issue(&["node-1".to_owned()], 10, Purpose::Client);
-    let node = told(&node.unwrap().certificate);
+    let node = parse(&node.unwrap().certificate);
     assert_eq!((node.names, node.is_v3), (vec!["node-1".to_owned()], true));
 }
 
@@ -156,7 +156,7 @@ fn a_request_gets_the_names_that_were_given_or_asked_for_or_its_common_name() {
     let sign = |request: &Path, names: &[&str]| {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         ca.sign(request, &names, 30, Purpose::Both)
-            .map(|signed| told(&signed.certificate))
+            .map(|signed| parse(&signed.certificate))
             .map_err(|error| error.to_string())
     };
     let asked = dir.path().join("asked.csr");

@@ -31,7 +31,7 @@ pub(super) fn for_server(path: &Path, own: &Loaded, clients: &StrictServerVerifi
     }
     advice.extend(rare(&own.chain[0]));
     advice.extend(own.advice.iter().cloned());
-    told(path, advice)
+    about_file(path, advice)
 }
 
 /// Why servers may refuse a client's certificate.
@@ -45,12 +45,12 @@ pub(super) fn for_client(path: &Path, own: &Loaded) -> Vec<String> {
         advice.push(format!("{flaw}: servers will refuse it"));
     }
     advice.extend(own.advice.iter().cloned());
-    told(path, advice)
+    about_file(path, advice)
 }
 
-fn told(path: &Path, advice: Vec<String>) -> Vec<String> {
-    let told = |advice| format!("{}: {advice}", path.display());
-    advice.into_iter().map(told).collect()
+fn about_file(path: &Path, advice: Vec<String>) -> Vec<String> {
+    let line = |advice| format!("{}: {advice}", path.display());
+    advice.into_iter().map(line).collect()
 }
 
 fn refused(own: &Loaded, clients: &StrictServerVerifier) -> Option<String> {

@@ -13,12 +13,12 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use crate::chosen::Chosen;
 use crate::cli::{DoctorArgs, Target};
 use crate::connect::{self, SuperLink};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
 use crate::render::Output;
+use crate::resolved::ResolvedFederation;
 
 mod python;
 
@@ -60,7 +60,7 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
 
 /// Everything up to the SuperLink's answer.
 async fn walk(target: &Target, checkup: &mut Checkup) {
-    let Some(chosen) = told(FEDERATION, checkup, chosen(target)) else {
+    let Some(chosen) = outcome_of(FEDERATION, checkup, chosen(target)) else {
         return checkup.skipped(&[&[CERTIFICATES], LINE, &CALLS].concat());
     };
     let federation = &chosen.federation;
@@ -74,10 +74,10 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
             command: "doctor",
             federation: federation.name.clone(),
         };
-        told::<()>(CERTIFICATES, checkup, Err(error));
+        outcome_of::<()>(CERTIFICATES, checkup, Err(error));
         return checkup.skipped(&[LINE, &CALLS].concat());
     };
-    let Some(trust) = told(
+    let Some(trust) = outcome_of(
         CERTIFICATES,
         checkup,
         connect::trust(&chosen.base, federation),
@@ -88,7 +88,8 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
     if let Some(advice) = address.advice() {
         checkup.warning(ADDRESS, advice, None);
     }
-    let Some(proxies) = told(PROXY, checkup, connect::proxies(federation.proxy.as_ref())) else {
+    let Some(proxies) = outcome_of(PROXY, checkup, connect::proxies(federation.proxy.as_ref()))
+    else {
         return checkup.skipped(&[LINE, &CALLS].concat());
     };
     if let Some(warning) = proxies.warning(&address.host, address.port) {
@@ -110,20 +111,20 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
     match SuperLink::connect(&chosen, "doctor") {
         Ok(superlink) => ask(superlink, checkup).await,
         Err(error) => {
-            told::<()>(SERVICE, checkup, Err(error));
+            outcome_of::<()>(SERVICE, checkup, Err(error));
             checkup.skipped(&CALLS[1..]);
         }
     }
 }
 
 /// What came of a step; if nothing did, the checkup has it.
-fn told<T>(step: &'static str, checkup: &mut Checkup, outcome: Result<T>) -> Option<T> {
+fn outcome_of<T>(step: &'static str, checkup: &mut Checkup, outcome: Result<T>) -> Option<T> {
     outcome
         .inspect_err(|error| checkup.failed(step, error.chain(), error.hint().as_deref()))
         .ok()
 }
 
-fn chosen(target: &Target) -> Result<Chosen> {
+fn chosen(target: &Target) -> Result<ResolvedFederation> {
     let app = super::app_if_there(&target.app)?;
     Surroundings::of_process().choose(app.as_ref(), target)
 }

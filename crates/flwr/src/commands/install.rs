@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use flwr_core::fab::Fab;
 use serde_json::json;
 
-use super::whole;
+use super::atomic_dir;
 use crate::cli::InstallArgs;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -32,7 +32,7 @@ pub(super) fn install(args: &InstallArgs, output: &mut Output) -> Result<()> {
         ))?;
     } else {
         let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes));
-        whole::write(&directory, files).map_err(|source| Error::Write {
+        atomic_dir::write(&directory, files).map_err(|source| Error::Write {
             path: directory.clone(),
             source,
         })?;

@@ -51,7 +51,8 @@ fn make(directory: &Path, args: &KeyNewArgs, output: &mut Output) -> Result<()> 
     }
     // One line, the keys apart by commas, as Flower's own script writes it.
     let line = lines.join(",") + "\n";
-    flwr_security::file::write(&list, 0o644, line.as_bytes()).map_err(write(&list))?;
+    flwr_security::private_files::replace_with_mode(&list, 0o644, line.as_bytes())
+        .map_err(write(&list))?;
     output.success(&format!(
         "{}: the public keys, for `flower-superlink --auth-list-public-keys`",
         list.display()

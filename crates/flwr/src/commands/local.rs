@@ -11,7 +11,8 @@ use crate::cli::{DownArgs, StatusArgs, UpArgs};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
-use crate::local::{self, Description, Local};
+use crate::local::{self, Local};
+use crate::local_federation::LocalFederation;
 use crate::render::{LocalStatus, Output};
 
 /// How long the federation may take to stop: its SuperNodes, then its SuperLink.
@@ -64,7 +65,7 @@ pub(super) async fn down(args: &DownArgs, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-async fn stop(local: &Local, description: &Description) -> Result<()> {
+async fn stop(local: &Local, description: &LocalFederation) -> Result<()> {
     let pid = description.pid.try_into().ok().and_then(Pid::from_raw);
     // The lock is held, so the process is there; if it ends in between, all the better.
     if let Some(pid) = pid {
@@ -97,7 +98,7 @@ pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()
 }
 
 /// How many SuperNodes are online, and what takes the SuperLink's space.
-async fn ask(description: &Description) -> Result<(usize, Option<GetUsageResponse>)> {
+async fn ask(description: &LocalFederation) -> Result<(usize, Option<GetUsageResponse>)> {
     let chosen = local::chosen(description, &Table::new(), String::new())?;
     let mut superlink = SuperLink::connect(&chosen, "status")?;
     // One that does not answer knows of none.

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::whole;
+use super::atomic_dir;
 use crate::cli::{Framework, NewArgs};
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-mod taken;
+mod reserved_names;
 
-use taken::TAKEN;
+use reserved_names::RESERVED_NAMES;
 
 /// Publisher where neither a flag nor the system names one.
 const NOBODY: &str = "me";
@@ -83,7 +83,7 @@ impl Name {
             return Err(Error::AppName(name.to_owned()));
         }
         let module = name.replace('-', "_").to_lowercase();
-        if TAKEN.binary_search(&module.as_str()).is_ok() {
+        if RESERVED_NAMES.binary_search(&module.as_str()).is_ok() {
             return Err(Error::AppNameTaken(name.to_owned()));
         }
         Ok(Self {
@@ -128,7 +128,7 @@ fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> R
             .replace("{{publisher}}", publisher);
         (file, text)
     });
-    whole::write(&directory, files).map_err(|source| Error::Write {
+    atomic_dir::write(&directory, files).map_err(|source| Error::Write {
         path: directory,
         source,
     })
@@ -222,7 +222,7 @@ mod tests {
         for name in ["numpy", "Json", "random", "zipfile"] {
             assert!(matches!(Name::parse(name), Err(Error::AppNameTaken(_))));
         }
-        assert!(TAKEN.is_sorted(), "they are searched in halves");
+        assert!(RESERVED_NAMES.is_sorted(), "they are searched in halves");
         assert!(is_plain("alice-1") && !is_plain("a\"b") && !is_plain(""));
     }
 }

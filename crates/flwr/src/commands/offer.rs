@@ -5,19 +5,23 @@ use flwr_core::project::FederationError;
 use toml::Table;
 
 use super::new::Asker;
-use crate::chosen::Chosen;
 use crate::cli::{Format, RunArgs};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
 use crate::local;
 use crate::project::App;
 use crate::render::Output;
+use crate::resolved::ResolvedFederation;
 
 /// How many SuperNodes are started, as by `flwr up`.
 const SUPERNODES: u32 = 2;
 
 /// The federation that is meant, or the local one if somebody at the terminal wants it instead.
-pub(super) async fn choose(app: &App, args: &RunArgs, output: &mut Output) -> Result<Chosen> {
+pub(super) async fn choose(
+    app: &App,
+    args: &RunArgs,
+    output: &mut Output,
+) -> Result<ResolvedFederation> {
     let chosen = super::choose(Some(app), &args.target, output);
     let mut asker = Asker::of_terminal();
     let asks = !args.dry_run && args.format == Format::Default && asker.can_ask();
@@ -51,7 +55,7 @@ pub(super) async fn choose(app: &App, args: &RunArgs, output: &mut Output) -> Re
 }
 
 /// Why no app can run, if a local federation is all that is missing.
-fn missing(chosen: &Result<Chosen>) -> Option<String> {
+fn missing(chosen: &Result<ResolvedFederation>) -> Option<String> {
     match chosen {
         Ok(chosen) if chosen.federation.address.is_none() => Some(format!(
             "Federation `{}` is a simulation, and simulations are not supported here",

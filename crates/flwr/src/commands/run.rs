@@ -9,12 +9,12 @@ use flwr_proto::{ConfigRecord, ConfigRecordValue, StartRunRequest};
 use serde_json::json;
 
 use super::log::{Reader, Seen, follow};
-use crate::chosen::Chosen;
 use crate::cli::RunArgs;
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::project::{App, Bundle, config_error, ignored_words, overrides};
 use crate::render::{Output, status_words};
+use crate::resolved::ResolvedFederation;
 
 const FLAG: &str = "--run-config";
 
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
 async fn start(
     superlink: &mut SuperLink,
     request: StartRunRequest,
-    chosen: &Chosen,
+    chosen: &ResolvedFederation,
     output: &mut Output,
 ) -> Result<u64> {
     let busy = output.busy(&format!(
@@ -73,7 +73,7 @@ async fn start(
 fn rehearsed(
     fab: &Fab,
     override_config: &UserConfig,
-    chosen: &Chosen,
+    chosen: &ResolvedFederation,
     output: &mut Output,
 ) -> Result<()> {
     let federation = &chosen.federation;

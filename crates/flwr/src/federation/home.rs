@@ -135,7 +135,7 @@ impl Home {
         let file = self.path.canonicalize();
         let file = file.as_ref().unwrap_or(&self.path);
         let text = document.to_string();
-        flwr_security::file::write(file, 0o600, text.as_bytes()).map_err(write)
+        flwr_security::private_files::replace_with_mode(file, 0o600, text.as_bytes()).map_err(write)
     }
 
     /// Tables written in another form than with headings of their own.

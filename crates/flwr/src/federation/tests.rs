@@ -52,7 +52,11 @@ impl Stage {
         }
     }
 
-    fn choose(&self, around: &Surroundings, federation: Option<&str>) -> Result<Chosen> {
+    fn choose(
+        &self,
+        around: &Surroundings,
+        federation: Option<&str>,
+    ) -> Result<ResolvedFederation> {
         let root = self.0.path().join("app");
         let app = App::load(&root).unwrap();
         let target = Target {
@@ -65,7 +69,7 @@ impl Stage {
     }
 }
 
-fn address(chosen: Result<Chosen>) -> String {
+fn address(chosen: Result<ResolvedFederation>) -> String {
     chosen.unwrap().federation.address.unwrap().to_string()
 }
 

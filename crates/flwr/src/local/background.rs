@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use super::{Description, Local, python};
+use super::{Local, python};
 use crate::error::{Error, Result};
+use crate::local_federation::LocalFederation;
 use crate::render::Output;
 
 /// How long the federation may take to be up; the other process gives up sooner.
@@ -24,7 +25,7 @@ pub(crate) async fn start(
     local: &Local,
     supernodes: u32,
     output: &mut Output,
-) -> Result<Description> {
+) -> Result<LocalFederation> {
     // Before it is detached: it may take a while, and should be seen.
     let lock = local.tend()?;
     python::prepare(local, output).await?;
@@ -56,7 +57,7 @@ fn spawn(local: &Local, supernodes: u32) -> Result<Child> {
     spawned.map_err(|source| Error::Write { path, source })
 }
 
-async fn wait(local: &Local, mut child: Child) -> Result<Description> {
+async fn wait(local: &Local, mut child: Child) -> Result<LocalFederation> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(description) = local.description()? {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::material::Material;
 use super::member::Member;
-use super::{Description, Local, ports, programs};
+use super::{Local, ports, programs};
 use crate::error::{Error, Result};
+use crate::local_federation::LocalFederation;
 use crate::render::Output;
 
 /// The usual port of ServerAppIo; Fleet, Control and the ClientAppIo of the SuperNodes follow.
@@ -17,7 +18,7 @@ const PORTS: u16 = 9091;
 pub(super) struct Plan {
     pub(super) superlink: Member,
     pub(super) supernodes: Vec<Member>,
-    pub(super) description: Description,
+    pub(super) description: LocalFederation,
 }
 
 impl Plan {
@@ -59,7 +60,7 @@ impl Plan {
             arguments: superlink(local, &material, serverappio, fleet, control),
             path: path.clone(),
         };
-        let description = Description {
+        let description = LocalFederation {
             pid: std::process::id(),
             since: String::new(),
             address: control.to_string(),

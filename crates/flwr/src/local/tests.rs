@@ -1,7 +1,7 @@
 use super::*;
 
-fn description() -> Description {
-    Description {
+fn description() -> LocalFederation {
+    LocalFederation {
         pid: 1,
         since: "2026-11-21T11:00:00Z".into(),
         address: "127.0.0.1:9093".into(),

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::table::{Row, Table, printable};
 use super::{Colour, Output};
-use crate::chosen::Chosen;
 use crate::cli::Format;
 use crate::error::Result;
+use crate::resolved::ResolvedFederation;
 
 /// One federation, every field in the words it is shown with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct FederationRow {
 
 impl FederationRow {
     /// One that is described.
-    pub(crate) fn new(chosen: &Chosen, is_default: bool) -> Self {
+    pub(crate) fn new(chosen: &ResolvedFederation, is_default: bool) -> Self {
         let federation = &chosen.federation;
         Self {
             name: federation.name.clone(),
@@ -44,7 +44,7 @@ impl FederationRow {
 }
 
 /// How its SuperLink is known.
-fn trust(chosen: &Chosen) -> String {
+fn trust(chosen: &ResolvedFederation) -> String {
     let federation = &chosen.federation;
     if federation.address.is_none() {
         return "simulation".to_owned();
@@ -103,7 +103,7 @@ impl Output {
     }
 
     /// One federation, and why it is the one.
-    pub(crate) fn federation(&mut self, chosen: &Chosen) -> Result<()> {
+    pub(crate) fn federation(&mut self, chosen: &ResolvedFederation) -> Result<()> {
         let row = FederationRow::new(chosen, false);
         if self.format == Format::Json {
             return self.json(&json!({
@@ -125,7 +125,7 @@ impl Output {
     }
 
     /// Which federation is used and why, where that was asked for.
-    pub(crate) fn using(&mut self, chosen: &Chosen) {
+    pub(crate) fn using(&mut self, chosen: &ResolvedFederation) {
         let row = FederationRow::new(chosen, false);
         let address = row.address.as_deref().unwrap_or("no address");
         self.detail(&format!(

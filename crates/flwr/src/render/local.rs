@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::{Colour, Output, pretty};
 use crate::cli::Format;
 use crate::error::Result;
-use crate::local::Description;
+use crate::local_federation::LocalFederation;
 
 /// The local federation.
 #[derive(Debug)]
 pub(crate) enum LocalStatus {
     Down,
     Up {
-        description: Description,
+        description: LocalFederation,
         /// SuperNodes that are online.
         online: usize,
         /// What takes the space of the SuperLink, if it has told.
@@ -24,7 +24,7 @@ pub(crate) enum LocalStatus {
 
 impl Output {
     /// That the local federation is up, and what to do with it.
-    pub(crate) fn up(&mut self, description: &Description) -> Result<()> {
+    pub(crate) fn up(&mut self, description: &LocalFederation) -> Result<()> {
         let nodes = description.supernodes;
         self.success(&format!(
             "The local federation is up: a SuperLink at {}, {nodes} {}, TLS and SuperNode authentication.",

@@ -46,7 +46,7 @@ async fn a_run_that_waits_for_nodes_says_so_in_its_log() {
 async fn only_a_finished_run_is_deleted_and_by_whom_it_belongs_to() {
     let federation = Federation::new();
     let link = &federation.link;
-    let account = |id: &str| Asker::Account {
+    let account = |id: &str| Principal::Account {
         id: id.to_owned(),
         admin: false,
     };
@@ -80,7 +80,7 @@ async fn old_runs_go_and_those_that_are_not_finished_stay() {
     // More than are looked up at once.
     for _ in 0..40 {
         let run = link
-            .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+            .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
             .await
             .unwrap();
         federation.clock.advance(SECOND);
@@ -88,13 +88,13 @@ async fn old_runs_go_and_those_that_are_not_finished_stay() {
         runs.push(run);
     }
     let pending = link
-        .start_run(bundle(), UserConfig::new(), &Asker::Anybody)
+        .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
         .await
         .unwrap();
     federation.clock.advance(60 * SECOND);
     assert_eq!(link.delete_old_runs(Keep::Forever).await.unwrap(), 0);
     assert_eq!(link.delete_old_runs(Keep::Newest(3)).await.unwrap(), 37);
-    let left: Vec<_> = link.runs(&Asker::Anybody).await.unwrap();
+    let left: Vec<_> = link.runs(&Principal::Anybody).await.unwrap();
     let left: Vec<_> = left.into_iter().map(|run| run.id).collect();
     assert_eq!(left, [&runs[37..], &[pending]].concat());
 }

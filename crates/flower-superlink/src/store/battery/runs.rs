@@ -6,7 +6,7 @@ use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::world::{NOON, RUN, World};
-use crate::link::state::{FIRST_SIGN, StateError};
+use crate::link::state::{APP_FIRST_HEARTBEAT, StateError};
 
 /// The refusal of something that must not work.
 pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StateError>) -> Refusal {
@@ -63,7 +63,7 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
         "it has not begun"
     );
     world.change(Phase::Starting).await;
-    let first_sign = NOON + FIRST_SIGN;
+    let first_sign = NOON + APP_FIRST_HEARTBEAT;
     assert_eq!(world.state.expire(first_sign).await.unwrap().lost_runs, []);
     assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
     assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().lost_runs, []);
@@ -82,7 +82,7 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
 pub(super) async fn a_run_that_never_gives_a_sign_of_life_is_lost(world: World) {
     world.pending().await;
     world.change(Phase::Starting).await;
-    let late = NOON + FIRST_SIGN + 1.0;
+    let late = NOON + APP_FIRST_HEARTBEAT + 1.0;
     assert_eq!(world.state.expire(late).await.unwrap().lost_runs, [RUN]);
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn a_token_that_nobody_uses_expires(world: World) {
     world.pending().await;
     world.state.issue_token(RUN, token, NOON).await.unwrap();
     assert!(!world.state.expire(NOON + 1.0).await.unwrap().pending);
-    let later = NOON + FIRST_SIGN;
+    let later = NOON + APP_FIRST_HEARTBEAT;
     assert!(world.state.expire(later).await.unwrap().pending);
     assert_eq!(
         refusal(world.state.run_of_token(token).await),

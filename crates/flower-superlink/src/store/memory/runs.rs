@@ -13,7 +13,7 @@ use prost::Message as _;
 use super::log::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{Answer, Arrival, FIRST_SIGN, Freed, Inserted, Parcel, Replied};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Arrival, Freed, Inserted, Parcel, Replied};
 use crate::store::rules::Stored;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl RunState {
     pub(super) fn new(run: Run, context: Context) -> Self {
         Self {
             active_until: match run.starting_at {
-                Some(starting_at) => starting_at + FIRST_SIGN,
+                Some(starting_at) => starting_at + APP_FIRST_HEARTBEAT,
                 None => Timestamp::NEVER,
             },
             run,
@@ -113,7 +113,7 @@ impl RunState {
             Phase::Pending => {}
             Phase::Starting => {
                 self.run.starting_at = Some(now);
-                self.active_until = now + FIRST_SIGN;
+                self.active_until = now + APP_FIRST_HEARTBEAT;
             }
             Phase::Running => self.run.running_at = Some(now),
             Phase::Finished(_) => self.run.finished_at = Some(now),

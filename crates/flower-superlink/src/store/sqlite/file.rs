@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flwr_daemon::private;
+use flwr_security::private_files;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
@@ -109,7 +109,7 @@ pub(super) struct Hold(#[expect(dead_code, reason = "its end is what ends the ho
 pub(super) fn hold(database: &Path) -> Result<Hold, OpenError> {
     let failed = |error: io::Error| failed(database, error);
     if let Some(dir) = database.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        private::create_dir(dir).map_err(failed)?;
+        private_files::create_dir(dir).map_err(failed)?;
     }
     let mut lock = OpenOptions::new()
         .read(true)

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::row;
-use crate::link::state::{Dialect, FIRST_SIGN, KnownNode, StateResult};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Dialect, KnownNode, StateResult};
 
 /// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
 /// silent (two heartbeat intervals of 30 s).
@@ -70,7 +70,9 @@ impl Presence {
             connection.prepare("SELECT id FROM run WHERE phase IN ('starting', 'running')")?;
         let mut rows = runs.query([])?;
         while let Some(row) = rows.next()? {
-            inner.runs.insert(RunId(row::id(row, 0)?), now + FIRST_SIGN);
+            inner
+                .runs
+                .insert(RunId(row::id(row, 0)?), now + APP_FIRST_HEARTBEAT);
         }
         Ok(Self(Mutex::new(inner)))
     }

@@ -12,7 +12,7 @@ use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
-use crate::link::state::{FIRST_SIGN, StateResult};
+use crate::link::state::{APP_FIRST_HEARTBEAT, StateResult};
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
                        pending_at, starting_at, running_at, finished_at, account";
@@ -193,13 +193,13 @@ pub(super) fn revoke_token(connection: &Connection, run: RunId) -> StateResult<(
 /// Whether [`drop_unused_tokens`] would find something.
 pub(super) fn any_unused_token(connection: &Connection, now: Timestamp) -> StateResult<bool> {
     let mut select = connection.prepare_cached(&format!("SELECT 1 FROM token WHERE {UNUSED}"))?;
-    Ok(select.exists([now.as_secs() - FIRST_SIGN])?)
+    Ok(select.exists([now.as_secs() - APP_FIRST_HEARTBEAT])?)
 }
 
 /// Drops the tokens of pending runs that nobody used in time. Whether there were any.
 pub(super) fn drop_unused_tokens(connection: &Connection, now: Timestamp) -> StateResult<bool> {
     let mut delete = connection.prepare_cached(&format!("DELETE FROM token WHERE {UNUSED}"))?;
-    Ok(delete.execute([now.as_secs() - FIRST_SIGN])? > 0)
+    Ok(delete.execute([now.as_secs() - APP_FIRST_HEARTBEAT])? > 0)
 }
 
 /// The FABs that unfinished runs are made from, as often as there are such runs.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flwr_core::object::ObjectId;
 
 use crate::objects::Error;
-use crate::private::TEMPORARY;
+use flwr_security::private_files::TEMPORARY;
 
 /// A file below the directory of a store.
 #[derive(Debug)]

@@ -1,0 +1,73 @@
+//! Prepared ServerApp processes: one process with all imports done waits for the next run.
+
+use std::path::{Path, PathBuf};
+
+use flwr_core::cause::chain;
+use flwr_daemon::apps::{AppCommand, AppProcess, Error, WaitingApp};
+use parking_lot::Mutex;
+use tracing::warn;
+
+/// The output file of the prepared process, until it has a run.
+const NEXT: &str = "next.out";
+
+/// Starts ServerApps: in the prepared process, or else in a new process.
+#[derive(Debug)]
+pub(super) struct PreparedApps {
+    program: PathBuf,
+    outputs: Option<PathBuf>,
+    ahead: bool,
+    waiting: Mutex<Option<WaitingApp>>,
+}
+
+impl PreparedApps {
+    pub(super) fn new(program: &Path, outputs: Option<&Path>, ahead: bool) -> Self {
+        Self {
+            program: program.to_owned(),
+            outputs: outputs.map(Path::to_owned),
+            ahead,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Prepares a process for the next run, unless there is a prepared process.
+    pub(super) fn prepare(&self) {
+        let mut waiting = self.waiting.lock();
+        if !self.ahead || waiting.is_some() {
+            return;
+        }
+        let output = self.outputs.as_ref().map(|outputs| outputs.join(NEXT));
+        *waiting = WaitingApp::spawn(&self.program, output.as_deref()).unwrap_or_else(|error| {
+            warn!(error = chain(&error), "no ServerApp can be prepared");
+            None
+        });
+    }
+
+    /// Starts the app. Its output goes to the file `output`, where it is to outlive the SuperLink.
+    pub(super) async fn start(
+        &self,
+        command: &AppCommand,
+        output: Option<&Path>,
+    ) -> Result<AppProcess, Error> {
+        let waiting = self.waiting.lock().take();
+        if let Some(waiting) = waiting {
+            match waiting.begin(command, output).await {
+                Ok(app) => return Ok(app),
+                Err(error) => {
+                    warn!(
+                        error = chain(&error),
+                        "the ServerApp is started from nothing"
+                    );
+                }
+            }
+        }
+        match output {
+            Some(output) => AppProcess::spawn_lasting(command, output),
+            None => AppProcess::spawn(command),
+        }
+    }
+
+    /// Ends the prepared process. Called when the launcher stops.
+    pub(super) fn clear(&self) {
+        self.waiting.lock().take();
+    }
+}

@@ -1,0 +1,83 @@
+//! A run in progress, and the checks at its end.
+
+use std::time::{Duration, Instant};
+
+use e2e::{App, Federation, Maker};
+
+use crate::report::{self, Report, Task};
+
+/// How often `flwr ls` is asked: it is a process each time.
+const ASK_EVERY: Duration = Duration::from_millis(1_500);
+/// Longer than the ServerApp waits for a reply: it knows better what is missing.
+const STUCK: Duration = Duration::from_secs(360);
+
+/// A run in progress.
+#[derive(Debug)]
+pub(crate) struct RunInProgress {
+    pub(crate) id: u64,
+    pub(crate) report: Report,
+    /// The finished rounds at the last look.
+    pub(crate) rounds: usize,
+    /// The duration of the slowest round.
+    pub(crate) slowest: Duration,
+    heard: Instant,
+    asked: Instant,
+}
+
+/// What a look at a run found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    /// Another round is done.
+    Round,
+    /// It has ended, well or not.
+    End,
+}
+
+impl RunInProgress {
+    /// Starts a run; its report goes to the file `name`.
+    pub(crate) fn start(federation: &Federation, app: &App, task: Task, name: &str) -> Self {
+        let path = federation.scratch().path().join(name);
+        let config = task.run_config(&path);
+        Self {
+            id: federation.flwr(Maker::Ours).start(app, &config),
+            report: Report { path },
+            rounds: 0,
+            slowest: Duration::ZERO,
+            heard: Instant::now(),
+            asked: Instant::now(),
+        }
+    }
+
+    /// Looks how far it is.
+    pub(crate) fn look(&mut self, federation: &Federation, app: &App) -> Found {
+        let rounds = self.report.rounds();
+        if rounds > self.rounds {
+            self.rounds = rounds;
+            self.slowest = self.slowest.max(self.heard.elapsed());
+            self.heard = Instant::now();
+            return Found::Round;
+        }
+        assert!(self.heard.elapsed() < STUCK, "run {} is stuck", self.id);
+        if self.asked.elapsed() < ASK_EVERY {
+            return Found::Nothing;
+        }
+        self.asked = Instant::now();
+        // A SuperLink whose disk is full may be unable to answer: then it is asked again.
+        let statuses = federation.flwr(Maker::Ours).try_statuses(app);
+        match statuses.unwrap_or_default().get(&self.id) {
+            Some(status) if status.starts_with("finished") => Found::End,
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Fails unless the run has completed, and report and log have each expected line once.
+    pub(crate) fn check(&self, federation: &Federation, app: &App, expected: &[String]) {
+        let flwr = federation.flwr(Maker::Ours);
+        assert_eq!(flwr.status(app, self.id), "finished:completed");
+        assert_eq!(report::rounds_in(&self.report.lines()), expected, "report");
+        let text = flwr.log(app, self.id).success().text;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert_eq!(report::rounds_in(&lines), expected, "log");
+    }
+}

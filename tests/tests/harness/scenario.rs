@@ -1,0 +1,216 @@
+//! A federation, the runs in it and the faults that hit them.
+
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
+
+use crate::event_log::{self, EventLog};
+use crate::inject::Hands;
+use crate::kind::Kind;
+use crate::proxy::Proxy;
+use crate::random::Random;
+use crate::report::Task;
+use crate::run_in_progress::{Found, RunInProgress};
+use crate::state::State;
+use crate::totals::Totals;
+
+/// SuperNodes in the federation, and rounds in a run.
+const NODES: usize = 4;
+const ROUNDS: usize = 20;
+/// How often it is looked how far a run is.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The time from one fault to the next, in milliseconds.
+const PAUSE: Range<u64> = 200..1_500;
+
+/// One scenario. Fields are dropped in this order.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    kind: Kind,
+    task: Task,
+    random: Random,
+    event_log: EventLog,
+    app: App,
+    expected: Vec<String>,
+    federation: Federation,
+    proxy: Option<Proxy>,
+    state: State,
+}
+
+/// A federation with TLS and authentication whose SuperLink keeps what it has in `state`.
+pub(crate) fn plan(nodes: usize, state: &Path, further: &[&str]) -> Plan {
+    let database = state.join("link.db").display().to_string();
+    let keeping = ["--database", &database];
+    Federation::plan(Security::TlsAndAuth)
+        .nodes(nodes)
+        .superlink_flags(&[&keeping, further].concat())
+}
+
+impl Scenario {
+    pub(crate) fn start(kind: Kind, seed: u64) -> Self {
+        let state = State::new(kind.needs_small_disk());
+        let proxy = kind.needs_proxy().then(Proxy::listen);
+        let mut plan = plan(NODES, state.path(), &[]);
+        if let Some(proxy) = &proxy {
+            plan = plan.gateway(proxy.address());
+        }
+        let federation = plan.start();
+        if let Some(proxy) = &proxy {
+            proxy.forward_to(federation.fleet());
+        }
+        let app = federation.app("steady");
+        let task = Task {
+            seed,
+            rounds: ROUNDS,
+            nodes: NODES,
+        };
+        Self {
+            kind,
+            task,
+            random: Random::new(seed),
+            event_log: EventLog::new(),
+            expected: task.expected(&app),
+            app,
+            federation,
+            proxy,
+            state,
+        }
+    }
+
+    /// Plays to the end, or prints what is known and fails.
+    pub(crate) fn play(mut self, faults: usize, totals: &mut Totals) {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            while totals.faults < faults {
+                self.run(faults, totals);
+            }
+        }));
+        if let Err(cause) = outcome {
+            self.tell();
+            panic::resume_unwind(cause);
+        }
+        self.stop();
+    }
+
+    fn run(&mut self, faults: usize, totals: &mut Totals) {
+        totals.runs += 1;
+        let name = format!("report-{}", totals.runs);
+        let mut running = RunInProgress::start(&self.federation, &self.app, self.task, &name);
+        self.event_log
+            .note(&format!("run {} has started", running.id));
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+            self.disturb(&mut running, faults, totals);
+            while !self.is_over(&mut running) {
+                thread::sleep(LOOK_EVERY);
+            }
+            self.check(&running);
+        }));
+        running.report.add_to(totals, NODES);
+        totals.slowest = totals.slowest.max(running.slowest);
+        if let Err(cause) = outcome {
+            println!("--- the report of run {}", running.id);
+            println!("{}", running.report.lines().join("\n"));
+            panic::resume_unwind(cause);
+        }
+    }
+
+    /// Makes faults until there are enough, or the run is over. They are spread over its rounds.
+    fn disturb(&mut self, running: &mut RunInProgress, wanted: usize, totals: &mut Totals) {
+        let before = totals.faults;
+        let rate = self.kind.in_a_round(wanted - before, ROUNDS);
+        while totals.faults < wanted {
+            let pause = self.random.millis(PAUSE);
+            let rounds = (totals.faults - before) / rate;
+            if !self.reaches(running, rounds, pause) {
+                return;
+            }
+            let kind = self.kind.next(&mut self.random);
+            self.hands(totals).make(kind);
+            self.all_must_live();
+        }
+    }
+
+    /// Waits for a pause, and until so many rounds are done. False if the run ends before.
+    fn reaches(&mut self, running: &mut RunInProgress, rounds: usize, pause: Duration) -> bool {
+        let moment = Instant::now() + pause;
+        while running.rounds < rounds || Instant::now() < moment {
+            if self.is_over(running) {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+
+    fn is_over(&mut self, running: &mut RunInProgress) -> bool {
+        let found = running.look(&self.federation, &self.app);
+        if found == Found::Round {
+            self.event_log
+                .note(&format!("  round {} is done", running.rounds));
+        }
+        found == Found::End
+    }
+
+    fn hands<'a>(&'a mut self, totals: &'a mut Totals) -> Hands<'a> {
+        Hands {
+            federation: &mut self.federation,
+            proxy: self.proxy.as_ref(),
+            state: &self.state,
+            random: &mut self.random,
+            event_log: &mut self.event_log,
+            totals,
+        }
+    }
+
+    fn check(&mut self, running: &RunInProgress) {
+        running.check(&self.federation, &self.app, &self.expected);
+        let note = format!("run {} is as it should be", running.id);
+        self.event_log.note(&note);
+    }
+
+    fn all_must_live(&mut self) {
+        let ended = self.federation.superlink().ended();
+        assert!(ended.is_none(), "the SuperLink ended by itself: {ended:?}");
+        for index in 0..NODES {
+            let ended = self.federation.node(index).ended();
+            assert!(ended.is_none(), "node {index} ended by itself: {ended:?}");
+        }
+    }
+
+    /// Prints all that may help to understand a failure.
+    fn tell(&self) {
+        let kind = self.kind.name();
+        println!("--- {kind} with seed {} failed", self.task.seed);
+        self.event_log.print();
+        let scratch = self.federation.scratch();
+        for name in daemons() {
+            event_log::print_end_of(&scratch.path().join(format!("{name}.log")));
+        }
+        self.state.rescue(&scratch.folder("state"));
+    }
+
+    /// Stops everything in order; nothing may be left.
+    fn stop(self) {
+        let scratch = self.federation.scratch().path().to_path_buf();
+        for name in daemons() {
+            event_log::print_errors_in(&name, &scratch.join(format!("{name}.log")));
+        }
+        self.federation.stop();
+        let deadline = Instant::now() + PATIENCE;
+        while let left @ [_, ..] = leftovers::of(&scratch).as_slice() {
+            assert!(Instant::now() < deadline, "still there: {left:?}");
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// The daemons by the names of their logs.
+fn daemons() -> Vec<String> {
+    let nodes = (0..NODES).map(|index| format!("node-{index}"));
+    [String::from("superlink")]
+        .into_iter()
+        .chain(nodes)
+        .collect()
+}

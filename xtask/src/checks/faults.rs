@@ -1,0 +1,41 @@
+//! `cargo xtask faults`: faults while a federation works, counted.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::support::build::{self, Profile};
+use crate::support::python::FLOWER_1_22;
+
+/// `cargo xtask faults`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many faults, shared by the kinds.
+    #[arg(long, value_name = "N", default_value_t = 216)]
+    faults: usize,
+
+    /// The seed that an earlier call printed: the same faults again.
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+
+    /// One kind: superlink, supernode, both, cut, stall, disk, or mixed for all in one federation.
+    #[arg(long, value_name = "KIND")]
+    only: Option<String>,
+}
+
+/// Builds the programs and plays all kinds of faults (`tests/tests/harness`).
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut tests = build::cargo();
+    tests.env(FLOWER_1_22.variable(), FLOWER_1_22.prepare()?);
+    build::programs(Profile::Dev)?;
+    tests.env("FLOWER_FAULTS", args.faults.to_string());
+    if let Some(seed) = args.seed {
+        tests.env("FLOWER_FAULTS_SEED", seed.to_string());
+    }
+    if let Some(kind) = &args.only {
+        tests.env("FLOWER_FAULTS_ONLY", kind);
+    }
+    tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
+    tests.args(["--nocapture", "no_fault_loses_or_doubles_a_message"]);
+    build::outcome(&mut tests)
+}

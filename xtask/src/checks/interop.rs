@@ -1,0 +1,39 @@
+//! `cargo xtask interop`: which of our programs work with which of pip's, tried.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::support::build::{self, Profile};
+use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+
+/// `cargo xtask interop`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only pairs whose line of the table contains this, for example 1.17; only their lines are written
+    /// anew then.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+/// Prepares all versions of Flower, builds the programs and tries all pairs (`tests/tests/matrix`).
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut tests = build::cargo();
+    for flower in OLDER
+        .iter()
+        .chain([&FLOWER_1_20, &FLOWER_1_21, &FLOWER_1_22])
+    {
+        tests.env(flower.variable(), flower.prepare()?);
+    }
+    build::programs(Profile::Dev)?;
+    tests.env(
+        "FLOWER_INTEROP_TABLE",
+        build::root().join("docs/interop.md"),
+    );
+    if let Some(text) = &args.only {
+        tests.env("FLOWER_INTEROP_ONLY", text);
+    }
+    tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
+    tests.args(["--nocapture", "--ignored", "all_pairs"]);
+    build::outcome(&mut tests)
+}

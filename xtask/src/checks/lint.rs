@@ -1,0 +1,246 @@
+//! `cargo xtask lint`: refuses tracked files that are too large or binary, and Rust files with too
+//! many lines. Large and binary files are mostly committed by accident, and stay in the history for
+//! ever. A long Rust file has more than one subject.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::support::build;
+
+/// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
+const LARGEST: u64 = 256 * 1024;
+/// Binary files that belong here, with their reason.
+const BINARY: [(&str, &str); 1] = [(
+    "crates/flwr-core/testdata/fab/mini.zip",
+    "a bundle as Python's zipfile writes bundles",
+)];
+/// Files over [`LARGEST`] that belong here, with their reason.
+const LARGE: [(&str, &str); 0] = [];
+
+/// Lines of the longest Rust file.
+const LONGEST: usize = 400;
+/// Rust files over [`LONGEST`] that still have to be split. Remove the entry with the split.
+const LONG: [(&str, &str); 5] = [
+    ("crates/flower-superlink/src/superlink.rs", "not split yet"),
+    (
+        "crates/flower-superlink/src/accounts/tests.rs",
+        "not split yet",
+    ),
+    ("crates/flower-superlink/src/link/tests.rs", "not split yet"),
+    (
+        "crates/flower-superlink/src/store/battery/messages.rs",
+        "not split yet",
+    ),
+    (
+        "crates/flower-superlink/src/store/model.rs",
+        "not split yet",
+    ),
+];
+
+/// `cargo xtask lint`
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+/// Looks at each file that git tracks. The exit code is failure if a file does not belong here.
+pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
+    let root = build::root();
+    let files = tracked(&root)?;
+    let mut problems = unused(&files);
+    problems.extend(short(&root)?);
+    for file in &files {
+        problems.extend(problem(&root, file)?);
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    if problems.is_empty() {
+        println!(
+            "{} tracked files are small text, with at most {LONGEST} lines of Rust each, or listed",
+            files.len()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!(
+        "error: split a long Rust file; `git rm --cached` takes a large or binary file out. A file \
+         that belongs here is listed, with its reason, in xtask/src/checks/lint.rs"
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+/// The files in git's index, relative to the workspace.
+fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut git = std::process::Command::new("git");
+    git.current_dir(root).args(["ls-files", "-z"]);
+    let shown = build::show(&git);
+    let listed = git
+        .output()
+        .with_context(|| format!("{shown} does not start: install git"))?;
+    if !listed.status.success() {
+        let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+        bail!("{shown} failed: {}", said.trim());
+    }
+    let names = listed.stdout.split(|byte| *byte == 0);
+    let names = names.filter(|name| !name.is_empty());
+    Ok(names.map(|name| OsStr::from_bytes(name).into()).collect())
+}
+
+/// Entries of the lists whose file is gone: each would let another file of its name in.
+fn unused(files: &[PathBuf]) -> Vec<String> {
+    let listed = BINARY.iter().chain(&LARGE).chain(&LONG);
+    let gone = listed.filter(|(file, _)| !files.iter().any(|tracked| tracked == Path::new(file)));
+    gone.map(|(file, _)| format!("{file}: listed in xtask/src/checks/lint.rs, but not tracked"))
+        .collect()
+}
+
+/// Why a file does not belong here, if it does not.
+fn problem(root: &Path, file: &Path) -> Result<Option<String>> {
+    let path = root.join(file);
+    let shown = file.display();
+    // A file that was removed, but not yet from the index, and what a link names, do not count.
+    let Ok(found) = fs::symlink_metadata(&path) else {
+        return Ok(None);
+    };
+    if !found.is_file() {
+        return Ok(None);
+    }
+    if found.len() > LARGEST && !is_listed(&LARGE, file) {
+        let kilobytes = found.len().div_ceil(1024);
+        let limit = LARGEST / 1024;
+        return Ok(Some(format!("{shown}: {kilobytes} KB, over {limit} KB")));
+    }
+    let content = fs::read(&path).with_context(|| shown.to_string())?;
+    if is_binary(&content) && !is_listed(&BINARY, file) {
+        return Ok(Some(format!("{shown}: a binary file")));
+    }
+    if let Some(lines) = too_long(file, &content)
+        && !is_listed(&LONG, file)
+    {
+        return Ok(Some(format!("{shown}: {lines} lines, over {LONGEST}")));
+    }
+    Ok(None)
+}
+
+/// The number of lines of a Rust file that has too many.
+fn too_long(file: &Path, content: &[u8]) -> Option<usize> {
+    let is_rust = file.extension().is_some_and(|extension| extension == "rs");
+    let lines = content.iter().filter(|byte| **byte == b'\n').count();
+    (is_rust && lines > LONGEST).then_some(lines)
+}
+
+/// Entries of [`LONG`] whose file has been split: each would let the file grow again.
+fn short(root: &Path) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (file, _) in LONG {
+        let path = root.join(file);
+        // `unused` reports a missing file.
+        let Ok(content) = fs::read(&path) else {
+            continue;
+        };
+        if too_long(Path::new(file), &content).is_none() {
+            problems.push(format!(
+                "{file}: not over {LONGEST} lines any more; remove its entry from xtask/src/checks/lint.rs"
+            ));
+        }
+    }
+    Ok(problems)
+}
+
+fn is_listed(list: &[(&str, &str)], file: &Path) -> bool {
+    list.iter().any(|(listed, _)| file == Path::new(listed))
+}
+
+/// Whether a content is no UTF-8 text.
+fn is_binary(content: &[u8]) -> bool {
+    content.contains(&0) || std::str::from_utf8(content).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::build::succeed;
+
+    fn repository(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        for arguments in [&["init", "--quiet"][..], &["add", "--all"]] {
+            let mut git = std::process::Command::new("git");
+            succeed(git.current_dir(root.path()).args(arguments)).unwrap();
+        }
+        root
+    }
+
+    fn problems(root: &Path) -> Vec<String> {
+        let files = tracked(root).unwrap();
+        let problems = files.iter().filter_map(|file| problem(root, file).unwrap());
+        problems.collect()
+    }
+
+    #[test]
+    fn large_and_binary_files_are_refused_by_their_names() {
+        let limit = usize::try_from(LARGEST).unwrap();
+        let root = repository(&[
+            ("a/wheel.whl", b"PK\x03\x04\0"),
+            ("latin.txt", b"caf\xe9"),
+            ("long.txt", &vec![b'x'; limit + 1]),
+            ("as long as may be.txt", &vec![b'x'; limit]),
+            ("text ü.md", "Grüße".as_bytes()),
+        ]);
+        let wanted = [
+            "a/wheel.whl: a binary file",
+            "latin.txt: a binary file",
+            "long.txt: 257 KB, over 256 KB",
+        ];
+        assert_eq!(problems(root.path()), wanted);
+    }
+
+    #[test]
+    fn long_rust_files_are_refused_and_other_long_files_are_not() {
+        let lines = |count| "x\n".repeat(count).into_bytes();
+        let (listed, _) = LONG[0];
+        let root = repository(&[
+            ("src/as_long_as_may_be.rs", &lines(LONGEST)),
+            ("src/long.rs", &lines(LONGEST + 1)),
+            ("src/long.txt", &lines(LONGEST + 1)),
+            (listed, &lines(LONGEST + 1)),
+        ]);
+        assert_eq!(problems(root.path()), ["src/long.rs: 401 lines, over 400"]);
+        assert_eq!(short(root.path()).unwrap(), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_listed_file_must_still_be_long() {
+        let (listed, _) = LONG[0];
+        let root = repository(&[(listed, b"fn main() {}\n")]);
+        let found = short(root.path()).unwrap();
+        assert!(found[0].starts_with(listed), "{found:?}");
+    }
+
+    #[test]
+    fn what_git_does_not_track_may_be_anything() {
+        let root = repository(&[("a.txt", b"text")]);
+        fs::write(root.path().join("made.bin"), b"\0").unwrap();
+        fs::remove_file(root.path().join("a.txt")).unwrap();
+        assert_eq!(problems(root.path()), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_listed_file_is_let_in_and_must_be_there() {
+        let (listed, _) = BINARY[0];
+        let root = repository(&[(listed, b"PK\0")]);
+        assert_eq!(problems(root.path()), [] as [String; 0]);
+        let gone = unused(&[]);
+        assert!(gone[0].starts_with(listed), "{gone:?}");
+        let all = BINARY.iter().chain(&LARGE).chain(&LONG);
+        let all: Vec<_> = all.map(|(file, _)| PathBuf::from(file)).collect();
+        assert_eq!(unused(&all), [] as [String; 0]);
+    }
+}

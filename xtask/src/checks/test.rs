@@ -1,0 +1,87 @@
+//! `cargo xtask test`: everything the tests need, then the tests.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::support::build::{self, Profile};
+use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+use crate::support::tools;
+
+/// One of each earlier generation that the SuperLink serves.
+const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
+
+/// `cargo xtask test`
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask test                          everything
+  cargo xtask test -p flwr-core             one crate
+  cargo xtask test -p e2e -- tls::          the end-to-end tests about TLS
+  cargo xtask test -p e2e -- --nocapture    with what they print")]
+pub(crate) struct Args {
+    /// Handed to `cargo test`; without -p, the whole workspace is tested.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CARGO TEST ARGUMENTS"
+    )]
+    forwarded: Vec<String>,
+}
+
+/// Prepares the Python environments, builds the programs that the end-to-end tests start, and runs
+/// `cargo test`.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    tools::prepare()?;
+    let mut tests = build::cargo();
+    let earlier = OLDER
+        .iter()
+        .filter(|flower| EARLIER.iter().any(|version| flower.is(version)));
+    for flower in [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
+        .into_iter()
+        .chain(earlier)
+    {
+        tests.env(flower.variable(), flower.prepare()?);
+    }
+    build::programs(Profile::Dev)?;
+    tests.arg("test");
+    if !names_a_package(&args.forwarded) {
+        tests.arg("--workspace");
+    }
+    build::outcome(tests.args(&args.forwarded))
+}
+
+fn names_a_package(arguments: &[String]) -> bool {
+    let ours = arguments.iter().take_while(|argument| *argument != "--");
+    ours.into_iter()
+        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_a_package;
+
+    fn arguments(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_package_is_seen_in_all_its_spellings() {
+        for line in [
+            "-p e2e",
+            "--package e2e",
+            "--package=e2e",
+            "-pe2e",
+            "--locked -p e2e",
+        ] {
+            assert!(names_a_package(&arguments(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_the_test_programs_are_not_packages() {
+        for line in ["", "--locked", "-- -p", "tls -- --package"] {
+            assert!(!names_a_package(&arguments(line)), "{line}");
+        }
+    }
+}

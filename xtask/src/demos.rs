@@ -1,0 +1,5 @@
+//! Commands that show a federation to people: `demo` and `session`.
+
+pub(crate) mod demo;
+mod rounds;
+pub(crate) mod session;

@@ -1,0 +1,116 @@
+//! `cargo xtask bench`: rounds, calls, throughput and memory, ours and pip's in turns on the same
+//! machine, so that a busy moment hits both.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::support::build::{self, Profile};
+use crate::support::python::FLOWER_1_22;
+
+mod crowd;
+pub(crate) mod figures;
+mod imports;
+mod load;
+mod rounds;
+pub(crate) mod stage;
+pub(crate) mod usage;
+
+use figures::{Figures, Maker};
+use stage::Stage;
+
+/// `cargo xtask bench`
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench --quick              every figure once, in three minutes
+  cargo xtask bench                      three times in turns, with medians
+  cargo xtask bench --imports            the first message of a run and the later ones, with CPU
+                                         and memory, for apps with small and large libraries
+  cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
+                                         and all coming back at once after a kill")]
+pub(crate) struct Args {
+    /// Each figure once, with fewer rounds.
+    #[arg(long)]
+    quick: bool,
+
+    /// Where the figures go as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// What an app's imports cost a SuperNode, and nothing else.
+    #[arg(long, conflicts_with = "crowd")]
+    imports: bool,
+
+    /// Many nodes on our SuperLink, and nothing else.
+    #[arg(long, value_name = "NODES")]
+    crowd: Option<usize>,
+
+    /// With --crowd: how long they wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "crowd")]
+    idle: u64,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Extent {
+    repetitions: usize,
+    rounds: u32,
+    poll_seconds: f64,
+}
+
+const QUICK: Extent = Extent {
+    repetitions: 1,
+    rounds: 3,
+    poll_seconds: 3.0,
+};
+const FULL: Extent = Extent {
+    repetitions: 3,
+    rounds: 6,
+    poll_seconds: 5.0,
+};
+
+/// Builds everything, measures and tells.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let programs = ["flower-superlink", "flower-supernode", "flwr", "flwr-bench"];
+    let programs = build::packages(Profile::Release, &programs)?;
+    let environment = FLOWER_1_22.prepare()?;
+    let folder = tempfile::Builder::new().prefix("flower-bench-").tempdir()?;
+    let keys = args.crowd.unwrap_or(load::MOST_NODES);
+    let stage = Stage::set(folder.path(), &programs, &environment, keys)?;
+    if let Some(nodes) = args.crowd {
+        crowd::measure(&stage, nodes, args.idle)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let extent = if args.quick { QUICK } else { FULL };
+    let (figures, file) = if args.imports {
+        let figures = imports::measure(&stage, &environment, extent)?;
+        (figures, "bench-imports.json")
+    } else {
+        let figures = measure(&stage, extent)?;
+        println!("\n{figures}");
+        (figures.to_json(), "bench.json")
+    };
+    let json = args
+        .json
+        .clone()
+        .unwrap_or_else(|| build::target().join(file));
+    fs::write(&json, format!("{figures:#}\n"))
+        .with_context(|| format!("cannot write {}", json.display()))?;
+    println!("as JSON in {}", json.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(stage: &Stage, extent: Extent) -> Result<Figures> {
+    let mut figures = Figures::default();
+    for repetition in 1..=extent.repetitions {
+        for maker in [Maker::Pip, Maker::Ours] {
+            println!("{repetition}/{}: {maker} ...", extent.repetitions);
+            rounds::measure(stage, maker, extent, &mut figures)?;
+            load::measure(stage, maker, extent, &mut figures)?;
+        }
+    }
+    Ok(figures)
+}

@@ -1,0 +1,278 @@
+//! Certificates, keys, apps and programs, and the SuperLinks that are started with them.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::figures::Maker;
+use crate::support::build;
+use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::python;
+
+/// How long a daemon may take until it listens.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How often a port is tried when the time counts.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long a daemon may take to end.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// Everything that is there before a daemon is started.
+pub(crate) struct Stage {
+    folder: PathBuf,
+    programs: PathBuf,
+    pip: PathBuf,
+    path: OsString,
+}
+
+/// A running SuperLink, with TLS and a list of allowed keys.
+pub(crate) struct SuperLink {
+    pub(crate) daemon: Daemon,
+    pub(crate) fleet: u16,
+    pub(crate) control: u16,
+    pub(crate) serverappio: u16,
+    /// From its start until it accepted the first connection on Fleet.
+    pub(crate) started: Duration,
+}
+
+impl Stage {
+    /// Makes all of it in this folder, which must be empty.
+    pub(crate) fn set(
+        folder: &Path,
+        programs: &Path,
+        environment: &Path,
+        keys: usize,
+    ) -> Result<Self> {
+        let pip = python::bin(environment);
+        let mut path = vec![programs.to_path_buf(), pip.clone()];
+        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        let stage = Self {
+            folder: folder.to_path_buf(),
+            programs: programs.to_path_buf(),
+            pip,
+            path: env::join_paths(path)?,
+        };
+        println!("Making certificates, {keys} keys and an app ...");
+        quiet(stage.ours("flwr").args(["cert", "new"]))?;
+        quiet(
+            stage
+                .ours("flwr")
+                .args(["key", "new", "--count", &keys.to_string()]),
+        )?;
+        build::copy(&build::root().join("tests/apps/rounds"), &stage.app())?;
+        quiet(stage.ours("flwr").arg("build").current_dir(stage.app()))?;
+        Ok(stage)
+    }
+
+    /// The app whose rounds are measured.
+    pub(crate) fn app(&self) -> PathBuf {
+        self.folder.join("rounds")
+    }
+
+    /// Its bundle.
+    pub(crate) fn fab(&self) -> Result<PathBuf> {
+        let files = fs::read_dir(self.app())?.filter_map(Result::ok);
+        let mut paths = files.map(|file| file.path());
+        let fab = paths.find(|path| path.extension().is_some_and(|name| name == "fab"));
+        fab.context("`flwr build` made no bundle")
+    }
+
+    /// Where everything is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Adds the federation of this SuperLink to the app.
+    pub(crate) fn point_app_at(&self, superlink: &SuperLink) -> Result<()> {
+        let project = self.app().join("pyproject.toml");
+        let original = build::root().join("tests/apps/rounds/pyproject.toml");
+        fs::copy(original, &project)?;
+        self.point_at(&project, superlink)
+    }
+
+    /// A new copy of one of the tests' apps, with the federation of this SuperLink.
+    pub(super) fn copy_app(&self, name: &str, superlink: &SuperLink) -> Result<PathBuf> {
+        let copy = self.folder.join(name);
+        if copy.exists() {
+            fs::remove_dir_all(&copy)?;
+        }
+        build::copy(&build::root().join("tests/apps").join(name), &copy)?;
+        self.point_at(&copy.join("pyproject.toml"), superlink)?;
+        Ok(copy)
+    }
+
+    fn point_at(&self, project: &Path, superlink: &SuperLink) -> Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).open(project)?;
+        let root = self.folder.join("certificates/ca.crt");
+        writeln!(
+            file,
+            "\n[tool.flwr.federations]\ndefault = \"bench\"\n\n[tool.flwr.federations.bench]\n\
+             address = \"127.0.0.1:{}\"\nroot-certificates = \"{}\"",
+            superlink.control,
+            root.display()
+        )?;
+        Ok(())
+    }
+
+    /// Starts a SuperLink that has nothing from an earlier one.
+    pub(crate) fn superlink(&self, maker: Maker, flags: &[&str]) -> Result<SuperLink> {
+        let home = self.home();
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        self.superlink_again(maker, flags, free_ports()?)
+    }
+
+    /// Starts a SuperLink over what an earlier one left.
+    pub(crate) fn superlink_again(
+        &self,
+        maker: Maker,
+        flags: &[&str],
+        ports: [u16; 3],
+    ) -> Result<SuperLink> {
+        let [fleet, control, serverappio] = ports;
+        let mut command = self.program(maker, "flower-superlink");
+        command.args(["--ssl-ca-certfile", "certificates/ca.crt"]);
+        command.args(["--ssl-certfile", "certificates/server.pem"]);
+        command.args(["--ssl-keyfile", "certificates/server.key"]);
+        command.args(["--auth-list-public-keys", "keys/client_public_keys.csv"]);
+        command.args(["--fleet-api-address", &here(fleet).to_string()]);
+        command.args(["--control-api-address", &here(control).to_string()]);
+        command.args(["--serverappio-api-address", &here(serverappio).to_string()]);
+        command.args(flags);
+        let begun = Instant::now();
+        let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;
+        while TcpStream::connect(here(fleet)).is_err() && begun.elapsed() < START_PATIENCE {
+            thread::sleep(LOOK_EVERY);
+        }
+        let started = begun.elapsed();
+        for port in [fleet, control, serverappio] {
+            daemon.wait_for(here(port), START_PATIENCE)?;
+        }
+        Ok(SuperLink {
+            daemon,
+            fleet,
+            control,
+            serverappio,
+            started,
+        })
+    }
+
+    /// Starts a SuperNode, the first or the second.
+    pub(crate) fn supernode(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        number: usize,
+        flags: &[&str],
+    ) -> Result<Daemon> {
+        self.start_supernode(maker, superlink, number, |command| {
+            command.args(flags);
+        })
+    }
+
+    /// Starts the first SuperNode, which looks for programs in this folder first.
+    pub(super) fn supernode_with(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        programs: &Path,
+    ) -> Result<Daemon> {
+        let folders = std::iter::once(programs.to_owned()).chain(env::split_paths(&self.path));
+        let path = env::join_paths(folders)?;
+        self.start_supernode(maker, superlink, 1, |command| {
+            command.env("PATH", path);
+        })
+    }
+
+    fn start_supernode(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        number: usize,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Result<Daemon> {
+        let [clientappio] = free_ports()?;
+        let key = format!("keys/client_credentials_{number}");
+        let mut command = self.program(maker, "flower-supernode");
+        command.args(["--root-certificates", "certificates/ca.crt"]);
+        command.args(["--superlink", &here(superlink.fleet).to_string()]);
+        command.args(["--auth-supernode-private-key", &key]);
+        command.args(["--auth-supernode-public-key", &format!("{key}.pub")]);
+        command.args(["--clientappio-api-address", &here(clientappio).to_string()]);
+        prepare(&mut command);
+        Daemon::start(&format!("supernode-{number}"), &mut command, &self.folder)
+    }
+
+    /// The load generator, pointed at this SuperLink.
+    pub(crate) fn load(&self, superlink: &SuperLink) -> Command {
+        let mut load = self.ours("flwr-bench");
+        load.args(["--fleet", &superlink.fleet.to_string()]);
+        load.args(["--control", &superlink.control.to_string()]);
+        load.args(["--serverappio", &superlink.serverappio.to_string()]);
+        load.args(["--root-certificates", "certificates/ca.crt"]);
+        load.args(["--keys", "keys"]);
+        load
+    }
+
+    /// One of our programs.
+    pub(crate) fn ours(&self, program: &str) -> Command {
+        self.program(Maker::Ours, program)
+    }
+
+    /// Where pip's SuperLink is to keep its state, for a new one.
+    pub(crate) fn database(&self) -> Result<String> {
+        let file = self.folder.join("pip.db");
+        if file.exists() {
+            fs::remove_file(&file)?;
+        }
+        Ok(file.display().to_string())
+    }
+
+    fn program(&self, maker: Maker, program: &str) -> Command {
+        let folder = match maker {
+            Maker::Ours => &self.programs,
+            Maker::Pip => &self.pip,
+        };
+        let mut command = Command::new(folder.join(program));
+        command.current_dir(&self.folder);
+        command.env("PATH", &self.path);
+        command.env("FLWR_HOME", self.home());
+        command.env("FLWR_TELEMETRY_ENABLED", "0");
+        command
+    }
+
+    /// Flower's home directory, of all programs.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+}
+
+impl SuperLink {
+    pub(crate) fn ports(&self) -> [u16; 3] {
+        [self.fleet, self.control, self.serverappio]
+    }
+
+    pub(crate) fn stop(self) -> Result<()> {
+        self.daemon.stop(STOP_GRACE)
+    }
+}
+
+fn quiet(command: &mut Command) -> Result<()> {
+    let shown = build::show(command);
+    let output = command
+        .output()
+        .with_context(|| format!("{shown} does not start"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::bail!("{shown} failed ({}): {said}", output.status);
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Python environments with one version of Flower each, made once and kept under `target/python`.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::support::build;
+
+/// The programs tried for making environments, when `PYTHON` does not name one.
+const CANDIDATES: [&str; 5] = [
+    "python3",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "python3.10",
+];
+
+/// A version of Flower from PyPI, and what goes with it.
+pub(crate) struct Flower {
+    version: &'static str,
+    with: &'static [&'static str],
+}
+
+const NUMPY: &str = "numpy>=1.26,<3";
+/// Those before 1.13 want it.
+const NUMPY_1: &str = "numpy>=1.26,<2";
+/// The `flwr` of those before 1.20 does not start with the click of today, which their requirements
+/// allow.
+const CLICK: &str = "click<8.2";
+
+/// The version that the demo runs and most tests use; with what the example app needs.
+pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, "scikit-learn>=1.4,<2"]);
+pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
+pub(crate) const FLOWER_1_20: Flower = Flower::new("1.20.0", &[NUMPY]);
+/// Earlier versions: `cargo xtask interop` needs all of them, the tests one of each generation.
+pub(crate) const OLDER: [Flower; 10] = [
+    Flower::new("1.19.0", &[NUMPY, CLICK]),
+    Flower::new("1.18.0", &[NUMPY, CLICK]),
+    Flower::new("1.17.0", &[NUMPY, CLICK]),
+    Flower::new("1.16.0", &[NUMPY, CLICK]),
+    Flower::new("1.15.2", &[NUMPY, CLICK]),
+    Flower::new("1.14.0", &[NUMPY, CLICK]),
+    Flower::new("1.13.1", &[NUMPY, CLICK]),
+    Flower::new("1.12.0", &[NUMPY_1, CLICK]),
+    Flower::new("1.10.0", &[NUMPY_1, CLICK]),
+    Flower::new("1.8.0", &[NUMPY_1, CLICK]),
+];
+
+impl Flower {
+    const fn new(version: &'static str, with: &'static [&'static str]) -> Self {
+        Self { version, with }
+    }
+
+    /// What pip is to install.
+    fn packages(&self) -> Vec<String> {
+        let flower = format!("flwr=={}", self.version);
+        let with = self.with.iter().map(ToString::to_string);
+        std::iter::once(flower).chain(with).collect()
+    }
+
+    /// Whether it is the version with this number.
+    pub(crate) fn is(&self, version: &str) -> bool {
+        self.version == version
+    }
+
+    /// The variable that tells the tests where this environment is, for example `FLWR_PYTHON_1_22`.
+    pub(crate) fn variable(&self) -> String {
+        let short = self
+            .version
+            .rsplit_once('.')
+            .map_or(self.version, |(short, _)| short);
+        format!("FLWR_PYTHON_{}", short.replace('.', "_"))
+    }
+
+    /// The environment's folder. If the variable already names one it is used as it is, else the
+    /// environment is made, unless an earlier call has made it.
+    pub(crate) fn prepare(&self) -> Result<PathBuf> {
+        if let Some(given) = env::var_os(self.variable()) {
+            let given = PathBuf::from(given);
+            if !bin(&given).join("flwr").is_file() {
+                bail!(
+                    "{} names {}, but that has no bin/flwr",
+                    self.variable(),
+                    given.display()
+                );
+            }
+            return Ok(given);
+        }
+        let folder = build::target()
+            .join("python")
+            .join(format!("flwr-{}", self.version));
+        let stamp = folder.join("xtask-requirements.txt");
+        let packages = self.packages();
+        let wanted = packages.join("\n") + "\n";
+        // The stamp is written last: an environment that was interrupted is made anew.
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&folder) {
+            return Ok(folder);
+        }
+        println!(
+            "Preparing a Python environment with {} ...",
+            packages.join(", ")
+        );
+        make(&folder, &packages)?;
+        fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+        Ok(folder)
+    }
+}
+
+fn make(folder: &Path, packages: &[String]) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    let python = interpreter()?;
+    build::succeed(Command::new(python).args(["-m", "venv"]).arg(folder))
+        .context("cannot make a Python environment (on Debian: apt-get install python3-venv)")?;
+    let mut pip = Command::new(bin(folder).join("python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]);
+    build::succeed(pip.args(packages))
+}
+
+/// The folder with the programs of an environment.
+pub(crate) fn bin(environment: &Path) -> PathBuf {
+    environment.join("bin")
+}
+
+/// An environment dies with the interpreter it was made by.
+fn works(environment: &Path) -> bool {
+    let python = bin(environment).join("python");
+    Command::new(python)
+        .args(["-c", ""])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn interpreter() -> Result<OsString> {
+    if let Some(given) = env::var_os("PYTHON") {
+        return Ok(given);
+    }
+    CANDIDATES
+        .iter()
+        .find(|candidate| is_recent(candidate))
+        .map(OsString::from)
+        .context("Python 3.10 or later was not found: install it, or name it with PYTHON=/path")
+}
+
+fn is_recent(candidate: &str) -> bool {
+    let question = "import sys; sys.exit(sys.version_info < (3, 10))";
+    let answer = Command::new(candidate).args(["-c", question]).output();
+    answer.is_ok_and(|answer| answer.status.success())
+}
