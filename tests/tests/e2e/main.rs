@@ -24,6 +24,7 @@ mod mutual;
 mod networks;
 mod no_proxy;
 mod older;
+mod orders;
 mod outputs;
 mod processes;
 mod programs;

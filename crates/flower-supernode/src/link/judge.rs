@@ -214,6 +214,7 @@ mod tests {
                 address: "host:1".to_owned(),
                 status,
                 location: None,
+                text: String::new(),
             })
         };
         for code in [200, 302, 400, 401, 403, 404, 429, 502, 503, 504] {

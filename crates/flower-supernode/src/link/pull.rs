@@ -1,10 +1,12 @@
 //! Asking for the next message.
 
+use std::error::Error as _;
+
 use flwr_core::id::NodeId;
 use flwr_proto as proto;
 use flwr_security::channel::{cause, is_cut, proxied};
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, TimeoutExpired};
+use tonic::{Code, Request, Response, Status, TimeoutExpired};
 
 use super::client::Fleet;
 use super::hold::Cut;
@@ -60,11 +62,32 @@ impl Link {
             Some(_) => Cut::TimedOut,
             None => Cut::Reset,
         };
-        is_cut(status) && self.hold.cut(cut, asked.elapsed())
+        (is_cut(status) || is_away(status)) && self.hold.cut(cut, asked.elapsed())
     }
+}
+
+/// Whether the other side answered that there is nobody to answer. Proxies that know gRPC say this
+/// when the time of a call is over, each in its own words.
+fn is_away(status: &Status) -> bool {
+    let code = status.code();
+    status.source().is_none() && matches!(code, Code::Unavailable | Code::DeadlineExceeded)
 }
 
 /// Whether the deadline that this node set itself is over.
 fn is_late(status: &Status) -> bool {
     cause::<TimeoutExpired>(status).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_says_that_nobody_is_there() {
+        assert!(is_away(&Status::unavailable("the time is over")));
+        assert!(is_away(&Status::deadline_exceeded("the time is over")));
+        assert!(!is_away(&Status::permission_denied("Run is finished.")));
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(!is_away(&Status::from_error(Box::new(refused))));
+    }
 }
