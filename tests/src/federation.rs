@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::flwr::Flwr;
 use crate::keys::{self, NodeKey};
+use crate::launcher::Launcher;
 use crate::pki::{self, Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
@@ -48,6 +49,7 @@ pub struct Plan {
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
     variables: Vec<(String, OsString)>,
+    launcher: Launcher,
     supernode_programs: Option<PathBuf>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
@@ -131,6 +133,13 @@ impl Plan {
         self
     }
 
+    /// What starts each daemon.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = launcher;
+        self
+    }
+
     /// Where SuperNodes look for programs first.
     #[must_use]
     pub fn supernode_programs(mut self, folder: &Path) -> Self {
@@ -211,6 +220,7 @@ impl Federation {
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
             variables: Vec::new(),
+            launcher: Launcher::default(),
             supernode_programs: None,
             flaw: Flaw::None,
             gateway: None,
@@ -359,6 +369,7 @@ impl Federation {
             .args(self.plan.isolation.flags())
             .args(&self.plan.supernode_flags)
             .envs(self.plan.variables.iter().cloned());
+        let mut command = self.plan.launcher.of(&command);
         Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
     }
 
@@ -451,6 +462,7 @@ fn start_superlink(
         .args(plan.isolation.flags())
         .args(&plan.superlink_flags)
         .envs(plan.variables.iter().cloned());
+    let mut command = plan.launcher.of(&command);
     Process::start("superlink", &mut command, scratch.path())
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use e2e::process::wait_for_end;
 use e2e::proxy::{Front, Habits, Kind};
@@ -153,17 +154,12 @@ fn runs_end_well_whatever_the_order(kind: Kind) {
     site.federation.stop();
 }
 
+/// The proxies at once: the SuperNodes mostly wait until they try again.
 #[test]
-fn runs_end_well_whatever_is_restarted_first_behind_nginx() {
-    runs_end_well_whatever_the_order(Kind::Nginx);
-}
-
-#[test]
-fn runs_end_well_whatever_is_restarted_first_behind_haproxy() {
-    runs_end_well_whatever_the_order(Kind::HaProxy);
-}
-
-#[test]
-fn runs_end_well_whatever_is_restarted_first_behind_envoy() {
-    runs_end_well_whatever_the_order(Kind::Envoy);
+fn runs_end_well_whatever_is_restarted_first() {
+    thread::scope(|scope| {
+        for kind in [Kind::Nginx, Kind::HaProxy, Kind::Envoy] {
+            scope.spawn(move || runs_end_well_whatever_the_order(kind));
+        }
+    });
 }
