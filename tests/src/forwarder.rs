@@ -6,8 +6,12 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::PATIENCE;
+
+/// How often a connection is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Bytes of a packet.
 const PACKET: usize = 1400;
 /// A bad line loses one packet in so many.
@@ -92,14 +96,21 @@ impl Forwarder {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    /// Ends the connections of now.
+    /// Ends the connections of now, and waits for the next.
     ///
     /// # Panics
-    /// If another thread panicked.
+    /// If nobody connects anew.
+    #[track_caller]
     pub fn cut(&self) {
+        let before = self.accepted();
         for stream in self.open.lock().unwrap().drain(..) {
             // Fails only if it has ended already.
             let _ = stream.shutdown(Shutdown::Both);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while self.accepted() == before {
+            assert!(Instant::now() < deadline, "nobody connects anew");
+            thread::sleep(LOOK_EVERY);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use e2e::{Federation, Launcher, Maker, Outcome, Plan, Scratch, Security, tools};
 
@@ -113,6 +114,32 @@ fn what_daemons_and_apps_write_is_private_or_writable_by_its_owner_only_whatever
     }
 }
 
+#[test]
+fn private_keys_are_their_owners_alone_whatever_the_umask() {
+    for umask in ["000", "077"] {
+        let scratch = Scratch::new();
+        let script = "\"$0\" key new --count 2 && \"$0\" cert new";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("umask {umask}; {script}")]);
+        shell.arg(OURS.program("flwr"));
+        shell.current_dir(scratch.folder("made"));
+        shell.env("FLWR_HOME", scratch.folder("home"));
+        Outcome::from(shell.output().unwrap())
+            .success()
+            .must_say(&[]);
+        let made = all_in(&scratch.path().join("made")).into_iter();
+        let is_key = |path: &PathBuf| {
+            fs::read_to_string(path).is_ok_and(|text| text.contains("PRIVATE KEY"))
+        };
+        let keys: Vec<_> = made.filter(is_key).collect();
+        assert!(keys.len() >= 3, "{keys:?}");
+        for key in keys {
+            let mode = fs::metadata(&key).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "umask {umask}: {}", key.display());
+        }
+    }
+}
+
 /// A library that makes each of these calls take 50 ms, as on a network file system.
 const SLOW: &str = r#"
 #define _GNU_SOURCE
@@ -165,4 +192,28 @@ fn a_daemon_that_may_have_too_few_processes_names_the_limit() {
             .failure(1)
             .must_say(&["too few processes and threads", "ulimit -u"]);
     }
+}
+
+/// The home of SuperNodes is a file system of 4 MB, as under a quota.
+const SMALL_HOME: &str = "
+case \"$1\" in *supernode) mount -t tmpfs -o size=4m tmpfs \"$FLWR_HOME\" ;; esac";
+
+#[test]
+fn a_node_whose_disk_is_full_answers_all_the_same_and_warns() {
+    let Some(launcher) = Launcher::with_mounts(SMALL_HOME) else {
+        return;
+    };
+    let mut federation = plan().launcher(launcher).start();
+    let app = federation.app("mean");
+    // 16 MB.
+    let config = "rounds=1 nodes=1 size=2000000";
+    let outcome = federation.flwr(OURS).run(&app, config);
+    outcome.success().must_say(&["round 1: mean 1.000 of 1"]);
+    federation.node(0).line("not kept on disk");
+    let seen = federation.node(0).lines().len();
+    trains(&federation);
+    let later = federation.node(0).lines().split_off(seen);
+    let unkept = later.iter().find(|line| line.contains("not kept on disk"));
+    assert_eq!(unkept, None, "what is small is kept");
+    federation.stop();
 }

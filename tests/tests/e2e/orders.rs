@@ -37,18 +37,17 @@ const ORDERS: [&[Step]; 5] = {
         &[
             ProxyGoes,
             SuperLinkGoes,
-            Answers,
-            Notices,
             ProxyComes,
             Notices,
+            Answers,
             SuperLinkComes,
         ],
         &[
             ProxyGoes,
             SuperLinkGoes,
-            Answers,
-            Notices,
             SuperLinkComes,
+            Notices,
+            Answers,
             ProxyComes,
         ],
         &[
