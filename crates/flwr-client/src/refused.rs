@@ -172,6 +172,7 @@ mod tests {
                 address: "host:1".to_owned(),
                 status: http::StatusCode::from_u16(code).unwrap(),
                 location: None,
+                text: String::new(),
             });
             assert_eq!(Failure::of(&status), Failure::Unanswered, "{code}");
         }

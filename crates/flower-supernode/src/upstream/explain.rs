@@ -128,6 +128,7 @@ mod tests {
             address: "host:1".to_owned(),
             status: http::StatusCode::BAD_GATEWAY,
             location: None,
+            text: String::new(),
         }));
         assert!(
             text.ends_with("a proxy at host:1 answered 502 Bad Gateway in place of the SuperLink"),

@@ -31,7 +31,7 @@ struct Learned {
 pub(super) enum Cut {
     /// A proxy said that the time was over (HTTP status 504).
     TimedOut,
-    /// The stream was reset, for an unknown reason.
+    /// The stream was reset, or answered with UNAVAILABLE, for an unknown reason.
     Reset,
 }
 

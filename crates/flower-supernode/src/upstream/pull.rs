@@ -1,5 +1,7 @@
 //! Asking for the next message.
 
+use std::error::Error as _;
+
 use flwr_client::channel::{cause, is_cut, proxied};
 use flwr_client::fleet::Fleet;
 use flwr_core::id::NodeId;
@@ -8,7 +10,7 @@ use flwr_core::object::{ObjectTree, TreeError};
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, TimeoutExpired};
+use tonic::{Code, Request, Response, Status, TimeoutExpired};
 
 use super::hold::Cut;
 use super::{Patience, Refusal, Upstream};
@@ -76,11 +78,32 @@ impl Upstream {
             Some(_) => Cut::TimedOut,
             None => Cut::Reset,
         };
-        is_cut(status) && self.hold.cut(cut, asked.elapsed())
+        (is_cut(status) || is_away(status)) && self.hold.cut(cut, asked.elapsed())
     }
+}
+
+/// Whether the other side answered that there is nobody to answer. Proxies that know gRPC say this
+/// when the time of a call is over, each in its own words.
+fn is_away(status: &Status) -> bool {
+    let code = status.code();
+    status.source().is_none() && matches!(code, Code::Unavailable | Code::DeadlineExceeded)
 }
 
 /// Whether the deadline that this node set itself is over.
 fn is_late(status: &Status) -> bool {
     cause::<TimeoutExpired>(status).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_says_that_nobody_is_there() {
+        assert!(is_away(&Status::unavailable("the time is over")));
+        assert!(is_away(&Status::deadline_exceeded("the time is over")));
+        assert!(!is_away(&Status::permission_denied("Run is finished.")));
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(!is_away(&Status::from_error(Box::new(refused))));
+    }
 }

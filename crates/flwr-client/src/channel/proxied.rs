@@ -1,6 +1,8 @@
 //! Answers that do not come from a gRPC server: a proxy, balancer, mesh or login page on the way
 //! answers in its place.
 
+mod envoy;
+
 use std::sync::Arc;
 
 use h2::Reason;
@@ -12,7 +14,7 @@ use super::cause;
 
 /// An answer over HTTP that no gRPC server gave.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a proxy at {address} answered {}{}", shown(*.status), way_out(*.status, .location.as_deref()))]
+#[error("a proxy at {address} answered {}{}{}", shown(*.status), way_out(*.status, .location.as_deref()), after_colon(.text))]
 pub struct Proxied {
     /// Host and port that were called.
     pub address: String,
@@ -20,22 +22,27 @@ pub struct Proxied {
     pub status: StatusCode,
     /// Where a redirection leads to.
     pub location: Option<String>,
+    /// What the proxy gave as the reason; empty if it gave none.
+    pub text: String,
 }
 
-/// What the answer is, unless a gRPC server gave it. gRPC servers name their content type, also
+/// What the answer is, unless the gRPC server gave it. gRPC servers name their content type, also
 /// with a refusal ("gRPC over HTTP2", Responses).
 pub(super) fn not_grpc<T>(address: &str, answer: &Response<T>) -> Option<Proxied> {
     let headers = answer.headers();
-    if headers.contains_key(Status::GRPC_STATUS)
-        || (answer.status() == StatusCode::OK && is_grpc(headers))
-    {
+    let (status, text) = if headers.contains_key(Status::GRPC_STATUS) {
+        envoy::answer(headers)?
+    } else if answer.status() == StatusCode::OK && is_grpc(headers) {
         return None;
-    }
+    } else {
+        (answer.status(), String::new())
+    };
     let location = headers.get(header::LOCATION);
     Some(Proxied {
         address: address.to_owned(),
-        status: answer.status(),
+        status,
         location: location.map(|place| printable(place.as_bytes())),
+        text,
     })
 }
 
@@ -57,6 +64,14 @@ fn shown(status: StatusCode) -> String {
     format!("{} {reason}", status.as_u16())
         .trim_end()
         .to_owned()
+}
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
 }
 
 fn way_out(status: StatusCode, location: Option<&str>) -> String {
@@ -152,12 +167,23 @@ mod tests {
         ] {
             assert_eq!(not_grpc("host:1", &answer(200, headers)), None);
         }
-        // Envoy answers so in the name of a server that is away.
-        let envoy = answer(
-            503,
-            &[("content-type", "application/grpc"), ("grpc-status", "14")],
+    }
+
+    #[test]
+    fn an_answer_that_envoy_gives_with_a_grpc_status_is_a_proxys() {
+        let headers = [
+            ("content-type", "application/grpc"),
+            ("grpc-status", "14"),
+            ("grpc-message", "upstream%20request%20timeout"),
+        ];
+        let met = not_grpc("host:1", &answer(200, &headers)).unwrap();
+        assert_eq!(
+            met.to_string(),
+            "a proxy at host:1 answered 504 Gateway Timeout in place of the SuperLink: upstream request timeout"
         );
-        assert_eq!(not_grpc("host:1", &envoy), None);
+        let status = Status::from(met);
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(is_cut(&status));
     }
 
     #[test]
