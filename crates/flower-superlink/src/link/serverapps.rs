@@ -9,7 +9,6 @@ use flwr_proto::Context;
 
 use super::Link;
 use super::state::{Refusal, StateError};
-use super::wake::Topic;
 use crate::error::{Error, Result};
 
 /// What a ServerApp process starts from.
@@ -29,11 +28,8 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn set_app(&self, run: RunId, app: Option<Identity>) -> Result<()> {
-        let has_ended = app.is_none();
-        self.state.set_app(run, app).await?;
-        if has_ended {
-            self.wake.notify(Topic::Run(run));
-        }
+        let ((), changed) = self.state.set_app(run, app).await?;
+        self.apply(changed).await;
         Ok(())
     }
 

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::row;
-use crate::link::state::{Dialect, FIRST_SIGN, KnownNode, StateResult};
+use crate::link::state::{Changed, Dialect, FIRST_SIGN, KnownNode, StateResult};
+use crate::link::wake::Topic;
 
 /// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
 /// silent (two heartbeat intervals of 30 s).
@@ -36,6 +37,11 @@ struct Node {
     key: PublicKey,
     online_until: Timestamp,
     dialect: Option<Dialect>,
+    /// Counts the writes after which there may be a message for the node.
+    version: u64,
+    /// The version at which nothing was queued for the node. While it is still of that version,
+    /// nobody needs to look.
+    nothing_at: Option<u64>,
 }
 
 impl Presence {
@@ -63,6 +69,8 @@ impl Presence {
                     key,
                     online_until,
                     dialect: row::dialect(row, 3)?,
+                    version: 0,
+                    nothing_at: None,
                 },
             );
         }
@@ -84,14 +92,44 @@ impl Presence {
         inner.by_key.insert(key.clone(), node);
         let known = inner.nodes.get(&node);
         let dialect = known.and_then(|known| known.dialect);
+        let version = known.map(|known| known.version).unwrap_or_default();
         inner.nodes.insert(
             node,
             Node {
                 key,
                 online_until,
                 dialect,
+                version,
+                nothing_at: None,
             },
         );
+    }
+
+    /// Something was written for these nodes: whoever looked before has seen too little.
+    pub(super) fn look_again(&self, changed: &Changed) {
+        let mut inner = self.0.lock();
+        for topic in &changed.wake {
+            if let Topic::Node(node) = topic
+                && let Some(node) = inner.nodes.get_mut(node)
+            {
+                node.version += 1;
+            }
+        }
+    }
+
+    /// Whether there may be a message for the node, and if so, the node's version now. It errs to
+    /// look: after a start nothing is known.
+    pub(super) fn worth_a_look(&self, node: NodeId) -> Option<u64> {
+        let inner = self.0.lock();
+        let known = inner.nodes.get(&node)?;
+        (known.nothing_at != Some(known.version)).then_some(known.version)
+    }
+
+    /// Nothing was queued for the node in a snapshot that is not older than this version.
+    pub(super) fn has_nothing(&self, node: NodeId, version: u64) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.nothing_at = Some(version);
+        }
     }
 
     pub(super) fn set_dialect(&self, node: NodeId, dialect: Dialect) {

@@ -13,7 +13,7 @@ use flwr_security::shared_secret::{Secrets, TOKEN_HEADER, public_key_text};
 use tonic::Code;
 
 use super::*;
-use crate::link::state::LinkState;
+use crate::link::state::Nodes as _;
 use crate::link::{Holds, Parts};
 use crate::store::MemoryState;
 
@@ -44,10 +44,8 @@ async fn fleet() -> (Arc<Fleet>, tempfile::TempDir) {
     std::fs::write(&list, node.to_openssh()).unwrap();
     let state = MemoryState::default();
     let until = Timestamp::from_secs(2e9);
-    state
-        .register_node(&node, NodeId(NODE), until)
-        .await
-        .unwrap();
+    let registered = state.register_node(&node, NodeId(NODE), until).await;
+    assert_eq!(registered.unwrap().0.node, NodeId(NODE));
     let clock = MockClock::new(Timestamp::from_secs(1_750_000_100.0));
     let link = Link::new(Parts {
         state: Arc::new(state),
