@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::id::RunId;
-use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
@@ -40,7 +39,7 @@ pub use waiting::Waits;
 
 use pace::Pace;
 use sessions::Sessions;
-use state::{Freed, LinkState};
+use state::{Changed, LinkState};
 use steps::Steps;
 use waiting::Waiting;
 use wake::Wake;
@@ -165,17 +164,17 @@ impl Link {
         self.state.close().await;
     }
 
-    /// Lets go of bytes that nothing refers to. A failure wastes space and nothing else, so it
-    /// is logged, and whoever caused it is not bothered.
-    async fn let_go(&self, freed: Freed) {
-        for object in freed.0 {
-            self.let_go_one(object).await;
+    /// Does for others what a write changed: wakes who waits, and deletes the bytes of objects
+    /// that nothing refers to. A failed deletion wastes space and nothing else. The failure is
+    /// therefore logged, and not told to the caller.
+    async fn apply(&self, changed: Changed) {
+        for topic in changed.wake {
+            self.wake.notify(topic);
         }
-    }
-
-    async fn let_go_one(&self, object: ObjectId) {
-        if let Err(error) = self.objects.delete(&object).await {
-            error!(%object, error = &error as &dyn std::error::Error, "object not removed");
+        for object in changed.freed {
+            if let Err(error) = self.objects.delete(&object).await {
+                error!(%object, error = &error as &dyn std::error::Error, "object not removed");
+            }
         }
     }
 }

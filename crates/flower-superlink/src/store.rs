@@ -10,6 +10,10 @@ mod rules;
 mod sqlite;
 
 #[cfg(test)]
+#[allow(
+    unused_must_use,
+    reason = "these tests keep no bytes, and nobody waits"
+)]
 mod battery;
 #[cfg(test)]
 mod model;

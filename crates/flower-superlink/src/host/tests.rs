@@ -22,7 +22,7 @@ use tower::Service;
 
 use super::*;
 use crate::link::Holds;
-use crate::link::state::LinkState;
+use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
 mod taskins;

@@ -23,8 +23,8 @@ impl Link {
     /// If the run is not known.
     pub async fn push_log(&self, run: RunId, text: String) -> Result<()> {
         if !text.is_empty() {
-            self.state.append_log(run, text, self.now()).await?;
-            self.wake.notify(Topic::Log(run));
+            let ((), changed) = self.state.append_log(run, text, self.now()).await?;
+            self.apply(changed).await;
         }
         Ok(())
     }

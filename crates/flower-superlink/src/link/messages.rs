@@ -1,5 +1,6 @@
 //! Messages: from a ServerApp to a node, and the reply back. Nobody polls where they can wait.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use flwr_core::id::{NodeId, RunId};
@@ -13,7 +14,7 @@ use tracing::{debug, warn};
 
 use super::Link;
 use super::state::{Answer, Inserted, Parcel, StateError};
-use super::wake::Topic;
+use super::wake::{News, Topic};
 use crate::error::Result;
 
 /// Why no reply comes, in the words that flwr 1.22 peers know.
@@ -21,11 +22,29 @@ const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested me
 const REPLY_UNAVAILABLE: &str = "Error: Reply Message Unavailable - The reply message has expired.";
 const NODE_UNAVAILABLE: &str = "Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval.";
 
-/// Replies that can be given now, and when to look again for the others.
+/// The replies that a call has found, and the instructions whose replies have not come.
 struct Gathered {
     replies: Vec<Parcel>,
-    /// Nothing changes before, unless something is pushed. `None`: nothing is outstanding.
-    next_change: Option<Timestamp>,
+    outstanding: HashSet<MessageId>,
+    /// Nothing changes before, unless something is pushed.
+    next_change: Timestamp,
+}
+
+impl Gathered {
+    /// What to look up after this news. A reply that comes costs one look-up, however many
+    /// others are outstanding: a broadcast to many nodes would otherwise cost their square.
+    fn due(&mut self, news: News) -> Vec<MessageId> {
+        match news {
+            News::Anything => {
+                self.next_change = Timestamp::NEVER;
+                self.outstanding.iter().copied().collect()
+            }
+            News::Replies(mut ids) => {
+                ids.retain(|id| self.outstanding.contains(id));
+                ids
+            }
+        }
+    }
 }
 
 impl Link {
@@ -50,10 +69,8 @@ impl Link {
         }
         self.waiting.goes_on(run);
         self.require_space().await?;
-        let inserted = self.state.insert_instructions(run, instructions).await?;
-        for node in &inserted.ready {
-            self.wake.notify(Topic::Node(*node));
-        }
+        let (inserted, changed) = self.state.insert_instructions(run, instructions).await?;
+        self.apply(changed).await;
         debug!(run_id = %run, messages = inserted.ids.len(), "instructions stored");
         Ok(inserted)
     }
@@ -104,7 +121,7 @@ impl Link {
         if reply.tree.id != id {
             return Err(Refusal::NoTree(id).into());
         }
-        let replied = match self.state.insert_reply(reply, self.now()).await {
+        let (missing, changed) = match self.state.insert_reply(reply, self.now()).await {
             Ok(replied) => replied,
             Err(StateError::Refused(refusal)) if !refusal.is_about_the_run() => {
                 warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, "reply dropped");
@@ -112,12 +129,9 @@ impl Link {
             }
             Err(error) => return Err(error.into()),
         };
-        self.let_go(replied.freed).await;
-        if replied.ready {
-            self.wake.notify(Topic::Run(run));
-        }
+        self.apply(changed).await;
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
-        Ok(Some(replied.missing))
+        Ok(Some(missing))
     }
 
     /// The replies to these instructions that are there, waiting for a first one as long as the
@@ -138,28 +152,34 @@ impl Link {
         } else {
             self.holds.short_linger
         };
-        let listener = self.wake.listen(Topic::Run(run));
+        let mut listener = self.wake.listen(Topic::Run(run));
         let mut deadline = Instant::now() + self.holds.app.min(patience);
         let mut first_seen = false;
+        let mut gathered = Gathered {
+            replies: Vec::new(),
+            outstanding: HashSet::new(),
+            next_change: Timestamp::NEVER,
+        };
+        let mut due = asked.to_vec();
+        let mut changed = listener.next();
         loop {
-            let changed = listener.next();
-            let Gathered {
-                replies,
-                next_change,
-            } = self.gather(run, asked).await?;
-            let Some(next_change) = next_change else {
-                return Ok(replies);
-            };
-            if !first_seen && !replies.is_empty() {
+            self.gather(run, &due, &mut gathered).await?;
+            if gathered.outstanding.is_empty() {
+                return Ok(gathered.replies);
+            }
+            if !first_seen && !gathered.replies.is_empty() {
                 first_seen = true;
                 deadline = deadline.min(Instant::now() + linger);
             }
-            let look_again = self.instant_of(next_change).min(deadline);
+            let look_again = self.instant_of(gathered.next_change).min(deadline);
             let waited_in_vain = self.wait(changed, look_again).await.is_none();
             if (waited_in_vain && look_again == deadline) || self.stopper.is_stopped() {
                 self.pace.answered_partly(run);
-                return Ok(replies);
+                return Ok(gathered.replies);
             }
+            changed = listener.next();
+            let news = listener.news();
+            due = gathered.due(if waited_in_vain { News::Anything } else { news });
         }
     }
 
@@ -168,28 +188,30 @@ impl Link {
     /// # Errors
     /// If the run is not running.
     pub async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        let freed = self.state.confirm(run, message).await?;
-        self.let_go(freed).await;
+        let ((), changed) = self.state.confirm(run, message).await?;
+        self.apply(changed).await;
         Ok(())
     }
 
-    async fn gather(&self, run: RunId, asked: &[MessageId]) -> Result<Gathered> {
-        let answers = self.state.answers(run, asked, self.now()).await?;
-        let mut gathered = Gathered {
-            replies: Vec::new(),
-            next_change: None,
-        };
-        for (id, answer) in asked.iter().zip(answers) {
+    /// Looks these instructions up, and sorts what there is to say about each.
+    async fn gather(&self, run: RunId, due: &[MessageId], gathered: &mut Gathered) -> Result<()> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let answers = self.state.answers(run, due, self.now()).await?;
+        for (id, answer) in due.iter().zip(answers) {
+            if let Answer::Waiting { until } = answer {
+                gathered.outstanding.insert(*id);
+                gathered.next_change = gathered.next_change.min(until);
+                continue;
+            }
+            gathered.outstanding.remove(id);
             match answer {
                 Answer::Reply(parcel) => gathered.replies.push(*parcel),
-                Answer::Waiting { until } => {
-                    let sooner = gathered.next_change.map_or(until, |other| other.min(until));
-                    gathered.next_change = Some(sooner);
-                }
                 lost => gathered.replies.extend(self.settle(run, *id, &lost).await?),
             }
         }
-        Ok(gathered)
+        Ok(())
     }
 
     /// Makes an error the answer to an instruction that cannot be answered any more, and gives
@@ -214,8 +236,8 @@ impl Link {
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
         let Object { id, bytes } = object;
         self.objects.put(id, bytes).await?;
-        let freed = self.state.settle(run, message.clone()).await?;
-        self.let_go(freed).await;
+        let ((), changed) = self.state.settle(run, message.clone()).await?;
+        self.apply(changed).await;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {

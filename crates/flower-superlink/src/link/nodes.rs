@@ -10,7 +10,6 @@ use tracing::info;
 
 use super::Link;
 use super::state::KnownNode;
-use super::wake::Topic;
 use crate::error::Result;
 
 /// Intervals that a node may miss before it counts as lost (flwr 1.22 wire).
@@ -32,16 +31,16 @@ impl Link {
         certificate: Option<Arc<Certificate>>,
     ) -> Result<NodeId> {
         let until = self.now() + checked_interval(interval)?;
-        let registration = self.state.register_node(key, random_node()?, until).await?;
+        let registered = self.state.register_node(key, random_node()?, until).await?;
+        let (registration, changed) = registered;
         let (node, resumed) = (registration.node, registration.resumed);
-        self.let_go(registration.freed).await;
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
         self.sessions.begin(node);
         self.identify_node(node, certificate);
         // A call that is still held for the node's earlier life would take its messages: it ends.
-        self.wake.notify(Topic::Node(node));
+        self.apply(changed).await;
         Ok(node)
     }
 
@@ -71,9 +70,9 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn remove_node(&self, node: NodeId) -> Result<()> {
-        self.state.remove_node(node).await?;
+        let ((), changed) = self.state.remove_node(node).await?;
         self.sessions.end(node);
-        self.wake.notify(Topic::Node(node));
+        self.apply(changed).await;
         info!(node_id = %node, "SuperNode left");
         Ok(())
     }

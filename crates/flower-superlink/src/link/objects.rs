@@ -7,7 +7,7 @@ use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
-use super::wake::Topic;
+use super::state::Changed;
 use crate::error::{Error, Result};
 
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
@@ -40,24 +40,16 @@ impl Link {
     /// Keeps bytes that are known to have this id, and tells whoever waits for them.
     pub(super) async fn keep_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<()> {
         self.objects.put(id, content).await?;
-        let arrival = match self.state.object_arrived(run, id).await {
-            Ok(arrival) => arrival,
-            Err(error) => {
-                self.let_go_one(id).await;
-                return Err(error.into());
+        match self.state.object_arrived(run, id).await {
+            Ok((_, changed)) => {
+                self.apply(changed).await;
+                Ok(())
             }
-        };
-        if !arrival.kept {
-            self.let_go_one(id).await;
+            Err(error) => {
+                self.apply(Changed::freed(vec![id])).await;
+                Err(error.into())
+            }
         }
-        for node in arrival.ready {
-            self.wake.notify(Topic::Node(node));
-        }
-        if arrival.replied {
-            self.wake.notify(Topic::Run(run));
-        }
-        self.let_go(arrival.freed).await;
-        Ok(())
     }
 
     /// Gives the bytes of an object of a running run.

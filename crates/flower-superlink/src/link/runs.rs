@@ -14,7 +14,6 @@ use tracing::{info, warn};
 use super::Link;
 use super::permission::Principal;
 use super::state::StateError;
-use super::wake::Topic;
 use crate::error::{Error, Result};
 
 impl Link {
@@ -33,7 +32,6 @@ impl Link {
         run.account = principal.account().to_owned();
         let id = run.id;
         self.create_run(run).await?;
-        self.wake.notify(Topic::Pending);
         Ok(id)
     }
 
@@ -101,7 +99,9 @@ impl Link {
             ..Context::default()
         };
         info!(run_id = %run.id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
-        Ok(self.state.create_run(run, context).await?)
+        let ((), changed) = self.state.create_run(run, context).await?;
+        self.apply(changed).await;
+        Ok(())
     }
 
     async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
@@ -157,10 +157,9 @@ impl Link {
         let (phase, details) = (to.phase, to.details.clone());
         // A finished run may be deleted at any moment.
         let known = self.known_run(run).await?;
-        let freed = self.state.change_run(run, to, self.now()).await?;
+        let ((), changed) = self.state.change_run(run, to, self.now()).await?;
         info!(run_id = %run, %phase, details, "run moved on");
-        self.run_moved(run);
-        self.let_go(freed).await;
+        self.apply(changed).await;
         if phase.is_finished() {
             self.run_ended(&known).await?;
         }
@@ -184,21 +183,21 @@ impl Link {
     /// # Errors
     /// If the run is not known or over.
     pub async fn begin_again(&self, run: RunId, why: &str) -> Result<bool> {
-        let freed = match self.state.rewind_run(run).await {
-            Ok(freed) => freed,
+        let changed = match self.state.rewind_run(run).await {
+            Ok(((), changed)) => changed,
             Err(StateError::Refused(Refusal::ResumedBefore(_))) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        self.let_go(freed).await;
         self.pace.forget(run);
         self.waiting.forget(run);
         let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
-        self.push_log(run, line).await?;
+        let logged = self.push_log(run, line).await;
+        // The line stands in the log before the new process prints its first.
+        self.apply(changed).await;
+        logged?;
         // What the process printed is in the run's log, not in ours.
         let why = why.lines().next().unwrap_or_default();
         warn!(run_id = %run, why, "the run begins again");
-        self.run_moved(run);
-        self.wake.notify(Topic::Pending);
         Ok(true)
     }
 
@@ -245,11 +244,6 @@ impl Link {
             }
             other => other,
         }
-    }
-
-    fn run_moved(&self, run: RunId) {
-        self.wake.notify(Topic::Run(run));
-        self.wake.notify(Topic::Log(run));
     }
 
     /// The run, if it is known.
@@ -318,9 +312,7 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
-        let runs = self.state.runs().await?.into_iter();
-        let pending = runs.filter(|run| run.status.phase == Phase::Pending);
-        Ok(pending.map(|run| run.id).collect())
+        Ok(self.state.pending_runs().await?)
     }
 
     /// Lets go of what is over by the clock, and tells those who wait for it.
@@ -328,18 +320,14 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn expire(&self) -> Result<()> {
-        let expiry = self.state.expire(self.now()).await?;
-        for run in expiry.lost_runs {
+        let (lost_runs, changed) = self.state.expire(self.now()).await?;
+        self.apply(changed).await;
+        for run in lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
-            self.run_moved(run);
             if let Some(known) = self.run(run).await? {
                 self.run_ended(&known).await?;
             }
         }
-        if expiry.pending {
-            self.wake.notify(Topic::Pending);
-        }
-        self.let_go(expiry.freed).await;
         self.tell_waiting().await;
         Ok(())
     }

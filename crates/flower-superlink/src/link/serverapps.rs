@@ -10,7 +10,6 @@ use flwr_daemon::apps::{Identity, Token};
 
 use super::Link;
 use super::state::StateError;
-use super::wake::Topic;
 use crate::error::{Error, Result};
 
 impl Link {
@@ -19,11 +18,8 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn set_app(&self, run: RunId, app: Option<Identity>) -> Result<()> {
-        let has_ended = app.is_none();
-        self.state.set_app(run, app).await?;
-        if has_ended {
-            self.wake.notify(Topic::Run(run));
-        }
+        let ((), changed) = self.state.set_app(run, app).await?;
+        self.apply(changed).await;
         Ok(())
     }
 

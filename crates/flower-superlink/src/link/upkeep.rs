@@ -63,7 +63,11 @@ impl Link {
         loop {
             let changed = listener.next();
             match self.state.delete_run(run).await {
-                Ok(()) => break,
+                Ok(((), changed)) => {
+                    self.forget_run(run);
+                    self.apply(changed).await;
+                    break;
+                }
                 Err(StateError::Refused(refusal @ Refusal::ProcessLives(_))) => {
                     let ended = self.wait(changed, deadline).await;
                     ended.ok_or(refusal)?;
@@ -71,7 +75,6 @@ impl Link {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.forget_run(run);
         info!(run_id = %run, by = principal.account(), "run deleted");
         Ok(())
     }
@@ -86,13 +89,16 @@ impl Link {
             let now = self.now();
             let old = self.state.expendable_runs(keep, now, BATCH).await?;
             for run in &old {
+                self.forget_run(*run);
                 match self.state.delete_run(*run).await {
-                    Ok(()) => deleted += 1,
+                    Ok(((), changed)) => {
+                        self.apply(changed).await;
+                        deleted += 1;
+                    }
                     // Somebody else has deleted the run in this very moment.
                     Err(StateError::Refused(Refusal::UnknownRun(_))) => {}
                     Err(error) => return Err(error.into()),
                 }
-                self.forget_run(*run);
             }
             if old.len() < BATCH || self.stopper.is_stopped() {
                 break;
@@ -117,9 +123,10 @@ impl Link {
             if node.online_until >= since || is_listed(&node.key) {
                 continue;
             }
-            if self.state.forget_node(node.id, since).await? {
+            let (is_gone, changed) = self.state.forget_node(node.id, since).await?;
+            if is_gone {
                 self.sessions.end(node.id);
-                self.wake.notify(Topic::Node(node.id));
+                self.apply(changed).await;
                 let key = node.key.fingerprint();
                 info!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
             }
@@ -139,6 +146,5 @@ impl Link {
     fn forget_run(&self, run: RunId) {
         self.heard.lock().remove(&run);
         self.waiting.forget(run);
-        self.wake.notify(Topic::Log(run));
     }
 }

@@ -6,7 +6,6 @@ use flwr_core::id::NodeId;
 use tokio::time::Instant;
 
 use super::Link;
-use super::state::Dialect;
 use super::wake::Topic;
 use crate::error::Result;
 
@@ -16,7 +15,7 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn noted_wire(&self, node: NodeId) -> Result<Option<String>> {
-        Ok(self.state.dialect(node).await?.map(|d| d.text().to_owned()))
+        Ok(self.state.wire(node).await?)
     }
 
     /// Notes a wire name beside the node.
@@ -24,10 +23,7 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn note_wire(&self, node: NodeId, wire: &str) -> Result<()> {
-        if let Some(dialect) = Dialect::find(wire) {
-            self.state.set_dialect(node, dialect).await?;
-        }
-        Ok(())
+        Ok(self.state.note_wire(node, wire).await?)
     }
 
     /// Whether the node has given a sign of life since it registered, or since the SuperLink

@@ -16,7 +16,7 @@ macro_rules! battery {
             battery!(@tests $new;
                 nodes::a_new_key_gets_a_new_node;
                 nodes::a_key_that_comes_back_has_its_node_again;
-                nodes::a_nodes_dialect_stays_with_it;
+                nodes::a_nodes_wire_stays_with_it;
                 nodes::all_nodes_are_listed_with_their_keys;
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::leases_move_with_a_clock_that_is_set;

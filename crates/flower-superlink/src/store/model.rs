@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use super::battery::world::{NOON, RUN, Sent, World, error_for, key};
 use super::{MemoryState, SqliteState};
-use crate::link::state::{Answer, Freed, LinkState, StateError, StateResult};
+use crate::link::state::{Answer, Changed, LinkState, StateError, StateResult};
 
 mod ops;
 mod reference;
@@ -182,16 +182,17 @@ impl History {
         self.registered += 1;
         let (fresh, until) = (NodeId(self.registered), self.now + 60.0);
         let registration = self.state().register_node(&KEYS[node], fresh, until).await;
-        let registration = registration.unwrap();
+        let (registration, changed) = registration.unwrap();
         let told = self.model.register(node, fresh, until);
         prop_assert_eq!((registration.node, registration.resumed), told);
         self.nodes[node] = registration.node;
-        self.free(registration.freed);
+        self.free(changed);
         Ok(())
     }
 
     async fn leave(&mut self, node: usize) -> Checked {
-        self.state().remove_node(self.nodes[node]).await.unwrap();
+        let removed = self.state().remove_node(self.nodes[node]).await;
+        self.free(removed.unwrap().1);
         self.model.leave(node);
         Ok(())
     }
@@ -216,7 +217,7 @@ impl History {
         let told = self.model.send(&sent);
         let stored = answered(stored)?;
         prop_assert_eq!(stored.is_some(), told.is_some());
-        if let (Some(stored), Some((known, missing))) = (stored, told) {
+        if let (Some((stored, _)), Some((known, missing))) = (stored, told) {
             prop_assert_eq!(stored.ids, vec![known.then_some(sent.id())]);
             prop_assert_eq!(stored.missing, missing);
         }
@@ -230,10 +231,11 @@ impl History {
     }
 
     async fn object_arrived(&mut self, object: ObjectId) -> Checked {
-        let arrival = self.state().object_arrived(RUN, object).await.unwrap();
-        *self.kept.entry(object).or_default() += i64::from(arrival.kept);
-        prop_assert_eq!(arrival.kept, self.model.arrive(object));
-        self.free(arrival.freed);
+        let (is_kept, changed) = self.state().object_arrived(RUN, object).await.unwrap();
+        // They were put; where nobody waits for them they are freed.
+        *self.kept.entry(object).or_default() += 1;
+        prop_assert_eq!(is_kept, self.model.arrive(object));
+        self.free(changed);
         Ok(())
     }
 
@@ -257,11 +259,11 @@ impl History {
     }
 
     async fn confirm(&mut self, message: MessageId) -> Checked {
-        let freed = self.state().confirm(RUN, message).await;
+        let confirmed = self.state().confirm(RUN, message).await;
         let told = self.model.confirm(message);
-        let freed = answered(freed)?;
-        prop_assert_eq!(freed.is_some(), told);
-        self.free(freed.unwrap_or_default());
+        let confirmed = answered(confirmed)?;
+        prop_assert_eq!(confirmed.is_some(), told);
+        self.free(confirmed.unwrap_or_default().1);
         Ok(())
     }
 
@@ -274,11 +276,11 @@ impl History {
         let told = self.model.reply(&reply, self.now);
         let stored = answered(stored)?;
         prop_assert_eq!(stored.is_some(), told.is_some());
-        if let (Some(mut stored), Some(missing)) = (stored, told) {
-            stored.missing.sort_unstable();
-            prop_assert_eq!(stored.ready, missing.is_empty());
-            prop_assert_eq!(stored.missing, missing);
-            self.free(stored.freed);
+        if let (Some((mut stored, changed)), Some(missing)) = (stored, told) {
+            stored.sort_unstable();
+            prop_assert_eq!(changed.wake.is_empty(), !missing.is_empty());
+            prop_assert_eq!(stored, missing);
+            self.free(changed);
         }
         Ok(())
     }
@@ -320,25 +322,25 @@ impl History {
             error.metadata.src = NodeId::SUPERLINK;
         }
         *self.kept.entry(error.metadata.id).or_default() += 1;
-        let freed = self.state().settle(RUN, error.clone()).await.unwrap();
+        let ((), changed) = self.state().settle(RUN, error.clone()).await.unwrap();
         self.model.settle(&error, self.now);
-        self.free(freed);
+        self.free(changed);
         Ok(())
     }
 
     async fn expire(&mut self) -> Checked {
-        let expiry = self.state().expire(self.now).await.unwrap();
-        prop_assert_eq!(expiry.lost_runs, vec![]);
+        let (lost, changed) = self.state().expire(self.now).await.unwrap();
+        prop_assert_eq!(lost, vec![]);
         self.model.expire(self.now);
-        self.free(expiry.freed);
+        self.free(changed);
         Ok(())
     }
 
     async fn rewind(&mut self) -> Checked {
-        let freed = answered(self.state().rewind_run(RUN).await)?;
-        prop_assert_eq!(freed.is_some(), self.model.rewind());
-        if let Some(freed) = freed {
-            self.free(freed);
+        let rewound = answered(self.state().rewind_run(RUN).await)?;
+        prop_assert_eq!(rewound.is_some(), self.model.rewind());
+        if let Some(((), changed)) = rewound {
+            self.free(changed);
             self.tested.world.change(Phase::Starting).await;
             self.tested.world.change(Phase::Running).await;
             let kept = self.state().keep_run(RUN, Timestamp::NEVER).await.unwrap();
@@ -358,8 +360,8 @@ impl History {
         Ok(())
     }
 
-    fn free(&mut self, freed: Freed) {
-        for object in freed.0 {
+    fn free(&mut self, changed: Changed) {
+        for object in changed.freed {
             *self.kept.entry(object).or_default() -= 1;
         }
     }
@@ -390,12 +392,12 @@ impl History {
     /// The run ends, and nothing of it is left.
     async fn end(mut self) -> Checked {
         let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
-        let freed = self
+        let ((), changed) = self
             .state()
             .change_run(RUN, stopped, self.now)
             .await
             .unwrap();
-        self.free(freed);
+        self.free(changed);
         let deleted = self.state().delete_run(RUN).await;
         prop_assert!(deleted.is_ok(), "{:?}", deleted);
         self.tested.crash(self.now);

@@ -38,7 +38,8 @@ async fn host() -> (Host, tempfile::TempDir) {
     let state = MemoryState::default();
     let until = Timestamp::from_secs(2e9);
     let registered = state.register_node(&node, NodeId(NODE), until);
-    registered.await.unwrap();
+    let (registration, _) = registered.await.unwrap();
+    assert_eq!(registration.node, NodeId(NODE));
     let allowed = Arc::new(FromFile::<AllowList>::load(&list).unwrap());
     let host = super::host(link(state), Policy::Listed(allowed), Some(key(0x22)));
     (host, dir)

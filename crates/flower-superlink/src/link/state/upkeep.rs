@@ -3,7 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::time::Timestamp;
+
+use super::{StateResult, Written};
 
 /// Seconds for which every finished run stays, whatever [`Keep`] says: `flwr` reads the end of the
 /// log and how the run ended.
@@ -84,4 +88,50 @@ pub struct Usage {
     pub file_bytes: u64,
     /// Bytes of the file that hold nothing.
     pub free_bytes: u64,
+}
+
+/// Time, space, and the end.
+#[async_trait]
+pub trait Upkeep {
+    /// Bytes that the state takes on disk; 0 where it takes none.
+    async fn used(&self) -> StateResult<u64>;
+
+    /// What takes the space. It looks at every run: not for the hot path.
+    async fn usage(&self) -> StateResult<Usage>;
+
+    /// Deletes a finished run, with its log and all that names it.
+    ///
+    /// # Behavior
+    /// - the run is not finished: refused with [`Refusal::RunIs`](super::Refusal::RunIs)
+    /// - its ServerApp process is noted: refused with [`Refusal::ProcessLives`](super::Refusal::ProcessLives)
+    async fn delete_run(&self, run: RunId) -> Written<()>;
+
+    /// Finished runs that `keep` does not cover and [`Self::delete_run`] would not refuse: those
+    /// that finished first, at most `limit`.
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>>;
+
+    /// Forgets a node that was not online since `moment`. False if the node was, is not known, or
+    /// an instruction for it is still there.
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool>;
+
+    /// Gives free space back to the file system, a little at a time, and nothing while there is
+    /// something to write. A little of it stays for what comes next.
+    async fn give_back(&self) -> StateResult<()>;
+
+    /// Brings everything to its place on disk. Nothing can be changed after that.
+    async fn close(&self);
+
+    /// The clock was set, by so many seconds: what nodes and runs have left of their time to give
+    /// a sign of life stays as it was.
+    fn move_leases(&self, seconds: f64);
+
+    /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp
+    /// gave no sign of life, and unused tokens of pending runs. Gives the runs that were lost by
+    /// that: they failed.
+    async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>>;
 }

@@ -6,7 +6,8 @@ use flwr_core::run::{Outcome, Phase, RunStatus};
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, Sent, TTL, World, error_for, key};
-use crate::link::state::{Answer, Freed};
+use crate::link::state::{Answer, Changed};
+use crate::link::wake::Topic;
 
 const LATER: f64 = 3600.0 * 24.0;
 
@@ -14,27 +15,44 @@ pub(super) async fn a_message_is_handed_out_when_it_is_whole_and_once(world: Wor
     world.running().await;
     let node = world.node(5, NOON + LATER).await;
     let sent = Sent::instruction("model", node);
-    let inserted = world
+    let (inserted, changed) = world
         .state
         .insert_instructions(RUN, vec![sent.parcel.clone()])
         .await
         .unwrap();
     assert_eq!(inserted.ids, [Some(sent.id())]);
     assert_eq!(inserted.missing.len(), 3);
-    assert_eq!(inserted.ready, []);
+    assert_eq!(changed, Changed::default());
     for (at, object) in sent.objects.iter().enumerate() {
         assert_eq!(
             world.claim(node, NOON).await,
             None,
             "{at} objects are there"
         );
-        let arrival = world.state.object_arrived(RUN, *object).await.unwrap();
-        assert!(arrival.kept);
-        assert_eq!(!arrival.ready.is_empty(), at == 2);
+        let arrived = world.state.object_arrived(RUN, *object).await.unwrap();
+        let is_whole = (at == 2).then_some(Topic::Node(node));
+        let wake = is_whole.into_iter().collect();
+        assert_eq!(
+            arrived,
+            (
+                true,
+                Changed {
+                    freed: vec![],
+                    wake
+                }
+            )
+        );
     }
     let claimed = world.state.claim_message(node, NOON).await.unwrap();
     assert_eq!(claimed, Some(sent.parcel.clone()));
-    world.state.confirm(RUN, sent.id()).await.unwrap().0.clear();
+    world
+        .state
+        .confirm(RUN, sent.id())
+        .await
+        .unwrap()
+        .1
+        .freed
+        .clear();
     assert_eq!(world.claim(node, NOON).await, None);
 }
 
@@ -54,7 +72,8 @@ pub(super) async fn a_message_that_was_never_confirmed_comes_again(world: World)
         .confirm(RUN, first.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert_eq!(world.claim(node, NOON).await, Some(second.id()));
     world.reply("answer", &second).await;
@@ -74,12 +93,20 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
         .register_node(&key, fresh, NOON + LATER)
         .await
         .unwrap()
+        .0
         .node;
     let answered = world.send("answered", node).await;
     let taken = world.send("taken", node).await;
     for sent in [&answered, &taken] {
         assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
-        world.state.confirm(RUN, sent.id()).await.unwrap().0.clear();
+        world
+            .state
+            .confirm(RUN, sent.id())
+            .await
+            .unwrap()
+            .1
+            .freed
+            .clear();
     }
     world.reply("answer", &answered).await;
     // Half a reply: the node died while it pushed.
@@ -88,28 +115,27 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
         .state
         .insert_reply(half.parcel.clone(), NOON)
         .await
-        .unwrap()
-        .missing
-        .clear();
+        .unwrap();
     world
         .state
         .object_arrived(RUN, half.objects[0])
         .await
         .unwrap();
 
-    let again = world
+    let (_, changed) = world
         .state
         .register_node(&key, fresh, NOON + LATER)
         .await
         .unwrap();
-    assert_eq!(again.freed, Freed(vec![half.objects[0]]));
+    assert_eq!(changed.freed, [half.objects[0]]);
     assert_eq!(world.claim(node, NOON).await, Some(taken.id()));
     world
         .state
         .confirm(RUN, taken.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert_eq!(world.claim(node, NOON).await, None);
     let reply = world.reply("whole", &taken).await;
@@ -134,12 +160,19 @@ pub(super) async fn the_same_instruction_again_changes_nothing(world: World) {
             .unwrap(),
         first
     );
-    for object in first.missing {
+    for object in first.0.missing {
         world.state.object_arrived(RUN, object).await.unwrap();
     }
     assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
-    world.state.confirm(RUN, sent.id()).await.unwrap().0.clear();
-    let again = world
+    world
+        .state
+        .confirm(RUN, sent.id())
+        .await
+        .unwrap()
+        .1
+        .freed
+        .clear();
+    let (again, _) = world
         .state
         .insert_instructions(RUN, parcel())
         .await
@@ -148,7 +181,7 @@ pub(super) async fn the_same_instruction_again_changes_nothing(world: World) {
     assert_eq!(world.claim(node, NOON).await, None);
 
     let nobody = Sent::instruction("model", flwr_core::id::NodeId(99));
-    let refused = world
+    let (refused, _) = world
         .state
         .insert_instructions(RUN, vec![nobody.parcel])
         .await
@@ -173,7 +206,7 @@ pub(super) async fn a_reply_stays_until_it_is_confirmed(world: World) {
     for _ in 0..2 {
         assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
     }
-    let mut freed = world.state.confirm(RUN, reply.id()).await.unwrap().0;
+    let mut freed = world.state.confirm(RUN, reply.id()).await.unwrap().1.freed;
     freed.reverse();
     assert_eq!(freed, reply.objects);
     assert_eq!(world.answer(&sent, NOON).await, Answer::Unknown);
@@ -184,34 +217,23 @@ pub(super) async fn a_reply_counts_when_it_is_whole(world: World) {
     let node = world.node(5, NOON + LATER).await;
     let sent = world.send("model", node).await;
     let reply = Sent::reply("answer", &sent);
-    let replied = world
+    let (_, changed) = world
         .state
         .insert_reply(reply.parcel.clone(), NOON)
         .await
         .unwrap();
-    assert!(!replied.ready);
+    assert_eq!(changed, Changed::default());
     for object in &reply.objects[..2] {
-        assert!(
-            !world
-                .state
-                .object_arrived(RUN, *object)
-                .await
-                .unwrap()
-                .replied
-        );
+        let (_, changed) = world.state.object_arrived(RUN, *object).await.unwrap();
+        assert_eq!(changed, Changed::default());
     }
     assert!(matches!(
         world.answer(&sent, NOON).await,
         Answer::Waiting { .. }
     ));
-    assert!(
-        world
-            .state
-            .object_arrived(RUN, reply.objects[2])
-            .await
-            .unwrap()
-            .replied
-    );
+    let last = world.state.object_arrived(RUN, reply.objects[2]).await;
+    let (_, changed) = last.unwrap();
+    assert_eq!(changed.wake, [Topic::Reply(RUN, sent.id())]);
     assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
 }
 
@@ -220,12 +242,13 @@ pub(super) async fn the_first_reply_counts_and_the_second_is_refused(world: Worl
     let node = world.node(5, NOON + LATER).await;
     let sent = world.send("model", node).await;
     let first = world.reply("first", &sent).await;
-    let again = world
+    let (missing, changed) = world
         .state
         .insert_reply(first.parcel.clone(), NOON)
         .await
         .unwrap();
-    assert!(again.ready && again.missing.is_empty());
+    assert_eq!(missing, []);
+    assert_eq!(changed.wake, [Topic::Reply(RUN, sent.id())]);
     let second = Sent::reply("second", &sent);
     let refused = world.state.insert_reply(second.parcel, NOON).await;
     assert_eq!(refusal(refused), Refusal::AlreadyAnswered(sent.id()));
@@ -263,9 +286,7 @@ pub(super) async fn a_reply_must_not_outlive_its_instruction(world: World) {
         .state
         .insert_reply(long(TTL - 9.95).parcel, NOON)
         .await
-        .unwrap()
-        .missing
-        .clear();
+        .unwrap();
 
     let expired = world.send("other", node).await;
     let late = Sent::reply("late", &expired);
@@ -317,7 +338,13 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let node = world.node(5, NOON + 30.0).await;
     let sent = world.send("model", node).await;
     let (error, _) = error_for(&sent, NOON + 31.0);
-    let mut freed = world.state.settle(RUN, error.clone()).await.unwrap().0;
+    let mut freed = world
+        .state
+        .settle(RUN, error.clone())
+        .await
+        .unwrap()
+        .1
+        .freed;
     freed.reverse();
     assert_eq!(
         freed, sent.objects,
@@ -334,16 +361,16 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
         .unwrap()
         .unwrap();
     assert!(object.available);
-    let freed = world.state.confirm(RUN, error.metadata.id).await.unwrap();
-    assert_eq!(freed, Freed(vec![error.metadata.id]));
+    let ((), changed) = world.state.confirm(RUN, error.metadata.id).await.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, Answer::Unknown);
 
     // A whole reply stays, and the error is not kept.
     let sent = world.send("other", node).await;
     let reply = world.reply("answer", &sent).await;
     let (error, _) = error_for(&sent, NOON + 31.0);
-    let freed = world.state.settle(RUN, error.clone()).await.unwrap();
-    assert_eq!(freed, Freed(vec![error.metadata.id]));
+    let ((), changed) = world.state.settle(RUN, error.clone()).await.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, reply.as_answer());
 }
 
@@ -364,7 +391,8 @@ pub(super) async fn objects_of_an_instruction_go_when_it_is_answered(world: Worl
         .confirm(RUN, first.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert!(
         world.knows(first.id()).await,
@@ -386,8 +414,8 @@ pub(super) async fn an_expired_instruction_is_forgotten_with_its_objects(world: 
     let sent = world.send("model", node).await;
     let soon = world.state.expire(NOON + TTL + 1.0).await.unwrap();
     assert_eq!(
-        soon.freed,
-        Freed::default(),
+        soon,
+        (vec![], Changed::default()),
         "who asks now hears that it is expired"
     );
     let mut freed = world
@@ -395,8 +423,8 @@ pub(super) async fn an_expired_instruction_is_forgotten_with_its_objects(world: 
         .expire(NOON + TTL + 3600.0)
         .await
         .unwrap()
-        .freed
-        .0;
+        .1
+        .freed;
     freed.reverse();
     assert_eq!(freed, sent.objects);
     assert_eq!(
@@ -415,7 +443,8 @@ pub(super) async fn a_stopped_run_takes_and_gives_no_messages(world: World) {
         .change_run(RUN, RunStatus::plain(phase), NOON)
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     let over = Refusal::RunIs { run: RUN, phase };
     let parcel = || sent.parcel.clone();
@@ -432,14 +461,7 @@ pub(super) async fn a_stopped_run_takes_and_gives_no_messages(world: World) {
     );
     assert_eq!(refusal(world.state.confirm(RUN, sent.id()).await), over);
     assert_eq!(refusal(world.state.object(RUN, sent.id()).await), over);
-    assert!(
-        !world
-            .state
-            .object_arrived(RUN, sent.id())
-            .await
-            .unwrap()
-            .kept
-    );
+    assert!(!world.state.object_arrived(RUN, sent.id()).await.unwrap().0);
 }
 
 pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {
@@ -449,11 +471,11 @@ pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {
     world.claim(node, NOON).await;
     let reply = Sent::reply("reply", &sent);
     let stored = world.state.insert_reply(reply.parcel.clone(), NOON).await;
-    let missing = stored.unwrap().missing;
-    let freed = world.state.confirm(run, reply.id()).await.unwrap();
-    assert_eq!(freed.0, []);
+    let (missing, _) = stored.unwrap();
+    let ((), changed) = world.state.confirm(run, reply.id()).await.unwrap();
+    assert_eq!(changed.freed, []);
     for object in missing {
-        assert!(world.state.object_arrived(RUN, object).await.unwrap().kept);
+        assert!(world.state.object_arrived(RUN, object).await.unwrap().0);
     }
     assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
 }

@@ -4,7 +4,8 @@ use flwr_core::id::NodeId;
 use flwr_security::key::PublicKey;
 
 use super::world::{NOON, World, key};
-use crate::link::state::{Dialect, Freed, KnownNode, Registration};
+use crate::link::state::{Changed, KnownNode, Registration};
+use crate::link::wake::Topic;
 
 pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let key = key();
@@ -16,9 +17,9 @@ pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let fresh = Registration {
         node: NodeId(5),
         resumed: false,
-        freed: Freed::default(),
     };
-    assert_eq!(registered, fresh);
+    let changed = Changed::wake([Topic::Node(NodeId(5))]);
+    assert_eq!(registered, (fresh, changed));
     assert_eq!(
         world.state.node_of_key(&key).await.unwrap(),
         Some(NodeId(5))
@@ -32,7 +33,7 @@ pub(super) async fn a_key_that_comes_back_has_its_node_again(world: World) {
         .register_node(&key, NodeId(5), NOON)
         .await
         .unwrap();
-    let again = world
+    let (again, _) = world
         .state
         .register_node(&key, NodeId(6), NOON + 60.0)
         .await
@@ -67,19 +68,19 @@ pub(super) async fn all_nodes_are_listed_with_their_keys(world: World) {
     assert_eq!(world.state.nodes().await.unwrap().len(), 1);
 }
 
-pub(super) async fn a_nodes_dialect_stays_with_it(world: World) {
+pub(super) async fn a_nodes_wire_stays_with_it(world: World) {
     let key = key();
     let register = async || world.state.register_node(&key, NodeId(5), NOON).await;
     register().await.unwrap();
-    let dialect = async || world.state.dialect(NodeId(5)).await.unwrap();
-    assert_eq!(dialect().await, None);
-    let inline = world.state.set_dialect(NodeId(5), Dialect::Inline);
+    let wire = async || world.state.wire(NodeId(5)).await.unwrap();
+    assert_eq!(wire().await, None);
+    let inline = world.state.note_wire(NodeId(5), "inline");
     inline.await.unwrap();
     register().await.unwrap();
-    assert_eq!(dialect().await, Some(Dialect::Inline));
-    let unknown = world.state.set_dialect(NodeId(6), Dialect::Inline);
+    assert_eq!(wire().await.as_deref(), Some("inline"));
+    let unknown = world.state.note_wire(NodeId(6), "inline");
     unknown.await.unwrap();
-    assert_eq!(world.state.dialect(NodeId(6)).await.unwrap(), None);
+    assert_eq!(world.state.wire(NodeId(6)).await.unwrap(), None);
 }
 
 pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
@@ -108,12 +109,12 @@ pub(super) async fn leases_move_with_a_clock_that_is_set(world: World) {
         world.state.move_leases(step);
     }
     let noon = NOON + -3600.0;
-    assert_eq!(world.state.expire(noon + 59.0).await.unwrap().lost_runs, []);
+    assert_eq!(world.state.expire(noon + 59.0).await.unwrap().0, []);
     let online = world.state.online_nodes(noon + 29.0).await.unwrap();
     assert_eq!(online, [node]);
     assert_eq!(world.state.online_nodes(noon + 30.0).await.unwrap(), []);
     let expiry = world.state.expire(noon + 61.0).await.unwrap();
-    assert_eq!(expiry.lost_runs, [run]);
+    assert_eq!(expiry.0, [run]);
 }
 
 pub(super) async fn a_node_that_left_is_unknown(world: World) {
@@ -127,7 +128,7 @@ pub(super) async fn a_node_that_left_is_unknown(world: World) {
     assert_eq!(world.state.node_of_key(&key).await.unwrap(), None);
     assert!(!world.state.keep_node(NodeId(5), NOON + 90.0).await.unwrap());
     assert_eq!(world.state.online_nodes(NOON).await.unwrap(), []);
-    let again = world
+    let (again, _) = world
         .state
         .register_node(&key, NodeId(6), NOON)
         .await
@@ -145,7 +146,8 @@ pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world:
         .confirm(run, second.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert_eq!(
         world.claim(node, NOON).await,
@@ -157,7 +159,8 @@ pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world:
         .confirm(run, first.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert_eq!(world.claim(node, NOON).await, Some(second.id()));
 }

@@ -7,6 +7,7 @@ use flwr_core::time::Timestamp;
 
 use super::world::{NOON, RUN, World};
 use crate::link::state::{APP_FIRST_HEARTBEAT, StateError};
+use crate::link::wake::Topic;
 
 /// The refusal of something that must not work.
 pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StateError>) -> Refusal {
@@ -31,7 +32,8 @@ pub(super) async fn a_run_takes_the_steps_of_a_run_only(world: World) {
         .change_run(RUN, failed.clone(), NOON + 5.0)
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status, failed);
@@ -51,7 +53,7 @@ pub(super) async fn a_run_keeps_the_account_that_started_it(world: World) {
     assert_eq!(run.account, "alice-1");
     let of_all: Vec<_> = world.state.runs().await.unwrap();
     assert_eq!(of_all, [run]);
-    world.state.rewind_run(RUN).await.unwrap().0.clear();
+    world.state.rewind_run(RUN).await.unwrap().1.freed.clear();
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.account, "alice-1", "also when it begins again");
 }
@@ -64,13 +66,10 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
     );
     world.change(Phase::Starting).await;
     let first_sign = NOON + APP_FIRST_HEARTBEAT;
-    assert_eq!(world.state.expire(first_sign).await.unwrap().lost_runs, []);
+    assert_eq!(world.state.expire(first_sign).await.unwrap().0, []);
     assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
-    assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().lost_runs, []);
-    assert_eq!(
-        world.state.expire(NOON + 61.0).await.unwrap().lost_runs,
-        [RUN]
-    );
+    assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().0, []);
+    assert_eq!(world.state.expire(NOON + 61.0).await.unwrap().0, [RUN]);
     let status = world.state.run(RUN).await.unwrap().unwrap().status;
     assert_eq!(
         status,
@@ -83,16 +82,19 @@ pub(super) async fn a_run_that_never_gives_a_sign_of_life_is_lost(world: World) 
     world.pending().await;
     world.change(Phase::Starting).await;
     let late = NOON + APP_FIRST_HEARTBEAT + 1.0;
-    assert_eq!(world.state.expire(late).await.unwrap().lost_runs, [RUN]);
+    assert_eq!(world.state.expire(late).await.unwrap().0, [RUN]);
 }
 
 pub(super) async fn a_token_that_nobody_uses_expires(world: World) {
     let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
     world.pending().await;
     world.state.issue_token(RUN, token, NOON).await.unwrap();
-    assert!(!world.state.expire(NOON + 1.0).await.unwrap().pending);
+    assert_eq!(world.state.expire(NOON + 1.0).await.unwrap().1.wake, []);
     let later = NOON + APP_FIRST_HEARTBEAT;
-    assert!(world.state.expire(later).await.unwrap().pending);
+    assert_eq!(
+        world.state.expire(later).await.unwrap().1.wake,
+        [Topic::Pending]
+    );
     assert_eq!(
         refusal(world.state.run_of_token(token).await),
         Refusal::UnknownToken
@@ -100,7 +102,7 @@ pub(super) async fn a_token_that_nobody_uses_expires(world: World) {
     world.state.issue_token(RUN, other, later).await.unwrap();
     world.change(Phase::Starting).await;
     world.state.keep_run(RUN, NOON + 1e6).await.unwrap();
-    assert!(!world.state.expire(NOON + 1e5).await.unwrap().pending);
+    assert_eq!(world.state.expire(NOON + 1e5).await.unwrap().1.wake, []);
     assert_eq!(world.state.run_of_token(other).await.unwrap(), RUN);
 }
 
@@ -131,7 +133,13 @@ pub(super) async fn a_finished_run_holds_nothing(world: World) {
     let node = world.node(5, NOON + 60.0).await;
     let sent = world.send("model", node).await;
     let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
-    let mut freed = world.state.change_run(RUN, stopped, NOON).await.unwrap().0;
+    let mut freed = world
+        .state
+        .change_run(RUN, stopped, NOON)
+        .await
+        .unwrap()
+        .1
+        .freed;
     freed.sort();
     let mut objects = sent.objects.clone();
     objects.sort();
@@ -174,7 +182,7 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     };
     world.state.set_context(RUN, context).await.unwrap();
 
-    let mut freed = world.state.rewind_run(RUN).await.unwrap().0;
+    let mut freed = world.state.rewind_run(RUN).await.unwrap().1.freed;
     freed.sort();
     let mut objects = sent.objects.clone();
     objects.sort();
@@ -186,7 +194,7 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     assert_eq!(world.claim(node, NOON).await, None);
     let unknown = world.state.run_of_token(token).await;
     assert_eq!(refusal(unknown), Refusal::UnknownToken);
-    assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().lost_runs, []);
+    assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().0, []);
 
     world.change(Phase::Starting).await;
     let again = world.state.rewind_run(RUN).await;

@@ -44,7 +44,7 @@ impl World {
     async fn stop(&self, run: RunId, now: Timestamp) {
         let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
         let freed = self.state.change_run(run, stopped, now).await;
-        freed.unwrap().0.clear();
+        freed.unwrap().1.freed.clear();
     }
 
     async fn expendable(&self, keep: Keep, now: Timestamp) -> Vec<RunId> {
@@ -153,11 +153,17 @@ pub(super) async fn a_node_that_is_gone_for_long_is_forgotten(world: World) {
     );
     let sent = world.send("model", asked).await;
     let forget = async |node, moment| world.state.forget_node(node, moment).await.unwrap();
-    assert!(!forget(gone, NOON + 10.0).await, "it was online till then");
-    assert!(!forget(asked, NOON + 11.0).await, "a message waits for it");
-    assert!(!forget(NodeId(99), NOON + 11.0).await, "it is not known");
+    assert!(
+        !forget(gone, NOON + 10.0).await.0,
+        "it was online till then"
+    );
+    assert!(
+        !forget(asked, NOON + 11.0).await.0,
+        "a message waits for it"
+    );
+    assert!(!forget(NodeId(99), NOON + 11.0).await.0, "it is not known");
     assert_eq!(world.state.nodes().await.unwrap().len(), 2);
-    assert!(forget(gone, NOON + 11.0).await);
+    assert!(forget(gone, NOON + 11.0).await.0);
     assert!(!world.state.keep_node(gone, LATER).await.unwrap());
     let left: Vec<_> = world.state.nodes().await.unwrap();
     assert_eq!(left.len(), 1);
@@ -167,9 +173,9 @@ pub(super) async fn a_node_that_is_gone_for_long_is_forgotten(world: World) {
     );
     assert_eq!(world.claim(asked, NOON).await, Some(sent.id()));
     world.stop(run, NOON).await;
-    assert!(forget(asked, NOON + 11.0).await);
+    assert!(forget(asked, NOON + 11.0).await.0);
     let again = world.state.register_node(&key(), asked, NOON).await;
-    assert!(!again.unwrap().resumed);
+    assert!(!again.unwrap().0.resumed);
 }
 
 pub(super) async fn what_is_kept_is_counted(world: World) {

@@ -34,6 +34,7 @@ impl World {
             .register_node(&key(), NodeId(name), until)
             .await
             .unwrap()
+            .0
             .node
     }
 
@@ -55,14 +56,17 @@ impl World {
         self.state
             .create_run(run, Context::default())
             .await
-            .unwrap();
+            .unwrap()
+            .1
+            .freed
+            .clear();
         RUN
     }
 
     pub(in crate::store) async fn change(&self, phase: Phase) {
         let status = RunStatus::plain(phase);
-        let freed = self.state.change_run(RUN, status, NOON).await.unwrap();
-        assert_eq!(freed.0, []);
+        let ((), changed) = self.state.change_run(RUN, status, NOON).await.unwrap();
+        assert_eq!(changed.freed, []);
     }
 
     /// The run, running, with a ServerApp that lives for ever.
@@ -81,7 +85,7 @@ impl World {
             .state
             .insert_instructions(RUN, vec![sent.parcel.clone()])
             .await;
-        for object in inserted.unwrap().missing {
+        for object in inserted.unwrap().0.missing {
             self.state.object_arrived(RUN, object).await.unwrap();
         }
         sent
@@ -90,12 +94,12 @@ impl World {
     /// Stores a reply and the bytes of all its objects.
     pub(in crate::store) async fn reply(&self, content: &str, instruction: &Sent) -> Sent {
         let reply = Sent::reply(content, instruction);
-        let replied = self
+        let (missing, _) = self
             .state
             .insert_reply(reply.parcel.clone(), NOON)
             .await
             .unwrap();
-        for object in replied.missing {
+        for object in missing {
             self.state.object_arrived(RUN, object).await.unwrap();
         }
         reply

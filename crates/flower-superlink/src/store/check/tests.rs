@@ -60,16 +60,17 @@ async fn nothing_wrong_is_nothing_said() {
     let id = ObjectId::of(content);
     // A state whose objects are what their names say.
     let Opened { state, objects, .. } = site.places.open(NOON).unwrap();
-    state.rewind_run(RUN).await.unwrap().0.clear();
+    state.rewind_run(RUN).await.unwrap().1.freed.clear();
     let world = World::new(Arc::clone(&state));
     world.change(Phase::Starting).await;
     world.change(Phase::Running).await;
     let mut sent = site.sent.parcel.clone();
     sent.tree = flwr_core::object::ObjectTree::leaf(id);
     sent.message.metadata.id = id;
-    state.insert_instructions(RUN, vec![sent]).await.unwrap();
+    let inserted = state.insert_instructions(RUN, vec![sent]).await;
+    assert_eq!(inserted.unwrap().0.ids.len(), 1);
     objects.put(id, Bytes::from_static(content)).await.unwrap();
-    assert!(state.object_arrived(RUN, id).await.unwrap().kept);
+    assert!(state.object_arrived(RUN, id).await.unwrap().0);
     state.close().await;
     drop((state, objects, world));
     for id in &site.sent.objects {

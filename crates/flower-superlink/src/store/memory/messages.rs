@@ -8,14 +8,18 @@
 
 use std::collections::HashMap;
 
-use flwr_core::id::NodeId;
+use async_trait::async_trait;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata};
-use flwr_core::refusal::Refusal;
+use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
-use crate::link::state::Answer;
+use super::{Inner, MemoryState};
+use crate::link::state::{self, Answer, Changed, Inserted, Parcel, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
+use flwr_core::refusal::Refusal;
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {
@@ -233,5 +237,96 @@ impl Replies {
     fn whole(&self, reply: Option<MessageId>) -> Option<&Message> {
         let reply = self.0.get(&reply?)?;
         (reply.missing == 0).then_some(&reply.message)
+    }
+}
+
+impl Inner {
+    /// The first message in the node's queue that can still be handed out. What cannot falls out
+    /// of the queue. A node that asks again without having confirmed never got the last answer.
+    pub(super) fn claim(&mut self, node: NodeId, now: Timestamp) -> Option<Parcel> {
+        if let Some((run, message)) = self.nodes.take_unconfirmed(node)
+            && self
+                .runs
+                .get_mut(&run)
+                .is_some_and(|state| state.unclaim_one(message))
+        {
+            self.nodes.wait_first(node, run, message);
+        }
+        while let Some((run, message)) = self.nodes.next_waiting(node) {
+            let Some(state) = self.runs.get_mut(&run) else {
+                continue;
+            };
+            if let Some(parcel) = state.claim(message, now) {
+                self.nodes.handed_out(node, run, message);
+                return Some(parcel);
+            }
+        }
+        None
+    }
+}
+
+#[async_trait]
+impl state::Messages for MemoryState {
+    async fn insert_instructions(
+        &self,
+        run: RunId,
+        instructions: Vec<Parcel>,
+    ) -> Written<Inserted> {
+        let mut inner = self.0.lock();
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
+        state.require_running()?;
+        let instructed = state.insert_instructions(instructions, |node| nodes.contains(node))?;
+        let mut changed = Changed::default();
+        for (node, message) in instructed.whole {
+            nodes.wait(node, run, message);
+            changed.wake.push(Topic::Node(node));
+        }
+        Ok((instructed.inserted, changed))
+    }
+
+    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
+        Ok(self.0.lock().claim(node, now))
+    }
+
+    async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> Written<Vec<ObjectId>> {
+        let run = reply.message.metadata.run;
+        Ok(self.0.lock().running(run)?.insert_reply(reply, now)?)
+    }
+
+    async fn answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>> {
+        let mut inner = self.0.lock();
+        #[cfg(test)]
+        {
+            inner.looked_up += instructions.len();
+        }
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
+        state.require_running()?;
+        let online = |node| nodes.online_until(node);
+        Ok(instructions
+            .iter()
+            .map(|id| state.answer(*id, now, online))
+            .collect())
+    }
+
+    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
+        let freed = self.0.lock().running(run)?.settle(reply);
+        Ok(((), Changed::freed(freed)))
+    }
+
+    async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {
+        let mut inner = self.0.lock();
+        let state = inner.running(run)?;
+        let freed = state.confirm(message);
+        if let Some(node) = state.destination(message) {
+            inner.nodes.confirmed(node, run, message);
+        }
+        Ok(((), Changed::freed(freed)))
     }
 }

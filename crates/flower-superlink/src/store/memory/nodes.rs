@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
+use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
-use crate::link::state::{Dialect, KnownNode};
+use super::{Inner, MemoryState};
+use crate::link::state::{self, Changed, KnownNode, Registration, StateResult, Written};
+use crate::link::wake::Topic;
 
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
@@ -19,7 +23,7 @@ pub(super) struct Nodes {
 struct Node {
     key: PublicKey,
     online_until: Timestamp,
-    dialect: Option<Dialect>,
+    wire: Option<String>,
     /// Whole messages, oldest first. Some may be over by the time they are handed out.
     waiting: VecDeque<(RunId, MessageId)>,
     /// Handed out last, and not confirmed.
@@ -42,7 +46,7 @@ impl Nodes {
             .or_insert_with(|| Node {
                 key: key.clone(),
                 online_until: until,
-                dialect: None,
+                wire: None,
                 waiting: VecDeque::new(),
                 unconfirmed: None,
             })
@@ -81,14 +85,14 @@ impl Nodes {
         known.map(|node| node.online_until = until).is_some()
     }
 
-    pub(super) fn set_dialect(&mut self, node: NodeId, dialect: Dialect) {
+    pub(super) fn note_wire(&mut self, node: NodeId, wire: &str) {
         if let Some(node) = self.nodes.get_mut(&node) {
-            node.dialect = Some(dialect);
+            node.wire = Some(wire.to_owned());
         }
     }
 
-    pub(super) fn dialect(&self, node: NodeId) -> Option<Dialect> {
-        self.nodes.get(&node)?.dialect
+    pub(super) fn wire(&self, node: NodeId) -> Option<String> {
+        self.nodes.get(&node)?.wire.clone()
     }
 
     pub(super) fn all(&self) -> Vec<KnownNode> {
@@ -151,5 +155,70 @@ impl Nodes {
         if let Some(node) = self.nodes.get_mut(&node) {
             node.waiting.push_front((run, message));
         }
+    }
+}
+
+impl Inner {
+    /// What a node took without an answer waits for it again.
+    pub(super) fn reclaim(&mut self, node: NodeId) -> Vec<ObjectId> {
+        let mut freed = Vec::new();
+        for (run, state) in &mut self.runs {
+            let (unclaimed, halves) = state.unclaim(node);
+            for message in unclaimed {
+                self.nodes.wait(node, *run, message);
+            }
+            freed.extend(halves);
+        }
+        freed
+    }
+}
+
+#[async_trait]
+impl state::Nodes for MemoryState {
+    async fn register_node(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> Written<Registration> {
+        let mut inner = self.0.lock();
+        let (node, resumed) = inner.nodes.register(key, fresh, until);
+        let freed = if resumed {
+            inner.reclaim(node)
+        } else {
+            Vec::new()
+        };
+        let wake = vec![Topic::Node(node)];
+        Ok((Registration { node, resumed }, Changed { freed, wake }))
+    }
+
+    async fn remove_node(&self, node: NodeId) -> Written<()> {
+        self.0.lock().nodes.remove(node);
+        Ok(((), Changed::wake([Topic::Node(node)])))
+    }
+
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
+        Ok(self.0.lock().nodes.of_key(key))
+    }
+
+    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.0.lock().nodes.keep(node, until))
+    }
+
+    async fn note_wire(&self, node: NodeId, wire: &str) -> StateResult<()> {
+        self.0.lock().nodes.note_wire(node, wire);
+        Ok(())
+    }
+
+    async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
+        Ok(self.0.lock().nodes.wire(node))
+    }
+
+    async fn nodes(&self) -> StateResult<Vec<KnownNode>> {
+        Ok(self.0.lock().nodes.all())
+    }
+
+    async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        Ok(self.0.lock().nodes.online(now))
     }
 }

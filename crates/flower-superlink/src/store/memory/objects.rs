@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use async_trait::async_trait;
+use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::refusal::Refusal;
 
-use crate::link::state::{Freed, ObjectEntry};
+use super::{Inner, MemoryState};
+use crate::link::state::{self, Changed, ObjectEntry, StateResult, Written};
 
 #[derive(Debug, Default)]
 pub(super) struct Objects(HashMap<ObjectId, Object>);
@@ -95,8 +98,8 @@ impl Objects {
 
     /// A message that stood on this object needs it no more. What nobody else needs goes, with
     /// all that only it was made of.
-    pub(super) fn release(&mut self, root: ObjectId) -> Freed {
-        let mut freed = Freed::default();
+    pub(super) fn release(&mut self, root: ObjectId) -> Vec<ObjectId> {
+        let mut freed = Vec::new();
         let mut released = vec![root];
         while let Some(id) = released.pop() {
             let Some(object) = self.0.get_mut(&id) else {
@@ -108,20 +111,18 @@ impl Objects {
             }
             if let Some(object) = self.0.remove(&id) {
                 released.extend(object.children);
-                freed.0.extend(object.available.then_some(id));
+                freed.extend(object.available.then_some(id));
             }
         }
         freed
     }
 
     /// All objects go.
-    pub(super) fn clear(&mut self) -> Freed {
+    pub(super) fn clear(&mut self) -> Vec<ObjectId> {
         let all = std::mem::take(&mut self.0).into_iter();
-        Freed(
-            all.filter(|(_, object)| object.available)
-                .map(|(id, _)| id)
-                .collect(),
-        )
+        all.filter(|(_, object)| object.available)
+            .map(|(id, _)| id)
+            .collect()
     }
 
     pub(super) fn entry(&self, object: ObjectId) -> Option<ObjectEntry> {
@@ -153,6 +154,26 @@ fn distinct_children(tree: &ObjectTree) -> Vec<ObjectId> {
     children.filter(|child| seen.insert(*child)).collect()
 }
 
+#[async_trait]
+impl state::Objects for MemoryState {
+    async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
+        Ok(self.0.lock().running(run)?.objects().entry(object))
+    }
+
+    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {
+        let mut inner = self.0.lock();
+        let Inner { nodes, runs, .. } = &mut *inner;
+        let state = runs.get_mut(&run);
+        let Some((changed, whole)) = state.and_then(|state| state.object_arrived(object)) else {
+            return Ok((false, Changed::freed(vec![object])));
+        };
+        for (node, message) in whole {
+            nodes.wait(node, run, message);
+        }
+        Ok((true, changed))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,11 +202,11 @@ mod tests {
         assert_eq!(objects.announce(&second), HashSet::from([id("second")]));
         assert_eq!(objects.tree(id("second")), second);
 
-        assert_eq!(objects.release(id("first")), Freed(vec![id("first")]));
+        assert_eq!(objects.release(id("first")), vec![id("first")]);
         // "second" never arrived: there are no bytes to let go.
         assert_eq!(
             objects.release(id("second")),
-            Freed(vec![id("model"), id("layer")])
+            vec![id("model"), id("layer")]
         );
         assert!(objects.0.is_empty());
     }

@@ -1,348 +1,154 @@
-//! One run: its status, its ServerApp's Context, its messages, objects and log.
+//! All runs, and the tokens of those that are not finished.
 
-use flwr_core::id::NodeId;
-use flwr_core::message::{Message, MessageId};
+use async_trait::async_trait;
+use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
-use prost::Message as _;
 
-use super::log::Log;
-use super::messages::Messages;
-use super::objects::Objects;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Arrival, Freed, Inserted, Parcel, Replied};
-use crate::store::rules::Stored;
+use super::run::RunState;
+use super::{Inner, MemoryState};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Written};
+use crate::link::wake::Topic;
 
-#[derive(Debug)]
-pub(super) struct RunState {
-    run: Run,
-    pub(super) context: Context,
-    first_context: Context,
-    resumed: bool,
-    pub(super) log: Log,
-    /// The process that its ServerApp runs in.
-    pub(super) app: Option<Identity>,
-    /// When the run is lost, should its ServerApp give no further sign of life.
-    active_until: Timestamp,
-    messages: Messages,
-    objects: Objects,
-}
-
-/// What became of pushed messages, with those that nodes can take.
-#[derive(Debug, Default)]
-pub(super) struct Instructed {
-    ids: Vec<Option<MessageId>>,
-    missing: Vec<ObjectId>,
-    pub(super) whole: Vec<(NodeId, MessageId)>,
-}
-
-impl From<Instructed> for Inserted {
-    fn from(instructed: Instructed) -> Self {
-        let ready = instructed.whole.into_iter().map(|(node, _)| node).collect();
-        Self {
-            ids: instructed.ids,
-            missing: instructed.missing,
-            ready,
+impl Inner {
+    pub(super) fn change_run(
+        &mut self,
+        run: RunId,
+        to: RunStatus,
+        now: Timestamp,
+    ) -> Result<Vec<ObjectId>, Refusal> {
+        let state = self.run(run)?;
+        let finished = to.phase.is_finished();
+        state.change(to, now)?;
+        self.pending.remove(&run);
+        if !finished {
+            return Ok(Vec::new());
         }
+        let freed = self.run(run)?.clear();
+        self.tokens.retain(|_, (owner, _)| *owner != run);
+        Ok(freed)
+    }
+
+    /// Whether there were any.
+    pub(super) fn drop_unused_tokens(&mut self, now: Timestamp) -> bool {
+        let Self { runs, tokens, .. } = self;
+        let before = tokens.len();
+        tokens.retain(|_, (run, issued)| {
+            let pending = runs.get(run).is_some_and(RunState::is_pending);
+            !pending || now.since(*issued) < APP_FIRST_HEARTBEAT
+        });
+        tokens.len() < before
     }
 }
 
-impl RunState {
-    pub(super) fn new(run: Run, context: Context) -> Self {
-        Self {
-            active_until: match run.starting_at {
-                Some(starting_at) => starting_at + APP_FIRST_HEARTBEAT,
-                None => Timestamp::NEVER,
-            },
-            run,
-            first_context: context.clone(),
-            context,
-            resumed: false,
-            log: Log::default(),
-            app: None,
-            messages: Messages::default(),
-            objects: Objects::default(),
+#[async_trait]
+impl state::Runs for MemoryState {
+    async fn create_run(&self, run: Run, context: Context) -> Written<()> {
+        let (id, is_pending) = (run.id, run.status.phase == Phase::Pending);
+        let mut inner = self.0.lock();
+        inner.runs.insert(id, RunState::new(run, context));
+        if !is_pending {
+            return Ok(((), Changed::default()));
         }
+        inner.pending.insert(id);
+        Ok(((), Changed::wake([Topic::Pending])))
     }
 
-    pub(super) const fn run(&self) -> &Run {
-        &self.run
+    async fn run(&self, run: RunId) -> StateResult<Option<Run>> {
+        Ok(self
+            .0
+            .lock()
+            .runs
+            .get(&run)
+            .map(|state| state.run().clone()))
     }
 
-    pub(super) const fn objects(&self) -> &Objects {
-        &self.objects
+    async fn runs(&self) -> StateResult<Vec<Run>> {
+        let mut runs: Vec<_> = self
+            .0
+            .lock()
+            .runs
+            .values()
+            .map(|state| state.run().clone())
+            .collect();
+        runs.sort_by_key(|run| run.pending_at);
+        Ok(runs)
     }
 
-    pub(super) fn require_running(&self) -> Result<(), Refusal> {
-        match self.run.status.phase {
-            Phase::Running => Ok(()),
-            phase => Err(Refusal::RunIs {
-                run: self.run.id,
-                phase,
-            }),
-        }
+    async fn pending_runs(&self) -> StateResult<Vec<RunId>> {
+        let inner = self.0.lock();
+        let pending = inner.pending.iter().filter_map(|id| inner.runs.get(id));
+        let mut pending: Vec<_> = pending.map(RunState::run).collect();
+        pending.sort_by_key(|run| run.pending_at);
+        Ok(pending.into_iter().map(|run| run.id).collect())
     }
 
-    pub(super) fn require_unfinished(&self) -> Result<(), Refusal> {
-        match self.run.status.phase {
-            phase @ Phase::Finished(_) => Err(Refusal::RunIs {
-                run: self.run.id,
-                phase,
-            }),
-            _ => Ok(()),
-        }
+    async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> Written<()> {
+        let freed = self.0.lock().change_run(run, to, now)?;
+        let wake = vec![Topic::Run(run), Topic::Log(run)];
+        Ok(((), Changed { freed, wake }))
     }
 
-    pub(super) fn move_lease(&mut self, seconds: f64) {
-        self.active_until = self.active_until + seconds;
+    async fn rewind_run(&self, run: RunId) -> Written<()> {
+        let mut inner = self.0.lock();
+        let freed = inner.run(run)?.rewind()?;
+        inner.pending.insert(run);
+        inner.tokens.retain(|_, (owner, _)| *owner != run);
+        let wake = vec![Topic::Run(run), Topic::Log(run), Topic::Pending];
+        Ok(((), Changed { freed, wake }))
     }
 
-    pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
-        let from = self.run.status.phase;
-        if !from.may_become(to.phase) {
-            return Err(Refusal::Transition {
-                run: self.run.id,
-                from,
-                to: to.phase,
-            });
-        }
-        match to.phase {
-            Phase::Pending => {}
-            Phase::Starting => {
-                self.run.starting_at = Some(now);
-                self.active_until = now + APP_FIRST_HEARTBEAT;
-            }
-            Phase::Running => self.run.running_at = Some(now),
-            Phase::Finished(_) => self.run.finished_at = Some(now),
-        }
-        self.run.status = to;
+    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.0.lock().run(run)?.keep(until))
+    }
+
+    async fn context(&self, run: RunId) -> StateResult<Context> {
+        Ok(self.0.lock().run(run)?.context.clone())
+    }
+
+    async fn set_context(&self, run: RunId, context: Context) -> StateResult<()> {
+        self.0.lock().running(run)?.context = context;
         Ok(())
     }
 
-    /// Sets the run back to its beginning.
-    pub(super) fn rewind(&mut self) -> Result<Freed, Refusal> {
-        self.require_unfinished()?;
-        if self.resumed {
-            return Err(Refusal::ResumedBefore(self.run.id));
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> Written<()> {
+        let has_ended = app.is_none();
+        self.0.lock().run(run)?.app = app;
+        let mut changed = Changed::default();
+        changed.wake.extend(has_ended.then_some(Topic::Run(run)));
+        Ok(((), changed))
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        let inner = self.0.lock();
+        let runs = inner.runs.iter();
+        Ok(runs
+            .filter_map(|(id, run)| Some((*id, run.app.clone()?)))
+            .collect())
+    }
+
+    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
+        let mut inner = self.0.lock();
+        inner.run(run)?.require_unfinished()?;
+        if inner.tokens.values().any(|(owner, _)| *owner == run) {
+            return Err(Refusal::HasToken(run).into());
         }
-        self.resumed = true;
-        self.run.status = RunStatus::plain(Phase::Pending);
-        (self.run.starting_at, self.run.running_at) = (None, None);
-        self.active_until = Timestamp::NEVER;
-        self.context = self.first_context.clone();
-        self.app = None;
-        Ok(self.clear())
+        inner.tokens.insert(token, (run, now));
+        Ok(())
     }
 
-    pub(super) fn keep(&mut self, until: Timestamp) -> bool {
-        let alive = matches!(self.run.status.phase, Phase::Starting | Phase::Running);
-        if alive {
-            self.active_until = until;
-        }
-        alive
+    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
+        let inner = self.0.lock();
+        let (run, _) = inner.tokens.get(&token).ok_or(Refusal::UnknownToken)?;
+        Ok(*run)
     }
 
-    pub(super) fn is_pending(&self) -> bool {
-        self.run.status.phase == Phase::Pending
-    }
-
-    pub(super) fn is_lost(&self, now: Timestamp) -> bool {
-        !self.run.status.phase.is_finished() && self.active_until < now
-    }
-
-    /// Lets go of all messages and objects.
-    pub(super) fn clear(&mut self) -> Freed {
-        self.messages = Messages::default();
-        self.objects.clear()
-    }
-
-    pub(super) fn insert_instructions(
-        &mut self,
-        instructions: Vec<Parcel>,
-        is_node: impl Fn(NodeId) -> bool,
-    ) -> Result<Instructed, Refusal> {
-        for parcel in &instructions {
-            self.objects.check(&parcel.tree)?;
-        }
-        let mut instructed = Instructed::default();
-        for parcel in instructions {
-            let node = parcel.message.metadata.dst;
-            let id = is_node(node).then_some(parcel.message.metadata.id);
-            if id.is_some() {
-                self.insert_instruction(parcel, &mut instructed);
-            }
-            instructed.ids.push(id);
-        }
-        instructed.missing.sort_unstable();
-        instructed.missing.dedup();
-        Ok(instructed)
-    }
-
-    fn insert_instruction(&mut self, parcel: Parcel, instructed: &mut Instructed) {
-        let (node, id) = (parcel.message.metadata.dst, parcel.message.metadata.id);
-        if self.messages.has_instruction(id) {
-            instructed.missing.extend(self.still_missing(&parcel));
-            return;
-        }
-        let missing = self.objects.announce(&parcel.tree);
-        self.objects.await_for(id, &missing);
-        if missing.is_empty() {
-            instructed.whole.push((node, id));
-        }
-        self.messages.add_instruction(parcel.message, missing.len());
-        instructed.missing.extend(missing);
-    }
-
-    /// The objects of an announced message whose bytes did not come yet.
-    fn still_missing(&self, parcel: &Parcel) -> Vec<ObjectId> {
-        let objects = parcel.tree.post_order().into_iter().map(|tree| tree.id);
-        let available = |id| self.objects.entry(id).is_some_and(|entry| entry.available);
-        let mut missing: Vec<_> = objects.filter(|id| !available(*id)).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        missing
-    }
-
-    /// Hands the instruction out, unless it is over, expired or taken already.
-    pub(super) fn claim(&mut self, message: MessageId, now: Timestamp) -> Option<Parcel> {
-        let message = self.messages.claim(message, now)?;
-        let tree = self.objects.tree(message.metadata.id);
-        Some(Parcel { message, tree })
-    }
-
-    /// What the node took and did not answer in full can be taken again; half a reply goes.
-    pub(super) fn unclaim(&mut self, node: NodeId) -> (Vec<MessageId>, Freed) {
-        let (unclaimed, halves) = self.messages.unclaim(node);
-        (unclaimed, self.release(halves))
-    }
-
-    /// The message never reached its node. Whether it can be handed out again.
-    pub(super) fn unclaim_one(&mut self, message: MessageId) -> bool {
-        self.messages.unclaim_one(message)
-    }
-
-    /// The node that an instruction is for.
-    pub(super) fn destination(&self, instruction: MessageId) -> Option<NodeId> {
-        self.messages.destination(instruction)
-    }
-
-    /// Whether an instruction for the node is there.
-    pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
-        self.messages.has_instruction_for(node)
-    }
-
-    /// Bytes of its Contexts.
-    pub(super) fn bytes(&self) -> u64 {
-        (self.first_context.encoded_len() + self.context.encoded_len()) as u64
-    }
-
-    fn release(&mut self, roots: Vec<ObjectId>) -> Freed {
-        Freed(
-            roots
-                .into_iter()
-                .flat_map(|root| self.objects.release(root).0)
-                .collect(),
-        )
-    }
-
-    pub(super) fn insert_reply(
-        &mut self,
-        reply: Parcel,
-        now: Timestamp,
-    ) -> Result<Replied, Refusal> {
-        if self.messages.admit_reply(&reply.message.metadata, now)? == Stored::Already {
-            let missing = self.still_missing(&reply);
-            return Ok(Replied {
-                ready: missing.is_empty(),
-                missing,
-                ..Replied::default()
-            });
-        }
-        self.objects.check(&reply.tree)?;
-        let id = reply.message.metadata.id;
-        let missing = self.objects.announce(&reply.tree);
-        self.objects.await_for(id, &missing);
-        let answered = self.messages.add_reply(reply.message, missing.len());
-        let freed = answered.map(|instruction| self.objects.release(instruction));
-        Ok(Replied {
-            ready: freed.is_some(),
-            freed: freed.unwrap_or_default(),
-            missing: missing.into_iter().collect(),
-        })
-    }
-
-    pub(super) fn object_arrived(
-        &mut self,
-        object: ObjectId,
-    ) -> (Arrival, Vec<(NodeId, MessageId)>) {
-        let mut whole = Vec::new();
-        let Some(waiting) = self.objects.arrive(object) else {
-            return (Arrival::default(), whole);
-        };
-        let mut arrival = Arrival {
-            kept: true,
-            ..Arrival::default()
-        };
-        for message in waiting {
-            if let Some(node) = self.messages.instruction_progressed(message) {
-                whole.push((node, message));
-                arrival.ready.push(node);
-            } else if let Some(instruction) = self.messages.reply_progressed(message) {
-                arrival.replied = true;
-                arrival.freed.0.extend(self.objects.release(instruction).0);
-            }
-        }
-        (arrival, whole)
-    }
-
-    pub(super) fn answer(
-        &self,
-        instruction: MessageId,
-        now: Timestamp,
-        online_until: impl Fn(NodeId) -> Option<Timestamp>,
-    ) -> Answer {
-        match self.messages.answer(instruction, now, online_until) {
-            Ok(reply) => {
-                let tree = self.objects.tree(reply.metadata.id);
-                Answer::Reply(Box::new(Parcel {
-                    message: reply.clone(),
-                    tree,
-                }))
-            }
-            Err(answer) => answer,
-        }
-    }
-
-    pub(super) fn settle(&mut self, reply: Message) -> Freed {
-        let id = reply.metadata.id;
-        let tree = reply.childless_tree();
-        let Some(replaced) = self.messages.settle(reply) else {
-            return Freed(vec![id]);
-        };
-        let known = self.objects.entry(id).is_some_and(|entry| entry.available);
-        // The same error in the same moment is one message.
-        if !known {
-            self.objects.announce(&tree);
-            self.objects.arrive(id);
-        }
-        let mut freed = self.release(replaced);
-        freed.0.extend(known.then_some(id));
-        freed
-    }
-
-    pub(super) fn confirm(&mut self, message: MessageId) -> Freed {
-        if self.messages.confirm(message) {
-            self.objects.release(message)
-        } else {
-            Freed::default()
-        }
-    }
-
-    pub(super) fn drop_expired(&mut self, now: Timestamp) -> Freed {
-        let roots = self.messages.drop_expired(now);
-        self.release(roots)
+    async fn revoke_token(&self, run: RunId) -> StateResult<()> {
+        self.0.lock().tokens.retain(|_, (owner, _)| *owner != run);
+        Ok(())
     }
 }

@@ -1,12 +1,15 @@
 //! What is deleted since it is old or not wanted any more.
 
+use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::refusal::Refusal;
-use flwr_core::run::Phase;
+use flwr_core::run::{Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
-use super::Inner;
-use crate::link::state::{Keep, Usage};
+use super::{Inner, MemoryState};
+use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
+use crate::link::wake::Topic;
+use crate::store::LOST;
+use flwr_core::refusal::Refusal;
 
 impl Inner {
     pub(super) fn delete_run(&mut self, run: RunId) -> Result<(), Refusal> {
@@ -78,5 +81,70 @@ impl Inner {
             file_bytes: 0,
             free_bytes: 0,
         }
+    }
+}
+
+#[async_trait]
+impl state::Upkeep for MemoryState {
+    async fn used(&self) -> StateResult<u64> {
+        Ok(0)
+    }
+
+    async fn usage(&self) -> StateResult<Usage> {
+        Ok(self.0.lock().usage())
+    }
+
+    async fn delete_run(&self, run: RunId) -> Written<()> {
+        self.0.lock().delete_run(run)?;
+        Ok(((), Changed::wake([Topic::Log(run)])))
+    }
+
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>> {
+        Ok(self.0.lock().expendable_runs(keep, now, limit))
+    }
+
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool> {
+        let is_gone = self.0.lock().forget_node(node, moment);
+        let mut changed = Changed::default();
+        changed.wake.extend(is_gone.then_some(Topic::Node(node)));
+        Ok((is_gone, changed))
+    }
+
+    async fn give_back(&self) -> StateResult<()> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+
+    fn move_leases(&self, seconds: f64) {
+        let mut inner = self.0.lock();
+        inner.nodes.move_leases(seconds);
+        for state in inner.runs.values_mut() {
+            state.move_lease(seconds);
+        }
+    }
+
+    async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
+        let mut inner = self.0.lock();
+        let (mut lost, mut changed) = (Vec::new(), Changed::default());
+        for state in inner.runs.values_mut() {
+            changed.freed.extend(state.drop_expired(now));
+            if state.is_lost(now) {
+                lost.push(state.run().id);
+            }
+        }
+        for run in &lost {
+            let status = RunStatus::failed(LOST);
+            changed.freed.extend(inner.change_run(*run, status, now)?);
+            changed.wake.extend([Topic::Run(*run), Topic::Log(*run)]);
+        }
+        let has_dropped = inner.drop_unused_tokens(now);
+        changed.wake.extend(has_dropped.then_some(Topic::Pending));
+        Ok((lost, changed))
     }
 }

@@ -238,8 +238,8 @@ impl Audit {
         now: Timestamp,
     ) -> StateResult<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        let mut freed = lifecycle::change(&transaction, run, status, now)?;
-        freed.0.clear();
+        // The check that follows compares the files with the rows.
+        lifecycle::change(&transaction, run, status, now)?;
         transaction.commit()?;
         Ok(())
     }

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use super::presence::Presence;
 use super::{lifecycle, messages, runs};
-use crate::link::state::{Expiry, StateError, StateResult};
+use crate::link::state::{Changed, StateError, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::LOST;
 
 /// Whether there is something to do. It reads only, for it is asked every second.
@@ -25,28 +26,28 @@ pub(super) fn is_due(
 
 pub(super) fn expire(
     connection: &Connection,
-    lost: Vec<RunId>,
+    due: Vec<RunId>,
     presence: &Presence,
     now: Timestamp,
-) -> StateResult<Expiry> {
-    let mut expiry = Expiry {
-        freed: messages::drop_expired(connection, now)?,
-        ..Expiry::default()
-    };
-    for run in lost {
+) -> Written<Vec<RunId>> {
+    let mut changed = Changed::freed(messages::drop_expired(connection, now)?);
+    let mut lost = Vec::new();
+    for run in due {
         match lifecycle::change(connection, run, &RunStatus::failed(LOST), now) {
             Ok(freed) => {
-                expiry.freed.0.extend(freed.0);
-                expiry.lost_runs.push(run);
+                changed.freed.extend(freed);
+                changed.wake.extend([Topic::Run(run), Topic::Log(run)]);
+                lost.push(run);
             }
             // It was over in this very moment.
             Err(StateError::Refused(_)) => {}
             Err(broken) => return Err(broken),
         }
     }
-    expiry.pending = runs::drop_unused_tokens(connection, now)?;
+    let has_dropped = runs::drop_unused_tokens(connection, now)?;
+    changed.wake.extend(has_dropped.then_some(Topic::Pending));
     if presence.is_due(now) {
         presence.write(connection, now)?;
     }
-    Ok(expiry)
+    Ok((lost, changed))
 }

@@ -37,6 +37,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("../migrations/0002_dialect.sql")),
     M::up(include_str!("../migrations/0003_account.sql")),
     M::up(include_str!("../migrations/0004_finished.sql")),
+    M::up(include_str!("../migrations/0005_pending.sql")),
 ];
 /// The latest version: how many steps there are.
 const VERSION: usize = STEPS.len();

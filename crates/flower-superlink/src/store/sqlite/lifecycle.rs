@@ -1,21 +1,22 @@
 //! The way of a run from phase to phase, and what it leaves behind on it.
 
 use flwr_core::id::RunId;
-use flwr_core::refusal::Refusal;
+use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::signed;
 use super::{objects, runs};
-use crate::link::state::{Freed, StateResult};
+use crate::link::state::StateResult;
+use flwr_core::refusal::Refusal;
 
 pub(super) fn change(
     connection: &Connection,
     run: RunId,
     to: &RunStatus,
     now: Timestamp,
-) -> StateResult<Freed> {
+) -> StateResult<Vec<ObjectId>> {
     let from = runs::phase(connection, run)?;
     if !from.may_become(to.phase) {
         let to = to.phase;
@@ -38,12 +39,12 @@ pub(super) fn change(
     if to.phase.is_finished() {
         clear(connection, run)
     } else {
-        Ok(Freed::default())
+        Ok(Vec::new())
     }
 }
 
 /// Lets go of a run's messages, objects and token.
-fn clear(connection: &Connection, run: RunId) -> StateResult<Freed> {
+fn clear(connection: &Connection, run: RunId) -> StateResult<Vec<ObjectId>> {
     for sql in [
         "DELETE FROM instruction WHERE run = ?",
         "DELETE FROM reply WHERE run = ?",
@@ -55,7 +56,7 @@ fn clear(connection: &Connection, run: RunId) -> StateResult<Freed> {
 }
 
 /// Sets the run back to its beginning, once in its life.
-pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Freed> {
+pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Vec<ObjectId>> {
     let phase = runs::phase(connection, run)?;
     if phase.is_finished() {
         return Err(Refusal::RunIs { run, phase }.into());

@@ -3,27 +3,32 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::SqliteState;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, replies, runs};
-use crate::link::state::{Freed, Inserted, Parcel, StateResult};
+use crate::link::state::{self, Answer, Changed, Inserted, Parcel, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 
 pub(super) fn insert(
     connection: &Connection,
     run: RunId,
     instructions: Vec<Parcel>,
-) -> StateResult<Inserted> {
+) -> Written<Inserted> {
     runs::require_running(connection, run)?;
     let mut shelf = Shelf::new(connection, run);
     for parcel in &instructions {
         shelf.check(&parcel.tree)?;
     }
-    let mut inserted = Inserted::default();
+    let (mut inserted, mut changed) = (Inserted::default(), Changed::default());
     let mut is_node = HashMap::new();
     for parcel in instructions {
         let (node, id) = (parcel.message.metadata.dst, parcel.message.metadata.id);
@@ -33,32 +38,30 @@ pub(super) fn insert(
         };
         inserted.ids.push(known.then_some(id));
         if known {
-            insert_one(connection, &mut shelf, parcel, &mut inserted)?;
+            let is_whole = insert_one(connection, &mut shelf, parcel, &mut inserted)?;
+            changed.wake.extend(is_whole.then_some(Topic::Node(node)));
         }
     }
     inserted.missing.sort_unstable();
     inserted.missing.dedup();
     shelf.write()?;
-    Ok(inserted)
+    Ok((inserted, changed))
 }
 
+/// Whether the instruction is new, and whole.
 fn insert_one(
     connection: &Connection,
     shelf: &mut Shelf<'_>,
     parcel: Parcel,
     inserted: &mut Inserted,
-) -> StateResult<()> {
+) -> StateResult<bool> {
     let Parcel { message, tree } = parcel;
-    let (run, id, node) = (
-        message.metadata.run,
-        message.metadata.id,
-        message.metadata.dst,
-    );
+    let (run, id) = (message.metadata.run, message.metadata.id);
     let mut known =
         connection.prepare_cached("SELECT 1 FROM instruction WHERE run = ? AND id = ?")?;
     if known.exists(params![signed(run), id.as_bytes()])? {
         inserted.missing.extend(shelf.missing(&tree)?);
-        return Ok(());
+        return Ok(false);
     }
     let missing = shelf.announce(&tree)?;
     shelf.await_for(id, &missing)?;
@@ -70,12 +73,12 @@ fn insert_one(
     insert.raw_bind_parameter(MESSAGE_COLUMNS + 1, message.metadata.expires_at().as_secs())?;
     insert.raw_bind_parameter(MESSAGE_COLUMNS + 2, missing.len())?;
     insert.raw_execute()?;
-    if missing.is_empty() {
+    let is_whole = missing.is_empty();
+    if is_whole {
         instructions::queue(connection, run, id)?;
-        inserted.ready.push(node);
     }
     inserted.missing.extend(missing);
-    Ok(())
+    Ok(is_whole)
 }
 
 /// What can be handed out: in the node's queue, not taken, not expired, not answered.
@@ -83,20 +86,42 @@ const OPEN: &str = "dst = ?1 AND place IS NOT NULL AND NOT taken AND expires_at 
      AND NOT EXISTS (SELECT 1 FROM reply WHERE reply.run = instruction.run
                      AND reply.id = instruction.reply AND reply.missing = 0)";
 
-/// Whether [`claim`] might find something. It reads only: nodes ask far more often than there is
-/// something for them.
-pub(super) fn anything_for(
+/// What there is for a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outlook {
+    /// [`claim`] might find something.
+    pub(super) anything: bool,
+    /// Nothing is queued, not even what is expired: until something is written for the node,
+    /// [`claim`] finds nothing, whatever time it is.
+    pub(super) nothing_queued: bool,
+}
+
+/// What there is for a node. It reads only: nodes ask far more often than there is something for
+/// them.
+pub(super) fn outlook(
     connection: &Connection,
     node: NodeId,
     now: Timestamp,
-) -> StateResult<bool> {
+) -> StateResult<Outlook> {
     let sql = format!(
-        "SELECT 1 FROM node WHERE id = ?1 AND (unconfirmed IS NOT NULL
-           OR EXISTS (SELECT 1 FROM instruction WHERE {OPEN}))"
+        "SELECT unconfirmed IS NOT NULL,
+           EXISTS (SELECT 1 FROM instruction WHERE {OPEN}),
+           EXISTS (SELECT 1 FROM instruction WHERE dst = ?1 AND place IS NOT NULL AND NOT taken)
+         FROM node WHERE id = ?1"
     );
-    Ok(connection
-        .prepare_cached(&sql)?
-        .exists(params![signed(node), now.as_secs()])?)
+    let mut select = connection.prepare_cached(&sql)?;
+    let found = select.query_row(params![signed(node), now.as_secs()], |row| {
+        let (unconfirmed, open, queued): (bool, bool, bool) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Outlook {
+            anything: unconfirmed || open,
+            nothing_queued: !unconfirmed && !queued,
+        })
+    });
+    Ok(found.optional()?.unwrap_or(Outlook {
+        anything: false,
+        nothing_queued: false,
+    }))
 }
 
 /// The oldest instruction that the node can have. A node that asks again without having
@@ -135,7 +160,7 @@ pub(super) fn claim(
 }
 
 /// What the node took and has no whole reply to can be taken again; half a reply goes.
-pub(super) fn unclaim(connection: &Connection, node: NodeId) -> StateResult<Freed> {
+pub(super) fn unclaim(connection: &Connection, node: NodeId) -> StateResult<Vec<ObjectId>> {
     let mut taken = connection.prepare_cached(
         "SELECT run, id, reply FROM instruction WHERE dst = ? AND taken AND NOT EXISTS
            (SELECT 1 FROM reply WHERE reply.run = instruction.run
@@ -145,7 +170,7 @@ pub(super) fn unclaim(connection: &Connection, node: NodeId) -> StateResult<Free
         let half = row::maybe_object_id(row, 2)?;
         Ok((RunId(row::id(row, 0)?), row::object_id(row, 1)?, half))
     })?;
-    let mut freed = Freed::default();
+    let mut freed = Vec::new();
     for found in taken.collect::<Result<Vec<_>, _>>()? {
         let (run, id, half) = found;
         connection
@@ -156,7 +181,7 @@ pub(super) fn unclaim(connection: &Connection, node: NodeId) -> StateResult<Free
         if let Some(half) = half {
             replies::remove(connection, run, half)?;
             let mut shelf = Shelf::new(connection, run);
-            freed.0.extend(shelf.release(half)?.0);
+            freed.extend(shelf.release(half)?);
             shelf.write()?;
         }
     }
@@ -170,28 +195,88 @@ pub(super) fn any_expired(connection: &Connection, now: Timestamp) -> StateResul
 }
 
 /// Forgets what expired a while ago.
-pub(super) fn drop_expired(connection: &Connection, now: Timestamp) -> StateResult<Freed> {
+pub(super) fn drop_expired(connection: &Connection, now: Timestamp) -> StateResult<Vec<ObjectId>> {
     let mut over =
         connection.prepare_cached("SELECT run, id FROM instruction WHERE expires_at < ?")?;
     let over = over.query_map([now.as_secs() - EXPIRED_KEPT], |row| {
         Ok((RunId(row::id(row, 0)?), row::object_id(row, 1)?))
     })?;
-    let mut freed = Freed::default();
+    let mut freed = Vec::new();
     for found in over.collect::<Result<Vec<_>, _>>()? {
         let (run, id) = found;
         let mut shelf = Shelf::new(connection, run);
         let reply = instructions::get(connection, run, id)?.and_then(|asked| asked.reply);
         let reply = replies::get(connection, run, reply)?;
         if reply.as_ref().is_none_or(|reply| reply.missing > 0) {
-            freed.0.extend(shelf.release(id)?.0);
+            freed.extend(shelf.release(id)?);
         }
         if let Some(reply) = reply {
             let reply = reply.message.metadata.id;
             replies::remove(connection, run, reply)?;
-            freed.0.extend(shelf.release(reply)?.0);
+            freed.extend(shelf.release(reply)?);
         }
         instructions::remove(connection, run, id)?;
         shelf.write()?;
     }
     Ok(freed)
+}
+
+#[async_trait]
+impl state::Messages for SqliteState {
+    async fn insert_instructions(
+        &self,
+        run: RunId,
+        instructions: Vec<Parcel>,
+    ) -> Written<Inserted> {
+        self.change(move |c| insert(c, run, instructions), |_| {})
+            .await
+    }
+
+    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
+        // Before the snapshot is taken: what is written after it makes this number old.
+        let Some(version) = self.presence.worth_a_look(node) else {
+            return Ok(None);
+        };
+        let outlook = self.reader.read(move |c| outlook(c, node, now)).await?;
+        if outlook.nothing_queued {
+            self.presence.has_nothing(node, version);
+        }
+        if !outlook.anything {
+            return Ok(None);
+        }
+        self.writer.write(move |c| claim(c, node, now)).await
+    }
+
+    async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> Written<Vec<ObjectId>> {
+        self.writer
+            .write(move |c| replies::insert(c, reply, now))
+            .await
+    }
+
+    async fn answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>> {
+        let (presence, asked) = (self.presence(), instructions.to_vec());
+        self.reader
+            .read(move |c| {
+                runs::require_running(c, run)?;
+                let online = |node| presence.online_until(node);
+                let answer = |id| replies::answer(c, run, id, now, online);
+                asked.into_iter().map(answer).collect()
+            })
+            .await
+    }
+
+    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
+        let settle = move |c: &_| replies::settle(c, run, &reply);
+        Ok(((), Changed::freed(self.writer.write(settle).await?)))
+    }
+
+    async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {
+        let confirm = move |c: &_| replies::confirm(c, run, message);
+        Ok(((), Changed::freed(self.writer.write(confirm).await?)))
+    }
 }

@@ -1,5 +1,6 @@
 //! Nodes and their keys, and what a node has in hand.
 
+use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::time::Timestamp;
@@ -7,7 +8,9 @@ use flwr_security::key::PublicKey;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
-use crate::link::state::{Dialect, StateResult};
+use super::{SqliteState, registration};
+use crate::link::state::{self, Changed, KnownNode, Registration, StateResult, Written};
+use crate::link::wake::Topic;
 
 pub(super) fn of_key(connection: &Connection, key: &PublicKey) -> StateResult<Option<NodeId>> {
     let mut select = connection.prepare_cached("SELECT id FROM node WHERE key = ?")?;
@@ -33,13 +36,9 @@ pub(super) fn remove(connection: &Connection, node: NodeId) -> StateResult<()> {
     Ok(())
 }
 
-pub(super) fn set_dialect(
-    connection: &Connection,
-    node: NodeId,
-    dialect: Dialect,
-) -> StateResult<()> {
+pub(super) fn note_wire(connection: &Connection, node: NodeId, wire: &str) -> StateResult<()> {
     let mut update = connection.prepare_cached("UPDATE node SET dialect = ? WHERE id = ?")?;
-    update.execute(params![row::dialect_text(dialect), signed(node)])?;
+    update.execute(params![wire, signed(node)])?;
     Ok(())
 }
 
@@ -88,4 +87,65 @@ pub(super) fn confirmed(
     )?;
     update.execute(params![signed(run), message.as_bytes()])?;
     Ok(())
+}
+
+#[async_trait]
+impl state::Nodes for SqliteState {
+    async fn register_node(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> Written<Registration> {
+        let (presence, key) = (self.presence(), key.clone());
+        let known_by = key.clone();
+        self.change(
+            move |c| registration::register(c, &key, fresh, until),
+            move |registration| presence.registered(registration.node, known_by, until),
+        )
+        .await
+    }
+
+    async fn remove_node(&self, node: NodeId) -> Written<()> {
+        let presence = self.presence();
+        self.change(
+            move |c| {
+                remove(c, node)?;
+                Ok(((), Changed::wake([Topic::Node(node)])))
+            },
+            move |()| presence.removed(node),
+        )
+        .await
+    }
+
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
+        Ok(self.presence.of_key(key))
+    }
+
+    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.presence.keep_node(node, until))
+    }
+
+    async fn note_wire(&self, node: NodeId, wire: &str) -> StateResult<()> {
+        let presence = self.presence();
+        let (kept, noted) = (wire.to_owned(), wire.to_owned());
+        self.writer
+            .write_then(
+                move |c| note_wire(c, node, &kept),
+                move |()| presence.note_wire(node, &noted),
+            )
+            .await
+    }
+
+    async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
+        Ok(self.presence.wire(node))
+    }
+
+    async fn nodes(&self) -> StateResult<Vec<KnownNode>> {
+        Ok(self.presence.all())
+    }
+
+    async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        Ok(self.presence.online(now))
+    }
 }

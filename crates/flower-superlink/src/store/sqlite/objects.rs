@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use async_trait::async_trait;
 use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
@@ -9,7 +10,8 @@ use flwr_core::refusal::Refusal;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
-use crate::link::state::{Freed, ObjectEntry, StateResult};
+use super::{SqliteState, replies, runs};
+use crate::link::state::{self, ObjectEntry, StateResult, Written};
 
 /// The objects of a run within one piece of work: rows are read when they are needed, changed
 /// here, and written once at the end. A broadcast touches the rows of its model thousands of
@@ -127,8 +129,8 @@ impl<'c> Shelf<'c> {
 
     /// A message that stood on this object needs it no more. What nobody else needs goes, with
     /// all that only it was made of.
-    pub(super) fn release(&mut self, root: ObjectId) -> StateResult<Freed> {
-        let mut freed = Freed::default();
+    pub(super) fn release(&mut self, root: ObjectId) -> StateResult<Vec<ObjectId>> {
+        let mut freed = Vec::new();
         let mut released = vec![root];
         while let Some(id) = released.pop() {
             let Some(object) = self.get(id)? else {
@@ -139,7 +141,7 @@ impl<'c> Shelf<'c> {
                 continue;
             }
             released.extend(&object.children);
-            freed.0.extend(object.available.then_some(id));
+            freed.extend(object.available.then_some(id));
             self.rows.insert(id, None);
             self.changed.insert(id);
         }
@@ -260,11 +262,11 @@ pub(super) fn ids(bytes: &[u8]) -> Vec<ObjectId> {
 }
 
 /// All objects of a run go.
-pub(super) fn clear(connection: &Connection, run: RunId) -> StateResult<Freed> {
+pub(super) fn clear(connection: &Connection, run: RunId) -> StateResult<Vec<ObjectId>> {
     let mut available =
         connection.prepare_cached("SELECT id FROM object WHERE run = ? AND available")?;
     let freed = available.query_map([signed(run)], |row| row::object_id(row, 0))?;
-    let freed = Freed(freed.collect::<Result<_, _>>()?);
+    let freed = freed.collect::<Result<_, _>>()?;
     for sql in [
         "DELETE FROM object WHERE run = ?",
         "DELETE FROM awaited WHERE run = ?",
@@ -287,4 +289,21 @@ fn distinct_children(tree: &ObjectTree) -> Vec<ObjectId> {
     let mut seen = HashSet::new();
     let children = tree.children.iter().map(|child| child.id);
     children.filter(|child| seen.insert(*child)).collect()
+}
+
+#[async_trait]
+impl state::Objects for SqliteState {
+    async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
+        self.reader
+            .read(move |c| {
+                runs::require_running(c, run)?;
+                Shelf::new(c, run).entry(object)
+            })
+            .await
+    }
+
+    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {
+        self.change(move |c| replies::object_arrived(c, run, object), |_| {})
+            .await
+    }
 }

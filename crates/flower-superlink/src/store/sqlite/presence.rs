@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 
 use super::row;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Dialect, KnownNode, StateResult};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, StateResult};
+use crate::link::wake::Topic;
 
 /// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
 /// silent (two heartbeat intervals of 30 s).
@@ -35,7 +36,12 @@ struct Inner {
 struct Node {
     key: PublicKey,
     online_until: Timestamp,
-    dialect: Option<Dialect>,
+    wire: Option<String>,
+    /// Counts the writes after which there may be a message for the node.
+    version: u64,
+    /// The version at which nothing was queued for the node. While it is still of that version,
+    /// nobody needs to look.
+    nothing_at: Option<u64>,
 }
 
 impl Presence {
@@ -62,7 +68,9 @@ impl Presence {
                 Node {
                     key,
                     online_until,
-                    dialect: row::dialect(row, 3)?,
+                    wire: row::wire(row, 3)?,
+                    version: 0,
+                    nothing_at: None,
                 },
             );
         }
@@ -85,25 +93,55 @@ impl Presence {
         let mut inner = self.0.lock();
         inner.by_key.insert(key.clone(), node);
         let known = inner.nodes.get(&node);
-        let dialect = known.and_then(|known| known.dialect);
+        let wire = known.and_then(|known| known.wire.clone());
+        let version = known.map(|known| known.version).unwrap_or_default();
         inner.nodes.insert(
             node,
             Node {
                 key,
                 online_until,
-                dialect,
+                wire,
+                version,
+                nothing_at: None,
             },
         );
     }
 
-    pub(super) fn set_dialect(&self, node: NodeId, dialect: Dialect) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.dialect = Some(dialect);
+    /// Something was written for these nodes: whoever looked before has seen too little.
+    pub(super) fn look_again(&self, changed: &Changed) {
+        let mut inner = self.0.lock();
+        for topic in &changed.wake {
+            if let Topic::Node(node) = topic
+                && let Some(node) = inner.nodes.get_mut(node)
+            {
+                node.version += 1;
+            }
         }
     }
 
-    pub(super) fn dialect(&self, node: NodeId) -> Option<Dialect> {
-        self.0.lock().nodes.get(&node)?.dialect
+    /// Whether there may be a message for the node, and if so, the node's version now. It errs to
+    /// look: after a start nothing is known.
+    pub(super) fn worth_a_look(&self, node: NodeId) -> Option<u64> {
+        let inner = self.0.lock();
+        let known = inner.nodes.get(&node)?;
+        (known.nothing_at != Some(known.version)).then_some(known.version)
+    }
+
+    /// Nothing was queued for the node in a snapshot that is not older than this version.
+    pub(super) fn has_nothing(&self, node: NodeId, version: u64) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.nothing_at = Some(version);
+        }
+    }
+
+    pub(super) fn note_wire(&self, node: NodeId, wire: &str) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.wire = Some(wire.to_owned());
+        }
+    }
+
+    pub(super) fn wire(&self, node: NodeId) -> Option<String> {
+        self.0.lock().nodes.get(&node)?.wire.clone()
     }
 
     pub(super) fn removed(&self, node: NodeId) {

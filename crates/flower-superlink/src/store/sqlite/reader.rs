@@ -24,6 +24,8 @@ struct Pool {
     connections: Mutex<Vec<Connection>>,
     /// One permit a connection.
     free: Semaphore,
+    #[cfg(test)]
+    reads: std::sync::atomic::AtomicUsize,
 }
 
 #[derive(Debug, Error)]
@@ -44,7 +46,15 @@ impl Reader {
         Ok(Self(Arc::new(Pool {
             connections: Mutex::new(connections),
             free: Semaphore::new(CONNECTIONS),
+            #[cfg(test)]
+            reads: Default::default(),
         })))
+    }
+
+    /// How often something was read.
+    #[cfg(test)]
+    pub(super) fn reads(&self) -> usize {
+        self.0.reads.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Does `work` on one snapshot.
@@ -52,6 +62,10 @@ impl Reader {
         &self,
         work: impl FnOnce(&Connection) -> StateResult<T> + Send + 'static,
     ) -> StateResult<T> {
+        #[cfg(test)]
+        self.0
+            .reads
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let pool = Arc::clone(&self.0);
         let ended = |_| StateError::Broken(Box::new(Ending));
         let permit = self.0.free.acquire().await;

@@ -6,25 +6,25 @@ use flwr_security::key::PublicKey;
 use rusqlite::Connection;
 
 use super::{messages, nodes};
-use crate::link::state::{Freed, Registration, StateResult};
+use crate::link::state::{Changed, Registration, Written};
+use crate::link::wake::Topic;
 
 pub(super) fn register(
     connection: &Connection,
     key: &PublicKey,
     fresh: NodeId,
     until: Timestamp,
-) -> StateResult<Registration> {
+) -> Written<Registration> {
     if let Some(node) = nodes::of_key(connection, key)? {
-        return Ok(Registration {
-            node,
-            resumed: true,
-            freed: messages::unclaim(connection, node)?,
-        });
+        let freed = messages::unclaim(connection, node)?;
+        let wake = vec![Topic::Node(node)];
+        let resumed = true;
+        return Ok((Registration { node, resumed }, Changed { freed, wake }));
     }
     nodes::add(connection, fresh, key, until)?;
-    Ok(Registration {
+    let registration = Registration {
         node: fresh,
         resumed: false,
-        freed: Freed::default(),
-    })
+    };
+    Ok((registration, Changed::wake([Topic::Node(fresh)])))
 }

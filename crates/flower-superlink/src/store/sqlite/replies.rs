@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, runs};
-use crate::link::state::{Answer, Arrival, Freed, Parcel, Replied, StateResult};
+use crate::link::state::{Answer, Changed, Parcel, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::rules::{self, Stored};
 
 /// A reply, whole or not.
@@ -87,7 +88,7 @@ pub(super) fn insert(
     connection: &Connection,
     parcel: Parcel,
     now: Timestamp,
-) -> StateResult<Replied> {
+) -> Written<Vec<ObjectId>> {
     let Parcel { message, tree } = parcel;
     let (run, id) = (message.metadata.run, message.metadata.id);
     runs::require_running(connection, run)?;
@@ -99,29 +100,25 @@ pub(super) fn insert(
     let mut shelf = Shelf::new(connection, run);
     if admitted == Stored::Already {
         let missing = shelf.missing(&tree)?;
-        return Ok(Replied {
-            ready: missing.is_empty(),
-            missing,
-            freed: Freed::default(),
-        });
+        let mut changed = Changed::default();
+        let is_whole = missing.is_empty();
+        changed
+            .wake
+            .extend(is_whole.then_some(Topic::Reply(run, asked)));
+        return Ok((missing, changed));
     }
     shelf.check(&tree)?;
     let missing = shelf.announce(&tree)?;
     shelf.await_for(id, &missing)?;
     instructions::set_reply(connection, run, asked, id)?;
     add(connection, &message, missing.len())?;
-    let ready = missing.is_empty();
-    let freed = if ready {
-        shelf.release(asked)?
-    } else {
-        Freed::default()
-    };
+    let mut changed = Changed::default();
+    if missing.is_empty() {
+        changed.freed = shelf.release(asked)?;
+        changed.wake.push(Topic::Reply(run, asked));
+    }
     shelf.write()?;
-    Ok(Replied {
-        missing: missing.into_iter().collect(),
-        freed,
-        ready,
-    })
+    Ok((missing.into_iter().collect(), changed))
 }
 
 /// The bytes of an object are there: what becomes whole by that.
@@ -129,23 +126,22 @@ pub(super) fn object_arrived(
     connection: &Connection,
     run: RunId,
     object: ObjectId,
-) -> StateResult<Arrival> {
+) -> Written<bool> {
     let mut shelf = Shelf::new(connection, run);
-    let mut arrival = Arrival::default();
+    let mut changed = Changed::default();
     let Some(waiting) = shelf.arrive(object)? else {
-        return Ok(arrival);
+        return Ok((false, Changed::freed(vec![object])));
     };
-    arrival.kept = true;
     for message in waiting {
         if let Some(node) = instructions::progressed(connection, run, message)? {
-            arrival.ready.extend(node);
+            changed.wake.extend(node.map(Topic::Node));
         } else if let Some(instruction) = progressed(connection, run, message)? {
-            arrival.replied = true;
-            arrival.freed.0.extend(shelf.release(instruction)?.0);
+            changed.wake.push(Topic::Reply(run, instruction));
+            changed.freed.extend(shelf.release(instruction)?);
         }
     }
     shelf.write()?;
-    Ok(arrival)
+    Ok((true, changed))
 }
 
 /// One more object of the reply arrived: its instruction, if the reply is now whole.
@@ -190,7 +186,11 @@ pub(super) fn answer(
 }
 
 /// Stores an error of the SuperLink's own, unless a whole reply is there that can be taken.
-pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> StateResult<Freed> {
+pub(super) fn settle(
+    connection: &Connection,
+    run: RunId,
+    reply: &Message,
+) -> StateResult<Vec<ObjectId>> {
     runs::require_running(connection, run)?;
     let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
     let mut shelf = Shelf::new(connection, run);
@@ -203,7 +203,7 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
             .as_ref()
             .is_some_and(|reply| reply.metadata.expires_at() >= made_at)
         {
-            return Ok(Freed(vec![id]));
+            return Ok(vec![id]);
         }
         if stands.is_none() {
             // Until now the instruction held its objects.
@@ -212,7 +212,7 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
         replaced.extend(instruction.reply);
         instructions::set_reply(connection, run, asked, id)?;
     }
-    let mut freed = Freed::default();
+    let mut freed = Vec::new();
     let known = shelf.entry(id)?.is_some_and(|entry| entry.available);
     // The same error in the same moment is one message.
     if !known {
@@ -221,11 +221,11 @@ pub(super) fn settle(connection: &Connection, run: RunId, reply: &Message) -> St
     }
     for message in replaced {
         remove(connection, run, message)?;
-        freed.0.extend(shelf.release(message)?.0);
+        freed.extend(shelf.release(message)?);
     }
     add(connection, reply, 0)?;
     shelf.write()?;
-    freed.0.extend(known.then_some(id));
+    freed.extend(known.then_some(id));
     Ok(freed)
 }
 
@@ -234,15 +234,15 @@ pub(super) fn confirm(
     connection: &Connection,
     run: RunId,
     message: MessageId,
-) -> StateResult<Freed> {
+) -> StateResult<Vec<ObjectId>> {
     runs::require_running(connection, run)?;
     nodes::confirmed(connection, run, message)?;
     // Nobody can have pulled half a reply.
     if whole(connection, run, Some(message))?.is_none() {
-        return Ok(Freed::default());
+        return Ok(Vec::new());
     }
     let Some(instruction) = remove(connection, run, message)? else {
-        return Ok(Freed::default());
+        return Ok(Vec::new());
     };
     if let Some(instruction) = instruction {
         instructions::remove(connection, run, instruction)?;

@@ -8,7 +8,7 @@ use flwr_security::key::PublicKey;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Row, Statement};
 
-use crate::link::state::{Dialect, StateError};
+use crate::link::state::StateError;
 
 impl From<rusqlite::Error> for StateError {
     fn from(error: rusqlite::Error) -> Self {
@@ -47,31 +47,10 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PublicKey> {
     PublicKey::from_openssh(&line).map_err(|problem| unreadable(column, problem))
 }
 
-/// How a node wants its messages, if that was noted.
-pub(super) fn dialect(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Dialect>> {
+/// The name of the wire that a node speaks, if it was noted.
+pub(super) fn wire(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     let text: String = row.get(column)?;
-    Ok(DIALECTS
-        .into_iter()
-        .find(|dialect| dialect_text(*dialect) == text))
-}
-
-const DIALECTS: [Dialect; 5] = [
-    Dialect::Objects,
-    Dialect::Inline,
-    Dialect::Tasks,
-    Dialect::TasksUntil11,
-    Dialect::TasksFrom12,
-];
-
-/// What the column holds for a dialect.
-pub(super) const fn dialect_text(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Inline => "inline",
-        Dialect::Objects => "objects",
-        Dialect::Tasks => "tasks",
-        Dialect::TasksUntil11 => "tasks-1.11",
-        Dialect::TasksFrom12 => "tasks-1.12",
-    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// Says that a column holds what no version of this program wrote there.

@@ -1,5 +1,6 @@
 //! Runs: their status, their ServerApp's Context and process, and their token.
 
+use async_trait::async_trait;
 use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
@@ -7,23 +8,24 @@ use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
-use flwr_proto as proto;
+use flwr_proto::{self as proto, Context};
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
-use crate::link::state::{APP_FIRST_HEARTBEAT, StateResult};
+use super::{SqliteState, lifecycle};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Written};
+use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
                        pending_at, starting_at, running_at, finished_at, account";
 
+pub(super) const PENDING: &str =
+    "SELECT id FROM run WHERE phase = 'pending' ORDER BY pending_at, id";
+
 const UNUSED: &str = "issued_at <= ? AND run IN (SELECT id FROM run WHERE phase = 'pending')";
 
-pub(super) fn create(
-    connection: &Connection,
-    run: &Run,
-    context: &proto::Context,
-) -> StateResult<()> {
+pub(super) fn create(connection: &Connection, run: &Run, context: &Context) -> StateResult<()> {
     let config = proto::Run {
         override_config: config::to_wire(&run.override_config),
         ..proto::Run::default()
@@ -64,6 +66,13 @@ pub(super) fn all(connection: &Connection) -> StateResult<Vec<Run>> {
     let mut select = connection.prepare_cached(&sql)?;
     let runs = select.query_map([], read)?;
     Ok(runs.collect::<Result<_, _>>()?)
+}
+
+/// The pending runs, oldest first: from the index of these alone.
+pub(super) fn pending(connection: &Connection) -> StateResult<Vec<RunId>> {
+    let mut select = connection.prepare_cached(PENDING)?;
+    let ids = select.query_map([], |row| row::id(row, 0).map(RunId))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 fn select_from_run(rest: &str) -> String {
@@ -139,11 +148,11 @@ pub(super) fn apps(connection: &Connection) -> StateResult<Vec<(RunId, Identity)
     Ok(apps.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<proto::Context> {
+pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<Context> {
     let mut select = connection.prepare_cached("SELECT context FROM run WHERE id = ?")?;
     let found = select.query_row([signed(run)], |row| {
         let bytes: Vec<u8> = row.get(0)?;
-        proto::Context::decode(&bytes[..]).map_err(|error| unreadable(0, error))
+        Context::decode(&bytes[..]).map_err(|error| unreadable(0, error))
     });
     Ok(found.optional()?.ok_or(Refusal::UnknownRun(run))?)
 }
@@ -151,7 +160,7 @@ pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<proto:
 pub(super) fn set_context(
     connection: &Connection,
     run: RunId,
-    context: &proto::Context,
+    context: &Context,
 ) -> StateResult<()> {
     require_running(connection, run)?;
     connection
@@ -209,4 +218,109 @@ pub(super) fn fabs(connection: &Connection) -> StateResult<Vec<(String, usize)>>
     )?;
     let rows = counted.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[async_trait]
+impl state::Runs for SqliteState {
+    async fn create_run(&self, run: Run, context: Context) -> Written<()> {
+        let is_pending = run.status.phase == Phase::Pending;
+        let (presence, id) = (self.presence(), run.id);
+        let starting_at = run.starting_at;
+        self.writer
+            .write_then(
+                move |c| create(c, &run, &context),
+                move |()| {
+                    if let Some(starting_at) = starting_at {
+                        presence.run_began(id, starting_at + APP_FIRST_HEARTBEAT);
+                    }
+                },
+            )
+            .await?;
+        let mut changed = Changed::default();
+        changed.wake.extend(is_pending.then_some(Topic::Pending));
+        Ok(((), changed))
+    }
+
+    async fn run(&self, run: RunId) -> StateResult<Option<Run>> {
+        self.reader.read(move |c| get(c, run)).await
+    }
+
+    async fn runs(&self) -> StateResult<Vec<Run>> {
+        self.reader.read(all).await
+    }
+
+    async fn pending_runs(&self) -> StateResult<Vec<RunId>> {
+        self.reader.read(pending).await
+    }
+
+    async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> Written<()> {
+        let (presence, phase) = (self.presence(), to.phase);
+        let freed = self.writer.write_then(
+            move |c| lifecycle::change(c, run, &to, now),
+            move |_| match phase {
+                Phase::Starting => presence.run_began(run, now + APP_FIRST_HEARTBEAT),
+                Phase::Finished(_) => presence.run_ended(run),
+                Phase::Pending | Phase::Running => {}
+            },
+        );
+        let (freed, wake) = (freed.await?, vec![Topic::Run(run), Topic::Log(run)]);
+        Ok(((), Changed { freed, wake }))
+    }
+
+    async fn rewind_run(&self, run: RunId) -> Written<()> {
+        let presence = self.presence();
+        let freed = self.writer.write_then(
+            move |c| lifecycle::rewind(c, run),
+            move |_| presence.run_ended(run),
+        );
+        let freed = freed.await?;
+        let wake = vec![Topic::Run(run), Topic::Log(run), Topic::Pending];
+        Ok(((), Changed { freed, wake }))
+    }
+
+    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
+        if self.presence.keep_run(run, until) {
+            return Ok(true);
+        }
+        // Not begun, over, or not known: which of them, the table tells.
+        self.reader
+            .read(move |c| phase(c, run).map(|_| false))
+            .await
+    }
+
+    async fn context(&self, run: RunId) -> StateResult<Context> {
+        self.reader.read(move |c| context(c, run)).await
+    }
+
+    async fn set_context(&self, run: RunId, context: Context) -> StateResult<()> {
+        self.writer
+            .write(move |c| set_context(c, run, &context))
+            .await
+    }
+
+    async fn set_app(&self, run: RunId, app: Option<Identity>) -> Written<()> {
+        let has_ended = app.is_none();
+        self.writer.write(move |c| set_app(c, run, app)).await?;
+        let mut changed = Changed::default();
+        changed.wake.extend(has_ended.then_some(Topic::Run(run)));
+        Ok(((), changed))
+    }
+
+    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
+        self.reader.read(apps).await
+    }
+
+    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
+        self.writer
+            .write(move |c| issue_token(c, run, token, now))
+            .await
+    }
+
+    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
+        self.reader.read(move |c| of_token(c, token)).await
+    }
+
+    async fn revoke_token(&self, run: RunId) -> StateResult<()> {
+        self.writer.write(move |c| revoke_token(c, run)).await
+    }
 }

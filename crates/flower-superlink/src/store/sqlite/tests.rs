@@ -4,12 +4,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::run::{Phase, RunStatus};
+use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::link::state::Upkeep;
 use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
+
+mod cost;
 
 struct Place(TempDir);
 
@@ -43,7 +48,7 @@ async fn everything_is_there_again() {
     world.running().await;
     let key = key();
     let node = world.state.register_node(&key, NodeId(5), NOON + 60.0);
-    let node = node.await.unwrap().node;
+    let node = node.await.unwrap().0.node;
     let (taken, waiting) = (
         world.send("taken", node).await,
         world.send("waiting", node).await,
@@ -54,7 +59,7 @@ async fn everything_is_there_again() {
     let missing = world
         .state
         .insert_instructions(RUN, vec![half.parcel.clone()]);
-    let missing = missing.await.unwrap().missing;
+    let missing = missing.await.unwrap().0.missing;
     world
         .state
         .append_log(RUN, "line\n".to_owned(), NOON)
@@ -82,7 +87,8 @@ async fn everything_is_there_again() {
         .confirm(RUN, waiting.id())
         .await
         .unwrap()
-        .0
+        .1
+        .freed
         .clear();
     assert_eq!(world.claim(node, later).await, Some(half.id()));
     assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
@@ -234,7 +240,7 @@ async fn the_file_shrinks_when_runs_are_deleted() {
     // The log keeps 8 MiB; what it dropped is free already.
     let stopped = RunStatus::plain(Phase::Finished(flwr_core::run::Outcome::Stopped));
     let freed = world.state.change_run(RUN, stopped, NOON).await;
-    freed.unwrap().0.clear();
+    freed.unwrap().1.freed.clear();
     let full = world.state.usage().await.unwrap();
     assert!(full.file_bytes > 8 << 20, "{full:?}");
     world.state.delete_run(RUN).await.unwrap();

@@ -1,5 +1,6 @@
 //! What is deleted since it is old or not wanted any more, and the space that returns by it.
 
+use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
@@ -7,7 +8,9 @@ use rusqlite::{Connection, params};
 
 use super::row::{self, signed};
 use super::runs;
-use crate::link::state::{Keep, StateResult, Usage};
+use super::{SqliteState, expiry, file};
+use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
+use crate::link::wake::Topic;
 
 /// Steps of [`give_back`] in a row, as long as nobody else writes.
 pub(super) const STEPS: usize = 8;
@@ -114,4 +117,95 @@ pub(super) fn give_back(connection: &Connection) -> StateResult<()> {
     let mut freed = statement.query([])?;
     while freed.next()?.is_some() {}
     Ok(())
+}
+
+#[async_trait]
+impl state::Upkeep for SqliteState {
+    async fn used(&self) -> StateResult<u64> {
+        self.reader.read(file::used).await
+    }
+
+    async fn usage(&self) -> StateResult<Usage> {
+        self.reader.read(usage).await
+    }
+
+    async fn delete_run(&self, run: RunId) -> Written<()> {
+        self.writer.write(move |c| delete_run(c, run)).await?;
+        Ok(((), Changed::wake([Topic::Log(run)])))
+    }
+
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>> {
+        self.reader
+            .read(move |c| expendable_runs(c, keep, now, limit))
+            .await
+    }
+
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool> {
+        let (presence, forgotten) = (self.presence(), self.presence());
+        let is_gone = self.writer.write_then(
+            move |c| {
+                let seen = presence.online_until(node);
+                Ok(seen.is_some_and(|seen| seen < moment) && forget_node(c, node)?)
+            },
+            move |gone| {
+                if *gone {
+                    forgotten.removed(node);
+                }
+            },
+        );
+        let (is_gone, mut changed) = (is_gone.await?, Changed::default());
+        changed.wake.extend(is_gone.then_some(Topic::Node(node)));
+        Ok((is_gone, changed))
+    }
+
+    async fn give_back(&self) -> StateResult<()> {
+        let mut steps = 0;
+        while steps < STEPS && self.writer.is_idle() && self.reader.read(spare_pages).await? > 0 {
+            self.writer.write(give_back).await?;
+            steps += 1;
+        }
+        if steps > 0 {
+            self.writer.checkpoint().await;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    fn move_leases(&self, seconds: f64) {
+        self.presence.move_leases(seconds);
+    }
+
+    async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
+        let lost = self.presence.lost_runs(now);
+        let presence = self.presence();
+        let due = self
+            .reader
+            .read({
+                let (lost, presence) = (lost.clone(), self.presence());
+                move |c| expiry::is_due(c, &lost, &presence, now)
+            })
+            .await?;
+        if !due {
+            return Ok((Vec::new(), Changed::default()));
+        }
+        let written = self.presence();
+        self.writer
+            .write_then(
+                move |c| expiry::expire(c, lost, &written, now),
+                move |(lost, _): &(Vec<RunId>, Changed)| {
+                    for run in lost {
+                        presence.run_ended(*run);
+                    }
+                },
+            )
+            .await
+    }
 }

@@ -1,12 +1,15 @@
 //! The log of a run: its latest pieces, within a bound.
 
+use async_trait::async_trait;
 use flwr_core::id::RunId;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::SqliteState;
 use super::row::{self, signed};
-use crate::link::state::{LogEntry, StateResult};
+use crate::link::state::{self, Changed, LogEntry, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::log::{MARKER, MAX_BYTES, STEP};
 
 pub(super) fn append(
@@ -86,4 +89,18 @@ pub(super) fn after(
         entries.push(entry?);
     }
     Ok(entries)
+}
+
+#[async_trait]
+impl state::Logs for SqliteState {
+    async fn append_log(&self, run: RunId, text: String, now: Timestamp) -> Written<()> {
+        self.writer
+            .write(move |c| append(c, run, &text, now))
+            .await?;
+        Ok(((), Changed::wake([Topic::Log(run)])))
+    }
+
+    async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>> {
+        self.reader.read(move |c| self::after(c, run, after)).await
+    }
 }

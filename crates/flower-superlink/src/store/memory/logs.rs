@@ -2,9 +2,13 @@
 
 use std::collections::VecDeque;
 
+use async_trait::async_trait;
+use flwr_core::id::RunId;
 use flwr_core::time::Timestamp;
 
-use crate::link::state::LogEntry;
+use super::MemoryState;
+use crate::link::state::{self, Changed, LogEntry, StateResult, Written};
+use crate::link::wake::Topic;
 use crate::store::log::{MARKER, MAX_BYTES, STEP};
 
 #[derive(Debug, Default)]
@@ -44,6 +48,18 @@ impl Log {
             .into_iter()
             .chain(self.entries.range(first..).cloned())
             .collect()
+    }
+}
+
+#[async_trait]
+impl state::Logs for MemoryState {
+    async fn append_log(&self, run: RunId, text: String, now: Timestamp) -> Written<()> {
+        self.0.lock().run(run)?.log.append(text, now);
+        Ok(((), Changed::wake([Topic::Log(run)])))
+    }
+
+    async fn log_after(&self, run: RunId, after: Timestamp) -> StateResult<Vec<LogEntry>> {
+        Ok(self.0.lock().run(run)?.log.after(after))
     }
 }
 
