@@ -1,8 +1,8 @@
-//! Who the user is to a SuperLink with accounts: two tokens that `flwr login` got, kept in a file
-//! for each federation, as flwr 1.20 to 1.22 keeps them, so that either command can log in for
-//! both.
+//! The user's account at a SuperLink with login. `flwr login` gets two tokens and keeps them in one
+//! file per federation. The format is that of flwr 1.20 to 1.22, so a login by either command
+//! serves both.
 //!
-//! The tokens go with each call. A SuperLink that has refreshed them sends new ones along with its
+//! Each call carries the tokens. A SuperLink that has refreshed the tokens sends new ones with its
 //! answer, also with a refusal.
 
 use std::fs::{self, Permissions};

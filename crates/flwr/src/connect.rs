@@ -1,5 +1,5 @@
-//! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
-//! same under another name.
+//! The connection to a SuperLink. flwr 1.21 and later serve `Control`; flwr 1.20 serves the same
+//! methods as `Exec`.
 
 use std::env;
 use std::path::Path;

@@ -1,8 +1,9 @@
-//! Which federation is meant, and where it is described: in the app's `pyproject.toml`, in
-//! `config.toml` of Flower's home directory, by the environment, or the local one of `flwr up`.
+//! Finds the federation that a command uses. Four places may describe a federation: the app's
+//! `pyproject.toml`, `config.toml` in Flower's home directory, the environment, and the running
+//! local federation of `flwr up`.
 //!
-//! What is typed comes first, then the environment, then the default of `pyproject.toml`, then
-//! that of `config.toml`, and the local federation last.
+//! Precedence: flags, the environment, the default of `pyproject.toml`, the default of
+//! `config.toml`, the local federation.
 
 use std::env;
 use std::path::PathBuf;

@@ -16,30 +16,29 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// A connection with its handshake behind it. It holds its place under the listener's limit, and
-/// breaks off when the listener cuts it.
+/// A connection after its handshake. It counts under the listener's limit, and breaks when the
+/// listener cuts it.
 pub struct Connection {
     transport: Transport,
-    /// What was read to see what the client speaks; it is read again by the server.
+    /// The bytes that were read to detect the protocol. The server reads them again.
     preface: Bytes,
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
 }
 
-/// Who is at the other end of a connection: every request that came over it has this among its
-/// extensions.
+/// The peer of a connection. Every request carries its `Peer` as an extension.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
-    /// The certificate it has shown, which was checked, if it was asked for one.
+    /// The verified client certificate, if the port asks for one.
     pub certificate: Option<Arc<Certificate>>,
 }
 
-/// Whether it is an address of processes of this machine only.
+/// Whether only processes of this machine can have this address.
 pub(super) fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

@@ -1,4 +1,4 @@
-//! `flwr doctor`: the way to a federation's SuperLink, step by step.
+//! `flwr doctor`: checks the connection to a federation's SuperLink, step by step.
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! `flwr login` and `flwr logout`: who the user is, at a SuperLink with accounts.
+//! `flwr login` and `flwr logout`, for SuperLinks with accounts.
 //!
-//! The SuperLink speaks with the provider of the accounts; the user does so in a browser, with a
-//! link that the SuperLink got. Meanwhile the SuperLink is asked for the tokens again and again.
+//! The SuperLink asks the OpenID provider for a login link. The user opens the link in a browser.
+//! Meanwhile `flwr` polls the SuperLink for the tokens.
 
 use std::time::Duration;
 

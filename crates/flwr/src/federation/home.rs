@@ -1,6 +1,6 @@
-//! `config.toml` in Flower's home directory: a user's federations for any directory, in the same
-//! tables as in `pyproject.toml`. The `[superlink]` tables that flwr 1.26 and later keeps in this
-//! file are read too; where a file has both, ours count.
+//! `config.toml` in Flower's home directory: the user's federations for all directories, in the
+//! same tables as in `pyproject.toml`. The `[superlink]` tables of flwr 1.26 and later are read
+//! too. If a file has both kinds, our tables win.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `flwr up --detach`: another process of this program tends the federation.
+//! `flwr up --detach`: starts the supervisor in the background.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;

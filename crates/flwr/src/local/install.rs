@@ -1,5 +1,5 @@
-//! The steps of an installation: programs that take long and print what they do. The output goes
-//! to a log. The last line is shown while a step runs, and the telling line if the step fails.
+//! Runs the steps of an installation. The output of each step goes to a log. The terminal shows the
+//! last line while a step runs, and the line with the reason if the step fails.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -1,5 +1,5 @@
-//! One daemon of the local federation: started, its lines passed on, started again when it ends by
-//! itself, and asked to end.
+//! One daemon of the local federation: starts the daemon, passes on its output, restarts the daemon
+//! after a crash, and stops it.
 
 use std::ffi::OsString;
 use std::io;

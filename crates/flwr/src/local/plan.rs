@@ -1,4 +1,4 @@
-//! What the local federation consists of: the daemons, with their flags and ports.
+//! The daemons of the local federation, with their flags and ports.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

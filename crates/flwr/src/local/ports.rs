@@ -1,4 +1,4 @@
-//! Ports of this machine: the usual ones where they are free.
+//! Picks ports for the local federation: Flower's usual ports if they are free, else others.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -1,5 +1,5 @@
-//! Where programs are: the daemons beside this one, so that they are of the same version, and
-//! those that run apps on PATH.
+//! Finds programs. Daemons are taken from the directory of this program, so that their versions are
+//! equal. Programs that run apps are taken from `PATH`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! The Python environment in which apps run: the active one if Flower is in it, else one of the
+//! The Python environment for apps: the active environment if Flower is installed in it, else the
 //! local federation's own.
 
 use std::ffi::OsString;

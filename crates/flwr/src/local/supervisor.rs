@@ -1,5 +1,5 @@
-//! The process that tends the local federation: it starts the daemons, passes on what they print,
-//! starts them again when they end by themselves, and stops them when it is asked to.
+//! The supervisor process of the local federation. It starts the daemons, passes on their output,
+//! restarts daemons that crash, and stops all of them on request.
 
 use std::io;
 use std::path::PathBuf;
