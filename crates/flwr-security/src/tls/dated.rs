@@ -168,7 +168,7 @@ impl Dated {
         }
     }
 
-    /// The time before expiry at which daemons warn. CAs publish lists more often than certificates.
+    /// The time before expiry at which daemons warn. CAs renew lists more often than certificates.
     fn notice(&self) -> Duration {
         let soon = Duration::days(Certificate::SOON);
         match self.role {

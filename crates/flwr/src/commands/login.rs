@@ -14,7 +14,7 @@ use crate::connect::{LOGIN, SuperLink};
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
-/// The shortest wait between two questions, whatever the SuperLink says.
+/// The minimum polling interval, also if the SuperLink asks for a shorter one.
 const SHORTEST: u64 = 1;
 
 pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
@@ -45,7 +45,7 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     output.success("✅ Login successful.")
 }
 
-/// Asks until there are tokens.
+/// Polls until there are tokens.
 async fn wait(
     superlink: &mut SuperLink,
     device_code: &str,

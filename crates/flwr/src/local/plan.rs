@@ -14,7 +14,7 @@ use crate::render::Output;
 /// The usual port of ServerAppIo; Fleet, Control and the ClientAppIo of the SuperNodes follow.
 const PORTS: u16 = 9091;
 
-/// What is started, and with which flags.
+/// The daemons to start, with their flags.
 pub(super) struct Plan {
     pub(super) superlink: Member,
     pub(super) supernodes: Vec<Member>,
