@@ -4,15 +4,16 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "flwr/proto/fleet",
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
     "flower/launch",
     "flower/upkeep",
-    "older/inline",
-    "older/tasks",
+    "shared/maps",
+    "v1_08/tasks",
+    "v1_15/inline",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::flwr::Flwr;
 use crate::keys::NodeKey;
+use crate::launcher::Launcher;
 use crate::pki::{Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
@@ -52,6 +53,7 @@ pub struct Plan {
     superlink_flags: Vec<String>,
     supernode_flags: Vec<String>,
     variables: Vec<(String, OsString)>,
+    launcher: Launcher,
     supernode_programs: Option<PathBuf>,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
@@ -91,6 +93,7 @@ impl Federation {
             superlink_flags: Vec::new(),
             supernode_flags: Vec::new(),
             variables: Vec::new(),
+            launcher: Launcher::default(),
             supernode_programs: None,
             flaw: Flaw::None,
             gateway: None,
@@ -239,6 +242,7 @@ impl Federation {
             .args(self.plan.isolation.flags())
             .args(&self.plan.supernode_flags)
             .envs(self.plan.variables.iter().cloned());
+        let mut command = self.plan.launcher.of(&command);
         Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
     }
 

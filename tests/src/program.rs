@@ -155,6 +155,7 @@ fn ours() -> PathBuf {
     test.ancestors().nth(2).unwrap().to_path_buf()
 }
 
-fn workspace_target() -> PathBuf {
+/// `target`.
+pub(crate) fn workspace_target() -> PathBuf {
     ours().parent().unwrap().to_path_buf()
 }

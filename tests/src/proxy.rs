@@ -1,4 +1,6 @@
-//! Real proxies before a SuperLink: nginx and HAProxy from Debian.
+//! Real proxies before a SuperLink: nginx and HAProxy from Debian, Envoy from PyPI.
+
+mod envoy;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ pub enum Kind {
     Nginx,
     /// HAProxy.
     HaProxy,
+    /// Envoy.
+    Envoy,
 }
 
 /// Where a proxy will listen, before there is a SuperLink to pass calls to.
@@ -34,6 +38,8 @@ pub struct Habits {
     pub idle_seconds: u32,
     /// Requests of one connection, after which it is closed with GOAWAY.
     pub requests: u32,
+    /// Seconds that a call may last, for proxies that limit them (Envoy); 0 for as long as it likes.
+    pub call_seconds: u32,
 }
 
 impl Default for Habits {
@@ -41,6 +47,7 @@ impl Default for Habits {
         Self {
             idle_seconds: 60,
             requests: 1000,
+            call_seconds: 0,
         }
     }
 }
@@ -73,6 +80,7 @@ impl Front {
         let mut command = match kind {
             Kind::Nginx => nginx(&folder, certificate, key, habits, routes),
             Kind::HaProxy => haproxy(&folder, certificate, key, habits, routes),
+            Kind::Envoy => envoy::command(&folder, certificate, key, habits, routes),
         };
         let mut proxy = Process::start("proxy", &mut command, federation.scratch().path());
         wait_for(self.fleet, &mut proxy);
@@ -126,8 +134,10 @@ fn haproxy(
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
     std::fs::write(&both, read(certificate) + &read(key)).unwrap();
     let idle = habits.idle_seconds;
+    // Without retries HAProxy says at once that there is no SuperLink, instead of after 3 s.
     let mut text = format!(
-        "defaults\n mode http\n timeout connect 5s\n timeout client {idle}s\n timeout server {idle}s\n"
+        "defaults\n mode http\n timeout connect 5s\n timeout client {idle}s\n timeout server {idle}s\n \
+         retries 0\n"
     );
     for (number, (from, to)) in routes.into_iter().enumerate() {
         write!(

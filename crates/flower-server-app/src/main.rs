@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use flwr_daemon::apps::keeper;
+use flwr_daemon::limits;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    limits::tighten_umask();
     let args = Args::parse();
     let level = args.verbose.then_some("debug");
     let _logs = match telemetry::init(level, Format::Text) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use flwr_client::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_core::address::Address;
 use flwr_core::fab::{self, Fab};
 use flwr_daemon::apps::{self, AppProcess, Guard, serverapp_command};
@@ -13,7 +14,6 @@ use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
-use flwr_security::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_security::tls::{ClientFiles, ClientTls};
 use tonic::{Code, Status};
 use tracing::{info, warn};

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use flwr_client::channel::{Route, Trust, dial};
 use flwr_core::address::Address;
-use flwr_security::channel::{Route, Trust, dial};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

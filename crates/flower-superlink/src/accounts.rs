@@ -12,16 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_client::channel::{Proxies, Route};
 use flwr_core::cause::chain;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel::{Proxies, Route};
 use flwr_security::from_file::FromFile;
-use flwr_security::oidc::{self, CheckError, Claims, Provider, Verdict};
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
-use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -30,16 +29,16 @@ use tracing::{info, warn};
 #[cfg(test)]
 #[path = "../../../tests/src/oidc.rs"]
 #[expect(
-    dead_code,
     unreachable_pub,
-    unused_imports,
-    reason = "the provider of all tests: these need not all of it"
+    reason = "the provider is shared by the tests of other crates"
 )]
 mod fake;
 mod file;
 mod list;
 mod login;
 mod logins;
+pub mod oidc;
+
 mod refreshes;
 mod settings;
 #[cfg(test)]
@@ -52,6 +51,7 @@ pub use login::LoginDetails;
 pub use tokens::TokenPair;
 
 use logins::Logins;
+use oidc::{CheckError, Claims, Provider, Verdict};
 use refreshes::Refreshes;
 
 /// How often the provider is asked for what it publishes.
@@ -61,35 +61,6 @@ const AWAY: Duration = Duration::from_secs(30);
 /// Logins that begin at the same time; who comes later waits. Anybody may begin one, and each
 /// costs a request to the provider.
 const BEGINNING: usize = 16;
-
-/// Why somebody gets nothing. The texts are those of flwr 1.22 where it has one.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Denied {
-    /// No tokens, or none that prove something.
-    #[error("Access denied")]
-    Nobody,
-    /// An account, and none that may come in.
-    #[error("❗\u{fe0f} User not authorized. Please contact the SuperLink administrator.")]
-    NotListed,
-    /// It cannot be known.
-    #[error("the login provider does not answer: try again later")]
-    Away,
-    /// The operator has to do something.
-    #[error("the login provider refuses this SuperLink: the SuperLink's log says why")]
-    Refuses,
-    /// There is no such login, or not any more.
-    #[error("the login is not known here, or took too long: run `flwr login` again")]
-    UnknownLogin,
-    /// The user, or the provider, said no.
-    #[error("the login was denied")]
-    LoginDenied,
-    /// What the provider gives is of no use here.
-    #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
-    Tokens(String),
-    /// There is a limit.
-    #[error("too many logins have begun: try again in some minutes")]
-    TooMany,
-}
 
 /// Somebody whose call may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,10 +72,10 @@ pub struct Admitted {
 }
 
 /// Somebody whose call may not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Turned {
     /// Why.
-    pub why: Denied,
+    pub why: Failure,
     /// New tokens to give them all the same.
     pub fresh: Option<TokenPair>,
 }
@@ -212,8 +183,8 @@ impl Accounts {
         access: Option<&str>,
         refresh: Option<&str>,
     ) -> Result<Admitted, Turned> {
-        let turned = |why| Turned { why, fresh: None };
-        let access = access.ok_or_else(|| turned(Denied::Nobody))?;
+        let turned = |why: Failure| Turned { why, fresh: None };
+        let access = access.ok_or_else(|| turned(Refusal::NotSignedIn.into()))?;
         match self.provider.check(access, self.now()).await {
             Ok(Verdict::Good(claims)) => self.listed(&claims, None),
             Ok(Verdict::Expired(claims)) => {
@@ -223,11 +194,11 @@ impl Accounts {
             }
             Err(CheckError::Refused(reason)) => {
                 warn!(%reason, "Control request refused: its access token");
-                Err(turned(Denied::Nobody))
+                Err(turned(Refusal::NotSignedIn.into()))
             }
             Err(CheckError::Provider(problem)) => {
                 warn!("Control request refused: {}", chain(&problem));
-                Err(turned(Denied::Away))
+                Err(turned(away()))
             }
         }
     }
@@ -237,9 +208,9 @@ impl Accounts {
         &self,
         old: &Claims,
         refresh: Option<&str>,
-    ) -> Result<(TokenPair, Claims), Denied> {
+    ) -> Result<(TokenPair, Claims), Failure> {
         let refresh = refresh.filter(|token| TokenPair::can_refresh(token));
-        let refresh = refresh.ok_or(Denied::Nobody)?;
+        let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let renewed = self
             .refreshes
             .refresh(&self.provider, refresh, self.now())
@@ -249,7 +220,7 @@ impl Accounts {
             Ok((pair, claims))
         } else {
             warn!("Control request refused: its refresh token is of another account");
-            Err(Denied::Nobody)
+            Err(Refusal::NotSignedIn.into())
         }
     }
 
@@ -262,7 +233,7 @@ impl Accounts {
                     account,
                     name, "Control request refused: not on the list of accounts"
                 );
-                let why = Denied::NotListed;
+                let why = Refusal::AccountNotListed.into();
                 Err(Turned { why, fresh })
             }
         }
@@ -272,6 +243,11 @@ impl Accounts {
         let now = self.clock.now().to_date_time();
         now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// Whether the caller may come in cannot be known at the moment.
+fn away() -> Failure {
+    Failure::TryAgain("the login provider does not answer: try again later".to_owned())
 }
 
 impl Renewable for Accounts {

@@ -6,21 +6,12 @@ use tracing::Instrument;
 use crate::error::{Error, Result};
 
 mod control;
-mod decode;
-mod fleet;
 mod launch;
-pub(crate) mod patience;
 mod principal;
-mod serverappio;
-mod status;
 mod upkeep;
 
 pub use control::{ControlApi, Exec};
-pub use fleet::FleetApi;
-pub(crate) use fleet::{RECONNECT, push_response, run_for_node};
 pub use launch::LaunchApi;
-pub(crate) use launch::require_tls;
-pub use serverappio::ServerAppIoApi;
 pub use upkeep::UpkeepApi;
 
 /// Bytes of one message on the wire, as flwr 1.22 peers allow: a gRPC limit of 2 GiB - 1.

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use flwr_client::channel::Route;
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps::{self, Guard};
 use flwr_daemon::checkup::port;
-use flwr_security::channel::Route;
 use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;

@@ -5,11 +5,11 @@ use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::apps;
 use flwr_security::allow_list::AllowListError;
-use flwr_security::channel::InvalidProxy;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{KeyError, PrivateKey};

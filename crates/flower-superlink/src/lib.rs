@@ -10,10 +10,11 @@ pub mod auth;
 pub mod checkup;
 pub mod config;
 pub mod error;
+pub mod host;
 pub mod launcher;
 pub mod link;
-mod older;
 pub mod reaper;
+mod status;
 pub mod store;
 pub mod superlink;
 

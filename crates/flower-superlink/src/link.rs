@@ -18,7 +18,6 @@ use tracing::{error, warn};
 pub mod state;
 pub mod wake;
 
-mod dialects;
 mod logs;
 mod messages;
 mod nodes;
@@ -32,11 +31,10 @@ mod sessions;
 mod steps;
 mod upkeep;
 mod waiting;
+mod wires;
 
-pub use objects::Pulled;
 pub use permission::Principal;
-pub use serverapps::AppInputs;
-pub use state::{Dialect, Keep};
+pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;
 

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    limits::tighten_umask();
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn start(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
+    limits::check_threads()?;
     limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

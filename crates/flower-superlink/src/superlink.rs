@@ -10,38 +10,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_core::address::Address;
 use flwr_daemon::apps::Guard;
 use flwr_daemon::clock::{Clock, SystemClock};
-use flwr_daemon::health;
-use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
+use flwr_daemon::listen;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
 use flwr_security::private_files;
-use flwr_security::shared_secret::Secrets;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
-use tonic::service::Routes;
-use tower::Layer;
 use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
-use crate::api::{ControlApi, Exec, FleetApi, LaunchApi, ServerAppIoApi, UpkeepApi};
 use crate::args::VERSION;
-use crate::auth::{FleetAuth, ListedClients, Policy, SignedIn};
-use crate::config::{Config, Launch, Transport, Way};
+use crate::auth::Policy;
+use crate::config::{Config, Launch, Transport};
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
-use crate::older::{Admission, Dialects, Driver, OlderApps, Tasks};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
 mod facts;
+mod ports;
 mod services;
 
-use services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+pub use ports::Addresses;
+
+use ports::Ports;
 
 /// A running coordinator.
 #[derive(Debug)]
@@ -57,19 +53,6 @@ pub struct SuperLink {
     ports: Stopper,
     workers: JoinSet<()>,
     servers: JoinSet<Result<(), listen::Error>>,
-}
-
-/// Where a SuperLink listens, with the ports that were really taken.
-#[derive(Debug, Clone)]
-pub struct Addresses {
-    /// For SuperNodes.
-    pub fleet: Bound,
-    /// For `flwr`.
-    pub control: Bound,
-    /// For ServerApp processes.
-    pub serverappio: Bound,
-    /// For health checks.
-    pub health: Option<Bound>,
 }
 
 /// Why a SuperLink could not start, or ended by itself.
@@ -95,14 +78,6 @@ pub enum StartError {
     /// A part of the daemon panicked.
     #[error("a part of the SuperLink failed")]
     Panicked(#[from] JoinError),
-}
-
-/// The open ports, by what is served there.
-struct Ports {
-    fleet: Listener,
-    control: Listener,
-    serverappio: Listener,
-    health: Option<Listener>,
 }
 
 impl SuperLink {
@@ -234,124 +209,6 @@ impl SuperLink {
         if timeout(grace, self.link.close()).await.is_err() {
             warn!("the state was not closed in time: the next start brings it in order");
         }
-    }
-}
-
-impl Ports {
-    async fn open(config: &Config) -> Result<Self, StartError> {
-        let security = |asks| match &config.transport {
-            Transport::Plaintext => Security::Plaintext,
-            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
-            Transport::Tls(tls) => Security::Tls(tls.open()),
-        };
-        let serverappio = match &config.transport {
-            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
-            _ => Security::Plaintext,
-        };
-        let health = match &config.health {
-            None => None,
-            Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
-        };
-        Ok(Self {
-            fleet: bind(&config.fleet, security(true), FLEET).await?,
-            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
-            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
-            health,
-        })
-    }
-
-    fn addresses(&self) -> Addresses {
-        Addresses {
-            fleet: self.fleet.bound().clone(),
-            control: self.control.bound().clone(),
-            serverappio: self.serverappio.bound().clone(),
-            health: self.health.as_ref().map(Listener::bound).cloned(),
-        }
-    }
-
-    fn serve(
-        self,
-        link: &Arc<Link>,
-        config: &Config,
-        stopper: &Stopper,
-    ) -> JoinSet<Result<(), listen::Error>> {
-        let fleet = fleet(link, config);
-        let control = control(link, config);
-        let serverappio = serverappio(link, config);
-        let mut servers = JoinSet::new();
-        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
-        servers.spawn(self.control.serve(control, stopper.clone()));
-        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
-        if let Some(listener) = self.health {
-            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
-        }
-        servers
-    }
-}
-
-async fn bind(
-    address: &Address,
-    security: Security,
-    service: Service,
-) -> Result<Listener, StartError> {
-    Ok(Listener::bind(&address.to_string(), security, service, Limits::default()).await?)
-}
-
-fn fleet(link: &Arc<Link>, config: &Config) -> Routes {
-    let auth = FleetAuth::new(config.policy.clone(), Arc::clone(link));
-    let fleet = Dialects::new(FleetApi::server(Arc::clone(link)), Arc::clone(link));
-    let fleet = Tasks::new(auth.layer(fleet), Arc::clone(link), entry(config));
-    Routes::new(listed(config).layer(fleet))
-}
-
-fn control(link: &Arc<Link>, config: &Config) -> Routes {
-    let listed = listed(config);
-    let signed_in = SignedIn::new(config.accounts.clone());
-    let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
-    let exec = signed_in.layer(Exec(control.clone()));
-    let upkeep = UpkeepApi::server(Arc::clone(link), config.accounts.clone());
-    Routes::new(listed.layer(signed_in.layer(control)))
-        .add_service(listed.layer(exec))
-        .add_service(listed.layer(signed_in.layer(upkeep)))
-}
-
-fn serverappio(link: &Arc<Link>, config: &Config) -> Routes {
-    let listed = listed(config);
-    let open = config.launch == Launch::Process;
-    let asks = matches!(
-        config.launch,
-        Launch::Subprocess {
-            way: Way::Tokenless,
-            ..
-        }
-    );
-    let apps = ServerAppIoApi::server(Arc::clone(link), open);
-    let apps = OlderApps::new(apps, Arc::clone(link), asks);
-    let apps = Routes::new(listed.layer(apps));
-    let insecure = matches!(config.transport, Transport::Plaintext);
-    if !insecure && !config.serverappio_tls {
-        // Runs are started on Control alone.
-        return apps;
-    }
-    let launch = LaunchApi::server(Arc::clone(link), insecure);
-    let driver = Driver::new(Arc::clone(link), insecure);
-    apps.add_service(listed.layer(launch))
-        .add_service(listed.layer(driver))
-}
-
-fn listed(config: &Config) -> ListedClients {
-    ListedClients::new(config.clients.clone())
-}
-
-/// How SuperNodes come in that do not sign.
-fn entry(config: &Config) -> Admission {
-    match (&config.policy, &config.own_key) {
-        (Policy::AnyKey, _) => Admission::Open,
-        (Policy::Listed(allowed), Some(own)) => Admission::Keys {
-            allowed: Arc::clone(allowed),
-            secrets: Arc::new(Secrets::new(own.clone())),
-        },
-        (Policy::Listed(_), None) => Admission::Closed,
     }
 }
 

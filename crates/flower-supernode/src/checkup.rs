@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_client::channel::{self, Trust};
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
 use flwr_proto as proto;
-use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::config::{Config, Launch};
-use crate::link::ping;
+use crate::upstream::ping;
 
 const KEY: &str = "key";
 const CERTIFICATES: &str = "certificates";

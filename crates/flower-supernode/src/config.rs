@@ -6,13 +6,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flwr_client::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
+use flwr_client::retry::Persistence;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
 use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps;
-use flwr_security::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
 
@@ -106,15 +107,6 @@ impl Launch {
         let hint = "put the environment's own flwr-clientapp first on PATH, as pip installs it";
         Some((text, hint))
     }
-}
-
-/// How long a request is retried. Without a limit: for ever.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Persistence {
-    /// Retries of one request.
-    pub max_retries: Option<u64>,
-    /// Time from a request's first failure.
-    pub max_wait: Option<Duration>,
 }
 
 /// Why the flags cannot be used.

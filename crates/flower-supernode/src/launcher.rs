@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use flwr_core::id::RunId;
-use flwr_daemon::apps::{AppBundle, AppProcess, Place, clientapp_command, exemptions};
+use flwr_daemon::apps::{AppBundle, AppProcess, Place, Token, clientapp_command, exemptions};
 use tracing::info;
 
 use crate::config::{Launch, Reuse};
 use crate::error::Error;
-use crate::work::{Desk, Job};
 
 mod prepared;
 
@@ -61,8 +60,14 @@ impl Launcher {
         }
     }
 
-    /// Starts the ClientApp for `job`; `None` if somebody else will.
-    pub(crate) async fn start(&self, desk: &Desk, job: &Job) -> Result<Option<AppProcess>, Error> {
+    /// Starts the ClientApp for a message of this run; `None` if somebody else will. A process that
+    /// is started here gets a token of `issue`, and finds the app in this node's Flower directory.
+    pub(crate) async fn start(
+        &self,
+        run: RunId,
+        app: AppBundle<'_>,
+        issue: impl FnOnce() -> Result<Token, Error>,
+    ) -> Result<Option<AppProcess>, Error> {
         let Self::Subprocess {
             program,
             address,
@@ -74,7 +79,7 @@ impl Launcher {
             info!("waiting for a ClientApp process to take the message");
             return Ok(None);
         };
-        let token = desk.issue(job)?;
+        let token = issue()?;
         let command = clientapp_command(
             program,
             address,
@@ -84,15 +89,10 @@ impl Launcher {
         );
         let app = match prepared {
             Some(prepared) => {
-                let inputs = &job.inbox.inputs;
                 let app = AppBundle {
-                    fab_id: &inputs.run.fab_id,
-                    fab_version: &inputs.run.fab_version,
-                    fab_hash: &inputs.fab.hash_str,
-                    content: &inputs.fab.content,
                     flwr_dir: flwr_dir.as_deref(),
+                    ..app
                 };
-                let run = job.inbox.metadata.run;
                 prepared.start(run, &command, app, *place).await?
             }
             None => AppProcess::spawn(&command)?,

@@ -1,7 +1,7 @@
 //! The SuperNode daemon: takes messages from a SuperLink and runs the app's ClientApp for each.
 //!
 //! ```text
-//!   SuperLink ◀──Fleet── link ──▶ work (inbox → desk → outbox) ◀── api/clientappio ◀── ClientApp
+//!   SuperLink ◀─Fleet─ upstream ◀── work (inbox → desk → outbox) ◀── api/clientappio ◀── ClientApp
 //!                                    ├──▶ launcher ─── starts ──────────────────────────┘
 //!                                    └──▶ store: what outlives this process
 //! ```
@@ -12,10 +12,10 @@ pub mod checkup;
 pub mod config;
 mod error;
 mod launcher;
-mod link;
 pub mod program;
 mod store;
 mod supernode;
+mod upstream;
 mod work;
 
 pub use error::Error;

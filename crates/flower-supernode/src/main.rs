@@ -7,6 +7,7 @@ use flower_supernode::config::Config;
 use flower_supernode::program::Program;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::config_file;
+use flwr_daemon::limits;
 use flwr_daemon::telemetry;
 
 const PROGRAM: Program = Program("flower-supernode");
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    limits::tighten_umask();
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),

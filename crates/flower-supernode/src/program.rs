@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use flwr_core::cause::chain;
 use flwr_daemon::checkup::print;
+use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use tokio::runtime::Runtime;
@@ -27,6 +28,9 @@ impl Program {
     /// counts as one, or the SuperLink is given up.
     #[must_use]
     pub fn run(self, config: Config, until_stdin_closes: bool) -> ExitCode {
+        if let Err(error) = limits::check_threads() {
+            return self.fail(&error, 1);
+        }
         let runtime = match Runtime::new() {
             Ok(runtime) => runtime,
             Err(error) => return self.fail(&error, 1),

@@ -9,19 +9,19 @@
 //! more. Its Context counts from then on: a message and what it did to the state are one. A disk
 //! that fails costs this safety and nothing else: the node goes on from memory.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use flwr_core::context::Context;
 use flwr_core::id::RunId;
-use flwr_core::message::MessageId;
-use flwr_proto as proto;
+use flwr_core::message::{Message, MessageId};
+use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_security::private_files;
-use prost::Message as _;
 use tokio::task::spawn_blocking;
 use tracing::warn;
-
-use crate::work::Reply;
 
 mod format;
 
@@ -31,11 +31,19 @@ use format::Unreadable;
 #[derive(Clone, Debug)]
 pub(crate) struct Store(Option<PathBuf>);
 
+/// A reply, complete.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) message: Message,
+    pub(crate) tree: ObjectTree,
+    pub(crate) objects: HashMap<ObjectId, Bytes>,
+}
+
 /// A reply as it was kept.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) reply: Reply,
-    pub(crate) context: Option<proto::Context>,
+    pub(crate) context: Option<Context>,
 }
 
 impl Store {
@@ -54,7 +62,7 @@ impl Store {
         &self,
         instruction: MessageId,
         reply: Reply,
-        context: Option<proto::Context>,
+        context: Option<Context>,
     ) -> Stored {
         let stored = Stored { reply, context };
         let Some(path) = self.reply_file(instruction) else {
@@ -90,18 +98,18 @@ impl Store {
     }
 
     /// Keeps what the last message left of a run's state.
-    pub(crate) async fn keep_context(&self, run: RunId, context: &proto::Context) {
+    pub(crate) async fn keep_context(&self, run: RunId, context: &Context) {
         if let Some(path) = self.context_file(run) {
-            let bytes = context.encode_to_vec();
+            let bytes = context.to_bytes();
             write_or_warn(path, move |file| file.write_all(&bytes)).await;
         }
     }
 
     /// The state of a run, if some was kept.
-    pub(crate) async fn context(&self, run: RunId) -> Option<proto::Context> {
+    pub(crate) async fn context(&self, run: RunId) -> Option<Context> {
         let path = self.context_file(run)?;
         let bytes = spawn_blocking(move || fs::read(path)).await.ok()?.ok()?;
-        proto::Context::decode(&bytes[..]).ok()
+        Context::from_bytes(bytes.into()).ok()
     }
 
     /// The run is over.

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use flwr_client::channel::{self, Trust};
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel::{self, Trust};
 use flwr_security::key::PrivateKey;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -19,8 +19,8 @@ use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::launcher::Launcher;
-use crate::link::{Link, Refusal, Signer};
 use crate::store::Store;
+use crate::upstream::{Refusal, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -35,8 +35,8 @@ const HEALTH: Service = Service {
 /// A running SuperNode.
 #[derive(Debug)]
 pub struct SuperNode {
-    link: Link,
-    /// The worker, and the parts of the link that run beside it.
+    upstream: Upstream,
+    /// The worker, and the parts of the upstream that run beside it.
     work: JoinSet<Result<(), Error>>,
     work_stopper: Stopper,
     servers: JoinSet<Result<(), Error>>,
@@ -76,15 +76,15 @@ impl SuperNode {
             );
         }
 
-        let link = link(&config, Arc::clone(&clock));
+        let upstream = connect(&config, Arc::clone(&clock));
         let (mut work, work_stopper) = (JoinSet::new(), Stopper::new());
-        work.spawn(keep_registered(link.clone(), work_stopper.clone()));
-        work.spawn(keep_alive(link.clone(), work_stopper.clone()));
+        work.spawn(keep_registered(upstream.clone(), work_stopper.clone()));
+        work.spawn(keep_alive(upstream.clone(), work_stopper.clone()));
         let renewals = renewals(&config.trust, &clock);
         work.spawn(keep_fresh(renewals.clone(), work_stopper.clone()));
         let launcher = Launcher::new(config.launch, clientappio.reachable(), config.flwr_dir);
         let parts = WorkerParts {
-            link: link.clone(),
+            upstream: upstream.clone(),
             desk,
             launcher,
             clock,
@@ -94,7 +94,7 @@ impl SuperNode {
         };
         work.spawn(Worker::new(parts).run(work_stopper.clone()));
         Ok(Self {
-            link,
+            upstream,
             work,
             work_stopper,
             servers,
@@ -136,7 +136,7 @@ impl SuperNode {
         self.work_stopper.stop();
         // Heartbeats end too: one after the goodbye would register this node again.
         while self.work.join_next().await.is_some() {}
-        self.link.say_goodbye().await;
+        self.upstream.say_goodbye().await;
         self.servers_stopper.stop();
         while self.servers.join_next().await.is_some() {}
         info!("SuperNode terminated gracefully.");
@@ -157,16 +157,16 @@ fn serve(
     tasks.spawn(async move { Ok(listener.serve(routes, stopper).await?) });
 }
 
-fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
+fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
     let superlink = &config.superlink;
     let line = channel::channel(
         (&superlink.host, superlink.port),
         &config.trust,
         &config.route,
     );
-    let signer = Signer::new(config.key.private.clone(), clock);
+    let signer = signer(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
-    Link::new(
+    Upstream::new(
         line,
         signer,
         superlink.to_string(),
@@ -176,16 +176,16 @@ fn link(config: &Config, clock: Arc<dyn Clock>) -> Link {
     )
 }
 
-async fn keep_registered(link: Link, stopper: Stopper) -> Result<(), Error> {
-    match link.keep_registered(&stopper).await {
+async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
+    match upstream.keep_registered(&stopper).await {
         Ok(()) => Ok(()),
         Err(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
         Err(other) => Err(Error::Task(other.to_string())),
     }
 }
 
-async fn keep_alive(link: Link, stopper: Stopper) -> Result<(), Error> {
-    stopper.run_until_stopped(link.keep_alive()).await;
+async fn keep_alive(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
+    stopper.run_until_stopped(upstream.keep_alive()).await;
     Ok(())
 }
 

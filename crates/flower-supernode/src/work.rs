@@ -16,5 +16,5 @@ mod runs;
 mod worker;
 
 pub(crate) use desk::{Denied, Desk, Job};
-pub(crate) use outbox::{OutboxError, Reply};
+pub(crate) use outbox::OutboxError;
 pub(crate) use worker::{Worker, WorkerParts};

@@ -1,8 +1,6 @@
 //! What a SuperLink adds to a round: a message with a model for each node, and replies with others.
 //! Each side asks when there is something to get, so that no time is spent on waiting for a poll.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
 use serde_json::json;
@@ -20,7 +18,7 @@ const SIGNATURES: usize = 1;
 pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
     let mut nodes = Vec::new();
     for key in target.keys(args.nodes)? {
-        nodes.push(VirtualNode::register(target, Arc::clone(key), SIGNATURES).await?);
+        nodes.push(VirtualNode::register(target, key.clone(), SIGNATURES).await?);
     }
     let ids: Vec<_> = nodes.iter().map(VirtualNode::id).collect();
     let app = VirtualServerApp::start(target, &args.fab).await?;

@@ -42,7 +42,7 @@ struct Pulse {
 pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
     let started = Instant::now();
     let nodes: Vec<VirtualNode> = stream::iter(target.keys(args.nodes)?)
-        .map(|key| VirtualNode::register(target, Arc::clone(key), SIGNATURES))
+        .map(|key| VirtualNode::register(target, key.clone(), SIGNATURES))
         .buffer_unordered(args.at_once)
         .try_collect()
         .await?;

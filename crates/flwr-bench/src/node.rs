@@ -1,55 +1,27 @@
 //! A virtual SuperNode: a connection, a key, and the calls that a SuperNode makes.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use flwr_client::fleet::{Fleet, fleet};
+use flwr_client::signer::Signer;
+use flwr_client::transfer::{self, Check, Objects, Pulled};
+use flwr_core::object::ObjectId;
 use flwr_proto as proto;
-use flwr_proto::fleet_client::FleetClient;
-use flwr_security::channel::Channel;
 use flwr_security::key::PrivateKey;
-use flwr_security::signature::{self, SignatureHeaders};
-use futures::{StreamExt, TryStreamExt, stream};
-use parking_lot::Mutex;
+use futures::TryStreamExt;
 use time::OffsetDateTime;
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::{Request, Status};
+use tonic::Status;
 
-use crate::payload::{Content, Payload};
-use crate::target::{MESSAGE_BYTES, Target};
+use crate::payload::{Content, Payload, object_ids, wanted};
+use crate::target::Target;
 
 /// Seconds between heartbeats, of nodes and of ServerApps (flwr 1.22 wire).
 pub(crate) const HEARTBEAT: f64 = 30.0;
-/// Objects on their way at the same time (flwr 1.22's bound).
-pub(crate) const AT_ONCE: usize = 8;
-/// As long as our SuperNode uses a signature.
-const SIGNATURE_LIFE: Duration = Duration::from_secs(120);
-
-type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
-
 /// A registered node.
 #[derive(Clone)]
 pub(crate) struct VirtualNode {
     fleet: Fleet,
     node: proto::Node,
-}
-
-/// Puts signatures on requests that were made before: to make one costs more than to check it, and
-/// it is the SuperLink that is measured here.
-#[derive(Clone)]
-struct Signer {
-    key: Arc<PrivateKey>,
-    made: Arc<Mutex<Signatures>>,
-}
-
-struct Signatures {
-    at: Instant,
-    /// Used in turns. A SuperLink that remembers a caller's last one has to check each, if there
-    /// are several.
-    ring: VecDeque<SignatureHeaders>,
 }
 
 /// What a node was given to do.
@@ -62,14 +34,11 @@ impl VirtualNode {
     /// Connects and registers, with so many signatures.
     pub(crate) async fn register(
         target: &Target,
-        key: Arc<PrivateKey>,
+        key: PrivateKey,
         signatures: usize,
     ) -> Result<Self> {
-        let made = Arc::new(Mutex::new(Signatures::make(&key, signatures)?));
-        let signer = Signer { key, made };
-        let mut fleet = FleetClient::with_interceptor(target.fleet(), signer)
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES);
+        let signer = Signer::new(key, OffsetDateTime::now_utc).in_turns(signatures);
+        let mut fleet = fleet(target.fleet(), signer);
         let request = proto::CreateNodeRequest {
             heartbeat_interval: HEARTBEAT,
         };
@@ -124,12 +93,9 @@ impl VirtualNode {
         let Work { message, tree } = work;
         let instruction = message.metadata.context("a message without metadata")?;
         let run_id = instruction.run_id;
-        let mut ids = Vec::new();
-        collect(&tree, &mut ids);
-        stream::iter(ids)
-            .map(|id| self.pull_object(run_id, id))
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<_>>()
+        let objects = RunObjects { node: self, run_id };
+        transfer::pull(&objects, object_ids(tree)?, Check::Skip)
+            .try_for_each(async |_| Ok(()))
             .await?;
         let mut fleet = self.fleet.clone();
         let request = proto::ConfirmMessageReceivedRequest {
@@ -144,75 +110,46 @@ impl VirtualNode {
             messages_list: vec![reply.message.clone()],
             message_object_trees: vec![reply.tree.clone()],
         };
-        let wanted = fleet.push_messages(request).await?.into_inner();
-        stream::iter(reply.wanted(&wanted.objects_to_push)?)
-            .map(|(id, content)| self.push_object(run_id, id, content))
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
+        let answer = fleet.push_messages(request).await?.into_inner();
+        let wanted = wanted(&answer.objects_to_push, &reply.into_objects())?;
+        transfer::push(&objects, wanted).await
     }
+}
 
-    async fn pull_object(&self, run_id: u64, object_id: String) -> Result<usize> {
-        let mut fleet = self.fleet.clone();
+/// The objects of a run, as a node pulls and pushes them.
+struct RunObjects<'a> {
+    node: &'a VirtualNode,
+    run_id: u64,
+}
+
+impl Objects for RunObjects<'_> {
+    type Error = anyhow::Error;
+
+    async fn pull(&self, id: ObjectId) -> Result<Pulled> {
+        let mut fleet = self.node.fleet.clone();
         let request = proto::PullObjectRequest {
-            node: Some(self.node),
-            run_id,
-            object_id,
+            node: Some(self.node.node),
+            run_id: self.run_id,
+            object_id: id.to_string(),
         };
-        let answer = fleet.pull_object(request).await?.into_inner();
-        if !answer.object_available {
+        let pulled = fleet.pull_object(request).await?.into_inner().into();
+        if !matches!(pulled, Pulled::Content(_)) {
             bail!("an object of a message is not there");
         }
-        Ok(answer.object_content.len())
+        Ok(pulled)
     }
 
-    async fn push_object(&self, run_id: u64, object_id: String, content: Bytes) -> Result<()> {
-        let mut fleet = self.fleet.clone();
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {
+        let mut fleet = self.node.fleet.clone();
         let request = proto::PushObjectRequest {
-            node: Some(self.node),
-            run_id,
-            object_id,
+            node: Some(self.node.node),
+            run_id: self.run_id,
+            object_id: id.to_string(),
             object_content: content,
         };
         if !fleet.push_object(request).await?.into_inner().stored {
             bail!("an object of a reply was not taken");
         }
         Ok(())
-    }
-}
-
-/// All ids of a tree, each once: pullers do not fetch what they have.
-pub(crate) fn collect(tree: &proto::ObjectTree, ids: &mut Vec<String>) {
-    for child in &tree.children {
-        collect(child, ids);
-    }
-    if !ids.contains(&tree.object_id) {
-        ids.push(tree.object_id.clone());
-    }
-}
-
-impl Signatures {
-    fn make(key: &PrivateKey, count: usize) -> Result<Self> {
-        let sign = |_| signature::sign(key, OffsetDateTime::now_utc());
-        let ring: Result<_, _> = (0..count).map(sign).collect();
-        Ok(Self {
-            at: Instant::now(),
-            ring: ring?,
-        })
-    }
-}
-
-impl Interceptor for Signer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let mut made = self.made.lock();
-        if made.at.elapsed() > SIGNATURE_LIFE {
-            let again = Signatures::make(&self.key, made.ring.len());
-            *made = again.map_err(|error| Status::internal(error.to_string()))?;
-        }
-        made.ring.rotate_left(1);
-        if let Some(signed) = made.ring.front() {
-            signed.write(request.metadata_mut());
-        }
-        Ok(request)
     }
 }

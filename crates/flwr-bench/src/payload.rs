@@ -1,7 +1,7 @@
 //! Messages of a given weight, made of the objects that Flower makes them of: Message, RecordDict,
 //! ArrayRecord, Array, ArrayChunk. All bytes are random, so that no two are the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub(crate) struct Content {
 pub(crate) struct Payload {
     pub(crate) message: proto::Message,
     pub(crate) tree: proto::ObjectTree,
-    objects: HashMap<String, Bytes>,
+    objects: HashMap<ObjectId, Bytes>,
 }
 
 impl Content {
@@ -114,21 +114,9 @@ impl Payload {
             tree: tree.into(),
             objects: objects
                 .into_iter()
-                .map(|object| (object.id.to_string(), object.bytes))
+                .map(|object| (object.id, object.bytes))
                 .collect(),
         }
-    }
-
-    /// Its objects of these ids.
-    pub(crate) fn wanted(&self, ids: &[String]) -> Result<Vec<(String, Bytes)>> {
-        let object = |id: &String| {
-            let content = self
-                .objects
-                .get(id)
-                .context("an unknown object is wanted")?;
-            Ok((id.clone(), content.clone()))
-        };
-        ids.iter().map(object).collect()
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -136,7 +124,26 @@ impl Payload {
     }
 
     /// Takes its objects out.
-    pub(crate) fn into_objects(self) -> HashMap<String, Bytes> {
+    pub(crate) fn into_objects(self) -> HashMap<ObjectId, Bytes> {
         self.objects
     }
+}
+
+/// All objects of a tree, each once: pullers do not fetch what they have.
+pub(crate) fn object_ids(tree: proto::ObjectTree) -> Result<BTreeSet<ObjectId>> {
+    let tree = ObjectTree::try_from(tree)?;
+    Ok(tree.post_order().iter().map(|part| part.id).collect())
+}
+
+/// The objects that a SuperLink wants, of those that there are.
+pub(crate) fn wanted(
+    ids: &[String],
+    objects: &HashMap<ObjectId, Bytes>,
+) -> Result<Vec<(ObjectId, Bytes)>> {
+    let object = |text: &String| {
+        let id = text.parse()?;
+        let content = objects.get(&id).context("an unknown object is wanted")?;
+        Ok((id, content.clone()))
+    };
+    ids.iter().map(object).collect()
 }

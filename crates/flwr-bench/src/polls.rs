@@ -19,7 +19,7 @@ const SIGNATURES: usize = 64;
 pub(crate) async fn run(target: &Target, args: &PollArgs) -> Result<()> {
     let mut nodes = Vec::new();
     for key in target.keys(args.nodes)? {
-        nodes.push(VirtualNode::register(target, Arc::clone(key), SIGNATURES).await?);
+        nodes.push(VirtualNode::register(target, key.clone(), SIGNATURES).await?);
     }
     let over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();

@@ -7,21 +7,30 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use flwr_client::MESSAGE_BYTES;
+use flwr_client::channel::Channel;
+use flwr_client::transfer::{self, Objects, Pulled};
+use flwr_core::id::NodeId;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
-use flwr_security::channel::Channel;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::node::{AT_ONCE, HEARTBEAT, collect};
-use crate::payload::{Content, Payload};
-use crate::target::{MESSAGE_BYTES, Target};
+use crate::node::HEARTBEAT;
+use crate::payload::{Content, Payload, object_ids, wanted};
+use crate::target::Target;
 
 /// The pause after an answer without all replies.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Replies that are taken at the same time.
+const AT_ONCE: usize = 8;
+/// The node that a ServerApp speaks as.
+const SUPERLINK: proto::Node = proto::Node {
+    node_id: NodeId::SUPERLINK.0,
+};
 /// Messages in one call, as gRPC messages have an end.
 const BATCH: usize = 1000;
 
@@ -104,7 +113,7 @@ impl VirtualServerApp {
             .map(|payload| payload.id().to_owned())
             .collect();
         let mut io = self.io.clone();
-        let mut wanted = Vec::new();
+        let mut asked = Vec::new();
         for batch in payloads.chunks(BATCH) {
             let request = proto::PushAppMessagesRequest {
                 token: String::new(),
@@ -119,20 +128,13 @@ impl VirtualServerApp {
             if answer.message_ids.iter().any(String::is_empty) {
                 bail!("a message was refused");
             }
-            wanted.extend(answer.objects_to_push);
+            asked.extend(answer.objects_to_push);
         }
         let mut objects = HashMap::new();
         for payload in payloads {
             objects.extend(payload.into_objects());
         }
-        stream::iter(wanted)
-            .map(|id| {
-                let content = objects.get(&id).cloned();
-                self.push_object(id, content)
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<()>()
-            .await?;
+        transfer::push(self, wanted(&asked, &objects)?).await?;
         Ok(ids)
     }
 
@@ -171,43 +173,22 @@ impl VirtualServerApp {
 
     /// Pulls all objects of a reply and confirms it.
     async fn take(&self, tree: proto::ObjectTree) -> Result<usize> {
-        let mut ids = Vec::new();
-        collect(&tree, &mut ids);
+        let message_object_id = tree.object_id.clone();
         let mut bytes = 0;
-        let mut io = self.io.clone();
-        for object_id in ids {
-            let request = proto::PullObjectRequest {
-                node: Some(proto::Node { node_id: 1 }),
-                run_id: self.run,
-                object_id,
-            };
-            let answer = io.pull_object(request).await?.into_inner();
-            if !answer.object_available {
-                bail!("an object of a reply is not there");
+        // One after the other: replies are taken side by side already.
+        for id in object_ids(tree)? {
+            if let Pulled::Content(content) = self.pull(id).await? {
+                bytes += content.len();
             }
-            bytes += answer.object_content.len();
         }
         let request = proto::ConfirmMessageReceivedRequest {
-            node: Some(proto::Node { node_id: 1 }),
+            node: Some(SUPERLINK),
             run_id: self.run,
-            message_object_id: tree.object_id,
-        };
-        io.confirm_message_received(request).await?;
-        Ok(bytes)
-    }
-
-    async fn push_object(&self, object_id: String, content: Option<Bytes>) -> Result<()> {
-        let request = proto::PushObjectRequest {
-            node: Some(proto::Node { node_id: 1 }),
-            run_id: self.run,
-            object_id,
-            object_content: content.context("an unknown object is wanted")?,
+            message_object_id,
         };
         let mut io = self.io.clone();
-        if !io.push_object(request).await?.into_inner().stored {
-            bail!("an object of a message was not taken");
-        }
-        Ok(())
+        io.confirm_message_received(request).await?;
+        Ok(bytes)
     }
 
     /// Waits until so many nodes are online. Gives the time that it took.
@@ -222,6 +203,38 @@ impl VirtualServerApp {
             }
             sleep(PAUSE).await;
         }
+    }
+}
+
+impl Objects for VirtualServerApp {
+    type Error = anyhow::Error;
+
+    async fn pull(&self, id: ObjectId) -> Result<Pulled> {
+        let request = proto::PullObjectRequest {
+            node: Some(SUPERLINK),
+            run_id: self.run,
+            object_id: id.to_string(),
+        };
+        let mut io = self.io.clone();
+        let pulled = io.pull_object(request).await?.into_inner().into();
+        if !matches!(pulled, Pulled::Content(_)) {
+            bail!("an object of a reply is not there");
+        }
+        Ok(pulled)
+    }
+
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {
+        let request = proto::PushObjectRequest {
+            node: Some(SUPERLINK),
+            run_id: self.run,
+            object_id: id.to_string(),
+            object_content: content,
+        };
+        let mut io = self.io.clone();
+        if !io.push_object(request).await?.into_inner().stored {
+            bail!("an object of a message was not taken");
+        }
+        Ok(())
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use flwr_security::channel::{self, Channel, Route, Trust};
+use flwr_client::channel::{self, Channel, Route, Trust};
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
 
@@ -13,8 +12,6 @@ use crate::args::TargetArgs;
 
 /// The host that certificates of `flwr cert new` are for.
 const HOST: &str = "127.0.0.1";
-/// Bytes of one message (flwr 1.22 wire: the peers allow 2 GiB less one).
-pub(crate) const MESSAGE_BYTES: usize = i32::MAX as usize;
 
 /// Where a SuperLink listens, and who may speak to it.
 pub(crate) struct Target {
@@ -22,7 +19,7 @@ pub(crate) struct Target {
     control: u16,
     serverappio: u16,
     trust: Trust,
-    keys: Vec<Arc<PrivateKey>>,
+    keys: Vec<PrivateKey>,
 }
 
 impl TargetArgs {
@@ -55,14 +52,14 @@ impl Target {
     }
 
     /// The keys of so many nodes.
-    pub(crate) fn keys(&self, nodes: usize) -> Result<&[Arc<PrivateKey>]> {
+    pub(crate) fn keys(&self, nodes: usize) -> Result<&[PrivateKey]> {
         self.keys
             .get(..nodes)
             .with_context(|| format!("{nodes} keys are needed, there are {}", self.keys.len()))
     }
 }
 
-fn read_keys(folder: &Path) -> Result<Vec<Arc<PrivateKey>>> {
+fn read_keys(folder: &Path) -> Result<Vec<PrivateKey>> {
     let files =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut keys = Vec::new();
@@ -70,7 +67,7 @@ fn read_keys(folder: &Path) -> Result<Vec<Arc<PrivateKey>>> {
         let path = file?.path();
         // Beside them are their public halves and the list of those.
         if path.extension().is_none() {
-            keys.push(Arc::new(PrivateKey::from_file(&path)?));
+            keys.push(PrivateKey::from_file(&path)?);
         }
     }
     Ok(keys)

@@ -64,6 +64,15 @@ pub struct Message {
     pub body: Body,
 }
 
+/// A message and all that it is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel {
+    /// The message.
+    pub message: Message,
+    /// Its objects.
+    pub tree: ObjectTree,
+}
+
 /// Reasons why a message carries an error (flwr 1.22 wire).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {

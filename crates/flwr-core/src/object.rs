@@ -48,6 +48,17 @@ pub struct Object {
     pub bytes: Bytes,
 }
 
+/// An object, as its receiver gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pulled {
+    /// Nobody announced it in this run, or it is gone.
+    Unknown,
+    /// It was announced and did not arrive yet.
+    Awaited,
+    /// Its bytes.
+    There(Bytes),
+}
+
 /// What an object says of itself before its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {

@@ -11,7 +11,7 @@ use std::fmt;
 use flwr_proto as proto;
 use thiserror::Error;
 
-use crate::config::UserConfig;
+use crate::config::{self, ConfigError, UserConfig};
 use crate::id::RunId;
 use crate::time::Timestamp;
 
@@ -80,6 +80,21 @@ pub struct Run {
     pub running_at: Option<Timestamp>,
     /// When it was over.
     pub finished_at: Option<Timestamp>,
+}
+
+/// What a node is told of a run: which app to run for it, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppRun {
+    /// The run.
+    pub id: RunId,
+    /// Publisher and name of the app.
+    pub fab_id: String,
+    /// Version of the app.
+    pub fab_version: String,
+    /// The hash of the app's bundle.
+    pub fab_hash: String,
+    /// What the run's user set beyond the app's configuration.
+    pub override_config: UserConfig,
 }
 
 impl Phase {
@@ -210,6 +225,33 @@ impl From<Run> for proto::Run {
             finished_at: text(run.finished_at),
             status: Some(run.status.into()),
             flwr_aid: run.account,
+        }
+    }
+}
+
+impl TryFrom<proto::Run> for AppRun {
+    type Error = ConfigError;
+
+    fn try_from(run: proto::Run) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: RunId(run.run_id),
+            fab_id: run.fab_id,
+            fab_version: run.fab_version,
+            fab_hash: run.fab_hash,
+            override_config: config::from_wire(run.override_config)?,
+        })
+    }
+}
+
+impl From<AppRun> for proto::Run {
+    fn from(run: AppRun) -> Self {
+        Self {
+            run_id: run.id.0,
+            fab_id: run.fab_id,
+            fab_version: run.fab_version,
+            fab_hash: run.fab_hash,
+            override_config: config::to_wire(&run.override_config),
+            ..Self::default()
         }
     }
 }

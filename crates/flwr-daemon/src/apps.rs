@@ -35,6 +35,8 @@ pub use waiting::WaitingApp;
 
 use std::io;
 
+use crate::limits;
+
 /// Why an app process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,7 +49,7 @@ pub enum Error {
         program: String,
     },
     /// The system could not start it.
-    #[error("could not start `{program}`")]
+    #[error("could not start `{program}`{}", limits::named(.source))]
     Spawn {
         /// The program's path.
         program: String,

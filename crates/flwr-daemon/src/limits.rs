@@ -1,6 +1,60 @@
 //! The system's limits for this process.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
+use std::thread;
+
+use parking_lot::Mutex;
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+/// Threads beside those of the runtime that a daemon starts with: its blocking work.
+const BLOCKING_THREADS: usize = 8;
+
+/// The system allows too few threads.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this user or container may have too few processes and threads: a daemon starts with {wanted} threads, and the one after {started} could not be started; raise the limit (`ulimit -u`, `TasksMax=` of a systemd unit, `--pids-limit` of a container)"
+)]
+pub struct TooFewThreads {
+    wanted: usize,
+    started: usize,
+    source: io::Error,
+}
+
+/// Looks whether the threads that a daemon starts with can be started. The runtime panics where it
+/// cannot start a thread. It blocks, for less than a millisecond.
+///
+/// # Errors
+/// If a thread could not be started.
+pub fn check_threads() -> Result<(), TooFewThreads> {
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let wanted = workers + BLOCKING_THREADS;
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        // All threads stay until the last was started.
+        let closed = gate.lock();
+        let outcome = (0..wanted).try_for_each(|started| {
+            let spawned = thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()));
+            let failed = |source| TooFewThreads {
+                wanted,
+                started,
+                source,
+            };
+            spawned.map(drop).map_err(failed)
+        });
+        drop(closed);
+        outcome
+    })
+}
+
+/// The setting to look at if this is why a process or thread could not be started; else nothing.
+pub(crate) fn named(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        ", since this user or container has as many processes and threads as are allowed (`ulimit -u`, `TasksMax=` of a systemd unit, `--pids-limit` of a container)"
+    } else {
+        ""
+    }
+}
 
 /// Raises the number of files that may be open as far as the system allows: each connection is
 /// one, and the usual 1,024 are there for programs that still use `select`. Gives the number; `None`
@@ -15,5 +69,55 @@ pub fn raise_open_files() -> Option<u64> {
         Ok(()) => limit.maximum,
         // What there is must do.
         Err(_) => limit.current,
+    }
+}
+
+/// Changes a umask that lets everybody write. Apps are unpacked and executed here: whoever can
+/// change their files executes code as this user. A umask that lets the group alone write stays.
+pub fn tighten_umask() {
+    let given = umask(Mode::empty());
+    umask(tightened(given));
+}
+
+fn tightened(mask: Mode) -> Mode {
+    if mask.contains(Mode::WOTH) {
+        mask
+    } else {
+        mask | Mode::WGRP | Mode::WOTH
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_may_start_here() {
+        check_threads().unwrap();
+    }
+
+    #[test]
+    fn a_limit_of_processes_is_named_where_no_process_could_be_started() {
+        let full = io::Error::from_raw_os_error(Errno::AGAIN.raw_os_error());
+        assert!(named(&full).contains("TasksMax="));
+        let missing = io::Error::from_raw_os_error(Errno::NOENT.raw_os_error());
+        assert_eq!(named(&missing), "");
+    }
+
+    #[test]
+    fn only_a_umask_that_lets_everybody_write_is_changed() {
+        for (given, expected) in [
+            (0o000, 0o022),
+            (0o020, 0o022),
+            (0o002, 0o002),
+            (0o022, 0o022),
+            (0o027, 0o027),
+            (0o077, 0o077),
+        ] {
+            let mask = tightened(Mode::from_raw_mode(given));
+            assert_eq!(mask.as_raw_mode(), expected, "{given:o}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod greet;
 mod quiet;
 mod sockets;
 
-pub use connection::{Connection, Peer};
+pub use connection::Connection;
 pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};
 

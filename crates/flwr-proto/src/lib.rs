@@ -22,17 +22,19 @@ pub mod upkeep {
     tonic::include_proto!("flower.upkeep");
 }
 
-/// What earlier versions of Flower say where today's say it otherwise: a module for each.
-pub mod older {
-    /// flwr 1.15 to 1.18: messages with their content in them.
-    pub mod inline {
-        tonic::include_proto!("older.inline");
-    }
+/// What flwr 1.8 to 1.18 say alike, and later releases otherwise.
+pub mod shared {
+    tonic::include_proto!("shared");
+}
 
-    /// flwr 1.8 to 1.14: messages as tasks.
-    pub mod tasks {
-        tonic::include_proto!("older.tasks");
-    }
+/// flwr 1.15 to 1.18: messages with their content in them.
+pub mod v1_15 {
+    tonic::include_proto!("v1_15");
+}
+
+/// flwr 1.8 to 1.14: messages as tasks.
+pub mod v1_08 {
+    tonic::include_proto!("v1_08");
 }
 
 /// Where the modules above look for the package `flwr.proto`.

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use flwr_core::refusal::Refusal;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::RwLock;
-use thiserror::Error;
 use time::OffsetDateTime;
-use tonic::metadata::{AsciiMetadataValue, BinaryMetadataValue, MetadataMap};
 
 use crate::allow_list::AllowList;
 use crate::from_file::FromFile;
@@ -50,35 +49,6 @@ pub struct SignatureHeaders {
     pub timestamp: String,
     /// DER.
     pub signature: Bytes,
-}
-
-/// Why a caller is not let in. The caller is told Display, which begins with flwr 1.22's words
-/// and goes on with what helps, where something does.
-#[derive(Debug, Clone, Copy, PartialEq, Error)]
-pub enum Refusal {
-    /// A header is not there, or is no base64.
-    #[error("Missing authentication metadata")]
-    MissingMetadata,
-    /// The key is not on the list.
-    #[error("Public key not recognized")]
-    UnknownKey,
-    /// The header holds no elliptic curve key.
-    #[error("Public key not recognized: it is not an elliptic curve public key in PEM")]
-    MalformedKey,
-    /// The signature is not this key's over this time.
-    #[error("Invalid signature")]
-    InvalidSignature,
-    /// The time is none, or has no UTC offset.
-    #[error("Invalid timestamp: ISO 8601 with a UTC offset is expected")]
-    MalformedTimestamp,
-    /// The time is not of now.
-    #[error(
-        "Invalid timestamp: it is {age:.1} s old by the SuperLink's clock, and -5 to 305 s are allowed; set the clocks"
-    )]
-    StaleTimestamp {
-        /// Seconds since it was made, by our clock; negative if it is ahead.
-        age: f64,
-    },
 }
 
 /// Checks signatures, with the keys it has seen at hand, and the last signature of each: a caller
@@ -135,14 +105,14 @@ impl SignatureHeaders {
     pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
         let text = |name: &str| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
-            value.ok_or(Refusal::MissingMetadata)
+            value.ok_or(Refusal::MissingSignature)
         };
         let binary = |name: &str| {
             let value = text(name)?.trim_end_matches('=');
             STANDARD_NO_PAD
                 .decode(value)
                 .map(Bytes::from)
-                .map_err(|_| Refusal::MissingMetadata)
+                .map_err(|_| Refusal::MissingSignature)
         };
         Ok(Self {
             public_key: binary(PUBLIC_KEY_HEADER)?,
@@ -151,19 +121,16 @@ impl SignatureHeaders {
         })
     }
 
-    /// Puts the headers on a gRPC request.
-    pub fn write(&self, metadata: &mut MetadataMap) {
-        metadata.insert_bin(
-            PUBLIC_KEY_HEADER,
-            BinaryMetadataValue::from_bytes(&self.public_key),
-        );
-        if let Ok(timestamp) = AsciiMetadataValue::try_from(&self.timestamp[..]) {
-            metadata.insert(TIMESTAMP_HEADER, timestamp);
-        }
-        metadata.insert_bin(
-            SIGNATURE_HEADER,
-            BinaryMetadataValue::from_bytes(&self.signature),
-        );
+    /// Puts the headers on a request. gRPC writes binary headers without padding.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let mut insert = |name: &'static str, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        insert(PUBLIC_KEY_HEADER, &STANDARD_NO_PAD.encode(&self.public_key));
+        insert(TIMESTAMP_HEADER, &self.timestamp);
+        insert(SIGNATURE_HEADER, &STANDARD_NO_PAD.encode(&self.signature));
     }
 
     /// The headers as plain HTTP has them.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use flwr_client::channel::Route;
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
-use flwr_security::channel::Route;
 use serde_json::json;
 
 use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};

@@ -5,6 +5,9 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
+use flwr_client::MESSAGE_BYTES;
+use flwr_client::channel::{self, Channel, Proxies, Traffic, Trust};
+use flwr_client::refused::Refused;
 use flwr_core::project::Federation;
 use flwr_core::proxy::ProxySetting;
 use flwr_proto::control_client::ControlClient;
@@ -17,7 +20,6 @@ use flwr_proto::{
     PullArtifactsResponse, StartRunRequest, StartRunResponse, StopRunRequest, StopRunResponse,
     StreamLogsRequest, StreamLogsResponse,
 };
-use flwr_security::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 use tonic::metadata::MetadataMap;
@@ -27,8 +29,6 @@ use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::resolved::ResolvedFederation;
 
-/// Largest message in either direction, in bytes: gRPC's own limit (flwr 1.20 to 1.22).
-const MAX_MESSAGE: usize = i32::MAX as usize;
 /// How long a call may take; generous, as a bundle of 10 MiB may go over a slow line.
 const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -77,7 +77,7 @@ macro_rules! once {
             let request = $self.request(message.clone(), $timeout);
             answer = $self.control.$method(request).await;
         }
-        if matches!(&answer, Err(status) if is_unknown(status)) {
+        if matches!(&answer, Err(status) if Refused::of(status) == Refused::UnknownMethod) {
             let request = $self.request(message, $timeout);
             answer = $self.exec.$method(request).await;
             if answer.is_ok() {
@@ -95,11 +95,6 @@ fn metadata<T>(answer: &Result<Response<T>, Status>) -> &MetadataMap {
         Ok(response) => response.metadata(),
         Err(status) => status.metadata(),
     }
-}
-
-/// Whether a SuperLink does not serve the service, or serves it without an implementation.
-fn is_unknown(status: &Status) -> bool {
-    status.code() == Code::Unimplemented && !status.message().contains("initialized without")
 }
 
 impl SuperLink {
@@ -129,9 +124,9 @@ impl SuperLink {
     fn over(line: Channel, account: Account) -> Self {
         Self {
             account,
-            control: ControlClient::new(line.clone()).max_decoding_message_size(MAX_MESSAGE),
+            control: ControlClient::new(line.clone()).max_decoding_message_size(MESSAGE_BYTES),
             upkeep: UpkeepClient::new(line.clone()),
-            exec: ExecClient::new(line).max_decoding_message_size(MAX_MESSAGE),
+            exec: ExecClient::new(line).max_decoding_message_size(MESSAGE_BYTES),
             dialect: Dialect::Control,
         }
     }

@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
+use flwr_client::channel::{InvalidProxy, connect_error, proxied};
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_security::channel::{InvalidProxy, connect_error, proxied};
 use flwr_security::pki::PkiError;
-use tonic::{Code, Status};
+use tonic::Status;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -365,25 +365,7 @@ fn explain(status: &Status) -> String {
              that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
         );
     }
-    let details = status.message();
-    match status.code() {
-        Code::Unauthenticated => format!(
-            "Authentication failed. Please run `flwr login` to authenticate and try again. ({details})"
-        ),
-        Code::PermissionDenied => format!("Permission denied.\n{details}"),
-        Code::Unavailable => format!(
-            "Connection to the SuperLink is unavailable. Please check your network connection and 'address' in \
-             the federation configuration. ({details})"
-        ),
-        Code::NotFound if details == "Run ID not found" => "Run ID not found.".into(),
-        Code::Unimplemented => {
-            "The SuperLink cannot process this request. Please verify that you set the address to its Control API \
-             endpoint correctly in your `pyproject.toml`, and ensure that the Flower versions used by the CLI and \
-             SuperLink are compatible."
-                .into()
-        }
-        code => format!("the SuperLink refused: {details} ({code:?})"),
-    }
+    refused::explain(status)
 }
 
 /// What broke the line: a status that a SuperLink sends has no cause, one made here has.
@@ -393,5 +375,6 @@ fn broken(status: &Status) -> Option<String> {
 }
 
 mod hint;
+mod refused;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Addresses, Federation, Isolation, Plan, Security};
 use crate::keys::{self, NodeKey};
+use crate::launcher::Launcher;
 use crate::pki::{self, Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
@@ -64,6 +65,13 @@ impl Plan {
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// What starts each daemon.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Launcher) -> Self {
+        self.launcher = launcher;
         self
     }
 
@@ -172,5 +180,6 @@ pub(super) fn start_superlink(
         .args(plan.isolation.flags())
         .args(&plan.superlink_flags)
         .envs(plan.variables.iter().cloned());
+    let mut command = plan.launcher.of(&command);
     Process::start("superlink", &mut command, scratch.path())
 }

@@ -9,21 +9,25 @@
 
 mod accounts;
 mod certificates;
+mod churn;
 mod cli;
 mod durable;
 mod errors;
 mod faults;
 mod guides;
+mod hosts;
 mod imports;
 mod interop;
 mod isolation;
 mod issued;
+mod lines;
 mod local;
 mod login;
 mod mutual;
 mod networks;
 mod no_proxy;
 mod older;
+mod orders;
 mod outputs;
 mod processes;
 mod programs;

@@ -1,5 +1,7 @@
 //! What stands between SuperNodes, `flwr` and a SuperLink: real proxies, and lines that go silent.
 
+mod envoy;
+
 use std::fs;
 use std::path::PathBuf;
 use std::thread;

@@ -3,9 +3,9 @@
 
 use e2e::keys::NodeKey;
 use e2e::{Federation, Maker, Process, Release, Security};
+use flwr_client::channel::{Channel, Route, Trust, channel};
 use flwr_proto::fleet_client::FleetClient;
 use flwr_proto::{CreateNodeRequest, Node, PullMessagesRequest};
-use flwr_security::channel::{Channel, Route, Trust, channel};
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{SignatureHeaders, sign};
 use flwr_security::tls::ClientTls;
@@ -54,7 +54,7 @@ impl Stranger {
 fn signed<T>(message: T, headers: Option<&SignatureHeaders>) -> Request<T> {
     let mut request = Request::new(message);
     if let Some(headers) = headers {
-        headers.write(request.metadata_mut());
+        headers.write(request.metadata_mut().as_mut());
     }
     request
 }

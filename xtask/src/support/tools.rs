@@ -8,11 +8,13 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: [(&str, &str); 5] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
+    // With the character maps of `localedef`.
+    ("locale-gen", "locales"),
 ];
 /// Where daemons are, also if PATH does not say so.
 const SBIN: &str = "/usr/sbin";

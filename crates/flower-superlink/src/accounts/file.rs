@@ -7,10 +7,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::accounts::oidc::{InvalidUrl, Url};
 use flwr_core::config::nearest;
 use flwr_daemon::table::{self, TableError};
 use flwr_security::from_file::Readable;
-use flwr_security::oidc::{InvalidUrl, Url};
 use flwr_security::tls::TlsError;
 use serde_json::{Map, Value};
 use thiserror::Error;

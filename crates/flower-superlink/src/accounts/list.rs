@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use flwr_security::oidc::Claims;
+use crate::accounts::oidc::Claims;
 
 use crate::link::Principal;
 

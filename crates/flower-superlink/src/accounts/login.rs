@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Poll;
 use flwr_core::cause::chain;
-use flwr_security::oidc::Poll;
+use flwr_core::refusal::{Failure, Refusal};
 use tracing::{error, info, warn};
 
 use super::logins::Turn;
 use super::tokens::{TokenPair, usable};
-use super::{Account, Accounts, Denied};
+use super::{Account, Accounts, away};
 
 /// A login that has begun, as its user is told.
 #[derive(Clone)]
@@ -29,15 +30,15 @@ impl Accounts {
     ///
     /// # Errors
     /// If the provider does not answer or refuses, or there are too many logins.
-    pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<LoginDetails, Denied> {
-        let _place = self.beginning.acquire().await.map_err(|_| Denied::Away)?;
+    pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<LoginDetails, Failure> {
+        let _place = self.beginning.acquire().await.map_err(|_| away())?;
         self.logins.lock().require_room(peer, self.clock.now())?;
         let begun = self.provider.begin().await.map_err(|problem| {
             error!("no login could begin: {}", chain(&problem));
             if problem.may_pass() {
-                Denied::Away
+                away()
             } else {
-                Denied::Refuses
+                Refusal::ProviderRefuses.into()
             }
         })?;
         Ok(self.logins.lock().add(begun, peer, self.clock.now()))
@@ -47,9 +48,9 @@ impl Accounts {
     ///
     /// # Errors
     /// If it will not be.
-    pub async fn poll_login(&self, device_code: &str) -> Result<Option<TokenPair>, Denied> {
+    pub async fn poll_login(&self, device_code: &str) -> Result<Option<TokenPair>, Failure> {
         match self.logins.lock().turn(device_code, self.clock.now()) {
-            Turn::Unknown => return Err(Denied::UnknownLogin),
+            Turn::Unknown => return Err(Refusal::UnknownLogin.into()),
             Turn::Early => return Ok(None),
             Turn::Ask => {}
         }
@@ -61,11 +62,11 @@ impl Accounts {
             }
             Ok(Poll::Denied) => {
                 self.logins.lock().end(device_code);
-                Err(Denied::LoginDenied)
+                Err(Refusal::LoginDenied.into())
             }
             Ok(Poll::Expired) => {
                 self.logins.lock().end(device_code);
-                Err(Denied::UnknownLogin)
+                Err(Refusal::UnknownLogin.into())
             }
             Ok(Poll::Granted(tokens)) => {
                 self.logins.lock().end(device_code);
@@ -78,7 +79,7 @@ impl Accounts {
             Err(problem) if !problem.may_pass() => {
                 self.logins.lock().end(device_code);
                 error!("a login failed: {}", chain(&problem));
-                Err(Denied::Refuses)
+                Err(Refusal::ProviderRefuses.into())
             }
             // Whoever asks is told to ask again: a login outlives a provider's restart.
             Err(problem) => {

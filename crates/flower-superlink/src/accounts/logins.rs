@@ -2,13 +2,14 @@
 //! often as it was told at the beginning, and cannot be told to slow down: what comes too early
 //! is answered without asking the provider.
 
+use flwr_core::refusal::Failure;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::accounts::oidc::Begun;
 use flwr_core::time::Timestamp;
-use flwr_security::oidc::Begun;
 
-use super::{Denied, LoginDetails};
+use super::LoginDetails;
 
 /// Logins under way.
 const MOST: usize = 1000;
@@ -44,17 +45,23 @@ pub(super) enum Turn {
     Ask,
 }
 
+/// A failure that may pass, since Python's `flwr` hangs when a login meets a refusal that it does
+/// not expect.
+fn too_many() -> Failure {
+    Failure::TryAgain("too many logins have begun: try again in some minutes".to_owned())
+}
+
 impl Logins {
     /// Whether somebody at this address may begin another.
     pub(super) fn require_room(
         &mut self,
         peer: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Failure> {
         self.0.retain(|_, login| login.until > now);
         let theirs = self.0.values().filter(|login| login.peer == peer).count();
         if self.0.len() >= MOST || theirs >= MOST_OF_ONE {
-            return Err(Denied::TooMany);
+            return Err(too_many());
         }
         Ok(())
     }
@@ -193,12 +200,12 @@ mod tests {
             logins.require_room(peer(1), NOON).unwrap();
             logins.add(begun(&format!("a{n}"), 5.0), peer(1), NOON);
         }
-        assert_eq!(logins.require_room(peer(1), NOON), Err(Denied::TooMany));
+        assert_eq!(logins.require_room(peer(1), NOON), Err(too_many()));
         logins.require_room(peer(2), NOON).unwrap();
         for n in MOST_OF_ONE..MOST {
             logins.add(begun(&format!("b{n}"), 5.0), None, NOON);
         }
-        assert_eq!(logins.require_room(peer(2), NOON), Err(Denied::TooMany));
+        assert_eq!(logins.require_room(peer(2), NOON), Err(too_many()));
         logins.require_room(peer(2), NOON + 601.0).unwrap();
         assert!(logins.0.is_empty());
     }

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
-use flwr_security::oidc::{Claims, Provider};
+use flwr_core::refusal::{Failure, Refusal};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
@@ -15,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Denied;
+use super::away;
 use super::tokens::{TokenPair, usable};
 
 /// How long an answer is given again.
@@ -23,7 +24,7 @@ const KEPT: Duration = Duration::from_secs(60);
 /// Answers that are kept; who comes later is told to come again.
 const MOST: usize = 1000;
 
-type Outcome = Result<(TokenPair, Claims), Denied>;
+type Outcome = Result<(TokenPair, Claims), Failure>;
 
 /// Refreshes under way, and done a moment ago, by the hash of the old token.
 #[derive(Default)]
@@ -45,7 +46,7 @@ impl Refreshes {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let outcome = self.begun(hash, || ask(provider.clone(), token.to_owned(), now))?;
         let outcome = outcome.await;
-        if outcome == Err(Denied::Away) {
+        if matches!(outcome, Err(Failure::TryAgain(_))) {
             // It was not used, and may be good later.
             self.0.lock().remove(&hash);
         }
@@ -56,7 +57,7 @@ impl Refreshes {
         &self,
         hash: [u8; 32],
         ask: impl FnOnce() -> F,
-    ) -> Result<Shared<BoxFuture<'static, Outcome>>, Denied>
+    ) -> Result<Shared<BoxFuture<'static, Outcome>>, Failure>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
@@ -66,11 +67,11 @@ impl Refreshes {
             return Ok(refresh.outcome.clone());
         }
         if known.len() >= MOST {
-            return Err(Denied::Away);
+            return Err(away());
         }
         // To its end, also when the caller goes away: the provider may have made the old one void.
         let asked = tokio::spawn(ask());
-        let outcome = asked.map(|ended| ended.unwrap_or(Err(Denied::Away)));
+        let outcome = asked.map(|ended| ended.unwrap_or_else(|_| Err(away())));
         let refresh = Refresh {
             begun: Instant::now(),
             outcome: outcome.boxed().shared(),
@@ -86,14 +87,14 @@ async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome 
         Ok(tokens) => usable(&provider, tokens, Some(&token), now).await,
         Err(problem) if problem.may_pass() => {
             warn!("tokens cannot be refreshed: {}", chain(&problem));
-            Err(Denied::Away)
+            Err(away())
         }
         Err(problem) => {
             warn!(
                 "Control request refused: its refresh token: {}",
                 chain(&problem)
             );
-            Err(Denied::Nobody)
+            Err(Refusal::NotSignedIn.into())
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use flwr_security::channel::Proxies;
-use flwr_security::oidc::{Client, Provider, Rules};
+use crate::accounts::oidc::{Client, Provider, Rules};
+use flwr_client::channel::Proxies;
 use flwr_security::tls::{ClientFiles, ClientTls};
 use zeroize::Zeroizing;
 

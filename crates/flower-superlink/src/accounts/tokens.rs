@@ -1,11 +1,13 @@
 //! The access token and the refresh token of a login. `flwr` keeps both.
 
-use flwr_security::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
+use flwr_core::cause::chain;
+use flwr_core::refusal::{Failure, Refusal};
+
+use crate::accounts::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
 use time::OffsetDateTime;
 use tracing::warn;
 
-use super::Denied;
-use flwr_core::cause::chain;
+use super::away;
 
 /// The refresh token where the provider gives none. Without a refresh token `flwr` would poll until
 /// the login expires.
@@ -28,11 +30,11 @@ impl TokenPair {
         !token.is_empty() && token != NONE
     }
 
-    /// Checks that gRPC can carry both tokens as metadata.
-    fn require_fit(&self) -> Result<(), Denied> {
+    /// Whether gRPC carries it as metadata.
+    fn require_fit(&self) -> Result<(), Refusal> {
         let length = self.access.len() + self.refresh.len();
         if length > LONGEST {
-            return Err(Denied::Tokens(format!(
+            return Err(Refusal::UselessTokens(format!(
                 "they have {length} bytes together, and {LONGEST} fit into a call; ask for fewer scopes, or have fewer claims put into them"
             )));
         }
@@ -41,7 +43,9 @@ impl TokenPair {
             .iter()
             .any(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
         {
-            return Err(Denied::Tokens("they have blanks in them".to_owned()));
+            return Err(Refusal::UselessTokens(
+                "they have blanks in them".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -54,7 +58,7 @@ pub(super) async fn usable(
     tokens: Tokens,
     old: Option<&str>,
     now: OffsetDateTime,
-) -> Result<(TokenPair, Claims), Denied> {
+) -> Result<(TokenPair, Claims), Failure> {
     let refresh = tokens.refresh_token.filter(|token| !token.is_empty());
     let refresh = refresh.unwrap_or_else(|| old.unwrap_or(NONE).to_owned());
     let mut reason = None;
@@ -77,7 +81,7 @@ pub(super) async fn usable(
             Err(CheckError::Refused(refused)) => reason = Some(refused.to_string()),
             Err(CheckError::Provider(problem)) => {
                 warn!("new tokens cannot be checked: {}", chain(&problem));
-                return Err(Denied::Away);
+                return Err(away());
             }
         }
     }
@@ -86,7 +90,7 @@ pub(super) async fn usable(
         reason,
         "the login provider's tokens are of no use here: see `audience`"
     );
-    Err(Denied::Tokens(reason))
+    Err(Refusal::UselessTokens(reason).into())
 }
 
 /// Tokens are not printed.

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use flwr_core::config;
 use flwr_core::id::RunId;
+use flwr_core::refusal::{Feature, Refusal};
 use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
-use flwr_daemon::listen::Peer;
 use flwr_proto as proto;
 use flwr_proto::control_server::{Control, ControlServer};
+use flwr_security::peer::Peer;
 use flwr_security::tls::Certificate;
 use futures::stream::{self, Stream};
 use tonic::body::Body;
@@ -25,10 +26,8 @@ use crate::accounts::Accounts;
 use crate::error::Error;
 use crate::link::state::{KnownNode, LogEntry};
 use crate::link::{Link, Principal};
+use crate::status;
 
-/// The texts by which the peers' command lines know what is not offered here.
-const NO_ACCOUNTS: &str = "ControlServicer initialized without user authentication";
-const NO_ARTIFACTS: &str = "ControlServicer initialized without artifact provider";
 /// How people sign in: the only way that the peers know.
 const OIDC: &str = "oidc";
 
@@ -60,7 +59,7 @@ impl ControlApi {
 
     fn accounts(&self) -> Result<&Accounts, Status> {
         let accounts = self.accounts.as_deref();
-        accounts.ok_or_else(|| Status::unimplemented(NO_ACCOUNTS))
+        accounts.ok_or_else(|| status::of(Refusal::NotOffered(Feature::Accounts)))
     }
 
     async fn start(
@@ -69,7 +68,7 @@ impl ControlApi {
         request: proto::StartRunRequest,
     ) -> Answer<proto::StartRunResponse> {
         let fab = request.fab.unwrap_or_default().content;
-        let overrides = config::from_wire(request.override_config).map_err(Error::RunConfig)?;
+        let overrides = config::from_wire(request.override_config).map_err(Error::from)?;
         let run = self.link.start_run(fab, overrides, principal).await?;
         Ok(Response::new(proto::StartRunResponse {
             run_id: Some(run.0),
@@ -206,7 +205,11 @@ impl Control for ControlApi {
     ) -> Answer<proto::GetLoginDetailsResponse> {
         let peer = request.extensions().get::<Peer>();
         let peer = peer.map(|peer| peer.address.ip());
-        let login = self.accounts()?.begin_login(peer).await?;
+        let login = self
+            .accounts()?
+            .begin_login(peer)
+            .await
+            .map_err(status::of)?;
         Ok(Response::new(proto::GetLoginDetailsResponse {
             auth_type: OIDC.to_owned(),
             device_code: login.device_code,
@@ -221,7 +224,11 @@ impl Control for ControlApi {
         request: Request<proto::GetAuthTokensRequest>,
     ) -> Answer<proto::GetAuthTokensResponse> {
         let device_code = &request.get_ref().device_code;
-        let tokens = self.accounts()?.poll_login(device_code).await?;
+        let tokens = self
+            .accounts()?
+            .poll_login(device_code)
+            .await
+            .map_err(status::of)?;
         // An empty answer is how `flwr` is told to ask again.
         let answer = tokens.map(|tokens| proto::GetAuthTokensResponse {
             access_token: tokens.access,
@@ -234,7 +241,7 @@ impl Control for ControlApi {
         &self,
         _: Request<proto::PullArtifactsRequest>,
     ) -> Answer<proto::PullArtifactsResponse> {
-        Err(Status::unimplemented(NO_ARTIFACTS))
+        Err(status::of(Refusal::NotOffered(Feature::Artifacts)))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Launch, for `flower-server-app`: runs whose ServerApp somebody else executes.
 
+use flwr_core::refusal::Refusal;
 use std::sync::Arc;
 
-use flwr_daemon::listen::Peer;
 use flwr_proto::launch::launch_server::{Launch, LaunchServer};
 use flwr_proto::launch::{StartRunRequest, StartRunResponse};
+use flwr_security::peer::Peer;
 use tonic::{Request, Response, Status};
 
 use super::{MAX_CONTROL_BYTES, run_to_completion};
 use crate::link::Link;
+use crate::status;
 
 /// The Launch service over the domain.
 #[derive(Debug, Clone)]
@@ -35,9 +37,7 @@ pub(crate) fn require_tls<T>(request: &Request<T>, insecure: bool) -> Result<(),
     if insecure || peer.is_some_and(|peer| peer.tls) {
         return Ok(());
     }
-    Err(Status::permission_denied(
-        "Runs are started over TLS here: drop --insecure and give --root-certificates",
-    ))
+    Err(status::of(Refusal::TlsRequired))
 }
 
 #[tonic::async_trait]

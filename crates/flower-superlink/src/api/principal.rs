@@ -1,13 +1,13 @@
 //! The caller of a Control request.
 
+use flwr_core::refusal::Refusal;
 use std::sync::Arc;
 
-use tonic::{Request, Status};
+use tonic::Request;
 
 use crate::accounts::{Account, Accounts};
 use crate::error::Error;
 use crate::link::Principal;
-use crate::link::state::{Refusal, StateError};
 
 /// The caller of a request. Where login is configured, `auth` has refused requests without an
 /// account before.
@@ -18,17 +18,15 @@ pub(super) fn principal<T>(
     match (accounts, request.extensions().get::<Account>()) {
         (None, _) => Ok(Principal::Anybody),
         (Some(_), Some(account)) => Ok(account.principal()),
-        (Some(_), None) => Err(Error::NoAccount),
+        (Some(_), None) => Err(Refusal::NoAccount.into()),
     }
 }
 
-/// `flwr` gets NOT_FOUND for an unknown run, since the user mistyped the id. Peers get
-/// PERMISSION_DENIED, at which they stop the run.
-pub(super) fn for_people(error: Error) -> Status {
+/// A person who names an unknown run mistyped its id. A peer that does so has lost its run, which is
+/// another answer.
+pub(super) fn for_people(error: Error) -> Error {
     match error {
-        Error::State(StateError::Refused(Refusal::UnknownRun(_))) => {
-            Status::not_found("Run ID not found")
-        }
-        error => error.into(),
+        Error::Refused(Refusal::UnknownRun(run)) => Refusal::RunNotFound(run).into(),
+        error => error,
     }
 }

@@ -13,12 +13,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Layer, Service};
 
 use crate::accounts::{Accounts, Admitted, TokenPair, Turned};
+use crate::status;
 
 /// Where the tokens are, in both directions.
 const ACCESS: &str = "flwr-oidc-access-token";
@@ -88,7 +88,7 @@ where
                     request.extensions_mut().insert(account);
                     (inner.call(request).await?, fresh)
                 }
-                Err(Turned { why, fresh }) => (Status::from(why).into_http(), fresh),
+                Err(Turned { why, fresh }) => (status::of(why).into_http(), fresh),
             };
             Ok(match fresh {
                 None => response,
@@ -136,6 +136,9 @@ fn with_tokens(response: Response<Body>, pair: &TokenPair) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use flwr_core::id::RunId;
+    use flwr_core::refusal::Refusal;
+
     use super::*;
 
     fn pair() -> TokenPair {
@@ -147,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_keeps_its_status_in_trailers() {
-        let refusal = Status::not_found("Run ID not found").into_http();
+        let refusal = status::of(Refusal::RunNotFound(RunId(7))).into_http();
         let response = with_tokens(refusal, &pair());
         assert_eq!(response.headers()[ACCESS], "access-2");
         assert_eq!(response.headers()[REFRESH], "refresh-2");

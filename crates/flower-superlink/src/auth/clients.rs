@@ -2,13 +2,14 @@
 //! certificate is good; whether it is on the list is looked at with each request, so that a
 //! client that is taken off it is cut off at once.
 
+use flwr_core::refusal::Refusal;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use flwr_daemon::listen::Peer;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
+use flwr_security::peer::Peer;
 use futures::future::{Either, Ready, ready};
 use http::{Request, Response};
 use tonic::Status;
@@ -16,6 +17,8 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::{Layer, Service};
 use tracing::warn;
+
+use crate::status;
 
 /// Lets the listed clients through to a service; without a list, all.
 #[derive(Debug, Clone)]
@@ -59,9 +62,8 @@ impl<S> Listed<S> {
         }
         let subject = &certificate.subject;
         warn!(%subject, "request refused: the client is not on --ssl-client-allow-list");
-        Some(Status::unauthenticated(format!(
-            "The client certificate {subject} is not on the SuperLink's list of clients"
-        )))
+        let subject = subject.to_string();
+        Some(status::of(Refusal::ClientNotListed(subject)))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::env;
 use std::sync::Arc;
 
+use flwr_client::channel::{Proxies, Traffic};
 use flwr_daemon::clock::SystemClock;
-use flwr_security::channel::{Proxies, Traffic};
 
 use super::{ConfigError, Transport};
 use crate::accounts::Accounts;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::object::Object;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use futures::future;
 use tokio::time::{Instant, sleep_until};
@@ -13,7 +14,7 @@ use tracing::{debug, warn};
 use super::Link;
 use super::state::{Answer, Inserted, Parcel, StateError};
 use super::wake::Topic;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Why no reply comes, in the words that flwr 1.22 peers know.
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
@@ -36,14 +37,15 @@ impl Link {
         for Parcel { message, tree } in &instructions {
             let Metadata { id, run: found, .. } = message.metadata;
             if found != run {
-                return Err(Error::OtherRun {
+                return Err(Refusal::OtherRun {
                     message: id,
                     run,
                     found,
-                });
+                }
+                .into());
             }
             if tree.id != id {
-                return Err(Error::NoTree(id));
+                return Err(Refusal::NoTree(id).into());
             }
         }
         self.waiting.goes_on(run);
@@ -100,7 +102,7 @@ impl Link {
     pub async fn reply(&self, reply: Parcel) -> Result<Option<Vec<MessageId>>> {
         let Metadata { id, run, src, .. } = reply.message.metadata;
         if reply.tree.id != id {
-            return Err(Error::NoTree(id));
+            return Err(Refusal::NoTree(id).into());
         }
         let replied = match self.state.insert_reply(reply, self.now()).await {
             Ok(replied) => replied,

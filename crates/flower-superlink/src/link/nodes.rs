@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::refusal::Refusal;
 use flwr_security::key::PublicKey;
 use flwr_security::tls::Certificate;
 use tracing::info;
@@ -10,7 +11,7 @@ use tracing::info;
 use super::Link;
 use super::state::KnownNode;
 use super::wake::Topic;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Intervals that a node may miss before it counts as lost (flwr 1.22 wire).
 const PATIENCE: f64 = 2.0;
@@ -121,11 +122,8 @@ fn checked_interval(seconds: f64) -> Result<f64> {
     if seconds > 0.0 && seconds <= MAX_INTERVAL {
         return Ok(seconds);
     }
-    let problem = format!("is {seconds}: seconds above 0 and up to {MAX_INTERVAL} are expected");
-    Err(Error::Field {
-        field: "heartbeat_interval",
-        problem,
-    })
+    let (given, max) = (seconds, MAX_INTERVAL);
+    Err(Refusal::HeartbeatInterval { given, max }.into())
 }
 
 fn random_node() -> Result<NodeId> {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
-use flwr_core::object::{Head, ObjectId};
+use flwr_core::object::{Head, ObjectId, Pulled};
+use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
@@ -11,17 +12,6 @@ use crate::error::{Error, Result};
 
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
 const HASH_INLINE_MAX: usize = 256 << 10;
-
-/// An object, for whoever asks for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pulled {
-    /// Nobody announced it in this run, or it is gone.
-    Unknown,
-    /// It was announced and did not arrive yet.
-    Awaited,
-    /// Here it is.
-    There(Bytes),
-}
 
 impl Link {
     /// Takes the bytes of an object that a message announced. False, and nothing is kept: no
@@ -39,9 +29,9 @@ impl Link {
         if hash(content.clone()).await? != id {
             return Ok(false);
         }
-        let head = Head::read(&content).map_err(|problem| Error::Object { id, problem })?;
+        let head = Head::read(&content).map_err(|problem| Refusal::Object { id, problem })?;
         if head.children != entry.children {
-            return Err(Error::ObjectChildren(id));
+            return Err(Refusal::ObjectChildren(id).into());
         }
         self.keep_object(run, id, content).await?;
         Ok(true)

@@ -1,11 +1,10 @@
 //! Permission on runs. Users may read and stop their own runs, and admins all runs. Without login,
 //! everybody may read and stop all runs.
 
+use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 
-use crate::error::Error;
-
-/// The caller of the Control API.
+/// Somebody who asks something of Control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// Nobody signs in here.
@@ -32,13 +31,13 @@ impl Principal {
     /// Checks that the caller may read and stop a run.
     ///
     /// # Errors
-    /// If the run belongs to another account, or to none (a run from before login was configured).
-    pub fn may_touch(&self, run: &Run) -> Result<(), Error> {
+    /// If it is somebody else's, or nobody's: made before people signed in.
+    pub fn may_touch(&self, run: &Run) -> Result<(), Refusal> {
         match self {
             Self::Anybody | Self::Account { admin: true, .. } => Ok(()),
-            Self::Account { .. } if run.account.is_empty() => Err(Error::RunOfNobody),
+            Self::Account { .. } if run.account.is_empty() => Err(Refusal::RunOfNobody),
             Self::Account { id, .. } if *id == run.account => Ok(()),
-            Self::Account { .. } => Err(Error::RunOfAnother),
+            Self::Account { .. } => Err(Refusal::RunOfAnother),
         }
     }
 }
@@ -48,7 +47,6 @@ mod tests {
     use flwr_core::id::RunId;
     use flwr_core::run::{Phase, RunStatus};
     use flwr_core::time::Timestamp;
-    use tonic::{Code, Status};
 
     use super::*;
 
@@ -68,10 +66,8 @@ mod tests {
         }
     }
 
-    fn refused(principal: &Principal, account: &str) -> Option<String> {
-        let status = Status::from(principal.may_touch(&run(account)).err()?);
-        assert_eq!(status.code(), Code::PermissionDenied);
-        Some(status.message().to_owned())
+    fn refused(principal: &Principal, account: &str) -> Option<Refusal> {
+        principal.may_touch(&run(account)).err()
     }
 
     #[test]
@@ -82,16 +78,8 @@ mod tests {
         };
         let (alice, admin) = (account("alice-1", false), account("root-1", true));
         assert_eq!(refused(&alice, "alice-1"), None);
-        assert_eq!(
-            refused(&alice, "bob-1").as_deref(),
-            Some("⛔️ Run ID does not belong to the user")
-        );
-        assert_eq!(
-            refused(&alice, "").as_deref(),
-            Some(
-                "⛔️ User authentication is enabled, but the run is not associated with a `flwr_aid`."
-            )
-        );
+        assert_eq!(refused(&alice, "bob-1"), Some(Refusal::RunOfAnother));
+        assert_eq!(refused(&alice, ""), Some(Refusal::RunOfNobody));
         for owner in ["alice-1", "bob-1", "root-1", ""] {
             assert_eq!(refused(&admin, owner), None, "{owner}");
             assert_eq!(refused(&Principal::Anybody, owner), None, "{owner}");

@@ -1,8 +1,10 @@
 //! How much may be kept. Past the limit there is nothing new, while what is under way is brought
 //! to its end, by which space returns.
 
+use flwr_core::refusal::Refusal;
+
 use super::Link;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 impl Link {
     /// Refuses what is new while the limit is reached.
@@ -14,6 +16,6 @@ impl Link {
         if used < limit {
             return Ok(());
         }
-        Err(Error::Full { used, limit })
+        Err(Refusal::Full { used, limit }.into())
     }
 }

@@ -5,6 +5,7 @@ use flwr_core::config::{self, UserConfig};
 use flwr_core::fab::Fab;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_daemon::apps::Token;
 use flwr_proto::Context;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 
 use super::Link;
 use super::permission::Principal;
-use super::state::{Refusal, StateError};
+use super::state::StateError;
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
@@ -87,7 +88,7 @@ impl Link {
     async fn accept_run(&self, fab: Bytes, overrides: UserConfig) -> Result<Run> {
         self.require_space().await?;
         let fab = verify(fab).await?;
-        config::fuse(&fab.manifest().config, &overrides).map_err(Error::RunConfig)?;
+        config::fuse(&fab.manifest().config, &overrides).map_err(Refusal::from)?;
         let hash: ObjectId = fab.hash.parse()?;
         self.fabs.put(hash, fab.bytes.clone()).await?;
         self.pending_run(&fab, overrides).await
@@ -141,8 +142,8 @@ impl Link {
     pub async fn stop_run(&self, run: RunId) -> Result<()> {
         let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
         match self.change_run(run, stopped).await {
-            Err(Error::State(StateError::Refused(Refusal::Transition { .. }))) => {
-                Err(Error::AlreadyFinished(run))
+            Err(Error::Refused(Refusal::Transition { .. })) => {
+                Err(Refusal::AlreadyFinished(run).into())
             }
             other => other,
         }
@@ -213,7 +214,7 @@ impl Link {
             .await?;
         match self.change_run(run, RunStatus::failed(reason)).await {
             // It was finished in this very moment by somebody else.
-            Err(Error::State(StateError::Refused(_))) => Ok(()),
+            Err(Error::Refused(_)) => Ok(()),
             other => other,
         }
     }
@@ -238,7 +239,7 @@ impl Link {
         }
         let to = self.with_cause(run, to).await?;
         match self.change_run(run, to).await {
-            Err(Error::State(StateError::Refused(refusal @ Refusal::Transition { .. }))) => {
+            Err(Error::Refused(refusal @ Refusal::Transition { .. })) => {
                 warn!(run_id = %run, %refusal, "status ignored");
                 Ok(())
             }
@@ -307,9 +308,9 @@ impl Link {
     /// # Errors
     /// If there is none with this hash.
     pub async fn fab(&self, hash: &str) -> Result<Bytes> {
-        let unknown = || Error::UnknownFab(hash.chars().take(64).collect());
+        let unknown = || Refusal::UnknownFab(hash.chars().take(64).collect());
         let id: ObjectId = hash.parse().map_err(|_| unknown())?;
-        self.fabs.get(&id).await?.ok_or_else(unknown)
+        Ok(self.fabs.get(&id).await?.ok_or_else(unknown)?)
     }
 
     /// The runs that no ServerApp process has asked for.
@@ -347,7 +348,8 @@ impl Link {
 /// Unpacking and hashing megabytes is no work for an async worker.
 async fn verify(fab: Bytes) -> Result<Fab> {
     let verified = tokio::task::spawn_blocking(move || Fab::open(fab)).await;
-    verified.map_err(|_| Error::Stopping)?.map_err(Error::Fab)
+    let verified = verified.map_err(|_| Error::Stopping)?;
+    Ok(verified.map_err(Refusal::from)?)
 }
 
 pub(super) fn random_id() -> Result<[u8; 8]> {

@@ -1,27 +1,17 @@
 //! ServerApp processes: how each comes by its run and gives back what it leaves behind.
 
-use bytes::Bytes;
+use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
-use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::port::runtime::Inputs;
+use flwr_core::refusal::Refusal;
+use flwr_core::run::{Phase, RunStatus};
 use flwr_daemon::apps::{Identity, Token};
-use flwr_proto::Context;
 
 use super::Link;
-use super::state::{Refusal, StateError};
+use super::state::StateError;
 use super::wake::Topic;
 use crate::error::{Error, Result};
-
-/// What a ServerApp process starts from.
-#[derive(Debug, Clone)]
-pub struct AppInputs {
-    /// The run, starting.
-    pub run: Run,
-    /// The ServerApp's Context.
-    pub context: Context,
-    /// The app's bundle.
-    pub fab: Bytes,
-}
 
 impl Link {
     /// Notes the process that a run's ServerApp runs in, or that it has ended.
@@ -88,30 +78,19 @@ impl Link {
         self.expected.lock().retain(|expected| *expected != run);
     }
 
-    /// Hands a ServerApp process without a token the inputs of the run that is its; `None` if there
-    /// is none.
-    ///
-    /// # Errors
-    /// If the run is running or ended already.
-    pub async fn expected_inputs(&self) -> Result<Option<AppInputs>> {
-        let run = self.expected.lock().pop_front();
-        match run {
-            Some(run) => Ok(Some(self.inputs_of(run).await?)),
-            None => Ok(None),
-        }
+    /// The run that the next process without a token is for. `None`: no run waits for such a
+    /// process.
+    #[must_use]
+    pub fn take_expected(&self) -> Option<RunId> {
+        self.expected.lock().pop_front()
     }
 
     /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
     /// answer was lost asks again, and is answered alike.
     ///
     /// # Errors
-    /// If the token is none, or its run is running or ended already.
-    pub async fn app_inputs(&self, token: &str) -> Result<AppInputs> {
-        let id = self.run_of_token(token).await?;
-        self.inputs_of(id).await
-    }
-
-    async fn inputs_of(&self, id: RunId) -> Result<AppInputs> {
+    /// If the run is running or over.
+    pub async fn inputs(&self, id: RunId) -> Result<Inputs> {
         let context = self.state.context(id).await?;
         let run = self.known_run(id).await?;
         let fab = self.fab(&run.fab_hash).await?;
@@ -119,31 +98,20 @@ impl Link {
             self.change_run(id, RunStatus::plain(Phase::Starting))
                 .await?;
         }
-        Ok(AppInputs {
+        Ok(Inputs {
             run: self.known_run(id).await?,
-            context,
+            context: context.into(),
             fab,
         })
     }
 
-    /// Takes the Context that a ServerApp leaves behind. Its token stays until it has said how
-    /// its run ended: a process whose answer was lost says everything again.
-    ///
-    /// # Errors
-    /// If the token is none of this run's, or the run is not running.
-    pub async fn app_outputs(&self, token: &str, run: RunId, context: Context) -> Result<()> {
-        if self.run_of_token(token).await? != run {
-            return Err(Refusal::UnknownToken.into());
-        }
-        self.keep_context(run, context).await
-    }
-
-    /// Keeps the Context that a ServerApp leaves behind which has no token.
+    /// Stores the Context that a ServerApp leaves behind. Its token stays until it has said how its
+    /// run ended: a process whose answer was lost says everything again.
     ///
     /// # Errors
     /// If the run is not running.
     pub async fn keep_context(&self, run: RunId, context: Context) -> Result<()> {
-        Ok(self.state.set_context(run, context).await?)
+        Ok(self.state.set_context(run, context.into()).await?)
     }
 }
 

@@ -11,17 +11,18 @@
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata};
-use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
 use flwr_proto::Context;
 use flwr_security::key::PublicKey;
 
-mod refusal;
+mod error;
 mod upkeep;
 
-pub use refusal::{Refusal, StateError, StateResult};
+pub use error::{StateError, StateResult};
+pub use flwr_core::message::Parcel;
 pub use upkeep::{Keep, READ, Usage};
 
 /// The limit in seconds from a ServerApp's token to its inputs, and from its inputs to its first
@@ -65,15 +66,6 @@ pub struct Replied {
     pub freed: Freed,
     /// The reply can be taken.
     pub ready: bool,
-}
-
-/// A message and all that it is made of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parcel {
-    /// The message.
-    pub message: Message,
-    /// Its objects.
-    pub tree: ObjectTree,
 }
 
 /// What there is to say to a ServerApp that asks for a reply.
@@ -155,10 +147,30 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Whether messages are tasks in it.
+    const ALL: [Self; 5] = [
+        Self::Objects,
+        Self::Inline,
+        Self::Tasks,
+        Self::TasksUntil11,
+        Self::TasksFrom12,
+    ];
+
+    /// INTERIM
     #[must_use]
-    pub const fn is_tasks(self) -> bool {
-        matches!(self, Self::Tasks | Self::TasksUntil11 | Self::TasksFrom12)
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.text() == text)
+    }
+
+    /// INTERIM
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Objects => "objects",
+            Self::Tasks => "tasks",
+            Self::TasksUntil11 => "tasks-1.11",
+            Self::TasksFrom12 => "tasks-1.12",
+        }
     }
 }
 
@@ -227,11 +239,11 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// run's messages, tokens and objects are gone.
     ///
     /// # Behavior
-    /// - a step that runs do not take: refused with [`Refusal::Transition`]
+    /// - a step that runs do not take: refused with `Refusal::Transition`
     async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> StateResult<Freed>;
 
     /// Sets an unfinished run back to its beginning: pending, with its first Context and without
-    /// messages, objects and token. Once in a run's life; then [`Refusal::ResumedBefore`].
+    /// messages, objects and token. Once in a run's life; then `Refusal::ResumedBefore`.
     async fn rewind_run(&self, run: RunId) -> StateResult<Freed>;
 
     /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
@@ -252,12 +264,12 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
 
     // --- tokens ---
 
-    /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`] if it
+    /// Makes this the token of the run, by its hash. Refused with `Refusal::HasToken` if it
     /// has one, and if the run is finished. One that nobody uses for [`APP_FIRST_HEARTBEAT`] expires:
     /// whoever was given it did not get as far as to begin.
     async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()>;
 
-    /// The run that the token with this hash stands for; else [`Refusal::UnknownToken`].
+    /// The run that the token with this hash stands for; else `Refusal::UnknownToken`.
     async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId>;
 
     /// Makes the run's token invalid.
@@ -338,8 +350,8 @@ pub trait LinkState: std::fmt::Debug + Send + Sync {
     /// Deletes a finished run, with its log and all that names it.
     ///
     /// # Behavior
-    /// - the run is not finished: refused with [`Refusal::RunIs`]
-    /// - its ServerApp process is noted: refused with [`Refusal::ProcessLives`]
+    /// - the run is not finished: refused with `Refusal::RunIs`
+    /// - its ServerApp process is noted: refused with `Refusal::ProcessLives`
     async fn delete_run(&self, run: RunId) -> StateResult<()>;
 
     /// Finished runs that `keep` does not cover and [`Self::delete_run`] would not refuse: those

@@ -9,7 +9,9 @@ use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, Metadata};
-use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
+use flwr_core::port::runtime::Inputs;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
@@ -18,7 +20,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
 use tokio::time::Instant;
 
-use super::state::{Parcel, Refusal, StateError};
+use super::state::Parcel;
 use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
@@ -44,6 +46,11 @@ struct Federation {
     link: Arc<Link>,
     clock: Arc<MockClock>,
     stopper: Stopper,
+}
+
+async fn inputs_of(link: &Link, token: &str) -> Result<Inputs, Error> {
+    let run = link.run_of_token(token).await?;
+    link.inputs(run).await
 }
 
 impl Federation {
@@ -88,7 +95,7 @@ impl Federation {
             .await
             .unwrap();
         let token = self.link.issue_token(run).await.unwrap().unwrap();
-        self.link.app_inputs(token.as_str()).await.unwrap();
+        inputs_of(&self.link, token.as_str()).await.unwrap();
         self.link
             .report_status(run, RunStatus::plain(Phase::Running))
             .await
@@ -390,11 +397,11 @@ async fn a_call_held_for_a_stopped_run_is_refused_at_once() {
     let refused = waiting.await.unwrap().unwrap_err();
     let phase = Phase::Finished(Outcome::Stopped);
     let expected = Refusal::RunIs { run, phase };
-    assert!(matches!(refused, Error::State(StateError::Refused(refusal)) if refusal == expected));
+    assert!(matches!(refused, Error::Refused(refusal) if refusal == expected));
     assert_eq!(begun.elapsed().as_secs(), 1);
     assert!(matches!(
         federation.link.stop_run(run).await,
-        Err(Error::AlreadyFinished(_))
+        Err(Error::Refused(Refusal::AlreadyFinished(_)))
     ));
 }
 
@@ -422,7 +429,10 @@ async fn bytes_must_have_the_announced_id_and_children() {
         "it has another id"
     );
     let error = push(message.id, &message.bytes).await.unwrap_err();
-    assert!(matches!(error, Error::ObjectChildren(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(Refusal::ObjectChildren(_))),
+        "{error}"
+    );
 
     let junk = Bytes::from_static(b"no object");
     let mut parcel = mail.parcel.clone();
@@ -449,7 +459,7 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
     let error = start(Bytes::from_static(b"PK"), UserConfig::new())
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Fab(_)), "{error}");
+    assert!(matches!(error, Error::Refused(Refusal::Fab(_))), "{error}");
     let mut damaged = bundle().to_vec();
     let at = damaged
         .windows(7)
@@ -457,10 +467,13 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
         .unwrap();
     damaged[at] = b'x';
     let error = start(damaged.into(), UserConfig::new()).await.unwrap_err();
-    assert!(matches!(error, Error::Fab(_)), "{error}");
+    assert!(matches!(error, Error::Refused(Refusal::Fab(_))), "{error}");
     let unknown = UserConfig::from([("round".to_owned(), Scalar::Int(1))]);
     let error = start(bundle(), unknown).await.unwrap_err();
-    assert!(matches!(error, Error::RunConfig(_)), "{error}");
+    assert!(
+        matches!(error, Error::Refused(Refusal::RunConfig(_))),
+        "{error}"
+    );
     assert_eq!(federation.link.runs(&Principal::Anybody).await.unwrap(), []);
 }
 
@@ -474,33 +487,27 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
         .unwrap();
     let token = link.issue_token(run).await.unwrap().unwrap();
     assert!(link.issue_token(run).await.unwrap().is_none());
-    assert!(link.app_inputs("guess").await.is_err());
-    let inputs = link.app_inputs(token.as_str()).await.unwrap();
+    assert!(inputs_of(link, "guess").await.is_err());
+    let inputs = inputs_of(link, token.as_str()).await.unwrap();
     assert_eq!(
         (inputs.run.id, inputs.run.status.phase),
         (run, Phase::Starting)
     );
     assert_eq!(inputs.fab, bundle());
-    let again = link.app_inputs(token.as_str()).await.unwrap();
+    let again = inputs_of(link, token.as_str()).await.unwrap();
     assert_eq!((again.run, again.fab), (inputs.run, inputs.fab));
 
     for _ in 0..2 {
         let running = RunStatus::plain(Phase::Running);
         link.report_status(run, running).await.unwrap();
     }
-    assert!(link.app_inputs(token.as_str()).await.is_err(), "it runs");
+    assert!(inputs_of(link, token.as_str()).await.is_err(), "it runs");
     let context = inputs.context;
-    assert!(
-        link.app_outputs("guess", run, context.clone())
-            .await
-            .is_err()
-    );
+    assert!(link.run_of_token("guess").await.is_err());
     let hash = link.known_run(run).await.unwrap().fab_hash;
     for _ in 0..2 {
         let context = context.clone();
-        link.app_outputs(token.as_str(), run, context)
-            .await
-            .unwrap();
+        link.keep_context(run, context).await.unwrap();
     }
     assert!(link.fab(&hash).await.is_ok());
     let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
@@ -509,7 +516,7 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     }
     let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
     assert!(link.report_status(run, stopped).await.is_err());
-    let late = link.app_outputs(token.as_str(), run, context).await;
+    let late = link.keep_context(run, context).await;
     assert!(late.is_err(), "the token is spent");
     assert!(
         link.fab(&hash).await.is_err(),
@@ -540,11 +547,11 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     let first = federation.send(run, node, "a message").await;
     let other = first.parcel.clone();
     let more = link.send(run, vec![other.clone()]).await;
-    assert!(matches!(more, Err(Error::Full { .. })));
+    assert!(matches!(more, Err(Error::Refused(Refusal::Full { .. }))));
     let start = link
         .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
         .await;
-    assert!(matches!(start, Err(Error::Full { .. })));
+    assert!(matches!(start, Err(Error::Refused(Refusal::Full { .. }))));
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;
     let reply = link

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use flwr_core::id::RunId;
+use flwr_core::refusal::Refusal;
 use flwr_security::key::PublicKey;
 use tokio::time::Instant;
 use tracing::info;
 
 use super::Link;
 use super::permission::Principal;
-use super::state::{Keep, Refusal, StateError, Usage};
+use super::state::{Keep, StateError, Usage};
 use super::wake::Topic;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Seconds offline after which a node is forgotten that no list names: 30 days. Should the node
 /// come back, it gets another id.
@@ -55,7 +56,7 @@ impl Link {
     pub async fn delete_run(&self, principal: &Principal, run: RunId) -> Result<()> {
         let phase = self.run_of(principal, run).await?.status.phase;
         if !phase.is_finished() {
-            return Err(Error::NotFinished { run, phase });
+            return Err(Refusal::NotFinished { run, phase }.into());
         }
         let listener = self.wake.listen(Topic::Run(run));
         let deadline = Instant::now() + ENDING;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 
 use crate::link::state::{
     APP_FIRST_HEARTBEAT, Answer, Arrival, Dialect, Expiry, Freed, Inserted, Keep, KnownNode,
-    LinkState, LogEntry, ObjectEntry, Parcel, Refusal, Registration, Replied, StateResult, Usage,
+    LinkState, LogEntry, ObjectEntry, Parcel, Registration, Replied, StateResult, Usage,
 };
 
 mod log;

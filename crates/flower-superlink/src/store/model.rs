@@ -13,6 +13,7 @@ use std::sync::{Arc, LazyLock};
 use flwr_core::id::NodeId;
 use flwr_core::message::MessageId;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
@@ -22,7 +23,7 @@ use tempfile::TempDir;
 
 use super::battery::world::{NOON, RUN, Sent, World, error_for, key};
 use super::{MemoryState, SqliteState};
-use crate::link::state::{Answer, Freed, LinkState, Refusal, StateError, StateResult};
+use crate::link::state::{Answer, Freed, LinkState, StateError, StateResult};
 
 mod ops;
 mod reference;

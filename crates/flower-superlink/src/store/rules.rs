@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 
 use flwr_core::id::NodeId;
 use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 
-use crate::link::state::{Answer, Refusal};
+use crate::link::state::Answer;
 
 /// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
 /// doubles are not exact (flwr 1.22 wire).
@@ -36,9 +37,7 @@ pub(super) fn admit_reply(
     }
     let excess = reply.expires_at().since(instruction.expires_at());
     if excess > TTL_TOLERANCE {
-        return Err(Refusal::ReplyOutlivesInstruction {
-            excess: format!("{excess:.1}"),
-        });
+        return Err(Refusal::ReplyOutlivesInstruction { excess });
     }
     Ok(Stored::NotYet)
 }

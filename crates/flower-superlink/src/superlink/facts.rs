@@ -1,7 +1,7 @@
 //! What the log says at the start: where the SuperLink listens, whom it lets in, where its state is.
 
+use flwr_client::channel::Route;
 use flwr_core::size::Size;
-use flwr_security::channel::Route;
 
 use super::Addresses;
 use crate::auth::Policy;

@@ -5,8 +5,12 @@
 
 use std::sync::Arc;
 
+use flwr_client::MESSAGE_BYTES;
+use flwr_client::transfer::is_intact;
 use flwr_core::id::RunId;
-use flwr_core::object::{Head, ObjectId};
+use flwr_core::message::Message;
+use flwr_core::object::{Head, ObjectId, ObjectTree};
+use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
 use flwr_proto::client_app_io_server::{self, ClientAppIoServer};
@@ -14,7 +18,6 @@ use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use super::status::internal;
-use crate::link::{MESSAGE_BYTES, is_intact};
 use crate::work::{Desk, Job, OutboxError};
 
 /// Serves the desk to ClientApp processes.
@@ -46,6 +49,22 @@ impl ClientAppIo {
             .ok()
             .filter(|job| job.node.0 == node)
     }
+}
+
+/// The one reply that a request announces, checked.
+fn reply(
+    request: proto::PushAppMessagesRequest,
+    now: Timestamp,
+) -> Result<(Message, ObjectTree), OutboxError> {
+    let (Ok([message]), Ok([tree])) = (
+        <[_; 1]>::try_from(request.messages_list),
+        <[_; 1]>::try_from(request.message_object_trees),
+    ) else {
+        return Err(OutboxError::NotOne);
+    };
+    let message = Message::reply(message, now).map_err(OutboxError::Flaws)?;
+    let tree = ObjectTree::try_from(tree).map_err(OutboxError::Tree)?;
+    Ok((message, tree))
 }
 
 #[tonic::async_trait]
@@ -82,7 +101,7 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
     ) -> Answer<proto::GetRunResponse> {
         let job = self.desk.job_of(RunId(request.into_inner().run_id))?;
         Ok(Response::new(proto::GetRunResponse {
-            run: Some(job.inbox.inputs.run.clone()),
+            run: Some(job.inbox.inputs.run.clone().into()),
         }))
     }
 
@@ -92,9 +111,12 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
     ) -> Answer<proto::PullAppInputsResponse> {
         let inbox = &self.desk.job(&request.into_inner().token)?.inbox;
         Ok(Response::new(proto::PullAppInputsResponse {
-            context: Some(inbox.context.clone()),
-            run: Some(inbox.inputs.run.clone()),
-            fab: Some(inbox.inputs.fab.clone()),
+            context: Some(inbox.context.clone().into()),
+            run: Some(inbox.inputs.run.clone().into()),
+            fab: Some(proto::Fab {
+                hash_str: inbox.inputs.fab.hash.clone(),
+                content: inbox.inputs.fab.bytes.clone(),
+            }),
         }))
     }
 
@@ -104,8 +126,8 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
     ) -> Answer<proto::PullAppMessagesResponse> {
         let inbox = &self.desk.job(&request.into_inner().token)?.inbox;
         Ok(Response::new(proto::PullAppMessagesResponse {
-            messages_list: vec![inbox.message.clone()],
-            message_object_trees: vec![inbox.tree.clone()],
+            messages_list: vec![inbox.message.clone().into()],
+            message_object_trees: vec![inbox.tree.clone().into()],
         }))
     }
 
@@ -137,7 +159,7 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
             message_object_id,
         } = request.into_inner();
         if let Some(job) = self.job_of(run_id, node)
-            && job.inbox.metadata.id.to_string() == message_object_id
+            && job.inbox.metadata().id.to_string() == message_object_id
         {
             job.inbox.free();
         }
@@ -150,24 +172,16 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
     ) -> Answer<proto::PushAppMessagesResponse> {
         let request = request.into_inner();
         let job = self.desk.job(&request.token)?;
-        let (Ok([message]), Ok([tree])) = (
-            <[_; 1]>::try_from(request.messages_list),
-            <[_; 1]>::try_from(request.message_object_trees),
-        ) else {
-            return Err(OutboxError::NotOne.into());
-        };
-        let id = tree.object_id.clone();
-        let missing = job.outbox.announce(
-            &job.inbox.metadata,
-            job.node,
-            message,
-            tree,
-            self.clock.now(),
-        );
-        let missing =
-            missing.inspect_err(|error| warn!("refused the ClientApp's reply: {error}"))?;
+        let announced = reply(request, self.clock.now()).and_then(|(message, tree)| {
+            let id = tree.id;
+            let instruction = job.inbox.metadata();
+            let missing = job.outbox.announce(instruction, job.node, message, tree)?;
+            Ok((id, missing))
+        });
+        let (id, missing) =
+            announced.inspect_err(|error| warn!("refused the ClientApp's reply: {error}"))?;
         Ok(Response::new(proto::PushAppMessagesResponse {
-            message_ids: vec![id],
+            message_ids: vec![id.to_string()],
             objects_to_push: missing.iter().map(ToString::to_string).collect(),
         }))
     }
@@ -206,7 +220,66 @@ impl client_app_io_server::ClientAppIo for ClientAppIo {
         let proto::PushAppOutputsRequest { token, context, .. } = request.into_inner();
         let job = self.desk.job(&token)?;
         self.desk.revoke(&token);
-        job.outbox.finish(context);
+        job.outbox.finish(context.map(Into::into));
         Ok(Response::new(proto::PushAppOutputsResponse {}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flwr_core::id::NodeId;
+    use flwr_core::message::{Body, Metadata};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_758_000_010.0);
+
+    /// What a ClientApp announces with these messages and trees.
+    fn announced(
+        messages: Vec<proto::Message>,
+        trees: Vec<proto::ObjectTree>,
+    ) -> Result<(Message, ObjectTree), OutboxError> {
+        let request = proto::PushAppMessagesRequest {
+            messages_list: messages,
+            message_object_trees: trees,
+            ..Default::default()
+        };
+        reply(request, NOW)
+    }
+
+    fn message(ttl: f64) -> Message {
+        Message {
+            metadata: Metadata {
+                run: RunId(7),
+                id: ObjectId::of(b"reply"),
+                src: NodeId(9),
+                dst: NodeId::SUPERLINK,
+                reply_to: Some(ObjectId::of(b"instruction")),
+                group: String::new(),
+                ttl,
+                message_type: "train".to_owned(),
+                created_at: NOW,
+            },
+            body: Body::Content,
+        }
+    }
+
+    #[test]
+    fn one_reply_that_keeps_the_rules_is_read() {
+        let (good, tree) = (message(60.0), ObjectTree::leaf(ObjectId::of(b"reply")));
+        let wire = || (good.clone().into(), tree.clone().into());
+        let (one, its_tree) = wire();
+        let read = announced(vec![one], vec![its_tree]).unwrap();
+        assert_eq!(read, (good.clone(), tree.clone()));
+        let (one, its_tree) = wire();
+        let two = announced(vec![one; 2], vec![its_tree; 2]);
+        assert!(matches!(two, Err(OutboxError::NotOne)));
+        let (_, its_tree) = wire();
+        let malformed = announced(vec![message(0.0).into()], vec![its_tree]).unwrap_err();
+        assert!(malformed.to_string().contains("malformed: "), "{malformed}");
+        let (one, mut its_tree) = wire();
+        its_tree.object_id = "xyz".to_owned();
+        let malformed = announced(vec![one], vec![its_tree]);
+        assert!(matches!(malformed, Err(OutboxError::Tree(_))));
     }
 }

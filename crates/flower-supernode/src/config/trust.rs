@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use flwr_security::channel::Trust;
+use flwr_client::channel::Trust;
 use flwr_security::tls::{ClientFiles, ClientTls, Identity, Localhost};
 use rustls_pki_types::ServerName;
 

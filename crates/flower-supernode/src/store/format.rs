@@ -11,13 +11,15 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use bytes::{Buf, Bytes};
-use flwr_core::object::ObjectId;
+use flwr_core::context::Context;
+use flwr_core::message::Message;
+use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use prost::Message as _;
 use thiserror::Error;
 
-use super::Stored;
-use crate::work::Reply;
+use super::{Reply, Stored};
 
 const MAGIC: &[u8; 8] = b"FLWRNODE";
 const VERSION: u32 = 1;
@@ -39,11 +41,11 @@ pub(super) enum Unreadable {
 pub(super) fn head(stored: &Stored) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend(VERSION.to_le_bytes());
-    let context = stored.context.as_ref();
-    let context = context.map(prost::Message::encode_to_vec);
+    let Reply { message, tree, .. } = &stored.reply;
+    let context = stored.context.as_ref().map(Context::to_bytes);
     let parts = [
-        stored.reply.message.encode_to_vec(),
-        stored.reply.tree.encode_to_vec(),
+        proto::Message::from(message.clone()).encode_to_vec(),
+        proto::ObjectTree::from(tree.clone()).encode_to_vec(),
         context.unwrap_or_default(),
     ];
     for part in parts {
@@ -83,12 +85,15 @@ pub(super) fn read(mut bytes: Bytes) -> Result<Stored, Unreadable> {
 
 fn read_parts(mut bytes: Bytes) -> Option<Stored> {
     let message = proto::Message::decode(take_part(&mut bytes)?).ok()?;
+    // Whether it has expired, the SuperLink judges.
+    let message = Message::reply(message, Timestamp::ZERO).ok()?;
     let tree = proto::ObjectTree::decode(take_part(&mut bytes)?).ok()?;
+    let tree = ObjectTree::try_from(tree).ok()?;
     let context = take_part(&mut bytes)?;
     let context = if context.is_empty() {
         None
     } else {
-        Some(proto::Context::decode(context).ok()?)
+        Some(Context::from_bytes(context).ok()?)
     };
     let mut objects = HashMap::new();
     while !bytes.is_empty() {

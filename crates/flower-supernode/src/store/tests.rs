@@ -3,37 +3,47 @@
 use std::os::unix::fs::PermissionsExt;
 
 use bytes::Bytes;
+use flwr_core::config::UserConfig;
+use flwr_core::context::State;
+use flwr_core::id::NodeId;
+use flwr_core::message::{Body, Metadata};
 use flwr_core::object::ObjectId;
+use flwr_core::time::Timestamp;
+use flwr_proto as proto;
+use prost::Message as _;
 use tempfile::TempDir;
 
 use super::*;
 
-fn reply() -> (Reply, Option<proto::Context>) {
+/// A reply to an instruction of long ago, with the Context that goes with it.
+fn reply() -> (Reply, Option<Context>) {
     let content = Bytes::from(vec![7; 100_000]);
     let id = ObjectId::of(&content);
-    let message = proto::Message {
-        metadata: Some(proto::Metadata {
-            run_id: 7,
-            message_id: id.to_string(),
-            ..Default::default()
-        }),
-        ..Default::default()
+    let metadata = Metadata {
+        run: RunId(7),
+        id,
+        src: NodeId(9),
+        dst: NodeId::SUPERLINK,
+        reply_to: Some(ObjectId::of(b"instruction")),
+        group: "1".to_owned(),
+        ttl: 60.0,
+        message_type: "train".to_owned(),
+        created_at: Timestamp::from_secs(1_758_000_000.5),
     };
-    let tree = proto::ObjectTree {
-        object_id: id.to_string(),
-        children: vec![],
-    };
-    let context = proto::Context {
-        run_id: 7,
-        ..Default::default()
-    };
-    let objects = [(id, content)].into();
     let reply = Reply {
-        message,
-        tree,
-        objects,
+        message: Message {
+            metadata,
+            body: Body::Content,
+        },
+        tree: ObjectTree::leaf(id),
+        objects: [(id, content)].into(),
     };
-    (reply, Some(context))
+    (reply, Some(context()))
+}
+
+fn context() -> Context {
+    let none = UserConfig::new();
+    Context::new((RunId(7), &none), (NodeId(9), &none), State::default())
 }
 
 async fn kept() -> (TempDir, Store, MessageId, PathBuf) {
@@ -64,6 +74,58 @@ async fn a_reply_is_there_until_it_is_forgotten() {
     store.forget_reply(instruction).await;
     assert!(!file.exists());
     store.forget_reply(instruction).await;
+}
+
+/// The files of the first release of this store: the form is kept, byte for byte.
+#[tokio::test]
+async fn files_keep_the_form_of_the_first_release() {
+    let (_dir, store, instruction, file) = kept().await;
+    let (reply, _) = reply();
+    let id = reply.message.metadata.id;
+    let message = proto::Message {
+        metadata: Some(proto::Metadata {
+            run_id: 7,
+            message_id: id.to_string(),
+            src_node_id: 9,
+            dst_node_id: 1,
+            reply_to_message_id: instruction.to_string(),
+            group_id: "1".to_owned(),
+            ttl: 60.0,
+            message_type: "train".to_owned(),
+            created_at: 1_758_000_000.5,
+        }),
+        content: Some(proto::RecordDict::default()),
+        error: None,
+    };
+    let tree = proto::ObjectTree {
+        object_id: id.to_string(),
+        children: vec![],
+    };
+    let context = proto::Context {
+        run_id: 7,
+        node_id: 9,
+        state: Some(proto::RecordDict::default()),
+        ..Default::default()
+    };
+    let mut first = b"FLWRNODE\x01\0\0\0".to_vec();
+    for part in [
+        message.encode_to_vec(),
+        tree.encode_to_vec(),
+        context.encode_to_vec(),
+    ] {
+        first.extend(u32::try_from(part.len()).unwrap().to_le_bytes());
+        first.extend(part);
+    }
+    first.extend(id.as_bytes());
+    first.extend(100_000_u64.to_le_bytes());
+    first.extend([7; 100_000]);
+    assert_eq!(fs::read(&file).unwrap(), first);
+    fs::write(&file, first).unwrap();
+    let read = store.reply(instruction).await.unwrap();
+    assert_eq!(read.reply.message, reply.message);
+    store.keep_context(RunId(7), &context.clone().into()).await;
+    let kept = fs::read(store.context_file(RunId(7)).unwrap()).unwrap();
+    assert_eq!(kept, context.encode_to_vec());
 }
 
 #[tokio::test]
@@ -100,8 +162,7 @@ async fn a_file_that_is_not_whole_is_not_used() {
 #[tokio::test]
 async fn the_state_of_a_run_is_there_until_it_is_over() {
     let (_dir, store, ..) = kept().await;
-    let (_, context) = reply();
-    let context = context.unwrap();
+    let context = context();
     store.keep_context(RunId(7), &context).await;
     assert_eq!(store.context(RunId(7)).await, Some(context));
     assert_eq!(store.context(RunId(8)).await, None);

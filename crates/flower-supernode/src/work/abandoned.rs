@@ -3,7 +3,7 @@
 use flwr_core::id::RunId;
 
 use crate::error::Error;
-use crate::link::Refusal;
+use crate::upstream::Refusal;
 
 /// Why a message is left without a reply of this node.
 #[derive(Debug, thiserror::Error)]

@@ -5,12 +5,13 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_client::transfer::TransferError;
 use flwr_core::cause::chain;
+use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
-use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::message::{Body, ErrorCode, Message, MessageId, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree, TreeError};
 use flwr_daemon::apps::{AppProcess, Exit};
-use flwr_proto as proto;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -18,12 +19,12 @@ use tracing::{error, info, warn};
 use super::abandoned::Abandoned;
 use super::desk::Job;
 use super::inbox::Inbox;
-use super::outbox::{Outbox, Reply};
-use super::runs::RunInputs;
+use super::outbox::Outbox;
+use super::runs::{InputsError, RunInputs};
 use super::worker::Worker;
 use crate::error::Error;
-use crate::link::{Patience, Refusal, Transfer, TransferError};
-use crate::store::Stored;
+use crate::store::{Reply, Stored};
+use crate::upstream::{Refusal, Transfer};
 
 /// How long a reply waits for the Context that belongs to it.
 const CONTEXT_SOON: Duration = Duration::from_secs(2);
@@ -51,10 +52,10 @@ impl From<Refusal> for NoReply {
     }
 }
 
-impl From<TransferError> for NoReply {
-    fn from(error: TransferError) -> Self {
+impl From<TransferError<Refusal>> for NoReply {
+    fn from(error: TransferError<Refusal>) -> Self {
         match error {
-            TransferError::Refused(refusal) => refusal.into(),
+            TransferError::Request(refusal) => refusal.into(),
             other => Self::Told(ErrorCode::MessageUnavailable, other.to_string()),
         }
     }
@@ -65,12 +66,12 @@ impl Worker {
     pub(super) async fn answer(
         &self,
         node: NodeId,
-        instruction: Metadata,
-        message: proto::Message,
-        tree: proto::ObjectTree,
+        message: Message,
+        tree: Result<ObjectTree, TreeError>,
     ) -> Result<(), Abandoned> {
+        let instruction = message.metadata.clone();
         let transfer = Transfer {
-            link: &self.parts.link,
+            upstream: &self.parts.upstream,
             node,
             run: instruction.run,
         };
@@ -81,7 +82,7 @@ impl Worker {
                 .settle(&transfer, &instruction, delivered.map_err(Into::into))
                 .await;
         }
-        let worked = self.work(&transfer, &instruction, message, tree).await;
+        let worked = self.work(&transfer, message, tree).await;
         self.settle(&transfer, &instruction, worked).await
     }
 
@@ -102,10 +103,9 @@ impl Worker {
         error!("no reply from the ClientApp: {}", told.1);
         let now = self.parts.clock.now();
         let (reply, object) = Message::error_reply(instruction, transfer.node, told.0, told.1, now);
-        let tree = reply.childless_tree().into();
         let reply = Reply {
-            message: reply.into(),
-            tree,
+            tree: reply.childless_tree(),
+            message: reply,
             objects: HashMap::from([(object.id, object.bytes)]),
         };
         Ok(push(transfer, &reply).await?)
@@ -114,10 +114,10 @@ impl Worker {
     /// The reply to this instruction that an earlier process of this node did not come to push.
     async fn finished_before(&self, instruction: &Metadata, node: NodeId) -> Option<Stored> {
         let stored = self.parts.store.reply(instruction.id).await?;
-        let reply = stored.reply.message.metadata.as_ref()?;
-        let fits = reply.run_id == instruction.run.0
-            && reply.src_node_id == node.0
-            && reply.reply_to_message_id == instruction.id.to_string();
+        let reply = &stored.reply.message.metadata;
+        let fits = reply.run == instruction.run
+            && reply.src == node
+            && reply.reply_to == Some(instruction.id);
         fits.then_some(stored)
     }
 
@@ -137,7 +137,7 @@ impl Worker {
         pushed
     }
 
-    async fn keep_context(&self, run: RunId, context: proto::Context) {
+    async fn keep_context(&self, run: RunId, context: Context) {
         self.parts.store.keep_context(run, &context).await;
         self.runs.lock().keep(run, context);
     }
@@ -145,19 +145,19 @@ impl Worker {
     async fn work(
         &self,
         transfer: &Transfer<'_>,
-        instruction: &Metadata,
-        message: proto::Message,
-        tree: proto::ObjectTree,
+        message: Message,
+        tree: Result<ObjectTree, TreeError>,
     ) -> Result<(), NoReply> {
-        let ids = object_ids(instruction, &tree)?;
+        let instruction = message.metadata.id;
+        let (tree, ids) = object_ids(instruction, tree)?;
         let inputs = self.inputs(transfer).await?;
-        let objects = transfer.pull(ids).await?;
-        transfer.confirm(instruction.id).await?;
+        let objects = transfer.pull_all(ids).await?;
+        transfer.confirm(instruction).await?;
         let context =
             self.runs
                 .lock()
                 .context(transfer.run, transfer.node, &self.parts.node_config);
-        let inbox = Inbox::new(instruction.clone(), message, tree, inputs, context, objects);
+        let inbox = Inbox::new(message, tree, inputs, context, objects);
         let job = Arc::new(Job {
             node: transfer.node,
             inbox,
@@ -167,12 +167,14 @@ impl Worker {
         let app = self.launch(&job).await?;
         tokio::select! {
             done = self.follow(transfer, &job, app.as_deref()) => done,
-            over = self.parts.link.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
+            over = self.parts.upstream.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
         }
     }
 
     async fn launch(&self, job: &Job) -> Result<Option<Arc<AppProcess>>, NoReply> {
-        let app = match self.parts.launcher.start(&self.parts.desk, job).await {
+        let (run, issue) = (job.inbox.metadata().run, || self.parts.desk.issue(job));
+        let started = self.parts.launcher.start(run, job.inbox.app(), issue);
+        let app = match started.await {
             Ok(app) => app.map(Arc::new),
             Err(Error::Apps(error)) => {
                 return Err(NoReply::Told(ErrorCode::Unknown, chain(&error)));
@@ -206,7 +208,7 @@ impl Worker {
         self.wait_for_context(job, app, CONTEXT_SOON).await;
         let context = job.outbox.take_context();
         let has_context = context.is_some();
-        let instruction = job.inbox.metadata.id;
+        let instruction = job.inbox.metadata().id;
         let store = &self.parts.store;
         let stored = store.keep_reply(instruction, reply, context).await;
         self.deliver(transfer, instruction, &stored).await?;
@@ -221,7 +223,7 @@ impl Worker {
     async fn late_context(&self, job: &Job, app: Option<&AppProcess>) {
         self.wait_for_context(job, app, CONTEXT_GRACE).await;
         match job.outbox.take_context() {
-            Some(context) => self.keep_context(job.inbox.metadata.run, context).await,
+            Some(context) => self.keep_context(job.inbox.metadata().run, context).await,
             None => warn!(
                 "the ClientApp replied, but did not give its Context back; the run's state is as before"
             ),
@@ -246,17 +248,20 @@ impl Worker {
         if let Some(inputs) = kept {
             return Ok(inputs);
         }
-        let link = &self.parts.link;
-        let run = link
+        let upstream = &self.parts.upstream;
+        let run = upstream
             .run(transfer.node, run_id)
             .await?
             .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
-        let bound = self.parts.app.clone();
-        let checked = match bound {
-            Some(app) => Ok(RunInputs::bound(run, &app)),
+        let run = run.map_err(|error| {
+            let error = InputsError::Config(error);
+            NoReply::Told(ErrorCode::LoadClientApp, error.to_string())
+        })?;
+        let checked = match &self.parts.app {
+            Some(app) => Ok(Ok(RunInputs::bound(run, app))),
             None => {
-                let fab = self.fab(transfer, &run).await?;
-                spawn_blocking(move || RunInputs::new(run, fab)).await
+                let bundle = upstream.fab(transfer.node, &run).await?;
+                spawn_blocking(move || RunInputs::new(run, bundle)).await
             }
         };
         match checked {
@@ -273,54 +278,28 @@ impl Worker {
             Err(ended) => Err(NoReply::Told(ErrorCode::LoadClientApp, ended.to_string())),
         }
     }
-
-    /// The run's app, as the SuperLink has it.
-    async fn fab(
-        &self,
-        transfer: &Transfer<'_>,
-        run: &proto::Run,
-    ) -> Result<Option<proto::Fab>, Refusal> {
-        let fetched = self
-            .parts
-            .link
-            .call(transfer.node, Patience::Few, |mut fleet, node| {
-                let request = proto::GetFabRequest {
-                    node: Some(node),
-                    hash_str: run.fab_hash.clone(),
-                    run_id: run.run_id,
-                };
-                async move { fleet.get_fab(request).await }
-            })
-            .await?;
-        info!(
-            fab_id = run.fab_id,
-            fab_version = run.fab_version,
-            "fetched the run's app"
-        );
-        Ok(fetched.fab)
-    }
 }
 
 /// The objects a message is made of. The tree must be the message's own.
 fn object_ids(
-    instruction: &Metadata,
-    tree: &proto::ObjectTree,
-) -> Result<BTreeSet<ObjectId>, NoReply> {
+    instruction: MessageId,
+    tree: Result<ObjectTree, TreeError>,
+) -> Result<(ObjectTree, BTreeSet<ObjectId>), NoReply> {
     let told = |text: String| NoReply::Told(ErrorCode::MessageUnavailable, text);
-    let tree = ObjectTree::try_from(tree.clone())
-        .map_err(|error| told(format!("the message's object tree: {error}")))?;
-    if tree.id != instruction.id {
+    let tree = tree.map_err(|error| told(format!("the message's object tree: {error}")))?;
+    if tree.id != instruction {
         return Err(told(format!(
             "the message's object tree is that of {}",
             tree.id
         )));
     }
-    Ok(tree.post_order().iter().map(|part| part.id).collect())
+    let ids = tree.post_order().iter().map(|part| part.id).collect();
+    Ok((tree, ids))
 }
 
 async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), Refusal> {
     transfer
-        .push(&reply.message, &reply.tree, &reply.objects)
+        .push_reply(&reply.message, &reply.tree, &reply.objects)
         .await
 }
 
@@ -335,8 +314,10 @@ async fn exit_of(app: Option<&AppProcess>) -> Exit {
 /// Why the ClientApp could not be loaded, where it replies so without a word of the cause: the
 /// module that it lacks stands in its output alone.
 async fn not_loaded(reply: &Reply, app: Option<&AppProcess>) -> Option<String> {
-    let error = reply.message.error.as_ref()?;
-    if error.code != ErrorCode::LoadClientApp as i64 {
+    let Body::Error { code, .. } = reply.message.body else {
+        return None;
+    };
+    if code != ErrorCode::LoadClientApp as i64 {
         return None;
     }
     let exit = timeout(CONTEXT_SOON, app?.wait()).await.ok()?;

@@ -61,14 +61,14 @@ impl Desk {
     /// The one token for the message in work.
     pub(crate) fn issue(&self, job: &Job) -> Result<Token, Error> {
         self.tokens
-            .issue(job.inbox.metadata.id)
+            .issue(job.inbox.metadata().id)
             .ok_or(Error::NoRandomness)
     }
 
     /// The runs that wait for a ClientApp that somebody else starts.
     pub(crate) fn waiting(&self) -> Vec<RunId> {
         self.unclaimed()
-            .map(|job| job.inbox.metadata.run)
+            .map(|job| job.inbox.metadata().run)
             .into_iter()
             .collect()
     }
@@ -76,7 +76,7 @@ impl Desk {
     /// A token for the message that waits, for the first who asks.
     pub(crate) fn claim(&self, run: RunId) -> Result<Option<Token>, Error> {
         match self.unclaimed() {
-            Some(job) if job.inbox.metadata.run == run => self.issue(&job).map(Some),
+            Some(job) if job.inbox.metadata().run == run => self.issue(&job).map(Some),
             _ => Ok(None),
         }
     }
@@ -91,14 +91,14 @@ impl Desk {
     pub(crate) fn job(&self, token: &str) -> Result<Arc<Job>, Denied> {
         let message = self.tokens.find(token).ok_or(Denied::Token)?;
         self.current()
-            .filter(|job| job.inbox.metadata.id == message)
+            .filter(|job| job.inbox.metadata().id == message)
             .ok_or(Denied::Token)
     }
 
     /// The message in work, if it is of this run: for the calls that carry no token.
     pub(crate) fn job_of(&self, run: RunId) -> Result<Arc<Job>, Denied> {
         self.current()
-            .filter(|job| job.inbox.metadata.run == run)
+            .filter(|job| job.inbox.metadata().run == run)
             .ok_or(Denied::OtherRun(run))
     }
 

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flwr_core::message::Metadata;
-use flwr_core::object::ObjectId;
-use flwr_proto as proto;
+use flwr_core::context::Context;
+use flwr_core::message::{Message, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_daemon::apps::AppBundle;
 use parking_lot::Mutex;
 
 use super::runs::RunInputs;
@@ -14,35 +15,47 @@ use super::runs::RunInputs;
 /// An instruction whose objects are all here.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// What the instruction says of itself, checked.
-    pub(crate) metadata: Metadata,
-    /// The instruction as it came.
-    pub(crate) message: proto::Message,
+    pub(crate) message: Message,
     /// What it is made of.
-    pub(crate) tree: proto::ObjectTree,
+    pub(crate) tree: ObjectTree,
     /// Its run, app bundle and Context.
     pub(crate) inputs: Arc<RunInputs>,
-    pub(crate) context: proto::Context,
+    pub(crate) context: Context,
     /// Freed once the ClientApp has them.
     objects: Mutex<HashMap<ObjectId, Bytes>>,
 }
 
 impl Inbox {
     pub(crate) fn new(
-        metadata: Metadata,
-        message: proto::Message,
-        tree: proto::ObjectTree,
+        message: Message,
+        tree: ObjectTree,
         inputs: Arc<RunInputs>,
-        context: proto::Context,
+        context: Context,
         objects: HashMap<ObjectId, Bytes>,
     ) -> Self {
         Self {
-            metadata,
             message,
             tree,
             inputs,
             context,
             objects: Mutex::new(objects),
+        }
+    }
+
+    /// What the instruction says of itself.
+    pub(crate) const fn metadata(&self) -> &Metadata {
+        &self.message.metadata
+    }
+
+    /// The app that works on the instruction.
+    pub(crate) fn app(&self) -> AppBundle<'_> {
+        let RunInputs { run, fab, .. } = &*self.inputs;
+        AppBundle {
+            fab_id: &run.fab_id,
+            fab_version: &run.fab_version,
+            fab_hash: &fab.hash,
+            content: &fab.bytes,
+            flwr_dir: None,
         }
     }
 

@@ -7,27 +7,20 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use flwr_core::context::Context;
 use flwr_core::id::NodeId;
 use flwr_core::message::{Flaws, Message, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree, TreeError};
-use flwr_core::time::Timestamp;
-use flwr_proto as proto;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+use crate::store::Reply;
 
 /// What the ClientApp gives back for one instruction.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     content: Mutex<Content>,
     progress: watch::Sender<Progress>,
-}
-
-/// A reply, complete.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) message: proto::Message,
-    pub(crate) tree: proto::ObjectTree,
-    pub(crate) objects: HashMap<ObjectId, Bytes>,
 }
 
 /// How far the ClientApp has come.
@@ -44,7 +37,7 @@ struct Content {
     reply: Option<Reply>,
     /// Announced, and not here yet.
     missing: BTreeSet<ObjectId>,
-    context: Option<proto::Context>,
+    context: Option<Context>,
 }
 
 /// Why a reply is not taken.
@@ -82,13 +75,10 @@ impl Outbox {
         &self,
         instruction: &Metadata,
         node: NodeId,
-        message: proto::Message,
-        tree: proto::ObjectTree,
-        now: Timestamp,
+        message: Message,
+        tree: ObjectTree,
     ) -> Result<Vec<ObjectId>, OutboxError> {
-        let reply = Message::reply(message.clone(), now).map_err(OutboxError::Flaws)?;
-        let checked = ObjectTree::try_from(tree.clone()).map_err(OutboxError::Tree)?;
-        check(&reply.metadata, &checked, instruction, node)?;
+        check(&message.metadata, &tree, instruction, node)?;
         let mut content = self.content.lock();
         if let Some(before) = &content.reply {
             let is_same = before.tree == tree;
@@ -98,7 +88,7 @@ impl Outbox {
                 Err(OutboxError::Answered)
             };
         }
-        content.missing = checked.post_order().iter().map(|part| part.id).collect();
+        content.missing = tree.post_order().iter().map(|part| part.id).collect();
         content.reply = Some(Reply {
             message,
             tree,
@@ -126,7 +116,7 @@ impl Outbox {
     }
 
     /// Takes the Context: the ClientApp is done.
-    pub(crate) fn finish(&self, context: Option<proto::Context>) {
+    pub(crate) fn finish(&self, context: Option<Context>) {
         self.content.lock().context = context;
         self.progress
             .send_modify(|progress| progress.is_finished = true);
@@ -157,7 +147,7 @@ impl Outbox {
     }
 
     /// The Context, if it came. Once.
-    pub(crate) fn take_context(&self) -> Option<proto::Context> {
+    pub(crate) fn take_context(&self) -> Option<Context> {
         self.content.lock().context.take()
     }
 }

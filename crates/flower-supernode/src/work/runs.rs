@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use flwr_core::config::{self, ConfigError, UserConfig};
+use flwr_core::context::{Context, State};
 use flwr_core::fab::{Fab, FabError};
 use flwr_core::id::{NodeId, RunId};
-use flwr_proto as proto;
+use flwr_core::run::AppRun;
 use tokio::time::Instant;
 
 /// How long a run may be idle before the SuperLink is asked whether it is over.
@@ -17,8 +19,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What every ClientApp of a run gets.
 #[derive(Debug)]
 pub(crate) struct RunInputs {
-    pub(crate) run: proto::Run,
-    pub(crate) fab: proto::Fab,
+    pub(crate) run: AppRun,
+    pub(crate) fab: Fab,
     run_config: UserConfig,
 }
 
@@ -42,16 +44,14 @@ pub(crate) struct Runs(HashMap<RunId, Kept>);
 #[derive(Debug)]
 struct Kept {
     inputs: Arc<RunInputs>,
-    state: Option<proto::RecordDict>,
+    state: Option<State>,
     looked_at: Instant,
 }
 
 impl RunInputs {
     /// Checks the app bundle, and lays the run's overrides over its configuration.
-    pub(crate) fn new(run: proto::Run, fab: Option<proto::Fab>) -> Result<Self, InputsError> {
-        let content = fab
-            .map(|fab| fab.content)
-            .filter(|content| !content.is_empty());
+    pub(crate) fn new(run: AppRun, bundle: Option<Bytes>) -> Result<Self, InputsError> {
+        let content = bundle.filter(|content| !content.is_empty());
         let content = content.ok_or_else(|| InputsError::NoFab(run.fab_hash.clone()))?;
         let unusable = |source| InputsError::Fab {
             hash: run.fab_hash.clone(),
@@ -64,14 +64,8 @@ impl RunInputs {
                 expected: run.fab_hash,
             });
         }
-        let overrides =
-            config::from_wire(run.override_config.clone()).map_err(InputsError::Config)?;
-        let run_config =
-            config::fuse(&fab.manifest().config, &overrides).map_err(InputsError::Config)?;
-        let fab = proto::Fab {
-            hash_str: fab.hash,
-            content: fab.bytes,
-        };
+        let run_config = config::fuse(&fab.manifest().config, &run.override_config)
+            .map_err(InputsError::Config)?;
         Ok(Self {
             run,
             fab,
@@ -83,24 +77,17 @@ impl RunInputs {
 impl RunInputs {
     /// The inputs of a node that runs its own app, whatever app the run has. The configuration is
     /// then what the run says.
-    pub(crate) fn bound(run: proto::Run, app: &Fab) -> Result<Self, InputsError> {
-        let run_config =
-            config::from_wire(run.override_config.clone()).map_err(InputsError::Config)?;
-        let run = proto::Run {
-            fab_id: app.fab_id(),
-            fab_version: app.manifest().version.clone(),
-            fab_hash: app.hash.clone(),
-            ..run
-        };
-        let fab = proto::Fab {
-            hash_str: app.hash.clone(),
-            content: app.bytes.clone(),
-        };
-        Ok(Self {
-            run,
-            fab,
-            run_config,
-        })
+    pub(crate) fn bound(run: AppRun, app: &Fab) -> Self {
+        Self {
+            run_config: run.override_config.clone(),
+            run: AppRun {
+                fab_id: app.fab_id(),
+                fab_version: app.manifest().version.clone(),
+                fab_hash: app.hash.clone(),
+                ..run
+            },
+            fab: app.clone(),
+        }
     }
 }
 
@@ -125,28 +112,18 @@ impl Runs {
     }
 
     /// The Context for the run's next message.
-    pub(crate) fn context(
-        &self,
-        run: RunId,
-        node: NodeId,
-        node_config: &UserConfig,
-    ) -> proto::Context {
+    pub(crate) fn context(&self, run: RunId, node: NodeId, node_config: &UserConfig) -> Context {
         let kept = self.0.get(&run);
-        proto::Context {
-            run_id: run.0,
-            node_id: node.0,
-            node_config: config::to_wire(node_config),
-            state: Some(kept.and_then(|kept| kept.state.clone()).unwrap_or_default()),
-            run_config: kept
-                .map(|kept| config::to_wire(&kept.inputs.run_config))
-                .unwrap_or_default(),
-        }
+        let state = kept.and_then(|kept| kept.state.clone()).unwrap_or_default();
+        let none = UserConfig::new();
+        let run_config = kept.map_or(&none, |kept| &kept.inputs.run_config);
+        Context::new((run, run_config), (node, node_config), state)
     }
 
     /// Keeps the state that the ClientApp left in its Context.
-    pub(crate) fn keep(&mut self, run: RunId, context: proto::Context) {
+    pub(crate) fn keep(&mut self, run: RunId, context: Context) {
         if let Some(kept) = self.0.get_mut(&run) {
-            kept.state = context.state;
+            kept.state = context.into_state();
             kept.looked_at = Instant::now();
         }
     }
@@ -170,9 +147,9 @@ impl Runs {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use bytes::Bytes;
     use flwr_core::config::Scalar;
     use flwr_core::fab;
+    use flwr_proto as proto;
 
     use super::*;
 
@@ -185,25 +162,20 @@ pub(crate) mod tests {
         fab::build(project, vec![file("mini/c.py"), file("mini/s.py")]).unwrap()
     }
 
-    fn run(overrides: &[(&str, Scalar)]) -> (proto::Run, proto::Fab) {
+    fn run(overrides: &[(&str, Scalar)]) -> (AppRun, Bytes) {
         let fab = bundle();
         let override_config = overrides
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.clone().into()))
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
             .collect();
-        let run = proto::Run {
-            run_id: 7,
+        let run = AppRun {
+            id: RunId(7),
+            fab_id: String::new(),
+            fab_version: String::new(),
             fab_hash: fab.hash.clone(),
             override_config,
-            ..Default::default()
         };
-        (
-            run,
-            proto::Fab {
-                hash_str: fab.hash,
-                content: fab.bytes,
-            },
-        )
+        (run, fab.bytes)
     }
 
     #[test]
@@ -211,11 +183,11 @@ pub(crate) mod tests {
         let (run, fab) = run(&[("lr", Scalar::Float(0.5))]);
         let mut runs = Runs::default();
         runs.add(RunId(7), RunInputs::new(run, Some(fab)).unwrap());
-        let context = runs.context(
+        let context = proto::Context::from(runs.context(
             RunId(7),
             NodeId(9),
             &UserConfig::from([("k".to_owned(), Scalar::Int(1))]),
-        );
+        ));
         assert_eq!(context.run_config["lr"], Scalar::Float(0.5).into());
         assert_eq!(context.node_config["k"], Scalar::Int(1).into());
         assert_eq!((context.run_id, context.node_id), (7, 9));
@@ -225,10 +197,10 @@ pub(crate) mod tests {
     fn a_bound_node_runs_its_own_app_with_the_runs_configuration() {
         let (run, _) = run(&[("batch", Scalar::Int(8))]);
         let own = bundle();
-        let inputs = RunInputs::bound(run, &own).unwrap();
+        let inputs = RunInputs::bound(run, &own);
         assert_eq!(inputs.run.fab_id, "pub/mini");
         assert_eq!(inputs.run.fab_hash, own.hash);
-        assert_eq!(inputs.fab.content, own.bytes);
+        assert_eq!(inputs.fab.bytes, own.bytes);
         assert_eq!(inputs.run_config["batch"], Scalar::Int(8));
     }
 
@@ -239,7 +211,7 @@ pub(crate) mod tests {
             RunInputs::new(wanted.clone(), None),
             Err(InputsError::NoFab(_))
         ));
-        let other = proto::Run {
+        let other = AppRun {
             fab_hash: "0".repeat(64),
             ..wanted.clone()
         };
@@ -247,10 +219,7 @@ pub(crate) mod tests {
             RunInputs::new(other, Some(fab.clone())),
             Err(InputsError::OtherFab { .. })
         ));
-        let broken = proto::Fab {
-            content: fab.content.slice(..50),
-            ..fab
-        };
+        let broken = fab.slice(..50);
         assert!(matches!(
             RunInputs::new(wanted, Some(broken)),
             Err(InputsError::Fab { .. })
@@ -272,17 +241,13 @@ pub(crate) mod tests {
             ..Default::default()
         };
         let state = Some(proto::RecordDict { items: vec![item] });
-        runs.keep(
-            RunId(7),
-            proto::Context {
-                state: state.clone(),
-                ..Default::default()
-            },
-        );
-        assert_eq!(
-            runs.context(RunId(7), NodeId(9), &UserConfig::new()).state,
-            state
-        );
+        let left = proto::Context {
+            state: state.clone(),
+            ..Default::default()
+        };
+        runs.keep(RunId(7), left.into());
+        let next = runs.context(RunId(7), NodeId(9), &UserConfig::new());
+        assert_eq!(proto::Context::from(next).state, state);
         assert_eq!(runs.idle(), None);
         tokio::time::advance(IDLE).await;
         assert_eq!(runs.idle(), Some(RunId(7)));

@@ -6,11 +6,9 @@ use std::time::Duration;
 use flwr_core::config::UserConfig;
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::Message;
 use flwr_daemon::apps::AppProcess;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::stop::Stopper;
-use flwr_proto as proto;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -21,8 +19,8 @@ use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
-use crate::link::{Link, Refusal};
 use crate::store::Store;
+use crate::upstream::{Arrival, Refusal, Upstream};
 
 /// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
 /// call).
@@ -39,7 +37,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What a worker is made of.
 #[derive(Debug)]
 pub(crate) struct WorkerParts {
-    pub(crate) link: Link,
+    pub(crate) upstream: Upstream,
     pub(crate) desk: Arc<Desk>,
     pub(crate) launcher: Launcher,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,11 +85,11 @@ impl Worker {
 
     /// Pulls, and attends to what came.
     async fn step(&mut self) -> Result<(), Error> {
-        let node = self.parts.link.node().await;
+        let node = self.parts.upstream.node().await;
         self.sweep(node).await;
         let asked = Instant::now();
-        match self.parts.link.pull(node).await {
-            Ok(Some((message, tree))) => self.take_on(node, message, tree).await,
+        match self.parts.upstream.pull(node, &*self.parts.clock).await {
+            Ok(Some(arrival)) => self.take_on(node, arrival).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
                     sleep(PAUSE).await;
@@ -110,16 +108,16 @@ impl Worker {
     async fn take_on(
         &mut self,
         node: NodeId,
-        message: proto::Message,
-        tree: proto::ObjectTree,
+        Arrival { message, tree }: Arrival,
     ) -> Result<(), Error> {
-        let instruction = match Message::instruction(message.clone(), self.parts.clock.now()) {
-            Ok(instruction) => instruction.metadata,
+        let message = match message {
+            Ok(message) => message,
             Err(flaws) => {
                 warn!("dropped a message that is malformed: {flaws}");
                 return Ok(());
             }
         };
+        let instruction = &message.metadata;
         let span = info_span!("message", run_id = %instruction.run, node_id = %node, message_id = %instruction.id);
         let life = instruction.expires_at().since(self.parts.clock.now());
         let life = Duration::try_from_secs_f64(life.max(0.0))
@@ -128,10 +126,10 @@ impl Worker {
         let run = instruction.run;
         let ended = async {
             let started = Instant::now();
-            info!("took a message: {}", instruction.message_type);
+            info!("took a message: {}", message.metadata.message_type);
             let ended = tokio::select! {
-                ended = self.answer(node, instruction, message, tree) => ended,
-                () = self.parts.link.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
+                ended = self.answer(node, message, tree) => ended,
+                () = self.parts.upstream.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
                 () = sleep(life) => Err(Abandoned::Expired),
             };
             self.parts.desk.clear();
@@ -188,7 +186,7 @@ impl Worker {
         let Some(run) = self.runs.lock().idle() else {
             return;
         };
-        if self.parts.link.is_over(node, run).await {
+        if self.parts.upstream.is_over(node, run).await {
             debug!(run_id = %run, "the run is over; its state is dropped");
             self.forget(run).await;
         }

@@ -17,7 +17,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flower_supernode::SuperNode;
-use flower_supernode::config::{Config, Launch, NodeKey, Persistence, Reuse};
+use flower_supernode::config::{Config, Launch, NodeKey, Reuse};
+use flwr_client::channel::{Route, Trust};
+use flwr_client::retry::Persistence;
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
 use flwr_daemon::clock::{Clock, SystemClock};
@@ -25,7 +27,6 @@ use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
 use flwr_proto::client_app_io_client::ClientAppIoClient;
-use flwr_security::channel::{Route, Trust};
 use flwr_security::key::PrivateKey;
 use tempfile::TempDir;
 use tonic::Code;

@@ -1,10 +1,11 @@
 //! Nodes and SuperLinks that do, or do not, trust each other.
 
-use flower_supernode::config::{Config, Persistence};
+use flower_supernode::config::Config;
 use flower_supernode::{Error, SuperNode};
+use flwr_client::channel::Trust;
+use flwr_client::retry::Persistence;
 use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
-use flwr_security::channel::Trust;
 use flwr_security::pki::{Pki, Request};
 use flwr_security::tls::{ClientTls, Identity, ServerFiles, ServerTls};
 use tempfile::TempDir;

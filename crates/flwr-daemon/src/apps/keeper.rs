@@ -35,6 +35,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 
 use super::descendants::descendants;
+use crate::limits;
 
 /// The name under which the daemon's program is a keeper.
 const NAME: &str = "flwr-app-keeper";
@@ -117,7 +118,8 @@ fn keep(mut args: ArgsOs) -> ExitCode {
     match Keeper::start(&daemon, Command::new(&program).args(args)) {
         Ok(keeper) => keeper.stay(),
         Err(error) => {
-            eprintln!("could not start `{}`: {error}", program.display());
+            let limit = limits::named(&error);
+            eprintln!("could not start `{}`{limit}: {error}", program.display());
             ExitCode::from(NOT_STARTED)
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use flwr_security::peer::Peer;
 use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -25,17 +26,6 @@ pub struct Connection {
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
-}
-
-/// The peer of a connection. Every request carries its `Peer` as an extension.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// The verified client certificate, if the port asks for one.
-    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// Whether only processes of this machine can have this address.

@@ -155,7 +155,7 @@ impl PrivateKey {
     /// The number that this key and another agree on (ECDH): the x of a point, as many bytes as the
     /// curve has. `None` if the other is of another curve.
     #[must_use]
-    pub(crate) fn agree(&self, other: &PublicKey) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn agree(&self, other: &PublicKey) -> Option<Zeroizing<Vec<u8>>> {
         let Parsed { curve, point, .. } = &*other.0;
         let shared = match (&*self.secret, curve) {
             (Secret::P256(own), Curve::P256) => {

@@ -71,9 +71,9 @@ fn what_is_signed_here_is_good_after_its_way_over_the_wire() {
     let key = PrivateKey::generate().unwrap();
     for now in [NOW, datetime!(2026-01-02 03:04:05 UTC)] {
         let signed = sign(&key, now).unwrap();
-        let mut metadata = MetadataMap::new();
-        signed.write(&mut metadata);
-        let read = SignatureHeaders::read(&metadata.into_headers()).unwrap();
+        let mut headers = HeaderMap::new();
+        signed.write(&mut headers);
+        let read = SignatureHeaders::read(&headers).unwrap();
         assert_eq!(read, signed);
         assert_eq!(verify(&read, now).unwrap(), *key.public_key());
     }
@@ -161,21 +161,6 @@ fn only_proven_keys_are_kept_and_only_in_one_form() {
 }
 
 #[test]
-fn a_refusal_begins_with_the_words_that_peers_know() {
-    let refusals = [
-        (Refusal::MissingMetadata, "Missing authentication metadata"),
-        (Refusal::UnknownKey, "Public key not recognized"),
-        (Refusal::MalformedKey, "Public key not recognized"),
-        (Refusal::InvalidSignature, "Invalid signature"),
-        (Refusal::MalformedTimestamp, "Invalid timestamp"),
-        (Refusal::StaleTimestamp { age: 400.0 }, "Invalid timestamp"),
-    ];
-    for (refusal, words) in refusals {
-        assert!(refusal.to_string().starts_with(words), "{refusal}");
-    }
-}
-
-#[test]
 fn every_header_is_needed() {
     for (missing, _) in from_flwr().to_http() {
         let mut headers = HeaderMap::new();
@@ -186,7 +171,7 @@ fn every_header_is_needed() {
         headers.remove(&missing);
         assert_eq!(
             SignatureHeaders::read(&headers),
-            Err(Refusal::MissingMetadata)
+            Err(Refusal::MissingSignature)
         );
     }
 }

@@ -145,7 +145,8 @@ pub(super) struct Refusal(pub(super) Reason);
 
 impl Reason {
     /// The text about a service that is no SuperLink: none of our flags names that server.
-    pub(crate) fn of_other_service(&self) -> String {
+    #[must_use]
+    pub fn of_other_service(&self) -> String {
         match self {
             Self::NameMismatch { wanted, found } => format!(
                 "its certificate is not for {wanted}, but for {found}: use one of these names in its URL"

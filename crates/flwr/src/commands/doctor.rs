@@ -3,10 +3,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use flwr_client::channel::{self, Route, Trust, Walk};
 use flwr_core::checkup::Checkup;
 use flwr_core::project::Federation;
 use flwr_proto::ListRunsResponse;
-use flwr_security::channel::{self, Route, Trust, Walk};
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

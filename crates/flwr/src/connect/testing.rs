@@ -11,7 +11,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, iter};
 use tonic::transport::Server;
 
-use flwr_security::channel::Route;
+use flwr_client::channel::Route;
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path};
 
+use flwr_client::channel::{ConnectError, connect_error};
 use flwr_core::project::FederationError;
-use flwr_security::channel::{ConnectError, connect_error};
 
 use super::Error;
 

@@ -1,5 +1,7 @@
 use std::io;
 
+use tonic::Code;
+
 use super::*;
 
 #[test]
@@ -60,5 +62,36 @@ fn refusals_are_told_in_flowers_words() {
     assert_eq!(
         told(Status::failed_precondition("Run ID 7 is already finished")),
         "the SuperLink refused: Run ID 7 is already finished (FailedPrecondition)"
+    );
+}
+
+#[test]
+fn a_numbered_refusal_is_told_without_its_json() {
+    let told = |code, number: u16, text: &str, details: &str| {
+        let json = format!(
+            r#"{{"code": {number}, "public_message": "{text}", "public_details": {details}}}"#
+        );
+        Error::from(Status::new(code, json)).chain()
+    };
+    assert_eq!(
+        told(Code::NotFound, 16, "No such run.", "null"),
+        "Run ID not found."
+    );
+    assert_eq!(
+        told(
+            Code::FailedPrecondition,
+            18,
+            "The run is over.",
+            r#""Run 7.""#
+        ),
+        "the SuperLink refused: The run is over. (Run 7.) (FailedPrecondition)"
+    );
+    assert_eq!(
+        told(Code::Unimplemented, 20, "There are no artifacts.", "null"),
+        "the SuperLink refused: There are no artifacts. (Unimplemented)"
+    );
+    assert_eq!(
+        told(Code::PermissionDenied, 31, "Not yours.", "null"),
+        "Permission denied.\nNot yours."
     );
 }

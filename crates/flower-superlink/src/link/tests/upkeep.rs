@@ -57,12 +57,15 @@ async fn only_a_finished_run_is_deleted_and_by_whom_it_belongs_to() {
         .unwrap();
     let running = link.delete_run(&alice, run).await;
     assert!(
-        matches!(running, Err(Error::NotFinished { .. })),
+        matches!(running, Err(Error::Refused(Refusal::NotFinished { .. }))),
         "{running:?}"
     );
     link.stop_run(run).await.unwrap();
     let foreign = link.delete_run(&bob, run).await;
-    assert!(matches!(foreign, Err(Error::RunOfAnother)), "{foreign:?}");
+    assert!(
+        matches!(foreign, Err(Error::Refused(Refusal::RunOfAnother))),
+        "{foreign:?}"
+    );
     link.delete_run(&alice, run).await.unwrap();
     let gone = link.delete_run(&alice, run).await;
     let unknown = Error::from(Refusal::UnknownRun(run)).to_string();

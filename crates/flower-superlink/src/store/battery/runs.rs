@@ -1,11 +1,12 @@
 //! Runs begin, go on, and end.
 
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::world::{NOON, RUN, World};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Refusal, StateError};
+use crate::link::state::{APP_FIRST_HEARTBEAT, StateError};
 
 /// The refusal of something that must not work.
 pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, StateError>) -> Refusal {

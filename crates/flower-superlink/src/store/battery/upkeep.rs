@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_proto::Context;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, World, key};
-use crate::link::state::{Keep, READ, Refusal};
+use crate::link::state::{Keep, READ};
 
 /// Long after everything here has happened.
 const LATER: Timestamp = Timestamp::from_secs(1_758_000_000.0 + 1e7);

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 
 use flwr_core::id::NodeId;
 use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 
-use crate::link::state::{Answer, Refusal};
+use crate::link::state::Answer;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
 

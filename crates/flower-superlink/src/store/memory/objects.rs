@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::refusal::Refusal;
 
-use crate::link::state::{Freed, ObjectEntry, Refusal};
+use crate::link::state::{Freed, ObjectEntry};
 
 #[derive(Debug, Default)]
 pub(super) struct Objects(HashMap<ObjectId, Object>);

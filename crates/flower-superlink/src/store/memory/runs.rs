@@ -3,6 +3,7 @@
 use flwr_core::id::NodeId;
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
@@ -12,9 +13,7 @@ use prost::Message as _;
 use super::log::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Answer, Arrival, Freed, Inserted, Parcel, Refusal, Replied,
-};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Arrival, Freed, Inserted, Parcel, Replied};
 use crate::store::rules::Stored;
 
 #[derive(Debug)]

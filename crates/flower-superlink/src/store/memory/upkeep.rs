@@ -1,11 +1,12 @@
 //! What is deleted since it is old or not wanted any more.
 
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::refusal::Refusal;
 use flwr_core::run::Phase;
 use flwr_core::time::Timestamp;
 
 use super::Inner;
-use crate::link::state::{Keep, Refusal, Usage};
+use crate::link::state::{Keep, Usage};
 
 impl Inner {
     pub(super) fn delete_run(&mut self, run: RunId) -> Result<(), Refusal> {

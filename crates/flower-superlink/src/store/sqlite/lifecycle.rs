@@ -1,13 +1,14 @@
 //! The way of a run from phase to phase, and what it leaves behind on it.
 
 use flwr_core::id::RunId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::signed;
 use super::{objects, runs};
-use crate::link::state::{Freed, Refusal, StateResult};
+use crate::link::state::{Freed, StateResult};
 
 pub(super) fn change(
     connection: &Connection,

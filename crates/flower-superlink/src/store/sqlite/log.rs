@@ -1,11 +1,12 @@
 //! The log of a run: its latest pieces, within a bound.
 
 use flwr_core::id::RunId;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
-use crate::link::state::{LogEntry, Refusal, StateResult};
+use crate::link::state::{LogEntry, StateResult};
 use crate::store::log::{MARKER, MAX_BYTES, STEP};
 
 pub(super) fn append(

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use flwr_core::id::RunId;
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::refusal::Refusal;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
-use crate::link::state::{Freed, ObjectEntry, Refusal, StateResult};
+use crate::link::state::{Freed, ObjectEntry, StateResult};
 
 /// The objects of a run within one piece of work: rows are read when they are needed, changed
 /// here, and written once at the end. A broadcast touches the rows of its model thousands of

@@ -3,13 +3,14 @@
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, runs};
-use crate::link::state::{Answer, Arrival, Freed, Parcel, Refusal, Replied, StateResult};
+use crate::link::state::{Answer, Arrival, Freed, Parcel, Replied, StateResult};
 use crate::store::rules::{self, Stored};
 
 /// A reply, whole or not.

@@ -3,6 +3,7 @@
 use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
@@ -11,7 +12,7 @@ use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Refusal, StateResult};
+use crate::link::state::{APP_FIRST_HEARTBEAT, StateResult};
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
                        pending_at, starting_at, running_at, finished_at, account";

@@ -1,12 +1,13 @@
 //! What is deleted since it is old or not wanted any more, and the space that returns by it.
 
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::{self, signed};
 use super::runs;
-use crate::link::state::{Keep, Refusal, StateResult, Usage};
+use crate::link::state::{Keep, StateResult, Usage};
 
 /// Steps of [`give_back`] in a row, as long as nobody else writes.
 pub(super) const STEPS: usize = 8;

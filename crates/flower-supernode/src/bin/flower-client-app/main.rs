@@ -10,6 +10,7 @@ use flower_supernode::config::Config;
 use flower_supernode::program::Program;
 use flwr_core::fab::{self, AppRef, Fab};
 use flwr_daemon::apps::keeper;
+use flwr_daemon::limits;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    limits::tighten_umask();
     let args = Args::parse();
     let _logs = match telemetry::init(None, Format::Text) {
         Ok(logs) => logs,

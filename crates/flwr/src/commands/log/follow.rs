@@ -7,8 +7,8 @@
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flwr_client::channel::connect_error;
 use flwr_proto::StreamLogsResponse;
-use flwr_security::channel::connect_error;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tonic::{Code, Status, Streaming};
 

@@ -1,0 +1,172 @@
+//! Nodes: who is admitted, and what a session does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{MessageId, Parcel};
+use flwr_core::object::{ObjectId, Pulled};
+use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::Refusal;
+use flwr_core::run::Run;
+use flwr_security::key::{PrivateKey, PublicKey};
+use flwr_security::signature::SignatureHeaders;
+use flwr_security::tls::Certificate;
+use flwr_wire::generations::WireName;
+use flwr_wire::host::{FleetHost, Head, NodeProof, Unsigned};
+use time::OffsetDateTime;
+use tracing::warn;
+
+use super::Host;
+use crate::auth::Policy;
+use crate::error::Error;
+use crate::link::Link;
+
+/// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
+#[derive(Debug, Clone)]
+pub struct FleetSession {
+    link: Arc<Link>,
+    /// None where the node has shown no key.
+    key: Option<PublicKey>,
+    node: Option<NodeId>,
+    /// The certificate that the caller's connection was made with.
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl FleetSession {
+    fn required_node(&self) -> Result<NodeId> {
+        Ok(self.node.ok_or(Refusal::NotRegistered)?)
+    }
+}
+
+impl Fleet for FleetSession {
+    fn node(&self) -> Option<NodeId> {
+        self.node
+    }
+
+    async fn activate(&self, interval: f64) -> Result<NodeId> {
+        let key = match &self.key {
+            Some(key) => key.clone(),
+            // Nobody has this key: the node is known by the id that it gets.
+            None => PrivateKey::generate()
+                .map_err(|_| Error::Random)?
+                .public_key()
+                .clone(),
+        };
+        let certificate = self.certificate.clone();
+        Ok(self.link.register_node(&key, interval, certificate).await?)
+    }
+
+    async fn heartbeat(&self, interval: f64) -> Result<bool> {
+        let node = self.required_node()?;
+        self.link.identify_node(node, self.certificate.clone());
+        Ok(self.link.node_lives(node, interval).await?)
+    }
+
+    async fn deactivate(&self) -> Result<()> {
+        Ok(self.link.remove_node(self.required_node()?).await?)
+    }
+
+    async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {
+        Ok(self.link.claim(self.required_node()?, patience).await?)
+    }
+
+    async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+        let (caller, claimed) = (self.node, reply.message.metadata.src);
+        if caller != Some(claimed) {
+            return Err(Refusal::OtherNode { caller, claimed }.into());
+        }
+        Ok(self.link.reply(reply).await?)
+    }
+
+    async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        Ok(self.link.push_object(run, id, content).await?)
+    }
+
+    async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
+        Ok(self.link.pull_object(run, id).await?)
+    }
+
+    async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
+        Ok(self.link.confirm(run, message).await?)
+    }
+
+    async fn run(&self, run: RunId) -> Result<Run> {
+        Ok(self.link.require_running(run).await?)
+    }
+
+    async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
+        if let Some(run) = run {
+            self.link.require_running(run).await?;
+        }
+        Ok(self.link.fab(hash).await?)
+    }
+}
+
+impl Host {
+    /// The proven key of a caller that signs.
+    fn verified(&self, signature: &SignatureHeaders) -> Result<PublicKey> {
+        let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
+        verified.map_err(|refusal| {
+            warn!(%refusal, "Fleet request refused");
+            refusal.into()
+        })
+    }
+}
+
+impl FleetHost for Host {
+    type Fleet = FleetSession;
+
+    async fn admit(&self, proof: NodeProof, head: &Head) -> Result<FleetSession> {
+        let link = self.link();
+        let (key, node) = match proof {
+            NodeProof::Signature(signature) => {
+                let key = self.verified(&signature)?;
+                let node = link.node_of_key(&key).await?;
+                (Some(key), node)
+            }
+            NodeProof::Shared(key) => {
+                let node = link.node_of_key(&key).await?;
+                (Some(key), node)
+            }
+            NodeProof::Nothing(node) => (None, node),
+        };
+        let peer = head.peer.as_ref();
+        Ok(FleetSession {
+            link: Arc::clone(link),
+            key,
+            node,
+            certificate: peer.and_then(|peer| peer.certificate.clone()),
+        })
+    }
+
+    fn unsigned(&self) -> Unsigned<'_> {
+        match (&self.0.parts.policy, &self.0.parts.own_key) {
+            (Policy::AnyKey, _) => Unsigned::Open,
+            (Policy::Listed(allowed), Some(own)) => Unsigned::Shared { own, allowed },
+            (Policy::Listed(_), None) => Unsigned::Closed,
+        }
+    }
+
+    async fn noted(&self, node: NodeId) -> Result<Option<WireName>> {
+        let wire = self.link().noted_wire(node).await?;
+        Ok(wire.and_then(|wire| WireName::find(&wire)))
+    }
+
+    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
+        Ok(self.link().note_wire(node, wire.0).await?)
+    }
+
+    fn was_heard(&self, node: NodeId) -> bool {
+        self.link().was_heard(node)
+    }
+
+    fn hear(&self, node: NodeId) {
+        self.link().hear(node);
+    }
+
+    async fn settled(&self, node: NodeId, within: Duration) {
+        self.link().first_sign(node, within).await;
+    }
+}

@@ -1,0 +1,174 @@
+//! ServerApp processes: who is admitted, and what a session does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_core::context::Context;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{MessageId, Parcel};
+use flwr_core::object::{ObjectId, Pulled};
+use flwr_core::port::runtime::{Asked, Inputs, Sent};
+use flwr_core::port::{Result, Runtime};
+use flwr_core::refusal::Refusal;
+use flwr_core::run::{Run, RunStatus};
+use flwr_wire::host::{AppProof, Head, Launch, RuntimeHost};
+
+use super::{Apps, Host};
+use crate::link::Link;
+
+/// A ServerApp process's session. Only [`Host`] makes sessions, each from a proof.
+#[derive(Debug, Clone)]
+pub struct RuntimeSession {
+    link: Arc<Link>,
+    /// None: no run waits for a process.
+    run: Option<RunId>,
+}
+
+impl RuntimeSession {
+    fn required_run(&self) -> Result<RunId> {
+        Ok(self.run.ok_or(Refusal::UnknownToken)?)
+    }
+}
+
+impl Runtime for RuntimeSession {
+    fn run_id(&self) -> Option<RunId> {
+        self.run
+    }
+
+    async fn inputs(&self) -> Result<Option<Inputs>> {
+        match self.run {
+            None => Ok(None),
+            Some(run) => Ok(Some(self.link.inputs(run).await?)),
+        }
+    }
+
+    async fn alive(&self, interval: f64) -> Result<bool> {
+        Ok(self.link.app_lives(self.required_run()?, interval).await?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeId>> {
+        Ok(self.link.nodes(self.required_run()?).await?)
+    }
+
+    async fn run(&self) -> Result<Option<Run>> {
+        Ok(self.link.run(self.required_run()?).await?)
+    }
+
+    async fn fab(&self, hash: &str) -> Result<Bytes> {
+        Ok(self.link.fab(hash).await?)
+    }
+
+    async fn send(&self, parcels: Vec<Parcel>) -> Result<Sent> {
+        let sent = self.link.send(self.required_run()?, parcels).await?;
+        Ok(Sent {
+            ids: sent.ids,
+            missing: sent.missing,
+        })
+    }
+
+    async fn receive(&self, asked: Asked, patience: Duration) -> Result<Vec<Parcel>> {
+        let run = self.required_run()?;
+        match asked {
+            // A ServerApp gets nothing but replies.
+            Asked::All => Ok(Vec::new()),
+            Asked::Replies(ids) => Ok(self.link.replies(run, &ids, patience).await?),
+        }
+    }
+
+    async fn push_object(&self, id: ObjectId, content: Bytes) -> Result<bool> {
+        let run = self.required_run()?;
+        Ok(self.link.push_object(run, id, content).await?)
+    }
+
+    async fn pull_object(&self, id: ObjectId) -> Result<Pulled> {
+        Ok(self.link.pull_object(self.required_run()?, id).await?)
+    }
+
+    async fn confirm(&self, message: MessageId) -> Result<()> {
+        Ok(self.link.confirm(self.required_run()?, message).await?)
+    }
+
+    async fn log(&self, text: String) -> Result<()> {
+        Ok(self.link.push_app_log(self.required_run()?, text).await?)
+    }
+
+    async fn status(&self, to: RunStatus) -> Result<()> {
+        Ok(self.link.report_status(self.required_run()?, to).await?)
+    }
+
+    async fn finish(&self, context: Context) -> Result<()> {
+        Ok(self
+            .link
+            .keep_context(self.required_run()?, context)
+            .await?)
+    }
+}
+
+impl Host {
+    /// The run of a process that gives this proof.
+    async fn run_of(&self, proof: AppProof, head: &Head) -> Result<Option<RunId>> {
+        let starts_tokenless = self.0.parts.apps == Apps::Tokenless;
+        match proof {
+            AppProof::Token(token) => Ok(Some(self.link().run_of_token(&token).await?)),
+            AppProof::Named(run) => Ok(Some(run)),
+            AppProof::Tokenless(None) if starts_tokenless => Ok(self.link().take_expected()),
+            AppProof::Tokenless(run) if starts_tokenless => Ok(run),
+            AppProof::Tokenless(_) => Err(Refusal::UnknownToken.into()),
+            AppProof::Stranger(run) => {
+                self.require_tls(head)?;
+                Ok(Some(run))
+            }
+        }
+    }
+
+    /// Refuses to start runs over plaintext, unless everything is spoken in plaintext here: a
+    /// caller that reaches the port in plaintext is on this machine, and need not be somebody who
+    /// may start runs.
+    fn require_tls(&self, head: &Head) -> Result<()> {
+        let is_over_tls = head.peer.as_ref().is_some_and(|peer| peer.tls);
+        if self.0.parts.is_insecure || is_over_tls {
+            return Ok(());
+        }
+        Err(Refusal::TlsRequired.into())
+    }
+}
+
+impl RuntimeHost for Host {
+    type Runtime = RuntimeSession;
+
+    async fn admit(&self, proof: AppProof, head: &Head) -> Result<RuntimeSession> {
+        let run = self.run_of(proof, head).await?;
+        let link = Arc::clone(self.link());
+        Ok(RuntimeSession { link, run })
+    }
+
+    async fn waiting(&self) -> Result<Vec<RunId>> {
+        match self.0.parts.apps {
+            Apps::OfStrangers => Ok(self.link().pending_runs().await?),
+            Apps::WithTokens | Apps::Tokenless => Ok(Vec::new()),
+        }
+    }
+
+    async fn claim(&self, run: RunId) -> Result<Option<String>> {
+        if self.0.parts.apps != Apps::OfStrangers {
+            return Ok(None);
+        }
+        let token = self.link().issue_token(run).await?;
+        Ok(token.map(|token| token.as_str().to_owned()))
+    }
+
+    async fn launch(&self, launch: Launch, head: &Head) -> Result<RunId> {
+        self.require_tls(head)?;
+        let app = (launch.fab_id, launch.fab_version);
+        let started = self
+            .link()
+            .start_run_of_a_stranger(app, launch.fab, launch.overrides);
+        Ok(started.await?)
+    }
+
+    async fn is_over(&self, run: RunId) -> Result<bool> {
+        let run = self.link().run(run).await?;
+        Ok(run.is_none_or(|run| run.status.phase.is_finished()))
+    }
+}

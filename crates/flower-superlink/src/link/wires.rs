@@ -1,0 +1,57 @@
+//! The wire name that the state keeps beside each node. What the names mean is not known here.
+
+use std::time::Duration;
+
+use flwr_core::id::NodeId;
+use tokio::time::Instant;
+
+use super::Link;
+use super::state::Dialect;
+use super::wake::Topic;
+use crate::error::Result;
+
+impl Link {
+    /// The wire name that was noted beside the node.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn noted_wire(&self, node: NodeId) -> Result<Option<String>> {
+        Ok(self.state.dialect(node).await?.map(|d| d.text().to_owned()))
+    }
+
+    /// Notes a wire name beside the node.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn note_wire(&self, node: NodeId, wire: &str) -> Result<()> {
+        if let Some(dialect) = Dialect::find(wire) {
+            self.state.set_dialect(node, dialect).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the node has given a sign of life since it registered, or since the SuperLink
+    /// started.
+    #[must_use]
+    pub fn was_heard(&self, node: NodeId) -> bool {
+        self.sessions.was_heard(node)
+    }
+
+    /// The node has given a sign of life; who waits for that is woken.
+    pub fn hear(&self, node: NodeId) {
+        self.sessions.hear(node);
+        self.wake.notify(Topic::Node(node));
+    }
+
+    /// Waits for the first sign of life of a node that has just registered, `within` that time.
+    pub async fn first_sign(&self, node: NodeId, within: Duration) {
+        let listener = self.wake.listen(Topic::Node(node));
+        let deadline = Instant::now() + within;
+        loop {
+            let changed = listener.next();
+            if !self.sessions.is_unheard(node) || self.wait(changed, deadline).await.is_none() {
+                return;
+            }
+        }
+    }
+}

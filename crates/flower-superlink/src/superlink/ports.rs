@@ -1,0 +1,149 @@
+//! The open ports, and what is served at each.
+
+use std::sync::Arc;
+
+use flwr_core::address::Address;
+use flwr_daemon::health;
+use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
+use flwr_daemon::stop::Stopper;
+use flwr_wire::door::{Driver, FleetDoor, RuntimeDoor, ServerAppIo};
+use tokio::task::JoinSet;
+use tonic::service::Routes;
+use tower::Layer;
+
+use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use crate::api::{ControlApi, Exec, LaunchApi, UpkeepApi};
+use crate::auth::{ListedClients, SignedIn};
+use crate::config::{Config, Launch, Transport, Way};
+use crate::host::{self, Apps, Host};
+use crate::link::Link;
+
+/// Where a SuperLink listens, with the ports that were really taken.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// For SuperNodes.
+    pub fleet: Bound,
+    /// For `flwr`.
+    pub control: Bound,
+    /// For ServerApp processes.
+    pub serverappio: Bound,
+    /// For health checks.
+    pub health: Option<Bound>,
+}
+
+/// The open ports, by what is served there.
+pub(super) struct Ports {
+    fleet: Listener,
+    control: Listener,
+    serverappio: Listener,
+    health: Option<Listener>,
+}
+
+impl Ports {
+    pub(super) async fn open(config: &Config) -> Result<Self, listen::Error> {
+        let security = |asks| match &config.transport {
+            Transport::Plaintext => Security::Plaintext,
+            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
+            Transport::Tls(tls) => Security::Tls(tls.open()),
+        };
+        let serverappio = match &config.transport {
+            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
+            _ => Security::Plaintext,
+        };
+        let health = match &config.health {
+            None => None,
+            Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
+        };
+        Ok(Self {
+            fleet: bind(&config.fleet, security(true), FLEET).await?,
+            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
+            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
+            health,
+        })
+    }
+
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses {
+            fleet: self.fleet.bound().clone(),
+            control: self.control.bound().clone(),
+            serverappio: self.serverappio.bound().clone(),
+            health: self.health.as_ref().map(Listener::bound).cloned(),
+        }
+    }
+
+    pub(super) fn serve(
+        self,
+        link: &Arc<Link>,
+        config: &Config,
+        stopper: &Stopper,
+    ) -> JoinSet<Result<(), listen::Error>> {
+        let host = Host::new(host::Parts {
+            link: Arc::clone(link),
+            policy: config.policy.clone(),
+            own_key: config.own_key.clone(),
+            apps: apps(config),
+            is_insecure: matches!(config.transport, Transport::Plaintext),
+        });
+        let fleet = Routes::new(listed(config).layer(FleetDoor::new(host.clone())));
+        let control = control(link, config);
+        let serverappio = serverappio(link, host, config);
+        let mut servers = JoinSet::new();
+        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
+        servers.spawn(self.control.serve(control, stopper.clone()));
+        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
+        if let Some(listener) = self.health {
+            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
+        }
+        servers
+    }
+}
+
+async fn bind(
+    address: &Address,
+    security: Security,
+    service: Service,
+) -> Result<Listener, listen::Error> {
+    Listener::bind(&address.to_string(), security, service, Limits::default()).await
+}
+
+fn control(link: &Arc<Link>, config: &Config) -> Routes {
+    let listed = listed(config);
+    let signed_in = SignedIn::new(config.accounts.clone());
+    let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
+    let exec = signed_in.layer(Exec(control.clone()));
+    let upkeep = UpkeepApi::server(Arc::clone(link), config.accounts.clone());
+    Routes::new(listed.layer(signed_in.layer(control)))
+        .add_service(listed.layer(exec))
+        .add_service(listed.layer(signed_in.layer(upkeep)))
+}
+
+fn serverappio(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
+    let listed = listed(config);
+    let apps = RuntimeDoor::<_, ServerAppIo>::new(host.clone());
+    let apps = Routes::new(listed.layer(apps));
+    let insecure = matches!(config.transport, Transport::Plaintext);
+    if !insecure && !config.serverappio_tls {
+        // Runs are started on Control alone.
+        return apps;
+    }
+    let launch = LaunchApi::server(Arc::clone(link), insecure);
+    let driver = RuntimeDoor::<_, Driver>::new(host);
+    apps.add_service(listed.layer(launch))
+        .add_service(listed.layer(driver))
+}
+
+/// Who starts the processes of ServerApps, and how they are admitted.
+fn apps(config: &Config) -> Apps {
+    match config.launch {
+        Launch::Process => Apps::OfStrangers,
+        Launch::Subprocess {
+            way: Way::Tokenless,
+            ..
+        } => Apps::Tokenless,
+        Launch::Subprocess { .. } => Apps::WithTokens,
+    }
+}
+
+fn listed(config: &Config) -> ListedClients {
+    ListedClients::new(config.clients.clone())
+}

@@ -1,0 +1,158 @@
+//! What the operator reads about a failed call: who, what, and the way out.
+
+use std::error::Error as _;
+
+use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
+use flwr_client::refused::{Failure, Refused};
+use flwr_security::tls::Reason;
+use tonic::Status;
+
+/// Explains failed calls. Knows both ends, so that its sentences can name address and key.
+#[derive(Debug)]
+pub(crate) struct Explainer {
+    address: String,
+    fingerprint: String,
+    is_plaintext: bool,
+}
+
+impl Explainer {
+    pub(crate) fn new(address: String, fingerprint: String, trust: &Trust) -> Self {
+        let is_plaintext = matches!(trust, Trust::Plaintext);
+        Self {
+            address,
+            fingerprint,
+            is_plaintext,
+        }
+    }
+
+    /// One sentence: who, what, and the way out.
+    pub(crate) fn explain(&self, status: &Status) -> String {
+        if let Some(error) = connect_error(status) {
+            return with_flag(error);
+        }
+        if let Some(answer) = proxied(status) {
+            return format!("the SuperLink cannot be reached: {answer}");
+        }
+        let (address, said) = (&self.address, status.message());
+        match Failure::of(status) {
+            Failure::Unanswered => {
+                let (why, way_out) = (chain(status), self.other_protocol(status));
+                format!("the SuperLink at {address} does not answer: {why}{way_out}")
+            }
+            Failure::Refused(Refused::Forbidden | Refused::UnknownNode) => {
+                format!("the SuperLink at {address} says: {said}")
+            }
+            Failure::Refused(refused) => {
+                let (code, way_out) = (status.code(), self.way_out(refused));
+                format!("the SuperLink at {address} refused: {said} ({code:?}){way_out}")
+            }
+        }
+    }
+
+    /// A connection that breaks at once is often one of TLS on the other side: there is nothing
+    /// more to see of that in plaintext.
+    fn other_protocol(&self, status: &Status) -> &'static str {
+        if self.is_plaintext && status.source().is_some() {
+            "; if it speaks TLS there, leave out --insecure and give --root-certificates"
+        } else {
+            ""
+        }
+    }
+
+    fn way_out(&self, refused: Refused) -> String {
+        let key = &self.fingerprint;
+        match refused {
+            Refused::UnknownKey => {
+                format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")
+            }
+            Refused::KeyInUse => {
+                format!("; key {key} belongs to a node that is still registered: another SuperNode uses it, or an earlier one ended without a goodbye")
+            }
+            Refused::StaleSignature => {
+                "; this machine's clock and the SuperLink's differ by more than the signature allows: set the clock".to_owned()
+            }
+            Refused::UnknownMethod | Refused::NotSetUp => {
+                "; --superlink must name the Fleet address (default port 9092) of a SuperLink of flwr 1.20 to 1.22".to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// The sentence with the flag to change.
+fn with_flag(error: &ConnectError) -> String {
+    match error {
+        // They name the way out themselves.
+        ConnectError::Tls {
+            reason: Reason::Alert(_),
+            ..
+        }
+        | ConnectError::TlsServer { .. }
+        | ConnectError::Wordless { .. } => error.to_string(),
+        ConnectError::Tls { .. } => format!("{error}; --root-certificates says whom to trust"),
+        ConnectError::Proxy { .. } => {
+            format!("{error}; --proxy sets another proxy, and `--proxy none` goes without")
+        }
+        _ => format!("{error}; --superlink sets the address"),
+    }
+}
+
+/// The status with the errors it was made of, each level once.
+fn chain(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut source = status.source();
+    while let Some(error) = source {
+        let level = error.to_string();
+        if !text.contains(&level) {
+            text = format!("{text}: {level}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use flwr_client::channel::Proxied;
+
+    use super::*;
+
+    fn explain(status: &Status) -> String {
+        let (address, key) = ("127.0.0.1:9092".to_owned(), "SHA256:abc".to_owned());
+        Explainer::new(address, key, &Trust::Plaintext).explain(status)
+    }
+
+    #[test]
+    fn what_a_proxy_answers_is_named() {
+        let text = explain(&Status::from(Proxied {
+            address: "host:1".to_owned(),
+            status: http::StatusCode::BAD_GATEWAY,
+            location: None,
+            text: String::new(),
+        }));
+        assert!(
+            text.ends_with("a proxy at host:1 answered 502 Bad Gateway in place of the SuperLink"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn refusals_name_address_key_and_the_way_out() {
+        for (said, way_out) in [
+            ("Public key not recognized", "--auth-list-public-keys"),
+            ("Public key already in use", "another SuperNode uses it"),
+            ("Invalid timestamp", "set the clock"),
+        ] {
+            let text = explain(&Status::unauthenticated(said));
+            for part in ["127.0.0.1:9092", said, "(Unauthenticated)", way_out] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+        let text = explain(&Status::unauthenticated("Public key not recognized"));
+        assert!(text.contains("SHA256:abc"), "{text}");
+        let broken = Status::from_error(Box::new(std::io::Error::other("broken pipe")));
+        assert!(explain(&broken).contains("leave out --insecure"));
+        let text = explain(&Status::unimplemented("Method not found!"));
+        assert!(text.contains("9092"), "{text}");
+    }
+}

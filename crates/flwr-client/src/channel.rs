@@ -1,0 +1,208 @@
+//! A gRPC channel to an address, with trust: it connects when it is needed, connects again when
+//! it must, and says why it cannot.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::Status;
+use tonic::transport::Endpoint;
+use tower::service_fn;
+
+use flwr_security::tls::{ClientTls, Reason, explain};
+
+mod error;
+mod findings;
+mod last_word;
+mod line;
+mod plaintext;
+mod proxied;
+mod proxy;
+mod reach;
+mod secured;
+mod walk;
+mod watched;
+
+pub use error::ConnectError;
+pub use line::Channel;
+pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
+pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Tunnel, Warning};
+pub use walk::{Proven, Walk, WalkError, walk};
+
+use last_word::LastWord;
+use line::Received;
+use plaintext::plaintext;
+use secured::secured;
+
+/// How often an open call's connection is tried. Under four minutes, after which common load
+/// balancers cut; gRPC servers in C take more pings than one in five minutes for an attack, unless
+/// a call is open.
+const KEEPALIVE: Duration = Duration::from_secs(210);
+/// How long the answer to such a ping may take.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes that a server may send ahead: models come in chunks of 20 MiB.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+
+/// Whom to trust.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// Whoever answers: plaintext.
+    Plaintext,
+    /// Whoever proves the address's name.
+    Tls(ClientTls),
+}
+
+/// A channel to `host:port`. It connects at the first call.
+#[must_use]
+pub fn channel(address: (&str, u16), trust: &Trust, route: &Route) -> Channel {
+    let target = Target::new(address, trust, route);
+    let (endpoint, received) = (endpoint(address, trust), Received::default());
+    let (counter, last_word) = (received.clone(), target.last_word.clone());
+    Channel::new(target.address(), received, last_word, move || {
+        let (target, counter) = (target.clone(), counter.clone());
+        let connector = service_fn(move |_| {
+            let (target, counter) = (target.clone(), counter.clone());
+            async move { Ok::<_, ConnectError>(TokioIo::new(counter.count(target.connect().await?))) }
+        });
+        endpoint.connect_with_connector_lazy(connector)
+    })
+}
+
+/// Connects to `host:port` once, for whoever speaks HTTP/2 there by other means.
+///
+/// # Errors
+/// If nobody is there, or is not whom to trust.
+pub async fn dial(
+    address: (&str, u16),
+    trust: &Trust,
+    route: &Route,
+) -> Result<Box<dyn Io>, ConnectError> {
+    Target::new(address, trust, route).connect().await
+}
+
+/// The address is for the `:authority` header only: the connector knows where to go.
+fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
+    let scheme = if matches!(trust, Trust::Plaintext) {
+        "http"
+    } else {
+        "https"
+    };
+    let uri = format!("{scheme}://{}", joined(host, port));
+    Endpoint::from_shared(uri)
+        .unwrap_or_else(|_| Endpoint::from_static("http://superlink"))
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(false)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+}
+
+/// Why a call could not be made, if that is because there was no connection.
+#[must_use]
+pub fn connect_error(status: &Status) -> Option<&ConnectError> {
+    cause(status)
+}
+
+/// The first of the errors that a status was made of which is of this type.
+#[must_use]
+pub fn cause<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
+    std::iter::successors(status.source(), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
+}
+
+#[derive(Clone)]
+struct Target {
+    host: String,
+    port: u16,
+    trust: Trust,
+    route: Route,
+    last_word: LastWord,
+}
+
+/// A connection, whatever it goes over.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Target {
+    fn new((host, port): (&str, u16), trust: &Trust, route: &Route) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            trust: trust.clone(),
+            route: route.clone(),
+            last_word: LastWord::default(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
+        match &self.route {
+            Route::Direct => self.secure(reach::tcp(&self.host, self.port).await?).await,
+            Route::Through(proxy) => {
+                let tunnel = proxy.tunnel(&self.host, self.port).await?;
+                self.secure(tunnel).await
+            }
+        }
+    }
+
+    /// Makes of a line what the trust asks for.
+    async fn secure<T: Io + 'static>(&self, line: T) -> Result<Box<dyn Io>, ConnectError> {
+        match &self.trust {
+            Trust::Plaintext => Ok(Box::new(plaintext(line, self))),
+            Trust::Tls(tls) => {
+                let stream = self.greet(tls, line).await?;
+                Ok(Box::new(secured(stream, self)))
+            }
+        }
+    }
+
+    async fn greet<T: Io>(&self, tls: &ClientTls, line: T) -> Result<TlsStream<T>, ConnectError> {
+        let greeting = async {
+            let name = self.server_name(tls)?;
+            let stream = TlsConnector::from(tls.config()).connect(name, line).await;
+            let stream = stream.map_err(|error| self.tls(explain(&error)))?;
+            if stream.get_ref().1.alpn_protocol().is_none() {
+                return Err(self.tls(Reason::NothingInCommon));
+            }
+            Ok(stream)
+        };
+        reach::in_time(&self.host, self.port, greeting).await
+    }
+
+    /// Whom the certificate must be for.
+    fn server_name(&self, tls: &ClientTls) -> Result<ServerName<'static>, ConnectError> {
+        if let Some(name) = tls.server_name() {
+            return Ok(name.clone());
+        }
+        ServerName::try_from(self.host.clone()).map_err(|_| ConnectError::Name {
+            host: self.host.clone(),
+        })
+    }
+
+    fn address(&self) -> String {
+        joined(&self.host, self.port)
+    }
+
+    fn tls(&self, reason: Reason) -> ConnectError {
+        ConnectError::Tls {
+            address: self.address(),
+            reason,
+        }
+    }
+}
+
+fn joined(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! Ports: what one side of a federation asks of another, in domain words. The same trait stands
+//! at both ends of a wire. No release of Flower, no message type and no transport is named here.
+
+use crate::refusal::Failure;
+
+pub mod fleet;
+pub mod runtime;
+
+pub use fleet::Fleet;
+pub use runtime::Runtime;
+
+/// The result of a call through a port.
+pub type Result<T> = std::result::Result<T, Failure>;

@@ -1,0 +1,85 @@
+//! What a node asks of its SuperLink.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Result;
+use crate::id::{NodeId, RunId};
+use crate::message::{MessageId, Parcel};
+use crate::object::{ObjectId, Pulled};
+use crate::run::Run;
+
+/// One node's session with its SuperLink. On the SuperLink a value of this trait exists only
+/// behind a proof of who calls, so that the caller is no argument of any method.
+pub trait Fleet: Send + Sync + 'static {
+    /// The node for which this session speaks. `None`: its key is not bound to a node yet.
+    fn node(&self) -> Option<NodeId>;
+
+    /// Takes the node in. The node is online for one heartbeat `interval`, in seconds.
+    ///
+    /// # Errors
+    /// If the interval is not above 0, or over a day.
+    fn activate(&self, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
+
+    /// Gives a sign of life, and promises the next within `interval` seconds. False if the node is
+    /// not known.
+    ///
+    /// # Errors
+    /// If the interval is not above 0, or over a day.
+    fn heartbeat(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The node leaves.
+    ///
+    /// # Errors
+    /// If the session has no node.
+    fn deactivate(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// The next message for the node. The call is held for `patience` at most.
+    ///
+    /// # Errors
+    /// If the session has no node.
+    fn pull(&self, patience: Duration) -> impl Future<Output = Result<Option<Parcel>>> + Send;
+
+    /// Stores the node's reply. Gives the objects that are still to be pushed. `None`: the reply
+    /// is not wanted any more.
+    ///
+    /// # Errors
+    /// If the reply is of another node, or its run is not running.
+    fn push(&self, reply: Parcel) -> impl Future<Output = Result<Option<Vec<ObjectId>>>> + Send;
+
+    /// Stores the bytes of an announced object. False: no message of the run announced it.
+    ///
+    /// # Errors
+    /// If the run is not running, or the bytes are no object.
+    fn push_object(
+        &self,
+        run: RunId,
+        id: ObjectId,
+        content: Bytes,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The bytes of an object of a running run.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    fn pull_object(&self, run: RunId, id: ObjectId) -> impl Future<Output = Result<Pulled>> + Send;
+
+    /// Confirms that a message and its objects arrived.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    fn confirm(&self, run: RunId, message: MessageId) -> impl Future<Output = Result<()>> + Send;
+
+    /// A running run.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    fn run(&self, run: RunId) -> impl Future<Output = Result<Run>> + Send;
+
+    /// The FAB of a running run. `None`: the caller does not name the run.
+    ///
+    /// # Errors
+    /// If the run is not running, or there is no FAB with this hash.
+    fn fab(&self, run: Option<RunId>, hash: &str) -> impl Future<Output = Result<Bytes>> + Send;
+}

@@ -1,0 +1,381 @@
+//! Every reason for "no", with what it is about. A refusal is an answer: to ask again in the same
+//! way is of no use, other than after a [`Failure::TryAgain`].
+//!
+//! A refusal names no release of Flower and no transport. [`Refusal::code`] has its number, the
+//! number has a [`Class`], and each wire renders the class in its own terms. Display is the whole
+//! text in plain words; a wire whose peers know other words brings these itself.
+
+use thiserror::Error;
+
+use crate::cause::chain;
+use crate::config::ConfigError;
+use crate::fab::FabError;
+use crate::id::{NodeId, RunId};
+use crate::message::{Flaws, MessageId};
+use crate::object::{InvalidObjectId, ObjectError, ObjectId, TreeError};
+use crate::run::{InvalidStatus, Phase};
+
+mod answer;
+mod code;
+
+pub use answer::{Failure, Refused};
+pub use code::{Class, Code};
+
+/// Why a program does not do what it is asked.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Refusal {
+    /// A field of the request is not what it should be.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// The field at fault.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The bytes of the request are no message of its method.
+    #[error("the request cannot be read: {0}")]
+    Unreadable(String),
+    /// A node's heartbeat interval is out of bounds.
+    #[error("`heartbeat_interval` is {given}: seconds above 0 and up to {max} are expected")]
+    HeartbeatInterval {
+        /// Seconds, as the node asks for.
+        given: f64,
+        /// The most that is allowed.
+        max: f64,
+    },
+
+    /// A peer names a run that is unknown here, or not known any more.
+    #[error("run {0} is not known to this SuperLink")]
+    UnknownRun(RunId),
+    /// A person names a run that does not exist: probably a typing mistake.
+    #[error("there is no run {0}")]
+    RunNotFound(RunId),
+    /// The run is not running, and must be for this.
+    #[error("run {run} is {phase}")]
+    RunIs {
+        /// The run.
+        run: RunId,
+        /// Where it stands instead.
+        phase: Phase,
+    },
+    /// A run cannot go from there to here.
+    #[error("run {run} cannot go from {from} to {to}")]
+    Transition {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        from: Phase,
+        /// Where it was to go.
+        to: Phase,
+    },
+    /// A run that is finished already cannot be stopped.
+    #[error("Run ID {0} is already finished")]
+    AlreadyFinished(RunId),
+    /// Only finished runs are deleted.
+    #[error("Run ID {run} is {phase}: end it first, with `flwr stop {run}`")]
+    NotFinished {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// A run can have one token only.
+    #[error("run {0} has its token already")]
+    HasToken(RunId),
+    /// A run is begun again once only.
+    #[error("run {0} was begun again before")]
+    ResumedBefore(RunId),
+    /// The run is finished, and the process of its ServerApp has not ended.
+    #[error(
+        "run {0} is finished, and its ServerApp process is still ending: try again in a moment"
+    )]
+    ProcessLives(RunId),
+    /// The text is not the status of a run.
+    #[error("{0}")]
+    Status(InvalidStatus),
+    /// The FAB is malformed.
+    #[error("the FAB is refused: {0}")]
+    Fab(String),
+    /// There is no FAB with this hash.
+    #[error("Found no FAB with hash: {0}")]
+    UnknownFab(String),
+    /// The run configuration is malformed.
+    #[error("the run configuration is refused: {}", chain(.0.as_ref()))]
+    RunConfig(Box<ConfigError>),
+
+    /// A message breaks rules.
+    #[error("malformed message: {0}")]
+    Malformed(Flaws),
+    /// A message is of another run than its request.
+    #[error("message {message} is of run {found}, not of run {run}")]
+    OtherRun {
+        /// The message.
+        message: ObjectId,
+        /// The request's run.
+        run: RunId,
+        /// The message's.
+        found: RunId,
+    },
+    /// The reply answers nothing that its node was asked in this run, or not any more.
+    #[error("no instruction {0} waits for a reply of this node")]
+    UnknownInstruction(MessageId),
+    /// Another reply came first.
+    #[error("instruction {0} is answered already")]
+    AlreadyAnswered(MessageId),
+    /// The reply would outlive the instruction it answers.
+    #[error("the reply's `metadata.ttl` reaches {excess:.1} s beyond the instruction's")]
+    ReplyOutlivesInstruction {
+        /// Seconds.
+        excess: f64,
+    },
+    /// There is not one object tree for each message, with the message as its root.
+    #[error(
+        "message {0} has no object tree of its own: `message_object_trees` must hold one for each message, with its id at the root"
+    )]
+    NoTree(ObjectId),
+    /// An object tree is malformed.
+    #[error("malformed object tree: {0}")]
+    Tree(TreeError),
+    /// The text is not an object id.
+    #[error("{0}")]
+    ObjectId(InvalidObjectId),
+    /// Two trees disagree about what an object is made of, so one of them is wrong.
+    #[error("object {0} was announced with other children before")]
+    ObjectDiffers(ObjectId),
+    /// Pushed bytes are no object.
+    #[error("Object with ID '{id}' has an unexpected structure. {problem}")]
+    Object {
+        /// SHA-256 of the bytes.
+        id: ObjectId,
+        /// What is wrong with them.
+        problem: ObjectError,
+    },
+    /// An object's head and the tree that announced it disagree.
+    #[error(
+        "Object with ID '{0}' has an unexpected structure. Its head lists other children than the object tree that announced it."
+    )]
+    ObjectChildren(ObjectId),
+
+    /// A header of the signature is not there, or is no base64.
+    #[error("Missing authentication metadata")]
+    MissingSignature,
+    /// The key is not on the list.
+    #[error("Public key not recognized")]
+    UnknownKey,
+    /// The header holds no elliptic curve key.
+    #[error("Public key not recognized: it is not an elliptic curve public key in PEM")]
+    MalformedKey,
+    /// The signature is not this key's over this time.
+    #[error("Invalid signature")]
+    InvalidSignature,
+    /// The time is none, or has no UTC offset.
+    #[error("Invalid timestamp: ISO 8601 with a UTC offset is expected")]
+    MalformedTimestamp,
+    /// The time is not of now.
+    #[error(
+        "Invalid timestamp: it is {age:.1} s old by the SuperLink's clock, and -5 to 305 s are allowed; set the clocks"
+    )]
+    StaleTimestamp {
+        /// Seconds since it was made, by our clock; negative if it is ahead.
+        age: f64,
+    },
+    /// The caller's key is bound to no node: the node has to register first.
+    #[error("the caller's key is of no registered node")]
+    NotRegistered,
+    /// A node speaks for another.
+    #[error("the caller is not node {claimed}, for which it speaks")]
+    OtherNode {
+        /// The node that the caller's key is bound to.
+        caller: Option<NodeId>,
+        /// The node for which it speaks.
+        claimed: NodeId,
+    },
+    /// A node does not prove by its shared secret that it is what it says.
+    #[error("the node does not prove who it is")]
+    AccessDenied,
+    /// A ServerApp speaks as a node.
+    #[error("a ServerApp speaks as node {0}")]
+    UnexpectedNode(NodeId),
+    /// The token is none of this program's.
+    #[error("the token is unknown")]
+    UnknownToken,
+    /// The client's certificate is not on the list.
+    #[error("The client certificate {0} is not on the SuperLink's list of clients")]
+    ClientNotListed(String),
+    /// The call is allowed over TLS only.
+    #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
+    TlsRequired,
+
+    /// No tokens, or none that prove an account.
+    #[error("the caller is not signed in")]
+    NotSignedIn,
+    /// The account is proven and not on the list.
+    #[error("the account is not on the SuperLink's list")]
+    AccountNotListed,
+    /// The login provider refuses the SuperLink. Its operator has to act.
+    #[error("the login provider refuses this SuperLink: the SuperLink's log says why")]
+    ProviderRefuses,
+    /// There is no such login, or not any more.
+    #[error("the login is not known here, or took too long: run `flwr login` again")]
+    UnknownLogin,
+    /// The user, or the provider, said no.
+    #[error("the login was denied")]
+    LoginDenied,
+    /// The provider's tokens cannot be used here.
+    #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
+    UselessTokens(String),
+    /// Accounts are on, and the call has passed without one.
+    #[error("people sign in at this SuperLink, and the call has no account")]
+    NoAccount,
+    /// The run was made before accounts were on.
+    #[error("the run belongs to no account")]
+    RunOfNobody,
+    /// The run was made by another account.
+    #[error("the run belongs to another account")]
+    RunOfAnother,
+
+    /// The storage limit is reached: nothing new is taken.
+    #[error(
+        "the SuperLink is full: {used} bytes are kept, and --max-storage allows {limit}; it takes new runs and messages again when runs have finished"
+    )]
+    Full {
+        /// Bytes that are kept.
+        used: u64,
+        /// Bytes that may be.
+        limit: u64,
+    },
+    /// This program does not have a feature of Flower.
+    #[error("{0} are not offered here")]
+    NotOffered(Feature),
+}
+
+/// What a SuperLink may offer or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// People sign in.
+    Accounts,
+    /// Files that a run leaves behind.
+    Artifacts,
+}
+
+impl std::fmt::Display for Feature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Accounts => "accounts",
+            Self::Artifacts => "artifacts",
+        })
+    }
+}
+
+impl Refusal {
+    /// A field of the request is not what it should be.
+    #[must_use]
+    pub fn field(field: &'static str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self::Field { field, problem }
+    }
+
+    /// The number. Several refusals share one where upstream has one for all of them.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Field { .. } => Code::Field,
+            Self::Unreadable(_) => Code::InvalidProtobufPayload,
+            Self::HeartbeatInterval { .. } => Code::FleetInvalidHeartbeatInterval,
+            Self::UnknownRun(_) | Self::RunIs { .. } => Code::FleetRunStatusNotAllowed,
+            Self::RunNotFound(_) => Code::RunIdNotFound,
+            Self::Transition { .. } => Code::RunTransition,
+            Self::AlreadyFinished(_) => Code::RunAlreadyFinished,
+            Self::NotFinished { .. } => Code::RunNotFinished,
+            Self::HasToken(_) => Code::RuntimeTaskStartFailed,
+            Self::ResumedBefore(_) => Code::RunResumedBefore,
+            Self::ProcessLives(_) => Code::ServerAppLives,
+            Self::Status(_) => Code::RunStatus,
+            Self::Fab(_) => Code::Fab,
+            Self::UnknownFab(_) => Code::RuntimeFabNotFound,
+            Self::RunConfig(_) => Code::InvalidRunConfig,
+            Self::Malformed(_) => Code::Message,
+            Self::OtherRun { .. } => Code::RuntimeMessageRunIdMismatch,
+            Self::UnknownInstruction(_) => Code::InstructionUnknown,
+            Self::AlreadyAnswered(_) => Code::InstructionAnswered,
+            Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
+            Self::NoTree(_) | Self::Tree(_) => Code::Tree,
+            Self::ObjectId(_) => Code::ObjectId,
+            Self::ObjectDiffers(_) => Code::ObjectDiffers,
+            Self::Object { .. } | Self::ObjectChildren(_) => Code::ObjectMalformed,
+            Self::MissingSignature => Code::SignatureMissing,
+            Self::UnknownKey => Code::KeyNotListed,
+            Self::MalformedKey => Code::KeyMalformed,
+            Self::InvalidSignature => Code::SignatureWrong,
+            Self::MalformedTimestamp => Code::TimestampMalformed,
+            Self::StaleTimestamp { .. } => Code::TimestampStale,
+            Self::NotRegistered => Code::NodeNotRegistered,
+            Self::OtherNode { .. } => Code::NodeIsAnother,
+            Self::AccessDenied => Code::NodeNotProven,
+            Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
+            Self::UnknownToken => Code::RuntimeAuthenticationFailed,
+            Self::ClientNotListed(_) => Code::ClientNotListed,
+            Self::TlsRequired => Code::TlsRequired,
+            Self::NotSignedIn => Code::AccountAuthenticationFailed,
+            Self::AccountNotListed => Code::AccountNotListed,
+            Self::ProviderRefuses => Code::ProviderRefuses,
+            Self::UnknownLogin => Code::LoginUnknown,
+            Self::LoginDenied => Code::LoginDenied,
+            Self::UselessTokens(_) => Code::TokensUseless,
+            Self::NoAccount => Code::AccountInfoNotFound,
+            Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
+            Self::RunOfAnother => Code::RunIdNotBelongToAccount,
+            Self::Full { .. } => Code::StorageFull,
+            Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,
+            Self::NotOffered(Feature::Artifacts) => Code::NoArtifactProvider,
+        }
+    }
+
+    /// What a caller does about it.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        self.code().class()
+    }
+
+    /// Whether the run's standing is the reason, and nothing else about the request.
+    #[must_use]
+    pub const fn is_about_the_run(&self) -> bool {
+        matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
+    }
+}
+
+impl From<FabError> for Refusal {
+    fn from(error: FabError) -> Self {
+        Self::Fab(chain(&error))
+    }
+}
+
+impl From<ConfigError> for Refusal {
+    fn from(error: ConfigError) -> Self {
+        Self::RunConfig(Box::new(error))
+    }
+}
+
+impl From<Flaws> for Refusal {
+    fn from(flaws: Flaws) -> Self {
+        Self::Malformed(flaws)
+    }
+}
+
+impl From<TreeError> for Refusal {
+    fn from(error: TreeError) -> Self {
+        Self::Tree(error)
+    }
+}
+
+impl From<InvalidObjectId> for Refusal {
+    fn from(error: InvalidObjectId) -> Self {
+        Self::ObjectId(error)
+    }
+}
+
+impl From<InvalidStatus> for Refusal {
+    fn from(error: InvalidStatus) -> Self {
+        Self::Status(error)
+    }
+}

@@ -1,0 +1,214 @@
+//! The door for nodes.
+//!
+//! A generation is known by, first match wins: the path, where one generation has it; the form of
+//! the proof (a signature, or none: flwr 1.14 and earlier); what the node was noted to speak; the
+//! layout of the body. Nothing is held to find it out. Only a message that comes before the first
+//! sign of life of its node waits for that sign, since it cannot be encoded before.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_core::id::NodeId;
+use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::Refusal;
+use flwr_security::signature;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
+use tracing::info;
+
+use crate::carrier::grpc::{self, Answer};
+use crate::generations::{self, WireName};
+use crate::host::{FleetHost, Head, NodeProof, Unsigned};
+use crate::methods::Request as Decoded;
+use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed, Unproven};
+
+/// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
+/// give one within a second of their registration.
+const NODE_FIRST_HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// The door for nodes: the service `flwr.proto.Fleet`.
+#[derive(Clone)]
+pub struct FleetDoor<H: FleetHost>(Arc<Inner<H>>);
+
+struct Inner<H: FleetHost> {
+    host: H,
+    methods: Methods<H>,
+}
+
+impl<H: FleetHost> FleetDoor<H> {
+    /// The door to this host.
+    #[must_use]
+    pub fn new(host: H) -> Self {
+        let methods = generations::fleet();
+        Self(Arc::new(Inner { host, methods }))
+    }
+}
+
+impl<H: FleetHost> std::fmt::Debug for FleetDoor<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FleetDoor").finish_non_exhaustive()
+    }
+}
+
+impl<H: FleetHost> Inner<H> {
+    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        let methods = self.methods.at(request.uri().path());
+        if let Some(method) = methods.iter().find_map(Method::unsigned)
+            && self.takes_unsigned(request.headers())
+        {
+            return self.serve_unsigned(method, request).await;
+        }
+        let Some(newest) = methods.iter().find_map(Method::signed) else {
+            return grpc::unknown_method();
+        };
+        let head = grpc::head(&request);
+        match self
+            .admit(request.headers(), &head, newest.rules.proof)
+            .await
+        {
+            Err(failure) => grpc::failed(failure),
+            Ok(fleet) => {
+                let answer = |body| self.answer(methods, newest, fleet, head, body);
+                grpc::unary(request, answer).await
+            }
+        }
+    }
+
+    fn takes_unsigned(&self, headers: &HeaderMap) -> bool {
+        !signature::is_signed(headers) && !matches!(self.host.unsigned(), Unsigned::Closed)
+    }
+
+    async fn serve_unsigned(
+        &self,
+        method: &fleet::Unsigned<H>,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let (head, headers) = (grpc::head(&request), request.headers().clone());
+        let answer = |body| {
+            let unproven = Unproven {
+                head,
+                headers,
+                body,
+            };
+            let answer = (method.handler)((self.host.clone(), unproven));
+            self.answered(method.changes, answer)
+        };
+        grpc::unary(request, answer).await
+    }
+
+    /// Opens the session of a caller that signs.
+    async fn admit(&self, headers: &HeaderMap, head: &Head, proof: Proof) -> Result<H::Fleet> {
+        let signature = NodeProof::Signature(grpc::signature(headers)?);
+        let fleet = self.host.admit(signature, head).await?;
+        match (proof, fleet.node()) {
+            (Proof::Node, None) => Err(Refusal::NotRegistered.into()),
+            _ => Ok(fleet),
+        }
+    }
+
+    /// Answers a call that one of these methods is for. They all have the same path.
+    async fn answer(
+        &self,
+        methods: &[Method<H>],
+        newest: &Signed<H>,
+        fleet: H::Fleet,
+        head: Head,
+        body: Bytes,
+    ) -> Result<Answer> {
+        let signed = methods.iter().filter_map(Method::signed);
+        let mut of_layout = signed.filter(|method| (method.rules.has_layout)(&body));
+        let method = of_layout.next().unwrap_or(newest);
+        if let (true, Some(node)) = (method.rules.is_sign_of_life, fleet.node()) {
+            self.hear(node, method.wire).await?;
+        }
+        match &method.serve {
+            Serve::Call(handler) => {
+                let request = Decoded {
+                    message: body,
+                    now: self.host.now(),
+                };
+                let answer = handler((fleet, request));
+                self.answered(method.rules.changes, answer).await
+            }
+            Serve::Pull { check, encode } => {
+                check(&fleet, body)?;
+                let parcel = fleet.pull(head.patience).await?;
+                let encode = match (&parcel, fleet.node()) {
+                    (Some(_), Some(node)) => self.encoder(methods, node).await?.unwrap_or(encode),
+                    _ => encode,
+                };
+                encode((fleet, parcel, self.host.now())).await
+            }
+        }
+    }
+
+    /// Waits for an answer. A call that changes something ends also when its caller goes away.
+    async fn answered(
+        &self,
+        changes: bool,
+        answer: BoxFuture<'static, Result<Answer>>,
+    ) -> Result<Answer> {
+        if changes {
+            self.host.complete(answer).await
+        } else {
+            answer.await
+        }
+    }
+
+    /// Only the first sign of life since the node was taken in, or since the host started, tells
+    /// anything new.
+    async fn hear(&self, node: NodeId, wire: WireName) -> Result<()> {
+        if self.host.was_heard(node) {
+            return Ok(());
+        }
+        let noted = self.host.noted(node).await?;
+        if noted.unwrap_or(generations::ASSUMED) != wire {
+            info!(node_id = %node, wire = wire.0, "the SuperNode speaks another wire than before");
+            self.host.note(node, wire).await?;
+        }
+        self.host.hear(node);
+        Ok(())
+    }
+
+    /// What encodes a message for this node.
+    async fn encoder<'a>(
+        &self,
+        methods: &'a [Method<H>],
+        node: NodeId,
+    ) -> Result<Option<&'a Encode<H>>> {
+        self.host.settled(node, NODE_FIRST_HEARTBEAT).await;
+        let noted = self.host.noted(node).await?;
+        let wire = noted.unwrap_or(generations::ASSUMED);
+        let mut signed = methods.iter().filter_map(Method::signed);
+        let method = signed.find(|method| method.wire == wire);
+        Ok(method.and_then(|method| match &method.serve {
+            Serve::Pull { encode, .. } => Some(encode),
+            Serve::Call(_) => None,
+        }))
+    }
+}
+
+impl<H: FleetHost> Service<Request<Body>> for FleetDoor<H> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { Ok(inner.serve(request).await) })
+    }
+}
+
+impl<H: FleetHost> NamedService for FleetDoor<H> {
+    const NAME: &'static str = "flwr.proto.Fleet";
+}

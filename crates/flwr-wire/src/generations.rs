@@ -1,0 +1,63 @@
+//! The generations, newest first: one line each. A generation goes with its folder, its protos
+//! and its line.
+
+use crate::host::{FleetHost, RuntimeHost};
+use crate::methods::{fleet, runtime};
+
+/// The name of the way in which a node wants its messages. The state keeps it beside the node, and
+/// only the generation that gave it reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WireName(pub &'static str);
+
+/// What a node is taken to speak of which nothing is noted.
+pub(crate) const ASSUMED: WireName = v1_20_objects::NAME;
+
+/// Declares the generations, each with the ports that it speaks, the tables of their methods, and
+/// all wire names.
+macro_rules! generations {
+    ($($(#[$doc:meta])* $name:ident: $($port:ident)+),+ $(,)?) => {
+        $($(#[$doc])* pub mod $name;)+
+
+        /// What all generations serve to nodes.
+        pub(crate) fn fleet<H: FleetHost>() -> fleet::Methods<H> {
+            let mut methods = fleet::Methods::default();
+            $($(generations!(@fleet $name $port methods);)+)+
+            methods
+        }
+
+        /// What all generations serve to app processes.
+        pub(crate) fn runtime<H: RuntimeHost>() -> runtime::Methods<H> {
+            let mut methods = runtime::Methods::default();
+            $($(generations!(@runtime $name $port methods);)+)+
+            methods
+        }
+
+        impl WireName {
+            /// The wire name that the state kept as this text. `None`: no generation has that name.
+            #[must_use]
+            pub fn find(text: &str) -> Option<Self> {
+                $($(generations!(@names $name $port text);)+)+
+                None
+            }
+        }
+    };
+    (@fleet $name:ident fleet $methods:ident) => { $name::fleet(&mut $methods) };
+    (@runtime $name:ident runtime $methods:ident) => { $name::runtime(&mut $methods) };
+    (@names $name:ident fleet $text:ident) => {
+        if let Some(name) = $name::NAMES.iter().find(|name| name.0 == $text) {
+            return Some(*name);
+        }
+    };
+    (@$table:ident $name:ident $port:ident $rest:ident) => {};
+}
+
+generations! {
+    /// flwr 1.20 to 1.22: app processes that get a run.
+    v1_21_runs: runtime,
+    /// flwr 1.20 to 1.22: messages and their objects.
+    v1_20_objects: fleet,
+    /// flwr 1.15 to 1.18: messages with their content in them.
+    v1_15_inline: fleet runtime,
+    /// flwr 1.8 to 1.14: messages as tasks.
+    v1_08_taskins: fleet runtime,
+}

@@ -1,0 +1,273 @@
+//! What SuperNodes of flwr 1.8 to 1.14 say.
+
+use bytes::Bytes;
+use flwr_core::fab::LOCAL_FAB_ID;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, Parcel};
+use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::Refusal;
+use flwr_core::run::Run;
+use flwr_core::time::Timestamp;
+use flwr_proto as proto;
+use flwr_proto::shared::{PingRequest, PingResponse};
+use flwr_proto::v1_08 as wire;
+use http::{HeaderMap, HeaderValue};
+
+use super::admission::{self, Shown, Signed};
+use super::records::{self, Numbering};
+use super::secret::{PUBLIC_KEY_HEADER, Secrets};
+use super::{ANY, FROM_12, NAMES, UNTIL_11, layout, task};
+use crate::carrier::grpc::{Answer, decode};
+use crate::generations::WireName;
+use crate::host::FleetHost;
+use crate::inflate;
+use crate::methods::fleet::Unproven;
+use crate::objects::{self, RECONNECT};
+use crate::raw::has_bytes;
+
+/// The methods of these releases.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Method {
+    CreateNode,
+    DeleteNode,
+    Ping,
+    PullTaskIns,
+    PushTaskRes,
+    GetRun,
+    GetFab,
+}
+
+/// The path of each.
+pub(super) const METHODS: [(&str, Method); 7] = [
+    ("/flwr.proto.Fleet/CreateNode", Method::CreateNode),
+    ("/flwr.proto.Fleet/DeleteNode", Method::DeleteNode),
+    ("/flwr.proto.Fleet/Ping", Method::Ping),
+    ("/flwr.proto.Fleet/PullTaskIns", Method::PullTaskIns),
+    ("/flwr.proto.Fleet/PushTaskRes", Method::PushTaskRes),
+    ("/flwr.proto.Fleet/GetRun", Method::GetRun),
+    ("/flwr.proto.Fleet/GetFab", Method::GetFab),
+];
+
+impl Method {
+    /// Whether the call changes something.
+    pub(super) const fn changes(self) -> bool {
+        matches!(self, Self::CreateNode | Self::DeleteNode | Self::PushTaskRes)
+    }
+}
+
+/// The fields of the replies in a PushTaskRes until 1.11, and from 1.12 on.
+const REPLIES: [u32; 2] = [1, 2];
+
+/// What the generation keeps of nodes between calls.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    secrets: Secrets,
+}
+
+/// A call of this generation, and whom it is for.
+struct Call<'a, H> {
+    secrets: &'a Secrets,
+    host: &'a H,
+    request: Unproven,
+}
+
+impl Nodes {
+    pub(super) async fn answer<H: FleetHost>(
+        &self,
+        method: Method,
+        host: &H,
+        request: Unproven,
+    ) -> Result<Answer> {
+        let call = Call {
+            secrets: &self.secrets,
+            host,
+            request,
+        };
+        match method {
+            Method::CreateNode => call.create_node().await,
+            Method::DeleteNode => call.delete_node().await,
+            Method::Ping => call.ping().await,
+            Method::PullTaskIns => call.pull_task_ins().await,
+            Method::PushTaskRes => call.push_task_res().await,
+            Method::GetRun => call.get_run().await,
+            Method::GetFab => call.get_fab().await,
+        }
+    }
+}
+
+impl<H: FleetHost> Call<'_, H> {
+    fn body(&self) -> Bytes {
+        self.request.body.clone()
+    }
+
+    /// The session of the caller, who must be the node that the request names, if it names one.
+    async fn session(&self, node: Option<NodeId>) -> Result<H::Fleet> {
+        self.session_by(Signed::AsSent(&self.request.body), node).await
+    }
+
+    async fn session_by(&self, signed: Signed<'_>, node: Option<NodeId>) -> Result<H::Fleet> {
+        let shown = Shown {
+            head: &self.request.head,
+            headers: &self.request.headers,
+            signed,
+            node,
+        };
+        admission::node(self.host, self.secrets, shown).await
+    }
+
+    async fn create_node(&self) -> Result<Answer> {
+        let Unproven { head, headers, .. } = &self.request;
+        let (fleet, superlink_key) = admission::newcomer(self.host, head, headers).await?;
+        let interval = decode::<wire::CreateNodeRequest>(self.body())?.ping_interval;
+        let node = fleet.activate(interval).await?;
+        self.note(node, ANY).await?;
+        let node = wire::Node {
+            node_id: node.0,
+            anonymous: false,
+        };
+        let mut headers = HeaderMap::new();
+        if let Some(key) = superlink_key
+            && let Ok(key) = HeaderValue::from_str(&key)
+        {
+            headers.insert(PUBLIC_KEY_HEADER, key);
+        }
+        let answer = wire::CreateNodeResponse { node: Some(node) };
+        Ok(Answer::with_headers(answer, headers))
+    }
+
+    async fn delete_node(&self) -> Result<Answer> {
+        let node = named(decode::<wire::DeleteNodeRequest>(self.body())?.node)?;
+        self.session(Some(node)).await?.deactivate().await?;
+        Ok(Answer::new(wire::DeleteNodeResponse {}))
+    }
+
+    async fn ping(&self) -> Result<Answer> {
+        let request: PingRequest = decode(self.body())?;
+        let fleet = self.session(Some(NodeId::from(request.node))).await?;
+        let success = fleet.heartbeat(request.ping_interval).await?;
+        Ok(Answer::new(PingResponse { success }))
+    }
+
+    async fn pull_task_ins(&self) -> Result<Answer> {
+        let node = named(decode::<wire::PullTaskInsRequest>(self.body())?.node)?;
+        let fleet = self.session(Some(node)).await?;
+        let mut task_ins_list = Vec::new();
+        if let Some(parcel) = fleet.pull(self.request.head.patience).await? {
+            task_ins_list.extend(self.task(&fleet, node, parcel).await?);
+        }
+        Ok(Answer::new(wire::PullTaskInsResponse {
+            reconnect: Some(RECONNECT),
+            task_ins_list,
+        }))
+    }
+
+    async fn push_task_res(&self) -> Result<Answer> {
+        let from_12 = has_bytes(&self.request.body, REPLIES[1]);
+        let (replies, wire) = if from_12 {
+            let request: wire::PushTaskResRequest12 = decode(self.body())?;
+            (request.task_res_list, FROM_12)
+        } else {
+            let request: wire::PushTaskResRequest11 = decode(self.body())?;
+            (request.task_res_list, UNTIL_11)
+        };
+        let mut replies = replies.into_iter();
+        let reply = replies.next().ok_or_else(|| objects::no_reply("task_res_list"))?;
+        let node = named(reply.task.as_ref().and_then(|task| task.producer))?;
+        let list = REPLIES[usize::from(from_12)];
+        let signed = Signed::PushTaskRes(&self.request.body, list);
+        let fleet = self.session_by(signed, Some(node)).await?;
+        self.note(node, wire).await?;
+        let reply = deflated(reply, numbering(wire), self.host.now()).await?;
+        let taken = inflate::push(&fleet, reply).await?;
+        Ok(Answer::new(objects::pushed(taken, &[])))
+    }
+
+    async fn get_run(&self) -> Result<Answer> {
+        let (request, _) = layout::get_run(self.body())?;
+        let node = request.node.map(|node| NodeId(node.node_id));
+        let fleet = self.session(node).await?;
+        let run = fleet.run(RunId(request.run_id)).await?;
+        let run = Some(run_for_node(run));
+        Ok(Answer::new(proto::GetRunResponse { run }))
+    }
+
+    async fn get_fab(&self) -> Result<Answer> {
+        let proto::GetFabRequest { node, hash_str, .. } = layout::get_fab(self.body())?;
+        let node = node.map(|node| NodeId(node.node_id));
+        let fleet = self.session(node).await?;
+        let content = fleet.fab(None, &hash_str).await?;
+        let fab = Some(proto::Fab { hash_str, content });
+        Ok(Answer::new(proto::GetFabResponse { fab }))
+    }
+
+    /// The message as a task. `None`: that cannot be, and the ServerApp got an error reply.
+    async fn task(
+        &self,
+        fleet: &H::Fleet,
+        node: NodeId,
+        parcel: Parcel,
+    ) -> Result<Option<wire::TaskMessage>> {
+        let noted = self.host.noted(node).await?;
+        let numbering = noted.map_or(Numbering::Either, numbering);
+        let now = self.host.now();
+        let make = |inflated| {
+            let task = task::from_message(inflated, numbering, str::to_owned, now.as_secs());
+            task.map_err(|unreadable| unreadable.to_string())
+        };
+        inflate::instruction(fleet, node, parcel, now, make).await
+    }
+
+    /// Notes how the node numbers records, once that is known.
+    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
+        let noted = self.host.noted(node).await?;
+        let noted = noted.filter(|noted| NAMES.contains(noted));
+        if noted.is_none_or(|noted| noted != wire && wire != ANY) {
+            self.host.note(node, wire).await?;
+        }
+        self.host.hear(node);
+        Ok(())
+    }
+}
+
+fn numbering(wire: WireName) -> Numbering {
+    match wire {
+        UNTIL_11 => Numbering::Until11,
+        FROM_12 => Numbering::From12,
+        _ => Numbering::Either,
+    }
+}
+
+async fn deflated(
+    reply: wire::TaskMessage,
+    numbering: Numbering,
+    now: Timestamp,
+) -> Result<inflate::Deflated> {
+    let parts = task::parts(reply);
+    let content = parts.recordset.map(|set| records::read(set, numbering));
+    let content = content.transpose()?;
+    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    inflate::deflate(Some(parts.metadata), content, parts.error, read).await
+}
+
+/// A run as nodes get it. Where each node has an app of its own no bundle is named, or those
+/// before 1.12 would look for it.
+fn run_for_node(run: Run) -> proto::Run {
+    let run = objects::run_for_node(run);
+    if run.fab_id != LOCAL_FAB_ID {
+        return run;
+    }
+    proto::Run {
+        run_id: run.run_id,
+        override_config: run.override_config,
+        ..proto::Run::default()
+    }
+}
+
+/// A request that must name a node.
+fn named(node: Option<wire::Node>) -> Result<NodeId> {
+    let missing = || Refusal::Field {
+        field: "node",
+        problem: "is missing".to_owned(),
+    };
+    Ok(node.map(|node| NodeId(node.node_id)).ok_or_else(missing)?)
+}

@@ -1,0 +1,90 @@
+//! flwr 1.15 to 1.18: a message has its content in it. What is not here, these releases say as
+//! later ones do.
+
+use std::sync::Arc;
+
+use super::WireName;
+use crate::host::{FleetHost, RuntimeHost};
+use crate::methods::{fleet, runtime};
+use crate::raw::{has_bytes, has_number};
+use crate::unconfirmed::Unconfirmed;
+
+mod apps;
+mod message;
+mod nodes;
+
+/// What the state notes beside a node of this generation.
+pub const NAME: WireName = WireName("inline");
+/// All of them.
+pub const NAMES: &[WireName] = &[NAME];
+
+/// Field 3 of a node's PushMessages: the trees of later releases.
+const TREES: u32 = 3;
+/// Field 2 of a ServerApp's PushMessages and PullMessages: the run, a number.
+const RUN: u32 = 2;
+
+/// What nodes of this generation call.
+pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
+    use fleet::Rules;
+    m.signed(NAME, "/flwr.proto.Fleet/Ping", Rules::SIGN_OF_LIFE, nodes::ping);
+    m.pull(NAME, "/flwr.proto.Fleet/PullMessages", nodes::check_pull, nodes::pulled_messages);
+    let without_trees = Rules::NODE.changing().with_layout(|body| !has_bytes(body, TREES));
+    m.signed(NAME, "/flwr.proto.Fleet/PushMessages", without_trees, nodes::push_messages);
+}
+
+/// What ServerApp processes of this generation call.
+pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
+    use runtime::Rules;
+    let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
+    m.call(inputs, Rules::CHANGE, apps::without_run, apps::pull_server_app_inputs);
+    let outputs = "/flwr.proto.ServerAppIo/PushServerAppOutputs";
+    m.call(outputs, Rules::CHANGE, apps::by_outputs, apps::push_server_app_outputs);
+    let with_run = |rules: Rules| rules.with_layout(|body| has_number(body, RUN));
+    let push = "/flwr.proto.ServerAppIo/PushMessages";
+    m.call(push, with_run(Rules::CHANGE), apps::by_push, apps::push_messages);
+    let unconfirmed = Arc::new(Unconfirmed::default());
+    let pull = "/flwr.proto.ServerAppIo/PullMessages";
+    m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
+        apps::pull_messages(Arc::clone(&unconfirmed), host, head, request)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use flwr_proto::v1_15 as wire;
+    use flwr_proto::{PullAppMessagesRequest, PushAppMessagesRequest};
+    use bytes::Bytes;
+    use prost::Message;
+
+    use super::*;
+
+    fn bytes(message: &impl Message) -> Bytes {
+        message.encode_to_vec().into()
+    }
+
+    #[test]
+    fn the_place_of_the_run_tells_the_layout() {
+        let run_id = 7;
+        let newer = bytes(&PullAppMessagesRequest {
+            token: "t".to_owned(),
+            message_ids: vec!["a".to_owned()],
+            run_id,
+        });
+        let older = bytes(&wire::PullResMessagesRequest {
+            message_ids: vec!["a".to_owned()],
+            run_id,
+        });
+        assert!(!has_number(&newer, 2) && has_number(&older, 2));
+        let newer = bytes(&PushAppMessagesRequest {
+            messages_list: vec![Default::default()],
+            run_id,
+            ..PushAppMessagesRequest::default()
+        });
+        let older = bytes(&wire::PushInsMessagesRequest {
+            messages_list: vec![Default::default()],
+            run_id,
+        });
+        assert!(!has_number(&newer, 2) && has_number(&older, 2));
+        assert!(!has_number(&Bytes::from_static(b"\xff\xff"), 2));
+    }
+}

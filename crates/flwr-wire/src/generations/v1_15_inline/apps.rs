@@ -1,0 +1,111 @@
+//! What ServerApp processes of flwr 1.15 to 1.18 say otherwise than later ones. They have no token.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flwr_core::id::RunId;
+use flwr_core::message::{Message, MessageId};
+use flwr_core::port::runtime::Inputs;
+use flwr_core::port::{Result, Runtime};
+use flwr_core::refusal::Refusal;
+use flwr_proto as proto;
+use flwr_proto::v1_15 as wire;
+
+use super::message;
+use crate::carrier::grpc::Answer;
+use crate::host::{AppProof, Head, RuntimeHost};
+use crate::inflate;
+use crate::methods::Request;
+use crate::methods::runtime::{Held, read};
+use crate::objects;
+use crate::record_maps;
+use crate::unconfirmed::Unconfirmed;
+
+pub(super) fn without_run(_: &wire::PullServerAppInputsRequest) -> AppProof {
+    AppProof::Tokenless(None)
+}
+
+pub(super) async fn pull_server_app_inputs(
+    runtime: impl Runtime,
+    _: Held<wire::PullServerAppInputsRequest>,
+) -> Result<wire::PullServerAppInputsResponse> {
+    let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
+        return Ok(wire::PullServerAppInputsResponse::default());
+    };
+    let fab = proto::Fab {
+        hash_str: run.fab_hash.clone(),
+        content: fab,
+    };
+    let context = proto::Context::from(context);
+    let context = wire::Context {
+        run_id: context.run_id,
+        node_id: context.node_id,
+        node_config: context.node_config,
+        state: context.state.map(record_maps::to_maps),
+        run_config: context.run_config,
+    };
+    Ok(wire::PullServerAppInputsResponse {
+        context: Some(context),
+        run: Some(run.into()),
+        fab: Some(fab),
+    })
+}
+
+pub(super) fn by_outputs(request: &wire::PushServerAppOutputsRequest) -> AppProof {
+    AppProof::Tokenless(Some(RunId(request.run_id)))
+}
+
+pub(super) async fn push_server_app_outputs(
+    runtime: impl Runtime,
+    held: Held<wire::PushServerAppOutputsRequest>,
+) -> Result<wire::PushServerAppOutputsResponse> {
+    let context = held.request.message.context.unwrap_or_default();
+    let context = proto::Context {
+        run_id: context.run_id,
+        node_id: context.node_id,
+        node_config: context.node_config,
+        state: context.state.map(record_maps::from_maps),
+        run_config: context.run_config,
+    };
+    runtime.finish(context.into()).await?;
+    Ok(wire::PushServerAppOutputsResponse {})
+}
+
+pub(super) fn by_push(request: &wire::PushInsMessagesRequest) -> AppProof {
+    AppProof::Tokenless(Some(RunId(request.run_id)))
+}
+
+pub(super) async fn push_messages(
+    runtime: impl Runtime,
+    held: Held<wire::PushInsMessagesRequest>,
+) -> Result<wire::PushInsMessagesResponse> {
+    let Request { message, now } = held.request;
+    let mut instructions = Vec::new();
+    for message in message.messages_list {
+        let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);
+        let content = message.content.map(record_maps::from_maps);
+        let instruction = inflate::deflate(message.metadata, content, message.error, read);
+        instructions.push(instruction.await?);
+    }
+    let sent = inflate::send(&runtime, instructions).await?;
+    let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
+    Ok(wire::PushInsMessagesResponse {
+        message_ids: sent.into_iter().map(id).collect(),
+    })
+}
+
+pub(super) async fn pull_messages<H: RuntimeHost>(
+    unconfirmed: Arc<Unconfirmed>,
+    host: H,
+    head: Head,
+    request: Request<Bytes>,
+) -> Result<Answer> {
+    let request: wire::PullResMessagesRequest = read(request)?;
+    let run = RunId(request.run_id);
+    let runtime = host.admit(AppProof::Tokenless(Some(run)), &head).await?;
+    let asked = objects::ids(&request.message_ids)?;
+    let make = |inflated| Ok(message::from_inflated(inflated));
+    let replies = unconfirmed.replies(&host, &runtime, run, asked, head.patience, make);
+    let messages_list = replies.await?;
+    Ok(Answer::new(wire::PullResMessagesResponse { messages_list }))
+}

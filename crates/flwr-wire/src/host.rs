@@ -1,0 +1,38 @@
+//! What the program behind a door gives: sessions for those who have proven who they are.
+
+use std::time::Duration;
+
+use flwr_core::port::Result;
+use flwr_core::time::Timestamp;
+use flwr_security::peer::Peer;
+use futures::future::BoxFuture;
+
+mod fleet;
+mod runtime;
+
+pub use fleet::{FleetHost, NodeProof, Unsigned};
+pub use runtime::{AppProof, Launch, RuntimeHost};
+
+/// What a request says before its body, whatever carries it.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// How long the caller waits for its answer, less the time of the answer's way back.
+    pub patience: Duration,
+    /// The other end of the connection, where the listener has told it.
+    pub peer: Option<Peer>,
+}
+
+/// What all hosts give.
+pub trait Host: Clone + Send + Sync + 'static {
+    /// Does this work to its end, also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// If the work fails, or the host stops.
+    fn complete<T: Send + 'static>(
+        &self,
+        work: BoxFuture<'static, Result<T>>,
+    ) -> impl Future<Output = Result<T>> + Send;
+
+    /// The time by the host's clock.
+    fn now(&self) -> Timestamp;
+}

@@ -1,0 +1,18 @@
+//! How each release of Flower says what a port means.
+//!
+//! - [`door`] sends each call to the one generation that it is of
+//! - [`methods`] is the table of what each generation serves
+//! - [`carrier`] frames calls and answers
+//! - [`generations`] is the list of generations; each is a folder, and none names another
+
+pub mod carrier;
+pub mod door;
+pub mod generations;
+pub mod host;
+pub mod methods;
+
+mod inflate;
+mod objects;
+mod raw;
+mod record_maps;
+mod unconfirmed;

@@ -1,0 +1,55 @@
+//! The table of methods: what each generation serves under which name, and what a caller must have
+//! proven for it.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use flwr_core::port::Result;
+use flwr_core::time::Timestamp;
+use futures::future::BoxFuture;
+use prost::Message;
+
+use crate::carrier::grpc::{Answer, decode};
+
+pub(crate) mod fleet;
+pub(crate) mod runtime;
+
+/// A method whose types are hidden, so that one table holds all.
+pub(crate) type Handler<A> = Box<dyn Fn(A) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
+
+/// A request that has come through a door.
+#[derive(Debug)]
+pub(crate) struct Request<Q> {
+    pub(crate) message: Q,
+    /// The time by the host's clock.
+    pub(crate) now: Timestamp,
+}
+
+impl Request<Bytes> {
+    pub(crate) fn decoded<Q: Message + Default>(self) -> Result<Request<Q>> {
+        Ok(Request {
+            message: decode(self.message)?,
+            now: self.now,
+        })
+    }
+}
+
+/// Methods by their paths, the newest generation's first.
+pub(crate) struct Table<M>(HashMap<&'static str, Vec<M>>);
+
+impl<M> Default for Table<M> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<M> Table<M> {
+    /// What is served under this path.
+    pub(crate) fn at(&self, path: &str) -> &[M] {
+        self.0.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn add(&mut self, path: &'static str, method: M) {
+        self.0.entry(path).or_default().push(method);
+    }
+}

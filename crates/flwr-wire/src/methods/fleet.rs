@@ -1,0 +1,191 @@
+//! The methods for nodes.
+
+use bytes::Bytes;
+use flwr_core::message::Parcel;
+use flwr_core::port::Result;
+use flwr_core::time::Timestamp;
+use http::HeaderMap;
+use prost::Message;
+
+use super::{Handler, Request, Table};
+use crate::carrier::grpc::Answer;
+use crate::generations::WireName;
+use crate::host::{FleetHost, Head};
+
+/// What a caller must have proven before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// That it holds a key, which need not be bound to a node yet.
+    Key,
+    /// That it is a node.
+    Node,
+}
+
+/// A request whose proof needs its body.
+#[derive(Debug)]
+pub(crate) struct Unproven {
+    pub(crate) head: Head,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Encodes a message for its node, or the answer that there is none, at this time.
+pub(crate) type Encode<H> = Handler<(<H as FleetHost>::Fleet, Option<Parcel>, Timestamp)>;
+
+/// A method of one generation.
+pub(crate) enum Method<H: FleetHost> {
+    /// Behind a signature.
+    Signed(Signed<H>),
+    /// Without a signature.
+    Unsigned(Unsigned<H>),
+}
+
+/// A method without a signature. The generation makes the session, since the proof is over the
+/// body.
+pub(crate) struct Unsigned<H: FleetHost> {
+    /// As in [`Rules`].
+    pub(crate) changes: bool,
+    pub(crate) handler: Handler<(H, Unproven)>,
+}
+
+/// A method behind a signature.
+pub(crate) struct Signed<H: FleetHost> {
+    pub(crate) wire: WireName,
+    pub(crate) rules: Rules,
+    pub(crate) serve: Serve<H>,
+}
+
+/// What serves a method behind a signature.
+pub(crate) enum Serve<H: FleetHost> {
+    /// Reads the request, calls the session, encodes the answer.
+    Call(Handler<(H::Fleet, Request<Bytes>)>),
+    /// The door pulls a message for the node, and has it encoded by the generation of which the
+    /// node is: of a node that has just been taken in nothing else is unknown.
+    Pull {
+        check: fn(&H::Fleet, Bytes) -> Result<()>,
+        encode: Encode<H>,
+    },
+}
+
+/// What holds for a method behind a signature.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) proof: Proof,
+    /// Only nodes of this generation call it, to say that they live.
+    pub(crate) is_sign_of_life: bool,
+    /// Whether the call changes something, and is therefore served to its end also when its caller
+    /// goes away: bytes that were stored are then counted.
+    pub(crate) changes: bool,
+    /// Whether a body is laid out as in this generation, where two have the method.
+    pub(crate) has_layout: fn(&Bytes) -> bool,
+}
+
+impl Rules {
+    /// For nodes only.
+    pub(crate) const NODE: Self = Self {
+        proof: Proof::Node,
+        is_sign_of_life: false,
+        changes: false,
+        has_layout: |_| true,
+    };
+    /// For all who hold a key that may come in.
+    pub(crate) const KEY: Self = Self {
+        proof: Proof::Key,
+        ..Self::NODE
+    };
+    /// For nodes only, which are known by it.
+    pub(crate) const SIGN_OF_LIFE: Self = Self {
+        is_sign_of_life: true,
+        ..Self::NODE
+    };
+
+    /// For calls that change something.
+    pub(crate) const fn changing(self) -> Self {
+        Self {
+            changes: true,
+            ..self
+        }
+    }
+
+    /// For bodies of this layout.
+    pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
+        Self { has_layout, ..self }
+    }
+}
+
+/// The methods of all generations.
+pub(crate) type Methods<H> = Table<Method<H>>;
+
+impl<H: FleetHost> Methods<H> {
+    /// Serves a method behind a signature.
+    pub(crate) fn signed<Q, A, M, F>(
+        &mut self,
+        wire: WireName,
+        path: &'static str,
+        rules: Rules,
+        method: M,
+    ) where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(H::Fleet, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        let handler: Handler<(H::Fleet, Request<Bytes>)> = Box::new(move |(fleet, request)| {
+            let method = method.clone();
+            Box::pin(async move { Ok(Answer::new(method(fleet, request.decoded()?).await?)) })
+        });
+        self.add_signed(wire, path, rules, Serve::Call(handler));
+    }
+
+    /// Serves the method by which a node asks for a message. `check` reads the request.
+    pub(crate) fn pull<A, M, F>(
+        &mut self,
+        wire: WireName,
+        path: &'static str,
+        check: fn(&H::Fleet, Bytes) -> Result<()>,
+        encode: M,
+    ) where
+        A: Message + 'static,
+        M: Fn(H::Fleet, Option<Parcel>, Timestamp) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        let encode: Encode<H> = Box::new(move |(fleet, parcel, now)| {
+            let encode = encode.clone();
+            Box::pin(async move { Ok(Answer::new(encode(fleet, parcel, now).await?)) })
+        });
+        self.add_signed(wire, path, Rules::NODE, Serve::Pull { check, encode });
+    }
+
+    /// Serves a method without a signature.
+    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    where
+        M: Fn(H, Unproven) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Answer>> + Send + 'static,
+    {
+        let handler: Handler<(H, Unproven)> =
+            Box::new(move |(host, request)| Box::pin(method(host, request)));
+        self.add(path, Method::Unsigned(Unsigned { changes, handler }));
+    }
+
+    fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {
+        self.add(path, Method::Signed(Signed { wire, rules, serve }));
+    }
+}
+
+impl<H: FleetHost> Method<H> {
+    /// The method, if it is behind a signature.
+    pub(crate) const fn signed(&self) -> Option<&Signed<H>> {
+        match self {
+            Self::Signed(signed) => Some(signed),
+            Self::Unsigned(_) => None,
+        }
+    }
+
+    /// The method, if it needs no signature.
+    pub(crate) const fn unsigned(&self) -> Option<&Unsigned<H>> {
+        match self {
+            Self::Signed(_) => None,
+            Self::Unsigned(unsigned) => Some(unsigned),
+        }
+    }
+}

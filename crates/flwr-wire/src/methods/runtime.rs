@@ -1,0 +1,104 @@
+//! The methods for app processes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_core::port::Result;
+use prost::Message;
+
+use super::{Handler, Request, Table};
+use crate::carrier::grpc::{Answer, decode};
+use crate::host::{AppProof, Head, RuntimeHost};
+
+/// A method for app processes.
+pub(crate) struct Method<H: RuntimeHost> {
+    pub(crate) rules: Rules,
+    pub(crate) handler: Handler<(H, Head, Request<Bytes>)>,
+}
+
+/// What holds for a method.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Whether the call changes something, and is therefore served to its end also when its caller
+    /// goes away.
+    pub(crate) changes: bool,
+    /// Whether a body is laid out as in this generation, where two have the method.
+    pub(crate) has_layout: fn(&Bytes) -> bool,
+}
+
+impl Rules {
+    /// For calls that only look.
+    pub(crate) const LOOK: Self = Self {
+        changes: false,
+        has_layout: |_| true,
+    };
+    /// For calls that change something.
+    pub(crate) const CHANGE: Self = Self {
+        changes: true,
+        ..Self::LOOK
+    };
+
+    /// For bodies of this layout.
+    pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
+        Self { has_layout, ..self }
+    }
+}
+
+/// A request, and how long the call may be held.
+#[derive(Debug)]
+pub(crate) struct Held<Q> {
+    pub(crate) request: Request<Q>,
+    pub(crate) patience: Duration,
+}
+
+/// The methods of all generations.
+pub(crate) type Methods<H> = Table<Method<H>>;
+
+impl<H: RuntimeHost> Methods<H> {
+    /// Serves a method whose caller is admitted by what `proof` finds in its request.
+    pub(crate) fn call<Q, A, P, M, F>(
+        &mut self,
+        path: &'static str,
+        rules: Rules,
+        proof: P,
+        method: M,
+    ) where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        P: Fn(&Q) -> AppProof + Copy + Send + Sync + 'static,
+        M: Fn(H::Runtime, Held<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        self.open(
+            path,
+            rules,
+            move |host: H, head: Head, request: Request<Bytes>| {
+                let method = method.clone();
+                async move {
+                    let request: Request<Q> = request.decoded()?;
+                    let runtime = host.admit(proof(&request.message), &head).await?;
+                    let patience = head.patience;
+                    Ok(Answer::new(
+                        method(runtime, Held { request, patience }).await?,
+                    ))
+                }
+            },
+        );
+    }
+
+    /// Serves a method that asks the host itself, and opens the sessions that it needs.
+    pub(crate) fn open<M, F>(&mut self, path: &'static str, rules: Rules, method: M)
+    where
+        M: Fn(H, Head, Request<Bytes>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Answer>> + Send + 'static,
+    {
+        let handler: Handler<(H, Head, Request<Bytes>)> =
+            Box::new(move |(host, head, request)| Box::pin(method(host, head, request)));
+        self.add(path, Method { rules, handler });
+    }
+}
+
+/// Reads the request of an open method.
+pub(crate) fn read<Q: Message + Default>(request: Request<Bytes>) -> Result<Q> {
+    decode(request.message)
+}

@@ -1,0 +1,138 @@
+//! What every generation since flwr 1.20 says alike: nodes, messages with their object trees,
+//! objects and runs.
+
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{Message, MessageId, Parcel};
+use flwr_core::object::{ObjectId, ObjectTree, Pulled};
+use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::run::Run;
+use flwr_core::time::Timestamp;
+use flwr_proto as proto;
+
+/// Seconds until a node should come back: flwr 1.22's SuperLink fills it, and nobody reads it.
+pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
+
+/// The session's node, which must be the one that the request names.
+pub(crate) fn named(fleet: &impl Fleet, claimed: Option<proto::Node>) -> Result<NodeId> {
+    let claimed = NodeId::from(claimed);
+    match fleet.node() {
+        Some(node) if node == claimed => Ok(node),
+        _ => Err(other_node(fleet, claimed)),
+    }
+}
+
+/// The session does not speak for this node.
+pub(crate) fn other_node(fleet: &impl Fleet, claimed: NodeId) -> Failure {
+    let caller = fleet.node();
+    Refusal::OtherNode { caller, claimed }.into()
+}
+
+/// A node's only reply of a request.
+pub(crate) fn reply(
+    mut messages: Vec<proto::Message>,
+    trees: Vec<proto::ObjectTree>,
+    now: Timestamp,
+) -> Result<Parcel> {
+    // Later releases may send several; these send one, and know nothing else.
+    messages.truncate(1);
+    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    let mut parcels = parcels(messages, trees, read)?;
+    parcels.pop().ok_or_else(|| no_reply("messages_list"))
+}
+
+/// A push without a reply in the field that holds it.
+pub(crate) fn no_reply(field: &'static str) -> Failure {
+    empty(field, "is empty: one reply is expected")
+}
+
+/// A field that must not be empty.
+pub(crate) fn empty(field: &'static str, problem: &str) -> Failure {
+    let problem = problem.to_owned();
+    Refusal::Field { field, problem }.into()
+}
+
+/// The names of objects or messages in a request.
+pub(crate) fn ids(texts: &[String]) -> Result<Vec<ObjectId>> {
+    let ids: std::result::Result<_, _> = texts.iter().map(|id| id.parse()).collect();
+    Ok(ids.map_err(Refusal::ObjectId)?)
+}
+
+/// Each message with the tree that has its id at the root, read by `read`.
+pub(crate) fn parcels(
+    messages: Vec<proto::Message>,
+    trees: Vec<proto::ObjectTree>,
+    read: impl Fn(proto::Message) -> std::result::Result<Message, Refusal>,
+) -> Result<Vec<Parcel>> {
+    let trees = trees
+        .into_iter()
+        .map(|tree| ObjectTree::try_from(tree).map(Some));
+    let trees = trees.collect::<std::result::Result<Vec<_>, _>>();
+    let mut trees = trees.map_err(Refusal::Tree)?;
+    let parcel = |(at, message)| {
+        let message = read(message)?;
+        let id = message.metadata.id;
+        // Peers send them in the same order; it is looked for only if they do not.
+        let own = |tree: &Option<ObjectTree>| tree.as_ref().is_some_and(|tree| tree.id == id);
+        let at = if trees.get(at).is_some_and(own) {
+            Some(at)
+        } else {
+            trees.iter().position(own)
+        };
+        let tree = at
+            .and_then(|at| trees[at].take())
+            .ok_or(Refusal::NoTree(id))?;
+        Ok(Parcel { message, tree })
+    };
+    messages.into_iter().enumerate().map(parcel).collect()
+}
+
+/// The answer to a reply that was taken, of which some objects are missing, or to one that was not
+/// (`None`).
+pub(crate) fn pushed(
+    reply: Option<MessageId>,
+    missing: &[ObjectId],
+) -> proto::PushMessagesResponse {
+    // The word for a refused reply, as flwr 1.22 has it.
+    let name = reply.map_or_else(|| "None".to_owned(), |id| id.to_string());
+    proto::PushMessagesResponse {
+        reconnect: Some(RECONNECT),
+        results: [(name, 0)].into(),
+        objects_to_push: missing.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// A run as nodes get it: what they need to run the app, and no more.
+pub(crate) fn run_for_node(run: Run) -> proto::Run {
+    let full = proto::Run::from(run);
+    proto::Run {
+        run_id: full.run_id,
+        fab_id: full.fab_id,
+        fab_version: full.fab_version,
+        override_config: full.override_config,
+        fab_hash: full.fab_hash,
+        ..proto::Run::default()
+    }
+}
+
+/// An object's name in a request.
+pub(crate) fn object(run: u64, id: &str) -> Result<(RunId, ObjectId)> {
+    let id = id.parse().map_err(Refusal::ObjectId)?;
+    Ok((RunId(run), id))
+}
+
+/// An object as its receiver gets it.
+pub(crate) fn pulled(pulled: Pulled) -> proto::PullObjectResponse {
+    match pulled {
+        Pulled::Unknown => proto::PullObjectResponse::default(),
+        Pulled::Awaited => proto::PullObjectResponse {
+            object_found: true,
+            ..proto::PullObjectResponse::default()
+        },
+        Pulled::There(object_content) => proto::PullObjectResponse {
+            object_found: true,
+            object_available: true,
+            object_content,
+        },
+    }
+}
