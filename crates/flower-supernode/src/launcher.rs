@@ -10,9 +10,9 @@ use tracing::info;
 use crate::config::{Launch, Reuse};
 use crate::error::Error;
 
-mod nursery;
+mod prepared;
 
-use nursery::Nursery;
+use prepared::PreparedApps;
 
 /// Starts ClientApps, or leaves that to the operator.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum Launcher {
         flwr_dir: Option<PathBuf>,
         /// Where processes come from that have done their imports; without it each begins from
         /// nothing.
-        nursery: Option<Box<Nursery>>,
+        prepared: Option<Box<PreparedApps>>,
         /// Whether messages share a process.
         place: Place,
     },
@@ -44,9 +44,9 @@ impl Launcher {
                 reuse,
             } => {
                 let address = reachable.to_string();
-                let nursery = || Box::new(Nursery::new(&program, exemptions(&address)));
+                let prepared = || Box::new(PreparedApps::new(&program, exemptions(&address)));
                 Self::Subprocess {
-                    nursery: (ahead || reuse == Reuse::Run).then(nursery),
+                    prepared: (ahead || reuse == Reuse::Run).then(prepared),
                     address,
                     flwr_dir,
                     place: match reuse {
@@ -72,7 +72,7 @@ impl Launcher {
             program,
             address,
             flwr_dir,
-            nursery,
+            prepared,
             place,
         } = self
         else {
@@ -87,13 +87,13 @@ impl Launcher {
             std::process::id(),
             flwr_dir.as_deref(),
         );
-        let app = match nursery {
-            Some(nursery) => {
+        let app = match prepared {
+            Some(prepared) => {
                 let app = AppBundle {
                     flwr_dir: flwr_dir.as_deref(),
                     ..app
                 };
-                nursery.start(run, &command, app, *place).await?
+                prepared.start(run, &command, app, *place).await?
             }
             None => AppProcess::spawn(&command)?,
         };
@@ -104,11 +104,11 @@ impl Launcher {
     /// The run is over: nothing of it stays in memory.
     pub(crate) fn forget(&self, run: RunId) {
         if let Self::Subprocess {
-            nursery: Some(nursery),
+            prepared: Some(prepared),
             ..
         } = self
         {
-            nursery.forget(run);
+            prepared.forget(run);
         }
     }
 }

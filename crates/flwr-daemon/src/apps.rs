@@ -1,4 +1,4 @@
-//! App processes: how a daemon starts a ServerApp or a ClientApp, hears from it, and ends it.
+//! App processes: starts, watches and ends ServerApps and ClientApps.
 
 mod command;
 mod descendants;

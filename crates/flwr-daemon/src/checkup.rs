@@ -1,4 +1,4 @@
-//! What the daemons look at in the same way when they are asked whether they would start.
+//! The checks that both daemons share in `--check`.
 
 use std::net::ToSocketAddrs;
 

@@ -1,4 +1,4 @@
-//! The time, as a value: whoever decides about expiry asks a [`Clock`], so tests set the hour.
+//! The clock of a daemon. Code that decides about expiry takes a [`Clock`], so tests set the time.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use flwr_core::time::Timestamp;
 use parking_lot::Mutex;
 
-/// Tells the time of day.
+/// Gives the current time.
 pub trait Clock: Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// How much time has passed since a moment that the clock chose. Nobody can set this reading;
-    /// it stands still while the machine is suspended.
+    /// The time since a fixed moment that the clock chooses. Setting the system's time does not
+    /// change this reading. It does not advance while the machine is suspended.
     fn elapsed(&self) -> Duration;
 }
 
-/// When this process first asked for elapsed time.
+/// The fixed moment: the first call of `elapsed` in this process.
 static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock.
@@ -34,10 +34,23 @@ struct Reading {
     elapsed: Duration,
 }
 
+impl SystemClock {
+    /// The current time, for crates that want the type of the standard library.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "daemons read the system's time here and nowhere else"
+    )]
+    pub fn system_time(self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // A machine set to before 1970 gets 1970: every message then counts as not yet expired.
-        let since = SystemTime::now()
+        let since = self
+            .system_time()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp::from_secs(since.as_secs_f64())

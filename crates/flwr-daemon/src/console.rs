@@ -14,11 +14,11 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// Bytes that wait for the reader, of apps.
+/// The limit of queued bytes from apps.
 const QUEUE: usize = 1 << 20;
-/// Bytes that wait beyond these, of the daemon's own log.
+/// Further queued bytes for the daemon's own log.
 const RESERVE: usize = 1 << 18;
-/// How long an app's line waits for a reader that takes nothing.
+/// The time that an app's line waits for a blocked reader.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One of the daemon's two streams. Cheap to clone.
@@ -28,11 +28,11 @@ pub struct Console(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something to write is there.
+    /// Notified when a line is queued.
     filled: Condvar,
-    /// Something was written.
+    /// Notified when a line was written.
     drained: Condvar,
-    /// The same for tasks.
+    /// As `drained`, for async tasks.
     room: Notify,
 }
 
@@ -40,9 +40,9 @@ struct Shared {
 struct Queue {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// Lines dropped since the last one that was kept.
+    /// The lines dropped since the last queued line.
     dropped: u64,
-    /// The reader took nothing for a while: nothing waits for it until it takes something.
+    /// Whether the reader is blocked. Lines are then dropped at once, until the reader reads again.
     stuck: bool,
     /// A line is being written.
     busy: bool,

@@ -1,4 +1,4 @@
-//! What the system allows a process.
+//! The system's limits for this process.
 
 use std::io;
 use std::thread;

@@ -18,7 +18,7 @@ pub(crate) use sockets::{joined, open};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use flwr_security::tls::PortTls;
 use http::header::{DATE, HeaderValue};
@@ -33,6 +33,7 @@ use tower::layer::util::{Identity, Stack};
 use tower::util::MapResponseLayer;
 use tracing::warn;
 
+use crate::clock::SystemClock;
 use crate::stop::Stopper;
 use sockets::{NotBound, Sockets};
 
@@ -276,7 +277,7 @@ type Dating = MapResponseLayer<fn(Answer) -> Answer>;
 /// Adds the date, as hyper would, but so that HTTP/2 does not index it: a table of 64 dates at each
 /// end of each connection is all that would come of it.
 fn dated(mut answer: Answer) -> Answer {
-    let date = httpdate::fmt_http_date(SystemTime::now());
+    let date = httpdate::fmt_http_date(SystemClock.system_time());
     if let Ok(mut date) = HeaderValue::try_from(date) {
         date.set_sensitive(true);
         answer.headers_mut().insert(DATE, date);

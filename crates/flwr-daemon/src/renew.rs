@@ -1,8 +1,8 @@
-//! Files that change while a daemon runs: certificates, keys and lists. They are read again on
-//! SIGHUP and when they change. Connections stay; what comes next meets the new files. A file that
-//! is not usable is told once, what was read before stays in use, and the file is tried again every
-//! few seconds. A new try helps where no file changes: a hook grants access to a directory, a
-//! network file system answers again, file descriptors become free.
+//! Reloads certificates, keys and lists while the daemon runs: on SIGHUP, and when a file changes.
+//! Open connections stay; new connections use the new files. If a file is not usable, the daemon
+//! logs the reason once, keeps the old content, and retries every few seconds. A retry can succeed
+//! without a change of the file: a hook grants access to a directory, a network file system is
+//! back, or file descriptors become free.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -27,50 +27,50 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::stop::Stopper;
 
-/// How often files are looked at. Looking costs less than being told would in code, and works on
-/// every file system, also where a directory is swapped as a whole.
+/// The polling interval. Polling needs less code than inotify, and works on every file system, also
+/// where a directory is replaced by a rename.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How often files that could not be used are tried again, although they look as before.
+/// The retry interval for unusable files that have not changed.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often it is said that a certificate will expire.
+/// The interval of the warnings about expiring certificates.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Something that is read from files.
+/// A part of the configuration that is read from files.
 pub trait Renewable: Debug + Send + Sync {
     /// Its files.
     fn paths(&self) -> Vec<PathBuf>;
 
-    /// Reads them again, and says what is in use now.
+    /// Reloads the files, and describes the content that is in use now.
     ///
     /// # Errors
-    /// If they are not usable.
+    /// If the files are not usable.
     fn renew(&self) -> Result<String, Box<dyn StdError + Send + Sync>>;
 
-    /// Everything in the files that has an end: certificates and lists of revoked certificates.
+    /// The expiry dates in the files.
     fn dated(&self) -> Vec<Dated> {
         Vec::new()
     }
 }
 
-/// All of that a daemon has, each under the flag that named it.
+/// All reloadable parts of a daemon, each with its flag.
 #[derive(Clone, Debug)]
 pub struct Renewals {
     parts: Vec<Part>,
     clock: Arc<dyn Clock>,
 }
 
-/// What one flag names.
+/// The part that one flag names.
 #[derive(Clone, Debug)]
 struct Part {
     flag: &'static str,
     files: Arc<dyn Renewable>,
-    /// The files as they were when the daemon had read them for the first time.
+    /// The state of the files at their first load.
     first: Seen,
-    /// The last reading, if it failed.
+    /// The last load, if it failed.
     failed: Arc<Mutex<Option<Failed>>>,
 }
 
-/// A reading that failed.
+/// A failed load.
 #[derive(Clone, Debug)]
 struct Failed {
     text: String,
@@ -78,7 +78,7 @@ struct Failed {
 }
 
 impl Renewals {
-    /// Nothing yet.
+    /// No parts yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -87,8 +87,8 @@ impl Renewals {
         }
     }
 
-    /// Adds what was given with `flag`, and was read just now. Files that change before
-    /// [`Self::run`] begins are read again by it.
+    /// Adds the part of `flag`, whose files were just loaded. [`Self::run`] also reloads files that
+    /// change before its start.
     pub fn add(&mut self, flag: &'static str, files: Arc<dyn Renewable>) {
         let first = look(&files.paths());
         let failed = Arc::default();
@@ -100,7 +100,7 @@ impl Renewals {
         });
     }
 
-    /// Reads all files again, off the async workers.
+    /// Reloads all files, off the async workers.
     pub async fn renew(&self) {
         if self.parts.is_empty() {
             info!("SIGHUP: nothing to read again");
@@ -112,7 +112,7 @@ impl Renewals {
         }
     }
 
-    /// Reads again what changes, and says which certificates will expire, until it is time to stop.
+    /// Reloads changed files and warns about expiring certificates, until the daemon stops.
     pub async fn run(self, stopper: Stopper) {
         for part in &self.parts {
             part.log_dates(self.now(), true);
@@ -144,8 +144,8 @@ impl Renewals {
 }
 
 impl Part {
-    /// Says what has expired or soon will. At the start, also until when our own certificates are
-    /// valid.
+    /// Logs expired and soon expiring entries. At the start, also logs the expiry dates of our own
+    /// certificates.
     fn log_dates(&self, now: OffsetDateTime, at_start: bool) {
         let flag = self.flag;
         for dated in self.files.dated() {
@@ -159,7 +159,7 @@ impl Part {
         }
     }
 
-    /// Reads the files again. A failure is told once, also when it is met again and again.
+    /// Reloads the files. Logs a failure once, however often it repeats.
     async fn renew(&self, now: OffsetDateTime) {
         let (flag, files) = (self.flag, Arc::clone(&self.files));
         let failure = match spawn_blocking(move || files.renew()).await {
@@ -184,7 +184,7 @@ impl Part {
         }
     }
 
-    /// Whether a reading failed a while ago.
+    /// Whether a failed load is due for a retry.
     fn is_due(&self) -> bool {
         let failed = self.failed.lock();
         failed
@@ -196,9 +196,9 @@ impl Part {
 /// Watches the files of one part.
 struct Watch<'a> {
     part: &'a Part,
-    /// The files as they were when they were read last.
+    /// The state of the files at the last load.
     known: Seen,
-    /// The files as they were a moment ago.
+    /// The state of the files at the last look.
     last: Seen,
 }
 
@@ -211,7 +211,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Reads the files again if they have changed, or could not be used a while ago.
+    /// Reloads the files if they have changed, or if a retry is due.
     async fn look(&mut self, now: OffsetDateTime) {
         let paths = self.part.files.paths();
         let Ok(seen) = spawn_blocking(move || look(&paths)).await else {
@@ -228,8 +228,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// What tells one state of a file from another. Writing sets the time of the last change
-/// (`ctime`), and so do chmod, chown and ACLs, which nobody can set back.
+/// The state of a file, to notice changes. Writes, chmod, chown and changes of ACLs all set the
+/// `ctime`, and no program can set it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Look {
     There {
@@ -239,7 +239,7 @@ enum Look {
         written: (i64, i64),
         changed: (i64, i64),
     },
-    /// The file cannot be looked at, for this reason.
+    /// The file cannot be examined, for this reason.
     Unseen(ErrorKind),
 }
 

@@ -1,4 +1,4 @@
-//! When to stop: [`Stopper`] is given to whoever loops, [`Signals`] hears the operator.
+//! Orderly stop. [`Signals`] receives the operator's signals; [`Stopper`] tells all tasks to stop.
 
 use std::fmt;
 use std::future::pending;
@@ -10,24 +10,24 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Tells loops that it is time to end. Clones share the state; stopping is for good.
+/// Tells tasks to stop. Clones share the state; a stop cannot be taken back.
 #[derive(Clone, Debug, Default)]
 pub struct Stopper(CancellationToken);
 
 impl Stopper {
-    /// A stopper that nobody has stopped yet.
+    /// A stopper that has not been stopped.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A stopper that stops with this one, and can be stopped alone.
+    /// A child: it stops with this stopper, and can be stopped alone.
     #[must_use]
     pub fn child(&self) -> Self {
         Self(self.0.child_token())
     }
 
-    /// Tells everybody to end. Saying it twice is the same as once.
+    /// Tells all tasks to stop. Idempotent.
     pub fn stop(&self) {
         self.0.cancel();
     }
@@ -43,18 +43,18 @@ impl Stopper {
         self.0.cancelled().await;
     }
 
-    /// Runs `work` to its end, or drops it when it is time to stop (then `None`).
+    /// Runs `work` to its completion. Drops it at a stop, and gives `None`.
     pub async fn run_until_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.0.run_until_cancelled(work).await
     }
 
-    /// A future of its own, for whoever cannot borrow the stopper.
+    /// As [`Self::cancelled`], without borrowing the stopper.
     pub fn cancelled_owned(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.clone().cancelled_owned()
     }
 }
 
-/// A signal that asks a daemon to end.
+/// A signal that stops a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
     /// SIGINT: Ctrl-C.
@@ -63,7 +63,7 @@ pub enum Shutdown {
     Terminate,
     /// SIGQUIT: Ctrl-\.
     Quit,
-    /// Standard input was closed: whoever started this process is gone.
+    /// Standard input was closed: the parent process is gone.
     StdinClosed,
 }
 
@@ -78,22 +78,22 @@ impl fmt::Display for Shutdown {
     }
 }
 
-/// The signals a daemon listens to. From [`Signals::install`] on they no longer end the process.
+/// The signals of a daemon. After [`Signals::install`] they no longer kill the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Stream,
     terminate: Stream,
     quit: Stream,
     hangup: Stream,
-    /// Read to its end, where that is to end the process.
+    /// Standard input, if its end stops the daemon.
     stdin: Option<pipe::Receiver>,
 }
 
 impl Signals {
-    /// Takes over SIGINT, SIGTERM, SIGQUIT and SIGHUP.
+    /// Installs handlers for SIGINT, SIGTERM, SIGQUIT and SIGHUP.
     ///
     /// # Errors
-    /// The system refuses to install a handler.
+    /// If the system refuses to install a handler.
     pub fn install() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -104,12 +104,11 @@ impl Signals {
         })
     }
 
-    /// As [`Signals::install`]; where it is asked for, the end of standard input, a pipe, counts as
-    /// a signal that asks to end. So programs that start this one do not leave it behind when they
-    /// are killed.
+    /// As [`Signals::install`]. On request, the end of standard input (a pipe) is a signal too.
+    /// A program that starts this daemon then leaves no daemon behind when it is killed.
     ///
     /// # Errors
-    /// As there, or if standard input is no pipe.
+    /// As [`Signals::install`], or if standard input is no pipe.
     pub fn of_daemon(until_stdin_closes: bool) -> io::Result<Self> {
         let mut signals = Self::install()?;
         if until_stdin_closes {
@@ -121,7 +120,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Waits for the next signal that asks to end. Call it again to hear a second one.
+    /// Waits for the next signal to stop. A second call waits for a second signal.
     pub async fn shutdown(&mut self) -> Shutdown {
         tokio::select! {
             _ = self.interrupt.recv() => Shutdown::Interrupt,
@@ -130,12 +129,12 @@ impl Signals {
         }
     }
 
-    /// Waits for the next SIGHUP: read certificates and key lists anew.
+    /// Waits for the next SIGHUP, the request to reload certificates and key lists.
     pub async fn reload(&mut self) {
         self.hangup.recv().await;
     }
 
-    /// Waits for whichever comes first: a reload (`None`) or a signal that asks to end.
+    /// Waits for a request to reload (`None`) or a signal to stop, whichever comes first.
     pub async fn next(&mut self) -> Option<Shutdown> {
         tokio::select! {
             _ = self.interrupt.recv() => Some(Shutdown::Interrupt),
@@ -147,7 +146,7 @@ impl Signals {
     }
 }
 
-/// Waits until a pipe is closed, once; for ever where there is none.
+/// Waits until the pipe is closed. Pends for ever if there is none.
 async fn end_of(pipe: &mut Option<pipe::Receiver>) {
     match pipe {
         None => pending().await,

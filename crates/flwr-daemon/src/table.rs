@@ -16,30 +16,30 @@ pub use relaxed::SpellingError;
 /// Longest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Why a file holds no table. Whoever tells it names the file.
+/// The reason why a file has no table. The caller adds the name of the file.
 #[derive(Debug, Error)]
 pub enum TableError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot be read as text")]
     Read(#[source] io::Error),
-    /// It is something else.
+    /// The content is no table.
     #[error("longer than 1 MiB, which no configuration is")]
     TooLong,
-    /// It is no JSON.
+    /// The content is no JSON.
     #[error("not a JSON file")]
     Json(#[source] serde_json::Error),
-    /// It is JSON in no spelling.
+    /// The content is not even JSON as people write it by hand.
     #[error("not a JSON file")]
     Spelling(#[source] SpellingError),
-    /// It is no TOML.
+    /// The content is no TOML.
     #[error("not a TOML file")]
     Toml(#[source] SyntaxError),
 }
 
-/// Reads a file: JSON or TOML, by its ending or else by how it begins.
+/// Reads a file as JSON or TOML, by its extension, or else by its first characters.
 ///
 /// # Errors
-/// If it holds no table.
+/// If the file has no table.
 pub fn read(path: &Path) -> Result<Map<String, Value>, TableError> {
     let size = fs::metadata(path).map_err(TableError::Read)?.len();
     if size > MAX_BYTES {

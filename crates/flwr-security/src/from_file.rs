@@ -1,4 +1,4 @@
-//! What is read from a file, and read again when the file has changed.
+//! A value that is read from a file, and reloaded when the file has changed.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -18,19 +18,19 @@ pub(crate) fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>
     Ok((content.len() as u64 <= most).then_some(content))
 }
 
-/// Something that a file holds.
+/// A type that is read from a file.
 pub trait Readable: Sized {
-    /// Why a file is not usable. It names the file.
+    /// The reason why a file is not usable. Its text names the file.
     type Error;
 
     /// Reads a file.
     ///
     /// # Errors
-    /// If it holds something else.
+    /// If the content is not usable.
     fn from_file(path: &Path) -> Result<Self, Self::Error>;
 }
 
-/// The content of a file, as it was when it was last usable.
+/// The last usable content of a file.
 #[derive(Debug)]
 pub struct FromFile<T> {
     path: PathBuf,
@@ -41,7 +41,7 @@ impl<T: Readable> FromFile<T> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it holds something else.
+    /// If the content is not usable.
     pub fn load(path: &Path) -> Result<Self, T::Error> {
         Ok(Self {
             now: RwLock::new(Arc::new(T::from_file(path)?)),
@@ -52,14 +52,14 @@ impl<T: Readable> FromFile<T> {
     /// Reads the file again.
     ///
     /// # Errors
-    /// If it holds something else now; what was read before then stays in use.
+    /// If the content is not usable. The old content then stays in use.
     pub fn reload(&self) -> Result<Arc<T>, T::Error> {
         let read = Arc::new(T::from_file(&self.path)?);
         *self.now.write() = Arc::clone(&read);
         Ok(read)
     }
 
-    /// What was read last.
+    /// The last usable content.
     #[must_use]
     pub fn now(&self) -> Arc<T> {
         Arc::clone(&self.now.read())

@@ -1,4 +1,4 @@
-//! Certificates for a federation: a CA of its own, and a server certificate that it signed.
+//! A federation's certificates: a CA, and the certificates that it signs.
 
 use std::fs::DirBuilder;
 use std::io;

@@ -1,8 +1,8 @@
-//! Who the user is to a SuperLink with accounts: two tokens that `flwr login` got, kept in a file
-//! for each federation, as flwr 1.20 to 1.22 keeps them, so that either command can log in for
-//! both.
+//! The user's account at a SuperLink with login. `flwr login` gets two tokens and keeps them in one
+//! file per federation. The format is that of flwr 1.20 to 1.22, so a login by either command
+//! serves both.
 //!
-//! The tokens go with each call. A SuperLink that has refreshed them sends new ones along with its
+//! Each call carries the tokens. A SuperLink that has refreshed the tokens sends new ones with its
 //! answer, also with a refusal.
 
 use std::fs::{self, Permissions};
@@ -22,12 +22,12 @@ use crate::error::{Error, Result};
 /// The metadata of calls and answers (flwr 1.20 to 1.22 wire), and the keys in the file.
 const ACCESS: &str = "flwr-oidc-access-token";
 const REFRESH: &str = "flwr-oidc-refresh-token";
-/// The only way to log in that there is (flwr 1.20 to 1.22 wire).
+/// The only login method on the wire of flwr 1.20 to 1.22.
 pub(crate) const OIDC: &str = "oidc";
-/// Says that tokens are nobody's to commit.
+/// Keeps tokens out of git.
 const GITIGNORE: &str = ".credentials\n";
 
-/// What proves who the user is.
+/// The tokens that prove the user's identity.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     #[serde(rename = "auth-type", alias = "authn-type")]
@@ -52,13 +52,13 @@ impl Tokens {
 /// The user at one federation.
 #[derive(Clone)]
 pub(crate) struct Account {
-    /// Where the tokens are kept; `None` where nobody asks for any.
+    /// The file with the tokens; `None` for SuperLinks without login.
     file: Option<PathBuf>,
     tokens: Option<Tokens>,
 }
 
 impl Account {
-    /// For SuperLinks that do not ask who somebody is, and for whoever is about to log in.
+    /// For SuperLinks without login, and for a user who is about to log in.
     pub(crate) const fn nobody() -> Self {
         Self {
             file: None,
@@ -88,14 +88,14 @@ impl Account {
     pub(crate) fn sign<T>(&self, request: &mut Request<T>) {
         let Some(tokens) = &self.tokens else { return };
         for (key, token) in [(ACCESS, &tokens.access), (REFRESH, &tokens.refresh)] {
-            // What cannot go over the wire proves nothing: the SuperLink asks for a login then.
+            // Without tokens that metadata can carry, the SuperLink asks for a login.
             if let Ok(value) = token.parse::<MetadataValue<Ascii>>() {
                 request.metadata_mut().insert(key, value);
             }
         }
     }
 
-    /// Keeps the tokens that came with an answer, if some did.
+    /// Stores the tokens that came with an answer, if any.
     pub(crate) fn heard(&mut self, metadata: &MetadataMap) {
         let text = |key| metadata.get(key)?.to_str().ok().map(str::to_owned);
         let (Some(file), Some(access), Some(refresh)) = (&self.file, text(ACCESS), text(REFRESH))
@@ -103,12 +103,12 @@ impl Account {
             return;
         };
         let tokens = Tokens::new(access, refresh);
-        // If that fails the next command asks for a login: this one has its answer.
+        // If the write fails, only the next command needs a login. This command has its answer.
         let _ = write(file, &tokens);
         self.tokens = Some(tokens);
     }
 
-    /// Looks whether another command has got new tokens meanwhile.
+    /// Checks whether another command has stored new tokens meanwhile.
     pub(crate) fn read_again(&mut self) -> bool {
         let Some(file) = &self.file else { return false };
         match read(file) {
@@ -121,7 +121,7 @@ impl Account {
     }
 }
 
-/// Keeps tokens for the owner's eyes only.
+/// Writes the tokens to a private file.
 pub(crate) fn keep(file: &Path, tokens: &Tokens) -> Result<()> {
     write(file, tokens).map_err(|source| Error::Write {
         path: file.to_owned(),
@@ -129,7 +129,7 @@ pub(crate) fn keep(file: &Path, tokens: &Tokens) -> Result<()> {
     })
 }
 
-/// Takes the tokens away; whether there were some.
+/// Removes the tokens. Tells whether there were any.
 pub(crate) fn forget(file: &Path) -> Result<bool> {
     match fs::remove_file(file) {
         Ok(()) => Ok(true),
@@ -152,7 +152,8 @@ fn read(file: &Path) -> Result<Option<Tokens>> {
             });
         }
     };
-    // Flower's own command lets others read them. If that cannot be changed they still serve.
+    // Flower's own command lets other users read the file. If the mode cannot be changed, the
+    // tokens still serve.
     let _ = fs::set_permissions(file, Permissions::from_mode(0o600));
     let damaged = |_| Error::DamagedTokens(file.to_owned());
     serde_json::from_str(&text).map(Some).map_err(damaged)

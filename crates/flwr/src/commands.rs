@@ -36,7 +36,7 @@ mod run;
 mod stop;
 mod supernode;
 
-/// Does what the command says.
+/// Executes a command.
 pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()> {
     match command {
         Command::New(args) => new::new(&args, output),
@@ -82,7 +82,7 @@ fn run_answer(run_id: u64) -> serde_json::Value {
     json!({"success": true, "run-id": run_id, "run-id-text": run_id.to_string()})
 }
 
-/// Adds what is to be known of a bundle, by the names that flwr 1.22 gives it.
+/// Adds the facts of a bundle, under flwr 1.22's names.
 fn describe(fab: &Fab, answer: &mut serde_json::Value) {
     let manifest = fab.manifest();
     for (key, value) in [
@@ -96,7 +96,7 @@ fn describe(fab: &Fab, answer: &mut serde_json::Value) {
     }
 }
 
-/// Reads the app and tells about it, as every command that needs one begins.
+/// Reads the app and prints its warnings.
 fn load(directory: &Path, output: &mut Output) -> Result<App> {
     output.progress("Loading project configuration... ");
     let app = App::load(directory)?;
@@ -104,7 +104,7 @@ fn load(directory: &Path, output: &mut Output) -> Result<App> {
     Ok(app)
 }
 
-/// Reads the app, if there is one in this directory. One that is named must be there.
+/// Reads the app if this directory has one. A named app must exist.
 fn app_if_there(directory: &Path) -> Result<Option<App>> {
     if is_absent(directory) {
         return Ok(None);
@@ -117,7 +117,7 @@ fn is_absent(directory: &Path) -> bool {
     directory == Path::new(".") && !Path::new("pyproject.toml").exists()
 }
 
-/// The federation that is meant, told to those who want to know.
+/// Resolves the federation, and reports it under `-v`.
 fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<ResolvedFederation> {
     for word in ignored_words("--federation-config", &target.federation_config) {
         output.warn(&word);
@@ -128,7 +128,7 @@ fn choose(app: Option<&App>, target: &Target, output: &mut Output) -> Result<Res
     Ok(chosen)
 }
 
-/// Tells of a proxy: who has one in the environment may not know that it is used.
+/// Warns about the address, and reports a proxy that the user's environment names.
 fn tell_way(chosen: &ResolvedFederation, output: &mut Output) -> Result<()> {
     let federation = &chosen.federation;
     let Some(address) = &federation.address else {
@@ -147,7 +147,7 @@ fn tell_way(chosen: &ResolvedFederation, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// The federation that is meant, by an app or without one.
+/// Resolves the federation, with or without an app.
 fn federation_of(target: &Target, output: &mut Output) -> Result<ResolvedFederation> {
     if is_absent(&target.app) {
         return match choose(None, target, output) {
@@ -162,7 +162,7 @@ fn federation_of(target: &Target, output: &mut Output) -> Result<ResolvedFederat
     choose(Some(&app), target, output)
 }
 
-/// Prepares the line to the SuperLink of the federation.
+/// Prepares the connection to the federation's SuperLink.
 fn reach(target: &Target, command: &'static str, output: &mut Output) -> Result<SuperLink> {
     SuperLink::connect(&federation_of(target, output)?, command)
 }

@@ -1,5 +1,5 @@
-//! The line to a SuperLink: `Control` of flwr 1.21 and later, `Exec` of 1.20, which says the
-//! same under another name.
+//! The connection to a SuperLink. flwr 1.21 and later serve `Control`; flwr 1.20 serves the same
+//! methods as `Exec`.
 
 use std::env;
 use std::path::Path;
@@ -35,15 +35,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// The command that needs no account yet.
 pub(crate) const LOGIN: &str = "login";
 
-/// A SuperLink as the user of a federation sees it.
+/// A connection to a SuperLink for one user.
 #[derive(Clone)]
 pub(crate) struct SuperLink {
     control: ControlClient<Channel>,
     exec: ExecClient<Channel>,
     upkeep: UpkeepClient<Channel>,
-    /// Which of the two the SuperLink has, as far as it is known.
+    /// The service that the SuperLink serves, once it is known.
     dialect: Dialect,
-    /// Who the user is.
+    /// The user's account.
     account: Account,
 }
 
@@ -89,7 +89,7 @@ macro_rules! once {
     }};
 }
 
-/// What came beside an answer, or beside a refusal.
+/// The metadata of an answer or a refusal.
 fn metadata<T>(answer: &Result<Response<T>, Status>) -> &MetadataMap {
     match answer {
         Ok(response) => response.metadata(),
@@ -98,7 +98,7 @@ fn metadata<T>(answer: &Result<Response<T>, Status>) -> &MetadataMap {
 }
 
 impl SuperLink {
-    /// Prepares the line; it is opened by the first call.
+    /// Prepares the connection. The first call opens it.
     pub(crate) fn connect(chosen: &ResolvedFederation, command: &'static str) -> Result<Self> {
         let federation = &chosen.federation;
         let Some(address) = &federation.address else {
@@ -110,7 +110,7 @@ impl SuperLink {
         let account = match (federation.enable_user_auth, federation.insecure) {
             (false, _) => Account::nobody(),
             (true, true) => return Err(Error::AccountOverPlaintext),
-            // Whoever logs in is not known yet.
+            // During a login there is no account yet.
             (true, false) if command == LOGIN => Account::nobody(),
             (true, false) => Account::of(&chosen.credentials())?,
         };
@@ -120,7 +120,7 @@ impl SuperLink {
         Ok(Self::over(line, account))
     }
 
-    /// A line that is there already.
+    /// Wraps an open connection.
     fn over(line: Channel, account: Account) -> Self {
         Self {
             account,
@@ -138,12 +138,12 @@ impl SuperLink {
         request
     }
 
-    /// Where somebody can log in.
+    /// Asks for a login link.
     pub(crate) async fn login_details(&mut self) -> Result<GetLoginDetailsResponse, Status> {
         call!(self.get_login_details(GetLoginDetailsRequest {}, CALL_TIMEOUT))
     }
 
-    /// The tokens of a login; both are empty while it goes on.
+    /// Asks for the tokens of a login. Both are empty until the user has finished.
     pub(crate) async fn auth_tokens(
         &mut self,
         device_code: String,
@@ -162,12 +162,12 @@ impl SuperLink {
         call!(self.stop_run(StopRunRequest { run_id }, CALL_TIMEOUT))
     }
 
-    /// The account that this user's runs carry, where users log in.
+    /// The account id of this user's runs; `None` without login.
     pub(crate) fn account_id(&self) -> Option<String> {
         self.account.id()
     }
 
-    /// Whether it is the older service that answers: flwr 1.20 and earlier.
+    /// Whether the SuperLink serves `Exec`: flwr 1.20 and earlier.
     pub(crate) fn is_exec(&self) -> bool {
         self.dialect == Dialect::Exec
     }
@@ -182,7 +182,7 @@ impl SuperLink {
 
     /// All SuperNodes.
     pub(crate) async fn list_nodes(&mut self) -> Result<ListNodesResponse, Status> {
-        // There was no such call when Control was called Exec.
+        // `Exec` has no such method.
         let request = self.request(ListNodesRequest {}, CALL_TIMEOUT);
         let answer = self.control.list_nodes(request).await;
         self.account.heard(metadata(&answer));
@@ -195,7 +195,7 @@ impl SuperLink {
         Ok(nodes.iter().filter(|node| node.status == "online").count())
     }
 
-    /// Deletes a finished run. Only SuperLinks of ours can.
+    /// Deletes a finished run. Only our SuperLinks serve this.
     pub(crate) async fn delete_run(&mut self, run_id: u64) -> Result<DeleteRunResponse, Status> {
         let mut answer = self.try_delete(run_id).await;
         if matches!(&answer, Err(status) if status.code() == Code::Unauthenticated)
@@ -213,7 +213,7 @@ impl SuperLink {
         answer
     }
 
-    /// What takes the space of the SuperLink. Only SuperLinks of ours tell.
+    /// The SuperLink's use of storage. Only our SuperLinks serve this.
     pub(crate) async fn usage(&mut self) -> Result<GetUsageResponse, Status> {
         let request = self.request(GetUsageRequest {}, CALL_TIMEOUT);
         let answer = self.upkeep.get_usage(request).await;
@@ -221,12 +221,12 @@ impl SuperLink {
         answer.map(Response::into_inner)
     }
 
-    /// Where the artifacts of a run are.
+    /// The address of a run's artifacts.
     pub(crate) async fn pull_artifacts(
         &mut self,
         run_id: u64,
     ) -> Result<PullArtifactsResponse, Status> {
-        // As with the nodes.
+        // `Exec` has no such method.
         let request = self.request(PullArtifactsRequest { run_id }, CALL_TIMEOUT);
         let answer = self.control.pull_artifacts(request).await;
         self.account.heard(metadata(&answer));
@@ -250,13 +250,13 @@ impl SuperLink {
     }
 }
 
-/// Which proxies lead to SuperLinks: what the user says, or the environment.
+/// The proxies on the way to a SuperLink, from the configuration or the environment.
 pub(crate) fn proxies(setting: Option<&ProxySetting>) -> Result<Proxies> {
     let variable = |name: &str| env::var(name).ok();
     Proxies::new(setting, Traffic::Grpc, variable).map_err(Error::Proxy)
 }
 
-/// Plaintext only where it was asked for; else the named roots, or the system's.
+/// The trusted roots: those that the federation names, or the system's. Plaintext only on request.
 pub(crate) fn trust(base: &Path, federation: &Federation) -> Result<Trust> {
     if federation.insecure {
         return Ok(Trust::Plaintext);

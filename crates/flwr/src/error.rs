@@ -1,4 +1,4 @@
-//! Everything that can end a command badly, and the exit status of each.
+//! The errors of commands, and the exit status of each.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
-//! Which federation is meant, and where it is described: in the app's `pyproject.toml`, in
-//! `config.toml` of Flower's home directory, by the environment, or the local one of `flwr up`.
+//! Finds the federation that a command uses. Four places may describe a federation: the app's
+//! `pyproject.toml`, `config.toml` in Flower's home directory, the environment, and the running
+//! local federation of `flwr up`.
 //!
-//! What is typed comes first, then the environment, then the default of `pyproject.toml`, then
-//! that of `config.toml`, and the local federation last.
+//! Precedence: flags, the environment, the default of `pyproject.toml`, the default of
+//! `config.toml`, the local federation.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,16 +22,16 @@ mod home;
 
 pub(crate) use home::Home;
 
-/// Names the federation, if none is typed.
+/// The variable that names the federation, unless a flag does.
 pub(crate) const FEDERATION: &str = "FLWR_FEDERATION";
-/// Describes a federation by itself, if none is named.
+/// The variable with a SuperLink's address. It makes a federation if no name is given.
 pub(crate) const ADDRESS: &str = "FLWR_SUPERLINK_ADDRESS";
-/// Goes with the address.
+/// The variable with the root certificates for that address.
 pub(crate) const ROOT_CERTIFICATES: &str = "FLWR_ROOT_CERTIFICATES";
-/// What the federation is called that the environment describes.
+/// The name of the federation that the environment describes.
 const ENVIRONMENT: &str = "environment";
 
-/// What is outside of the app and of the command line.
+/// The sources of federations besides the app and the command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     /// Flower's home directory, if there can be one.
@@ -44,7 +45,7 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// The environment of this process.
     pub(crate) fn of_process() -> Self {
         let text = |name| env::var(name).ok().filter(|text| !text.is_empty());
         Self {
@@ -80,12 +81,12 @@ impl Surroundings {
         }))
     }
 
-    /// The file with the user's own federations, and the home directory it is in.
+    /// The user's `config.toml`, with its home directory.
     pub(crate) fn home_file(&self) -> Result<Home> {
         Home::read(self.home.as_deref().ok_or(Error::NoHome)?)
     }
 
-    /// Everything that describes federations: the app first, the user's file second.
+    /// All sources of federations: the app first, the user's file second.
     pub(crate) fn sources(&self, app: Option<&App>) -> Result<Vec<Source>> {
         let project = app.map(|app| Source {
             federations: app.project().federations(),
@@ -100,7 +101,7 @@ impl Surroundings {
         Ok(project.into_iter().chain(home).collect())
     }
 
-    /// The federation that is meant, overrides applied.
+    /// Resolves the federation, with overrides applied.
     pub(crate) fn choose(&self, app: Option<&App>, target: &Target) -> Result<ResolvedFederation> {
         let mut chosen = self.find(app, target)?;
         if let Some(proxy) = &target.proxy {
@@ -145,7 +146,7 @@ impl Surroundings {
         }
     }
 
-    /// A name that nothing describes, and those that could be meant: each once.
+    /// The error for an unknown name, with similar names, each once.
     fn unknown(&self, wanted: String, sources: &[Source]) -> Error {
         let mut found: Vec<String> = Vec::new();
         let local = self.local().ok().map(|_| local::NAME.to_owned());
@@ -157,7 +158,7 @@ impl Surroundings {
         Error::Federation(FederationError::Unknown { wanted, found })
     }
 
-    /// The folder of the local federation, if there can be one.
+    /// The folder of the local federation; `None` without a home directory.
     pub(crate) fn local(&self) -> Result<Local> {
         let home = self.home.as_deref().ok_or(Error::NoHome)?;
         Ok(Local::at(home))
@@ -169,12 +170,12 @@ impl Surroundings {
     }
 }
 
-/// One place in which federations are described.
+/// One source of federations.
 pub(crate) struct Source {
     pub(crate) federations: Federations,
     base: PathBuf,
     kept: PathBuf,
-    /// How it is named to the user.
+    /// The name of the source, for the user.
     pub(crate) told: String,
 }
 
@@ -187,7 +188,7 @@ impl Source {
         self.federations.names().map(str::to_owned).collect()
     }
 
-    /// Whether the SuperLink of a federation is one that the CLI starts here. flwr 1.27 and later
+    /// Whether the address stands for a SuperLink that the CLI starts itself. flwr 1.27 and later
     /// writes such addresses into `config.toml`.
     pub(crate) fn means_local(&self, name: &str) -> bool {
         let table = self.federations.table(name);

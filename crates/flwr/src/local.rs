@@ -1,12 +1,12 @@
 //! The local federation of `flwr up`: a SuperLink and SuperNodes on this machine, with TLS and
 //! SuperNode authentication, under `local` in Flower's home directory.
 //!
-//! - `local/lock` — held by the process that tends the federation, for as long as it does
-//! - `local/federation.json` — what it is like, from when it is up to when it is stopped
+//! - `local/lock` — the supervisor holds this lock for its lifetime
+//! - `local/federation.json` — the facts of the federation, from its start to its stop
 //! - `local/certificates`, `local/keys` — made by `flwr up`
 //! - `local/superlink` — the SuperLink's state; runs stay listed after `flwr down`
-//! - `local/python` — packages for apps, where none were found
-//! - `local/federation.log` — what is printed with `--detach`
+//! - `local/python` — packages for apps, if there are none in the active environment
+//! - `local/federation.log` — the output with `--detach`
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -34,9 +34,9 @@ mod supervisor;
 pub(crate) use background::start;
 pub(crate) use supervisor::supervise;
 
-/// What it is called on command lines.
+/// The name of the local federation on command lines.
 pub(crate) const NAME: &str = "local";
-/// How long `flwr up` waits for somebody who only looks whether the lock is held.
+/// The time that `flwr up` waits for the lock. Commands that test the lock hold it for a moment.
 const LOOKS: Duration = Duration::from_secs(1);
 
 /// The folder of the local federation.
@@ -46,7 +46,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// The one of a home directory.
+    /// The local federation of a home directory.
     pub(crate) fn at(home: &Path) -> Self {
         let directory = home.join("local");
         // Children of another working directory get these paths.
@@ -58,7 +58,7 @@ impl Local {
         &self.directory
     }
 
-    /// Where the log of a detached federation goes.
+    /// The log file of a detached federation.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("federation.log")
     }
@@ -67,7 +67,7 @@ impl Local {
         self.directory.join("federation.json")
     }
 
-    /// What it is like, if it is up.
+    /// The facts of the federation; `None` unless it is up.
     pub(crate) fn description(&self) -> Result<Option<LocalFederation>> {
         if !self.is_tended()? {
             return Ok(None);
@@ -87,7 +87,7 @@ impl Local {
             })
     }
 
-    /// Whether there is a process that tends it.
+    /// Whether a supervisor is running.
     pub(crate) fn is_tended(&self) -> Result<bool> {
         let path = self.directory.join("lock");
         match File::open(&path) {
@@ -100,17 +100,17 @@ impl Local {
         }
     }
 
-    /// Becomes the one process that may tend it. What an earlier one said of it, which was killed,
-    /// is gone then.
+    /// Makes this process the only supervisor. Removes the facts that a killed supervisor left
+    /// behind.
     fn tend(&self) -> Result<File> {
         let lock = self.lock()?;
         self.forget();
         Ok(lock)
     }
 
-    /// Takes away what is said of it: whoever comes now is told to start it.
+    /// Removes the facts. Commands then advise to start the federation.
     fn forget(&self) {
-        // Nobody believes it without the lock.
+        // Without the lock, commands ignore the file.
         let _ = fs::remove_file(self.file());
     }
 
@@ -144,7 +144,7 @@ impl Local {
         .map_err(|source| Error::Write { path, source })
     }
 
-    /// Takes everything away but the packages for apps, which take long to come.
+    /// Removes all but the packages for apps, as their installation takes long.
     pub(crate) fn clean(&self) -> Result<()> {
         for name in ["certificates", "keys", "superlink", "federation.log"] {
             let path = self.directory.join(name);
@@ -178,7 +178,7 @@ fn federations(local: &LocalFederation) -> Federations {
     Federations::new("flwr up", declared)
 }
 
-/// The local federation as one that commands can use.
+/// The local federation, resolved for commands.
 pub(crate) fn chosen(
     description: &LocalFederation,
     overrides: &Table,
@@ -187,7 +187,7 @@ pub(crate) fn chosen(
     let federation = federations(description).get(NAME, overrides);
     Ok(ResolvedFederation {
         federation: federation.map_err(Error::Federation)?,
-        // All paths are whole.
+        // All paths are absolute.
         base: PathBuf::new(),
         kept: PathBuf::new(),
         source: "`flwr up`".to_owned(),
@@ -195,7 +195,7 @@ pub(crate) fn chosen(
     })
 }
 
-/// Makes a directory that only its owner may look into.
+/// Creates a private directory (0700).
 fn private_dir(path: &Path) -> Result<()> {
     create_dir(path).map_err(|source| Error::Write {
         path: path.to_owned(),

@@ -28,7 +28,7 @@ pub(crate) struct App {
     /// Text of the `pyproject.toml`.
     text: String,
     project: Project,
-    /// What should be told, but is no reason to stop.
+    /// Warnings for the user.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl App {
             let bytes = std::fs::read(&path).map_err(|source| Error::Read { path, source })?;
             size += bytes.len();
             if size > fab::MAX_BYTES {
-                // Not to fill the memory with what cannot be sent.
+                // A bundle over the limit cannot be sent: do not load it.
                 return Err(Error::Fab(FabError::TooLarge(size)));
             }
             files.push((name, Bytes::from(bytes)));
@@ -84,11 +84,11 @@ impl App {
     }
 }
 
-/// A bundle, and what should be told of it.
+/// A bundle, with warnings for the user.
 #[derive(Debug)]
 pub(crate) struct Bundle {
     pub(crate) fab: Fab,
-    /// A line for what is not in the bundle and may be missed.
+    /// Warnings about files that are left out and may be needed.
     pub(crate) warnings: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Everything that is printed. Answers go to stdout, talk and errors to stderr; colours and
-//! frames only to a terminal, and no colours where `NO_COLOR` is set.
+//! All output of the command. Answers go to stdout; notes and errors go to stderr. Colours and
+//! frames are for terminals only. `NO_COLOR` turns colours off.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;

@@ -46,6 +46,10 @@ fn read(name: &str) -> Option<String> {
 }
 
 /// A seed that is short enough to be typed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the real programs that are tested run by the system's time"
+)]
 fn fresh() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     u64::from(now.subsec_nanos()) ^ (u64::from(process::id()) << 8)

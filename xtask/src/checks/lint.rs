@@ -25,12 +25,7 @@ const LARGE: [(&str, &str); 0] = [];
 /// Lines of the longest Rust file.
 const LONGEST: usize = 400;
 /// Rust files over [`LONGEST`] that still have to be split. Remove the entry with the split.
-const LONG: [(&str, &str); 5] = [
-    ("crates/flower-superlink/src/superlink.rs", "not split yet"),
-    (
-        "crates/flower-superlink/src/accounts/tests.rs",
-        "not split yet",
-    ),
+const LONG: [(&str, &str); 3] = [
     ("crates/flower-superlink/src/link/tests.rs", "not split yet"),
     (
         "crates/flower-superlink/src/store/battery/messages.rs",

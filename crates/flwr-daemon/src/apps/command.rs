@@ -1,4 +1,4 @@
-//! What is started: programs, their arguments, and where they are.
+//! The command lines of app processes: programs, arguments and paths.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

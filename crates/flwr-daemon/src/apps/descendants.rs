@@ -1,4 +1,4 @@
-//! Which processes stand below another one.
+//! Lists the descendants of a process.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! How an app ended, and how that is told.
+//! The exit of an app, and its text for people.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! Where programs are.
+//! Finds programs on `PATH`.
 
 use std::env;
 use std::ffi::OsStr;

@@ -1,9 +1,9 @@
-//! Sees to it that a ServerApp's process ends when its app does: `flwr-serverapp` of flwr 1.21 and
-//! 1.22 goes on for ever after `sys.exit`.
+//! Ends a ServerApp's process when its app ends. The `flwr-serverapp` of flwr 1.21 and 1.22 hangs
+//! after `sys.exit`.
 //!
-//! A script is run by its Python through `serverapp.py`. Any other program, such as a shell script
-//! that sets variables first, is run as it is: it finds `sitecustomize.py` on `PYTHONPATH`. Whether
-//! it does is tried once, at the daemon's start.
+//! If the program is a Python script, its Python runs the script through `serverapp.py`. Any other
+//! program, such as a shell script that sets variables first, runs unchanged and finds
+//! `sitecustomize.py` on `PYTHONPATH`. The daemon tests this once at its start.
 
 use std::env;
 use std::ffi::OsString;

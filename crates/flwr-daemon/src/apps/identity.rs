@@ -1,4 +1,4 @@
-//! Which process a process id stood for: ids are given out again, and daemons are restarted.
+//! The identity of a process: its id and start time. The system reuses ids, and daemons restart.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! A Python module that an app needs and its environment lacks. Flower's own last words are about
-//! the form of object references then; the module stands far above.
+//! Finds a missing Python module in an app's output. Flower's last lines then complain about the
+//! form of an object reference; the name of the module stands far above.
 
 use std::fmt;
 

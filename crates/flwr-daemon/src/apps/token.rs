@@ -1,4 +1,4 @@
-//! Tokens: what an app process shows to prove which run or message it was started for.
+//! Tokens of app processes. A token proves for which run or message the daemon started the process.
 
 use std::fmt;
 

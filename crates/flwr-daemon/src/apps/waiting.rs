@@ -1,5 +1,4 @@
-//! A ServerApp process that was started ahead of need: it has done its imports, and waits to be told
-//! which run it is for.
+//! A prepared ServerApp process: all imports are done, and the process waits for its run.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,4 @@
-//! The accept loop: takes connections in, and hands on those that have shown that they speak
-//! what the port speaks.
+//! The accept loop. Passes a connection on once the client speaks the protocol of the port.
 
 use std::io;
 use std::net::SocketAddr;

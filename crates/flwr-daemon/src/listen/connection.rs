@@ -17,18 +17,18 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// A connection with its handshake behind it. It holds its place under the listener's limit, and
-/// breaks off when the listener cuts it.
+/// A connection after its handshake. It counts under the listener's limit, and breaks when the
+/// listener cuts it.
 pub struct Connection {
     transport: Transport,
-    /// What was read to see what the client speaks; it is read again by the server.
+    /// The bytes that were read to detect the protocol. The server reads them again.
     preface: Bytes,
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
 }
 
-/// Whether it is an address of processes of this machine only.
+/// Whether only processes of this machine can have this address.
 pub(super) fn is_local(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

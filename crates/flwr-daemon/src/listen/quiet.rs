@@ -1,4 +1,4 @@
-//! Keeps repeated log lines down: one a period and kind, which tells how many it stands for.
+//! Limits repeated log lines to one per period and kind. The line tells how many were left out.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// When each kind of line was last written, and how often it was held back since.
+/// For each kind of line: the time of the last write, and the lines left out since then.
 #[derive(Debug)]
 pub(super) struct Quiet {
     period: Duration,
@@ -21,7 +21,7 @@ impl Quiet {
         }
     }
 
-    /// `Some(n)`: write the line; `n` others of its kind were held back since the last one.
+    /// `Some(n)`: write the line; `n` lines of its kind were left out since the last one.
     pub(super) fn ask(&self, kind: &'static str) -> Option<u64> {
         let now = Instant::now();
         let mut last = self.last.lock();

@@ -1,4 +1,4 @@
-//! Private keys: read, made, written, and used to sign.
+//! Private keys of SuperNodes: reads, generates and writes keys, and signs with them.
 
 use std::fmt;
 use std::fs;

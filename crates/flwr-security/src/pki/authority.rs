@@ -1,4 +1,4 @@
-//! A CA: made, read from files, and what it signs.
+//! A CA: makes a new CA, reads one from files, and signs certificates.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is in a PEM file, in words, and what will fail with it.
+//! Describes the content of a PEM file in words, with the problems to expect.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,5 @@
-//! What peers may have against one's own certificate: told at the start, when it is read again and
-//! by the checkups, before a peer meets it.
+//! Predicts why peers will refuse our own certificate. Daemons warn at the start and at each
+//! reload, and checkups report it, before a peer connects.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a certificate says, for people.
+//! Describes a certificate for people.
 
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;

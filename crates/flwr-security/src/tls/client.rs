@@ -1,4 +1,4 @@
-//! A client's side of TLS: whom it trusts, and who it is where servers ask for that.
+//! The client's side of TLS: trusted roots, and the client certificate if servers ask for one.
 
 use std::env;
 use std::fmt;
@@ -22,14 +22,14 @@ use super::{
     system_roots, versions,
 };
 
-/// Where a client's certificates are.
+/// The files of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientFiles {
-    /// The certificates to trust, one or many in a file; without it, those of the system.
+    /// The file with trusted root certificates; `None` for those of the system.
     pub roots: Option<PathBuf>,
-    /// What is shown to servers that ask for a certificate.
+    /// The client certificate, for servers that ask for one.
     pub identity: Option<Identity>,
-    /// The name that the server's certificate must be for, in place of the address's.
+    /// The name that the server's certificate must have, in place of the dialled name.
     pub server_name: Option<ServerName<'static>>,
     /// Where a certificate for `localhost` counts beside the address's name. Without effect if
     /// there is a `server_name`.
@@ -39,7 +39,7 @@ pub struct ClientFiles {
     pub legacy: bool,
 }
 
-/// A client's side: whom it trusts. Clones share what they have read.
+/// The client's side of TLS. Clones share the loaded files.
 #[derive(Clone)]
 pub struct ClientTls(Arc<Inner>);
 
@@ -62,7 +62,7 @@ impl ClientTls {
     /// Reads the files.
     ///
     /// # Errors
-    /// If there is nobody to trust, or a file is not what it should be.
+    /// If there are no trusted roots, or a file is not usable.
     pub fn load(files: ClientFiles) -> Result<Self, TlsError> {
         let roots = files.roots.as_ref().map_or_else(
             || "the system's certificates".to_owned(),
@@ -92,53 +92,53 @@ impl ClientTls {
         })
     }
 
-    /// For a connector: the files as they were read last.
+    /// The configuration for a new connection, from the last loaded files.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0.now.read().config)
     }
 
-    /// Reads the files again, for connections that are yet to come.
+    /// Reloads the files. Only new connections use them.
     ///
     /// # Errors
-    /// As [`Self::load`]; what was read before then stays in use.
+    /// As [`Self::load`]. The old content then stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         let loaded = self.0.files.load()?;
         *self.0.now.write() = loaded;
         Ok(())
     }
 
-    /// Where the trusted certificates are from, for people.
+    /// The source of the trusted certificates, for people.
     #[must_use]
     pub fn roots(&self) -> &str {
         &self.0.roots
     }
 
-    /// What one's own certificate says, if there is one.
+    /// The client certificate, if there is one.
     #[must_use]
     pub fn certificate(&self) -> Option<Certificate> {
         self.0.now.read().certificate.clone()
     }
 
-    /// What has an end in the files. Those of the system are its own affair.
+    /// The expiry dates in the files. Those of the system's roots are left out.
     #[must_use]
     pub fn dated(&self) -> Vec<Dated> {
         self.0.now.read().dated.clone()
     }
 
-    /// Why servers may refuse one's own certificate.
+    /// Reasons for which servers may refuse the client certificate.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.0.now.read().warnings.clone()
     }
 
-    /// The name that servers must have, if it is not that of their address.
+    /// The required server name, if it is not the dialled name.
     #[must_use]
     pub fn server_name(&self) -> Option<&ServerName<'static>> {
         self.0.files.server_name.as_ref()
     }
 
-    /// The files, to see when they change; without a file of one's own, those of the system.
+    /// The files to watch for changes; without own root certificates, those of the system.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         let identity = self.0.files.identity.iter();
@@ -218,7 +218,7 @@ impl ClientFiles {
     }
 }
 
-/// Keys are in the config: it is not printed.
+/// The configuration has keys, so it is not printed.
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientTls({})", self.0.roots)

@@ -1,5 +1,4 @@
-//! Everything in a daemon's files that has an end: certificates of its own and of CAs, and lists of
-//! revoked certificates.
+//! The expiry dates in a daemon's files: own certificates, CA certificates and revocation lists.
 
 use std::path::{Path, PathBuf};
 
@@ -9,61 +8,61 @@ use time::{Duration, OffsetDateTime};
 
 use super::Certificate;
 
-/// Something with an end, in a file.
+/// A file's entry with an expiry date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dated {
     file: PathBuf,
     role: Role,
-    /// The subject of a certificate, the issuer of a list.
+    /// The subject of a certificate, or the issuer of a list.
     name: String,
     from: OffsetDateTime,
     until: OffsetDateTime,
-    /// What the same file holds for the time after it.
+    /// The entries of the same file that take over after its expiry.
     relief: Relief,
 }
 
-/// What it is there for.
+/// The use of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// To be shown.
+    /// Our own certificate.
     Own,
-    /// To be shown with one's own, as a CA between that and a root.
+    /// An intermediate CA, sent with our own certificate.
     Between,
-    /// To be trusted as the CA of servers.
+    /// A trusted CA of servers.
     Root,
-    /// To be trusted as the CA of clients.
+    /// A trusted CA of clients.
     ClientCa,
-    /// To tell which certificates were revoked.
+    /// A list of revoked certificates.
     RevocationList,
 }
 
-/// Whether others of the same file step in for it.
+/// Whether other entries of the same file take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relief {
     None,
-    /// There are others that are trusted.
+    /// The file has other trusted certificates.
     Others,
-    /// There is one of the same name that is valid until then.
+    /// The file has an entry of the same name that is valid until this date.
     Successor(OffsetDateTime),
 }
 
-/// How something stands with its dates, in words.
+/// The state of an entry by its dates, with a text for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// There is time.
+    /// Valid for long enough.
     Good(String),
-    /// It is at its end, and another of the same name is there.
+    /// Expired or about to expire, and a successor of the same name is in the file.
     Succeeded(String),
-    /// It ends soon, or has ended while others serve.
+    /// About to expire, or expired while others are in use.
     Ending(String),
-    /// It is not valid yet.
+    /// Not valid yet.
     Early(String),
-    /// It has ended.
+    /// Expired.
     Over(String),
 }
 
 impl Dated {
-    /// One's own certificate, and those of CAs that follow it.
+    /// The entries of our own certificate and its intermediate CAs.
     pub(super) fn of_chain(file: &Path, chain: &[CertificateDer<'_>]) -> Vec<Self> {
         let mut all = of_certificates(file, Role::Between, chain);
         if let Some(own) = all.first_mut() {
@@ -72,7 +71,7 @@ impl Dated {
         all
     }
 
-    /// CAs that are trusted.
+    /// The entries of trusted CAs.
     pub(super) fn of_authorities(
         file: &Path,
         role: Role,
@@ -99,7 +98,7 @@ impl Dated {
         all
     }
 
-    /// A list of revoked certificates, by its issuer.
+    /// The entry of a list of revoked certificates.
     pub(super) fn of_list(
         file: &Path,
         issuer: &str,
@@ -116,7 +115,7 @@ impl Dated {
         }
     }
 
-    /// Adds what has ended or soon will to a checkup, under `step`.
+    /// Adds expired and soon expiring entries to a checkup, under `step`.
     pub fn tell(all: &[Self], step: &'static str, now: OffsetDateTime, checkup: &mut Checkup) {
         for dated in all {
             match dated.at(now) {
@@ -127,13 +126,13 @@ impl Dated {
         }
     }
 
-    /// Whether it is what peers are shown.
+    /// Whether peers see this certificate.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.role == Role::Own
     }
 
-    /// How it stands at this moment.
+    /// The state of the entry at `now`.
     #[must_use]
     pub fn at(&self, now: OffsetDateTime) -> Standing {
         let (what, until) = (self.what(), self.until.date());
@@ -169,7 +168,7 @@ impl Dated {
         }
     }
 
-    /// How long before its end it is told. Lists are published more often than certificates.
+    /// The time before expiry at which daemons warn. CAs renew lists more often than certificates.
     fn notice(&self) -> Duration {
         let soon = Duration::days(Certificate::SOON);
         match self.role {

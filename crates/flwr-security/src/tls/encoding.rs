@@ -1,6 +1,6 @@
-//! How certificates, keys and lists are written in files. We read PEM text in all the shapes that
-//! editors, copies and `openssl` give it. Other encodings are named, with the command that
-//! converts them.
+//! The encoding of certificates, keys and lists in files. We read PEM text in all the shapes that
+//! editors, copies and `openssl` produce. For other encodings the error names the encoding, and the
+//! command that converts the file.
 
 use std::path::Path;
 

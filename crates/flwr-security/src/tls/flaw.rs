@@ -1,4 +1,4 @@
-//! What is wrong with one certificate of a chain, in words.
+//! The flaws of a certificate in a chain, in words.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! A certificate of one's own, with its private key, from two files.
+//! Our own certificate with its private key, from two files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Certificate, Reason, TlsError, certificates, private_keys, provider};
 
-/// Where one's own certificate is, with its chain if there is one, and its private key.
+/// The files of our own certificate (with its chain, if any) and private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The certificate's file.
@@ -18,13 +18,13 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
-/// What is in these files.
+/// The content of these files.
 pub(super) struct Loaded {
     /// The certificate, and those of its CAs.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) certificate: Certificate,
     pub(super) key: Arc<SingleCertAndKey>,
-    /// What was put right here, and other programs do not put right.
+    /// Flaws that we correct here, and that other programs do not.
     pub(super) advice: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Identity {
         })
     }
 
-    /// The key that goes with a certificate, and where that is in the chain.
+    /// The key that belongs to a certificate, and the position of this certificate in the chain.
     fn pair(&self, chain: &[CertificateDer<'_>]) -> Result<(usize, Arc<dyn SigningKey>), TlsError> {
         let mut usable = false;
         // rustls would compare them too, but reads no certificate of version 1.

@@ -1,13 +1,17 @@
-//! Certificates that TLS stacks of today refuse: of X.509 version 1, or without a subjectAltName,
-//! as `openssl x509 -req` of OpenSSL 3.0 and older writes them. They are accepted only where the
-//! operator says so.
+//! Legacy certificates: X.509 version 1, or no subjectAltName. `openssl x509 -req` of OpenSSL 3.0
+//! and older writes them. Modern TLS stacks refuse them. We accept them only if the operator allows
+//! it.
 //!
-//! webpki is asked first; only what it refuses for its old form is looked at here. Such a
-//! certificate must be signed by one of the configured roots itself, no certificate between them;
-//! both must be of now; the root must be allowed to sign, and the certificate to serve, as far as
-//! they say anything about it; an extension that is critical and not known here refuses. A server's
-//! name is its Common Name, letter for letter, with no wildcard. TLS 1.3 only: the proof that the
-//! other side has the key is then made by one function of rustls, which needs the key alone.
+//! webpki verifies first. This verifier sees only certificates that webpki refuses for their form.
+//! It requires:
+//!
+//! - A configured root has signed the certificate directly.
+//! - Root and certificate are valid now.
+//! - As far as they have extensions, the root may sign, and the certificate may serve.
+//! - No unknown extension is critical.
+//! - A server's Common Name equals the dialled name letter for letter; there are no wildcards.
+//! - The connection is TLS 1.3. One function of rustls then checks the proof of the key, and that
+//!   function needs only the key.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! Certificates for `localhost`, beside those for the name of the address that was dialled.
+//! Accepts certificates for `localhost` beside those for the dialled name.
 //!
-//! Guides for mutual TLS make a certificate for `localhost` and dial another name: their clients
-//! check for `localhost` unless they are told another name. A private CA makes this bearable. Each
-//! certificate of that CA for `localhost` is then as good as the SuperLink's.
+//! Guides for mutual TLS make a certificate for `localhost` and dial another name. Their clients
+//! check for `localhost` unless the user gives another name. A private CA makes this acceptable:
+//! every certificate of that CA for `localhost` is then as good as the SuperLink's.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! That the other side has the key of the certificate it shows: verifiers that look at certificates
-//! in their own way leave this to one that they hold.
+//! Checks the proof of the key in a handshake. Verifiers with their own certificate checks delegate
+//! this part.
 
 /// The methods of a verifier about proofs, which are those of one of its fields.
 macro_rules! proven_by {

@@ -1,5 +1,5 @@
-//! Why a handshake failed, or a certificate is of no use: what was expected, what was found, and
-//! what to do.
+//! The reason of a failed handshake or a refused certificate: what was expected, what was found,
+//! and what to do.
 
 use std::io;
 

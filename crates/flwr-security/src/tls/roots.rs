@@ -1,13 +1,17 @@
-//! The certificates that are trusted.
+//! The trusted root certificates.
 //!
-//! A root that has expired is not trusted. X.509 leaves that to each verifier, and webpki does not
-//! look. We do, for three reasons: its owner has said until when its key is to be relied on, and a
-//! key that is kept no longer may have come into other hands; pip's flwr refuses it too, so that
-//! programs of both makers stay exchangeable; and legacy certificates are checked so already. It is
-//! told 30 days before. A file that also holds the root's successor works on.
+//! We refuse an expired root. X.509 leaves this to each verifier, and webpki does not check. Our
+//! reasons:
 //!
-//! Of a root nothing else counts but its name and key, as in RFC 5280 (6.1) and with pip's flwr: the
-//! user says what it may sign.
+//! - The owner promised to protect the key until that date. Later the key may be in other hands.
+//! - pip's flwr refuses expired roots, and programs of both makers must stay exchangeable.
+//! - The legacy verifier refuses them already.
+//!
+//! Daemons warn 30 days before the date. If a file also holds the root's successor, connections go
+//! on.
+//!
+//! Besides the dates, only the name and the key of a root count, as in RFC 5280 (6.1) and with
+//! pip's flwr: the user decides what a root may sign.
 
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -30,13 +34,13 @@ struct Root {
 }
 
 impl Roots {
-    /// Trusts the certificates that are in `store` too.
+    /// Adds the certificates of `store`.
     pub(super) fn new(certificates: Vec<CertificateDer<'static>>, store: RootCertStore) -> Self {
         let roots = certificates.into_iter().filter_map(Root::new).collect();
         Self { roots, store }
     }
 
-    /// For webpki.
+    /// The roots as webpki takes them.
     pub(super) const fn store(&self) -> &RootCertStore {
         &self.store
     }
@@ -58,7 +62,7 @@ impl Roots {
         roots.filter_map(|root| Some(X509Certificate::from_der(&root.der).ok()?.1))
     }
 
-    /// Whether all roots are of now: then webpki, which does not look at their dates, needs no help.
+    /// Whether all roots are valid now. webpki, which ignores their dates, may then decide alone.
     pub(super) fn are_current(&self, now: UnixTime) -> bool {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let mut roots = self.roots.iter();
@@ -67,7 +71,7 @@ impl Roots {
 }
 
 impl Root {
-    /// `None` for what only webpki can read.
+    /// `None` for certificates that only webpki can read.
     fn new(der: CertificateDer<'static>) -> Option<Self> {
         let (_, read) = X509Certificate::from_der(&der).ok()?;
         let validity = read.validity();

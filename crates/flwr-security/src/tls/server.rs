@@ -1,4 +1,4 @@
-//! A server's side of TLS: who it is, and which clients it asks for a certificate of their own.
+//! The server's side of TLS: its certificate, and the client certificates that it asks for.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,36 +23,36 @@ use super::{
     versions,
 };
 
-/// Where a server's certificates are.
+/// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFiles {
     /// The CA that signed the server's certificate.
     pub ca: PathBuf,
     /// The server's certificate and its key.
     pub identity: Identity,
-    /// Whose clients are let in; without it, anybody's.
+    /// The CA for client certificates; `None` admits all clients.
     pub clients: Option<ClientCa>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
 }
 
-/// Who vouches for clients.
+/// The CA for client certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCa {
     /// The CAs that sign certificates of clients, one or many in a file.
     pub ca: PathBuf,
-    /// Which of these they have revoked.
+    /// The list of revoked client certificates.
     pub crl: Option<PathBuf>,
 }
 
-/// A server's side: who it is, by which certificate. Clones share what they have read.
+/// The server's side of TLS. Clones share the loaded files.
 #[derive(Clone)]
 pub struct ServerTls {
     files: ServerFiles,
     now: Arc<RwLock<Loaded>>,
 }
 
-/// The configuration for one port, as it is when a connection comes.
+/// The TLS configuration of one port. Each new connection uses the last loaded files.
 #[derive(Clone)]
 pub struct PortTls(Source);
 
@@ -65,7 +65,7 @@ enum Source {
 struct Loaded {
     /// Asks clients for a certificate, if the files say so.
     asking: Arc<ServerConfig>,
-    /// Asks nobody.
+    /// Asks no client for a certificate.
     open: Arc<ServerConfig>,
     certificate: Certificate,
     dated: Vec<Dated>,
@@ -77,16 +77,16 @@ impl ServerTls {
     /// chain follow.
     ///
     /// # Errors
-    /// If a file is not what it should be, or the key is not the certificate's.
+    /// If a file is not usable, or the key does not belong to the certificate.
     pub fn load(files: ServerFiles) -> Result<Self, TlsError> {
         let now = Arc::new(RwLock::new(files.load()?));
         Ok(Self { files, now })
     }
 
-    /// Reads the files again, for connections that are yet to come.
+    /// Reloads the files. Only new connections use them.
     ///
     /// # Errors
-    /// As [`Self::load`]; what was read before then stays in use.
+    /// As [`Self::load`]. The old content then stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         let loaded = self.files.load()?;
         *self.now.write() = loaded;
@@ -99,7 +99,7 @@ impl ServerTls {
         self.port(true)
     }
 
-    /// For a port that asks nobody for a certificate.
+    /// For a port that asks no client for a certificate.
     #[must_use]
     pub fn open(&self) -> PortTls {
         self.port(false)
@@ -118,25 +118,25 @@ impl ServerTls {
         self.files.clients.is_some()
     }
 
-    /// What the certificate says.
+    /// The server certificate.
     #[must_use]
     pub fn certificate(&self) -> Certificate {
         self.now.read().certificate.clone()
     }
 
-    /// Why clients may refuse it, and what else an operator should know of the files.
+    /// Reasons for which clients may refuse the certificate, and other advice for the operator.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         self.now.read().warnings.clone()
     }
 
-    /// What has an end in the files.
+    /// The expiry dates in the files.
     #[must_use]
     pub fn dated(&self) -> Vec<Dated> {
         self.now.read().dated.clone()
     }
 
-    /// The files, to see when they change.
+    /// The files to watch for changes.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         let ServerFiles {
@@ -159,7 +159,7 @@ impl ServerTls {
 }
 
 impl PortTls {
-    /// What the next connection is to be served with.
+    /// The configuration for the next connection.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         match &self.0 {
@@ -294,7 +294,7 @@ impl ClientCa {
     }
 }
 
-/// Keys are in the config: it is not printed.
+/// The configuration has keys, so it is not printed.
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerTls({})", self.now.read().certificate.subject)

@@ -1,5 +1,5 @@
-//! Whether something in X.509 was signed by a key: for what webpki does not read, certificates of
-//! version 1 and lists of revoked certificates by themselves.
+//! Verifies the signature of an X.509 structure by a key. webpki does not read certificates of
+//! version 1, nor separate revocation lists.
 
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;

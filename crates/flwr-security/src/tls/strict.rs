@@ -1,17 +1,18 @@
-//! Strict verification: webpki decides, and this verifier names the certificate at fault where
-//! webpki refuses.
+//! Strict verification. webpki decides; if webpki refuses, this verifier names the certificate at
+//! fault.
 //!
-//! Beyond webpki it refuses roots that have expired (see `roots`) and CAs whose key usage does not
-//! let them sign. It accepts three things that webpki does not, which pip's flwr accepts and which are sound:
+//! This verifier refuses two things that webpki accepts: expired roots (see `roots`), and CAs whose
+//! key usage does not allow to sign. It accepts three things that webpki refuses. All three are
+//! sound, and pip's flwr accepts them:
 //!
-//! - A certificate that is one of the trusted ones itself, byte for byte, although it is a CA's.
-//!   `openssl req -x509` makes such certificates for servers. Nobody but the owner of its key can
-//!   show it, and the user trusts this very certificate.
-//! - More than six CAs between certificate and root, which is where webpki stops. `chain` checks
-//!   such a chain, and refuses name constraints in it.
-//! - An IP address that is written as a DNS name in the subjectAltName (`DNS:127.0.0.1`): the CA
-//!   has signed for exactly this address. Where a CA has name constraints, which speak of DNS names
-//!   and addresses apart, that is refused.
+//! - A CA certificate as the server's own, if exactly this certificate is trusted. `openssl req
+//!   -x509` makes such certificates for servers. Only the owner of the key can use the certificate,
+//!   and the user trusts exactly this one.
+//! - More than six CAs between certificate and root; webpki stops there. `chain` checks such a
+//!   chain, and refuses name constraints in it.
+//! - An IP address as a DNS name in the subjectAltName (`DNS:127.0.0.1`). The CA has signed exactly
+//!   this address. If a CA has name constraints, we refuse: they treat DNS names and addresses
+//!   separately.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -30,7 +30,7 @@ use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed,
 
 /// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
 /// give one within a second of their registration.
-const FIRST_SIGN: Duration = Duration::from_secs(3);
+const NODE_FIRST_HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// The door for nodes: the service `flwr.proto.Fleet`.
 #[derive(Clone)]
@@ -182,7 +182,7 @@ impl<H: FleetHost> Inner<H> {
         methods: &'a [Method<H>],
         node: NodeId,
     ) -> Result<Option<&'a Encode<H>>> {
-        self.host.settled(node, FIRST_SIGN).await;
+        self.host.settled(node, NODE_FIRST_HEARTBEAT).await;
         let noted = self.host.noted(node).await?;
         let wire = noted.unwrap_or(generations::ASSUMED);
         let mut signed = methods.iter().filter_map(Method::signed);

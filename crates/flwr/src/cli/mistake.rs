@@ -1,4 +1,4 @@
-//! What was probably meant by a command line that clap refuses.
+//! Suggestions for command lines that clap refuses.
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Command, CommandFactory};

@@ -119,7 +119,11 @@ pub struct PullArgs {
     pub format: Format,
 }
 
-/// A time that has been: a moment, or a span until now.
+/// Parses `--since`: a moment, or a span that ends now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a span on the command line ends at the time of the command"
+)]
 fn since(text: &str) -> Result<SystemTime, String> {
     if let Ok(moment) = humantime::parse_rfc3339_weak(text) {
         return Ok(moment);

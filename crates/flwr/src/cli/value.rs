@@ -1,4 +1,4 @@
-//! Arguments that are numbers, and runs. Their errors say what is expected; those of Rust's own
+//! Parsers for numbers and run ids. Their errors name the expected values; the errors of Rust's own
 //! parsers do not.
 
 use std::ops::RangeInclusive;

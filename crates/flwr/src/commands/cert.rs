@@ -1,4 +1,4 @@
-//! `flwr cert`: certificate authorities of one's own, and what they sign.
+//! `flwr cert`: makes certificate authorities, and signs certificates with them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `flwr doctor`: the way to a federation's SuperLink, step by step.
+//! `flwr doctor`: checks the connection to a federation's SuperLink, step by step.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -30,11 +30,11 @@ const SERVICE: &str = "service";
 const AUTHENTICATION: &str = "authentication";
 const PERMISSION: &str = "permission";
 const CLOCK: &str = "clock";
-/// Steps after the connection is there.
+/// The steps on an open connection.
 const CALLS: [&str; 4] = [SERVICE, AUTHENTICATION, PERMISSION, CLOCK];
 /// Steps of the connection.
 const LINE: &[&str] = Walk::steps(&Route::Direct);
-/// How long the SuperLink may take to answer.
+/// The time limit for the SuperLink's answer.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How far a SuperNode's clock may be ahead of the SuperLink's: a signature of later is refused
 /// (flwr 1.22).
@@ -58,7 +58,7 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
     }
 }
 
-/// Everything up to the SuperLink's answer.
+/// Runs all steps up to the SuperLink's answer.
 async fn walk(target: &Target, checkup: &mut Checkup) {
     let Some(chosen) = outcome_of(FEDERATION, checkup, chosen(target)) else {
         return checkup.skipped(&[&[CERTIFICATES], LINE, &CALLS].concat());
@@ -117,7 +117,7 @@ async fn walk(target: &Target, checkup: &mut Checkup) {
     }
 }
 
-/// What came of a step; if nothing did, the checkup has it.
+/// The result of a step; `None` after an error, which goes to the checkup.
 fn outcome_of<T>(step: &'static str, checkup: &mut Checkup, outcome: Result<T>) -> Option<T> {
     outcome
         .inspect_err(|error| checkup.failed(step, error.chain(), error.hint().as_deref()))
@@ -174,7 +174,7 @@ async fn ask(mut superlink: SuperLink, checkup: &mut Checkup) {
     }
 }
 
-/// Whether the SuperLink says no; a broken line may look like that, but was not said by anybody.
+/// Whether the SuperLink refused the call. The error of a broken connection can look similar.
 fn is_refusal(status: &Status) -> bool {
     let codes = [Code::Unauthenticated, Code::PermissionDenied];
     codes.contains(&status.code()) && status.source().is_none()

@@ -1,4 +1,4 @@
-//! `flwr federation`: the federations that can be named, and those of the user's own file.
+//! `flwr federation`: lists all federations, and edits those in the user's `config.toml`.
 
 use std::path::Path;
 

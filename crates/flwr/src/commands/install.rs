@@ -1,4 +1,4 @@
-//! `flwr install`: unpack a bundle to where app processes look for it.
+//! `flwr install`: unpacks a bundle to the directory in which app processes look for apps.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `flwr key new`: key pairs for SuperNodes, and the list of their public keys.
+//! `flwr key new`: makes key pairs for SuperNodes, and the list of their public keys.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;

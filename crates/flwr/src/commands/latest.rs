@@ -6,15 +6,14 @@ use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::render::{printable, status_words};
 
-/// A run that nobody named by its id.
+/// The run behind `latest`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Newest {
     pub(super) run_id: u64,
-    /// What runs, for the user to recognise.
+    /// The app of the run, for the user to recognise.
     pub(super) app: String,
     pub(super) status: String,
-    /// Whether the run is known to be of the account that asks. Where nobody logs in, the run is
-    /// anybody's.
+    /// Whether the run belongs to the user's account. Without login, runs belong to nobody.
     pub(super) is_callers: bool,
 }
 
@@ -26,7 +25,7 @@ impl Newest {
         Self::among(runs.values(), account.as_deref())
     }
 
-    /// Admins are told the runs of others too: with an account only its own runs count.
+    /// For an account, only its own runs count: admins also see the runs of others.
     fn among<'a>(runs: impl Iterator<Item = &'a Run>, account: Option<&str>) -> Result<Self> {
         let mut own: Vec<_> = runs
             .filter(|run| account.is_none_or(|account| run.flwr_aid == account))

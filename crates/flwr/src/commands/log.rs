@@ -1,4 +1,4 @@
-//! `flwr log`: what there is of a log, and what comes.
+//! `flwr log`: prints the log of a run so far, or follows the log to its end.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! `flwr login` and `flwr logout`: who the user is, at a SuperLink with accounts.
+//! `flwr login` and `flwr logout`, for SuperLinks with accounts.
 //!
-//! The SuperLink speaks with the provider of the accounts; the user does so in a browser, with a
-//! link that the SuperLink got. Meanwhile the SuperLink is asked for the tokens again and again.
+//! The SuperLink asks the OpenID provider for a login link. The user opens the link in a browser.
+//! Meanwhile `flwr` polls the SuperLink for the tokens.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::connect::{LOGIN, SuperLink};
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
-/// The shortest wait between two questions, whatever the SuperLink says.
+/// The minimum polling interval, also if the SuperLink asks for a shorter one.
 const SHORTEST: u64 = 1;
 
 pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
@@ -45,7 +45,7 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     output.success("✅ Login successful.")
 }
 
-/// Asks until there are tokens.
+/// Polls until there are tokens.
 async fn wait(
     superlink: &mut SuperLink,
     device_code: &str,

@@ -1,4 +1,4 @@
-//! `flwr completions` and `flwr man`: what shells and `man` are to know of this command.
+//! `flwr completions` and `flwr man`: prints completions for shells, and manual pages.
 
 use std::fs;
 use std::io;

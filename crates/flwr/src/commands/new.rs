@@ -1,4 +1,4 @@
-//! `flwr new`: a directory with an app that runs at once.
+//! `flwr new`: makes a directory with an app that is ready to run.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The federation of `flwr run`. Where only a local federation is missing, people at a terminal
-//! are asked whether to start it: the apps of Flower's examples name a simulation as their default.
+//! Chooses the federation of `flwr run`. If only a local federation is missing, offers at a
+//! terminal to start one: the apps of Flower's examples name a simulation as their default.
 
 use flwr_core::project::FederationError;
 use toml::Table;

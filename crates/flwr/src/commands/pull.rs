@@ -1,4 +1,4 @@
-//! `flwr pull`: where the artifacts of a run are.
+//! `flwr pull`: prints the address of a run's artifacts.
 
 use tonic::Code;
 

@@ -1,5 +1,5 @@
-//! A SuperLink of flwr 1.20 in this process: it has `Exec` and no `Control`, and a log whose
-//! line breaks once.
+//! A fake SuperLink of flwr 1.20 in this process. It serves `Exec` without `Control`, and breaks a
+//! log stream once.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

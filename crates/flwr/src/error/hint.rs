@@ -1,4 +1,4 @@
-//! What to do about an error.
+//! The advice for each error.
 
 use std::path::{Component, Path};
 

@@ -1,6 +1,6 @@
-//! `config.toml` in Flower's home directory: a user's federations for any directory, in the same
-//! tables as in `pyproject.toml`. The `[superlink]` tables that flwr 1.26 and later keeps in this
-//! file are read too; where a file has both, ours count.
+//! `config.toml` in Flower's home directory: the user's federations for all directories, in the
+//! same tables as in `pyproject.toml`. The `[superlink]` tables of flwr 1.26 and later are read
+//! too. If a file has both kinds, our tables win.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use super::Source;
 use crate::error::{Error, Result};
 use crate::text;
 
-/// Where flwr 1.26 and later has them.
+/// The table of flwr 1.26 and later.
 const SUPERLINK: &str = "superlink";
 
-/// The file, which need not exist.
+/// The file. It need not exist.
 #[derive(Debug)]
 pub(crate) struct Home {
     path: PathBuf,
@@ -43,12 +43,12 @@ impl Home {
         }
     }
 
-    /// Where it is, or would be.
+    /// The path of the file, also if the file does not exist.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The federations in it, if there are any.
+    /// The federations in the file, if there are any.
     pub(super) fn source(&self) -> Option<Source> {
         let told = self.path.display().to_string();
         let declared = section(&self.document, self.heading())?.clone();
@@ -61,7 +61,7 @@ impl Home {
         })
     }
 
-    /// The federations in it.
+    /// The federations in the file.
     pub(crate) fn federations(&self) -> Federations {
         let source = self.source();
         source.map(|source| source.federations).unwrap_or_default()
@@ -76,7 +76,7 @@ impl Home {
         }
     }
 
-    /// Writes a federation into it, in the place of what had that name.
+    /// Writes a federation to the file. Replaces a federation of the same name.
     pub(crate) fn add(&self, name: &str, settings: &[(&str, Value)], default: bool) -> Result<()> {
         self.edit(|federations| {
             let mut table = toml_edit::Table::new();
@@ -90,7 +90,7 @@ impl Home {
         })
     }
 
-    /// Takes a federation out of it; if it was the default one, there is none then.
+    /// Removes a federation from the file. If it was the default, no default is left.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let was_default = self.federations().default_name() == Some(name);
         self.edit(|federations| {
@@ -131,7 +131,7 @@ impl Home {
         if let Some(home) = self.path.parent() {
             fs::create_dir_all(home).map_err(write)?;
         }
-        // The file that is meant, where this is a link to it.
+        // If the path is a symbolic link, its target.
         let file = self.path.canonicalize();
         let file = file.as_ref().unwrap_or(&self.path);
         let text = document.to_string();

@@ -1,4 +1,4 @@
-//! `flwr up --detach`: another process of this program tends the federation.
+//! `flwr up --detach`: starts the supervisor in the background.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,11 +13,11 @@ use crate::error::{Error, Result};
 use crate::local_federation::LocalFederation;
 use crate::render::Output;
 
-/// How long the federation may take to be up; the other process gives up sooner.
+/// The time limit for the start. The supervisor gives up sooner.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How often it is looked at.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(50);
-/// How many lines of its log are shown when it has failed.
+/// The number of log lines that are shown after a failure.
 const LAST_LINES: usize = 15;
 
 /// Starts the federation in the background and waits until it is up.
@@ -26,7 +26,7 @@ pub(crate) async fn start(
     supernodes: u32,
     output: &mut Output,
 ) -> Result<LocalFederation> {
-    // Before it is detached: it may take a while, and should be seen.
+    // Before the detaching, as the installation may take long and the user should see it.
     let lock = local.tend()?;
     python::prepare(local, output).await?;
     drop(lock);
@@ -65,7 +65,7 @@ async fn wait(local: &Local, mut child: Child) -> Result<LocalFederation> {
         }
         let ended = child.try_wait().ok().flatten();
         if ended.is_some() || Instant::now() > deadline {
-            // If it is late it is not wanted any more.
+            // After the time limit, the supervisor must not go on.
             let _ = child.start_kill();
             return Err(Error::NotUp(last_lines(local)));
         }

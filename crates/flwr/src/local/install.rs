@@ -1,5 +1,5 @@
-//! The steps of an installation: programs that take long and print what they do. The output goes
-//! to a log. The last line is shown while a step runs, and the telling line if the step fails.
+//! Runs the steps of an installation. The output of each step goes to a log. The terminal shows the
+//! last line while a step runs, and the line with the reason if the step fails.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -14,13 +14,13 @@ use tokio::time::{Instant, sleep};
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
-/// How often the step and its last line are looked at.
+/// The polling interval for the step and its last line.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a line is printed where no terminal shows the last line all the time.
+/// The interval of progress lines without a terminal.
 const TELL: Duration = Duration::from_secs(10);
-/// Bytes at the end of the log that are read for the last line.
+/// The bytes at the end of the log that may hold the last line.
 const TAIL: u64 = 8 << 10;
-/// Characters of the last line that are shown.
+/// The shown characters of the last line.
 const SHOWN: usize = 70;
 
 /// An installation with its log.
@@ -57,7 +57,7 @@ impl<'a> Installation<'a> {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // Ctrl-C must not leave an installation behind that nobody waits for.
+            // Ctrl-C must also end the installation.
             .kill_on_drop(true)
             .spawn()
     }
@@ -96,7 +96,7 @@ impl<'a> Installation<'a> {
     }
 }
 
-/// The last line of a log that may still be written.
+/// The last line of a log. The log may still grow.
 fn last_line(log: &Path) -> String {
     let tail = || {
         let mut file = File::open(log)?;
@@ -123,7 +123,7 @@ fn shortened(line: &str) -> String {
     }
 }
 
-/// The line of a log that says why: pip's last error, else the last line.
+/// The line with the reason: pip's last error, else the last line.
 fn telling_line(said: &str) -> String {
     let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut lines = lines.rev().peekable();

@@ -9,10 +9,10 @@ use flwr_security::pki::{Pki, Request};
 use super::{Local, private_dir};
 use crate::error::{Error, Result};
 
-/// How long certificates are good; each start makes new ones.
+/// The lifetime of the certificates. Each start makes new ones.
 const DAYS: u32 = 365;
 
-/// The files by which everybody in the federation knows each other.
+/// The certificates and keys of the federation.
 pub(super) struct Material {
     pub(super) ca: PathBuf,
     pub(super) certificate: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// Makes new certificates, and the keys that are missing: SuperNodes stay who they were.
+    /// Makes new certificates, and missing keys. SuperNodes keep their keys, and so their identity.
     pub(super) fn make(local: &Local, supernodes: u32) -> Result<Self> {
         let certificates = local.directory().join("certificates");
         private_dir(&certificates)?;

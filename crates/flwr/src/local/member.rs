@@ -1,5 +1,5 @@
-//! One daemon of the local federation: started, its lines passed on, started again when it ends by
-//! itself, and asked to end.
+//! One daemon of the local federation: starts the daemon, passes on its output, restarts the daemon
+//! after a crash, and stops it.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,48 +14,48 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// A daemon that ends sooner has not really started.
+/// A daemon that ends within this time counts as a failed start.
 const STARTED: Duration = Duration::from_secs(3);
-/// Wait before it is started again.
+/// The pause before a restart.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often in a row it may fail to start.
+/// The limit of failed starts in a row.
 const ATTEMPTS: u32 = 3;
-/// How long it may take to end; daemons take up to 10 s for their apps.
+/// The time limit for a stop. Daemons take up to 10 s for their apps.
 const GRACE: Duration = Duration::from_secs(20);
-/// Exit status of a daemon whose flags are wrong: trying again cannot help.
+/// The exit status for wrong flags. A restart cannot help then.
 const USAGE: i32 = 2;
 
 /// How to start a daemon.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
-    /// What it is called in the log.
+    /// The name in the log.
     pub(super) name: String,
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<OsString>,
-    /// PATH, on which it finds what runs apps.
+    /// `PATH` for the daemon, with the programs that run apps.
     pub(super) path: OsString,
 }
 
-/// Something that a daemon printed, or that is to be told of it.
+/// A line of a daemon, or a note about the daemon.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) name: String,
     pub(super) text: String,
 }
 
-/// Why a daemon is not tended any longer though nobody asked it to end.
+/// The reason for giving up a daemon.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fallen {
-    /// It could not be started.
+    /// The daemon could not be started.
     #[error("{name} could not be started")]
     Spawn { name: String, source: io::Error },
-    /// It ends again and again.
+    /// The daemon ends again and again.
     #[error("{name} ended ({status}); its last lines tell why")]
     Ended { name: String, status: ExitStatus },
 }
 
 impl Member {
-    /// Keeps the daemon running until it is time to stop.
+    /// Runs the daemon, with restarts, until the stop.
     pub(super) async fn tend(
         self,
         lines: mpsc::Sender<Line>,
@@ -101,7 +101,7 @@ impl Member {
 
     async fn tell(&self, lines: &mpsc::Sender<Line>, text: String) {
         let name = self.name.clone();
-        // Nobody reads any more: then nobody wants to know.
+        // Nobody reads the lines any more.
         let _ = lines.send(Line { name, text }).await;
     }
 
@@ -109,11 +109,11 @@ impl Member {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env("PATH", &self.path)
-            // It ends when this closes: so it does when this process is killed.
+            // The daemon stops when this pipe closes, also if this process is killed.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Ctrl-C is for this process, which stops its daemons in their order.
+            // Only this process gets Ctrl-C. It stops the daemons in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -127,7 +127,7 @@ impl Member {
     }
 }
 
-/// Passes on what a daemon prints, until it closes its end.
+/// Passes on a daemon's output until the end of the pipe.
 fn pass_on(pipe: impl AsyncRead + Unpin + Send + 'static, name: String, lines: mpsc::Sender<Line>) {
     tokio::spawn(async move {
         let mut pipe = BufReader::new(pipe).split(b'\n');
@@ -148,7 +148,7 @@ async fn end(mut child: Child) {
         .id()
         .and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
     if let Some(pid) = pid {
-        // It may be gone already.
+        // The daemon may have ended already.
         let _ = kill_process(pid, Signal::TERM);
     }
     if timeout(GRACE, child.wait()).await.is_err() {

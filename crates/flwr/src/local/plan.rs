@@ -1,4 +1,4 @@
-//! What the local federation consists of: the daemons, with their flags and ports.
+//! The daemons of the local federation, with their flags and ports.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::render::Output;
 /// The usual port of ServerAppIo; Fleet, Control and the ClientAppIo of the SuperNodes follow.
 const PORTS: u16 = 9091;
 
-/// What is started, and with which flags.
+/// The daemons to start, with their flags.
 pub(super) struct Plan {
     pub(super) superlink: Member,
     pub(super) supernodes: Vec<Member>,

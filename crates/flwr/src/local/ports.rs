@@ -1,18 +1,18 @@
-//! Ports of this machine: the usual ones where they are free.
+//! Picks ports for the local federation: Flower's usual ports if they are free, else others.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// A place to listen at.
+/// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Where.
+    /// The address.
     pub(super) address: SocketAddr,
     /// The usual port, if it was taken.
     pub(super) instead_of: Option<u16>,
 }
 
-/// The usual port if nobody listens there, else one that is free.
+/// The usual port if it is free, else another free port.
 pub(super) fn free(usual: u16) -> io::Result<Place> {
     let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     if TcpListener::bind(here(usual)).is_ok() {

@@ -1,5 +1,5 @@
-//! Where programs are: the daemons beside this one, so that they are of the same version, and
-//! those that run apps on PATH.
+//! Finds programs. Daemons are taken from the directory of this program, so that their versions are
+//! equal. Programs that run apps are taken from `PATH`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -17,16 +17,16 @@ pub(super) fn daemon(name: &'static str) -> Result<PathBuf> {
     find(name, &path_variable()).ok_or(Error::NoDaemon(name))
 }
 
-/// PATH, as it is.
+/// `PATH` of this process.
 pub(crate) fn path_variable() -> OsString {
     env::var_os("PATH").unwrap_or_default()
 }
 
-/// PATH with a directory in front.
+/// `PATH` with a directory in front.
 pub(super) fn path_with(directory: &Path) -> OsString {
     let path = path_variable();
     let all = std::iter::once(directory.to_owned()).chain(env::split_paths(&path));
-    // A name with a colon cannot stand in PATH at all.
+    // `PATH` cannot hold a name with a colon.
     env::join_paths(all).unwrap_or_else(|_| path.clone())
 }
 

@@ -1,4 +1,4 @@
-//! The Python environment in which apps run: the active one if Flower is in it, else one of the
+//! The Python environment for apps: the active environment if Flower is installed in it, else the
 //! local federation's own.
 
 use std::ffi::OsString;
@@ -10,11 +10,11 @@ use super::{Local, programs};
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-/// The version of Flower that is installed where there is none; the latest that all of ours speak.
+/// The version of Flower to install: the latest that all our programs speak.
 const FLOWER: &str = "flwr==1.22.0";
-/// What the daemons start for apps.
+/// The programs that the daemons start for apps.
 const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
-/// What may be called Python, in the order in which it is tried.
+/// The names of Python, in the order of trial.
 const INTERPRETERS: [&str; 5] = [
     "python3",
     "python3.12",
@@ -22,10 +22,10 @@ const INTERPRETERS: [&str; 5] = [
     "python3.13",
     "python3.10",
 ];
-/// Stands in an environment that is complete.
+/// The marker file of a complete environment.
 const COMPLETE: &str = "complete";
 
-/// Sees to it that apps can run. The answer is PATH for the daemons.
+/// Finds or makes an environment for apps. Gives `PATH` for the daemons.
 pub(super) async fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
     let path = programs::path_variable();
     if PROGRAMS
@@ -54,7 +54,7 @@ async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<
     let mut interpreters = INTERPRETERS.iter();
     let python = interpreters.find_map(|name| programs::find(name, &path));
     let python = python.ok_or(Error::NoPython)?;
-    // What is left of an attempt that was broken off.
+    // The remains of an interrupted attempt.
     if environment.exists() {
         fs::remove_dir_all(environment).map_err(|source| Error::Write {
             path: environment.to_owned(),

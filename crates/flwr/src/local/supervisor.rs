@@ -1,5 +1,5 @@
-//! The process that tends the local federation: it starts the daemons, passes on what they print,
-//! starts them again when they end by themselves, and stops them when it is asked to.
+//! The supervisor process of the local federation. It starts the daemons, passes on their output,
+//! restarts daemons that crash, and stops all of them on request.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,16 +21,16 @@ use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-/// How long the SuperLink, and then the SuperNodes, may take until they are there.
+/// The time limit for the start of the SuperLink, and then of the SuperNodes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked whether they are.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(50);
-/// Signals that come sooner after one are the same.
+/// A signal within this time after another one counts as the same signal.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
-/// Lines that wait to be printed; a daemon that prints more waits too.
+/// The limit of queued lines. A daemon that prints more is blocked.
 const LINES: usize = 256;
 
-/// Tends the federation until a signal comes.
+/// Runs the federation until a signal comes.
 pub(crate) async fn supervise(
     local: &Local,
     supernodes: u32,
@@ -46,7 +46,7 @@ pub(crate) async fn supervise(
     outcome
 }
 
-/// A federation that runs, or is about to.
+/// A federation that runs or starts.
 struct Running<'a> {
     output: &'a mut Output,
     signals: [Signal; 3],
@@ -56,7 +56,7 @@ struct Running<'a> {
     supernodes: Group,
 }
 
-/// Daemons that are stopped together.
+/// Daemons that stop together.
 struct Group {
     stop: CancellationToken,
     members: JoinSet<Result<(), Fallen>>,
@@ -75,7 +75,7 @@ impl Group {
         self.members.spawn(work);
     }
 
-    /// Waits until one of them has fallen; for ever while there are none.
+    /// Waits until one daemon is given up. Pends for ever if there are no daemons.
     async fn fallen(&mut self) -> Error {
         loop {
             match self.members.join_next().await {
@@ -132,7 +132,7 @@ impl<'a> Running<'a> {
         ended.map(|_| ())
     }
 
-    /// Does the work while lines are passed on; `None` if a signal came first.
+    /// Does the work and passes on lines meanwhile. Gives `None` if a signal came first.
     async fn until<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
         let mut work = std::pin::pin!(work);
         loop {
@@ -149,9 +149,9 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// The SuperNodes first, so that the SuperLink hears that they go. Another signal ends all at
-    /// once; not one that comes right after the first, as some programs pass Ctrl-C on that the
-    /// terminal has sent already.
+    /// Stops the SuperNodes first, so that they can unregister at the SuperLink. A second signal
+    /// ends all daemons at once. A signal right after the first does not count: some programs pass on
+    /// the Ctrl-C that the terminal has already sent.
     async fn stop(mut self) {
         let begun = Instant::now();
         let again = || begun.elapsed() > SAME_SIGNAL;
@@ -162,7 +162,7 @@ impl<'a> Running<'a> {
                 tokio::select! {
                     ended = group.members.join_next() => if ended.is_none() { break },
                     Some(line) = self.lines.recv() => {
-                        // A terminal that is gone is no reason to leave daemons behind.
+                        // Even if the terminal is gone, the daemons must be stopped.
                         let _ = self.output.member(&line.name, &line.text);
                     }
                     _ = interrupt.recv() => if again() { return },
@@ -176,7 +176,7 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Waits until the SuperLink answers and so many SuperNodes are online.
+/// Waits until the SuperLink answers and all SuperNodes are online.
 async fn nodes_online(mut line: SuperLink, all: usize) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,6 +1,6 @@
-//! Are the modules that `serverapp` and `clientapp` name in the bundle? They may be in the app's
-//! directory and still be left out: by a pattern of `.gitignore`, which may mean a directory above
-//! the app, or since a directory is a link.
+//! Checks that the modules of `serverapp` and `clientapp` are in the bundle. A module may exist in
+//! the app's directory and still be left out: a pattern of `.gitignore` matches the module or a
+//! directory above the app, or a directory is a symbolic link.
 
 use std::collections::BTreeMap;
 use std::fmt;

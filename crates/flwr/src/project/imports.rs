@@ -1,8 +1,8 @@
-//! Which modules the Python files of a bundle import: a module that `.gitignore` leaves out and
-//! that the bundle needs is missed on every node, after the run has started.
+//! Lists the modules that the Python files of a bundle import. If `.gitignore` leaves out a module
+//! that the bundle imports, every node would fail after the start of the run.
 //!
-//! Python is not parsed: a line that begins with `import` or `from` counts, with the names in
-//! parentheses on the lines after it. The result is good enough to warn, and never a reason to refuse.
+//! This is no Python parser. Lines that begin with `import` or `from` count, with the names in
+//! parentheses on the lines after them. The result serves warnings only, never a refusal.
 
 use std::collections::BTreeSet;
 

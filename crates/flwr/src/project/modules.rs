@@ -1,5 +1,5 @@
-//! Do the modules exist that `serverapp` and `clientapp` name? Flower imports them; this program
-//! has no Python, looks at the files, and only refuses what cannot be right.
+//! Checks that the modules of `serverapp` and `clientapp` exist. Flower imports the modules. This
+//! program has no Python: it looks at the files, and refuses only names that cannot be right.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! Which files go into a bundle: the same that flwr 1.17 to 1.22 pick, as the bundle's hash
+//! Selects the files of a bundle. The selection is that of flwr 1.17 to 1.22, as the bundle's hash
 //! depends on it.
 //!
-//! Every `.py`, `.toml` and `.md` file below the app's directory, but no `pyproject.toml`, and
-//! nothing that `.gitignore` or the pattern `__pycache__/` matches.
+//! Selected are all `.py`, `.toml` and `.md` files below the app's directory. Left out are
+//! `pyproject.toml`, and all files that `.gitignore` or the pattern `__pycache__/` matches.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Federations: the list, and one of them.
+//! Prints the list of federations, and the details of one federation.
 
 use serde_json::{Value, json};
 

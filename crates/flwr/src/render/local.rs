@@ -1,4 +1,4 @@
-//! The local federation: that it is up, how it is, and what its daemons print.
+//! Prints the status of the local federation, and the output of its daemons.
 
 use flwr_core::size::Size;
 use flwr_proto::upkeep::GetUsageResponse;

@@ -1,4 +1,4 @@
-//! Tables: in a frame that fits the terminal, in plain columns for pipes.
+//! Tables: framed to the width of a terminal, or plain columns for pipes.
 
 use std::fmt::Write as _;
 

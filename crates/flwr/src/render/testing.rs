@@ -1,4 +1,4 @@
-//! An output that tests can read.
+//! An `Output` that writes to memory, for tests.
 
 use std::cell::RefCell;
 use std::io::{self, Write};

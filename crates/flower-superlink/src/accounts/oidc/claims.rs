@@ -1,4 +1,4 @@
-//! What a token says of its holder.
+//! The claims of a token: the account of its holder.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
-//! A provider: what it publishes (OpenID Connect Discovery), and what it is asked.
+//! The client of an OpenID provider: discovery, keys, logins and refreshes.
 //!
-//! What it publishes is fetched by one task at a time, and at most once in [`PAUSE`], whoever asks
-//! for it; what was fetched last stays in use while it does not answer, for [`LONGEST`] at most.
+//! One task at a time fetches the provider's metadata and keys, at most once in [`PAUSE`]. While
+//! the provider does not answer, the last metadata stay in use, for [`LONGEST`] at most.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! What a token proves. In this order: it is a signed token; its algorithm is one with a public
-//! key; a key of the provider's has signed it; it is of the right issuer, for the right audience,
-//! and names an account; it is valid already; it still is. Only the last may be wrong for a token
-//! that is worth refreshing.
+//! Verifies a token. The checks in their order: the token is signed; its algorithm has a public
+//! key; a key of the provider made the signature; issuer and audience are right; the token names an
+//! account; the token is valid already; the token has not expired. A token that fails only the last
+//! check may be refreshed.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};

@@ -1,4 +1,4 @@
-//! Where the files of a store are.
+//! The paths of object files.
 
 use std::fs;
 use std::io;

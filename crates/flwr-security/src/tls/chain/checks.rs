@@ -1,4 +1,4 @@
-//! What one certificate says of itself, and whether another has signed it.
+//! The checks of one certificate, and of its issuer's signature.
 
 use rustls_pki_types::UnixTime;
 use x509_parser::oid_registry::{

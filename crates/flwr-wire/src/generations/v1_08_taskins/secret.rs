@@ -1,5 +1,5 @@
-//! How SuperNodes of flwr 1.9 to 1.14 prove who they are: they and the SuperLink agree on a secret
-//! by their EC keys (ECDH, then HKDF with SHA-256), and each request carries an HMAC over it.
+//! Authentication of SuperNodes of flwr 1.9 to 1.14. A SuperNode and the SuperLink derive a shared
+//! secret from their EC keys (ECDH, then HKDF with SHA-256). Each request carries an HMAC by it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where passphrases come from: a file, or whoever sits at the terminal.
+//! Reads passphrases from a file or from the terminal.
 
 use std::fs;
 use std::io::{self, IsTerminal};

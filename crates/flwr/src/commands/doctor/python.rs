@@ -1,4 +1,4 @@
-//! What would run apps on this machine.
+//! Checks the Python environment that would run apps on this machine.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

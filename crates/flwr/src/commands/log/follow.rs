@@ -31,11 +31,11 @@ const MAX_ATTEMPTS: u32 = 10;
 /// which nothing comes, and a run may be silent for hours.
 const LASTING: Duration = Duration::from_secs(2);
 
-/// Who reads a log.
+/// The reader of a log.
 pub(in crate::commands) enum Reader<'a> {
     /// The user.
     Screen(&'a mut Output),
-    /// Nobody: only its end matters.
+    /// No reader: only the end of the run matters.
     Nobody,
 }
 
@@ -103,7 +103,7 @@ async fn pieces(
     }
 }
 
-/// What is known about a log that is being read.
+/// The progress in a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::commands) struct Seen {
     /// The timestamp of the last piece, in seconds of Unix time.
@@ -115,13 +115,13 @@ pub(in crate::commands) struct Seen {
 }
 
 impl Seen {
-    /// Nothing of what was before that moment is of interest.
+    /// Starts at a moment, and leaves out earlier lines.
     pub(in crate::commands) fn since(moment: Option<SystemTime>) -> Self {
         let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
         Self::at(since.map_or(0.0, |since| since.as_secs_f64()))
     }
 
-    /// What was until then, in seconds of Unix time, is known.
+    /// Notes that all lines up to this Unix time are read.
     pub(in crate::commands) fn at(after: f64) -> Self {
         Self {
             after,
@@ -132,9 +132,9 @@ impl Seen {
 }
 
 enum Piece {
-    /// The run is finished, and this was the end of its log.
+    /// The run is finished and the log is complete.
     Complete,
-    /// There may be more.
+    /// The log may have more.
     TimedOut,
 }
 
@@ -203,12 +203,12 @@ async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
     Ok(status.is_some_and(|status| status.status == "finished"))
 }
 
-/// Whether there was no connection at all.
+/// Whether the connection was never made.
 fn is_unconnected(ended: &Result<Piece>) -> bool {
     matches!(ended, Err(Error::Rpc(status)) if connect_error(status).is_some())
 }
 
-/// Whether the line broke, in contrast to a refusal.
+/// Whether the connection broke, in contrast to a refusal.
 fn is_passing(status: &Status) -> bool {
     matches!(
         status.code(),

@@ -1,4 +1,4 @@
-//! What a provider answers: read, and bounded.
+//! Parses the provider's answers, within limits of size.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The three questions of a login: begin one (RFC 8628, section 3.1), how does it stand (3.4), and
-//! new tokens for old (RFC 6749, section 6).
+//! The three requests of a login: start a login (RFC 8628, section 3.1), poll its state (3.4), and
+//! refresh tokens (RFC 6749, section 6).
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Where ClientApp processes come from that have done their imports: a fork server for each run,
-//! so that nothing of one run is met by another, and one that no run has used yet.
+//! Prepared ClientApp processes, with all imports done. Each run has its own fork server, so that
+//! no state passes from one run to another. A spare server waits for the next run.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,47 +11,47 @@ use flwr_daemon::apps::{self, AppBundle, AppCommand, AppProcess, ForkServer, Pla
 use parking_lot::Mutex;
 use tracing::warn;
 
-mod litter;
+mod run_server;
 
-use litter::Litter;
+use run_server::RunServer;
 
-/// How many runs keep their processes between their messages. A run beyond these, for which no
-/// message came for longest, loads its app again.
+/// The limit of runs whose processes stay between messages. Above it, the run whose last message is
+/// oldest loses its processes, and loads its app again with its next message.
 const KEPT_RUNS: usize = 2;
 
-/// Gives out ClientApp processes.
+/// Starts ClientApps: by a fork of a prepared process, or else in a new process.
 #[derive(Debug)]
-pub(crate) struct Nursery {
+pub(crate) struct PreparedApps {
     program: PathBuf,
     /// Variables of the processes, beside the node's own.
     environment: Vec<(OsString, OsString)>,
     servers: Mutex<Servers>,
-    /// Whether even a server that has run nothing must not be forked.
-    barren: AtomicBool,
+    /// Whether not even a fresh server may be forked.
+    unforkable: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Servers {
-    /// The run that had a message last is the last.
-    of_runs: Vec<(RunId, Litter)>,
-    /// For the next run.
+    /// The run with the latest message comes last.
+    of_runs: Vec<(RunId, RunServer)>,
+    /// The server for the next run.
     spare: Option<ForkServer>,
 }
 
-impl Nursery {
-    /// One that has begun to get ready for its first run.
+impl PreparedApps {
+    /// Begins to prepare a server for the first run.
     pub(crate) fn new(program: &Path, environment: Vec<(OsString, OsString)>) -> Self {
-        let nursery = Self {
+        let prepared = Self {
             program: program.to_owned(),
             environment,
             servers: Mutex::default(),
-            barren: AtomicBool::new(false),
+            unforkable: AtomicBool::new(false),
         };
-        nursery.servers.lock().spare = nursery.new_server();
-        nursery
+        prepared.servers.lock().spare = prepared.new_server();
+        prepared
     }
 
-    /// A ClientApp process for a run: by a fork, or, where that does not work, from nothing.
+    /// Starts a ClientApp process for a run: by a fork if possible, or else a new process.
     pub(crate) async fn start(
         &self,
         run: RunId,
@@ -61,15 +61,15 @@ impl Nursery {
     ) -> Result<AppProcess, apps::Error> {
         // While its app is being loaded a run has no processes here: they end if nobody waits for
         // the message any more.
-        let Some(mut litter) = self.take(run) else {
+        let Some(mut server) = self.take(run) else {
             return AppProcess::spawn(command);
         };
-        match litter.start(command, app, place).await {
+        match server.start(command, app, place).await {
             Ok(Some(app)) => {
-                self.keep(run, litter);
+                self.keep(run, server);
                 return Ok(app);
             }
-            Ok(None) => self.barren.store(true, Ordering::Relaxed),
+            Ok(None) => self.unforkable.store(true, Ordering::Relaxed),
             Err(error) => warn!(
                 error = chain(&error),
                 "the ClientApp is started from nothing"
@@ -78,16 +78,16 @@ impl Nursery {
         AppProcess::spawn(command)
     }
 
-    /// The run is over. The next one will find a server ready.
+    /// Forgets a finished run, and prepares a server for the next run.
     pub(crate) fn forget(&self, run: RunId) {
         let mut servers = self.servers.lock();
         servers.take(run);
         self.make_spare(&mut servers);
     }
 
-    fn keep(&self, run: RunId, litter: Litter) {
+    fn keep(&self, run: RunId, server: RunServer) {
         let mut servers = self.servers.lock();
-        servers.of_runs.push((run, litter));
+        servers.of_runs.push((run, server));
         if servers.of_runs.len() > KEPT_RUNS {
             // Many runs follow each other: there will be a next one.
             servers.of_runs.remove(0);
@@ -101,18 +101,18 @@ impl Nursery {
         }
     }
 
-    fn take(&self, run: RunId) -> Option<Litter> {
+    fn take(&self, run: RunId) -> Option<RunServer> {
         let mut servers = self.servers.lock();
-        let kept = servers.take(run).filter(Litter::is_running);
+        let kept = servers.take(run).filter(RunServer::is_running);
         let spare = |servers: &mut Servers| servers.spare.take().filter(ForkServer::is_running);
         kept.or_else(|| {
             let server = spare(&mut servers).or_else(|| self.new_server())?;
-            Some(Litter::new(server))
+            Some(RunServer::new(server))
         })
     }
 
     fn new_server(&self) -> Option<ForkServer> {
-        if self.barren.load(Ordering::Relaxed) {
+        if self.unforkable.load(Ordering::Relaxed) {
             return None;
         }
         ForkServer::start(&self.program, &self.environment).unwrap_or_else(|error| {
@@ -123,7 +123,7 @@ impl Nursery {
 }
 
 impl Servers {
-    fn take(&mut self, run: RunId) -> Option<Litter> {
+    fn take(&mut self, run: RunId) -> Option<RunServer> {
         let index = self.of_runs.iter().position(|(of, _)| *of == run)?;
         Some(self.of_runs.remove(index).1)
     }

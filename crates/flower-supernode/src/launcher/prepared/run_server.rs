@@ -1,29 +1,29 @@
-//! The processes of one run: a fork server, and what it has loaded of the run's app.
+//! The fork server of one run, with the template that has loaded the run's app.
 
 use flwr_daemon::apps::{
     self, AppBundle, AppCommand, AppProcess, ForkServer, Forked, Loaded, Place, Template,
 };
 use tracing::{debug, info, warn};
 
-/// Where the ClientApp processes of a run come from.
+/// Starts the ClientApp processes of one run.
 #[derive(Debug)]
-pub(super) struct Litter {
+pub(super) struct RunServer {
     server: ForkServer,
     app: App,
 }
 
-/// What is known of the run's app.
+/// Whether the processes of the app may share a load of it.
 #[derive(Debug)]
 enum App {
-    /// Nothing: no message came yet.
+    /// Not known: no message came yet.
     Unknown,
-    /// Its processes may share what this one has loaded.
+    /// The processes share the app that this template has loaded.
     Shared(Template),
-    /// Each process loads it.
+    /// Each process loads the app itself.
     Alone,
 }
 
-impl Litter {
+impl RunServer {
     pub(super) fn new(server: ForkServer) -> Self {
         Self {
             server,
