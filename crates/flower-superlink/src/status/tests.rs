@@ -5,7 +5,7 @@ use flwr_core::fab::FabError;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Flaw, Flaws};
 use flwr_core::object::{ObjectError, ObjectId, TreeError};
-use flwr_core::refusal::{Class, Feature, Refused};
+use flwr_core::refusal::{Class, Code as Number, Feature, Refused};
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use tonic::Code;
 use tonic::Code::{
@@ -25,18 +25,36 @@ fn said(status: &Status) -> (Code, &str) {
     (status.code(), status.message())
 }
 
-/// Checks the rows, and that every refusal among them is about what its number says.
-fn check(rows: &[(Refusal, Code, &str)]) {
+/// Checks the rows, and gives the numbers of their refusals.
+fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
         let status = of(refusal.clone());
         assert_eq!(said(&status), (*code, *text), "{refusal:?}");
         let status = Status::from(Error::from(refusal.clone()));
         assert_eq!(said(&status), (*code, *text), "{refusal:?} as an error");
     }
+    rows.iter().map(|(refusal, ..)| refusal.code()).collect()
 }
 
 #[test]
-fn requests() {
+fn every_refusal_has_its_code_and_text() {
+    let tables = [
+        requests(),
+        runs(),
+        the_standing_of_a_run(),
+        causes_on_the_same_line(),
+        messages(),
+        objects(),
+        nodes_and_processes(),
+        people(),
+    ];
+    let met = tables.concat();
+    for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
+        assert!(met.contains(number), "no row has {}", number.name());
+    }
+}
+
+fn requests() -> Vec<Number> {
     check(&[
         (
             Refusal::field("messages_list", "is empty"),
@@ -51,11 +69,10 @@ fn requests() {
             InvalidArgument,
             "`heartbeat_interval` is -0.5: seconds above 0 and up to 86400 are expected",
         ),
-    ]);
+    ])
 }
 
-#[test]
-fn runs() {
+fn runs() -> Vec<Number> {
     let phase = Phase::Running;
     check(&[
         (
@@ -103,12 +120,11 @@ fn runs() {
             NotFound,
             "Found no FAB with hash: abc",
         ),
-    ]);
+    ])
 }
 
-#[test]
-fn the_standing_of_a_run() {
-    for (phase, text) in [
+fn the_standing_of_a_run() -> Vec<Number> {
+    let phases = [
         (Phase::Pending, "Run is pending."),
         (Phase::Starting, "Run is starting."),
         (Phase::Finished(Outcome::Completed), "Run is finished."),
@@ -116,13 +132,11 @@ fn the_standing_of_a_run() {
             Phase::Finished(Outcome::Stopped),
             "Run is finished. Stopped by user.",
         ),
-    ] {
-        check(&[(Refusal::RunIs { run: RUN, phase }, PermissionDenied, text)]);
-    }
+    ];
+    check(&phases.map(|(phase, text)| (Refusal::RunIs { run: RUN, phase }, PermissionDenied, text)))
 }
 
-#[test]
-fn causes_stand_on_the_same_line() {
+fn causes_on_the_same_line() -> Vec<Number> {
     let status = flwr_proto::RunStatus {
         status: "asleep".to_owned(),
         ..Default::default()
@@ -146,11 +160,10 @@ fn causes_stand_on_the_same_line() {
             "the FAB is refused: FAB file has incorrect format: pyproject.toml is missing",
         ),
         (Refusal::from(config.clone()), InvalidArgument, &config_text),
-    ]);
+    ])
 }
 
-#[test]
-fn messages() {
+fn messages() -> Vec<Number> {
     let flaws = Flaws(vec![Flaw::NoSource, Flaw::ReplyToNothing]);
     let other_run = format!("message {} is of run 8, not of run 7", id());
     let unknown = format!("no instruction {} waits for a reply of this node", id());
@@ -185,11 +198,10 @@ fn messages() {
             InvalidArgument,
             "the reply's `metadata.ttl` reaches 12.5 s beyond the instruction's",
         ),
-    ]);
+    ])
 }
 
-#[test]
-fn objects() {
+fn objects() -> Vec<Number> {
     let no_id = "xyz".parse::<ObjectId>().unwrap_err();
     let no_id_text = "\"xyz\" is not an object id: 64 lowercase hex digits are expected";
     let tree_text = format!("malformed object tree: {no_id_text}");
@@ -220,11 +232,10 @@ fn objects() {
             &head,
         ),
         (Refusal::ObjectChildren(id()), FailedPrecondition, &children),
-    ]);
+    ])
 }
 
-#[test]
-fn nodes_and_processes() {
+fn nodes_and_processes() -> Vec<Number> {
     let other = Refusal::OtherNode {
         caller: Some(NodeId(5)),
         claimed: NodeId(6),
@@ -279,11 +290,10 @@ fn nodes_and_processes() {
             PermissionDenied,
             "Runs are started over TLS here: drop --insecure and give --root-certificates",
         ),
-    ]);
+    ])
 }
 
-#[test]
-fn people() {
+fn people() -> Vec<Number> {
     check(&[
         (Refusal::NotSignedIn, Unauthenticated, "Access denied"),
         (
@@ -344,7 +354,7 @@ fn people() {
             ResourceExhausted,
             "the SuperLink is full: 11 bytes are kept, and --max-storage allows 10; it takes new runs and messages again when runs have finished",
         ),
-    ]);
+    ])
 }
 
 #[test]
