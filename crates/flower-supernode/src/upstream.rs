@@ -199,7 +199,7 @@ impl Upstream {
     /// Waits before the next try, and says why; or gives up.
     async fn pause(&self, backoff: &mut Backoff, status: &Status) -> Result<(), Refusal> {
         let reason = self.explainer.explain(status);
-        let Some(delay) = backoff.next() else {
+        let Some(delay) = backoff.next_delay() else {
             return Err(Refusal::GaveUp {
                 tries: backoff.tries(),
                 reason,

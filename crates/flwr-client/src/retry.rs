@@ -43,11 +43,7 @@ impl Backoff {
     }
 
     /// The time to wait after one more failure; `None`: give up.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator of delays would invite a caller to skip some"
-    )]
-    pub fn next(&mut self) -> Option<Duration> {
+    pub fn next_delay(&mut self) -> Option<Duration> {
         self.tries += 1;
         let since = *self.since.get_or_insert_with(Instant::now);
         let Persistence {
@@ -84,7 +80,7 @@ mod tests {
         let mut backoff = Backoff::new(Persistence::default());
         let bounds = [1, 2, 4, 8, 16, 20, 20, 20];
         for bound in bounds {
-            assert!(backoff.next().unwrap() <= Duration::from_secs(bound));
+            assert!(backoff.next_delay().unwrap() <= Duration::from_secs(bound));
         }
         assert_eq!(backoff.tries(), 8);
     }
@@ -95,13 +91,13 @@ mod tests {
             max_retries: Some(2),
             max_wait: None,
         });
-        assert!(backoff.next().is_some() && backoff.next().is_some());
-        assert!(backoff.next().is_none());
+        assert!(backoff.next_delay().is_some() && backoff.next_delay().is_some());
+        assert!(backoff.next_delay().is_none());
         let mut never = Backoff::new(Persistence {
             max_retries: Some(0),
             max_wait: None,
         });
-        assert!(never.next().is_none());
+        assert!(never.next_delay().is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -112,7 +108,7 @@ mod tests {
             max_wait: Some(limit),
         });
         let start = Instant::now();
-        while let Some(delay) = backoff.next() {
+        while let Some(delay) = backoff.next_delay() {
             tokio::time::sleep(delay).await;
         }
         // Tokio's timer works in milliseconds, rounded up.

@@ -4,6 +4,7 @@
 //! the content itself travels as objects. Its id is the id of the Message object, which is made
 //! with the id left out (flwr 1.20 to 1.22 wire).
 
+use bytes::Bytes;
 use flwr_proto as proto;
 use prost::Message as _;
 
@@ -181,6 +182,19 @@ impl Message {
             },
         }
         .with_own_id()
+    }
+
+    /// The form in which a message is kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        proto::Message::from(self.clone()).encode_to_vec()
+    }
+
+    /// Reads a reply that was kept. Whether it has expired, others judge.
+    #[must_use]
+    pub fn reply_from_bytes(bytes: Bytes) -> Option<Self> {
+        let message = proto::Message::decode(bytes).ok()?;
+        Self::reply(message, Timestamp::ZERO).ok()
     }
 
     fn with_own_id(mut self) -> (Self, Object) {

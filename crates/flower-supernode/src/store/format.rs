@@ -14,9 +14,6 @@ use bytes::{Buf, Bytes};
 use flwr_core::context::Context;
 use flwr_core::message::Message;
 use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_core::time::Timestamp;
-use flwr_proto as proto;
-use prost::Message as _;
 use thiserror::Error;
 
 use super::{Reply, Stored};
@@ -44,8 +41,8 @@ pub(super) fn head(stored: &Stored) -> Vec<u8> {
     let Reply { message, tree, .. } = &stored.reply;
     let context = stored.context.as_ref().map(Context::to_bytes);
     let parts = [
-        proto::Message::from(message.clone()).encode_to_vec(),
-        proto::ObjectTree::from(tree.clone()).encode_to_vec(),
+        message.to_bytes(),
+        tree.to_bytes(),
         context.unwrap_or_default(),
     ];
     for part in parts {
@@ -84,11 +81,8 @@ pub(super) fn read(mut bytes: Bytes) -> Result<Stored, Unreadable> {
 }
 
 fn read_parts(mut bytes: Bytes) -> Option<Stored> {
-    let message = proto::Message::decode(take_part(&mut bytes)?).ok()?;
-    // Whether it has expired, the SuperLink judges.
-    let message = Message::reply(message, Timestamp::ZERO).ok()?;
-    let tree = proto::ObjectTree::decode(take_part(&mut bytes)?).ok()?;
-    let tree = ObjectTree::try_from(tree).ok()?;
+    let message = Message::reply_from_bytes(take_part(&mut bytes)?)?;
+    let tree = ObjectTree::from_bytes(take_part(&mut bytes)?)?;
     let context = take_part(&mut bytes)?;
     let context = if context.is_empty() {
         None

@@ -64,7 +64,9 @@ impl Upstream {
             if self.judge(&status) == Failure::Refused(Refused::UnknownNode) {
                 return self.registration.lost(session);
             }
-            let Some(delay) = backoff.next() else { return };
+            let Some(delay) = backoff.next_delay() else {
+                return;
+            };
             self.report
                 .failed(&self.explainer.explain(&status), backoff.tries(), delay);
             tokio::select! {

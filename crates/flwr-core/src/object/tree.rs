@@ -1,6 +1,8 @@
 //! The tree of ids that announces an object and all that it is made of.
 
+use bytes::Bytes;
 use flwr_proto as proto;
+use prost::Message as _;
 use thiserror::Error;
 
 use super::{InvalidObjectId, ObjectId};
@@ -54,6 +56,18 @@ impl ObjectTree {
         order
     }
 
+    /// The form in which a tree is kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        proto::ObjectTree::from(self.clone()).encode_to_vec()
+    }
+
+    /// Reads a tree that was kept.
+    #[must_use]
+    pub fn from_bytes(bytes: Bytes) -> Option<Self> {
+        proto::ObjectTree::decode(bytes).ok()?.try_into().ok()
+    }
+
     fn walk<'a>(&'a self, order: &mut Vec<&'a Self>) {
         for child in &self.children {
             child.walk(order);
@@ -93,8 +107,6 @@ impl From<ObjectTree> for proto::ObjectTree {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
-
     use super::*;
 
     /// The tree of a query message with an empty RecordDict, serialized by flwr 1.22.0.

@@ -1,15 +1,10 @@
-//! Tokens that are refused, each for its reason; and a provider that answers, or does not.
-
-use std::fs;
+//! Tokens that are refused, each for its reason.
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::*;
-use crate::accounts::fake::{self, CLIENT, Key, Mood, Person, SECRET, unsigned, with_secret};
-use flwr_client::channel::Proxies;
-use flwr_security::tls::ClientTls;
+use crate::accounts::fake::{Key, unsigned, with_secret};
 
 mod provider;
 

@@ -1,6 +1,13 @@
-//! Logins, refreshes and keys, against a running provider.
+//! A provider that answers, or does not.
+
+use std::fs;
+
+use flwr_client::channel::Proxies;
+use flwr_security::tls::ClientTls;
+use tempfile::TempDir;
 
 use super::*;
+use crate::accounts::fake::{self, CLIENT, Mood, Person, SECRET};
 
 /// A provider that runs, and a client of it.
 struct Meeting {
