@@ -30,6 +30,8 @@ macro_rules! battery {
                 runs::a_run_has_one_token_until_it_is_over;
                 runs::a_finished_run_holds_nothing;
                 runs::a_run_begins_again_once;
+                runs::each_step_of_a_run_wakes_those_who_wait_for_it;
+                runs::the_pending_runs_are_those_that_have_not_begun;
                 runs::the_process_of_a_run_is_noted;
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
