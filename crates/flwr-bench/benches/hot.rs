@@ -143,7 +143,7 @@ async fn begin(state: &dyn LinkState) {
         let registered = state
             .register_node(key.public_key(), NodeId(node), Timestamp::NEVER)
             .await;
-        registered.unwrap();
+        assert!(registered.unwrap().1.freed.is_empty());
     }
     let run = Run {
         id: RUN,
@@ -158,11 +158,12 @@ async fn begin(state: &dyn LinkState) {
         running_at: None,
         finished_at: None,
     };
-    state.create_run(run, Context::default()).await.unwrap();
+    let ((), changed) = state.create_run(run, Context::default()).await.unwrap();
+    assert!(changed.freed.is_empty());
     for phase in [Phase::Starting, Phase::Running] {
         let status = RunStatus::plain(phase);
-        let freed = state.change_run(RUN, status, NOON).await.unwrap();
-        assert!(freed.0.is_empty());
+        let ((), changed) = state.change_run(RUN, status, NOON).await.unwrap();
+        assert!(changed.freed.is_empty());
     }
 }
 
@@ -183,14 +184,15 @@ async fn messages(state: &Arc<dyn LinkState>, first: u64, count: u64) -> Duratio
             for (mut parcel, objects) in own {
                 parcel.message.metadata.dst = NodeId(node);
                 let sent = state.insert_instructions(RUN, vec![parcel]).await;
-                assert!(sent.unwrap().ids[0].is_some());
+                assert!(sent.unwrap().0.ids[0].is_some());
                 for object in objects {
-                    state.object_arrived(RUN, object).await.unwrap();
+                    let (is_kept, _) = state.object_arrived(RUN, object).await.unwrap();
+                    assert!(is_kept);
                 }
                 let claimed = state.claim_message(NodeId(node), NOON).await.unwrap();
                 let id = claimed.unwrap().message.metadata.id;
-                let freed = state.confirm(RUN, id).await.unwrap();
-                assert!(freed.0.is_empty());
+                let ((), changed) = state.confirm(RUN, id).await.unwrap();
+                assert!(changed.freed.is_empty());
             }
         });
     }

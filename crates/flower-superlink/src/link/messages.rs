@@ -160,10 +160,9 @@ impl Link {
             outstanding: HashSet::new(),
             next_change: Timestamp::NEVER,
         };
-        let mut due = asked.to_vec();
         let mut changed = listener.next();
+        self.gather(run, asked, &mut gathered).await?;
         loop {
-            self.gather(run, &due, &mut gathered).await?;
             if gathered.outstanding.is_empty() {
                 return Ok(gathered.replies);
             }
@@ -179,7 +178,10 @@ impl Link {
             }
             changed = listener.next();
             let news = listener.news();
-            due = gathered.due(if waited_in_vain { News::Anything } else { news });
+            let due = gathered.due(if waited_in_vain { News::Anything } else { news });
+            if !due.is_empty() {
+                self.gather(run, &due, &mut gathered).await?;
+            }
         }
     }
 
@@ -195,9 +197,6 @@ impl Link {
 
     /// Looks these instructions up, and sorts what there is to say about each.
     async fn gather(&self, run: RunId, due: &[MessageId], gathered: &mut Gathered) -> Result<()> {
-        if due.is_empty() {
-            return Ok(());
-        }
         let answers = self.state.answers(run, due, self.now()).await?;
         for (id, answer) in due.iter().zip(answers) {
             if let Answer::Waiting { until } = answer {

@@ -1,4 +1,4 @@
-//! What the SuperLink must not forget, as one trait: [`LinkState`].
+//! What the SuperLink must not forget: a trait for each aggregate, and [`LinkState`], their sum.
 //!
 //! Each method is one fact that is true or not, whatever the backend and whoever is killed: it
 //! happens whole or not at all, and once it has answered it stays. A *refusal* is an answer that

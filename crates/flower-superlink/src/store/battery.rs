@@ -3,6 +3,7 @@
 
 mod messages;
 mod nodes;
+mod replies;
 mod runs;
 mod upkeep;
 pub(super) mod world;
@@ -29,6 +30,8 @@ macro_rules! battery {
                 runs::a_run_has_one_token_until_it_is_over;
                 runs::a_finished_run_holds_nothing;
                 runs::a_run_begins_again_once;
+                runs::each_step_of_a_run_wakes_those_who_wait_for_it;
+                runs::the_pending_runs_are_those_that_have_not_begun;
                 runs::the_process_of_a_run_is_noted;
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
@@ -44,15 +47,15 @@ macro_rules! battery {
                 messages::what_a_node_took_is_handed_out_again_when_its_key_returns;
                 messages::the_same_instruction_again_changes_nothing;
                 messages::an_expired_message_is_not_handed_out;
-                messages::a_reply_stays_until_it_is_confirmed;
-                messages::a_reply_counts_when_it_is_whole;
-                messages::half_a_reply_cannot_be_confirmed;
-                messages::the_first_reply_counts_and_the_second_is_refused;
-                messages::a_reply_from_another_node_is_refused;
-                messages::a_reply_must_not_outlive_its_instruction;
-                messages::why_no_reply_comes_is_told;
-                messages::a_stored_reply_counts_though_its_node_is_lost;
-                messages::an_error_of_the_superlinks_own_is_pulled_and_confirmed;
+                replies::a_reply_stays_until_it_is_confirmed;
+                replies::a_reply_counts_when_it_is_whole;
+                replies::half_a_reply_cannot_be_confirmed;
+                replies::the_first_reply_counts_and_the_second_is_refused;
+                replies::a_reply_from_another_node_is_refused;
+                replies::a_reply_must_not_outlive_its_instruction;
+                replies::why_no_reply_comes_is_told;
+                replies::a_stored_reply_counts_though_its_node_is_lost;
+                replies::an_error_of_the_superlinks_own_is_pulled_and_confirmed;
                 messages::objects_of_an_instruction_go_when_it_is_answered;
                 messages::an_expired_instruction_is_forgotten_with_its_objects;
                 messages::a_stopped_run_takes_and_gives_no_messages;

@@ -20,6 +20,7 @@ mod instructions;
 mod lifecycle;
 mod logs;
 mod messages;
+mod migration;
 mod nodes;
 mod objects;
 mod opening;

@@ -1,5 +1,6 @@
 //! Runs begin, go on, and end.
 
+use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
@@ -227,4 +228,52 @@ pub(super) async fn a_log_loses_its_oldest_pieces_and_says_so(world: World) {
     // Who has read the dropped pieces does not hear of it.
     let rest = world.state.log_after(RUN, all[0].at).await.unwrap();
     assert_eq!(rest, all[1..]);
+}
+
+pub(super) async fn each_step_of_a_run_wakes_those_who_wait_for_it(world: World) {
+    let state = &world.state;
+    let moved = [Topic::Run(RUN), Topic::Log(RUN)];
+    world.pending().await;
+    for phase in [Phase::Starting, Phase::Running] {
+        let status = RunStatus::plain(phase);
+        let ((), changed) = state.change_run(RUN, status, NOON).await.unwrap();
+        assert_eq!(changed.wake, moved);
+    }
+    let ((), changed) = state.rewind_run(RUN).await.unwrap();
+    assert_eq!(changed.wake, [moved[0], moved[1], Topic::Pending]);
+    let ((), changed) = state.append_log(RUN, "x".to_owned(), NOON).await.unwrap();
+    assert_eq!(changed.wake, [Topic::Log(RUN)]);
+    let ((), changed) = state.set_app(RUN, None).await.unwrap();
+    assert_eq!(changed.wake, [Topic::Run(RUN)]);
+    let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
+    let ((), changed) = state.change_run(RUN, stopped, NOON).await.unwrap();
+    assert_eq!(changed.wake, moved);
+    let ((), changed) = state.delete_run(RUN).await.unwrap();
+    assert_eq!(changed.wake, [Topic::Log(RUN)]);
+}
+
+pub(super) async fn the_pending_runs_are_those_that_have_not_begun(world: World) {
+    let state = &world.state;
+    world.pending().await;
+    let first = state.run(RUN).await.unwrap().unwrap();
+    let earlier = flwr_core::run::Run {
+        id: RunId(78),
+        pending_at: NOON + -1.0,
+        ..first.clone()
+    };
+    let begun = flwr_core::run::Run {
+        id: RunId(79),
+        status: RunStatus::plain(Phase::Starting),
+        starting_at: Some(NOON),
+        ..first
+    };
+    let ((), changed) = state.create_run(earlier, Default::default()).await.unwrap();
+    assert_eq!(changed.wake, [Topic::Pending]);
+    let ((), changed) = state.create_run(begun, Default::default()).await.unwrap();
+    assert_eq!(changed.wake, [], "its process is there");
+    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78), RUN]);
+    world.change(Phase::Starting).await;
+    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78)]);
+    state.rewind_run(RUN).await.unwrap();
+    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78), RUN]);
 }

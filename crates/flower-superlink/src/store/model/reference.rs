@@ -8,9 +8,10 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::time::Timestamp;
 
-use super::{NODES, Sent};
+use super::NODES;
 use crate::link::state::Parcel;
 use crate::store::EXPIRED_KEPT;
+use crate::store::battery::world::Sent;
 
 /// What is to be told of an instruction.
 #[derive(Debug, PartialEq)]

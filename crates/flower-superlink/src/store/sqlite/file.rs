@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use flwr_security::private_files;
 use rusqlite::{Connection, OpenFlags};
-use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use super::migration;
 use crate::link::state::StateResult;
 
 /// Marks a database as a SuperLink's, where SQLite has a place for that: "FwSL".
@@ -30,17 +30,6 @@ const INCREMENTAL: i64 = 2;
 /// Bytes that are rewritten at the start to make a database able to give space back. It takes
 /// about a second for each 100 MiB.
 const CHEAP_BYTES: u64 = 256 << 20;
-
-/// Each version of the schema, as the step from the one before.
-const STEPS: &[M<'static>] = &[
-    M::up(include_str!("../migrations/0001_state.sql")),
-    M::up(include_str!("../migrations/0002_dialect.sql")),
-    M::up(include_str!("../migrations/0003_account.sql")),
-    M::up(include_str!("../migrations/0004_finished.sql")),
-    M::up(include_str!("../migrations/0005_pending.sql")),
-];
-/// The latest version: how many steps there are.
-const VERSION: usize = STEPS.len();
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -80,6 +69,21 @@ pub enum OpenError {
         found: i64,
         /// The latest version known here.
         known: i64,
+    },
+    /// The copy that is made before older programs are shut out could not be made.
+    #[error(
+        "`{}` needs schema version {version}, and the copy of it that is kept for earlier versions of flower-superlink, `{}`, could not be written: nothing is changed; make space for the copy, and start again",
+        .file.display(), .copy.display()
+    )]
+    NotCopied {
+        /// The database.
+        file: PathBuf,
+        /// Where the copy would be.
+        copy: PathBuf,
+        /// The version that the database was to be brought to.
+        version: i64,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its content contradicts itself.
     #[error(
@@ -177,7 +181,6 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
         number("application_id").map_err(damaged)?,
         number("user_version").map_err(damaged)?,
     );
-    let known = i64::try_from(VERSION).unwrap_or(i64::MAX);
     let objects: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(damaged)?;
@@ -188,11 +191,11 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
         let what = "another program's SQLite database";
         return Err(OpenError::Foreign { file: file(), what });
     }
-    if found > known {
+    if !migration::is_allowed(&connection, found) {
         return Err(OpenError::Newer {
             file: file(),
             found,
-            known,
+            known: migration::VERSION,
         });
     }
     match first_problem(&connection).map_err(damaged)? {
@@ -215,7 +218,7 @@ fn read_start(file: &mut File, start: &mut [u8; 16]) -> io::Result<usize> {
     Ok(read)
 }
 
-fn first_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
+pub(super) fn first_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((told != "ok").then_some(told))
 }
@@ -226,6 +229,7 @@ pub(super) fn open(database: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(database, flags).map_err(|error| failed(database, error))?;
+    migration::keep_copy(&connection, database)?;
     prepare(&mut connection).map_err(|error| OpenError::Failed {
         file: database.to_owned(),
         source: error,
@@ -250,7 +254,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    Migrations::from_slice(STEPS).to_latest(connection)?;
+    migration::migrate(connection)?;
     // A database that was restored from a dump.
     if !is_converted && used(connection)? <= CHEAP_BYTES {
         connection.execute_batch("VACUUM")?;
@@ -285,7 +289,7 @@ pub(super) fn tune(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Models and keys pass through it: nobody else reads it.
-fn create_private(database: &Path) -> io::Result<()> {
+pub(super) fn create_private(database: &Path) -> io::Result<()> {
     OpenOptions::new()
         .write(true)
         .create(true)

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flwr_core::time::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::presence::Presence;
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Kept, OpenError, SqliteState, file, objects, runs};
+use super::{Kept, OpenError, SqliteState, file, migration, objects, runs};
 use crate::link::state::StateResult;
 
 impl SqliteState {
@@ -68,9 +68,9 @@ fn kept(connection: &Connection) -> StateResult<Kept> {
 /// The name of this state, which it gets when it is made.
 fn link_id(connection: &Connection, now: Timestamp) -> rusqlite::Result<String> {
     connection.execute(
-        "INSERT INTO link (id, seen_at) SELECT lower(hex(randomblob(16))), ?
+        "INSERT INTO link (id, seen_at, oldest) SELECT lower(hex(randomblob(16))), ?, ?
          WHERE NOT EXISTS (SELECT 1 FROM link)",
-        [now.as_secs()],
+        params![now.as_secs(), migration::OLDEST],
     )?;
     connection.query_row("SELECT id FROM link", [], |row| row.get(0))
 }

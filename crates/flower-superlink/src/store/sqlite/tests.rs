@@ -11,10 +11,11 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::link::state::Upkeep;
+use crate::link::state::{Answer, Upkeep};
 use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
 
 mod cost;
+mod versions;
 
 struct Place(TempDir);
 
@@ -165,6 +166,7 @@ fn a_newer_state_is_refused_and_left_alone() {
     drop(SqliteState::open(&place.file(), NOON).unwrap());
     let newer = Connection::open(place.file()).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
+    newer.execute("UPDATE link SET oldest = 99", []).unwrap();
     newer.pragma_update(None, "wal_checkpoint", "truncate").ok();
     drop(newer);
     assert!(place.refused().contains("schema version 99"));
