@@ -26,5 +26,5 @@ pub use sqlite::{OpenError, SqliteState};
 
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
 const EXPIRED_KEPT: f64 = 60.0;
-/// Why a run is lost, in flwr 1.22's words.
+/// Why a run is lost, in Flower's words.
 const LOST: &str = "No heartbeat received from the run.";

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use flwr_proto::scalar::Scalar as Wire;
+use prost::Message as _;
 use toml::{Table, Value};
 
 mod nearest;
@@ -68,6 +69,9 @@ pub enum ConfigError {
     /// A value on the wire in which no kind is set.
     #[error("The value for key {0} is empty")]
     Empty(String),
+    /// The kept form is damaged.
+    #[error("the kept configuration is damaged")]
+    Damaged,
     /// An override of something the app does not have.
     #[error("Key '{key}' is not present in the main dictionary{}", hint(.nearest.as_deref()))]
     UnknownKey {
@@ -177,6 +181,25 @@ pub fn from_wire(wire: BTreeMap<String, flwr_proto::Scalar>) -> Result<UserConfi
             None => Err(ConfigError::Empty(key)),
         })
         .collect()
+}
+
+/// The form in which a configuration is kept: a message Run with nothing else.
+#[must_use]
+pub fn to_bytes(config: &UserConfig) -> Vec<u8> {
+    let run = flwr_proto::Run {
+        override_config: to_wire(config),
+        ..flwr_proto::Run::default()
+    };
+    run.encode_to_vec()
+}
+
+/// Reads a configuration that was kept.
+///
+/// # Errors
+/// If the bytes are no such message, or a value has no kind.
+pub fn from_bytes(bytes: &[u8]) -> Result<UserConfig, ConfigError> {
+    let run = flwr_proto::Run::decode(bytes).map_err(|_| ConfigError::Damaged)?;
+    from_wire(run.override_config)
 }
 
 impl Scalar {

@@ -11,7 +11,7 @@ use crate::config::{self, UserConfig};
 use crate::id::{NodeId, RunId};
 
 /// A Context.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context(proto::Context);
 
 /// The records that an app keeps in its Context.
@@ -39,6 +39,18 @@ impl Context {
     #[must_use]
     pub fn into_state(self) -> Option<State> {
         self.0.state.map(State)
+    }
+
+    /// The node for which the app works.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        NodeId(self.0.node_id)
+    }
+
+    /// Bytes of the form in which a Context is kept.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.0.encoded_len()
     }
 
     /// The form in which a Context is kept.

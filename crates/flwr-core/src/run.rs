@@ -109,6 +109,20 @@ impl Phase {
         }
     }
 
+    /// The phase with these names on the wire.
+    fn of(status: &str, sub_status: &str) -> Result<Self, InvalidStatus> {
+        Ok(match (status, sub_status) {
+            ("pending", "") => Self::Pending,
+            ("starting", "") => Self::Starting,
+            ("running", "") => Self::Running,
+            ("finished", "completed") => Self::Finished(Outcome::Completed),
+            ("finished", "failed") => Self::Finished(Outcome::Failed),
+            ("finished", "stopped") => Self::Finished(Outcome::Stopped),
+            (word, "") => return Err(InvalidStatus(word.to_owned())),
+            (word, sub) => return Err(InvalidStatus(format!("{word}:{sub}"))),
+        })
+    }
+
     /// Whether nothing can follow.
     #[must_use]
     pub const fn is_finished(self) -> bool {
@@ -127,6 +141,16 @@ impl Phase {
             }
             _ => false,
         }
+    }
+}
+
+/// Reads what Display writes.
+impl std::str::FromStr for Phase {
+    type Err = InvalidStatus;
+
+    fn from_str(text: &str) -> Result<Self, InvalidStatus> {
+        let (status, sub_status) = text.split_once(':').unwrap_or((text, ""));
+        Self::of(status, sub_status)
     }
 }
 
@@ -189,16 +213,7 @@ impl TryFrom<proto::RunStatus> for RunStatus {
     type Error = InvalidStatus;
 
     fn try_from(status: proto::RunStatus) -> Result<Self, Self::Error> {
-        let phase = match (&status.status[..], &status.sub_status[..]) {
-            ("pending", "") => Phase::Pending,
-            ("starting", "") => Phase::Starting,
-            ("running", "") => Phase::Running,
-            ("finished", "completed") => Phase::Finished(Outcome::Completed),
-            ("finished", "failed") => Phase::Finished(Outcome::Failed),
-            ("finished", "stopped") => Phase::Finished(Outcome::Stopped),
-            (word, "") => return Err(InvalidStatus(word.to_owned())),
-            (word, sub) => return Err(InvalidStatus(format!("{word}:{sub}"))),
-        };
+        let phase = Phase::of(&status.status, &status.sub_status)?;
         Ok(Self {
             phase,
             details: status.details,

@@ -1,5 +1,5 @@
-//! `cargo xtask lint`: refuses tracked files that are too large or binary, and Rust files with too
-//! many lines. Large and binary files are mostly committed by accident, and stay in the history for
+//! `cargo xtask lint`: refuses tracked files that are too large or binary, Rust files with too many
+//! lines, and names where they do not belong (`imports`). Large and binary files are mostly committed by accident, and stay in the history for
 //! ever. A long Rust file has more than one subject.
 
 use std::ffi::OsStr;
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use super::imports;
 use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
@@ -24,18 +25,6 @@ const LARGE: [(&str, &str); 0] = [];
 
 /// Lines of the longest Rust file.
 const LONGEST: usize = 400;
-/// Rust files over [`LONGEST`] that still have to be split. Remove the entry with the split.
-const LONG: [(&str, &str); 3] = [
-    ("crates/flower-superlink/src/link/tests.rs", "not split yet"),
-    (
-        "crates/flower-superlink/src/store/battery/messages.rs",
-        "not split yet",
-    ),
-    (
-        "crates/flower-superlink/src/store/model.rs",
-        "not split yet",
-    ),
-];
 
 /// `cargo xtask lint`
 #[derive(clap::Args)]
@@ -46,7 +35,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     let root = build::root();
     let files = tracked(&root)?;
     let mut problems = unused(&files);
-    problems.extend(short(&root)?);
+    problems.extend(imports::problems(&root, &files)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }
@@ -68,7 +57,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
 }
 
 /// The files in git's index, relative to the workspace.
-fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let mut git = std::process::Command::new("git");
     git.current_dir(root).args(["ls-files", "-z"]);
     let shown = build::show(&git);
@@ -86,7 +75,7 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 
 /// Entries of the lists whose file is gone: each would let another file of its name in.
 fn unused(files: &[PathBuf]) -> Vec<String> {
-    let listed = BINARY.iter().chain(&LARGE).chain(&LONG);
+    let listed = BINARY.iter().chain(&LARGE);
     let gone = listed.filter(|(file, _)| !files.iter().any(|tracked| tracked == Path::new(file)));
     gone.map(|(file, _)| format!("{file}: listed in xtask/src/checks/lint.rs, but not tracked"))
         .collect()
@@ -112,9 +101,7 @@ fn problem(root: &Path, file: &Path) -> Result<Option<String>> {
     if is_binary(&content) && !is_listed(&BINARY, file) {
         return Ok(Some(format!("{shown}: a binary file")));
     }
-    if let Some(lines) = too_long(file, &content)
-        && !is_listed(&LONG, file)
-    {
+    if let Some(lines) = too_long(file, &content) {
         return Ok(Some(format!("{shown}: {lines} lines, over {LONGEST}")));
     }
     Ok(None)
@@ -125,24 +112,6 @@ fn too_long(file: &Path, content: &[u8]) -> Option<usize> {
     let is_rust = file.extension().is_some_and(|extension| extension == "rs");
     let lines = content.iter().filter(|byte| **byte == b'\n').count();
     (is_rust && lines > LONGEST).then_some(lines)
-}
-
-/// Entries of [`LONG`] whose file has been split: each would let the file grow again.
-fn short(root: &Path) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    for (file, _) in LONG {
-        let path = root.join(file);
-        // `unused` reports a missing file.
-        let Ok(content) = fs::read(&path) else {
-            continue;
-        };
-        if too_long(Path::new(file), &content).is_none() {
-            problems.push(format!(
-                "{file}: not over {LONGEST} lines any more; remove its entry from xtask/src/checks/lint.rs"
-            ));
-        }
-    }
-    Ok(problems)
 }
 
 fn is_listed(list: &[(&str, &str)], file: &Path) -> bool {
@@ -200,23 +169,12 @@ mod tests {
     #[test]
     fn long_rust_files_are_refused_and_other_long_files_are_not() {
         let lines = |count| "x\n".repeat(count).into_bytes();
-        let (listed, _) = LONG[0];
         let root = repository(&[
             ("src/as_long_as_may_be.rs", &lines(LONGEST)),
             ("src/long.rs", &lines(LONGEST + 1)),
             ("src/long.txt", &lines(LONGEST + 1)),
-            (listed, &lines(LONGEST + 1)),
         ]);
         assert_eq!(problems(root.path()), ["src/long.rs: 401 lines, over 400"]);
-        assert_eq!(short(root.path()).unwrap(), [] as [String; 0]);
-    }
-
-    #[test]
-    fn a_listed_file_must_still_be_long() {
-        let (listed, _) = LONG[0];
-        let root = repository(&[(listed, b"fn main() {}\n")]);
-        let found = short(root.path()).unwrap();
-        assert!(found[0].starts_with(listed), "{found:?}");
     }
 
     #[test]
@@ -234,7 +192,7 @@ mod tests {
         assert_eq!(problems(root.path()), [] as [String; 0]);
         let gone = unused(&[]);
         assert!(gone[0].starts_with(listed), "{gone:?}");
-        let all = BINARY.iter().chain(&LARGE).chain(&LONG);
+        let all = BINARY.iter().chain(&LARGE);
         let all: Vec<_> = all.map(|(file, _)| PathBuf::from(file)).collect();
         assert_eq!(unused(&all), [] as [String; 0]);
     }

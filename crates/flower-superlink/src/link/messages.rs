@@ -17,7 +17,7 @@ use super::state::{Answer, Inserted, Parcel, StateError};
 use super::wake::{News, Topic};
 use crate::error::Result;
 
-/// Why no reply comes, in the words that flwr 1.22 peers know.
+/// Why no reply comes, in the words that Flower's apps know.
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
 const REPLY_UNAVAILABLE: &str = "Error: Reply Message Unavailable - The reply message has expired.";
 const NODE_UNAVAILABLE: &str = "Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval.";

@@ -12,7 +12,7 @@ use super::Link;
 use super::state::KnownNode;
 use crate::error::Result;
 
-/// Intervals that a node may miss before it counts as lost (flwr 1.22 wire).
+/// Intervals that a node may miss before it counts as lost (as Flower has it).
 const PATIENCE: f64 = 2.0;
 /// Seconds between two heartbeats at most. More is a mistake that would keep dead nodes online.
 const MAX_INTERVAL: f64 = 86_400.0;

@@ -1,7 +1,7 @@
 //! How a ServerApp asks for replies, and what that means for the replies that come late.
 //!
 //! Flower's `send_and_receive` asks for all outstanding replies at once and sleeps 3 s after an
-//! answer without all of them (flwr 1.20 to 1.22): to wait for the others just as long costs it
+//! answer without all of them: to wait for the others just as long costs it
 //! nothing and often saves it that sleep. An asynchronous app asks again at once, and wants each
 //! reply as it comes. Which of the two an app is shows in the pause between its questions.
 

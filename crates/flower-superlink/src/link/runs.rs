@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use flwr_core::config::{self, UserConfig};
+use flwr_core::context::{Context, State};
 use flwr_core::fab::Fab;
-use flwr_core::id::RunId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_daemon::apps::Token;
-use flwr_proto::Context;
 use tracing::{info, warn};
 
 use super::Link;
@@ -93,11 +93,9 @@ impl Link {
     }
 
     async fn create_run(&self, run: Run) -> Result<()> {
-        let context = Context {
-            run_id: run.id.0,
-            state: Some(Default::default()),
-            ..Context::default()
-        };
+        let nothing = UserConfig::new();
+        let (run_config, node_config) = ((run.id, &nothing), (NodeId::UNSET, &nothing));
+        let context = Context::new(run_config, node_config, State::default());
         info!(run_id = %run.id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
         let ((), changed) = self.state.create_run(run, context).await?;
         self.apply(changed).await;
@@ -219,7 +217,7 @@ impl Link {
     }
 
     /// As [`Self::change_run`], on behalf of a ServerApp process: a step that runs do not take is ignored, as
-    /// flwr 1.22's SuperLink does, but a finished run says so.
+    /// Flower's SuperLink does, but a finished run says so.
     ///
     /// # Errors
     /// If the run is not known or finished.

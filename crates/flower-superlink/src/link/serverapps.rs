@@ -96,7 +96,7 @@ impl Link {
         }
         Ok(Inputs {
             run: self.known_run(id).await?,
-            context: context.into(),
+            context,
             fab,
         })
     }
@@ -107,7 +107,7 @@ impl Link {
     /// # Errors
     /// If the run is not running.
     pub async fn keep_context(&self, run: RunId, context: Context) -> Result<()> {
-        Ok(self.state.set_context(run, context.into()).await?)
+        Ok(self.state.set_context(run, context).await?)
     }
 }
 

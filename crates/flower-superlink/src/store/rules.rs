@@ -10,7 +10,7 @@ use flwr_core::time::Timestamp;
 use crate::link::state::Answer;
 
 /// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
-/// doubles are not exact (flwr 1.22 wire).
+/// doubles are not exact (as Flower has it).
 const TTL_TOLERANCE: f64 = 0.1;
 
 /// Whether a reply that may come is here already.

@@ -31,7 +31,7 @@ pub(crate) struct Job {
 /// Why an app process is turned away.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Denied {
-    /// flwr 1.22's text.
+    /// Flower's text.
     #[error("Invalid token.")]
     Token,
     #[error("the message in work is not of run {0}")]

@@ -22,7 +22,7 @@ use crate::launcher::Launcher;
 use crate::store::Store;
 use crate::upstream::{Arrival, Refusal, Upstream};
 
-/// The pause after an empty answer that came at once (flwr 1.22: the SuperLink does not hold the
+/// The pause after an empty answer that came at once (Flower's SuperLink does not hold the
 /// call).
 const PAUSE: Duration = Duration::from_secs(3);
 /// An empty answer after this time was held by the SuperLink: ask again at once.

@@ -1,12 +1,12 @@
 //! What must not be forgotten of runs, and of their ServerApps' processes and tokens.
 
 use async_trait::async_trait;
+use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
-use flwr_proto::Context;
 
 use super::{StateResult, Written};
 

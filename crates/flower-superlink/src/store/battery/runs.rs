@@ -1,5 +1,8 @@
 //! Runs begin, go on, and end.
 
+use flwr_core::config::UserConfig;
+use flwr_core::context::{Context, State};
+use flwr_core::id::NodeId;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
@@ -163,7 +166,7 @@ pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(wor
     for (n, entry) in all.iter().enumerate() {
         let rest = world.state.log_after(RUN, entry.at).await.unwrap();
         assert_eq!(rest, all[n + 1..]);
-        // flwr 1.22's reader adds a microsecond to the moment it saw last.
+        // Flower's reader adds a microsecond to the moment it saw last.
         assert_eq!(
             world.state.log_after(RUN, entry.at + 1e-6).await.unwrap(),
             all[n + 1..]
@@ -177,10 +180,8 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     let node = world.node(5, NOON + 60.0).await;
     let sent = world.send("model", node).await;
     world.state.issue_token(RUN, token, NOON).await.unwrap();
-    let context = flwr_proto::Context {
-        node_id: 1,
-        ..Default::default()
-    };
+    let nothing = UserConfig::new();
+    let context = Context::new((RUN, &nothing), (NodeId(1), &nothing), State::default());
     world.state.set_context(RUN, context).await.unwrap();
 
     let mut freed = world.state.rewind_run(RUN).await.unwrap().1.freed;
@@ -191,7 +192,10 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status, RunStatus::plain(Phase::Pending));
     assert_eq!((run.starting_at, run.running_at), (None, None));
-    assert_eq!(world.state.context(RUN).await.unwrap().node_id, 0);
+    assert_eq!(
+        world.state.context(RUN).await.unwrap().node(),
+        NodeId::UNSET
+    );
     assert_eq!(world.claim(node, NOON).await, None);
     let unknown = world.state.run_of_token(token).await;
     assert_eq!(refusal(unknown), Refusal::UnknownToken);

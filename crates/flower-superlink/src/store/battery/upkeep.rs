@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
-use flwr_proto::Context;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, World, key};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, MessageId, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
-use flwr_proto::Context;
 use flwr_security::key::{PrivateKey, PublicKey};
 
 use crate::link::state::{Answer, LinkState, Parcel};

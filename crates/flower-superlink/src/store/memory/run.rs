@@ -1,13 +1,12 @@
 //! One run: its status, its ServerApp's Context, its messages, objects and log.
 
+use flwr_core::context::Context;
 use flwr_core::id::NodeId;
 use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
-use flwr_proto::Context;
-use prost::Message as _;
 
 use super::logs::Log;
 use super::messages::Messages;
@@ -228,7 +227,7 @@ impl RunState {
 
     /// Bytes of its Contexts.
     pub(super) fn bytes(&self) -> u64 {
-        (self.first_context.encoded_len() + self.context.encoded_len()) as u64
+        (self.first_context.kept_bytes() + self.context.kept_bytes()) as u64
     }
 
     fn release(&mut self, roots: Vec<ObjectId>) -> Vec<ObjectId> {

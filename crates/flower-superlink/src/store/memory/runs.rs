@@ -1,13 +1,13 @@
 //! All runs, and the tokens of those that are not finished.
 
 use async_trait::async_trait;
+use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
-use flwr_proto::Context;
 
 use super::run::RunState;
 use super::{Inner, MemoryState};

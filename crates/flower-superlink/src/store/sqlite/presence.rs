@@ -14,7 +14,7 @@ use super::row;
 use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, StateResult};
 use crate::link::wake::Topic;
 
-/// Seconds that nodes have to return after the SuperLink did: as long as flwr 1.22's may be
+/// Seconds that nodes have to return after the SuperLink did: as long as Flower's may be
 /// silent (two heartbeat intervals of 30 s).
 const RETURN: f64 = 60.0;
 /// Seconds between two writings of who is online.

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use flwr_core::config;
+use flwr_core::context::Context;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
-use flwr_proto::{self as proto, Context};
-use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
@@ -26,11 +25,7 @@ pub(super) const PENDING: &str =
 const UNUSED: &str = "issued_at <= ? AND run IN (SELECT id FROM run WHERE phase = 'pending')";
 
 pub(super) fn create(connection: &Connection, run: &Run, context: &Context) -> StateResult<()> {
-    let config = proto::Run {
-        override_config: config::to_wire(&run.override_config),
-        ..proto::Run::default()
-    };
-    let context = context.encode_to_vec();
+    let context = context.to_bytes();
     connection
         .prepare_cached(&format!(
             "INSERT INTO run ({COLUMNS}, first_context, context)
@@ -41,7 +36,7 @@ pub(super) fn create(connection: &Connection, run: &Run, context: &Context) -> S
             run.fab_id,
             run.fab_version,
             run.fab_hash,
-            config.encode_to_vec(),
+            config::to_bytes(&run.override_config),
             run.status.phase.to_string(),
             run.status.details,
             run.pending_at.as_secs(),
@@ -81,8 +76,7 @@ fn select_from_run(rest: &str) -> String {
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
     let config: Vec<u8> = row.get(4)?;
-    let config = proto::Run::decode(&config[..]).map_err(|error| unreadable(4, error))?;
-    let config = config::from_wire(config.override_config).map_err(|error| unreadable(4, error))?;
+    let config = config::from_bytes(&config).map_err(|error| unreadable(4, error))?;
     Ok(Run {
         id: RunId(row::id(row, 0)?),
         fab_id: row.get(1)?,
@@ -103,14 +97,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
 
 fn read_phase(row: &Row<'_>, column: usize) -> rusqlite::Result<Phase> {
     let text: String = row.get(column)?;
-    let (status, sub_status) = text.split_once(':').unwrap_or((&text, ""));
-    let status = proto::RunStatus {
-        status: status.to_owned(),
-        sub_status: sub_status.to_owned(),
-        ..proto::RunStatus::default()
-    };
-    let status = RunStatus::try_from(status).map_err(|error| unreadable(column, error))?;
-    Ok(status.phase)
+    text.parse().map_err(|error| unreadable(column, error))
 }
 
 pub(super) fn phase(connection: &Connection, run: RunId) -> StateResult<Phase> {
@@ -152,7 +139,7 @@ pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<Contex
     let mut select = connection.prepare_cached("SELECT context FROM run WHERE id = ?")?;
     let found = select.query_row([signed(run)], |row| {
         let bytes: Vec<u8> = row.get(0)?;
-        Context::decode(&bytes[..]).map_err(|error| unreadable(0, error))
+        Context::from_bytes(bytes.into()).map_err(|error| unreadable(0, error))
     });
     Ok(found.optional()?.ok_or(Refusal::UnknownRun(run))?)
 }
@@ -165,7 +152,7 @@ pub(super) fn set_context(
     require_running(connection, run)?;
     connection
         .prepare_cached("UPDATE run SET context = ? WHERE id = ?")?
-        .execute(params![context.encode_to_vec(), signed(run)])?;
+        .execute(params![context.to_bytes(), signed(run)])?;
     Ok(())
 }
 

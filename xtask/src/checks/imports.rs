@@ -1,0 +1,143 @@
+//! Who may name whom, where Rust does not forbid it: generations are siblings, the domain speaks no
+//! release and no wire, and a shared room of the wire has two users.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The generations: each a file and a folder here.
+const GENERATIONS: &str = "crates/flwr-wire/src/generations/";
+/// The rooms that generations share.
+const SHARED: [&str; 5] = ["inflate", "objects", "raw", "record_maps", "unconfirmed"];
+/// The rooms of the domain.
+const DOMAIN: [&str; 4] = [
+    "crates/flower-superlink/src/link",
+    "crates/flower-superlink/src/store",
+    "crates/flower-supernode/src/store",
+    "crates/flower-supernode/src/work",
+];
+/// What no room of the domain names.
+const FOREIGN: [&str; 4] = ["flwr_proto", "tonic", "http::", "flwr 1."];
+/// Files of the domain whose tests read or write bytes of a release on purpose.
+const EXCEPT: [&str; 3] = [
+    "crates/flower-superlink/src/store/sqlite/tests/versions.rs",
+    "crates/flower-supernode/src/store/tests.rs",
+    "crates/flower-supernode/src/work/runs.rs",
+];
+
+/// Each breach of a rule, as `file:line: what is wrong`.
+pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut users: Vec<BTreeSet<String>> = vec![BTreeSet::new(); SHARED.len()];
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+    {
+        let Ok(content) = fs::read_to_string(root.join(file)) else {
+            // A file that was removed, but not yet from the index.
+            continue;
+        };
+        let shown = file.to_str().context("a path that is no text")?;
+        if let Some(own) = generation(shown) {
+            problems.extend(siblings(shown, own, &content));
+            for (room, users) in SHARED.iter().zip(&mut users) {
+                if content.contains(&format!("crate::{room}")) || names_in_braces(&content, room) {
+                    users.insert(own.to_owned());
+                }
+            }
+        }
+        if DOMAIN.iter().any(|room| shown.starts_with(room)) && !EXCEPT.contains(&shown) {
+            problems.extend(foreign(shown, &content));
+        }
+    }
+    let lonely = SHARED
+        .iter()
+        .zip(&users)
+        .filter(|(_, users)| users.len() == 1);
+    problems.extend(lonely.map(|(room, users)| {
+        format!("crates/flwr-wire/src/{room}.rs: only {users:?} uses it: it belongs there")
+    }));
+    Ok(problems)
+}
+
+/// The generation that a file is of.
+fn generation(file: &str) -> Option<&str> {
+    let rest = file.strip_prefix(GENERATIONS)?;
+    rest.split(['/', '.']).next()
+}
+
+/// Lines of a generation that name another, or another's messages.
+fn siblings(file: &str, own: &str, content: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (number, line) in content.lines().enumerate() {
+        let names = line.match_indices("v1_").filter(|(at, _)| {
+            let word: String = line[*at..]
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect();
+            word != own && !own.starts_with(&format!("{word}_"))
+        });
+        if names.count() > 0 {
+            let number = number + 1;
+            problems.push(format!("{file}:{number}: {own} names another generation"));
+        }
+    }
+    problems
+}
+
+/// Lines of the domain that name a release, a message of the wire, or a transport.
+fn foreign(file: &str, content: &str) -> Vec<String> {
+    let lines = content.lines().enumerate();
+    let breaches = lines.filter_map(|(number, line)| {
+        let name = FOREIGN.iter().find(|name| line.contains(**name))?;
+        let number = number + 1;
+        Some(format!("{file}:{number}: the domain names `{name}`"))
+    });
+    breaches.collect()
+}
+
+/// Whether a `use crate::{...}` of the content names the room.
+fn names_in_braces(content: &str, room: &str) -> bool {
+    content.split("use crate::{").skip(1).any(|rest| {
+        let names = rest.split('}').next().unwrap_or_default();
+        names.split(',').any(|name| name.trim() == room)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_names_itself_and_its_messages_only() {
+        let own = "v1_15_inline";
+        let good = "use flwr_proto::v1_15 as wire;\nuse super::v1_15_inline;\n";
+        assert_eq!(siblings("f", own, good), [] as [String; 0]);
+        let bad = "use super::v1_20_objects;\nuse flwr_proto::v1_08;\n";
+        assert_eq!(siblings("f", own, bad).len(), 2);
+    }
+
+    #[test]
+    fn the_domain_names_no_wire_and_no_release() {
+        let found = foreign(
+            "link/a.rs",
+            "use flwr_proto::Run;\n/// flwr 1.22\nfn good() {}\n",
+        );
+        assert_eq!(
+            found,
+            [
+                "link/a.rs:1: the domain names `flwr_proto`",
+                "link/a.rs:2: the domain names `flwr 1.`"
+            ]
+        );
+    }
+
+    #[test]
+    fn this_repository_keeps_its_rules() {
+        let root = crate::support::build::root();
+        let files = super::super::lint::tracked(&root).unwrap();
+        assert_eq!(problems(&root, &files).unwrap(), [] as [String; 0]);
+    }
+}
