@@ -15,8 +15,8 @@ mod litter;
 
 use litter::Litter;
 
-/// How many runs keep their processes between their messages. A run beyond these, for which no
-/// message came for longest, loads its app again.
+/// How many fork servers wait at the same time: those of runs between their messages, and the spare
+/// one. A run beyond these, for which no message came for longest, loads its app again.
 const KEPT_RUNS: usize = 2;
 
 /// Gives out ClientApp processes.
@@ -89,14 +89,17 @@ impl Nursery {
         let mut servers = self.servers.lock();
         servers.of_runs.push((run, litter));
         if servers.of_runs.len() > KEPT_RUNS {
-            // Many runs follow each other: there will be a next one.
             servers.of_runs.remove(0);
-            self.make_spare(&mut servers);
+        }
+        if servers.of_runs.len() == KEPT_RUNS {
+            // Runs take turns. A server for yet another one would be a third.
+            servers.spare = None;
         }
     }
 
+    /// Gets a server ready for the next run, unless enough servers wait.
     fn make_spare(&self, servers: &mut Servers) {
-        if servers.spare.is_none() {
+        if servers.spare.is_none() && servers.of_runs.len() < KEPT_RUNS {
             servers.spare = self.new_server();
         }
     }
