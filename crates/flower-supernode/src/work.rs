@@ -13,6 +13,7 @@ mod desk;
 mod inbox;
 mod outbox;
 mod runs;
+mod sweep;
 mod worker;
 
 pub(crate) use desk::{Denied, Desk, Job};

@@ -15,8 +15,8 @@ mod run_server;
 
 use run_server::RunServer;
 
-/// The limit of runs whose processes stay between messages. Above it, the run whose last message is
-/// oldest loses its processes, and loads its app again with its next message.
+/// How many fork servers wait at the same time: those of runs between their messages, and the spare
+/// one. A run beyond these, for which no message came for longest, loads its app again.
 const KEPT_RUNS: usize = 2;
 
 /// Starts ClientApps: by a fork of a prepared process, or else in a new process.
@@ -89,14 +89,17 @@ impl PreparedApps {
         let mut servers = self.servers.lock();
         servers.of_runs.push((run, server));
         if servers.of_runs.len() > KEPT_RUNS {
-            // Many runs follow each other: there will be a next one.
             servers.of_runs.remove(0);
-            self.make_spare(&mut servers);
+        }
+        if servers.of_runs.len() == KEPT_RUNS {
+            // Runs take turns. A server for yet another one would be a third.
+            servers.spare = None;
         }
     }
 
+    /// Gets a server ready for the next run, unless enough servers wait.
     fn make_spare(&self, servers: &mut Servers) {
-        if servers.spare.is_none() {
+        if servers.spare.is_none() && servers.of_runs.len() < KEPT_RUNS {
             servers.spare = self.new_server();
         }
     }

@@ -13,8 +13,9 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::run::AppRun;
 use tokio::time::Instant;
 
-/// How long a run may be idle before the SuperLink is asked whether it is over.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a run may be idle before the SuperLink is asked whether it is over, and how long after
+/// an answer it is asked again. The SuperNode of flwr pulls as often.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// What every ClientApp of a run gets.
 #[derive(Debug)]
@@ -39,13 +40,18 @@ pub(crate) enum InputsError {
 
 /// The runs this node has worked for and that are not known to be over.
 #[derive(Debug, Default)]
-pub(crate) struct Runs(HashMap<RunId, Kept>);
+pub(crate) struct Runs {
+    kept: HashMap<RunId, Kept>,
+    /// The run whose message is in work. It is asked about all the time, so it is never idle.
+    at_work: Option<RunId>,
+}
 
 #[derive(Debug)]
 struct Kept {
     inputs: Arc<RunInputs>,
     state: Option<State>,
-    looked_at: Instant,
+    /// When the SuperLink is asked whether the run is over, if no message comes before.
+    ask_at: Instant,
 }
 
 impl RunInputs {
@@ -93,19 +99,19 @@ impl RunInputs {
 
 impl Runs {
     pub(crate) fn inputs(&mut self, run: RunId) -> Option<Arc<RunInputs>> {
-        let kept = self.0.get_mut(&run)?;
-        kept.looked_at = Instant::now();
+        let kept = self.kept.get_mut(&run)?;
+        kept.ask_at = Instant::now() + IDLE;
         Some(Arc::clone(&kept.inputs))
     }
 
     pub(crate) fn add(&mut self, run: RunId, inputs: RunInputs) -> Arc<RunInputs> {
         let inputs = Arc::new(inputs);
-        self.0.insert(
+        self.kept.insert(
             run,
             Kept {
                 inputs: Arc::clone(&inputs),
                 state: None,
-                looked_at: Instant::now(),
+                ask_at: Instant::now() + IDLE,
             },
         );
         inputs
@@ -113,7 +119,7 @@ impl Runs {
 
     /// The Context for the run's next message.
     pub(crate) fn context(&self, run: RunId, node: NodeId, node_config: &UserConfig) -> Context {
-        let kept = self.0.get(&run);
+        let kept = self.kept.get(&run);
         let state = kept.and_then(|kept| kept.state.clone()).unwrap_or_default();
         let none = UserConfig::new();
         let run_config = kept.map_or(&none, |kept| &kept.inputs.run_config);
@@ -122,26 +128,52 @@ impl Runs {
 
     /// Keeps the state that the ClientApp left in its Context.
     pub(crate) fn keep(&mut self, run: RunId, context: Context) {
-        if let Some(kept) = self.0.get_mut(&run) {
+        if let Some(kept) = self.kept.get_mut(&run) {
             kept.state = context.into_state();
-            kept.looked_at = Instant::now();
+            kept.ask_at = Instant::now() + IDLE;
         }
     }
 
     /// The run is over.
     pub(crate) fn forget(&mut self, run: RunId) {
-        self.0.remove(&run);
+        self.kept.remove(&run);
     }
 
-    /// A run that was idle for so long that it may be over. It counts as looked at.
-    pub(crate) fn idle(&mut self) -> Option<RunId> {
-        let now = Instant::now();
-        let (run, kept) = self
-            .0
+    /// Work on a message of this run begins. Most runs begin after another one has ended: a new run
+    /// makes all others due.
+    pub(crate) fn begin(&mut self, run: RunId) {
+        self.at_work = Some(run);
+        if !self.kept.contains_key(&run) {
+            let now = Instant::now();
+            self.kept.values_mut().for_each(|kept| kept.ask_at = now);
+        }
+    }
+
+    /// Work on the message has ended. Its run is idle from now on.
+    pub(crate) fn rest(&mut self) {
+        let rested = self.at_work.take();
+        if let Some(kept) = rested.and_then(|run| self.kept.get_mut(&run)) {
+            kept.ask_at = Instant::now() + IDLE;
+        }
+    }
+
+    pub(crate) fn is_at_work(&self, run: RunId) -> bool {
+        self.at_work == Some(run)
+    }
+
+    /// All runs that were idle for so long that they may be over. They are due again after a while.
+    pub(crate) fn idle(&mut self) -> Vec<RunId> {
+        let (now, at_work) = (Instant::now(), self.at_work);
+        let is_due = |run: RunId, kept: &Kept| at_work != Some(run) && now >= kept.ask_at;
+        let due = self
+            .kept
             .iter_mut()
-            .find(|(_, kept)| now - kept.looked_at >= IDLE)?;
-        kept.looked_at = now;
-        Some(*run)
+            .filter(|(run, kept)| is_due(**run, kept));
+        due.map(|(run, kept)| {
+            kept.ask_at = now + IDLE;
+            *run
+        })
+        .collect()
     }
 }
 
@@ -248,11 +280,33 @@ pub(crate) mod tests {
         runs.keep(RunId(7), left.into());
         let next = runs.context(RunId(7), NodeId(9), &UserConfig::new());
         assert_eq!(proto::Context::from(next).state, state);
-        assert_eq!(runs.idle(), None);
+        assert_eq!(runs.idle(), []);
         tokio::time::advance(IDLE).await;
-        assert_eq!(runs.idle(), Some(RunId(7)));
-        assert_eq!(runs.idle(), None, "asked about once a while");
+        assert_eq!(runs.idle(), [RunId(7)]);
+        assert_eq!(runs.idle(), [], "asked about once a while");
         runs.forget(RunId(7));
         assert!(runs.inputs(RunId(7)).is_none());
+    }
+    #[tokio::test(start_paused = true)]
+    async fn all_idle_runs_are_due_at_once_but_for_the_one_at_work() {
+        let mut runs = Runs::default();
+        for id in 1..=40 {
+            let (wire, fab) = run(&[]);
+            runs.add(RunId(id), RunInputs::new(wire, Some(fab)).unwrap());
+        }
+        runs.begin(RunId(7));
+        tokio::time::advance(IDLE).await;
+        let mut due = runs.idle();
+        due.sort();
+        let others: Vec<RunId> = (1..=40).filter(|id| *id != 7).map(RunId).collect();
+        assert_eq!(due, others);
+        runs.rest();
+        assert_eq!(runs.idle(), []);
+        tokio::time::advance(IDLE).await;
+        assert_eq!(runs.idle().len(), 40);
+        runs.begin(RunId(7));
+        assert_eq!(runs.idle(), []);
+        runs.begin(RunId(41));
+        assert_eq!(runs.idle().len(), 40, "a new run makes all others due");
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     /// The ClientApp at work, so that it can be ended when its message is given up.
     pub(super) app: Mutex<Option<Arc<AppProcess>>>,
     /// ClientApps that have said all, and are about to leave.
-    leaving: JoinSet<()>,
+    leaving: Mutex<JoinSet<()>>,
 }
 
 impl Worker {
@@ -64,29 +64,37 @@ impl Worker {
             parts,
             runs: Mutex::default(),
             app: Mutex::new(None),
-            leaving: JoinSet::new(),
+            leaving: Mutex::default(),
         }
     }
 
     /// Works until `stopper` stops, then ends the ClientApp at work.
-    pub(crate) async fn run(mut self, stopper: Stopper) -> Result<(), Error> {
+    pub(crate) async fn run(self, stopper: Stopper) -> Result<(), Error> {
         self.parts.store.sweep().await;
-        let ended = loop {
-            match stopper.run_until_stopped(self.step()).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => break Err(error),
-                None => break Ok(()),
+        let work = async {
+            tokio::select! {
+                error = self.work_on() => Err(error),
+                () = self.keep_sweeping() => Ok(()),
             }
         };
+        let ended = stopper.run_until_stopped(work).await.unwrap_or(Ok(()));
         self.parts.desk.clear();
         self.end_app().await;
         ended
     }
 
+    /// Attends to one message after the other until an error ends this node.
+    async fn work_on(&self) -> Error {
+        loop {
+            if let Err(error) = self.step().await {
+                return error;
+            }
+        }
+    }
+
     /// Pulls, and attends to what came.
-    async fn step(&mut self) -> Result<(), Error> {
+    async fn step(&self) -> Result<(), Error> {
         let node = self.parts.upstream.node().await;
-        self.sweep(node).await;
         let asked = Instant::now();
         match self.parts.upstream.pull(node, &*self.parts.clock).await {
             Ok(Some(arrival)) => self.take_on(node, arrival).await,
@@ -105,11 +113,7 @@ impl Worker {
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.
-    async fn take_on(
-        &mut self,
-        node: NodeId,
-        Arrival { message, tree }: Arrival,
-    ) -> Result<(), Error> {
+    async fn take_on(&self, node: NodeId, Arrival { message, tree }: Arrival) -> Result<(), Error> {
         let message = match message {
             Ok(message) => message,
             Err(flaws) => {
@@ -124,6 +128,7 @@ impl Worker {
             .unwrap_or(LONGEST_LIFE)
             .min(LONGEST_LIFE);
         let run = instruction.run;
+        self.runs.lock().begin(run);
         let ended = async {
             let started = Instant::now();
             info!("took a message: {}", message.metadata.message_type);
@@ -151,6 +156,7 @@ impl Worker {
         }
         .instrument(span)
         .await;
+        self.runs.lock().rest();
         self.see_out();
         ended
     }
@@ -165,11 +171,12 @@ impl Worker {
     }
 
     /// Lets a ClientApp that has said all leave by itself, while the next message is pulled.
-    fn see_out(&mut self) {
+    fn see_out(&self) {
         let Some(app) = self.app.lock().take() else {
             return;
         };
-        self.leaving.spawn(async move {
+        let mut leaving = self.leaving.lock();
+        leaving.spawn(async move {
             if timeout(LEAVING, app.wait()).await.is_err() {
                 let exit = app.terminate(END_GRACE).await;
                 warn!(
@@ -178,21 +185,11 @@ impl Worker {
                 );
             }
         });
-        while self.leaving.try_join_next().is_some() {}
+        while leaving.try_join_next().is_some() {}
     }
 
-    /// Forgets a run that ended while nothing was done for it here.
-    async fn sweep(&self, node: NodeId) {
-        let Some(run) = self.runs.lock().idle() else {
-            return;
-        };
-        if self.parts.upstream.is_over(node, run).await {
-            debug!(run_id = %run, "the run is over; its state is dropped");
-            self.forget(run).await;
-        }
-    }
-
-    async fn forget(&self, run: RunId) {
+    /// Drops what is kept of a run that is over.
+    pub(super) async fn forget(&self, run: RunId) {
         self.runs.lock().forget(run);
         self.parts.launcher.forget(run);
         self.parts.store.forget_run(run).await;

@@ -1,7 +1,7 @@
 //! A SuperLink of the tests' own: what it is told to hand out, it hands out, and what it is given,
 //! it keeps.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -34,6 +34,12 @@ pub(crate) struct World {
     pub(crate) created: u32,
     pub(crate) deleted: u32,
     pub(crate) run_is_over: bool,
+    /// Runs that are over, beside all others if `run_is_over`.
+    pub(crate) over: BTreeSet<u64>,
+    /// GetRun of runs that are not [`RUN`] is not answered now.
+    pub(crate) holds_get_run: bool,
+    /// How many such calls are open, and how many there were at once.
+    pub(crate) open_get_run: (u32, u32),
     /// PullObject says this often that an object is not there yet.
     pub(crate) not_yet: u32,
     /// Replies cannot be taken now.
@@ -109,9 +115,14 @@ impl FakeFleet {
 
     /// Lays a `train` instruction with an empty RecordDict out for `node`.
     pub(crate) fn hand_out(&self, node: u64, ttl: f64) -> ObjectId {
+        self.hand_out_of(RUN, node, ttl)
+    }
+
+    /// The same for a message of any run.
+    pub(crate) fn hand_out_of(&self, run: RunId, node: u64, ttl: f64) -> ObjectId {
         let content = Object::new(Kind::RecordDict, &[], b"{}");
         let metadata = Metadata {
-            run: RUN,
+            run,
             id: content.id,
             src: NodeId::SUPERLINK,
             dst: NodeId(node),
@@ -297,6 +308,19 @@ impl Fleet for FakeFleet {
         request: Request<proto::GetRunRequest>,
     ) -> Answer<proto::GetRunResponse> {
         let request = request.into_inner();
+        if request.run_id != RUN.0 {
+            self.change(|world| {
+                let (open, most) = &mut world.open_get_run;
+                *open += 1;
+                *most = (*most).max(*open);
+            });
+            self.until(|world| (!world.holds_get_run).then_some(()))
+                .await;
+            self.change(|world| world.open_get_run.0 -= 1);
+        }
+        if self.change(|world| world.over.contains(&request.run_id)) {
+            return Err(Status::permission_denied("Run is finished."));
+        }
         self.running(request.node, |_| {
             let fab_hash = bundle().hash;
             let run = proto::Run {

@@ -9,6 +9,7 @@
 mod ends;
 mod fleet;
 mod restart;
+mod sweep;
 mod trust;
 
 use std::fs;

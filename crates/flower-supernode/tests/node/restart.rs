@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A node that keeps what it must not lose in `dir`.
-async fn node(fleet: &FakeFleet, address: &str, dir: &TempDir) -> SuperNode {
+pub(crate) async fn node(fleet: &FakeFleet, address: &str, dir: &TempDir) -> SuperNode {
     let config = Config {
         store: Some(dir.path().join("node")),
         ..config(address, Trust::Plaintext)
@@ -19,7 +19,7 @@ async fn node(fleet: &FakeFleet, address: &str, dir: &TempDir) -> SuperNode {
     node
 }
 
-fn files(dir: &TempDir, shelf: &str) -> usize {
+pub(crate) fn files(dir: &TempDir, shelf: &str) -> usize {
     fs::read_dir(dir.path().join("node").join(shelf)).map_or(0, Iterator::count)
 }
 
