@@ -10,6 +10,7 @@ mod identity;
 mod interpreter;
 pub mod keeper;
 mod lasting;
+mod leftovers;
 mod missing;
 mod output;
 mod process;
