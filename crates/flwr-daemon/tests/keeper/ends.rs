@@ -37,6 +37,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
 /// Does not hear SIGTERM.
 const DEAF: &str = "trap '' TERM; echo > ready; while :; do sleep 0.05; done";
+/// Forks itself and ends, for ever.
+const FORK_CHAIN: &str = r#"
+import os, sys
+with open(sys.argv[1], "w") as file:
+    file.write("begun\n")
+while True:
+    if os.fork():
+        os._exit(0)
+"#;
 
 async fn as_the_app_did(place: Place) {
     for (script, end) in [
@@ -131,13 +140,15 @@ async fn killed_keeper_leaves(place: Place) {
 }
 
 async fn fork_chains(place: Place) {
-    let chain = "chain() { echo > $1; chain $1 & }; chain";
-    let script =
-        format!("sh -c '{chain} group' & setsid sh -c '{chain} session' & {UNTIL_GO}; exit 4");
+    fs::write(place.path("chain.py"), FORK_CHAIN).unwrap();
+    let script = format!(
+        "python3 chain.py group & for n in 1 2 3 4; do setsid python3 -S chain.py session$n & done; {UNTIL_GO}; exit 4"
+    );
     let app = place.spawn(&script);
     place.line("group").await;
-    place.line("session").await;
-    assert!(place.has_processes());
+    for number in 1..=4 {
+        place.line(&format!("session{number}")).await;
+    }
     place.touch("go");
     let exit = app.wait().await;
     assert_eq!(exit.to_string(), "exited with status 4");
