@@ -55,6 +55,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// There are as many processes as the system allows.
+    #[error(
+        "could not start `{program}`: the limit of processes is reached (`pids.max` of the cgroup, or `ulimit -u`): raise the limit, or run fewer apps here"
+    )]
+    ProcessLimit {
+        /// The program's path.
+        program: String,
+    },
     /// There can be no file for its output.
     #[error("could not create `{path}` for the app's output")]
     Output {
@@ -63,4 +71,39 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The system could not start `program`. fork(2) says EAGAIN where a limit is reached.
+    fn of_spawn(program: &std::path::Path, source: io::Error) -> Self {
+        let program = program.display().to_string();
+        match source.kind() {
+            io::ErrorKind::WouldBlock => Self::ProcessLimit { program },
+            _ => Self::Spawn { program, source },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_of_processes_is_named() {
+        let told = |errno: Errno| Error::of_spawn(Path::new("/bin/app"), errno.into()).to_string();
+        let limit = told(Errno::AGAIN);
+        assert!(
+            limit.starts_with("could not start `/bin/app`: the limit of processes"),
+            "{limit}"
+        );
+        assert!(
+            limit.contains("pids.max") && limit.contains("ulimit -u"),
+            "{limit}"
+        );
+        assert_eq!(told(Errno::NOENT), "could not start `/bin/app`");
+    }
 }

@@ -36,6 +36,7 @@ use rustix::process::{
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 
+use super::Error;
 use super::descendants::{children, descendants};
 use super::leftovers::{LeftBehind, Mark};
 
@@ -125,7 +126,12 @@ fn keep(mut args: ArgsOs) -> ExitCode {
     match Keeper::start(&daemon, Command::new(&program).args(args)) {
         Ok(keeper) => keeper.stay(),
         Err(error) => {
-            eprintln!("could not start `{}`: {error}", program.display());
+            match Error::of_spawn(program.as_ref(), error) {
+                Error::Spawn { program, source } => {
+                    eprintln!("could not start `{program}`: {source}");
+                }
+                limit => eprintln!("{limit}"),
+            }
             ExitCode::from(NOT_STARTED)
         }
     }

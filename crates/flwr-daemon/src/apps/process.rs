@@ -189,10 +189,7 @@ pub(super) fn start(
     command: &AppCommand,
     program: &mut Command,
 ) -> Result<(Child, Identity), Error> {
-    let failed = |source| Error::Spawn {
-        program: command.program.display().to_string(),
-        source,
-    };
+    let failed = |source| Error::of_spawn(&command.program, source);
     // The keeper could tell of it only as the app's last words.
     access(&command.program, Access::EXEC_OK).map_err(|error| failed(error.into()))?;
     let child = program.spawn().map_err(failed)?;
