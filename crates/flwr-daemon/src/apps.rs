@@ -10,6 +10,7 @@ mod identity;
 mod interpreter;
 pub mod keeper;
 mod lasting;
+mod leftovers;
 mod missing;
 mod output;
 mod process;
@@ -64,4 +65,36 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The system could not start `program`.
+    fn of_spawn(program: &std::path::Path, source: io::Error) -> Self {
+        let program = program.display().to_string();
+        Self::Spawn { program, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_of_processes_is_named() {
+        let told = |errno: Errno| Error::of_spawn(Path::new("/bin/app"), errno.into()).to_string();
+        let limit = told(Errno::AGAIN);
+        assert!(
+            limit.starts_with("could not start `/bin/app`, since this user or container"),
+            "{limit}"
+        );
+        assert!(
+            limit.contains("--pids-limit") && limit.contains("ulimit -u"),
+            "{limit}"
+        );
+        assert_eq!(told(Errno::NOENT), "could not start `/bin/app`");
+    }
 }

@@ -1,41 +1,79 @@
-//! Lists the descendants of a process.
+//! Which processes there are, and which stand below another one.
 
 use std::collections::HashMap;
 use std::fs;
 
 use rustix::process::Pid;
 
-/// The living processes below `root`, parents before their children. Where there is no `/proc` as
-/// Linux has it, there are none.
+/// A process as `/proc/<pid>/stat` tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: i32,
+    pub(super) lives: bool,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
+}
+
+/// All processes of the system, zombies included. Where there is no `/proc` as Linux has it, there
+/// are none.
+pub(super) fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let read = |entry: fs::DirEntry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read(entry.path().join("stat")).ok()?;
+        Process::parse(pid, &String::from_utf8_lossy(&stat))
+    };
+    entries.filter_map(read).collect()
+}
+
+/// The living processes below `root`, parents before their children.
 pub(super) fn descendants(root: Pid) -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<(i32, bool)>> = HashMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.parse().ok());
-        if let Some(pid) = pid
-            && let Ok(stat) = fs::read(entry.path().join("stat"))
-            && let Some((lives, parent)) = life_and_parent(&String::from_utf8_lossy(&stat))
-        {
-            children.entry(parent).or_default().push((pid, lives));
-        }
+    below(&processes(), root.as_raw_nonzero().get())
+}
+
+/// As [`descendants`], among these processes.
+pub(super) fn below(processes: &[Process], root: i32) -> Vec<Pid> {
+    let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
+    for process in processes {
+        children.entry(process.parent).or_default().push(process);
     }
     let mut found = Vec::new();
-    let mut parents = vec![root.as_raw_nonzero().get()];
+    let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
-        for (child, lives) in children.remove(&parent).unwrap_or_default() {
-            parents.push(child);
-            found.extend(Pid::from_raw(child).filter(|_| lives));
+        for child in children.remove(&parent).unwrap_or_default() {
+            parents.push(child.pid);
+            found.extend(Pid::from_raw(child.pid).filter(|_| child.lives));
         }
     }
     found
 }
 
-/// Fields 3 and 4 of `/proc/<pid>/stat` (proc(5)): whether the process has not ended, and its
-/// parent. Field 2 is the program's name in parentheses, in which anything may stand.
-fn life_and_parent(stat: &str) -> Option<(bool, i32)> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let lives = !matches!(fields.next()?, "Z" | "X");
-    Some((lives, fields.next()?.parse().ok()?))
+/// The children of this process, which has one thread. Zombies are among them. There is one file
+/// to read: that is a hundred times faster than a look at all processes.
+pub(super) fn children() -> Vec<Pid> {
+    let own = std::process::id();
+    let listed = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
+    let pids = listed.split_ascii_whitespace();
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+        .collect()
+}
+
+impl Process {
+    /// Fields 3 to 6 of `/proc/<pid>/stat` (proc(5)): the state, and the ids of parent, group and
+    /// session. Field 2 is the program's name in parentheses, in which anything may stand.
+    fn parse(pid: i32, stat: &str) -> Option<Self> {
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let lives = !matches!(fields.next()?, "Z" | "X");
+        let mut id = || fields.next()?.parse().ok();
+        Some(Self {
+            pid,
+            lives,
+            parent: id()?,
+            group: id()?,
+            session: id()?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -49,10 +87,20 @@ mod tests {
 
     #[test]
     fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
-        assert_eq!(life_and_parent("7 (a) Z (b) R) S 5 7"), Some((true, 5)));
-        assert_eq!(life_and_parent("7 (a) Z 5 7"), Some((false, 5)));
-        assert_eq!(life_and_parent("7 (a) S"), None);
-        assert_eq!(life_and_parent(""), None);
+        let of = |lives| Process {
+            pid: 7,
+            lives,
+            parent: 5,
+            group: 6,
+            session: 4,
+        };
+        assert_eq!(
+            Process::parse(7, "7 (a) Z (b) R) S 5 6 4 0"),
+            Some(of(true))
+        );
+        assert_eq!(Process::parse(7, "7 (a) Z 5 6 4"), Some(of(false)));
+        assert_eq!(Process::parse(7, "7 (a) S 5"), None);
+        assert_eq!(Process::parse(7, ""), None);
     }
 
     #[test]

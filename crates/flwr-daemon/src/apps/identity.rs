@@ -74,7 +74,7 @@ impl Identity {
     }
 
     /// Whether the id is another process' now.
-    fn is_replaced(&self) -> bool {
+    pub(super) fn is_replaced(&self) -> bool {
         !self.started.is_empty() && Self::of(self.pid).is_some_and(|now| now != *self)
     }
 }

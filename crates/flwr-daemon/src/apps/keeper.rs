@@ -12,8 +12,10 @@
 //! - `SIGTERM` goes to the group. The app hears it; the keeper stays.
 //! - `SIGUSR1` goes to the keeper: it kills the app and all that is below it.
 //! - The keeper of an app that belongs to its daemon does the same when the daemon dies.
-//! - Somebody may kill the keeper itself (SIGKILL). The daemon then kills the rest of the group.
+//! - Somebody may kill the keeper itself (SIGKILL). The daemon then ends what the keeper left
+//!   (`leftovers.rs`): the app and its descendants carry the keeper's mark in their environment.
 
+use std::collections::HashSet;
 use std::env::{self, ArgsOs};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -34,7 +36,8 @@ use rustix::process::{
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::{emulate_default_handler, pipe};
 
-use super::descendants::descendants;
+use super::descendants::{children, descendants};
+use super::leftovers::{LeftBehind, Mark};
 use crate::limits;
 
 /// The name under which the daemon's program is a keeper.
@@ -76,7 +79,7 @@ pub(super) enum Life {
 
 /// The command that starts `program` under a keeper; without one where this program cannot be one.
 pub(super) fn command(program: &OsStr, life: Life) -> tokio::process::Command {
-    if !OFFERED.load(Ordering::Relaxed) {
+    if !is_offered() {
         return tokio::process::Command::new(program);
     }
     // The running program, even if an update has removed its file.
@@ -88,6 +91,11 @@ pub(super) fn command(program: &OsStr, life: Life) -> tokio::process::Command {
     };
     command.arg(program);
     command
+}
+
+/// Whether the apps of this program have keepers.
+pub(super) fn is_offered() -> bool {
+    OFFERED.load(Ordering::Relaxed)
 }
 
 /// Whether this process is a keeper.
@@ -168,6 +176,9 @@ impl Keeper {
             pipe::register(signal, wake.try_clone()?)?;
         }
         let daemon = Daemon::find(daemon)?;
+        if let Some(mark) = Mark::own() {
+            app.env(Mark::VARIABLE, mark.as_str());
+        }
         let app = app.spawn()?;
         let gone = || io::Error::other("it has no process id");
         let app = i32::try_from(app.id()).ok().and_then(Pid::from_raw);
@@ -229,20 +240,48 @@ impl Keeper {
         }
     }
 
-    /// Kills all processes below this one, until there are none. Those that another one starts
-    /// meanwhile are seen at the next look.
+    /// Kills all processes below this one, until there are none.
     fn end_all(&mut self) {
-        let start = Instant::now();
-        while self.reap() && start.elapsed() < PATIENCE {
+        let deadline = Instant::now() + PATIENCE;
+        while self.reap() {
+            if Instant::now() >= deadline {
+                return tell_left(&descendants(getpid()));
+            }
+            self.stop_all(deadline);
             let left = descendants(getpid());
             let killed = left
                 .iter()
                 .filter(|process| kill_process(**process, Signal::KILL) != Err(Errno::PERM));
             if killed.count() == 0 && !left.is_empty() {
                 // They have become another user's.
-                return;
+                return tell_left(&left);
             }
             self.pause(Some(&LOOK));
+        }
+    }
+
+    /// Stops all processes below this one, until no new ones are seen: what is stopped starts
+    /// nothing while the others are killed. A process that forks and ends at once is the parent of
+    /// the next such process for less time than a look at all processes takes. Its orphan is a
+    /// child of this process, and those are looked at first.
+    fn stop_all(&mut self, deadline: Instant) {
+        let mut stopped = HashSet::new();
+        while Instant::now() < deadline {
+            self.reap();
+            let mut fresh = children();
+            fresh.retain(|process| !stopped.contains(process));
+            if fresh.is_empty() {
+                fresh = descendants(getpid());
+                fresh.retain(|process| !stopped.contains(process));
+            }
+            if fresh.is_empty() {
+                return;
+            }
+            for process in fresh {
+                // An error says that it has ended, or is another user's.
+                let _ = kill_process(process, Signal::STOP);
+                stopped.insert(process);
+            }
         }
     }
 
@@ -268,6 +307,17 @@ impl Keeper {
             .exit_status()
             .and_then(|code| u8::try_from(code).ok());
         code.map_or(ExitCode::FAILURE, ExitCode::from)
+    }
+}
+
+/// Tells of processes that do not end. The keeper gives up on them.
+#[expect(
+    clippy::print_stderr,
+    reason = "the app's stderr: the daemon shows it as the app's last words"
+)]
+fn tell_left(left: &[Pid]) {
+    if !left.is_empty() {
+        eprintln!("{NAME}: {}", LeftBehind(left.to_vec()));
     }
 }
 

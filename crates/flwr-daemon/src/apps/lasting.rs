@@ -11,9 +11,10 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::keeper::Life;
+use super::leftovers::Kept;
 use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
@@ -48,7 +49,12 @@ impl AppProcess {
         output: Output,
     ) -> Self {
         let Output { path, file } = output;
-        let end = async move { child.wait().await.ok() };
+        let kept = Kept::new(name, &identity);
+        let end = async move {
+            let status = child.wait().await.ok();
+            kept.end_left(status).await;
+            status
+        };
         let open = |_: &Tail| Ok(Follower::new(file));
         Self::watched(name, identity, &path, end, open)
     }
@@ -62,8 +68,10 @@ impl AppProcess {
             return None;
         }
         let process = identity.clone();
+        let kept = Kept::new(name, identity);
         let end = async move {
             ended(&process).await;
+            kept.end_left(None).await;
             None
         };
         let path = output.to_owned();
@@ -88,7 +96,7 @@ impl AppProcess {
             tail: tail.clone(),
             report,
         };
-        tokio::spawn(watcher.run(end, open));
+        tokio::spawn(watcher.run(end, open).in_current_span());
         Self {
             name: name.to_owned(),
             identity,

@@ -12,8 +12,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::keeper::{self, Life};
+use super::leftovers::Kept;
 use super::tail::{Tail, pass_on};
 use super::{AppCommand, Error, Exit, Identity};
 use crate::console::Console;
@@ -57,7 +59,12 @@ impl AppProcess {
     pub(super) fn of_child(name: &str, mut child: Child, identity: Identity) -> Self {
         let readers = Readers::start(child.stdout.take(), child.stderr.take());
         let group = Some(identity.clone());
-        let end = async move { child.wait().await.ok() };
+        let kept = Kept::new(name, &identity);
+        let end = async move {
+            let status = child.wait().await.ok();
+            kept.end_left(status).await;
+            status
+        };
         Self::piped(name, identity, group, readers, end)
     }
 
@@ -71,7 +78,7 @@ impl AppProcess {
     ) -> Self {
         let (report, exit) = watch::channel(None);
         let tail = readers.tail.clone();
-        tokio::spawn(async move {
+        let watch = async move {
             let status = end.await;
             if let Some(group) = group {
                 // What the app started and did not end is in its group still, and keeps the id in
@@ -84,7 +91,8 @@ impl AppProcess {
                 tail: tail.lines(),
                 missing: tail.missing(),
             }));
-        });
+        };
+        tokio::spawn(watch.in_current_span());
         Self {
             name: name.to_owned(),
             identity,
@@ -181,10 +189,7 @@ pub(super) fn start(
     command: &AppCommand,
     program: &mut Command,
 ) -> Result<(Child, Identity), Error> {
-    let failed = |source| Error::Spawn {
-        program: command.program.display().to_string(),
-        source,
-    };
+    let failed = |source| Error::of_spawn(&command.program, source);
     // The keeper could tell of it only as the app's last words.
     access(&command.program, Access::EXEC_OK).map_err(|error| failed(error.into()))?;
     let child = program.spawn().map_err(failed)?;

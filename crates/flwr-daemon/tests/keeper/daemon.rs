@@ -2,11 +2,13 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
 use flwr_daemon::apps::{AppProcess, Identity};
 use libtest_mimic::Trial;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
 
 use crate::place::{LEAVES, Place, living, shell, until};
@@ -21,6 +23,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("an_app_goes_with_its_killed_daemon", goes_with_daemon),
         trial("a_lasting_app_is_adopted_with_all_that_it_started", adopted),
+        trial(
+            "what_the_killed_keeper_of_an_adopted_app_leaves_ends",
+            adopted_with_killed_keeper,
+        ),
         trial("a_lasting_app_that_ends_alone_leaves_nothing", ended_alone),
     ]
 }
@@ -51,7 +57,13 @@ fn start(place: &Place, lasting: bool) -> Child {
     if lasting {
         daemon.env(LASTING, "1");
     }
-    daemon.spawn().unwrap()
+    loop {
+        match daemon.spawn() {
+            // Another test's process was forked while the file was being written.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {}
+            started => return started.unwrap(),
+        }
+    }
 }
 
 /// The app's keeper as the daemon noted it, and all processes of the app.
@@ -88,6 +100,17 @@ async fn adopted(place: Place) {
     assert_eq!(living(&all), [true; 6]);
     let app = AppProcess::adopt("ServerApp", &keeper, &place.path("output")).unwrap();
     app.kill();
+    app.wait().await;
+    assert_eq!(living(&all), [false; 6]);
+}
+
+async fn adopted_with_killed_keeper(place: Place) {
+    let daemon = start(&place, true);
+    let (keeper, all) = processes(&place).await;
+    kill(daemon);
+    let app = AppProcess::adopt("ServerApp", &keeper, &place.path("output")).unwrap();
+    let pid = Pid::from_raw(keeper.pid.try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
     app.wait().await;
     assert_eq!(living(&all), [false; 6]);
 }

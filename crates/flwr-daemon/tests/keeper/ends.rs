@@ -23,6 +23,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("an_app_that_does_not_listen_leaves_nothing", deaf),
         trial("only_what_is_of_the_app_ends", only_its_own),
         trial("an_app_goes_with_its_killed_keeper", killed_keeper),
+        trial(
+            "what_a_killed_keeper_leaves_ends_whatever_session_it_has",
+            killed_keeper_leaves,
+        ),
+        trial("processes_that_fork_and_end_at_once_end", fork_chains),
         trial("a_program_that_cannot_start_is_told", not_started),
         trial("an_app_hears_the_signals_that_its_keeper_hears", signals),
     ]
@@ -32,6 +37,15 @@ pub(crate) fn trials() -> Vec<Trial> {
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
 /// Does not hear SIGTERM.
 const DEAF: &str = "trap '' TERM; echo > ready; while :; do sleep 0.05; done";
+/// Forks itself and ends, for ever.
+const FORK_CHAIN: &str = r#"
+import os, sys
+with open(sys.argv[1], "w") as file:
+    file.write("begun\n")
+while True:
+    if os.fork():
+        os._exit(0)
+"#;
 
 async fn as_the_app_did(place: Place) {
     for (script, end) in [
@@ -113,6 +127,33 @@ async fn killed_keeper(place: Place) {
     let exit = app.wait().await;
     assert!(exit.to_string().contains("signal 9"), "{exit}");
     until("the app goes", || !process.is_alive()).await;
+}
+
+async fn killed_keeper_leaves(place: Place) {
+    let app = place.spawn(&format!("{LEAVES}echo $$ > app; {DEAF}"));
+    let mut all = place.left().await;
+    all.push(place.process("app").await);
+    let keeper = Pid::from_raw(app.id().try_into().unwrap()).unwrap();
+    kill_process(keeper, Signal::KILL).unwrap();
+    app.wait().await;
+    assert_eq!(living(&all), [false; 6]);
+}
+
+async fn fork_chains(place: Place) {
+    fs::write(place.path("chain.py"), FORK_CHAIN).unwrap();
+    let script = format!(
+        "python3 chain.py group & for n in 1 2 3 4; do setsid python3 -S chain.py session$n & done; {UNTIL_GO}; exit 4"
+    );
+    let app = place.spawn(&script);
+    place.line("group").await;
+    for number in 1..=4 {
+        place.line(&format!("session{number}")).await;
+    }
+    place.touch("go");
+    let exit = app.wait().await;
+    assert_eq!(exit.to_string(), "exited with status 4");
+    assert_eq!(exit.output(), "", "the keeper did not give up");
+    until("all is gone", || !place.has_processes()).await;
 }
 
 async fn not_started(place: Place) {

@@ -66,6 +66,14 @@ impl Place {
         left
     }
 
+    /// Whether any process works in this folder.
+    pub(crate) fn has_processes(&self) -> bool {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let places = processes.filter_map(|process| process.path().join("cwd").read_link().ok());
+        let own = self.0.path().canonicalize().unwrap();
+        places.into_iter().any(|place| place == own)
+    }
+
     pub(crate) fn touch(&self, name: &str) {
         fs::write(self.path(name), "").unwrap();
     }
