@@ -247,7 +247,7 @@ impl Keeper {
             if Instant::now() >= deadline {
                 return tell_left(&descendants(getpid()));
             }
-            self.stop_all(deadline);
+            self.kill_all(deadline);
             let left = descendants(getpid());
             let killed = left
                 .iter()
@@ -260,27 +260,27 @@ impl Keeper {
         }
     }
 
-    /// Stops all processes below this one, until no new ones are seen: what is stopped starts
-    /// nothing while the others are killed. A process that forks and ends at once is the parent of
+    /// Kills all processes below this one, until no new ones are seen. They are not stopped first: if
+    /// this process were killed meanwhile, they would stay for ever. A process that forks and ends at once is the parent of
     /// the next such process for less time than a look at all processes takes. Its orphan is a
     /// child of this process, and those are looked at first.
-    fn stop_all(&mut self, deadline: Instant) {
-        let mut stopped = HashSet::new();
+    fn kill_all(&mut self, deadline: Instant) {
+        let mut killed = HashSet::new();
         while Instant::now() < deadline {
             self.reap();
             let mut fresh = children();
-            fresh.retain(|process| !stopped.contains(process));
+            fresh.retain(|process| !killed.contains(process));
             if fresh.is_empty() {
                 fresh = descendants(getpid());
-                fresh.retain(|process| !stopped.contains(process));
+                fresh.retain(|process| !killed.contains(process));
             }
             if fresh.is_empty() {
                 return;
             }
             for process in fresh {
                 // An error says that it has ended, or is another user's.
-                let _ = kill_process(process, Signal::STOP);
-                stopped.insert(process);
+                let _ = kill_process(process, Signal::KILL);
+                killed.insert(process);
             }
         }
     }

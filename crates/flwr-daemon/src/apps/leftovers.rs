@@ -112,7 +112,8 @@ impl fmt::Display for LeftBehind {
     }
 }
 
-/// Kills what the keeper left: first stops all, so that nothing starts anew meanwhile. Says how
+/// Kills what the keeper left, until nothing new is seen. A process that was only stopped would stay
+/// for ever if the daemon ended meanwhile. Says how
 /// many processes were found, and which are there still.
 fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
     let deadline = Instant::now() + PATIENCE;
@@ -122,7 +123,7 @@ fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
         fresh.retain(|pid| !found.contains_key(pid));
         // Errors of a signal say that the process has ended, or is another user's.
         for pid in &fresh {
-            let _ = kill_process(*pid, Signal::STOP);
+            let _ = kill_process(*pid, Signal::KILL);
             let identity = u32::try_from(pid.as_raw_nonzero().get()).map(Identity::of);
             found.extend(identity.ok().flatten().map(|identity| (*pid, identity)));
         }
