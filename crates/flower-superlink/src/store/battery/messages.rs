@@ -44,14 +44,7 @@ pub(super) async fn a_message_is_handed_out_when_it_is_whole_and_once(world: Wor
     }
     let claimed = world.state.claim_message(node, NOON).await.unwrap();
     assert_eq!(claimed, Some(sent.parcel.clone()));
-    world
-        .state
-        .confirm(RUN, sent.id())
-        .await
-        .unwrap()
-        .1
-        .freed
-        .clear();
+    world.confirm(&sent).await;
     assert_eq!(world.claim(node, NOON).await, None);
 }
 
@@ -66,14 +59,7 @@ pub(super) async fn a_message_that_was_never_confirmed_comes_again(world: World)
         Some(first.id()),
         "its answer was lost"
     );
-    world
-        .state
-        .confirm(RUN, first.id())
-        .await
-        .unwrap()
-        .1
-        .freed
-        .clear();
+    world.confirm(&first).await;
     assert_eq!(world.claim(node, NOON).await, Some(second.id()));
     world.reply("answer", &second).await;
     assert_eq!(
@@ -98,14 +84,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
     let taken = world.send("taken", node).await;
     for sent in [&answered, &taken] {
         assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
-        world
-            .state
-            .confirm(RUN, sent.id())
-            .await
-            .unwrap()
-            .1
-            .freed
-            .clear();
+        world.confirm(&sent).await;
     }
     world.reply("answer", &answered).await;
     // Half a reply: the node died while it pushed.
@@ -128,14 +107,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
         .unwrap();
     assert_eq!(changed.freed, [half.objects[0]]);
     assert_eq!(world.claim(node, NOON).await, Some(taken.id()));
-    world
-        .state
-        .confirm(RUN, taken.id())
-        .await
-        .unwrap()
-        .1
-        .freed
-        .clear();
+    world.confirm(&taken).await;
     assert_eq!(world.claim(node, NOON).await, None);
     let reply = world.reply("whole", &taken).await;
     assert_eq!(world.answer(&taken, NOON).await, reply.as_answer());
@@ -163,14 +135,7 @@ pub(super) async fn the_same_instruction_again_changes_nothing(world: World) {
         world.state.object_arrived(RUN, object).await.unwrap();
     }
     assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
-    world
-        .state
-        .confirm(RUN, sent.id())
-        .await
-        .unwrap()
-        .1
-        .freed
-        .clear();
+    world.confirm(&sent).await;
     let (again, _) = world
         .state
         .insert_instructions(RUN, parcel())
@@ -207,14 +172,7 @@ pub(super) async fn objects_of_an_instruction_go_when_it_is_answered(world: Worl
         second.objects[..2],
         "they share their content"
     );
-    world
-        .state
-        .confirm(RUN, first.id())
-        .await
-        .unwrap()
-        .1
-        .freed
-        .clear();
+    world.confirm(&first).await;
     assert!(
         world.knows(first.id()).await,
         "its node may die and ask again"

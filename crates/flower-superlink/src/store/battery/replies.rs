@@ -20,7 +20,7 @@ pub(super) async fn a_reply_stays_until_it_is_confirmed(world: World) {
     for _ in 0..2 {
         assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
     }
-    let mut freed = world.state.confirm(RUN, reply.id()).await.unwrap().1.freed;
+    let mut freed = world.confirm(&reply).await;
     freed.reverse();
     assert_eq!(freed, reply.objects);
     assert_eq!(world.answer(&sent, NOON).await, Answer::Unknown);

@@ -110,6 +110,12 @@ impl World {
         claimed.map(|parcel| parcel.message.metadata.id)
     }
 
+    /// Confirms a message. Gives the objects that this frees.
+    pub(in crate::store) async fn confirm(&self, message: &Sent) -> Vec<ObjectId> {
+        let ((), changed) = self.state.confirm(RUN, message.id()).await.unwrap();
+        changed.freed
+    }
+
     pub(in crate::store) async fn answer(&self, instruction: &Sent, now: Timestamp) -> Answer {
         let mut answers = self
             .state
