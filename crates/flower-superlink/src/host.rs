@@ -78,7 +78,8 @@ impl Host {
         }))
     }
 
-    fn link(&self) -> &Arc<Link> {
+    /// The domain behind the doors.
+    pub(crate) fn link(&self) -> &Arc<Link> {
         &self.0.parts.link
     }
 }

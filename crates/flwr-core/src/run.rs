@@ -82,7 +82,7 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
 }
 
-/// What a node is told of a run: which app to run for it, and how.
+/// What a node needs of a run to run the app, and no more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppRun {
     /// The run.
@@ -255,6 +255,18 @@ impl TryFrom<proto::Run> for AppRun {
             fab_hash: run.fab_hash,
             override_config: config::from_wire(run.override_config)?,
         })
+    }
+}
+
+impl From<Run> for AppRun {
+    fn from(run: Run) -> Self {
+        Self {
+            id: run.id,
+            fab_id: run.fab_id,
+            fab_version: run.fab_version,
+            fab_hash: run.fab_hash,
+            override_config: run.override_config,
+        }
     }
 }
 

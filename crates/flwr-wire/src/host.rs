@@ -33,6 +33,24 @@ pub trait Host: Clone + Send + Sync + 'static {
         work: BoxFuture<'static, Result<T>>,
     ) -> impl Future<Output = Result<T>> + Send;
 
+    /// Waits for an answer. A call that `changes` something is served to its end.
+    ///
+    /// # Errors
+    /// As the call fails.
+    fn answered<T: Send + 'static>(
+        &self,
+        changes: bool,
+        answer: BoxFuture<'static, Result<T>>,
+    ) -> impl Future<Output = Result<T>> + Send {
+        async move {
+            if changes {
+                self.complete(answer).await
+            } else {
+                answer.await
+            }
+        }
+    }
+
     /// The time by the host's clock.
     fn now(&self) -> Timestamp;
 }

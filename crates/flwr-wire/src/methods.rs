@@ -2,6 +2,7 @@
 //! proven for it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::port::Result;
@@ -21,6 +22,8 @@ pub(crate) type Handler<A> = Box<dyn Fn(A) -> BoxFuture<'static, Result<Answer>>
 #[derive(Debug)]
 pub(crate) struct Request<Q> {
     pub(crate) message: Q,
+    /// How long the call may be held.
+    pub(crate) patience: Duration,
     /// The time by the host's clock.
     pub(crate) now: Timestamp,
 }
@@ -29,6 +32,7 @@ impl Request<Bytes> {
     pub(crate) fn decoded<Q: Message + Default>(self) -> Result<Request<Q>> {
         Ok(Request {
             message: decode(self.message)?,
+            patience: self.patience,
             now: self.now,
         })
     }
@@ -40,6 +44,12 @@ pub(crate) struct Table<M>(HashMap<&'static str, Vec<M>>);
 impl<M> Default for Table<M> {
     fn default() -> Self {
         Self(HashMap::new())
+    }
+}
+
+impl<M> std::fmt::Debug for Table<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

@@ -1,14 +1,17 @@
 //! What every generation since flwr 1.20 says alike: nodes, messages with their object trees,
 //! objects and runs.
 
+use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Parcel};
 use flwr_core::object::{ObjectId, ObjectTree, Pulled};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_core::run::Run;
+use flwr_core::run::{AppRun, Run};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
+
+use crate::carrier::grpc::decode;
 
 /// Seconds until a node should come back: flwr 1.22's SuperLink fills it, and nobody reads it.
 pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
@@ -18,14 +21,14 @@ pub(crate) fn named(fleet: &impl Fleet, claimed: Option<proto::Node>) -> Result<
     let claimed = NodeId::from(claimed);
     match fleet.node() {
         Some(node) if node == claimed => Ok(node),
-        _ => Err(other_node(fleet, claimed)),
+        caller => Err(Refusal::OtherNode { caller, claimed }.into()),
     }
 }
 
-/// The session does not speak for this node.
-pub(crate) fn other_node(fleet: &impl Fleet, claimed: NodeId) -> Failure {
-    let caller = fleet.node();
-    Refusal::OtherNode { caller, claimed }.into()
+/// Reads a PullMessages, which has the same layout since flwr 1.15.
+pub(crate) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
+    let request: proto::PullMessagesRequest = decode(body)?;
+    named(fleet, request.node).map(drop)
 }
 
 /// A node's only reply of a request.
@@ -43,13 +46,7 @@ pub(crate) fn reply(
 
 /// A push without a reply in the field that holds it.
 pub(crate) fn no_reply(field: &'static str) -> Failure {
-    empty(field, "is empty: one reply is expected")
-}
-
-/// A field that must not be empty.
-pub(crate) fn empty(field: &'static str, problem: &str) -> Failure {
-    let problem = problem.to_owned();
-    Refusal::Field { field, problem }.into()
+    Refusal::field(field, "is empty: one reply is expected").into()
 }
 
 /// The names of objects or messages in a request.
@@ -102,17 +99,9 @@ pub(crate) fn pushed(
     }
 }
 
-/// A run as nodes get it: what they need to run the app, and no more.
+/// A run as nodes get it.
 pub(crate) fn run_for_node(run: Run) -> proto::Run {
-    let full = proto::Run::from(run);
-    proto::Run {
-        run_id: full.run_id,
-        fab_id: full.fab_id,
-        fab_version: full.fab_version,
-        override_config: full.override_config,
-        fab_hash: full.fab_hash,
-        ..proto::Run::default()
-    }
+    AppRun::from(run).into()
 }
 
 /// An object's name in a request.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use flwr_core::id::RunId;
 use flwr_proto::upkeep::upkeep_server::{Upkeep, UpkeepServer};
 use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
+use flwr_wire::host::Host as _;
 use tonic::{Request, Response, Status};
 
 use super::principal::{for_people, principal};
-use super::run_to_completion;
 use crate::accounts::Accounts;
-use crate::link::{Link, Space};
+use crate::host::Host;
+use crate::link::Space;
+use crate::status;
 
 /// The Upkeep service over the domain.
 #[derive(Debug, Clone)]
 pub struct UpkeepApi {
-    link: Arc<Link>,
+    host: Host,
     /// Who may speak, where people sign in.
     accounts: Option<Arc<Accounts>>,
 }
@@ -23,8 +25,8 @@ pub struct UpkeepApi {
 impl UpkeepApi {
     /// The service, ready to be routed to.
     #[must_use]
-    pub fn server(link: Arc<Link>, accounts: Option<Arc<Accounts>>) -> UpkeepServer<Self> {
-        UpkeepServer::new(Self { link, accounts })
+    pub fn server(host: Host, accounts: Option<Arc<Accounts>>) -> UpkeepServer<Self> {
+        UpkeepServer::new(Self { host, accounts })
     }
 }
 
@@ -36,9 +38,13 @@ impl Upkeep for UpkeepApi {
     ) -> Result<Response<DeleteRunResponse>, Status> {
         let principal = principal(self.accounts.as_ref(), &request)?;
         let run = RunId(request.get_ref().run_id);
-        let link = Arc::clone(&self.link);
-        let deleted = run_to_completion(async move { link.delete_run(&principal, run).await });
-        deleted.await.map_err(for_people)?;
+        let host = self.host.clone();
+        let delete = async move {
+            let deleted = host.link().delete_run(&principal, run).await;
+            Ok(deleted.map_err(for_people)?)
+        };
+        let deleted = self.host.complete(Box::pin(delete)).await;
+        deleted.map_err(status::of)?;
         Ok(Response::new(DeleteRunResponse {}))
     }
 
@@ -52,7 +58,7 @@ impl Upkeep for UpkeepApi {
             state,
             objects,
             fabs,
-        } = self.link.space().await?;
+        } = self.host.link().space().await?;
         Ok(Response::new(GetUsageResponse {
             runs: state.runs,
             finished_runs: state.finished,

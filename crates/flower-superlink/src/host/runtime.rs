@@ -12,6 +12,7 @@ use flwr_core::port::runtime::{Asked, Inputs, Sent};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Run, RunStatus};
+use flwr_security::peer::Peer;
 use flwr_wire::host::{AppProof, Head, Launch, RuntimeHost};
 
 use super::{Apps, Host};
@@ -60,11 +61,7 @@ impl Runtime for RuntimeSession {
     }
 
     async fn send(&self, parcels: Vec<Parcel>) -> Result<Sent> {
-        let sent = self.link.send(self.required_run()?, parcels).await?;
-        Ok(Sent {
-            ids: sent.ids,
-            missing: sent.missing,
-        })
+        Ok(self.link.send(self.required_run()?, parcels).await?)
     }
 
     async fn receive(&self, asked: Asked, patience: Duration) -> Result<Vec<Parcel>> {
@@ -116,7 +113,7 @@ impl Host {
             AppProof::Tokenless(run) if starts_tokenless => Ok(run),
             AppProof::Tokenless(_) => Err(Refusal::UnknownToken.into()),
             AppProof::Stranger(run) => {
-                self.require_tls(head)?;
+                self.require_tls(head.peer.as_ref())?;
                 Ok(Some(run))
             }
         }
@@ -125,8 +122,8 @@ impl Host {
     /// Refuses to start runs over plaintext, unless everything is spoken in plaintext here: a
     /// caller that reaches the port in plaintext is on this machine, and need not be somebody who
     /// may start runs.
-    fn require_tls(&self, head: &Head) -> Result<()> {
-        let is_over_tls = head.peer.as_ref().is_some_and(|peer| peer.tls);
+    pub(crate) fn require_tls(&self, peer: Option<&Peer>) -> Result<()> {
+        let is_over_tls = peer.is_some_and(|peer| peer.tls);
         if self.0.parts.is_insecure || is_over_tls {
             return Ok(());
         }
@@ -159,7 +156,7 @@ impl RuntimeHost for Host {
     }
 
     async fn launch(&self, launch: Launch, head: &Head) -> Result<RunId> {
-        self.require_tls(head)?;
+        self.require_tls(head.peer.as_ref())?;
         let app = (launch.fab_id, launch.fab_version);
         let started = self
             .link()

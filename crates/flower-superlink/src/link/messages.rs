@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::Link;
-use super::state::{Answer, Inserted, Parcel, StateError};
+use super::state::{Answer, Parcel, Sent, StateError};
 use super::wake::{News, Topic};
 use crate::error::Result;
 
@@ -52,7 +52,7 @@ impl Link {
     ///
     /// # Errors
     /// If the run is not running, a message is of another, or there is no space for more.
-    pub async fn send(&self, run: RunId, instructions: Vec<Parcel>) -> Result<Inserted> {
+    pub async fn send(&self, run: RunId, instructions: Vec<Parcel>) -> Result<Sent> {
         for Parcel { message, tree } in &instructions {
             let Metadata { id, run: found, .. } = message.metadata;
             if found != run {

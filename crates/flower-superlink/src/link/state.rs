@@ -22,8 +22,9 @@ mod upkeep;
 
 pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
+pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs};
-pub use messages::{Answer, Inserted, Messages};
+pub use messages::{Answer, Messages};
 pub use nodes::{KnownNode, Nodes, Registration};
 pub use objects::{ObjectEntry, Objects};
 pub use runs::{APP_FIRST_HEARTBEAT, Runs};

@@ -85,8 +85,8 @@ impl Ports {
             is_insecure: matches!(config.transport, Transport::Plaintext),
         });
         let fleet = Routes::new(listed(config).layer(FleetDoor::new(host.clone())));
-        let control = control(link, config);
-        let serverappio = serverappio(link, host, config);
+        let control = control(link, host.clone(), config);
+        let serverappio = serverappio(host, config);
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -106,18 +106,18 @@ async fn bind(
     Listener::bind(&address.to_string(), security, service, Limits::default()).await
 }
 
-fn control(link: &Arc<Link>, config: &Config) -> Routes {
+fn control(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
     let listed = listed(config);
     let signed_in = SignedIn::new(config.accounts.clone());
     let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
     let exec = signed_in.layer(Exec(control.clone()));
-    let upkeep = UpkeepApi::server(Arc::clone(link), config.accounts.clone());
+    let upkeep = UpkeepApi::server(host, config.accounts.clone());
     Routes::new(listed.layer(signed_in.layer(control)))
         .add_service(listed.layer(exec))
         .add_service(listed.layer(signed_in.layer(upkeep)))
 }
 
-fn serverappio(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
+fn serverappio(host: Host, config: &Config) -> Routes {
     let listed = listed(config);
     let apps = RuntimeDoor::<_, ServerAppIo>::new(host.clone());
     let apps = Routes::new(listed.layer(apps));
@@ -126,7 +126,7 @@ fn serverappio(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
         // Runs are started on Control alone.
         return apps;
     }
-    let launch = LaunchApi::server(Arc::clone(link), insecure);
+    let launch = LaunchApi::server(host.clone());
     let driver = RuntimeDoor::<_, Driver>::new(host);
     apps.add_service(listed.layer(launch))
         .add_service(listed.layer(driver))

@@ -5,23 +5,19 @@
 //! layout of the body. Nothing is held to find it out. Only a message that comes before the first
 //! sign of life of its node waits for that sign, since it cannot be encoded before.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
-use flwr_core::port::{Fleet, Result};
+use flwr_core::port::{Fleet as _, Result};
 use flwr_core::refusal::Refusal;
 use flwr_security::signature;
-use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tower::Service;
 use tracing::info;
 
+use super::{Door, Opened};
 use crate::carrier::grpc::{self, Answer};
 use crate::generations::{self, WireName};
 use crate::host::{FleetHost, Head, NodeProof, Unsigned};
@@ -32,31 +28,31 @@ use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed,
 /// give one within a second of their registration.
 const NODE_FIRST_HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// The door for nodes: the service `flwr.proto.Fleet`.
-#[derive(Clone)]
-pub struct FleetDoor<H: FleetHost>(Arc<Inner<H>>);
+/// The service of nodes.
+#[derive(Debug, Clone, Copy)]
+pub struct Fleet;
 
-struct Inner<H: FleetHost> {
+impl NamedService for Fleet {
+    const NAME: &'static str = "flwr.proto.Fleet";
+}
+
+/// What is behind the door for nodes.
+#[derive(Debug)]
+pub struct Nodes<H: FleetHost> {
     host: H,
     methods: Methods<H>,
 }
 
-impl<H: FleetHost> FleetDoor<H> {
+impl<H: FleetHost> Door<Nodes<H>, Fleet> {
     /// The door to this host.
     #[must_use]
     pub fn new(host: H) -> Self {
         let methods = generations::fleet();
-        Self(Arc::new(Inner { host, methods }))
+        Self::of(Nodes { host, methods })
     }
 }
 
-impl<H: FleetHost> std::fmt::Debug for FleetDoor<H> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FleetDoor").finish_non_exhaustive()
-    }
-}
-
-impl<H: FleetHost> Inner<H> {
+impl<H: FleetHost> Opened for Nodes<H> {
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         if let Some(method) = methods.iter().find_map(Method::unsigned)
@@ -79,7 +75,9 @@ impl<H: FleetHost> Inner<H> {
             }
         }
     }
+}
 
+impl<H: FleetHost> Nodes<H> {
     fn takes_unsigned(&self, headers: &HeaderMap) -> bool {
         !signature::is_signed(headers) && !matches!(self.host.unsigned(), Unsigned::Closed)
     }
@@ -97,7 +95,7 @@ impl<H: FleetHost> Inner<H> {
                 body,
             };
             let answer = (method.handler)((self.host.clone(), unproven));
-            self.answered(method.changes, answer)
+            self.host.answered(method.changes, answer)
         };
         grpc::unary(request, answer).await
     }
@@ -131,10 +129,11 @@ impl<H: FleetHost> Inner<H> {
             Serve::Call(handler) => {
                 let request = Decoded {
                     message: body,
+                    patience: head.patience,
                     now: self.host.now(),
                 };
                 let answer = handler((fleet, request));
-                self.answered(method.rules.changes, answer).await
+                self.host.answered(method.rules.changes, answer).await
             }
             Serve::Pull { check, encode } => {
                 check(&fleet, body)?;
@@ -145,19 +144,6 @@ impl<H: FleetHost> Inner<H> {
                 };
                 encode((fleet, parcel, self.host.now())).await
             }
-        }
-    }
-
-    /// Waits for an answer. A call that changes something ends also when its caller goes away.
-    async fn answered(
-        &self,
-        changes: bool,
-        answer: BoxFuture<'static, Result<Answer>>,
-    ) -> Result<Answer> {
-        if changes {
-            self.host.complete(answer).await
-        } else {
-            answer.await
         }
     }
 
@@ -192,23 +178,4 @@ impl<H: FleetHost> Inner<H> {
             Serve::Call(_) => None,
         }))
     }
-}
-
-impl<H: FleetHost> Service<Request<Body>> for FleetDoor<H> {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move { Ok(inner.serve(request).await) })
-    }
-}
-
-impl<H: FleetHost> NamedService for FleetDoor<H> {
-    const NAME: &'static str = "flwr.proto.Fleet";
 }

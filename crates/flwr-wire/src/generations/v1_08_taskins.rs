@@ -72,11 +72,23 @@ pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
             async move { apps.pull_task_res(by, host, head, request).await }
         });
     }
-    m.open("/flwr.proto.Driver/CreateRun", Rules::CHANGE, driver::create_run);
-    m.open("/flwr.proto.Driver/GetNodes", Rules::LOOK, driver::get_nodes);
-    m.open("/flwr.proto.Driver/GetRun", Rules::LOOK, move |host, head, request| {
-        let apps = Arc::clone(&apps);
-        async move { driver::get_run(&apps, host, head, request).await }
-    });
+    m.open(
+        "/flwr.proto.Driver/CreateRun",
+        Rules::CHANGE,
+        driver::create_run,
+    );
+    m.open(
+        "/flwr.proto.Driver/GetNodes",
+        Rules::LOOK,
+        driver::get_nodes,
+    );
+    m.open(
+        "/flwr.proto.Driver/GetRun",
+        Rules::LOOK,
+        move |host, head, request| {
+            let apps = Arc::clone(&apps);
+            async move { driver::get_run(&apps, host, head, request).await }
+        },
+    );
     m.open("/flwr.proto.Driver/GetFab", Rules::LOOK, driver::get_fab);
 }

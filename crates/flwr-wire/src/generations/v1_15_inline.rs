@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::WireName;
 use crate::host::{FleetHost, RuntimeHost};
 use crate::methods::{fleet, runtime};
+use crate::objects;
 use crate::raw::{has_bytes, has_number};
 use crate::unconfirmed::Unconfirmed;
 
@@ -26,22 +27,54 @@ const RUN: u32 = 2;
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
     use fleet::Rules;
-    m.signed(NAME, "/flwr.proto.Fleet/Ping", Rules::SIGN_OF_LIFE, nodes::ping);
-    m.pull(NAME, "/flwr.proto.Fleet/PullMessages", nodes::check_pull, nodes::pulled_messages);
-    let without_trees = Rules::NODE.changing().with_layout(|body| !has_bytes(body, TREES));
-    m.signed(NAME, "/flwr.proto.Fleet/PushMessages", without_trees, nodes::push_messages);
+    m.signed(
+        NAME,
+        "/flwr.proto.Fleet/Ping",
+        Rules::SIGN_OF_LIFE,
+        nodes::ping,
+    );
+    m.pull(
+        NAME,
+        "/flwr.proto.Fleet/PullMessages",
+        objects::check_pull,
+        nodes::pulled_messages,
+    );
+    let without_trees = Rules::NODE
+        .changing()
+        .with_layout(|body| !has_bytes(body, TREES));
+    m.signed(
+        NAME,
+        "/flwr.proto.Fleet/PushMessages",
+        without_trees,
+        nodes::push_messages,
+    );
 }
 
 /// What ServerApp processes of this generation call.
 pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
     use runtime::Rules;
     let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
-    m.call(inputs, Rules::CHANGE, apps::without_run, apps::pull_server_app_inputs);
+    m.call(
+        inputs,
+        Rules::CHANGE,
+        apps::without_run,
+        apps::pull_server_app_inputs,
+    );
     let outputs = "/flwr.proto.ServerAppIo/PushServerAppOutputs";
-    m.call(outputs, Rules::CHANGE, apps::by_outputs, apps::push_server_app_outputs);
+    m.call(
+        outputs,
+        Rules::CHANGE,
+        apps::by_outputs,
+        apps::push_server_app_outputs,
+    );
     let with_run = |rules: Rules| rules.with_layout(|body| has_number(body, RUN));
     let push = "/flwr.proto.ServerAppIo/PushMessages";
-    m.call(push, with_run(Rules::CHANGE), apps::by_push, apps::push_messages);
+    m.call(
+        push,
+        with_run(Rules::CHANGE),
+        apps::by_push,
+        apps::push_messages,
+    );
     let unconfirmed = Arc::new(Unconfirmed::default());
     let pull = "/flwr.proto.ServerAppIo/PullMessages";
     m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
@@ -51,9 +84,9 @@ pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use flwr_proto::v1_15 as wire;
     use flwr_proto::{PullAppMessagesRequest, PushAppMessagesRequest};
-    use bytes::Bytes;
     use prost::Message;
 
     use super::*;

@@ -1,7 +1,5 @@
 //! The methods for app processes.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use flwr_core::port::Result;
 use prost::Message;
@@ -44,13 +42,6 @@ impl Rules {
     }
 }
 
-/// A request, and how long the call may be held.
-#[derive(Debug)]
-pub(crate) struct Held<Q> {
-    pub(crate) request: Request<Q>,
-    pub(crate) patience: Duration,
-}
-
 /// The methods of all generations.
 pub(crate) type Methods<H> = Table<Method<H>>;
 
@@ -66,7 +57,7 @@ impl<H: RuntimeHost> Methods<H> {
         Q: Message + Default + 'static,
         A: Message + 'static,
         P: Fn(&Q) -> AppProof + Copy + Send + Sync + 'static,
-        M: Fn(H::Runtime, Held<Q>) -> F + Clone + Send + Sync + 'static,
+        M: Fn(H::Runtime, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
         self.open(
@@ -77,10 +68,7 @@ impl<H: RuntimeHost> Methods<H> {
                 async move {
                     let request: Request<Q> = request.decoded()?;
                     let runtime = host.admit(proof(&request.message), &head).await?;
-                    let patience = head.patience;
-                    Ok(Answer::new(
-                        method(runtime, Held { request, patience }).await?,
-                    ))
+                    Ok(Answer::new(method(runtime, request).await?))
                 }
             },
         );

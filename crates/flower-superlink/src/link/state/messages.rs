@@ -4,18 +4,10 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata, Parcel};
 use flwr_core::object::ObjectId;
+use flwr_core::port::runtime::Sent;
 use flwr_core::time::Timestamp;
 
 use super::{StateResult, Written};
-
-/// What became of pushed messages.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Inserted {
-    /// One for each message in order: its id, or `None` if its node is not known.
-    pub ids: Vec<Option<MessageId>>,
-    /// Announced objects whose bytes are not there.
-    pub missing: Vec<ObjectId>,
-}
 
 /// What there is to say to a ServerApp that asks for a reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +34,7 @@ pub enum Answer {
 pub trait Messages {
     /// Stores instructions of a running run and announces their objects. The same instruction
     /// again changes nothing and is answered alike, so that a caller may repeat itself.
-    async fn insert_instructions(&self, run: RunId, instructions: Vec<Parcel>)
-    -> Written<Inserted>;
+    async fn insert_instructions(&self, run: RunId, instructions: Vec<Parcel>) -> Written<Sent>;
 
     /// Hands the oldest whole, unexpired, untaken instruction to `node`, and marks it taken.
     ///

@@ -15,7 +15,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Answer, Changed, Inserted, Parcel, StateResult, Written};
+use crate::link::state::{self, Answer, Changed, Parcel, Sent, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
@@ -267,11 +267,7 @@ impl Inner {
 
 #[async_trait]
 impl state::Messages for MemoryState {
-    async fn insert_instructions(
-        &self,
-        run: RunId,
-        instructions: Vec<Parcel>,
-    ) -> Written<Inserted> {
+    async fn insert_instructions(&self, run: RunId, instructions: Vec<Parcel>) -> Written<Sent> {
         let mut inner = self.0.lock();
         let Inner { nodes, runs, .. } = &mut *inner;
         let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;

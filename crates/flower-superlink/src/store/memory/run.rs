@@ -11,7 +11,7 @@ use flwr_daemon::apps::Identity;
 use super::logs::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Changed, Inserted, Parcel};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Changed, Parcel, Sent};
 use crate::link::wake::Topic;
 use crate::store::rules::Stored;
 use flwr_core::refusal::Refusal;
@@ -34,7 +34,7 @@ pub(super) struct RunState {
 /// What became of pushed messages, with those that nodes can take.
 #[derive(Debug, Default)]
 pub(super) struct Instructed {
-    pub(super) inserted: Inserted,
+    pub(super) inserted: Sent,
     pub(super) whole: Vec<(NodeId, MessageId)>,
 }
 

@@ -14,7 +14,7 @@ use super::SqliteState;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, replies, runs};
-use crate::link::state::{self, Answer, Changed, Inserted, Parcel, StateResult, Written};
+use crate::link::state::{self, Answer, Changed, Parcel, Sent, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 
@@ -22,13 +22,13 @@ pub(super) fn insert(
     connection: &Connection,
     run: RunId,
     instructions: Vec<Parcel>,
-) -> Written<Inserted> {
+) -> Written<Sent> {
     runs::require_running(connection, run)?;
     let mut shelf = Shelf::new(connection, run);
     for parcel in &instructions {
         shelf.check(&parcel.tree)?;
     }
-    let (mut inserted, mut changed) = (Inserted::default(), Changed::default());
+    let (mut inserted, mut changed) = (Sent::default(), Changed::default());
     let mut is_node = HashMap::new();
     for parcel in instructions {
         let (node, id) = (parcel.message.metadata.dst, parcel.message.metadata.id);
@@ -53,7 +53,7 @@ fn insert_one(
     connection: &Connection,
     shelf: &mut Shelf<'_>,
     parcel: Parcel,
-    inserted: &mut Inserted,
+    inserted: &mut Sent,
 ) -> StateResult<bool> {
     let Parcel { message, tree } = parcel;
     let (run, id) = (message.metadata.run, message.metadata.id);
@@ -223,11 +223,7 @@ pub(super) fn drop_expired(connection: &Connection, now: Timestamp) -> StateResu
 
 #[async_trait]
 impl state::Messages for SqliteState {
-    async fn insert_instructions(
-        &self,
-        run: RunId,
-        instructions: Vec<Parcel>,
-    ) -> Written<Inserted> {
+    async fn insert_instructions(&self, run: RunId, instructions: Vec<Parcel>) -> Written<Sent> {
         self.change(move |c| insert(c, run, instructions), |_| {})
             .await
     }

@@ -161,10 +161,7 @@ fn name(run: RunId, message: &str) -> String {
 }
 
 fn read_name(task: &str) -> Result<(RunId, MessageId)> {
-    let unknown = || Refusal::Field {
-        field: "task_ids",
-        problem: "holds a name that was not given here".to_owned(),
-    };
+    let unknown = || Refusal::field("task_ids", "holds a name that was not given here");
     let (run, message) = task.split_at_checked(RUN_DIGITS).ok_or_else(unknown)?;
     let run = u64::from_str_radix(run, 16).map_err(|_| unknown())?;
     Ok((RunId(run), message.parse().map_err(|_| unknown())?))

@@ -51,7 +51,10 @@ pub(super) const METHODS: [(&str, Method); 7] = [
 impl Method {
     /// Whether the call changes something.
     pub(super) const fn changes(self) -> bool {
-        matches!(self, Self::CreateNode | Self::DeleteNode | Self::PushTaskRes)
+        matches!(
+            self,
+            Self::CreateNode | Self::DeleteNode | Self::PushTaskRes
+        )
     }
 }
 
@@ -102,7 +105,8 @@ impl<H: FleetHost> Call<'_, H> {
 
     /// The session of the caller, who must be the node that the request names, if it names one.
     async fn session(&self, node: Option<NodeId>) -> Result<H::Fleet> {
-        self.session_by(Signed::AsSent(&self.request.body), node).await
+        self.session_by(Signed::AsSent(&self.request.body), node)
+            .await
     }
 
     async fn session_by(&self, signed: Signed<'_>, node: Option<NodeId>) -> Result<H::Fleet> {
@@ -171,7 +175,9 @@ impl<H: FleetHost> Call<'_, H> {
             (request.task_res_list, UNTIL_11)
         };
         let mut replies = replies.into_iter();
-        let reply = replies.next().ok_or_else(|| objects::no_reply("task_res_list"))?;
+        let reply = replies
+            .next()
+            .ok_or_else(|| objects::no_reply("task_res_list"))?;
         let node = named(reply.task.as_ref().and_then(|task| task.producer))?;
         let list = REPLIES[usize::from(from_12)];
         let signed = Signed::PushTaskRes(&self.request.body, list);
@@ -265,9 +271,6 @@ fn run_for_node(run: Run) -> proto::Run {
 
 /// A request that must name a node.
 fn named(node: Option<wire::Node>) -> Result<NodeId> {
-    let missing = || Refusal::Field {
-        field: "node",
-        problem: "is missing".to_owned(),
-    };
+    let missing = || Refusal::field("node", "is missing");
     Ok(node.map(|node| NodeId(node.node_id)).ok_or_else(missing)?)
 }

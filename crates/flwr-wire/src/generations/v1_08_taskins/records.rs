@@ -141,10 +141,7 @@ fn either(record: &shared::ConfigRecord) -> Vec<u8> {
 /// # Errors
 /// If these releases cannot have such records.
 pub(super) fn read(recordset: Bytes, numbering: Numbering) -> Result<proto::RecordDict, Refusal> {
-    from_task(recordset, numbering).map_err(|error| Refusal::Field {
-        field: "recordset",
-        problem: error.to_string(),
-    })
+    from_task(recordset, numbering).map_err(|error| Refusal::field("recordset", error.to_string()))
 }
 
 /// A RecordSet from its bytes.

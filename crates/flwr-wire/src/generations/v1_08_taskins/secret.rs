@@ -192,9 +192,8 @@ mod tests {
             AllowList::parse(line.as_bytes(), "keys.csv".as_ref()).unwrap()
         };
         let (secrets, ours) = (Secrets::default(), key(0x22));
-        let between = |theirs: &PrivateKey| {
-            secrets.between(&ours, theirs.public_key(), &list(theirs))
-        };
+        let between =
+            |theirs: &PrivateKey| secrets.between(&ours, theirs.public_key(), &list(theirs));
         let (one, other) = (key(0x11), key(0x33));
         let made = between(&one).unwrap();
         let again = between(&one).unwrap();

@@ -16,7 +16,7 @@ use crate::carrier::grpc::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::inflate;
 use crate::methods::Request;
-use crate::methods::runtime::{Held, read};
+use crate::methods::runtime::read;
 use crate::objects;
 use crate::record_maps;
 use crate::unconfirmed::Unconfirmed;
@@ -27,7 +27,7 @@ pub(super) fn without_run(_: &wire::PullServerAppInputsRequest) -> AppProof {
 
 pub(super) async fn pull_server_app_inputs(
     runtime: impl Runtime,
-    _: Held<wire::PullServerAppInputsRequest>,
+    _: Request<wire::PullServerAppInputsRequest>,
 ) -> Result<wire::PullServerAppInputsResponse> {
     let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
         return Ok(wire::PullServerAppInputsResponse::default());
@@ -57,9 +57,9 @@ pub(super) fn by_outputs(request: &wire::PushServerAppOutputsRequest) -> AppProo
 
 pub(super) async fn push_server_app_outputs(
     runtime: impl Runtime,
-    held: Held<wire::PushServerAppOutputsRequest>,
+    request: Request<wire::PushServerAppOutputsRequest>,
 ) -> Result<wire::PushServerAppOutputsResponse> {
-    let context = held.request.message.context.unwrap_or_default();
+    let context = request.message.context.unwrap_or_default();
     let context = proto::Context {
         run_id: context.run_id,
         node_id: context.node_id,
@@ -77,9 +77,9 @@ pub(super) fn by_push(request: &wire::PushInsMessagesRequest) -> AppProof {
 
 pub(super) async fn push_messages(
     runtime: impl Runtime,
-    held: Held<wire::PushInsMessagesRequest>,
+    request: Request<wire::PushInsMessagesRequest>,
 ) -> Result<wire::PushInsMessagesResponse> {
-    let Request { message, now } = held.request;
+    let Request { message, now, .. } = request;
     let mut instructions = Vec::new();
     for message in message.messages_list {
         let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);

@@ -1,6 +1,5 @@
 //! What SuperNodes of flwr 1.15 to 1.18 say otherwise than later ones.
 
-use bytes::Bytes;
 use flwr_core::message::{Message, Parcel};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
@@ -10,24 +9,15 @@ use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_proto::v1_15 as wire;
 
 use super::message;
-use crate::carrier::grpc::decode;
 use crate::inflate::{self, Deflated};
 use crate::methods::Request;
 use crate::objects::{self, RECONNECT, named};
 use crate::record_maps;
 
-pub(super) async fn ping(
-    fleet: impl Fleet,
-    request: Request<PingRequest>,
-) -> Result<PingResponse> {
+pub(super) async fn ping(fleet: impl Fleet, request: Request<PingRequest>) -> Result<PingResponse> {
     named(&fleet, request.message.node)?;
     let success = fleet.heartbeat(request.message.ping_interval).await?;
     Ok(PingResponse { success })
-}
-
-pub(super) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
-    let request: proto::PullMessagesRequest = decode(body)?;
-    named(fleet, request.node).map(drop)
 }
 
 pub(super) async fn pulled_messages(
@@ -51,10 +41,12 @@ pub(super) async fn push_messages(
     fleet: impl Fleet,
     request: Request<wire::PushMessagesRequest>,
 ) -> Result<proto::PushMessagesResponse> {
-    let Request { message, now } = request;
+    let Request { message, now, .. } = request;
     named(&fleet, message.node)?;
     let mut messages = message.messages_list.into_iter();
-    let message = messages.next().ok_or_else(|| objects::no_reply("messages_list"))?;
+    let message = messages
+        .next()
+        .ok_or_else(|| objects::no_reply("messages_list"))?;
     let reply = reply(message, now).await?;
     let taken = inflate::push(&fleet, reply).await?;
     Ok(objects::pushed(taken, &[]))

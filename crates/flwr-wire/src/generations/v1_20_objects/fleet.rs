@@ -1,13 +1,11 @@
 //! What SuperNodes of flwr 1.20 to 1.22 say.
 
-use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::message::Parcel;
 use flwr_core::port::{Fleet, Result};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
-use crate::carrier::grpc::decode;
 use crate::methods::Request;
 use crate::objects::{self, RECONNECT, named};
 
@@ -39,12 +37,6 @@ pub(super) async fn send_node_heartbeat(
     Ok(proto::SendNodeHeartbeatResponse { success })
 }
 
-/// Reads a PullMessages, which has the same layout since flwr 1.15.
-pub(super) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
-    let request: proto::PullMessagesRequest = decode(body)?;
-    named(fleet, request.node).map(drop)
-}
-
 pub(super) async fn pulled_messages(
     _: impl Fleet,
     parcel: Option<Parcel>,
@@ -65,7 +57,7 @@ pub(super) async fn push_messages(
     fleet: impl Fleet,
     request: Request<proto::PushMessagesRequest>,
 ) -> Result<proto::PushMessagesResponse> {
-    let Request { message, now } = request;
+    let Request { message, now, .. } = request;
     named(&fleet, message.node)?;
     let reply = objects::reply(message.messages_list, message.message_object_trees, now)?;
     let id = reply.message.metadata.id;

@@ -10,7 +10,6 @@ use flwr_proto as proto;
 use super::token;
 use crate::host::AppProof;
 use crate::methods::Request;
-use crate::methods::runtime::Held;
 use crate::objects;
 
 /// A call without a field for the token, which names its run.
@@ -40,7 +39,7 @@ pub(super) fn by_input_token(request: &proto::PullAppInputsRequest) -> AppProof 
 
 pub(super) async fn pull_app_inputs(
     runtime: impl Runtime,
-    _: Held<proto::PullAppInputsRequest>,
+    _: Request<proto::PullAppInputsRequest>,
 ) -> Result<proto::PullAppInputsResponse> {
     let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
         return Ok(proto::PullAppInputsResponse::default());
@@ -63,12 +62,13 @@ pub(super) fn by_output_token(request: &proto::PushAppOutputsRequest) -> AppProo
 
 pub(super) async fn push_app_outputs(
     runtime: impl Runtime,
-    held: Held<proto::PushAppOutputsRequest>,
+    request: Request<proto::PushAppOutputsRequest>,
 ) -> Result<proto::PushAppOutputsResponse> {
-    let request = held.request.message;
+    let request = request.message;
     of_run(&runtime, request.run_id)?;
     runtime
-        .finish(request.context.unwrap_or_default().into()).await?;
+        .finish(request.context.unwrap_or_default().into())
+        .await?;
     Ok(proto::PushAppOutputsResponse {})
 }
 
@@ -78,12 +78,12 @@ pub(super) fn by_push(request: &proto::PushAppMessagesRequest) -> AppProof {
 
 pub(super) async fn push_messages(
     runtime: impl Runtime,
-    held: Held<proto::PushAppMessagesRequest>,
+    request: Request<proto::PushAppMessagesRequest>,
 ) -> Result<proto::PushAppMessagesResponse> {
-    let Request { message, now } = held.request;
+    let Request { message, now, .. } = request;
     of_run(&runtime, message.run_id)?;
     if message.messages_list.is_empty() {
-        return Err(objects::empty("messages_list", "is empty"));
+        return Err(Refusal::field("messages_list", "is empty").into());
     }
     let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);
     let parcels = objects::parcels(message.messages_list, message.message_object_trees, read)?;
@@ -101,12 +101,14 @@ pub(super) fn by_pull(request: &proto::PullAppMessagesRequest) -> AppProof {
 
 pub(super) async fn pull_messages(
     runtime: impl Runtime,
-    held: Held<proto::PullAppMessagesRequest>,
+    request: Request<proto::PullAppMessagesRequest>,
 ) -> Result<proto::PullAppMessagesResponse> {
-    let request = held.request.message;
-    of_run(&runtime, request.run_id)?;
-    let ids = objects::ids(&request.message_ids)?;
-    let parcels = runtime.receive(Asked::Replies(ids), held.patience).await?;
+    let Request {
+        message, patience, ..
+    } = request;
+    of_run(&runtime, message.run_id)?;
+    let ids = objects::ids(&message.message_ids)?;
+    let parcels = runtime.receive(Asked::Replies(ids), patience).await?;
     let parcels = parcels.into_iter();
     let (messages_list, message_object_trees) = parcels
         .map(|Parcel { message, tree }| (message.into(), tree.into()))
@@ -123,7 +125,7 @@ pub(super) fn by_get_nodes(request: &proto::GetNodesRequest) -> AppProof {
 
 pub(super) async fn get_nodes(
     runtime: impl Runtime,
-    _: Held<proto::GetNodesRequest>,
+    _: Request<proto::GetNodesRequest>,
 ) -> Result<proto::GetNodesResponse> {
     let nodes = runtime.nodes().await?.into_iter().map(Into::into).collect();
     Ok(proto::GetNodesResponse { nodes })
@@ -135,7 +137,7 @@ pub(super) fn by_get_run(request: &proto::GetRunRequest) -> AppProof {
 
 pub(super) async fn get_run(
     runtime: impl Runtime,
-    _: Held<proto::GetRunRequest>,
+    _: Request<proto::GetRunRequest>,
 ) -> Result<proto::GetRunResponse> {
     let run = runtime.run().await?.map(Into::into);
     Ok(proto::GetRunResponse { run })
@@ -147,9 +149,9 @@ pub(super) fn by_get_fab(request: &proto::GetFabRequest) -> AppProof {
 
 pub(super) async fn get_fab(
     runtime: impl Runtime,
-    held: Held<proto::GetFabRequest>,
+    request: Request<proto::GetFabRequest>,
 ) -> Result<proto::GetFabResponse> {
-    let hash_str = held.request.message.hash_str;
+    let hash_str = request.message.hash_str;
     let content = runtime.fab(&hash_str).await?;
     let fab = Some(proto::Fab { hash_str, content });
     Ok(proto::GetFabResponse { fab })
@@ -161,9 +163,9 @@ pub(super) fn by_status(request: &proto::UpdateRunStatusRequest) -> AppProof {
 
 pub(super) async fn update_run_status(
     runtime: impl Runtime,
-    held: Held<proto::UpdateRunStatusRequest>,
+    request: Request<proto::UpdateRunStatusRequest>,
 ) -> Result<proto::UpdateRunStatusResponse> {
-    let status = held.request.message.run_status.unwrap_or_default();
+    let status = request.message.run_status.unwrap_or_default();
     let status = status.try_into().map_err(Refusal::Status)?;
     runtime.status(status).await?;
     Ok(proto::UpdateRunStatusResponse {})
@@ -175,9 +177,9 @@ pub(super) fn by_logs(request: &proto::PushLogsRequest) -> AppProof {
 
 pub(super) async fn push_logs(
     runtime: impl Runtime,
-    held: Held<proto::PushLogsRequest>,
+    request: Request<proto::PushLogsRequest>,
 ) -> Result<proto::PushLogsResponse> {
-    runtime.log(held.request.message.logs.concat()).await?;
+    runtime.log(request.message.logs.concat()).await?;
     Ok(proto::PushLogsResponse {})
 }
 
@@ -187,9 +189,9 @@ pub(super) fn by_heartbeat(request: &proto::SendAppHeartbeatRequest) -> AppProof
 
 pub(super) async fn send_app_heartbeat(
     runtime: impl Runtime,
-    held: Held<proto::SendAppHeartbeatRequest>,
+    request: Request<proto::SendAppHeartbeatRequest>,
 ) -> Result<proto::SendAppHeartbeatResponse> {
-    let interval = held.request.message.heartbeat_interval;
+    let interval = request.message.heartbeat_interval;
     let success = runtime.alive(interval).await?;
     Ok(proto::SendAppHeartbeatResponse { success })
 }
@@ -200,9 +202,9 @@ pub(super) fn by_push_object(request: &proto::PushObjectRequest) -> AppProof {
 
 pub(super) async fn push_object(
     runtime: impl Runtime,
-    held: Held<proto::PushObjectRequest>,
+    request: Request<proto::PushObjectRequest>,
 ) -> Result<proto::PushObjectResponse> {
-    let request = held.request.message;
+    let request = request.message;
     of_server_app(request.node)?;
     let (_, id) = objects::object(request.run_id, &request.object_id)?;
     let stored = runtime.push_object(id, request.object_content).await?;
@@ -215,9 +217,9 @@ pub(super) fn by_pull_object(request: &proto::PullObjectRequest) -> AppProof {
 
 pub(super) async fn pull_object(
     runtime: impl Runtime,
-    held: Held<proto::PullObjectRequest>,
+    request: Request<proto::PullObjectRequest>,
 ) -> Result<proto::PullObjectResponse> {
-    let request = held.request.message;
+    let request = request.message;
     of_server_app(request.node)?;
     let (_, id) = objects::object(request.run_id, &request.object_id)?;
     Ok(objects::pulled(runtime.pull_object(id).await?))
@@ -229,9 +231,9 @@ pub(super) fn by_confirm(request: &proto::ConfirmMessageReceivedRequest) -> AppP
 
 pub(super) async fn confirm_message_received(
     runtime: impl Runtime,
-    held: Held<proto::ConfirmMessageReceivedRequest>,
+    request: Request<proto::ConfirmMessageReceivedRequest>,
 ) -> Result<proto::ConfirmMessageReceivedResponse> {
-    let request = held.request.message;
+    let request = request.message;
     of_server_app(request.node)?;
     let (_, message) = objects::object(request.run_id, &request.message_object_id)?;
     runtime.confirm(message).await?;
