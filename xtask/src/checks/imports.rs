@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -62,6 +63,27 @@ pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// What is not formatted among the generations: `cargo fmt` does not see modules that a macro
+/// declares.
+pub(super) fn unformatted(root: &Path, files: &[PathBuf]) -> Result<Option<String>> {
+    let folder = Path::new(GENERATIONS);
+    let modules: Vec<_> = files
+        .iter()
+        .filter(|file| file.parent() == Some(folder))
+        .collect();
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt
+        .current_dir(root)
+        .args(["--edition", "2024", "--check", "--quiet"])
+        .args(modules)
+        .stdout(Stdio::null());
+    let status = rustfmt.status();
+    let status = status.context("rustfmt does not start: `rustup component add rustfmt`")?;
+    Ok((!status.success()).then(|| {
+        format!("{GENERATIONS}: not formatted: run `rustfmt --edition 2024 {GENERATIONS}*.rs`")
+    }))
+}
+
 /// The generation that a file is of.
 fn generation(file: &str) -> Option<&str> {
     let rest = file.strip_prefix(GENERATIONS)?;
@@ -109,6 +131,7 @@ fn names_in_braces(content: &str, room: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::support::build;
 
     #[test]
     fn a_generation_names_itself_and_its_messages_only() {
@@ -136,7 +159,7 @@ mod tests {
 
     #[test]
     fn this_repository_keeps_its_rules() {
-        let root = crate::support::build::root();
+        let root = build::root();
         let files = super::super::lint::tracked(&root).unwrap();
         assert_eq!(problems(&root, &files).unwrap(), [] as [String; 0]);
     }

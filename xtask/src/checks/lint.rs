@@ -36,6 +36,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     let files = tracked(&root)?;
     let mut problems = unused(&files);
     problems.extend(imports::problems(&root, &files)?);
+    problems.extend(imports::unformatted(&root, &files)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }
