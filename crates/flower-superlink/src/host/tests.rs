@@ -25,6 +25,7 @@ use crate::link::Holds;
 use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
+mod apps;
 mod taskins;
 mod wires;
 
