@@ -45,7 +45,8 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
-    /// Refuse tracked files over 256 KB, binary files and Rust files over 400 lines, unless listed.
+    /// Refuse Rust files over 400 lines, names in rooms that may not use them, and files that are
+    /// binary or over 256 KB, unless listed.
     Lint(lint::Args),
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).

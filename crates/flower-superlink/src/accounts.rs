@@ -21,7 +21,6 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -185,7 +184,7 @@ impl Accounts {
     ) -> Result<Admitted, Turned> {
         let turned = |why: Failure| Turned { why, fresh: None };
         let access = access.ok_or_else(|| turned(Refusal::NotSignedIn.into()))?;
-        match self.provider.check(access, self.now()).await {
+        match self.provider.check(access, self.clock.date_time()).await {
             Ok(Verdict::Good(claims)) => self.listed(&claims, None),
             Ok(Verdict::Expired(claims)) => {
                 let renewed = self.refresh(&claims, refresh).await;
@@ -213,7 +212,7 @@ impl Accounts {
         let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let renewed = self
             .refreshes
-            .refresh(&self.provider, refresh, self.now())
+            .refresh(&self.provider, refresh, self.clock.date_time())
             .await;
         let (pair, claims) = renewed?;
         if claims.sub == old.sub {
@@ -237,11 +236,6 @@ impl Accounts {
                 Err(Turned { why, fresh })
             }
         }
-    }
-
-    fn now(&self) -> OffsetDateTime {
-        let now = self.clock.now().to_date_time();
-        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 

@@ -30,7 +30,6 @@ use flwr_core::id::NodeId;
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
 use flwr_security::key::{PrivateKey, PublicKey};
-use time::OffsetDateTime;
 use tonic::{Code, Response, Status};
 
 use explain::Explainer;
@@ -96,10 +95,7 @@ impl Patience {
 
 /// Signs with the node's key, by the daemon's clock.
 pub(crate) fn signer(key: PrivateKey, clock: Arc<dyn Clock>) -> Signer {
-    Signer::new(key, move || {
-        let now = clock.now().to_date_time();
-        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    })
+    Signer::new(key, move || clock.date_time())
 }
 
 impl Upstream {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use flwr_client::MESSAGE_BYTES;
 use flwr_client::channel::Channel;
 use flwr_client::transfer::{self, Objects, Pulled};
 use flwr_core::id::NodeId;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
+use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -64,8 +64,8 @@ impl VirtualServerApp {
         let run = control.start_run(request).await?.into_inner().run_id;
         let run = run.context("the SuperLink started no run")?;
         let mut io = ServerAppIoClient::new(target.serverappio())
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES);
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let request = proto::RequestTokenRequest { run_id: run };
         let token = io.request_token(request).await?.into_inner().token;
         io.pull_app_inputs(proto::PullAppInputsRequest { token })

@@ -109,7 +109,7 @@ pub fn connect_error(status: &Status) -> Option<&ConnectError> {
     cause(status)
 }
 
-/// The first of the errors that a status was made of which is of this type.
+/// The first error of type `E` among the sources of a status.
 #[must_use]
 pub fn cause<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
     std::iter::successors(status.source(), |&error| error.source())

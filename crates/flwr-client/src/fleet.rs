@@ -3,9 +3,9 @@
 use flwr_proto::fleet_client::FleetClient;
 use tonic::service::interceptor::InterceptedService;
 
-use crate::MESSAGE_BYTES;
 use crate::channel::Channel;
 use crate::signer::Signer;
+use flwr_proto::MAX_MESSAGE_BYTES;
 
 /// A client whose requests are signed.
 pub type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
@@ -14,6 +14,6 @@ pub type Fleet = FleetClient<InterceptedService<Channel, Signer>>;
 #[must_use]
 pub fn fleet(line: Channel, signer: Signer) -> Fleet {
     FleetClient::with_interceptor(line, signer)
-        .max_decoding_message_size(MESSAGE_BYTES)
-        .max_encoding_message_size(MESSAGE_BYTES)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
 }

@@ -8,8 +8,5 @@ pub mod retry;
 pub mod signer;
 pub mod transfer;
 
-/// Bytes of one message (flwr 1.20 to 1.22: the peers allow 2 GiB less one).
-pub const MESSAGE_BYTES: usize = i32::MAX as usize;
-
 #[cfg(test)]
 mod testing;

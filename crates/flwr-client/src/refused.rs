@@ -76,7 +76,7 @@ impl Failure {
 }
 
 impl Refused {
-    /// How the SuperLink said no with this status.
+    /// The refusal in this status.
     #[must_use]
     pub fn of(status: &Status) -> Self {
         let text = status.message();

@@ -84,10 +84,10 @@ impl Interceptor for Signer {
             Some(signed) => signed,
             None => self.sign(now)?,
         };
-        if let Some(headers) = signed.turns.front() {
+        if let Some(headers) = signed.turns.pop_front() {
             headers.write(request.metadata_mut().as_mut());
+            signed.turns.push_back(headers);
         }
-        signed.turns.rotate_left(1.min(signed.turns.len()));
         *last = Some(signed);
         Ok(request)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flwr_core::time::Timestamp;
 use parking_lot::Mutex;
+use time::OffsetDateTime;
 
 /// Gives the current time.
 pub trait Clock: Debug + Send + Sync {
@@ -15,6 +16,12 @@ pub trait Clock: Debug + Send + Sync {
     /// The time since a fixed moment that the clock chooses. Setting the system's time does not
     /// change this reading. It does not advance while the machine is suspended.
     fn elapsed(&self) -> Duration;
+
+    /// The current time as a date.
+    fn date_time(&self) -> OffsetDateTime {
+        let now = self.now().to_date_time();
+        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
 }
 
 /// The fixed moment: the first call of `elapsed` in this process.

@@ -108,14 +108,14 @@ impl Renewals {
         for part in &self.parts {
             // Whoever asks hears of a failure again.
             part.failed.lock().take();
-            part.renew(self.now()).await;
+            part.renew(self.clock.date_time()).await;
         }
     }
 
     /// Reloads changed files and warns about expiring certificates, until the daemon stops.
     pub async fn run(self, stopper: Stopper) {
         for part in &self.parts {
-            part.log_dates(self.now(), true);
+            part.log_dates(self.clock.date_time(), true);
         }
         stopper.run_until_stopped(self.watch()).await;
     }
@@ -126,20 +126,15 @@ impl Renewals {
         loop {
             sleep(PERIOD).await;
             for watch in &mut watches {
-                watch.look(self.now()).await;
+                watch.look(self.clock.date_time()).await;
             }
             if told.elapsed() >= DAY {
                 told = Instant::now();
                 for part in &self.parts {
-                    part.log_dates(self.now(), false);
+                    part.log_dates(self.clock.date_time(), false);
                 }
             }
         }
-    }
-
-    fn now(&self) -> OffsetDateTime {
-        let now = self.clock.now().to_date_time();
-        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 

@@ -12,6 +12,9 @@
 
 tonic::include_proto!("flwr.proto");
 
+/// Bytes of one message at most, as peers of flwr 1.20 to 1.22 allow: a gRPC limit of 2 GiB - 1.
+pub const MAX_MESSAGE_BYTES: usize = i32::MAX as usize;
+
 /// What `flower-server-app` says, which is ours.
 pub mod launch {
     tonic::include_proto!("flower.launch");

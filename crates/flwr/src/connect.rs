@@ -5,11 +5,11 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
-use flwr_client::MESSAGE_BYTES;
 use flwr_client::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_client::refused::Refused;
 use flwr_core::project::Federation;
 use flwr_core::proxy::ProxySetting;
+use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_proto::control_client::ControlClient;
 use flwr_proto::exec_client::ExecClient;
 use flwr_proto::upkeep::upkeep_client::UpkeepClient;
@@ -124,9 +124,9 @@ impl SuperLink {
     fn over(line: Channel, account: Account) -> Self {
         Self {
             account,
-            control: ControlClient::new(line.clone()).max_decoding_message_size(MESSAGE_BYTES),
+            control: ControlClient::new(line.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES),
             upkeep: UpkeepClient::new(line.clone()),
-            exec: ExecClient::new(line).max_decoding_message_size(MESSAGE_BYTES),
+            exec: ExecClient::new(line).max_decoding_message_size(MAX_MESSAGE_BYTES),
             dialect: Dialect::Control,
         }
     }

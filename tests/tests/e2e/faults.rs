@@ -8,7 +8,12 @@ const OURS: Maker = Maker::Ours;
 /// The process id in a line like `clientapp pid=123 will hang`.
 #[track_caller]
 pub(crate) fn pid_in(process: &Process, what: &str) -> u32 {
-    let line = process.line(&format!("{what} pid="));
+    pid_of(&process.line(&format!("{what} pid=")))
+}
+
+/// The process id in what an app printed.
+#[track_caller]
+pub(crate) fn pid_of(line: &str) -> u32 {
     let number = line.split("pid=").nth(1).unwrap();
     number.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -9,6 +9,8 @@ use e2e::process::wait_for_end;
 use e2e::proxy::{Front, Habits, Kind};
 use e2e::{App, Federation, Maker, Process, Security};
 
+use crate::faults::pid_of;
+
 const OURS: Maker = Maker::Ours;
 
 /// What happens while the ClientApp computes.
@@ -136,12 +138,6 @@ impl Site {
             }
         }
     }
-}
-
-/// The process id in what the app prints.
-fn pid_of(line: &str) -> u32 {
-    let (_, rest) = line.split_once("pid=").unwrap();
-    rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[track_caller]

@@ -51,7 +51,7 @@ fn warnings(process: &Process) -> Vec<String> {
         .collect()
 }
 
-/// The lines of nginx's access log that contain `text`.
+/// The lines of the proxy's access log that contain `text`.
 fn requests(federation: &Federation, text: &str) -> usize {
     let log = federation.scratch().path().join("proxy/access.log");
     let log = fs::read_to_string(log).unwrap_or_default();
@@ -129,13 +129,14 @@ fn pulls_that_a_proxy_cuts_become_shorter_and_are_no_trouble_any_more() {
     }
 }
 
-#[test]
-fn a_proxy_that_closes_its_connection_after_each_few_requests_is_no_trouble() {
+/// A proxy that closes its connection after each few requests (GOAWAY) is no trouble.
+#[track_caller]
+fn closed_connections_are_no_trouble(kind: Kind) {
     let habits = Habits {
         requests: 4,
         ..Habits::default()
     };
-    let (mut federation, mut proxy, _) = behind(Kind::Nginx, habits);
+    let (mut federation, mut proxy, _) = behind(kind, habits);
     federation.node(0).line("registered with the SuperLink");
     let before = warnings(federation.node(0)).len();
     let app = federation.app("trouble");
@@ -149,21 +150,23 @@ fn a_proxy_that_closes_its_connection_after_each_few_requests_is_no_trouble() {
 }
 
 #[test]
-fn the_log_of_a_silent_run_is_followed_through_a_proxy_that_cuts_idle_calls() {
-    let habits = Habits {
-        idle_seconds: 2,
-        ..Habits::default()
-    };
-    let (federation, mut proxy, front) = behind(Kind::Nginx, habits);
+fn a_proxy_that_closes_its_connection_after_each_few_requests_is_no_trouble() {
+    closed_connections_are_no_trouble(Kind::Nginx);
+}
+
+/// A command follows the log of a silent run, though the proxy ends its calls more than `calls`
+/// times.
+#[track_caller]
+fn a_silent_log_is_followed(kind: Kind, habits: Habits, calls: usize) {
+    let (federation, mut proxy, front) = behind(kind, habits);
     let app = federation.app("trouble");
     app.point_at(&federation, front.control);
     let (file, config) = signal(&federation, "server");
     let flwr = federation.flwr(OURS);
     let arguments = ["run", ".", "e2e", "--stream", "--run-config", &config];
     let mut following = flwr.spawn(&app.path, &arguments);
-    // More cuts than a SuperLink that went away would be tried.
     wait_until("the log is asked for again and again", || {
-        requests(&federation, "StreamLogs") > 12
+        requests(&federation, "StreamLogs") > calls
     });
     fs::write(file, "").unwrap();
     let status = following.wait_within(PATIENCE);
@@ -171,6 +174,16 @@ fn the_log_of_a_silent_run_is_followed_through_a_proxy_that_cuts_idle_calls() {
     assert!(following.has_said("finished"));
     proxy.kill();
     federation.stop();
+}
+
+#[test]
+fn the_log_of_a_silent_run_is_followed_through_a_proxy_that_cuts_idle_calls() {
+    let habits = Habits {
+        idle_seconds: 2,
+        ..Habits::default()
+    };
+    // More cuts than a SuperLink that went away would be tried.
+    a_silent_log_is_followed(Kind::Nginx, habits, 12);
 }
 
 #[test]

@@ -56,9 +56,11 @@ pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
     let lonely = SHARED
         .iter()
         .zip(&users)
-        .filter(|(_, users)| users.len() == 1);
+        .filter(|(_, users)| users.len() < 2);
     problems.extend(lonely.map(|(room, users)| {
-        format!("crates/flwr-wire/src/{room}.rs: only {users:?} uses it: it belongs there")
+        format!(
+            "crates/flwr-wire/src/{room}.rs: used by {users:?}, and two generations are expected"
+        )
     }));
     Ok(problems)
 }
@@ -94,14 +96,14 @@ fn generation(file: &str) -> Option<&str> {
 fn siblings(file: &str, own: &str, content: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for (number, line) in content.lines().enumerate() {
-        let names = line.match_indices("v1_").filter(|(at, _)| {
-            let word: String = line[*at..]
+        let names_another = line.match_indices("v1_").any(|(at, _)| {
+            let word: String = line[at..]
                 .chars()
                 .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
                 .collect();
             word != own && !own.starts_with(&format!("{word}_"))
         });
-        if names.count() > 0 {
+        if names_another {
             let number = number + 1;
             problems.push(format!("{file}:{number}: {own} names another generation"));
         }

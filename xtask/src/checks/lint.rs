@@ -45,14 +45,15 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     }
     if problems.is_empty() {
         println!(
-            "{} tracked files are small text, with at most {LONGEST} lines of Rust each, or listed",
+            "{} tracked files are small text, or listed; no Rust file has over {LONGEST} lines",
             files.len()
         );
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!(
-        "error: split a long Rust file; `git rm --cached` takes a large or binary file out. A file \
-         that belongs here is listed, with its reason, in xtask/src/checks/lint.rs"
+        "error: split a long Rust file. `git rm --cached` takes a large or binary file out; a file \
+         that belongs here is listed, with its reason, in xtask/src/checks/lint.rs. A name goes to \
+         the room that may use it (xtask/src/checks/imports.rs)"
     );
     Ok(ExitCode::FAILURE)
 }

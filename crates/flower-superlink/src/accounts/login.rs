@@ -70,7 +70,8 @@ impl Accounts {
             }
             Ok(Poll::Granted(tokens)) => {
                 self.logins.lock().end(device_code);
-                let (pair, claims) = usable(&self.provider, tokens, None, self.now()).await?;
+                let (pair, claims) =
+                    usable(&self.provider, tokens, None, self.clock.date_time()).await?;
                 let admitted = self.listed(&claims, None).map_err(|turned| turned.why)?;
                 let Account { id, name, .. } = &admitted.account;
                 info!(account = id, name, "logged in");

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use flwr_client::MESSAGE_BYTES;
 use flwr_client::transfer::is_intact;
 use flwr_core::id::RunId;
 use flwr_core::message::Message;
@@ -13,6 +12,7 @@ use flwr_core::object::{Head, ObjectId, ObjectTree};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
+use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_proto::client_app_io_server::{self, ClientAppIoServer};
 use tonic::{Request, Response, Status};
 use tracing::warn;
@@ -32,8 +32,8 @@ type Answer<T> = Result<Response<T>, Status>;
 impl ClientAppIo {
     pub(crate) fn service(desk: Arc<Desk>, clock: Arc<dyn Clock>) -> ClientAppIoServer<Self> {
         ClientAppIoServer::new(Self { desk, clock })
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     fn waiting(&self) -> Answer<proto::ListAppsToLaunchResponse> {

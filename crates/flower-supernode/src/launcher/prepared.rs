@@ -92,7 +92,7 @@ impl PreparedApps {
             servers.of_runs.remove(0);
         }
         if servers.of_runs.len() == KEPT_RUNS {
-            // Runs take turns. A server for yet another one would be a third.
+            // With those of two runs the limit is reached.
             servers.spare = None;
         }
     }

@@ -78,13 +78,13 @@ impl Upstream {
             Some(_) => Cut::TimedOut,
             None => Cut::Reset,
         };
-        (is_cut(status) || is_away(status)) && self.hold.cut(cut, asked.elapsed())
+        (is_cut(status) || is_unavailable(status)) && self.hold.cut(cut, asked.elapsed())
     }
 }
 
-/// Whether the other side answered that there is nobody to answer. Proxies that know gRPC say this
-/// when the time of a call is over, each in its own words.
-fn is_away(status: &Status) -> bool {
+/// Whether the other side answered with UNAVAILABLE or DEADLINE_EXCEEDED. Proxies that know gRPC do
+/// so when the time of a call is over, each with a text of its own.
+fn is_unavailable(status: &Status) -> bool {
     let code = status.code();
     status.source().is_none() && matches!(code, Code::Unavailable | Code::DeadlineExceeded)
 }
@@ -100,10 +100,14 @@ mod tests {
 
     #[test]
     fn only_an_answer_says_that_nobody_is_there() {
-        assert!(is_away(&Status::unavailable("the time is over")));
-        assert!(is_away(&Status::deadline_exceeded("the time is over")));
-        assert!(!is_away(&Status::permission_denied("Run is finished.")));
+        assert!(is_unavailable(&Status::unavailable("the time is over")));
+        assert!(is_unavailable(&Status::deadline_exceeded(
+            "the time is over"
+        )));
+        assert!(!is_unavailable(&Status::permission_denied(
+            "Run is finished."
+        )));
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert!(!is_away(&Status::from_error(Box::new(refused))));
+        assert!(!is_unavailable(&Status::from_error(Box::new(refused))));
     }
 }

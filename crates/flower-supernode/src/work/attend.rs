@@ -12,7 +12,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, ErrorCode, Message, MessageId, Metadata};
 use flwr_core::object::{ObjectId, ObjectTree, TreeError};
 use flwr_daemon::apps::{AppProcess, Exit};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -39,6 +39,12 @@ enum NoReply {
     Abandoned(Abandoned),
     /// The ServerApp is told why.
     Told(ErrorCode, String),
+}
+
+impl From<InputsError> for NoReply {
+    fn from(error: InputsError) -> Self {
+        Self::Told(ErrorCode::LoadClientApp, error.to_string())
+    }
 }
 
 impl From<Refusal> for NoReply {
@@ -253,30 +259,24 @@ impl Worker {
             .run(transfer.node, run_id)
             .await?
             .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
-        let run = run.map_err(|error| {
-            let error = InputsError::Config(error);
-            NoReply::Told(ErrorCode::LoadClientApp, error.to_string())
-        })?;
-        let checked = match &self.parts.app {
-            Some(app) => Ok(Ok(RunInputs::bound(run, app))),
+        let run = run.map_err(InputsError::Config)?;
+        let inputs = match &self.parts.app {
+            Some(app) => RunInputs::bound(run, app),
             None => {
                 let bundle = upstream.fab(transfer.node, &run).await?;
-                spawn_blocking(move || RunInputs::new(run, bundle)).await
+                let checked = spawn_blocking(move || RunInputs::new(run, bundle)).await;
+                let ended =
+                    |ended: JoinError| NoReply::Told(ErrorCode::LoadClientApp, ended.to_string());
+                checked.map_err(ended)??
             }
         };
-        match checked {
-            Ok(Ok(inputs)) => {
-                let context = self.parts.store.context(run_id).await;
-                let mut runs = self.runs.lock();
-                let inputs = runs.add(run_id, inputs);
-                if let Some(context) = context {
-                    runs.keep(run_id, context);
-                }
-                Ok(inputs)
-            }
-            Ok(Err(error)) => Err(NoReply::Told(ErrorCode::LoadClientApp, error.to_string())),
-            Err(ended) => Err(NoReply::Told(ErrorCode::LoadClientApp, ended.to_string())),
+        let context = self.parts.store.context(run_id).await;
+        let mut runs = self.runs.lock();
+        let inputs = runs.add(run_id, inputs);
+        if let Some(context) = context {
+            runs.keep(run_id, context);
         }
+        Ok(inputs)
     }
 }
 

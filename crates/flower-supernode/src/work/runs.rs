@@ -14,7 +14,7 @@ use flwr_core::run::AppRun;
 use tokio::time::Instant;
 
 /// How long a run may be idle before the SuperLink is asked whether it is over, and how long after
-/// an answer it is asked again. The SuperNode of flwr pulls as often.
+/// an answer it is asked again. pip's SuperNode pulls as often.
 const IDLE: Duration = Duration::from_secs(3);
 
 /// What every ClientApp of a run gets.
@@ -98,9 +98,8 @@ impl RunInputs {
 }
 
 impl Runs {
-    pub(crate) fn inputs(&mut self, run: RunId) -> Option<Arc<RunInputs>> {
-        let kept = self.kept.get_mut(&run)?;
-        kept.ask_at = Instant::now() + IDLE;
+    pub(crate) fn inputs(&self, run: RunId) -> Option<Arc<RunInputs>> {
+        let kept = self.kept.get(&run)?;
         Some(Arc::clone(&kept.inputs))
     }
 
@@ -130,7 +129,6 @@ impl Runs {
     pub(crate) fn keep(&mut self, run: RunId, context: Context) {
         if let Some(kept) = self.kept.get_mut(&run) {
             kept.state = context.into_state();
-            kept.ask_at = Instant::now() + IDLE;
         }
     }
 

@@ -230,16 +230,21 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
     context
 }
 
+/// A state that an app leaves.
+fn seen() -> proto::RecordDict {
+    let item = proto::record_dict::Item {
+        key: "seen".to_owned(),
+        ..Default::default()
+    };
+    proto::RecordDict { items: vec![item] }
+}
+
 #[tokio::test]
 async fn a_message_goes_through_the_app_and_the_state_stays_for_the_next() {
     let scene = scene(None).await;
     scene.fleet.change(|world| world.not_yet = 1);
     let message = scene.fleet.hand_out(NODE, 3600.0);
-    let item = proto::record_dict::Item {
-        key: "seen".to_owned(),
-        ..Default::default()
-    };
-    let state = proto::RecordDict { items: vec![item] };
+    let state = seen();
 
     let context = work(&scene, &scene.token().await, Some(state.clone())).await;
     assert_eq!((context.run_id, context.node_id), (RUN.0, NODE));

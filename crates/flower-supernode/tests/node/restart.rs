@@ -39,11 +39,7 @@ async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
         dir: tempfile::tempdir().unwrap(),
         _superlink: superlink,
     };
-    let item = proto::record_dict::Item {
-        key: "seen".to_owned(),
-        ..Default::default()
-    };
-    let state = proto::RecordDict { items: vec![item] };
+    let state = seen();
     work(&scene, &scene.token().await, Some(state.clone())).await;
     fleet
         .until(|world| (world.turned_away > 0).then_some(()))

@@ -23,11 +23,7 @@ async fn all_runs_that_ended_are_forgotten_in_one_sweep_while_others_go_on() {
         dir: tempfile::tempdir().unwrap(),
         _superlink: superlink,
     };
-    let item = proto::record_dict::Item {
-        key: "seen".to_owned(),
-        ..Default::default()
-    };
-    let state = proto::RecordDict { items: vec![item] };
+    let state = seen();
     for run in RUNS.map(RunId).chain([RUN]) {
         fleet.hand_out_of(run, NODE, 3600.0);
         work(&scene, &scene.token().await, Some(state.clone())).await;

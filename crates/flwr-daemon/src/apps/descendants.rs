@@ -29,17 +29,12 @@ pub(super) fn processes() -> Vec<Process> {
 
 /// The living processes below `root`, parents before their children.
 pub(super) fn descendants(root: Pid) -> Vec<Pid> {
-    below(&processes(), root.as_raw_nonzero().get())
-}
-
-/// As [`descendants`], among these processes.
-pub(super) fn below(processes: &[Process], root: i32) -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
-    for process in processes {
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for process in processes() {
         children.entry(process.parent).or_default().push(process);
     }
     let mut found = Vec::new();
-    let mut parents = vec![root];
+    let mut parents = vec![root.as_raw_nonzero().get()];
     while let Some(parent) = parents.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
             parents.push(child.pid);

@@ -260,10 +260,9 @@ impl Keeper {
         }
     }
 
-    /// Kills all processes below this one, until no new ones are seen. They are not stopped first: if
-    /// this process were killed meanwhile, they would stay for ever. A process that forks and ends at once is the parent of
-    /// the next such process for less time than a look at all processes takes. Its orphan is a
-    /// child of this process, and those are looked at first.
+    /// Kills all processes below this one, until it sees no new one. They are not stopped first: if
+    /// this process were killed meanwhile, they would stay for ever. Orphans of a process that forks
+    /// and ends at once are children of this process, so children are looked at first.
     fn kill_all(&mut self, deadline: Instant) {
         let mut killed = HashSet::new();
         while Instant::now() < deadline {

@@ -1,5 +1,5 @@
-//! What a keeper leaves that is killed before it has ended its app: the app and its descendants,
-//! which have other parents then. The daemon finds and ends them.
+//! Ends the processes that a killed keeper leaves: the app and its descendants. Other processes are
+//! their parents by then.
 //!
 //! A keeper puts its mark into the environment of its app, and processes inherit it. Processes
 //! without the mark (`env -i`) are found while a marked process is above them or they are in the
@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
-use super::descendants::{Process, below, processes};
+use super::descendants::{Process, processes};
 use super::{Identity, keeper};
 
 /// How long the daemon tries to end what a keeper left. A process may hang in the kernel.
@@ -112,9 +112,9 @@ impl fmt::Display for LeftBehind {
     }
 }
 
-/// Kills what the keeper left, until nothing new is seen. A process that was only stopped would stay
-/// for ever if the daemon ended meanwhile. Says how
-/// many processes were found, and which are there still.
+/// Kills what the keeper left, until nothing new is seen. Gives the number of processes found, and
+/// those that are there still. Nothing is stopped first: a stopped process would stay for ever if
+/// the daemon ended meanwhile.
 fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
     let deadline = Instant::now() + PATIENCE;
     let mut found: HashMap<Pid, Identity> = HashMap::new();
@@ -156,14 +156,12 @@ fn left_by(keeper: &Identity, processes: &[Process]) -> Vec<Pid> {
     };
     let mut found: HashSet<i32> = processes.iter().filter(is_root).map(|p| p.pid).collect();
     loop {
-        let mut next: Vec<i32> = found
-            .iter()
-            .flat_map(|pid| pids_below(processes, *pid))
-            .collect();
-        let led = processes.iter().filter(|p| found.contains(&p.session));
-        next.extend(led.map(|p| p.pid));
         let before = found.len();
-        found.extend(next);
+        for process in processes {
+            if found.contains(&process.parent) || found.contains(&process.session) {
+                found.insert(process.pid);
+            }
+        }
         if found.len() == before {
             break;
         }
@@ -175,11 +173,6 @@ fn left_by(keeper: &Identity, processes: &[Process]) -> Vec<Pid> {
         .filter(|p| Some(p.pid) != own)
         .filter_map(|p| Pid::from_raw(p.pid))
         .collect()
-}
-
-fn pids_below(processes: &[Process], root: i32) -> Vec<i32> {
-    let found = below(processes, root).into_iter();
-    found.map(|pid| pid.as_raw_nonzero().get()).collect()
 }
 
 #[cfg(test)]

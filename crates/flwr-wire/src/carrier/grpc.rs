@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flwr_core::refusal::{Failure, Refusal};
+use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use http::{HeaderMap, Request, Response};
@@ -15,7 +16,7 @@ use tonic::metadata::MetadataMap;
 use tonic::server::Grpc;
 use tower::service_fn;
 
-use super::{MAX_MESSAGE_BYTES, patience};
+use super::patience;
 use crate::host::Head;
 
 mod status;

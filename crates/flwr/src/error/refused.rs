@@ -1,5 +1,6 @@
 //! What the SuperLink's "no" means for the user, by the class of the refusal.
 
+use flwr_client::refused::Refused as Words;
 use flwr_core::refusal::{Class, Code as Number, Refused};
 use tonic::{Code, Status};
 
@@ -8,7 +9,7 @@ use tonic::{Code, Status};
 pub(super) fn explain(status: &Status) -> String {
     let (code, text) = (status.code(), status.message());
     match class(code) {
-        Some(class) => refusal(&Refused::read(class, text), code),
+        Some(class) => refusal(&Refused::read(class, text), status),
         None if code == Code::Unavailable => format!(
             "Connection to the SuperLink is unavailable. Please check your network connection and 'address' in \
              the federation configuration. ({text})"
@@ -17,13 +18,13 @@ pub(super) fn explain(status: &Status) -> String {
     }
 }
 
-fn refusal(refused: &Refused, code: Code) -> String {
+fn refusal(refused: &Refused, status: &Status) -> String {
     match refused.class {
         Class::Unauthenticated => format!(
             "Authentication failed. Please run `flwr login` to authenticate and try again. ({refused})"
         ),
         Class::Forbidden | Class::RunOver => format!("Permission denied.\n{refused}"),
-        Class::NotFound if is_run(refused) => "Run ID not found.".into(),
+        Class::NotFound if is_run(refused, status) => "Run ID not found.".into(),
         // A SuperLink without the method, or of a release that gives no numbers.
         Class::NotOffered if refused.code.is_none() => {
             "The SuperLink cannot process this request. Please verify that you set the address to its Control API \
@@ -36,13 +37,13 @@ fn refusal(refused: &Refused, code: Code) -> String {
         | Class::Precondition
         | Class::Exists
         | Class::Exhausted
-        | Class::NotOffered => format!("the SuperLink refused: {refused} ({code:?})"),
+        | Class::NotOffered => format!("the SuperLink refused: {refused} ({:?})", status.code()),
     }
 }
 
-/// Whether a run is what was not found. SuperLinks that give no numbers say so in this text.
-fn is_run(refused: &Refused) -> bool {
-    refused.code == Some(Number::RunIdNotFound) || refused.text == "Run ID not found"
+/// Whether a run is what was not found. SuperLinks that give no numbers say so in words.
+fn is_run(refused: &Refused, status: &Status) -> bool {
+    refused.code == Some(Number::RunIdNotFound) || Words::of(status) == Words::UnknownRun
 }
 
 /// The class of a gRPC code. `None`: the code is a failure's.

@@ -31,43 +31,12 @@ fn calls_that_envoy_ends_become_shorter_and_are_no_trouble_any_more() {
 
 #[test]
 fn an_envoy_that_closes_its_connection_after_each_few_requests_is_no_trouble() {
-    let habits = Habits {
-        requests: 4,
-        ..Habits::default()
-    };
-    let (mut federation, mut proxy, _) = behind(Kind::Envoy, habits);
-    federation.node(0).line("registered with the SuperLink");
-    let before = warnings(federation.node(0)).len();
-    let app = federation.app("trouble");
-    for _ in 0..2 {
-        let _ = federation.flwr(OURS).run(&app, "").success();
-    }
-    let after = warnings(federation.node(0));
-    assert_eq!(after.len(), before, "{after:#?}");
-    proxy.kill();
-    federation.stop();
+    closed_connections_are_no_trouble(Kind::Envoy);
 }
 
 #[test]
 fn the_log_of_a_silent_run_is_followed_through_an_envoy_that_ends_calls() {
-    let (federation, mut proxy, front) = behind(Kind::Envoy, SHORT_CALLS);
-    let app = federation.app("trouble");
-    app.point_at(&federation, front.control);
-    let (file, config) = signal(&federation, "server");
-    let flwr = federation.flwr(OURS);
-    let arguments = ["run", ".", "e2e", "--stream", "--run-config", &config];
-    let mut following = flwr.spawn(&app.path, &arguments);
-    let log = federation.scratch().path().join("proxy/access.log");
-    wait_until("the log is asked for again", || {
-        let log = fs::read_to_string(&log).unwrap_or_default();
-        log.matches("StreamLogs").count() > 2
-    });
-    fs::write(file, "").unwrap();
-    let status = following.wait_within(PATIENCE);
-    assert!(status.success(), "{}", following.last_words());
-    assert!(following.has_said("finished"));
-    proxy.kill();
-    federation.stop();
+    a_silent_log_is_followed(Kind::Envoy, SHORT_CALLS, 2);
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
     let taken = world.send("taken", node).await;
     for sent in [&answered, &taken] {
         assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
-        world.confirm(&sent).await;
+        world.confirm(sent).await;
     }
     world.reply("answer", &answered).await;
     // Half a reply: the node died while it pushed.
