@@ -9,7 +9,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::limits;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn start(run: Run) -> Result<()> {
-    let runtime = tokio::runtime::Runtime::new().context("could not start the runtime")?;
+    let runtime = limits::runtime()?;
     let ended = runtime.block_on(run.execute());
     runtime.shutdown_background();
     ended

@@ -18,7 +18,6 @@ use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry::{self, Format};
-use time::OffsetDateTime;
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -62,11 +61,8 @@ fn main() -> ExitCode {
 }
 
 fn start(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
-    limits::check_threads()?;
+    let runtime = limits::runtime()?;
     limits::raise_open_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
     let ended = runtime.block_on(run(config, until_stdin_closes));
     // A call to the file system that hangs must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -107,8 +103,7 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
 
 /// Looks at everything that the flags name, and asks whom the SuperLink will ask.
 fn would_start(config: &Config) -> anyhow::Result<Checkup> {
-    let now = SystemClock.now().to_date_time();
-    let mut checkup = checkup::check(config, now.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+    let mut checkup = checkup::check(config, SystemClock.date_time());
     if let Some(accounts) = &config.accounts {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

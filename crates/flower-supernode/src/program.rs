@@ -9,7 +9,6 @@ use flwr_daemon::checkup::print;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
-use tokio::runtime::Runtime;
 use tracing::info;
 
 use crate::SuperNode;
@@ -28,10 +27,7 @@ impl Program {
     /// counts as one, or the SuperLink is given up.
     #[must_use]
     pub fn run(self, config: Config, until_stdin_closes: bool) -> ExitCode {
-        if let Err(error) = limits::check_threads() {
-            return self.fail(&error, 1);
-        }
-        let runtime = match Runtime::new() {
+        let runtime = match limits::runtime() {
             Ok(runtime) => runtime,
             Err(error) => return self.fail(&error, 1),
         };
@@ -44,7 +40,7 @@ impl Program {
     /// Tells whether a SuperNode with this configuration would work.
     #[must_use]
     pub fn check(self, config: &Config, json: bool) -> ExitCode {
-        let checkup = match Runtime::new() {
+        let checkup = match limits::runtime() {
             Ok(runtime) => runtime.block_on(checkup::check(config)),
             Err(error) => return self.fail(&error, 1),
         };

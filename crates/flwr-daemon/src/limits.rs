@@ -6,14 +6,29 @@ use std::thread;
 use parking_lot::Mutex;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+use tokio::runtime::{Builder, Runtime};
 
 /// Threads beside those of the runtime that a daemon starts with: its blocking work.
 const BLOCKING_THREADS: usize = 8;
 
+/// What limits processes and threads.
+const SETTINGS: &str = "`ulimit -u`, `TasksMax=` of a systemd unit, `--pids-limit` of a container";
+
+/// Why a program has no runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The system allows too few threads.
+    #[error(transparent)]
+    TooFewThreads(#[from] TooFewThreads),
+    /// The system refuses something else.
+    #[error("could not start the runtime")]
+    System(#[from] io::Error),
+}
+
 /// The system allows too few threads.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this user or container may have too few processes and threads: a daemon starts with {wanted} threads, and the one after {started} could not be started; raise the limit (`ulimit -u`, `TasksMax=` of a systemd unit, `--pids-limit` of a container)"
+    "this user or container may have too few processes and threads: a daemon starts with {wanted} threads, and the one after {started} could not be started; raise the limit ({SETTINGS})"
 )]
 pub struct TooFewThreads {
     wanted: usize,
@@ -21,12 +36,18 @@ pub struct TooFewThreads {
     source: io::Error,
 }
 
-/// Looks whether the threads that a daemon starts with can be started. The runtime panics where it
-/// cannot start a thread. It blocks, for less than a millisecond.
+/// The runtime of a program. tokio panics where it cannot start a thread, so this looks first
+/// whether all can be started, for less than a millisecond.
 ///
 /// # Errors
-/// If a thread could not be started.
-pub fn check_threads() -> Result<(), TooFewThreads> {
+/// If the system allows too few threads, or refuses the runtime.
+pub fn runtime() -> Result<Runtime, RuntimeError> {
+    check_threads()?;
+    Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Starts and ends as many threads as a daemon starts with.
+fn check_threads() -> Result<(), TooFewThreads> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let wanted = workers + BLOCKING_THREADS;
     let gate = Mutex::new(());
@@ -48,12 +69,13 @@ pub fn check_threads() -> Result<(), TooFewThreads> {
 }
 
 /// The setting to look at if this is why a process or thread could not be started; else nothing.
-pub(crate) fn named(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        ", since this user or container has as many processes and threads as are allowed (`ulimit -u`, `TasksMax=` of a systemd unit, `--pids-limit` of a container)"
-    } else {
-        ""
+pub(crate) fn named(error: &io::Error) -> String {
+    if error.kind() != io::ErrorKind::WouldBlock {
+        return String::new();
     }
+    format!(
+        ", since this user or container has as many processes and threads as are allowed ({SETTINGS})"
+    )
 }
 
 /// Raises the number of files that may be open as far as the system allows: each connection is

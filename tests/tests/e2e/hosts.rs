@@ -181,7 +181,12 @@ fn a_daemon_that_may_have_too_few_processes_names_the_limit() {
     }
     let scratch = Scratch::new();
     let node = ["--superlink", "127.0.0.1:1"];
-    for (program, arguments) in [("flower-superlink", &[][..]), ("flower-supernode", &node)] {
+    let check = ["--superlink", "127.0.0.1:1", "--check"];
+    for (program, arguments) in [
+        ("flower-superlink", &[][..]),
+        ("flower-supernode", &node),
+        ("flower-supernode", &check),
+    ] {
         let mut daemon = OURS.command(program);
         daemon.env("FLWR_HOME", scratch.folder(program));
         daemon
