@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 9] = [
+const FILES: &[&str] = &[
     "flwr/proto/fleet",
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
@@ -18,7 +18,8 @@ const FILES: [&str; 9] = [
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
-    let files = FILES.map(|name| PathBuf::from(format!("{ROOT}/{name}.proto")));
+    let file = |name: &&str| PathBuf::from(format!("{ROOT}/{name}.proto"));
+    let files = FILES.iter().map(file);
     let descriptors = protox::compile(files, [ROOT])?;
     tonic_prost_build::configure()
         // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.
