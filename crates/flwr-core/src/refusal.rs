@@ -17,9 +17,11 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
+pub use unanswered::{Silence, Unanswered};
 
 /// Why a program does not do what it is asked.
 #[derive(Debug, Clone, PartialEq, Error)]

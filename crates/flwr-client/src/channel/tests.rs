@@ -1,12 +1,14 @@
 //! Real sockets, and every reason for which there is no connection.
 
 use std::net::SocketAddr;
+use tonic::Status;
 
 use rcgen::CertificateParams;
 use time::{Duration, OffsetDateTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tonic::Status;
 
 use super::*;
 use crate::testing::Files;

@@ -49,7 +49,8 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
     };
     let mut checkup = Checkup::new();
     walk(&target, &mut checkup).await;
-    python::look(&mut checkup);
+    let local = Surroundings::of_process().local().ok();
+    python::look(local.as_ref(), &mut checkup);
     output.checkup(&checkup)?;
     if checkup.is_good() {
         Ok(())
