@@ -3,6 +3,7 @@
 
 pub mod channel;
 pub mod fleet;
+pub mod line;
 pub mod refused;
 pub mod retry;
 pub mod signer;

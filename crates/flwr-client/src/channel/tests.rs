@@ -1,7 +1,6 @@
 //! Real sockets, and every reason for which there is no connection.
 
 use std::net::SocketAddr;
-use tonic::Status;
 
 use rcgen::CertificateParams;
 use time::{Duration, OffsetDateTime};
