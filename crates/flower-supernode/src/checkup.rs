@@ -9,7 +9,6 @@ use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
-use flwr_proto as proto;
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
@@ -94,8 +93,7 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
 
 /// Whether the SuperLink takes the node's signature.
 async fn authentication(config: &Config, checkup: &mut Checkup) {
-    let node = proto::Node { node_id: 0 };
-    let asked = ping(config, Arc::new(SystemClock), node);
+    let asked = ping(config, Arc::new(SystemClock));
     match timeout(ANSWER, asked).await {
         Ok(Ok(())) if matches!(config.trust, Trust::Plaintext) => {
             checkup.good(AUTHENTICATION, "not asked for in plaintext");

@@ -20,7 +20,7 @@ use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{Refusal, Upstream, signer};
+use crate::upstream::{NoAnswer, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -159,7 +159,7 @@ fn serve(
 
 fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
     let superlink = &config.superlink;
-    let line = channel::channel(
+    let channel = channel::channel(
         (&superlink.host, superlink.port),
         &config.trust,
         &config.route,
@@ -167,7 +167,7 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
     let signer = signer(config.key.private.clone(), clock);
     let key = config.key.private.public_key();
     Upstream::new(
-        line,
+        channel,
         signer,
         superlink.to_string(),
         &config.trust,
@@ -179,7 +179,7 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
 async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
     match upstream.keep_registered(&stopper).await {
         Ok(()) => Ok(()),
-        Err(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+        Err(NoAnswer::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
         Err(other) => Err(Error::Task(other.to_string())),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Whoever calls names the node id it works for. If the SuperLink forgets that id (it was
 //! restarted without its state), the call waits for the new registration: under the same id it
-//! goes on, under another it ends with [`Refusal::Replaced`], since what it was about is gone.
+//! goes on, under another it ends with [`NoAnswer::Replaced`], since what it was about is gone.
 
 mod explain;
 mod heartbeat;
@@ -16,49 +16,54 @@ mod run;
 mod transfer;
 
 pub(crate) use ping::ping;
-pub(crate) use pull::Arrival;
 pub(crate) use transfer::Transfer;
 
 use std::sync::Arc;
 
 use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
-use flwr_client::fleet::{Fleet, fleet};
-use flwr_client::refused::{Failure, Refused};
+use flwr_client::find::NodeLine;
+use flwr_client::fleet::NodeSession;
+use flwr_client::line::GrpcLine;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_client::signer::Signer;
 use flwr_core::id::NodeId;
+use flwr_core::port;
+use flwr_core::refusal::{Class, Code, Failure, Refusal, Silence};
 use flwr_daemon::clock::Clock;
-use flwr_proto as proto;
 use flwr_security::key::{PrivateKey, PublicKey};
-use tonic::{Code, Response, Status};
 
 use explain::Explainer;
 use hold::Hold;
 use registration::Registration;
 use report::Report;
 
+/// A registration's end of the port `Fleet`.
+type Fleet = NodeSession<NodeLine>;
+
 /// The conversation with the SuperLink. Cheap to clone; all clones share the registration.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    line: Channel,
-    hold: Arc<Hold>,
-    fleet: Fleet,
+    channel: Channel,
     signer: Signer,
-    registration: Arc<Registration>,
+    hold: Arc<Hold>,
+    registration: Arc<Registration<Fleet>>,
     explainer: Arc<Explainer>,
     report: Arc<Report>,
     persistence: Persistence,
 }
 
 /// Why a call ended without an answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NoAnswer {
     #[error("{0}")]
     RunOver(String),
     #[error("this node was registered anew, under another id")]
     Replaced,
     #[error("{0}")]
     Refused(String),
+    /// The SuperLink answered, and this node cannot use the answer.
+    #[error("{0}")]
+    Unusable(Refusal),
     #[error("{reason}")]
     GaveUp { tries: u64, reason: String },
 }
@@ -71,8 +76,8 @@ pub(crate) enum Patience {
     /// For calls about one message: the message is given up after [`FEW`] refusals, so that
     /// one bad run does not hold up the others. Lost connections do not count.
     Few,
-    /// For calls that deliver a finished reply: as [`Patience::Few`], but INTERNAL and UNKNOWN
-    /// count only [`MANY`] times. Something on the way may say them, and the work is done.
+    /// For calls that deliver a finished reply: as [`Patience::Few`], but a call that breaks the
+    /// SuperLink, or something on the way, is given up after [`MANY`] tries: the work is done.
     Reply,
 }
 
@@ -83,11 +88,11 @@ const FEW: u32 = 4;
 const MANY: u32 = 60;
 
 impl Patience {
-    /// How often this refusal is taken before the message is given up.
-    fn limit(self, refused: Refused) -> u32 {
-        match (self, refused) {
+    /// How often this failure is taken before the message is given up.
+    fn limit(self, failure: &Failure) -> u32 {
+        match (self, failure) {
             (Self::Endless, _) => u32::MAX,
-            (Self::Reply, Refused::Other(Code::Internal | Code::Unknown)) => MANY,
+            (Self::Reply, Failure::Unanswered(_)) => MANY,
             (Self::Few | Self::Reply, _) => FEW,
         }
     }
@@ -100,7 +105,7 @@ pub(crate) fn signer(key: PrivateKey, clock: Arc<dyn Clock>) -> Signer {
 
 impl Upstream {
     pub(crate) fn new(
-        line: Channel,
+        channel: Channel,
         signer: Signer,
         address: String,
         trust: &Trust,
@@ -108,10 +113,9 @@ impl Upstream {
         persistence: Persistence,
     ) -> Self {
         Self {
-            fleet: fleet(line.clone(), signer.clone()),
-            line,
-            hold: Arc::default(),
+            channel,
             signer,
+            hold: Arc::default(),
             registration: Arc::default(),
             explainer: Arc::new(Explainer::new(address, key.fingerprint(), trust)),
             report: Arc::default(),
@@ -130,73 +134,75 @@ impl Upstream {
     }
 
     /// Calls until there is an answer, or a refusal that stands.
-    pub(crate) async fn call<T, F>(
+    async fn call<T, F>(
         &self,
         node: NodeId,
         patience: Patience,
-        rpc: impl Fn(Fleet, proto::Node) -> F,
-    ) -> Result<T, Refusal>
+        ask: impl Fn(Arc<Fleet>) -> F,
+    ) -> Result<T, NoAnswer>
     where
-        F: Future<Output = Result<Response<T>, Status>>,
+        F: Future<Output = port::Result<T>>,
     {
         let mut backoff = Backoff::new(self.persistence);
         let (mut failures, mut repeated) = (0, 0);
         loop {
             let session = self.registration.current().await;
             if session.node != node {
-                return Err(Refusal::Replaced);
+                return Err(NoAnswer::Replaced);
             }
-            let wire = proto::Node { node_id: node.0 };
-            let status = match rpc(self.fleet.clone(), wire).await {
+            let failure = match ask(Arc::clone(&session.fleet)).await {
                 Ok(answer) => {
                     self.report.answered();
-                    return Ok(answer.into_inner());
+                    return Ok(answer);
                 }
-                Err(status) => status,
+                Err(Failure::Refused(refusal)) => return Err(NoAnswer::Unusable(refusal)),
+                Err(failure) => failure,
             };
             // A server or proxy that closes its connection in order is no failure.
-            if is_to_be_repeated(&status) && repeated < AT_ONCE {
+            if is_to_be_repeated(&failure) && repeated < AT_ONCE {
                 repeated += 1;
                 continue;
             }
             repeated = 0;
-            match self.judge(&status) {
-                // On Fleet this means that the run is over (flwr 1.20 to 1.22).
-                Failure::Refused(Refused::Forbidden) if patience != Patience::Endless => {
-                    return Err(Refusal::RunOver(status.message().to_owned()));
+            match self.judge(&failure) {
+                Verdict::RunOver if patience != Patience::Endless => {
+                    return Err(NoAnswer::RunOver(failure.to_string()));
                 }
-                Failure::Refused(Refused::UnknownNode) => {
+                Verdict::UnknownNode => {
                     self.registration.lost(&session);
                     continue;
                 }
-                // The message waits until the clocks are set, for as long as it lives: NTP often
-                // sets a clock minutes after a start.
-                Failure::Refused(Refused::Forbidden | Refused::StaleSignature)
-                | Failure::Unanswered => {}
-                Failure::Refused(refused) => {
+                Verdict::RunOver | Verdict::Passing => {}
+                Verdict::Standing => {
                     failures += 1;
-                    if failures >= patience.limit(refused) {
-                        return Err(Refusal::Refused(self.explainer.explain(&status)));
+                    if failures >= patience.limit(&failure) {
+                        return Err(NoAnswer::Refused(self.explainer.explain(&failure)));
                     }
                 }
             }
-            self.pause(&mut backoff, &status).await?;
+            self.pause(&mut backoff, &failure).await?;
         }
     }
 
-    /// What a failed call means. The next one will have another signature, if it was for that.
-    fn judge(&self, status: &Status) -> Failure {
-        if status.code() == Code::Unauthenticated {
+    /// What a failure asks for. The next call has another signature, if the failure was for that.
+    fn judge(&self, failure: &Failure) -> Verdict {
+        if failure.class() == Some(Class::Unauthenticated) {
             self.signer.renew();
         }
-        Failure::of(status)
+        Verdict::of(failure)
+    }
+
+    /// A session of its own for a registration.
+    async fn open(&self) -> port::Result<Fleet> {
+        let line = GrpcLine::new(self.channel.clone(), self.signer.clone());
+        flwr_client::find::fleet(line).await
     }
 
     /// Waits before the next try, and says why; or gives up.
-    async fn pause(&self, backoff: &mut Backoff, status: &Status) -> Result<(), Refusal> {
-        let reason = self.explainer.explain(status);
+    async fn pause(&self, backoff: &mut Backoff, failure: &Failure) -> Result<(), NoAnswer> {
+        let reason = self.explainer.explain(failure);
         let Some(delay) = backoff.next_delay() else {
-            return Err(Refusal::GaveUp {
+            return Err(NoAnswer::GaveUp {
                 tries: backoff.tries(),
                 reason,
             });
@@ -206,3 +212,38 @@ impl Upstream {
         Ok(())
     }
 }
+
+/// What a failed call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Drop the run.
+    RunOver,
+    /// Register again.
+    UnknownNode,
+    /// Wait.
+    Passing,
+    /// Ask a few times more: the answer is hardly another one.
+    Standing,
+}
+
+impl Verdict {
+    fn of(failure: &Failure) -> Self {
+        match failure {
+            Failure::Answered(refused) => match (refused.class, refused.code) {
+                // On Fleet FORBIDDEN means that the run is over (flwr 1.20 to 1.22).
+                (Class::Forbidden | Class::RunOver, _) => Self::RunOver,
+                (_, Some(Code::NodeNotRegistered)) => Self::UnknownNode,
+                // The message waits until the clocks are set, for as long as it lives: NTP often
+                // sets a clock minutes after a start.
+                (_, Some(Code::TimestampStale)) | (Class::Exhausted, _) => Self::Passing,
+                _ => Self::Standing,
+            },
+            Failure::Unanswered(unanswered) if unanswered.why == Silence::Broken => Self::Standing,
+            Failure::Unanswered(_) | Failure::TryAgain(_) => Self::Passing,
+            Failure::Refused(_) => Self::Standing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

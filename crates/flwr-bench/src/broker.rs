@@ -54,7 +54,7 @@ pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
     Ok(())
 }
 
-async fn take_one(mut node: VirtualNode, reply: Content) -> Result<()> {
+async fn take_one(node: VirtualNode, reply: Content) -> Result<()> {
     let work = node.pull().await?.context("a node was given no message")?;
-    node.answer(work, reply).await
+    node.answer(&work, reply).await
 }

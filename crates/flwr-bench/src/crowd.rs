@@ -68,7 +68,7 @@ pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
 }
 
 /// The same model to all, and a reply with another from each.
-async fn broadcast(target: &Target, args: &CrowdArgs, ids: &[u64]) -> Result<()> {
+async fn broadcast(target: &Target, args: &CrowdArgs, ids: &[NodeId]) -> Result<()> {
     let app = VirtualServerApp::start(target, &args.fab).await?;
     let online = app.wait_for_nodes(ids.len()).await?;
     let model = Content::random(WEIGHT);
@@ -107,14 +107,14 @@ fn tell_counts(pulse: &Pulse) {
 }
 
 /// Takes and answers messages.
-async fn serve(mut node: VirtualNode, pulse: Arc<Pulse>) {
+async fn serve(node: VirtualNode, pulse: Arc<Pulse>) {
     let mut pause = Pause::default();
     let mut well = true;
     loop {
         // A call that may be held would not show that the SuperLink is back.
         let answered = if well {
             match node.pull().await {
-                Ok(Some(work)) => node.answer(work, Content::random(WEIGHT)).await.is_ok(),
+                Ok(Some(work)) => node.answer(&work, Content::random(WEIGHT)).await.is_ok(),
                 Ok(None) => true,
                 Err(_) => false,
             }
@@ -127,7 +127,7 @@ async fn serve(mut node: VirtualNode, pulse: Arc<Pulse>) {
 }
 
 /// Says that the node lives.
-async fn live(mut node: VirtualNode, pulse: Arc<Pulse>) {
+async fn live(node: VirtualNode, pulse: Arc<Pulse>) {
     let mut pause = Pause::default();
     let mut well = true;
     sleep(Duration::from_secs_f64(HEARTBEAT).mul_f64(random(0.0, 1.0))).await;

@@ -6,10 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Body, Message, Metadata};
+use flwr_core::message::{Body, Message, MessageId, Metadata, Parcel};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_daemon::clock::{Clock, SystemClock};
-use flwr_proto as proto;
 use rand::RngCore;
 
 /// Bytes of a chunk at most (flwr 1.22 wire).
@@ -26,9 +25,8 @@ pub(crate) struct Content {
 
 /// A message, ready to be pushed.
 pub(crate) struct Payload {
-    pub(crate) message: proto::Message,
-    pub(crate) tree: proto::ObjectTree,
-    objects: HashMap<ObjectId, Bytes>,
+    pub(crate) parcel: Parcel,
+    pub(crate) objects: HashMap<ObjectId, Bytes>,
 }
 
 impl Content {
@@ -63,12 +61,12 @@ fn parent(kind: Kind, children: Vec<ObjectTree>, objects: &mut Vec<Object>) -> O
 
 impl Payload {
     /// A message to a node.
-    pub(crate) fn instruction(run: u64, node: u64, content: Content) -> Self {
+    pub(crate) fn instruction(run: RunId, node: NodeId, content: Content) -> Self {
         let metadata = Metadata {
-            run: RunId(run),
+            run,
             id: ObjectId::of(&[]),
             src: NodeId::SUPERLINK,
-            dst: NodeId(node),
+            dst: node,
             reply_to: None,
             group: String::new(),
             ttl: TTL,
@@ -79,21 +77,20 @@ impl Payload {
     }
 
     /// The reply to a message.
-    pub(crate) fn reply(instruction: &proto::Metadata, content: Content) -> Result<Self> {
+    pub(crate) fn reply(instruction: &Metadata, content: Content) -> Self {
         let created_at = SystemClock.now();
-        let expires = instruction.created_at + instruction.ttl;
         let metadata = Metadata {
-            run: RunId(instruction.run_id),
+            run: instruction.run,
             id: ObjectId::of(&[]),
-            src: NodeId(instruction.dst_node_id),
+            src: instruction.dst,
             dst: NodeId::SUPERLINK,
-            reply_to: Some(instruction.message_id.parse()?),
-            group: instruction.group_id.clone(),
-            ttl: expires - created_at.as_secs(),
+            reply_to: Some(instruction.id),
+            group: instruction.group.clone(),
+            ttl: instruction.expires_at().since(created_at),
             message_type: instruction.message_type.clone(),
             created_at,
         };
-        Ok(Self::new(metadata, content))
+        Self::new(metadata, content)
     }
 
     fn new(metadata: Metadata, content: Content) -> Self {
@@ -110,8 +107,7 @@ impl Payload {
         };
         objects.push(object);
         Self {
-            message: message.into(),
-            tree: tree.into(),
+            parcel: Parcel { message, tree },
             objects: objects
                 .into_iter()
                 .map(|object| (object.id, object.bytes))
@@ -119,31 +115,24 @@ impl Payload {
         }
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.tree.object_id
-    }
-
-    /// Takes its objects out.
-    pub(crate) fn into_objects(self) -> HashMap<ObjectId, Bytes> {
-        self.objects
+    pub(crate) const fn id(&self) -> MessageId {
+        self.parcel.message.metadata.id
     }
 }
 
 /// All objects of a tree, each once: pullers do not fetch what they have.
-pub(crate) fn object_ids(tree: proto::ObjectTree) -> Result<BTreeSet<ObjectId>> {
-    let tree = ObjectTree::try_from(tree)?;
-    Ok(tree.post_order().iter().map(|part| part.id).collect())
+pub(crate) fn object_ids(tree: &ObjectTree) -> BTreeSet<ObjectId> {
+    tree.post_order().iter().map(|part| part.id).collect()
 }
 
 /// The objects that a SuperLink wants, of those that there are.
 pub(crate) fn wanted(
-    ids: &[String],
+    ids: &[ObjectId],
     objects: &HashMap<ObjectId, Bytes>,
 ) -> Result<Vec<(ObjectId, Bytes)>> {
-    let object = |text: &String| {
-        let id = text.parse()?;
-        let content = objects.get(&id).context("an unknown object is wanted")?;
-        Ok((id, content.clone()))
+    let object = |id: &ObjectId| {
+        let content = objects.get(id).context("an unknown object is wanted")?;
+        Ok((*id, content.clone()))
     };
     ids.iter().map(object).collect()
 }

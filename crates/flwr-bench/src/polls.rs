@@ -49,7 +49,7 @@ pub(crate) async fn run(target: &Target, args: &PollArgs) -> Result<()> {
     Ok(())
 }
 
-async fn poll(mut node: VirtualNode, over: Arc<AtomicBool>) -> Result<Vec<Duration>> {
+async fn poll(node: VirtualNode, over: Arc<AtomicBool>) -> Result<Vec<Duration>> {
     let mut took = Vec::new();
     while !over.load(Ordering::Relaxed) {
         let asked = Instant::now();

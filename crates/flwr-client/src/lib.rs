@@ -2,6 +2,7 @@
 //! retries, refusals read once, and the transfer of objects. Knows no daemon.
 
 pub mod channel;
+pub mod find;
 pub mod fleet;
 pub mod line;
 pub mod refused;

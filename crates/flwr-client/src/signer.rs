@@ -7,12 +7,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use flwr_core::port::Result;
+use flwr_core::refusal::Failure;
+use flwr_core::time::Timestamp;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
+use flwr_wire::line::Now;
+use http::HeaderMap;
 use parking_lot::Mutex;
 use time::{Duration, OffsetDateTime};
-use tonic::service::Interceptor;
-use tonic::{Request, Status};
+
+use crate::line::Proof;
 
 /// How long a signature is used. SuperLinks take those of up to 305 s (flwr 1.22 wire), by their
 /// own clock: the rest is for clocks that differ.
@@ -54,18 +59,27 @@ impl Signer {
         self
     }
 
+    /// The clock that the signer looks at.
+    #[must_use]
+    pub fn clock(&self) -> Now {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || Timestamp::from(now()))
+    }
+
     /// Forgets the signatures: the SuperLink does not take one, by its clock it may be too old.
     pub fn renew(&self) {
         *self.last.lock() = None;
     }
 
-    fn sign(&self, now: OffsetDateTime) -> Result<Signed, Status> {
+    fn sign(&self, now: OffsetDateTime) -> Result<Signed> {
         // Each over a time of its own: signatures over the same time are the same.
         let turns = (0..self.count).map(|_| signature::sign(&self.key, (self.now)()));
-        let turns = turns
-            .collect::<Result<_, _>>()
-            .map_err(|error| Status::internal(format!("could not sign a request: {error}")))?;
-        Ok(Signed { at: now, turns })
+        let turns = turns.collect::<std::result::Result<_, _>>();
+        let failed = |error| Failure::TryAgain(format!("could not sign a request: {error}"));
+        Ok(Signed {
+            at: now,
+            turns: turns.map_err(failed)?,
+        })
     }
 }
 
@@ -76,20 +90,20 @@ impl Signed {
     }
 }
 
-impl Interceptor for Signer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+impl Proof for Signer {
+    fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
         let now = (self.now)();
         let mut last = self.last.lock();
         let mut signed = match last.take().filter(|signed| signed.is_of(now)) {
             Some(signed) => signed,
             None => self.sign(now)?,
         };
-        if let Some(headers) = signed.turns.pop_front() {
-            headers.write(request.metadata_mut().as_mut());
-            signed.turns.push_back(headers);
+        if let Some(signature) = signed.turns.pop_front() {
+            signature.write(headers);
+            signed.turns.push_back(signature);
         }
         *last = Some(signed);
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -117,27 +131,28 @@ mod tests {
         (Signer::new(key, move || *watch.lock()), clock)
     }
 
-    fn headers_of(signer: &mut Signer) -> SignatureHeaders {
-        let request = signer.call(Request::new(())).unwrap();
-        SignatureHeaders::read(&request.into_parts().0.into_headers()).unwrap()
+    fn headers_of(signer: &Signer) -> SignatureHeaders {
+        let mut headers = HeaderMap::new();
+        signer.prove(&mut headers).unwrap();
+        SignatureHeaders::read(&headers).unwrap()
     }
 
     #[test]
     fn a_signature_serves_for_two_minutes_unless_it_is_refused_or_the_clock_is_set_back() {
-        let (mut signer, clock) = signer();
-        let first = headers_of(&mut signer);
+        let (signer, clock) = signer();
+        let first = headers_of(&signer);
         *clock.lock() += Duration::seconds(119);
-        assert_eq!(headers_of(&mut signer.clone()), first);
+        assert_eq!(headers_of(&signer.clone()), first);
         *clock.lock() += Duration::SECOND;
-        let second = headers_of(&mut signer);
+        let second = headers_of(&signer);
         assert_ne!(second.timestamp, first.timestamp);
         *clock.lock() += Duration::SECOND;
-        assert_eq!(headers_of(&mut signer), second);
+        assert_eq!(headers_of(&signer), second);
         signer.renew();
-        let third = headers_of(&mut signer);
+        let third = headers_of(&signer);
         assert_ne!(third.timestamp, second.timestamp);
         *clock.lock() = START;
-        assert_eq!(headers_of(&mut signer).timestamp, first.timestamp);
+        assert_eq!(headers_of(&signer).timestamp, first.timestamp);
     }
 
     #[test]
@@ -148,8 +163,8 @@ mod tests {
             *looks += 1;
             START + Duration::milliseconds(*looks)
         };
-        let mut signer = Signer::new(PrivateKey::generate().unwrap(), now).in_turns(3);
-        let used: Vec<_> = (0..6).map(|_| headers_of(&mut signer).signature).collect();
+        let signer = Signer::new(PrivateKey::generate().unwrap(), now).in_turns(3);
+        let used: Vec<_> = (0..6).map(|_| headers_of(&signer).signature).collect();
         assert_eq!(used[..3], used[3..]);
         assert!(used[0] != used[1] && used[1] != used[2] && used[2] != used[0]);
     }

@@ -4,8 +4,7 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flwr_core::object::ObjectId;
-use flwr_proto as proto;
+use flwr_core::object::{ObjectId, Pulled};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use rand::Rng;
 use thiserror::Error;
@@ -37,27 +36,6 @@ pub trait Objects: Sync {
         id: ObjectId,
         content: Bytes,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-}
-
-/// What one request for an object brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pulled {
-    /// The object.
-    Content(Bytes),
-    /// The object is announced, and not there yet.
-    NotYet,
-    /// The object is not known, or no longer.
-    Missing,
-}
-
-impl From<proto::PullObjectResponse> for Pulled {
-    fn from(answer: proto::PullObjectResponse) -> Self {
-        match (answer.object_found, answer.object_available) {
-            (false, _) => Self::Missing,
-            (true, false) => Self::NotYet,
-            (true, true) => Self::Content(answer.object_content),
-        }
-    }
 }
 
 /// What is done with the bytes that came.
@@ -105,18 +83,18 @@ async fn pull_one<O: Objects>(
     let mut corrupt = 0;
     loop {
         match objects.pull(id).await.map_err(TransferError::Request)? {
-            Pulled::Missing => return Err(TransferError::Missing(id)),
-            Pulled::Content(content) if check == Check::Skip || is_intact(id, &content).await => {
+            Pulled::Unknown => return Err(TransferError::Missing(id)),
+            Pulled::There(content) if check == Check::Skip || is_intact(id, &content).await => {
                 return Ok(content);
             }
-            Pulled::Content(_) => {
+            Pulled::There(_) => {
                 corrupt += 1;
                 warn!(object_id = %id, "an object came with other bytes than its id says");
                 if corrupt == CORRUPT_TRIES {
                     return Err(TransferError::Corrupt(id));
                 }
             }
-            Pulled::NotYet => {
+            Pulled::Awaited => {
                 debug!(object_id = %id, "the SuperLink does not have an object yet");
             }
         }
@@ -215,7 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_object_that_is_not_there_yet_is_asked_for_again() {
         let (id, content) = object();
-        let peer = Peer::answering(id, &[Pulled::NotYet, Pulled::Content(content.clone())]);
+        let peer = Peer::answering(id, &[Pulled::Awaited, Pulled::There(content.clone())]);
         assert_eq!(
             peer.pull_all(id, Check::Hash).await.unwrap(),
             [(id, content)]
@@ -225,8 +203,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn damaged_bytes_are_asked_for_again_and_never_taken() {
         let (id, content) = object();
-        let damaged = Pulled::Content(Bytes::from_static(b"a mode1"));
-        let peer = Peer::answering(id, &[damaged.clone(), Pulled::Content(content.clone())]);
+        let damaged = Pulled::There(Bytes::from_static(b"a mode1"));
+        let peer = Peer::answering(id, &[damaged.clone(), Pulled::There(content.clone())]);
         assert_eq!(
             peer.pull_all(id, Check::Hash).await.unwrap(),
             [(id, content)]
@@ -240,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_object_and_a_failed_request_end_a_pull() {
         let (id, _) = object();
-        let peer = Peer::answering(id, &[Pulled::Missing]);
+        let peer = Peer::answering(id, &[Pulled::Unknown]);
         let failed = peer.pull_all(id, Check::Hash).await.unwrap_err();
         assert!(matches!(failed, TransferError::Missing(of) if of == id));
         let failed = Peer::default().pull_all(id, Check::Hash).await.unwrap_err();

@@ -58,10 +58,7 @@ impl Timestamp {
     /// The moment of an ISO 8601 text with a date, a time and a UTC offset.
     #[must_use]
     pub fn from_iso8601(text: &str) -> Option<Self> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        // Doubles hold the microseconds of all years that a calendar here can name.
-        let micros = moment.unix_timestamp_nanos() / 1000;
-        Some(Self(micros as f64 / 1e6))
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(Into::into)
     }
 
     /// This moment as a calendar date and time in UTC, rounded to microseconds; `None` outside
@@ -83,6 +80,14 @@ impl Add<f64> for Timestamp {
 
     fn add(self, seconds: f64) -> Self {
         Self(self.0 + seconds)
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(moment: OffsetDateTime) -> Self {
+        // Doubles hold the microseconds of all years that a calendar here can name.
+        let micros = moment.unix_timestamp_nanos() / 1000;
+        Self(micros as f64 / 1e6)
     }
 }
 

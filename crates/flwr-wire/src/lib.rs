@@ -17,4 +17,5 @@ mod inflate;
 mod objects;
 mod raw;
 mod record_maps;
+mod rpc;
 mod unconfirmed;

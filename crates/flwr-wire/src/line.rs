@@ -4,9 +4,11 @@
 //! to a line. The carrier, the connection and the proof of who calls are the line's own. The lines
 //! that programs use are in `flwr-client`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::port::Result;
+use flwr_core::time::Timestamp;
 use futures::stream::BoxStream;
 use prost::Message;
 
@@ -47,3 +49,6 @@ pub trait Line: Clone + Send + Sync + 'static {
 
 /// The answers of one call, in their order. The call ends with the first failure.
 pub type Answers<A> = BoxStream<'static, Result<A>>;
+
+/// Tells the time at which a caller reads an answer.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -7,7 +7,6 @@ use flwr_core::message::{Message, MessageId, Parcel};
 use flwr_core::object::{ObjectId, ObjectTree, Pulled};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_core::run::{AppRun, Run};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
@@ -42,6 +41,17 @@ pub(crate) fn reply(
     let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
     let mut parcels = parcels(messages, trees, read)?;
     parcels.pop().ok_or_else(|| no_reply("messages_list"))
+}
+
+/// The only message that an answer has for a node.
+pub(crate) fn instruction(
+    mut messages: Vec<proto::Message>,
+    trees: Vec<proto::ObjectTree>,
+    now: Timestamp,
+) -> Result<Option<Parcel>> {
+    messages.truncate(1);
+    let read = |message| Message::instruction(message, now).map_err(Refusal::Malformed);
+    Ok(parcels(messages, trees, read)?.pop())
 }
 
 /// A push without a reply in the field that holds it.
@@ -99,11 +109,6 @@ pub(crate) fn pushed(
     }
 }
 
-/// A run as nodes get it.
-pub(crate) fn run_for_node(run: Run) -> proto::Run {
-    AppRun::from(run).into()
-}
-
 /// An object's name in a request.
 pub(crate) fn object(run: u64, id: &str) -> Result<(RunId, ObjectId)> {
     let id = id.parse().map_err(Refusal::ObjectId)?;
@@ -123,5 +128,14 @@ pub(crate) fn pulled(pulled: Pulled) -> proto::PullObjectResponse {
             object_available: true,
             object_content,
         },
+    }
+}
+
+/// An object, as an answer gives it.
+pub(crate) fn read_pulled(answer: proto::PullObjectResponse) -> Pulled {
+    match (answer.object_found, answer.object_available) {
+        (false, _) => Pulled::Unknown,
+        (true, false) => Pulled::Awaited,
+        (true, true) => Pulled::There(answer.object_content),
     }
 }

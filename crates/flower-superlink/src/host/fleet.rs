@@ -9,7 +9,7 @@ use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
-use flwr_core::run::Run;
+use flwr_core::run::AppRun;
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
@@ -92,8 +92,8 @@ impl Fleet for FleetSession {
         Ok(self.link.confirm(run, message).await?)
     }
 
-    async fn run(&self, run: RunId) -> Result<Run> {
-        Ok(self.link.require_running(run).await?)
+    async fn run(&self, run: RunId) -> Result<AppRun> {
+        Ok(self.link.require_running(run).await?.into())
     }
 
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {

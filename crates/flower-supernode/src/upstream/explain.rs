@@ -3,9 +3,8 @@
 use std::error::Error as _;
 
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
-use flwr_client::refused::{Failure, Refused};
+use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
-use tonic::Status;
 
 /// Explains failed calls. Knows both ends, so that its sentences can name address and key.
 #[derive(Debug)]
@@ -26,52 +25,64 @@ impl Explainer {
     }
 
     /// One sentence: who, what, and the way out.
-    pub(crate) fn explain(&self, status: &Status) -> String {
-        if let Some(error) = connect_error(status) {
+    pub(crate) fn explain(&self, failure: &Failure) -> String {
+        if let Some(error) = connect_error(failure) {
             return with_flag(error);
         }
-        if let Some(answer) = proxied(status) {
+        if let Some(answer) = proxied(failure) {
             return format!("the SuperLink cannot be reached: {answer}");
         }
-        let (address, said) = (&self.address, status.message());
-        match Failure::of(status) {
-            Failure::Unanswered => {
-                let (why, way_out) = (chain(status), self.other_protocol(status));
+        let address = &self.address;
+        match failure {
+            Failure::Answered(refused) => self.refusal(refused),
+            Failure::Unanswered(unanswered) if unanswered.why == Silence::Broken => {
+                format!("the SuperLink at {address} failed at this call: {unanswered}")
+            }
+            Failure::Unanswered(unanswered) => {
+                let (why, way_out) = (chain(unanswered), self.other_protocol(unanswered));
                 format!("the SuperLink at {address} does not answer: {why}{way_out}")
             }
-            Failure::Refused(Refused::Forbidden | Refused::UnknownNode) => {
-                format!("the SuperLink at {address} says: {said}")
+            // This node itself could not make the call, or use the answer.
+            Failure::Refused(_) | Failure::TryAgain(_) => failure.to_string(),
+        }
+    }
+
+    fn refusal(&self, refused: &Refused) -> String {
+        let (address, class) = (&self.address, refused.class);
+        match (class, refused.code) {
+            (Class::Forbidden | Class::RunOver, _) | (_, Some(Code::NodeNotRegistered)) => {
+                format!("the SuperLink at {address} says: {refused}")
             }
-            Failure::Refused(refused) => {
-                let (code, way_out) = (status.code(), self.way_out(refused));
-                format!("the SuperLink at {address} refused: {said} ({code:?}){way_out}")
+            (_, code) => {
+                let way_out = self.way_out(class, code);
+                format!("the SuperLink at {address} refused: {refused} ({class:?}){way_out}")
             }
         }
     }
 
     /// A connection that breaks at once is often one of TLS on the other side: there is nothing
     /// more to see of that in plaintext.
-    fn other_protocol(&self, status: &Status) -> &'static str {
-        if self.is_plaintext && status.source().is_some() {
+    fn other_protocol(&self, unanswered: &Unanswered) -> &'static str {
+        if self.is_plaintext && unanswered.source().is_some() {
             "; if it speaks TLS there, leave out --insecure and give --root-certificates"
         } else {
             ""
         }
     }
 
-    fn way_out(&self, refused: Refused) -> String {
+    fn way_out(&self, class: Class, code: Option<Code>) -> String {
         let key = &self.fingerprint;
-        match refused {
-            Refused::UnknownKey => {
+        match (class, code) {
+            (_, Some(Code::KeyNotListed)) => {
                 format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")
             }
-            Refused::KeyInUse => {
+            (_, Some(Code::PublicKeyAlreadyInUse)) => {
                 format!("; key {key} belongs to a node that is still registered: another SuperNode uses it, or an earlier one ended without a goodbye")
             }
-            Refused::StaleSignature => {
+            (_, Some(Code::TimestampStale)) => {
                 "; this machine's clock and the SuperLink's differ by more than the signature allows: set the clock".to_owned()
             }
-            Refused::UnknownMethod | Refused::NotSetUp => {
+            (Class::NotOffered, _) => {
                 "; --superlink must name the Fleet address (default port 9092) of a SuperLink of flwr 1.20 to 1.22".to_owned()
             }
             _ => String::new(),
@@ -97,10 +108,10 @@ fn with_flag(error: &ConnectError) -> String {
     }
 }
 
-/// The status with the errors it was made of, each level once.
-fn chain(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut source = status.source();
+/// What the call failed with and the errors that this was made of, each level once.
+fn chain(unanswered: &Unanswered) -> String {
+    let mut text = unanswered.text.clone();
+    let mut source = unanswered.source();
     while let Some(error) = source {
         let level = error.to_string();
         if !text.contains(&level) {
@@ -114,17 +125,19 @@ fn chain(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use flwr_client::channel::Proxied;
+    use flwr_client::refused::failure;
+    use tonic::Status;
 
     use super::*;
 
-    fn explain(status: &Status) -> String {
+    fn explain(status: Status) -> String {
         let (address, key) = ("127.0.0.1:9092".to_owned(), "SHA256:abc".to_owned());
-        Explainer::new(address, key, &Trust::Plaintext).explain(status)
+        Explainer::new(address, key, &Trust::Plaintext).explain(&failure(status))
     }
 
     #[test]
     fn what_a_proxy_answers_is_named() {
-        let text = explain(&Status::from(Proxied {
+        let text = explain(Status::from(Proxied {
             address: "host:1".to_owned(),
             status: http::StatusCode::BAD_GATEWAY,
             location: None,
@@ -143,16 +156,16 @@ mod tests {
             ("Public key already in use", "another SuperNode uses it"),
             ("Invalid timestamp", "set the clock"),
         ] {
-            let text = explain(&Status::unauthenticated(said));
+            let text = explain(Status::unauthenticated(said));
             for part in ["127.0.0.1:9092", said, "(Unauthenticated)", way_out] {
                 assert!(text.contains(part), "{text}");
             }
         }
-        let text = explain(&Status::unauthenticated("Public key not recognized"));
+        let text = explain(Status::unauthenticated("Public key not recognized"));
         assert!(text.contains("SHA256:abc"), "{text}");
         let broken = Status::from_error(Box::new(std::io::Error::other("broken pipe")));
-        assert!(explain(&broken).contains("leave out --insecure"));
-        let text = explain(&Status::unimplemented("Method not found!"));
+        assert!(explain(broken).contains("leave out --insecure"));
+        let text = explain(Status::unimplemented("Method not found!"));
         assert!(text.contains("9092"), "{text}");
     }
 }

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use flwr_client::channel::is_to_be_repeated;
-use flwr_client::refused::{Failure, Refused};
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
-use flwr_proto as proto;
+use flwr_core::port::Fleet as _;
+use flwr_core::refusal::{Silence, Unanswered};
 use rand::Rng;
 use tokio::time::{sleep, timeout};
-use tonic::{Request, Status};
 use tracing::warn;
 
-use super::Upstream;
 use super::registration::{INTERVAL, Session};
+use super::{Fleet, Upstream, Verdict};
 
 /// The deadline of one heartbeat (flwr 1.22).
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -36,59 +35,46 @@ impl Upstream {
     }
 
     /// One heartbeat, until it is answered.
-    async fn beat(&self, session: &Session) {
+    async fn beat(&self, session: &Session<Fleet>) {
         let mut backoff = Backoff::new(Persistence::default());
         let (mut missed, mut repeated) = (0, 0);
         loop {
-            let received = self.line.received();
-            let status = match timeout(DEADLINE, self.send_heartbeat(session)).await {
+            let received = self.channel.received();
+            let heartbeat = session.fleet.heartbeat(INTERVAL.as_secs_f64());
+            let failure = match timeout(DEADLINE, heartbeat).await {
                 Ok(Ok(true)) => return self.report.answered(),
                 Ok(Ok(false)) => return self.registration.lost(session),
-                Ok(Err(status)) if is_to_be_repeated(&status) && repeated < AT_ONCE => {
+                Ok(Err(failure)) if is_to_be_repeated(&failure) && repeated < AT_ONCE => {
                     repeated += 1;
                     continue;
                 }
-                Ok(Err(status)) => status,
+                Ok(Err(failure)) => failure,
                 Err(_) => {
                     // A slow transfer may keep the answer back: what it receives is life, too.
-                    let is_silent = self.line.received() == received;
+                    let is_silent = self.channel.received() == received;
                     missed = if is_silent { missed + 1 } else { 0 };
-                    Status::deadline_exceeded("no answer to a heartbeat within 5 s")
+                    let text = "no answer to a heartbeat within 5 s";
+                    Unanswered::new(Silence::Late, text).into()
                 }
             };
             if missed == MISSED {
                 missed = 0;
                 warn!("{MISSED} heartbeats in a row had no answer: the node connects anew");
-                self.line.replace();
+                self.channel.replace();
             }
-            if self.judge(&status) == Failure::Refused(Refused::UnknownNode) {
+            if self.judge(&failure) == Verdict::UnknownNode {
                 return self.registration.lost(session);
             }
             let Some(delay) = backoff.next_delay() else {
                 return;
             };
             self.report
-                .failed(&self.explainer.explain(&status), backoff.tries(), delay);
+                .failed(&self.explainer.explain(&failure), backoff.tries(), delay);
             tokio::select! {
                 () = sleep(delay) => {}
                 () = self.registration.renewed(session) => return,
             }
         }
-    }
-
-    async fn send_heartbeat(&self, session: &Session) -> Result<bool, Status> {
-        let request = proto::SendNodeHeartbeatRequest {
-            node: Some(proto::Node {
-                node_id: session.node.0,
-            }),
-            heartbeat_interval: INTERVAL.as_secs_f64(),
-        };
-        let answer = self
-            .fleet
-            .clone()
-            .send_node_heartbeat(Request::new(request))
-            .await?;
-        Ok(answer.into_inner().success)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use flwr_client::channel;
-use flwr_client::fleet::fleet;
-use flwr_client::refused::{Failure, Refused};
+use flwr_client::find;
+use flwr_client::line::GrpcLine;
+use flwr_core::port::Fleet as _;
 use flwr_daemon::clock::Clock;
-use flwr_proto as proto;
 
 use super::explain::Explainer;
-use super::signer;
+use super::{Verdict, signer};
 use crate::config::Config;
 
 /// Seconds until the next heartbeat, of which there will be none.
@@ -17,13 +17,9 @@ const INTERVAL: f64 = 30.0;
 
 /// Whether the SuperLink answers this node's signed calls; else why it does not. A node that is
 /// not registered is told so only if its key is taken.
-pub(crate) async fn ping(
-    config: &Config,
-    clock: Arc<dyn Clock>,
-    node: proto::Node,
-) -> Result<(), String> {
+pub(crate) async fn ping(config: &Config, clock: Arc<dyn Clock>) -> Result<(), String> {
     let superlink = &config.superlink;
-    let line = channel::channel(
+    let channel = channel::channel(
         (&superlink.host, superlink.port),
         &config.trust,
         &config.route,
@@ -31,14 +27,11 @@ pub(crate) async fn ping(
     let key = &config.key.private;
     let fingerprint = key.public_key().fingerprint();
     let explainer = Explainer::new(superlink.to_string(), fingerprint, &config.trust);
-    let mut fleet = fleet(line, signer(key.clone(), clock));
-    let heartbeat = proto::SendNodeHeartbeatRequest {
-        node: Some(node),
-        heartbeat_interval: INTERVAL,
-    };
-    match fleet.send_node_heartbeat(heartbeat).await {
+    let line = GrpcLine::new(channel, signer(key.clone(), clock));
+    let asked = async { find::fleet(line).await?.heartbeat(INTERVAL).await };
+    match asked.await {
         Ok(_) => Ok(()),
-        Err(status) if Failure::of(&status) == Failure::Refused(Refused::UnknownNode) => Ok(()),
-        Err(status) => Err(explainer.explain(&status)),
+        Err(failure) if Verdict::of(&failure) == Verdict::UnknownNode => Ok(()),
+        Err(failure) => Err(explainer.explain(&failure)),
     }
 }

@@ -1,17 +1,18 @@
 //! The node's registration: one id at a time, made anew when the SuperLink has forgotten it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_client::retry::Backoff;
 use flwr_core::id::NodeId;
+use flwr_core::port::{self, Fleet as _};
+use flwr_core::refusal::{Silence, Unanswered};
 use flwr_daemon::stop::Stopper;
-use flwr_proto as proto;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tonic::{Request, Status};
 use tracing::{info, warn};
 
-use super::{Refusal, Upstream};
+use super::{Fleet, NoAnswer, Upstream};
 
 /// Between two heartbeats: what the SuperLink is told (flwr 1.22 wire).
 pub(super) const INTERVAL: Duration = Duration::from_secs(30);
@@ -20,29 +21,47 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A registration that was not taken back is found out by the next call: no need to wait long.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// A node id, and the how-manieth registration of this process it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
+/// One registration of this process: what speaks for it, and its node id.
+#[derive(Debug)]
+pub(crate) struct Session<F> {
+    pub(crate) fleet: Arc<F>,
     pub(crate) node: NodeId,
-    pub(crate) number: u64,
+    /// The how-manieth registration it is.
+    number: u64,
 }
 
 /// The current session, for whoever needs it and whoever waits for it.
 #[derive(Debug)]
-pub(crate) struct Registration {
-    current: watch::Sender<State>,
+pub(crate) struct Registration<F> {
+    current: watch::Sender<State<F>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct State {
-    session: Option<Session>,
+#[derive(Debug)]
+struct State<F> {
+    session: Option<Session<F>>,
     /// Registrations so far.
     count: u64,
     /// The id before this one.
     last: Option<NodeId>,
 }
 
-impl Default for Registration {
+impl<F> Clone for Session<F> {
+    fn clone(&self) -> Self {
+        Self {
+            fleet: Arc::clone(&self.fleet),
+            node: self.node,
+            number: self.number,
+        }
+    }
+}
+
+impl<F> Session<F> {
+    const fn is(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl<F> Default for Registration<F> {
     fn default() -> Self {
         Self {
             current: watch::Sender::new(State {
@@ -54,13 +73,13 @@ impl Default for Registration {
     }
 }
 
-impl Registration {
+impl<F> Registration<F> {
     /// The session in use, as soon as there is one.
-    pub(crate) async fn current(&self) -> Session {
+    pub(crate) async fn current(&self) -> Session<F> {
         let mut watching = self.current.subscribe();
         loop {
-            if let Some(session) = watching.borrow_and_update().session {
-                return session;
+            if let Some(session) = &watching.borrow_and_update().session {
+                return session.clone();
             }
             // The sender is in `self`: it outlives this borrow of it.
             let _ = watching.changed().await;
@@ -71,22 +90,29 @@ impl Registration {
     pub(crate) async fn replaced(&self, node: NodeId) {
         let mut watching = self.current.subscribe();
         let _ = watching
-            .wait_for(|state| state.session.is_some_and(|session| session.node != node))
+            .wait_for(|state| {
+                let session = state.session.as_ref();
+                session.is_some_and(|session| session.node != node)
+            })
             .await;
     }
 
     /// Waits until another session than this one is in use.
-    pub(crate) async fn renewed(&self, session: &Session) {
+    pub(crate) async fn renewed(&self, session: &Session<F>) {
         let mut watching = self.current.subscribe();
         let _ = watching
-            .wait_for(|state| state.session.is_some_and(|current| current != *session))
+            .wait_for(|state| {
+                let current = state.session.as_ref();
+                current.is_some_and(|current| !current.is(session))
+            })
             .await;
     }
 
     /// The SuperLink does not know `session`. Several calls may find that out.
-    pub(crate) fn lost(&self, session: &Session) {
+    pub(crate) fn lost(&self, session: &Session<F>) {
         self.current.send_if_modified(|state| {
-            let is_current = state.session == Some(*session);
+            let current = state.session.as_ref();
+            let is_current = current.is_some_and(|current| current.is(session));
             if is_current {
                 state.session = None;
                 warn!(node_id = %session.node, "the SuperLink no longer knows this node; registering again");
@@ -101,13 +127,15 @@ impl Registration {
     }
 
     /// Puts a new id in use. True: it is the one from before.
-    fn renew(&self, node: NodeId) -> bool {
+    fn renew(&self, fleet: F, node: NodeId) -> bool {
+        let fleet = Arc::new(fleet);
         let mut again = false;
         self.current.send_modify(|state| {
             again = state.last == Some(node);
             state.count += 1;
             state.last = Some(node);
             state.session = Some(Session {
+                fleet: Arc::clone(&fleet),
                 node,
                 number: state.count,
             });
@@ -115,42 +143,45 @@ impl Registration {
         again
     }
 
-    fn peek(&self) -> Option<Session> {
-        self.current.borrow().session
+    /// The session in use now, if there is one.
+    pub(super) fn peek(&self) -> Option<Session<F>> {
+        self.current.borrow().session.clone()
     }
 }
 
 impl Upstream {
     /// Registers, and does so again whenever the SuperLink has forgotten this node, until
     /// `stopper` stops or the SuperLink is given up.
-    pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), Refusal> {
+    pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), NoAnswer> {
         while stopper
             .run_until_stopped(self.registration.needed())
             .await
             .is_some()
         {
-            match self.register(stopper).await? {
-                Some(node) if self.registration.renew(node) => {
-                    info!(node_id = %node, "registered again under the same id");
-                }
-                Some(node) => info!(node_id = %node, "registered with the SuperLink"),
-                None => break,
+            let Some((fleet, node)) = self.register(stopper).await? else {
+                break;
+            };
+            if self.registration.renew(fleet, node) {
+                info!(node_id = %node, "registered again under the same id");
+            } else {
+                info!(node_id = %node, "registered with the SuperLink");
             }
         }
         Ok(())
     }
 
-    /// The node's id; `None` when it is time to stop.
-    async fn register(&self, stopper: &Stopper) -> Result<Option<NodeId>, Refusal> {
+    /// The node's session and id; `None` when it is time to stop.
+    async fn register(&self, stopper: &Stopper) -> Result<Option<(Fleet, NodeId)>, NoAnswer> {
         let mut backoff = Backoff::new(self.persistence);
         loop {
-            let status = match self.create_node(stopper).await {
-                Some(Ok(node)) => return Ok(Some(node)),
-                Some(Err(status)) => status,
+            let failure = match self.activate(stopper).await {
+                Some(Ok(registered)) => return Ok(Some(registered)),
+                Some(Err(failure)) => failure,
                 None => return Ok(None),
             };
+            self.judge(&failure);
             let paused = stopper
-                .run_until_stopped(self.pause(&mut backoff, &status))
+                .run_until_stopped(self.pause(&mut backoff, &failure))
                 .await;
             if paused.transpose()?.is_none() {
                 return Ok(None);
@@ -160,23 +191,20 @@ impl Upstream {
 
     /// One try. A request that is on its way when it is time to stop is waited for a little: an
     /// id that this node never hears of is one that it cannot say goodbye with.
-    async fn create_node(&self, stopper: &Stopper) -> Option<Result<NodeId, Status>> {
-        let interval = INTERVAL.as_secs_f64();
-        let mut request = Request::new(proto::CreateNodeRequest {
-            heartbeat_interval: interval,
-        });
-        request.set_timeout(DEADLINE);
-        let mut fleet = self.fleet.clone();
-        let answer = tokio::select! {
-            answer = fleet.create_node(request) => answer,
-            () = async { stopper.cancelled().await; sleep(GOODBYE).await } => return None,
-        };
-        Some(answer.and_then(|answer| {
+    async fn activate(&self, stopper: &Stopper) -> Option<port::Result<(Fleet, NodeId)>> {
+        let activated = timeout(DEADLINE, async {
+            let fleet = self.open().await?;
+            let node = fleet.activate(INTERVAL.as_secs_f64()).await?;
             self.report.answered();
-            let node = answer.into_inner().node.map(|node| NodeId(node.node_id));
-            let no_id = || Status::internal("CreateNode was answered without a node id");
-            node.filter(|node| *node != NodeId::UNSET).ok_or_else(no_id)
-        }))
+            Ok((fleet, node))
+        });
+        tokio::select! {
+            activated = activated => Some(activated.unwrap_or_else(|_| {
+                let text = format!("no answer to a registration within {} s", DEADLINE.as_secs());
+                Err(Unanswered::new(Silence::Late, text).into())
+            })),
+            () = async { stopper.cancelled().await; sleep(GOODBYE).await } => None,
+        }
     }
 
     /// Says goodbye, once; the SuperLink finds out by itself otherwise.
@@ -184,20 +212,10 @@ impl Upstream {
         let Some(session) = self.registration.peek() else {
             return;
         };
-        let request = proto::DeleteNodeRequest {
-            node: Some(proto::Node {
-                node_id: session.node.0,
-            }),
-        };
-        match timeout(
-            GOODBYE,
-            self.fleet.clone().delete_node(Request::new(request)),
-        )
-        .await
-        {
-            Ok(Ok(_)) => info!(node_id = %session.node, "unregistered from the SuperLink"),
-            Ok(Err(status)) => {
-                warn!(node_id = %session.node, "could not unregister: {}", self.explainer.explain(&status))
+        match timeout(GOODBYE, session.fleet.deactivate()).await {
+            Ok(Ok(())) => info!(node_id = %session.node, "unregistered from the SuperLink"),
+            Ok(Err(failure)) => {
+                warn!(node_id = %session.node, "could not unregister: {}", self.explainer.explain(&failure))
             }
             Err(_) => {
                 warn!(node_id = %session.node, "could not unregister: no answer within {} s", GOODBYE.as_secs())
@@ -213,21 +231,20 @@ mod tests {
     #[tokio::test]
     async fn a_lost_session_is_renewed_once_however_many_find_it_lost() {
         let registration = Registration::default();
-        assert!(!registration.renew(NodeId(7)));
+        assert!(!registration.renew((), NodeId(7)));
         let first = registration.current().await;
         registration.lost(&first);
         registration.needed().await;
-        assert!(registration.renew(NodeId(7)), "the same id");
+        assert!(registration.renew((), NodeId(7)), "the same id");
         let second = registration.current().await;
-        assert_ne!(first, second);
+        assert!(!first.is(&second));
         registration.lost(&first);
-        assert_eq!(
-            registration.current().await,
-            second,
+        assert!(
+            registration.current().await.is(&second),
             "a late finder changes nothing"
         );
         registration.lost(&second);
-        assert!(!registration.renew(NodeId(8)));
+        assert!(!registration.renew((), NodeId(8)));
         registration.replaced(NodeId(7)).await;
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use flwr_client::transfer::{self, Check, Objects, Pulled, TransferError};
+use flwr_client::transfer::{self, Check, Objects, TransferError};
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::Message;
-use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_proto as proto;
+use flwr_core::message::{Message, MessageId, Parcel};
+use flwr_core::object::{ObjectId, ObjectTree, Pulled};
+use flwr_core::port::Fleet as _;
 use futures::TryStreamExt;
 use tracing::warn;
 
-use super::{Patience, Refusal, Upstream};
+use super::{NoAnswer, Patience, Upstream};
 
 /// Transfers for one message.
 #[derive(Debug)]
@@ -27,26 +27,19 @@ impl Transfer<'_> {
     pub(crate) async fn pull_all(
         &self,
         ids: BTreeSet<ObjectId>,
-    ) -> Result<HashMap<ObjectId, Bytes>, TransferError<Refusal>> {
+    ) -> Result<HashMap<ObjectId, Bytes>, TransferError<NoAnswer>> {
         transfer::pull(self, ids, Check::Hash).try_collect().await
     }
 
     /// Tells the SuperLink that the message and all its objects are here.
-    pub(crate) async fn confirm(&self, message: ObjectId) -> Result<(), Refusal> {
-        let run_id = self.run.0;
-        self.upstream
-            .call(self.node, Patience::Few, |mut fleet, node| async move {
-                let message_object_id = message.to_string();
-                fleet
-                    .confirm_message_received(proto::ConfirmMessageReceivedRequest {
-                        node: Some(node),
-                        run_id,
-                        message_object_id,
-                    })
-                    .await
-            })
-            .await?;
-        Ok(())
+    pub(crate) async fn confirm(&self, message: MessageId) -> Result<(), NoAnswer> {
+        let run = self.run;
+        let confirm = self
+            .upstream
+            .call(self.node, Patience::Few, |fleet| async move {
+                fleet.confirm(run, message).await
+            });
+        confirm.await
     }
 
     /// Announces a reply, and pushes the objects that the SuperLink asks for.
@@ -55,28 +48,22 @@ impl Transfer<'_> {
         message: &Message,
         tree: &ObjectTree,
         objects: &HashMap<ObjectId, Bytes>,
-    ) -> Result<(), Refusal> {
-        let answer = self
+    ) -> Result<(), NoAnswer> {
+        let pushed = self
             .upstream
-            .call(self.node, Patience::Reply, |mut fleet, node| {
-                let request = proto::PushMessagesRequest {
-                    node: Some(node),
-                    messages_list: vec![message.clone().into()],
-                    message_object_trees: vec![tree.clone().into()],
-                };
-                async move { fleet.push_messages(request).await }
+            .call(self.node, Patience::Reply, |fleet| {
+                let (message, tree) = (message.clone(), tree.clone());
+                async move { fleet.push(Parcel { message, tree }).await }
             })
             .await?;
-        if !answer.results.contains_key(&tree.id.to_string()) {
+        let Some(missing) = pushed else {
             // After a lost answer this may only say that the first try arrived.
             warn!(
                 "the SuperLink did not take the reply: its instruction may have expired, or been answered"
             );
-        }
-        let wanted = answer
-            .objects_to_push
-            .iter()
-            .filter_map(|text| text.parse::<ObjectId>().ok());
+            return Ok(());
+        };
+        let wanted = missing.into_iter();
         let wanted: Vec<_> = wanted
             .filter_map(|id| Some((id, objects.get(&id)?.clone())))
             .collect();
@@ -85,40 +72,25 @@ impl Transfer<'_> {
 }
 
 impl Objects for Transfer<'_> {
-    type Error = Refusal;
+    type Error = NoAnswer;
 
-    async fn pull(&self, id: ObjectId) -> Result<Pulled, Refusal> {
-        let run_id = self.run.0;
-        let answer = self
+    async fn pull(&self, id: ObjectId) -> Result<Pulled, NoAnswer> {
+        let run = self.run;
+        let pull = self
             .upstream
-            .call(self.node, Patience::Few, |mut fleet, node| async move {
-                fleet
-                    .pull_object(proto::PullObjectRequest {
-                        node: Some(node),
-                        run_id,
-                        object_id: id.to_string(),
-                    })
-                    .await
-            })
-            .await?;
-        Ok(answer.into())
+            .call(self.node, Patience::Few, |fleet| async move {
+                fleet.pull_object(run, id).await
+            });
+        pull.await
     }
 
-    async fn push(&self, id: ObjectId, content: Bytes) -> Result<(), Refusal> {
-        let run_id = self.run.0;
-        let answer = self
-            .upstream
-            .call(self.node, Patience::Reply, |mut fleet, node| {
-                let request = proto::PushObjectRequest {
-                    node: Some(node),
-                    run_id,
-                    object_id: id.to_string(),
-                    object_content: content.clone(),
-                };
-                async move { fleet.push_object(request).await }
-            })
-            .await?;
-        if !answer.stored {
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<(), NoAnswer> {
+        let run = self.run;
+        let push = self.upstream.call(self.node, Patience::Reply, |fleet| {
+            let content = content.clone();
+            async move { fleet.push_object(run, id, content).await }
+        });
+        if !push.await? {
             warn!(object_id = %id, "the SuperLink did not take an object of the reply");
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What is done for one message, from its objects to its reply.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use flwr_client::transfer::TransferError;
 use flwr_core::cause::chain;
 use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Body, ErrorCode, Message, MessageId, Metadata};
-use flwr_core::object::{ObjectId, ObjectTree, TreeError};
+use flwr_core::message::{Body, ErrorCode, Message, MessageId, Metadata, Parcel};
+use flwr_core::refusal::Refusal;
 use flwr_daemon::apps::{AppProcess, Exit};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ use super::runs::{InputsError, RunInputs};
 use super::worker::Worker;
 use crate::error::Error;
 use crate::store::{Reply, Stored};
-use crate::upstream::{Refusal, Transfer};
+use crate::upstream::{NoAnswer, Transfer};
 
 /// How long a reply waits for the Context that belongs to it.
 const CONTEXT_SOON: Duration = Duration::from_secs(2);
@@ -47,21 +47,24 @@ impl From<InputsError> for NoReply {
     }
 }
 
-impl From<Refusal> for NoReply {
+impl From<NoAnswer> for NoReply {
     /// A refusal that stands is told, should the SuperLink listen to that; all others mean that
     /// the message is no longer this node's.
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Refused(reason) => Self::Told(ErrorCode::Unknown, reason),
+    fn from(no_answer: NoAnswer) -> Self {
+        match no_answer {
+            NoAnswer::Unusable(Refusal::RunConfig(error)) => InputsError::Config(*error).into(),
+            NoAnswer::Refused(_) | NoAnswer::Unusable(_) => {
+                Self::Told(ErrorCode::Unknown, no_answer.to_string())
+            }
             other => Self::Abandoned(other.into()),
         }
     }
 }
 
-impl From<TransferError<Refusal>> for NoReply {
-    fn from(error: TransferError<Refusal>) -> Self {
+impl From<TransferError<NoAnswer>> for NoReply {
+    fn from(error: TransferError<NoAnswer>) -> Self {
         match error {
-            TransferError::Request(refusal) => refusal.into(),
+            TransferError::Request(no_answer) => no_answer.into(),
             other => Self::Told(ErrorCode::MessageUnavailable, other.to_string()),
         }
     }
@@ -72,24 +75,23 @@ impl Worker {
     pub(super) async fn answer(
         &self,
         node: NodeId,
-        message: Message,
-        tree: Result<ObjectTree, TreeError>,
+        parcel: &Parcel,
     ) -> Result<(), Abandoned> {
-        let instruction = message.metadata.clone();
+        let instruction = &parcel.message.metadata;
         let transfer = Transfer {
             upstream: &self.parts.upstream,
             node,
             run: instruction.run,
         };
-        if let Some(stored) = self.finished_before(&instruction, node).await {
+        if let Some(stored) = self.finished_before(instruction, node).await {
             info!("this reply was finished before the node ended: it is pushed now");
             let delivered = self.deliver(&transfer, instruction.id, &stored).await;
             return self
-                .settle(&transfer, &instruction, delivered.map_err(Into::into))
+                .settle(&transfer, instruction, delivered.map_err(Into::into))
                 .await;
         }
-        let worked = self.work(&transfer, message, tree).await;
-        self.settle(&transfer, &instruction, worked).await
+        let worked = self.work(&transfer, parcel).await;
+        self.settle(&transfer, instruction, worked).await
     }
 
     /// Where there is no reply of the ClientApp's, tells the ServerApp why, if it still waits.
@@ -133,7 +135,7 @@ impl Worker {
         transfer: &Transfer<'_>,
         instruction: MessageId,
         stored: &Stored,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), NoAnswer> {
         let pushed = push(transfer, &stored.reply).await;
         if let (Ok(()), Some(context)) = (&pushed, &stored.context) {
             self.keep_context(transfer.run, context.clone()).await;
@@ -151,19 +153,18 @@ impl Worker {
     async fn work(
         &self,
         transfer: &Transfer<'_>,
-        message: Message,
-        tree: Result<ObjectTree, TreeError>,
+        Parcel { message, tree }: &Parcel,
     ) -> Result<(), NoReply> {
         let instruction = message.metadata.id;
-        let (tree, ids) = object_ids(instruction, tree)?;
         let inputs = self.inputs(transfer).await?;
+        let ids = tree.post_order().iter().map(|part| part.id).collect();
         let objects = transfer.pull_all(ids).await?;
         transfer.confirm(instruction).await?;
         let context =
             self.runs
                 .lock()
                 .context(transfer.run, transfer.node, &self.parts.node_config);
-        let inbox = Inbox::new(message, tree, inputs, context, objects);
+        let inbox = Inbox::new(message.clone(), tree.clone(), inputs, context, objects);
         let job = Arc::new(Job {
             node: transfer.node,
             inbox,
@@ -255,11 +256,7 @@ impl Worker {
             return Ok(inputs);
         }
         let upstream = &self.parts.upstream;
-        let run = upstream
-            .run(transfer.node, run_id)
-            .await?
-            .ok_or(NoReply::Abandoned(Abandoned::UnknownRun(run_id)))?;
-        let run = run.map_err(InputsError::Config)?;
+        let run = upstream.run(transfer.node, run_id).await?;
         let inputs = match &self.parts.app {
             Some(app) => RunInputs::bound(run, app),
             None => {
@@ -280,24 +277,7 @@ impl Worker {
     }
 }
 
-/// The objects a message is made of. The tree must be the message's own.
-fn object_ids(
-    instruction: MessageId,
-    tree: Result<ObjectTree, TreeError>,
-) -> Result<(ObjectTree, BTreeSet<ObjectId>), NoReply> {
-    let told = |text: String| NoReply::Told(ErrorCode::MessageUnavailable, text);
-    let tree = tree.map_err(|error| told(format!("the message's object tree: {error}")))?;
-    if tree.id != instruction {
-        return Err(told(format!(
-            "the message's object tree is that of {}",
-            tree.id
-        )));
-    }
-    let ids = tree.post_order().iter().map(|part| part.id).collect();
-    Ok((tree, ids))
-}
-
-async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), Refusal> {
+async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), NoAnswer> {
     transfer
         .push_reply(&reply.message, &reply.tree, &reply.objects)
         .await

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flwr_core::config::UserConfig;
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::Parcel;
 use flwr_daemon::apps::AppProcess;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::stop::Stopper;
@@ -20,7 +21,7 @@ use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{Arrival, Refusal, Upstream};
+use crate::upstream::{NoAnswer, Upstream};
 
 /// The pause after an empty answer that came at once (Flower's SuperLink does not hold the
 /// call).
@@ -96,45 +97,39 @@ impl Worker {
     async fn step(&self) -> Result<(), Error> {
         let node = self.parts.upstream.node().await;
         let asked = Instant::now();
-        match self.parts.upstream.pull(node, &*self.parts.clock).await {
-            Ok(Some(arrival)) => self.take_on(node, arrival).await,
+        match self.parts.upstream.pull(node).await {
+            Ok(Some(parcel)) => self.take_on(node, parcel).await,
             Ok(None) => {
                 if asked.elapsed() < HELD {
                     sleep(PAUSE).await;
                 }
                 Ok(())
             }
-            Err(Refusal::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
-            Err(refusal) => {
-                debug!("no message: {refusal}");
+            Err(NoAnswer::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+            Err(no_answer) => {
+                debug!("no message: {no_answer}");
                 Ok(())
             }
         }
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.
-    async fn take_on(&self, node: NodeId, Arrival { message, tree }: Arrival) -> Result<(), Error> {
-        let message = match message {
-            Ok(message) => message,
-            Err(flaws) => {
-                warn!("dropped a message that is malformed: {flaws}");
-                return Ok(());
-            }
-        };
-        let instruction = &message.metadata;
-        let span = info_span!("message", run_id = %instruction.run, node_id = %node, message_id = %instruction.id);
-        let life = instruction.expires_at().since(self.parts.clock.now());
+    async fn take_on(&self, node: NodeId, instruction: Parcel) -> Result<(), Error> {
+        let message = &instruction.message;
+        let metadata = &message.metadata;
+        let span = info_span!("message", run_id = %metadata.run, node_id = %node, message_id = %metadata.id);
+        let life = metadata.expires_at().since(self.parts.clock.now());
         let life = Duration::try_from_secs_f64(life.max(0.0))
             .unwrap_or(LONGEST_LIFE)
             .min(LONGEST_LIFE);
-        let run = instruction.run;
+        let run = metadata.run;
         self.runs.lock().begin(run);
         let ended = async {
             let started = Instant::now();
-            info!("took a message: {}", message.metadata.message_type);
+            info!("took a message: {}", metadata.message_type);
             let ended = tokio::select! {
-                ended = self.answer(node, message, tree) => ended,
-                () = self.parts.upstream.replaced(node) => Err(Abandoned::Refused(Refusal::Replaced)),
+                ended = self.answer(node, &instruction) => ended,
+                () = self.parts.upstream.replaced(node) => Err(NoAnswer::Replaced.into()),
                 () = sleep(life) => Err(Abandoned::Expired),
             };
             self.parts.desk.clear();
@@ -145,7 +140,7 @@ impl Worker {
             warn!("gave the message up: {abandoned}");
             self.end_app().await;
             match abandoned {
-                Abandoned::Refused(Refusal::GaveUp { tries, reason }) => {
+                Abandoned::NoAnswer(NoAnswer::GaveUp { tries, reason }) => {
                     return Err(Error::GaveUp { tries, reason });
                 }
                 Abandoned::Fatal(error) => return Err(error),

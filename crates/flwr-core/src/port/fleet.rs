@@ -8,10 +8,11 @@ use super::Result;
 use crate::id::{NodeId, RunId};
 use crate::message::{MessageId, Parcel};
 use crate::object::{ObjectId, Pulled};
-use crate::run::Run;
+use crate::run::AppRun;
 
 /// One node's session with its SuperLink. On the SuperLink a value of this trait exists only
-/// behind a proof of who calls, so that the caller is no argument of any method.
+/// behind a proof of who calls, so that the caller is no argument of any method. On the node a
+/// value is the way to a SuperLink, and has a node from its activation on.
 pub trait Fleet: Send + Sync + 'static {
     /// The node for which this session speaks. `None`: its key is not bound to a node yet.
     fn node(&self) -> Option<NodeId>;
@@ -38,7 +39,7 @@ pub trait Fleet: Send + Sync + 'static {
     /// The next message for the node. The call is held for `patience` at most.
     ///
     /// # Errors
-    /// If the session has no node.
+    /// If the session has no node, or the message is malformed.
     fn pull(&self, patience: Duration) -> impl Future<Output = Result<Option<Parcel>>> + Send;
 
     /// Stores the node's reply. Gives the objects that are still to be pushed. `None`: the reply
@@ -71,11 +72,11 @@ pub trait Fleet: Send + Sync + 'static {
     /// If the run is not running.
     fn confirm(&self, run: RunId, message: MessageId) -> impl Future<Output = Result<()>> + Send;
 
-    /// A running run.
+    /// A running run, as its nodes may know it.
     ///
     /// # Errors
-    /// If the run is not running.
-    fn run(&self, run: RunId) -> impl Future<Output = Result<Run>> + Send;
+    /// If the run is not running, or its configuration cannot be read.
+    fn run(&self, run: RunId) -> impl Future<Output = Result<AppRun>> + Send;
 
     /// The FAB of a running run. `None`: the caller does not name the run.
     ///

@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
+use flwr_proto as proto;
+use flwr_proto::shared::{PingRequest, PingResponse};
+use flwr_proto::v1_15 as wire;
+
 use super::WireName;
 use crate::host::{FleetHost, RuntimeHost};
 use crate::methods::{fleet, runtime};
 use crate::objects;
 use crate::raw::{has_bytes, has_number};
+use crate::rpc::Rpc;
 use crate::unconfirmed::Unconfirmed;
 
 mod apps;
@@ -24,30 +29,26 @@ const TREES: u32 = 3;
 /// Field 2 of a ServerApp's PushMessages and PullMessages: the run, a number.
 const RUN: u32 = 2;
 
+const PING: Rpc<PingRequest, PingResponse> = Rpc::at("/flwr.proto.Fleet/Ping");
+const PULL_MESSAGES: Rpc<proto::PullMessagesRequest, wire::PullMessagesResponse> =
+    Rpc::at("/flwr.proto.Fleet/PullMessages");
+const PUSH_MESSAGES: Rpc<wire::PushMessagesRequest, proto::PushMessagesResponse> =
+    Rpc::at("/flwr.proto.Fleet/PushMessages");
+
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
     use fleet::Rules;
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/Ping",
-        Rules::SIGN_OF_LIFE,
-        nodes::ping,
-    );
+    m.signed(NAME, PING, Rules::SIGN_OF_LIFE, nodes::ping);
     m.pull(
         NAME,
-        "/flwr.proto.Fleet/PullMessages",
+        PULL_MESSAGES,
         objects::check_pull,
         nodes::pulled_messages,
     );
     let without_trees = Rules::NODE
         .changing()
         .with_layout(|body| !has_bytes(body, TREES));
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/PushMessages",
-        without_trees,
-        nodes::push_messages,
-    );
+    m.signed(NAME, PUSH_MESSAGES, without_trees, nodes::push_messages);
 }
 
 /// What ServerApp processes of this generation call.
@@ -85,7 +86,6 @@ pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use flwr_proto::v1_15 as wire;
     use flwr_proto::{PullAppMessagesRequest, PushAppMessagesRequest};
     use prost::Message;
 

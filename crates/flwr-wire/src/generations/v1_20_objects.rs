@@ -6,7 +6,11 @@ use crate::host::FleetHost;
 use crate::methods::fleet::{Methods, Rules};
 use crate::objects;
 
+mod call;
 mod fleet;
+mod rpcs;
+
+pub use call::{FleetCaller, fleet_over};
 
 /// What the state notes beside a node of this generation.
 pub const NAME: WireName = WireName("objects");
@@ -17,70 +21,33 @@ pub const NAMES: &[WireName] = &[NAME];
 const TREES: u32 = 3;
 
 /// What nodes of this generation call.
-pub(crate) fn fleet<H: FleetHost>(methods: &mut Methods<H>) {
-    let m = methods;
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/CreateNode",
-        Rules::KEY.changing(),
-        fleet::create_node,
-    );
+pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
     let change = Rules::NODE.changing();
+    let create = Rules::KEY.changing();
+    m.signed(NAME, rpcs::CREATE_NODE, create, fleet::create_node);
+    m.signed(NAME, rpcs::DELETE_NODE, change, fleet::delete_node);
     m.signed(
         NAME,
-        "/flwr.proto.Fleet/DeleteNode",
-        change,
-        fleet::delete_node,
-    );
-    let sign = Rules::SIGN_OF_LIFE;
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/SendNodeHeartbeat",
-        sign,
+        rpcs::SEND_NODE_HEARTBEAT,
+        Rules::SIGN_OF_LIFE,
         fleet::send_node_heartbeat,
     );
     m.pull(
         NAME,
-        "/flwr.proto.Fleet/PullMessages",
+        rpcs::PULL_MESSAGES,
         objects::check_pull,
         fleet::pulled_messages,
     );
     let with_trees = change.with_layout(|body| crate::raw::has_bytes(body, TREES));
+    m.signed(NAME, rpcs::PUSH_MESSAGES, with_trees, fleet::push_messages);
+    m.signed(NAME, rpcs::GET_RUN, Rules::NODE, fleet::get_run);
+    m.signed(NAME, rpcs::GET_FAB, Rules::NODE, fleet::get_fab);
+    m.signed(NAME, rpcs::PUSH_OBJECT, change, fleet::push_object);
+    m.signed(NAME, rpcs::PULL_OBJECT, Rules::NODE, fleet::pull_object);
     m.signed(
         NAME,
-        "/flwr.proto.Fleet/PushMessages",
-        with_trees,
-        fleet::push_messages,
-    );
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/GetRun",
-        Rules::NODE,
-        fleet::get_run,
-    );
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/GetFab",
-        Rules::NODE,
-        fleet::get_fab,
-    );
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/PushObject",
+        rpcs::CONFIRM_MESSAGE_RECEIVED,
         change,
-        fleet::push_object,
-    );
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/PullObject",
-        Rules::NODE,
-        fleet::pull_object,
-    );
-    let confirm = fleet::confirm_message_received;
-    m.signed(
-        NAME,
-        "/flwr.proto.Fleet/ConfirmMessageReceived",
-        change,
-        confirm,
+        fleet::confirm_message_received,
     );
 }

@@ -11,6 +11,7 @@ use super::{Handler, Request, Table};
 use crate::carrier::grpc::Answer;
 use crate::generations::WireName;
 use crate::host::{FleetHost, Head};
+use crate::rpc::Rpc;
 
 /// What a caller must have proven before its body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl<H: FleetHost> Methods<H> {
     pub(crate) fn signed<Q, A, M, F>(
         &mut self,
         wire: WireName,
-        path: &'static str,
+        rpc: Rpc<Q, A>,
         rules: Rules,
         method: M,
     ) where
@@ -134,14 +135,14 @@ impl<H: FleetHost> Methods<H> {
             let method = method.clone();
             Box::pin(async move { Ok(Answer::new(method(fleet, request.decoded()?).await?)) })
         });
-        self.add_signed(wire, path, rules, Serve::Call(handler));
+        self.add_signed(wire, rpc.path(), rules, Serve::Call(handler));
     }
 
     /// Serves the method by which a node asks for a message. `check` reads the request.
-    pub(crate) fn pull<A, M, F>(
+    pub(crate) fn pull<Q, A, M, F>(
         &mut self,
         wire: WireName,
-        path: &'static str,
+        rpc: Rpc<Q, A>,
         check: fn(&H::Fleet, Bytes) -> Result<()>,
         encode: M,
     ) where
@@ -153,7 +154,7 @@ impl<H: FleetHost> Methods<H> {
             let encode = encode.clone();
             Box::pin(async move { Ok(Answer::new(encode(fleet, parcel, now).await?)) })
         });
-        self.add_signed(wire, path, Rules::NODE, Serve::Pull { check, encode });
+        self.add_signed(wire, rpc.path(), Rules::NODE, Serve::Pull { check, encode });
     }
 
     /// Serves a method without a signature.

@@ -6,7 +6,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, Parcel};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
-use flwr_core::run::Run;
+use flwr_core::run::AppRun;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::shared::{PingRequest, PingResponse};
@@ -257,8 +257,8 @@ async fn deflated(
 
 /// A run as nodes get it. Where each node has an app of its own no bundle is named, or those
 /// before 1.12 would look for it.
-fn run_for_node(run: Run) -> proto::Run {
-    let run = objects::run_for_node(run);
+fn run_for_node(run: AppRun) -> proto::Run {
+    let run = proto::Run::from(run);
     if run.fab_id != LOCAL_FAB_ID {
         return run;
     }

@@ -72,7 +72,7 @@ pub(super) async fn get_run(
 ) -> Result<proto::GetRunResponse> {
     named(&fleet, request.message.node)?;
     let run = fleet.run(RunId(request.message.run_id)).await?;
-    let run = Some(objects::run_for_node(run));
+    let run = Some(run.into());
     Ok(proto::GetRunResponse { run })
 }
 
