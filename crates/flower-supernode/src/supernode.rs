@@ -10,14 +10,15 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
+use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::api::ClientAppIo;
 use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
+use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
 use crate::upstream::{Refusal, Upstream, signer};
@@ -65,7 +66,8 @@ impl SuperNode {
         log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
-        let routes = Routes::new(ClientAppIo::service(Arc::clone(&desk), Arc::clone(&clock)));
+        let host = Host::new(Arc::clone(&desk), Arc::clone(&clock));
+        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
