@@ -80,3 +80,17 @@ pub trait ServerAppHost: RuntimeHost {
     /// If the state fails.
     fn is_over(&self, run: RunId) -> impl Future<Output = Result<bool>> + Send;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let shown = format!("{:?}", AppProof::Token("secret".to_owned()));
+        assert_eq!(shown, "Token(…)");
+        let run = RunId(7);
+        let shown = [AppProof::Named(run), AppProof::Tokenless(None)];
+        assert_eq!(format!("{shown:?}"), "[Named(7), Tokenless]");
+    }
+}
