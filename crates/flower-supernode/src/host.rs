@@ -42,6 +42,11 @@ impl Host {
             completion: Completion::new(UNDER_WAY),
         }))
     }
+
+    /// Waits until all calls under way are done. Called once nobody can begin another.
+    pub(crate) async fn settled(&self) {
+        self.0.completion.settled().await;
+    }
 }
 
 impl flwr_wire::host::Host for Host {

@@ -42,6 +42,7 @@ pub struct SuperNode {
     work_stopper: Stopper,
     servers: JoinSet<Result<(), Error>>,
     servers_stopper: Stopper,
+    host: Host,
     clientappio: SocketAddr,
     renewals: Renewals,
 }
@@ -67,7 +68,7 @@ impl SuperNode {
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
         let host = Host::new(Arc::clone(&desk), Arc::clone(&clock));
-        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host));
+        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -101,6 +102,7 @@ impl SuperNode {
             work_stopper,
             servers,
             servers_stopper,
+            host,
             clientappio: clientappio.first(),
             renewals,
         })
@@ -141,6 +143,7 @@ impl SuperNode {
         self.upstream.say_goodbye().await;
         self.servers_stopper.stop();
         while self.servers.join_next().await.is_some() {}
+        self.host.settled().await;
         info!("SuperNode terminated gracefully.");
     }
 }

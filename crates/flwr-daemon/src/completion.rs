@@ -4,17 +4,25 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 /// Serves calls to their end, a bounded number at the same time. Clones share the bound.
 #[derive(Clone, Debug)]
-pub struct Completion(Arc<Semaphore>);
+pub struct Completion {
+    places: Arc<Semaphore>,
+    /// Owns the work whose callers have gone.
+    under_way: TaskTracker,
+}
 
 impl Completion {
     /// At most this many calls are under way. Later ones wait for a place.
     #[must_use]
     pub fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places)))
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            under_way: TaskTracker::new(),
+        }
     }
 
     /// Does the work to its end, and gives its result. `None`: the program is stopping.
@@ -22,8 +30,8 @@ impl Completion {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        let place = Arc::clone(&self.0).acquire_owned().await.ok()?;
-        let done = tokio::spawn(
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let done = self.under_way.spawn(
             async move {
                 let _place = place;
                 work.await
@@ -32,6 +40,12 @@ impl Completion {
         );
         // It ends without a result only if the runtime does.
         done.await.ok()
+    }
+
+    /// Waits until all work under way is done. Called once nobody can begin another.
+    pub async fn settled(&self) {
+        self.under_way.close();
+        self.under_way.wait().await;
     }
 }
 
@@ -58,7 +72,13 @@ mod tests {
             _ = completion.of(work) => panic!("nothing lets it go on"),
             () = yield_now() => {}
         }
+        tokio::select! {
+            biased;
+            () = completion.settled() => panic!("work is under way"),
+            () = yield_now() => {}
+        }
         go.send(()).unwrap();
+        completion.settled().await;
         assert_eq!(ended.await.unwrap(), "done");
     }
 

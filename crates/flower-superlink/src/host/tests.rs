@@ -75,14 +75,16 @@ impl Answered {
 /// Calls a method of Fleet.
 async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> Answered {
     let path = format!("/flwr.proto.Fleet/{method}");
-    call_at(FleetDoor::new(host.clone()), &path, headers, message).await
+    call_door(FleetDoor::new(host.clone()), &path, headers, message).await
 }
 
 /// Calls a method behind this door: five bytes of a frame, then the message (gRPC over HTTP/2).
-async fn call_at<D>(mut door: D, path: &str, headers: HeaderMap, message: Bytes) -> Answered
-where
-    D: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
+async fn call_door(
+    mut door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    path: &str,
+    headers: HeaderMap,
+    message: Bytes,
+) -> Answered {
     let mut body = BytesMut::new();
     body.put_u8(0);
     body.put_u32(u32::try_from(message.len()).unwrap());

@@ -26,7 +26,7 @@ impl Scene {
         let door = RuntimeDoor::<_, ServerAppIo>::new(self.host.clone());
         let path = format!("/flwr.proto.ServerAppIo/{method}");
         let message = message.encode_to_vec().into();
-        call_at(door, &path, HeaderMap::new(), message).await
+        call_door(door, &path, HeaderMap::new(), message).await
     }
 
     /// Makes each call with a field for the token.
