@@ -6,11 +6,10 @@ use std::sync::Arc;
 use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
+use flwr_daemon::completion::Completion;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature::Verifier;
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
-use tracing::Instrument;
 
 use crate::auth::Policy;
 use crate::link::Link;
@@ -21,7 +20,7 @@ mod runtime;
 pub use fleet::FleetSession;
 pub use runtime::RuntimeSession;
 
-/// Changes under way at the same time. Later ones wait for a place.
+/// Calls under way at the same time that change something.
 const UNDER_WAY: usize = 4096;
 
 /// The SuperLink, as its doors see it.
@@ -58,7 +57,7 @@ pub enum Apps {
 struct Inner {
     parts: Parts,
     verifier: Verifier,
-    under_way: Arc<Semaphore>,
+    completion: Completion,
 }
 
 impl Host {
@@ -70,11 +69,10 @@ impl Host {
             Policy::Listed(keys) => Some(Arc::clone(keys)),
         };
         let verifier = Verifier::new(allowed);
-        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
         Self(Arc::new(Inner {
             parts,
             verifier,
-            under_way,
+            completion: Completion::new(UNDER_WAY),
         }))
     }
 
@@ -86,18 +84,8 @@ impl Host {
 
 impl flwr_wire::host::Host for Host {
     async fn complete<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {
-        let stopping = || Failure::from(crate::error::Error::Stopping);
-        let under_way = Arc::clone(&self.0.under_way);
-        let place = under_way.acquire_owned().await.map_err(|_| stopping())?;
-        let done = tokio::spawn(
-            async move {
-                let _place = place;
-                work.await
-            }
-            .in_current_span(),
-        );
-        // It ends without a result only if the runtime does.
-        done.await.map_err(|_| stopping())?
+        let done = self.0.completion.of(work).await;
+        done.unwrap_or_else(|| Err(Failure::from(crate::error::Error::Stopping)))
     }
 
     fn now(&self) -> Timestamp {

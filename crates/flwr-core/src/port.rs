@@ -4,9 +4,11 @@
 use crate::refusal::Failure;
 
 pub mod fleet;
+pub mod jobs;
 pub mod runtime;
 
 pub use fleet::Fleet;
+pub use jobs::Jobs;
 pub use runtime::Runtime;
 
 /// The result of a call through a port.

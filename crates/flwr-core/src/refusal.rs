@@ -119,6 +119,15 @@ pub enum Refusal {
     /// The reply answers nothing that its node was asked in this run, or not any more.
     #[error("no instruction {0} waits for a reply of this node")]
     UnknownInstruction(MessageId),
+    /// The message on which the ClientApp works is of another run, or there is none.
+    #[error("the message in work is not of run {0}")]
+    NotInWork(RunId),
+    /// A ClientApp answers its message with one reply.
+    #[error("a ClientApp answers its message with one reply, not with {0} messages")]
+    ReplyCount(usize),
+    /// A ClientApp asks for what only ServerApps have.
+    #[error("a ClientApp has no {0}")]
+    NotForClientApps(&'static str),
     /// Another reply came first.
     #[error("instruction {0} is answered already")]
     AlreadyAnswered(MessageId),
@@ -193,8 +202,8 @@ pub enum Refusal {
     /// A node does not prove by its shared secret that it is what it says.
     #[error("the node does not prove who it is")]
     AccessDenied,
-    /// A ServerApp speaks as a node.
-    #[error("a ServerApp speaks as node {0}")]
+    /// An app speaks as a node other than its own. The SuperLink's ServerApps speak as the SuperLink.
+    #[error("an app speaks as node {0}")]
     UnexpectedNode(NodeId),
     /// The token is none of this program's.
     #[error("the token is unknown")]
@@ -297,6 +306,9 @@ impl Refusal {
             Self::Malformed(_) => Code::Message,
             Self::OtherRun { .. } => Code::RuntimeMessageRunIdMismatch,
             Self::UnknownInstruction(_) => Code::InstructionUnknown,
+            Self::NotInWork(_) => Code::RunIdNotFound,
+            Self::ReplyCount(_) => Code::RuntimeInvalidMessageCount,
+            Self::NotForClientApps(_) => Code::RuntimeEndpointUnavailable,
             Self::AlreadyAnswered(_) => Code::InstructionAnswered,
             Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
             Self::NoTree(_) | Self::Tree(_) => Code::Tree,

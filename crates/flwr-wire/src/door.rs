@@ -16,7 +16,7 @@ mod fleet;
 mod runtime;
 
 pub use fleet::{Fleet, Nodes};
-pub use runtime::{Apps, Driver, ServerAppIo};
+pub use runtime::{Apps, ClientAppIo, Driver, ServerAppIo};
 
 /// The door for nodes.
 pub type FleetDoor<H> = Door<Nodes<H>, Fleet>;

@@ -11,7 +11,7 @@ mod fleet;
 mod runtime;
 
 pub use fleet::{FleetHost, NodeProof, Unsigned};
-pub use runtime::{AppProof, Launch, RuntimeHost};
+pub use runtime::{AppProof, Launch, RuntimeHost, ServerAppHost};
 
 /// What a request says before its body, whatever carries it.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! Calls through the door, as peers frame them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_wire::door::FleetDoor;
 use flwr_wire::generations::WireName;
 use flwr_wire::host::{FleetHost, Head, NodeProof};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use time::OffsetDateTime;
@@ -27,6 +28,7 @@ use crate::store::MemoryState;
 
 mod apps;
 mod taskins;
+mod tokens;
 mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
@@ -70,17 +72,28 @@ impl Answered {
     }
 }
 
-/// Calls a method of Fleet: five bytes of a frame, then the message (gRPC over HTTP/2).
+/// Calls a method of Fleet.
 async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> Answered {
+    let path = format!("/flwr.proto.Fleet/{method}");
+    call_door(FleetDoor::new(host.clone()), &path, headers, message).await
+}
+
+/// Calls a method behind this door: five bytes of a frame, then the message (gRPC over HTTP/2).
+async fn call_door(
+    mut door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    path: &str,
+    headers: HeaderMap,
+    message: Bytes,
+) -> Answered {
     let mut body = BytesMut::new();
     body.put_u8(0);
     body.put_u32(u32::try_from(message.len()).unwrap());
     body.put(message);
-    let mut request = Request::post(format!("/flwr.proto.Fleet/{method}"))
+    let mut request = Request::post(path)
         .body(Body::new(Full::new(body.freeze())))
         .unwrap();
     *request.headers_mut() = headers;
-    let response = FleetDoor::new(host.clone()).call(request).await.unwrap();
+    let response = door.call(request).await.unwrap();
     let headers = response.headers().clone();
     let body = response.into_body().collect().await.unwrap();
     let trailers = body.trailers().cloned().unwrap_or_default();

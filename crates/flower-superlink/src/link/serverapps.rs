@@ -95,7 +95,7 @@ impl Link {
                 .await?;
         }
         Ok(Inputs {
-            run: self.known_run(id).await?,
+            run: self.known_run(id).await?.into(),
             context,
             fab,
         })

@@ -12,7 +12,7 @@ use flwr_core::message::{Body, Message, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
 use flwr_core::port::runtime::Inputs;
 use flwr_core::refusal::Refusal;
-use flwr_core::run::{Outcome, Phase, RunStatus};
+use flwr_core::run::{KnownRun, Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
 use flwr_daemon::objects::Memory;

@@ -3,7 +3,7 @@
 use flwr_core::id::RunId;
 use flwr_core::port::Runtime;
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_wire::host::{AppProof, RuntimeHost};
+use flwr_wire::host::{AppProof, RuntimeHost, ServerAppHost};
 
 use super::*;
 
