@@ -12,6 +12,9 @@ pub struct WireName(pub &'static str);
 /// What a node is taken to speak of which nothing is noted.
 pub(crate) const ASSUMED: WireName = v1_20_objects::NAME;
 
+/// flwr 1.10 to 1.22: what the `flwr` command says.
+pub mod v1_10_control;
+
 /// Declares the generations, each with the ports that it speaks, the tables of their methods, and
 /// all wire names.
 macro_rules! generations {

@@ -10,6 +10,7 @@ pub mod carrier;
 pub mod door;
 pub mod generations;
 pub mod host;
+pub mod launch;
 pub mod line;
 pub mod methods;
 
@@ -18,3 +19,4 @@ mod objects;
 mod raw;
 mod record_maps;
 mod unconfirmed;
+mod upkeep;

@@ -1,0 +1,3 @@
+//! Upkeep, for `flwr run delete` and `flwr status`: what is kept, and how it goes.
+
+pub(crate) mod call;
