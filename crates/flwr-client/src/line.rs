@@ -184,3 +184,6 @@ impl<S, P> fmt::Debug for GrpcLine<S, P> {
         f.debug_struct("GrpcLine").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
