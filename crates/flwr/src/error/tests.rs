@@ -1,6 +1,7 @@
 use std::io;
 
-use tonic::Code;
+use flwr_client::refused::failure;
+use tonic::{Code, Status};
 
 use super::*;
 
@@ -10,7 +11,7 @@ fn wrong_configuration_is_2_and_failure_is_1() {
     assert_eq!(Error::Federation(FederationError::NoDefault).exit_code(), 2);
     assert_eq!(Error::NotStarted.exit_code(), 1);
     assert_eq!(
-        Error::from(Status::not_found("Run ID not found")).exit_code(),
+        Error::from(failure(Status::not_found("Run ID not found"))).exit_code(),
         1
     );
 }
@@ -45,7 +46,7 @@ fn the_chain_tells_every_cause_once() {
 
 #[test]
 fn refusals_are_told_in_flowers_words() {
-    let told = |status: Status| Error::from(status).chain();
+    let told = |status: Status| Error::from(failure(status)).chain();
     assert_eq!(
         told(Status::not_found("Run ID not found")),
         "Run ID not found."
@@ -63,6 +64,17 @@ fn refusals_are_told_in_flowers_words() {
         told(Status::failed_precondition("Run ID 7 is already finished")),
         "the SuperLink refused: Run ID 7 is already finished (FailedPrecondition)"
     );
+    assert_eq!(
+        told(Status::unknown("Exception calling application: 12")),
+        "the SuperLink failed at this call: Exception calling application: 12"
+    );
+    assert_eq!(
+        told(Status::deadline_exceeded("")),
+        "the SuperLink did not answer in time"
+    );
+    let reset = std::io::Error::other("connection reset");
+    let text = told(Status::from_error(Box::new(reset)));
+    assert!(text.contains("broke off (connection reset)"), "{text}");
 }
 
 #[test]
@@ -71,7 +83,7 @@ fn a_numbered_refusal_is_told_without_its_json() {
         let json = format!(
             r#"{{"code": {number}, "public_message": "{text}", "public_details": {details}}}"#
         );
-        Error::from(Status::new(code, json)).chain()
+        Error::from(failure(Status::new(code, json))).chain()
     };
     assert_eq!(
         told(Code::NotFound, 16, "No such run.", "null"),

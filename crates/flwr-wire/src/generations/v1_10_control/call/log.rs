@@ -4,6 +4,7 @@
 //! entry that was read last. A call that ends by itself means that the run is finished and the log
 //! complete. A SuperLink of flwr 1.15 cancels the call then.
 
+use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -129,6 +130,15 @@ impl<L: Line> LogReader for Log<L> {
                 }
             }
         }
+    }
+}
+
+impl<L> fmt::Debug for Log<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("run", &self.run)
+            .field("after", &self.after)
+            .finish_non_exhaustive()
     }
 }
 

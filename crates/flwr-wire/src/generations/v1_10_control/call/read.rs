@@ -26,7 +26,7 @@ pub(super) fn runs(answer: proto::ListRunsResponse) -> Result<Runs> {
 
 fn run(run: proto::Run) -> Result<Run> {
     let id = RunId(run.run_id);
-    let wrong = |what: &dyn Display| unreadable(format!("run {id}: {what}"));
+    let wrong = |what: &dyn Display| unreadable(&format!("run {id}: {what}"));
     let status = run.status.unwrap_or_default();
     let pending_at = Timestamp::from_iso8601(&run.pending_at)
         .ok_or_else(|| wrong(&format!("`pending_at` is {:?}", run.pending_at)))?;
@@ -57,7 +57,7 @@ fn node(node: proto::NodeInfo) -> Result<NodeInfo> {
     let status = NodeStatus::ALL
         .into_iter()
         .find(|status| status.name() == node.status)
-        .ok_or_else(|| unreadable(format!("node {id}: `status` is {:?}", node.status)))?;
+        .ok_or_else(|| unreadable(&format!("node {id}: `status` is {:?}", node.status)))?;
     Ok(NodeInfo {
         id,
         status,
@@ -87,7 +87,7 @@ pub(super) fn tokens(answer: proto::GetAuthTokensResponse) -> Option<Tokens> {
     (!access.is_empty() && !refresh.is_empty()).then_some(Tokens { access, refresh })
 }
 
-fn unreadable(what: String) -> Failure {
+fn unreadable(what: &str) -> Failure {
     let text = format!("the answer of the SuperLink cannot be read: {what}");
     Unanswered::new(Silence::Broken, text).into()
 }

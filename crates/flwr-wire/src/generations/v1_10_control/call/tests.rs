@@ -19,10 +19,13 @@ struct Script {
     end: Option<Result<()>>,
 }
 
+/// A method's path, and the bytes of its message.
+type Called = (&'static str, Vec<u8>);
+
 /// A SuperLink whose answers are known before.
 #[derive(Clone, Default)]
 struct Scripted {
-    calls: Arc<Mutex<Vec<(&'static str, Vec<u8>)>>>,
+    calls: Arc<Mutex<Vec<Called>>>,
     answers: Arc<Mutex<VecDeque<Script>>>,
 }
 
