@@ -4,6 +4,7 @@
 //! - [`methods`] is the table of what each generation serves
 //! - [`carrier`] frames calls and answers
 //! - [`generations`] is the list of generations; each is a folder, and none names another
+//! - `upkeep` and `launch` are calls of our own programs, which no release of Flower has
 
 pub mod carrier;
 pub mod door;
@@ -12,7 +13,9 @@ pub mod host;
 pub mod methods;
 
 mod inflate;
+mod launch;
 mod objects;
 mod raw;
 mod record_maps;
 mod unconfirmed;
+mod upkeep;

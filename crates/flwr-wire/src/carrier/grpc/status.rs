@@ -46,3 +46,6 @@ const fn code(class: Class) -> Code {
         Class::NotOffered => Code::Unimplemented,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Launch, for `flower-server-app`: runs whose ServerApp the caller starts.
+
+use flwr_core::config::UserConfig;
+use flwr_core::port::{Launch, Result};
+use flwr_proto::launch::{StartRunRequest, StartRunResponse};
+
+use crate::methods::Request;
+use crate::methods::session::Methods;
+
+/// What `flower-server-app` calls.
+pub(crate) fn launch<L: Launch>(m: &mut Methods<L>) {
+    m.change("/flower.launch.Launch/StartRun", start_run);
+}
+
+async fn start_run(
+    launch: impl Launch,
+    request: Request<StartRunRequest>,
+) -> Result<StartRunResponse> {
+    let launched = launch.start(request.message.fab, UserConfig::new()).await?;
+    Ok(StartRunResponse {
+        run_id: launched.run.0,
+        token: launched.token,
+    })
+}
