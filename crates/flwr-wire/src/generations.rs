@@ -78,6 +78,6 @@ generations! {
     v1_15_inline: fleet runtime,
     /// flwr 1.8 to 1.14: messages as tasks.
     v1_08_taskins: fleet runtime,
-    /// flwr 1.10 to 1.22: the `flwr` command.
+    /// flwr 1.13 to 1.22: the `flwr` command.
     v1_10_control: control,
 }

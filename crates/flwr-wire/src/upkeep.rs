@@ -1,4 +1,4 @@
-//! Upkeep, for `flwr run delete` and `flwr local status`: what is kept, and how it goes.
+//! Upkeep, for `flwr run delete` and `flwr status`: what is kept, and how it goes.
 
 use flwr_core::id::RunId;
 use flwr_core::port::control::Usage;

@@ -1,5 +1,6 @@
-//! flwr 1.10 to 1.22: what the `flwr` command says. The service is Exec until 1.20 and Control from
-//! 1.21 on; their messages are the same, field for field.
+//! flwr 1.13 to 1.22: what the `flwr` command says. The service is Exec until 1.20 and Control from
+//! 1.21 on; their messages are the same, field for field. Earlier ones are not served: 1.10 to 1.12
+//! lay out the options of a run otherwise, and 1.14 its login.
 
 use flwr_core::port::{Control, SignIn};
 

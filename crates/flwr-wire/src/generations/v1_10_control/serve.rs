@@ -134,3 +134,6 @@ pub(super) async fn get_auth_tokens(
     });
     Ok(answer.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
