@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use flwr_core::port::Result;
 use flwr_core::refusal::{Class, Failure};
-use flwr_wire::generations::v1_10_control::call::{ControlOver, control_over, exec_path};
+use flwr_wire::generations::v1_10_control::call::{ControlOver, control_over};
+use flwr_wire::generations::v1_10_control::exec_path;
 use flwr_wire::line::{Answers, Line, Read, Sent};
 
 /// Control at the other end of a line, under the name that is served there.

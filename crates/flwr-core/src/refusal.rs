@@ -226,9 +226,6 @@ pub enum Refusal {
     /// The provider's tokens cannot be used here.
     #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
     UselessTokens(String),
-    /// Accounts are on, and the call has passed without one.
-    #[error("people sign in at this SuperLink, and the call has no account")]
-    NoAccount,
     /// The run was made before accounts were on.
     #[error("the run belongs to no account")]
     RunOfNobody,
@@ -324,7 +321,6 @@ impl Refusal {
             Self::UnknownLogin => Code::LoginUnknown,
             Self::LoginDenied => Code::LoginDenied,
             Self::UselessTokens(_) => Code::TokensUseless,
-            Self::NoAccount => Code::AccountInfoNotFound,
             Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
             Self::RunOfAnother => Code::RunIdNotBelongToAccount,
             Self::Full { .. } => Code::StorageFull,

@@ -47,6 +47,12 @@ impl<H: RuntimeHost, N> Door<Apps<H>, N> {
 }
 
 impl<H: RuntimeHost> Opened for Apps<H> {
+    type Host = H;
+
+    fn host(&self) -> &H {
+        &self.host
+    }
+
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         let Some(newest) = methods.first() else {

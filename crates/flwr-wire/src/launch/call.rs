@@ -31,9 +31,7 @@ impl<L: Line> Launch for LaunchOver<L> {
             return Err(Refusal::field("overrides", "is not carried by Launch").into());
         }
         let request = StartRunRequest { fab };
-        let answer = self
-            .line
-            .call("/flower.launch.Launch/StartRun", request, LIMIT);
+        let answer = self.line.call(super::START_RUN, request, LIMIT);
         let StartRunResponse { run_id, token } = answer.await?;
         let run = RunId(run_id);
         Ok(Launched { run, token })

@@ -14,15 +14,13 @@ const LIMIT: Option<Duration> = Some(Duration::from_secs(300));
 
 pub(crate) async fn delete(line: &impl Line, run: RunId) -> Result<()> {
     let request = DeleteRunRequest { run_id: run.0 };
-    let DeleteRunResponse {} = line
-        .call("/flower.upkeep.Upkeep/DeleteRun", request, LIMIT)
-        .await?;
+    let DeleteRunResponse {} = line.call(super::DELETE_RUN, request, LIMIT).await?;
     Ok(())
 }
 
 pub(crate) async fn usage(line: &impl Line) -> Result<Usage> {
     let answer = line
-        .call("/flower.upkeep.Upkeep/GetUsage", GetUsageRequest {}, LIMIT)
+        .call(super::GET_USAGE, GetUsageRequest {}, LIMIT)
         .await?;
     let GetUsageResponse {
         runs,

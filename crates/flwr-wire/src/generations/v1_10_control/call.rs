@@ -1,7 +1,7 @@
 //! The calls of the `flwr` command, on the way to a SuperLink.
 //!
-//! Methods have their names of flwr 1.21 and later. [`exec_path`] gives the name of 1.20 and
-//! earlier; a line that finds out what the SuperLink serves uses it.
+//! Methods have their names of flwr 1.21 and later. [`exec_path`](super::exec_path) gives the name of
+//! 1.20 and earlier; a line that finds out what the SuperLink serves uses it.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use proto::config_record::Item;
 use proto::config_record_value::Value;
 use sha2::{Digest, Sha256};
 
+use super::paths;
 use crate::line::{Line, Read, Sent};
 use crate::upkeep;
 
@@ -36,20 +37,6 @@ pub const fn control_over<L: Line>(line: L) -> ControlOver<L> {
 #[derive(Debug, Clone)]
 pub struct ControlOver<L> {
     line: L,
-}
-
-/// The name of a method until flwr 1.20. `None`: there was no such method.
-#[must_use]
-pub fn exec_path(path: &str) -> Option<&'static str> {
-    Some(match path {
-        "/flwr.proto.Control/StartRun" => "/flwr.proto.Exec/StartRun",
-        "/flwr.proto.Control/StopRun" => "/flwr.proto.Exec/StopRun",
-        "/flwr.proto.Control/ListRuns" => "/flwr.proto.Exec/ListRuns",
-        "/flwr.proto.Control/StreamLogs" => "/flwr.proto.Exec/StreamLogs",
-        "/flwr.proto.Control/GetLoginDetails" => "/flwr.proto.Exec/GetLoginDetails",
-        "/flwr.proto.Control/GetAuthTokens" => "/flwr.proto.Exec/GetAuthTokens",
-        _ => return None,
-    })
 }
 
 impl<L: Line> ControlOver<L> {
@@ -75,15 +62,13 @@ impl<L: Line> Control for ControlOver<L> {
             override_config: config::to_wire(&overrides),
             federation_options: Some(record(options)),
         };
-        let answer: proto::StartRunResponse =
-            self.call("/flwr.proto.Control/StartRun", request).await?;
+        let answer: proto::StartRunResponse = self.call(paths::START_RUN, request).await?;
         Ok(answer.run_id.map(RunId))
     }
 
     async fn stop(&self, run: RunId) -> Result<bool> {
         let request = proto::StopRunRequest { run_id: run.0 };
-        let answer: proto::StopRunResponse =
-            self.call("/flwr.proto.Control/StopRun", request).await?;
+        let answer: proto::StopRunResponse = self.call(paths::STOP_RUN, request).await?;
         Ok(answer.success)
     }
 
@@ -91,7 +76,7 @@ impl<L: Line> Control for ControlOver<L> {
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
         };
-        read::runs(self.call("/flwr.proto.Control/ListRuns", request).await?)
+        read::runs(self.call(paths::LIST_RUNS, request).await?)
     }
 
     async fn log(&self, run: RunId, after: Timestamp) -> Result<Log<L>> {
@@ -100,15 +85,14 @@ impl<L: Line> Control for ControlOver<L> {
 
     async fn artifacts(&self, run: RunId) -> Result<Option<String>> {
         let request = proto::PullArtifactsRequest { run_id: run.0 };
-        let answer: proto::PullArtifactsResponse = self
-            .call("/flwr.proto.Control/PullArtifacts", request)
-            .await?;
+        let answer: proto::PullArtifactsResponse =
+            self.call(paths::PULL_ARTIFACTS, request).await?;
         Ok(answer.url)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeInfo>> {
         let request = proto::ListNodesRequest {};
-        read::nodes(self.call("/flwr.proto.Control/ListNodes", request).await?)
+        read::nodes(self.call(paths::LIST_NODES, request).await?)
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {
@@ -123,7 +107,7 @@ impl<L: Line> Control for ControlOver<L> {
 impl<L: Line> SignIn for ControlOver<L> {
     async fn login(&self) -> Result<Login> {
         let request = proto::GetLoginDetailsRequest {};
-        let path = "/flwr.proto.Control/GetLoginDetails";
+        let path = paths::GET_LOGIN_DETAILS;
         Ok(read::login(self.call(path, request).await?))
     }
 
@@ -131,7 +115,7 @@ impl<L: Line> SignIn for ControlOver<L> {
         let request = proto::GetAuthTokensRequest {
             device_code: device_code.to_owned(),
         };
-        let path = "/flwr.proto.Control/GetAuthTokens";
+        let path = paths::GET_AUTH_TOKENS;
         Ok(read::tokens(self.call(path, request).await?))
     }
 }

@@ -18,6 +18,7 @@ use futures::StreamExt;
 use tokio::time::{Sleep, sleep};
 
 use super::ControlOver;
+use super::paths::STREAM_LOGS;
 use crate::line::{Answers, Line};
 
 /// How long one call may last, as Flower's own command has it.
@@ -75,9 +76,8 @@ impl<L: Line> Log<L> {
                 after_timestamp: self.after.as_secs(),
             };
             let mut end = Box::pin(sleep(PIECE));
-            let path = "/flwr.proto.Control/StreamLogs";
             let answered = tokio::select! {
-                answered = self.control.line.stream(path, request, Some(PIECE + PAUSE)) => answered,
+                answered = self.control.line.stream(STREAM_LOGS, request, Some(PIECE + PAUSE)) => answered,
                 () = &mut end => {
                     sleep(PAUSE).await;
                     continue;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::time::Instant;
 
+use super::super::exec_path;
 use super::*;
 use crate::line::Answers;
 
