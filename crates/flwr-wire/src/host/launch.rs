@@ -4,7 +4,7 @@ use flwr_core::port::{Launch, Result};
 
 use super::{Head, Host};
 
-/// The SuperLink, as the door for those sees it.
+/// The SuperLink, as the door for launches sees it.
 pub trait LaunchHost: Host {
     /// A session of somebody who starts ServerApps.
     type Launch: Launch;
