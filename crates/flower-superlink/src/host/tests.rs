@@ -31,6 +31,7 @@ mod apps;
 mod clients;
 mod control;
 mod launch;
+mod loopback;
 mod people;
 mod taskins;
 mod wires;
