@@ -33,9 +33,8 @@ const EXCEPT: [&str; 3] = [
 const STATUS_ROOMS: [&str; 2] = ["crates/flwr-wire/src/carrier/", "crates/flwr-client/src/"];
 /// Rooms outside those that name `tonic::Status`: health is a service of gRPC itself, and the programs
 /// of the others do not call through ports yet.
-const STATUS_EXCEPT: [&str; 4] = [
+const STATUS_EXCEPT: [&str; 3] = [
     "crates/flwr-daemon/src/health.rs",
-    "crates/flower-server-app/src/",
     "crates/flower-supernode/src/",
     "crates/flwr-bench/src/",
 ];

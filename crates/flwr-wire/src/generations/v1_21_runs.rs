@@ -7,6 +7,7 @@ use crate::raw::has_number;
 
 mod apps;
 mod jobs;
+pub mod watch;
 
 /// Field 2 of PushMessages and PullMessages: the run, a number, in earlier releases.
 const EARLIER_RUN: u32 = 2;

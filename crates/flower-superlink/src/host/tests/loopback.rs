@@ -8,11 +8,10 @@ use flwr_core::id::RunId;
 use flwr_core::port::control::{LogReader as _, NodeStatus, Start};
 use flwr_core::port::{Control, Launch as _, SignIn as _};
 use flwr_core::refusal::Class;
-use flwr_core::run::Phase;
+use flwr_core::run::{Phase, RunStatus};
 use flwr_security::key::PrivateKey;
-use flwr_wire::door::{self, ControlDoor, LaunchDoor};
+use flwr_wire::door::{self, ControlDoor, LaunchDoor, RuntimeDoor};
 use flwr_wire::host::{AccountProof, ControlHost};
-use flwr_wire::launch::call::launch_over;
 use futures::stream;
 use hyper_util::rt::TokioIo;
 use tokio::io::duplex;
@@ -167,14 +166,21 @@ async fn control_is_found_under_its_name_of_flwr_1_20() {
 }
 
 #[tokio::test]
-async fn a_launched_run_is_starting_under_its_token() {
+async fn a_launched_run_starts_under_its_token_and_ends_as_its_launcher_says() {
     let host = without_accounts();
-    let door = Routes::new(LaunchDoor::new(host.clone()));
-    let launch = launch_over(GrpcLine::new(channel(door).await, Nobody));
+    let doors = Routes::new(LaunchDoor::new(host.clone()))
+        .add_service(RuntimeDoor::<_, door::ServerAppIo>::new(host.clone()));
+    let line = GrpcLine::new(channel(doors).await, Nobody);
+    let (launch, watch) = find::launch(line);
     let launched = launch.start(bundle(), UserConfig::new()).await.unwrap();
-    let run = host.link().run(launched.run).await.unwrap().unwrap();
-    assert_eq!(run.status.phase, Phase::Starting);
     assert!(!launched.token.is_empty());
+    let run = launched.run;
+    let status = watch.status(run).await.unwrap().unwrap();
+    assert_eq!(status.phase, Phase::Starting);
+    let failed = RunStatus::failed("it was killed");
+    watch.set_status(run, failed.clone()).await.unwrap();
+    assert_eq!(watch.status(run).await.unwrap(), Some(failed));
+    assert_eq!(watch.status(RunId(7)).await.unwrap(), None);
     let overrides = UserConfig::from([("lr".to_owned(), Scalar::Float(0.5))]);
     let refused = launch.start(bundle(), overrides).await.unwrap_err();
     assert_eq!(refused.class(), Some(Class::Invalid));
