@@ -7,17 +7,26 @@ use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
 use flwr_daemon::completion::Completion;
+use flwr_security::client_list::ClientList;
+use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
+use flwr_security::peer::Peer;
 use flwr_security::signature::Verifier;
 use futures::future::BoxFuture;
 
-use crate::auth::Policy;
+use crate::accounts::Accounts;
+use crate::auth::{self, Policy};
 use crate::link::Link;
 
+mod control;
+mod failure;
 mod fleet;
+mod launch;
 mod runtime;
 
+pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
+pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
 /// Calls under way at the same time that change something.
@@ -36,6 +45,10 @@ pub struct Parts {
     pub policy: Policy,
     /// The SuperLink's own key, for nodes that share secrets with it.
     pub own_key: Option<PrivateKey>,
+    /// Which clients with a certificate may call. `None`: all of them.
+    pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Who may call Control, where people sign in.
+    pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
     pub apps: Apps,
     /// Whether everything is spoken in plaintext here.
@@ -86,6 +99,13 @@ impl flwr_wire::host::Host for Host {
     async fn complete<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {
         let done = self.0.completion.of(work).await;
         done.unwrap_or_else(|| Err(Failure::from(crate::error::Error::Stopping)))
+    }
+
+    fn accept(&self, peer: Option<&Peer>) -> Result<()> {
+        match &self.0.parts.clients {
+            None => Ok(()),
+            Some(list) => Ok(auth::require_listed(&list.now(), peer)?),
+        }
     }
 
     fn now(&self) -> Timestamp {

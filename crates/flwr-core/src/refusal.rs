@@ -17,9 +17,11 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
+pub use unanswered::{Silence, Unanswered};
 
 /// Why a program does not do what it is asked.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -233,9 +235,6 @@ pub enum Refusal {
     /// The provider's tokens cannot be used here.
     #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
     UselessTokens(String),
-    /// Accounts are on, and the call has passed without one.
-    #[error("people sign in at this SuperLink, and the call has no account")]
-    NoAccount,
     /// The run was made before accounts were on.
     #[error("the run belongs to no account")]
     RunOfNobody,
@@ -334,7 +333,6 @@ impl Refusal {
             Self::UnknownLogin => Code::LoginUnknown,
             Self::LoginDenied => Code::LoginDenied,
             Self::UselessTokens(_) => Code::TokensUseless,
-            Self::NoAccount => Code::AccountInfoNotFound,
             Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
             Self::RunOfAnother => Code::RunIdNotBelongToAccount,
             Self::Full { .. } => Code::StorageFull,

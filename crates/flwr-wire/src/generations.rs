@@ -1,8 +1,10 @@
 //! The generations, newest first: one line each. A generation goes with its folder, its protos
 //! and its line.
 
+use flwr_core::port::{Control, SignIn};
+
 use crate::host::{FleetHost, RuntimeHost, ServerAppHost};
-use crate::methods::{fleet, runtime};
+use crate::methods::{fleet, runtime, session};
 
 /// The name of the way in which a node wants its messages. The state keeps it beside the node, and
 /// only the generation that gave it reads it.
@@ -39,6 +41,20 @@ macro_rules! generations {
             methods
         }
 
+        /// What all generations serve to people.
+        pub(crate) fn control<C: Control>() -> session::Methods<C> {
+            let mut methods = session::Methods::default();
+            $($(generations!(@control $name $port methods);)+)+
+            methods
+        }
+
+        /// What all generations serve to people who sign in.
+        pub(crate) fn sign_in<S: SignIn>() -> session::Methods<S> {
+            let mut methods = session::Methods::default();
+            $($(generations!(@sign_in $name $port methods);)+)+
+            methods
+        }
+
         impl WireName {
             /// The wire name that the state kept as this text. `None`: no generation has that name.
             #[must_use]
@@ -51,6 +67,8 @@ macro_rules! generations {
     (@fleet $name:ident fleet $methods:ident) => { $name::fleet(&mut $methods) };
     (@serverapps $name:ident serverapps $methods:ident) => { $name::serverapps(&mut $methods) };
     (@clientapps $name:ident clientapps $methods:ident) => { $name::clientapps(&mut $methods) };
+    (@control $name:ident control $methods:ident) => { $name::control(&mut $methods) };
+    (@sign_in $name:ident control $methods:ident) => { $name::sign_in(&mut $methods) };
     (@names $name:ident fleet $text:ident) => {
         if let Some(name) = $name::NAMES.iter().find(|name| name.0 == $text) {
             return Some(*name);
@@ -68,4 +86,6 @@ generations! {
     v1_15_inline: fleet serverapps,
     /// flwr 1.8 to 1.14: messages as tasks.
     v1_08_taskins: fleet serverapps,
+    /// flwr 1.13 to 1.22: the `flwr` command.
+    v1_10_control: control,
 }

@@ -36,12 +36,16 @@ impl Link {
     }
 
     /// Starts a run of the app in this FAB whose ServerApp process the caller starts, and makes the
-    /// token for it.
+    /// token for it. `overrides` replace the app's own configuration.
     ///
     /// # Errors
-    /// If the FAB does not hold what it says.
-    pub async fn start_run_outside(&self, fab: Bytes) -> Result<(RunId, Token)> {
-        let mut run = self.accept_run(fab, UserConfig::new()).await?;
+    /// If the FAB does not hold what it says, or the app has no such configuration.
+    pub async fn start_run_outside(
+        &self,
+        fab: Bytes,
+        overrides: UserConfig,
+    ) -> Result<(RunId, Token)> {
+        let mut run = self.accept_run(fab, overrides).await?;
         let id = run.id;
         // It never is pending, or our own launcher would start a process for it.
         run.status = RunStatus::plain(Phase::Starting);

@@ -195,7 +195,7 @@ impl Mail {
     }
 }
 
-fn bundle() -> Bytes {
+pub(crate) fn bundle() -> Bytes {
     let files = vec![("app/server.py".to_owned(), Bytes::from_static(b"app = 1\n"))];
     fab::build(PYPROJECT, files).unwrap().bytes
 }

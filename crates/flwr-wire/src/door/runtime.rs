@@ -70,6 +70,12 @@ impl<H: RuntimeHost> Door<Apps<H>, ClientAppIo> {
 }
 
 impl<H: RuntimeHost> Opened for Apps<H> {
+    type Host = H;
+
+    fn host(&self) -> &H {
+        &self.host
+    }
+
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         let Some(newest) = methods.first() else {

@@ -10,6 +10,7 @@ mod clientapps;
 mod jobs;
 mod serverapps;
 mod tokenless;
+pub mod watch;
 
 /// Field 2 of PushMessages and PullMessages: the run, a number, in earlier releases.
 const EARLIER_RUN: u32 = 2;

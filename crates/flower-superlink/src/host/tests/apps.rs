@@ -12,6 +12,8 @@ fn started_by(apps: Apps, is_insecure: bool) -> Host {
         link: link(MemoryState::default()),
         policy: Policy::AnyKey,
         own_key: None,
+        clients: None,
+        accounts: None,
         apps,
         is_insecure,
     })

@@ -1,17 +1,10 @@
-//! Errors of the domain as failures of a port, and as statuses of the services that are no
-//! generation of `flwr-wire` yet.
+//! Errors of the domain as failures of a port.
 
 use flwr_core::cause::chain;
 use flwr_core::refusal::{Failure, Refusal};
-use tonic::Status;
 use tracing::error;
 
 use crate::error::Error;
-
-pub(crate) use flwr_wire::carrier::grpc::status as of;
-
-#[cfg(test)]
-mod tests;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -28,17 +21,37 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        of(error)
-    }
-}
-
 /// The operator has to hear of it.
 const fn is_our_fault(error: &Error) -> bool {
     match error {
         Error::State(_) | Error::Bytes(_) | Error::Random => true,
         Error::Refused(refusal) => matches!(refusal, Refusal::Full { .. }),
         Error::Stopping => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_to_be_tried_again() {
+        for (error, text) in [
+            (
+                Error::State("the disk is full".into()),
+                "the state could not be read or written: the disk is full",
+            ),
+            (Error::Stopping, "the SuperLink is shutting down"),
+            (Error::Random, "the system's random number generator failed"),
+        ] {
+            assert_eq!(Failure::from(error), Failure::TryAgain(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_stays_the_same() {
+        let full = Refusal::Full { used: 2, limit: 1 };
+        let failure = Failure::from(Error::from(full.clone()));
+        assert_eq!(failure, Failure::Refused(full));
     }
 }

@@ -28,10 +28,8 @@ fn said(status: &Status) -> (Code, &str) {
 /// Checks the rows, and gives the numbers of their refusals.
 fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
-        let status = of(refusal.clone());
+        let status = status(refusal.clone());
         assert_eq!(said(&status), (*code, *text), "{refusal:?}");
-        let status = Status::from(Error::from(refusal.clone()));
-        assert_eq!(said(&status), (*code, *text), "{refusal:?} as an error");
     }
     rows.iter().map(|(refusal, ..)| refusal.code()).collect()
 }
@@ -322,11 +320,6 @@ fn people() -> Vec<Number> {
             "the login provider's tokens are of no use to this SuperLink: why",
         ),
         (
-            Refusal::NoAccount,
-            PermissionDenied,
-            "\u{fe0f}\u{26d4}\u{fe0f} User authentication is enabled, but `flwr_aid` is None",
-        ),
-        (
             Refusal::RunOfNobody,
             PermissionDenied,
             "\u{26d4}\u{fe0f} User authentication is enabled, but the run is not associated with a `flwr_aid`.",
@@ -359,24 +352,8 @@ fn people() -> Vec<Number> {
 
 #[test]
 fn what_may_pass_is_to_be_tried_again() {
-    let away = of(Failure::TryAgain("the login provider is away".to_owned()));
+    let away = status(Failure::TryAgain("the login provider is away".to_owned()));
     assert_eq!(said(&away), (Unavailable, "the login provider is away"));
-    let state = Error::State("the disk is full".into());
-    assert_eq!(
-        said(&Status::from(state)),
-        (
-            Unavailable,
-            "the state could not be read or written: the disk is full"
-        )
-    );
-    assert_eq!(
-        said(&Status::from(Error::Stopping)),
-        (Unavailable, "the SuperLink is shutting down")
-    );
-    assert_eq!(
-        said(&Status::from(Error::Random)),
-        (Unavailable, "the system's random number generator failed")
-    );
 }
 
 #[test]
@@ -392,7 +369,7 @@ fn the_refusal_of_another_program_keeps_its_class() {
         (Class::Exhausted, ResourceExhausted),
         (Class::NotOffered, Unimplemented),
     ] {
-        let status = of(Refused::read(class, "No."));
+        let status = status(Refused::read(class, "No."));
         assert_eq!(said(&status), (expected, "No."));
     }
 }
