@@ -1,7 +1,5 @@
-//! How often each node has registered. A call that is held for a node belongs to the registration
-//! it came under: when the node registers again, whoever made the call is gone. Calls that overlap
-//! all the time in one session are those of two SuperNodes with the same key. And by which
-//! certificate each node was last seen, where they are asked for one.
+//! What this process sees of each node's connections: the calls that are held for the node, and
+//! the certificate by which it was last seen. Nothing here decides who is served.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,18 +10,14 @@ use flwr_security::tls::Certificate;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// One life of a node, from a registration to the next.
-pub(super) type Session = u64;
+use super::state::Session;
 
-/// What is known of each node that was seen since the SuperLink started.
+/// What is known of the connections of each node that was seen since the SuperLink started.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<NodeId, Seen>>);
+pub(super) struct Connections(Mutex<HashMap<NodeId, Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    session: Session,
-    /// Whether it has given a sign of life since it registered.
-    heard: bool,
     certificate: Option<Arc<Certificate>>,
     calls: Calls,
 }
@@ -33,6 +27,7 @@ struct Seen {
 /// no longer than a hold. Two SuperNodes that share a key make calls beside each other for ever.
 #[derive(Debug, Default)]
 struct Calls {
+    session: Session,
     held: usize,
     /// Since when no call began without another beside it.
     crowded_since: Option<Instant>,
@@ -40,8 +35,20 @@ struct Calls {
 }
 
 impl Calls {
-    /// A call begins. True if two SuperNodes have made calls for longer than `suspicious`, once.
-    fn begin(&mut self, now: Instant, suspicious: Duration) -> bool {
+    /// A call of this session begins. True if two SuperNodes have made calls for longer than
+    /// `suspicious`, once.
+    fn begin(&mut self, session: Session, now: Instant, suspicious: Duration) -> bool {
+        if session < self.session {
+            return false;
+        }
+        if session > self.session {
+            let is_told = self.is_told;
+            *self = Self {
+                session,
+                is_told,
+                ..Self::default()
+            };
+        }
         self.held += 1;
         if self.held == 1 {
             self.crowded_since = None;
@@ -57,73 +64,41 @@ impl Calls {
 /// Counts a call for a message while it is held.
 #[derive(Debug)]
 pub(super) struct Held<'a> {
-    sessions: &'a Sessions,
+    connections: &'a Connections,
     node: NodeId,
     session: Session,
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut seen = self.sessions.0.lock();
+        let mut seen = self.connections.0.lock();
         if let Some(seen) = seen.get_mut(&self.node)
-            && seen.session == self.session
+            && seen.calls.session == self.session
         {
-            // A node that left and came back counts its sessions from the first.
+            // Nothing is counted any more of a node that was forgotten meanwhile.
             seen.calls.held = seen.calls.held.saturating_sub(1);
         }
     }
 }
 
-impl Sessions {
-    /// The node registers.
-    pub(super) fn begin(&self, node: NodeId) {
-        let mut seen = self.0.lock();
-        let seen = seen.entry(node).or_default();
-        seen.session += 1;
-        seen.heard = false;
-        let is_told = seen.calls.is_told;
-        seen.calls = Calls {
-            is_told,
-            ..Calls::default()
-        };
-    }
-
+impl Connections {
     /// Counts a call for a message in the node's session, and says whether it has become certain
     /// that two SuperNodes make them: for longer than `suspicious` they have overlapped.
-    pub(super) fn hold(&self, node: NodeId, suspicious: Duration) -> (Held<'_>, bool) {
+    pub(super) fn hold(
+        &self,
+        node: NodeId,
+        session: Session,
+        suspicious: Duration,
+    ) -> (Held<'_>, bool) {
         let mut seen = self.0.lock();
         let seen = seen.entry(node).or_default();
-        let is_shared = seen.calls.begin(Instant::now(), suspicious);
+        let is_shared = seen.calls.begin(session, Instant::now(), suspicious);
         let held = Held {
-            sessions: self,
+            connections: self,
             node,
-            session: seen.session,
+            session,
         };
         (held, is_shared)
-    }
-
-    /// The session in which the node is now.
-    pub(super) fn current(&self, node: NodeId) -> Session {
-        let seen = self.0.lock();
-        seen.get(&node).map(|seen| seen.session).unwrap_or_default()
-    }
-
-    /// The node has given a sign of life.
-    pub(super) fn hear(&self, node: NodeId) {
-        self.0.lock().entry(node).or_default().heard = true;
-    }
-
-    /// Whether the node has given a sign of life since it registered, or since the SuperLink
-    /// started.
-    pub(super) fn was_heard(&self, node: NodeId) -> bool {
-        self.0.lock().get(&node).is_some_and(|seen| seen.heard)
-    }
-
-    /// Whether the node has registered here, and not given a sign of life since.
-    pub(super) fn is_unheard(&self, node: NodeId) -> bool {
-        let seen = self.0.lock();
-        seen.get(&node)
-            .is_some_and(|seen| seen.session > 0 && !seen.heard)
     }
 
     /// The node was seen by this certificate.

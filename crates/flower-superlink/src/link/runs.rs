@@ -305,14 +305,6 @@ impl Link {
         Ok(self.fabs.get(&id).await?.ok_or_else(unknown)?)
     }
 
-    /// The runs that no ServerApp process has asked for.
-    ///
-    /// # Errors
-    /// If the state fails.
-    pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
-        Ok(self.state.pending_runs().await?)
-    }
-
     /// Lets go of what is over by the clock, and tells those who wait for it.
     ///
     /// # Errors
