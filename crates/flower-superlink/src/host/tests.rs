@@ -27,6 +27,7 @@ use crate::store::MemoryState;
 
 mod apps;
 mod taskins;
+mod traffic;
 mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.

@@ -52,6 +52,7 @@ impl Launcher {
                 self.stay_with(run, app, stopper).await
             }
             None => {
+                let host = (!host.is_empty()).then_some(host);
                 info!(
                     pid = identity.pid,
                     host, "the ServerApp of an earlier SuperLink is gone"

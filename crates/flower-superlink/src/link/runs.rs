@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::Link;
 use super::permission::Principal;
-use super::state::StateError;
+use super::state::{StateError, Traffic};
 use crate::error::{Error, Result};
 
 impl Link {
@@ -169,6 +169,10 @@ impl Link {
         let run = known.id;
         self.pace.forget(run);
         self.waiting.forget(run);
+        // A finished run may be deleted already.
+        if let Ok(Traffic { received, sent }) = self.state.traffic(run).await {
+            info!(run_id = %run, received, sent, "bytes of objects that the run's nodes pushed and pulled");
+        }
         if let Ok(fab) = known.fab_hash.parse() {
             self.fabs.delete(&fab).await?;
         }
@@ -250,6 +254,14 @@ impl Link {
     /// If the state fails.
     pub async fn run(&self, run: RunId) -> Result<Option<Run>> {
         Ok(self.state.run(run).await?)
+    }
+
+    /// The run's traffic so far.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    pub async fn traffic(&self, run: RunId) -> Result<Traffic> {
+        Ok(self.state.traffic(run).await?)
     }
 
     /// The runs that the principal may look at, oldest first.
