@@ -35,6 +35,7 @@ mod loopback;
 mod people;
 mod taskins;
 mod tokens;
+mod traffic;
 mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::store::MemoryState;
 
 mod leases;
+mod lives;
 mod messages;
 mod runs;
 mod upkeep;

@@ -247,13 +247,13 @@ async fn a_change_goes_on_without_its_caller() {
         pid: 4711,
         started: "boot:17".to_owned(),
     };
-    link.set_app(run, Some(process)).await.unwrap();
+    link.set_process(run, Some(process)).await.unwrap();
     stop(&host, run).await;
     let delete = DeleteRunRequest { run_id: run.0 };
     let mut call = Box::pin(upkeep(&host, "DeleteRun", &delete));
     assert!((&mut call).now_or_never().is_none());
     drop(call);
-    link.set_app(run, None).await.unwrap();
+    link.set_process(run, None).await.unwrap();
     let gone = async {
         while link.run(run).await.unwrap().is_some() {
             tokio::task::yield_now().await;
