@@ -4,7 +4,6 @@
 //! do to each other is in [`link`]; [`superlink`] is the only place where the parts meet.
 
 pub mod accounts;
-pub mod api;
 pub mod args;
 pub mod auth;
 pub mod checkup;
@@ -14,7 +13,6 @@ pub mod host;
 pub mod launcher;
 pub mod link;
 pub mod reaper;
-mod status;
 pub mod store;
 pub mod superlink;
 

@@ -10,14 +10,15 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
+use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::api::ClientAppIo;
 use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
+use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
 use crate::upstream::{NoAnswer, Upstream, signer};
@@ -41,6 +42,7 @@ pub struct SuperNode {
     work_stopper: Stopper,
     servers: JoinSet<Result<(), Error>>,
     servers_stopper: Stopper,
+    host: Host,
     clientappio: SocketAddr,
     renewals: Renewals,
 }
@@ -65,7 +67,8 @@ impl SuperNode {
         log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
-        let routes = Routes::new(ClientAppIo::service(Arc::clone(&desk), Arc::clone(&clock)));
+        let host = Host::new(Arc::clone(&desk), Arc::clone(&clock));
+        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -99,6 +102,7 @@ impl SuperNode {
             work_stopper,
             servers,
             servers_stopper,
+            host,
             clientappio: clientappio.first(),
             renewals,
         })
@@ -139,6 +143,7 @@ impl SuperNode {
         self.upstream.say_goodbye().await;
         self.servers_stopper.stop();
         while self.servers.join_next().await.is_some() {}
+        self.host.settled().await;
         info!("SuperNode terminated gracefully.");
     }
 }

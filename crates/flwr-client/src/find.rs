@@ -1,31 +1,9 @@
 //! Which wire is spoken at the other end. The only place that decides it.
 
-use flwr_core::port::Result;
-use flwr_wire::generations::v1_20_objects;
+mod control;
+mod fleet;
+mod launch;
 
-use crate::channel::Channel;
-use crate::fleet::NodeSession;
-use crate::line::{Carries, GrpcLine};
-use crate::signer::Signer;
-
-/// A node's line to its SuperLink: signed, over gRPC.
-pub type NodeLine = GrpcLine<Channel, Signer>;
-
-/// A session with the SuperLink at the other end of this line, in the wire that the SuperLink
-/// speaks. Each registration has a session of its own, so that a SuperLink may be replaced by
-/// another release.
-///
-/// All SuperLinks that a node can work for today speak one wire, so that nothing is asked.
-///
-/// # Errors
-/// If the SuperLink does not answer.
-#[expect(
-    clippy::unused_async,
-    reason = "a second wire is found out by a call: callers must be ready for that"
-)]
-pub async fn fleet<S: Carries>(
-    line: GrpcLine<S, Signer>,
-) -> Result<NodeSession<GrpcLine<S, Signer>>> {
-    let clock = line.proof().clock();
-    Ok(NodeSession::V1_20(v1_20_objects::fleet_over(line, clock)))
-}
+pub use control::{ControlLine, Found, FoundControl, control};
+pub use fleet::{NodeLine, fleet};
+pub use launch::{RunWatch, launch};

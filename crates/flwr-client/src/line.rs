@@ -7,7 +7,6 @@ use std::time::Duration;
 use flwr_core::port::Result;
 use flwr_core::refusal::{Class, Failure};
 use flwr_proto::MAX_MESSAGE_BYTES;
-use flwr_wire::line::{Answers, Line, Read, Sent};
 use futures::StreamExt;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response};
@@ -18,6 +17,7 @@ use tonic_prost::ProstCodec;
 use tower::Service;
 
 use crate::refused::failure;
+pub use flwr_wire::line::{Answers, Line, Read, Sent};
 
 /// What proves who calls: headers of each request. Clones share what they have learned.
 pub trait Proof: Clone + Send + Sync + 'static {
@@ -184,3 +184,6 @@ impl<S, P> fmt::Debug for GrpcLine<S, P> {
         f.debug_struct("GrpcLine").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,5 +19,6 @@ pub mod record;
 pub mod refusal;
 pub mod run;
 pub mod size;
+pub mod task;
 pub mod time;
 pub mod tomlw;

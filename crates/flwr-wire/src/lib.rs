@@ -5,11 +5,13 @@
 //! - [`carrier`] frames calls and answers
 //! - [`line`] is what a generation's calling half sends through
 //! - [`generations`] is the list of generations; each is a folder, and none names another
+//! - `upkeep` and [`launch`] are calls of our own programs, which no release of Flower has
 
 pub mod carrier;
 pub mod door;
 pub mod generations;
 pub mod host;
+pub mod launch;
 pub mod line;
 pub mod methods;
 
@@ -19,3 +21,4 @@ mod raw;
 mod record_maps;
 mod rpc;
 mod unconfirmed;
+mod upkeep;

@@ -3,7 +3,7 @@
 
 use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use e2e::leftovers::{self, Leftover};
 use e2e::ports::USUAL;
-use e2e::{Maker, Outcome, PATIENCE, Process, Release, Scratch, at_terminal, tools};
+use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal, tools};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -319,30 +319,6 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     let (code, said) = at_terminal("my-app\n", &[]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("my-app exists already"), "{said}");
-}
-
-#[test]
-fn doctor_finds_the_python_that_flwr_up_has_made() {
-    let user = User::new();
-    let here = user.scratch.path();
-    let doctor = || {
-        let mut command = user.command(here, "flwr doctor");
-        Outcome::from(command.env("PATH", "/bin:/usr/bin").output().unwrap())
-    };
-    doctor().must_say(&["! python", "`flwr up` makes one by itself"]);
-    // As an installation leaves it, without the time that one takes.
-    let made = user.scratch.folder("home/local/python");
-    let bin = Release::V1_22.bin();
-    let pips = bin.parent().unwrap();
-    for name in ["bin", "lib", "pyvenv.cfg"] {
-        symlink(pips.join(name), made.join(name)).unwrap();
-    }
-    doctor().must_say(&["! python", "`flwr up` makes one by itself"]);
-    std::fs::write(made.join("complete"), "").unwrap();
-    let outcome = doctor();
-    let program = made.join("bin/flwr-serverapp");
-    let found = format!("{}, of flwr 1.22.0, made by `flwr up`", program.display());
-    outcome.must_say(&["✓ python", &found]);
 }
 
 /// A Python that makes environments, but cannot install anything.

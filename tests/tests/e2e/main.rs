@@ -11,6 +11,7 @@ mod accounts;
 mod certificates;
 mod churn;
 mod cli;
+mod doctor;
 mod durable;
 mod errors;
 mod faults;

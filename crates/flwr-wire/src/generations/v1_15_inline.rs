@@ -8,7 +8,7 @@ use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_proto::v1_15 as wire;
 
 use super::WireName;
-use crate::host::{FleetHost, RuntimeHost};
+use crate::host::{FleetHost, ServerAppHost};
 use crate::methods::{fleet, runtime};
 use crate::objects;
 use crate::raw::{has_bytes, has_number};
@@ -52,7 +52,7 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
 }
 
 /// What ServerApp processes of this generation call.
-pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
+pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     use runtime::Rules;
     let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
     m.call(

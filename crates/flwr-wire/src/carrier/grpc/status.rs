@@ -47,3 +47,6 @@ const fn code(class: Class) -> Code {
         Class::NotOffered => Code::Unimplemented,
     }
 }
+
+#[cfg(test)]
+mod tests;
