@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
+use flwr_core::id::NodeId;
 use futures::{StreamExt, TryStreamExt, stream};
 use rand::Rng;
 use serde_json::json;

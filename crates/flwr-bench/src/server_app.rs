@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_client::channel::Channel;
-use flwr_client::transfer::{self, Objects, Pulled};
-use flwr_core::id::NodeId;
-use flwr_core::object::ObjectId;
+use flwr_client::transfer::{self, Objects};
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::MessageId;
+use flwr_core::object::{ObjectId, Pulled};
 use flwr_proto as proto;
 use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_proto::control_client::ControlClient;
@@ -99,19 +100,16 @@ impl VirtualServerApp {
     /// A message to each of these nodes.
     pub(crate) fn instructions(
         &self,
-        nodes: &[u64],
+        nodes: &[NodeId],
         mut content: impl FnMut() -> Content,
     ) -> Vec<Payload> {
-        let instruction = |node: &u64| Payload::instruction(self.run, *node, content());
+        let instruction = |node: &NodeId| Payload::instruction(RunId(self.run), *node, content());
         nodes.iter().map(instruction).collect()
     }
 
     /// Sends the messages with all their objects. Gives their ids.
-    pub(crate) async fn send(&self, payloads: Vec<Payload>) -> Result<Vec<String>> {
-        let ids: Vec<_> = payloads
-            .iter()
-            .map(|payload| payload.id().to_owned())
-            .collect();
+    pub(crate) async fn send(&self, payloads: Vec<Payload>) -> Result<Vec<MessageId>> {
+        let ids: Vec<_> = payloads.iter().map(Payload::id).collect();
         let mut io = self.io.clone();
         let mut asked = Vec::new();
         for batch in payloads.chunks(BATCH) {
@@ -119,36 +117,42 @@ impl VirtualServerApp {
                 token: String::new(),
                 messages_list: batch
                     .iter()
-                    .map(|payload| payload.message.clone())
+                    .map(|payload| payload.parcel.message.clone().into())
                     .collect(),
                 run_id: self.run,
-                message_object_trees: batch.iter().map(|payload| payload.tree.clone()).collect(),
+                message_object_trees: batch
+                    .iter()
+                    .map(|payload| payload.parcel.tree.clone().into())
+                    .collect(),
             };
             let answer = io.push_messages(request).await?.into_inner();
             if answer.message_ids.iter().any(String::is_empty) {
                 bail!("a message was refused");
             }
-            asked.extend(answer.objects_to_push);
+            for id in answer.objects_to_push {
+                asked.push(id.parse()?);
+            }
         }
         let mut objects = HashMap::new();
         for payload in payloads {
-            objects.extend(payload.into_objects());
+            objects.extend(payload.objects);
         }
         transfer::push(self, wanted(&asked, &objects)?).await?;
         Ok(ids)
     }
 
     /// Takes the replies to all of these messages, with their objects. Gives their bytes.
-    pub(crate) async fn receive(&self, mut outstanding: Vec<String>) -> Result<usize> {
+    pub(crate) async fn receive(&self, mut outstanding: Vec<MessageId>) -> Result<usize> {
         let mut io = self.io.clone();
         let mut bytes = 0;
         while !outstanding.is_empty() {
-            let asked: Vec<_> = outstanding.iter().take(BATCH).cloned().collect();
+            let asked: Vec<_> = outstanding.iter().take(BATCH).collect();
             let request = proto::PullAppMessagesRequest {
                 token: String::new(),
-                message_ids: asked.clone(),
+                message_ids: asked.iter().map(ToString::to_string).collect(),
                 run_id: self.run,
             };
+            let asked = asked.len();
             let answer = io.pull_messages(request).await?.into_inner();
             let came = answer.messages_list.len();
             for message in &answer.messages_list {
@@ -156,7 +160,8 @@ impl VirtualServerApp {
                 if let Some(error) = &message.error {
                     bail!("a node answered with an error: {}", error.reason);
                 }
-                outstanding.retain(|id| *id != metadata.reply_to_message_id);
+                let answered = metadata.reply_to_message_id.parse()?;
+                outstanding.retain(|id| *id != answered);
             }
             let taken: Vec<usize> = stream::iter(answer.message_object_trees)
                 .map(|tree| self.take(tree))
@@ -164,7 +169,7 @@ impl VirtualServerApp {
                 .try_collect()
                 .await?;
             bytes += taken.iter().sum::<usize>();
-            if came < asked.len() {
+            if came < asked {
                 sleep(PAUSE).await;
             }
         }
@@ -176,8 +181,8 @@ impl VirtualServerApp {
         let message_object_id = tree.object_id.clone();
         let mut bytes = 0;
         // One after the other: replies are taken side by side already.
-        for id in object_ids(tree)? {
-            if let Pulled::Content(content) = self.pull(id).await? {
+        for id in object_ids(&tree.try_into()?) {
+            if let Pulled::There(content) = self.pull(id).await? {
                 bytes += content.len();
             }
         }
@@ -216,11 +221,11 @@ impl Objects for VirtualServerApp {
             object_id: id.to_string(),
         };
         let mut io = self.io.clone();
-        let pulled = io.pull_object(request).await?.into_inner().into();
-        if !matches!(pulled, Pulled::Content(_)) {
+        let pulled = io.pull_object(request).await?.into_inner();
+        if !pulled.object_available {
             bail!("an object of a reply is not there");
         }
-        Ok(pulled)
+        Ok(Pulled::There(pulled.object_content))
     }
 
     async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {

@@ -18,7 +18,11 @@ const WATCH_PERIOD: Duration = Duration::from_secs(2);
 impl Upstream {
     /// The run, as the SuperLink knows it. A run that it does not know is over.
     pub(crate) async fn run(&self, node: NodeId, run: RunId) -> Result<AppRun, NoAnswer> {
-        let asked = self.call(node, Patience::Few, |fleet| async move { fleet.run(run).await });
+        let asked = self.call(
+            node,
+            Patience::Few,
+            |fleet| async move { fleet.run(run).await },
+        );
         asked.await.map_err(|no_answer| match no_answer {
             NoAnswer::Unusable(Refusal::UnknownRun(_)) => {
                 NoAnswer::RunOver(format!("run {run} is not known to the SuperLink"))

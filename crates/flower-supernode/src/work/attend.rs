@@ -72,11 +72,7 @@ impl From<TransferError<NoAnswer>> for NoReply {
 
 impl Worker {
     /// Has the message answered, by the ClientApp or with the reason why it is not.
-    pub(super) async fn answer(
-        &self,
-        node: NodeId,
-        parcel: &Parcel,
-    ) -> Result<(), Abandoned> {
+    pub(super) async fn answer(&self, node: NodeId, parcel: &Parcel) -> Result<(), Abandoned> {
         let instruction = &parcel.message.metadata;
         let transfer = Transfer {
             upstream: &self.parts.upstream,
