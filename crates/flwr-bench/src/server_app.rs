@@ -1,21 +1,25 @@
 //! A virtual ServerApp: starts a run, takes it over as `flwr-serverapp` would, and sends messages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_client::channel::Channel;
+use flwr_client::find;
+use flwr_client::line::{GrpcLine, Nobody};
 use flwr_client::transfer::{self, Objects};
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::MessageId;
+use flwr_core::message::{Body, MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
-use flwr_proto as proto;
-use flwr_proto::MAX_MESSAGE_BYTES;
-use flwr_proto::control_client::ControlClient;
-use flwr_proto::server_app_io_client::ServerAppIoClient;
+use flwr_core::port::control::Start;
+use flwr_core::port::runtime::Asked;
+use flwr_core::port::{Control, Runtime};
+use flwr_core::run::{Outcome, Phase, RunStatus};
+use flwr_wire::generations::v1_21_runs::call::{ServerAppCaller, claim, serverapp_over};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
@@ -28,17 +32,15 @@ use crate::target::Target;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Replies that are taken at the same time.
 const AT_ONCE: usize = 8;
-/// The node that a ServerApp speaks as.
-const SUPERLINK: proto::Node = proto::Node {
-    node_id: NodeId::SUPERLINK.0,
-};
 /// Messages in one call, as gRPC messages have an end.
 const BATCH: usize = 1000;
 
+type Session = ServerAppCaller<GrpcLine<Channel, Nobody>>;
+
 /// The ServerApp of a running run.
 pub(crate) struct VirtualServerApp {
-    io: ServerAppIoClient<Channel>,
-    run: u64,
+    runtime: Arc<Session>,
+    run: RunId,
     heart: JoinHandle<()>,
 }
 
@@ -52,49 +54,35 @@ impl VirtualServerApp {
     /// Starts a run of this FAB and becomes its ServerApp.
     pub(crate) async fn start(target: &Target, fab: &Path) -> Result<Self> {
         let content = fs::read(fab).with_context(|| format!("cannot read {}", fab.display()))?;
-        let fab = proto::Fab {
-            hash_str: ObjectId::of(&content).to_string(),
-            content: content.into(),
+        let (control, _) = find::control(GrpcLine::new(target.control(), Nobody));
+        let start = Start {
+            fab: content.into(),
+            ..Start::default()
         };
-        let mut control = ControlClient::new(target.control());
-        let request = proto::StartRunRequest {
-            fab: Some(fab),
-            override_config: Default::default(),
-            federation_options: Some(proto::ConfigRecord::default()),
-        };
-        let run = control.start_run(request).await?.into_inner().run_id;
+        let run = control.start(start).await?;
         let run = run.context("the SuperLink started no run")?;
-        let mut io = ServerAppIoClient::new(target.serverappio())
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let request = proto::RequestTokenRequest { run_id: run };
-        let token = io.request_token(request).await?.into_inner().token;
-        io.pull_app_inputs(proto::PullAppInputsRequest { token })
-            .await?;
-        let heart = tokio::spawn(beat(io.clone(), run));
-        let mut app = Self { io, run, heart };
-        app.tell_status("running", "").await?;
+        let line = GrpcLine::new(target.serverappio(), Nobody);
+        let token = claim(&line, run).await?;
+        let token =
+            token.context("the SuperLink gave no token: does it start ServerApps itself?")?;
+        let runtime = Arc::new(serverapp_over(line, run, token));
+        let inputs = runtime.inputs().await?;
+        inputs.context("the SuperLink has no inputs for the run")?;
+        let heart = tokio::spawn(beat(Arc::clone(&runtime)));
+        let app = Self {
+            runtime,
+            run,
+            heart,
+        };
+        let running = RunStatus::plain(Phase::Running);
+        app.runtime.status(running).await?;
         Ok(app)
     }
 
-    /// Says how the run is.
-    async fn tell_status(&mut self, status: &str, sub_status: &str) -> Result<()> {
-        let status = proto::RunStatus {
-            status: status.to_owned(),
-            sub_status: sub_status.to_owned(),
-            details: String::new(),
-        };
-        let request = proto::UpdateRunStatusRequest {
-            run_id: self.run,
-            run_status: Some(status),
-        };
-        self.io.update_run_status(request).await?;
-        Ok(())
-    }
-
     /// The run is over.
-    pub(crate) async fn finish(mut self) -> Result<()> {
-        self.tell_status("finished", "completed").await
+    pub(crate) async fn finish(self) -> Result<()> {
+        let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
+        Ok(self.runtime.status(completed).await?)
     }
 
     /// A message to each of these nodes.
@@ -103,35 +91,21 @@ impl VirtualServerApp {
         nodes: &[NodeId],
         mut content: impl FnMut() -> Content,
     ) -> Vec<Payload> {
-        let instruction = |node: &NodeId| Payload::instruction(RunId(self.run), *node, content());
+        let instruction = |node: &NodeId| Payload::instruction(self.run, *node, content());
         nodes.iter().map(instruction).collect()
     }
 
     /// Sends the messages with all their objects. Gives their ids.
     pub(crate) async fn send(&self, payloads: Vec<Payload>) -> Result<Vec<MessageId>> {
         let ids: Vec<_> = payloads.iter().map(Payload::id).collect();
-        let mut io = self.io.clone();
         let mut asked = Vec::new();
         for batch in payloads.chunks(BATCH) {
-            let request = proto::PushAppMessagesRequest {
-                token: String::new(),
-                messages_list: batch
-                    .iter()
-                    .map(|payload| payload.parcel.message.clone().into())
-                    .collect(),
-                run_id: self.run,
-                message_object_trees: batch
-                    .iter()
-                    .map(|payload| payload.parcel.tree.clone().into())
-                    .collect(),
-            };
-            let answer = io.push_messages(request).await?.into_inner();
-            if answer.message_ids.iter().any(String::is_empty) {
+            let parcels = batch.iter().map(|payload| payload.parcel.clone());
+            let sent = self.runtime.send(parcels.collect()).await?;
+            if sent.ids.contains(&None) {
                 bail!("a message was refused");
             }
-            for id in answer.objects_to_push {
-                asked.push(id.parse()?);
-            }
+            asked.extend(sent.missing);
         }
         let mut objects = HashMap::new();
         for payload in payloads {
@@ -143,33 +117,28 @@ impl VirtualServerApp {
 
     /// Takes the replies to all of these messages, with their objects. Gives their bytes.
     pub(crate) async fn receive(&self, mut outstanding: Vec<MessageId>) -> Result<usize> {
-        let mut io = self.io.clone();
         let mut bytes = 0;
         while !outstanding.is_empty() {
-            let asked: Vec<_> = outstanding.iter().take(BATCH).collect();
-            let request = proto::PullAppMessagesRequest {
-                token: String::new(),
-                message_ids: asked.iter().map(ToString::to_string).collect(),
-                run_id: self.run,
-            };
-            let asked = asked.len();
-            let answer = io.pull_messages(request).await?.into_inner();
-            let came = answer.messages_list.len();
-            for message in &answer.messages_list {
-                let metadata = message.metadata.as_ref().context("no metadata")?;
-                if let Some(error) = &message.error {
-                    bail!("a node answered with an error: {}", error.reason);
+            let asked: Vec<_> = outstanding.iter().take(BATCH).copied().collect();
+            let count = asked.len();
+            let asked = Asked::Replies(asked);
+            let replies = self.runtime.receive(asked, Duration::MAX).await?;
+            let came = replies.len();
+            let mut answered = HashSet::new();
+            for reply in &replies {
+                if let Body::Error { reason, .. } = &reply.message.body {
+                    bail!("a node answered with an error: {reason}");
                 }
-                let answered = metadata.reply_to_message_id.parse()?;
-                outstanding.retain(|id| *id != answered);
+                answered.extend(reply.message.metadata.reply_to);
             }
-            let taken: Vec<usize> = stream::iter(answer.message_object_trees)
-                .map(|tree| self.take(tree))
+            outstanding.retain(|id| !answered.contains(id));
+            let taken: Vec<usize> = stream::iter(replies)
+                .map(|reply| self.take(reply))
                 .buffer_unordered(AT_ONCE)
                 .try_collect()
                 .await?;
             bytes += taken.iter().sum::<usize>();
-            if came < asked {
+            if came < count {
                 sleep(PAUSE).await;
             }
         }
@@ -177,37 +146,25 @@ impl VirtualServerApp {
     }
 
     /// Pulls all objects of a reply and confirms it.
-    async fn take(&self, tree: proto::ObjectTree) -> Result<usize> {
-        let message_object_id = tree.object_id.clone();
+    async fn take(&self, reply: Parcel) -> Result<usize> {
         let mut bytes = 0;
         // One after the other: replies are taken side by side already.
-        for id in object_ids(&tree.try_into()?) {
+        for id in object_ids(&reply.tree) {
             if let Pulled::There(content) = self.pull(id).await? {
                 bytes += content.len();
             }
         }
-        let request = proto::ConfirmMessageReceivedRequest {
-            node: Some(SUPERLINK),
-            run_id: self.run,
-            message_object_id,
-        };
-        let mut io = self.io.clone();
-        io.confirm_message_received(request).await?;
+        self.runtime.confirm(reply.tree.id).await?;
         Ok(bytes)
     }
 
     /// Waits until so many nodes are online. Gives the time that it took.
     pub(crate) async fn wait_for_nodes(&self, nodes: usize) -> Result<Duration> {
         let started = Instant::now();
-        let mut io = self.io.clone();
-        loop {
-            let request = proto::GetNodesRequest { run_id: self.run };
-            let online = io.get_nodes(request).await?.into_inner().nodes.len();
-            if online >= nodes {
-                return Ok(started.elapsed());
-            }
+        while self.runtime.nodes().await?.len() < nodes {
             sleep(PAUSE).await;
         }
+        Ok(started.elapsed())
     }
 }
 
@@ -215,28 +172,15 @@ impl Objects for VirtualServerApp {
     type Error = anyhow::Error;
 
     async fn pull(&self, id: ObjectId) -> Result<Pulled> {
-        let request = proto::PullObjectRequest {
-            node: Some(SUPERLINK),
-            run_id: self.run,
-            object_id: id.to_string(),
-        };
-        let mut io = self.io.clone();
-        let pulled = io.pull_object(request).await?.into_inner();
-        if !pulled.object_available {
+        let pulled = self.runtime.pull_object(id).await?;
+        if !matches!(pulled, Pulled::There(_)) {
             bail!("an object of a reply is not there");
         }
-        Ok(Pulled::There(pulled.object_content))
+        Ok(pulled)
     }
 
     async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {
-        let request = proto::PushObjectRequest {
-            node: Some(SUPERLINK),
-            run_id: self.run,
-            object_id: id.to_string(),
-            object_content: content,
-        };
-        let mut io = self.io.clone();
-        if !io.push_object(request).await?.into_inner().stored {
+        if !self.runtime.push_object(id, content).await? {
             bail!("an object of a message was not taken");
         }
         Ok(())
@@ -244,15 +188,11 @@ impl Objects for VirtualServerApp {
 }
 
 /// Signs of life, to the end of the task.
-async fn beat(mut io: ServerAppIoClient<Channel>, run: u64) {
+async fn beat(runtime: Arc<Session>) {
     let mut beats = interval(Duration::from_secs_f64(HEARTBEAT));
     loop {
         beats.tick().await;
-        let request = proto::SendAppHeartbeatRequest {
-            run_id: run,
-            heartbeat_interval: HEARTBEAT,
-        };
         // A missed one is no news: the next comes.
-        let _ = io.send_app_heartbeat(request).await;
+        let _ = runtime.alive(HEARTBEAT).await;
     }
 }

@@ -1,12 +1,16 @@
 //! What every generation since flwr 1.20 says alike: nodes, messages with their object trees,
 //! objects and runs.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
+use flwr_core::config;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Parcel};
 use flwr_core::object::{ObjectId, ObjectTree, Pulled};
 use flwr_core::port::{Fleet, Result};
-use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::refusal::{Failure, Refusal, Silence, Unanswered};
+use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
@@ -94,6 +98,16 @@ pub(crate) fn parcels(
     messages.into_iter().enumerate().map(parcel).collect()
 }
 
+/// Messages and their trees, as requests and answers have them.
+pub(crate) fn parts(
+    parcels: impl IntoIterator<Item = Parcel>,
+) -> (Vec<proto::Message>, Vec<proto::ObjectTree>) {
+    let parcels = parcels.into_iter();
+    parcels
+        .map(|Parcel { message, tree }| (message.into(), tree.into()))
+        .unzip()
+}
+
 /// The answer to a reply that was taken, of which some objects are missing, or to one that was not
 /// (`None`).
 pub(crate) fn pushed(
@@ -138,4 +152,32 @@ pub(crate) fn read_pulled(answer: proto::PullObjectResponse) -> Pulled {
         (true, false) => Pulled::Awaited,
         (true, true) => Pulled::There(answer.object_content),
     }
+}
+
+/// A run, as an answer gives it.
+pub(crate) fn read_run(run: proto::Run) -> Result<Run> {
+    let id = RunId(run.run_id);
+    let wrong = |what: &dyn Display| unreadable(&format!("run {id}: {what}"));
+    let status = run.status.unwrap_or_default();
+    let pending_at = Timestamp::from_iso8601(&run.pending_at)
+        .ok_or_else(|| wrong(&format!("`pending_at` is {:?}", run.pending_at)))?;
+    Ok(Run {
+        id,
+        fab_id: run.fab_id,
+        fab_version: run.fab_version,
+        fab_hash: run.fab_hash,
+        account: run.flwr_aid,
+        override_config: config::from_wire(run.override_config).map_err(|error| wrong(&error))?,
+        status: RunStatus::try_from(status).map_err(|error| wrong(&error))?,
+        pending_at,
+        starting_at: Timestamp::from_iso8601(&run.starting_at),
+        running_at: Timestamp::from_iso8601(&run.running_at),
+        finished_at: Timestamp::from_iso8601(&run.finished_at),
+    })
+}
+
+/// An answer that breaks rules.
+pub(crate) fn unreadable(what: &str) -> Failure {
+    let text = format!("the answer of the SuperLink cannot be read: {what}");
+    Unanswered::new(Silence::Broken, text).into()
 }

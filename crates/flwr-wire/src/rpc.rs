@@ -48,6 +48,12 @@ impl<Q: Sent, A: Read> Rpc<Q, A> {
     }
 }
 
+impl<Q, A> From<&'static str> for Rpc<Q, A> {
+    fn from(path: &'static str) -> Self {
+        Self::at(path)
+    }
+}
+
 impl<Q, A> Clone for Rpc<Q, A> {
     fn clone(&self) -> Self {
         *self

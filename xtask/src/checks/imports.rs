@@ -12,7 +12,14 @@ use anyhow::{Context, Result};
 /// The generations: each a file and a folder here.
 const GENERATIONS: &str = "crates/flwr-wire/src/generations/";
 /// The rooms that generations share.
-const SHARED: [&str; 5] = ["inflate", "objects", "raw", "record_maps", "unconfirmed"];
+const SHARED: [&str; 6] = [
+    "inflate",
+    "objects",
+    "raw",
+    "record_maps",
+    "rpc",
+    "unconfirmed",
+];
 /// The rooms of the domain.
 const DOMAIN: [&str; 4] = [
     "crates/flower-superlink/src/link",

@@ -147,6 +147,31 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Reads an answer to an instruction, as the ServerApp gets it: from the node, or from the
+    /// SuperLink in the node's place. The answers of a SuperLink need not live.
+    ///
+    /// # Errors
+    /// With every rule it breaks.
+    pub fn answer(message: proto::Message) -> Result<Self, Flaws> {
+        let (mut flaws, message) = read(message, Timestamp::ZERO);
+        flaws.retain(|flaw| !matches!(flaw, Flaw::NoTtl | Flaw::Expired));
+        if let Some(Self { metadata, .. }) = &message {
+            note(
+                &mut flaws,
+                metadata.reply_to.is_none(),
+                Flaw::ReplyToNothing,
+            );
+            note(
+                &mut flaws,
+                metadata.dst != NodeId::SUPERLINK,
+                Flaw::ReplyToNode,
+            );
+        }
+        finish(flaws, message)
+    }
+}
+
 /// What can be read of the message, and what is wrong with it. No message: it cannot be named.
 fn read(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>) {
     let mut flaws = Vec::new();

@@ -6,8 +6,10 @@ use crate::methods::runtime::{Methods, Rules};
 use crate::raw::has_number;
 
 mod apps;
+pub mod call;
 mod clientapps;
 mod jobs;
+mod rpcs;
 mod serverapps;
 mod tokenless;
 pub mod watch;
@@ -24,90 +26,81 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         look,
         jobs::list_apps_to_launch,
     );
+    m.open(rpcs::REQUEST_TOKEN.path(), change, jobs::request_token);
     m.open(
-        "/flwr.proto.ServerAppIo/RequestToken",
-        change,
-        jobs::request_token,
-    );
-    m.open(
-        "/flwr.proto.ServerAppIo/GetRunStatus",
+        rpcs::GET_RUN_STATUS.path(),
         look,
         serverapps::get_run_status,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PullAppInputs",
+        rpcs::PULL_APP_INPUTS,
         change,
         tokenless::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PushAppOutputs",
+        rpcs::PUSH_APP_OUTPUTS,
         change,
         tokenless::by_outputs,
         serverapps::push_app_outputs,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PushMessages",
+        rpcs::PUSH_MESSAGES,
         new(change),
         serverapps::by_push,
         serverapps::push_messages,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PullMessages",
+        rpcs::PULL_MESSAGES,
         new(look),
         serverapps::by_pull,
         serverapps::pull_messages,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/GetNodes",
+        rpcs::GET_NODES,
         look,
         serverapps::by_get_nodes,
         serverapps::get_nodes,
     );
+    m.call(rpcs::GET_RUN, look, apps::by_get_run, apps::get_run);
     m.call(
-        "/flwr.proto.ServerAppIo/GetRun",
-        look,
-        apps::by_get_run,
-        apps::get_run,
-    );
-    m.call(
-        "/flwr.proto.ServerAppIo/GetFab",
+        rpcs::GET_FAB,
         look,
         serverapps::by_get_fab,
         serverapps::get_fab,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/UpdateRunStatus",
+        rpcs::UPDATE_RUN_STATUS,
         change,
         serverapps::by_status,
         serverapps::update_run_status,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PushLogs",
+        rpcs::PUSH_LOGS,
         change,
         serverapps::by_logs,
         serverapps::push_logs,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/SendAppHeartbeat",
+        rpcs::SEND_APP_HEARTBEAT,
         look,
         serverapps::by_heartbeat,
         serverapps::send_app_heartbeat,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PushObject",
+        rpcs::PUSH_OBJECT,
         change,
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/PullObject",
+        rpcs::PULL_OBJECT,
         look,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
-        "/flwr.proto.ServerAppIo/ConfirmMessageReceived",
+        rpcs::CONFIRM_MESSAGE_RECEIVED,
         change,
         apps::by_confirm,
         apps::confirm_message_received,

@@ -7,6 +7,7 @@ use prost::Message;
 use super::{Handler, Request, Table};
 use crate::carrier::grpc::{Answer, decode};
 use crate::host::{AppProof, Head, RuntimeHost};
+use crate::rpc::Rpc;
 
 /// A method for app processes.
 pub(crate) struct Method<H: RuntimeHost> {
@@ -49,7 +50,7 @@ impl<H: RuntimeHost> Methods<H> {
     /// Serves a method whose caller is admitted by what `proof` finds in its request.
     pub(crate) fn call<Q, A, P, M, F>(
         &mut self,
-        path: &'static str,
+        rpc: impl Into<Rpc<Q, A>>,
         rules: Rules,
         proof: P,
         method: M,
@@ -61,7 +62,7 @@ impl<H: RuntimeHost> Methods<H> {
         F: Future<Output = Result<A>> + Send + 'static,
     {
         self.open(
-            path,
+            rpc.into().path(),
             rules,
             move |host: H, head: Head, request: Request<Bytes>| {
                 let method = method.clone();

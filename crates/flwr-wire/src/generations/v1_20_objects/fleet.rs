@@ -42,10 +42,7 @@ pub(super) async fn pulled_messages(
     parcel: Option<Parcel>,
     _: Timestamp,
 ) -> Result<proto::PullMessagesResponse> {
-    let parcels = parcel.into_iter();
-    let (messages_list, message_object_trees) = parcels
-        .map(|Parcel { message, tree }| (message.into(), tree.into()))
-        .unzip();
+    let (messages_list, message_object_trees) = objects::parts(parcel);
     Ok(proto::PullMessagesResponse {
         reconnect: Some(RECONNECT),
         messages_list,

@@ -1,7 +1,7 @@
 //! What ServerApps and ClientApps of flwr 1.20 to 1.22 say alike, each to its own daemon.
 
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Flaws, Message, MessageId, Parcel};
+use flwr_core::message::{Flaws, Message, MessageId};
 use flwr_core::port::runtime::{Asked, Inputs};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
@@ -84,10 +84,7 @@ pub(super) async fn pull_messages(
     asked: Asked,
 ) -> Result<proto::PullAppMessagesResponse> {
     let parcels = runtime.receive(asked, request.patience).await?;
-    let parcels = parcels.into_iter();
-    let (messages_list, message_object_trees) = parcels
-        .map(|Parcel { message, tree }| (message.into(), tree.into()))
-        .unzip();
+    let (messages_list, message_object_trees) = objects::parts(parcels);
     Ok(proto::PullAppMessagesResponse {
         messages_list,
         message_object_trees,

@@ -8,10 +8,11 @@ use flwr_core::refusal::{Silence, Unanswered};
 use flwr_core::run::RunStatus;
 use flwr_proto as proto;
 
+use super::rpcs;
 use crate::line::Line;
 
 /// How long a call may take.
-const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a run stands. `None`: the SuperLink does not know the run.
 ///
@@ -22,8 +23,8 @@ pub async fn status(line: &impl Line, run: RunId) -> Result<Option<RunStatus>> {
         run_ids: vec![run.0],
         ..proto::GetRunStatusRequest::default()
     };
-    let answer = line.call("/flwr.proto.ServerAppIo/GetRunStatus", request, LIMIT);
-    let mut answer: proto::GetRunStatusResponse = answer.await?;
+    let answer = rpcs::GET_RUN_STATUS.call_within(line, request, LIMIT);
+    let mut answer = answer.await?;
     let status = answer.run_status_dict.remove(&run.0);
     let status = status.map(RunStatus::try_from).transpose();
     Ok(status.map_err(|error| Unanswered::new(Silence::Broken, error.to_string()))?)
@@ -38,7 +39,6 @@ pub async fn set_status(line: &impl Line, run: RunId, to: RunStatus) -> Result<(
         run_id: run.0,
         run_status: Some(to.into()),
     };
-    let answer = line.call("/flwr.proto.ServerAppIo/UpdateRunStatus", request, LIMIT);
-    let proto::UpdateRunStatusResponse {} = answer.await?;
-    Ok(())
+    let moved = rpcs::UPDATE_RUN_STATUS.call_within(line, request, LIMIT);
+    moved.await.map(drop)
 }

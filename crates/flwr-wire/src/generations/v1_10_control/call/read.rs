@@ -1,47 +1,24 @@
 //! Answers of a SuperLink in domain words.
 
-use std::fmt::Display;
 use std::time::Duration;
 
-use flwr_core::config;
-use flwr_core::id::{NodeId, RunId};
+use flwr_core::id::NodeId;
 use flwr_core::port::Result;
 use flwr_core::port::control::{Login, NodeInfo, NodeStatus, Runs, Tokens};
-use flwr_core::refusal::{Failure, Silence, Unanswered};
-use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_security::key::spki_from_pem;
 
+use crate::objects::{read_run, unreadable};
+
 pub(super) fn runs(answer: proto::ListRunsResponse) -> Result<Runs> {
-    let runs = answer.run_dict.into_values().map(run);
+    let runs = answer.run_dict.into_values().map(read_run);
     let mut runs = runs.collect::<Result<Vec<_>>>()?;
     // The map is sorted by id. Runs of the same moment stay so.
     runs.sort_by_key(|run| run.pending_at);
     Ok(Runs {
         runs,
         now: Timestamp::from_iso8601(&answer.now),
-    })
-}
-
-fn run(run: proto::Run) -> Result<Run> {
-    let id = RunId(run.run_id);
-    let wrong = |what: &dyn Display| unreadable(&format!("run {id}: {what}"));
-    let status = run.status.unwrap_or_default();
-    let pending_at = Timestamp::from_iso8601(&run.pending_at)
-        .ok_or_else(|| wrong(&format!("`pending_at` is {:?}", run.pending_at)))?;
-    Ok(Run {
-        id,
-        fab_id: run.fab_id,
-        fab_version: run.fab_version,
-        fab_hash: run.fab_hash,
-        account: run.flwr_aid,
-        override_config: config::from_wire(run.override_config).map_err(|error| wrong(&error))?,
-        status: RunStatus::try_from(status).map_err(|error| wrong(&error))?,
-        pending_at,
-        starting_at: Timestamp::from_iso8601(&run.starting_at),
-        running_at: Timestamp::from_iso8601(&run.running_at),
-        finished_at: Timestamp::from_iso8601(&run.finished_at),
     })
 }
 
@@ -85,9 +62,4 @@ pub(super) fn tokens(answer: proto::GetAuthTokensResponse) -> Option<Tokens> {
         refresh_token: refresh,
     } = answer;
     (!access.is_empty() && !refresh.is_empty()).then_some(Tokens { access, refresh })
-}
-
-fn unreadable(what: &str) -> Failure {
-    let text = format!("the answer of the SuperLink cannot be read: {what}");
-    Unanswered::new(Silence::Broken, text).into()
 }
