@@ -9,10 +9,10 @@ use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, Metadata};
-use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::port::runtime::Inputs;
 use flwr_core::refusal::Refusal;
-use flwr_core::run::{KnownRun, Outcome, Phase, RunStatus};
+use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
 use flwr_daemon::objects::Memory;
@@ -45,10 +45,10 @@ clientapp = "app.client:app"
 rounds = 3
 "#;
 
-struct Federation {
-    link: Arc<Link>,
-    clock: Arc<MockClock>,
-    stopper: Stopper,
+pub(crate) struct Federation {
+    pub(crate) link: Arc<Link>,
+    pub(crate) clock: Arc<MockClock>,
+    pub(crate) stopper: Stopper,
 }
 
 async fn inputs_of(link: &Link, token: &str) -> Result<Inputs, Error> {
@@ -57,7 +57,7 @@ async fn inputs_of(link: &Link, token: &str) -> Result<Inputs, Error> {
 }
 
 impl Federation {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_limit(None)
     }
 
@@ -134,11 +134,7 @@ impl Federation {
     }
 
     async fn push(&self, run: RunId, mail: &Mail, missing: Vec<ObjectId>) {
-        for object in mail
-            .objects
-            .iter()
-            .filter(|object| missing.contains(&object.id))
-        {
+        for object in mail.objects_of(&missing) {
             let bytes = object.bytes.clone();
             assert!(self.link.push_object(run, object.id, bytes).await.unwrap());
         }
@@ -147,13 +143,13 @@ impl Federation {
 
 /// A message with its objects.
 #[derive(Clone)]
-struct Mail {
-    parcel: Parcel,
-    objects: Vec<Object>,
+pub(crate) struct Mail {
+    pub(crate) parcel: Parcel,
+    pub(crate) objects: Vec<Object>,
 }
 
 impl Mail {
-    fn new(run: RunId, content: &str, shape: impl FnOnce(Metadata) -> Metadata) -> Self {
+    pub(crate) fn new(run: RunId, content: &str, shape: impl FnOnce(Metadata) -> Metadata) -> Self {
         let record = Object::new(Kind::RecordDict, &[], content.as_bytes());
         let metadata = shape(Metadata {
             run,
@@ -182,7 +178,7 @@ impl Mail {
         }
     }
 
-    fn reply(&self, run: RunId, content: &str) -> Self {
+    pub(crate) fn reply(&self, run: RunId, content: &str) -> Self {
         let asked = self.parcel.message.metadata.clone();
         Self::new(run, content, |metadata| Metadata {
             src: asked.dst,
@@ -191,62 +187,18 @@ impl Mail {
         })
     }
 
-    const fn id(&self) -> ObjectId {
+    pub(crate) const fn id(&self) -> ObjectId {
         self.parcel.message.metadata.id
+    }
+
+    /// Those of its objects that have these ids.
+    pub(crate) fn objects_of(&self, ids: &[ObjectId]) -> impl Iterator<Item = &Object> {
+        let objects = self.objects.iter();
+        objects.filter(move |object| ids.contains(&object.id))
     }
 }
 
 pub(crate) fn bundle() -> Bytes {
     let files = vec![("app/server.py".to_owned(), Bytes::from_static(b"app = 1\n"))];
     fab::build(PYPROJECT, files).unwrap().bytes
-}
-
-fn reason(parcels: &[Parcel]) -> String {
-    match &parcels[0].message.body {
-        Body::Error { code, reason } => format!("{code} {reason}"),
-        Body::Content => "content".to_owned(),
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn bytes_must_have_the_announced_id_and_children() {
-    let federation = Federation::new();
-    let (run, node) = (federation.running().await, federation.node().await);
-    let mail = Mail::new(run, "model", |metadata| Metadata {
-        dst: node,
-        ..metadata
-    });
-    let mut other = mail.parcel.clone();
-    other.tree.children.clear();
-    federation.link.send(run, vec![other]).await.unwrap();
-    let [record, message] = &mail.objects[..] else {
-        panic!()
-    };
-    let push = |id, bytes: &Bytes| federation.link.push_object(run, id, bytes.clone());
-    assert!(
-        !push(record.id, &record.bytes).await.unwrap(),
-        "nobody announced it"
-    );
-    assert!(
-        !push(message.id, &record.bytes).await.unwrap(),
-        "it has another id"
-    );
-    let error = push(message.id, &message.bytes).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Refused(Refusal::ObjectChildren(_))),
-        "{error}"
-    );
-
-    let junk = Bytes::from_static(b"no object");
-    let mut parcel = mail.parcel.clone();
-    parcel.message.metadata.id = ObjectId::of(&junk);
-    parcel.tree = ObjectTree::leaf(ObjectId::of(&junk));
-    federation.link.send(run, vec![parcel]).await.unwrap();
-    let error = push(ObjectId::of(&junk), &junk).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("has an unexpected structure. Unexpected format"),
-        "{error}"
-    );
 }

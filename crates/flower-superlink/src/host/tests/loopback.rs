@@ -2,7 +2,7 @@
 //! test runs on a session too: a wire changes nothing.
 
 use flwr_client::find;
-use flwr_client::line::{Carries, GrpcLine, Nobody};
+use flwr_client::line::{GrpcLine, Nobody};
 use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::id::RunId;
 use flwr_core::port::control::{LogReader as _, NodeStatus, Start};
@@ -16,7 +16,7 @@ use futures::stream;
 use hyper_util::rt::TokioIo;
 use tokio::io::duplex;
 use tonic::service::Routes;
-use tonic::transport::{Endpoint, Server};
+use tonic::transport::{Channel, Endpoint, Server};
 use tower::service_fn;
 
 use super::*;
@@ -26,7 +26,7 @@ use crate::link::tests::bundle;
 const AHEAD: usize = 64 * 1024;
 
 /// A channel to services that are at the other end of a connection in memory.
-async fn channel(services: Routes) -> impl Carries {
+pub(super) async fn channel(services: Routes) -> Channel {
     let (near, far) = duplex(AHEAD);
     let server = Server::builder().add_routes(services);
     let connections = stream::iter([Ok::<_, std::io::Error>(far)]);

@@ -32,7 +32,7 @@ async fn a_run_starts_only_from_a_good_fab_and_known_configuration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_serverapp_that_heard_no_answer_says_everything_again() {
+async fn a_run_has_one_token_and_only_that_opens_it() {
     let federation = Federation::new();
     let link = &federation.link;
     let run = link
@@ -41,40 +41,19 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
         .unwrap();
     let token = link.issue_token(run).await.unwrap().unwrap();
     assert!(link.issue_token(run).await.unwrap().is_none());
-    assert!(inputs_of(link, "guess").await.is_err());
-    let inputs = inputs_of(link, token.as_str()).await.unwrap();
-    let starting = link.run(run).await.unwrap().unwrap();
-    assert_eq!((starting.id, starting.status.phase), (run, Phase::Starting));
-    assert_eq!(inputs.run, KnownRun::Full(starting));
-    assert_eq!(inputs.fab, bundle());
-    let again = inputs_of(link, token.as_str()).await.unwrap();
-    assert_eq!((again.run, again.fab), (inputs.run, inputs.fab));
-
-    for _ in 0..2 {
-        let running = RunStatus::plain(Phase::Running);
-        link.report_status(run, running).await.unwrap();
-    }
-    assert!(inputs_of(link, token.as_str()).await.is_err(), "it runs");
-    let context = inputs.context;
+    assert_eq!(link.run_of_token(token.as_str()).await.unwrap(), run);
     assert!(link.run_of_token("guess").await.is_err());
-    let hash = link.known_run(run).await.unwrap().fab_hash;
-    for _ in 0..2 {
-        let context = context.clone();
-        link.keep_context(run, context).await.unwrap();
-    }
-    assert!(link.fab(&hash).await.is_ok());
-    let completed = RunStatus::plain(Phase::Finished(Outcome::Completed));
-    for _ in 0..2 {
-        link.report_status(run, completed.clone()).await.unwrap();
-    }
-    let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
-    assert!(link.report_status(run, stopped).await.is_err());
-    let late = link.keep_context(run, context).await;
-    assert!(late.is_err(), "the token is spent");
-    assert!(
-        link.fab(&hash).await.is_err(),
-        "nobody needs the FAB any more"
-    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_read_ends_when_the_daemon_stops() {
+    let federation = Federation::new();
+    let run = federation.running().await;
+    let begun = Instant::now();
+    federation.stopper.stop();
+    let read = federation.link.next_log(run, Timestamp::ZERO).await;
+    assert!(matches!(read, Err(Error::Stopping)));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
