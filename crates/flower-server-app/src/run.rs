@@ -8,13 +8,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use flwr_client::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_core::address::Address;
 use flwr_core::fab::{self, Fab};
-use flwr_daemon::apps::{self, AppProcess, Guard, serverapp_command};
+use flwr_daemon::apps::{self, AppProcess, Exit, Guard, Watchers, serverapp_command};
 use flwr_daemon::stop::Signals;
 use flwr_proto::launch::StartRunRequest;
 use flwr_proto::launch::launch_client::LaunchClient;
 use flwr_proto::server_app_io_client::ServerAppIoClient;
 use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
 use flwr_security::tls::{ClientFiles, ClientTls};
+use tokio::time::timeout;
 use tonic::{Code, Status};
 use tracing::{info, warn};
 
@@ -101,21 +102,33 @@ impl Run {
             self.flwr_dir.as_deref(),
         );
         let mut link = ServerAppIoClient::new(channel);
-        let app = AppProcess::spawn(&command).context("the ServerApp does not start")?;
-        let exit = tokio::select! {
-            exit = app.wait() => exit,
-            () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
-            signal = signals.shutdown() => {
-                info!("{signal}: stopping");
-                // What it still has to say goes through the tunnel.
-                tokio::select! {
-                    exit = app.terminate(GRACE) => exit,
-                    () = tunnel.serve() => bail!("the ServerApp was cut off"),
-                }
-            }
-        };
+        let watchers = Watchers::new();
+        let app = AppProcess::spawn(&command, &watchers).context("the ServerApp does not start")?;
+        let exit = attended(&app, &tunnel, &mut signals).await;
+        drop(app);
+        // What the process leaves behind is ended by its watcher.
+        if timeout(GRACE, watchers.settled()).await.is_err() {
+            warn!("processes of the ServerApp did not end in time");
+        }
+        let exit = exit?;
         let ended = format!("the ServerApp ended: {exit}");
         verdict(&mut link, run_id, &ended).await
+    }
+}
+
+/// Waits for the ServerApp to end, and ends it at a signal.
+async fn attended(app: &AppProcess, tunnel: &Tunnel, signals: &mut Signals) -> Result<Exit> {
+    tokio::select! {
+        exit = app.wait() => Ok(exit),
+        () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
+        signal = signals.shutdown() => {
+            info!("{signal}: stopping");
+            // What it still has to say goes through the tunnel.
+            tokio::select! {
+                exit = app.terminate(GRACE) => Ok(exit),
+                () = tunnel.serve() => bail!("the ServerApp was cut off"),
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use flwr_security::key::PrivateKey;
 use flwr_security::signature::Verifier;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::Policy;
@@ -59,6 +60,8 @@ struct Inner {
     parts: Parts,
     verifier: Verifier,
     under_way: Arc<Semaphore>,
+    /// Owns the changes: they go on when the peer goes away.
+    changes: TaskTracker,
 }
 
 impl Host {
@@ -75,7 +78,14 @@ impl Host {
             parts,
             verifier,
             under_way,
+            changes: TaskTracker::new(),
         }))
+    }
+
+    /// Waits until all changes under way are done. Called once no peer can begin another.
+    pub(crate) async fn settled(&self) {
+        self.0.changes.close();
+        self.0.changes.wait().await;
     }
 
     /// The domain behind the doors.
@@ -89,7 +99,7 @@ impl flwr_wire::host::Host for Host {
         let stopping = || Failure::from(crate::error::Error::Stopping);
         let under_way = Arc::clone(&self.0.under_way);
         let place = under_way.acquire_owned().await.map_err(|_| stopping())?;
-        let done = tokio::spawn(
+        let done = self.0.changes.spawn(
             async move {
                 let _place = place;
                 work.await

@@ -12,6 +12,7 @@
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`table`] — the content of a JSON or TOML file
+//! - [`task`] — tasks with an owner
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
 //! - [`service`] — notifications to systemd
 
@@ -28,4 +29,5 @@ pub mod renew;
 pub mod service;
 pub mod stop;
 pub mod table;
+pub mod task;
 pub mod telemetry;

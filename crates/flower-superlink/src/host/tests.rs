@@ -26,6 +26,7 @@ use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
 mod apps;
+mod changes;
 mod taskins;
 mod wires;
 

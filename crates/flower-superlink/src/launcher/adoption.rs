@@ -36,7 +36,7 @@ impl Launcher {
 
     async fn take_over_one(&self, run: RunId, app: Identity, stopper: &Stopper) -> Result<()> {
         let output = self.output_of(run).unwrap_or_default();
-        match AppProcess::adopt("ServerApp", &app, &output) {
+        match AppProcess::adopt("ServerApp", &app, &output, &self.watchers) {
             Some(app) => {
                 info!(
                     pid = app.id(),
