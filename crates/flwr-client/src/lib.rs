@@ -1,6 +1,14 @@
 //! How our programs call a SuperLink: channels that say why they do not connect, signed requests,
 //! retries, refusals read once, and the transfer of objects. Knows no daemon.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests start peers that end with the test, and wait with deadlines"
+    )
+)]
+
 pub mod channel;
 pub mod fleet;
 pub mod refused;

@@ -16,6 +16,14 @@
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
 //! - [`service`] — notifications to systemd
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests start peers that end with the test, and wait with deadlines"
+    )
+)]
+
 pub mod apps;
 pub mod checkup;
 pub mod clock;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
+use flwr_core::monotonic;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::task;
 use futures::FutureExt;
@@ -75,7 +76,7 @@ impl Refreshes {
         let asked = task::start(ask());
         let outcome = asked.map(|ended| ended.unwrap_or_else(|_| Err(away())));
         let refresh = Refresh {
-            begun: Instant::now(),
+            begun: monotonic::now(),
             outcome: outcome.boxed().shared(),
         };
         let outcome = refresh.outcome.clone();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::id::NodeId;
+use flwr_core::monotonic;
 use flwr_security::tls::Certificate;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -93,7 +94,7 @@ impl Sessions {
     pub(super) fn hold(&self, node: NodeId, suspicious: Duration) -> (Held<'_>, bool) {
         let mut seen = self.0.lock();
         let seen = seen.entry(node).or_default();
-        let is_shared = seen.calls.begin(Instant::now(), suspicious);
+        let is_shared = seen.calls.begin(monotonic::now(), suspicious);
         let held = Held {
             sessions: self,
             node,

@@ -25,8 +25,9 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
@@ -35,6 +36,7 @@ use rustix::process::{
 };
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::{emulate_default_handler, pipe};
+use tokio::time::Instant;
 
 use super::descendants::{children, descendants};
 use super::leftovers::{LeftBehind, Mark};
@@ -242,9 +244,9 @@ impl Keeper {
 
     /// Kills all processes below this one, until there are none.
     fn end_all(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = monotonic::now() + PATIENCE;
         while self.reap() {
-            if Instant::now() >= deadline {
+            if monotonic::now() >= deadline {
                 return tell_left(&descendants(getpid()));
             }
             self.kill_all(deadline);
@@ -265,7 +267,7 @@ impl Keeper {
     /// and ends at once are children of this process, so children are looked at first.
     fn kill_all(&mut self, deadline: Instant) {
         let mut killed = HashSet::new();
-        while Instant::now() < deadline {
+        while monotonic::now() < deadline {
             self.reap();
             let mut fresh = children();
             fresh.retain(|process| !killed.contains(process));

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use tokio::time::{Instant, sleep};
 use tonic::Code;
 
@@ -37,7 +38,7 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     ))?;
     let seconds = |given: i64| u64::try_from(given).unwrap_or(0);
     let pause = Duration::from_secs(seconds(details.interval).max(SHORTEST));
-    let deadline = Instant::now() + Duration::from_secs(seconds(details.expires_in));
+    let deadline = monotonic::now() + Duration::from_secs(seconds(details.expires_in));
     let busy = output.busy("Waiting for the login");
     let tokens = wait(&mut superlink, &details.device_code, pause, deadline).await;
     busy.finish_and_clear();
@@ -52,7 +53,7 @@ async fn wait(
     pause: Duration,
     deadline: Instant,
 ) -> Result<Tokens> {
-    while Instant::now() < deadline {
+    while monotonic::now() < deadline {
         sleep(pause).await;
         let answer = superlink.auth_tokens(device_code.to_owned()).await?;
         if !answer.access_token.is_empty() && !answer.refresh_token.is_empty() {

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -66,7 +67,7 @@ impl Member {
     ) -> Result<(), Fallen> {
         let mut failures = 0;
         loop {
-            let begun = Instant::now();
+            let begun = monotonic::now();
             let (mut child, readers) = self.spawn(&lines).map_err(|source| Fallen::Spawn {
                 name: self.name.clone(),
                 source,

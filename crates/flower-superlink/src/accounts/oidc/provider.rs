@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use parking_lot::RwLock;
 use thiserror::Error as ThisError;
 use time::OffsetDateTime;
@@ -203,11 +204,11 @@ impl Inner {
         if asked.is_some_and(|at| at.elapsed() < PAUSE) {
             return self.known().ok_or(Error::AskedBefore);
         }
-        *asked = Some(Instant::now());
+        *asked = Some(monotonic::now());
         let facts = self.facts().await?;
         let answer = self.web.get(&facts.jwks_uri).await?;
         let keys = answers::keys(&facts.jwks_uri, &answer)?;
-        let at = Instant::now();
+        let at = monotonic::now();
         let known = Arc::new(Known { facts, keys, at });
         *self.known.write() = Some(Arc::clone(&known));
         Ok(known)

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flwr_client::channel::connect_error;
+use flwr_core::monotonic;
 use flwr_proto::StreamLogsResponse;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tonic::{Code, Status, Streaming};
@@ -79,7 +80,7 @@ async fn pieces(
 ) -> Result<()> {
     let mut failures = 0;
     loop {
-        let (before, begun) = (seen, Instant::now());
+        let (before, begun) = (seen, monotonic::now());
         let ended = piece(superlink, run_id, &mut seen, reader).await;
         let has_lasted = begun.elapsed() >= LASTING && !is_unconnected(&ended);
         seen.reached |= has_lasted;
@@ -145,7 +146,7 @@ async fn piece(
     seen: &mut Seen,
     reader: &mut Reader<'_>,
 ) -> Result<Piece> {
-    let end = Instant::now() + PIECE;
+    let end = monotonic::now() + PIECE;
     let Some(mut stream) = open(superlink, run_id, seen, reader, end).await? else {
         return Ok(Piece::TimedOut);
     };
