@@ -15,6 +15,3 @@ pub mod refused;
 pub mod retry;
 pub mod signer;
 pub mod transfer;
-
-#[cfg(test)]
-mod testing;

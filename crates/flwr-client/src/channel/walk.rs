@@ -180,7 +180,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::testing::Files;
+    use flwr_security::testing::Files;
     use flwr_security::tls::ClientTls;
 
     /// An empty SETTINGS frame.

@@ -246,37 +246,36 @@ impl Keeper {
     fn end_all(&mut self) {
         let deadline = monotonic::now() + PATIENCE;
         while self.reap() {
-            if monotonic::now() >= deadline {
-                return tell_left(&descendants(getpid()));
-            }
-            self.kill_all(deadline);
-            let left = descendants(getpid());
+            let left = self.kill_all(deadline);
             let killed = left
                 .iter()
                 .filter(|process| kill_process(**process, Signal::KILL) != Err(Errno::PERM));
-            if killed.count() == 0 && !left.is_empty() {
-                // They have become another user's.
+            let are_others = killed.count() == 0 && !left.is_empty();
+            if are_others || monotonic::now() >= deadline {
+                // The processes are another user's now, or they do not end.
                 return tell_left(&left);
             }
             self.pause(Some(&LOOK));
         }
     }
 
-    /// Kills all processes below this one, until it sees no new one. They are not stopped first: if
-    /// this process were killed meanwhile, they would stay for ever. Orphans of a process that forks
-    /// and ends at once are children of this process, so children are looked at first.
-    fn kill_all(&mut self, deadline: Instant) {
+    /// Kills all processes below this one, until it sees no new one. Gives those that it still sees.
+    /// They are not stopped first: if this process were killed meanwhile, they would stay for ever.
+    /// Orphans of a process that forks and ends at once are children of this process, so children
+    /// are looked at first.
+    fn kill_all(&mut self, deadline: Instant) -> Vec<Pid> {
         let mut killed = HashSet::new();
-        while monotonic::now() < deadline {
+        loop {
             self.reap();
             let mut fresh = children();
             fresh.retain(|process| !killed.contains(process));
-            if fresh.is_empty() {
-                fresh = descendants(getpid());
+            if fresh.is_empty() || monotonic::now() >= deadline {
+                let seen = descendants(getpid());
+                fresh = seen.clone();
                 fresh.retain(|process| !killed.contains(process));
-            }
-            if fresh.is_empty() {
-                return;
+                if fresh.is_empty() || monotonic::now() >= deadline {
+                    return seen;
+                }
             }
             for process in fresh {
                 // An error says that it has ended, or is another user's.
