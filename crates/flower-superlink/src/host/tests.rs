@@ -28,6 +28,7 @@ use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
 mod apps;
+mod changes;
 mod clients;
 mod control;
 mod launch;

@@ -6,6 +6,7 @@ use flwr_client::channel::{cause, is_cut, proxied};
 use flwr_client::fleet::Fleet;
 use flwr_core::id::NodeId;
 use flwr_core::message::{Flaws, Message};
+use flwr_core::monotonic;
 use flwr_core::object::{ObjectTree, TreeError};
 use flwr_daemon::clock::Clock;
 use flwr_proto as proto;
@@ -58,7 +59,7 @@ impl Upstream {
             if let Some(deadline) = self.hold.deadline() {
                 request.set_timeout(deadline);
             }
-            let asked = Instant::now();
+            let asked = monotonic::now();
             let answer = tokio::select! {
                 biased;
                 // A held call on a dead connection would wait for ever.
