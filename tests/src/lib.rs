@@ -6,6 +6,10 @@
 //! Python environments that the harness looks for.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "tests start peers that end with the test, and wait with deadlines"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a harness has nobody to report to: it fails the test, saying where"

@@ -5,6 +5,10 @@
 //! registries; what they prepare is kept under `target/` and used again.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "it measures time and waits with deadlines"
+)]
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "this is a command for people"

@@ -16,9 +16,10 @@ use flwr_core::port::Launch as _;
 use flwr_core::port::launch::Launched;
 use flwr_core::refusal::{Class, Failure};
 use flwr_core::run::{Outcome, Phase, RunStatus};
-use flwr_daemon::apps::{self, AppProcess, Guard, serverapp_command};
+use flwr_daemon::apps::{self, AppProcess, Exit, Guard, Watchers, serverapp_command};
 use flwr_daemon::stop::Signals;
 use flwr_security::tls::{ClientFiles, ClientTls};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::args::Args;
@@ -100,21 +101,33 @@ impl Run {
             Some(std::process::id()),
             self.flwr_dir.as_deref(),
         );
-        let app = AppProcess::spawn(&command).context("the ServerApp does not start")?;
-        let exit = tokio::select! {
-            exit = app.wait() => exit,
-            () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
-            signal = signals.shutdown() => {
-                info!("{signal}: stopping");
-                // What it still has to say goes through the tunnel.
-                tokio::select! {
-                    exit = app.terminate(GRACE) => exit,
-                    () = tunnel.serve() => bail!("the ServerApp was cut off"),
-                }
-            }
-        };
+        let watchers = Watchers::new();
+        let app = AppProcess::spawn(&command, &watchers).context("the ServerApp does not start")?;
+        let exit = attended(&app, &tunnel, &mut signals).await;
+        drop(app);
+        // What the process leaves behind is ended by its watcher.
+        if timeout(GRACE, watchers.settled()).await.is_err() {
+            warn!("processes of the ServerApp did not end in time");
+        }
+        let exit = exit?;
         let ended = format!("the ServerApp ended: {exit}");
         verdict(&watch, run, &ended).await
+    }
+}
+
+/// Waits for the ServerApp to end, and ends it at a signal.
+async fn attended(app: &AppProcess, tunnel: &Tunnel, signals: &mut Signals) -> Result<Exit> {
+    tokio::select! {
+        exit = app.wait() => Ok(exit),
+        () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
+        signal = signals.shutdown() => {
+            info!("{signal}: stopping");
+            // What it still has to say goes through the tunnel.
+            tokio::select! {
+                exit = app.terminate(GRACE) => Ok(exit),
+                () = tunnel.serve() => bail!("the ServerApp was cut off"),
+            }
+        }
     }
 }
 

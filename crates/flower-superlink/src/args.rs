@@ -33,7 +33,7 @@ pub const VERSION: &str = concat!(
   flwr cert new && flower-superlink --ssl-ca-certfile certificates/ca.crt \\
       --ssl-certfile certificates/server.pem --ssl-keyfile certificates/server.key
   flower-superlink --insecure                                  # on one machine, to try things out
-  flower-superlink --check --database FILE                     # is everything there, and whole?
+  flower-superlink --check-state --database FILE               # is everything there, and whole?
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERLINK_FLEET_API_ADDRESS; what is typed
 wins over that, and that over --config.
@@ -155,19 +155,21 @@ pub struct Args {
     #[arg(long)]
     pub resume_runs: bool,
 
-    /// Check the database and the storage directory, say what is wrong, and end: with status 0 if
-    /// nothing is. No other flags are needed, and nothing is changed
-    #[arg(long)]
-    pub check: bool,
-
-    /// With --check: mend what can be mended. Runs that lost something are failed
-    #[arg(long, requires = "check")]
-    pub repair: bool,
-
-    /// Look at flags, certificates, keys, ports and places, tell what is wrong, and end: with status
-    /// 0 if nothing is. Nothing is written. With --log-format json, the answer is JSON
-    #[arg(long, conflicts_with = "check")]
+    /// Check the configuration: flags, certificates, keys, ports and places. Print what is wrong, and
+    /// end: with status 0 if nothing is. Nothing is written. With --log-format json, the answer is
+    /// JSON
+    #[arg(long, conflicts_with = "check_state")]
     pub check_config: bool,
+
+    /// Check the state: the database and the storage directory. Print what takes the space and what
+    /// is wrong, and end: with status 0 if nothing is. No other flags are needed, and nothing is
+    /// changed
+    #[arg(long, visible_alias = "check")]
+    pub check_state: bool,
+
+    /// With --check-state: mend what can be mended. Runs that lost something are failed
+    #[arg(long, requires = "check_state", conflicts_with = "check_config")]
+    pub repair: bool,
 
     /// Hold a SuperNode's call for a message so long when there is none; 0 answers at once, and
     /// more than 50 is cut by common proxies

@@ -32,8 +32,15 @@ const SERVERAPP: &str = "serverapp";
 pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     let mut checkup = Checkup::new();
     checkup.good("flags", "they fit together");
+    // Those of the certificate stand under its own step.
+    let of_tls = match &config.transport {
+        Transport::Tls(server) => server.warnings(),
+        Transport::Plaintext => Vec::new(),
+    };
     for warning in &config.warnings {
-        checkup.warning("flags", warning, None);
+        if !of_tls.contains(warning) {
+            checkup.warning("flags", warning, None);
+        }
     }
     match &config.transport {
         Transport::Tls(server) => tls(config, server, now, &mut checkup),

@@ -89,6 +89,11 @@ impl Host {
         }))
     }
 
+    /// Waits until all changes under way are done. Called once no peer can begin another.
+    pub(crate) async fn settled(&self) {
+        self.0.completion.settled().await;
+    }
+
     /// The domain behind the doors.
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.0.parts.link

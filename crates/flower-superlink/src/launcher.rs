@@ -10,12 +10,12 @@ use std::time::Duration;
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
-use flwr_daemon::apps::{AppCommand, AppProcess, Exit, MissingModule, serverapp_command};
+use flwr_daemon::apps::{AppCommand, AppProcess, Exit, MissingModule, Watchers, serverapp_command};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::config::Way;
 use crate::error::Result;
@@ -66,6 +66,7 @@ pub struct Launcher {
     flwr_dir: Option<PathBuf>,
     outputs: Option<PathBuf>,
     prepared: Arc<PreparedApps>,
+    watchers: Watchers,
     /// The turn of a process that asks for its run; `None` where they have tokens.
     turns: Option<Arc<Semaphore>>,
     resume_runs: bool,
@@ -93,6 +94,7 @@ impl Launcher {
             flwr_dir,
             outputs,
             prepared,
+            watchers: Watchers::new(),
             turns: (way == Way::Tokenless).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,
         }
@@ -126,6 +128,10 @@ impl Launcher {
         }
         self.prepared.clear();
         while apps.join_next().await.is_some() {}
+        // What the processes leave behind is ended by their watchers.
+        if timeout(GRACE, self.watchers.settled()).await.is_err() {
+            warn!("processes of ServerApps did not end in time");
+        }
     }
 
     async fn launch_pending(&self, apps: &mut JoinSet<()>, stopper: &Stopper) -> Result<()> {
@@ -179,7 +185,10 @@ impl Launcher {
         command: &AppCommand,
     ) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
         let output = self.output_of(run);
-        let app = self.prepared.start(command, output.as_deref()).await?;
+        let app = self
+            .prepared
+            .start(command, output.as_deref(), &self.watchers)
+            .await?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
     }

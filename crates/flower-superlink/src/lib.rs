@@ -3,6 +3,14 @@
 //! SuperNodes come in by Fleet, ServerApp processes by ServerAppIo, people by Control. What they
 //! do to each other is in [`link`]; [`superlink`] is the only place where the parts meet.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests start peers that end with the test, and wait with deadlines"
+    )
+)]
+
 pub mod accounts;
 pub mod args;
 pub mod auth;

@@ -8,7 +8,6 @@ use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
 use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
-use flower_superlink::store::Report;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
@@ -39,8 +38,8 @@ fn main() -> ExitCode {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };
-    if args.check {
-        return check(&args);
+    if args.check_state {
+        return check_state(&args);
     }
     let until_stdin_closes = args.until_stdin_closes;
     let (check_config, format) = (args.check_config, args.log_format);
@@ -114,7 +113,7 @@ fn would_start(config: &Config) -> anyhow::Result<Checkup> {
 }
 
 /// Looks at database and storage directory, and tells what is wrong with them.
-fn check(args: &Args) -> ExitCode {
+fn check_state(args: &Args) -> ExitCode {
     let places = match config::places(args) {
         Ok(places) => places,
         Err(error) => return fail(&error.into(), USAGE),
@@ -122,26 +121,9 @@ fn check(args: &Args) -> ExitCode {
     match places.check(args.repair, SystemClock.now()) {
         Err(error) => fail(&error.into(), 1),
         Ok(report) => {
-            print_report(&report);
+            report.print();
             ExitCode::from(u8::from(!report.is_clean()))
         }
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn print_report(report: &Report) {
-    for fact in &report.facts {
-        println!("{fact}");
-    }
-    for problem in &report.problems {
-        let mended = if problem.mended { "mended" } else { "problem" };
-        println!("{mended}: {}", problem.text);
-    }
-    let open = report.problems.iter().filter(|problem| !problem.mended);
-    match open.count() {
-        0 => println!("everything is there and whole"),
-        1 => println!("1 problem"),
-        more => println!("{more} problems"),
     }
 }
 

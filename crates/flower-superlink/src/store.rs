@@ -18,7 +18,6 @@ mod battery;
 #[cfg(test)]
 mod model;
 
-pub use check::{Problem, Report};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;

@@ -3,7 +3,7 @@
 //!
 //! It stops in this order: nobody is accepted any more and held calls end; ServerApp processes
 //! get SIGTERM and, after a grace, SIGKILL, while what they still have to say is answered; then
-//! the listeners drain and close; at last the state.
+//! the listeners drain and close, and changes under way are completed; at last the state.
 
 use std::io;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ use crate::accounts::Accounts;
 use crate::args::VERSION;
 use crate::auth::Policy;
 use crate::config::{Config, Launch, Transport};
+use crate::host::Host;
 use crate::launcher::{self, Launcher};
 use crate::link::{Link, Parts};
 use crate::reaper;
@@ -51,6 +52,8 @@ pub struct SuperLink {
     work: Stopper,
     /// Closes the listeners.
     ports: Stopper,
+    /// Owns the changes under way.
+    host: Host,
     workers: JoinSet<()>,
     servers: JoinSet<Result<(), listen::Error>>,
 }
@@ -86,7 +89,7 @@ impl SuperLink {
     /// # Errors
     /// If a port, the database or the storage directory cannot be had. Nothing is changed then.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let (work, ports) = (Stopper::new(), Stopper::new());
+        let (work, stop_ports) = (Stopper::new(), Stopper::new());
         // The state first: who else works with it is told before which port is taken.
         let opened = open_places(config.places.clone()).await?;
         let open = Ports::open(&config).await?;
@@ -110,7 +113,8 @@ impl SuperLink {
         let mut facts = facts::of(&config, &addresses);
         facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
         let renewals = renewals(&config);
-        let servers = open.serve(&link, &config, &ports);
+        let host = ports::host(&link, &config);
+        let servers = open.serve(&host, &config, &stop_ports);
         let mut warnings = config.warnings.clone();
         warnings.extend(missing_objects(missing.len()));
         warnings.extend(guard_serverapps(&config).await);
@@ -150,7 +154,8 @@ impl SuperLink {
             facts,
             warnings,
             work,
-            ports,
+            ports: stop_ports,
+            host,
             workers,
             servers,
         })
@@ -205,6 +210,9 @@ impl SuperLink {
         self.ports.stop();
         if timeout(grace, drain(&mut self.servers)).await.is_err() {
             warn!("connections did not end in time");
+        }
+        if timeout(grace, self.host.settled()).await.is_err() {
+            warn!("changes under way did not end in time");
         }
         if timeout(grace, self.link.close()).await.is_err() {
             warn!("the state was not closed in time: the next start brings it in order");
@@ -263,7 +271,7 @@ async fn guard_serverapps(config: &Config) -> Option<String> {
 fn missing_objects(count: usize) -> Option<String> {
     (count > 0).then(|| {
         format!(
-            "{count} objects that the database counts on are not in the storage directory: see `flower-superlink --check`"
+            "{count} objects that the database counts on are not in the storage directory: see `flower-superlink --check-state`"
         )
     })
 }

@@ -23,7 +23,7 @@ pub const VERSION: &str = concat!(
   flower-supernode --superlink superlink.example:9092 --root-certificates ca.crt \\
       --auth-supernode-private-key node --auth-supernode-public-key node.pub
   flower-supernode --insecure --node-config 'partition-id=0 num-partitions=2'
-  flower-supernode --check --superlink superlink.example:9092 --root-certificates ca.crt
+  flower-supernode --check-config --superlink superlink.example:9092 --root-certificates ca.crt
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERNODE_SUPERLINK; what is typed wins
 over that, and that over --config.
@@ -134,10 +134,22 @@ pub struct Args {
     #[arg(long)]
     pub until_stdin_closes: bool,
 
-    /// Look at flags and files, walk the way to the SuperLink, tell what is wrong, and end: with
-    /// status 0 if nothing is. Nothing is registered. With --log-format json, the answer is JSON
+    /// Check the configuration: flags, files, and the connection to the SuperLink step by step. Print
+    /// what is wrong, and end: with status 0 if nothing is. Nothing is registered. With --log-format
+    /// json, the answer is JSON
+    #[arg(long, visible_alias = "check", conflicts_with = "check_state")]
+    pub check_config: bool,
+
+    /// Check the state: the finished replies and the Contexts that this node keeps. Print what is
+    /// wrong, and end: with status 0 if nothing is. Only the node's key is needed, and nothing is
+    /// changed
     #[arg(long)]
-    pub check: bool,
+    pub check_state: bool,
+
+    /// With --check-state: remove damaged files. The node works on the message of a damaged reply
+    /// again; a run whose Context is damaged begins with an empty one at this node
+    #[arg(long, requires = "check_state", conflicts_with = "check_config")]
+    pub repair: bool,
 
     /// error, warn, info, debug, trace, or a filter; RUST_LOG wins over it
     #[arg(long, value_name = "LEVEL")]
@@ -254,6 +266,24 @@ mod tests {
             assert!(args.ssl_allow_legacy_certificates, "{typed}");
             assert!(args.root_certificates.is_some(), "{typed}");
         }
+    }
+
+    #[test]
+    fn check_means_the_configuration_and_excludes_the_check_of_the_state() {
+        let parse = |flags: &[&str]| {
+            Args::try_parse_from(["flower-supernode"].iter().chain(flags))
+                .map_err(|error| error.to_string())
+        };
+        for flag in ["--check", "--check-config"] {
+            assert!(parse(&[flag]).unwrap().check_config, "{flag}");
+            let error = parse(&[flag, "--check-state"]).unwrap_err();
+            assert!(error.contains("cannot be used with"), "{error}");
+            let error = parse(&[flag, "--repair"]).unwrap_err();
+            assert!(error.contains("cannot be used with"), "{error}");
+        }
+        assert!(parse(&["--check-state", "--repair"]).unwrap().repair);
+        let error = parse(&["--repair"]).unwrap_err();
+        assert!(error.contains("--check-state"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `flower-supernode --check`: whether this node would work, without being one. Nothing is
+//! `flower-supernode --check-config`: whether this node would work, without being one. Nothing is
 //! registered, and no port stays open.
 
 use std::sync::Arc;

@@ -209,12 +209,7 @@ impl TryFrom<Args> for Config {
             args.auth_supernode_private_key,
             args.auth_supernode_public_key,
         )?;
-        let store = store(
-            &key,
-            args.flwr_dir
-                .clone()
-                .or_else(|| flwr_home(|name| env::var_os(name))),
-        );
+        let store = store(&key, args.flwr_dir.clone());
         let superlink = parse_superlink(&args.superlink)?;
         let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, |name| {
             env::var(name).ok()
@@ -251,9 +246,23 @@ impl TryFrom<Args> for Config {
     }
 }
 
+/// The directory where a SuperNode with these flags keeps replies and Contexts. Only the flags of
+/// its key and of Flower's directory are read. `None`: the node keeps nothing.
+///
+/// # Errors
+/// If the key cannot be used.
+pub fn store_of(args: Args) -> Result<Option<PathBuf>, Error> {
+    let key = load_key(
+        args.auth_supernode_private_key,
+        args.auth_supernode_public_key,
+    )?;
+    Ok(store(&key, args.flwr_dir))
+}
+
 /// A directory for each key, named by its hash: two nodes may share a home.
-fn store(key: &NodeKey, home: Option<PathBuf>) -> Option<PathBuf> {
+fn store(key: &NodeKey, flwr_dir: Option<PathBuf>) -> Option<PathBuf> {
     key.path.as_ref()?;
+    let home = flwr_dir.or_else(|| flwr_home(|name| env::var_os(name)));
     let name = ObjectId::of(key.private.public_key().to_openssh().as_bytes()).to_string();
     Some(home?.join("supernode").join(&name[..16]))
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use flwr_core::id::RunId;
-use flwr_daemon::apps::{AppBundle, AppProcess, Place, Token, clientapp_command, exemptions};
+use flwr_daemon::apps::{
+    AppBundle, AppProcess, Place, Token, Watchers, clientapp_command, exemptions,
+};
 use tracing::info;
 
 use crate::config::{Launch, Reuse};
@@ -30,13 +32,20 @@ pub(crate) enum Launcher {
         prepared: Option<Box<PreparedApps>>,
         /// Whether messages share a process.
         place: Place,
+        /// The watchers of these processes.
+        watchers: Watchers,
     },
     /// Somebody else's processes ask for work.
     Process,
 }
 
 impl Launcher {
-    pub(crate) fn new(launch: Launch, reachable: SocketAddr, flwr_dir: Option<PathBuf>) -> Self {
+    pub(crate) fn new(
+        launch: Launch,
+        reachable: SocketAddr,
+        flwr_dir: Option<PathBuf>,
+        watchers: Watchers,
+    ) -> Self {
         match launch {
             Launch::Subprocess {
                 program,
@@ -44,9 +53,13 @@ impl Launcher {
                 reuse,
             } => {
                 let address = reachable.to_string();
-                let prepared = || Box::new(PreparedApps::new(&program, exemptions(&address)));
+                let prepared = || {
+                    let exemptions = exemptions(&address);
+                    Box::new(PreparedApps::new(&program, exemptions, watchers.clone()))
+                };
                 Self::Subprocess {
                     prepared: (ahead || reuse == Reuse::Run).then(prepared),
+                    watchers,
                     address,
                     flwr_dir,
                     place: match reuse {
@@ -74,6 +87,7 @@ impl Launcher {
             flwr_dir,
             prepared,
             place,
+            watchers,
         } = self
         else {
             info!("waiting for a ClientApp process to take the message");
@@ -95,7 +109,7 @@ impl Launcher {
                 };
                 prepared.start(run, &command, app, *place).await?
             }
-            None => AppProcess::spawn(&command)?,
+            None => AppProcess::spawn(&command, watchers)?,
         };
         info!(pid = app.id(), "started a ClientApp");
         Ok(Some(app))

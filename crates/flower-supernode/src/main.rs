@@ -30,10 +30,13 @@ fn main() -> ExitCode {
         Ok(logs) => logs,
         Err(error) => return PROGRAM.refuse(&error),
     };
-    let (check, json) = (args.check, args.log_format == "json");
+    if args.check_state {
+        return PROGRAM.check_state(args);
+    }
+    let (check_config, json) = (args.check_config, args.log_format == "json");
     let until_stdin_closes = args.until_stdin_closes;
     match Config::try_from(args) {
-        Ok(config) if check => PROGRAM.check(&config, json),
+        Ok(config) if check_config => PROGRAM.check_config(&config, json),
         Ok(config) => PROGRAM.run(config, until_stdin_closes),
         Err(error) => PROGRAM.refuse(&error),
     }

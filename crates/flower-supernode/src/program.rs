@@ -12,8 +12,10 @@ use flwr_daemon::stop::Signals;
 use tracing::info;
 
 use crate::SuperNode;
+use crate::args::Args;
 use crate::checkup;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::store;
 
 /// For flags and files that cannot be used.
 const USAGE: u8 = 2;
@@ -39,13 +41,27 @@ impl Program {
 
     /// Tells whether a SuperNode with this configuration would work.
     #[must_use]
-    pub fn check(self, config: &Config, json: bool) -> ExitCode {
+    pub fn check_config(self, config: &Config, json: bool) -> ExitCode {
         let checkup = match limits::runtime() {
             Ok(runtime) => runtime.block_on(checkup::check(config)),
             Err(error) => return self.fail(&error, 1),
         };
         print(&checkup, json);
         ExitCode::from(u8::from(!checkup.is_good()))
+    }
+
+    /// Tells whether what a SuperNode with these flags keeps is whole.
+    #[must_use]
+    pub fn check_state(self, args: Args) -> ExitCode {
+        let repair = args.repair;
+        match config::store_of(args) {
+            Err(error) => self.refuse(&error),
+            Ok(dir) => {
+                let report = store::check(dir.as_deref(), repair);
+                report.print();
+                ExitCode::from(u8::from(!report.is_clean()))
+            }
+        }
     }
 
     async fn live(self, config: Config, until_stdin_closes: bool) -> ExitCode {

@@ -23,7 +23,10 @@ use flwr_security::private_files;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
+mod check;
 mod format;
+
+pub(crate) use check::check;
 
 use format::Unreadable;
 

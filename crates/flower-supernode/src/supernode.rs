@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flwr_client::channel::{self, Trust};
+use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
@@ -12,6 +14,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
@@ -33,6 +36,9 @@ const HEALTH: Service = Service {
     flag: "--health-server-address",
 };
 
+/// The time limit for the end of what ClientApps leave behind.
+const END_GRACE: Duration = Duration::from_secs(3);
+
 /// A running SuperNode.
 #[derive(Debug)]
 pub struct SuperNode {
@@ -40,6 +46,8 @@ pub struct SuperNode {
     /// The worker, and the parts of the upstream that run beside it.
     work: JoinSet<Result<(), Error>>,
     work_stopper: Stopper,
+    /// The watchers of the ClientApp processes.
+    watchers: Watchers,
     servers: JoinSet<Result<(), Error>>,
     servers_stopper: Stopper,
     host: Host,
@@ -85,7 +93,13 @@ impl SuperNode {
         work.spawn(keep_alive(upstream.clone(), work_stopper.clone()));
         let renewals = renewals(&config.trust, &clock);
         work.spawn(keep_fresh(renewals.clone(), work_stopper.clone()));
-        let launcher = Launcher::new(config.launch, clientappio.reachable(), config.flwr_dir);
+        let watchers = Watchers::new();
+        let launcher = Launcher::new(
+            config.launch,
+            clientappio.reachable(),
+            config.flwr_dir,
+            watchers.clone(),
+        );
         let parts = WorkerParts {
             upstream: upstream.clone(),
             desk,
@@ -100,6 +114,7 @@ impl SuperNode {
             upstream,
             work,
             work_stopper,
+            watchers,
             servers,
             servers_stopper,
             host,
@@ -140,6 +155,10 @@ impl SuperNode {
         self.work_stopper.stop();
         // Heartbeats end too: one after the goodbye would register this node again.
         while self.work.join_next().await.is_some() {}
+        // What the processes leave behind is ended by their watchers.
+        if timeout(END_GRACE, self.watchers.settled()).await.is_err() {
+            warn!("processes of ClientApps did not end in time");
+        }
         self.upstream.say_goodbye().await;
         self.servers_stopper.stop();
         while self.servers.join_next().await.is_some() {}

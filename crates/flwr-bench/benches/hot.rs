@@ -1,6 +1,10 @@
 //! The hot pieces by themselves: `cargo bench -p flwr-bench`.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "it measures time, and its tasks end with the process"
+)]
+#![expect(
     clippy::unwrap_used,
     reason = "what is set up here fails only where there is nothing to measure"
 )]

@@ -2,6 +2,14 @@
 //! generations send through, signed requests, retries, refusals read once, and the transfer of
 //! objects. Knows no daemon.
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests start peers that end with the test, and wait with deadlines"
+    )
+)]
+
 pub mod channel;
 pub mod find;
 pub mod fleet;
@@ -10,6 +18,3 @@ pub mod refused;
 pub mod retry;
 pub mod signer;
 pub mod transfer;
-
-#[cfg(test)]
-mod testing;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use rand::Rng;
 use tokio::time::Instant;
 
@@ -45,7 +46,7 @@ impl Backoff {
     /// The time to wait after one more failure; `None`: give up.
     pub fn next_delay(&mut self) -> Option<Duration> {
         self.tries += 1;
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let since = *self.since.get_or_insert_with(monotonic::now);
         let Persistence {
             max_retries,
             max_wait,

@@ -1,6 +1,6 @@
 //! What the words mean: ids, messages, objects, runs, app bundles and configuration, as flwr
-//! 1.20 to 1.22 define them. Pure: no I/O and no clock. Every wire type that carries a rule
-//! becomes a checked type here, once.
+//! 1.20 to 1.22 define them. Every wire type that carries a rule becomes a checked type here, once.
+//! There is no I/O here, and only [`monotonic`] reads a clock.
 
 pub mod address;
 pub mod cause;
@@ -11,6 +11,7 @@ pub mod fab;
 pub mod home;
 pub mod id;
 pub mod message;
+pub mod monotonic;
 pub mod object;
 pub mod port;
 pub mod project;

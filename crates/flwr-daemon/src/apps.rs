@@ -18,6 +18,7 @@ mod proxy;
 mod tail;
 mod token;
 mod waiting;
+mod watchers;
 
 pub use command::{
     AppCommand, clientapp_command, flower_version, serverapp_command, tokenless_serverapp_command,
@@ -33,6 +34,7 @@ pub use process::AppProcess;
 pub use proxy::exemptions;
 pub use token::{Token, Tokens};
 pub use waiting::WaitingApp;
+pub use watchers::Watchers;
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The checks that both daemons share in `--check`.
+//! The checks that both daemons share in `--check-config`, and the report of `--check-state`.
 
 use std::net::ToSocketAddrs;
 
@@ -35,5 +35,59 @@ pub fn print(checkup: &Checkup, json: bool) {
         println!("{:#}", checkup.json());
     } else {
         println!("{checkup}");
+    }
+}
+
+/// The findings of `--check-state`.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is stored, for people.
+    pub facts: Vec<String>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// A defect of the stored state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The defect, in one line.
+    pub text: String,
+    /// Whether `--repair` mended the defect.
+    pub mended: bool,
+}
+
+impl Report {
+    /// Whether all defects were mended, or there are none.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.iter().all(|problem| problem.mended)
+    }
+
+    /// Adds a fact.
+    pub fn fact(&mut self, text: impl Into<String>) {
+        self.facts.push(text.into());
+    }
+
+    /// Adds a defect.
+    pub fn problem(&mut self, mended: bool, text: String) {
+        self.problems.push(Problem { text, mended });
+    }
+
+    /// Prints the report.
+    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+    pub fn print(&self) {
+        for fact in &self.facts {
+            println!("{fact}");
+        }
+        for problem in &self.problems {
+            let mended = if problem.mended { "mended" } else { "problem" };
+            println!("{mended}: {}", problem.text);
+        }
+        let open = self.problems.iter().filter(|problem| !problem.mended);
+        match open.count() {
+            0 => println!("everything is there and whole"),
+            1 => println!("1 problem"),
+            more => println!("{more} problems"),
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flwr_core::monotonic;
 use flwr_core::time::Timestamp;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// Gives the current time.
 pub trait Clock: Debug + Send + Sync {
@@ -25,7 +27,7 @@ pub trait Clock: Debug + Send + Sync {
 }
 
 /// The fixed moment: the first call of `elapsed` in this process.
-static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+static BEGIN: LazyLock<Instant> = LazyLock::new(monotonic::now);
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -193,9 +193,9 @@ fn arguments(command: &clap::Command, file: Map<String, Value>) -> Result<Vec<St
         let name = key.replace('_', "-");
         let flag = command
             .get_arguments()
-            .find(|known| known.get_long() == Some(&name) && name != "config");
-        let Some(flag) = flag else {
-            let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+            .find(|known| names(known).any(|known| known == name) && name != "config");
+        let Some((flag, long)) = flag.and_then(|flag| Some((flag, flag.get_long()?))) else {
+            let flags = command.get_arguments().flat_map(names);
             let known = flags.chain(CONNECTION).filter(|known| *known != "config");
             return Err(match config::nearest(&key, known) {
                 Some(nearest) => format!("`{key}` is not known; did you mean `{nearest}`?"),
@@ -203,9 +203,15 @@ fn arguments(command: &clap::Command, file: Map<String, Value>) -> Result<Vec<St
             });
         };
         let takes_none = matches!(flag.get_action(), ArgAction::SetTrue);
-        arguments.extend(argument(&key, &name, takes_none, value)?);
+        arguments.extend(argument(&key, long, takes_none, value)?);
     }
     Ok(arguments)
+}
+
+/// The long names of a flag: its own first, then its aliases.
+fn names(flag: &clap::Arg) -> impl Iterator<Item = &str> {
+    let aliases = flag.get_all_aliases().unwrap_or_default();
+    flag.get_long().into_iter().chain(aliases)
 }
 
 fn argument(key: &str, name: &str, takes_none: bool, value: Value) -> Result<Vec<String>, String> {

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -104,10 +105,15 @@ impl Console {
 
     /// Waits until everything is written, `patience` at most. For the end of a program.
     pub fn flush(&self, patience: Duration) {
-        let end = Instant::now() + patience;
+        let end = monotonic::now() + patience;
         let mut queue = self.0.queue.lock();
         while (queue.busy || !queue.lines.is_empty()) && !queue.stuck {
-            if self.0.drained.wait_until(&mut queue, end).timed_out() {
+            if self
+                .0
+                .drained
+                .wait_until(&mut queue, end.into_std())
+                .timed_out()
+            {
                 return;
             }
         }

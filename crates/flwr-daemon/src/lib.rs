@@ -13,8 +13,17 @@
 //! - [`limits`] — what the system allows a process
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`table`] — the content of a JSON or TOML file
+//! - [`task`] — tasks with an owner
 //! - [`renew`] — certificates, keys and lists that change while a daemon runs
 //! - [`service`] — notifications to systemd
+
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        reason = "tests start peers that end with the test, and wait with deadlines"
+    )
+)]
 
 pub mod apps;
 pub mod checkup;
@@ -30,4 +39,5 @@ pub mod renew;
 pub mod service;
 pub mod stop;
 pub mod table;
+pub mod task;
 pub mod telemetry;

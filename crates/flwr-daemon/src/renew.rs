@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::cause::chain;
+use flwr_core::monotonic;
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
@@ -122,14 +123,14 @@ impl Renewals {
 
     async fn watch(&self) {
         let mut watches: Vec<_> = self.parts.iter().map(Watch::new).collect();
-        let mut told = Instant::now();
+        let mut told = monotonic::now();
         loop {
             sleep(PERIOD).await;
             for watch in &mut watches {
                 watch.look(self.clock.date_time()).await;
             }
             if told.elapsed() >= DAY {
-                told = Instant::now();
+                told = monotonic::now();
                 for part in &self.parts {
                     part.log_dates(self.clock.date_time(), false);
                 }
@@ -166,7 +167,7 @@ impl Part {
             Ok(Err(unusable)) => chain(&*unusable),
             Err(panicked) => panicked.to_string(),
         };
-        let at = Instant::now();
+        let at = monotonic::now();
         let told = self.failed.lock().replace(Failed {
             text: failure.clone(),
             at,

@@ -9,4 +9,6 @@ pub mod peer;
 pub mod pki;
 pub mod private_files;
 pub mod signature;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tls;

@@ -35,38 +35,19 @@ pub fn write(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> 
 /// Replaces a file (0600) by an atomic rename, and syncs the file and its directory to disk.
 ///
 /// # Errors
-/// If the system refuses. The old file is then unchanged.
+/// If the system refuses. The old file is then unchanged, unless only the sync of the directory
+/// failed.
 pub fn replace(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let temporary = path.with_extension(TEMPORARY);
-    let written = write(&temporary, content)
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_dir(path.parent().unwrap_or(path)));
-    written.inspect_err(|_| {
-        // Best effort: half a file must not take what little space there is.
-        let _ = fs::remove_file(&temporary);
-    })
+    replace_by(path, 0o600, content)
 }
 
-/// Replaces a file by an atomic rename. The file has the given mode from its creation on, so that
-/// a key is never readable for others. Two processes may replace the same file at once.
+/// As [`replace`], with another mode. The file has the mode from its creation on, so that a key is
+/// never readable for others.
 ///
 /// # Errors
-/// If the system refuses. The old file is then unchanged.
+/// As [`replace`].
 pub fn replace_with_mode(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.{TEMPORARY}", std::process::id()));
-    let temporary = Path::new(&temporary);
-    let written = create(temporary, mode)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(temporary, path));
-    if written.is_err() {
-        // Best effort: the caller gets the error of the file itself.
-        let _ = fs::remove_file(temporary);
-    }
-    written
+    replace_by(path, mode, |file| file.write_all(content))
 }
 
 /// Syncs the names in a directory to disk, after a file was created, renamed or removed in it.
@@ -77,10 +58,94 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Two processes may replace the same file at once: each has a temporary file of its own.
+fn replace_by(
+    path: &Path,
+    mode: u32,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.{TEMPORARY}", std::process::id()));
+    let temporary = Path::new(&temporary);
+    let written = create(temporary, mode)
+        .and_then(|mut file| {
+            content(&mut file)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(temporary, path));
+    if let Err(error) = written {
+        // Best effort: half a file must not take what little space there is.
+        let _ = fs::remove_file(temporary);
+        return Err(error);
+    }
+    sync_dir(dir_of(path))
+}
+
+/// The directory of a file. The parent of a bare name is an empty path.
+fn dir_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+/// Creates a file that does not exist. A file of this name is a rest of a crashed process that had
+/// the same process id.
 fn create(path: &Path, mode: u32) -> io::Result<File> {
+    // An error shows at the creation.
+    let _ = fs::remove_file(path);
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let files = fs::read_dir(dir).unwrap();
+        files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_its_mode_over_the_rest_of_a_crash() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let rest = dir.path().join(format!("key.{}.tmp", std::process::id()));
+        fs::write(&rest, "half").unwrap();
+        for (mode, content) in [(0o600, "first"), (0o644, "second")] {
+            replace_with_mode(&path, mode, content.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            let found = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode);
+        }
+        assert_eq!(names(dir.path()), ["key"]);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        replace(&path, |file| file.write_all(b"old")).unwrap();
+        let failed = replace(&path, |file| {
+            file.write_all(b"new")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(names(dir.path()), ["state"]);
+    }
+
+    #[test]
+    fn the_directory_of_a_bare_name_is_the_current_one() {
+        assert_eq!(dir_of(Path::new("key")), Path::new("."));
+        assert_eq!(dir_of(Path::new("keys/key")), Path::new("keys"));
+    }
 }

@@ -270,4 +270,4 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

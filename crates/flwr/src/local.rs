@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use flwr_core::project::Federations;
 use flwr_security::private_files::create_dir;
 use toml::{Table, Value};
@@ -122,12 +123,12 @@ impl Local {
         };
         private_dir(&self.directory)?;
         let file = File::create(&path).map_err(write)?;
-        let deadline = std::time::Instant::now() + LOOKS;
+        let deadline = monotonic::now() + LOOKS;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(source)) => return Err(write(source)),
-                Err(TryLockError::WouldBlock) if std::time::Instant::now() > deadline => {
+                Err(TryLockError::WouldBlock) if monotonic::now() > deadline => {
                     return Err(Error::LocalUp);
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOOKS / 20),

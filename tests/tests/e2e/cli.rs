@@ -197,6 +197,44 @@ fn a_supernode_names_the_flag_and_file_that_is_wrong() {
 }
 
 #[test]
+fn what_a_supernode_keeps_is_checked_and_mended_by_its_key_alone() {
+    let Files { scratch, key, .. } = &Files::make();
+    let check = |flags: &[&str]| {
+        let output = Maker::Ours
+            .command("flower-supernode")
+            .arg("--auth-supernode-private-key")
+            .arg(&key.private)
+            .arg("--auth-supernode-public-key")
+            .arg(&key.public)
+            .args(flags)
+            .env("FLWR_HOME", scratch.folder("home"))
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text.into_owned())
+    };
+    let (code, text) = check(&["--check-state"]);
+    assert_eq!(code, Some(0), "{text}");
+    let outbox = text
+        .lines()
+        .find_map(|line| line.strip_prefix("no finished replies in "));
+    let outbox = Path::new(outbox.unwrap());
+    assert!(outbox.starts_with(scratch.folder("home")), "{text}");
+    fs::create_dir_all(outbox).unwrap();
+    let damaged = outbox.join("7".repeat(64));
+    fs::write(&damaged, b"FLWRNODE\x01\0\0\0").unwrap();
+    let told = format!("problem: {}: it is damaged", damaged.display());
+    let (code, text) = check(&["--check-state"]);
+    assert!(code == Some(1) && text.contains(&told), "{text}");
+    let (code, text) = check(&["--check-state", "--repair"]);
+    assert!(code == Some(0) && text.contains("mended: "), "{text}");
+    assert!(!damaged.exists());
+    let (code, text) = check(&["--repair"]);
+    assert!(code == Some(2) && text.contains("--check-state"), "{text}");
+}
+
+#[test]
 fn ports_that_are_taken_are_named() {
     let scratch = Scratch::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -179,7 +179,7 @@ fn a_second_superlink_on_the_same_files_is_refused() {
     let expected = format!("superlink/state.db` is in use by another flower-superlink (pid {pid})");
     let text = refused(&mut second);
     assert!(text.contains(&expected), "{text}");
-    let text = refused(second.arg("--check"));
+    let text = refused(second.arg("--check-state"));
     assert!(text.contains(&expected), "{text}");
     federation.stop();
     let output = second.output().unwrap();

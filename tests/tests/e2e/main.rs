@@ -2,6 +2,10 @@
 //! wrong. `cargo xtask test -p e2e` runs them; the harness is in `tests/src`.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "tests start peers that end with the test, and wait with deadlines"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "helpers of tests: clippy excuses only the tests themselves"

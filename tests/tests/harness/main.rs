@@ -21,6 +21,10 @@
 //! reply more than once.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "tests start peers that end with the test, and wait with deadlines"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,

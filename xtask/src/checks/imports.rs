@@ -134,11 +134,19 @@ fn siblings(file: &str, own: &str, content: &str) -> Vec<String> {
     problems
 }
 
+/// Whether the line has the name, and not as the end of a longer word (`monotonic`).
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(char::is_alphanumeric)
+    })
+}
+
 /// Lines of the domain that name a release, a message of the wire, or a transport.
 fn foreign(file: &str, content: &str) -> Vec<String> {
     let lines = content.lines().enumerate();
     let breaches = lines.filter_map(|(number, line)| {
-        let name = FOREIGN.iter().find(|name| line.contains(**name))?;
+        let name = FOREIGN.iter().find(|name| names(line, name))?;
         let number = number + 1;
         Some(format!("{file}:{number}: the domain names `{name}`"))
     });
@@ -195,7 +203,7 @@ mod tests {
     fn the_domain_names_no_wire_and_no_release() {
         let found = foreign(
             "link/a.rs",
-            "use flwr_proto::Run;\n/// flwr 1.22\nfn good() {}\n",
+            "use flwr_proto::Run;\n/// flwr 1.22\nfn good() {}\nuse flwr_core::monotonic;\n",
         );
         assert_eq!(
             found,

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
+use flwr_core::monotonic;
 use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
+use flwr_daemon::task;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
@@ -70,11 +72,12 @@ impl Refreshes {
         if known.len() >= MOST {
             return Err(away());
         }
-        // To its end, also when the caller goes away: the provider may have made the old one void.
-        let asked = tokio::spawn(ask());
+        // The request is completed also when the caller goes away: the provider may have made the old
+        // token void. The map owns the task.
+        let asked = task::start(ask());
         let outcome = asked.map(|ended| ended.unwrap_or_else(|_| Err(away())));
         let refresh = Refresh {
-            begun: Instant::now(),
+            begun: monotonic::now(),
             outcome: outcome.boxed().shared(),
         };
         let outcome = refresh.outcome.clone();

@@ -32,11 +32,16 @@ fn beside(file: &str, typed: &[&str]) -> Result<Args, String> {
 
 #[test]
 fn what_a_flag_needs_may_stand_in_the_file_and_the_other_way_round() {
-    assert!(beside("check = true", &["--repair"]).unwrap().repair);
-    assert!(beside("repair = true", &["--check"]).unwrap().repair);
+    for check in ["check-state", "check_state", "check"] {
+        let file = format!("{check} = true");
+        assert!(beside(&file, &["--repair"]).unwrap().repair, "{check}");
+    }
+    for check in ["--check-state", "--check"] {
+        assert!(beside("repair = true", &[check]).unwrap().repair, "{check}");
+    }
     let error = beside("repair = true", &[]).unwrap_err();
     assert!(
-        error.contains("--config") && error.contains("--check"),
+        error.contains("--config") && error.contains("--check-state"),
         "{error}"
     );
 }
@@ -53,7 +58,8 @@ fn each_pair_that_excludes_each_other_is_refused_across_file_and_line() {
             "'x'",
             "--require-client-authentication",
         ),
-        ("check", "true", "--check-config"),
+        ("check-state", "true", "--check-config"),
+        ("repair", "true", "--check-config"),
         ("control-api-address", "'x:1'", "--exec-api-address"),
     ] {
         let values: &[&str] = match typed {

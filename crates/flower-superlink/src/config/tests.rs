@@ -7,6 +7,7 @@ use flwr_core::cause::chain;
 use flwr_security::key::PrivateKey;
 use flwr_security::pki::{Pki, Request};
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 use super::*;
 
@@ -209,6 +210,27 @@ fn old_flags_work_with_a_warning() {
             .iter()
             .any(|warning| warning.contains("--control-api-address"))
     );
+}
+
+#[test]
+fn check_config_tells_a_warning_about_the_certificate_once() {
+    let (files, others) = (Files::new(), Files::new());
+    let other_ca = others.0.path().join("ca.crt");
+    let line = TLS.replace("DIR/ca.crt", &other_ca.display().to_string());
+    let config = files
+        .config(&format!("{line} --exec-api-address 127.0.0.1:0"))
+        .unwrap();
+    let [deprecation, certificate] = &config.warnings[..] else {
+        panic!("{:?}", config.warnings);
+    };
+    let told = crate::checkup::check(&config, OffsetDateTime::now_utc()).to_string();
+    for warning in [deprecation, certificate] {
+        assert_eq!(
+            told.matches(warning.as_str()).count(),
+            1,
+            "{warning}: {told}"
+        );
+    }
 }
 
 #[test]

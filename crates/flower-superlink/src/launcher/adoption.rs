@@ -39,7 +39,7 @@ impl Launcher {
         let Process { host, identity } = process;
         let output = self.output_of(run).unwrap_or_default();
         // A process of another machine, or of a container of before, is none of ours.
-        match AppProcess::adopt("ServerApp", &identity, &output) {
+        match AppProcess::adopt("ServerApp", &identity, &output, &self.watchers) {
             Some(app) => {
                 info!(
                     pid = app.id(),

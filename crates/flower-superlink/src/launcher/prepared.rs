@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flwr_core::cause::chain;
-use flwr_daemon::apps::{AppCommand, AppProcess, Error, WaitingApp};
+use flwr_daemon::apps::{AppCommand, AppProcess, Error, WaitingApp, Watchers};
 use parking_lot::Mutex;
 use tracing::warn;
 
@@ -47,10 +47,11 @@ impl PreparedApps {
         &self,
         command: &AppCommand,
         output: Option<&Path>,
+        watchers: &Watchers,
     ) -> Result<AppProcess, Error> {
         let waiting = self.waiting.lock().take();
         if let Some(waiting) = waiting {
-            match waiting.begin(command, output).await {
+            match waiting.begin(command, output, watchers).await {
                 Ok(app) => return Ok(app),
                 Err(error) => {
                     warn!(
@@ -61,8 +62,8 @@ impl PreparedApps {
             }
         }
         match output {
-            Some(output) => AppProcess::spawn_lasting(command, output),
-            None => AppProcess::spawn(command),
+            Some(output) => AppProcess::spawn_lasting(command, output, watchers),
+            None => AppProcess::spawn(command, watchers),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::id::NodeId;
+use flwr_core::monotonic;
 use flwr_security::tls::Certificate;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -92,7 +93,7 @@ impl Connections {
     ) -> (Held<'_>, bool) {
         let mut seen = self.0.lock();
         let seen = seen.entry(node).or_default();
-        let is_shared = seen.calls.begin(session, Instant::now(), suspicious);
+        let is_shared = seen.calls.begin(session, monotonic::now(), suspicious);
         let held = Held {
             connections: self,
             node,

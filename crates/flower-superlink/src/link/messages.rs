@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
+use flwr_core::monotonic;
 use flwr_core::object::Object;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
@@ -95,7 +96,7 @@ impl Link {
             );
         }
         let listener = self.wake.listen(Topic::Node(node));
-        let deadline = Instant::now() + self.holds.node.min(patience);
+        let deadline = monotonic::now() + self.holds.node.min(patience);
         loop {
             let changed = listener.next();
             let claimed = match session {
@@ -159,7 +160,7 @@ impl Link {
             self.holds.short_linger
         };
         let mut listener = self.wake.listen(Topic::Run(run));
-        let mut deadline = Instant::now() + self.holds.app.min(patience);
+        let mut deadline = monotonic::now() + self.holds.app.min(patience);
         let mut first_seen = false;
         let mut gathered = Gathered {
             replies: Vec::new(),
@@ -174,7 +175,7 @@ impl Link {
             }
             if !first_seen && !gathered.replies.is_empty() {
                 first_seen = true;
-                deadline = deadline.min(Instant::now() + linger);
+                deadline = deadline.min(monotonic::now() + linger);
             }
             let look_again = self.instant_of(gathered.next_change).min(deadline);
             let waited_in_vain = self.wait(changed, look_again).await.is_none();
@@ -268,6 +269,6 @@ impl Link {
     fn instant_of(&self, moment: Timestamp) -> Instant {
         // A day at most: nothing is held that long, and an endless one cannot be added.
         let seconds = moment.since(self.now()).clamp(0.0, 86_400.0);
-        Instant::now() + Duration::from_secs_f64(seconds) + Duration::from_millis(1)
+        monotonic::now() + Duration::from_secs_f64(seconds) + Duration::from_millis(1)
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use flwr_core::id::RunId;
+use flwr_core::monotonic;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -50,7 +51,7 @@ impl Pace {
     /// Notes an answer without all requested replies.
     pub(super) fn answered_partly(&self, run: RunId) {
         if let Some(app) = self.0.lock().get_mut(&run) {
-            app.answered_partly = Some(Instant::now());
+            app.answered_partly = Some(monotonic::now());
         }
     }
 

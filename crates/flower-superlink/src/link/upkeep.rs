@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use flwr_core::id::RunId;
+use flwr_core::monotonic;
 use flwr_core::refusal::Refusal;
 use flwr_security::key::PublicKey;
-use tokio::time::Instant;
 use tracing::info;
 
 use super::Link;
@@ -61,7 +61,7 @@ impl Link {
             return Err(Refusal::NotFinished { run, phase }.into());
         }
         let listener = self.wake.listen(Topic::Run(run));
-        let deadline = Instant::now() + ENDING;
+        let deadline = monotonic::now() + ENDING;
         loop {
             let changed = listener.next();
             match self.state.delete_run(run).await {

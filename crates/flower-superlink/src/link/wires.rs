@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flwr_core::id::NodeId;
-use tokio::time::Instant;
+use flwr_core::monotonic;
 
 use super::Link;
 use super::wake::Topic;
@@ -41,7 +41,7 @@ impl Link {
     /// Waits for the first sign of life of a node that has registered, `within` that time.
     pub async fn first_sign(&self, node: NodeId, within: Duration) {
         let listener = self.wake.listen(Topic::Node(node));
-        let deadline = Instant::now() + within;
+        let deadline = monotonic::now() + within;
         loop {
             let changed = listener.next();
             if self.state.was_heard(node) || self.wait(changed, deadline).await.is_none() {

@@ -1,6 +1,6 @@
-//! Is everything there, and whole? `flower-superlink --check` looks, and `--repair` mends what
-//! can be mended: stray files go, damaged ones too, and the runs that lost something are failed.
-//! What cannot be mended here is a database that SQLite itself cannot read: that is for a backup.
+//! `flower-superlink --check-state`: verifies the database and the storage directory. `--repair`
+//! removes stray and damaged files, and fails the runs that lost something. A database that SQLite
+//! cannot read needs a backup.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,29 +10,12 @@ use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
+use flwr_daemon::checkup::Report;
 use flwr_daemon::objects::{files_in, path_in};
 
 use super::open::{Database, Places, Storage, StoreError};
 use super::owner;
 use super::sqlite::{Audit, OpenError};
-
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// What there is, for people.
-    pub facts: Vec<String>,
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-}
-
-/// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What, in one line.
-    pub text: String,
-    /// It was mended.
-    pub mended: bool,
-}
 
 /// What the storage directory should hold.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +34,7 @@ impl Places {
     pub fn check(&self, repair: bool, now: Timestamp) -> Result<Report, StoreError> {
         let mut report = Report::default();
         let Database::File(file) = &self.database else {
-            report.fact("the state is in memory: there is nothing to check".to_owned());
+            report.fact("the state is in memory: there is nothing to check");
             return Ok(report);
         };
         if !file.exists() {
@@ -69,7 +52,12 @@ impl Places {
         report.problems.extend(found);
         if let Storage::Dir(dir) = &self.storage {
             let expected = audit.expected().map_err(|error| unreadable(file, error))?;
-            let lost = report.check_files(dir, &audit, &expected, repair)?;
+            let mut files = Files {
+                dir,
+                repair,
+                report: &mut report,
+            };
+            let lost = files.check(&audit, &expected)?;
             if repair {
                 for run in &lost {
                     let status = RunStatus::failed(LOST_OBJECTS);
@@ -93,33 +81,20 @@ fn unreadable(file: &Path, error: crate::link::state::StateError) -> StoreError 
     })
 }
 
-impl Report {
-    /// Whether nothing is wrong that was not mended.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.problems.iter().all(|problem| problem.mended)
-    }
+/// Compares the files of the storage directory with the database.
+struct Files<'a> {
+    dir: &'a Path,
+    repair: bool,
+    report: &'a mut Report,
+}
 
-    fn fact(&mut self, text: String) {
-        self.facts.push(text);
-    }
-
-    fn problem(&mut self, mended: bool, text: String) {
-        self.problems.push(Problem { text, mended });
-    }
-
-    /// Compares the files with what should be there. Gives the runs that lost something.
-    fn check_files(
-        &mut self,
-        dir: &Path,
-        audit: &Audit,
-        expected: &Expected,
-        repair: bool,
-    ) -> Result<Vec<RunId>, StoreError> {
-        match owner::read(dir)? {
+impl Files<'_> {
+    /// Gives the runs that lost something.
+    fn check(&mut self, audit: &Audit, expected: &Expected) -> Result<Vec<RunId>, StoreError> {
+        match owner::read(self.dir)? {
             Some(owner) if owner != audit.id() => {
-                let dir = dir.display();
-                self.problem(
+                let dir = self.dir.display();
+                self.report.problem(
                     false,
                     format!("{dir} is the storage directory of another state ({owner})"),
                 );
@@ -129,7 +104,7 @@ impl Report {
         }
         let mut lost = Vec::new();
         for (name, wanted) in [("objects", &expected.objects), ("fabs", &expected.fabs)] {
-            lost.extend(self.check_shelf(&dir.join(name), name, wanted, repair)?);
+            lost.extend(self.check_shelf(name, wanted)?);
         }
         lost.sort_unstable();
         lost.dedup();
@@ -138,11 +113,10 @@ impl Report {
 
     fn check_shelf(
         &mut self,
-        dir: &Path,
         name: &str,
         wanted: &HashMap<ObjectId, Vec<RunId>>,
-        repair: bool,
     ) -> Result<Vec<RunId>, StoreError> {
+        let (dir, repair) = (&self.dir.join(name), self.repair);
         let files = if dir.exists() {
             files_in(dir)?
         } else {
@@ -152,7 +126,7 @@ impl Report {
         for file in files {
             let Some(id) = file.id.filter(|id| wanted.contains_key(id)) else {
                 let mended = repair && fs::remove_file(&file.path).is_ok();
-                self.problem(
+                self.report.problem(
                     mended,
                     format!("{} belongs to nothing", file.path.display()),
                 );
@@ -169,19 +143,19 @@ impl Report {
                 file.path.display(),
                 of_runs(&wanted[&id])
             );
-            self.problem(mended, text);
+            self.report.problem(mended, text);
         }
         for (id, runs) in wanted {
             if !path_in(dir, id).exists() && !lost.iter().any(|run| runs.contains(run)) {
                 lost.extend(runs);
                 let path: PathBuf = path_in(dir, id);
-                self.problem(
+                self.report.problem(
                     repair,
                     format!("{} is missing: it {}", path.display(), of_runs(runs)),
                 );
             }
         }
-        self.fact(format!(
+        self.report.fact(format!(
             "{whole} {name} of {bytes} bytes in {} are whole",
             dir.display()
         ));

@@ -72,22 +72,13 @@ impl Ports {
 
     pub(super) fn serve(
         self,
-        link: &Arc<Link>,
+        host: &Host,
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let host = Host::new(host::Parts {
-            link: Arc::clone(link),
-            policy: config.policy.clone(),
-            own_key: config.own_key.clone(),
-            clients: config.clients.clone(),
-            accounts: config.accounts.clone(),
-            apps: apps(config),
-            is_insecure: matches!(config.transport, Transport::Plaintext),
-        });
         let fleet = Routes::new(FleetDoor::new(host.clone()));
         let control = control(host.clone());
-        let serverappio = serverappio(host, config);
+        let serverappio = serverappio(host.clone(), config);
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
@@ -97,6 +88,19 @@ impl Ports {
         }
         servers
     }
+}
+
+/// The host behind the doors of all ports.
+pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
+    Host::new(host::Parts {
+        link: Arc::clone(link),
+        policy: config.policy.clone(),
+        own_key: config.own_key.clone(),
+        clients: config.clients.clone(),
+        accounts: config.accounts.clone(),
+        apps: apps(config),
+        is_insecure: matches!(config.transport, Transport::Plaintext),
+    })
 }
 
 async fn bind(

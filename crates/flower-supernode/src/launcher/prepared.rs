@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
-use flwr_daemon::apps::{self, AppBundle, AppCommand, AppProcess, ForkServer, Place};
+use flwr_daemon::apps::{self, AppBundle, AppCommand, AppProcess, ForkServer, Place, Watchers};
 use parking_lot::Mutex;
 use tracing::warn;
 
@@ -25,6 +25,7 @@ pub(crate) struct PreparedApps {
     program: PathBuf,
     /// Variables of the processes, beside the node's own.
     environment: Vec<(OsString, OsString)>,
+    watchers: Watchers,
     servers: Mutex<Servers>,
     /// Whether not even a fresh server may be forked.
     unforkable: AtomicBool,
@@ -40,10 +41,15 @@ struct Servers {
 
 impl PreparedApps {
     /// Begins to prepare a server for the first run.
-    pub(crate) fn new(program: &Path, environment: Vec<(OsString, OsString)>) -> Self {
+    pub(crate) fn new(
+        program: &Path,
+        environment: Vec<(OsString, OsString)>,
+        watchers: Watchers,
+    ) -> Self {
         let prepared = Self {
             program: program.to_owned(),
             environment,
+            watchers,
             servers: Mutex::default(),
             unforkable: AtomicBool::new(false),
         };
@@ -62,7 +68,7 @@ impl PreparedApps {
         // While its app is being loaded a run has no processes here: they end if nobody waits for
         // the message any more.
         let Some(mut server) = self.take(run) else {
-            return AppProcess::spawn(command);
+            return AppProcess::spawn(command, &self.watchers);
         };
         match server.start(command, app, place).await {
             Ok(Some(app)) => {
@@ -75,7 +81,7 @@ impl PreparedApps {
                 "the ClientApp is started from nothing"
             ),
         }
-        AppProcess::spawn(command)
+        AppProcess::spawn(command, &self.watchers)
     }
 
     /// Forgets a finished run, and prepares a server for the next run.
@@ -118,10 +124,12 @@ impl PreparedApps {
         if self.unforkable.load(Ordering::Relaxed) {
             return None;
         }
-        ForkServer::start(&self.program, &self.environment).unwrap_or_else(|error| {
-            warn!(error = chain(&error), "ClientApps cannot be prepared");
-            None
-        })
+        ForkServer::start(&self.program, &self.environment, &self.watchers).unwrap_or_else(
+            |error| {
+                warn!(error = chain(&error), "ClientApps cannot be prepared");
+                None
+            },
+        )
     }
 }
 

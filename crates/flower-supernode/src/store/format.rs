@@ -26,7 +26,7 @@ const VERSION: u32 = 1;
 pub(super) enum Unreadable {
     #[error("{0}")]
     Failed(#[from] io::Error),
-    #[error("it is no reply of a SuperNode")]
+    #[error("no SuperNode wrote it")]
     Foreign,
     #[error("a newer SuperNode wrote it (version {0})")]
     Newer(u32),

@@ -41,12 +41,12 @@ fn reply() -> (Reply, Option<Context>) {
     (reply, Some(context()))
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     let none = UserConfig::new();
     Context::new((RunId(7), &none), (NodeId(9), &none), State::default())
 }
 
-async fn kept() -> (TempDir, Store, MessageId, PathBuf) {
+pub(super) async fn kept() -> (TempDir, Store, MessageId, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::at(dir.path().join("node"));
     let instruction = ObjectId::of(b"instruction");

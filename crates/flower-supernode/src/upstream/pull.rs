@@ -7,6 +7,7 @@ use std::time::Duration;
 use flwr_client::channel::{is_cut, proxied};
 use flwr_core::id::NodeId;
 use flwr_core::message::Parcel;
+use flwr_core::monotonic;
 use flwr_core::port::{self, Fleet as _};
 use flwr_core::refusal::{Failure, Silence};
 use tokio::time::Instant;
@@ -34,7 +35,7 @@ impl Upstream {
     async fn ask(&self, fleet: Arc<Fleet>) -> port::Result<Option<Parcel>> {
         loop {
             let patience = self.hold.deadline().unwrap_or(Duration::MAX);
-            let asked = Instant::now();
+            let asked = monotonic::now();
             let answer = tokio::select! {
                 biased;
                 // A held call on a dead connection would wait for ever.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -43,7 +44,7 @@ impl Report {
     }
 
     fn is_news(&self, reason: &str) -> bool {
-        let now = Instant::now();
+        let now = monotonic::now();
         let mut trouble = self.0.lock();
         let since = trouble.as_ref().map_or(now, |trouble| trouble.since);
         if trouble

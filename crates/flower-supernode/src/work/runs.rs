@@ -10,6 +10,7 @@ use flwr_core::config::{self, ConfigError, UserConfig};
 use flwr_core::context::{Context, State};
 use flwr_core::fab::{Fab, FabError};
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::monotonic;
 use flwr_core::run::AppRun;
 use tokio::time::Instant;
 
@@ -110,7 +111,7 @@ impl Runs {
             Kept {
                 inputs: Arc::clone(&inputs),
                 state: None,
-                ask_at: Instant::now() + IDLE,
+                ask_at: monotonic::now() + IDLE,
             },
         );
         inputs
@@ -142,7 +143,7 @@ impl Runs {
     pub(crate) fn begin(&mut self, run: RunId) {
         self.at_work = Some(run);
         if !self.kept.contains_key(&run) {
-            let now = Instant::now();
+            let now = monotonic::now();
             self.kept.values_mut().for_each(|kept| kept.ask_at = now);
         }
     }
@@ -151,7 +152,7 @@ impl Runs {
     pub(crate) fn rest(&mut self) {
         let rested = self.at_work.take();
         if let Some(kept) = rested.and_then(|run| self.kept.get_mut(&run)) {
-            kept.ask_at = Instant::now() + IDLE;
+            kept.ask_at = monotonic::now() + IDLE;
         }
     }
 
@@ -161,7 +162,7 @@ impl Runs {
 
     /// All runs that were idle for so long that they may be over. They are due again after a while.
     pub(crate) fn idle(&mut self) -> Vec<RunId> {
-        let (now, at_work) = (Instant::now(), self.at_work);
+        let (now, at_work) = (monotonic::now(), self.at_work);
         let is_due = |run: RunId, kept: &Kept| at_work != Some(run) && now >= kept.ask_at;
         let due = self
             .kept

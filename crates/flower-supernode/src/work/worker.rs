@@ -7,12 +7,13 @@ use flwr_core::config::UserConfig;
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::Parcel;
+use flwr_core::monotonic;
 use flwr_daemon::apps::AppProcess;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::stop::Stopper;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::abandoned::Abandoned;
@@ -96,7 +97,7 @@ impl Worker {
     /// Pulls, and attends to what came.
     async fn step(&self) -> Result<(), Error> {
         let node = self.parts.upstream.node().await;
-        let asked = Instant::now();
+        let asked = monotonic::now();
         match self.parts.upstream.pull(node).await {
             Ok(Some(parcel)) => self.take_on(node, parcel).await,
             Ok(None) => {
@@ -125,7 +126,7 @@ impl Worker {
         let run = metadata.run;
         self.runs.lock().begin(run);
         let ended = async {
-            let started = Instant::now();
+            let started = monotonic::now();
             info!("took a message: {}", metadata.message_type);
             let ended = tokio::select! {
                 ended = self.answer(node, &instruction) => ended,

@@ -2,6 +2,10 @@
 //! shell scripts in subprocess isolation, gRPC calls of the test's own in process isolation.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "tests start peers that end with the test, and wait with deadlines"
+)]
+#![expect(
     clippy::unwrap_used,
     reason = "helpers of tests: clippy excuses only the tests themselves"
 )]

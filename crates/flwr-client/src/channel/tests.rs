@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tonic::Status;
 
 use super::*;
-use crate::testing::Files;
+use flwr_security::testing::Files;
 
 /// What a client that trusts the CA in `files` meets at a server with this certificate.
 async fn meet(
@@ -182,7 +182,7 @@ async fn an_address_behind_a_black_hole_does_not_hide_the_next() {
 #[tokio::test]
 async fn a_handshake_works_over_ipv6() {
     let files = Files::new();
-    let tls = files.load();
+    let tls = files.load().unwrap();
     let acceptor = TlsAcceptor::from(tls.asking().config());
     let listener = TcpListener::bind("[::1]:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustls::ProtocolVersion;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::plaintext::plaintext;
@@ -91,7 +92,7 @@ async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(),
     match &target.route {
         Route::Direct => {
             walk.addresses = reach::resolve(host, port).await?;
-            let begun = Instant::now();
+            let begun = monotonic::now();
             let tcp = reach::first_of(host, port, &walk.addresses).await?;
             if let Ok(address) = tcp.peer_addr() {
                 walk.tcp = Some((address, begun.elapsed()));
@@ -99,7 +100,7 @@ async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(),
             over(tcp, target, walk, now).await
         }
         Route::Through(proxy) => {
-            let begun = Instant::now();
+            let begun = monotonic::now();
             let tunnel = proxy.tunnel(host, port).await?;
             walk.proxied = Some(begun.elapsed());
             over(tunnel, target, walk, now).await
@@ -179,7 +180,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::testing::Files;
+    use flwr_security::testing::Files;
     use flwr_security::tls::ClientTls;
 
     /// An empty SETTINGS frame.

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use super::interpreter::Interpreter;
 use super::lasting::ended;
 use super::process::Readers;
-use super::{AppCommand, AppProcess, Error, Identity};
+use super::{AppCommand, AppProcess, Error, Identity, Watchers};
 
 mod link;
 mod template;
@@ -54,6 +54,8 @@ pub struct ForkServer(Arc<Server>);
 struct Server {
     process: AppProcess,
     link: Link,
+    /// Those of its forks too.
+    watchers: Watchers,
 }
 
 /// Whether an app gets a process of its own.
@@ -87,20 +89,26 @@ impl ForkServer {
     pub fn start(
         program: &Path,
         environment: &[(OsString, OsString)],
+        watchers: &Watchers,
     ) -> Result<Option<Self>, Error> {
         let Some(Interpreter { python, options }) = Interpreter::of(program) else {
             return Ok(None);
         };
         let script = ["-c".into(), SERVER.into(), program.into()];
-        let (link, theirs) = Link::pair().map_err(|source| failed(&python, source))?;
+        let (link, theirs) = Link::pair(watchers).map_err(|source| failed(&python, source))?;
         let command = AppCommand {
             program: python,
             args: options.into_iter().chain(script).collect(),
             env: environment.to_vec(),
             name: "fork server".to_owned(),
         };
-        let process = AppProcess::spawn_with(&command, Stdio::from(theirs))?;
-        Ok(Some(Self(Arc::new(Server { process, link }))))
+        let process = AppProcess::spawn_with(&command, Stdio::from(theirs), watchers)?;
+        let watchers = watchers.clone();
+        Ok(Some(Self(Arc::new(Server {
+            process,
+            link,
+            watchers,
+        }))))
     }
 
     /// Whether apps can be started from it.
@@ -148,7 +156,7 @@ impl ForkServer {
         let group = (place == Place::Fresh).then(|| identity.clone());
         let process = identity.clone();
         // The server ends after the process, whoever lets go of it meanwhile.
-        let server = self.clone();
+        let (server, watchers) = (self.clone(), &self.0.watchers);
         let end = async move {
             let status = status.await.ok();
             if status.is_none() {
@@ -159,7 +167,7 @@ impl ForkServer {
             drop(server);
             status
         };
-        AppProcess::piped(&command.name, identity, group, readers, end)
+        AppProcess::piped(&command.name, identity, group, (readers, end), watchers)
     }
 
     async fn ask(&self, request: Value, files: &[OwnedFd]) -> io::Result<Answer> {

@@ -13,9 +13,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flwr_core::home::flwr_home;
+use flwr_core::monotonic;
 use rustix::process::Signal;
 use tracing::debug;
 
@@ -135,7 +136,7 @@ fn ask(program: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()?;
-    let start = Instant::now();
+    let start = monotonic::now();
     while child.try_wait()?.is_none() && start.elapsed() < PATIENCE {
         sleep(LOOK);
     }

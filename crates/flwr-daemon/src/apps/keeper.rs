@@ -25,8 +25,9 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
@@ -35,6 +36,7 @@ use rustix::process::{
 };
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::{emulate_default_handler, pipe};
+use tokio::time::Instant;
 
 use super::descendants::{children, descendants};
 use super::leftovers::{LeftBehind, Mark};
@@ -242,39 +244,38 @@ impl Keeper {
 
     /// Kills all processes below this one, until there are none.
     fn end_all(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = monotonic::now() + PATIENCE;
         while self.reap() {
-            if Instant::now() >= deadline {
-                return tell_left(&descendants(getpid()));
-            }
-            self.kill_all(deadline);
-            let left = descendants(getpid());
+            let left = self.kill_all(deadline);
             let killed = left
                 .iter()
                 .filter(|process| kill_process(**process, Signal::KILL) != Err(Errno::PERM));
-            if killed.count() == 0 && !left.is_empty() {
-                // They have become another user's.
+            let are_others = killed.count() == 0 && !left.is_empty();
+            if are_others || monotonic::now() >= deadline {
+                // The processes are another user's now, or they do not end.
                 return tell_left(&left);
             }
             self.pause(Some(&LOOK));
         }
     }
 
-    /// Kills all processes below this one, until it sees no new one. They are not stopped first: if
-    /// this process were killed meanwhile, they would stay for ever. Orphans of a process that forks
-    /// and ends at once are children of this process, so children are looked at first.
-    fn kill_all(&mut self, deadline: Instant) {
+    /// Kills all processes below this one, until it sees no new one. Gives those that it still sees.
+    /// They are not stopped first: if this process were killed meanwhile, they would stay for ever.
+    /// Orphans of a process that forks and ends at once are children of this process, so children
+    /// are looked at first.
+    fn kill_all(&mut self, deadline: Instant) -> Vec<Pid> {
         let mut killed = HashSet::new();
-        while Instant::now() < deadline {
+        loop {
             self.reap();
             let mut fresh = children();
             fresh.retain(|process| !killed.contains(process));
-            if fresh.is_empty() {
-                fresh = descendants(getpid());
+            if fresh.is_empty() || monotonic::now() >= deadline {
+                let seen = descendants(getpid());
+                fresh = seen.clone();
                 fresh.retain(|process| !killed.contains(process));
-            }
-            if fresh.is_empty() {
-                return;
+                if fresh.is_empty() || monotonic::now() >= deadline {
+                    return seen;
+                }
             }
             for process in fresh {
                 // An error says that it has ended, or is another user's.

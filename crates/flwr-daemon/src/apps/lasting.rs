@@ -11,16 +11,17 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
-use tracing::{Instrument, warn};
+use tracing::warn;
 
 use super::keeper::Life;
 use super::leftovers::Kept;
 use super::output::{Follower, Output, follow};
 use super::process::{READ_GRACE, program, start};
 use super::tail::Tail;
-use super::{AppCommand, AppProcess, Error, Exit, Identity};
+use super::{AppCommand, AppProcess, Error, Exit, Identity, Watchers};
 use crate::console::Console;
 use crate::stop::Stopper;
+use crate::task;
 
 /// How often an end is looked for where the system does not tell of it.
 const POLL: Duration = Duration::from_millis(200);
@@ -33,12 +34,22 @@ impl AppProcess {
     ///
     /// # Errors
     /// The system cannot create the file or start the program.
-    pub fn spawn_lasting(command: &AppCommand, output: &Path) -> Result<Self, Error> {
+    pub fn spawn_lasting(
+        command: &AppCommand,
+        output: &Path,
+        watchers: &Watchers,
+    ) -> Result<Self, Error> {
         let output = Output::create(output)?;
         let mut program = program(command, Life::Own);
         output.attach_to(&mut program)?;
         let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
-        Ok(Self::lasting(&command.name, child, identity, output))
+        Ok(Self::lasting(
+            &command.name,
+            child,
+            identity,
+            output,
+            watchers,
+        ))
     }
 
     /// The app that this child is, which writes to `output`.
@@ -47,6 +58,7 @@ impl AppProcess {
         mut child: Child,
         identity: Identity,
         output: Output,
+        watchers: &Watchers,
     ) -> Self {
         let Output { path, file } = output;
         let kept = Kept::new(name, &identity);
@@ -56,14 +68,19 @@ impl AppProcess {
             status
         };
         let open = |_: &Tail| Ok(Follower::new(file));
-        Self::watched(name, identity, &path, end, open)
+        Self::watched(name, identity, &path, (end, open), watchers)
     }
 
     /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with
     /// this `output`. How it ends, only that it ends, will be known. `None` where it is not there
     /// any more, or its process id is another's: see [`last_lines`](super::last_lines) then.
     #[must_use]
-    pub fn adopt(name: &str, identity: &Identity, output: &Path) -> Option<Self> {
+    pub fn adopt(
+        name: &str,
+        identity: &Identity,
+        output: &Path,
+        watchers: &Watchers,
+    ) -> Option<Self> {
         if !identity.is_alive() || !identity.leads_group() {
             return None;
         }
@@ -77,7 +94,7 @@ impl AppProcess {
         let path = output.to_owned();
         let open = move |tail: &Tail| Follower::resume(&path, tail);
         let identity = identity.clone();
-        Some(Self::watched(name, identity, output, end, open))
+        Some(Self::watched(name, identity, output, (end, open), watchers))
     }
 
     /// Watches a process until its `end`. `open` may block.
@@ -85,8 +102,11 @@ impl AppProcess {
         name: &str,
         identity: Identity,
         output: &Path,
-        end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
-        open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
+        (end, open): (
+            impl Future<Output = Option<ExitStatus>> + Send + 'static,
+            impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
+        ),
+        watchers: &Watchers,
     ) -> Self {
         let (report, exit) = watch::channel(None);
         let tail = Tail::default();
@@ -96,7 +116,7 @@ impl AppProcess {
             tail: tail.clone(),
             report,
         };
-        tokio::spawn(watcher.run(end, open).in_current_span());
+        watchers.start(watcher.run(end, open));
         Self {
             name: name.to_owned(),
             identity,
@@ -123,7 +143,7 @@ impl Watcher {
         open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     ) {
         let (tail, over) = (self.tail.clone(), Stopper::new());
-        let mut reader = tokio::spawn(read(open, tail.clone(), over.clone()));
+        let mut reader = task::start(read(open, tail.clone(), over.clone()));
         let mut end = pin!(end);
         let status = tokio::select! {
             status = &mut end => status,

@@ -11,8 +11,9 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -116,7 +117,7 @@ impl fmt::Display for LeftBehind {
 /// those that are there still. Nothing is stopped first: a stopped process would stay for ever if
 /// the daemon ended meanwhile.
 fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = monotonic::now() + PATIENCE;
     let mut found: HashMap<Pid, Identity> = HashMap::new();
     loop {
         let mut fresh = left_by(keeper, &processes());
@@ -127,7 +128,7 @@ fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
             let identity = u32::try_from(pid.as_raw_nonzero().get()).map(Identity::of);
             found.extend(identity.ok().flatten().map(|identity| (*pid, identity)));
         }
-        let is_late = Instant::now() >= deadline;
+        let is_late = monotonic::now() >= deadline;
         if !fresh.is_empty() && !is_late {
             continue;
         }

@@ -10,15 +10,14 @@ use rustix::process::Signal;
 use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::Instrument;
 
 use super::keeper::{self, Life};
 use super::leftovers::Kept;
 use super::tail::{Tail, pass_on};
-use super::{AppCommand, Error, Exit, Identity};
+use super::{AppCommand, Error, Exit, Identity, Watchers};
 use crate::console::Console;
+use crate::task::{self, Task};
 
 /// How long the output of an ended app is read on, should somebody still write to it.
 pub(super) const READ_GRACE: Duration = Duration::from_secs(1);
@@ -39,12 +38,16 @@ impl AppProcess {
     ///
     /// # Errors
     /// The system cannot start the program.
-    pub fn spawn(command: &AppCommand) -> Result<Self, Error> {
-        Self::spawn_with(command, Stdio::null())
+    pub fn spawn(command: &AppCommand, watchers: &Watchers) -> Result<Self, Error> {
+        Self::spawn_with(command, Stdio::null(), watchers)
     }
 
     /// The same for an app that reads something.
-    pub(super) fn spawn_with(command: &AppCommand, stdin: Stdio) -> Result<Self, Error> {
+    pub(super) fn spawn_with(
+        command: &AppCommand,
+        stdin: Stdio,
+        watchers: &Watchers,
+    ) -> Result<Self, Error> {
         let mut program = program(command, Life::Daemon);
         program
             .stdin(stdin)
@@ -52,11 +55,16 @@ impl AppProcess {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let (child, identity) = start(command, &mut program)?;
-        Ok(Self::of_child(&command.name, child, identity))
+        Ok(Self::of_child(&command.name, child, identity, watchers))
     }
 
     /// The app that this child is; its output comes through pipes.
-    pub(super) fn of_child(name: &str, mut child: Child, identity: Identity) -> Self {
+    pub(super) fn of_child(
+        name: &str,
+        mut child: Child,
+        identity: Identity,
+        watchers: &Watchers,
+    ) -> Self {
         let readers = Readers::start(child.stdout.take(), child.stderr.take());
         let group = Some(identity.clone());
         let kept = Kept::new(name, &identity);
@@ -65,7 +73,7 @@ impl AppProcess {
             kept.end_left(status).await;
             status
         };
-        Self::piped(name, identity, group, readers, end)
+        Self::piped(name, identity, group, (readers, end), watchers)
     }
 
     /// An app whose output comes through pipes, watched until its `end`. Its `group` ends with it.
@@ -73,8 +81,11 @@ impl AppProcess {
         name: &str,
         identity: Identity,
         group: Option<Identity>,
-        readers: Readers,
-        end: impl Future<Output = Option<ExitStatus>> + Send + 'static,
+        (readers, end): (
+            Readers,
+            impl Future<Output = Option<ExitStatus>> + Send + 'static,
+        ),
+        watchers: &Watchers,
     ) -> Self {
         let (report, exit) = watch::channel(None);
         let tail = readers.tail.clone();
@@ -92,7 +103,7 @@ impl AppProcess {
                 missing: tail.missing(),
             }));
         };
-        tokio::spawn(watch.in_current_span());
+        watchers.start(watch);
         Self {
             name: name.to_owned(),
             identity,
@@ -201,7 +212,7 @@ pub(super) fn start(
 
 /// Those who pass on what an app writes, and keep its last lines.
 pub(super) struct Readers {
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Vec<Task<()>>,
     tail: Tail,
 }
 
@@ -214,14 +225,14 @@ impl Readers {
     {
         let tail = Tail::default();
         let out = stdout.map(|pipe| {
-            tokio::spawn(pass_on(
+            task::start(pass_on(
                 BufReader::new(pipe),
                 Console::stdout(),
                 tail.clone(),
             ))
         });
         let err = stderr.map(|pipe| {
-            tokio::spawn(pass_on(
+            task::start(pass_on(
                 BufReader::new(pipe),
                 Console::stderr(),
                 tail.clone(),

@@ -12,7 +12,7 @@ use super::command::{own_arguments, waiting_serverapp_command};
 use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
-use super::{AppCommand, AppProcess, Error, Identity};
+use super::{AppCommand, AppProcess, Error, Identity, Watchers};
 
 /// A process that waits. It ends when this is dropped, and when the daemon dies.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl WaitingApp {
         mut self,
         command: &AppCommand,
         output_of_run: Option<&Path>,
+        watchers: &Watchers,
     ) -> Result<AppProcess, Error> {
         let failed = |source| Error::Spawn {
             program: command.program.display().to_string(),
@@ -89,8 +90,8 @@ impl WaitingApp {
         let child = self.child.take().ok_or_else(gone)?;
         let identity = self.identity.clone();
         Ok(match self.output.take() {
-            None => AppProcess::of_child(&command.name, child, identity),
-            Some(output) => AppProcess::lasting(&command.name, child, identity, output),
+            None => AppProcess::of_child(&command.name, child, identity, watchers),
+            Some(output) => AppProcess::lasting(&command.name, child, identity, output, watchers),
         })
     }
 

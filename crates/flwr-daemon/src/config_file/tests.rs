@@ -29,6 +29,8 @@ struct Args {
     pair: Vec<String>,
     #[arg(long, conflicts_with = "superlink")]
     server: Option<String>,
+    #[arg(long, alias = "old-switch")]
+    switch: bool,
 }
 
 impl Configurable for Args {
@@ -305,6 +307,18 @@ fn what_is_wrong_is_told_with_the_file() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_file_and_a_variable_may_name_a_flag_by_its_alias() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.toml");
+    fs::write(&path, "old_switch = true\n").unwrap();
+    let config = path.to_str().unwrap();
+    assert!(beside(&[("PROGRAM_CONFIG", config)], &[]).unwrap().switch);
+    let off = [("PROGRAM_CONFIG", config), ("PROGRAM_SWITCH", "off")];
+    assert!(!beside(&off, &[]).unwrap().switch);
+    assert!(beside(&[("PROGRAM_OLD_SWITCH", "on")], &[]).unwrap().switch);
 }
 
 /// The arguments of a command line beside these variables.

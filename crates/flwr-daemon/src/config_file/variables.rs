@@ -27,8 +27,12 @@ impl Variables {
             let Some(long) = flag.get_long().filter(|long| is_plain(long, flag)) else {
                 continue;
             };
-            let name = format!("{}{}", A::VARIABLES, long.replace('-', "_").to_uppercase());
-            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else {
+            let variable = |name: &str| {
+                let name = format!("{}{}", A::VARIABLES, name.replace('-', "_").to_uppercase());
+                let value = environment(&name).filter(|value| !value.is_empty())?;
+                Some((name, value))
+            };
+            let Some((name, value)) = super::names(flag).find_map(variable) else {
                 continue;
             };
             let switch = format!("--{long}");

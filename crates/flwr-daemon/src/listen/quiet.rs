@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -23,7 +24,7 @@ impl Quiet {
 
     /// `Some(n)`: write the line; `n` lines of its kind were left out since the last one.
     pub(super) fn ask(&self, kind: &'static str) -> Option<u64> {
-        let now = Instant::now();
+        let now = monotonic::now();
         let mut last = self.last.lock();
         match last.get_mut(kind) {
             Some((at, held)) if now.duration_since(*at) < self.period => {

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
-use flwr_daemon::apps::{AppProcess, Identity};
+use flwr_daemon::apps::{AppProcess, Identity, Watchers};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
@@ -38,8 +38,8 @@ pub(crate) fn run(dir: &Path) -> ExitCode {
     let command = shell(&dir.display().to_string(), &script);
     Runtime::new().unwrap().block_on(async {
         let app = match env::var_os(LASTING) {
-            Some(_) => AppProcess::spawn_lasting(&command, &dir.join("output")),
-            None => AppProcess::spawn(&command),
+            Some(_) => AppProcess::spawn_lasting(&command, &dir.join("output"), &Watchers::new()),
+            None => AppProcess::spawn(&command, &Watchers::new()),
         };
         let app = app.unwrap();
         let Identity { pid, started } = app.identity();
@@ -98,7 +98,13 @@ async fn adopted(place: Place) {
     let (keeper, all) = processes(&place).await;
     kill(daemon);
     assert_eq!(living(&all), [true; 6]);
-    let app = AppProcess::adopt("ServerApp", &keeper, &place.path("output")).unwrap();
+    let app = AppProcess::adopt(
+        "ServerApp",
+        &keeper,
+        &place.path("output"),
+        &Watchers::new(),
+    )
+    .unwrap();
     app.kill();
     app.wait().await;
     assert_eq!(living(&all), [false; 6]);
@@ -108,7 +114,13 @@ async fn adopted_with_killed_keeper(place: Place) {
     let daemon = start(&place, true);
     let (keeper, all) = processes(&place).await;
     kill(daemon);
-    let app = AppProcess::adopt("ServerApp", &keeper, &place.path("output")).unwrap();
+    let app = AppProcess::adopt(
+        "ServerApp",
+        &keeper,
+        &place.path("output"),
+        &Watchers::new(),
+    )
+    .unwrap();
     let pid = Pid::from_raw(keeper.pid.try_into().unwrap()).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
     app.wait().await;
@@ -122,5 +134,13 @@ async fn ended_alone(place: Place) {
     place.touch("go");
     until("all is gone", || living(&all) == [false; 6]).await;
     until("the keeper goes", || !keeper.is_alive()).await;
-    assert!(AppProcess::adopt("ServerApp", &keeper, &place.path("output")).is_none());
+    assert!(
+        AppProcess::adopt(
+            "ServerApp",
+            &keeper,
+            &place.path("output"),
+            &Watchers::new()
+        )
+        .is_none()
+    );
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use flwr_daemon::apps::{AppCommand, AppProcess};
+use flwr_daemon::apps::{AppCommand, AppProcess, Watchers};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -161,7 +161,9 @@ async fn not_started(place: Place) {
         program: place.path("missing"),
         ..place.shell("")
     };
-    let error = AppProcess::spawn(&missing).unwrap_err().to_string();
+    let error = AppProcess::spawn(&missing, &Watchers::new())
+        .unwrap_err()
+        .to_string();
     let named = format!("could not start `{}`", missing.program.display());
     assert_eq!(error, named);
     let script = AppCommand {
@@ -170,7 +172,10 @@ async fn not_started(place: Place) {
     };
     fs::write(&script.program, "#!/no/python3\n").unwrap();
     fs::set_permissions(&script.program, fs::Permissions::from_mode(0o755)).unwrap();
-    let exit = AppProcess::spawn(&script).unwrap().wait().await;
+    let exit = AppProcess::spawn(&script, &Watchers::new())
+        .unwrap()
+        .wait()
+        .await;
     assert_eq!(exit.to_string(), "exited with status 127");
     let said = exit.output();
     let named = format!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flwr_daemon::apps::{AppCommand, AppProcess, Identity, find_program};
+use flwr_daemon::apps::{AppCommand, AppProcess, Identity, Watchers, find_program};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -38,7 +38,7 @@ impl Place {
     }
 
     pub(crate) fn spawn(&self, script: &str) -> AppProcess {
-        AppProcess::spawn(&self.shell(script)).unwrap()
+        AppProcess::spawn(&self.shell(script), &Watchers::new()).unwrap()
     }
 
     /// What was written to a file, once a whole line is there.

@@ -6,7 +6,7 @@ use rustls_pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
-use crate::tls::tests::server_files;
+use crate::testing::server_files;
 use crate::tls::{Certificate, ClientTls, ServerTls};
 
 fn named() -> Request {

@@ -2,80 +2,13 @@
 
 use std::path::PathBuf;
 
-use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 use super::*;
-use crate::pki::{Pki, Request};
+use crate::testing::{Files, server_files};
 
-/// A server that asks nobody for a certificate.
-pub(crate) fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
-    ServerFiles {
-        ca: ca.to_owned(),
-        identity: Identity {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-        },
-        clients: None,
-        legacy: false,
-    }
-}
-
-pub(crate) struct Files {
-    dir: TempDir,
-}
-
-impl Files {
-    pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let request = Request {
-            names: vec![],
-            days: 10,
-        };
-        Pki::make(&request)
-            .unwrap()
-            .write(dir.path(), false)
-            .unwrap();
-        Self { dir }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
-
-    /// A server whose certificate was changed before it was signed.
-    pub(crate) fn server(&self, change: impl FnOnce(&mut CertificateParams)) -> ServerTls {
-        let mut ca = CertificateParams::new(vec![]).unwrap();
-        ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        change(&mut params);
-        let server = params.signed_by(&key, &ca).unwrap();
-        self.write("ca.crt", &ca.pem());
-        self.write("server.pem", &server.pem());
-        self.write("server.key", &key.serialize_pem());
-        self.load().unwrap()
-    }
-
-    pub(crate) fn load(&self) -> Result<ServerTls, TlsError> {
-        ServerTls::load(server_files(
-            &self.path("ca.crt"),
-            &self.path("server.pem"),
-            &self.path("server.key"),
-        ))
-    }
-
-    fn error(&self) -> String {
-        self.load().unwrap_err().to_string()
-    }
+fn error(files: &Files) -> String {
+    files.load().unwrap_err().to_string()
 }
 
 #[test]
@@ -104,9 +37,9 @@ fn the_file_at_fault_is_named_with_what_is_wrong() {
     for (name, content, problem) in cases {
         let files = Files::new();
         let path = files.write(name, content);
-        let error = files.error();
+        let found = error(&files);
         let expected = format!("{}: {problem}", path.display());
-        assert!(error.starts_with(&expected), "{name} {content:?}: {error}");
+        assert!(found.starts_with(&expected), "{name} {content:?}: {found}");
     }
 }
 
@@ -116,11 +49,9 @@ fn a_key_of_another_certificate_is_refused() {
     let key = others.path("server.key");
     fs::copy(&key, files.path("server.key")).unwrap();
     assert!(
-        files
-            .error()
-            .contains("it is not the key of the certificate in"),
+        error(&files).contains("it is not the key of the certificate in"),
         "{}",
-        files.error()
+        error(&files)
     );
 }
 
@@ -129,9 +60,9 @@ fn a_missing_file_is_named() {
     let files = Files::new();
     fs::remove_file(files.path("server.key")).unwrap();
     assert!(
-        files.error().ends_with("server.key: cannot be read"),
+        error(&files).ends_with("server.key: cannot be read"),
         "{}",
-        files.error()
+        error(&files)
     );
     assert!(ClientTls::trusting(files.path("missing")).is_err());
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use flwr_core::port::Control as _;
 use flwr_core::port::control::Usage;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use toml::Table;
 
 use crate::cli::{DownArgs, StatusArgs, UpArgs};
@@ -72,9 +73,9 @@ async fn stop(local: &Local, description: &LocalFederation) -> Result<()> {
     if let Some(pid) = pid {
         let _ = kill_process(pid, Signal::TERM);
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = monotonic::now() + PATIENCE;
     while local.is_tended()? {
-        if Instant::now() > deadline {
+        if monotonic::now() > deadline {
             return Err(Error::NotDown(description.pid));
         }
         sleep(LOOK).await;

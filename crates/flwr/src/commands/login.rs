@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use flwr_core::port::SignIn;
 use flwr_core::port::control::Tokens;
 use tokio::time::{Instant, sleep};
@@ -39,7 +40,7 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
         printable(&login.place)
     ))?;
     let pause = login.interval.max(SHORTEST);
-    let deadline = Instant::now() + login.expires_in.min(LONGEST);
+    let deadline = monotonic::now() + login.expires_in.min(LONGEST);
     let busy = output.busy("Waiting for the login");
     let tokens = wait(&superlink.control, &login.device_code, pause, deadline).await;
     busy.finish_and_clear();
@@ -54,7 +55,7 @@ async fn wait(
     pause: Duration,
     deadline: Instant,
 ) -> Result<Tokens> {
-    while Instant::now() < deadline {
+    while monotonic::now() < deadline {
         sleep(pause).await;
         if let Some(tokens) = superlink.tokens(device_code).await? {
             return Ok(tokens);

@@ -5,8 +5,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{Local, python};
 use crate::error::{Error, Result};
@@ -58,13 +59,13 @@ fn spawn(local: &Local, supernodes: u32) -> Result<Child> {
 }
 
 async fn wait(local: &Local, mut child: Child) -> Result<LocalFederation> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = monotonic::now() + PATIENCE;
     loop {
         if let Some(description) = local.description()? {
             return Ok(description);
         }
         let ended = child.try_wait().ok().flatten();
-        if ended.is_some() || Instant::now() > deadline {
+        if ended.is_some() || monotonic::now() > deadline {
             // After the time limit, the supervisor must not go on.
             let _ = child.start_kill();
             return Err(Error::NotUp(last_lines(local)));

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
@@ -64,7 +65,7 @@ impl<'a> Installation<'a> {
 
     async fn watch(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
         let busy = self.output.busy("installing");
-        let begun = Instant::now();
+        let begun = monotonic::now();
         let mut told = begun;
         loop {
             if let Some(status) = child.try_wait()? {
@@ -73,7 +74,7 @@ impl<'a> Installation<'a> {
             }
             let doing = shortened(&last_line(&self.log));
             if busy.is_hidden() && told.elapsed() >= TELL {
-                told = Instant::now();
+                told = monotonic::now();
                 let seconds = begun.elapsed().as_secs();
                 self.output
                     .note(&format!("  still installing, {seconds} s: {doing}"));

@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +24,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
 /// The time limit for a stop. Daemons take up to 10 s for their apps.
 const GRACE: Duration = Duration::from_secs(20);
+/// The time limit for the rest of an ended daemon's output.
+const READ_GRACE: Duration = Duration::from_secs(1);
 /// The exit status for wrong flags. A restart cannot help then.
 const USAGE: i32 = 2;
 
@@ -63,8 +67,8 @@ impl Member {
     ) -> Result<(), Fallen> {
         let mut failures = 0;
         loop {
-            let begun = Instant::now();
-            let mut child = self.spawn(&lines).map_err(|source| Fallen::Spawn {
+            let begun = monotonic::now();
+            let (mut child, readers) = self.spawn(&lines).map_err(|source| Fallen::Spawn {
                 name: self.name.clone(),
                 source,
             })?;
@@ -74,9 +78,11 @@ impl Member {
                 ended = child.wait() => ended,
                 () = stop.cancelled() => {
                     end(child).await;
+                    read_to_end(readers).await;
                     return Ok(());
                 }
             };
+            read_to_end(readers).await;
             let status = ended.map_err(|source| Fallen::Spawn {
                 name: self.name.clone(),
                 source,
@@ -105,7 +111,8 @@ impl Member {
         let _ = lines.send(Line { name, text }).await;
     }
 
-    fn spawn(&self, lines: &mpsc::Sender<Line>) -> io::Result<Child> {
+    /// Starts the daemon, and tasks that pass on its output.
+    fn spawn(&self, lines: &mpsc::Sender<Line>) -> io::Result<(Child, JoinSet<()>)> {
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env("PATH", &self.path)
@@ -117,30 +124,38 @@ impl Member {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            pass_on(stdout, self.name.clone(), lines.clone());
+            readers.spawn(pass_on(stdout, self.name.clone(), lines.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            pass_on(stderr, self.name.clone(), lines.clone());
+            readers.spawn(pass_on(stderr, self.name.clone(), lines.clone()));
         }
-        Ok(child)
+        Ok((child, readers))
     }
 }
 
 /// Passes on a daemon's output until the end of the pipe.
-fn pass_on(pipe: impl AsyncRead + Unpin + Send + 'static, name: String, lines: mpsc::Sender<Line>) {
-    tokio::spawn(async move {
-        let mut pipe = BufReader::new(pipe).split(b'\n');
-        while let Ok(Some(line)) = pipe.next_segment().await {
-            let line = Line {
-                name: name.clone(),
-                text: String::from_utf8_lossy(&line).into_owned(),
-            };
-            if lines.send(line).await.is_err() {
-                break;
-            }
+async fn pass_on(pipe: impl AsyncRead + Unpin, name: String, lines: mpsc::Sender<Line>) {
+    let mut pipe = BufReader::new(pipe).split(b'\n');
+    while let Ok(Some(line)) = pipe.next_segment().await {
+        let line = Line {
+            name: name.clone(),
+            text: String::from_utf8_lossy(&line).into_owned(),
+        };
+        if lines.send(line).await.is_err() {
+            break;
         }
-    });
+    }
+}
+
+/// Waits until the output of an ended daemon is read. A process of the daemon's may keep the pipe
+/// open, so the wait has a limit.
+async fn read_to_end(mut readers: JoinSet<()>) {
+    let read = async { while readers.join_next().await.is_some() {} };
+    if timeout(READ_GRACE, read).await.is_err() {
+        readers.abort_all();
+    }
 }
 
 async fn end(mut child: Child) {

@@ -5,12 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use toml::Table;
 
@@ -153,7 +154,7 @@ impl<'a> Running<'a> {
     /// ends all daemons at once. A signal right after the first does not count: some programs pass on
     /// the Ctrl-C that the terminal has already sent.
     async fn stop(mut self) {
-        let begun = Instant::now();
+        let begun = monotonic::now();
         let again = || begun.elapsed() > SAME_SIGNAL;
         for group in [&mut self.supernodes, &mut self.superlink] {
             group.stop.cancel();
@@ -178,14 +179,14 @@ impl<'a> Running<'a> {
 
 /// Waits until the SuperLink answers and all SuperNodes are online.
 async fn nodes_online(superlink: &SuperLink, all: usize) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = monotonic::now() + PATIENCE;
     loop {
         let last = match superlink.nodes_online().await {
             Ok(online) if online >= all => return Ok(()),
             Ok(online) => io::Error::other(format!("{online} of {all} SuperNodes are online")),
             Err(error) => io::Error::other(error.to_string()),
         };
-        if Instant::now() > deadline {
+        if monotonic::now() > deadline {
             return Err(Error::NotReady(last));
         }
         sleep(LOOK).await;

@@ -87,7 +87,7 @@ fn a_run_of_pips_peers_goes_the_same_way() {
     a_run_goes_through(PIP, "grpc_proxy");
 }
 
-/// What `flower-supernode --check` says of a way to the SuperLink.
+/// What `flower-supernode --check-config` says of a way to the SuperLink.
 fn check(federation: &Federation, set: &[(&str, &str)], flags: &[&str]) -> Outcome {
     let superlink = format!("{NAME}:{}", federation.fleet().port());
     let mut command = node_command(federation, OURS, &superlink);

@@ -7,10 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use parking_lot::RwLock;
 use thiserror::Error as ThisError;
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::verify::{Refused, Rules, Verdict, verify};
@@ -33,7 +35,11 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A provider, and this SuperLink as a client of it. Clones share what they know.
 #[derive(Clone)]
-pub struct Provider(Arc<Inner>);
+pub struct Provider {
+    inner: Arc<Inner>,
+    /// The fetches under way. They end with the last clone.
+    fetches: Arc<parking_lot::Mutex<JoinSet<()>>>,
+}
 
 struct Inner {
     client: Client,
@@ -66,38 +72,40 @@ impl Provider {
     /// A provider that was not asked anything yet.
     #[must_use]
     pub fn new(client: Client, rules: Rules, tls: ClientTls, proxies: Proxies) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             client,
             rules,
             web: Web::new(tls, proxies),
             known: RwLock::default(),
             asked: Mutex::default(),
-        }))
+        });
+        let fetches = Arc::default();
+        Self { inner, fetches }
     }
 
     /// The configured issuer.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.rules.issuer
+        &self.inner.rules.issuer
     }
 
     /// The way to the issuer.
     #[must_use]
     pub fn route(&self) -> Route {
         let issuer = self.issuer().parse().ok();
-        issuer.map_or_else(Route::default, |issuer| self.0.web.route(&issuer))
+        issuer.map_or_else(Route::default, |issuer| self.inner.web.route(&issuer))
     }
 
     /// What the operator should know of the way to the issuer.
     #[must_use]
     pub fn proxy_warning(&self) -> Option<String> {
-        self.0.web.proxy_warning(&self.issuer().parse().ok()?)
+        self.inner.web.proxy_warning(&self.issuer().parse().ok()?)
     }
 
     /// Whose certificates are trusted to be the provider's.
     #[must_use]
     pub fn trust(&self) -> &ClientTls {
-        self.0.web.trust()
+        self.inner.web.trust()
     }
 
     /// Asks for what it publishes, unless it was asked a moment ago, and says how many keys it has.
@@ -118,11 +126,11 @@ impl Provider {
     /// If nothing, or the provider cannot be asked for its keys.
     pub async fn check(&self, token: &str, now: OffsetDateTime) -> Result<Verdict, CheckError> {
         let known = self.known().await?;
-        match verify(token, &known.keys, &self.0.rules, now) {
+        match verify(token, &known.keys, &self.inner.rules, now) {
             // It may be a new one.
             Err(Refused::UnknownKey) => {
                 let known = self.fetched().await?;
-                Ok(verify(token, &known.keys, &self.0.rules, now)?)
+                Ok(verify(token, &known.keys, &self.inner.rules, now)?)
             }
             known => Ok(known?),
         }
@@ -136,7 +144,7 @@ impl Provider {
         let known = self.known().await?;
         let url = known.facts.device_authorization_endpoint.as_ref();
         let url = url.ok_or(Error::NoDeviceLogin)?;
-        let Inner { client, web, .. } = &*self.0;
+        let Inner { client, web, .. } = &*self.inner;
         grants::begin(web, url, client).await
     }
 
@@ -146,7 +154,7 @@ impl Provider {
     /// If the provider does not answer.
     pub async fn poll(&self, device_code: &str) -> Result<Poll, Error> {
         let known = self.known().await?;
-        let Inner { client, web, .. } = &*self.0;
+        let Inner { client, web, .. } = &*self.inner;
         grants::poll(web, &known.facts.token_endpoint, client, device_code).await
     }
 
@@ -156,23 +164,31 @@ impl Provider {
     /// If the provider does not answer, or refuses.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Error> {
         let known = self.known().await?;
-        let Inner { client, web, .. } = &*self.0;
+        let Inner { client, web, .. } = &*self.inner;
         grants::refresh(web, &known.facts.token_endpoint, client, refresh_token).await
     }
 
     async fn known(&self) -> Result<Arc<Known>, Error> {
-        match self.0.known() {
+        match self.inner.known() {
             Some(known) => Ok(known),
             None => self.fetched().await,
         }
     }
 
-    /// It is done to its end, also when the caller goes away: a stranger who hangs up must not make
-    /// the next one wait for [`PAUSE`].
+    /// Fetches what the provider publishes. The fetch is completed also when the caller goes away: a
+    /// stranger who hangs up must not make the next caller wait for [`PAUSE`].
     async fn fetched(&self) -> Result<Arc<Known>, Error> {
-        let inner = Arc::clone(&self.0);
-        let fetching = tokio::spawn(async move { inner.fetch().await });
-        fetching.await.unwrap_or(Err(Error::AskedBefore))
+        let inner = Arc::clone(&self.inner);
+        let (answer, fetched) = oneshot::channel();
+        {
+            let mut fetches = self.fetches.lock();
+            while fetches.try_join_next().is_some() {}
+            fetches.spawn(async move {
+                // The caller may have gone away.
+                let _ = answer.send(inner.fetch().await);
+            });
+        }
+        fetched.await.unwrap_or(Err(Error::AskedBefore))
     }
 }
 
@@ -188,11 +204,11 @@ impl Inner {
         if asked.is_some_and(|at| at.elapsed() < PAUSE) {
             return self.known().ok_or(Error::AskedBefore);
         }
-        *asked = Some(Instant::now());
+        *asked = Some(monotonic::now());
         let facts = self.facts().await?;
         let answer = self.web.get(&facts.jwks_uri).await?;
         let keys = answers::keys(&facts.jwks_uri, &answer)?;
-        let at = Instant::now();
+        let at = monotonic::now();
         let known = Arc::new(Known { facts, keys, at });
         *self.known.write() = Some(Arc::clone(&known));
         Ok(known)
@@ -225,14 +241,14 @@ impl Inner {
 impl Provider {
     /// It may be asked again.
     pub(super) async fn let_time_pass(&self) {
-        *self.0.asked.lock().await = None;
+        *self.inner.asked.lock().await = None;
     }
 
     /// The same, asked with another trust.
     pub(super) fn trusting(&self, tls: ClientTls) -> Self {
         Self::new(
-            self.0.client.clone(),
-            self.0.rules.clone(),
+            self.inner.client.clone(),
+            self.inner.rules.clone(),
             tls,
             Proxies::default(),
         )

@@ -1,5 +1,9 @@
 //! New tokens for old.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use super::*;
 
 #[tokio::test]
@@ -16,6 +20,26 @@ async fn an_expired_token_is_refreshed_once_for_all_who_show_it() {
     assert_eq!(office.fake.state().refreshes, 1);
     assert_ne!(fresh, stale);
     assert_eq!(office.admit(&fresh).await.unwrap().fresh, None);
+}
+
+#[tokio::test]
+async fn a_refresh_whose_caller_goes_away_is_completed_for_the_next_caller() {
+    let office = Office::new();
+    let stale = office.stale(&alice());
+    {
+        let mut call = pin!(office.admit(&stale));
+        let waits = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending()));
+        assert!(waits.await, "the provider is asked for its keys");
+    }
+    let known = office.login(&alice()).await.unwrap();
+    assert_eq!(office.admit(&known).await.unwrap().fresh, None);
+    {
+        let mut call = pin!(office.admit(&stale));
+        let waits = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending()));
+        assert!(waits.await, "the provider is asked for new tokens");
+    }
+    assert!(office.admit(&stale).await.unwrap().fresh.is_some());
+    assert_eq!(office.fake.state().refreshes, 1);
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ use super::objects::ids;
 use super::row::{self, signed};
 use super::{lifecycle, migration, upkeep};
 use crate::link::state::StateResult;
-use crate::store::check::{Expected, Problem};
+use flwr_daemon::checkup::Problem;
+
+use crate::store::check::Expected;
 
 /// A database that is looked at, and held meanwhile.
 #[derive(Debug)]

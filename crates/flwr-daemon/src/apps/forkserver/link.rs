@@ -17,6 +17,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 
+use crate::apps::Watchers;
+
 /// The most files that go along with a request.
 const MOST_FILES: usize = 3;
 
@@ -69,13 +71,13 @@ struct Line {
 
 impl Link {
     /// A link, and the other process' end of it.
-    pub(super) fn pair() -> io::Result<(Self, OwnedFd)> {
+    pub(super) fn pair(watchers: &Watchers) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
         theirs.set_nonblocking(false)?;
         let (answers, requests) = ours.into_split();
         let jobs = Arc::default();
-        tokio::spawn(listen(answers, Arc::clone(&jobs)));
+        watchers.start(listen(answers, Arc::clone(&jobs)));
         Ok((Self { requests, jobs }, theirs.into()))
     }
 

@@ -75,7 +75,7 @@ impl ForkServer {
     }
 
     async fn try_load(&self, command: &AppCommand, app: AppBundle<'_>) -> io::Result<Loaded> {
-        let (link, theirs) = Link::pair()?;
+        let (link, theirs) = Link::pair(&self.0.watchers)?;
         let answer = self.ask(json!({"do": "template"}), &[theirs]).await?;
         let (process, ended) = match answer {
             Answer::Refused(reason) => return Ok(Loaded::Refused(reason)),

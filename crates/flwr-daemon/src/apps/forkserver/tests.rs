@@ -23,7 +23,9 @@ impl Site {
         let python = fs::canonicalize(find_program("python3").unwrap()).unwrap();
         fs::write(&program, format!("#!{}\n{lines}\n", python.display())).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let server = ForkServer::start(&program, &[]).unwrap().unwrap();
+        let server = ForkServer::start(&program, &[], &Watchers::new())
+            .unwrap()
+            .unwrap();
         Self {
             dir,
             program,
@@ -150,7 +152,9 @@ async fn a_server_with_another_thread_forks_nothing() {
     )
     .unwrap();
     // The folder of the program is searched for modules; the server has begun without this one.
-    let server = ForkServer::start(&site.program, &[]).unwrap().unwrap();
+    let server = ForkServer::start(&site.program, &[], &Watchers::new())
+        .unwrap()
+        .unwrap();
     for _ in 0..2 {
         let refused = server.run(&site.command(""), Place::Fresh).await.unwrap();
         let Forked::Refused(reason) = refused else {
@@ -239,6 +243,6 @@ async fn a_server_that_died_starts_nothing() {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Spawn { .. }), "{error}");
-    let none = ForkServer::start(&find_program("sh").unwrap(), &[]).unwrap();
+    let none = ForkServer::start(&find_program("sh").unwrap(), &[], &Watchers::new()).unwrap();
     assert!(none.is_none(), "not a Python script");
 }

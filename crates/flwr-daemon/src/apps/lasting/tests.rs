@@ -32,11 +32,16 @@ impl Place {
     }
 
     fn spawn(&self, script: &str) -> AppProcess {
-        AppProcess::spawn_lasting(&shell(script, self.0.path()), &self.output()).unwrap()
+        AppProcess::spawn_lasting(
+            &shell(script, self.0.path()),
+            &self.output(),
+            &Watchers::new(),
+        )
+        .unwrap()
     }
 
     fn adopt(&self, identity: &Identity) -> Option<AppProcess> {
-        AppProcess::adopt("ServerApp", identity, &self.output())
+        AppProcess::adopt("ServerApp", identity, &self.output(), &Watchers::new())
     }
 
     /// What an app wrote to a file, once it is there whole.
@@ -203,11 +208,11 @@ async fn a_program_that_cannot_start_leaves_no_file() {
     let place = Place::new();
     let mut command = shell("true", place.0.path());
     command.program = "/nonexistent/app".into();
-    let error = AppProcess::spawn_lasting(&command, &place.output()).unwrap_err();
+    let error = AppProcess::spawn_lasting(&command, &place.output(), &Watchers::new()).unwrap_err();
     assert_eq!(error.to_string(), "could not start `/nonexistent/app`");
     assert!(!place.output().exists());
     let nowhere = place.path("no/output");
-    let error = AppProcess::spawn_lasting(&command, &nowhere).unwrap_err();
+    let error = AppProcess::spawn_lasting(&command, &nowhere, &Watchers::new()).unwrap_err();
     assert!(
         error.to_string().starts_with("could not create `"),
         "{error}"
@@ -223,7 +228,9 @@ async fn a_daemon_to_be_killed() {
     let dir = PathBuf::from(dir);
     let script =
         "trap 'echo broken' PIPE; while [ ! -e go ]; do echo line; sleep 0.01; done; echo done";
-    let app = AppProcess::spawn_lasting(&shell(script, &dir), &dir.join("output")).unwrap();
+    let app =
+        AppProcess::spawn_lasting(&shell(script, &dir), &dir.join("output"), &Watchers::new())
+            .unwrap();
     let Identity { pid, started } = app.identity();
     fs::write(dir.join("identity"), format!("{pid} {started}\n")).unwrap();
     end_of(&app).await;

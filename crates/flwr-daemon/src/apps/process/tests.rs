@@ -18,7 +18,11 @@ fn is_alive(pid: &str) -> bool {
 
 #[tokio::test]
 async fn the_exit_tells_status_and_last_lines_of_both_pipes() {
-    let app = AppProcess::spawn(&shell("echo $GREETING; echo oops >&2; exit 3")).unwrap();
+    let app = AppProcess::spawn(
+        &shell("echo $GREETING; echo oops >&2; exit 3"),
+        &Watchers::new(),
+    )
+    .unwrap();
     let exit = app.wait().await;
     assert_eq!(exit.to_string(), "exited with status 3");
     assert!(!exit.is_success() && !app.is_running());
@@ -34,9 +38,10 @@ async fn the_exit_tells_status_and_last_lines_of_both_pipes() {
 
 #[tokio::test]
 async fn terminate_asks_first() {
-    let app = AppProcess::spawn(&shell(
-        "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done",
-    ))
+    let app = AppProcess::spawn(
+        &shell("trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"),
+        &Watchers::new(),
+    )
     .unwrap();
     // SIGTERM before the trap is set would end the shell by signal.
     wait_for_line(&app, "ready").await;
@@ -53,7 +58,7 @@ async fn terminate_kills_the_group_of_an_app_that_does_not_listen() {
         "trap '' TERM; sleep 600 & echo $! > {0}.tmp; mv {0}.tmp {0}; wait; wait",
         file.display()
     );
-    let app = AppProcess::spawn(&shell(&script)).unwrap();
+    let app = AppProcess::spawn(&shell(&script), &Watchers::new()).unwrap();
     while !file.exists() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -71,7 +76,7 @@ async fn terminate_kills_the_group_of_an_app_that_does_not_listen() {
 
 #[tokio::test]
 async fn dropping_an_app_kills_it() {
-    let app = AppProcess::spawn(&shell("sleep 600")).unwrap();
+    let app = AppProcess::spawn(&shell("sleep 600"), &Watchers::new()).unwrap();
     let pid = app.id().to_string();
     assert!(is_alive(&pid));
     drop(app);
@@ -84,7 +89,7 @@ async fn dropping_an_app_kills_it() {
 async fn a_program_that_cannot_start_is_named() {
     let mut command = shell("true");
     command.program = "/nonexistent/app".into();
-    let error = AppProcess::spawn(&command).unwrap_err();
+    let error = AppProcess::spawn(&command, &Watchers::new()).unwrap_err();
     assert_eq!(error.to_string(), "could not start `/nonexistent/app`");
 }
 
@@ -105,4 +110,15 @@ async fn wait_for_line(app: &AppProcess, line: &str) {
         assert!(app.is_running(), "ended before `{line}`");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_dropped_app_has_ended_once_its_watchers_are_settled() {
+    let watchers = Watchers::new();
+    let app = AppProcess::spawn(&shell("sleep 600"), &watchers).unwrap();
+    let identity = app.identity();
+    assert!(identity.is_alive());
+    drop(app);
+    watchers.settled().await;
+    assert!(!identity.is_alive());
 }

@@ -5,9 +5,9 @@ use rustls_pki_types::UnixTime;
 
 use super::super::chain::Purpose;
 use super::super::strict::StrictServerVerifier;
-use super::super::tests::Files;
 use super::super::{ClientFiles, ClientTls, certificates, file_roots};
 use super::*;
+use crate::testing::Files;
 
 /// What a client says of a server with this certificate at this address.
 fn meet(

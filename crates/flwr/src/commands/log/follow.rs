@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flwr_client::channel::connect_error;
 use flwr_core::id::RunId;
+use flwr_core::monotonic;
 use flwr_core::port::control::LogReader as _;
 use flwr_core::port::{self, Control};
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, Result};
 use crate::render::Output;
@@ -74,7 +75,7 @@ async fn to_the_end(
 ) -> Result<()> {
     let mut failures = 0;
     loop {
-        let (before, begun) = (seen, Instant::now());
+        let (before, begun) = (seen, monotonic::now());
         let failure = match once(control, run, &mut seen, reader).await {
             Err(Error::Call(failure)) => failure,
             ended => return ended,

@@ -1,13 +1,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use flwr_core::monotonic;
 use flwr_core::port::control::{LogEntry, LogReader, NodeStatus};
 use flwr_core::refusal::{Class, Failure, Refused, Silence, Unanswered};
 use flwr_core::run::Phase;
 use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 use prost::Message;
-use tokio::time::Instant;
 
 use super::super::exec_path;
 use super::*;
@@ -233,7 +233,7 @@ async fn a_log_goes_on_after_what_was_read_when_its_call_ends_in_time() {
         // This call is silent, so that this side ends it.
         .then(&[entry(2.0)], None)
         .then(&[entry(3.0)], Some(Ok(())));
-    let begun = Instant::now();
+    let begun = monotonic::now();
     let (read, ended, asked) = read_log(&superlink).await;
     ended.unwrap();
     assert_eq!(read, [1.0, 2.0, 3.0]);
