@@ -38,13 +38,8 @@ const EXCEPT: [&str; 3] = [
 
 /// Where `tonic::Status` stands.
 const STATUS_ROOMS: [&str; 2] = ["crates/flwr-wire/src/carrier/", "crates/flwr-client/src/"];
-/// Rooms outside those that name `tonic::Status`: health is a service of gRPC itself, and the programs
-/// of the others do not call through ports yet.
-const STATUS_EXCEPT: [&str; 3] = [
-    "crates/flwr-daemon/src/health.rs",
-    "crates/flower-supernode/src/",
-    "crates/flwr-bench/src/",
-];
+/// Outside those rooms: health is a service of gRPC itself.
+const STATUS_EXCEPT: [&str; 1] = ["crates/flwr-daemon/src/health.rs"];
 
 /// Each breach of a rule, as `file:line: what is wrong`.
 pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {

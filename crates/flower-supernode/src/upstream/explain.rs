@@ -125,19 +125,24 @@ fn chain(unanswered: &Unanswered) -> String {
 #[cfg(test)]
 mod tests {
     use flwr_client::channel::Proxied;
-    use flwr_client::refused::failure;
-    use tonic::Status;
 
     use super::*;
 
-    fn explain(status: Status) -> String {
+    fn explain(failure: impl Into<Failure>) -> String {
         let (address, key) = ("127.0.0.1:9092".to_owned(), "SHA256:abc".to_owned());
-        Explainer::new(address, key, &Trust::Plaintext).explain(&failure(status))
+        Explainer::new(address, key, &Trust::Plaintext).explain(&failure.into())
+    }
+
+    fn refused(class: Class, code: Option<Code>, said: &str) -> Refused {
+        Refused {
+            code,
+            ..Refused::read(class, said)
+        }
     }
 
     #[test]
     fn what_a_proxy_answers_is_named() {
-        let text = explain(Status::from(Proxied {
+        let text = explain(Unanswered::caused_by(Proxied {
             address: "host:1".to_owned(),
             status: http::StatusCode::BAD_GATEWAY,
             location: None,
@@ -151,21 +156,45 @@ mod tests {
 
     #[test]
     fn refusals_name_address_key_and_the_way_out() {
-        for (said, way_out) in [
-            ("Public key not recognized", "--auth-list-public-keys"),
-            ("Public key already in use", "another SuperNode uses it"),
-            ("Invalid timestamp", "set the clock"),
+        for (code, said, way_out) in [
+            (
+                Code::KeyNotListed,
+                "Public key not recognized",
+                "--auth-list-public-keys",
+            ),
+            (
+                Code::PublicKeyAlreadyInUse,
+                "Public key already in use",
+                "another SuperNode uses it",
+            ),
+            (Code::TimestampStale, "Invalid timestamp", "set the clock"),
         ] {
-            let text = explain(Status::unauthenticated(said));
+            let text = explain(refused(Class::Unauthenticated, Some(code), said));
             for part in ["127.0.0.1:9092", said, "(Unauthenticated)", way_out] {
                 assert!(text.contains(part), "{text}");
             }
+            let names_key = code != Code::TimestampStale;
+            assert_eq!(text.contains("SHA256:abc"), names_key, "{text}");
         }
-        let text = explain(Status::unauthenticated("Public key not recognized"));
-        assert!(text.contains("SHA256:abc"), "{text}");
-        let broken = Status::from_error(Box::new(std::io::Error::other("broken pipe")));
-        assert!(explain(broken).contains("leave out --insecure"));
-        let text = explain(Status::unimplemented("Method not found!"));
+        let text = explain(refused(Class::NotOffered, None, "Method not found!"));
         assert!(text.contains("9092"), "{text}");
+        let text = explain(refused(Class::Forbidden, None, "Run is finished."));
+        assert_eq!(
+            text,
+            "the SuperLink at 127.0.0.1:9092 says: Run is finished."
+        );
+    }
+
+    #[test]
+    fn a_broken_connection_and_a_broken_call_are_told_apart() {
+        let broken = Unanswered::caused_by(std::io::Error::other("broken pipe"));
+        let text = explain(broken);
+        assert!(text.contains("does not answer: broken pipe; "), "{text}");
+        assert!(text.contains("leave out --insecure"), "{text}");
+        let text = explain(Unanswered::new(Silence::Broken, "Exception calling"));
+        assert_eq!(
+            text,
+            "the SuperLink at 127.0.0.1:9092 failed at this call: Exception calling"
+        );
     }
 }

@@ -78,29 +78,32 @@ fn is_late(failure: &Failure) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use flwr_client::refused::failure;
-    use tonic::{Status, TimeoutExpired};
+    use std::io;
+
+    use flwr_core::refusal::{Class, Refused, Unanswered};
 
     use super::*;
 
+    fn on_the_way(why: Silence) -> Failure {
+        let mut unanswered = Unanswered::caused_by(io::Error::other("no connection"));
+        unanswered.why = why;
+        unanswered.into()
+    }
+
     #[test]
     fn only_an_answer_says_that_nobody_is_there() {
-        let is_unavailable = |status| is_unavailable(&failure(status));
-        assert!(is_unavailable(Status::unavailable("the time is over")));
-        assert!(is_unavailable(Status::deadline_exceeded(
-            "the time is over"
-        )));
-        assert!(!is_unavailable(Status::permission_denied(
-            "Run is finished."
-        )));
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert!(!is_unavailable(Status::from_error(Box::new(refused))));
+        for why in [Silence::Busy, Silence::Late] {
+            assert!(is_unavailable(&Unanswered::new(why, "over").into()));
+            assert!(!is_unavailable(&on_the_way(why)));
+        }
+        assert!(!is_unavailable(&on_the_way(Silence::Connection)));
+        let refused = Refused::read(Class::Forbidden, "Run is finished.");
+        assert!(!is_unavailable(&refused.into()));
     }
 
     #[test]
     fn the_nodes_own_deadline_is_told_from_that_of_others() {
-        let own = Status::from_error(Box::new(TimeoutExpired(())));
-        assert!(is_late(&failure(own)));
-        assert!(!is_late(&failure(Status::deadline_exceeded(""))));
+        assert!(is_late(&on_the_way(Silence::Late)));
+        assert!(!is_late(&Unanswered::new(Silence::Late, "").into()));
     }
 }

@@ -1,50 +1,52 @@
 //! What failed calls ask for.
 
-use flwr_client::refused::failure;
-use tonic::Status;
+use flwr_core::refusal::{Refused, Unanswered};
 
 use super::*;
 
+fn refused(class: Class, code: Option<Code>) -> Failure {
+    let refused = Refused {
+        code,
+        ..Refused::read(class, "no")
+    };
+    refused.into()
+}
+
+fn unanswered(why: Silence) -> Failure {
+    Unanswered::new(why, "no").into()
+}
+
 #[test]
 fn each_failure_asks_for_one_thing() {
-    for (status, verdict) in [
+    use Class::{Exhausted, Forbidden, NotOffered, RunOver, Unauthenticated};
+    let unauthenticated = |code| refused(Unauthenticated, Some(code));
+    let broken = std::io::Error::other("reset");
+    for (failure, verdict) in [
+        (refused(Forbidden, None), Verdict::RunOver),
+        (refused(RunOver, None), Verdict::RunOver),
         (
-            Status::permission_denied("Run is finished."),
-            Verdict::RunOver,
-        ),
-        (
-            Status::unauthenticated("Invalid node ID"),
+            unauthenticated(Code::NodeNotRegistered),
             Verdict::UnknownNode,
         ),
-        (
-            Status::unauthenticated("Invalid timestamp: it is 400.0 s old"),
-            Verdict::Passing,
-        ),
-        (Status::resource_exhausted("full"), Verdict::Passing),
-        (Status::unavailable("starting"), Verdict::Passing),
-        (
-            Status::from_error(Box::new(std::io::Error::other("reset"))),
-            Verdict::Passing,
-        ),
-        (
-            Status::unauthenticated("Public key not recognized"),
-            Verdict::Standing,
-        ),
-        (
-            Status::unimplemented("Method not found!"),
-            Verdict::Standing,
-        ),
-        (Status::unknown("Exception calling"), Verdict::Standing),
+        (unauthenticated(Code::TimestampStale), Verdict::Passing),
+        (refused(Exhausted, None), Verdict::Passing),
+        (unanswered(Silence::Busy), Verdict::Passing),
+        (Unanswered::caused_by(broken).into(), Verdict::Passing),
+        (Failure::TryAgain("no key".to_owned()), Verdict::Passing),
+        (unauthenticated(Code::KeyNotListed), Verdict::Standing),
+        (refused(NotOffered, None), Verdict::Standing),
+        (unanswered(Silence::Broken), Verdict::Standing),
     ] {
-        let text = status.to_string();
-        assert_eq!(Verdict::of(&failure(status)), verdict, "{text}");
+        assert_eq!(Verdict::of(&failure), verdict, "{failure:?}");
     }
 }
 
 #[test]
 fn a_finished_reply_is_given_up_late_where_something_breaks() {
-    let refused = failure(Status::failed_precondition("no"));
-    let broken = failure(Status::internal("no"));
+    let (refused, broken) = (
+        refused(Class::Precondition, None),
+        unanswered(Silence::Broken),
+    );
     let limits = |patience: Patience| (patience.limit(&refused), patience.limit(&broken));
     assert_eq!(limits(Patience::Few), (FEW, FEW));
     assert_eq!(limits(Patience::Reply), (FEW, MANY));

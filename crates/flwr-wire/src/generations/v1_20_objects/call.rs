@@ -176,3 +176,6 @@ impl<L: fmt::Debug> fmt::Debug for FleetCaller<L> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
