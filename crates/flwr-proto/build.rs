@@ -15,12 +15,19 @@ const FILES: &[&str] = &[
     "v1_08/tasks",
     "v1_15/inline",
 ];
+/// Services for which nothing is generated: `flwr-wire` serves them by tables of its own, and no
+/// program of ours calls them.
+const WITHOUT_CODE: &[&str] = &["ClientAppIo"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
     let file = |name: &&str| PathBuf::from(format!("{ROOT}/{name}.proto"));
     let files = FILES.iter().map(file);
-    let descriptors = protox::compile(files, [ROOT])?;
+    let mut descriptors = protox::compile(files, [ROOT])?;
+    for file in &mut descriptors.file {
+        file.service
+            .retain(|service| !WITHOUT_CODE.contains(&service.name()));
+    }
     tonic_prost_build::configure()
         // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.
         .bytes(".")

@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use flwr_client::channel::{Channel, Proxies, Route, Traffic, Trust, channel, connect_error};
+use flwr_client::channel::{Proxies, Route, Traffic, Trust, channel, connect_error};
+use flwr_client::find::{self, RunWatch};
+use flwr_client::line::{GrpcLine, Line, Nobody};
 use flwr_core::address::Address;
+use flwr_core::config::UserConfig;
 use flwr_core::fab::{self, Fab};
+use flwr_core::id::RunId;
+use flwr_core::port::Launch as _;
+use flwr_core::port::launch::Launched;
+use flwr_core::refusal::{Class, Failure};
+use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_daemon::apps::{self, AppProcess, Exit, Guard, Watchers, serverapp_command};
 use flwr_daemon::stop::Signals;
-use flwr_proto::launch::StartRunRequest;
-use flwr_proto::launch::launch_client::LaunchClient;
-use flwr_proto::server_app_io_client::ServerAppIoClient;
-use flwr_proto::{GetRunStatusRequest, RunStatus, UpdateRunStatusRequest};
 use flwr_security::tls::{ClientFiles, ClientTls};
 use tokio::time::timeout;
-use tonic::{Code, Status};
 use tracing::{info, warn};
 
 use crate::args::Args;
@@ -24,8 +27,6 @@ use crate::tunnel::Tunnel;
 
 /// What the ServerApp gets between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long a question to the SuperLink may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A run that can be started: everything that was typed is good.
 pub(crate) struct Run {
@@ -81,13 +82,12 @@ impl Run {
         let Address { host, port } = &self.superlink;
         let channel = channel((host, *port), &self.trust, &self.route);
         info!("SuperLink {}, {}", self.superlink, self.route);
-        let fab = self.fab.bytes.clone();
-        let started = LaunchClient::new(channel.clone())
-            .start_run(timed(StartRunRequest { fab }))
+        let (launch, watch) = find::launch(GrpcLine::new(channel, Nobody));
+        let started = launch
+            .start(self.fab.bytes.clone(), UserConfig::new())
             .await;
-        let started = started.map_err(|status| not_started(&status))?.into_inner();
-        let run_id = started.run_id;
-        info!(run_id, "run started");
+        let Launched { run, token } = started.map_err(|failure| not_started(&failure))?;
+        info!(run_id = %run, "run started");
         let tunnel = Tunnel::open(
             self.superlink.clone(),
             self.trust.clone(),
@@ -97,11 +97,10 @@ impl Run {
         let command = serverapp_command(
             &self.program,
             &tunnel.address(),
-            &started.token,
+            &token,
             Some(std::process::id()),
             self.flwr_dir.as_deref(),
         );
-        let mut link = ServerAppIoClient::new(channel);
         let watchers = Watchers::new();
         let app = AppProcess::spawn(&command, &watchers).context("the ServerApp does not start")?;
         let exit = attended(&app, &tunnel, &mut signals).await;
@@ -112,7 +111,7 @@ impl Run {
         }
         let exit = exit?;
         let ended = format!("the ServerApp ended: {exit}");
-        verdict(&mut link, run_id, &ended).await
+        verdict(&watch, run, &ended).await
     }
 }
 
@@ -149,24 +148,15 @@ fn program(flwr_dir: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// How the run ended. One that its ServerApp has left unfinished has failed.
-async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str) -> Result<()> {
-    let mut status = status(link, run_id).await?;
-    if status.status != "finished" {
-        let failed = RunStatus {
-            status: "finished".to_owned(),
-            sub_status: "failed".to_owned(),
-            details: ended.to_owned(),
-        };
-        let request = UpdateRunStatusRequest {
-            run_id,
-            run_status: Some(failed.clone()),
-        };
+async fn verdict(watch: &RunWatch<impl Line>, run: RunId, ended: &str) -> Result<()> {
+    let mut status = status(watch, run).await?;
+    if !status.phase.is_finished() {
         // Should it have ended in this very moment, the next answer tells.
-        let _ = link.update_run_status(timed(request)).await;
-        status = self::status(link, run_id).await?;
+        let _ = watch.set_status(run, RunStatus::failed(ended)).await;
+        status = self::status(watch, run).await?;
     }
-    if status.sub_status == "completed" {
-        info!(run_id, "run completed");
+    if status.phase == Phase::Finished(Outcome::Completed) {
+        info!(run_id = %run, "run completed");
         return Ok(());
     }
     let why = if status.details.is_empty() {
@@ -174,49 +164,31 @@ async fn verdict(link: &mut ServerAppIoClient<Channel>, run_id: u64, ended: &str
     } else {
         &status.details
     };
-    bail!(
-        "run {run_id} ended as {}:{}: {why}",
-        status.status,
-        status.sub_status
-    )
+    bail!("run {run} ended as {}: {why}", status.phase)
 }
 
-async fn status(link: &mut ServerAppIoClient<Channel>, run_id: u64) -> Result<RunStatus> {
-    let request = GetRunStatusRequest {
-        run_ids: vec![run_id],
-        ..GetRunStatusRequest::default()
-    };
-    let answer = link.get_run_status(timed(request)).await;
-    let mut answer = answer
-        .map_err(|status| {
-            anyhow!(
-                "the SuperLink does not tell how run {run_id} ended: {}",
-                words(&status)
-            )
-        })?
-        .into_inner();
-    let status = answer.run_status_dict.remove(&run_id);
-    status.with_context(|| format!("the SuperLink does not know run {run_id} any more"))
+async fn status(watch: &RunWatch<impl Line>, run: RunId) -> Result<RunStatus> {
+    let status = watch.status(run).await.map_err(|failure| {
+        anyhow!(
+            "the SuperLink does not tell how run {run} ended: {}",
+            words(&failure)
+        )
+    })?;
+    status.with_context(|| format!("the SuperLink does not know run {run} any more"))
 }
 
-fn timed<T>(message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(PATIENCE);
-    request
-}
-
-fn not_started(status: &Status) -> anyhow::Error {
-    if status.code() == Code::Unimplemented {
+fn not_started(failure: &Failure) -> anyhow::Error {
+    if failure.class() == Some(Class::NotOffered) {
         return anyhow!(
             "this SuperLink starts no runs on its ServerAppIo port: it must be a flower-superlink of this workspace, with --serverappio-tls; or use `flwr run` with its Control port"
         );
     }
-    anyhow!("the run could not be started: {}", words(status))
+    anyhow!("the run could not be started: {}", words(failure))
 }
 
-fn words(status: &Status) -> String {
-    match connect_error(status) {
+fn words(failure: &Failure) -> String {
+    match connect_error(failure) {
         Some(error) => error.to_string(),
-        None => flwr_core::cause::chain(status),
+        None => flwr_core::cause::chain(failure),
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use flwr_client::channel::{Proxies, Route};
 use flwr_core::cause::chain;
+use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
@@ -31,7 +32,7 @@ use tracing::{info, warn};
     unreachable_pub,
     reason = "the provider is shared by the tests of other crates"
 )]
-mod fake;
+pub(crate) mod fake;
 mod file;
 mod list;
 mod login;
@@ -41,13 +42,11 @@ pub mod oidc;
 mod refreshes;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tokens;
 
 pub use file::{AccountsFile, FileError, Settings};
 pub use list::{Account, List};
-pub use login::LoginDetails;
-pub use tokens::TokenPair;
 
 use logins::Logins;
 use oidc::{CheckError, Claims, Provider, Verdict};
@@ -67,7 +66,7 @@ pub struct Admitted {
     /// Who it is.
     pub account: Account,
     /// New tokens to give them.
-    pub fresh: Option<TokenPair>,
+    pub fresh: Option<control::Tokens>,
 }
 
 /// Somebody whose call may not.
@@ -76,7 +75,7 @@ pub struct Turned {
     /// Why.
     pub why: Failure,
     /// New tokens to give them all the same.
-    pub fresh: Option<TokenPair>,
+    pub fresh: Option<control::Tokens>,
 }
 
 /// Who may speak on Control, and how they log in.
@@ -207,8 +206,8 @@ impl Accounts {
         &self,
         old: &Claims,
         refresh: Option<&str>,
-    ) -> Result<(TokenPair, Claims), Failure> {
-        let refresh = refresh.filter(|token| TokenPair::can_refresh(token));
+    ) -> Result<(control::Tokens, Claims), Failure> {
+        let refresh = refresh.filter(|token| tokens::can_refresh(token));
         let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let renewed = self
             .refreshes
@@ -223,7 +222,7 @@ impl Accounts {
         }
     }
 
-    fn listed(&self, claims: &Claims, fresh: Option<TokenPair>) -> Result<Admitted, Turned> {
+    fn listed(&self, claims: &Claims, fresh: Option<control::Tokens>) -> Result<Admitted, Turned> {
         match self.file.now().list.account(claims) {
             Some(account) => Ok(Admitted { account, fresh }),
             None => {

@@ -1,4 +1,4 @@
-//! Which keys may speak, which clients with a certificate, and which people.
+//! Which keys may speak, and which clients with a certificate.
 
 use std::sync::Arc;
 
@@ -6,11 +6,9 @@ use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 
-mod accounts;
 mod clients;
 
-pub use accounts::SignedIn;
-pub use clients::ListedClients;
+pub use clients::require_listed;
 
 /// Which keys may speak.
 #[derive(Debug, Clone)]

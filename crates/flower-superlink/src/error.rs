@@ -6,7 +6,7 @@ use flwr_core::object::{InvalidObjectId, TreeError};
 use flwr_core::refusal::Refusal;
 use thiserror::Error;
 
-/// Why the SuperLink does not do what it is asked. `status.rs` maps it to the wire.
+/// Why the SuperLink does not do what it is asked. `host` makes a failure of a port of it.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The answer is "no".

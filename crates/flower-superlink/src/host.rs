@@ -6,23 +6,30 @@ use std::sync::Arc;
 use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
+use flwr_daemon::completion::Completion;
+use flwr_security::client_list::ClientList;
+use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
+use flwr_security::peer::Peer;
 use flwr_security::signature::Verifier;
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
-use crate::auth::Policy;
+use crate::accounts::Accounts;
+use crate::auth::{self, Policy};
 use crate::link::Link;
 
+mod control;
+mod failure;
 mod fleet;
+mod launch;
 mod runtime;
 
+pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
+pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
-/// Changes under way at the same time. Later ones wait for a place.
+/// Calls under way at the same time that change something.
 const UNDER_WAY: usize = 4096;
 
 /// The SuperLink, as its doors see it.
@@ -38,6 +45,10 @@ pub struct Parts {
     pub policy: Policy,
     /// The SuperLink's own key, for nodes that share secrets with it.
     pub own_key: Option<PrivateKey>,
+    /// Which clients with a certificate may call. `None`: all of them.
+    pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Who may call Control, where people sign in.
+    pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
     pub apps: Apps,
     /// Whether everything is spoken in plaintext here.
@@ -59,9 +70,7 @@ pub enum Apps {
 struct Inner {
     parts: Parts,
     verifier: Verifier,
-    under_way: Arc<Semaphore>,
-    /// Owns the changes: they go on when the peer goes away.
-    changes: TaskTracker,
+    completion: Completion,
 }
 
 impl Host {
@@ -73,19 +82,16 @@ impl Host {
             Policy::Listed(keys) => Some(Arc::clone(keys)),
         };
         let verifier = Verifier::new(allowed);
-        let under_way = Arc::new(Semaphore::new(UNDER_WAY));
         Self(Arc::new(Inner {
             parts,
             verifier,
-            under_way,
-            changes: TaskTracker::new(),
+            completion: Completion::new(UNDER_WAY),
         }))
     }
 
     /// Waits until all changes under way are done. Called once no peer can begin another.
     pub(crate) async fn settled(&self) {
-        self.0.changes.close();
-        self.0.changes.wait().await;
+        self.0.completion.settled().await;
     }
 
     /// The domain behind the doors.
@@ -96,18 +102,15 @@ impl Host {
 
 impl flwr_wire::host::Host for Host {
     async fn complete<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {
-        let stopping = || Failure::from(crate::error::Error::Stopping);
-        let under_way = Arc::clone(&self.0.under_way);
-        let place = under_way.acquire_owned().await.map_err(|_| stopping())?;
-        let done = self.0.changes.spawn(
-            async move {
-                let _place = place;
-                work.await
-            }
-            .in_current_span(),
-        );
-        // It ends without a result only if the runtime does.
-        done.await.map_err(|_| stopping())?
+        let done = self.0.completion.of(work).await;
+        done.unwrap_or_else(|| Err(Failure::from(crate::error::Error::Stopping)))
+    }
+
+    fn accept(&self, peer: Option<&Peer>) -> Result<()> {
+        match &self.0.parts.clients {
+            None => Ok(()),
+            Some(list) => Ok(auth::require_listed(&list.now(), peer)?),
+        }
     }
 
     fn now(&self) -> Timestamp {

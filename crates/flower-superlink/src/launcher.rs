@@ -201,14 +201,14 @@ impl Launcher {
 
     /// Notes who the process is, and watches it to its end.
     async fn stay_with(&self, run: RunId, app: AppProcess, stopper: &Stopper) -> Result<()> {
-        if let Err(error) = self.link.set_app(run, Some(app.identity())).await {
+        if let Err(error) = self.link.set_process(run, Some(app.identity())).await {
             error!(
                 error = &error as &dyn std::error::Error,
                 "the ServerApp process could not be noted: it will not be found after a restart"
             );
         }
         let watched = self.watch(run, &app, stopper).await;
-        self.link.set_app(run, None).await?;
+        self.link.set_process(run, None).await?;
         watched
     }
 

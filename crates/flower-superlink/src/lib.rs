@@ -12,7 +12,6 @@
 )]
 
 pub mod accounts;
-pub mod api;
 pub mod args;
 pub mod auth;
 pub mod checkup;
@@ -22,7 +21,6 @@ pub mod host;
 pub mod launcher;
 pub mod link;
 pub mod reaper;
-mod status;
 pub mod store;
 pub mod superlink;
 

@@ -2,21 +2,19 @@
 //! which wire. Rules live here; what must not be forgotten is in [`state`]; who waits is in
 //! [`wake`].
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_core::id::RunId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
-use parking_lot::Mutex;
 use tracing::{error, warn};
 
 pub mod state;
 pub mod wake;
 
+mod connections;
 mod logs;
 mod messages;
 mod nodes;
@@ -25,9 +23,8 @@ mod pace;
 mod permission;
 mod quota;
 mod runs;
-mod serverapps;
-mod sessions;
 mod steps;
+mod tasks;
 mod upkeep;
 mod waiting;
 mod wires;
@@ -37,10 +34,11 @@ pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;
 
+use connections::Connections;
 use pace::Pace;
-use sessions::Sessions;
 use state::{Changed, LinkState};
 use steps::Steps;
+use tasks::Processes;
 use waiting::Waiting;
 use wake::Wake;
 
@@ -82,11 +80,8 @@ pub struct Link {
     max_storage: Option<u64>,
     pace: Pace,
     waiting: Waiting,
-    sessions: Sessions,
-    /// The runs that processes will ask for that have no token, in the order of their start.
-    expected: Mutex<VecDeque<RunId>>,
-    /// Runs whose ServerApp has printed something since the link began.
-    heard: Mutex<HashSet<RunId>>,
+    connections: Connections,
+    processes: Processes,
     stopper: Stopper,
 }
 
@@ -133,9 +128,8 @@ impl Link {
             max_storage,
             pace: Pace::default(),
             waiting: Waiting::default(),
-            sessions: Sessions::default(),
-            expected: Mutex::default(),
-            heard: Mutex::default(),
+            connections: Connections::default(),
+            processes: Processes::default(),
             stopper,
         }
     }
@@ -180,4 +174,4 @@ impl Link {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,16 +1,16 @@
 //! The SuperNode daemon: takes messages from a SuperLink and runs the app's ClientApp for each.
 //!
 //! ```text
-//!   SuperLink ◀─Fleet─ upstream ◀── work (inbox → desk → outbox) ◀── api/clientappio ◀── ClientApp
-//!                                    ├──▶ launcher ─── starts ──────────────────────────┘
+//!   SuperLink ◀─Fleet─ upstream ◀── work (inbox → desk → outbox) ◀── host ◀── door ◀── ClientApp
+//!                                    ├──▶ launcher ─── starts ─────────────────────────────┘
 //!                                    └──▶ store: what outlives this process
 //! ```
 
-mod api;
 pub mod args;
 pub mod checkup;
 pub mod config;
 mod error;
+mod host;
 mod launcher;
 pub mod program;
 mod store;

@@ -12,15 +12,16 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
+use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::api::ClientAppIo;
 use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
+use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
 use crate::upstream::{Refusal, Upstream, signer};
@@ -49,6 +50,7 @@ pub struct SuperNode {
     watchers: Watchers,
     servers: JoinSet<Result<(), Error>>,
     servers_stopper: Stopper,
+    host: Host,
     clientappio: SocketAddr,
     renewals: Renewals,
 }
@@ -73,7 +75,8 @@ impl SuperNode {
         log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
-        let routes = Routes::new(ClientAppIo::service(Arc::clone(&desk), Arc::clone(&clock)));
+        let host = Host::new(Arc::clone(&desk), Arc::clone(&clock));
+        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -114,6 +117,7 @@ impl SuperNode {
             watchers,
             servers,
             servers_stopper,
+            host,
             clientappio: clientappio.first(),
             renewals,
         })
@@ -158,6 +162,7 @@ impl SuperNode {
         self.upstream.say_goodbye().await;
         self.servers_stopper.stop();
         while self.servers.join_next().await.is_some() {}
+        self.host.settled().await;
         info!("SuperNode terminated gracefully.");
     }
 }

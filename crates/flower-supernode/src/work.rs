@@ -16,6 +16,7 @@ mod runs;
 mod sweep;
 mod worker;
 
-pub(crate) use desk::{Denied, Desk, Job};
-pub(crate) use outbox::OutboxError;
+pub(crate) use desk::{Desk, Job};
 pub(crate) use worker::{Worker, WorkerParts};
+#[cfg(test)]
+pub(crate) use {inbox::Inbox, outbox::Outbox, runs::RunInputs};

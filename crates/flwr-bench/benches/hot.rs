@@ -33,6 +33,8 @@ const RUN: RunId = RunId(7);
 const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 /// Tasks that work on the state at the same time.
 const AT_ONCE: u64 = 32;
+/// The session in which each node is.
+const SESSION: u64 = 1;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -132,7 +134,7 @@ fn states(criterion: &mut Criterion) {
         criterion.bench_function(&format!("{name}: claim with nothing there"), |bench| {
             bench.iter(|| {
                 runtime
-                    .block_on(state.claim_message(NodeId(1), NOON))
+                    .block_on(state.claim_message(NodeId(1), SESSION, NOON))
                     .unwrap()
             });
         });
@@ -145,9 +147,13 @@ async fn begin(state: &dyn LinkState) {
     for node in 1..=AT_ONCE {
         let key = PrivateKey::generate().unwrap();
         let registered = state
-            .register_node(key.public_key(), NodeId(node), Timestamp::NEVER)
+            .register_node(key.public_key(), NodeId(node), None, NOON)
             .await;
         assert!(registered.unwrap().1.freed.is_empty());
+        let activated = state
+            .activate_node(NodeId(node), Timestamp::NEVER, NOON)
+            .await;
+        assert_eq!(activated.unwrap().0, SESSION);
     }
     let run = Run {
         id: RUN,
@@ -193,7 +199,10 @@ async fn messages(state: &Arc<dyn LinkState>, first: u64, count: u64) -> Duratio
                     let (is_kept, _) = state.object_arrived(RUN, object).await.unwrap();
                     assert!(is_kept);
                 }
-                let claimed = state.claim_message(NodeId(node), NOON).await.unwrap();
+                let claimed = state
+                    .claim_message(NodeId(node), SESSION, NOON)
+                    .await
+                    .unwrap();
                 let id = claimed.unwrap().message.metadata.id;
                 let ((), changed) = state.confirm(RUN, id).await.unwrap();
                 assert!(changed.freed.is_empty());

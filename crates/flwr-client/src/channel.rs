@@ -1,7 +1,7 @@
 //! A gRPC channel to an address, with trust: it connects when it is needed, connects again when
 //! it must, and says why it cannot.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -9,7 +9,6 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tonic::Status;
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
@@ -105,14 +104,14 @@ fn endpoint((host, port): (&str, u16), trust: &Trust) -> Endpoint {
 
 /// Why a call could not be made, if that is because there was no connection.
 #[must_use]
-pub fn connect_error(status: &Status) -> Option<&ConnectError> {
-    cause(status)
+pub fn connect_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ConnectError> {
+    cause(error)
 }
 
-/// The first error of type `E` among the sources of a status.
+/// The first error of type `E` among the sources of an error.
 #[must_use]
-pub fn cause<E: std::error::Error + 'static>(status: &Status) -> Option<&E> {
-    std::iter::successors(status.source(), |&error| error.source())
+pub fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(error.source(), |&error| error.source())
         .find_map(|error| error.downcast_ref())
 }
 

@@ -1,5 +1,6 @@
-//! How our programs call a SuperLink: channels that say why they do not connect, signed requests,
-//! retries, refusals read once, and the transfer of objects. Knows no daemon.
+//! How our programs call a SuperLink: channels that say why they do not connect, lines that
+//! generations send through, signed requests, retries, refusals read once, and the transfer of
+//! objects. Knows no daemon.
 
 #![cfg_attr(
     test,
@@ -10,7 +11,9 @@
 )]
 
 pub mod channel;
+pub mod find;
 pub mod fleet;
+pub mod line;
 pub mod refused;
 pub mod retry;
 pub mod signer;

@@ -4,9 +4,13 @@
 //! gRPC has one code for refusals that ask for different things of a caller, so upstream's text
 //! tells them apart. A text may go on after these words, as those of our SuperLink do.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::fmt;
 
-use tonic::{Code, Status};
+use flwr_core::refusal::{self, Class, Code as Number, Silence, Unanswered};
+use tonic::{Code, Status, TimeoutExpired};
+
+use crate::channel::cause;
 
 /// UNAUTHENTICATED: no node is registered with this key, or another one (flwr 1.17 to 1.22).
 const UNKNOWN_NODE: &str = "Invalid node ID";
@@ -21,6 +25,85 @@ const UNKNOWN_RUN: &str = "Run ID not found";
 /// UNIMPLEMENTED: "ExecServicer initialized without user authentication" (flwr 1.20), and
 /// "ControlServicer initialized without ..." (flwr 1.21 and 1.22).
 const WITHOUT: &str = "initialized without";
+/// What the last text goes on with where there is no store of artifacts.
+const ARTIFACTS: &str = "artifact provider";
+
+/// What the status of a call means.
+#[must_use]
+pub fn failure(status: Status) -> refusal::Failure {
+    // A status from the wire has no error that it was made of.
+    if status.source().is_some() {
+        let late = cause::<TimeoutExpired>(&status).is_some();
+        let mut unanswered = Unanswered::caused_by(OnTheWay(status));
+        if late {
+            unanswered.why = Silence::Late;
+        }
+        return unanswered.into();
+    }
+    let text = status.message();
+    match meaning(status.code()) {
+        Ok(class) => {
+            let mut refused = refusal::Refused::read(class, text);
+            refused.code = refused.code.or_else(|| number(class, text));
+            refused.into()
+        }
+        Err(why) => Unanswered::new(why, text).into(),
+    }
+}
+
+/// The status of a call that failed on its way. Its text leaves the code out: the error that the
+/// status was made of says more.
+#[derive(Debug)]
+struct OnTheWay(Status);
+
+impl fmt::Display for OnTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.message())
+    }
+}
+
+impl Error for OnTheWay {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// The class of refusals with this code, or why there is no answer.
+const fn meaning(code: Code) -> Result<Class, Silence> {
+    match code {
+        Code::InvalidArgument | Code::OutOfRange => Ok(Class::Invalid),
+        Code::Unauthenticated => Ok(Class::Unauthenticated),
+        Code::PermissionDenied => Ok(Class::Forbidden),
+        Code::NotFound => Ok(Class::NotFound),
+        Code::FailedPrecondition => Ok(Class::Precondition),
+        Code::AlreadyExists => Ok(Class::Exists),
+        Code::ResourceExhausted => Ok(Class::Exhausted),
+        Code::Unimplemented => Ok(Class::NotOffered),
+        Code::Unavailable | Code::Aborted => Err(Silence::Busy),
+        Code::DeadlineExceeded => Err(Silence::Late),
+        Code::Cancelled => Err(Silence::Cancelled),
+        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => Err(Silence::Broken),
+    }
+}
+
+/// The number of a refusal whose SuperLink gives words only. Words count with their class.
+fn number(class: Class, text: &str) -> Option<Number> {
+    match class {
+        Class::Unauthenticated => [
+            (UNKNOWN_NODE, Number::NodeNotRegistered),
+            (UNKNOWN_KEY, Number::KeyNotListed),
+            (KEY_IN_USE, Number::PublicKeyAlreadyInUse),
+            (STALE_SIGNATURE, Number::TimestampStale),
+        ]
+        .into_iter()
+        .find_map(|(words, number)| text.starts_with(words).then_some(number)),
+        Class::NotFound if text == UNKNOWN_RUN => Some(Number::RunIdNotFound),
+        Class::NotOffered if !text.contains(WITHOUT) => None,
+        Class::NotOffered if text.contains(ARTIFACTS) => Some(Number::NoArtifactProvider),
+        Class::NotOffered => Some(Number::NoAccountAuth),
+        _ => None,
+    }
+}
 
 /// Why a call has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,85 +179,4 @@ impl Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::channel::Proxied;
-
-    #[test]
-    fn refusals_that_share_a_code_are_told_apart_by_their_words() {
-        for (status, refused) in [
-            (
-                Status::unauthenticated("Invalid node ID"),
-                Refused::UnknownNode,
-            ),
-            (
-                Status::unauthenticated("Invalid timestamp: it is 400.0 s old"),
-                Refused::StaleSignature,
-            ),
-            (
-                Status::unauthenticated("Public key not recognized"),
-                Refused::UnknownKey,
-            ),
-            (
-                Status::unauthenticated("Public key already in use"),
-                Refused::KeyInUse,
-            ),
-            (
-                Status::unauthenticated("Invalid signature"),
-                Refused::Unauthenticated,
-            ),
-            (
-                Status::permission_denied("Run is finished."),
-                Refused::Forbidden,
-            ),
-            (Status::not_found("Run ID not found"), Refused::UnknownRun),
-            (
-                Status::not_found("no such object"),
-                Refused::Other(Code::NotFound),
-            ),
-            (
-                Status::unimplemented("ControlServicer initialized without user authentication"),
-                Refused::NotSetUp,
-            ),
-            (
-                Status::unimplemented("Method not found!"),
-                Refused::UnknownMethod,
-            ),
-            (
-                Status::unknown("Exception calling application: 12"),
-                Refused::Other(Code::Unknown),
-            ),
-            // Words count with their code only.
-            (
-                Status::internal("Invalid node ID"),
-                Refused::Other(Code::Internal),
-            ),
-        ] {
-            assert_eq!(Failure::of(&status), Failure::Refused(refused), "{status}");
-        }
-    }
-
-    #[test]
-    fn a_broken_connection_and_a_busy_superlink_are_no_refusals() {
-        for status in [
-            Status::unavailable("starting"),
-            Status::resource_exhausted("full"),
-            Status::from_error(Box::new(std::io::Error::other("reset"))),
-        ] {
-            assert_eq!(Failure::of(&status), Failure::Unanswered, "{status}");
-        }
-    }
-
-    #[test]
-    fn what_a_proxy_answers_is_no_refusal() {
-        for code in [200, 302, 400, 401, 403, 404, 429, 502, 503, 504] {
-            let status = Status::from(Proxied {
-                address: "host:1".to_owned(),
-                status: http::StatusCode::from_u16(code).unwrap(),
-                location: None,
-                text: String::new(),
-            });
-            assert_eq!(Failure::of(&status), Failure::Unanswered, "{code}");
-        }
-    }
-}
+mod tests;

@@ -2,11 +2,19 @@
 
 use std::error::Error;
 
-/// An error and its causes on one line, from the outside in.
+/// An error and its causes on one line, from the outside in. A cause whose text is repeated by what
+/// it caused stands there once.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
-    std::iter::successors(error.source(), |&error| error.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -21,5 +29,7 @@ mod tests {
     fn causes_follow_what_they_caused() {
         let error = Outer(std::io::Error::other("no such disk"));
         assert_eq!(chain(&error), "the file cannot be read: no such disk");
+        let repeated = std::io::Error::other(error);
+        assert_eq!(chain(&repeated), "the file cannot be read: no such disk");
     }
 }

@@ -1,4 +1,4 @@
-//! Who is meant: the ids of runs and nodes. A `RunId` is never a `NodeId`.
+//! Who is meant: the ids of runs, tasks and nodes. A `RunId` is never a `NodeId`.
 
 use std::fmt;
 
@@ -9,6 +9,18 @@ pub struct RunId(pub u64);
 /// Names a SuperNode, or the SuperLink itself. Any 64-bit value; shown in decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
+
+/// Names a task. Any 64-bit value; shown in decimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u64);
+
+impl TaskId {
+    /// The task of a run's ServerApp. A run has one ServerApp, so the task has the run's number.
+    #[must_use]
+    pub const fn of_serverapp(run: RunId) -> Self {
+        Self(run.0)
+    }
+}
 
 impl RunId {
     /// An id from 8 random bytes, little endian (flwr 1.22 wire).
@@ -57,6 +69,7 @@ macro_rules! id_conversions {
 
 id_conversions!(RunId);
 id_conversions!(NodeId);
+id_conversions!(TaskId);
 
 impl From<NodeId> for flwr_proto::Node {
     fn from(node: NodeId) -> Self {

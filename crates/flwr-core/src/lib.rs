@@ -20,5 +20,6 @@ pub mod record;
 pub mod refusal;
 pub mod run;
 pub mod size;
+pub mod task;
 pub mod time;
 pub mod tomlw;

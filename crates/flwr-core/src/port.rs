@@ -3,10 +3,16 @@
 
 use crate::refusal::Failure;
 
+pub mod control;
 pub mod fleet;
+pub mod jobs;
+pub mod launch;
 pub mod runtime;
 
+pub use control::{Control, SignIn};
 pub use fleet::Fleet;
+pub use jobs::Jobs;
+pub use launch::Launch;
 pub use runtime::Runtime;
 
 /// The result of a call through a port.

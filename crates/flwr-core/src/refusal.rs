@@ -17,9 +17,11 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
+pub use unanswered::{Silence, Unanswered};
 
 /// Why a program does not do what it is asked.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -119,6 +121,15 @@ pub enum Refusal {
     /// The reply answers nothing that its node was asked in this run, or not any more.
     #[error("no instruction {0} waits for a reply of this node")]
     UnknownInstruction(MessageId),
+    /// The message on which the ClientApp works is of another run, or there is none.
+    #[error("the message in work is not of run {0}")]
+    NotInWork(RunId),
+    /// A ClientApp answers its message with one reply.
+    #[error("a ClientApp answers its message with one reply, not with {0} messages")]
+    ReplyCount(usize),
+    /// A ClientApp asks for what only ServerApps have.
+    #[error("a ClientApp has no {0}")]
+    NotForClientApps(&'static str),
     /// Another reply came first.
     #[error("instruction {0} is answered already")]
     AlreadyAnswered(MessageId),
@@ -193,8 +204,8 @@ pub enum Refusal {
     /// A node does not prove by its shared secret that it is what it says.
     #[error("the node does not prove who it is")]
     AccessDenied,
-    /// A ServerApp speaks as a node.
-    #[error("a ServerApp speaks as node {0}")]
+    /// An app speaks as a node other than its own. The SuperLink's ServerApps speak as the SuperLink.
+    #[error("an app speaks as node {0}")]
     UnexpectedNode(NodeId),
     /// The token is none of this program's.
     #[error("the token is unknown")]
@@ -224,9 +235,6 @@ pub enum Refusal {
     /// The provider's tokens cannot be used here.
     #[error("the login provider's tokens are of no use to this SuperLink: {0}")]
     UselessTokens(String),
-    /// Accounts are on, and the call has passed without one.
-    #[error("people sign in at this SuperLink, and the call has no account")]
-    NoAccount,
     /// The run was made before accounts were on.
     #[error("the run belongs to no account")]
     RunOfNobody,
@@ -297,6 +305,9 @@ impl Refusal {
             Self::Malformed(_) => Code::Message,
             Self::OtherRun { .. } => Code::RuntimeMessageRunIdMismatch,
             Self::UnknownInstruction(_) => Code::InstructionUnknown,
+            Self::NotInWork(_) => Code::RunIdNotFound,
+            Self::ReplyCount(_) => Code::RuntimeInvalidMessageCount,
+            Self::NotForClientApps(_) => Code::RuntimeEndpointUnavailable,
             Self::AlreadyAnswered(_) => Code::InstructionAnswered,
             Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
             Self::NoTree(_) | Self::Tree(_) => Code::Tree,
@@ -322,7 +333,6 @@ impl Refusal {
             Self::UnknownLogin => Code::LoginUnknown,
             Self::LoginDenied => Code::LoginDenied,
             Self::UselessTokens(_) => Code::TokensUseless,
-            Self::NoAccount => Code::AccountInfoNotFound,
             Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
             Self::RunOfAnother => Code::RunIdNotBelongToAccount,
             Self::Full { .. } => Code::StorageFull,

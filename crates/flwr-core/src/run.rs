@@ -97,6 +97,15 @@ pub struct AppRun {
     pub override_config: UserConfig,
 }
 
+/// A run, as far as the daemon of an app knows the run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KnownRun {
+    /// Everything: the daemon is the SuperLink.
+    Full(Run),
+    /// What an app needs: a SuperNode knows no more.
+    App(AppRun),
+}
+
 impl Phase {
     /// The wire's word for it.
     #[must_use]
@@ -279,6 +288,47 @@ impl From<AppRun> for proto::Run {
             fab_hash: run.fab_hash,
             override_config: config::to_wire(&run.override_config),
             ..Self::default()
+        }
+    }
+}
+
+impl KnownRun {
+    /// The hash of the app's bundle.
+    #[must_use]
+    pub fn fab_hash(&self) -> &str {
+        match self {
+            Self::Full(run) => &run.fab_hash,
+            Self::App(run) => &run.fab_hash,
+        }
+    }
+
+    /// Where the run stands. `None`: the daemon does not know.
+    #[must_use]
+    pub fn into_status(self) -> Option<RunStatus> {
+        match self {
+            Self::Full(run) => Some(run.status),
+            Self::App(_) => None,
+        }
+    }
+}
+
+impl From<Run> for KnownRun {
+    fn from(run: Run) -> Self {
+        Self::Full(run)
+    }
+}
+
+impl From<AppRun> for KnownRun {
+    fn from(run: AppRun) -> Self {
+        Self::App(run)
+    }
+}
+
+impl From<KnownRun> for proto::Run {
+    fn from(run: KnownRun) -> Self {
+        match run {
+            KnownRun::Full(run) => run.into(),
+            KnownRun::App(run) => run.into(),
         }
     }
 }

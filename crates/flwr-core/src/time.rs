@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Add;
 
 use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
 
 /// A moment: Unix time in seconds, as an IEEE double, since that is what the wire carries.
 /// Totally ordered, so that it can be compared and sorted.
@@ -52,6 +53,15 @@ impl Timestamp {
             moment.second(),
             moment.microsecond()
         )
+    }
+
+    /// The moment of an ISO 8601 text with a date, a time and a UTC offset.
+    #[must_use]
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        // Doubles hold the microseconds of all years that a calendar here can name.
+        let micros = moment.unix_timestamp_nanos() / 1000;
+        Some(Self(micros as f64 / 1e6))
     }
 
     /// This moment as a calendar date and time in UTC, rounded to microseconds; `None` outside
@@ -110,6 +120,23 @@ mod tests {
     fn iso8601_is_what_python_prints() {
         let moment = Timestamp::from_secs(1_758_003_200.25);
         assert_eq!(moment.iso8601(), "2025-09-16T06:13:20.250000+00:00");
+    }
+
+    #[test]
+    fn iso8601_is_read_back_to_the_microsecond() {
+        for text in [
+            "2025-09-16T06:13:20.250000+00:00",
+            "2026-11-26T04:41:54.123457+00:00",
+            "1969-12-31T23:59:59.999999+00:00",
+        ] {
+            let moment = Timestamp::from_iso8601(text).unwrap();
+            assert_eq!(moment.iso8601(), text);
+        }
+        let moved = Timestamp::from_iso8601("2025-09-16T08:13:20+02:00").unwrap();
+        assert_eq!(moved.iso8601(), "2025-09-16T06:13:20.000000+00:00");
+        for text in ["", "2025-09-16", "2025-09-16T06:13:20", "now"] {
+            assert_eq!(Timestamp::from_iso8601(text), None, "{text}");
+        }
     }
 
     #[test]

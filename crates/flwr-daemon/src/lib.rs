@@ -5,6 +5,7 @@
 //! - [`telemetry`] — logs
 //! - [`health`] — gRPC health checks
 //! - [`clock`] — the time, as a value that tests can set
+//! - [`completion`] — calls that are served to their end
 //! - [`apps`] — app processes and their tokens
 //! - [`checkup`] — what daemons look at before they start
 //! - [`console`] — stdout and stderr, which no slow reader holds up
@@ -27,6 +28,7 @@
 pub mod apps;
 pub mod checkup;
 pub mod clock;
+pub mod completion;
 pub mod config_file;
 pub mod console;
 pub mod health;

@@ -126,6 +126,26 @@ pub enum KeyProblem {
 #[error("the signature does not fit the key and the message")]
 pub struct InvalidSignature;
 
+/// A SubjectPublicKeyInfo as PEM with lines of 64 characters and a last newline.
+#[must_use]
+pub fn spki_to_pem(der: &[u8]) -> String {
+    let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+    for line in STANDARD.encode(der).as_bytes().chunks(64) {
+        pem.extend(line.iter().map(|byte| char::from(*byte)));
+        pem.push('\n');
+    }
+    pem.push_str("-----END PUBLIC KEY-----\n");
+    pem
+}
+
+/// The SubjectPublicKeyInfo of a PEM `PUBLIC KEY` of any kind. `None`: the text is none.
+#[must_use]
+pub fn spki_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let blocks = pem::parse_many(pem).ok()?;
+    let block = blocks.iter().find(|block| block.tag() == "PUBLIC KEY")?;
+    Some(block.contents().to_vec())
+}
+
 impl PublicKey {
     /// From a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), as it travels in request headers.
     ///
@@ -196,14 +216,13 @@ impl PublicKey {
     /// request's header (flwr 1.22 wire).
     #[must_use]
     pub fn to_pem(&self) -> String {
-        let base64 = STANDARD.encode([self.0.curve.spki_prefix(), &self.0.point].concat());
-        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
-        for line in base64.as_bytes().chunks(64) {
-            pem.extend(line.iter().map(|byte| char::from(*byte)));
-            pem.push('\n');
-        }
-        pem.push_str("-----END PUBLIC KEY-----\n");
-        pem
+        spki_to_pem(&self.to_spki())
+    }
+
+    /// SubjectPublicKeyInfo in DER.
+    #[must_use]
+    pub fn to_spki(&self) -> Vec<u8> {
+        [self.0.curve.spki_prefix(), &self.0.point].concat()
     }
 
     /// An OpenSSH line without a comment.

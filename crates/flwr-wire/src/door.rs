@@ -6,22 +6,35 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
+use crate::carrier::grpc;
+use crate::host::Host;
+
+mod control;
 mod fleet;
+mod launch;
 mod runtime;
 
+pub use control::{Control, Exec, MAX_CONTROL_BYTES, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
-pub use runtime::{Apps, Driver, ServerAppIo};
+pub use launch::{Launch, Launchers};
+pub use runtime::{Apps, ClientAppIo, Driver, ServerAppIo};
 
 /// The door for nodes.
 pub type FleetDoor<H> = Door<Nodes<H>, Fleet>;
 /// The door for app processes, under the name of service `N`.
 pub type RuntimeDoor<H, N> = Door<Apps<H>, N>;
+
+/// The door for people, under the name of service `N`.
+pub type ControlDoor<H, N> = Door<People<H>, N>;
+/// The door for those who start ServerApps on another machine.
+pub type LaunchDoor<H> = Door<Launchers<H>, Launch>;
 
 /// A door to `T` under the name of gRPC service `N`.
 pub struct Door<T, N> {
@@ -31,6 +44,12 @@ pub struct Door<T, N> {
 
 /// What is behind a door.
 pub trait Opened: Send + Sync + 'static {
+    /// The program whose door it is.
+    type Host: Host;
+
+    /// The program whose door it is.
+    fn host(&self) -> &Self::Host;
+
     /// Answers a request.
     fn serve(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
 }
@@ -70,7 +89,13 @@ impl<T: Opened, N> Service<Request<Body>> for Door<T, N> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let behind = Arc::clone(&self.behind);
-        Box::pin(async move { Ok(behind.serve(request).await) })
+        Box::pin(async move {
+            let peer = request.extensions().get::<Peer>();
+            Ok(match behind.host().accept(peer) {
+                Ok(()) => behind.serve(request).await,
+                Err(failure) => grpc::failed(failure),
+            })
+        })
     }
 }
 

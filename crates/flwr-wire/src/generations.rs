@@ -1,8 +1,10 @@
 //! The generations, newest first: one line each. A generation goes with its folder, its protos
 //! and its line.
 
-use crate::host::{FleetHost, RuntimeHost};
-use crate::methods::{fleet, runtime};
+use flwr_core::port::{Control, SignIn};
+
+use crate::host::{FleetHost, RuntimeHost, ServerAppHost};
+use crate::methods::{fleet, runtime, session};
 
 /// The name of the way in which a node wants its messages. The state keeps it beside the node, and
 /// only the generation that gave it reads it.
@@ -25,10 +27,31 @@ macro_rules! generations {
             methods
         }
 
-        /// What all generations serve to app processes.
-        pub(crate) fn runtime<H: RuntimeHost>() -> runtime::Methods<H> {
+        /// What all generations serve to processes of ServerApps.
+        pub(crate) fn serverapps<H: ServerAppHost>() -> runtime::Methods<H> {
             let mut methods = runtime::Methods::default();
-            $($(generations!(@runtime $name $port methods);)+)+
+            $($(generations!(@serverapps $name $port methods);)+)+
+            methods
+        }
+
+        /// What all generations serve to processes of ClientApps.
+        pub(crate) fn clientapps<H: RuntimeHost>() -> runtime::Methods<H> {
+            let mut methods = runtime::Methods::default();
+            $($(generations!(@clientapps $name $port methods);)+)+
+            methods
+        }
+
+        /// What all generations serve to people.
+        pub(crate) fn control<C: Control>() -> session::Methods<C> {
+            let mut methods = session::Methods::default();
+            $($(generations!(@control $name $port methods);)+)+
+            methods
+        }
+
+        /// What all generations serve to people who sign in.
+        pub(crate) fn sign_in<S: SignIn>() -> session::Methods<S> {
+            let mut methods = session::Methods::default();
+            $($(generations!(@sign_in $name $port methods);)+)+
             methods
         }
 
@@ -42,7 +65,10 @@ macro_rules! generations {
         }
     };
     (@fleet $name:ident fleet $methods:ident) => { $name::fleet(&mut $methods) };
-    (@runtime $name:ident runtime $methods:ident) => { $name::runtime(&mut $methods) };
+    (@serverapps $name:ident serverapps $methods:ident) => { $name::serverapps(&mut $methods) };
+    (@clientapps $name:ident clientapps $methods:ident) => { $name::clientapps(&mut $methods) };
+    (@control $name:ident control $methods:ident) => { $name::control(&mut $methods) };
+    (@sign_in $name:ident control $methods:ident) => { $name::sign_in(&mut $methods) };
     (@names $name:ident fleet $text:ident) => {
         if let Some(name) = $name::NAMES.iter().find(|name| name.0 == $text) {
             return Some(*name);
@@ -53,11 +79,13 @@ macro_rules! generations {
 
 generations! {
     /// flwr 1.20 to 1.22: app processes that get a run.
-    v1_21_runs: runtime,
+    v1_21_runs: serverapps clientapps,
     /// flwr 1.20 to 1.22: messages and their objects.
     v1_20_objects: fleet,
     /// flwr 1.15 to 1.18: messages with their content in them.
-    v1_15_inline: fleet runtime,
+    v1_15_inline: fleet serverapps,
     /// flwr 1.8 to 1.14: messages as tasks.
-    v1_08_taskins: fleet runtime,
+    v1_08_taskins: fleet serverapps,
+    /// flwr 1.13 to 1.22: the `flwr` command.
+    v1_10_control: control,
 }

@@ -7,11 +7,15 @@ use flwr_core::time::Timestamp;
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 
+mod control;
 mod fleet;
+mod launch;
 mod runtime;
 
+pub use control::{AccountProof, Admission, ControlHost};
 pub use fleet::{FleetHost, NodeProof, Unsigned};
-pub use runtime::{AppProof, Launch, RuntimeHost};
+pub use launch::LaunchHost;
+pub use runtime::{AppProof, Launch, RuntimeHost, ServerAppHost};
 
 /// What a request says before its body, whatever carries it.
 #[derive(Debug, Clone)]
@@ -49,6 +53,15 @@ pub trait Host: Clone + Send + Sync + 'static {
                 answer.await
             }
         }
+    }
+
+    /// Whether the program at the other end of a connection may call at all. Everybody may, unless
+    /// the host has a list.
+    ///
+    /// # Errors
+    /// If the peer is not on the host's list.
+    fn accept(&self, _peer: Option<&Peer>) -> Result<()> {
+        Ok(())
     }
 
     /// The time by the host's clock.

@@ -3,12 +3,16 @@
 //! - [`door`] sends each call to the one generation that it is of
 //! - [`methods`] is the table of what each generation serves
 //! - [`carrier`] frames calls and answers
+//! - [`line`] is what a generation's calling half sends through
 //! - [`generations`] is the list of generations; each is a folder, and none names another
+//! - `upkeep` and [`launch`] are calls of our own programs, which no release of Flower has
 
 pub mod carrier;
 pub mod door;
 pub mod generations;
 pub mod host;
+pub mod launch;
+pub mod line;
 pub mod methods;
 
 mod inflate;
@@ -16,3 +20,4 @@ mod objects;
 mod raw;
 mod record_maps;
 mod unconfirmed;
+mod upkeep;

@@ -10,13 +10,18 @@ use flwr_core::time::Timestamp;
 use futures::future::BoxFuture;
 use prost::Message;
 
-use crate::carrier::grpc::{Answer, decode};
+use crate::carrier::grpc::{Answer, Answers, decode};
 
 pub(crate) mod fleet;
 pub(crate) mod runtime;
+pub(crate) mod session;
 
 /// A method whose types are hidden, so that one table holds all.
 pub(crate) type Handler<A> = Box<dyn Fn(A) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;
+
+/// The same, with many answers.
+pub(crate) type StreamHandler<A> =
+    Box<dyn Fn(A) -> BoxFuture<'static, Result<Answers>> + Send + Sync>;
 
 /// A request that has come through a door.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use flwr_core::port::{Result, Runtime};
 use parking_lot::Mutex;
 use tracing::error;
 
-use crate::host::RuntimeHost;
+use crate::host::ServerAppHost;
 use crate::inflate::{self, Inflated};
 
 /// The instructions of each run whose replies were sent and not confirmed, with the reply.
@@ -21,7 +21,7 @@ pub(crate) struct Unconfirmed(ByRun<HashMap<MessageId, MessageId>>);
 impl Unconfirmed {
     /// The replies that are there, as `make` makes them what the ServerApp knows. A reply of which
     /// nothing can be made is left out.
-    pub(crate) async fn replies<H: RuntimeHost, T>(
+    pub(crate) async fn replies<H: ServerAppHost, T>(
         &self,
         host: &H,
         runtime: &H::Runtime,
@@ -97,7 +97,7 @@ impl<T: Copy> ByRun<T> {
 
 impl<T> ByRun<T> {
     /// Forgets the runs that are over.
-    pub(crate) async fn forget_finished<H: RuntimeHost>(&self, host: &H) -> Result<()> {
+    pub(crate) async fn forget_finished<H: ServerAppHost>(&self, host: &H) -> Result<()> {
         let known: Vec<_> = self.0.lock().keys().copied().collect();
         for run in known {
             if host.is_over(run).await? {

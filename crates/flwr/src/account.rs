@@ -9,17 +9,21 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flwr_client::line::Proof;
+use flwr_core::port;
+use flwr_core::port::control::Tokens;
 use flwr_security::private_files::create_dir;
+use http::{HeaderMap, HeaderValue};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tonic::Request;
-use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::error::{Error, Result};
 
-/// The metadata of calls and answers (flwr 1.20 to 1.22 wire), and the keys in the file.
+/// The headers of calls and answers (flwr 1.20 to 1.22 wire), and the keys in the file.
 const ACCESS: &str = "flwr-oidc-access-token";
 const REFRESH: &str = "flwr-oidc-refresh-token";
 /// The only login method on the wire of flwr 1.20 to 1.22.
@@ -27,9 +31,9 @@ pub(crate) const OIDC: &str = "oidc";
 /// Keeps tokens out of git.
 const GITIGNORE: &str = ".credentials\n";
 
-/// The tokens that prove the user's identity.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tokens {
+/// The tokens that prove the user's identity, as the file has them.
+#[derive(Serialize, Deserialize)]
+struct Kept {
     #[serde(rename = "auth-type", alias = "authn-type")]
     kind: String,
     #[serde(rename = "flwr-oidc-access-token")]
@@ -38,31 +42,20 @@ pub(crate) struct Tokens {
     refresh: String,
 }
 
-impl Tokens {
-    /// Those of a login.
-    pub(crate) fn new(access: String, refresh: String) -> Self {
-        Self {
-            kind: OIDC.to_owned(),
-            access,
-            refresh,
-        }
-    }
-}
-
-/// The user at one federation.
+/// The user at one federation. Clones share the tokens.
 #[derive(Clone)]
 pub(crate) struct Account {
     /// The file with the tokens; `None` for SuperLinks without login.
     file: Option<PathBuf>,
-    tokens: Option<Tokens>,
+    tokens: Arc<Mutex<Option<Tokens>>>,
 }
 
 impl Account {
     /// For SuperLinks without login, and for a user who is about to log in.
-    pub(crate) const fn nobody() -> Self {
+    pub(crate) fn nobody() -> Self {
         Self {
             file: None,
-            tokens: None,
+            tokens: Arc::default(),
         }
     }
 
@@ -71,49 +64,56 @@ impl Account {
         let tokens = read(file)?.ok_or(Error::NotLoggedIn)?;
         Ok(Self {
             file: Some(file.to_owned()),
-            tokens: Some(tokens),
+            tokens: Arc::new(Mutex::new(Some(tokens))),
         })
     }
 
     /// The id of the account: the `sub` of the access token. Only the SuperLink can tell whether the
     /// token is good; here it serves to recognise the user's own runs.
     pub(crate) fn id(&self) -> Option<String> {
-        let claims = self.tokens.as_ref()?.access.split('.').nth(1)?;
-        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let access = self.tokens.lock().as_ref()?.access.clone();
+        let claims = URL_SAFE_NO_PAD.decode(access.split('.').nth(1)?).ok()?;
         let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
         claims.get("sub")?.as_str().map(str::to_owned)
     }
+}
 
-    /// Puts the tokens on a call.
-    pub(crate) fn sign<T>(&self, request: &mut Request<T>) {
-        let Some(tokens) = &self.tokens else { return };
-        for (key, token) in [(ACCESS, &tokens.access), (REFRESH, &tokens.refresh)] {
-            // Without tokens that metadata can carry, the SuperLink asks for a login.
-            if let Ok(value) = token.parse::<MetadataValue<Ascii>>() {
-                request.metadata_mut().insert(key, value);
+impl Proof for Account {
+    const RENEWS: bool = true;
+
+    fn prove(&self, headers: &mut HeaderMap) -> port::Result<()> {
+        if let Some(tokens) = &*self.tokens.lock() {
+            for (key, token) in [(ACCESS, &tokens.access), (REFRESH, &tokens.refresh)] {
+                // Without tokens that a header can carry, the SuperLink asks for a login.
+                if let Ok(mut value) = HeaderValue::from_str(token) {
+                    value.set_sensitive(true);
+                    headers.insert(key, value);
+                }
             }
         }
+        Ok(())
     }
 
     /// Stores the tokens that came with an answer, if any.
-    pub(crate) fn heard(&mut self, metadata: &MetadataMap) {
-        let text = |key| metadata.get(key)?.to_str().ok().map(str::to_owned);
+    fn read(&self, headers: &HeaderMap) {
+        let text = |key| headers.get(key)?.to_str().ok().map(str::to_owned);
         let (Some(file), Some(access), Some(refresh)) = (&self.file, text(ACCESS), text(REFRESH))
         else {
             return;
         };
-        let tokens = Tokens::new(access, refresh);
+        let tokens = Tokens { access, refresh };
         // If the write fails, only the next command needs a login. This command has its answer.
         let _ = write(file, &tokens);
-        self.tokens = Some(tokens);
+        *self.tokens.lock() = Some(tokens);
     }
 
     /// Checks whether another command has stored new tokens meanwhile.
-    pub(crate) fn read_again(&mut self) -> bool {
+    fn renew(&self) -> bool {
         let Some(file) = &self.file else { return false };
+        let mut tokens = self.tokens.lock();
         match read(file) {
-            Ok(Some(tokens)) if self.tokens.as_ref() != Some(&tokens) => {
-                self.tokens = Some(tokens);
+            Ok(Some(kept)) if tokens.as_ref() != Some(&kept) => {
+                *tokens = Some(kept);
                 true
             }
             _ => false,
@@ -156,7 +156,10 @@ fn read(file: &Path) -> Result<Option<Tokens>> {
     // tokens still serve.
     let _ = fs::set_permissions(file, Permissions::from_mode(0o600));
     let damaged = |_| Error::DamagedTokens(file.to_owned());
-    serde_json::from_str(&text).map(Some).map_err(damaged)
+    let Kept {
+        access, refresh, ..
+    } = serde_json::from_str(&text).map_err(damaged)?;
+    Ok(Some(Tokens { access, refresh }))
 }
 
 fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
@@ -166,7 +169,13 @@ fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
     if !ignore.exists() {
         fs::write(ignore, GITIGNORE)?;
     }
-    let text = serde_json::to_string_pretty(tokens)?;
+    let Tokens { access, refresh } = tokens.clone();
+    let kind = OIDC.to_owned();
+    let text = serde_json::to_string_pretty(&Kept {
+        kind,
+        access,
+        refresh,
+    })?;
     flwr_security::private_files::replace_with_mode(file, 0o600, text.as_bytes())
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use flwr_client::channel::Route;
 use flwr_core::fab::Fab;
 use flwr_core::project::FederationError;
+use flwr_core::refusal::{Class, Failure};
 use serde_json::json;
 
 use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
@@ -80,6 +81,11 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
 /// digits of a run's id: the id is there as text too.
 fn run_answer(run_id: u64) -> serde_json::Value {
     json!({"success": true, "run-id": run_id, "run-id-text": run_id.to_string()})
+}
+
+/// Whether the SuperLink has no such method, or none that is set up.
+fn is_not_offered(failure: &Failure) -> bool {
+    failure.class() == Some(Class::NotOffered)
 }
 
 /// Adds the facts of a bundle, under flwr 1.22's names.

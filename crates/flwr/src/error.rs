@@ -8,8 +8,8 @@ use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::project::{FederationError, ProjectError};
+use flwr_core::refusal::Failure;
 use flwr_security::pki::PkiError;
-use tonic::Status;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -174,7 +174,7 @@ pub(crate) enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("{}", explain(.0))]
-    Rpc(Box<Status>),
+    Call(Box<Failure>),
     #[error("Failed to start run")]
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
@@ -288,7 +288,7 @@ impl Error {
             | Self::NotDown(_)
             | Self::Told
             | Self::Fab(_)
-            | Self::Rpc(_)
+            | Self::Call(_)
             | Self::NotStarted
             | Self::NotStopped(_)
             | Self::CannotDelete
@@ -333,9 +333,9 @@ impl Error {
     }
 }
 
-impl From<Status> for Error {
-    fn from(status: Status) -> Self {
-        Self::Rpc(Box::new(status))
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Call(Box::new(failure))
     }
 }
 
@@ -352,25 +352,25 @@ fn suffix(text: &str) -> String {
 }
 
 /// What a refusal of the SuperLink, or a failure to reach it, means for the user.
-fn explain(status: &Status) -> String {
-    if let Some(error) = connect_error(status) {
+fn explain(failure: &Failure) -> String {
+    if let Some(error) = connect_error(failure) {
         return format!("Connection to the SuperLink is unavailable: {error}");
     }
-    if let Some(answer) = proxied(status) {
+    if let Some(answer) = proxied(failure) {
         return format!("Connection to the SuperLink is unavailable: {answer}");
     }
-    if let Some(cause) = broken(status) {
+    if let Some(cause) = broken(failure) {
         return format!(
             "The connection to the SuperLink broke off ({cause}). Check that `address` is its Control API, and \
              that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
         );
     }
-    refused::explain(status)
+    refused::explain(failure)
 }
 
-/// What broke the line: a status that a SuperLink sends has no cause, one made here has.
-fn broken(status: &Status) -> Option<String> {
-    let causes = std::iter::successors(std::error::Error::source(status), |error| error.source());
+/// What broke the line. What a SuperLink answers has no cause.
+fn broken(failure: &Failure) -> Option<String> {
+    let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
     causes.last().map(ToString::to_string)
 }
 

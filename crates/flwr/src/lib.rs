@@ -5,14 +5,6 @@
 //! swap one for the other. On purpose different: the exit status is 0 for success, 1 for failure
 //! and 2 for wrong usage or configuration, and errors go to stderr.
 
-#![cfg_attr(
-    test,
-    expect(
-        clippy::disallowed_methods,
-        reason = "tests start peers that end with the test, and wait with deadlines"
-    )
-)]
-
 use std::process::ExitCode;
 
 mod account;

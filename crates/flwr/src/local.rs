@@ -29,7 +29,7 @@ mod member;
 mod plan;
 mod ports;
 pub(crate) mod programs;
-mod python;
+pub(crate) mod python;
 mod supervisor;
 
 pub(crate) use background::start;

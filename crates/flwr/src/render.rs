@@ -21,7 +21,7 @@ mod table;
 pub(crate) use federations::FederationRow;
 pub(crate) use local::LocalStatus;
 pub(crate) use nodes::NodeRow;
-pub(crate) use runs::{RunRow, status_words};
+pub(crate) use runs::RunRow;
 use table::Table;
 pub(crate) use table::printable;
 #[cfg(test)]
@@ -287,6 +287,6 @@ fn paint(text: &str, colour: Colour, on: bool) -> String {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Who may name whom, where Rust does not forbid it: generations are siblings, the domain speaks no
-//! release and no wire, and a shared room of the wire has two users.
+//! release and no wire, a shared room of the wire has two users, and only carriers and callers know
+//! the status of a gRPC call.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,6 +29,16 @@ const EXCEPT: [&str; 3] = [
     "crates/flower-supernode/src/work/runs.rs",
 ];
 
+/// Where `tonic::Status` stands.
+const STATUS_ROOMS: [&str; 2] = ["crates/flwr-wire/src/carrier/", "crates/flwr-client/src/"];
+/// Rooms outside those that name `tonic::Status`: health is a service of gRPC itself, and the programs
+/// of the others do not call through ports yet.
+const STATUS_EXCEPT: [&str; 3] = [
+    "crates/flwr-daemon/src/health.rs",
+    "crates/flower-supernode/src/",
+    "crates/flwr-bench/src/",
+];
+
 /// Each breach of a rule, as `file:line: what is wrong`.
 pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
     let mut problems = Vec::new();
@@ -51,6 +62,11 @@ pub(super) fn problems(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
         }
         if DOMAIN.iter().any(|room| shown.starts_with(room)) && !EXCEPT.contains(&shown) {
             problems.extend(foreign(shown, &content));
+        }
+        let is_in = |rooms: &[&str]| rooms.iter().any(|room| shown.starts_with(room));
+        let is_source = shown.starts_with("crates/") && shown.contains("/src/");
+        if is_source && !is_in(&STATUS_ROOMS) && !is_in(&STATUS_EXCEPT) {
+            problems.extend(statuses(shown, &content));
         }
     }
     let lonely = SHARED
@@ -111,15 +127,47 @@ fn siblings(file: &str, own: &str, content: &str) -> Vec<String> {
     problems
 }
 
+/// Whether the line has the name, and not as the end of a longer word (`monotonic`).
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(char::is_alphanumeric)
+    })
+}
+
 /// Lines of the domain that name a release, a message of the wire, or a transport.
 fn foreign(file: &str, content: &str) -> Vec<String> {
     let lines = content.lines().enumerate();
     let breaches = lines.filter_map(|(number, line)| {
-        let name = FOREIGN.iter().find(|name| line.contains(**name))?;
+        let name = FOREIGN.iter().find(|name| names(line, name))?;
         let number = number + 1;
         Some(format!("{file}:{number}: the domain names `{name}`"))
     });
     breaches.collect()
+}
+
+/// Lines outside carriers and callers that name the status of a gRPC call.
+fn statuses(file: &str, content: &str) -> Vec<String> {
+    let uses = content.match_indices("tonic::").filter(|(at, name)| {
+        let rest = &content[at + name.len()..];
+        match rest.strip_prefix('{') {
+            Some(names) => {
+                let names = names.split(';').next().unwrap_or_default();
+                names
+                    .split([',', '{', '}'])
+                    .any(|name| name.trim() == "Status")
+            }
+            None => {
+                let name = rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                name.take(1).any(|name| name == "Status")
+            }
+        }
+    });
+    let shown = uses.map(|(at, _)| {
+        let number = content[..at].matches('\n').count() + 1;
+        format!("{file}:{number}: `tonic::Status` is for carriers and callers")
+    });
+    shown.collect()
 }
 
 /// Whether a `use crate::{...}` of the content names the room.
@@ -148,7 +196,7 @@ mod tests {
     fn the_domain_names_no_wire_and_no_release() {
         let found = foreign(
             "link/a.rs",
-            "use flwr_proto::Run;\n/// flwr 1.22\nfn good() {}\n",
+            "use flwr_proto::Run;\n/// flwr 1.22\nfn good() {}\nuse flwr_core::monotonic;\n",
         );
         assert_eq!(
             found,
@@ -157,6 +205,20 @@ mod tests {
                 "link/a.rs:2: the domain names `flwr 1.`"
             ]
         );
+    }
+
+    #[test]
+    fn only_carriers_and_callers_know_a_status() {
+        let good = "use tonic::service::Routes;\nuse tonic::{Code, Request};\nstruct Status;\nuse tonic::StatusCode;\n";
+        assert_eq!(statuses("f", good), [] as [String; 0]);
+        for bad in [
+            "\nuse tonic::Status;",
+            "\nuse tonic::{\n    Code,\n    Status,\n};",
+            "\nlet status = tonic::Status::from_header_map(&trailers);",
+        ] {
+            let found = statuses("f", bad);
+            assert_eq!(found, ["f:2: `tonic::Status` is for carriers and callers"]);
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use stage::Stage;
 Examples:
   cargo xtask bench --quick              every figure once, in three minutes
   cargo xtask bench                      three times in turns, with medians
+  cargo xtask bench --against FOLDER     our programs of another commit in place of pip's
   cargo xtask bench --imports            the first message of a run and the later ones, with CPU
                                          and memory, for apps with small and large libraries
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
@@ -35,6 +36,11 @@ pub(crate) struct Args {
     /// Each figure once, with fewer rounds.
     #[arg(long)]
     quick: bool,
+
+    /// A folder with our programs of another commit (release build), which are measured in place of
+    /// pip's.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["imports", "crowd"])]
+    against: Option<PathBuf>,
 
     /// Where the figures go as JSON.
     #[arg(long, value_name = "FILE")]
@@ -79,7 +85,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let environment = FLOWER_1_22.prepare()?;
     let folder = tempfile::Builder::new().prefix("flower-bench-").tempdir()?;
     let keys = args.crowd.unwrap_or(load::MOST_NODES);
-    let stage = Stage::set(folder.path(), &programs, &environment, keys)?;
+    let mut stage = Stage::set(folder.path(), &programs, &environment, keys)?;
+    let mut peer = Maker::Pip;
+    if let Some(programs) = &args.against {
+        stage = stage.with_earlier(programs)?;
+        peer = Maker::Earlier;
+    }
     if let Some(nodes) = args.crowd {
         crowd::measure(&stage, nodes, args.idle)?;
         return Ok(ExitCode::SUCCESS);
@@ -89,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let figures = imports::measure(&stage, &environment, extent)?;
         (figures, "bench-imports.json")
     } else {
-        let figures = measure(&stage, extent)?;
+        let figures = measure(&stage, peer, extent)?;
         println!("\n{figures}");
         (figures.to_json(), "bench.json")
     };
@@ -103,10 +114,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(stage: &Stage, extent: Extent) -> Result<Figures> {
-    let mut figures = Figures::default();
+fn measure(stage: &Stage, peer: Maker, extent: Extent) -> Result<Figures> {
+    let mut figures = Figures::against(peer);
     for repetition in 1..=extent.repetitions {
-        for maker in [Maker::Pip, Maker::Ours] {
+        // Whoever is second finds warm caches.
+        let mut makers = [peer, Maker::Ours];
+        makers.rotate_left(repetition % 2);
+        for maker in makers {
             println!("{repetition}/{}: {maker} ...", extent.repetitions);
             rounds::measure(stage, maker, extent, &mut figures)?;
             load::measure(stage, maker, extent, &mut figures)?;

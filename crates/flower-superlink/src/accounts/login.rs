@@ -1,36 +1,23 @@
 //! The login of a person, from the first call to the tokens.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use crate::accounts::oidc::Poll;
 use flwr_core::cause::chain;
+use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
 use tracing::{error, info, warn};
 
 use super::logins::Turn;
-use super::tokens::{TokenPair, usable};
+use super::oidc::Poll;
+use super::tokens::usable;
 use super::{Account, Accounts, away};
-
-/// A login that has begun, as its user is told.
-#[derive(Clone)]
-pub struct LoginDetails {
-    /// What it is asked for by.
-    pub device_code: String,
-    /// Where the user goes, and what to type there if it is not in the address.
-    pub place: String,
-    /// Seconds that it may take.
-    pub expires_in: i64,
-    /// Seconds between two questions.
-    pub interval: i64,
-}
 
 impl Accounts {
     /// Begins a login for somebody at this address.
     ///
     /// # Errors
     /// If the provider does not answer or refuses, or there are too many logins.
-    pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<LoginDetails, Failure> {
+    pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<control::Login, Failure> {
         let _place = self.beginning.acquire().await.map_err(|_| away())?;
         self.logins.lock().require_room(peer, self.clock.now())?;
         let begun = self.provider.begin().await.map_err(|problem| {
@@ -48,7 +35,7 @@ impl Accounts {
     ///
     /// # Errors
     /// If it will not be.
-    pub async fn poll_login(&self, device_code: &str) -> Result<Option<TokenPair>, Failure> {
+    pub async fn poll_login(&self, device_code: &str) -> Result<Option<control::Tokens>, Failure> {
         match self.logins.lock().turn(device_code, self.clock.now()) {
             Turn::Unknown => return Err(Refusal::UnknownLogin.into()),
             Turn::Early => return Ok(None),
@@ -88,12 +75,5 @@ impl Accounts {
                 Ok(None)
             }
         }
-    }
-}
-
-/// Who has the code has the login: it is not printed.
-impl fmt::Debug for LoginDetails {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoginDetails")
     }
 }

@@ -2,15 +2,18 @@
 //! often as it was told at the beginning, and cannot be told to slow down: what comes too early
 //! is answered without asking the provider.
 
-use flwr_core::refusal::Failure;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::accounts::oidc::Begun;
+use flwr_core::port::control;
+use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
 
-use super::LoginDetails;
+use crate::accounts::oidc::Begun;
 
+/// How people sign in: the only way that the peers know.
+const OIDC: &str = "oidc";
 /// Logins under way.
 const MOST: usize = 1000;
 /// The same of one address, behind which there may be many people.
@@ -72,7 +75,7 @@ impl Logins {
         begun: Begun,
         peer: Option<IpAddr>,
         now: Timestamp,
-    ) -> LoginDetails {
+    ) -> control::Login {
         let interval = begun.interval.clamp(INTERVALS.0, INTERVALS.1).ceil();
         let expires_in = begun.expires_in.clamp(1.0, LONGEST).floor();
         let login = Login {
@@ -82,12 +85,13 @@ impl Logins {
             next: now + interval,
         };
         self.0.insert(begun.device_code.clone(), login);
-        LoginDetails {
+        control::Login {
+            auth_type: OIDC.to_owned(),
             place: place(&begun),
             device_code: begun.device_code,
-            // Small and whole by now.
-            expires_in: expires_in as i64,
-            interval: interval as i64,
+            // Small and above 0 by now.
+            expires_in: Duration::from_secs_f64(expires_in),
+            interval: Duration::from_secs_f64(interval),
         }
     }
 
@@ -158,7 +162,8 @@ mod tests {
     fn the_provider_is_asked_no_more_often_than_it_wants() {
         let mut logins = Logins::default();
         let told = logins.add(begun("a", 5.0), None, NOON);
-        assert_eq!((told.expires_in, told.interval), (600, 5));
+        let times = (told.expires_in, told.interval);
+        assert_eq!(times, (Duration::from_secs(600), Duration::from_secs(5)));
         assert_eq!(
             told.place,
             "https://idp.example.org/device and enter the code ABCD-EFGH"
@@ -188,7 +193,7 @@ mod tests {
     fn an_interval_is_never_nothing() {
         for interval in [0.0, -3.0, 0.2] {
             let told = Logins::default().add(begun("a", interval), None, NOON);
-            assert_eq!(told.interval, 1);
+            assert_eq!(told.interval, Duration::from_secs(1));
         }
     }
 

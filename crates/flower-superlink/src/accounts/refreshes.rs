@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
 use flwr_core::monotonic;
+use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::task;
 use futures::FutureExt;
@@ -19,14 +20,14 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::away;
-use super::tokens::{TokenPair, usable};
+use super::tokens::usable;
 
 /// How long an answer is given again.
 const KEPT: Duration = Duration::from_secs(60);
 /// Answers that are kept; who comes later is told to come again.
 const MOST: usize = 1000;
 
-type Outcome = Result<(TokenPair, Claims), Failure>;
+type Outcome = Result<(control::Tokens, Claims), Failure>;
 
 /// Refreshes under way, and done a moment ago, by the hash of the old token.
 #[derive(Default)]

@@ -1,34 +1,29 @@
 //! The office of the tests: accounts, and a provider that runs. Calls; logins and refreshes below.
 
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use flwr_daemon::clock::{MockClock, SystemClock};
-use http::{Request, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tonic::body::Body;
-use tower::{Layer, ServiceExt, service_fn};
 
 use super::fake::{self, CLIENT, Key, Mood, Person, SECRET};
 use super::*;
-use crate::auth::SignedIn;
 
 mod login;
 mod refresh;
 
 /// Accounts, their provider, and the folder with their file.
-struct Office {
-    fake: fake::Provider,
-    accounts: Accounts,
-    clock: Arc<MockClock>,
+pub(crate) struct Office {
+    pub(crate) fake: fake::Provider,
+    pub(crate) accounts: Accounts,
+    pub(crate) clock: Arc<MockClock>,
     folder: TempDir,
 }
 
 const LISTED: &str = "allow = [\"sub:alice-1\", \"group:flower\"]\nadmins = [\"sub:root-1\"]\n";
 
 impl Office {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(LISTED)
     }
 
@@ -55,7 +50,7 @@ impl Office {
     }
 
     /// Logs somebody in, as far as the first answer that is not "ask again".
-    async fn login(&self, person: &Person) -> Result<TokenPair, Failure> {
+    pub(crate) async fn login(&self, person: &Person) -> Result<control::Tokens, Failure> {
         let login = self.accounts.begin_login(None).await.unwrap();
         self.fake.approve(person);
         self.pass(1);
@@ -63,7 +58,7 @@ impl Office {
         Ok(pair.expect("approved"))
     }
 
-    async fn admit(&self, pair: &TokenPair) -> Result<Admitted, Turned> {
+    async fn admit(&self, pair: &control::Tokens) -> Result<Admitted, Turned> {
         let (access, refresh) = (Some(pair.access.as_str()), Some(pair.refresh.as_str()));
         self.accounts.admit(access, refresh).await
     }
@@ -76,10 +71,10 @@ impl Office {
     }
 
     /// A token of somebody that has expired, and one to refresh it with.
-    fn stale(&self, person: &Person) -> TokenPair {
+    pub(crate) fn stale(&self, person: &Person) -> control::Tokens {
         let mut claims = self.fake.claims(person);
         claims["exp"] = json!(fake::now() - 1000);
-        TokenPair {
+        control::Tokens {
             access: self.fake.sign(&claims),
             refresh: self.fake.refresh_token(person),
         }
@@ -131,43 +126,4 @@ async fn who_is_taken_off_the_list_is_out_at_once() {
         office.denied(&pair.access, &pair.refresh).await,
         Refusal::AccountNotListed.into()
     );
-}
-
-#[tokio::test]
-async fn a_call_goes_on_with_its_account_or_not_at_all() {
-    let office = Office::new();
-    let stale = office.stale(&alice());
-    let good = office.login(&alice()).await.unwrap();
-    let accounts = Arc::new(office.accounts);
-    let call = |pair: Option<&TokenPair>| {
-        let mut request = Request::builder().uri("/flwr.proto.Control/ListRuns");
-        if let Some(pair) = pair {
-            request = request
-                .header("flwr-oidc-access-token", &pair.access)
-                .header("flwr-oidc-refresh-token", &pair.refresh);
-        }
-        let request = request.body(Body::empty()).unwrap();
-        (request, Arc::clone(&accounts))
-    };
-    let counted = Arc::new(AtomicU32::new(0));
-    let answer = |(request, accounts): (Request<Body>, Arc<Accounts>)| {
-        let counted = Arc::clone(&counted);
-        let inner = service_fn(move |request: Request<Body>| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            let account: Account = request.extensions().get().cloned().unwrap();
-            assert_eq!(account.id, "alice-1");
-            async { Ok::<_, std::convert::Infallible>(Response::new(Body::empty())) }
-        });
-        SignedIn::new(Some(accounts)).layer(inner).oneshot(request)
-    };
-    let refused = answer(call(None)).await.unwrap();
-    assert_eq!(refused.headers()["grpc-status"], "16");
-    assert_eq!(refused.headers()["grpc-message"], "Access%20denied");
-    assert_eq!(counted.load(Ordering::Relaxed), 0);
-    let plain = answer(call(Some(&good))).await.unwrap();
-    assert!(!plain.headers().contains_key("flwr-oidc-access-token"));
-    let renewed = answer(call(Some(&stale))).await.unwrap();
-    assert_ne!(renewed.headers()["flwr-oidc-access-token"], stale.access);
-    assert_ne!(renewed.headers()["flwr-oidc-refresh-token"], stale.refresh);
-    assert_eq!(counted.load(Ordering::Relaxed), 2);
 }

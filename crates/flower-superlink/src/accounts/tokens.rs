@@ -1,6 +1,7 @@
 //! The access token and the refresh token of a login. `flwr` keeps both.
 
 use flwr_core::cause::chain;
+use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
 
 use crate::accounts::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
@@ -15,40 +16,29 @@ const NONE: &str = "-";
 /// The limit in bytes for both tokens. From about 8 KB on, Python's gRPC refuses some answers.
 const LONGEST: usize = 7000;
 
-/// An access token and a refresh token.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TokenPair {
-    /// Proves the caller's identity.
-    pub access: String,
-    /// Gets new tokens from the provider.
-    pub refresh: String,
+/// Whether the provider can refresh by this token of a caller.
+pub(super) fn can_refresh(token: &str) -> bool {
+    !token.is_empty() && token != NONE
 }
 
-impl TokenPair {
-    /// Whether the provider can refresh by this token of a caller.
-    pub(super) fn can_refresh(token: &str) -> bool {
-        !token.is_empty() && token != NONE
+/// Whether gRPC carries the tokens as metadata.
+fn require_fit(tokens: &control::Tokens) -> Result<(), Refusal> {
+    let length = tokens.access.len() + tokens.refresh.len();
+    if length > LONGEST {
+        return Err(Refusal::UselessTokens(format!(
+            "they have {length} bytes together, and {LONGEST} fit into a call; ask for fewer scopes, or have fewer claims put into them"
+        )));
     }
-
-    /// Whether gRPC carries it as metadata.
-    fn require_fit(&self) -> Result<(), Refusal> {
-        let length = self.access.len() + self.refresh.len();
-        if length > LONGEST {
-            return Err(Refusal::UselessTokens(format!(
-                "they have {length} bytes together, and {LONGEST} fit into a call; ask for fewer scopes, or have fewer claims put into them"
-            )));
-        }
-        let tokens = [&self.access, &self.refresh];
-        if tokens
-            .iter()
-            .any(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            return Err(Refusal::UselessTokens(
-                "they have blanks in them".to_owned(),
-            ));
-        }
-        Ok(())
+    let tokens = [&tokens.access, &tokens.refresh];
+    if tokens
+        .iter()
+        .any(|token| !token.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        return Err(Refusal::UselessTokens(
+            "they have blanks in them".to_owned(),
+        ));
     }
+    Ok(())
 }
 
 /// What of a provider's tokens is kept, and what it proves: the access token, if it is one for us,
@@ -58,7 +48,7 @@ pub(super) async fn usable(
     tokens: Tokens,
     old: Option<&str>,
     now: OffsetDateTime,
-) -> Result<(TokenPair, Claims), Failure> {
+) -> Result<(control::Tokens, Claims), Failure> {
     let refresh = tokens.refresh_token.filter(|token| !token.is_empty());
     let refresh = refresh.unwrap_or_else(|| old.unwrap_or(NONE).to_owned());
     let mut reason = None;
@@ -68,11 +58,11 @@ pub(super) async fn usable(
     {
         match provider.check(&token, now).await {
             Ok(Verdict::Good(claims)) => {
-                let pair = TokenPair {
+                let pair = control::Tokens {
                     access: token,
                     refresh,
                 };
-                pair.require_fit()?;
+                require_fit(&pair)?;
                 return Ok((pair, claims));
             }
             Ok(Verdict::Expired(_)) => reason = Some("it has expired already".to_owned()),
@@ -91,11 +81,4 @@ pub(super) async fn usable(
         "the login provider's tokens are of no use here: see `audience`"
     );
     Err(Refusal::UselessTokens(reason).into())
-}
-
-/// Tokens are not printed.
-impl std::fmt::Debug for TokenPair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TokenPair")
-    }
 }

@@ -81,11 +81,20 @@ impl Fleet for FleetSession {
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
-        Ok(self.link.push_object(run, id, content).await?)
+        let received = content.len() as u64;
+        let is_stored = self.link.push_object(run, id, content).await?;
+        if is_stored {
+            self.link.count_received(run, received);
+        }
+        Ok(is_stored)
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
-        Ok(self.link.pull_object(run, id).await?)
+        let pulled = self.link.pull_object(run, id).await?;
+        if let Pulled::There(content) = &pulled {
+            self.link.count_sent(run, content.len() as u64);
+        }
+        Ok(pulled)
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {

@@ -9,11 +9,11 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::runtime::{Asked, Inputs, Sent};
-use flwr_core::port::{Result, Runtime};
+use flwr_core::port::{Jobs, Result, Runtime};
 use flwr_core::refusal::Refusal;
-use flwr_core::run::{Run, RunStatus};
+use flwr_core::run::{KnownRun, RunStatus};
 use flwr_security::peer::Peer;
-use flwr_wire::host::{AppProof, Head, Launch, RuntimeHost};
+use flwr_wire::host::{AppProof, Head, Launch, RuntimeHost, ServerAppHost};
 
 use super::{Apps, Host};
 use crate::link::Link;
@@ -37,6 +37,10 @@ impl Runtime for RuntimeSession {
         self.run
     }
 
+    fn node(&self) -> Option<NodeId> {
+        Some(NodeId::SUPERLINK)
+    }
+
     async fn inputs(&self) -> Result<Option<Inputs>> {
         match self.run {
             None => Ok(None),
@@ -52,8 +56,9 @@ impl Runtime for RuntimeSession {
         Ok(self.link.nodes(self.required_run()?).await?)
     }
 
-    async fn run(&self) -> Result<Option<Run>> {
-        Ok(self.link.run(self.required_run()?).await?)
+    async fn run(&self) -> Result<Option<KnownRun>> {
+        let run = self.link.run(self.required_run()?).await?;
+        Ok(run.map(KnownRun::Full))
     }
 
     async fn fab(&self, hash: &str) -> Result<Bytes> {
@@ -94,11 +99,10 @@ impl Runtime for RuntimeSession {
         Ok(self.link.report_status(self.required_run()?, to).await?)
     }
 
-    async fn finish(&self, context: Context) -> Result<()> {
-        Ok(self
-            .link
-            .keep_context(self.required_run()?, context)
-            .await?)
+    async fn finish(&self, context: Option<Context>) -> Result<()> {
+        let run = self.required_run()?;
+        let context = context.unwrap_or_default();
+        Ok(self.link.keep_context(run, context).await?)
     }
 }
 
@@ -139,7 +143,9 @@ impl RuntimeHost for Host {
         let link = Arc::clone(self.link());
         Ok(RuntimeSession { link, run })
     }
+}
 
+impl Jobs for Host {
     async fn waiting(&self) -> Result<Vec<RunId>> {
         match self.0.parts.apps {
             Apps::OfStrangers => Ok(self.link().pending_runs().await?),
@@ -154,7 +160,9 @@ impl RuntimeHost for Host {
         let token = self.link().issue_token(run).await?;
         Ok(token.map(|token| token.as_str().to_owned()))
     }
+}
 
+impl ServerAppHost for Host {
     async fn launch(&self, launch: Launch, head: &Head) -> Result<RunId> {
         self.require_tls(head.peer.as_ref())?;
         let app = (launch.fab_id, launch.fab_version);

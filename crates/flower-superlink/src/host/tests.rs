@@ -1,9 +1,10 @@
 //! Calls through the door, as peers frame them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
@@ -12,8 +13,9 @@ use flwr_daemon::stop::Stopper;
 use flwr_wire::door::FleetDoor;
 use flwr_wire::generations::WireName;
 use flwr_wire::host::{FleetHost, Head, NodeProof};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
+use percent_encoding::percent_decode_str;
 use prost::Message;
 use time::OffsetDateTime;
 use tonic::Code;
@@ -27,7 +29,14 @@ use crate::store::MemoryState;
 
 mod apps;
 mod changes;
+mod clients;
+mod control;
+mod launch;
+mod loopback;
+mod people;
 mod taskins;
+mod tokens;
+mod traffic;
 mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
@@ -51,6 +60,8 @@ fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
         link,
         policy,
         own_key,
+        clients: None,
+        accounts: None,
         apps: Apps::WithTokens,
         is_insecure: true,
     })
@@ -61,38 +72,76 @@ struct Answered {
     code: Code,
     text: String,
     headers: HeaderMap,
+    /// Frames.
     message: Bytes,
 }
 
-impl Answered {
-    fn read<M: Message + Default>(self) -> M {
-        assert_eq!(self.code, Code::Ok, "{}", self.text);
-        M::decode(self.message).unwrap()
-    }
+/// Calls a method of Fleet.
+async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> Answered {
+    let path = format!("/flwr.proto.Fleet/{method}");
+    call_door(FleetDoor::new(host.clone()), &path, headers, message).await
 }
 
-/// Calls a method of Fleet: five bytes of a frame, then the message (gRPC over HTTP/2).
-async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> Answered {
+/// Calls a method behind a door.
+async fn call_door(
+    mut door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    path: &str,
+    headers: HeaderMap,
+    message: Bytes,
+) -> Answered {
+    let request = request(path, headers, message);
+    Answered::of(door.call(request).await.unwrap()).await
+}
+
+/// A call with one message: five bytes of a frame, then the message (gRPC over HTTP/2).
+fn request(path: &str, headers: HeaderMap, message: Bytes) -> Request<Body> {
     let mut body = BytesMut::new();
     body.put_u8(0);
     body.put_u32(u32::try_from(message.len()).unwrap());
     body.put(message);
-    let mut request = Request::post(format!("/flwr.proto.Fleet/{method}"))
-        .body(Body::new(Full::new(body.freeze())))
-        .unwrap();
+    let body = Body::new(Full::new(body.freeze()));
+    let mut request = Request::post(path).body(body).unwrap();
     *request.headers_mut() = headers;
-    let response = FleetDoor::new(host.clone()).call(request).await.unwrap();
-    let headers = response.headers().clone();
-    let body = response.into_body().collect().await.unwrap();
-    let trailers = body.trailers().cloned().unwrap_or_default();
-    let status = tonic::Status::from_header_map(&trailers)
-        .or_else(|| tonic::Status::from_header_map(&headers))
-        .unwrap();
-    let bytes = body.to_bytes();
-    Answered {
-        code: status.code(),
-        text: status.message().to_owned(),
-        headers,
-        message: bytes.slice(bytes.len().min(5)..),
+    request
+}
+
+impl Answered {
+    async fn of(response: Response<Body>) -> Self {
+        let headers = response.headers().clone();
+        let body = response.into_body().collect().await.unwrap();
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let header = |name| {
+            let value = trailers.get(name).or_else(|| headers.get(name));
+            value.map_or("", |value| value.to_str().unwrap())
+        };
+        let text = percent_decode_str(header("grpc-message"));
+        Self {
+            code: Code::from_bytes(header("grpc-status").as_bytes()),
+            text: text.decode_utf8().unwrap().into_owned(),
+            message: body.to_bytes(),
+            headers,
+        }
+    }
+
+    /// The messages of the answer, in their order.
+    fn read_all<M: Message + Default>(mut self) -> Vec<M> {
+        assert_eq!(self.code, Code::Ok, "{}", self.text);
+        let mut messages = Vec::new();
+        while !self.message.is_empty() {
+            assert_eq!(self.message.get_u8(), 0, "not compressed");
+            let length = usize::try_from(self.message.get_u32()).unwrap();
+            messages.push(M::decode(self.message.split_to(length)).unwrap());
+        }
+        messages
+    }
+
+    fn read<M: Message + Default>(self) -> M {
+        let mut messages = self.read_all();
+        assert_eq!(messages.len(), 1);
+        messages.remove(0)
+    }
+
+    fn said(&self) -> (Code, &str) {
+        (self.code, &self.text)
     }
 }

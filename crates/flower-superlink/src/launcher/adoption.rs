@@ -6,23 +6,24 @@ use std::path::PathBuf;
 
 use flwr_core::id::RunId;
 use flwr_core::run::Phase;
-use flwr_daemon::apps::{AppProcess, Identity, MissingModule, last_lines};
+use flwr_daemon::apps::{AppProcess, MissingModule, last_lines};
 use flwr_daemon::stop::Stopper;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{Instrument, info, info_span, warn};
 
 use super::{Launcher, note, with_output};
 use crate::error::Result;
+use crate::link::state::Process;
 
 impl Launcher {
     /// Goes on with the processes that are still there, and settles the runs of those that are
     /// not. A pending run whose process was not noted can be launched anew.
     pub(super) async fn take_over(&self, apps: &mut JoinSet<()>, stopper: &Stopper) -> Result<()> {
-        let noted = self.link.apps().await?;
-        for (run, app) in &noted {
+        let noted = self.link.processes().await?;
+        for (run, process) in &noted {
             let (launcher, stopper) = (self.clone(), stopper.clone());
-            let (run, app) = (*run, app.clone());
-            let attend = async move { note(launcher.take_over_one(run, app, &stopper).await) };
+            let (run, process) = (*run, process.clone());
+            let attend = async move { note(launcher.take_over_one(run, process, &stopper).await) };
             apps.spawn(attend.instrument(info_span!("serverapp", run_id = %run)));
         }
         for run in self.link.pending_runs().await? {
@@ -34,9 +35,11 @@ impl Launcher {
         Ok(())
     }
 
-    async fn take_over_one(&self, run: RunId, app: Identity, stopper: &Stopper) -> Result<()> {
+    async fn take_over_one(&self, run: RunId, process: Process, stopper: &Stopper) -> Result<()> {
+        let Process { host, identity } = process;
         let output = self.output_of(run).unwrap_or_default();
-        match AppProcess::adopt("ServerApp", &app, &output, &self.watchers) {
+        // A process of another machine, or of a container of before, is none of ours.
+        match AppProcess::adopt("ServerApp", &identity, &output, &self.watchers) {
             Some(app) => {
                 info!(
                     pid = app.id(),
@@ -48,7 +51,14 @@ impl Launcher {
                 }
                 self.stay_with(run, app, stopper).await
             }
-            None => self.ended_unseen(run, output).await,
+            None => {
+                let host = (!host.is_empty()).then_some(host);
+                info!(
+                    pid = identity.pid,
+                    host, "the ServerApp of an earlier SuperLink is gone"
+                );
+                self.ended_unseen(run, output).await
+            }
         }
     }
 
@@ -64,7 +74,7 @@ impl Launcher {
         if !known.is_finished() && !self.begin_again(run, &reason).await? {
             self.link.fail_run(run, &reason).await?;
         }
-        self.link.set_app(run, None).await?;
+        self.link.set_process(run, None).await?;
         remove(output).await;
         if known == Phase::Pending {
             info!("its run had not begun");
@@ -73,7 +83,7 @@ impl Launcher {
     }
 
     /// Removes the output of processes that nobody noted.
-    async fn remove_strays(&self, noted: &[(RunId, Identity)]) {
+    async fn remove_strays(&self, noted: &[(RunId, Process)]) {
         let Some(dir) = self.outputs.clone() else {
             return;
         };

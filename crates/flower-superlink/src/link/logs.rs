@@ -35,8 +35,7 @@ impl Link {
     /// # Errors
     /// If the run is not known.
     pub async fn push_app_log(&self, run: RunId, text: String) -> Result<()> {
-        let is_first = self.heard.lock().insert(run);
-        if is_first {
+        if self.processes.prints_first(run) {
             let recent = self.state.log_after(run, self.now() + -REPEATED).await?;
             if recent.last().is_some_and(|last| last.text == text) {
                 return Ok(());

@@ -82,10 +82,12 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn claim(&self, node: NodeId, patience: Duration) -> Result<Option<Parcel>> {
-        let session = self.sessions.current(node);
+        let session = self.state.session(node).await?;
         // A call whose connection is lost is held for one hold at most.
         let suspicious = 2 * self.holds.node.max(Duration::from_secs(1));
-        let (_held, is_shared) = self.sessions.hold(node, suspicious);
+        let (_held, is_shared) =
+            self.connections
+                .hold(node, session.unwrap_or_default(), suspicious);
         if is_shared {
             warn!(
                 node_id = %node,
@@ -97,14 +99,18 @@ impl Link {
         let deadline = monotonic::now() + self.holds.node.min(patience);
         loop {
             let changed = listener.next();
-            if self.sessions.current(node) != session {
-                return Ok(None);
-            }
-            let claimed = self.state.claim_message(node, self.now()).await?;
+            let claimed = match session {
+                Some(session) => self.state.claim_message(node, session, self.now()).await?,
+                None => None,
+            };
             if let Some(parcel) = claimed {
                 let Metadata { run, id, .. } = parcel.message.metadata;
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
+            }
+            // The session is over: whoever made this call is gone.
+            if self.state.session(node).await? != session {
+                return Ok(None);
             }
             if self.wait(changed, deadline).await.is_none() {
                 return Ok(None);

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::refusal::Refusal;
+use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use flwr_security::tls::Certificate;
 use tracing::info;
 
 use super::Link;
-use super::state::KnownNode;
+use super::state::{KnownNode, StateError};
 use crate::error::Result;
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
@@ -30,24 +31,42 @@ impl Link {
         interval: f64,
         certificate: Option<Arc<Certificate>>,
     ) -> Result<NodeId> {
-        let until = self.now() + checked_interval(interval)?;
-        let registered = self.state.register_node(key, random_node()?, until).await?;
-        let (registration, changed) = registered;
-        let (node, resumed) = (registration.node, registration.resumed);
+        let interval = checked_interval(interval)?;
+        let (node, resumed, changed) = loop {
+            let (node, resumed) = self.node_for(key).await?;
+            let now = self.now();
+            match self.state.activate_node(node, now + interval, now).await {
+                Ok((_, changed)) => break (node, resumed, changed),
+                // Another process with this key said goodbye in this very moment.
+                Err(StateError::Refused(Refusal::NotRegistered)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
-        self.sessions.begin(node);
         self.identify_node(node, certificate);
         // A call that is still held for the node's earlier life would take its messages: it ends.
         self.apply(changed).await;
         Ok(node)
     }
 
+    /// The node of this key, which may be new, and whether it was here before.
+    async fn node_for(&self, key: &PublicKey) -> Result<(NodeId, bool)> {
+        if let Some(node) = self.state.node_of_key(key).await? {
+            return Ok((node, true));
+        }
+        let fresh = random_node()?;
+        let registered = self.state.register_node(key, fresh, None, self.now());
+        let (registration, changed) = registered.await?;
+        self.apply(changed).await;
+        Ok((registration.node, registration.resumed))
+    }
+
     /// Notes by which certificate a node was seen.
     pub fn identify_node(&self, node: NodeId, certificate: Option<Arc<Certificate>>) {
         if let Some(certificate) = certificate {
-            self.sessions.identify(node, certificate);
+            self.connections.identify(node, certificate);
         }
     }
 
@@ -58,20 +77,30 @@ impl Link {
     /// If the state fails.
     pub async fn known_nodes(&self) -> Result<Vec<(KnownNode, Option<Arc<Certificate>>)>> {
         let nodes = self.state.nodes().await?.into_iter();
+        let nodes = nodes.filter(|node| node.unregistered_at.is_none());
         let with_certificate = |node: KnownNode| {
-            let certificate = self.sessions.certificate(node.id);
+            let certificate = self.connections.certificate(node.id);
             (node, certificate)
         };
         Ok(nodes.map(with_certificate).collect())
     }
 
-    /// The node says goodbye.
+    /// The node says goodbye. A node that registered itself is unregistered by that; any other
+    /// goes offline and stays registered.
     ///
     /// # Errors
     /// If the state fails.
     pub async fn remove_node(&self, node: NodeId) -> Result<()> {
-        let ((), changed) = self.state.remove_node(node).await?;
-        self.sessions.end(node);
+        let known = self.state.node(node).await?;
+        let Some(known) = known.filter(|known| known.unregistered_at.is_none()) else {
+            return Ok(());
+        };
+        let ((), changed) = if known.owner.is_none() {
+            self.connections.end(node);
+            self.state.unregister_node(node, self.now()).await?
+        } else {
+            self.state.deactivate_node(node, self.now()).await?
+        };
         self.apply(changed).await;
         info!(node_id = %node, "SuperNode left");
         Ok(())
@@ -83,17 +112,14 @@ impl Link {
     /// # Errors
     /// If the interval is none.
     pub async fn node_lives(&self, node: NodeId, interval: f64) -> Result<bool> {
-        let until = self.now() + PATIENCE * checked_interval(interval)?;
-        Ok(self.state.keep_node(node, until).await?)
+        let until = self.lease(interval)?;
+        Ok(self.state.keep_node(node, until, self.now()).await?)
     }
 
-    /// The ServerApp gives a sign of life. False unless its run is starting or running.
-    ///
-    /// # Errors
-    /// If the run is not known, or the interval is none.
-    pub async fn app_lives(&self, run: RunId, interval: f64) -> Result<bool> {
-        let until = self.now() + PATIENCE * checked_interval(interval)?;
-        Ok(self.state.keep_run(run, until).await?)
+    /// Until when somebody counts as alive who gives the next sign of life within `interval`
+    /// seconds.
+    pub(super) fn lease(&self, interval: f64) -> Result<Timestamp> {
+        Ok(self.now() + PATIENCE * checked_interval(interval)?)
     }
 
     /// The node bound to this key.

@@ -7,7 +7,7 @@ use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
-use super::state::Changed;
+use super::state::{Changed, Traffic};
 use crate::error::{Error, Result};
 
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
@@ -50,6 +50,18 @@ impl Link {
                 Err(error.into())
             }
         }
+    }
+
+    /// A node has pushed this many bytes of the run's objects.
+    pub fn count_received(&self, run: RunId, received: u64) {
+        let sent = 0;
+        self.state.add_traffic(run, Traffic { received, sent });
+    }
+
+    /// A node has pulled this many bytes of the run's objects.
+    pub fn count_sent(&self, run: RunId, sent: u64) {
+        let received = 0;
+        self.state.add_traffic(run, Traffic { received, sent });
     }
 
     /// Gives the bytes of an object of a running run.

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::Link;
 use super::permission::Principal;
-use super::state::StateError;
+use super::state::{StateError, Traffic};
 use crate::error::{Error, Result};
 
 impl Link {
@@ -36,12 +36,16 @@ impl Link {
     }
 
     /// Starts a run of the app in this FAB whose ServerApp process the caller starts, and makes the
-    /// token for it.
+    /// token for it. `overrides` replace the app's own configuration.
     ///
     /// # Errors
-    /// If the FAB does not hold what it says.
-    pub async fn start_run_outside(&self, fab: Bytes) -> Result<(RunId, Token)> {
-        let mut run = self.accept_run(fab, UserConfig::new()).await?;
+    /// If the FAB does not hold what it says, or the app has no such configuration.
+    pub async fn start_run_outside(
+        &self,
+        fab: Bytes,
+        overrides: UserConfig,
+    ) -> Result<(RunId, Token)> {
+        let mut run = self.accept_run(fab, overrides).await?;
         let id = run.id;
         // It never is pending, or our own launcher would start a process for it.
         run.status = RunStatus::plain(Phase::Starting);
@@ -169,6 +173,10 @@ impl Link {
         let run = known.id;
         self.pace.forget(run);
         self.waiting.forget(run);
+        // A finished run may be deleted already.
+        if let Ok(Traffic { received, sent }) = self.state.traffic(run).await {
+            info!(run_id = %run, received, sent, "bytes of objects that the run's nodes pushed and pulled");
+        }
         if let Ok(fab) = known.fab_hash.parse() {
             self.fabs.delete(&fab).await?;
         }
@@ -252,6 +260,14 @@ impl Link {
         Ok(self.state.run(run).await?)
     }
 
+    /// The run's traffic so far.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    pub async fn traffic(&self, run: RunId) -> Result<Traffic> {
+        Ok(self.state.traffic(run).await?)
+    }
+
     /// The runs that the principal may look at, oldest first.
     ///
     /// # Errors
@@ -303,14 +319,6 @@ impl Link {
         let unknown = || Refusal::UnknownFab(hash.chars().take(64).collect());
         let id: ObjectId = hash.parse().map_err(|_| unknown())?;
         Ok(self.fabs.get(&id).await?.ok_or_else(unknown)?)
-    }
-
-    /// The runs that no ServerApp process has asked for.
-    ///
-    /// # Errors
-    /// If the state fails.
-    pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
-        Ok(self.state.pending_runs().await?)
     }
 
     /// Lets go of what is over by the clock, and tells those who wait for it.

@@ -18,6 +18,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod runs;
+mod tasks;
 mod upkeep;
 
 pub use error::{StateError, StateResult};
@@ -25,9 +26,10 @@ pub use flwr_core::message::Parcel;
 pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs};
 pub use messages::{Answer, Messages};
-pub use nodes::{KnownNode, Nodes, Registration};
+pub use nodes::{KnownNode, NodeStatus, Nodes, Registration, Session};
 pub use objects::{ObjectEntry, Objects};
-pub use runs::{APP_FIRST_HEARTBEAT, Runs};
+pub use runs::{Runs, Traffic};
+pub use tasks::{APP_FIRST_HEARTBEAT, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
 
 /// What a write changed for others. `Link::apply` is where both are done.
@@ -71,11 +73,11 @@ pub type Written<T> = StateResult<(T, Changed)>;
 /// Everything durable, as one object. Each aggregate is a trait of its own, which a backend
 /// implements beside what the backend keeps of the aggregate.
 pub trait LinkState:
-    Nodes + Runs + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
+    Nodes + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
 {
 }
 
 impl<S> LinkState for S where
-    S: Nodes + Runs + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
+    S: Nodes + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
 {
 }

@@ -12,7 +12,7 @@ use flwr_core::message::{Body, Message, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
 use flwr_core::port::runtime::Inputs;
 use flwr_core::refusal::Refusal;
-use flwr_core::run::{Outcome, Phase, RunStatus};
+use flwr_core::run::{KnownRun, Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
 use flwr_daemon::objects::Memory;
@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::store::MemoryState;
 
 mod leases;
+mod lives;
 mod messages;
 mod runs;
 mod upkeep;
@@ -195,7 +196,7 @@ impl Mail {
     }
 }
 
-fn bundle() -> Bytes {
+pub(crate) fn bundle() -> Bytes {
     let files = vec![("app/server.py".to_owned(), Bytes::from_static(b"app = 1\n"))];
     fab::build(PYPROJECT, files).unwrap().bytes
 }

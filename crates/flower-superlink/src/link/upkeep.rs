@@ -15,6 +15,8 @@ use super::state::{Keep, StateError, Usage};
 use super::wake::Topic;
 use crate::error::Result;
 
+/// Seconds after which an unregistered node is forgotten: a day. Nobody comes back with its id.
+const UNREGISTERED: f64 = 86_400.0;
 /// Seconds offline after which a node is forgotten that no list names: 30 days. Should the node
 /// come back, it gets another id.
 const GONE: f64 = 30.0 * 86_400.0;
@@ -113,20 +115,23 @@ impl Link {
         Ok(deleted)
     }
 
-    /// Forgets the nodes that were not online for 30 days, but for those whose key `is_listed`.
+    /// Forgets the nodes that were not online for 30 days, but for those whose key `is_listed`, and
+    /// those that were unregistered a day ago.
     ///
     /// # Errors
     /// If the state fails.
     pub async fn forget_lost_nodes(&self, is_listed: impl Fn(&PublicKey) -> bool) -> Result<()> {
-        let since = self.now() + -GONE;
+        let now = self.now();
         for node in self.state.nodes().await? {
-            if node.online_until >= since || is_listed(&node.key) {
+            let is_registered = node.unregistered_at.is_none();
+            let since = now + if is_registered { -GONE } else { -UNREGISTERED };
+            if node.last_seen() >= since || is_registered && is_listed(&node.key) {
                 continue;
             }
             let (is_gone, changed) = self.state.forget_node(node.id, since).await?;
-            if is_gone {
-                self.sessions.end(node.id);
-                self.apply(changed).await;
+            self.apply(changed).await;
+            if is_gone && is_registered {
+                self.connections.end(node.id);
                 let key = node.key.fingerprint();
                 info!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
             }
@@ -144,7 +149,7 @@ impl Link {
 
     /// Lets go of what is remembered of a run beside the state.
     fn forget_run(&self, run: RunId) {
-        self.heard.lock().remove(&run);
+        self.processes.forget(run);
         self.waiting.forget(run);
     }
 }

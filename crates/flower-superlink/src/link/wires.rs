@@ -26,26 +26,25 @@ impl Link {
         Ok(self.state.note_wire(node, wire).await?)
     }
 
-    /// Whether the node has given a sign of life since it registered, or since the SuperLink
-    /// started.
+    /// Whether the node has given a sign of life since it registered.
     #[must_use]
     pub fn was_heard(&self, node: NodeId) -> bool {
-        self.sessions.was_heard(node)
+        self.state.was_heard(node)
     }
 
     /// The node has given a sign of life; who waits for that is woken.
     pub fn hear(&self, node: NodeId) {
-        self.sessions.hear(node);
+        self.state.hear_node(node);
         self.wake.notify(Topic::Node(node));
     }
 
-    /// Waits for the first sign of life of a node that has just registered, `within` that time.
+    /// Waits for the first sign of life of a node that has registered, `within` that time.
     pub async fn first_sign(&self, node: NodeId, within: Duration) {
         let listener = self.wake.listen(Topic::Node(node));
         let deadline = monotonic::now() + within;
         loop {
             let changed = listener.next();
-            if !self.sessions.is_unheard(node) || self.wait(changed, deadline).await.is_none() {
+            if self.state.was_heard(node) || self.wait(changed, deadline).await.is_none() {
                 return;
             }
         }

@@ -1,10 +1,12 @@
 //! What every backend of the state must do. [`battery!`] makes a test of each behaviour for a
 //! constructor; the tests read like the promises in [`LinkState`](crate::link::state::LinkState).
 
+mod life;
 mod messages;
 mod nodes;
 mod replies;
 mod runs;
+mod tasks;
 mod upkeep;
 pub(super) mod world;
 
@@ -22,20 +24,30 @@ macro_rules! battery {
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::leases_move_with_a_clock_that_is_set;
                 nodes::a_node_that_left_is_unknown;
+                life::a_registered_node_is_not_online;
+                life::each_step_of_a_life_has_its_time;
+                life::sessions_follow_each_other;
+                life::a_call_of_an_earlier_session_takes_nothing;
+                life::a_node_is_heard_in_its_session;
+                life::an_unregistered_node_is_forgotten_after_a_while;
                 runs::a_run_takes_the_steps_of_a_run_only;
                 runs::a_run_keeps_the_account_that_started_it;
                 runs::a_run_without_a_sign_of_life_is_lost;
                 runs::a_run_that_never_gives_a_sign_of_life_is_lost;
-                runs::a_token_that_nobody_uses_expires;
-                runs::a_run_has_one_token_until_it_is_over;
                 runs::a_finished_run_holds_nothing;
                 runs::a_run_begins_again_once;
                 runs::each_step_of_a_run_wakes_those_who_wait_for_it;
-                runs::the_pending_runs_are_those_that_have_not_begun;
-                runs::the_process_of_a_run_is_noted;
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
+                tasks::a_task_is_claimed_once_until_it_is_revoked;
+                tasks::a_claim_that_nobody_uses_expires;
+                tasks::a_token_is_of_use_until_its_run_is_over;
+                tasks::a_sign_of_life_counts_once_the_run_has_begun;
+                tasks::the_process_of_a_task_is_noted;
+                tasks::a_run_that_begins_again_has_a_free_task;
+                tasks::the_waiting_tasks_are_those_of_runs_that_have_not_begun;
+                runs::the_traffic_of_a_run_adds_up;
                 upkeep::only_a_finished_run_is_deleted_and_nothing_names_it_then;
                 upkeep::a_run_whose_process_lives_is_not_deleted;
                 upkeep::the_newest_finished_runs_are_kept;

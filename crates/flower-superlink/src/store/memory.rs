@@ -3,11 +3,9 @@
 //! One lock around plain maps. Nothing is awaited and nothing is slow while it is held: the
 //! largest step is proportional to the messages that one call names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use flwr_core::id::RunId;
-use flwr_core::object::ObjectId;
-use flwr_core::time::Timestamp;
 use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
@@ -18,10 +16,12 @@ mod nodes;
 mod objects;
 mod run;
 mod runs;
+mod tasks;
 mod upkeep;
 
 use nodes::Nodes;
 use run::RunState;
+use tasks::Tasks;
 
 /// The state in memory.
 #[derive(Debug, Default)]
@@ -41,8 +41,7 @@ struct Inner {
     runs: BTreeMap<RunId, RunState>,
     /// Those of the runs that are pending.
     pending: BTreeSet<RunId>,
-    /// Tokens of unfinished runs, by their hash, with when they were issued.
-    tokens: HashMap<ObjectId, (RunId, Timestamp)>,
+    tasks: Tasks,
     #[cfg(test)]
     looked_up: usize,
 }

@@ -18,6 +18,8 @@ use super::battery::world::{NOON, World, key};
 use super::{MemoryState, SqliteState};
 
 mod history;
+mod life;
+mod lives;
 mod ops;
 mod reference;
 

@@ -6,14 +6,13 @@ use flwr_core::address::Address;
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
 use flwr_daemon::stop::Stopper;
-use flwr_wire::door::{Driver, FleetDoor, RuntimeDoor, ServerAppIo};
+use flwr_wire::door::{
+    Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
+};
 use tokio::task::JoinSet;
 use tonic::service::Routes;
-use tower::Layer;
 
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
-use crate::api::{ControlApi, Exec, LaunchApi, UpkeepApi};
-use crate::auth::{ListedClients, SignedIn};
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host};
 use crate::link::Link;
@@ -77,8 +76,8 @@ impl Ports {
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let fleet = Routes::new(listed(config).layer(FleetDoor::new(host.clone())));
-        let control = control(host.link(), host.clone(), config);
+        let fleet = Routes::new(FleetDoor::new(host.clone()));
+        let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
         let mut servers = JoinSet::new();
         servers.spawn(self.fleet.serve(fleet, stopper.clone()));
@@ -97,6 +96,8 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         link: Arc::clone(link),
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
+        clients: config.clients.clone(),
+        accounts: config.accounts.clone(),
         apps: apps(config),
         is_insecure: matches!(config.transport, Transport::Plaintext),
     })
@@ -110,30 +111,21 @@ async fn bind(
     Listener::bind(&address.to_string(), security, service, Limits::default()).await
 }
 
-fn control(link: &Arc<Link>, host: Host, config: &Config) -> Routes {
-    let listed = listed(config);
-    let signed_in = SignedIn::new(config.accounts.clone());
-    let control = ControlApi::server(Arc::clone(link), config.accounts.clone());
-    let exec = signed_in.layer(Exec(control.clone()));
-    let upkeep = UpkeepApi::server(host, config.accounts.clone());
-    Routes::new(listed.layer(signed_in.layer(control)))
-        .add_service(listed.layer(exec))
-        .add_service(listed.layer(signed_in.layer(upkeep)))
+fn control(host: Host) -> Routes {
+    Routes::new(ControlDoor::<_, Control>::new(host.clone()))
+        .add_service(ControlDoor::<_, Exec>::new(host.clone()))
+        .add_service(ControlDoor::<_, Upkeep>::new(host))
 }
 
 fn serverappio(host: Host, config: &Config) -> Routes {
-    let listed = listed(config);
-    let apps = RuntimeDoor::<_, ServerAppIo>::new(host.clone());
-    let apps = Routes::new(listed.layer(apps));
+    let apps = Routes::new(RuntimeDoor::<_, ServerAppIo>::new(host.clone()));
     let insecure = matches!(config.transport, Transport::Plaintext);
     if !insecure && !config.serverappio_tls {
         // Runs are started on Control alone.
         return apps;
     }
-    let launch = LaunchApi::server(host.clone());
-    let driver = RuntimeDoor::<_, Driver>::new(host);
-    apps.add_service(listed.layer(launch))
-        .add_service(listed.layer(driver))
+    apps.add_service(LaunchDoor::new(host.clone()))
+        .add_service(RuntimeDoor::<_, Driver>::new(host))
 }
 
 /// Who starts the processes of ServerApps, and how they are admitted.
@@ -146,8 +138,4 @@ fn apps(config: &Config) -> Apps {
         } => Apps::Tokenless,
         Launch::Subprocess { .. } => Apps::WithTokens,
     }
-}
-
-fn listed(config: &Config) -> ListedClients {
-    ListedClients::new(config.clients.clone())
 }

@@ -28,16 +28,6 @@ pub(crate) struct Job {
     pub(crate) outbox: Outbox,
 }
 
-/// Why an app process is turned away.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Denied {
-    /// Flower's text.
-    #[error("Invalid token.")]
-    Token,
-    #[error("the message in work is not of run {0}")]
-    OtherRun(RunId),
-}
-
 impl Desk {
     pub(crate) fn new(hands_out: bool) -> Self {
         Self {
@@ -88,23 +78,27 @@ impl Desk {
     }
 
     /// The message that this token opens.
-    pub(crate) fn job(&self, token: &str) -> Result<Arc<Job>, Denied> {
-        let message = self.tokens.find(token).ok_or(Denied::Token)?;
+    pub(crate) fn job(&self, token: &str) -> Option<Arc<Job>> {
+        let message = self.tokens.find(token)?;
         self.current()
             .filter(|job| job.inbox.metadata().id == message)
-            .ok_or(Denied::Token)
     }
 
-    /// The message in work, if it is of this run: for the calls that carry no token.
-    pub(crate) fn job_of(&self, run: RunId) -> Result<Arc<Job>, Denied> {
-        self.current()
-            .filter(|job| job.inbox.metadata().run == run)
-            .ok_or(Denied::OtherRun(run))
+    /// The message in work, if it is of this run.
+    pub(crate) fn job_of(&self, run: RunId) -> Option<Arc<Job>> {
+        self.current().filter(|job| job.inbox.metadata().run == run)
     }
 
-    /// The ClientApp is done: its token opens nothing any more.
-    pub(crate) fn revoke(&self, token: &str) {
-        self.tokens.revoke(token);
+    /// Whether a process holds the token of this message.
+    pub(crate) fn is_claimed(&self, job: &Job) -> bool {
+        let id = job.inbox.metadata().id;
+        self.tokens.any(|message| *message == id)
+    }
+
+    /// The ClientApp is done: the token of its message opens nothing any more.
+    pub(crate) fn revoke(&self, job: &Job) {
+        let id = job.inbox.metadata().id;
+        self.tokens.revoke_where(|message| *message == id);
     }
 
     fn current(&self) -> Option<Arc<Job>> {

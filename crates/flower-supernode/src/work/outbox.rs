@@ -9,8 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 use flwr_core::context::Context;
 use flwr_core::id::NodeId;
-use flwr_core::message::{Flaws, Message, Metadata};
-use flwr_core::object::{ObjectId, ObjectTree, TreeError};
+use flwr_core::message::{Metadata, Parcel};
+use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -40,25 +41,6 @@ struct Content {
     context: Option<Context>,
 }
 
-/// Why a reply is not taken.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OutboxError {
-    #[error("a reply comes with exactly one message and one object tree")]
-    NotOne,
-    #[error("the reply is malformed: {0}")]
-    Flaws(Flaws),
-    #[error("the reply's object tree is malformed: {0}")]
-    Tree(TreeError),
-    #[error("the reply's `{field}` is {found}; {expected} is expected")]
-    Mismatch {
-        field: &'static str,
-        found: String,
-        expected: String,
-    },
-    #[error("the instruction has another reply already")]
-    Answered,
-}
-
 impl Default for Outbox {
     fn default() -> Self {
         Self {
@@ -75,17 +57,17 @@ impl Outbox {
         &self,
         instruction: &Metadata,
         node: NodeId,
-        message: Message,
-        tree: ObjectTree,
-    ) -> Result<Vec<ObjectId>, OutboxError> {
-        check(&message.metadata, &tree, instruction, node)?;
+        reply: Parcel,
+    ) -> Result<Vec<ObjectId>, Refusal> {
+        check(&reply.message.metadata, instruction, node)?;
+        let Parcel { message, tree } = reply;
         let mut content = self.content.lock();
         if let Some(before) = &content.reply {
             let is_same = before.tree == tree;
             return if is_same {
                 Ok(content.missing.iter().copied().collect())
             } else {
-                Err(OutboxError::Answered)
+                Err(Refusal::AlreadyAnswered(instruction.id))
             };
         }
         content.missing = tree.post_order().iter().map(|part| part.id).collect();
@@ -152,26 +134,32 @@ impl Outbox {
     }
 }
 
-fn check(
-    reply: &Metadata,
-    tree: &ObjectTree,
-    instruction: &Metadata,
-    node: NodeId,
-) -> Result<(), OutboxError> {
+/// Whether the reply answers this instruction, for this node.
+fn check(reply: &Metadata, instruction: &Metadata, node: NodeId) -> Result<(), Refusal> {
+    if reply.run != instruction.run {
+        return Err(Refusal::OtherRun {
+            message: reply.id,
+            run: instruction.run,
+            found: reply.run,
+        });
+    }
     let reply_to = reply.reply_to.map(|id| id.to_string()).unwrap_or_default();
     let pairs = [
-        ("run_id", reply.run.to_string(), instruction.run.to_string()),
-        ("src_node_id", reply.src.to_string(), node.to_string()),
-        ("reply_to_message_id", reply_to, instruction.id.to_string()),
-        ("message_id", reply.id.to_string(), tree.id.to_string()),
+        (
+            "metadata.src_node_id",
+            reply.src.to_string(),
+            node.to_string(),
+        ),
+        (
+            "metadata.reply_to_message_id",
+            reply_to,
+            instruction.id.to_string(),
+        ),
     ];
     for (field, found, expected) in pairs {
         if found != expected {
-            return Err(OutboxError::Mismatch {
-                field,
-                found,
-                expected,
-            });
+            let problem = format!("is {found}; {expected} is expected");
+            return Err(Refusal::Field { field, problem });
         }
     }
     Ok(())

@@ -53,10 +53,10 @@ async fn in_subprocess_isolation_nobody_else_gets_work() {
         .get_run_ids_with_pending_messages(proto::ListAppsToLaunchRequest {})
         .await
         .unwrap();
-    assert!(waiting.into_inner().run_ids.is_empty());
+    assert!(waiting.run_ids.is_empty());
     let token = app
         .request_token(proto::RequestTokenRequest { run_id: RUN.0 })
         .await
         .unwrap();
-    assert_eq!(token.into_inner().token, "");
+    assert_eq!(token.token, "");
 }

@@ -10,6 +10,7 @@
     reason = "helpers of tests: clippy excuses only the tests themselves"
 )]
 
+mod app;
 mod ends;
 mod fleet;
 mod restart;
@@ -31,12 +32,11 @@ use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
-use flwr_proto::client_app_io_client::ClientAppIoClient;
 use flwr_security::key::PrivateKey;
 use tempfile::TempDir;
 use tonic::Code;
-use tonic::transport::{Channel, Endpoint};
 
+use app::{App, Refused};
 use fleet::{FakeFleet, RUN, reply_to, seal};
 
 const NODE: u64 = 100;
@@ -107,9 +107,8 @@ fn program(dir: &Path, script: &str) -> PathBuf {
 }
 
 impl Scene {
-    async fn app(&self) -> ClientAppIoClient<Channel> {
-        let address = format!("http://{}", self.node.clientappio_addr());
-        ClientAppIoClient::new(Endpoint::new(address).unwrap().connect().await.unwrap())
+    async fn app(&self) -> App {
+        App::connect(format!("http://{}", self.node.clientappio_addr())).await
     }
 
     /// A token for the next message, as soon as it waits.
@@ -120,12 +119,12 @@ impl Scene {
                 .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
                 .await
                 .unwrap();
-            if let Some(run_id) = waiting.into_inner().run_ids.first().copied() {
+            if let Some(run_id) = waiting.run_ids.first().copied() {
                 let answer = app
                     .request_token(proto::RequestTokenRequest { run_id })
                     .await
                     .unwrap();
-                return answer.into_inner().token;
+                return answer.token;
             }
             tokio::task::yield_now().await;
         }
@@ -169,8 +168,7 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
             token: token.clone(),
         })
         .await
-        .unwrap()
-        .into_inner();
+        .unwrap();
     let context = inputs.context.unwrap();
     let (run_id, node) = (
         context.run_id,
@@ -182,7 +180,7 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
         token: token.clone(),
         ..Default::default()
     };
-    let pulled = app.pull_message(pull).await.unwrap().into_inner();
+    let pulled = app.pull_message(pull).await.unwrap();
     let (instruction, tree) = (
         pulled.messages_list[0].metadata.clone().unwrap(),
         &pulled.message_object_trees[0],
@@ -193,7 +191,7 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
             run_id,
             object_id: object_id.clone(),
         };
-        let object = app.pull_object(request).await.unwrap().into_inner();
+        let object = app.pull_object(request).await.unwrap();
         assert!(object.object_available);
         assert_eq!(ObjectId::of(&object.object_content).to_string(), object_id);
     }
@@ -206,12 +204,7 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
         run_id,
         message_object_trees: vec![tree],
     };
-    let wanted = app
-        .push_message(push)
-        .await
-        .unwrap()
-        .into_inner()
-        .objects_to_push;
+    let wanted = app.push_message(push).await.unwrap().objects_to_push;
     assert_eq!(wanted.len(), 2);
     for object in [object, content] {
         let push = proto::PushObjectRequest {
@@ -220,7 +213,7 @@ async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> p
             object_id: object.id.to_string(),
             object_content: object.bytes,
         };
-        assert!(app.push_object(push).await.unwrap().into_inner().stored);
+        assert!(app.push_object(push).await.unwrap().stored);
     }
     let outputs = proto::PushAppOutputsRequest {
         token,
@@ -281,15 +274,15 @@ async fn a_token_is_given_once_and_opens_nothing_after_the_work() {
         .request_token(proto::RequestTokenRequest { run_id: RUN.0 })
         .await
         .unwrap();
-    assert_eq!(again.into_inner().token, "");
+    assert_eq!(again.token, "");
     work(&scene, &token, None).await;
     for token in [token, String::new(), "0".repeat(256)] {
-        let refused = app
+        let Refused(code, text) = app
             .pull_client_app_inputs(proto::PullAppInputsRequest { token })
             .await
             .unwrap_err();
         assert_eq!(
-            (refused.code(), refused.message()),
+            (code, text.as_str()),
             (Code::PermissionDenied, "Invalid token.")
         );
     }
@@ -308,25 +301,13 @@ async fn objects_that_are_not_announced_or_not_what_they_say_are_not_taken() {
         object_id: object.id.to_string(),
         object_content: object.bytes,
     };
-    assert!(
-        !app.push_object(push.clone())
-            .await
-            .unwrap()
-            .into_inner()
-            .stored
-    );
+    assert!(!app.push_object(push.clone()).await.unwrap().stored);
     push.object_content = "RecordDict  3\0{ }".into();
-    assert!(
-        !app.push_object(push.clone())
-            .await
-            .unwrap()
-            .into_inner()
-            .stored
-    );
+    assert!(!app.push_object(push.clone()).await.unwrap().stored);
     push.object_content = "garbage".into();
     push.object_id = ObjectId::of(b"garbage").to_string();
     let refused = app.push_object(push).await.unwrap_err();
-    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(refused.0, Code::FailedPrecondition);
     let empty = app
         .push_message(proto::PushAppMessagesRequest {
             token,
@@ -334,7 +315,7 @@ async fn objects_that_are_not_announced_or_not_what_they_say_are_not_taken() {
         })
         .await
         .unwrap_err();
-    assert_eq!(empty.code(), Code::InvalidArgument);
+    assert_eq!(empty.0, Code::InvalidArgument);
 }
 
 #[tokio::test]

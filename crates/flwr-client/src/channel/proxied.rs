@@ -3,17 +3,17 @@
 
 mod envoy;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use h2::Reason;
 use http::{HeaderMap, Response, StatusCode, header};
-use thiserror::Error;
 use tonic::{Code, Status};
 
 use super::cause;
 
 /// An answer over HTTP that no gRPC server gave.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a proxy at {address} answered {}{}{}", shown(*.status), way_out(*.status, .location.as_deref()), after_colon(.text))]
 pub struct Proxied {
     /// Host and port that were called.
@@ -119,31 +119,31 @@ impl From<Proxied> for Status {
 
 /// The proxy's answer that a call ended with, if it ended so.
 #[must_use]
-pub fn proxied(status: &Status) -> Option<&Proxied> {
-    cause(status)
+pub fn proxied<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Proxied> {
+    cause(error)
 }
 
 /// Whether the server has not worked on the call, and asks for it on a new connection: it closes
 /// this one in order (GOAWAY with NO_ERROR), or refuses the stream (RFC 9113, 6.8 and 8.7).
 #[must_use]
-pub fn is_to_be_repeated(status: &Status) -> bool {
-    let refused = cause::<h2::Error>(status).is_some_and(|error| match error.reason() {
+pub fn is_to_be_repeated(error: &(dyn Error + 'static)) -> bool {
+    let refused = cause::<h2::Error>(error).is_some_and(|error| match error.reason() {
         Some(Reason::NO_ERROR) => error.is_go_away(),
         Some(Reason::REFUSED_STREAM) => error.is_remote(),
         _ => false,
     });
     // A request that waited in this process for a connection that closes.
-    let unsent = || cause::<hyper::Error>(status).is_some_and(hyper::Error::is_canceled);
+    let unsent = || cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled);
     refused || unsent()
 }
 
 /// Whether the stream of a call was ended on the way while its answer was waited for: by a reset,
 /// or by the end of the connection.
 #[must_use]
-pub fn is_cut(status: &Status) -> bool {
+pub fn is_cut(error: &(dyn Error + 'static)) -> bool {
     let timed_out =
-        proxied(status).is_some_and(|answer| answer.status == StatusCode::GATEWAY_TIMEOUT);
-    timed_out || cause::<h2::Error>(status).is_some()
+        proxied(error).is_some_and(|answer| answer.status == StatusCode::GATEWAY_TIMEOUT);
+    timed_out || cause::<h2::Error>(error).is_some()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tonic::Status;
 
 use super::*;
 use flwr_security::testing::Files;

@@ -10,13 +10,13 @@ use crate::context::Context;
 use crate::id::{NodeId, RunId};
 use crate::message::{MessageId, Parcel};
 use crate::object::{ObjectId, Pulled};
-use crate::run::{Run, RunStatus};
+use crate::run::{KnownRun, RunStatus};
 
 /// What an app starts from.
 #[derive(Debug, Clone)]
 pub struct Inputs {
     /// Its run.
-    pub run: Run,
+    pub run: KnownRun,
     /// Its Context.
     pub context: Context,
     /// Its bundle.
@@ -47,10 +47,15 @@ pub trait Runtime: Send + Sync + 'static {
     /// The run to which the process belongs. `None`: no run waits for a process.
     fn run_id(&self) -> Option<RunId>;
 
-    /// What the app starts from. `None`: no run waits for a process. A process whose answer was lost asks again, and is answered alike.
+    /// The node for which the app runs: a ServerApp runs for the SuperLink. `None`: there is no
+    /// message in work on which the app could work.
+    fn node(&self) -> Option<NodeId>;
+
+    /// What the app starts from. `None`: no run waits for a process. A process whose answer was
+    /// lost asks again, and is answered alike.
     ///
     /// # Errors
-    /// If the run is running or over.
+    /// If the run of a ServerApp is running or over.
     fn inputs(&self) -> impl Future<Output = Result<Option<Inputs>>> + Send;
 
     /// Gives a sign of life, and promises the next within `interval` seconds. False if the run is
@@ -69,8 +74,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// The run. `None`: it is not known.
     ///
     /// # Errors
-    /// If the state fails.
-    fn run(&self) -> impl Future<Output = Result<Option<Run>>> + Send;
+    /// If the state fails, or no message of the run is in work.
+    fn run(&self) -> impl Future<Output = Result<Option<KnownRun>>> + Send;
 
     /// The bytes of a FAB.
     ///
@@ -128,9 +133,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// If the run is not known or over.
     fn status(&self, to: RunStatus) -> impl Future<Output = Result<()>> + Send;
 
-    /// Stores the Context that the app leaves behind.
+    /// The app has said everything. Stores the Context that the app leaves behind.
     ///
     /// # Errors
     /// If the run is not running.
-    fn finish(&self, context: Context) -> impl Future<Output = Result<()>> + Send;
+    fn finish(&self, context: Option<Context>) -> impl Future<Output = Result<()>> + Send;
 }

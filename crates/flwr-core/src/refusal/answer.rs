@@ -1,11 +1,11 @@
-//! How a call fails, and what a client reads of a refusal.
+//! How a call fails, and what a caller reads of a refusal.
 
 use std::fmt;
 
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Class, Code, Refusal};
+use super::{Class, Code, Refusal, Silence, Unanswered};
 
 /// Why a call gave no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -16,10 +16,13 @@ pub enum Failure {
     /// The program at the other end of a wire refused.
     #[error("{0}")]
     Answered(Refused),
-    /// Nothing was decided, and asking again may help: the connection failed, a disk is full, the
-    /// other program is stopping.
+    /// This program decides nothing now, and asking again may help: a disk is full, or the program
+    /// is stopping.
     #[error("{0}")]
     TryAgain(String),
+    /// The program at the other end of a wire gave no answer.
+    #[error(transparent)]
+    Unanswered(Unanswered),
 }
 
 impl Failure {
@@ -29,7 +32,17 @@ impl Failure {
         match self {
             Self::Refused(refusal) => Some(refusal.class()),
             Self::Answered(refused) => Some(refused.class),
-            Self::TryAgain(_) => None,
+            Self::TryAgain(_) | Self::Unanswered(_) => None,
+        }
+    }
+
+    /// Whether the same call may have a result later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::TryAgain(_) => true,
+            Self::Unanswered(unanswered) => unanswered.why != Silence::Broken,
+            Self::Refused(_) | Self::Answered(_) => self.class() == Some(Class::Exhausted),
         }
     }
 }
@@ -43,6 +56,12 @@ impl From<Refusal> for Failure {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         Self::Answered(refused)
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::Unanswered(unanswered)
     }
 }
 
@@ -156,5 +175,34 @@ mod tests {
         let read = Refused::read(Class::RunOver, "Run is finished.");
         assert_eq!(Failure::from(read).class(), Some(Class::RunOver));
         assert_eq!(Failure::TryAgain("away".to_owned()).class(), None);
+    }
+
+    #[test]
+    fn a_failure_passes_unless_it_is_a_refusal_or_a_defect() {
+        let unanswered = |why| Failure::from(Unanswered::new(why, "why"));
+        for why in [
+            Silence::Connection,
+            Silence::Busy,
+            Silence::Late,
+            Silence::Cancelled,
+        ] {
+            assert!(unanswered(why).is_passing(), "{why:?}");
+        }
+        assert!(!unanswered(Silence::Broken).is_passing());
+        assert!(Failure::TryAgain("full".to_owned()).is_passing());
+        let refused = |class| Failure::from(Refused::read(class, "no"));
+        assert!(refused(Class::Exhausted).is_passing());
+        assert!(!refused(Class::Precondition).is_passing());
+        assert!(!Failure::from(Refusal::RunNotFound(RunId(7))).is_passing());
+    }
+
+    #[test]
+    fn a_failure_leads_to_the_cause_of_its_call() {
+        use std::error::Error as _;
+        let broken = std::io::Error::other("broken pipe");
+        let failure = Failure::from(Unanswered::caused_by(broken));
+        assert_eq!(failure.to_string(), "broken pipe");
+        let source = failure.source().unwrap();
+        assert!(source.downcast_ref::<std::io::Error>().is_some());
     }
 }

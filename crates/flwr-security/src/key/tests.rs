@@ -225,3 +225,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_pem_is_its_spki_and_back() {
+    let key = PrivateKey::generate().unwrap().public_key().clone();
+    let pem = key.to_pem();
+    assert_eq!(spki_from_pem(pem.as_bytes()), Some(key.to_spki()));
+    assert_eq!(spki_to_pem(&key.to_spki()), pem);
+    let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for none in ["", "text", private] {
+        assert_eq!(spki_from_pem(none.as_bytes()), None, "{none}");
+    }
+}

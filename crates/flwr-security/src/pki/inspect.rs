@@ -121,6 +121,10 @@ fn certificate(block: &[u8], now: OffsetDateTime) -> Report {
         warnings.extend(names_missing(&parsed, &told));
         warnings.extend(rare_key(parsed.public_key()));
         warnings.extend(signs_nothing(&parsed));
+    } else if is_self_signed(&parsed) && signs_nothing(&parsed).is_none() {
+        // `openssl req -x509` makes a CA of a server's certificate.
+        let rare = rare_key(parsed.public_key());
+        warnings.extend(rare.map(|text| format!("if a server is to show it: {text}")));
     }
     warnings.extend(weak_key(parsed.public_key()));
     warnings.extend(weak_signature(&parsed));
@@ -182,7 +186,7 @@ fn uses(parsed: &X509Certificate<'_>) -> String {
 fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     match spki.parsed() {
         Ok(PublicKey::RSA(key)) => format!("RSA, {} bits", key.key_size()),
-        Ok(PublicKey::EC(point)) => format!("EC, {} bits", point.key_size()),
+        Ok(PublicKey::EC(point)) => format!("EC, {} bits", curve_bits(point.key_size())),
         _ => match spki.algorithm.algorithm.to_id_string().as_str() {
             "1.3.101.112" => "Ed25519".to_owned(),
             other => format!("of kind {other}"),
@@ -190,16 +194,24 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
+/// The bits of a curve. `bits` are those of a coordinate in whole bytes, of which P-521 has 66.
+const fn curve_bits(bits: usize) -> usize {
+    if bits == 528 { 521 } else { bits }
+}
+
 fn weak_key(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
     small_rsa(spki)
         .map(|bits| format!("its RSA key has {bits} bits: TLS stacks of today want 2048 or more"))
 }
 
+fn is_self_signed(parsed: &X509Certificate<'_>) -> bool {
+    parsed.issuer().as_raw() == parsed.subject().as_raw()
+}
+
 /// Signatures with MD5 or SHA-1.
 fn weak_signature(parsed: &X509Certificate<'_>) -> Option<String> {
     // Nobody looks at how a root has signed itself.
-    let signed_itself = parsed.issuer().as_raw() == parsed.subject().as_raw();
-    let weak = weakness(&parsed.signature_algorithm).filter(|_| !signed_itself);
+    let weak = weakness(&parsed.signature_algorithm).filter(|_| !is_self_signed(parsed));
     weak.map(|algorithm| {
         format!("it is signed with {algorithm}, which is refused today: sign it anew with SHA-256")
     })

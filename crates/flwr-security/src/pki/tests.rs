@@ -285,6 +285,43 @@ fn inspect_tells_which_keys_few_peers_take() {
 }
 
 #[test]
+fn inspect_tells_rare_keys_of_a_ca_that_a_server_can_show() {
+    use rcgen::{BasicConstraints, IsCa, KeyUsagePurpose};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    for (key_usages, warned) in [
+        // As `openssl req -x509` makes it.
+        (vec![], true),
+        (
+            vec![
+                KeyUsagePurpose::DigitalSignature,
+                KeyUsagePurpose::KeyCertSign,
+            ],
+            true,
+        ),
+        (vec![KeyUsagePurpose::KeyCertSign], false),
+    ] {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = key_usages;
+        fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        let reports = inspect(&path, OffsetDateTime::now_utc()).unwrap();
+        assert!(
+            reports[0]
+                .facts
+                .contains(&("key", "EC, 521 bits".to_owned()))
+        );
+        let text = "if a server is to show it: its key is of kind EC P-521";
+        let warnings = &reports[0].warnings;
+        assert_eq!(
+            warnings.iter().any(|warning| warning.starts_with(text)),
+            warned
+        );
+    }
+}
+
+#[test]
 fn inspect_names_other_encodings_with_the_command_that_converts_them() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("server.der");

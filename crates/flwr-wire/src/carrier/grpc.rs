@@ -20,8 +20,13 @@ use super::patience;
 use crate::host::Head;
 
 mod status;
+mod streaming;
+mod tokens;
 
 pub use status::status;
+pub use streaming::Answers;
+pub(crate) use streaming::streaming;
+pub(crate) use tokens::{account_proof, with_tokens};
 
 /// An answer, not encoded yet.
 pub struct Answer {
@@ -86,21 +91,31 @@ pub(crate) fn signature(headers: &HeaderMap) -> Result<SignatureHeaders, Failure
     Ok(SignatureHeaders::read(headers)?)
 }
 
-/// Reads the only message of a call, has it answered, and frames the answer.
+/// Reads the only message of a call, of as many bytes as peers allow, has it answered, and frames
+/// the answer.
 pub(crate) async fn unary<A, F>(request: Request<Body>, answer: A) -> Response<Body>
 where
     A: FnOnce(Bytes) -> F + Send,
     F: Future<Output = Result<Answer, Failure>> + Send,
 {
-    let mut answer = Some(answer);
+    unary_within(MAX_MESSAGE_BYTES, request, answer).await
+}
+
+/// The same, for messages of at most `limit` bytes.
+pub(crate) async fn unary_within<A, F>(
+    limit: usize,
+    request: Request<Body>,
+    answer: A,
+) -> Response<Body>
+where
+    A: FnOnce(Bytes) -> F + Send,
+    F: Future<Output = Result<Answer, Failure>> + Send,
+{
+    let mut answer = once(answer);
     let service = service_fn(move |request: tonic::Request<Bytes>| {
-        let answered = answer.take().map(|answer| answer(request.into_inner()));
+        let answered = answer(request.into_inner());
         async move {
-            // A unary call has one message.
-            let Some(answered) = answered else {
-                return Err(Status::internal("a second message in a unary call"));
-            };
-            let Answer { body, headers } = answered.await.map_err(status)?;
+            let Answer { body, headers } = answered?.await.map_err(status)?;
             let metadata = MetadataMap::from_headers(headers);
             Ok(tonic::Response::from_parts(
                 metadata,
@@ -109,11 +124,22 @@ where
             ))
         }
     });
-    let limit = Some(MAX_MESSAGE_BYTES);
     Grpc::new(Frames)
-        .apply_max_message_size_config(limit, limit)
+        .apply_max_message_size_config(Some(limit), Some(MAX_MESSAGE_BYTES))
         .unary(service, request)
         .await
+}
+
+/// Answers one message. A call whose client sends one message has no second.
+fn once<A, F>(answer: A) -> impl FnMut(Bytes) -> Result<F, Status>
+where
+    A: FnOnce(Bytes) -> F,
+{
+    let mut answer = Some(answer);
+    move |message| match answer.take() {
+        Some(answer) => Ok(answer(message)),
+        None => Err(Status::internal("a second message in a call that has one")),
+    }
 }
 
 /// The response to a call that fails before its body was read.

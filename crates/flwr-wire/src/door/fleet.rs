@@ -53,6 +53,12 @@ impl<H: FleetHost> Door<Nodes<H>, Fleet> {
 }
 
 impl<H: FleetHost> Opened for Nodes<H> {
+    type Host = H;
+
+    fn host(&self) -> &H {
+        &self.host
+    }
+
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         if let Some(method) = methods.iter().find_map(Method::unsigned)

@@ -10,7 +10,7 @@ use tonic::server::NamedService;
 use super::{Door, Opened};
 use crate::carrier::grpc::{self, Answer};
 use crate::generations;
-use crate::host::{Head, RuntimeHost};
+use crate::host::{Head, RuntimeHost, ServerAppHost};
 use crate::methods::Request as Decoded;
 use crate::methods::runtime::{Method, Methods};
 
@@ -22,12 +22,20 @@ pub struct ServerAppIo;
 #[derive(Debug, Clone, Copy)]
 pub struct Driver;
 
+/// The service of ClientApp processes: `flwr.proto.ClientAppIo`.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAppIo;
+
 impl NamedService for ServerAppIo {
     const NAME: &'static str = "flwr.proto.ServerAppIo";
 }
 
 impl NamedService for Driver {
     const NAME: &'static str = "flwr.proto.Driver";
+}
+
+impl NamedService for ClientAppIo {
+    const NAME: &'static str = "flwr.proto.ClientAppIo";
 }
 
 /// What is behind the doors for app processes.
@@ -37,16 +45,37 @@ pub struct Apps<H: RuntimeHost> {
     methods: Methods<H>,
 }
 
-impl<H: RuntimeHost, N> Door<Apps<H>, N> {
-    /// The door to this host, under the name of service `N`.
+impl<H: ServerAppHost> Door<Apps<H>, ServerAppIo> {
+    /// The door to this SuperLink for processes of ServerApps.
     #[must_use]
     pub fn new(host: H) -> Self {
-        let methods = generations::runtime();
-        Self::of(Apps { host, methods })
+        Self::of(Apps::new(host, generations::serverapps()))
+    }
+}
+
+impl<H: ServerAppHost> Door<Apps<H>, Driver> {
+    /// The door to this SuperLink for ServerApps that make their runs themselves.
+    #[must_use]
+    pub fn new(host: H) -> Self {
+        Self::of(Apps::new(host, generations::serverapps()))
+    }
+}
+
+impl<H: RuntimeHost> Door<Apps<H>, ClientAppIo> {
+    /// The door to this SuperNode for processes of ClientApps.
+    #[must_use]
+    pub fn new(host: H) -> Self {
+        Self::of(Apps::new(host, generations::clientapps()))
     }
 }
 
 impl<H: RuntimeHost> Opened for Apps<H> {
+    type Host = H;
+
+    fn host(&self) -> &H {
+        &self.host
+    }
+
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         let Some(newest) = methods.first() else {
@@ -58,6 +87,10 @@ impl<H: RuntimeHost> Opened for Apps<H> {
 }
 
 impl<H: RuntimeHost> Apps<H> {
+    const fn new(host: H, methods: Methods<H>) -> Self {
+        Self { host, methods }
+    }
+
     async fn answer(
         &self,
         methods: &[Method<H>],

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::WireName;
-use crate::host::{FleetHost, RuntimeHost};
+use crate::host::{FleetHost, ServerAppHost};
 use crate::methods::fleet::Unproven;
 use crate::methods::runtime::Rules;
 use crate::methods::{fleet, runtime};
@@ -46,7 +46,7 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
 }
 
 /// What ServerApps of this generation call.
-pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
+pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     let apps = Arc::new(Apps::default());
     let services = [
         (

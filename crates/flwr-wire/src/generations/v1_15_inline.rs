@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::WireName;
-use crate::host::{FleetHost, RuntimeHost};
+use crate::host::{FleetHost, ServerAppHost};
 use crate::methods::{fleet, runtime};
 use crate::objects;
 use crate::raw::{has_bytes, has_number};
@@ -51,7 +51,7 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
 }
 
 /// What ServerApp processes of this generation call.
-pub(crate) fn runtime<H: RuntimeHost>(m: &mut runtime::Methods<H>) {
+pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     use runtime::Rules;
     let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
     m.call(

@@ -1,17 +1,17 @@
 //! `flwr doctor`: checks the connection to a federation's SuperLink, step by step.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use flwr_client::channel::{self, Route, Trust, Walk};
+use flwr_client::line::Line;
 use flwr_core::checkup::Checkup;
+use flwr_core::port::Control as _;
 use flwr_core::project::Federation;
-use flwr_proto::ListRunsResponse;
+use flwr_core::refusal::{Class, Failure};
+use flwr_core::time::Timestamp;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
-use tonic::{Code, Status};
 
 use crate::cli::{DoctorArgs, Target};
 use crate::connect::{self, SuperLink};
@@ -49,7 +49,8 @@ pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()>
     };
     let mut checkup = Checkup::new();
     walk(&target, &mut checkup).await;
-    python::look(&mut checkup);
+    let local = Surroundings::of_process().local().ok();
+    python::look(local.as_ref(), &mut checkup);
     output.checkup(&checkup)?;
     if checkup.is_good() {
         Ok(())
@@ -141,20 +142,17 @@ fn files(federation: &Federation, trust: &Trust) -> String {
 }
 
 /// One call that any user may make, and what its answer says.
-async fn ask(mut superlink: SuperLink, checkup: &mut Checkup) {
-    let Ok(answer) = timeout(ANSWER, superlink.list_runs(None)).await else {
+async fn ask(superlink: SuperLink<impl Line>, checkup: &mut Checkup) {
+    let Ok(answer) = timeout(ANSWER, superlink.control.runs(None)).await else {
         let text = format!("no answer for {} s", ANSWER.as_secs());
         checkup.failed(SERVICE, text, Some("its log may tell what it is busy with"));
         return checkup.skipped(&CALLS[1..]);
     };
-    if let Err(status) = &answer
-        && !is_refusal(status)
+    if let Err(failure) = &answer
+        && !is_about_the_caller(failure)
     {
-        checkup.failed(
-            SERVICE,
-            Error::from(status.clone()).to_string(),
-            wrong_port(status),
-        );
+        let text = Error::from(failure.clone()).to_string();
+        checkup.failed(SERVICE, text, wrong_port(failure));
         return checkup.skipped(&CALLS[1..]);
     }
     let service = if superlink.is_exec() {
@@ -166,29 +164,31 @@ async fn ask(mut superlink: SuperLink, checkup: &mut Checkup) {
     match answer {
         Ok(answer) => {
             checkup.good(AUTHENTICATION, "passed, or not asked for");
-            let runs = answer.run_dict.len();
+            let runs = answer.runs.len();
             checkup.good(PERMISSION, format!("runs may be listed: {runs}"));
-            clock(&answer, checkup);
+            clock(answer.now, checkup);
         }
-        Err(status) => refused(&status, checkup),
+        Err(failure) => refused(&failure, checkup),
     }
 }
 
-/// Whether the SuperLink refused the call. The error of a broken connection can look similar.
-fn is_refusal(status: &Status) -> bool {
-    let codes = [Code::Unauthenticated, Code::PermissionDenied];
-    codes.contains(&status.code()) && status.source().is_none()
+/// Whether the SuperLink refused the call for who makes it.
+fn is_about_the_caller(failure: &Failure) -> bool {
+    matches!(
+        failure.class(),
+        Some(Class::Unauthenticated | Class::Forbidden)
+    )
 }
 
-fn wrong_port(status: &Status) -> Option<&'static str> {
-    (status.code() == Code::Unimplemented).then_some(
+fn wrong_port(failure: &Failure) -> Option<&'static str> {
+    super::is_not_offered(failure).then_some(
         "it is a gRPC server, but not for `flwr`: Control is on port 9093 by default, Fleet on 9092, ServerAppIo on 9091",
     )
 }
 
-fn refused(status: &Status, checkup: &mut Checkup) {
-    let text = Error::from(status.clone()).to_string();
-    if status.code() == Code::Unauthenticated {
+fn refused(failure: &Failure, checkup: &mut Checkup) {
+    let text = Error::from(failure.clone()).to_string();
+    if failure.class() == Some(Class::Unauthenticated) {
         checkup.failed(AUTHENTICATION, text, None);
         checkup.skipped(&[PERMISSION, CLOCK]);
     } else {
@@ -199,8 +199,8 @@ fn refused(status: &Status, checkup: &mut Checkup) {
 }
 
 /// The SuperLink's time and this machine's.
-fn clock(answer: &ListRunsResponse, checkup: &mut Checkup) {
-    let Ok(theirs) = OffsetDateTime::parse(&answer.now, &Rfc3339) else {
+fn clock(theirs: Option<Timestamp>, checkup: &mut Checkup) {
+    let Some(theirs) = theirs.and_then(Timestamp::to_date_time) else {
         return checkup.warning(CLOCK, "the SuperLink does not tell its time", None);
     };
     let apart = (theirs - OffsetDateTime::now_utc()).abs();

@@ -1,10 +1,12 @@
 //! `latest`: the user's newest run that is not finished.
 
-use flwr_proto::Run;
+use flwr_client::line::Line;
+use flwr_core::port::Control as _;
+use flwr_core::run::Run;
 
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
-use crate::render::{printable, status_words};
+use crate::render::printable;
 
 /// The run behind `latest`.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,29 +21,25 @@ pub(super) struct Newest {
 
 impl Newest {
     /// Asks the SuperLink.
-    pub(super) async fn find(superlink: &mut SuperLink) -> Result<Self> {
-        let runs = superlink.list_runs(None).await?.run_dict;
+    pub(super) async fn find(superlink: &SuperLink<impl Line>) -> Result<Self> {
+        let runs = superlink.control.runs(None).await?.runs;
         let account = superlink.account_id();
-        Self::among(runs.values(), account.as_deref())
+        Self::among(&runs, account.as_deref())
     }
 
-    /// For an account, only its own runs count: admins also see the runs of others.
-    fn among<'a>(runs: impl Iterator<Item = &'a Run>, account: Option<&str>) -> Result<Self> {
-        let mut own: Vec<_> = runs
-            .filter(|run| account.is_none_or(|account| run.flwr_aid == account))
-            .collect();
-        // ISO 8601 in UTC sorts as text.
-        own.sort_by(|a, b| a.pending_at.cmp(&b.pending_at));
-        let is_unfinished = |run: &&&Run| !status_words(run).0.starts_with("finished");
-        let Some(run) = own.iter().rev().find(is_unfinished) else {
-            return Err(Error::NoneUnfinished {
-                newest: own.last().map(|run| run.run_id),
-            });
+    /// For an account, only its own runs count: admins also see the runs of others. `runs` are
+    /// oldest first.
+    fn among(runs: &[Run], account: Option<&str>) -> Result<Self> {
+        let is_own = |run: &&Run| account.is_none_or(|account| run.account == account);
+        let mut own = runs.iter().rev().filter(is_own).peekable();
+        let newest = own.peek().map(|run| run.id.0);
+        let Some(run) = own.find(|run| !run.status.phase.is_finished()) else {
+            return Err(Error::NoneUnfinished { newest });
         };
         Ok(Self {
-            run_id: run.run_id,
+            run_id: run.id.0,
             app: printable(&run.fab_id),
-            status: printable(&status_words(run).0),
+            status: run.status.phase.to_string(),
             is_callers: account.is_some(),
         })
     }
@@ -49,40 +47,29 @@ impl Newest {
 
 #[cfg(test)]
 mod tests {
-    use flwr_proto::RunStatus;
-
     use super::*;
-
-    fn run(run_id: u64, pending_at: &str, account: &str, status: &str) -> Run {
-        Run {
-            run_id,
-            fab_id: "pub/digits".into(),
-            pending_at: format!("2026-11-20T{pending_at}:00.000000+00:00"),
-            flwr_aid: account.into(),
-            status: Some(RunStatus {
-                status: status.into(),
-                ..RunStatus::default()
-            }),
-            ..Run::default()
-        }
-    }
+    use crate::render::testing::run;
 
     fn runs() -> [Run; 5] {
         [
-            run(9, "09:00", "alice", "running"),
-            run(1, "10:00", "alice", "pending"),
-            run(7, "11:00", "alice", "finished"),
-            run(5, "12:00", "bob", "starting"),
-            run(3, "13:00", "carol", "finished"),
+            (9, "09:00", "alice", "running"),
+            (1, "10:00", "alice", "pending"),
+            (7, "11:00", "alice", "finished:completed"),
+            (5, "12:00", "bob", "starting"),
+            (3, "13:00", "carol", "finished:failed"),
         ]
+        .map(|(id, at, account, status)| Run {
+            account: account.to_owned(),
+            ..run(id, [&format!("2026-11-20T{at}:00+00:00"), "", ""], status)
+        })
     }
 
     #[test]
     fn the_newest_unfinished_run_is_the_callers_own() {
         let runs = runs();
-        let alices = Newest::among(runs.iter(), Some("alice")).unwrap();
+        let alices = Newest::among(&runs, Some("alice")).unwrap();
         assert_eq!((alices.run_id, alices.is_callers), (1, true));
-        let anybodys = Newest::among(runs.iter(), None).unwrap();
+        let anybodys = Newest::among(&runs, None).unwrap();
         assert_eq!((anybodys.run_id, anybodys.is_callers), (5, false));
         assert_eq!(anybodys.app, "pub/digits");
         assert_eq!(anybodys.status, "starting");
@@ -91,10 +78,10 @@ mod tests {
     #[test]
     fn where_all_are_finished_the_newest_is_told() {
         let runs = runs();
-        let error = Newest::among(runs.iter(), Some("carol")).unwrap_err();
+        let error = Newest::among(&runs, Some("carol")).unwrap_err();
         assert!(matches!(error, Error::NoneUnfinished { newest: Some(3) }));
         assert!(error.hint().unwrap().contains("`flwr log 3`"));
-        let error = Newest::among(runs.iter(), Some("dave")).unwrap_err();
+        let error = Newest::among(&runs, Some("dave")).unwrap_err();
         assert!(matches!(error, Error::NoneUnfinished { newest: None }));
         assert!(error.hint().unwrap().contains("flwr run"));
     }

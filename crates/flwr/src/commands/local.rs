@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use flwr_core::monotonic;
-use flwr_proto::upkeep::GetUsageResponse;
+use flwr_core::port::Control as _;
+use flwr_core::port::control::Usage;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 use toml::Table;
@@ -99,14 +100,14 @@ pub(super) async fn status(_args: &StatusArgs, output: &mut Output) -> Result<()
 }
 
 /// How many SuperNodes are online, and what takes the SuperLink's space.
-async fn ask(description: &LocalFederation) -> Result<(usize, Option<GetUsageResponse>)> {
+async fn ask(description: &LocalFederation) -> Result<(usize, Option<Usage>)> {
     let chosen = local::chosen(description, &Table::new(), String::new())?;
-    let mut superlink = SuperLink::connect(&chosen, "status")?;
+    let superlink = SuperLink::connect(&chosen, "status")?;
     // One that does not answer knows of none.
     let answer = tokio::time::timeout(ANSWER, superlink.nodes_online()).await;
     let Ok(Ok(online)) = answer else {
         return Ok((0, None));
     };
-    let usage = tokio::time::timeout(ANSWER, superlink.usage()).await;
+    let usage = tokio::time::timeout(ANSWER, superlink.control.usage()).await;
     Ok((online, usage.ok().and_then(Result::ok)))
 }

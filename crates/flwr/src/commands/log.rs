@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use flwr_core::id::RunId;
+use flwr_core::port::Control;
+use flwr_core::port::control::LogReader as _;
 use tokio::time::timeout;
 
 use super::latest::Newest;
 use crate::cli::{LogArgs, RunName};
-use crate::connect::SuperLink;
 use crate::error::Result;
 use crate::render::Output;
 
 mod follow;
 
-use follow::PIECE;
 pub(super) use follow::{Reader, Seen, follow};
 
 /// `--show`: how long to wait for the first words, as Flower's own command has it.
@@ -21,17 +22,18 @@ const FIRST_WORDS: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(400);
 
 pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
-    let mut superlink = super::reach(&args.target, "log", output)?;
+    let superlink = super::reach(&args.target, "log", output)?;
     let run_id = match args.run {
         RunName::Id(run_id) => run_id,
-        RunName::Latest => Newest::find(&mut superlink).await?.run_id,
+        RunName::Latest => Newest::find(&superlink).await?.run_id,
     };
+    let control = &superlink.control;
     let mut seen = Seen::since(args.since);
     let title = format!("Printing logstream for run_id `{run_id}`");
     match args.tail {
         Some(count) => {
             let mut text = String::new();
-            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+            let gathered = gather(control, RunId(run_id), &mut seen, |piece| {
                 text.push_str(piece);
                 Ok(())
             });
@@ -43,7 +45,7 @@ pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
         }
         None if args.show => {
             let mut title = Some(title);
-            let gathered = gather(&mut superlink, run_id, &mut seen, |piece| {
+            let gathered = gather(control, RunId(run_id), &mut seen, |piece| {
                 if let Some(title) = title.take() {
                     output.title(&title)?;
                 }
@@ -60,26 +62,26 @@ pub(super) async fn log(args: &LogArgs, output: &mut Output) -> Result<()> {
     if args.show {
         return Ok(());
     }
-    follow(&mut superlink, run_id, seen, &mut Reader::Screen(output)).await
+    follow(control, RunId(run_id), seen, &mut Reader::Screen(output)).await
 }
 
 /// Reads what there is, and how far it goes.
 async fn gather(
-    superlink: &mut SuperLink,
-    run_id: u64,
+    control: &impl Control,
+    run: RunId,
     seen: &mut Seen,
     mut reader: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let mut patience = FIRST_WORDS;
-    let opening = superlink.stream_logs(run_id, seen.after, PIECE);
+    let opening = control.log(run, seen.after);
     let Ok(opened) = timeout(patience, opening).await else {
         return Ok(());
     };
-    let mut stream = opened?;
-    while let Ok(piece) = timeout(patience, stream.message()).await {
-        let Some(piece) = piece? else { break };
-        reader(&piece.log_output)?;
-        seen.after = piece.latest_timestamp.max(seen.after);
+    let mut log = opened?;
+    while let Ok(entry) = timeout(patience, log.next()).await {
+        let Some(entry) = entry? else { break };
+        reader(&entry.text)?;
+        seen.after = seen.after.max(entry.at);
         patience = SILENCE;
     }
     Ok(())
@@ -98,21 +100,23 @@ fn last_lines(text: &str, count: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use flwr_core::time::Timestamp;
+
     use super::*;
     use crate::connect::testing::{OldSuperLink, RUN};
 
     #[tokio::test]
     async fn show_prints_what_there_is() {
-        let mut superlink = OldSuperLink::default().serve().await;
+        let superlink = OldSuperLink::default().serve();
         let mut seen = Seen::default();
         let mut text = String::new();
-        let gathered = gather(&mut superlink, RUN, &mut seen, |piece| {
+        let gathered = gather(&superlink.control, RunId(RUN), &mut seen, |piece| {
             text.push_str(piece);
             Ok(())
         });
         gathered.await.unwrap();
         assert_eq!(text, "line 1\n");
-        assert_eq!(seen, Seen::at(1.0));
+        assert_eq!(seen, Seen::at(Timestamp::from_secs(1.0)));
     }
 
     #[test]

@@ -6,17 +6,20 @@
 use std::time::Duration;
 
 use flwr_core::monotonic;
+use flwr_core::port::SignIn;
+use flwr_core::port::control::Tokens;
 use tokio::time::{Instant, sleep};
-use tonic::Code;
 
-use crate::account::{self, OIDC, Tokens};
+use crate::account::{self, OIDC};
 use crate::cli::{LoginArgs, LogoutArgs};
 use crate::connect::{LOGIN, SuperLink};
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
+/// The longest wait for a login, also if the SuperLink allows more.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The minimum polling interval, also if the SuperLink asks for a shorter one.
-const SHORTEST: u64 = 1;
+const SHORTEST: Duration = Duration::from_secs(1);
 
 pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     let chosen = super::federation_of(&args.target, output)?;
@@ -24,23 +27,22 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     if !federation.enable_user_auth {
         return Err(Error::LoginNotAsked(federation.name.clone()));
     }
-    let mut superlink = SuperLink::connect(&chosen, LOGIN)?;
-    let details = match superlink.login_details().await {
-        Err(status) if status.code() == Code::Unimplemented => return Err(Error::NoAccounts),
-        details => details?,
+    let superlink = SuperLink::connect(&chosen, LOGIN)?;
+    let login = match superlink.control.login().await {
+        Err(failure) if super::is_not_offered(&failure) => return Err(Error::NoAccounts),
+        login => login?,
     };
-    if details.auth_type != OIDC {
-        return Err(Error::UnknownLogin(printable(&details.auth_type)));
+    if login.auth_type != OIDC {
+        return Err(Error::UnknownLogin(printable(&login.auth_type)));
     }
     output.say(&format!(
         "Please login with your user credentials here: {}",
-        printable(&details.verification_uri_complete)
+        printable(&login.place)
     ))?;
-    let seconds = |given: i64| u64::try_from(given).unwrap_or(0);
-    let pause = Duration::from_secs(seconds(details.interval).max(SHORTEST));
-    let deadline = monotonic::now() + Duration::from_secs(seconds(details.expires_in));
+    let pause = login.interval.max(SHORTEST);
+    let deadline = monotonic::now() + login.expires_in.min(LONGEST);
     let busy = output.busy("Waiting for the login");
-    let tokens = wait(&mut superlink, &details.device_code, pause, deadline).await;
+    let tokens = wait(&superlink.control, &login.device_code, pause, deadline).await;
     busy.finish_and_clear();
     account::keep(&chosen.credentials(), &tokens?)?;
     output.success("✅ Login successful.")
@@ -48,16 +50,15 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
 
 /// Polls until there are tokens.
 async fn wait(
-    superlink: &mut SuperLink,
+    superlink: &impl SignIn,
     device_code: &str,
     pause: Duration,
     deadline: Instant,
 ) -> Result<Tokens> {
     while monotonic::now() < deadline {
         sleep(pause).await;
-        let answer = superlink.auth_tokens(device_code.to_owned()).await?;
-        if !answer.access_token.is_empty() && !answer.refresh_token.is_empty() {
-            return Ok(Tokens::new(answer.access_token, answer.refresh_token));
+        if let Some(tokens) = superlink.tokens(device_code).await? {
+            return Ok(tokens);
         }
     }
     Err(Error::LoginTimeout)

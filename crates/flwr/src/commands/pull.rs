@@ -1,6 +1,7 @@
 //! `flwr pull`: prints the address of a run's artifacts.
 
-use tonic::Code;
+use flwr_core::id::RunId;
+use flwr_core::port::Control as _;
 
 use crate::cli::PullArgs;
 use crate::error::{Error, Result};
@@ -8,13 +9,13 @@ use crate::render::{Output, printable};
 
 pub(super) async fn pull(args: &PullArgs, output: &mut Output) -> Result<()> {
     let run_id = args.run_id;
-    let mut superlink = super::reach(&args.target, "pull", output)?;
+    let superlink = super::reach(&args.target, "pull", output)?;
     let busy = output.busy("Asking the SuperLink");
-    let answer = superlink.pull_artifacts(run_id).await;
+    let answer = superlink.control.artifacts(RunId(run_id)).await;
     busy.finish_and_clear();
     let url = match answer {
-        Err(status) if status.code() == Code::Unimplemented => None,
-        answer => answer?.url,
+        Err(failure) if super::is_not_offered(&failure) => None,
+        answer => answer?,
     };
     let url = url.ok_or(Error::NoArtifacts(run_id))?;
     output.success(&format!(

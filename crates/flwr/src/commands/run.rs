@@ -2,10 +2,11 @@
 
 use flwr_core::config::{self, UserConfig};
 use flwr_core::fab::Fab;
+use flwr_core::id::RunId;
+use flwr_core::port::Control;
+use flwr_core::port::control::Start;
 use flwr_core::project::Federation;
-use flwr_proto::config_record::Item;
-use flwr_proto::config_record_value::Value;
-use flwr_proto::{ConfigRecord, ConfigRecordValue, StartRunRequest};
+use flwr_core::run::{Outcome, Phase};
 use serde_json::json;
 
 use super::log::{Reader, Seen, follow};
@@ -13,7 +14,7 @@ use crate::cli::RunArgs;
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::project::{App, Bundle, config_error, ignored_words, overrides};
-use crate::render::{Output, status_words};
+use crate::render::Output;
 use crate::resolved::ResolvedFederation;
 
 const FLAG: &str = "--run-config";
@@ -30,43 +31,44 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     {
         output.warn(&line);
     }
-    let mut superlink = SuperLink::connect(&chosen, "run")?;
+    let superlink = SuperLink::connect(&chosen, "run")?;
     let Bundle { fab, warnings } = app.bundle()?;
     for warning in &warnings {
         output.warn(warning);
     }
     let (name, size) = (fab.file_name(), fab.bytes.len());
     output.talk(&format!("Bundled {name}: {size} bytes"));
-    let request = request(&fab, &override_config, &chosen.federation)?;
+    let start = start(&fab, &override_config, &chosen.federation)?;
     if args.dry_run {
         return rehearsed(&fab, &override_config, &chosen, output);
     }
-    let run_id = start(&mut superlink, request, &chosen, output).await?;
-    output.success(&format!("🎊 Successfully started run {run_id}"))?;
-    output.json(&started(run_id, &fab))?;
+    let control = &superlink.control;
+    let run = send(control, start, &chosen, output).await?;
+    output.success(&format!("🎊 Successfully started run {run}"))?;
+    output.json(&started(run, &fab))?;
     let mut reader = match (args.stream, args.wait) {
         (true, _) => Reader::Screen(output),
         (false, true) => Reader::Nobody,
         (false, false) => return Ok(()),
     };
-    follow(&mut superlink, run_id, Seen::default(), &mut reader).await?;
-    verdict(&mut superlink, run_id).await
+    follow(control, run, Seen::default(), &mut reader).await?;
+    verdict(control, run).await
 }
 
 /// Has the SuperLink start the run. The answer is the run's id.
-async fn start(
-    superlink: &mut SuperLink,
-    request: StartRunRequest,
+async fn send(
+    control: &impl Control,
+    start: Start,
     chosen: &ResolvedFederation,
     output: &mut Output,
-) -> Result<u64> {
+) -> Result<RunId> {
     let busy = output.busy(&format!(
         "Sending it to federation `{}`",
         chosen.federation.name
     ));
-    let answer = superlink.start_run(request).await;
+    let answer = control.start(start).await;
     busy.finish_and_clear();
-    answer?.run_id.ok_or(Error::NotStarted)
+    answer?.ok_or(Error::NotStarted)
 }
 
 /// What would have been sent, and where.
@@ -102,86 +104,34 @@ fn run_config(args: &RunArgs, app: &App) -> Result<UserConfig> {
     Ok(given)
 }
 
-fn request(
-    fab: &Fab,
-    override_config: &UserConfig,
-    federation: &Federation,
-) -> Result<StartRunRequest> {
+fn start(fab: &Fab, overrides: &UserConfig, federation: &Federation) -> Result<Start> {
     let options =
         config::flatten(&federation.options).map_err(config_error("the federation's options"))?;
-    Ok(StartRunRequest {
-        fab: Some(flwr_proto::Fab {
-            hash_str: fab.hash.clone(),
-            content: fab.bytes.clone(),
-        }),
-        override_config: config::to_wire(override_config),
-        federation_options: Some(record(&options)),
+    Ok(Start {
+        fab: fab.bytes.clone(),
+        overrides: overrides.clone(),
+        options,
     })
 }
 
-fn record(options: &UserConfig) -> ConfigRecord {
-    use config::Scalar;
-    let value = |scalar: &Scalar| match scalar {
-        Scalar::Float(number) => Value::Double(*number),
-        Scalar::Int(number) => Value::Sint64(*number),
-        Scalar::Bool(flag) => Value::Bool(*flag),
-        Scalar::Text(text) => Value::String(text.clone()),
-        Scalar::Uint(number) => Value::Uint64(*number),
-        Scalar::Bytes(bytes) => Value::Bytes(bytes.clone()),
-    };
-    let item = |(key, scalar): (&String, &Scalar)| Item {
-        key: key.clone(),
-        value: Some(ConfigRecordValue {
-            value: Some(value(scalar)),
-        }),
-    };
-    ConfigRecord {
-        items: options.iter().map(item).collect(),
-    }
-}
-
-fn started(run_id: u64, fab: &Fab) -> serde_json::Value {
-    let mut answer = super::run_answer(run_id);
+fn started(run: RunId, fab: &Fab) -> serde_json::Value {
+    let mut answer = super::run_answer(run.0);
     super::describe(fab, &mut answer);
     answer
 }
 
 /// How a run ended whose log is at its end.
-async fn verdict(superlink: &mut SuperLink, run_id: u64) -> Result<()> {
-    let response = superlink.list_runs(Some(run_id)).await?;
-    let Some(run) = response.run_dict.get(&run_id) else {
+async fn verdict(control: &impl Control, id: RunId) -> Result<()> {
+    let runs = control.runs(Some(id)).await?.runs;
+    let Some(run) = runs.into_iter().find(|run| run.id == id) else {
         return Ok(());
     };
-    match status_words(run) {
-        (status, _) if status == "finished:completed" => Ok(()),
-        (status, details) => Err(Error::NotCompleted {
-            run_id,
-            status,
-            details,
+    match run.status.phase {
+        Phase::Finished(Outcome::Completed) => Ok(()),
+        phase => Err(Error::NotCompleted {
+            run_id: id.0,
+            status: phase.to_string(),
+            details: run.status.details,
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_of_a_simulation_travel_flat() {
-        let options = "num-supernodes = 2\nbackend.client-resources.num-cpus = 1.5\nverbose = true"
-            .parse()
-            .unwrap();
-        let record = record(&config::flatten(&options).unwrap());
-        let keys: Vec<_> = record.items.iter().map(|item| item.key.as_str()).collect();
-        assert_eq!(
-            keys,
-            [
-                "backend.client-resources.num-cpus",
-                "num-supernodes",
-                "verbose"
-            ]
-        );
-        let cpus = record.items[0].value.clone().unwrap().value;
-        assert_eq!(cpus, Some(Value::Double(1.5)));
     }
 }

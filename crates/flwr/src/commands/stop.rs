@@ -1,5 +1,8 @@
 //! `flwr stop`: end a run.
 
+use flwr_core::id::RunId;
+use flwr_core::port::Control as _;
+
 use super::latest::Newest;
 use super::new::Asker;
 use crate::cli::{RunName, StopArgs};
@@ -7,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::render::Output;
 
 pub(super) async fn stop(args: &StopArgs, output: &mut Output) -> Result<()> {
-    let mut superlink = super::reach(&args.target, "stop", output)?;
+    let superlink = super::reach(&args.target, "stop", output)?;
     let run_id = match args.run {
         RunName::Id(run_id) => run_id,
         RunName::Latest => {
-            let newest = Newest::find(&mut superlink).await?;
+            let newest = Newest::find(&superlink).await?;
             if !args.yes && !newest.is_callers {
                 ask(&newest)?;
             }
@@ -20,9 +23,9 @@ pub(super) async fn stop(args: &StopArgs, output: &mut Output) -> Result<()> {
     };
     output.progress(&format!("✋ Stopping run ID {run_id}..."));
     let busy = output.busy(&format!("Stopping run {run_id}"));
-    let answer = superlink.stop_run(run_id).await;
+    let answer = superlink.control.stop(RunId(run_id)).await;
     busy.finish_and_clear();
-    if !answer?.success {
+    if !answer? {
         return Err(Error::NotStopped(run_id));
     }
     output.success(&format!("✅ Run {run_id} successfully stopped."))?;

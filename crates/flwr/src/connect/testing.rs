@@ -1,17 +1,14 @@
-//! A fake SuperLink of flwr 1.20 in this process. It serves `Exec` without `Control`, and breaks a
-//! log stream once.
+//! A SuperLink of flwr 1.20 in this process. It serves `Exec` without `Control`, and breaks a log
+//! stream as often as it is told.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use flwr_proto::exec_server::{Exec, ExecServer};
-use flwr_proto::{Run, RunStatus};
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_stream::{Stream, iter};
-use tonic::transport::Server;
-
-use flwr_client::channel::Route;
+use flwr_client::line::{Answers, Read, Sent};
+use flwr_core::port;
+use flwr_core::refusal::{Class, Failure, Refused, Silence, Unanswered};
+use flwr_proto as proto;
+use prost::Message;
 
 use super::*;
 
@@ -29,98 +26,106 @@ pub(crate) struct OldSuperLink {
 }
 
 impl OldSuperLink {
-    /// Serves until the returned line is dropped with the test's runtime.
-    pub(crate) async fn serve(&self) -> SuperLink {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let incoming = TcpListenerStream::new(listener);
-        let server = Server::builder().add_service(ExecServer::new(self.clone()));
-        tokio::spawn(server.serve_with_incoming(incoming));
-        let address = ("127.0.0.1", address.port());
-        let channel = channel::channel(address, &Trust::Plaintext, &Route::Direct);
-        SuperLink::over(channel, Account::nobody())
-    }
-}
-
-type Answer<T> = Result<Response<T>, Status>;
-
-fn known(run_id: u64) -> Result<(), Status> {
-    if run_id == RUN {
-        Ok(())
-    } else {
-        Err(Status::not_found("Run ID not found"))
-    }
-}
-
-#[tonic::async_trait]
-impl Exec for OldSuperLink {
-    type StreamLogsStream = Pin<Box<dyn Stream<Item = Result<StreamLogsResponse, Status>> + Send>>;
-
-    async fn start_run(&self, _: Request<StartRunRequest>) -> Answer<StartRunResponse> {
-        Ok(Response::new(StartRunResponse { run_id: Some(RUN) }))
+    /// The connection to this SuperLink.
+    pub(crate) fn serve(&self) -> SuperLink<Self> {
+        SuperLink::over(self.clone(), Account::nobody())
     }
 
-    async fn stop_run(&self, request: Request<StopRunRequest>) -> Answer<StopRunResponse> {
-        known(request.into_inner().run_id)?;
-        Ok(Response::new(StopRunResponse { success: true }))
-    }
-
-    async fn list_runs(&self, request: Request<ListRunsRequest>) -> Answer<ListRunsResponse> {
-        request.into_inner().run_id.map_or(Ok(()), known)?;
-        let status = RunStatus {
-            status: if self.cancels { "finished" } else { "running" }.into(),
-            ..RunStatus::default()
+    fn list_runs(&self, request: &proto::ListRunsRequest) -> port::Result<proto::ListRunsResponse> {
+        request.run_id.map_or(Ok(()), known)?;
+        let (status, sub_status) = if self.cancels {
+            ("finished", "completed")
+        } else {
+            ("running", "")
         };
-        let run = Run {
+        let run = proto::Run {
             run_id: RUN,
-            status: Some(status),
-            ..Run::default()
+            pending_at: "2026-11-20T09:00:00+00:00".to_owned(),
+            status: Some(proto::RunStatus {
+                status: status.to_owned(),
+                sub_status: sub_status.to_owned(),
+                details: String::new(),
+            }),
+            ..proto::Run::default()
         };
-        Ok(Response::new(ListRunsResponse {
+        Ok(proto::ListRunsResponse {
             run_dict: [(RUN, run)].into(),
             now: String::new(),
-        }))
+        })
     }
 
-    async fn stream_logs(
+    /// The pieces of one call, and how the call ends.
+    fn stream_logs(
         &self,
-        request: Request<StreamLogsRequest>,
-    ) -> Answer<Self::StreamLogsStream> {
-        let request = request.into_inner();
+        request: &proto::StreamLogsRequest,
+    ) -> port::Result<Vec<port::Result<proto::StreamLogsResponse>>> {
         known(request.run_id)?;
-        let turn = {
-            let mut asked = self.asked.lock().unwrap();
-            asked.push(request.after_timestamp);
-            asked.len()
-        };
-        let piece = StreamLogsResponse {
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(request.after_timestamp);
+        let turn = asked.len();
+        let mut answers = vec![Ok(proto::StreamLogsResponse {
             log_output: format!("line {turn}\n"),
             latest_timestamp: turn as f64,
-        };
-        let mut answers = vec![Ok(piece)];
+        })];
         if turn <= self.breaks {
-            answers.push(Err(Status::unavailable("restarting")));
+            answers.push(Err(Unanswered::new(Silence::Busy, "restarting").into()));
         } else if self.cancels {
-            answers.push(Err(Status::cancelled("")));
+            answers.push(Err(Unanswered::new(Silence::Cancelled, "").into()));
         }
-        Ok(Response::new(Box::pin(iter(answers))))
+        Ok(answers)
+    }
+}
+
+impl Line for OldSuperLink {
+    async fn call<Q: Sent, A: Read>(
+        &self,
+        path: &'static str,
+        message: Q,
+        _: Option<Duration>,
+    ) -> port::Result<A> {
+        match path {
+            "/flwr.proto.Exec/StartRun" => answer(&proto::StartRunResponse { run_id: Some(RUN) }),
+            "/flwr.proto.Exec/ListRuns" => answer(&self.list_runs(&request(&message))?),
+            "/flwr.proto.Exec/GetLoginDetails" => Err(not_offered(
+                "ExecServicer initialized without user authentication",
+            )),
+            _ => Err(not_offered("Method not found!")),
+        }
     }
 
-    async fn get_login_details(
+    async fn stream<Q: Sent, A: Read>(
         &self,
-        _: Request<GetLoginDetailsRequest>,
-    ) -> Answer<GetLoginDetailsResponse> {
-        Err(Status::unimplemented(
-            "ExecServicer initialized without user authentication",
-        ))
+        path: &'static str,
+        message: Q,
+        _: Option<Duration>,
+    ) -> port::Result<Answers<A>> {
+        if path != "/flwr.proto.Exec/StreamLogs" {
+            return Err(not_offered("Method not found!"));
+        }
+        let pieces = self.stream_logs(&request(&message))?.into_iter();
+        let pieces = pieces.map(|piece| answer(&piece?));
+        Ok(Box::pin(tokio_stream::iter(pieces)))
     }
+}
 
-    async fn get_auth_tokens(
-        &self,
-        _: Request<GetAuthTokensRequest>,
-    ) -> Answer<GetAuthTokensResponse> {
-        Err(Status::unimplemented(
-            "ExecServicer initialized without user authentication",
-        ))
+/// The message as its receiver reads it.
+fn request<Q: Default + Message>(message: &impl Message) -> Q {
+    Q::decode(message.encode_to_vec().as_slice()).unwrap()
+}
+
+fn answer<A: Read>(message: &impl Message) -> port::Result<A> {
+    Ok(request(message))
+}
+
+fn known(run_id: u64) -> port::Result<()> {
+    if run_id == RUN {
+        return Ok(());
     }
+    let mut refused = Refused::read(Class::NotFound, "Run ID not found");
+    refused.code = Some(flwr_core::refusal::Code::RunIdNotFound);
+    Err(refused.into())
+}
+
+fn not_offered(text: &str) -> Failure {
+    Refused::read(Class::NotOffered, text).into()
 }

@@ -86,7 +86,7 @@ impl Error {
             Self::NoAddress { federation, .. } => Some(format!(
                 "set `address` under [tool.flwr.federations.{federation}]"
             )),
-            Self::Rpc(status) if matches!(connect_error(status), Some(ConnectError::Proxy { .. })) => {
+            Self::Call(failure) if matches!(connect_error(failure.as_ref()), Some(ConnectError::Proxy { .. })) => {
                 Some("--proxy sets another proxy, and `--proxy none` goes without".into())
             }
             Self::NotStarted => Some("the SuperLink's log tells why".into()),

@@ -1,6 +1,6 @@
 use std::io;
 
-use tonic::Code;
+use flwr_core::refusal::{Class, Code, Refused, Silence, Unanswered};
 
 use super::*;
 
@@ -10,7 +10,11 @@ fn wrong_configuration_is_2_and_failure_is_1() {
     assert_eq!(Error::Federation(FederationError::NoDefault).exit_code(), 2);
     assert_eq!(Error::NotStarted.exit_code(), 1);
     assert_eq!(
-        Error::from(Status::not_found("Run ID not found")).exit_code(),
+        Error::from(Failure::from(Refused::read(
+            Class::NotFound,
+            "Run ID not found"
+        )))
+        .exit_code(),
         1
     );
 }
@@ -43,55 +47,68 @@ fn the_chain_tells_every_cause_once() {
     );
 }
 
+fn told(failure: impl Into<Failure>) -> String {
+    Error::from(failure.into()).chain()
+}
+
 #[test]
 fn refusals_are_told_in_flowers_words() {
-    let told = |status: Status| Error::from(status).chain();
-    assert_eq!(
-        told(Status::not_found("Run ID not found")),
-        "Run ID not found."
-    );
+    let refused = |class, text| told(Refused::read(class, text));
+    let no_run = Refused {
+        code: Some(Code::RunIdNotFound),
+        ..Refused::read(Class::NotFound, "Run ID not found")
+    };
+    assert_eq!(told(no_run), "Run ID not found.");
+    assert!(refused(Class::Forbidden, "not yours").starts_with("Permission denied.\nnot yours"));
     assert!(
-        told(Status::permission_denied("not yours")).starts_with("Permission denied.\nnot yours")
-    );
-    assert!(
-        told(Status::unimplemented("Method not found!")).contains("cannot process this request")
-    );
-    assert!(
-        told(Status::unavailable("gone")).starts_with("Connection to the SuperLink is unavailable")
+        refused(Class::NotOffered, "Method not found!").contains("cannot process this request")
     );
     assert_eq!(
-        told(Status::failed_precondition("Run ID 7 is already finished")),
+        refused(Class::Precondition, "Run ID 7 is already finished"),
         "the SuperLink refused: Run ID 7 is already finished (FailedPrecondition)"
     );
 }
 
 #[test]
+fn what_is_no_refusal_is_not_told_as_one() {
+    let silence = |why, text: &str| told(Unanswered::new(why, text));
+    let away = silence(Silence::Busy, "gone");
+    assert!(away.starts_with("Connection to the SuperLink is unavailable"));
+    assert_eq!(
+        silence(Silence::Broken, "Exception calling application: 12"),
+        "the SuperLink failed at this call: Exception calling application: 12"
+    );
+    assert_eq!(
+        silence(Silence::Late, ""),
+        "the SuperLink did not answer in time"
+    );
+    let reset = Unanswered::caused_by(io::Error::other(io::Error::other("connection reset")));
+    let text = told(reset);
+    assert!(text.contains("broke off (connection reset)"), "{text}");
+}
+
+#[test]
 fn a_numbered_refusal_is_told_without_its_json() {
-    let told = |code, number: u16, text: &str, details: &str| {
+    let told = |class, number: u16, text: &str, details: &str| {
         let json = format!(
             r#"{{"code": {number}, "public_message": "{text}", "public_details": {details}}}"#
         );
-        Error::from(Status::new(code, json)).chain()
+        told(Refused::read(class, &json))
     };
     assert_eq!(
-        told(Code::NotFound, 16, "No such run.", "null"),
+        told(Class::NotFound, 16, "No such run.", "null"),
         "Run ID not found."
     );
     assert_eq!(
-        told(
-            Code::FailedPrecondition,
-            18,
-            "The run is over.",
-            r#""Run 7.""#
-        ),
+        told(Class::Precondition, 18, "The run is over.", r#""Run 7.""#),
         "the SuperLink refused: The run is over. (Run 7.) (FailedPrecondition)"
     );
     assert_eq!(
-        told(Code::Unimplemented, 20, "There are no artifacts.", "null"),
+        told(Class::NotOffered, 20, "There are no artifacts.", "null"),
         "the SuperLink refused: There are no artifacts. (Unimplemented)"
     );
     assert_eq!(
-        told(Code::PermissionDenied, 31, "Not yours.", "null"),
+        told(Class::Forbidden, 31, "Not yours.", "null"),
         "Permission denied.\nNot yours."
     );
 }

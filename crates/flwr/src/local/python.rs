@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::install::Installation;
 use super::{Local, programs};
@@ -22,6 +22,8 @@ const INTERPRETERS: [&str; 5] = [
     "python3.13",
     "python3.10",
 ];
+/// The environment in the local federation's folder.
+const ENVIRONMENT: &str = "python";
 /// The marker file of a complete environment.
 const COMPLETE: &str = "complete";
 
@@ -34,8 +36,8 @@ pub(super) async fn prepare(local: &Local, output: &mut Output) -> Result<OsStri
     {
         return Ok(path);
     }
-    let environment = local.directory().join("python");
-    if !environment.join(COMPLETE).exists() {
+    let environment = local.directory().join(ENVIRONMENT);
+    if !is_complete(&environment) {
         output.say(&format!(
             "No `flwr-clientapp` on PATH: installing {FLOWER} for apps into {} ...",
             environment.display()
@@ -47,6 +49,16 @@ pub(super) async fn prepare(local: &Local, output: &mut Output) -> Result<OsStri
         environment.join("bin/python").display()
     ))?;
     Ok(programs::path_with(&environment.join("bin")))
+}
+
+/// The programs for apps in the environment that `flwr up` has made. `None`: it has made none.
+pub(crate) fn made(local: &Local) -> Option<PathBuf> {
+    let environment = local.directory().join(ENVIRONMENT);
+    is_complete(&environment).then(|| environment.join("bin"))
+}
+
+fn is_complete(environment: &Path) -> bool {
+    environment.join(COMPLETE).exists()
 }
 
 async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<()> {

@@ -110,16 +110,16 @@ impl<'a> Running<'a> {
     async fn live(&mut self, local: &Local, plan: &Plan, log: Option<PathBuf>) -> Result<()> {
         let mut description = plan.description.clone();
         let chosen = super::chosen(&description, &Table::new(), String::new())?;
-        let line = SuperLink::connect(&chosen, "up")?;
+        let superlink = SuperLink::connect(&chosen, "up")?;
         self.superlink.start(&plan.superlink, &self.sender);
-        if self.until(nodes_online(line.clone(), 0)).await?.is_none() {
+        if self.until(nodes_online(&superlink, 0)).await?.is_none() {
             return Ok(());
         }
         for supernode in &plan.supernodes {
             self.supernodes.start(supernode, &self.sender);
         }
         let all = plan.supernodes.len();
-        if self.until(nodes_online(line, all)).await?.is_none() {
+        if self.until(nodes_online(&superlink, all)).await?.is_none() {
             return Ok(());
         }
         let now = OffsetDateTime::now_utc();
@@ -178,13 +178,13 @@ impl<'a> Running<'a> {
 }
 
 /// Waits until the SuperLink answers and all SuperNodes are online.
-async fn nodes_online(mut line: SuperLink, all: usize) -> Result<()> {
+async fn nodes_online(superlink: &SuperLink, all: usize) -> Result<()> {
     let deadline = monotonic::now() + PATIENCE;
     loop {
-        let last = match line.nodes_online().await {
+        let last = match superlink.nodes_online().await {
             Ok(online) if online >= all => return Ok(()),
             Ok(online) => io::Error::other(format!("{online} of {all} SuperNodes are online")),
-            Err(status) => io::Error::other(Error::from(status).to_string()),
+            Err(error) => io::Error::other(error.to_string()),
         };
         if monotonic::now() > deadline {
             return Err(Error::NotReady(last));

@@ -1,7 +1,7 @@
 //! Prints the status of the local federation, and the output of its daemons.
 
+use flwr_core::port::control::Usage;
 use flwr_core::size::Size;
-use flwr_proto::upkeep::GetUsageResponse;
 use serde_json::{Value, json};
 
 use super::{Colour, Output, pretty};
@@ -18,7 +18,7 @@ pub(crate) enum LocalStatus {
         /// SuperNodes that are online.
         online: usize,
         /// What takes the space of the SuperLink, if it has told.
-        usage: Option<Box<GetUsageResponse>>,
+        usage: Option<Box<Usage>>,
     },
 }
 
@@ -116,7 +116,7 @@ impl Output {
 }
 
 /// What takes the space, in bytes.
-fn space(usage: &GetUsageResponse) -> Value {
+fn space(usage: &Usage) -> Value {
     json!({
         "runs": usage.runs,
         "finished-runs": usage.finished_runs,
@@ -129,7 +129,7 @@ fn space(usage: &GetUsageResponse) -> Value {
     })
 }
 
-fn kept(usage: &GetUsageResponse) -> [(&'static str, String); 2] {
+fn kept(usage: &Usage) -> [(&'static str, String); 2] {
     [
         (
             "Runs",

@@ -1,6 +1,7 @@
 //! The list of SuperNodes.
 
-use flwr_proto::{ListNodesResponse, NodeInfo};
+use flwr_core::port::control::{NodeInfo, NodeStatus};
+use flwr_security::key::spki_to_pem;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ const NONE: &str = "N/A";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeRow {
     node_id: u64,
-    status: String,
+    status: NodeStatus,
     /// SHA-256 of the public key's PEM text, which names it as well as the key does.
     key: String,
     certificate: Option<String>,
@@ -21,22 +22,22 @@ pub(crate) struct NodeRow {
 
 impl NodeRow {
     /// The nodes in the order in which the SuperLink tells them.
-    pub(crate) fn all(response: &ListNodesResponse) -> Vec<Self> {
-        response.nodes_info.iter().map(Self::new).collect()
+    pub(crate) fn all(nodes: &[NodeInfo]) -> Vec<Self> {
+        nodes.iter().map(Self::new).collect()
     }
 
     fn new(node: &NodeInfo) -> Self {
         Self {
-            node_id: node.node_id,
-            status: node.status.clone(),
-            key: hex::encode(Sha256::digest(&node.public_key)),
+            node_id: node.id.0,
+            status: node.status,
+            key: hex::encode(Sha256::digest(spki_to_pem(&node.key))),
             certificate: node.certificate.clone(),
         }
     }
 
     fn colour(&self) -> Colour {
-        match self.status.as_str() {
-            "online" => Colour::Green,
+        match self.status {
+            NodeStatus::Online => Colour::Green,
             _ => Colour::Yellow,
         }
     }
@@ -46,7 +47,7 @@ pub(super) fn json(rows: &[NodeRow]) -> Value {
     let node = |row: &NodeRow| {
         json!({
             "node-id": row.node_id.to_string(),
-            "status": row.status,
+            "status": row.status.name(),
             "public-key-sha256": row.key,
             "certificate": row.certificate,
         })
@@ -58,7 +59,7 @@ pub(super) fn table(rows: &[NodeRow]) -> Table {
     let row = |node: &NodeRow| {
         let cells = [
             node.node_id.to_string(),
-            node.status.clone(),
+            node.status.to_string(),
             node.key.chars().take(16).collect(),
             node.certificate.clone().unwrap_or_else(|| NONE.to_owned()),
         ];

@@ -1,8 +1,9 @@
 //! The list of runs.
 
-use flwr_proto::{ListRunsResponse, Run};
+use flwr_core::port::control::Runs;
+use flwr_core::run::{Outcome, Phase, Run};
+use flwr_core::time::Timestamp;
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
@@ -31,7 +32,7 @@ pub(crate) struct RunRow {
     fab_id: String,
     fab_version: String,
     fab_hash: String,
-    status: String,
+    phase: Phase,
     /// Why the run failed, or what it waits for.
     details: String,
     elapsed: String,
@@ -40,42 +41,25 @@ pub(crate) struct RunRow {
     finished_at: String,
 }
 
-/// `running` or `finished:failed`, and the details that the SuperLink gives.
-pub(crate) fn status_words(run: &Run) -> (String, String) {
-    let Some(status) = &run.status else {
-        return ("unknown".into(), String::new());
-    };
-    let words = match status.sub_status.as_str() {
-        "" => status.status.clone(),
-        sub_status => format!("{}:{sub_status}", status.status),
-    };
-    (words, status.details.clone())
-}
-
 impl RunRow {
     /// The runs in the order in which they were created.
-    pub(crate) fn all(response: &ListRunsResponse) -> Vec<Self> {
-        let mut runs: Vec<_> = response.run_dict.values().collect();
-        // ISO 8601 in UTC sorts as text; runs of the same instant keep their order by id.
-        runs.sort_by(|a, b| a.pending_at.cmp(&b.pending_at));
-        runs.into_iter()
-            .map(|run| Self::new(run, &response.now))
-            .collect()
+    pub(crate) fn all(runs: &Runs) -> Vec<Self> {
+        let rows = runs.runs.iter().map(|run| Self::new(run, runs.now));
+        rows.collect()
     }
 
-    fn new(run: &Run, now: &str) -> Self {
-        let (status, details) = status_words(run);
+    fn new(run: &Run, now: Option<Timestamp>) -> Self {
         Self {
-            run_id: run.run_id,
+            run_id: run.id.0,
             fab_id: run.fab_id.clone(),
             fab_version: run.fab_version.clone(),
             fab_hash: run.fab_hash.chars().take(8).collect(),
-            status,
-            details,
+            phase: run.status.phase,
+            details: run.status.details.clone(),
             elapsed: elapsed(run, now),
-            created_at: moment(&run.pending_at),
-            running_at: moment(&run.running_at),
-            finished_at: moment(&run.finished_at),
+            created_at: moment(Some(run.pending_at)),
+            running_at: moment(run.running_at),
+            finished_at: moment(run.finished_at),
         }
     }
 
@@ -94,50 +78,44 @@ impl RunRow {
 
     /// With what an unfinished run waits for. Why a run failed is too long for a table.
     fn long_status(&self) -> String {
-        if self.details.is_empty() || self.status.starts_with("finished") {
-            self.status.clone()
+        if self.details.is_empty() || self.phase.is_finished() {
+            self.phase.to_string()
         } else {
-            format!("{} ({})", self.status, self.details)
+            format!("{} ({})", self.phase, self.details)
         }
     }
 
     /// Where there is no room: `failed` of `finished:failed`, `running` without what it waits for.
-    fn short_status(&self) -> String {
-        printable(
-            self.status
-                .strip_prefix("finished:")
-                .unwrap_or(&self.status),
-        )
+    const fn short_status(&self) -> &'static str {
+        match self.phase {
+            Phase::Finished(outcome) => outcome.name(),
+            phase => phase.name(),
+        }
     }
 
-    fn colour(&self) -> Colour {
-        match self.status.rsplit(':').next() {
-            Some("completed") => Colour::Green,
-            Some("failed") => Colour::Red,
+    const fn colour(&self) -> Colour {
+        match self.phase {
+            Phase::Finished(Outcome::Completed) => Colour::Green,
+            Phase::Finished(Outcome::Failed) => Colour::Red,
             _ => Colour::Yellow,
         }
     }
 }
 
-fn parse(iso8601: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(iso8601, &Rfc3339).ok()
+fn date_time(moment: Option<Timestamp>) -> Option<OffsetDateTime> {
+    moment.and_then(Timestamp::to_date_time)
 }
 
-fn moment(iso8601: &str) -> String {
+fn moment(moment: Option<Timestamp>) -> String {
     let shape = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
-    let shown =
-        parse(iso8601).and_then(|moment| moment.to_offset(time::UtcOffset::UTC).format(shape).ok());
+    let shown = date_time(moment).and_then(|moment| moment.format(shape).ok());
     shown.unwrap_or_else(|| NEVER.into())
 }
 
 /// Time since the run began to run, until it finished or until the SuperLink's now.
-fn elapsed(run: &Run, now: &str) -> String {
-    let end = if run.finished_at.is_empty() {
-        now
-    } else {
-        &run.finished_at
-    };
-    let duration = match (parse(&run.running_at), parse(end)) {
+fn elapsed(run: &Run, now: Option<Timestamp>) -> String {
+    let end = run.finished_at.or(now);
+    let duration = match (date_time(run.running_at), date_time(end)) {
         (Some(start), Some(end)) => (end - start).max(Duration::ZERO),
         _ => Duration::ZERO,
     };
@@ -163,7 +141,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
             "fab-name": row.fab_id.rsplit('/').next().unwrap_or_default(),
             "fab-version": row.fab_version,
             "fab-hash": row.fab_hash,
-            "status": row.status,
+            "status": row.phase.to_string(),
             "status-details": row.details,
             "elapsed": row.elapsed,
             "created-at": row.created_at,
@@ -177,7 +155,7 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
 pub(super) fn table(rows: &[RunRow]) -> Table {
     let row = |run: &RunRow| Row {
         cells: run.cells().to_vec(),
-        short: Some(run.short_status()),
+        short: Some(run.short_status().to_owned()),
         colour: run.colour(),
     };
     Table {

@@ -1,8 +1,13 @@
-//! An `Output` that writes to memory, for tests.
+//! An `Output` that writes to memory, and runs to show, for tests.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
+
+use flwr_core::config::UserConfig;
+use flwr_core::id::RunId;
+use flwr_core::run::{Run, RunStatus};
+use flwr_core::time::Timestamp;
 
 use super::Output;
 use crate::cli::Format;
@@ -47,4 +52,22 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         plain: anstream::adapter::StripBytes::new(),
     };
     (output, out, err)
+}
+
+/// A run with the moments at which it was created, began to run and ended; empty: not yet.
+pub(crate) fn run(id: u64, at: [&str; 3], status: &str) -> Run {
+    let [pending_at, running_at, finished_at] = at.map(Timestamp::from_iso8601);
+    Run {
+        id: RunId(id),
+        fab_id: "pub/digits".into(),
+        fab_version: "1.0.0".into(),
+        fab_hash: "8dce5c8e475f4e7c".into(),
+        account: String::new(),
+        override_config: UserConfig::new(),
+        status: RunStatus::plain(status.parse().unwrap()),
+        pending_at: pending_at.unwrap(),
+        starting_at: None,
+        running_at,
+        finished_at,
+    }
 }

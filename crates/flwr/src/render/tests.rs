@@ -1,29 +1,11 @@
-use std::collections::BTreeMap;
+use flwr_core::port::control::{NodeInfo, NodeStatus, Runs};
+use flwr_core::time::Timestamp;
 
-use flwr_proto::{ListRunsResponse, Run, RunStatus};
-
+use super::testing::run;
 use super::*;
 
 mod local;
 mod log;
-
-fn run(run_id: u64, times: [&str; 3], status: &str, sub_status: &str) -> Run {
-    Run {
-        run_id,
-        fab_id: "pub/digits".into(),
-        fab_version: "1.0.0".into(),
-        fab_hash: "8dce5c8e475f4e7c".into(),
-        pending_at: times[0].into(),
-        running_at: times[1].into(),
-        finished_at: times[2].into(),
-        status: Some(RunStatus {
-            status: status.into(),
-            sub_status: sub_status.into(),
-            details: String::new(),
-        }),
-        ..Run::default()
-    }
-}
 
 fn rows() -> Vec<RunRow> {
     let at = |day: u8, time: &str| format!("2026-11-{day:02}T{time}+00:00");
@@ -35,21 +17,18 @@ fn rows() -> Vec<RunRow> {
                 &at(18, "10:00:05.250000"),
                 &at(19, "11:02:08.750000"),
             ],
-            "finished",
-            "completed",
+            "finished:completed",
         ),
         run(
             17_000_000_000_000_000_000,
             [&at(20, "09:00:00"), &at(20, "09:59:00"), ""],
             "running",
-            "",
         ),
-        run(3, [&at(20, "09:30:00"), "", ""], "pending", ""),
+        run(3, [&at(20, "09:30:00"), "", ""], "pending"),
     ];
-    let run_dict: BTreeMap<_, _> = runs.into_iter().map(|run| (run.run_id, run)).collect();
-    RunRow::all(&ListRunsResponse {
-        run_dict,
-        now: at(20, "10:00:01"),
+    RunRow::all(&Runs {
+        runs: runs.into(),
+        now: Timestamp::from_iso8601(&at(20, "10:00:01")),
     })
 }
 
@@ -70,11 +49,11 @@ Run ID                FAB                  Status              Elapsed      Crea
 
 #[test]
 fn what_a_run_waits_for_is_beside_its_status_where_there_is_room() {
-    let mut waits = run(3, ["2026-11-20T09:30:00+00:00", "", ""], "running", "");
-    waits.status.as_mut().unwrap().details = "waits for nodes: 1 online".to_owned();
-    let rows = RunRow::all(&ListRunsResponse {
-        run_dict: [(3, waits)].into(),
-        now: "2026-11-20T09:30:01+00:00".to_owned(),
+    let mut waits = run(3, ["2026-11-20T09:30:00+00:00", "", ""], "running");
+    waits.status.details = "waits for nodes: 1 online".to_owned();
+    let rows = RunRow::all(&Runs {
+        runs: vec![waits],
+        now: Timestamp::from_iso8601("2026-11-20T09:30:01+00:00"),
     });
     let (mut output, out, _) = pages(Format::Default, false);
     output.runs(&rows).unwrap();
@@ -152,16 +131,34 @@ fn an_empty_list_is_a_header_or_an_empty_json_list() {
 
 #[test]
 fn control_characters_of_an_app_do_not_reach_the_terminal() {
-    let mut evil = run(1, ["", "", ""], "pending", "");
+    let mut evil = run(1, ["2026-11-20T09:30:00+00:00", "", ""], "pending");
     evil.fab_id = "a\u{1b}[31m/b\n".into();
-    let rows = RunRow::all(&ListRunsResponse {
-        run_dict: [(1, evil)].into(),
-        now: String::new(),
+    let rows = RunRow::all(&Runs {
+        runs: vec![evil],
+        now: None,
     });
     let (mut output, out, _) = pages(Format::Default, true);
     output.runs(&rows).unwrap();
     assert!(!out.text().contains('\u{1b}'));
     assert_eq!(out.text().lines().count(), 5);
+}
+
+#[test]
+fn nodes_are_named_by_the_hash_of_their_key() {
+    let node = NodeInfo {
+        id: flwr_core::id::NodeId(9),
+        status: NodeStatus::Online,
+        online_until: None,
+        key: [0, 0, 0].as_slice().into(),
+        certificate: None,
+    };
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.nodes(&NodeRow::all(&[node])).unwrap();
+    let json: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!(json["nodes"][0]["status"], "online");
+    // Printed by sha256sum for the PEM text of this key.
+    let hash = "f61b347fbb8e6469f294c1faa146d37688e5c1c8a6b1b25653ee85ad10b7447a";
+    assert_eq!(json["nodes"][0]["public-key-sha256"], hash);
 }
 
 #[test]

@@ -9,6 +9,19 @@ use serde_json::{Value, json};
 pub(crate) enum Maker {
     Ours,
     Pip,
+    /// Ours of another commit.
+    Earlier,
+}
+
+impl Maker {
+    /// The name in tables and in JSON.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Pip => "pip 1.22",
+            Self::Earlier => "earlier",
+        }
+    }
 }
 
 /// What is measured.
@@ -73,13 +86,25 @@ impl What {
     }
 }
 
-/// All values, in the order in which they were measured.
-#[derive(Debug, Default)]
-pub(super) struct Figures(Vec<(What, Maker, f64)>);
+/// All values of ours and of a peer.
+#[derive(Debug)]
+pub(super) struct Figures {
+    peer: Maker,
+    /// In the order in which they were measured.
+    values: Vec<(What, Maker, f64)>,
+}
 
 impl Figures {
+    /// No values yet. Ours will be compared with this peer.
+    pub(super) const fn against(peer: Maker) -> Self {
+        Self {
+            peer,
+            values: Vec::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, what: What, maker: Maker, value: f64) {
-        self.0.push((what, maker, value));
+        self.values.push((what, maker, value));
     }
 
     fn values(&self, what: What, maker: Maker) -> Vec<f64> {
@@ -89,7 +114,7 @@ impl Figures {
             _ => what,
         };
         let mine = |(found, by, _): &&(What, Maker, f64)| (*found, *by) == (what, maker);
-        self.0
+        self.values
             .iter()
             .filter(mine)
             .map(|(.., value)| *value)
@@ -99,31 +124,28 @@ impl Figures {
     /// How many times better ours is.
     fn ratio(&self, what: What) -> Option<f64> {
         let ours = median(self.values(what, Maker::Ours))?;
-        let pip = median(self.values(what, Maker::Pip))?;
+        let peer = median(self.values(what, self.peer))?;
         Some(if what.more_is_better() {
-            ours / pip
+            ours / peer
         } else {
-            pip / ours
+            peer / ours
         })
     }
 
     pub(super) fn to_json(&self) -> Value {
         let figure = |what: What| {
-            let (ours, pip) = (
-                self.values(what, Maker::Ours),
-                self.values(what, Maker::Pip),
-            );
+            let (ours, peer) = (self.values(what, Maker::Ours), self.values(what, self.peer));
             let (name, unit) = what.name();
             json!({
                 "figure": name,
                 "unit": unit,
                 "ours": {"median": median(ours.clone()), "values": ours},
-                "pip": {"median": median(pip.clone()), "values": pip},
+                "peer": {"median": median(peer.clone()), "values": peer},
                 "ratio": self.ratio(what),
             })
         };
         let figures: Vec<_> = What::ALL.into_iter().map(figure).collect();
-        json!({"peer": "flwr 1.22.0", "figures": figures})
+        json!({"peer": self.peer.name(), "figures": figures})
     }
 }
 
@@ -132,18 +154,19 @@ impl fmt::Display for Figures {
         writeln!(
             f,
             "{:<50} {:>12} {:>12} {:>7}",
-            "figure (medians)", "pip 1.22", "ours", "ratio"
+            "figure (medians)",
+            self.peer.name(),
+            Maker::Ours.name(),
+            "ratio"
         )?;
         for what in What::ALL {
             let (name, unit) = what.name();
             let cell = |maker| {
                 median(self.values(what, maker)).map_or_else(|| "-".to_owned(), |v| show(v, unit))
             };
-            let ratio = self
-                .ratio(what)
-                .map_or_else(|| "-".to_owned(), |r| format!("{r:.1}x"));
-            let (pip, ours) = (cell(Maker::Pip), cell(Maker::Ours));
-            writeln!(f, "{name:<50} {pip:>12} {ours:>12} {ratio:>7}")?;
+            let ratio = self.ratio(what).map_or_else(|| "-".to_owned(), show_ratio);
+            let (peer, ours) = (cell(self.peer), cell(Maker::Ours));
+            writeln!(f, "{name:<50} {peer:>12} {ours:>12} {ratio:>7}")?;
         }
         Ok(())
     }
@@ -151,11 +174,14 @@ impl fmt::Display for Figures {
 
 impl fmt::Display for Maker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ours => "ours",
-            Self::Pip => "pip's flwr 1.22",
-        })
+        f.write_str(self.name())
     }
+}
+
+/// Shows the small differences of two commits, too.
+fn show_ratio(ratio: f64) -> String {
+    let digits = if ratio < 2.0 { 3 } else { 1 };
+    format!("{ratio:.digits$}x")
 }
 
 fn show(value: f64, unit: &str) -> String {
@@ -191,7 +217,7 @@ mod tests {
 
     #[test]
     fn ratios_say_how_many_times_better_ours_is() {
-        let mut figures = Figures::default();
+        let mut figures = Figures::against(Maker::Pip);
         for (maker, seconds, rate) in [(Maker::Pip, 6.0, 100.0), (Maker::Ours, 0.5, 800.0)] {
             figures.add(What::Round, maker, seconds);
             figures.add(What::PollsDisk, maker, rate);

@@ -39,7 +39,7 @@ pub(super) fn measure(
     let database = stage.database()?;
     // Each kind of state, as its maker is told about it.
     let (memory, disk) = match maker {
-        Maker::Ours => (vec!["--database", ":memory:"], vec![]),
+        Maker::Ours | Maker::Earlier => (vec!["--database", ":memory:"], vec![]),
         Maker::Pip => (vec![], vec!["--database", &database[..]]),
     };
     for (state, polls, small, large) in [
@@ -73,7 +73,7 @@ pub(super) fn measure(
 /// Calls that are answered in a second, by a SuperLink that holds none.
 fn poll(stage: &Stage, maker: Maker, flags: &[&str], seconds: f64) -> Result<f64> {
     let at_once: &[&str] = match maker {
-        Maker::Ours => &["--node-hold", "0"],
+        Maker::Ours | Maker::Earlier => &["--node-hold", "0"],
         Maker::Pip => &[],
     };
     let superlink = stage.superlink(maker, &[flags, at_once].concat())?;

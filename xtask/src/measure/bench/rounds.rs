@@ -22,7 +22,7 @@ pub(super) fn measure(
     figures: &mut Figures,
 ) -> Result<()> {
     play(stage, maker, extent, &[], What::Round, figures)?;
-    if maker == Maker::Ours {
+    if maker != Maker::Pip {
         let reuse = ["--clientapp-reuse", "run"];
         play(stage, maker, extent, &reuse, What::RoundReused, figures)?;
     }

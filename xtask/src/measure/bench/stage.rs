@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     folder: PathBuf,
     programs: PathBuf,
     pip: PathBuf,
+    earlier: Option<PathBuf>,
     path: OsString,
 }
 
@@ -57,6 +58,7 @@ impl Stage {
             folder: folder.to_path_buf(),
             programs: programs.to_path_buf(),
             pip,
+            earlier: None,
             path: env::join_paths(path)?,
         };
         println!("Making certificates, {keys} keys and an app ...");
@@ -69,6 +71,18 @@ impl Stage {
         build::copy(&build::root().join("tests/apps/rounds"), &stage.app())?;
         quiet(stage.ours("flwr").arg("build").current_dir(stage.app()))?;
         Ok(stage)
+    }
+
+    /// Compares with our programs of another commit, which are in this folder.
+    pub(super) fn with_earlier(mut self, programs: &Path) -> Result<Self> {
+        let folder = programs.canonicalize();
+        let folder = folder.with_context(|| format!("--against {}", programs.display()))?;
+        for program in ["flower-superlink", "flower-supernode"] {
+            let file = folder.join(program);
+            anyhow::ensure!(file.is_file(), "--against: there is no {}", file.display());
+        }
+        self.earlier = Some(folder);
+        Ok(self)
     }
 
     /// The app whose rounds are measured.
@@ -240,6 +254,7 @@ impl Stage {
         let folder = match maker {
             Maker::Ours => &self.programs,
             Maker::Pip => &self.pip,
+            Maker::Earlier => self.earlier.as_ref().unwrap_or(&self.programs),
         };
         let mut command = Command::new(folder.join(program));
         command.current_dir(&self.folder);

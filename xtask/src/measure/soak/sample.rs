@@ -12,13 +12,16 @@ pub(super) const DISK_OF_A_RUN: f64 = 0.1;
 /// MB on disk that is kept of a round: its lines in the log.
 pub(super) const DISK_OF_A_ROUND: f64 = 0.02;
 
-/// MB that a daemon may grow: allocators keep some of what is given back.
+/// MB that a daemon may grow: allocators keep some of what is given back, and each connection to
+/// the database caches up to 8 MiB of pages.
 const MEMORY_SLACK: f64 = 8.0;
 /// MB that all app processes together may differ: one that waits with its imports done has about
 /// this much.
 const APPS_SLACK: f64 = 90.0;
 const FILES_SLACK: usize = 8;
-const THREADS_SLACK: usize = 4;
+/// Threads for blocking work. A busy moment begins some more, and calls that follow each other in
+/// less than 10 s keep them.
+const THREADS_SLACK: usize = 8;
 /// A process that is being started or is about to end.
 const PROCESSES_SLACK: usize = 2 * 3;
 /// MB on disk that the database's own files may take.

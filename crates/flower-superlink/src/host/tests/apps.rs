@@ -3,7 +3,7 @@
 use flwr_core::id::RunId;
 use flwr_core::port::Runtime;
 use flwr_core::refusal::{Failure, Refusal};
-use flwr_wire::host::{AppProof, RuntimeHost};
+use flwr_wire::host::{AppProof, RuntimeHost, ServerAppHost};
 
 use super::*;
 
@@ -12,6 +12,8 @@ fn started_by(apps: Apps, is_insecure: bool) -> Host {
         link: link(MemoryState::default()),
         policy: Policy::AnyKey,
         own_key: None,
+        clients: None,
+        accounts: None,
         apps,
         is_insecure,
     })

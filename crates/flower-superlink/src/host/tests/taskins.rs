@@ -36,10 +36,12 @@ async fn host() -> (Host, tempfile::TempDir) {
     let node = key(0x11).public_key().clone();
     std::fs::write(&list, node.to_openssh()).unwrap();
     let state = MemoryState::default();
-    let until = Timestamp::from_secs(2e9);
-    let registered = state.register_node(&node, NodeId(NODE), until);
+    let (now, until) = (Timestamp::from_secs(1.75e9), Timestamp::from_secs(2e9));
+    let registered = state.register_node(&node, NodeId(NODE), None, now);
     let (registration, _) = registered.await.unwrap();
     assert_eq!(registration.node, NodeId(NODE));
+    let activated = state.activate_node(NodeId(NODE), until, now).await;
+    assert_eq!(activated.unwrap().0, 1);
     let allowed = Arc::new(FromFile::<AllowList>::load(&list).unwrap());
     let host = super::host(link(state), Policy::Listed(allowed), Some(key(0x22)));
     (host, dir)

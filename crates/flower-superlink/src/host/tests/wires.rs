@@ -124,14 +124,12 @@ impl Node {
         run
     }
 
-    async fn pull(&self) -> Bytes {
+    async fn pull(&self) -> proto::PullMessagesResponse {
         let pull = proto::PullMessagesRequest {
             node: Some(self.id.into()),
             ..proto::PullMessagesRequest::default()
         };
-        let answer = self.call("PullMessages", &pull).await;
-        assert_eq!(answer.code, Code::Ok, "{}", answer.text);
-        answer.message
+        self.call("PullMessages", &pull).await.read()
     }
 }
 
@@ -145,7 +143,7 @@ async fn the_sign_of_life_decides_how_a_message_is_encoded() {
             node.heartbeat().await;
         }
         node.instruct().await;
-        let message = proto::PullMessagesResponse::decode(node.pull().await).unwrap();
+        let message = node.pull().await;
         assert_eq!(message.messages_list.len(), 1);
         assert_eq!(message.message_object_trees.is_empty(), is_inline);
     }
@@ -155,17 +153,11 @@ async fn the_sign_of_life_decides_how_a_message_is_encoded() {
 async fn only_a_message_waits_for_the_first_sign_of_life() {
     let node = Node::new().await;
     let began = tokio::time::Instant::now();
-    assert!(
-        proto::PullMessagesResponse::decode(node.pull().await)
-            .unwrap()
-            .messages_list
-            .is_empty()
-    );
+    assert!(node.pull().await.messages_list.is_empty());
     assert_eq!(began.elapsed(), Duration::ZERO, "an empty answer is held");
     node.instruct().await;
     let (message, ()) = tokio::join!(node.pull(), node.ping());
     assert!(began.elapsed() < Duration::from_secs(3));
-    let message = proto::PullMessagesResponse::decode(message).unwrap();
     assert_eq!(message.messages_list.len(), 1);
     assert!(
         message.message_object_trees.is_empty(),
@@ -178,7 +170,7 @@ async fn a_node_that_gives_no_sign_gets_its_message_after_three_seconds() {
     let node = Node::new().await;
     node.instruct().await;
     let began = tokio::time::Instant::now();
-    let message = proto::PullMessagesResponse::decode(node.pull().await).unwrap();
+    let message = node.pull().await;
     assert_eq!(message.message_object_trees.len(), 1);
     assert_eq!(began.elapsed().as_secs(), 3);
 }

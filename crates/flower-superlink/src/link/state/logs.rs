@@ -2,18 +2,10 @@
 
 use async_trait::async_trait;
 use flwr_core::id::RunId;
+pub use flwr_core::port::control::LogEntry;
 use flwr_core::time::Timestamp;
 
 use super::{StateResult, Written};
-
-/// A piece of a run's log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogEntry {
-    /// When it arrived; strictly increasing within a run.
-    pub at: Timestamp,
-    /// Raw text, colours included; not necessarily a whole line.
-    pub text: String,
-}
 
 /// What ServerApps print.
 #[async_trait]

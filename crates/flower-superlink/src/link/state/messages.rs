@@ -7,7 +7,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::port::runtime::Sent;
 use flwr_core::time::Timestamp;
 
-use super::{StateResult, Written};
+use super::{Session, StateResult, Written};
 
 /// What there is to say to a ServerApp that asks for a reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,10 +40,16 @@ pub trait Messages {
     ///
     /// # Behavior
     /// - nothing waits: `None`
+    /// - `session` is not the node's any more: `None`, whatever waits
     /// - the last one was neither confirmed nor answered: it comes again, for its answer was
     ///   lost on the way; a node asks only when it has nothing in hand
     /// - else, once it has answered, no call is given the same message
-    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>>;
+    async fn claim_message(
+        &self,
+        node: NodeId,
+        session: Session,
+        now: Timestamp,
+    ) -> StateResult<Option<Parcel>>;
 
     /// Stores a node's reply and announces its objects. Gives those whose bytes are not there.
     ///

@@ -7,13 +7,30 @@ use flwr_security::key::PublicKey;
 
 use super::{StateResult, Written};
 
+/// The number of a node's session. Each activation begins a session, and each departure ends one:
+/// a call belongs to the session in which it was made.
+pub type Session = u64;
+
 /// How a node came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     /// Its id.
     pub node: NodeId,
-    /// It was here before with the same key, and has its id back.
+    /// The key was bound already: the node has its id back.
     pub resumed: bool,
+}
+
+/// Where a node stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeStatus {
+    /// It never was online.
+    Registered,
+    /// It is online.
+    Online,
+    /// It was online, and is so no more.
+    Offline,
+    /// It is gone for good. Its key is free.
+    Unregistered,
 }
 
 /// A node, as it stands in the state.
@@ -23,34 +40,179 @@ pub struct KnownNode {
     pub id: NodeId,
     /// The key it proves itself with.
     pub key: PublicKey,
-    /// Until when it counts as online.
+    /// The account that registered the node, empty where nobody signs in. `None`: the node
+    /// registered itself.
+    pub owner: Option<String>,
+    /// The name of the wire that the node speaks, if it was noted.
+    pub wire: Option<String>,
+    /// The session in which the node is, or was last; 0 before the first.
+    pub session: Session,
+    /// When the node was registered. `None`: by a program that did not note the time.
+    pub registered_at: Option<Timestamp>,
+    /// When the node last came online, as far as that was noted.
+    pub activated_at: Option<Timestamp>,
+    /// When the node last went offline. A node whose time is up has gone offline then; the field
+    /// says so once the node returns, [`Self::last_deactivated_at`] at any time.
+    pub deactivated_at: Option<Timestamp>,
+    /// When the node was unregistered.
+    pub unregistered_at: Option<Timestamp>,
+    /// Until when it counts as online; 0 before it is online for the first time.
     pub online_until: Timestamp,
 }
 
-/// Nodes: their keys, and until when they count as online.
+/// The steps of a node's life. A state keeps their outcome.
+impl KnownNode {
+    /// A node that was registered at `now`.
+    #[must_use]
+    pub const fn registered(
+        id: NodeId,
+        key: PublicKey,
+        owner: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            owner,
+            wire: None,
+            session: 0,
+            registered_at: Some(now),
+            activated_at: None,
+            deactivated_at: None,
+            unregistered_at: None,
+            online_until: Timestamp::ZERO,
+        }
+    }
+
+    /// The node begins a session, online until `until`.
+    pub fn activate(&mut self, until: Timestamp, now: Timestamp) {
+        self.deactivated_at = self.last_deactivated_at(now);
+        self.activated_at = Some(now);
+        self.session += 1;
+        self.online_until = until;
+    }
+
+    /// The node gives a sign of life.
+    pub fn keep(&mut self, until: Timestamp, now: Timestamp) {
+        if self.status(now) != NodeStatus::Online {
+            self.deactivated_at = self.last_deactivated_at(now);
+            self.activated_at = Some(now);
+        }
+        self.online_until = until;
+    }
+
+    /// The node ends its session.
+    pub fn deactivate(&mut self, now: Timestamp) {
+        self.session += 1;
+        if self.status(now) == NodeStatus::Online {
+            self.online_until = now;
+        }
+        self.deactivated_at = self.last_deactivated_at(now);
+    }
+
+    /// The node goes for good.
+    pub fn unregister(&mut self, now: Timestamp) {
+        self.deactivate(now);
+        self.unregistered_at = Some(now);
+    }
+
+    /// Where the node stands at `now`.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> NodeStatus {
+        if self.unregistered_at.is_some() {
+            NodeStatus::Unregistered
+        } else if self.online_until > now {
+            NodeStatus::Online
+        } else if self.online_until > Timestamp::ZERO {
+            NodeStatus::Offline
+        } else {
+            NodeStatus::Registered
+        }
+    }
+
+    /// When the node last went offline, as seen at `now`.
+    #[must_use]
+    pub fn last_deactivated_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.status(now) {
+            NodeStatus::Offline => Some(self.online_until),
+            _ => self.deactivated_at,
+        }
+    }
+
+    /// Whether the node ended its session itself, and began no other.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.deactivated_at
+            .is_some_and(|left| left >= self.online_until)
+    }
+
+    /// The clock was set, by so many seconds: what the node has left of its time stays.
+    pub fn move_lease(&mut self, seconds: f64) {
+        if self.online_until == Timestamp::ZERO {
+            return;
+        }
+        if self.has_left() {
+            self.deactivated_at = self.deactivated_at.map(|left| left + seconds);
+        }
+        self.online_until = self.online_until + seconds;
+    }
+
+    /// The last moment at which the node was there.
+    #[must_use]
+    pub fn last_seen(&self) -> Timestamp {
+        self.unregistered_at.unwrap_or(self.online_until)
+    }
+}
+
+/// Nodes: their keys, their life, and until when they count as online.
 #[async_trait]
 pub trait Nodes {
-    /// Takes the node with this key in, online until `until`.
+    /// Binds the key to a node. The node is not online by that.
     ///
     /// # Behavior
-    /// - a new key: the node is named `fresh`
-    /// - a key that is bound: its node's id stands, and what the node took but did not answer is
-    ///   handed out again, since whoever took it is gone; a reply that it had begun to push goes
+    /// - a new key, or the key of a node that was unregistered: the node is named `fresh`
+    /// - a key that is bound: its node stands as it was
     async fn register_node(
         &self,
         key: &PublicKey,
         fresh: NodeId,
-        until: Timestamp,
+        owner: Option<&str>,
+        now: Timestamp,
     ) -> Written<Registration>;
 
-    /// Forgets the node and its key. Unknown: nothing happens.
-    async fn remove_node(&self, node: NodeId) -> Written<()>;
+    /// Begins the node's next session, online until `until`. What the node took but did not answer
+    /// is handed out again, since whoever took it is gone; a reply that it had begun to push goes.
+    /// Refused with [`Refusal::NotRegistered`](flwr_core::refusal::Refusal::NotRegistered) if the
+    /// node is not known.
+    async fn activate_node(
+        &self,
+        node: NodeId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Written<Session>;
+
+    /// The node lives: it is online until `until`. False if it is not known.
+    async fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> StateResult<bool>;
+
+    /// Ends the node's session: the node is offline and keeps its key. Unknown: nothing happens.
+    async fn deactivate_node(&self, node: NodeId, now: Timestamp) -> Written<()>;
+
+    /// Ends the node's life and frees its key. Unknown: nothing happens. What is known of the node
+    /// stays, until it is forgotten.
+    async fn unregister_node(&self, node: NodeId, now: Timestamp) -> Written<()>;
 
     /// The node bound to this key.
     async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>>;
 
-    /// The node lives: it is online until `until`. False if it is not known.
-    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool>;
+    /// The node's session. `None`: the node is not known, or unregistered.
+    async fn session(&self, node: NodeId) -> StateResult<Option<Session>>;
+
+    /// The node has given a sign of life in its session. As all signs of life, this need not be on
+    /// disk at once.
+    fn hear_node(&self, node: NodeId);
+
+    /// Whether the node has given a sign of life in its session.
+    fn was_heard(&self, node: NodeId) -> bool;
 
     /// Notes the name of the wire that the node speaks. Unknown: nothing happens.
     async fn note_wire(&self, node: NodeId, wire: &str) -> StateResult<()>;
@@ -58,7 +220,10 @@ pub trait Nodes {
     /// The name of the wire that the node speaks, if it was noted.
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>>;
 
-    /// All nodes, in the order of their ids.
+    /// The node, also if it is unregistered.
+    async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>>;
+
+    /// All nodes in the order of their ids, with those that are unregistered.
     async fn nodes(&self) -> StateResult<Vec<KnownNode>>;
 
     /// The nodes online at `now`, in the order of their ids.

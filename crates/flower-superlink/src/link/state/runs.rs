@@ -1,23 +1,35 @@
-//! What must not be forgotten of runs, and of their ServerApps' processes and tokens.
+//! What must not be forgotten of runs.
 
 use async_trait::async_trait;
 use flwr_core::context::Context;
 use flwr_core::id::RunId;
-use flwr_core::object::ObjectId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
-use flwr_daemon::apps::Identity;
 
 use super::{StateResult, Written};
 
-/// Seconds for a ServerApp process from its token to its inputs, and from those to its first
-/// sign of life. Python takes a second or two; a machine under load, more.
-pub const APP_FIRST_HEARTBEAT: f64 = 120.0;
+/// Bytes of objects that a run's nodes and the SuperLink have exchanged. Counted is the content of
+/// objects, where nearly all of a run's bytes are, and not the messages about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// From nodes.
+    pub received: u64,
+    /// To nodes.
+    pub sent: u64,
+}
 
-/// Runs, with the processes and tokens of their ServerApps.
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, more: Self) {
+        self.received = self.received.saturating_add(more.received);
+        self.sent = self.sent.saturating_add(more.sent);
+    }
+}
+
+/// Runs.
 #[async_trait]
 pub trait Runs {
-    /// Adds a run, pending or starting, with the Context that its ServerApp starts from.
+    /// Adds a run, pending or starting, with the Context that its ServerApp starts from, and the
+    /// task of its ServerApp.
     async fn create_run(&self, run: Run, context: Context) -> Written<()>;
 
     /// The run, if it is known.
@@ -26,11 +38,8 @@ pub trait Runs {
     /// All runs, oldest first.
     async fn runs(&self) -> StateResult<Vec<Run>>;
 
-    /// The pending runs, oldest first. What it costs depends on their number only.
-    async fn pending_runs(&self) -> StateResult<Vec<RunId>>;
-
-    /// Moves the run on. A run that begins has [`APP_FIRST_HEARTBEAT`] to give a sign of life. A finished
-    /// run's messages, tokens and objects are gone.
+    /// Moves the run on. A run that begins has [`APP_FIRST_HEARTBEAT`](super::APP_FIRST_HEARTBEAT)
+    /// to give a sign of life. A finished run's messages, tokens and objects are gone.
     ///
     /// # Behavior
     /// - a step that runs do not take: refused with [`Refusal::Transition`](super::Refusal::Transition)
@@ -40,30 +49,17 @@ pub trait Runs {
     /// messages, objects and token. Once in a run's life; then [`Refusal::ResumedBefore`](super::Refusal::ResumedBefore).
     async fn rewind_run(&self, run: RunId) -> Written<()>;
 
-    /// The ServerApp lives: without another sign the run is lost at `until`. False unless the
-    /// run is starting or running.
-    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool>;
-
     /// The ServerApp's Context.
     async fn context(&self, run: RunId) -> StateResult<Context>;
 
     /// Replaces the ServerApp's Context; the run must be running.
     async fn set_context(&self, run: RunId, context: Context) -> StateResult<()>;
 
-    /// Notes the process that the run's ServerApp runs in, or that it does so no more.
-    async fn set_app(&self, run: RunId, app: Option<Identity>) -> Written<()>;
+    /// Adds to the traffic of a known run. As signs of life, this need not be on disk before the
+    /// run finishes or the state is closed: a SuperLink that is killed forgets what was counted
+    /// last.
+    fn add_traffic(&self, run: RunId, more: Traffic);
 
-    /// The processes that are noted.
-    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>>;
-
-    /// Makes this the token of the run, by its hash. Refused with [`Refusal::HasToken`](super::Refusal::HasToken) if it
-    /// has one, and if the run is finished. One that nobody uses for [`APP_FIRST_HEARTBEAT`] expires:
-    /// whoever was given it did not get as far as to begin.
-    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()>;
-
-    /// The run that the token with this hash stands for; else [`Refusal::UnknownToken`](super::Refusal::UnknownToken).
-    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId>;
-
-    /// Makes the run's token invalid.
-    async fn revoke_token(&self, run: RunId) -> StateResult<()>;
+    /// The run's traffic so far.
+    async fn traffic(&self, run: RunId) -> StateResult<Traffic>;
 }

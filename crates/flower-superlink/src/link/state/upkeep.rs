@@ -82,7 +82,7 @@ pub struct Usage {
     pub run_bytes: u64,
     /// Bytes of the runs' logs.
     pub log_bytes: u64,
-    /// Nodes.
+    /// Nodes that are registered.
     pub nodes: u64,
     /// Bytes of the file; 0 where there is none.
     pub file_bytes: u64,
@@ -115,8 +115,8 @@ pub trait Upkeep {
         limit: usize,
     ) -> StateResult<Vec<RunId>>;
 
-    /// Forgets a node that was not online since `moment`. False if the node was, is not known, or
-    /// an instruction for it is still there.
+    /// Forgets a node that was not online since `moment`, or was unregistered before. False if the
+    /// node was there since, is not known, or an instruction for it is still there.
     async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool>;
 
     /// Gives free space back to the file system, a little at a time, and nothing while there is

@@ -1,13 +1,15 @@
 //! Signs of life of nodes and runs: under a clock that is set, and under a key that two SuperNodes
 //! share.
 
+use std::collections::VecDeque;
+
 use super::*;
 
 /// What a node is told of once: `calls` SuperNodes make their calls side by side for two minutes.
 async fn told_of_calls(calls: usize) -> usize {
     let federation = Federation::new();
     let node = federation.node().await;
-    let sessions = &federation.link.sessions;
+    let connections = &federation.link.connections;
     let hold = Duration::from_secs(20);
     let mut told = 0;
     let mut held = VecDeque::new();
@@ -15,7 +17,7 @@ async fn told_of_calls(calls: usize) -> usize {
         if held.len() == calls {
             held.pop_front();
         }
-        let (call, is_shared) = sessions.hold(node, 2 * hold);
+        let (call, is_shared) = connections.hold(node, 1, 2 * hold);
         held.push_back(call);
         told += usize::from(is_shared);
         tokio::time::sleep(hold / u32::try_from(calls).unwrap()).await;
@@ -37,13 +39,13 @@ async fn one_supernode_is_not_taken_for_two() {
 async fn a_call_whose_connection_was_lost_does_not_make_a_second_supernode() {
     let federation = Federation::new();
     let node = federation.node().await;
-    let sessions = &federation.link.sessions;
+    let connections = &federation.link.connections;
     let hold = Duration::from_secs(20);
     for _ in 0..10 {
-        let (lost, is_shared) = sessions.hold(node, 2 * hold);
+        let (lost, is_shared) = connections.hold(node, 1, 2 * hold);
         assert!(!is_shared);
         tokio::time::sleep(hold / 2).await;
-        let (next, is_shared) = sessions.hold(node, 2 * hold);
+        let (next, is_shared) = connections.hold(node, 1, 2 * hold);
         assert!(!is_shared);
         tokio::time::sleep(hold / 2).await;
         drop(lost);
@@ -51,10 +53,10 @@ async fn a_call_whose_connection_was_lost_does_not_make_a_second_supernode() {
         drop(next);
     }
     // A call of an earlier session ends after the node has left and come back.
-    let (call, _) = sessions.hold(node, hold);
+    let (call, _) = connections.hold(node, 1, hold);
     federation.link.remove_node(node).await.unwrap();
     drop(call);
-    let (_held, is_shared) = sessions.hold(node, hold);
+    let (_held, is_shared) = connections.hold(node, 1, hold);
     assert!(!is_shared);
 }
 

@@ -43,10 +43,9 @@ async fn a_serverapp_that_heard_no_answer_says_everything_again() {
     assert!(link.issue_token(run).await.unwrap().is_none());
     assert!(inputs_of(link, "guess").await.is_err());
     let inputs = inputs_of(link, token.as_str()).await.unwrap();
-    assert_eq!(
-        (inputs.run.id, inputs.run.status.phase),
-        (run, Phase::Starting)
-    );
+    let starting = link.run(run).await.unwrap().unwrap();
+    assert_eq!((starting.id, starting.status.phase), (run, Phase::Starting));
+    assert_eq!(inputs.run, KnownRun::Full(starting));
     assert_eq!(inputs.fab, bundle());
     let again = inputs_of(link, token.as_str()).await.unwrap();
     assert_eq!((again.run, again.fab), (inputs.run, inputs.fab));

@@ -42,7 +42,7 @@ pub(super) async fn a_message_is_handed_out_when_it_is_whole_and_once(world: Wor
             )
         );
     }
-    let claimed = world.state.claim_message(node, NOON).await.unwrap();
+    let claimed = world.state.claim_message(node, 1, NOON).await.unwrap();
     assert_eq!(claimed, Some(sent.parcel.clone()));
     world.confirm(&sent).await;
     assert_eq!(world.claim(node, NOON).await, None);
@@ -73,13 +73,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
     world.running().await;
     let key = key();
     let fresh = flwr_core::id::NodeId(5);
-    let node = world
-        .state
-        .register_node(&key, fresh, NOON + LATER)
-        .await
-        .unwrap()
-        .0
-        .node;
+    let node = world.comes(&key, fresh, NOON + LATER).await.0.node;
     let answered = world.send("answered", node).await;
     let taken = world.send("taken", node).await;
     for sent in [&answered, &taken] {
@@ -100,11 +94,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
         .await
         .unwrap();
 
-    let (_, changed) = world
-        .state
-        .register_node(&key, fresh, NOON + LATER)
-        .await
-        .unwrap();
+    let (_, changed) = world.comes(&key, fresh, NOON + LATER).await;
     assert_eq!(changed.freed, [half.objects[0]]);
     assert_eq!(world.claim(node, NOON).await, Some(taken.id()));
     world.confirm(&taken).await;

@@ -9,11 +9,7 @@ use crate::link::wake::Topic;
 
 pub(super) async fn a_new_key_gets_a_new_node(world: World) {
     let key = key();
-    let registered = world
-        .state
-        .register_node(&key, NodeId(5), NOON)
-        .await
-        .unwrap();
+    let registered = world.comes(&key, NodeId(5), NOON).await;
     let fresh = Registration {
         node: NodeId(5),
         resumed: false,
@@ -28,16 +24,8 @@ pub(super) async fn a_new_key_gets_a_new_node(world: World) {
 
 pub(super) async fn a_key_that_comes_back_has_its_node_again(world: World) {
     let key = key();
-    world
-        .state
-        .register_node(&key, NodeId(5), NOON)
-        .await
-        .unwrap();
-    let (again, _) = world
-        .state
-        .register_node(&key, NodeId(6), NOON + 60.0)
-        .await
-        .unwrap();
+    world.comes(&key, NodeId(5), NOON).await;
+    let (again, _) = world.comes(&key, NodeId(6), NOON + 60.0).await;
     assert_eq!((again.node, again.resumed), (NodeId(5), true));
     assert_eq!(
         world.state.online_nodes(NOON + 30.0).await.unwrap(),
@@ -47,40 +35,42 @@ pub(super) async fn a_key_that_comes_back_has_its_node_again(world: World) {
 
 pub(super) async fn all_nodes_are_listed_with_their_keys(world: World) {
     let (first, second) = (key(), key());
-    for (key, id, until) in [(&second, 9, NOON), (&first, 5, NOON + 60.0)] {
-        let registered = world.state.register_node(key, NodeId(id), until).await;
-        registered.unwrap();
+    for (key, id, until) in [(&second, 9, NOON + 1.0), (&first, 5, NOON + 60.0)] {
+        world.comes(key, NodeId(id), until).await;
     }
-    world.state.keep_node(NodeId(9), NOON + 90.0).await.unwrap();
+    assert!(world.is_kept(NodeId(9), NOON + 90.0).await);
     let known = |id, key: &PublicKey, until| KnownNode {
-        id: NodeId(id),
-        key: key.clone(),
+        activated_at: Some(NOON),
+        session: 1,
         online_until: until,
+        ..KnownNode::registered(NodeId(id), key.clone(), None, NOON)
     };
-    assert_eq!(
-        world.state.nodes().await.unwrap(),
-        [
-            known(5, &first, NOON + 60.0),
-            known(9, &second, NOON + 90.0)
-        ]
-    );
-    world.state.remove_node(NodeId(5)).await.unwrap();
-    assert_eq!(world.state.nodes().await.unwrap().len(), 1);
+    let all = [
+        known(5, &first, NOON + 60.0),
+        known(9, &second, NOON + 90.0),
+    ];
+    assert_eq!(world.state.nodes().await.unwrap(), all);
+    for node in all {
+        assert_eq!(world.state.node(node.id).await.unwrap(), Some(node));
+    }
+    assert_eq!(world.state.node(NodeId(7)).await.unwrap(), None);
 }
 
 pub(super) async fn a_nodes_wire_stays_with_it(world: World) {
     let key = key();
-    let register = async || world.state.register_node(&key, NodeId(5), NOON).await;
-    register().await.unwrap();
+    let register = async || world.comes(&key, NodeId(5), NOON).await;
+    register().await;
     let wire = async || world.state.wire(NodeId(5)).await.unwrap();
     assert_eq!(wire().await, None);
     let inline = world.state.note_wire(NodeId(5), "inline");
     inline.await.unwrap();
-    register().await.unwrap();
+    register().await;
     assert_eq!(wire().await.as_deref(), Some("inline"));
     let unknown = world.state.note_wire(NodeId(6), "inline");
     unknown.await.unwrap();
     assert_eq!(world.state.wire(NodeId(6)).await.unwrap(), None);
+    let known = world.state.node(NodeId(5)).await.unwrap().unwrap();
+    assert_eq!(known.wire.as_deref(), Some("inline"));
 }
 
 pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
@@ -94,7 +84,7 @@ pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
         world.state.online_nodes(NOON + 30.0).await.unwrap(),
         [second]
     );
-    assert!(world.state.keep_node(first, NOON + 90.0).await.unwrap());
+    assert!(world.is_kept(first, NOON + 90.0).await);
     assert_eq!(
         world.state.online_nodes(NOON + 60.0).await.unwrap(),
         [first]
@@ -104,7 +94,7 @@ pub(super) async fn a_node_is_online_until_its_time_is_up(world: World) {
 pub(super) async fn leases_move_with_a_clock_that_is_set(world: World) {
     let node = world.node(3, NOON + 30.0).await;
     let run = world.running().await;
-    assert!(world.state.keep_run(run, NOON + 60.0).await.unwrap());
+    assert!(world.app_lives(NOON + 60.0).await);
     for step in [3600.0, -7200.0] {
         world.state.move_leases(step);
     }
@@ -119,21 +109,17 @@ pub(super) async fn leases_move_with_a_clock_that_is_set(world: World) {
 
 pub(super) async fn a_node_that_left_is_unknown(world: World) {
     let key = key();
-    world
-        .state
-        .register_node(&key, NodeId(5), NOON + 30.0)
-        .await
-        .unwrap();
-    world.state.remove_node(NodeId(5)).await.unwrap();
+    world.comes(&key, NodeId(5), NOON + 30.0).await;
+    let gone = world.state.unregister_node(NodeId(5), NOON).await;
+    assert_eq!(gone.unwrap().1, Changed::wake([Topic::Node(NodeId(5))]));
     assert_eq!(world.state.node_of_key(&key).await.unwrap(), None);
-    assert!(!world.state.keep_node(NodeId(5), NOON + 90.0).await.unwrap());
+    assert_eq!(world.state.session(NodeId(5)).await.unwrap(), None);
+    assert!(!world.is_kept(NodeId(5), NOON + 90.0).await);
     assert_eq!(world.state.online_nodes(NOON).await.unwrap(), []);
-    let (again, _) = world
-        .state
-        .register_node(&key, NodeId(6), NOON)
-        .await
-        .unwrap();
+    let (again, _) = world.comes(&key, NodeId(6), NOON).await;
     assert_eq!((again.node, again.resumed), (NodeId(6), false));
+    let again = world.state.unregister_node(NodeId(5), NOON + 1.0).await;
+    assert_eq!(again.unwrap().1, Changed::default());
 }
 
 pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world: World) {

@@ -132,7 +132,7 @@ pub(super) async fn why_no_reply_comes_is_told(world: World) {
     let metadata = told(to_lost.parcel.message.metadata.clone());
     let gone = Answer::NodeLost(metadata);
     assert_eq!(world.answer(&to_lost, NOON + 31.0).await, gone);
-    world.state.remove_node(lost).await.unwrap();
+    world.state.unregister_node(lost, NOON).await.unwrap();
     assert_eq!(world.answer(&to_lost, NOON).await, gone);
 
     let never_sent = Sent::instruction("nothing", steady);

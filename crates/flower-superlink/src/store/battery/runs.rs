@@ -3,14 +3,13 @@
 use flwr_core::config::UserConfig;
 use flwr_core::context::{Context, State};
 use flwr_core::id::NodeId;
-use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
-use super::world::{NOON, RUN, World};
-use crate::link::state::{APP_FIRST_HEARTBEAT, StateError};
+use super::world::{NOON, RUN, TASK, World};
+use crate::link::state::{APP_FIRST_HEARTBEAT, StateError, Traffic};
 use crate::link::wake::Topic;
 
 /// The refusal of something that must not work.
@@ -64,14 +63,11 @@ pub(super) async fn a_run_keeps_the_account_that_started_it(world: World) {
 
 pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
     world.pending().await;
-    assert!(
-        !world.state.keep_run(RUN, NOON + 60.0).await.unwrap(),
-        "it has not begun"
-    );
+    assert!(!world.app_lives(NOON + 60.0).await, "it has not begun");
     world.change(Phase::Starting).await;
     let first_sign = NOON + APP_FIRST_HEARTBEAT;
     assert_eq!(world.state.expire(first_sign).await.unwrap().0, []);
-    assert!(world.state.keep_run(RUN, NOON + 60.0).await.unwrap());
+    assert!(world.app_lives(NOON + 60.0).await);
     assert_eq!(world.state.expire(NOON + 59.0).await.unwrap().0, []);
     assert_eq!(world.state.expire(NOON + 61.0).await.unwrap().0, [RUN]);
     let status = world.state.run(RUN).await.unwrap().unwrap().status;
@@ -79,7 +75,7 @@ pub(super) async fn a_run_without_a_sign_of_life_is_lost(world: World) {
         status,
         RunStatus::failed("No heartbeat received from the run.")
     );
-    assert!(!world.state.keep_run(RUN, NOON + 99.0).await.unwrap());
+    assert!(!world.app_lives(NOON + 99.0).await);
 }
 
 pub(super) async fn a_run_that_never_gives_a_sign_of_life_is_lost(world: World) {
@@ -87,49 +83,6 @@ pub(super) async fn a_run_that_never_gives_a_sign_of_life_is_lost(world: World) 
     world.change(Phase::Starting).await;
     let late = NOON + APP_FIRST_HEARTBEAT + 1.0;
     assert_eq!(world.state.expire(late).await.unwrap().0, [RUN]);
-}
-
-pub(super) async fn a_token_that_nobody_uses_expires(world: World) {
-    let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
-    world.pending().await;
-    world.state.issue_token(RUN, token, NOON).await.unwrap();
-    assert_eq!(world.state.expire(NOON + 1.0).await.unwrap().1.wake, []);
-    let later = NOON + APP_FIRST_HEARTBEAT;
-    assert_eq!(
-        world.state.expire(later).await.unwrap().1.wake,
-        [Topic::Pending]
-    );
-    assert_eq!(
-        refusal(world.state.run_of_token(token).await),
-        Refusal::UnknownToken
-    );
-    world.state.issue_token(RUN, other, later).await.unwrap();
-    world.change(Phase::Starting).await;
-    world.state.keep_run(RUN, NOON + 1e6).await.unwrap();
-    assert_eq!(world.state.expire(NOON + 1e5).await.unwrap().1.wake, []);
-    assert_eq!(world.state.run_of_token(other).await.unwrap(), RUN);
-}
-
-pub(super) async fn a_run_has_one_token_until_it_is_over(world: World) {
-    let (token, other) = (ObjectId::of(b"token"), ObjectId::of(b"other"));
-    world.running().await;
-    world.state.issue_token(RUN, token, NOON).await.unwrap();
-    assert_eq!(
-        refusal(world.state.issue_token(RUN, other, NOON).await),
-        Refusal::HasToken(RUN)
-    );
-    assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
-    assert_eq!(
-        refusal(world.state.run_of_token(other).await),
-        Refusal::UnknownToken
-    );
-
-    world.change(Phase::Finished(Outcome::Completed)).await;
-    assert_eq!(
-        refusal(world.state.run_of_token(token).await),
-        Refusal::UnknownToken
-    );
-    assert!(world.state.issue_token(RUN, other, NOON).await.is_err());
 }
 
 pub(super) async fn a_finished_run_holds_nothing(world: World) {
@@ -179,7 +132,7 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     world.running().await;
     let node = world.node(5, NOON + 60.0).await;
     let sent = world.send("model", node).await;
-    world.state.issue_token(RUN, token, NOON).await.unwrap();
+    assert!(world.claim_task(token, NOON).await);
     let nothing = UserConfig::new();
     let context = Context::new((RUN, &nothing), (NodeId(1), &nothing), State::default());
     world.state.set_context(RUN, context).await.unwrap();
@@ -197,25 +150,13 @@ pub(super) async fn a_run_begins_again_once(world: World) {
         NodeId::UNSET
     );
     assert_eq!(world.claim(node, NOON).await, None);
-    let unknown = world.state.run_of_token(token).await;
+    let unknown = world.state.task_of_token(token).await;
     assert_eq!(refusal(unknown), Refusal::UnknownToken);
     assert_eq!(world.state.expire(NOON + 1e6).await.unwrap().0, []);
 
     world.change(Phase::Starting).await;
     let again = world.state.rewind_run(RUN).await;
     assert_eq!(refusal(again), Refusal::ResumedBefore(RUN));
-}
-
-pub(super) async fn the_process_of_a_run_is_noted(world: World) {
-    world.pending().await;
-    let app = flwr_daemon::apps::Identity {
-        pid: 4711,
-        started: "boot:17".to_owned(),
-    };
-    world.state.set_app(RUN, Some(app.clone())).await.unwrap();
-    assert_eq!(world.state.apps().await.unwrap(), [(RUN, app)]);
-    world.state.set_app(RUN, None).await.unwrap();
-    assert_eq!(world.state.apps().await.unwrap(), []);
 }
 
 pub(super) async fn a_log_loses_its_oldest_pieces_and_says_so(world: World) {
@@ -247,7 +188,7 @@ pub(super) async fn each_step_of_a_run_wakes_those_who_wait_for_it(world: World)
     assert_eq!(changed.wake, [moved[0], moved[1], Topic::Pending]);
     let ((), changed) = state.append_log(RUN, "x".to_owned(), NOON).await.unwrap();
     assert_eq!(changed.wake, [Topic::Log(RUN)]);
-    let ((), changed) = state.set_app(RUN, None).await.unwrap();
+    let ((), changed) = state.set_process(TASK, None).await.unwrap();
     assert_eq!(changed.wake, [Topic::Run(RUN)]);
     let stopped = RunStatus::plain(Phase::Finished(Outcome::Stopped));
     let ((), changed) = state.change_run(RUN, stopped, NOON).await.unwrap();
@@ -256,28 +197,24 @@ pub(super) async fn each_step_of_a_run_wakes_those_who_wait_for_it(world: World)
     assert_eq!(changed.wake, [Topic::Log(RUN)]);
 }
 
-pub(super) async fn the_pending_runs_are_those_that_have_not_begun(world: World) {
+pub(super) async fn the_traffic_of_a_run_adds_up(world: World) {
     let state = &world.state;
-    world.pending().await;
-    let first = state.run(RUN).await.unwrap().unwrap();
-    let earlier = flwr_core::run::Run {
-        id: RunId(78),
-        pending_at: NOON + -1.0,
-        ..first.clone()
-    };
-    let begun = flwr_core::run::Run {
-        id: RunId(79),
-        status: RunStatus::plain(Phase::Starting),
-        starting_at: Some(NOON),
-        ..first
-    };
-    let ((), changed) = state.create_run(earlier, Default::default()).await.unwrap();
-    assert_eq!(changed.wake, [Topic::Pending]);
-    let ((), changed) = state.create_run(begun, Default::default()).await.unwrap();
-    assert_eq!(changed.wake, [], "its process is there");
-    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78), RUN]);
-    world.change(Phase::Starting).await;
-    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78)]);
-    state.rewind_run(RUN).await.unwrap();
-    assert_eq!(state.pending_runs().await.unwrap(), [RunId(78), RUN]);
+    assert_eq!(refusal(state.traffic(RUN).await), Refusal::UnknownRun(RUN));
+    let more = |received, sent| Traffic { received, sent };
+    world.running().await;
+    assert_eq!(state.traffic(RUN).await.unwrap(), more(0, 0));
+    state.add_traffic(RUN, more(1000, 2000));
+    state.rewind_run(RUN).await.unwrap().1.freed.clear();
+    for phase in [Phase::Starting, Phase::Running] {
+        world.change(phase).await;
+    }
+    for (received, sent) in [(5, 0), (0, 7), (1 << 40, 1 << 41)] {
+        state.add_traffic(RUN, more(received, sent));
+    }
+    let all = more((1 << 40) + 1005, (1 << 41) + 2007);
+    assert_eq!(state.traffic(RUN).await.unwrap(), all);
+    state.expire(NOON).await.unwrap();
+    assert_eq!(state.traffic(RUN).await.unwrap(), all, "counted once");
+    world.change(Phase::Finished(Outcome::Completed)).await;
+    assert_eq!(state.traffic(RUN).await.unwrap(), all);
 }

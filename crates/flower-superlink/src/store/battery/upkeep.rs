@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use flwr_core::context::Context;
-use flwr_core::id::{NodeId, RunId};
+use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, World, key};
-use crate::link::state::{Keep, READ};
+use crate::link::state::{Keep, Process, READ};
 
 /// Long after everything here has happened.
 const LATER: Timestamp = Timestamp::from_secs(1_758_000_000.0 + 1e7);
@@ -100,16 +100,20 @@ pub(super) async fn only_a_finished_run_is_deleted_and_nothing_names_it_then(wor
 
 pub(super) async fn a_run_whose_process_lives_is_not_deleted(world: World) {
     let run = world.finished(1, 0.0).await;
-    let app = flwr_daemon::apps::Identity {
-        pid: 4711,
-        started: "boot:17".to_owned(),
+    let task = TaskId::of_serverapp(run);
+    let process = Process {
+        host: "here".to_owned(),
+        identity: flwr_daemon::apps::Identity {
+            pid: 4711,
+            started: "boot:17".to_owned(),
+        },
     };
-    world.state.set_app(run, Some(app)).await.unwrap();
+    world.state.set_process(task, Some(process)).await.unwrap();
     let refused = refusal(world.state.delete_run(run).await);
     assert_eq!(refused, Refusal::ProcessLives(run));
     let day = Keep::For(Duration::from_secs(86_400));
     assert_eq!(world.expendable(day, LATER).await, []);
-    world.state.set_app(run, None).await.unwrap();
+    world.state.set_process(task, None).await.unwrap();
     assert_eq!(world.expendable(day, LATER).await, [run]);
     world.state.delete_run(run).await.unwrap();
 }
@@ -164,7 +168,7 @@ pub(super) async fn a_node_that_is_gone_for_long_is_forgotten(world: World) {
     assert!(!forget(NodeId(99), NOON + 11.0).await.0, "it is not known");
     assert_eq!(world.state.nodes().await.unwrap().len(), 2);
     assert!(forget(gone, NOON + 11.0).await.0);
-    assert!(!world.state.keep_node(gone, LATER).await.unwrap());
+    assert!(!world.is_kept(gone, LATER).await);
     let left: Vec<_> = world.state.nodes().await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(
@@ -174,8 +178,7 @@ pub(super) async fn a_node_that_is_gone_for_long_is_forgotten(world: World) {
     assert_eq!(world.claim(asked, NOON).await, Some(sent.id()));
     world.stop(run, NOON).await;
     assert!(forget(asked, NOON + 11.0).await.0);
-    let again = world.state.register_node(&key(), asked, NOON).await;
-    assert!(!again.unwrap().0.resumed);
+    assert!(!world.comes(&key(), asked, NOON).await.0.resumed);
 }
 
 pub(super) async fn what_is_kept_is_counted(world: World) {

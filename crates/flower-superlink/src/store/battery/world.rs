@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::context::Context;
-use flwr_core::id::{NodeId, RunId};
+use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::message::{Body, Message, MessageId, Metadata};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::task::TaskKind;
 use flwr_core::time::Timestamp;
 use flwr_security::key::{PrivateKey, PublicKey};
 
-use crate::link::state::{Answer, LinkState, Parcel};
+use crate::link::state::{Answer, Changed, LinkState, Parcel, Registration};
 
 /// The hour at which every test begins.
 pub(in crate::store) const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 /// Seconds a message lives.
 pub(in crate::store) const TTL: f64 = 1000.0;
 pub(in crate::store) const RUN: RunId = RunId(77);
+/// The task of its ServerApp.
+pub(in crate::store) const TASK: TaskId = TaskId::of_serverapp(RUN);
 
 pub(in crate::store) struct World {
     pub(in crate::store) state: Arc<dyn LinkState>,
@@ -30,12 +33,36 @@ impl World {
 
     /// A node that is online until `until`.
     pub(in crate::store) async fn node(&self, name: u64, until: Timestamp) -> NodeId {
-        self.state
-            .register_node(&key(), NodeId(name), until)
-            .await
-            .unwrap()
-            .0
-            .node
+        self.comes(&key(), NodeId(name), until).await.0.node
+    }
+
+    /// The node with this key registers and begins a session, online until `until`.
+    pub(in crate::store) async fn comes(
+        &self,
+        key: &PublicKey,
+        fresh: NodeId,
+        until: Timestamp,
+    ) -> (Registration, Changed) {
+        let registered = self.state.register_node(key, fresh, None, NOON).await;
+        let (registration, changed) = registered.unwrap();
+        assert_eq!(changed, Changed::default());
+        let activated = self.state.activate_node(registration.node, until, NOON);
+        (registration, activated.await.unwrap().1)
+    }
+
+    pub(in crate::store) async fn is_kept(&self, node: NodeId, until: Timestamp) -> bool {
+        self.state.keep_node(node, until, NOON).await.unwrap()
+    }
+
+    /// A sign of life of the run's ServerApp.
+    pub(in crate::store) async fn app_lives(&self, until: Timestamp) -> bool {
+        self.state.keep_task(TASK, until).await.unwrap()
+    }
+
+    /// The runs that have not begun.
+    pub(in crate::store) async fn waiting(&self) -> Vec<RunId> {
+        let waiting = self.state.waiting_tasks(TaskKind::ServerApp).await.unwrap();
+        waiting.into_iter().map(|task| task.run).collect()
     }
 
     /// The run, pending.
@@ -74,7 +101,7 @@ impl World {
         self.pending().await;
         self.change(Phase::Starting).await;
         self.change(Phase::Running).await;
-        assert!(self.state.keep_run(RUN, Timestamp::NEVER).await.unwrap());
+        assert!(self.app_lives(Timestamp::NEVER).await);
         RUN
     }
 
@@ -106,7 +133,12 @@ impl World {
     }
 
     pub(in crate::store) async fn claim(&self, node: NodeId, now: Timestamp) -> Option<MessageId> {
-        let claimed = self.state.claim_message(node, now).await.unwrap();
+        let session = self.state.session(node).await.unwrap();
+        let claimed = self
+            .state
+            .claim_message(node, session.unwrap_or_default(), now)
+            .await
+            .unwrap();
         claimed.map(|parcel| parcel.message.metadata.id)
     }
 

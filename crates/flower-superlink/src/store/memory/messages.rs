@@ -15,7 +15,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, StateResult, Written};
+use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
@@ -281,8 +281,17 @@ impl state::Messages for MemoryState {
         Ok((instructed.inserted, changed))
     }
 
-    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
-        Ok(self.0.lock().claim(node, now))
+    async fn claim_message(
+        &self,
+        node: NodeId,
+        session: Session,
+        now: Timestamp,
+    ) -> StateResult<Option<Parcel>> {
+        let mut inner = self.0.lock();
+        if !inner.nodes.is_in_session(node, session) {
+            return Ok(None);
+        }
+        Ok(inner.claim(node, now))
     }
 
     async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> Written<Vec<ObjectId>> {

@@ -1,4 +1,4 @@
-//! Nodes, their keys, and what waits for each.
+//! Nodes, their keys and life, and what waits for each.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -6,70 +6,107 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Changed, KnownNode, Registration, StateResult, Written};
+use crate::link::state::{
+    self, Changed, KnownNode, NodeStatus, Registration, Session, StateResult, Written,
+};
 use crate::link::wake::Topic;
 
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
+    /// The nodes that are registered.
     by_key: HashMap<PublicKey, NodeId>,
 }
 
 #[derive(Debug)]
 struct Node {
-    key: PublicKey,
-    online_until: Timestamp,
-    wire: Option<String>,
+    known: KnownNode,
+    /// A sign of life came in the node's session.
+    heard: bool,
     /// Whole messages, oldest first. Some may be over by the time they are handed out.
     waiting: VecDeque<(RunId, MessageId)>,
     /// Handed out last, and not confirmed.
     unconfirmed: Option<(RunId, MessageId)>,
 }
 
+impl Node {
+    fn is_registered(&self) -> bool {
+        self.known.unregistered_at.is_none()
+    }
+}
+
 impl Nodes {
     /// The node with this key, and whether it was here before.
-    pub(super) fn register(
+    fn register(
         &mut self,
         key: &PublicKey,
         fresh: NodeId,
-        until: Timestamp,
+        owner: Option<&str>,
+        now: Timestamp,
     ) -> (NodeId, bool) {
-        let bound = self.by_key.get(key).copied();
-        let node = bound.unwrap_or(fresh);
-        self.by_key.insert(key.clone(), node);
-        self.nodes
-            .entry(node)
-            .or_insert_with(|| Node {
-                key: key.clone(),
-                online_until: until,
-                wire: None,
-                waiting: VecDeque::new(),
-                unconfirmed: None,
-            })
-            .online_until = until;
-        (node, bound.is_some())
+        if let Some(bound) = self.by_key.get(key) {
+            return (*bound, true);
+        }
+        let owner = owner.map(str::to_owned);
+        let node = Node {
+            known: KnownNode::registered(fresh, key.clone(), owner, now),
+            heard: false,
+            waiting: VecDeque::new(),
+            unconfirmed: None,
+        };
+        self.by_key.insert(key.clone(), fresh);
+        self.nodes.insert(fresh, node);
+        (fresh, false)
     }
 
-    pub(super) fn remove(&mut self, node: NodeId) {
-        if let Some(node) = self.nodes.remove(&node) {
-            self.by_key.remove(&node.key);
+    /// The node, unless it is unregistered.
+    fn registered(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(&node).filter(|node| node.is_registered())
+    }
+
+    fn registered_mut(&mut self, node: NodeId) -> Option<&mut Node> {
+        let node = self.nodes.get_mut(&node);
+        node.filter(|node| node.is_registered())
+    }
+
+    fn unregister(&mut self, node: NodeId, now: Timestamp) -> bool {
+        let Some(node) = self.registered_mut(node) else {
+            return false;
+        };
+        node.known.unregister(now);
+        node.waiting.clear();
+        node.unconfirmed = None;
+        let key = node.known.key.clone();
+        self.by_key.remove(&key);
+        true
+    }
+
+    pub(super) fn forget(&mut self, node: NodeId) {
+        let Some(node) = self.nodes.remove(&node) else {
+            return;
+        };
+        if node.is_registered() {
+            self.by_key.remove(&node.known.key);
         }
     }
 
-    pub(super) fn of_key(&self, key: &PublicKey) -> Option<NodeId> {
-        self.by_key.get(key).copied()
+    pub(super) fn contains(&self, node: NodeId) -> bool {
+        self.registered(node).is_some()
     }
 
-    pub(super) fn contains(&self, node: NodeId) -> bool {
-        self.nodes.contains_key(&node)
+    pub(super) fn is_in_session(&self, node: NodeId, session: Session) -> bool {
+        let node = self.registered(node);
+        node.is_some_and(|node| node.known.session == session)
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.nodes.len() as u64
+        let nodes = self.nodes.values();
+        nodes.filter(|node| node.is_registered()).count() as u64
     }
 
     /// The run is deleted: nothing names it any more.
@@ -80,47 +117,20 @@ impl Nodes {
         }
     }
 
-    pub(super) fn keep(&mut self, node: NodeId, until: Timestamp) -> bool {
-        let known = self.nodes.get_mut(&node);
-        known.map(|node| node.online_until = until).is_some()
-    }
-
-    pub(super) fn note_wire(&mut self, node: NodeId, wire: &str) {
-        if let Some(node) = self.nodes.get_mut(&node) {
-            node.wire = Some(wire.to_owned());
-        }
-    }
-
-    pub(super) fn wire(&self, node: NodeId) -> Option<String> {
-        self.nodes.get(&node)?.wire.clone()
-    }
-
-    pub(super) fn all(&self) -> Vec<KnownNode> {
-        let known = |(id, node): (&NodeId, &Node)| KnownNode {
-            id: *id,
-            key: node.key.clone(),
-            online_until: node.online_until,
-        };
-        self.nodes.iter().map(known).collect()
+    pub(super) fn node(&self, node: NodeId) -> Option<&KnownNode> {
+        self.nodes.get(&node).map(|node| &node.known)
     }
 
     pub(super) fn move_leases(&mut self, seconds: f64) {
-        for node in self.nodes.values_mut() {
-            node.online_until = node.online_until + seconds;
+        let nodes = self.nodes.values_mut();
+        for node in nodes.filter(|node| node.is_registered()) {
+            node.known.move_lease(seconds);
         }
-    }
-
-    pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
-        let online = self
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.online_until > now);
-        online.map(|(id, _)| *id).collect()
     }
 
     /// Until when the node counts as online; `None` if it is not known.
     pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
-        self.nodes.get(&node).map(|node| node.online_until)
+        self.registered(node).map(|node| node.known.online_until)
     }
 
     pub(super) fn wait(&mut self, node: NodeId, run: RunId, message: MessageId) {
@@ -179,46 +189,106 @@ impl state::Nodes for MemoryState {
         &self,
         key: &PublicKey,
         fresh: NodeId,
-        until: Timestamp,
+        owner: Option<&str>,
+        now: Timestamp,
     ) -> Written<Registration> {
         let mut inner = self.0.lock();
-        let (node, resumed) = inner.nodes.register(key, fresh, until);
-        let freed = if resumed {
+        let (node, resumed) = inner.nodes.register(key, fresh, owner, now);
+        Ok((Registration { node, resumed }, Changed::default()))
+    }
+
+    async fn activate_node(
+        &self,
+        node: NodeId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Written<Session> {
+        let mut inner = self.0.lock();
+        let known = inner.nodes.registered_mut(node);
+        let known = known.ok_or(Refusal::NotRegistered)?;
+        known.known.activate(until, now);
+        known.heard = false;
+        let session = known.known.session;
+        // In its first session the node has taken nothing yet.
+        let freed = if session > 1 {
             inner.reclaim(node)
         } else {
             Vec::new()
         };
         let wake = vec![Topic::Node(node)];
-        Ok((Registration { node, resumed }, Changed { freed, wake }))
+        Ok((session, Changed { freed, wake }))
     }
 
-    async fn remove_node(&self, node: NodeId) -> Written<()> {
-        self.0.lock().nodes.remove(node);
+    async fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> StateResult<bool> {
+        let mut inner = self.0.lock();
+        let known = inner.nodes.registered_mut(node);
+        Ok(known.map(|known| known.known.keep(until, now)).is_some())
+    }
+
+    async fn deactivate_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
+        let mut inner = self.0.lock();
+        let Some(known) = inner.nodes.registered_mut(node) else {
+            return Ok(((), Changed::default()));
+        };
+        known.known.deactivate(now);
+        known.heard = false;
         Ok(((), Changed::wake([Topic::Node(node)])))
     }
 
-    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
-        Ok(self.0.lock().nodes.of_key(key))
+    async fn unregister_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
+        let mut changed = Changed::default();
+        let is_known = self.0.lock().nodes.unregister(node, now);
+        changed.wake.extend(is_known.then_some(Topic::Node(node)));
+        Ok(((), changed))
     }
 
-    async fn keep_node(&self, node: NodeId, until: Timestamp) -> StateResult<bool> {
-        Ok(self.0.lock().nodes.keep(node, until))
+    async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
+        Ok(self.0.lock().nodes.by_key.get(key).copied())
+    }
+
+    async fn session(&self, node: NodeId) -> StateResult<Option<Session>> {
+        let inner = self.0.lock();
+        Ok(inner.nodes.registered(node).map(|node| node.known.session))
+    }
+
+    fn hear_node(&self, node: NodeId) {
+        if let Some(node) = self.0.lock().nodes.registered_mut(node) {
+            node.heard = true;
+        }
+    }
+
+    fn was_heard(&self, node: NodeId) -> bool {
+        let inner = self.0.lock();
+        inner.nodes.registered(node).is_some_and(|node| node.heard)
     }
 
     async fn note_wire(&self, node: NodeId, wire: &str) -> StateResult<()> {
-        self.0.lock().nodes.note_wire(node, wire);
+        if let Some(node) = self.0.lock().nodes.registered_mut(node) {
+            node.known.wire = Some(wire.to_owned());
+        }
         Ok(())
     }
 
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
-        Ok(self.0.lock().nodes.wire(node))
+        let inner = self.0.lock();
+        let node = inner.nodes.registered(node);
+        Ok(node.and_then(|node| node.known.wire.clone()))
+    }
+
+    async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>> {
+        Ok(self.0.lock().nodes.node(node).cloned())
     }
 
     async fn nodes(&self) -> StateResult<Vec<KnownNode>> {
-        Ok(self.0.lock().nodes.all())
+        let inner = self.0.lock();
+        let nodes = inner.nodes.nodes.values();
+        Ok(nodes.map(|node| node.known.clone()).collect())
     }
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
-        Ok(self.0.lock().nodes.online(now))
+        let inner = self.0.lock();
+        let nodes = inner.nodes.nodes.values();
+        let online = nodes.filter(|node| node.known.status(now) == NodeStatus::Online);
+        Ok(online.map(|node| node.known.id).collect())
     }
 }

@@ -6,12 +6,11 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::object::ObjectId;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::time::Timestamp;
-use flwr_daemon::apps::Identity;
 
 use super::logs::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Answer, Changed, Parcel, Sent};
+use crate::link::state::{Answer, Changed, Parcel, Sent, Traffic};
 use crate::link::wake::Topic;
 use crate::store::rules::Stored;
 use flwr_core::refusal::Refusal;
@@ -23,10 +22,7 @@ pub(super) struct RunState {
     first_context: Context,
     resumed: bool,
     pub(super) log: Log,
-    /// The process that its ServerApp runs in.
-    pub(super) app: Option<Identity>,
-    /// When the run is lost, should its ServerApp give no further sign of life.
-    active_until: Timestamp,
+    pub(super) traffic: Traffic,
     messages: Messages,
     objects: Objects,
 }
@@ -41,16 +37,12 @@ pub(super) struct Instructed {
 impl RunState {
     pub(super) fn new(run: Run, context: Context) -> Self {
         Self {
-            active_until: match run.starting_at {
-                Some(starting_at) => starting_at + APP_FIRST_HEARTBEAT,
-                None => Timestamp::NEVER,
-            },
             run,
             first_context: context.clone(),
             context,
             resumed: false,
             log: Log::default(),
-            app: None,
+            traffic: Traffic::default(),
             messages: Messages::default(),
             objects: Objects::default(),
         }
@@ -84,10 +76,6 @@ impl RunState {
         }
     }
 
-    pub(super) fn move_lease(&mut self, seconds: f64) {
-        self.active_until = self.active_until + seconds;
-    }
-
     pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
         let from = self.run.status.phase;
         if !from.may_become(to.phase) {
@@ -99,10 +87,7 @@ impl RunState {
         }
         match to.phase {
             Phase::Pending => {}
-            Phase::Starting => {
-                self.run.starting_at = Some(now);
-                self.active_until = now + APP_FIRST_HEARTBEAT;
-            }
+            Phase::Starting => self.run.starting_at = Some(now),
             Phase::Running => self.run.running_at = Some(now),
             Phase::Finished(_) => self.run.finished_at = Some(now),
         }
@@ -119,26 +104,8 @@ impl RunState {
         self.resumed = true;
         self.run.status = RunStatus::plain(Phase::Pending);
         (self.run.starting_at, self.run.running_at) = (None, None);
-        self.active_until = Timestamp::NEVER;
         self.context = self.first_context.clone();
-        self.app = None;
         Ok(self.clear())
-    }
-
-    pub(super) fn keep(&mut self, until: Timestamp) -> bool {
-        let alive = matches!(self.run.status.phase, Phase::Starting | Phase::Running);
-        if alive {
-            self.active_until = until;
-        }
-        alive
-    }
-
-    pub(super) fn is_pending(&self) -> bool {
-        self.run.status.phase == Phase::Pending
-    }
-
-    pub(super) fn is_lost(&self, now: Timestamp) -> bool {
-        !self.run.status.phase.is_finished() && self.active_until < now
     }
 
     /// Lets go of all messages and objects.

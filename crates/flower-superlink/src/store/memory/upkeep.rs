@@ -6,7 +6,7 @@ use flwr_core::run::{Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
+use crate::link::state::{self, Changed, Keep, KnownNode, StateResult, Usage, Written};
 use crate::link::wake::Topic;
 use crate::store::LOST;
 use flwr_core::refusal::Refusal;
@@ -18,10 +18,11 @@ impl Inner {
         if !phase.is_finished() {
             return Err(Refusal::RunIs { run, phase });
         }
-        if state.app.is_some() {
+        if self.tasks.has_process(run) {
             return Err(Refusal::ProcessLives(run));
         }
         self.nodes.forget_run(run);
+        self.tasks.forget_run(run);
         self.runs.remove(&run);
         Ok(())
     }
@@ -38,7 +39,7 @@ impl Inner {
                 Some((
                     run.finished_at?,
                     run.id.0.cast_signed(),
-                    state.app.is_none(),
+                    !self.tasks.has_process(run.id),
                 ))
             })
             .collect();
@@ -54,14 +55,14 @@ impl Inner {
     }
 
     pub(super) fn forget_node(&mut self, node: NodeId, moment: Timestamp) -> bool {
-        let seen = self.nodes.online_until(node);
+        let seen = self.nodes.node(node).map(KnownNode::last_seen);
         let may_go = seen.is_some_and(|seen| seen < moment)
             && !self
                 .runs
                 .values()
                 .any(|state| state.has_instruction_for(node));
         if may_go {
-            self.nodes.remove(node);
+            self.nodes.forget(node);
         }
         may_go
     }
@@ -124,20 +125,16 @@ impl state::Upkeep for MemoryState {
     fn move_leases(&self, seconds: f64) {
         let mut inner = self.0.lock();
         inner.nodes.move_leases(seconds);
-        for state in inner.runs.values_mut() {
-            state.move_lease(seconds);
-        }
+        inner.tasks.move_leases(seconds);
     }
 
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
         let mut inner = self.0.lock();
-        let (mut lost, mut changed) = (Vec::new(), Changed::default());
+        let mut changed = Changed::default();
         for state in inner.runs.values_mut() {
             changed.freed.extend(state.drop_expired(now));
-            if state.is_lost(now) {
-                lost.push(state.run().id);
-            }
         }
+        let lost = inner.tasks.lost_runs(now);
         for run in &lost {
             let status = RunStatus::failed(LOST);
             changed.freed.extend(inner.change_run(*run, status, now)?);

@@ -17,23 +17,23 @@ use flwr_core::refusal::Refusal;
 
 use super::ops::Op;
 use super::reference::{Reference, Told};
-use super::{KEYS, NODES, Tested};
+use super::{NODES, Tested};
 
 /// A backend, the model, and what both have been through.
 pub(super) struct History {
-    tested: Tested,
-    model: Reference,
-    now: Timestamp,
+    pub(super) tested: Tested,
+    pub(super) model: Reference,
+    pub(super) now: Timestamp,
     /// The node that each key is bound to, or was last.
-    nodes: [NodeId; NODES],
-    registered: u64,
+    pub(super) nodes: [NodeId; NODES],
+    pub(super) registered: u64,
     /// How often the bytes of each object are kept: put, and not freed.
     kept: HashMap<ObjectId, i64>,
     /// The messages that may come, once there is a node for them: the same each time.
     messages: HashMap<(usize, NodeId), Sent>,
 }
 
-type Checked = Result<(), TestCaseError>;
+pub(super) type Checked = Result<(), TestCaseError>;
 
 impl History {
     pub(super) async fn new(tested: Tested) -> Self {
@@ -49,18 +49,20 @@ impl History {
         }
     }
 
-    fn state(&self) -> Arc<dyn LinkState> {
+    pub(super) fn state(&self) -> Arc<dyn LinkState> {
         Arc::clone(&self.tested.world.state)
     }
 
     pub(super) async fn step(&mut self, op: &Op) -> Checked {
         match *op {
             Op::Register(node) => self.register(node).await,
+            Op::Deactivate(node) => self.deactivate(node).await,
             Op::Leave(node) => self.leave(node).await,
             Op::Keep(node) => self.keep(node).await,
             Op::Send(message) => self.send(message).await,
             Op::Arrive(message, part) => self.arrive(message, part).await,
             Op::Claim(node) => self.claim(node).await,
+            Op::ClaimLate(node) => self.claim_late(node).await,
             Op::ConfirmTaken(message) => {
                 let id = self.message(message).id();
                 self.confirm(id).await
@@ -77,6 +79,10 @@ impl History {
             }
             Op::Ask(message) => self.ask(message).await.map(drop),
             Op::Settle(message) => self.settle(message).await,
+            Op::ClaimTask(which) => self.claim_task(which).await,
+            Op::Revoke => self.revoke().await,
+            Op::Process(lives) => self.note_process(lives).await,
+            Op::Traffic(bytes) => self.count(bytes),
             Op::Wait(seconds) => {
                 self.now = self.now + f64::from(seconds);
                 Ok(())
@@ -105,36 +111,6 @@ impl History {
             reply.parcel.message.metadata.src = by;
         }
         reply
-    }
-
-    async fn register(&mut self, node: usize) -> Checked {
-        self.registered += 1;
-        let (fresh, until) = (NodeId(self.registered), self.now + 60.0);
-        let registration = self.state().register_node(&KEYS[node], fresh, until).await;
-        let (registration, changed) = registration.unwrap();
-        let told = self.model.register(node, fresh, until);
-        prop_assert_eq!((registration.node, registration.resumed), told);
-        self.nodes[node] = registration.node;
-        self.free(changed);
-        Ok(())
-    }
-
-    async fn leave(&mut self, node: usize) -> Checked {
-        let removed = self.state().remove_node(self.nodes[node]).await;
-        self.free(removed.unwrap().1);
-        self.model.leave(node);
-        Ok(())
-    }
-
-    async fn keep(&mut self, node: usize) -> Checked {
-        let until = self.now + 60.0;
-        let kept = self
-            .state()
-            .keep_node(self.nodes[node], until)
-            .await
-            .unwrap();
-        prop_assert_eq!(kept, self.model.keep(node, until));
-        Ok(())
     }
 
     async fn send(&mut self, message: usize) -> Checked {
@@ -169,11 +145,9 @@ impl History {
     }
 
     async fn claim(&mut self, node: usize) -> Checked {
-        let claimed = self
-            .state()
-            .claim_message(self.nodes[node], self.now)
-            .await
-            .unwrap();
+        let session = self.session(node).await;
+        let (state, id) = (self.state(), self.nodes[node]);
+        let claimed = state.claim_message(id, session, self.now).await.unwrap();
         let open = self.model.claimable(node, self.now);
         match claimed {
             None => prop_assert!(open.is_empty(), "{:?} could be handed out", open),
@@ -272,24 +246,23 @@ impl History {
             self.free(changed);
             self.tested.world.change(Phase::Starting).await;
             self.tested.world.change(Phase::Running).await;
-            let kept = self.state().keep_run(RUN, Timestamp::NEVER).await.unwrap();
-            prop_assert!(kept);
+            prop_assert!(self.tested.world.app_lives(Timestamp::NEVER).await);
         }
         Ok(())
     }
 
     async fn crash(&mut self) -> Checked {
         self.tested.crash(self.now);
+        self.after_crash().await?;
         // Heartbeats are not kept, and whoever was there gets time to return: all return.
         for node in 0..NODES {
             self.keep(node).await?;
         }
-        let kept = self.state().keep_run(RUN, Timestamp::NEVER).await.unwrap();
-        prop_assert!(kept);
+        prop_assert!(self.tested.world.app_lives(Timestamp::NEVER).await);
         Ok(())
     }
 
-    fn free(&mut self, changed: Changed) {
+    pub(super) fn free(&mut self, changed: Changed) {
         for object in changed.freed {
             *self.kept.entry(object).or_default() -= 1;
         }
@@ -297,6 +270,7 @@ impl History {
 
     /// What is kept is what is needed, and both know the same objects.
     async fn compare(&mut self) -> Checked {
+        self.compare_lives().await?;
         for (object, kept) in &self.kept {
             let needed = i64::from(self.model.needs_bytes(*object));
             prop_assert_eq!(*kept, needed, "bytes of object {}", object);
@@ -327,6 +301,8 @@ impl History {
             .await
             .unwrap();
         self.free(changed);
+        self.tested.crash(self.now);
+        self.end_task().await?;
         let deleted = self.state().delete_run(RUN).await;
         prop_assert!(deleted.is_ok(), "{:?}", deleted);
         self.tested.crash(self.now);

@@ -11,6 +11,8 @@ use super::{MESSAGES, NODES};
 pub(super) enum Op {
     /// A node comes, or comes again.
     Register(usize),
+    /// It goes offline.
+    Deactivate(usize),
     /// It says goodbye.
     Leave(usize),
     /// It gives a sign of life.
@@ -21,6 +23,8 @@ pub(super) enum Op {
     Arrive(usize, usize),
     /// A node asks for a message.
     Claim(usize),
+    /// A call of an earlier session asks for a message of the node.
+    ClaimLate(usize),
     /// The node has the instruction.
     ConfirmTaken(usize),
     /// The ServerApp has one of the replies.
@@ -33,6 +37,14 @@ pub(super) enum Op {
     Ask(usize),
     /// It asks, and what cannot be answered any more is answered by an error.
     Settle(usize),
+    /// Somebody claims the task of the ServerApp, with one of two tokens.
+    ClaimTask(bool),
+    /// Its token is revoked.
+    Revoke,
+    /// Its process is noted, or has ended.
+    Process(bool),
+    /// Nodes pushed and pulled so many bytes.
+    Traffic(u8),
     /// Time passes, in seconds.
     Wait(u16),
     /// What is over is let go.
@@ -53,11 +65,13 @@ fn op() -> impl Strategy<Value = Op> {
     let (node, message) = (0..NODES, 0..MESSAGES);
     prop_oneof![
         1 => node.clone().prop_map(Op::Register),
+        1 => node.clone().prop_map(Op::Deactivate),
         1 => node.clone().prop_map(Op::Leave),
         3 => node.clone().prop_map(Op::Keep),
         8 => message.clone().prop_map(Op::Send),
         16 => (message.clone(), 0..3_usize).prop_map(|(m, part)| Op::Arrive(m, part)),
         12 => node.clone().prop_map(Op::Claim),
+        1 => node.clone().prop_map(Op::ClaimLate),
         4 => message.clone().prop_map(Op::ConfirmTaken),
         4 => (message.clone(), any::<bool>()).prop_map(|(m, which)| Op::ConfirmReply(m, which)),
         10 => (message.clone(), any::<bool>(), node).prop_map(|(m, w, by)| Op::Reply(m, w, by)),
@@ -65,6 +79,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(m, which, part)| Op::ArriveReply(m, which, part)),
         4 => message.clone().prop_map(Op::Ask),
         4 => message.prop_map(Op::Settle),
+        2 => any::<bool>().prop_map(Op::ClaimTask),
+        1 => Just(Op::Revoke),
+        1 => any::<bool>().prop_map(Op::Process),
+        2 => any::<u8>().prop_map(Op::Traffic),
         3 => prop_oneof![5..50_u16, 100..1200_u16].prop_map(Op::Wait),
         2 => Just(Op::Expire),
         1 => Just(Op::Rewind),

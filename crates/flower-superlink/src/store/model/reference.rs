@@ -9,6 +9,7 @@ use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::time::Timestamp;
 
 use super::NODES;
+use super::life::{Node, Task};
 use crate::link::state::Parcel;
 use crate::store::EXPIRED_KEPT;
 use crate::store::battery::world::Sent;
@@ -26,18 +27,12 @@ pub(super) enum Told {
 
 #[derive(Debug, Default)]
 pub(super) struct Reference {
-    nodes: [Option<Node>; NODES],
+    pub(super) nodes: [Option<Node>; NODES],
+    pub(super) task: Task,
     instructions: HashMap<MessageId, Instruction>,
     replies: HashMap<MessageId, Parcel>,
     arrived: HashSet<ObjectId>,
     rewound: bool,
-}
-
-#[derive(Debug)]
-struct Node {
-    id: NodeId,
-    until: Timestamp,
-    in_hand: Option<MessageId>,
 }
 
 #[derive(Debug)]
@@ -54,15 +49,9 @@ impl Reference {
         fresh: NodeId,
         until: Timestamp,
     ) -> (NodeId, bool) {
-        let Some(known) = &mut self.nodes[node] else {
-            self.nodes[node] = Some(Node {
-                id: fresh,
-                until,
-                in_hand: None,
-            });
-            return (fresh, false);
-        };
-        known.until = until;
+        let is_known = self.nodes[node].is_some();
+        let known = self.nodes[node].get_or_insert(Node::new(fresh));
+        known.begin(until);
         let id = known.id;
         let whole: HashSet<_> = self
             .replies
@@ -83,7 +72,7 @@ impl Reference {
             }
         }
         self.forget_objects();
-        (id, true)
+        (id, is_known)
     }
 
     pub(super) fn leave(&mut self, node: usize) {
@@ -92,7 +81,7 @@ impl Reference {
 
     pub(super) fn keep(&mut self, node: usize, until: Timestamp) -> bool {
         let known = self.nodes[node].as_mut();
-        known.map(|node| node.until = until).is_some()
+        known.map(|node| node.keep(until)).is_some()
     }
 
     /// Whether its node is known, and what is missing; `None` if it is refused.
@@ -250,6 +239,7 @@ impl Reference {
             return false;
         }
         self.rewound = true;
+        self.task.rewind();
         self.instructions.clear();
         self.replies.clear();
         self.forget_objects();

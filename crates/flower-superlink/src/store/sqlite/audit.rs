@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use super::file::{self, Hold, OpenError};
 use super::objects::ids;
 use super::row::{self, signed};
-use super::{lifecycle, upkeep};
+use super::{lifecycle, migration, upkeep};
 use crate::link::state::StateResult;
 use flwr_daemon::checkup::Problem;
 
@@ -30,9 +30,9 @@ pub(in crate::store) struct Audit {
 /// Rows that refer to something that is not there: what they are, and how to find them.
 const DANGLING: [(&str, &str, &str); 6] = [
     (
-        "tokens of runs that are over or not known",
-        "token",
-        "run NOT IN (SELECT id FROM run WHERE finished_at IS NULL)",
+        "tasks of runs that are not known",
+        "task",
+        "run NOT IN (SELECT id FROM run)",
     ),
     (
         "instructions of runs that are over or not known",
@@ -62,22 +62,41 @@ const DANGLING: [(&str, &str, &str); 6] = [
     ),
 ];
 
+/// The first version whose tables the checks read.
+const READ_SINCE: i64 = 6;
+
+/// Shows an older database as the checks read today's: by views that stand in memory only.
+fn shown_as_today(connection: &Connection) -> rusqlite::Result<()> {
+    if migration::version(connection)? >= READ_SINCE {
+        return Ok(());
+    }
+    connection.execute_batch(
+        "CREATE TEMP VIEW node AS SELECT *, NULL AS unregistered_at FROM main.node;
+         CREATE TEMP VIEW task AS
+           SELECT run.id, run.id AS run, token.hash AS token
+           FROM main.run LEFT JOIN main.token ON token.run = run.id;",
+    )
+}
+
 impl Audit {
     /// Takes hold of a database; without `write` nothing in it can change.
     pub(in crate::store) fn open(database: &Path, write: bool) -> Result<Self, OpenError> {
         file::exists(database)?;
         let hold = file::hold(database)?;
         file::inspect(database)?;
+        let failed = |error| OpenError::Failed {
+            file: database.to_owned(),
+            source: Box::new(error),
+        };
         let connection = if write {
             file::open(database)?
         } else {
-            file::open_to_read(database)?
+            let connection = file::open_to_read(database)?;
+            shown_as_today(&connection).map_err(failed)?;
+            connection
         };
         let id = connection.query_row("SELECT id FROM link", [], |row| row.get(0));
-        let id = id.map_err(|error| OpenError::Failed {
-            file: database.to_owned(),
-            source: Box::new(error),
-        })?;
+        let id = id.map_err(failed)?;
         Ok(Self {
             connection,
             id,
@@ -101,7 +120,7 @@ impl Audit {
             "schema version {}: {} nodes, {} runs, {} instructions, {} replies, {} objects",
             self.connection
                 .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?,
-            count("node")?,
+            count("node WHERE unregistered_at IS NULL")?,
             count("run")?,
             count("instruction")?,
             count("reply")?,
@@ -155,8 +174,25 @@ impl Audit {
                 mended: repair,
             });
         }
+        problems.extend(self.tokens(repair)?);
         problems.extend(self.children()?);
         Ok(problems)
+    }
+
+    /// Tokens of runs that are over.
+    fn tokens(&self, repair: bool) -> StateResult<Option<Problem>> {
+        const OVER: &str = "token IS NOT NULL
+             AND run IN (SELECT id FROM run WHERE finished_at IS NOT NULL)";
+        let sql = format!("SELECT count(*) FROM task WHERE {OVER}");
+        let count: i64 = self.connection.query_row(&sql, [], |row| row.get(0))?;
+        if count > 0 && repair {
+            let sql = format!("UPDATE task SET token = NULL, claimed_at = NULL WHERE {OVER}");
+            self.connection.execute(&sql, [])?;
+        }
+        Ok((count > 0).then(|| Problem {
+            text: format!("{count} tokens of runs that are over"),
+            mended: repair,
+        }))
     }
 
     /// What SQLite finds. An index can be made again from its table.

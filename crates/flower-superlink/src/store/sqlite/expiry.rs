@@ -6,8 +6,8 @@ use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::presence::Presence;
-use super::{lifecycle, messages, runs};
-use crate::link::state::{Changed, StateError, StateResult, Written};
+use super::{lifecycle, messages, tasks};
+use crate::link::state::{Changed, StateError, StateResult, Traffic};
 use crate::link::wake::Topic;
 use crate::store::LOST;
 
@@ -21,7 +21,17 @@ pub(super) fn is_due(
     Ok(!lost.is_empty()
         || presence.is_due(now)
         || messages::any_expired(connection, now)?
-        || runs::any_unused_token(connection, now)?)
+        || tasks::any_unused_token(connection, now)?)
+}
+
+/// What time has changed.
+#[derive(Debug, Default)]
+pub(super) struct Expired {
+    /// The runs that failed by it.
+    pub(super) lost: Vec<RunId>,
+    pub(super) changed: Changed,
+    /// What was added to the traffic of runs on disk.
+    pub(super) traffic: Vec<(RunId, Traffic)>,
 }
 
 pub(super) fn expire(
@@ -29,9 +39,9 @@ pub(super) fn expire(
     due: Vec<RunId>,
     presence: &Presence,
     now: Timestamp,
-) -> Written<Vec<RunId>> {
+) -> StateResult<Expired> {
     let mut changed = Changed::freed(messages::drop_expired(connection, now)?);
-    let mut lost = Vec::new();
+    let (mut lost, mut traffic) = (Vec::new(), Vec::new());
     for run in due {
         match lifecycle::change(connection, run, &RunStatus::failed(LOST), now) {
             Ok(freed) => {
@@ -44,10 +54,14 @@ pub(super) fn expire(
             Err(broken) => return Err(broken),
         }
     }
-    let has_dropped = runs::drop_unused_tokens(connection, now)?;
+    let has_dropped = tasks::drop_unused_tokens(connection, now)?;
     changed.wake.extend(has_dropped.then_some(Topic::Pending));
     if presence.is_due(now) {
-        presence.write(connection, now)?;
+        traffic = presence.write(connection, now)?;
     }
-    Ok((lost, changed))
+    Ok(Expired {
+        lost,
+        changed,
+        traffic,
+    })
 }

@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::signed;
-use super::{objects, runs};
+use super::{objects, runs, tasks};
 use crate::link::state::StateResult;
 use flwr_core::refusal::Refusal;
 
@@ -51,7 +51,7 @@ fn clear(connection: &Connection, run: RunId) -> StateResult<Vec<ObjectId>> {
     ] {
         connection.prepare_cached(sql)?.execute([signed(run)])?;
     }
-    runs::revoke_token(connection, run)?;
+    tasks::revoke_of_run(connection, run)?;
     objects::clear(connection, run)
 }
 
@@ -63,10 +63,11 @@ pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Vec<Obj
     }
     let mut update = connection.prepare_cached(
         "UPDATE run SET phase = ?, context = first_context, resumed = 1, starting_at = NULL,
-         running_at = NULL, app_pid = NULL, app_started = NULL WHERE id = ? AND resumed = 0",
+         running_at = NULL WHERE id = ? AND resumed = 0",
     )?;
     if update.execute(params![Phase::Pending.to_string(), signed(run)])? == 0 {
         return Err(Refusal::ResumedBefore(run).into());
     }
+    tasks::forget_processes(connection, run)?;
     clear(connection, run)
 }

@@ -14,7 +14,7 @@ use super::SqliteState;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, replies, runs};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, StateResult, Written};
+use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 
@@ -129,9 +129,10 @@ pub(super) fn outlook(
 pub(super) fn claim(
     connection: &Connection,
     node: NodeId,
+    session: Session,
     now: Timestamp,
 ) -> StateResult<Option<Parcel>> {
-    if !nodes::exists(connection, node)? {
+    if !nodes::is_in_session(connection, node, session)? {
         return Ok(None);
     }
     if let Some((run, message)) = nodes::unconfirmed(connection, node)? {
@@ -228,9 +229,14 @@ impl state::Messages for SqliteState {
             .await
     }
 
-    async fn claim_message(&self, node: NodeId, now: Timestamp) -> StateResult<Option<Parcel>> {
+    async fn claim_message(
+        &self,
+        node: NodeId,
+        session: Session,
+        now: Timestamp,
+    ) -> StateResult<Option<Parcel>> {
         // Before the snapshot is taken: what is written after it makes this number old.
-        let Some(version) = self.presence.worth_a_look(node) else {
+        let Some(version) = self.presence.worth_a_look(node, session) else {
             return Ok(None);
         };
         let outlook = self.reader.read(move |c| outlook(c, node, now)).await?;
@@ -240,7 +246,8 @@ impl state::Messages for SqliteState {
         if !outlook.anything {
             return Ok(None);
         }
-        self.writer.write(move |c| claim(c, node, now)).await
+        let claim = move |c: &_| claim(c, node, session, now);
+        self.writer.write(claim).await
     }
 
     async fn insert_reply(&self, reply: Parcel, now: Timestamp) -> Written<Vec<ObjectId>> {

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0003_account.sql"), 3),
     Step::new(include_str!("../migrations/0004_finished.sql"), 4),
     Step::new(include_str!("../migrations/0005_pending.sql"), 5),
+    Step::new(include_str!("../migrations/0006_life.sql"), 6),
 ];
 /// The latest version.
 pub(super) const VERSION: i64 = STEPS.len().cast_signed() as i64;

@@ -1,17 +1,17 @@
 //! What changes with each heartbeat, and is kept in memory: who is online, and until when. It is
 //! written now and then; a SuperLink that comes back gives everybody who was there time to
-//! return.
+//! return. What is added to the traffic of runs is kept and written alike.
 
 use std::collections::{BTreeMap, HashMap};
 
-use flwr_core::id::{NodeId, RunId};
+use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
-use super::row;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, StateResult};
+use super::{nodes, runs, tasks};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, Session, StateResult, Traffic};
 use crate::link::wake::Topic;
 
 /// Seconds that nodes have to return after the SuperLink did: as long as Flower's may be
@@ -26,22 +26,44 @@ pub(super) struct Presence(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     by_key: HashMap<PublicKey, NodeId>,
+    /// The nodes that are registered.
     nodes: BTreeMap<NodeId, Node>,
-    /// When each starting or running run is lost.
-    runs: HashMap<RunId, Timestamp>,
+    /// When the process of each task is lost whose run is starting or running.
+    tasks: HashMap<TaskId, Lease>,
+    /// What is to be added to the runs' traffic on disk.
+    traffic: HashMap<RunId, Traffic>,
     written_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
 struct Node {
-    key: PublicKey,
-    online_until: Timestamp,
-    wire: Option<String>,
+    known: KnownNode,
+    /// A sign of life came in the node's session.
+    heard: bool,
     /// Counts the writes after which there may be a message for the node.
     version: u64,
     /// The version at which nothing was queued for the node. While it is still of that version,
     /// nobody needs to look.
     nothing_at: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    run: RunId,
+    lost_at: Timestamp,
+}
+
+impl Inner {
+    fn add(&mut self, known: KnownNode, heard: bool) {
+        self.by_key.insert(known.key.clone(), known.id);
+        let node = Node {
+            heard,
+            version: 0,
+            nothing_at: None,
+            known,
+        };
+        self.nodes.insert(node.known.id, node);
+    }
 }
 
 impl Presence {
@@ -51,36 +73,15 @@ impl Presence {
             row.get(0).map(Timestamp::from_secs)
         })?;
         let mut inner = Inner::default();
-        let mut nodes = connection.prepare("SELECT id, key, online_until, dialect FROM node")?;
-        let mut rows = nodes.query([])?;
-        while let Some(row) = rows.next()? {
-            let node = NodeId(row::id(row, 0)?);
-            let key = row::key(row, 1)?;
-            let until = Timestamp::from_secs(row.get(2)?);
-            let online_until = if until > seen_at {
-                until.max(now + RETURN)
-            } else {
-                until
-            };
-            inner.by_key.insert(key.clone(), node);
-            inner.nodes.insert(
-                node,
-                Node {
-                    key,
-                    online_until,
-                    wire: row::wire(row, 3)?,
-                    version: 0,
-                    nothing_at: None,
-                },
-            );
+        for (mut known, heard) in nodes::registered(connection)? {
+            if known.online_until > seen_at && !known.has_left() {
+                known.online_until = known.online_until.max(now + RETURN);
+            }
+            inner.add(known, heard);
         }
-        let mut runs =
-            connection.prepare("SELECT id FROM run WHERE phase IN ('starting', 'running')")?;
-        let mut rows = runs.query([])?;
-        while let Some(row) = rows.next()? {
-            inner
-                .runs
-                .insert(RunId(row::id(row, 0)?), now + APP_FIRST_HEARTBEAT);
+        for task in tasks::begun(connection)? {
+            let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
+            inner.tasks.insert(task.id, Lease { run, lost_at });
         }
         Ok(Self(Mutex::new(inner)))
     }
@@ -89,22 +90,32 @@ impl Presence {
         self.0.lock().by_key.get(key).copied()
     }
 
-    pub(super) fn registered(&self, node: NodeId, key: PublicKey, online_until: Timestamp) {
-        let mut inner = self.0.lock();
-        inner.by_key.insert(key.clone(), node);
-        let known = inner.nodes.get(&node);
-        let wire = known.and_then(|known| known.wire.clone());
-        let version = known.map(|known| known.version).unwrap_or_default();
-        inner.nodes.insert(
-            node,
-            Node {
-                key,
-                online_until,
-                wire,
-                version,
-                nothing_at: None,
-            },
-        );
+    pub(super) fn registered(&self, node: KnownNode) {
+        self.0.lock().add(node, false);
+    }
+
+    /// The node has begun a session.
+    pub(super) fn activated(&self, activated: &KnownNode) {
+        self.replace(activated, |node| {
+            node.heard = false;
+            node.nothing_at = None;
+        });
+    }
+
+    /// The node has ended its session.
+    pub(super) fn deactivated(&self, deactivated: &KnownNode) {
+        self.replace(deactivated, |node| node.heard = false);
+    }
+
+    fn replace(&self, known: &KnownNode, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&known.id) {
+            node.known = KnownNode {
+                // It may have been noted meanwhile.
+                wire: node.known.wire.take(),
+                ..known.clone()
+            };
+            change(node);
+        }
     }
 
     /// Something was written for these nodes: whoever looked before has seen too little.
@@ -119,12 +130,13 @@ impl Presence {
         }
     }
 
-    /// Whether there may be a message for the node, and if so, the node's version now. It errs to
-    /// look: after a start nothing is known.
-    pub(super) fn worth_a_look(&self, node: NodeId) -> Option<u64> {
+    /// Whether there may be a message for the node in this session, and if so, the node's version
+    /// now. It errs to look: after a start nothing is known.
+    pub(super) fn worth_a_look(&self, node: NodeId, session: Session) -> Option<u64> {
         let inner = self.0.lock();
-        let known = inner.nodes.get(&node)?;
-        (known.nothing_at != Some(known.version)).then_some(known.version)
+        let node = inner.nodes.get(&node)?;
+        let may_have = node.known.session == session && node.nothing_at != Some(node.version);
+        may_have.then_some(node.version)
     }
 
     /// Nothing was queued for the node in a snapshot that is not older than this version.
@@ -136,78 +148,128 @@ impl Presence {
 
     pub(super) fn note_wire(&self, node: NodeId, wire: &str) {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.wire = Some(wire.to_owned());
+            node.known.wire = Some(wire.to_owned());
         }
     }
 
     pub(super) fn wire(&self, node: NodeId) -> Option<String> {
-        self.0.lock().nodes.get(&node)?.wire.clone()
+        self.0.lock().nodes.get(&node)?.known.wire.clone()
     }
 
     pub(super) fn removed(&self, node: NodeId) {
         let mut inner = self.0.lock();
         if let Some(node) = inner.nodes.remove(&node) {
-            inner.by_key.remove(&node.key);
+            inner.by_key.remove(&node.known.key);
         }
     }
 
-    pub(super) fn keep_node(&self, node: NodeId, until: Timestamp) -> bool {
+    pub(super) fn session(&self, node: NodeId) -> Option<Session> {
+        Some(self.0.lock().nodes.get(&node)?.known.session)
+    }
+
+    pub(super) fn hear(&self, node: NodeId) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.heard = true;
+        }
+    }
+
+    pub(super) fn was_heard(&self, node: NodeId) -> bool {
+        let inner = self.0.lock();
+        inner.nodes.get(&node).is_some_and(|node| node.heard)
+    }
+
+    pub(super) fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> bool {
         let mut inner = self.0.lock();
-        let known = inner.nodes.get_mut(&node);
-        known.map(|node| node.online_until = until).is_some()
+        let node = inner.nodes.get_mut(&node);
+        node.map(|node| node.known.keep(until, now)).is_some()
+    }
+
+    pub(super) fn node(&self, node: NodeId) -> Option<KnownNode> {
+        Some(self.0.lock().nodes.get(&node)?.known.clone())
     }
 
     pub(super) fn all(&self) -> Vec<KnownNode> {
-        let known = |(id, node): (&NodeId, &Node)| KnownNode {
-            id: *id,
-            key: node.key.clone(),
-            online_until: node.online_until,
-        };
-        self.0.lock().nodes.iter().map(known).collect()
+        let inner = self.0.lock();
+        inner
+            .nodes
+            .values()
+            .map(|node| node.known.clone())
+            .collect()
     }
 
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
         let inner = self.0.lock();
-        let online = inner
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.online_until > now);
+        let nodes = inner.nodes.iter();
+        let online = nodes.filter(|(_, node)| node.known.online_until > now);
         online.map(|(id, _)| *id).collect()
     }
 
     pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
-        self.0.lock().nodes.get(&node).map(|node| node.online_until)
+        let inner = self.0.lock();
+        inner.nodes.get(&node).map(|node| node.known.online_until)
     }
 
-    /// The run has begun, and is lost at `until`.
-    pub(super) fn run_began(&self, run: RunId, until: Timestamp) {
-        self.0.lock().runs.insert(run, until);
+    /// The run has begun; the process of its ServerApp is lost at `lost_at`.
+    pub(super) fn run_began(&self, run: RunId, lost_at: Timestamp) {
+        let task = TaskId::of_serverapp(run);
+        self.0.lock().tasks.insert(task, Lease { run, lost_at });
     }
 
     pub(super) fn run_ended(&self, run: RunId) {
-        self.0.lock().runs.remove(&run);
+        self.0.lock().tasks.retain(|_, lease| lease.run != run);
     }
 
-    /// False unless the run has begun and is not over.
-    pub(super) fn keep_run(&self, run: RunId, until: Timestamp) -> bool {
+    /// False unless the task's run has begun and is not over.
+    pub(super) fn keep_task(&self, task: TaskId, until: Timestamp) -> bool {
         let mut inner = self.0.lock();
-        let known = inner.runs.get_mut(&run);
-        known.map(|lost_at| *lost_at = until).is_some()
+        let lease = inner.tasks.get_mut(&task);
+        lease.map(|lease| lease.lost_at = until).is_some()
     }
 
     pub(super) fn lost_runs(&self, now: Timestamp) -> Vec<RunId> {
         let inner = self.0.lock();
-        let lost = inner.runs.iter().filter(|(_, lost_at)| **lost_at < now);
-        lost.map(|(run, _)| *run).collect()
+        let lost = inner.tasks.values().filter(|lease| lease.lost_at < now);
+        lost.map(|lease| lease.run).collect()
+    }
+
+    pub(super) fn add_traffic(&self, run: RunId, more: Traffic) {
+        *self.0.lock().traffic.entry(run).or_default() += more;
+    }
+
+    /// What is to be added to the run's traffic on disk.
+    pub(super) fn unwritten_traffic(&self, run: RunId) -> Traffic {
+        self.0.lock().traffic.get(&run).copied().unwrap_or_default()
+    }
+
+    /// The same of all runs.
+    pub(super) fn all_unwritten_traffic(&self) -> Vec<(RunId, Traffic)> {
+        let inner = self.0.lock();
+        inner
+            .traffic
+            .iter()
+            .map(|(run, more)| (*run, *more))
+            .collect()
+    }
+
+    /// This is on disk.
+    pub(super) fn traffic_written(&self, written: &[(RunId, Traffic)]) {
+        let mut inner = self.0.lock();
+        for (run, written) in written {
+            if let Some(more) = inner.traffic.get_mut(run) {
+                more.received = more.received.saturating_sub(written.received);
+                more.sent = more.sent.saturating_sub(written.sent);
+            }
+        }
+        inner.traffic.retain(|_, more| *more != Traffic::default());
     }
 
     pub(super) fn move_leases(&self, seconds: f64) {
         let mut inner = self.0.lock();
         for node in inner.nodes.values_mut() {
-            node.online_until = node.online_until + seconds;
+            node.known.move_lease(seconds);
         }
-        for lost_at in inner.runs.values_mut() {
-            *lost_at = *lost_at + seconds;
+        for lease in inner.tasks.values_mut() {
+            lease.lost_at = lease.lost_at + seconds;
         }
         // What is on disk tells of the clock as it was.
         inner.written_at = None;
@@ -219,21 +281,25 @@ impl Presence {
         written_at.is_none_or(|at| now.since(at) >= WRITE_EVERY)
     }
 
-    /// Writes who is online.
-    pub(super) fn write(&self, connection: &Connection, now: Timestamp) -> StateResult<()> {
+    /// Writes who is online, and the traffic of runs. Gives that traffic: it is written once this
+    /// is on disk.
+    pub(super) fn write(
+        &self,
+        connection: &Connection,
+        now: Timestamp,
+    ) -> StateResult<Vec<(RunId, Traffic)>> {
         let nodes: Vec<_> = {
             let inner = self.0.lock();
-            let nodes = inner.nodes.iter();
-            nodes.map(|(id, node)| (*id, node.online_until)).collect()
+            let nodes = inner.nodes.values();
+            nodes.map(|node| (node.known.clone(), node.heard)).collect()
         };
-        let mut update = connection.prepare_cached(
-            "UPDATE node SET online_until = ?2 WHERE id = ?1 AND online_until <> ?2",
-        )?;
-        for (node, until) in nodes {
-            update.execute(params![row::signed(node), until.as_secs()])?;
+        for (node, heard) in nodes {
+            nodes::update_signs(connection, &node, heard)?;
         }
         connection.execute("UPDATE link SET seen_at = ?1", [now.as_secs()])?;
+        let traffic = self.all_unwritten_traffic();
+        runs::add_traffic(connection, &traffic)?;
         self.0.lock().written_at = Some(now);
-        Ok(())
+        Ok(traffic)
     }
 }

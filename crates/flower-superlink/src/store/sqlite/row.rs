@@ -47,12 +47,6 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PublicKey> {
     PublicKey::from_openssh(&line).map_err(|problem| unreadable(column, problem))
 }
 
-/// The name of the wire that a node speaks, if it was noted.
-pub(super) fn wire(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
-    let text: String = row.get(column)?;
-    Ok(Some(text).filter(|text| !text.is_empty()))
-}
-
 /// Says that a column holds what no version of this program wrote there.
 pub(super) fn unreadable(
     column: usize,

@@ -1,28 +1,22 @@
-//! Runs: their status, their ServerApp's Context and process, and their token.
+//! The rows of runs: their status, their ServerApp's Context, and their traffic.
 
 use async_trait::async_trait;
 use flwr_core::config;
 use flwr_core::context::Context;
 use flwr_core::id::RunId;
-use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
+use flwr_core::task::Task;
 use flwr_core::time::Timestamp;
-use flwr_daemon::apps::Identity;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
-use super::{SqliteState, lifecycle};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Written};
+use super::{SqliteState, lifecycle, tasks};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
                        pending_at, starting_at, running_at, finished_at, account";
-
-pub(super) const PENDING: &str =
-    "SELECT id FROM run WHERE phase = 'pending' ORDER BY pending_at, id";
-
-const UNUSED: &str = "issued_at <= ? AND run IN (SELECT id FROM run WHERE phase = 'pending')";
 
 pub(super) fn create(connection: &Connection, run: &Run, context: &Context) -> StateResult<()> {
     let context = context.to_bytes();
@@ -47,7 +41,7 @@ pub(super) fn create(connection: &Connection, run: &Run, context: &Context) -> S
             context,
             context,
         ])?;
-    Ok(())
+    tasks::add(connection, &Task::of_serverapp(run.id))
 }
 
 pub(super) fn get(connection: &Connection, run: RunId) -> StateResult<Option<Run>> {
@@ -61,13 +55,6 @@ pub(super) fn all(connection: &Connection) -> StateResult<Vec<Run>> {
     let mut select = connection.prepare_cached(&sql)?;
     let runs = select.query_map([], read)?;
     Ok(runs.collect::<Result<_, _>>()?)
-}
-
-/// The pending runs, oldest first: from the index of these alone.
-pub(super) fn pending(connection: &Connection) -> StateResult<Vec<RunId>> {
-    let mut select = connection.prepare_cached(PENDING)?;
-    let ids = select.query_map([], |row| row::id(row, 0).map(RunId))?;
-    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 fn select_from_run(rest: &str) -> String {
@@ -113,28 +100,6 @@ pub(super) fn require_running(connection: &Connection, run: RunId) -> StateResul
     }
 }
 
-pub(super) fn set_app(
-    connection: &Connection,
-    run: RunId,
-    app: Option<Identity>,
-) -> StateResult<()> {
-    let (pid, started) = app.map(|app| (app.pid, app.started)).unzip();
-    connection
-        .prepare_cached("UPDATE run SET app_pid = ?, app_started = ? WHERE id = ?")?
-        .execute(params![pid, started, signed(run)])?;
-    Ok(())
-}
-
-pub(super) fn apps(connection: &Connection) -> StateResult<Vec<(RunId, Identity)>> {
-    let mut select =
-        connection.prepare("SELECT id, app_pid, app_started FROM run WHERE app_pid IS NOT NULL")?;
-    let apps = select.query_map([], |row| {
-        let (pid, started) = (row.get(1)?, row.get(2)?);
-        Ok((RunId(row::id(row, 0)?), Identity { pid, started }))
-    })?;
-    Ok(apps.collect::<Result<_, _>>()?)
-}
-
 pub(super) fn context(connection: &Connection, run: RunId) -> StateResult<Context> {
     let mut select = connection.prepare_cached("SELECT context FROM run WHERE id = ?")?;
     let found = select.query_row([signed(run)], |row| {
@@ -156,46 +121,29 @@ pub(super) fn set_context(
     Ok(())
 }
 
-pub(super) fn issue_token(
+/// Adds to the traffic of runs.
+pub(super) fn add_traffic(
     connection: &Connection,
-    run: RunId,
-    token: ObjectId,
-    now: Timestamp,
+    traffic: &[(RunId, Traffic)],
 ) -> StateResult<()> {
-    let phase = phase(connection, run)?;
-    if phase.is_finished() {
-        return Err(Refusal::RunIs { run, phase }.into());
-    }
-    let mut insert = connection
-        .prepare_cached("INSERT OR IGNORE INTO token (hash, run, issued_at) VALUES (?, ?, ?)")?;
-    if insert.execute(params![token.as_bytes(), signed(run), now.as_secs()])? == 0 {
-        return Err(Refusal::HasToken(run).into());
+    let mut update = connection.prepare_cached(
+        "UPDATE run SET bytes_received = bytes_received + ?, bytes_sent = bytes_sent + ?
+         WHERE id = ?",
+    )?;
+    for (run, more) in traffic {
+        update.execute(params![more.received, more.sent, signed(*run)])?;
     }
     Ok(())
 }
 
-pub(super) fn of_token(connection: &Connection, token: ObjectId) -> StateResult<RunId> {
-    let mut select = connection.prepare_cached("SELECT run FROM token WHERE hash = ?")?;
-    let run = select.query_row([token.as_bytes()], |row| row::id(row, 0));
-    Ok(run.optional()?.map(RunId).ok_or(Refusal::UnknownToken)?)
-}
-
-pub(super) fn revoke_token(connection: &Connection, run: RunId) -> StateResult<()> {
-    let mut delete = connection.prepare_cached("DELETE FROM token WHERE run = ?")?;
-    delete.execute([signed(run)])?;
-    Ok(())
-}
-
-/// Whether [`drop_unused_tokens`] would find something.
-pub(super) fn any_unused_token(connection: &Connection, now: Timestamp) -> StateResult<bool> {
-    let mut select = connection.prepare_cached(&format!("SELECT 1 FROM token WHERE {UNUSED}"))?;
-    Ok(select.exists([now.as_secs() - APP_FIRST_HEARTBEAT])?)
-}
-
-/// Drops the tokens of pending runs that nobody used in time. Whether there were any.
-pub(super) fn drop_unused_tokens(connection: &Connection, now: Timestamp) -> StateResult<bool> {
-    let mut delete = connection.prepare_cached(&format!("DELETE FROM token WHERE {UNUSED}"))?;
-    Ok(delete.execute([now.as_secs() - APP_FIRST_HEARTBEAT])? > 0)
+fn traffic(connection: &Connection, run: RunId) -> StateResult<Traffic> {
+    let mut select =
+        connection.prepare_cached("SELECT bytes_received, bytes_sent FROM run WHERE id = ?")?;
+    let found = select.query_row([signed(run)], |row| {
+        let (received, sent) = (row.get(0)?, row.get(1)?);
+        Ok(Traffic { received, sent })
+    });
+    Ok(found.optional()?.ok_or(Refusal::UnknownRun(run))?)
 }
 
 /// The FABs that unfinished runs are made from, as often as there are such runs.
@@ -236,21 +184,28 @@ impl state::Runs for SqliteState {
         self.reader.read(all).await
     }
 
-    async fn pending_runs(&self) -> StateResult<Vec<RunId>> {
-        self.reader.read(pending).await
-    }
-
     async fn change_run(&self, run: RunId, to: RunStatus, now: Timestamp) -> Written<()> {
-        let (presence, phase) = (self.presence(), to.phase);
-        let freed = self.writer.write_then(
-            move |c| lifecycle::change(c, run, &to, now),
-            move |_| match phase {
+        let (presence, counted, phase) = (self.presence(), self.presence(), to.phase);
+        let written = self.writer.write_then(
+            move |c| {
+                let freed = lifecycle::change(c, run, &to, now)?;
+                let traffic = match phase {
+                    Phase::Finished(_) => vec![(run, counted.unwritten_traffic(run))],
+                    _ => Vec::new(),
+                };
+                add_traffic(c, &traffic)?;
+                Ok((freed, traffic))
+            },
+            move |(_, traffic)| match phase {
                 Phase::Starting => presence.run_began(run, now + APP_FIRST_HEARTBEAT),
-                Phase::Finished(_) => presence.run_ended(run),
+                Phase::Finished(_) => {
+                    presence.run_ended(run);
+                    presence.traffic_written(traffic);
+                }
                 Phase::Pending | Phase::Running => {}
             },
         );
-        let (freed, wake) = (freed.await?, vec![Topic::Run(run), Topic::Log(run)]);
+        let ((freed, _), wake) = (written.await?, vec![Topic::Run(run), Topic::Log(run)]);
         Ok(((), Changed { freed, wake }))
     }
 
@@ -265,16 +220,6 @@ impl state::Runs for SqliteState {
         Ok(((), Changed { freed, wake }))
     }
 
-    async fn keep_run(&self, run: RunId, until: Timestamp) -> StateResult<bool> {
-        if self.presence.keep_run(run, until) {
-            return Ok(true);
-        }
-        // Not begun, over, or not known: which of them, the table tells.
-        self.reader
-            .read(move |c| phase(c, run).map(|_| false))
-            .await
-    }
-
     async fn context(&self, run: RunId) -> StateResult<Context> {
         self.reader.read(move |c| context(c, run)).await
     }
@@ -285,29 +230,18 @@ impl state::Runs for SqliteState {
             .await
     }
 
-    async fn set_app(&self, run: RunId, app: Option<Identity>) -> Written<()> {
-        let has_ended = app.is_none();
-        self.writer.write(move |c| set_app(c, run, app)).await?;
-        let mut changed = Changed::default();
-        changed.wake.extend(has_ended.then_some(Topic::Run(run)));
-        Ok(((), changed))
+    fn add_traffic(&self, run: RunId, more: Traffic) {
+        self.presence.add_traffic(run, more);
     }
 
-    async fn apps(&self) -> StateResult<Vec<(RunId, Identity)>> {
-        self.reader.read(apps).await
-    }
-
-    async fn issue_token(&self, run: RunId, token: ObjectId, now: Timestamp) -> StateResult<()> {
-        self.writer
-            .write(move |c| issue_token(c, run, token, now))
-            .await
-    }
-
-    async fn run_of_token(&self, token: ObjectId) -> StateResult<RunId> {
-        self.reader.read(move |c| of_token(c, token)).await
-    }
-
-    async fn revoke_token(&self, run: RunId) -> StateResult<()> {
-        self.writer.write(move |c| revoke_token(c, run)).await
+    async fn traffic(&self, run: RunId) -> StateResult<Traffic> {
+        let presence = self.presence();
+        let so_far = move |c: &_| {
+            let unwritten = presence.unwritten_traffic(run);
+            let mut so_far = traffic(c, run)?;
+            so_far += unwritten;
+            Ok(so_far)
+        };
+        self.reader.read(so_far).await
     }
 }

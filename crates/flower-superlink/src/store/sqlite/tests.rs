@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::link::state::{Answer, Upkeep};
-use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
+use crate::link::state::{Answer, Traffic, Upkeep};
+use crate::store::battery::world::{NOON, RUN, Sent, TASK, TTL, World, key};
 
 mod cost;
 mod versions;
@@ -48,8 +48,7 @@ async fn everything_is_there_again() {
     let world = place.open(NOON);
     world.running().await;
     let key = key();
-    let node = world.state.register_node(&key, NodeId(5), NOON + 60.0);
-    let node = node.await.unwrap().0.node;
+    let node = world.comes(&key, NodeId(5), NOON + 60.0).await.0.node;
     let (taken, waiting) = (
         world.send("taken", node).await,
         world.send("waiting", node).await,
@@ -67,7 +66,7 @@ async fn everything_is_there_again() {
         .await
         .unwrap();
     let token = ObjectId::of(b"token");
-    world.state.issue_token(RUN, token, NOON).await.unwrap();
+    assert!(world.state.claim_task(TASK, token, NOON).await.unwrap());
     drop(world);
 
     let later = NOON + 500.0;
@@ -92,13 +91,13 @@ async fn everything_is_there_again() {
         .freed
         .clear();
     assert_eq!(world.claim(node, later).await, Some(half.id()));
-    assert_eq!(world.state.run_of_token(token).await.unwrap(), RUN);
+    assert_eq!(world.state.task_of_token(token).await.unwrap().run, RUN);
     let log = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
     assert_eq!(log.len(), 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status.phase, Phase::Running);
     assert_eq!(run.account, "alice-1");
-    assert!(world.state.keep_run(RUN, later + TTL).await.unwrap());
+    assert!(world.app_lives(later + TTL).await);
 }
 
 #[tokio::test]
@@ -114,10 +113,7 @@ async fn nodes_that_were_gone_do_not_come_back_by_a_restart() {
         world.state.online_nodes(NOON + 200.0).await.unwrap(),
         [there]
     );
-    assert!(
-        world.state.keep_node(gone, NOON + 300.0).await.unwrap(),
-        "it may return"
-    );
+    assert!(world.is_kept(gone, NOON + 300.0).await, "it may return");
 }
 
 #[test]
@@ -160,10 +156,13 @@ fn what_is_no_state_of_ours_is_refused_and_left_alone() {
     );
 }
 
-#[test]
-fn a_newer_state_is_refused_and_left_alone() {
+#[tokio::test]
+async fn a_newer_state_is_refused_and_left_alone() {
     let place = Place::new();
-    drop(SqliteState::open(&place.file(), NOON).unwrap());
+    let state = SqliteState::open(&place.file(), NOON).unwrap();
+    // Nothing of it is written any more.
+    state.close().await;
+    drop(state);
     let newer = Connection::open(place.file()).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     newer.execute("UPDATE link SET oldest = 99", []).unwrap();

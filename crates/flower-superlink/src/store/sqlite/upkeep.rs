@@ -5,10 +5,11 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
+use tracing::warn;
 
 use super::row::{self, signed};
 use super::runs;
-use super::{SqliteState, expiry, file};
+use super::{SqliteState, expiry, file, life, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
 use crate::link::wake::Topic;
 
@@ -24,15 +25,14 @@ pub(super) fn delete_run(connection: &Connection, run: RunId) -> StateResult<()>
     if !phase.is_finished() {
         return Err(Refusal::RunIs { run, phase }.into());
     }
-    let mut process =
-        connection.prepare_cached("SELECT 1 FROM run WHERE id = ? AND app_pid IS NOT NULL")?;
-    if process.exists([signed(run)])? {
+    if tasks::has_process(connection, run)? {
         return Err(Refusal::ProcessLives(run).into());
     }
-    // Messages, objects and token went when the run finished.
+    // Messages, objects and tokens went when the run finished.
     for sql in [
         "DELETE FROM log WHERE run = ?",
         "UPDATE node SET unconfirmed_run = NULL, unconfirmed = NULL WHERE unconfirmed_run = ?",
+        "DELETE FROM task WHERE run = ?",
         "DELETE FROM run WHERE id = ?",
     ] {
         connection.prepare_cached(sql)?.execute([signed(run)])?;
@@ -54,24 +54,17 @@ pub(super) fn expendable_runs(
     let finished = count.query_row([], |row| row.get(0))?;
     let mut select = connection.prepare_cached(
         "SELECT id FROM (
-           SELECT id, finished_at, app_pid FROM run WHERE finished_at IS NOT NULL
+           SELECT id, finished_at FROM run WHERE finished_at IS NOT NULL
            ORDER BY finished_at, id LIMIT ?
-         ) WHERE finished_at <= ? AND app_pid IS NULL LIMIT ?",
+         ) AS run WHERE finished_at <= ?
+           AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = run.id AND pid IS NOT NULL)
+         LIMIT ?",
     )?;
     let ids = select.query_map(
         params![keep.excess(finished), until.as_secs(), limit],
         |row| row::id(row, 0).map(RunId),
     )?;
     Ok(ids.collect::<Result<_, _>>()?)
-}
-
-/// Forgets the node, unless an instruction for it is there. Whether it is forgotten.
-pub(super) fn forget_node(connection: &Connection, node: NodeId) -> StateResult<bool> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM node WHERE id = ?1
-         AND NOT EXISTS (SELECT 1 FROM instruction WHERE dst = ?1)",
-    )?;
-    Ok(delete.execute([signed(node)])? > 0)
 }
 
 pub(in crate::store) fn usage(connection: &Connection) -> StateResult<Usage> {
@@ -82,7 +75,11 @@ pub(in crate::store) fn usage(connection: &Connection) -> StateResult<Usage> {
            coalesce(sum(octet_length(override_config) + octet_length(first_context)
                         + octet_length(context)), 0) FROM run",
     )?;
-    let nodes = connection.query_row("SELECT count(*) FROM node", [], |row| row.get(0))?;
+    let nodes = connection.query_row(
+        "SELECT count(*) FROM node WHERE unregistered_at IS NULL",
+        [],
+        |row| row.get(0),
+    )?;
     let usage = runs.query_row([], |row| {
         Ok(Usage {
             runs: row.get(0)?,
@@ -148,10 +145,7 @@ impl state::Upkeep for SqliteState {
     async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool> {
         let (presence, forgotten) = (self.presence(), self.presence());
         let is_gone = self.writer.write_then(
-            move |c| {
-                let seen = presence.online_until(node);
-                Ok(seen.is_some_and(|seen| seen < moment) && forget_node(c, node)?)
-            },
+            move |c| life::forget(c, &presence, node, moment),
             move |gone| {
                 if *gone {
                     forgotten.removed(node);
@@ -176,6 +170,22 @@ impl state::Upkeep for SqliteState {
     }
 
     async fn close(&self) {
+        let (counted, presence) = (self.presence(), self.presence());
+        let written = self.writer.write_then(
+            move |c| {
+                let traffic = counted.all_unwritten_traffic();
+                runs::add_traffic(c, &traffic)?;
+                Ok(traffic)
+            },
+            move |traffic: &Vec<_>| presence.traffic_written(traffic),
+        );
+        if let Err(error) = written.await {
+            let error = &error as &dyn std::error::Error;
+            warn!(
+                error,
+                "the traffic of runs that was counted last is not kept"
+            );
+        }
         self.writer.close().await;
     }
 
@@ -200,12 +210,14 @@ impl state::Upkeep for SqliteState {
         self.writer
             .write_then(
                 move |c| expiry::expire(c, lost, &written, now),
-                move |(lost, _): &(Vec<RunId>, Changed)| {
-                    for run in lost {
+                move |expired: &expiry::Expired| {
+                    for run in &expired.lost {
                         presence.run_ended(*run);
                     }
+                    presence.traffic_written(&expired.traffic);
                 },
             )
             .await
+            .map(|expired| (expired.lost, expired.changed))
     }
 }

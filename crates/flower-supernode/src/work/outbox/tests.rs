@@ -1,8 +1,8 @@
 use flwr_core::config::UserConfig;
 use flwr_core::context::State;
 use flwr_core::id::RunId;
-use flwr_core::message::Body;
-use flwr_core::object::{Kind, Object};
+use flwr_core::message::{Body, Message};
+use flwr_core::object::{Kind, Object, ObjectTree};
 use flwr_core::time::Timestamp;
 
 use super::*;
@@ -52,8 +52,12 @@ fn announce(
     outbox: &Outbox,
     message: &Message,
     tree: &ObjectTree,
-) -> Result<Vec<ObjectId>, OutboxError> {
-    outbox.announce(&instruction(), NODE, message.clone(), tree.clone())
+) -> Result<Vec<ObjectId>, Refusal> {
+    let reply = Parcel {
+        message: message.clone(),
+        tree: tree.clone(),
+    };
+    outbox.announce(&instruction(), NODE, reply)
 }
 
 #[tokio::test]
@@ -97,10 +101,8 @@ fn a_second_reply_is_refused() {
     let (message, tree, _) = reply(|_| {});
     announce(&outbox, &message, &tree).unwrap();
     let (other, other_tree, _) = reply(|metadata| metadata.group = "2".to_owned());
-    assert!(matches!(
-        announce(&outbox, &other, &other_tree),
-        Err(OutboxError::Answered)
-    ));
+    let answered = Refusal::AlreadyAnswered(instruction().id);
+    assert_eq!(announce(&outbox, &other, &other_tree), Err(answered));
 }
 
 #[test]
@@ -111,15 +113,12 @@ fn a_reply_to_something_else_names_the_field() {
             .unwrap_err()
             .to_string()
     };
-    assert!(refused(|m| m.run = RunId(8)).contains("`run_id` is 8; 7 is expected"));
-    assert!(refused(|m| m.src = NodeId(10)).contains("`src_node_id` is 10; 9"));
+    assert!(refused(|m| m.run = RunId(8)).contains("is of run 8, not of run 7"));
     assert!(
-        refused(|m| m.reply_to = Some(ObjectId::of(b"other"))).contains("`reply_to_message_id`")
+        refused(|m| m.src = NodeId(10)).contains("`metadata.src_node_id` is 10; 9 is expected")
     );
-    let (message, mut tree, _) = reply(|_| {});
-    tree = tree.children.remove(0);
-    let error = announce(&Outbox::default(), &message, &tree)
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("`message_id`"), "{error}");
+    assert!(
+        refused(|m| m.reply_to = Some(ObjectId::of(b"other")))
+            .contains("`metadata.reply_to_message_id`")
+    );
 }

@@ -19,6 +19,7 @@ pub fn status(failure: impl Into<Failure>) -> Status {
         }
         Failure::Answered(refused) => Status::new(code(refused.class), refused.to_string()),
         Failure::TryAgain(text) => Status::unavailable(text),
+        Failure::Unanswered(unanswered) => Status::unavailable(unanswered.text),
     }
 }
 
@@ -46,3 +47,6 @@ const fn code(class: Class) -> Code {
         Class::NotOffered => Code::Unimplemented,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use flwr_proto::v1_08 as wire;
 use super::records::{self, Numbering};
 use super::task;
 use crate::carrier::grpc::Answer;
-use crate::host::{AppProof, Head, RuntimeHost};
+use crate::host::{AppProof, Head, ServerAppHost};
 use crate::inflate;
 use crate::methods::Request;
 use crate::methods::runtime::read;
@@ -62,7 +62,7 @@ impl Apps {
     }
 
     /// Notes how the records of this run are numbered.
-    pub(super) async fn note<H: RuntimeHost>(
+    pub(super) async fn note<H: ServerAppHost>(
         &self,
         host: &H,
         run: RunId,
@@ -74,7 +74,7 @@ impl Apps {
     }
 
     /// `PushTaskIns`: instructions.
-    pub(super) async fn push_task_ins<H: RuntimeHost>(
+    pub(super) async fn push_task_ins<H: ServerAppHost>(
         &self,
         by: By,
         host: H,
@@ -106,7 +106,7 @@ impl Apps {
     }
 
     /// `PullTaskRes`: the replies that are there.
-    pub(super) async fn pull_task_res<H: RuntimeHost>(
+    pub(super) async fn pull_task_res<H: ServerAppHost>(
         &self,
         by: By,
         host: H,

@@ -11,11 +11,11 @@ use flwr_proto::v1_08 as wire;
 use super::apps::{Apps, SILENCE};
 use super::layout;
 use crate::carrier::grpc::Answer;
-use crate::host::{AppProof, Head, Launch, RuntimeHost};
+use crate::host::{AppProof, Head, Launch, ServerAppHost};
 use crate::methods::Request;
 use crate::methods::runtime::read;
 
-pub(super) async fn create_run<H: RuntimeHost>(
+pub(super) async fn create_run<H: ServerAppHost>(
     host: H,
     head: Head,
     request: Request<Bytes>,
@@ -35,7 +35,7 @@ pub(super) async fn create_run<H: RuntimeHost>(
     Ok(Answer::new(wire::CreateRunResponse { run_id: run.0 }))
 }
 
-pub(super) async fn get_nodes<H: RuntimeHost>(
+pub(super) async fn get_nodes<H: ServerAppHost>(
     host: H,
     head: Head,
     request: Request<Bytes>,
@@ -51,7 +51,7 @@ pub(super) async fn get_nodes<H: RuntimeHost>(
     Ok(Answer::new(wire::GetNodesResponse { nodes }))
 }
 
-pub(super) async fn get_run<H: RuntimeHost>(
+pub(super) async fn get_run<H: ServerAppHost>(
     apps: &Apps,
     host: H,
     head: Head,
@@ -69,7 +69,7 @@ pub(super) async fn get_run<H: RuntimeHost>(
     Ok(Answer::new(proto::GetRunResponse { run }))
 }
 
-pub(super) async fn get_fab<H: RuntimeHost>(
+pub(super) async fn get_fab<H: ServerAppHost>(
     host: H,
     head: Head,
     request: Request<Bytes>,

@@ -13,7 +13,7 @@ use flwr_proto::v1_15 as wire;
 
 use super::message;
 use crate::carrier::grpc::Answer;
-use crate::host::{AppProof, Head, RuntimeHost};
+use crate::host::{AppProof, Head, ServerAppHost};
 use crate::inflate;
 use crate::methods::Request;
 use crate::methods::runtime::read;
@@ -33,7 +33,7 @@ pub(super) async fn pull_server_app_inputs(
         return Ok(wire::PullServerAppInputsResponse::default());
     };
     let fab = proto::Fab {
-        hash_str: run.fab_hash.clone(),
+        hash_str: run.fab_hash().to_owned(),
         content: fab,
     };
     let context = proto::Context::from(context);
@@ -67,7 +67,7 @@ pub(super) async fn push_server_app_outputs(
         state: context.state.map(record_maps::from_maps),
         run_config: context.run_config,
     };
-    runtime.finish(context.into()).await?;
+    runtime.finish(Some(context.into())).await?;
     Ok(wire::PushServerAppOutputsResponse {})
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn push_messages(
     })
 }
 
-pub(super) async fn pull_messages<H: RuntimeHost>(
+pub(super) async fn pull_messages<H: ServerAppHost>(
     unconfirmed: Arc<Unconfirmed>,
     host: H,
     head: Head,

@@ -1,4 +1,5 @@
 use flwr_core::checkup::Outcome;
+use flwr_core::refusal::Refused;
 
 use super::*;
 use crate::connect::testing::OldSuperLink;
@@ -10,7 +11,7 @@ fn outcome(checkup: &Checkup, step: &str) -> Option<Outcome> {
 
 #[tokio::test]
 async fn an_older_superlink_is_recognised() {
-    let superlink = OldSuperLink::default().serve().await;
+    let superlink = OldSuperLink::default().serve();
     let mut checkup = Checkup::new();
     ask(superlink, &mut checkup).await;
     assert!(
@@ -22,12 +23,15 @@ async fn an_older_superlink_is_recognised() {
 
 #[test]
 fn a_refusal_is_told_at_its_step() {
+    let refused = |class, text: &str, checkup: &mut Checkup| {
+        refused(&Refused::read(class, text).into(), checkup);
+    };
     let mut checkup = Checkup::new();
-    refused(&Status::unauthenticated("Access denied"), &mut checkup);
+    refused(Class::Unauthenticated, "Access denied", &mut checkup);
     assert_eq!(outcome(&checkup, AUTHENTICATION), Some(Outcome::Failed));
     assert_eq!(outcome(&checkup, PERMISSION), Some(Outcome::Skipped));
     let mut checkup = Checkup::new();
-    refused(&Status::permission_denied("not you"), &mut checkup);
+    refused(Class::Forbidden, "not you", &mut checkup);
     assert_eq!(outcome(&checkup, AUTHENTICATION), Some(Outcome::Good));
     assert_eq!(outcome(&checkup, PERMISSION), Some(Outcome::Failed));
 }
@@ -36,12 +40,9 @@ fn a_refusal_is_told_at_its_step() {
 fn clocks_far_apart_are_warned_of() {
     let told = |seconds: i64| {
         let now = OffsetDateTime::now_utc() + time::Duration::seconds(seconds);
-        let answer = ListRunsResponse {
-            now: now.format(&Rfc3339).unwrap(),
-            ..ListRunsResponse::default()
-        };
+        let now = Timestamp::from_secs(now.unix_timestamp_nanos() as f64 / 1e9);
         let mut checkup = Checkup::new();
-        clock(&answer, &mut checkup);
+        clock(Some(now), &mut checkup);
         outcome(&checkup, CLOCK)
     };
     assert_eq!(told(0), Some(Outcome::Good));

@@ -1,25 +1,22 @@
-//! Reading a log to its end.
-//!
-//! A SuperLink of flwr 1.20 to 1.22 ends a call at its deadline, so the log is read in pieces:
-//! each call begins after the timestamp that was seen last. A call that ends by itself means that
-//! the run is finished and the log complete. One of flwr 1.15 cancels the call then.
+//! Reading a log to its end, also over several connections: a SuperLink may be restarted, and a
+//! proxy may cut calls.
 
 use std::pin::pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flwr_client::channel::connect_error;
+use flwr_core::id::RunId;
 use flwr_core::monotonic;
-use flwr_proto::StreamLogsResponse;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tonic::{Code, Status, Streaming};
+use flwr_core::port::control::LogReader as _;
+use flwr_core::port::{self, Control};
+use flwr_core::refusal::Failure;
+use flwr_core::time::Timestamp;
+use tokio::time::{sleep, timeout};
 
-use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-/// How long one call may last, as Flower's own command has it.
-pub(super) const PIECE: Duration = Duration::from_secs(60);
-/// Wait before the next call, as Flower's own command has it.
+/// The first wait between attempts to reach a SuperLink that went away.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest wait between attempts to reach a SuperLink that went away.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
@@ -28,7 +25,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(8);
 const REFUSAL: Duration = Duration::from_secs(1);
 /// How often in a row a SuperLink that went away is tried: about a minute.
 const MAX_ATTEMPTS: u32 = 10;
-/// A call that lasted this long had reached the SuperLink: a proxy on the way may cut calls on
+/// A log that was read for this long had reached the SuperLink: a proxy on the way may cut calls on
 /// which nothing comes, and a run may be silent for hours.
 const LASTING: Duration = Duration::from_secs(2);
 
@@ -42,11 +39,9 @@ pub(in crate::commands) enum Reader<'a> {
 
 impl Reader<'_> {
     /// Says that the log of this run is read.
-    fn announce(&mut self, run_id: u64) -> Result<()> {
+    fn announce(&mut self, run: RunId) -> Result<()> {
         match self {
-            Self::Screen(output) => {
-                output.title(&format!("Starting logstream for run_id `{run_id}`"))
-            }
+            Self::Screen(output) => output.title(&format!("Starting logstream for run_id `{run}`")),
             Self::Nobody => Ok(()),
         }
     }
@@ -61,69 +56,76 @@ impl Reader<'_> {
 
 /// Reads the log until the run is finished, or until Ctrl-C.
 pub(in crate::commands) async fn follow(
-    superlink: &mut SuperLink,
-    run_id: u64,
+    control: &impl Control,
+    run: RunId,
     seen: Seen,
     reader: &mut Reader<'_>,
 ) -> Result<()> {
     tokio::select! {
-        ended = pieces(superlink, run_id, seen, reader) => ended,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id }),
+        ended = to_the_end(control, run, seen, reader) => ended,
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted { run_id: run.0 }),
     }
 }
 
-async fn pieces(
-    superlink: &mut SuperLink,
-    run_id: u64,
+async fn to_the_end(
+    control: &impl Control,
+    run: RunId,
     mut seen: Seen,
     reader: &mut Reader<'_>,
 ) -> Result<()> {
     let mut failures = 0;
     loop {
         let (before, begun) = (seen, monotonic::now());
-        let ended = piece(superlink, run_id, &mut seen, reader).await;
-        let has_lasted = begun.elapsed() >= LASTING && !is_unconnected(&ended);
+        let failure = match once(control, run, &mut seen, reader).await {
+            Err(Error::Call(failure)) => failure,
+            ended => return ended,
+        };
+        let has_lasted = begun.elapsed() >= LASTING && connect_error(failure.as_ref()).is_none();
         seen.reached |= has_lasted;
-        match ended {
-            Ok(Piece::Complete) => return Ok(()),
-            Ok(Piece::TimedOut) => failures = 0,
-            // A SuperLink that was never reached is not waited for.
-            Err(Error::Rpc(status)) if seen.reached && is_passing(&status) => {
-                failures = if has_lasted || seen.after > before.after {
-                    1
-                } else {
-                    failures + 1
-                };
-                if failures > MAX_ATTEMPTS {
-                    return Err(Error::LogLost(Box::new(Error::Rpc(status))));
-                }
-            }
-            Err(error) => return Err(error),
+        // A SuperLink that was never reached is not waited for.
+        if !seen.reached || !is_passing(&failure) {
+            return Err(Error::Call(failure));
+        }
+        failures = if has_lasted || seen.after > before.after {
+            1
+        } else {
+            failures + 1
+        };
+        if failures > MAX_ATTEMPTS {
+            return Err(Error::LogLost(Box::new(Error::Call(failure))));
         }
         sleep(pause(failures)).await;
     }
 }
 
 /// The progress in a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::commands) struct Seen {
-    /// The timestamp of the last piece, in seconds of Unix time.
-    pub(super) after: f64,
-    /// Whether a call was ever answered.
+    /// The moment of the last entry.
+    pub(super) after: Timestamp,
+    /// Whether the SuperLink has ever answered.
     reached: bool,
     /// Whether the user was told that the log is read.
     announced: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::at(Timestamp::ZERO)
+    }
 }
 
 impl Seen {
     /// Starts at a moment, and leaves out earlier lines.
     pub(in crate::commands) fn since(moment: Option<SystemTime>) -> Self {
         let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
-        Self::at(since.map_or(0.0, |since| since.as_secs_f64()))
+        Self::at(since.map_or(Timestamp::ZERO, |since| {
+            Timestamp::from_secs(since.as_secs_f64())
+        }))
     }
 
-    /// Notes that all lines up to this Unix time are read.
-    pub(in crate::commands) fn at(after: f64) -> Self {
+    /// Notes that all lines up to this moment are read.
+    pub(in crate::commands) const fn at(after: Timestamp) -> Self {
         Self {
             after,
             reached: false,
@@ -132,93 +134,46 @@ impl Seen {
     }
 }
 
-enum Piece {
-    /// The run is finished and the log is complete.
-    Complete,
-    /// The log may have more.
-    TimedOut,
-}
-
-/// One call.
-async fn piece(
-    superlink: &mut SuperLink,
-    run_id: u64,
+/// Reads the log to its end, or until the connection breaks.
+async fn once<C: Control>(
+    control: &C,
+    run: RunId,
     seen: &mut Seen,
     reader: &mut Reader<'_>,
-) -> Result<Piece> {
-    let end = monotonic::now() + PIECE;
-    let Some(mut stream) = open(superlink, run_id, seen, reader, end).await? else {
-        return Ok(Piece::TimedOut);
-    };
+) -> Result<()> {
+    let mut log = open(control, run, seen, reader).await?;
     seen.reached = true;
-    loop {
-        let Ok(answer) = timeout_at(end, stream.message()).await else {
-            return Ok(Piece::TimedOut);
-        };
-        match answer {
-            Ok(Some(piece)) => {
-                reader.read(&piece.log_output)?;
-                seen.after = piece.latest_timestamp.max(seen.after);
-            }
-            Ok(None) => return Ok(Piece::Complete),
-            Err(status) if status.code() == Code::DeadlineExceeded => return Ok(Piece::TimedOut),
-            Err(status) if status.code() == Code::Cancelled => {
-                return if is_finished(superlink, run_id).await? {
-                    Ok(Piece::Complete)
-                } else {
-                    Err(status.into())
-                };
-            }
-            Err(status) => return Err(status.into()),
-        }
+    while let Some(entry) = log.next().await? {
+        reader.read(&entry.text)?;
+        seen.after = seen.after.max(entry.at);
     }
+    Ok(())
 }
 
-/// Opens the log, and announces it unless it is refused; `None` if there was no answer until the
-/// end of the call.
-async fn open(
-    superlink: &mut SuperLink,
-    run_id: u64,
+/// Opens the log, and announces it unless it is refused.
+async fn open<C: Control>(
+    control: &C,
+    run: RunId,
     seen: &mut Seen,
     reader: &mut Reader<'_>,
-    end: Instant,
-) -> Result<Option<Streaming<StreamLogsResponse>>> {
-    // The SuperLink gets a little longer, so that it is this side that ends the call.
-    let mut opening = pin!(superlink.stream_logs(run_id, seen.after, PIECE + PAUSE));
-    let mut opened = None;
-    if !seen.announced {
-        opened = timeout(REFUSAL, &mut opening).await.ok().transpose()?;
-        reader.announce(run_id)?;
-        seen.announced = true;
+) -> Result<C::Log> {
+    let mut opening = pin!(control.log(run, seen.after));
+    if seen.announced {
+        return Ok(opening.await?);
     }
-    if opened.is_none() {
-        // Not within its time is no answer.
-        opened = timeout_at(end, opening).await.ok().transpose()?;
+    let opened: Option<port::Result<C::Log>> = timeout(REFUSAL, &mut opening).await.ok();
+    let log = opened.transpose()?;
+    reader.announce(run)?;
+    seen.announced = true;
+    match log {
+        Some(log) => Ok(log),
+        None => Ok(opening.await?),
     }
-    Ok(opened)
 }
 
-async fn is_finished(superlink: &mut SuperLink, run_id: u64) -> Result<bool> {
-    let mut runs = superlink.list_runs(Some(run_id)).await?.run_dict;
-    let status = runs.remove(&run_id).and_then(|run| run.status);
-    Ok(status.is_some_and(|status| status.status == "finished"))
-}
-
-/// Whether the connection was never made.
-fn is_unconnected(ended: &Result<Piece>) -> bool {
-    matches!(ended, Err(Error::Rpc(status)) if connect_error(status).is_some())
-}
-
-/// Whether the connection broke, in contrast to a refusal.
-fn is_passing(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            | Code::Unknown
-            | Code::Internal
-    )
+/// Whether the SuperLink gave no answer, in contrast to a refusal.
+const fn is_passing(failure: &Failure) -> bool {
+    matches!(failure, Failure::Unanswered(_) | Failure::TryAgain(_))
 }
 
 /// Doubles with every failure.
@@ -234,9 +189,10 @@ mod tests {
     use crate::render::pages;
 
     /// Shows a log from its beginning.
-    async fn shown(superlink: &mut SuperLink, run_id: u64, output: &mut Output) -> Result<()> {
+    async fn shown(old: &OldSuperLink, run_id: u64, output: &mut Output) -> Result<()> {
         let mut screen = Reader::Screen(output);
-        follow(superlink, run_id, Seen::default(), &mut screen).await
+        let control = old.serve().control;
+        follow(&control, RunId(run_id), Seen::default(), &mut screen).await
     }
 
     #[tokio::test]
@@ -245,9 +201,8 @@ mod tests {
             breaks: 2,
             ..OldSuperLink::default()
         };
-        let mut superlink = old.serve().await;
         let (mut output, out, err) = pages(Format::Default, false);
-        shown(&mut superlink, RUN, &mut output).await.unwrap();
+        shown(&old, RUN, &mut output).await.unwrap();
         assert_eq!(out.text(), "line 1\nline 2\nline 3\n");
         assert_eq!(err.text(), "Starting logstream for run_id `7`\n");
         assert_eq!(*old.asked.lock().unwrap(), [0.0, 1.0, 2.0]);
@@ -256,9 +211,8 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_is_not_there_is_told_at_once() {
         let old = OldSuperLink::default();
-        let mut superlink = old.serve().await;
         let (mut output, out, err) = pages(Format::Default, false);
-        let error = shown(&mut superlink, 8, &mut output).await.unwrap_err();
+        let error = shown(&old, 8, &mut output).await.unwrap_err();
         assert_eq!(error.chain(), "Run ID not found.");
         assert_eq!(out.text() + &err.text(), "", "and nothing before");
         assert!(old.asked.lock().unwrap().is_empty());
@@ -270,9 +224,8 @@ mod tests {
             cancels: true,
             ..OldSuperLink::default()
         };
-        let mut superlink = old.serve().await;
         let (mut output, out, _) = pages(Format::Default, false);
-        shown(&mut superlink, RUN, &mut output).await.unwrap();
+        shown(&old, RUN, &mut output).await.unwrap();
         assert_eq!(out.text(), "line 1\n");
         assert_eq!(*old.asked.lock().unwrap(), [0.0]);
     }

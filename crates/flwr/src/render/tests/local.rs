@@ -1,6 +1,6 @@
 //! The local federation: its status, and the output of its daemons.
 
-use flwr_proto::upkeep::GetUsageResponse;
+use flwr_core::port::control::Usage;
 
 use super::*;
 
@@ -29,13 +29,13 @@ The local federation is up: a SuperLink at 127.0.0.1:9093, 2 SuperNodes, TLS and
     let status = LocalStatus::Up {
         description,
         online: 1,
-        usage: Some(Box::new(GetUsageResponse {
+        usage: Some(Box::new(Usage {
             runs: 12,
             finished_runs: 11,
             log_bytes: 3 << 20,
             database_bytes: 9 << 20,
             free_bytes: 2048,
-            ..GetUsageResponse::default()
+            ..Usage::default()
         })),
     };
     let (mut output, out, _) = pages(Format::Default, false);

@@ -46,7 +46,7 @@ async fn a_node_that_asks_in_vain_is_answered_without_a_read() {
 }
 
 #[tokio::test]
-async fn looking_for_pending_runs_visits_no_other() {
+async fn looking_for_waiting_tasks_visits_no_other_run() {
     let place = Place::new();
     let world = place.open(NOON);
     world.pending().await;
@@ -54,19 +54,66 @@ async fn looking_for_pending_runs_visits_no_other() {
     drop(world);
     let connection = Connection::open(place.file()).unwrap();
     let cost = || {
-        let mut select = connection.prepare(runs::PENDING).unwrap();
-        let ids = select.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        let mut select = connection.prepare(tasks::WAITING).unwrap();
+        let ids = select.query_map(["serverapp"], |row| row.get::<_, i64>(0));
+        let ids = ids.unwrap();
         assert_eq!(ids.map(Result::unwrap).collect::<Vec<_>>(), [77]);
         select.get_status(StatementStatus::VmStep)
     };
-    let alone = cost();
-    connection
-        .execute_batch(
-            "INSERT INTO run (id, fab_id, fab_version, fab_hash, override_config, phase, details,
+    let finish = |first: i64, last: i64| {
+        let sql = format!(
+            "WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+             INSERT INTO run (id, fab_id, fab_version, fab_hash, override_config, phase, details,
                pending_at, finished_at, first_context, context)
-             WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-             SELECT i, '', '', '', x'', 'finished:completed', '', 1.0, 2.0, x'', x'' FROM n",
-        )
-        .unwrap();
-    assert_eq!(cost(), alone);
+             SELECT i, '', '', '', x'', 'finished:completed', '', 1.0, 2.0, x'', x'' FROM n;
+             INSERT INTO task (id, run, kind)
+             SELECT id, id, 'serverapp' FROM run WHERE id BETWEEN {first} AND {last}"
+        );
+        connection.execute_batch(&sql).unwrap();
+    };
+    finish(1000, 1000);
+    let beside_one = cost();
+    finish(1001, 3000);
+    assert_eq!(cost(), beside_one);
+}
+
+#[tokio::test]
+async fn a_sign_of_life_costs_no_commit() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.running().await;
+    let node = world.node(5, NOON + 60.0).await;
+    // Who is online is written, and not again for a while.
+    world.state.expire(NOON).await.unwrap();
+    let other = Connection::open(place.file()).unwrap();
+    let commits = || -> i64 {
+        let version = other.pragma_query_value(None, "data_version", |row| row.get(0));
+        version.unwrap()
+    };
+    let before = commits();
+    let more = Traffic {
+        received: 10,
+        sent: 1,
+    };
+    for second in 0..29 {
+        let now = NOON + f64::from(second);
+        let kept = world.state.keep_node(node, now + 60.0, now).await;
+        assert!(kept.unwrap());
+        world.state.hear_node(node);
+        assert!(world.app_lives(now + 60.0).await);
+        world.state.add_traffic(RUN, more);
+        assert_eq!(world.claim(node, now).await, None);
+        world.state.expire(now).await.unwrap();
+    }
+    assert_eq!(commits(), before);
+    world.state.expire(NOON + 31.0).await.unwrap();
+    assert_ne!(commits(), before, "all of it is written now");
+    drop(world);
+    let world = place.open(NOON + 31.0);
+    assert!(world.state.was_heard(node));
+    let all = Traffic {
+        received: 290,
+        sent: 29,
+    };
+    assert_eq!(world.state.traffic(RUN).await.unwrap(), all);
 }

@@ -16,10 +16,6 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
         Refusal::AccountNotListed => {
             "❗\u{fe0f} User not authorized. Please contact the SuperLink administrator."
         }
-        // The text begins with a sign that nobody sees.
-        Refusal::NoAccount => {
-            "\u{fe0f}⛔\u{fe0f} User authentication is enabled, but `flwr_aid` is None"
-        }
         Refusal::RunOfNobody => {
             "⛔\u{fe0f} User authentication is enabled, but the run is not associated with a `flwr_aid`."
         }

@@ -1,0 +1,224 @@
+//! People: who is admitted, and what a session does.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use flwr_core::id::RunId;
+use flwr_core::port::control::{
+    LogEntry, LogReader, Login, NodeInfo, NodeStatus, Runs, Start, Tokens, Usage,
+};
+use flwr_core::port::{Control, Result, SignIn};
+use flwr_core::refusal::{Failure, Feature, Refusal};
+use flwr_core::run::Run;
+use flwr_core::time::Timestamp;
+use flwr_security::tls::Certificate;
+use flwr_wire::host::{AccountProof, Admission, ControlHost, Head};
+
+use super::Host;
+use crate::accounts::{Accounts, Admitted, Turned};
+use crate::error::Error;
+use crate::link::state::KnownNode;
+use crate::link::{Link, Principal, Space};
+
+/// A person's session. Only [`Host`] makes sessions, each for the principal that it has admitted.
+#[derive(Debug, Clone)]
+pub struct ControlSession {
+    link: Arc<Link>,
+    principal: Principal,
+}
+
+/// The log of a run, for a person who may read it.
+#[derive(Debug)]
+pub struct LogSession {
+    link: Arc<Link>,
+    run: RunId,
+    after: Timestamp,
+}
+
+/// The login of a person.
+#[derive(Debug, Clone)]
+pub struct SignInSession {
+    accounts: Option<Arc<Accounts>>,
+    /// Where the person is.
+    address: Option<IpAddr>,
+}
+
+/// A person who names an unknown run mistyped its id. A peer that does so has lost its run, and gets
+/// another answer.
+fn for_people(error: Error) -> Failure {
+    match error {
+        Error::Refused(Refusal::UnknownRun(run)) => Refusal::RunNotFound(run).into(),
+        error => error.into(),
+    }
+}
+
+impl ControlSession {
+    /// The run, if the person may look at it.
+    async fn own_run(&self, run: RunId) -> Result<Run> {
+        let run = self.link.run_of(&self.principal, run).await;
+        run.map_err(for_people)
+    }
+
+    /// The run, with what it waits for among the details of its status. pip's `flwr` shows none.
+    fn shown(&self, mut run: Run) -> Run {
+        if let Some(waits) = self.link.waits(run.id)
+            && run.status.details.is_empty()
+        {
+            run.status.details = waits.to_string();
+        }
+        run
+    }
+}
+
+impl Control for ControlSession {
+    type Log = LogSession;
+
+    async fn start(&self, start: Start) -> Result<Option<RunId>> {
+        let Start { fab, overrides, .. } = start;
+        let run = self.link.start_run(fab, overrides, &self.principal);
+        Ok(Some(run.await?))
+    }
+
+    async fn stop(&self, run: RunId) -> Result<bool> {
+        self.own_run(run).await?;
+        self.link.stop_run(run).await.map_err(for_people)?;
+        Ok(true)
+    }
+
+    async fn runs(&self, only: Option<RunId>) -> Result<Runs> {
+        let runs = match only {
+            None => self.link.runs(&self.principal).await?,
+            Some(run) => vec![self.own_run(run).await?],
+        };
+        Ok(Runs {
+            runs: runs.into_iter().map(|run| self.shown(run)).collect(),
+            now: Some(self.link.now()),
+        })
+    }
+
+    async fn log(&self, run: RunId, after: Timestamp) -> Result<LogSession> {
+        self.own_run(run).await?;
+        let link = Arc::clone(&self.link);
+        Ok(LogSession { link, run, after })
+    }
+
+    async fn artifacts(&self, _: RunId) -> Result<Option<String>> {
+        Err(Refusal::NotOffered(Feature::Artifacts).into())
+    }
+
+    // Nodes, and sums over all runs, are for everybody who is admitted.
+    async fn nodes(&self) -> Result<Vec<NodeInfo>> {
+        let now = self.link.now();
+        let nodes = self.link.known_nodes().await?.into_iter();
+        Ok(nodes.map(|node| node_info(node, now)).collect())
+    }
+
+    async fn delete(&self, run: RunId) -> Result<()> {
+        let deleted = self.link.delete_run(&self.principal, run).await;
+        deleted.map_err(for_people)
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        let Space {
+            state,
+            objects,
+            fabs,
+        } = self.link.space().await?;
+        Ok(Usage {
+            runs: state.runs,
+            finished_runs: state.finished,
+            nodes: state.nodes,
+            run_bytes: state.run_bytes,
+            log_bytes: state.log_bytes,
+            database_bytes: state.file_bytes,
+            free_bytes: state.free_bytes,
+            object_bytes: objects,
+            fab_bytes: fabs,
+        })
+    }
+}
+
+fn node_info(
+    (node, certificate): (KnownNode, Option<Arc<Certificate>>),
+    now: Timestamp,
+) -> NodeInfo {
+    let is_online = node.online_until > now;
+    NodeInfo {
+        id: node.id,
+        status: if is_online {
+            NodeStatus::Online
+        } else {
+            NodeStatus::Offline
+        },
+        online_until: Some(node.online_until),
+        key: node.key.to_spki().into(),
+        certificate: certificate.map(|shown| shown.subject.clone()),
+    }
+}
+
+impl LogReader for LogSession {
+    async fn next(&mut self) -> Result<Option<LogEntry>> {
+        let entry = self.link.next_log(self.run, self.after).await;
+        let entry = entry.map_err(for_people)?;
+        if let Some(entry) = &entry {
+            self.after = entry.at;
+        }
+        Ok(entry)
+    }
+}
+
+impl SignInSession {
+    fn accounts(&self) -> Result<&Accounts> {
+        let accounts = self.accounts.as_deref();
+        accounts.ok_or_else(|| Refusal::NotOffered(Feature::Accounts).into())
+    }
+}
+
+impl SignIn for SignInSession {
+    async fn login(&self) -> Result<Login> {
+        self.accounts()?.begin_login(self.address).await
+    }
+
+    async fn tokens(&self, device_code: &str) -> Result<Option<Tokens>> {
+        self.accounts()?.poll_login(device_code).await
+    }
+}
+
+impl Host {
+    fn session(&self, principal: Principal) -> ControlSession {
+        let link = Arc::clone(self.link());
+        ControlSession { link, principal }
+    }
+}
+
+impl ControlHost for Host {
+    type Control = ControlSession;
+    type SignIn = SignInSession;
+
+    async fn admit(&self, proof: AccountProof, _: &Head) -> Admission<ControlSession> {
+        let Some(accounts) = &self.0.parts.accounts else {
+            return Admission {
+                session: Ok(self.session(Principal::Anybody)),
+                fresh: None,
+            };
+        };
+        let (access, refresh) = (proof.access.as_deref(), proof.refresh.as_deref());
+        match accounts.admit(access, refresh).await {
+            Ok(Admitted { account, fresh }) => Admission {
+                session: Ok(self.session(account.principal())),
+                fresh,
+            },
+            Err(Turned { why, fresh }) => Admission {
+                session: Err(why),
+                fresh,
+            },
+        }
+    }
+
+    fn sign_in(&self, head: &Head) -> SignInSession {
+        SignInSession {
+            accounts: self.0.parts.accounts.clone(),
+            address: head.peer.as_ref().map(|peer| peer.address.ip()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What this process sees of each node's connections: the calls that are held for the node, and
+//! the certificate by which it was last seen. Nothing here decides who is served.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flwr_core::id::NodeId;
+use flwr_core::monotonic;
+use flwr_security::tls::Certificate;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::state::Session;
+
+/// What is known of the connections of each node that was seen since the SuperLink started.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Mutex<HashMap<NodeId, Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    certificate: Option<Arc<Certificate>>,
+    calls: Calls,
+}
+
+/// The calls for a message that are held for a node in its session. A SuperNode makes one at a
+/// time. A call whose connection was lost may still be held when its SuperNode makes the next, but
+/// no longer than a hold. Two SuperNodes that share a key make calls beside each other for ever.
+#[derive(Debug, Default)]
+struct Calls {
+    session: Session,
+    held: usize,
+    /// Since when no call began without another beside it.
+    crowded_since: Option<Instant>,
+    is_told: bool,
+}
+
+impl Calls {
+    /// A call of this session begins. True if two SuperNodes have made calls for longer than
+    /// `suspicious`, once.
+    fn begin(&mut self, session: Session, now: Instant, suspicious: Duration) -> bool {
+        if session < self.session {
+            return false;
+        }
+        if session > self.session {
+            let is_told = self.is_told;
+            *self = Self {
+                session,
+                is_told,
+                ..Self::default()
+            };
+        }
+        self.held += 1;
+        if self.held == 1 {
+            self.crowded_since = None;
+            return false;
+        }
+        let since = *self.crowded_since.get_or_insert(now);
+        let is_news = !self.is_told && now.duration_since(since) > suspicious;
+        self.is_told |= is_news;
+        is_news
+    }
+}
+
+/// Counts a call for a message while it is held.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    connections: &'a Connections,
+    node: NodeId,
+    session: Session,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut seen = self.connections.0.lock();
+        if let Some(seen) = seen.get_mut(&self.node)
+            && seen.calls.session == self.session
+        {
+            // Nothing is counted any more of a node that was forgotten meanwhile.
+            seen.calls.held = seen.calls.held.saturating_sub(1);
+        }
+    }
+}
+
+impl Connections {
+    /// Counts a call for a message in the node's session, and says whether it has become certain
+    /// that two SuperNodes make them: for longer than `suspicious` they have overlapped.
+    pub(super) fn hold(
+        &self,
+        node: NodeId,
+        session: Session,
+        suspicious: Duration,
+    ) -> (Held<'_>, bool) {
+        let mut seen = self.0.lock();
+        let seen = seen.entry(node).or_default();
+        let is_shared = seen.calls.begin(session, monotonic::now(), suspicious);
+        let held = Held {
+            connections: self,
+            node,
+            session,
+        };
+        (held, is_shared)
+    }
+
+    /// The node was seen by this certificate.
+    pub(super) fn identify(&self, node: NodeId, certificate: Arc<Certificate>) {
+        self.0.lock().entry(node).or_default().certificate = Some(certificate);
+    }
+
+    /// The certificate by which the node was last seen.
+    pub(super) fn certificate(&self, node: NodeId) -> Option<Arc<Certificate>> {
+        self.0.lock().get(&node)?.certificate.clone()
+    }
+
+    /// The node left, and its id with it.
+    pub(super) fn end(&self, node: NodeId) {
+        self.0.lock().remove(&node);
+    }
+}

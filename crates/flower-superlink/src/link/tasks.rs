@@ -1,0 +1,184 @@
+//! ServerApps: each is a task of its run. Its process comes by the task with a token, or is
+//! expected, and gives back what it leaves behind.
+
+use std::collections::{HashSet, VecDeque};
+
+use flwr_core::context::Context;
+use flwr_core::id::{RunId, TaskId};
+use flwr_core::object::ObjectId;
+use flwr_core::port::runtime::Inputs;
+use flwr_core::run::{Phase, RunStatus};
+use flwr_core::task::TaskKind;
+use flwr_daemon::apps::{Identity, Token};
+use parking_lot::Mutex;
+
+use super::Link;
+use super::state::Process;
+use crate::error::{Error, Result};
+
+/// What this SuperLink knows of the processes of its ServerApps beside the state.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    /// The runs that processes will ask for that have no token, in the order of their start.
+    expected: Mutex<VecDeque<RunId>>,
+    /// Runs whose ServerApp has printed something since the link began.
+    printed: Mutex<HashSet<RunId>>,
+}
+
+impl Processes {
+    /// The ServerApp of the run prints. True the first time.
+    pub(super) fn prints_first(&self, run: RunId) -> bool {
+        self.printed.lock().insert(run)
+    }
+
+    /// The run is deleted.
+    pub(super) fn forget(&self, run: RunId) {
+        self.printed.lock().remove(&run);
+    }
+}
+
+impl Link {
+    /// Notes the process on this machine that a run's ServerApp runs in, or that it has ended.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn set_process(&self, run: RunId, process: Option<Identity>) -> Result<()> {
+        let process = process.map(|identity| Process {
+            host: host_name(),
+            identity,
+        });
+        let task = TaskId::of_serverapp(run);
+        let ((), changed) = self.state.set_process(task, process).await?;
+        self.apply(changed).await;
+        Ok(())
+    }
+
+    /// The ServerApp processes that were started and whose end nobody has seen.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn processes(&self) -> Result<Vec<(RunId, Process)>> {
+        let processes = self.state.processes().await?.into_iter();
+        Ok(processes
+            .map(|(task, process)| (task.run, process))
+            .collect())
+    }
+
+    /// The runs that no ServerApp process has asked for, oldest first.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
+        let waiting = self.state.waiting_tasks(TaskKind::ServerApp).await?;
+        Ok(waiting.into_iter().map(|task| task.run).collect())
+    }
+
+    /// The ServerApp gives a sign of life. False unless its run is starting or running.
+    ///
+    /// # Errors
+    /// If the run is not known, or the interval is none.
+    pub async fn app_lives(&self, run: RunId, interval: f64) -> Result<bool> {
+        let until = self.lease(interval)?;
+        let lives = self
+            .state
+            .keep_task(TaskId::of_serverapp(run), until)
+            .await?;
+        if !lives {
+            // Not begun, over, or not known: the last is refused.
+            self.known_run(run).await?;
+        }
+        Ok(lives)
+    }
+
+    /// Makes the token of a run invalid: whoever had it is gone.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn revoke_token(&self, run: RunId) -> Result<()> {
+        Ok(self.state.revoke_task(TaskId::of_serverapp(run)).await?)
+    }
+
+    /// Makes the token with which a ServerApp process asks for its run. `None`: there is one.
+    ///
+    /// # Errors
+    /// If the run is not known or over.
+    pub async fn issue_token(&self, run: RunId) -> Result<Option<Token>> {
+        let token = Token::random().ok_or(Error::Random)?;
+        let (task, hash) = (TaskId::of_serverapp(run), token_id(token.as_str()));
+        if self.state.claim_task(task, hash, self.now()).await? {
+            return Ok(Some(token));
+        }
+        // Claimed before, or not known: the latter is refused.
+        self.known_run(run).await?;
+        Ok(None)
+    }
+
+    /// The run that a token stands for.
+    ///
+    /// # Errors
+    /// If it stands for none.
+    pub async fn run_of_token(&self, token: &str) -> Result<RunId> {
+        Ok(self.state.task_of_token(token_id(token)).await?.run)
+    }
+
+    /// A process will ask for this run that has no token.
+    pub fn expect(&self, run: RunId) {
+        self.processes.expected.lock().push_back(run);
+    }
+
+    /// No such process will ask for it any more.
+    pub fn expect_no_more(&self, run: RunId) {
+        self.processes
+            .expected
+            .lock()
+            .retain(|expected| *expected != run);
+    }
+
+    /// The run that the next process without a token is for. `None`: no run waits for such a
+    /// process.
+    #[must_use]
+    pub fn take_expected(&self) -> Option<RunId> {
+        self.processes.expected.lock().pop_front()
+    }
+
+    /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
+    /// answer was lost asks again, and is answered alike.
+    ///
+    /// # Errors
+    /// If the run is running or over.
+    pub async fn inputs(&self, id: RunId) -> Result<Inputs> {
+        let context = self.state.context(id).await?;
+        let run = self.known_run(id).await?;
+        let fab = self.fab(&run.fab_hash).await?;
+        if run.status.phase != Phase::Starting {
+            self.change_run(id, RunStatus::plain(Phase::Starting))
+                .await?;
+        }
+        Ok(Inputs {
+            run: self.known_run(id).await?.into(),
+            context,
+            fab,
+        })
+    }
+
+    /// Stores the Context that a ServerApp leaves behind. Its token stays until it has said how its
+    /// run ended: a process whose answer was lost says everything again.
+    ///
+    /// # Errors
+    /// If the run is not running.
+    pub async fn keep_context(&self, run: RunId, context: Context) -> Result<()> {
+        Ok(self.state.set_context(run, context).await?)
+    }
+}
+
+/// Tokens are known by their hash: whoever reads the state learns none, and a look-up's time
+/// tells nothing.
+fn token_id(token: &str) -> ObjectId {
+    ObjectId::of(token.as_bytes())
+}
+
+/// The name of this machine.
+fn host_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,78 @@
+//! The life of nodes, also where two SuperLinks have one state.
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let key = PrivateKey::generate().unwrap();
+    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    let first = register().await.unwrap();
+    link.remove_node(first).await.unwrap();
+    link.remove_node(first).await.unwrap();
+    assert!(link.known_nodes().await.unwrap().is_empty());
+    assert_eq!(link.node_of_key(key.public_key()).await.unwrap(), None);
+    let second = register().await.unwrap();
+    assert_ne!(first, second);
+    let known = async || {
+        let nodes = link.state.nodes().await.unwrap();
+        nodes.into_iter().map(|node| node.id).collect::<Vec<_>>()
+    };
+    federation.clock.advance(DAY / 2);
+    // Its key is listed, but it is another node's by now.
+    link.forget_lost_nodes(|_| true).await.unwrap();
+    assert_eq!(known().await.len(), 2);
+    federation.clock.advance(DAY);
+    link.forget_lost_nodes(|_| true).await.unwrap();
+    assert_eq!(known().await, [second]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_an_account_registered_goes_offline_and_keeps_its_id() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let key = PrivateKey::generate().unwrap();
+    let registered = link
+        .state
+        .register_node(key.public_key(), NodeId(7), Some("alice-1"), NOON);
+    assert!(!registered.await.unwrap().0.resumed);
+    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    assert_eq!(register().await.unwrap(), NodeId(7));
+    link.remove_node(NodeId(7)).await.unwrap();
+    let run = federation.running().await;
+    assert_eq!(link.nodes(run).await.unwrap(), []);
+    assert_eq!(link.known_nodes().await.unwrap().len(), 1);
+    assert_eq!(register().await.unwrap(), NodeId(7));
+    assert_eq!(link.nodes(run).await.unwrap(), [NodeId(7)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_served_in_its_latest_session_whichever_superlink_holds_its_calls() {
+    let state = Arc::new(MemoryState::default());
+    let [here, there] = [0, 1].map(|_| Federation::over(Arc::clone(&state) as _, None));
+    let key = PrivateKey::generate().unwrap();
+    let register = async |link: &Link| {
+        let node = link.register_node(key.public_key(), 30.0, None).await;
+        node.unwrap()
+    };
+    let node = register(&here.link).await;
+    let run = there.running().await;
+    let patience = Duration::from_secs(5);
+    let held = here.link.claim(node, patience);
+    let elsewhere = async {
+        // The call is held here when the node comes to the other SuperLink.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(register(&there.link).await, node);
+        let mail = there.send(run, node, "model").await;
+        // Whoever made the call here is gone, and is woken too late.
+        here.link.hear(node);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let taken = there.link.claim(node, patience).await.unwrap();
+        assert_eq!(taken.unwrap().message.metadata.id, mail.id());
+    };
+    let (held, ()) = tokio::join!(held, elsewhere);
+    assert_eq!(held.unwrap(), None);
+}

@@ -1,0 +1,169 @@
+//! What a session of a ClientApp does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flwr_client::transfer::is_intact;
+use flwr_core::context::Context;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::message::{MessageId, Parcel};
+use flwr_core::object::{Head, ObjectId, Pulled};
+use flwr_core::port::runtime::{Asked, Inputs, Sent};
+use flwr_core::port::{Result, Runtime};
+use flwr_core::refusal::Refusal;
+use flwr_core::run::{KnownRun, RunStatus};
+
+use crate::work::{Desk, Job};
+
+/// A ClientApp process's session. Only [`Host`](super::Host) makes sessions, each from a proof.
+#[derive(Clone, Debug)]
+pub(crate) struct RuntimeSession {
+    desk: Arc<Desk>,
+    run: RunId,
+    /// The message in work, if it is of this run.
+    job: Option<Arc<Job>>,
+    /// Whether the process has shown the token of the message.
+    has_token: bool,
+}
+
+impl RuntimeSession {
+    /// For a process that has shown the token of this message.
+    pub(super) fn of_token(desk: Arc<Desk>, job: Arc<Job>) -> Self {
+        Self {
+            desk,
+            run: job.inbox.metadata().run,
+            job: Some(job),
+            has_token: true,
+        }
+    }
+
+    /// For a process that names a run.
+    pub(super) fn of_run(desk: Arc<Desk>, run: RunId) -> Self {
+        let job = desk.job_of(run);
+        Self {
+            desk,
+            run,
+            job,
+            has_token: false,
+        }
+    }
+
+    /// The message, for calls that need its token.
+    fn job_by_token(&self) -> Result<&Job> {
+        let job = self.job.as_deref().filter(|_| self.has_token);
+        Ok(job.ok_or(Refusal::UnknownToken)?)
+    }
+
+    /// The message, for the calls for its objects. These carry no token on the wire, so they reach
+    /// the message only while a process holds its token.
+    fn job_at_work(&self) -> Option<&Job> {
+        let job = self.job.as_deref();
+        job.filter(|job| self.desk.is_claimed(job))
+    }
+}
+
+impl Runtime for RuntimeSession {
+    fn run_id(&self) -> Option<RunId> {
+        Some(self.run)
+    }
+
+    fn node(&self) -> Option<NodeId> {
+        self.job.as_ref().map(|job| job.node)
+    }
+
+    async fn inputs(&self) -> Result<Option<Inputs>> {
+        let inbox = &self.job_by_token()?.inbox;
+        Ok(Some(Inputs {
+            run: inbox.inputs.run.clone().into(),
+            context: inbox.context.clone(),
+            fab: inbox.inputs.fab.bytes.clone(),
+        }))
+    }
+
+    /// The process is watched by its SuperNode, and the message has an end of its own.
+    async fn alive(&self, _: f64) -> Result<bool> {
+        Ok(self.job.is_some())
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeId>> {
+        Err(Refusal::NotForClientApps("nodes to send to").into())
+    }
+
+    async fn run(&self) -> Result<Option<KnownRun>> {
+        let job = self.job.as_ref().ok_or(Refusal::NotInWork(self.run))?;
+        Ok(Some(job.inbox.inputs.run.clone().into()))
+    }
+
+    async fn fab(&self, hash: &str) -> Result<Bytes> {
+        let fab = &self.job_by_token()?.inbox.inputs.fab;
+        if fab.hash == hash {
+            return Ok(fab.bytes.clone());
+        }
+        Err(Refusal::UnknownFab(hash.to_owned()).into())
+    }
+
+    async fn send(&self, parcels: Vec<Parcel>) -> Result<Sent> {
+        let job = self.job_by_token()?;
+        let count = parcels.len();
+        let Ok([reply]) = <[_; 1]>::try_from(parcels) else {
+            return Err(Refusal::ReplyCount(count).into());
+        };
+        let id = reply.message.metadata.id;
+        let instruction = job.inbox.metadata();
+        let missing = job.outbox.announce(instruction, job.node, reply)?;
+        let ids = vec![Some(id)];
+        Ok(Sent { ids, missing })
+    }
+
+    async fn receive(&self, asked: Asked, _: Duration) -> Result<Vec<Parcel>> {
+        let inbox = &self.job_by_token()?.inbox;
+        match asked {
+            Asked::All => Ok(vec![Parcel {
+                message: inbox.message.clone(),
+                tree: inbox.tree.clone(),
+            }]),
+            // A ClientApp sends no instructions, so nobody replies to it.
+            Asked::Replies(_) => Ok(Vec::new()),
+        }
+    }
+
+    async fn push_object(&self, id: ObjectId, content: Bytes) -> Result<bool> {
+        let Some(job) = self.job_at_work() else {
+            return Ok(false);
+        };
+        if !is_intact(id, &content).await {
+            return Ok(false);
+        }
+        Head::read(&content).map_err(|problem| Refusal::Object { id, problem })?;
+        Ok(job.outbox.put(id, content))
+    }
+
+    async fn pull_object(&self, id: ObjectId) -> Result<Pulled> {
+        let found = self.job_at_work().and_then(|job| job.inbox.object(&id));
+        Ok(found.map_or(Pulled::Unknown, Pulled::There))
+    }
+
+    async fn confirm(&self, message: MessageId) -> Result<()> {
+        let job = self.job_at_work();
+        if let Some(job) = job.filter(|job| job.inbox.metadata().id == message) {
+            job.inbox.free();
+        }
+        Ok(())
+    }
+
+    async fn log(&self, _: String) -> Result<()> {
+        Err(Refusal::NotForClientApps("log of its run").into())
+    }
+
+    async fn status(&self, _: RunStatus) -> Result<()> {
+        Err(Refusal::NotForClientApps("say in the status of its run").into())
+    }
+
+    async fn finish(&self, context: Option<Context>) -> Result<()> {
+        let job = self.job_by_token()?;
+        self.desk.revoke(job);
+        job.outbox.finish(context);
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! ClientAppIo, as the process of a ClientApp calls it.
+
+use flwr_proto as proto;
+use tonic::Code;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
+
+/// The code and the text of a refusal.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Code, pub(crate) String);
+
+/// A connection to a SuperNode.
+pub(crate) struct App(Grpc<Channel>);
+
+impl App {
+    pub(crate) async fn connect(address: String) -> Self {
+        let endpoint = Endpoint::new(address).unwrap();
+        Self(Grpc::new(endpoint.connect().await.unwrap()))
+    }
+
+    async fn call<Q, A>(&mut self, method: &str, request: Q) -> Result<A, Refused>
+    where
+        Q: prost::Message + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        self.0.ready().await.unwrap();
+        let path = format!("/flwr.proto.ClientAppIo/{method}").parse().unwrap();
+        let codec = ProstCodec::<Q, A>::default();
+        let answered = self.0.unary(tonic::Request::new(request), path, codec);
+        match answered.await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => Err(Refused(status.code(), status.message().to_owned())),
+        }
+    }
+}
+
+macro_rules! calls {
+    ($($name:ident: $method:literal, $request:ident -> $answer:ident;)*) => {
+        impl App {
+            $(pub(crate) async fn $name(
+                &mut self,
+                request: proto::$request,
+            ) -> Result<proto::$answer, Refused> {
+                self.call($method, request).await
+            })*
+        }
+    };
+}
+
+calls! {
+    list_apps_to_launch: "ListAppsToLaunch", ListAppsToLaunchRequest -> ListAppsToLaunchResponse;
+    get_run_ids_with_pending_messages: "GetRunIdsWithPendingMessages", ListAppsToLaunchRequest -> ListAppsToLaunchResponse;
+    request_token: "RequestToken", RequestTokenRequest -> RequestTokenResponse;
+    pull_client_app_inputs: "PullClientAppInputs", PullAppInputsRequest -> PullAppInputsResponse;
+    pull_message: "PullMessage", PullAppMessagesRequest -> PullAppMessagesResponse;
+    pull_object: "PullObject", PullObjectRequest -> PullObjectResponse;
+    push_message: "PushMessage", PushAppMessagesRequest -> PushAppMessagesResponse;
+    push_object: "PushObject", PushObjectRequest -> PushObjectResponse;
+    push_client_app_outputs: "PushClientAppOutputs", PushAppOutputsRequest -> PushAppOutputsResponse;
+}

@@ -1,0 +1,197 @@
+use super::*;
+use crate::channel::Proxied;
+
+#[test]
+fn refusals_that_share_a_code_are_told_apart_by_their_words() {
+    for (status, refused) in [
+        (
+            Status::unauthenticated("Invalid node ID"),
+            Refused::UnknownNode,
+        ),
+        (
+            Status::unauthenticated("Invalid timestamp: it is 400.0 s old"),
+            Refused::StaleSignature,
+        ),
+        (
+            Status::unauthenticated("Public key not recognized"),
+            Refused::UnknownKey,
+        ),
+        (
+            Status::unauthenticated("Public key already in use"),
+            Refused::KeyInUse,
+        ),
+        (
+            Status::unauthenticated("Invalid signature"),
+            Refused::Unauthenticated,
+        ),
+        (
+            Status::permission_denied("Run is finished."),
+            Refused::Forbidden,
+        ),
+        (Status::not_found("Run ID not found"), Refused::UnknownRun),
+        (
+            Status::not_found("no such object"),
+            Refused::Other(Code::NotFound),
+        ),
+        (
+            Status::unimplemented("ControlServicer initialized without user authentication"),
+            Refused::NotSetUp,
+        ),
+        (
+            Status::unimplemented("Method not found!"),
+            Refused::UnknownMethod,
+        ),
+        (
+            Status::unknown("Exception calling application: 12"),
+            Refused::Other(Code::Unknown),
+        ),
+        // Words count with their code only.
+        (
+            Status::internal("Invalid node ID"),
+            Refused::Other(Code::Internal),
+        ),
+    ] {
+        assert_eq!(Failure::of(&status), Failure::Refused(refused), "{status}");
+    }
+}
+
+#[test]
+fn a_broken_connection_and_a_busy_superlink_are_no_refusals() {
+    for status in [
+        Status::unavailable("starting"),
+        Status::resource_exhausted("full"),
+        Status::from_error(Box::new(std::io::Error::other("reset"))),
+    ] {
+        assert_eq!(Failure::of(&status), Failure::Unanswered, "{status}");
+    }
+}
+
+#[test]
+fn what_a_proxy_answers_is_no_refusal() {
+    for code in [200, 302, 400, 401, 403, 404, 429, 502, 503, 504] {
+        let status = Status::from(Proxied {
+            address: "host:1".to_owned(),
+            status: http::StatusCode::from_u16(code).unwrap(),
+            location: None,
+            text: String::new(),
+        });
+        assert_eq!(Failure::of(&status), Failure::Unanswered, "{code}");
+    }
+}
+
+fn refused(status: Status) -> (Class, Option<Number>) {
+    match failure(status) {
+        refusal::Failure::Answered(refused) => (refused.class, refused.code),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_refusal_in_words_gets_the_number_that_later_releases_give() {
+    for (status, class, number) in [
+        (
+            Status::unauthenticated("Invalid node ID"),
+            Class::Unauthenticated,
+            Some(Number::NodeNotRegistered),
+        ),
+        (
+            Status::unauthenticated("Invalid timestamp: it is 400.0 s old"),
+            Class::Unauthenticated,
+            Some(Number::TimestampStale),
+        ),
+        (
+            Status::unauthenticated("Public key not recognized"),
+            Class::Unauthenticated,
+            Some(Number::KeyNotListed),
+        ),
+        (
+            Status::unauthenticated("Public key already in use"),
+            Class::Unauthenticated,
+            Some(Number::PublicKeyAlreadyInUse),
+        ),
+        (
+            Status::unauthenticated("Invalid signature"),
+            Class::Unauthenticated,
+            None,
+        ),
+        (
+            Status::permission_denied("Run is finished."),
+            Class::Forbidden,
+            None,
+        ),
+        (
+            Status::not_found("Run ID not found"),
+            Class::NotFound,
+            Some(Number::RunIdNotFound),
+        ),
+        (Status::not_found("no such object"), Class::NotFound, None),
+        (
+            Status::unimplemented("ExecServicer initialized without user authentication"),
+            Class::NotOffered,
+            Some(Number::NoAccountAuth),
+        ),
+        (
+            Status::unimplemented("ControlServicer initialized without artifact provider"),
+            Class::NotOffered,
+            Some(Number::NoArtifactProvider),
+        ),
+        (
+            Status::unimplemented("Method not found!"),
+            Class::NotOffered,
+            None,
+        ),
+        (
+            Status::failed_precondition("Invalid node ID"),
+            Class::Precondition,
+            None,
+        ),
+    ] {
+        assert_eq!(refused(status.clone()), (class, number), "{status}");
+    }
+    let numbered = r#"{"code": 18, "public_message": "Run ID not found"}"#;
+    let (class, number) = refused(Status::not_found(numbered));
+    assert_eq!(
+        (class, number),
+        (Class::Precondition, Some(Number::RunAlreadyFinished))
+    );
+}
+
+fn silence(status: Status) -> Silence {
+    match failure(status) {
+        refusal::Failure::Unanswered(unanswered) => unanswered.why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_call_without_an_answer_says_why() {
+    for (status, why) in [
+        (Status::unavailable("starting"), Silence::Busy),
+        (Status::aborted("again"), Silence::Busy),
+        (Status::deadline_exceeded(""), Silence::Late),
+        (Status::cancelled(""), Silence::Cancelled),
+        (
+            Status::unknown("Exception calling application: 12"),
+            Silence::Broken,
+        ),
+        (Status::internal("Invalid node ID"), Silence::Broken),
+    ] {
+        assert_eq!(silence(status.clone()), why, "{status}");
+    }
+    let reset = Status::from_error(Box::new(std::io::Error::other("reset")));
+    assert_eq!(silence(reset), Silence::Connection);
+}
+
+#[test]
+fn a_call_that_failed_on_its_way_leads_to_its_error() {
+    let answer = Proxied {
+        address: "host:1".to_owned(),
+        status: http::StatusCode::UNAUTHORIZED,
+        location: None,
+        text: String::new(),
+    };
+    let failure = failure(Status::from(answer.clone()));
+    assert!(failure.is_passing());
+    assert_eq!(failure.to_string(), answer.to_string());
+    assert_eq!(crate::channel::proxied(&failure), Some(&answer));
+}

@@ -1,0 +1,22 @@
+//! What a program asks of a daemon that starts the processes of apps in the daemon's place:
+//! `flower-superexec`, or an app's process that fetches its work itself.
+
+use super::Result;
+use crate::id::RunId;
+
+/// The runs that wait for a process. Whoever reaches the daemon's port may ask: a claim gives the
+/// token by which the process is admitted.
+pub trait Jobs: Send + Sync + 'static {
+    /// The runs that wait for a process. Empty where the daemon starts the processes itself.
+    ///
+    /// # Errors
+    /// If the state fails.
+    fn waiting(&self) -> impl Future<Output = Result<Vec<RunId>>> + Send;
+
+    /// The token for the process of this run. `None`: the run has its token already, or the daemon
+    /// starts the processes itself.
+    ///
+    /// # Errors
+    /// If the run is not known or over.
+    fn claim(&self, run: RunId) -> impl Future<Output = Result<Option<String>>> + Send;
+}

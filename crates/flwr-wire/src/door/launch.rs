@@ -1,0 +1,60 @@
+//! The door for those who start ServerApps on another machine.
+
+use http::{Request, Response};
+use tonic::body::Body;
+use tonic::server::NamedService;
+
+use super::{Door, MAX_CONTROL_BYTES, Opened};
+use crate::carrier::grpc;
+use crate::host::LaunchHost;
+use crate::launch;
+use crate::methods::session::Methods;
+
+/// The service of `flower-server-app`: `flower.launch.Launch`.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch;
+
+impl NamedService for Launch {
+    const NAME: &'static str = "flower.launch.Launch";
+}
+
+/// What is behind the door.
+#[derive(Debug)]
+pub struct Launchers<H: LaunchHost> {
+    host: H,
+    methods: Methods<H::Launch>,
+}
+
+impl<H: LaunchHost> Door<Launchers<H>, Launch> {
+    /// The door to this host.
+    #[must_use]
+    pub fn new(host: H) -> Self {
+        let mut methods = Methods::default();
+        launch::launch(&mut methods);
+        Self::of(Launchers { host, methods })
+    }
+}
+
+impl<H: LaunchHost> Opened for Launchers<H> {
+    type Host = H;
+
+    fn host(&self) -> &H {
+        &self.host
+    }
+
+    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+        let Some(method) = self.methods.at(request.uri().path()).first() else {
+            return grpc::unknown_method();
+        };
+        let head = grpc::head(&request);
+        match self.host.admit(&head) {
+            Err(failure) => grpc::failed(failure),
+            Ok(session) => {
+                let session = (&self.host, session);
+                method
+                    .serve(session, head, request, MAX_CONTROL_BYTES)
+                    .await
+            }
+        }
+    }
+}

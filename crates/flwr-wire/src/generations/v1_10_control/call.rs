@@ -1,0 +1,145 @@
+//! The calls of the `flwr` command, on the way to a SuperLink.
+//!
+//! Methods have their names of flwr 1.21 and later. [`exec_path`](super::exec_path) gives the name of
+//! 1.20 and earlier; a line that finds out what the SuperLink serves uses it.
+
+use std::time::Duration;
+
+use flwr_core::config::{self, Scalar, UserConfig};
+use flwr_core::id::RunId;
+use flwr_core::port::control::{Login, NodeInfo, Runs, Start, Tokens, Usage};
+use flwr_core::port::{Control, Result, SignIn};
+use flwr_core::time::Timestamp;
+use flwr_proto as proto;
+use proto::config_record::Item;
+use proto::config_record_value::Value;
+use sha2::{Digest, Sha256};
+
+use super::paths;
+use crate::line::{Line, Read, Sent};
+use crate::upkeep;
+
+mod log;
+mod read;
+
+pub use log::Log;
+
+/// How long a call may take: a bundle of 10 MiB may go over a slow line.
+const LIMIT: Option<Duration> = Some(Duration::from_secs(300));
+
+/// Control at the other end of this line.
+#[must_use]
+pub const fn control_over<L: Line>(line: L) -> ControlOver<L> {
+    ControlOver { line }
+}
+
+/// Control at the other end of a line.
+#[derive(Debug, Clone)]
+pub struct ControlOver<L> {
+    line: L,
+}
+
+impl<L: Line> ControlOver<L> {
+    async fn call<Q: Sent, A: Read>(&self, path: &'static str, message: Q) -> Result<A> {
+        self.line.call(path, message, LIMIT).await
+    }
+}
+
+impl<L: Line> Control for ControlOver<L> {
+    type Log = Log<L>;
+
+    async fn start(&self, start: Start) -> Result<Option<RunId>> {
+        let Start {
+            fab,
+            overrides,
+            options,
+        } = start;
+        let request = proto::StartRunRequest {
+            fab: Some(proto::Fab {
+                hash_str: hex::encode(Sha256::digest(&fab)),
+                content: fab,
+            }),
+            override_config: config::to_wire(&overrides),
+            federation_options: Some(record(options)),
+        };
+        let answer: proto::StartRunResponse = self.call(paths::START_RUN, request).await?;
+        Ok(answer.run_id.map(RunId))
+    }
+
+    async fn stop(&self, run: RunId) -> Result<bool> {
+        let request = proto::StopRunRequest { run_id: run.0 };
+        let answer: proto::StopRunResponse = self.call(paths::STOP_RUN, request).await?;
+        Ok(answer.success)
+    }
+
+    async fn runs(&self, only: Option<RunId>) -> Result<Runs> {
+        let request = proto::ListRunsRequest {
+            run_id: only.map(|run| run.0),
+        };
+        read::runs(self.call(paths::LIST_RUNS, request).await?)
+    }
+
+    async fn log(&self, run: RunId, after: Timestamp) -> Result<Log<L>> {
+        Log::open(self.clone(), run, after).await
+    }
+
+    async fn artifacts(&self, run: RunId) -> Result<Option<String>> {
+        let request = proto::PullArtifactsRequest { run_id: run.0 };
+        let answer: proto::PullArtifactsResponse =
+            self.call(paths::PULL_ARTIFACTS, request).await?;
+        Ok(answer.url)
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeInfo>> {
+        let request = proto::ListNodesRequest {};
+        read::nodes(self.call(paths::LIST_NODES, request).await?)
+    }
+
+    async fn delete(&self, run: RunId) -> Result<()> {
+        upkeep::call::delete(&self.line, run).await
+    }
+
+    async fn usage(&self) -> Result<Usage> {
+        upkeep::call::usage(&self.line).await
+    }
+}
+
+impl<L: Line> SignIn for ControlOver<L> {
+    async fn login(&self) -> Result<Login> {
+        let request = proto::GetLoginDetailsRequest {};
+        let path = paths::GET_LOGIN_DETAILS;
+        Ok(read::login(self.call(path, request).await?))
+    }
+
+    async fn tokens(&self, device_code: &str) -> Result<Option<Tokens>> {
+        let request = proto::GetAuthTokensRequest {
+            device_code: device_code.to_owned(),
+        };
+        let path = paths::GET_AUTH_TOKENS;
+        Ok(read::tokens(self.call(path, request).await?))
+    }
+}
+
+/// Options as a record: their keys are flat.
+fn record(options: UserConfig) -> proto::ConfigRecord {
+    let value = |scalar| match scalar {
+        Scalar::Float(number) => Value::Double(number),
+        Scalar::Int(number) => Value::Sint64(number),
+        Scalar::Bool(flag) => Value::Bool(flag),
+        Scalar::Text(text) => Value::String(text),
+        Scalar::Uint(number) => Value::Uint64(number),
+        Scalar::Bytes(bytes) => Value::Bytes(bytes),
+    };
+    let item = |(key, scalar)| Item {
+        key,
+        value: Some(proto::ConfigRecordValue {
+            value: Some(value(scalar)),
+        }),
+    };
+    proto::ConfigRecord {
+        items: options.into_iter().map(item).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

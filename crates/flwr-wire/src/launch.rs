@@ -1,0 +1,29 @@
+//! Launch, for `flower-server-app`: runs whose ServerApp the caller starts.
+
+use flwr_core::config::UserConfig;
+use flwr_core::port::{Launch, Result};
+use flwr_proto::launch::{StartRunRequest, StartRunResponse};
+
+use crate::methods::Request;
+use crate::methods::session::Methods;
+
+pub mod call;
+
+/// Makes a run whose ServerApp the caller starts.
+const START_RUN: &str = "/flower.launch.Launch/StartRun";
+
+/// What `flower-server-app` calls.
+pub(crate) fn launch<L: Launch>(m: &mut Methods<L>) {
+    m.change(START_RUN, start_run);
+}
+
+async fn start_run(
+    launch: impl Launch,
+    request: Request<StartRunRequest>,
+) -> Result<StartRunResponse> {
+    let launched = launch.start(request.message.fab, UserConfig::new()).await?;
+    Ok(StartRunResponse {
+        run_id: launched.run.0,
+        token: launched.token,
+    })
+}

@@ -1,0 +1,109 @@
+//! Methods behind a session that the head of a request opens. One generation has each path.
+
+use bytes::Bytes;
+use flwr_core::port::Result;
+use futures::stream::Stream;
+use http::{Request as HttpRequest, Response};
+use prost::Message;
+use tonic::body::Body;
+
+use super::{Handler, Request, StreamHandler, Table};
+use crate::carrier::grpc::{self, Answer, Answers};
+use crate::host::{Head, Host};
+
+/// A method that a session of this type answers.
+pub(crate) enum Method<S> {
+    /// One answer.
+    Unary {
+        /// Whether the call changes something, and is therefore served to its end also when its
+        /// caller goes away.
+        changes: bool,
+        handler: Handler<(S, Request<Bytes>)>,
+    },
+    /// Many answers.
+    Streaming(StreamHandler<(S, Request<Bytes>)>),
+}
+
+/// The methods of all generations.
+pub(crate) type Methods<S> = Table<Method<S>>;
+
+impl<S: Send + 'static> Methods<S> {
+    /// Serves a method that only looks.
+    pub(crate) fn look<Q, A, M, F>(&mut self, path: &'static str, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        self.unary(path, false, method);
+    }
+
+    /// Serves a method that changes something.
+    pub(crate) fn change<Q, A, M, F>(&mut self, path: &'static str, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        self.unary(path, true, method);
+    }
+
+    fn unary<Q, A, M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        let handler: Handler<(S, Request<Bytes>)> = Box::new(move |(session, request)| {
+            let method = method.clone();
+            Box::pin(async move { Ok(Answer::new(method(session, request.decoded()?).await?)) })
+        });
+        self.add(path, Method::Unary { changes, handler });
+    }
+
+    /// Serves a method that only looks, and has many answers.
+    pub(crate) fn streaming<Q, A, M, F, T>(&mut self, path: &'static str, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        T: Stream<Item = Result<A>> + Send + 'static,
+    {
+        let handler: StreamHandler<(S, Request<Bytes>)> = Box::new(move |(session, request)| {
+            let method = method.clone();
+            Box::pin(async move { Ok(Answers::new(method(session, request.decoded()?).await?)) })
+        });
+        self.add(path, Method::Streaming(handler));
+    }
+}
+
+impl<S: Send> Method<S> {
+    /// Answers a request of at most `limit` bytes in this session.
+    pub(crate) async fn serve(
+        &self,
+        (host, session): (&impl Host, S),
+        head: Head,
+        request: HttpRequest<Body>,
+        limit: usize,
+    ) -> Response<Body> {
+        let read = |message| Request {
+            message,
+            patience: head.patience,
+            now: host.now(),
+        };
+        match self {
+            Self::Unary { changes, handler } => {
+                let answer = |body| host.answered(*changes, handler((session, read(body))));
+                grpc::unary_within(limit, request, answer).await
+            }
+            Self::Streaming(handler) => {
+                let answer = |body| handler((session, read(body)));
+                grpc::streaming(limit, request, answer).await
+            }
+        }
+    }
+}
