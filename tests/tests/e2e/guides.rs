@@ -103,16 +103,21 @@ fn from_nothing_to_a_finished_run() {
     }
 }
 
+/// Pasted whole: nobody waits between the lines.
 #[test]
 fn the_daemons_by_hand() {
-    let mut reader = Reader::new();
-    let here = reader.here().to_owned();
+    let reader = Reader::new();
     let app = reader.machine.scratch.folder("path/to");
     reader.machine.types(&app, "flwr new app --framework numpy");
-    let lines = Document::read("README.md").lines("flwr key new");
-    let said = reader.types(&here, &lines);
+    let readme = Document::read("README.md");
+    let pasted = readme.block("flwr key new");
+    // What was started ends with the shell.
+    let script = format!(
+        "trap 'jobs -p > pids; kill $(cat pids); wait' EXIT\ntrap 'exit 1' TERM\nset -e\n{pasted}"
+    );
+    fs::write(reader.here().join("pasted"), script).unwrap();
+    let said = reader.machine.types(reader.here(), "timeout 180 sh pasted");
     assert!(said.contains("Round 3: accuracy"), "{said}");
-    reader.stops();
 }
 
 #[test]
