@@ -147,7 +147,7 @@ impl Refused {
         }
     }
 
-    /// Whether a mistake is likely. Port scans and health checks are none.
+    /// Whether the log gets a line. Port scans and health checks get none.
     pub(super) fn is_worth_a_line(&self) -> bool {
         !matches!(self, Self::Closed)
     }

@@ -101,8 +101,8 @@ fn is_lacking(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(unsupported)
 }
 
-/// Whether a socket takes IPv6 only. `::` alone takes IPv4 connections too. Beside IPv4 addresses it
-/// must not, since these have sockets of their own.
+/// Listens at an address. `::` alone takes IPv4 connections too. `with_v4` says that IPv4 addresses have
+/// sockets of their own: an IPv6 socket then leaves them alone.
 fn listen_at(address: SocketAddr, with_v4: bool) -> io::Result<StdListener> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
