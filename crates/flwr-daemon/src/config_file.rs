@@ -2,15 +2,15 @@
 //! line wins over the file.
 //!
 //! A file may also describe a connection with mutual TLS by five keys of their own:
-//! `use_secure_connection`, `ssl_private_key`, `ssl_cert`, `ssl_root_cert` and `options`. The root of
-//! such a connection may sign certificates in the form of old versions of openssl.
+//! `use_secure_connection`, `ssl_private_key`, `ssl_cert`, `ssl_root_cert` and `options`. The root
+//! of such a connection may sign certificates in the form of old versions of openssl.
 //!
 //! Each flag may also stand in an environment variable: the command's prefix and the flag's name in
 //! capitals, as in `FLOWER_SUPERLINK_FLEET_API_ADDRESS`. A variable wins over the file.
 //!
-//! Both are turned into arguments before the typed ones, and clap reads all of them. So a flag means
-//! the same in all places, and has the same errors. Flags that need or exclude each other are checked
-//! across all three.
+//! Both are turned into arguments before the typed ones, and clap reads all of them. So a flag
+//! means the same in all places, and has the same errors. Flags that need or exclude each other are
+//! checked across all three.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
 //!
 //! The steps of a connection: a place under [`Limits::connections`]; the first byte, which tells
-//! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All steps
-//! have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol gets an
-//! error in its own protocol, and the log says the same.
+//! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
+//! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
+//! gets an error in its own protocol, and the log says the same.
 
 mod accept;
 mod connection;
@@ -39,8 +39,8 @@ use sockets::{NotBound, Sockets};
 
 /// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
 const CONCURRENT_STREAMS: u32 = 1000;
-/// The interval of pings on an idle connection (flwr 1.22: the Python server's setting). Common cloud
-/// load balancers drop connections that are idle for four minutes.
+/// The interval of pings on an idle connection (flwr 1.22: the Python server's setting). Common
+/// cloud load balancers drop connections that are idle for four minutes.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(210);
 /// How long a pinged client may take to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -69,8 +69,8 @@ pub enum Security {
 pub struct Limits {
     /// Connections at the same time, handshakes included. More wait in the system's backlog.
     pub connections: usize,
-    /// TLS handshakes at the same time. A stalled client keeps its place until the timeout, so there
-    /// must be many more places than honest clients need.
+    /// TLS handshakes at the same time. A stalled client keeps its place until the timeout, so
+    /// there must be many more places than honest clients need.
     pub handshakes: usize,
     /// The time from accept to the HTTP/2 preface.
     pub handshake_timeout: Duration,

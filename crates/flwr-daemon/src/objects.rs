@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flwr_core::object::ObjectId;
 
-/// Stores bytes under their id, with a count of holders. Several runs may have the same content: the
-/// bytes stay until the last run has let them go.
+/// Stores bytes under their id, with a count of holders. Several runs may have the same content:
+/// the bytes stay until the last run has let them go.
 #[async_trait]
 pub trait ObjectBytes: Debug + Send + Sync {
     /// Stores `content` under `id`, or adds a holder if the bytes are stored already.

@@ -1,9 +1,9 @@
-//! The keys of SuperNodes: elliptic curve keys, in the files of `ssh-keygen` and OpenSSL, and in the
-//! form of request headers.
+//! The keys of SuperNodes: elliptic curve keys, in the files of `ssh-keygen` and OpenSSL, and in
+//! the form of request headers.
 //!
-//! A SuperLink checks a signature on most calls, so a public key is parsed once, and aws-lc-rs checks
-//! its signatures. Flower signs with SHA-256 on every curve. aws-lc-rs can sign so with P-521, but not
-//! with P-384: the crates `p256` and `p384` sign for the other two curves.
+//! A SuperLink checks a signature on most calls, so a public key is parsed once, and aws-lc-rs
+//! checks its signatures. Flower signs with SHA-256 on every curve. aws-lc-rs can sign so with
+//! P-521, but not with P-384: the crates `p256` and `p384` sign for the other two curves.
 
 use std::fmt;
 use std::fs;
@@ -212,8 +212,8 @@ impl PublicKey {
         })
     }
 
-    /// PEM with lines of 64 characters and a last newline: byte for byte the form in request headers
-    /// (flwr 1.22 wire).
+    /// PEM with lines of 64 characters and a last newline: byte for byte the form in request
+    /// headers (flwr 1.22 wire).
     #[must_use]
     pub fn to_pem(&self) -> String {
         spki_to_pem(&self.to_spki())

@@ -159,7 +159,8 @@ impl Pki {
     }
 }
 
-/// Writes PEM files, and creates their directories. Only the owner can read files with private keys.
+/// Writes PEM files, and creates their directories. Only the owner can read files with private
+/// keys.
 ///
 /// # Errors
 /// If a file exists without `force`, or cannot be written.

@@ -26,7 +26,8 @@ pub struct AppCommand {
 }
 
 impl AppCommand {
-    /// The added variables as text, for a prepared process: it runs already and gets them in a message.
+    /// The added variables as text, for a prepared process: it runs already and gets them in a
+    /// message.
     pub(super) fn environment(&self) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
         let variables = self.env.iter();
         variables
@@ -35,8 +36,8 @@ impl AppCommand {
     }
 }
 
-/// The command of a ClientApp for one message. `program` is a `flwr-clientapp` of flwr 1.20 to 1.22:
-/// these take the same flags.
+/// The command of a ClientApp for one message. `program` is a `flwr-clientapp` of flwr 1.20 to
+/// 1.22: these take the same flags.
 #[must_use]
 pub fn clientapp_command(
     program: &Path,
@@ -51,9 +52,9 @@ pub fn clientapp_command(
 }
 
 /// The command of a ServerApp for one run. `program` is a `flwr-serverapp` of flwr 1.21 or 1.22. If
-/// the program is a Python script, its own Python runs the script through `serverapp.py`, which ends
-/// the process when the app ends. Any other program runs unchanged: see [`Guard`](super::Guard). With
-/// a `parent_pid`, the process ends itself once the parent is gone.
+/// the program is a Python script, its own Python runs the script through `serverapp.py`, which
+/// ends the process when the app ends. Any other program runs unchanged: see
+/// [`Guard`](super::Guard). With a `parent_pid`, the process ends itself once the parent is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,

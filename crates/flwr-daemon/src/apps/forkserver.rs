@@ -2,8 +2,8 @@
 //! a process for each message. A fork takes milliseconds where a start takes a second, and the
 //! modules are in memory once.
 //!
-//! A [`ForkServer`] never runs an app. It forks a [`Template`] for a run. The template loads the app
-//! once for all messages of the run, if loading the app again would have the same outcome.
+//! A [`ForkServer`] never runs an app. It forks a [`Template`] for a run. The template loads the
+//! app once for all messages of the run, if loading the app again would have the same outcome.
 //!
 //! `forkserver.py` is the Python side, and describes the protocol with this file. `forkserver/watch.py`
 //! decides what messages must not share.
@@ -44,8 +44,8 @@ const SERVER: &str = concat!(
 /// The time limit for a fork. The server may still be importing modules.
 const START: Duration = Duration::from_secs(60);
 
-/// A process that forks app processes. The process ends when this value is dropped and its last fork
-/// has ended. If the server has a keeper, processes that the forks left behind end too.
+/// A process that forks app processes. The process ends when this value is dropped and its last
+/// fork has ended. If the server has a keeper, processes that the forks left behind end too.
 #[derive(Clone, Debug)]
 pub struct ForkServer(Arc<Server>);
 

@@ -44,8 +44,8 @@ pub enum Guard {
 }
 
 impl Guard {
-    /// Prepares to guard the processes of this `flwr-serverapp`. Blocks: for seconds if the program is
-    /// no Python script.
+    /// Prepares to guard the processes of this `flwr-serverapp`. Blocks: for seconds if the program
+    /// is no Python script.
     #[must_use]
     pub fn prepare(program: &Path, flwr_dir: Option<&Path>) -> Self {
         if let Some(found) = Interpreter::of(program) {

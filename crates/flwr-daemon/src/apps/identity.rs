@@ -6,8 +6,8 @@ use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 
 use super::keeper;
 
-/// A process, distinct from every other process that has or had its id. An identity can be stored: a
-/// later daemon finds the process by it.
+/// A process, distinct from every other process that has or had its id. An identity can be stored:
+/// a later daemon finds the process by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The process id.
@@ -18,8 +18,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The process that has this id now, which may be a zombie. `None` if no process has the id, or on
-    /// systems without Linux's `/proc`.
+    /// The process that has this id now, which may be a zombie. `None` if no process has the id, or
+    /// on systems without Linux's `/proc`.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
         Some(observe(pid)?.0)
@@ -45,8 +45,8 @@ impl Identity {
             .is_some_and(|group| getpgid(Some(group)) == Ok(group))
     }
 
-    /// Signals the process and its group. While the group has members, no other process gets the id.
-    /// Later another process may have the id; that process gets no signal.
+    /// Signals the process and its group. While the group has members, no other process gets the
+    /// id. Later another process may have the id; that process gets no signal.
     pub(super) fn signal_group(&self, signal: Signal) {
         if self.is_replaced() {
             return;
@@ -77,8 +77,8 @@ impl Identity {
     }
 }
 
-/// The process with this id, and its state as a letter. Async workers may call this: reading `/proc`
-/// waits for no disk.
+/// The process with this id, and its state as a letter. Async workers may call this: reading
+/// `/proc` waits for no disk.
 fn observe(pid: u32) -> Option<(Identity, char)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let (state, ticks) = state_and_start(&String::from_utf8_lossy(&stat))?;

@@ -29,8 +29,8 @@ pub(super) struct Interpreter {
 }
 
 impl Interpreter {
-    /// The Python that a script names. `None` for a program that is no Python script, or has an unknown
-    /// form.
+    /// The Python that a script names. `None` for a program that is no Python script, or has an
+    /// unknown form.
     pub(super) fn of(script: &Path) -> Option<Self> {
         Self::found_in(script, &env::var_os("PATH").unwrap_or_default())
     }
@@ -86,8 +86,8 @@ impl Interpreter {
     }
 }
 
-/// Splits a line into words as the shell does. `None` if a word has an expansion other than `$0` and
-/// `$@`.
+/// Splits a line into words as the shell does. `None` if a word has an expansion other than `$0`
+/// and `$@`.
 fn words(line: &[u8]) -> Option<Vec<OsString>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

@@ -1,10 +1,10 @@
 //! The keeper of an app: a small process between the daemon and the app.
 //!
 //! An app may start processes that leave its process group: torchrun, Ray and loky give them a
-//! session of their own. The keeper is their subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`): a process
-//! whose parent ends becomes a child of the keeper. So all processes of an app are descendants of its
-//! keeper, and no process of another app is. When the app ends, the keeper kills its other
-//! descendants, and then exits as the app did.
+//! session of their own. The keeper is their subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`): a
+//! process whose parent ends becomes a child of the keeper. So all processes of an app are
+//! descendants of its keeper, and no process of another app is. When the app ends, the keeper kills
+//! its other descendants, and then exits as the app did.
 //!
 //! The keeper is the daemon's own program under another name: a daemon calls [`run_if_asked`]
 //! first of all. It has one thread and no runtime. It leads the process group of the app:
@@ -59,9 +59,9 @@ const LOOK: Timespec = Timespec {
 /// Whether this program can be a keeper: its `main` has called [`run_if_asked`].
 static OFFERED: AtomicBool = AtomicBool::new(false);
 
-/// If this process was started as a keeper: does a keeper's work, and gives the exit status. Else notes
-/// that this program can be started as a keeper. Each daemon's `main` calls this function first, while
-/// there is one thread.
+/// If this process was started as a keeper: does a keeper's work, and gives the exit status. Else
+/// notes that this program can be started as a keeper. Each daemon's `main` calls this function
+/// first, while there is one thread.
 pub fn run_if_asked() -> Option<ExitCode> {
     let mut args = env::args_os();
     if args.next().as_deref() == Some(OsStr::new(NAME)) {
@@ -137,8 +137,8 @@ fn keep(mut args: ArgsOs) -> ExitCode {
     }
 }
 
-/// The app's arguments, in which the keeper stands for the daemon: the `flwr-clientapp` of flwr 1.20
-/// ends itself where its parent is another process than `--parent-pid` says.
+/// The app's arguments, in which the keeper stands for the daemon: the `flwr-clientapp` of flwr
+/// 1.20 ends itself where its parent is another process than `--parent-pid` says.
 fn with_parent(args: impl Iterator<Item = OsString>, daemon: &OsStr) -> Vec<OsString> {
     let mut told: Vec<OsString> = Vec::new();
     for arg in args {
@@ -262,9 +262,9 @@ impl Keeper {
     }
 
     /// Kills all descendants of this process, until no new one is found. Gives those that are still
-    /// there. We do not stop them first: if the keeper were killed meanwhile, they would stay for ever.
-    /// Orphans of a process that forks and ends at once are children of this process, so children
-    /// are looked at first.
+    /// there. We do not stop them first: if the keeper were killed meanwhile, they would stay for
+    /// ever. Orphans of a process that forks and ends at once are children of this process, so
+    /// children are looked at first.
     fn kill_all(&mut self, deadline: Instant) -> Vec<Pid> {
         let mut killed = HashSet::new();
         loop {

@@ -28,8 +28,8 @@ const POLL: Duration = Duration::from_millis(200);
 
 impl AppProcess {
     /// Starts an app that goes on when this value is dropped or the daemon dies. The app writes its
-    /// stdout and stderr to the file `output`, which is passed on to the daemon's stderr. The file is
-    /// removed once the app has ended and this value is dropped.
+    /// stdout and stderr to the file `output`, which is passed on to the daemon's stderr. The file
+    /// is removed once the app has ended and this value is dropped.
     ///
     /// # Errors
     /// The system cannot create the file or start the program.
@@ -71,8 +71,8 @@ impl AppProcess {
     }
 
     /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with this
-    /// `output`. The app's exit status will be unknown. `None` if the process has ended, or its id is
-    /// another process' now: see [`last_lines`](super::last_lines) then.
+    /// `output`. The app's exit status will be unknown. `None` if the process has ended, or its id
+    /// is another process' now: see [`last_lines`](super::last_lines) then.
     #[must_use]
     pub fn adopt(
         name: &str,
@@ -167,8 +167,8 @@ impl Watcher {
         .await;
     }
 
-    /// Reports the end, and removes the output file once no caller can ask for the end. A daemon that
-    /// dies before it has stored the end leaves the file to the next daemon.
+    /// Reports the end, and removes the output file once no caller can ask for the end. A daemon
+    /// that dies before it has stored the end leaves the file to the next daemon.
     async fn report(self, exit: Exit) {
         if self.report.send(Some(exit)).is_err() {
             return;

@@ -114,8 +114,8 @@ impl fmt::Display for LeftBehind {
 }
 
 /// Kills the processes that a keeper left, until no new one is found. Gives the number of processes
-/// found, and those that are still alive. We do not stop them first: a stopped process would stay for
-/// ever if the daemon ended meanwhile.
+/// found, and those that are still alive. We do not stop them first: a stopped process would stay
+/// for ever if the daemon ended meanwhile.
 fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
     let deadline = monotonic::now() + PATIENCE;
     let mut found: HashMap<Pid, Identity> = HashMap::new();

@@ -69,8 +69,8 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
-/// Creates the file (0600). A file of that name is unlinked first: it may belong to another app that
-/// still writes to it.
+/// Creates the file (0600). A file of that name is unlinked first: it may belong to another app
+/// that still writes to it.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -115,8 +115,8 @@ impl Follower {
         }
     }
 
-    /// Follows a file from its present end, since an earlier daemon has passed on the rest. The last
-    /// lines go to `tail`. An unfinished last line was not passed on yet, and is read again.
+    /// Follows a file from its present end, since an earlier daemon has passed on the rest. The
+    /// last lines go to `tail`. An unfinished last line was not passed on yet, and is read again.
     pub(super) fn resume(path: &Path, tail: &Tail) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).append(true).open(path)?;
         let (text, start) = end_of(&file)?;
@@ -133,9 +133,9 @@ impl Follower {
         })
     }
 
-    /// Reads up to [`CHUNK`] new bytes. If there are none, a file above its bound is emptied. Output
-    /// that the app writes in this moment is missing in the daemon's log only: the run's log comes
-    /// over the API.
+    /// Reads up to [`CHUNK`] new bytes. If there are none, a file above its bound is emptied.
+    /// Output that the app writes in this moment is missing in the daemon's log only: the run's log
+    /// comes over the API.
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let length = self.file.metadata()?.len();
         if length < self.at {

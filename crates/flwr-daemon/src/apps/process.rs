@@ -35,7 +35,8 @@ pub struct AppProcess {
 }
 
 impl AppProcess {
-    /// Starts the app. Its output goes to the daemon's own stdout and stderr, and its stdin is empty.
+    /// Starts the app. Its output goes to the daemon's own stdout and stderr, and its stdin is
+    /// empty.
     ///
     /// # Errors
     /// The system cannot start the program.

@@ -50,8 +50,8 @@ impl fmt::Debug for Token {
 
 /// The valid tokens, each with its subject.
 ///
-/// A list that each look-up reads to its end: there are as many tokens as running apps, and the time
-/// of a look-up tells nothing about them.
+/// A list that each look-up reads to its end: there are as many tokens as running apps, and the
+/// time of a look-up tells nothing about them.
 #[derive(Debug)]
 pub struct Tokens<T>(Mutex<Vec<(Token, T)>>);
 

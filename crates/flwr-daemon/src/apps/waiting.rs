@@ -28,8 +28,8 @@ pub struct WaitingApp {
 }
 
 impl WaitingApp {
-    /// Starts a process of this `flwr-serverapp`. It writes to the file `output`, or to the daemon's
-    /// own stdout and stderr. `None` if the program is no Python script.
+    /// Starts a process of this `flwr-serverapp`. It writes to the file `output`, or to the
+    /// daemon's own stdout and stderr. `None` if the program is no Python script.
     ///
     /// # Errors
     /// The system cannot create the file or start the program.

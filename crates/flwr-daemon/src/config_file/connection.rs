@@ -1,8 +1,8 @@
 //! The five keys of a `--config` file that describe a connection with mutual TLS.
 //!
-//! Without a name in `options`, the guides expect `localhost` in the server's certificate. The name of
-//! the address counts first. `localhost` counts too: on this machine, and elsewhere if the file names
-//! its own root.
+//! Without a name in `options`, the guides expect `localhost` in the server's certificate. The name
+//! of the address counts first. `localhost` counts too: on this machine, and elsewhere if the file
+//! names its own root.
 
 use serde_json::{Map, Value};
 

@@ -6,8 +6,8 @@ use clap::ArgAction;
 
 use super::{Configurable, Error};
 
-/// The flags in variables. Other variables with the same prefix are ignored: Kubernetes makes some for
-/// each of its services.
+/// The flags in variables. Other variables with the same prefix are ignored: Kubernetes makes some
+/// for each of its services.
 #[derive(Default)]
 pub(super) struct Variables {
     /// Flags with their values.

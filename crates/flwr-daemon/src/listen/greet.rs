@@ -285,8 +285,8 @@ async fn refuse_tls(stream: &mut TcpStream) -> Refused {
     Refused::Tls
 }
 
-/// Sends a last text, and reads what the client still sends: closing a socket with unread bytes resets
-/// the connection, and the client would never read the text.
+/// Sends a last text, and reads what the client still sends: closing a socket with unread bytes
+/// resets the connection, and the client would never read the text.
 async fn farewell(stream: &mut TcpStream, word: &[u8]) {
     let said = async {
         stream.write_all(word).await?;

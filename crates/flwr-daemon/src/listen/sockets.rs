@@ -11,8 +11,8 @@ use std::task::Poll;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The backlog, if the system allows as much (net.core.somaxconn). All nodes connect at once after a
-/// restart, and a node without a place tries again after seconds.
+/// The backlog, if the system allows as much (net.core.somaxconn). All nodes connect at once after
+/// a restart, and a node without a place tries again after seconds.
 const BACKLOG: i32 = 16_384;
 /// The number of free ports tried: a port that is free at one address may be taken at another.
 const FREE_PORTS: u32 = 16;
@@ -41,12 +41,13 @@ pub(crate) struct NotBound {
 pub(super) struct Sockets {
     listeners: Vec<TcpListener>,
     bound: Bound,
-    /// The socket to accept from first. It changes, so that a busy socket does not shut out the others.
+    /// The socket to accept from first. It changes, so that a busy socket does not shut out the
+    /// others.
     turn: AtomicUsize,
 }
 
-/// Opens every address of a name. An address that this machine lacks is left out if another one can be
-/// opened. Port 0 takes one free port for all addresses.
+/// Opens every address of a name. An address that this machine lacks is left out if another one can
+/// be opened. Port 0 takes one free port for all addresses.
 pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Opened, NotBound> {
     let mut tries = FREE_PORTS;
     loop {
@@ -101,8 +102,8 @@ fn is_lacking(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(unsupported)
 }
 
-/// Listens at an address. `::` alone takes IPv4 connections too. `with_v4` says that IPv4 addresses have
-/// sockets of their own: an IPv6 socket then leaves them alone.
+/// Listens at an address. `::` alone takes IPv4 connections too. `with_v4` says that IPv4 addresses
+/// have sockets of their own: an IPv6 socket then leaves them alone.
 fn listen_at(address: SocketAddr, with_v4: bool) -> io::Result<StdListener> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,

@@ -1,8 +1,8 @@
 //! Object bytes in files: `DIR/ab/abcdef…`, one file an object, named by its id.
 //!
-//! A file with its final name is complete and on disk. `put` writes a temporary file, syncs and renames
-//! the file, syncs the directory, and then answers. A crash may leave temporary files and files
-//! without a holder: the next start removes both. Files are 0600, since models are private.
+//! A file with its final name is complete and on disk. `put` writes a temporary file, syncs and
+//! renames the file, syncs the directory, and then answers. A crash may leave temporary files and
+//! files without a holder: the next start removes both. Files are 0600, since models are private.
 
 use std::collections::HashMap;
 use std::fs;
@@ -70,8 +70,8 @@ pub struct Restored {
 }
 
 impl Files {
-    /// Opens the store in `dir`, which is created (0700) if missing. `held` has the number of holders
-    /// of each object. All other files are the rest of a crash, and are removed.
+    /// Opens the store in `dir`, which is created (0700) if missing. `held` has the number of
+    /// holders of each object. All other files are the rest of a crash, and are removed.
     ///
     /// # Errors
     /// The directory cannot be created or read, or a file not be removed.

@@ -5,8 +5,8 @@
 //! (the proof of a right passphrase), the key's type, curve, point and scalar, a comment, and
 //! padding 1, 2, 3 … to the block size.
 //!
-//! We do not use the crate `ssh-key` 0.6: it reads scalars of full length only. OpenSSH drops leading
-//! zeros, so the crate refuses one good key in 256.
+//! We do not use the crate `ssh-key` 0.6: it reads scalars of full length only. OpenSSH drops
+//! leading zeros, so the crate refuses one good key in 256.
 
 use super::{Curve, KeyProblem, PublicKey};
 use base64::Engine;

@@ -1,7 +1,7 @@
 //! Private keys on P-521.
 //!
-//! aws-lc-rs signs P-521 with SHA-256, as Flower does. The crate `p521` 0.13 cannot: its signer wants a
-//! hash of at least half the curve's length, 33 bytes, and SHA-256 has 32.
+//! aws-lc-rs signs P-521 with SHA-256, as Flower does. The crate `p521` 0.13 cannot: its signer
+//! wants a hash of at least half the curve's length, 33 bytes, and SHA-256 has 32.
 
 use aws_lc_rs::agreement::{self, ECDH_P521, UnparsedPublicKey};
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
@@ -16,8 +16,8 @@ pub(super) struct SecretKey {
 }
 
 impl SecretKey {
-    /// Reads a big-endian number of the curve's full length. `None` for zero and for numbers beyond the
-    /// curve's order.
+    /// Reads a big-endian number of the curve's full length. `None` for zero and for numbers beyond
+    /// the curve's order.
     pub(super) fn from_scalar(scalar: &[u8]) -> Option<Self> {
         let agreeing = agreement::PrivateKey::from_private_key(&ECDH_P521, scalar).ok()?;
         let point = agreeing.compute_public_key().ok()?;

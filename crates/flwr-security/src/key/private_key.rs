@@ -152,8 +152,8 @@ impl PrivateKey {
         &self.public
     }
 
-    /// The shared secret of this key and a public key (ECDH): the x coordinate of a point. `None` if the
-    /// public key is of another curve.
+    /// The shared secret of this key and a public key (ECDH): the x coordinate of a point. `None`
+    /// if the public key is of another curve.
     #[must_use]
     pub fn agree(&self, other: &PublicKey) -> Option<Zeroizing<Vec<u8>>> {
         let Parsed { curve, point, .. } = &*other.0;

@@ -139,8 +139,8 @@ impl Authority {
         })
     }
 
-    /// Signs a request. The certificate is for `names`. Without names it is for those in the request's
-    /// subjectAltName, and without these for the request's Common Name.
+    /// Signs a request. The certificate is for `names`. Without names it is for those in the
+    /// request's subjectAltName, and without these for the request's Common Name.
     ///
     /// # Errors
     /// If the file has no request that is signed with its own key, or a name is no host name or IP

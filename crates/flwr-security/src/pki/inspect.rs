@@ -34,8 +34,8 @@ pub struct Report {
 /// Describes all items of a PEM file.
 ///
 /// # Errors
-/// If the file cannot be read, or has no certificate, request, list of revoked certificates or private
-/// key.
+/// If the file cannot be read, or has no certificate, request, list of revoked certificates or
+/// private key.
 pub fn inspect(path: &Path, now: OffsetDateTime) -> Result<Vec<Report>, PkiError> {
     let unreadable = |source| PkiError::Read {
         path: path.to_owned(),
@@ -208,7 +208,7 @@ fn is_self_signed(parsed: &X509Certificate<'_>) -> bool {
     parsed.issuer().as_raw() == parsed.subject().as_raw()
 }
 
-/// Whether a signature uses MD5 or SHA-1.
+/// The problem of a signature with MD5 or SHA-1.
 fn weak_signature(parsed: &X509Certificate<'_>) -> Option<String> {
     // Nobody looks at how a root has signed itself.
     let weak = weakness(&parsed.signature_algorithm).filter(|_| !is_self_signed(parsed));

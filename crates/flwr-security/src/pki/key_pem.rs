@@ -1,5 +1,6 @@
-//! Private keys of CAs and servers in files. Keys under a passphrase have OpenSSL's two forms: PKCS#8
-//! (`BEGIN ENCRYPTED PRIVATE KEY`), and before OpenSSL 3.0 RFC 1421 (`Proc-Type: 4,ENCRYPTED`).
+//! Private keys of CAs and servers in files. Keys under a passphrase have OpenSSL's two forms:
+//! PKCS#8 (`BEGIN ENCRYPTED PRIVATE KEY`), and before OpenSSL 3.0 RFC 1421 (`Proc-Type:
+//! 4,ENCRYPTED`).
 
 use std::fs;
 use std::path::Path;

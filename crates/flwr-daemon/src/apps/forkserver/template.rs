@@ -1,4 +1,5 @@
-//! A template: a process that has loaded a run's app and forks a process for each message of the run.
+//! A template: a process that has loaded a run's app and forks a process for each message of the
+//! run.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -51,8 +52,8 @@ pub enum Loaded {
     Refused(String),
 }
 
-/// Forks a process for each message of a run. The template ends when this value is dropped. Its forks
-/// go on.
+/// Forks a process for each message of a run. The template ends when this value is dropped. Its
+/// forks go on.
 #[derive(Debug)]
 pub struct Template {
     server: ForkServer,
@@ -66,8 +67,8 @@ pub struct Template {
 struct Process(Option<Identity>);
 
 impl ForkServer {
-    /// Loads a run's app in a fork of this server, for the run's first message. This takes as long as
-    /// the app's imports.
+    /// Loads a run's app in a fork of this server, for the run's first message. This takes as long
+    /// as the app's imports.
     ///
     /// # Errors
     /// The server, or the process that loads the app, has ended.
