@@ -1,16 +1,16 @@
-//! `--config FILE`: the flags of a command in a JSON or TOML file, by their long names. What is
-//! typed wins over the file.
+//! `--config FILE`: the flags of a command in a JSON or TOML file, by their long names. The command
+//! line wins over the file.
 //!
-//! Besides the flags a file may describe a connection with mutual TLS by five keys of their own:
-//! `use_secure_connection`, `ssl_private_key`, `ssl_cert`, `ssl_root_cert` and `options`. Its root
-//! may sign certificates as old versions of openssl write them.
+//! A file may also describe a connection with mutual TLS by five keys of their own:
+//! `use_secure_connection`, `ssl_private_key`, `ssl_cert`, `ssl_root_cert` and `options`. The root
+//! of such a connection may sign certificates in the form of old versions of openssl.
 //!
-//! Each flag may stand in an environment variable too, by its name in capitals after the
-//! command's own: `FLOWER_SUPERLINK_FLEET_API_ADDRESS`. It wins over the file.
+//! Each flag may also stand in an environment variable: the command's prefix and the flag's name in
+//! capitals, as in `FLOWER_SUPERLINK_FLEET_API_ADDRESS`. A variable wins over the file.
 //!
-//! Both are turned into arguments, put before the typed ones, and read by clap with them: a flag
-//! means the same in all places, and has the same errors. Which flags need or exclude each other
-//! is checked for all three together.
+//! Both are turned into arguments before the typed ones, and clap reads all of them. So a flag
+//! means the same in all places, and has the same errors. Flags that need or exclude each other are
+//! checked across all three.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,26 +28,26 @@ mod variables;
 use connection::CONNECTION;
 use variables::Variables;
 
-/// A command line that may name a file with more of it, by the flag `--config`.
+/// A command line with the flag `--config`.
 pub trait Configurable: Parser {
-    /// What the keys about the connection mean to this command.
+    /// The flags of this command that the keys about the connection stand for.
     const SIDE: Side;
 
-    /// What variables begin with that stand for a flag.
+    /// The prefix of the variables that stand for flags.
     const VARIABLES: &'static str;
 }
 
-/// The flags, without dashes, by which a command is told about its connection, and the files that
-/// are meant where the configuration names none.
+/// The flags, without dashes, that set a command's connection, each with the default file of a
+/// configuration that names none.
 #[derive(Clone, Copy, Debug)]
 pub struct Side {
-    /// Its own private key.
+    /// The command's own private key.
     pub private_key: (&'static str, &'static str),
-    /// Its own certificate.
+    /// The command's own certificate.
     pub certificate: (&'static str, &'static str),
-    /// The root that the other side's certificate must chain to.
+    /// The root of the other side's certificate.
     pub root: (&'static [&'static str], &'static str),
-    /// The name that the other side's certificate must be for, where that is looked at.
+    /// The name in the other side's certificate, if this command checks names.
     pub server_name: Option<&'static str>,
     /// Where a certificate for `localhost` counts too: `loopback` or `anywhere`.
     pub localhost_too: Option<&'static str>,
@@ -56,10 +56,10 @@ pub struct Side {
 /// Why a command line cannot be used.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// It is wrong, or asks for help.
+    /// The command line is wrong, or asks for help.
     #[error(transparent)]
     Usage(#[from] clap::Error),
-    /// The file cannot be read, or holds no table.
+    /// The file cannot be read, or has no table.
     #[error("--config {path}")]
     File {
         /// The file.
@@ -70,17 +70,17 @@ pub enum Error {
     /// A variable has a value that its flag cannot have.
     #[error("{name}: {problem}")]
     Variable {
-        /// Its name.
+        /// The variable's name.
         name: String,
         /// What is wrong with its value.
         problem: String,
     },
-    /// A key in it is unknown, or has a value that it cannot have.
+    /// A key in the file is unknown, or has a value that it cannot have.
     #[error("--config {path}: {problem}")]
     Content {
         /// The file.
         path: PathBuf,
-        /// Which, and what is wrong with it.
+        /// The key, and what is wrong with it.
         problem: String,
     },
     /// The file and the flags beside it exclude each other, or need another flag.
@@ -96,7 +96,7 @@ pub enum Error {
 /// Reads the command line of this process, with its variables and the file that they name.
 ///
 /// # Errors
-/// If one of them is wrong; or help was asked for, which is a [`clap::Error`] too.
+/// If one of them is wrong. A request for help is a [`clap::Error`] too.
 pub fn parse<A: Configurable>() -> Result<A, Error> {
     let typed: Vec<_> = std::env::args_os().collect();
     parse_from(&typed, |name| std::env::var_os(name))
@@ -147,8 +147,8 @@ fn value<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, flag: &str) -> 
     matches.try_get_one::<T>(flag).ok().flatten().cloned()
 }
 
-/// The arguments that a file stands for. With `--insecure` beside the file, its keys about the
-/// connection do not count. `off` are switches that a variable turns off.
+/// Turns a file into arguments. With `--insecure` beside the file, the keys about the connection do
+/// not count. `off` are the switches that a variable turns off.
 fn arguments_of<A: Configurable>(
     path: &Path,
     plaintext: bool,
@@ -178,7 +178,7 @@ fn is_about_a_value(error: &clap::Error) -> bool {
     )
 }
 
-/// What clap says, on one line and without its advice.
+/// clap's error in one line, without its advice.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.is_empty());
@@ -186,7 +186,7 @@ fn one_line(error: &clap::Error) -> String {
     words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
-/// The arguments that the flags in a file stand for.
+/// Turns the flags of a file into arguments.
 fn arguments(command: &clap::Command, file: Map<String, Value>) -> Result<Vec<String>, String> {
     let mut arguments = Vec::new();
     for (key, value) in file {

@@ -1,9 +1,9 @@
 //! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
 //!
-//! A connection's way: a place under [`Limits::connections`] → the first byte tells whether the
-//! client speaks TLS → the handshake, when this port speaks TLS → the HTTP/2 preface. All of it
-//! has one deadline, [`Limits::handshake_timeout`]. Whoever speaks the wrong protocol is told so
-//! in the protocol it speaks, and the operator reads it in the log.
+//! The steps of a connection: a place under [`Limits::connections`]; the first byte, which tells
+//! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
+//! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
+//! gets an error in its own protocol, and the log says the same.
 
 mod accept;
 mod connection;
@@ -39,8 +39,8 @@ use sockets::{NotBound, Sockets};
 
 /// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
 const CONCURRENT_STREAMS: u32 = 1000;
-/// How often an idle connection is pinged (flwr 1.22: the Python server's setting). Under the
-/// four minutes after which common cloud load balancers drop idle connections.
+/// The interval of pings on an idle connection (flwr 1.22: the Python server's setting). Common
+/// cloud load balancers drop connections that are idle for four minutes.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(210);
 /// How long a pinged client may take to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -58,23 +58,23 @@ const FRAME_BYTES: u32 = 64 * 1024;
 pub enum Security {
     /// HTTP/2 in the clear.
     Plaintext,
-    /// TLS, with the certificate that is the newest when a connection comes.
+    /// TLS. Each connection gets the newest certificate.
     Tls(PortTls),
-    /// TLS for everybody, and HTTP/2 in the clear for processes of this machine.
+    /// TLS for all clients, and plaintext for processes of this machine.
     TlsOrLocal(PortTls),
 }
 
-/// What a listener allows before a connection is served.
+/// The limits of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at the same time, handshakes included. More wait in the system's backlog.
     pub connections: usize,
-    /// TLS handshakes under way at the same time. A client that stalls in its own keeps a place
-    /// until the timeout, so there must be many more than honest clients need.
+    /// TLS handshakes at the same time. A stalled client keeps its place until the timeout, so
+    /// there must be many more places than honest clients need.
     pub handshakes: usize,
     /// The time from accept to the HTTP/2 preface.
     pub handshake_timeout: Duration,
-    /// How long calls in flight may go on when it is time to stop.
+    /// The time limit for calls in flight at a stop.
     pub drain_grace: Duration,
 }
 
@@ -89,7 +89,7 @@ impl Default for Limits {
     }
 }
 
-/// What a port is for.
+/// The service behind a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Service {
     /// The service, e.g. "Fleet".
@@ -117,7 +117,7 @@ pub enum Error {
     InUse {
         /// The address as it was given.
         address: String,
-        /// Which of the addresses of its name it is, where that says more.
+        /// The address among those of the name, if the name has several.
         at: String,
         /// The flag that sets the address.
         flag: &'static str,
@@ -151,8 +151,7 @@ impl Listener {
     /// its host name.
     ///
     /// # Errors
-    /// The port is in use, or no address can be bound; no message needs the source to be
-    /// understood.
+    /// The port is in use, or no address can be bound.
     pub async fn bind(
         address: &str,
         security: Security,
@@ -194,14 +193,14 @@ impl Listener {
         self.bound().first()
     }
 
-    /// What is served here, e.g. "Fleet".
+    /// The service behind this port, e.g. "Fleet".
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Serves `routes` until `stopper` stops: then nobody is accepted any more, calls in flight
-    /// have [`Limits::drain_grace`], and what is left is cut.
+    /// Serves `routes` until `stopper` stops. Then no connection is accepted, calls in flight have
+    /// [`Limits::drain_grace`], and the remaining connections are cut.
     ///
     /// # Errors
     /// The server ended by itself.
@@ -274,8 +273,8 @@ fn not_bound(address: &str, service: Service, error: NotBound) -> Error {
 type Answer = http::Response<tonic::body::Body>;
 type Dating = MapResponseLayer<fn(Answer) -> Answer>;
 
-/// Adds the date, as hyper would, but so that HTTP/2 does not index it: a table of 64 dates at each
-/// end of each connection is all that would come of it.
+/// Adds the date as hyper would, but excludes it from HTTP/2's header index, which would fill with
+/// dates at both ends of each connection.
 fn dated(mut answer: Answer) -> Answer {
     let date = httpdate::fmt_http_date(SystemClock.system_time());
     if let Ok(mut date) = HeaderValue::try_from(date) {

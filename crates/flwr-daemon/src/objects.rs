@@ -1,7 +1,7 @@
 //! The bytes of content-addressed objects (and of app bundles): in memory or in files.
 //!
-//! Only bytes by id live here. Which object is announced, counted or over is for the caller to
-//! know, as is the check that the bytes hash to the id.
+//! This room knows bytes by id and nothing else. The caller checks that bytes hash to their id, and
+//! knows which objects are needed.
 
 mod files;
 mod memory;
@@ -16,28 +16,28 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flwr_core::object::ObjectId;
 
-/// Keeps bytes under their id, and counts how often they are held: the same content may belong
-/// to several runs, and one of them forgetting it while another stores it must not lose it.
+/// Stores bytes under their id, with a count of holders. Several runs may have the same content:
+/// the bytes stay until the last run has let them go.
 #[async_trait]
 pub trait ObjectBytes: Debug + Send + Sync {
-    /// Keeps `content` under `id`, or holds it once more where it is there already.
+    /// Stores `content` under `id`, or adds a holder if the bytes are stored already.
     async fn put(&self, id: ObjectId, content: Bytes) -> Result<(), Error>;
 
-    /// The bytes kept under `id`, if any.
+    /// The bytes stored under `id`, if any.
     async fn get(&self, id: &ObjectId) -> Result<Option<Bytes>, Error>;
 
-    /// Undoes one `put`: the bytes go with the last. Nothing there is no error.
+    /// Removes a holder, and with the last holder the bytes. Missing bytes are no error.
     async fn delete(&self, id: &ObjectId) -> Result<(), Error>;
 
-    /// Bytes of everything that is kept.
+    /// The total of all stored bytes.
     fn used(&self) -> u64;
 }
 
-/// Why bytes could not be kept or read.
+/// Why bytes could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} `{path}`")]
 pub struct Error {
-    /// What was tried: "create", "write", "read", "use" or "delete".
+    /// The failed action: "create", "write", "read", "use" or "delete".
     pub action: &'static str,
     /// The file or directory.
     pub path: String,

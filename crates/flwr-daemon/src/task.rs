@@ -1,5 +1,5 @@
-//! Tasks with an owner. A free task outlives whoever started the task: nobody waits for it, stops it
-//! or sees its panic. `JoinSet`, `TaskTracker` and [`Task`] are the owners here.
+//! Tasks with an owner. A free task outlives whoever started the task: nobody waits for it, stops
+//! it or sees its panic. `JoinSet`, `TaskTracker` and [`Task`] are the owners here.
 
 use tokio_util::task::AbortOnDropHandle;
 

@@ -1,9 +1,9 @@
-//! The keys of SuperNodes: elliptic curve keys, in the files that `ssh-keygen` and OpenSSL write
-//! and in the form that travels in a request's headers.
+//! The keys of SuperNodes: elliptic curve keys, in the files of `ssh-keygen` and OpenSSL, and in
+//! the form of request headers.
 //!
-//! Checking a signature is what a SuperLink does most, so public keys are parsed once and checked
-//! by aws-lc-rs. Flower signs with SHA-256 on every curve. aws-lc-rs offers that for P-521, and not
-//! for P-384, so the `p256` and `p384` crates sign for the other two curves.
+//! A SuperLink checks a signature on most calls, so a public key is parsed once, and aws-lc-rs
+//! checks its signatures. Flower signs with SHA-256 on every curve. aws-lc-rs can sign so with
+//! P-521, but not with P-384: the crates `p256` and `p384` sign for the other two curves.
 
 use std::fmt;
 use std::fs;
@@ -26,10 +26,10 @@ mod private_key;
 use curve::Curve;
 pub use private_key::PrivateKey;
 
-/// Longest key file that is read: an OpenSSH P-521 key has under 1 KiB.
+/// The longest key file: an OpenSSH P-521 key has under 1 KiB.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// The name of elliptic curve keys in DER: id-ecPublicKey (RFC 5480).
+/// The algorithm of elliptic curve keys in DER: id-ecPublicKey (RFC 5480).
 const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// The public key of a SuperNode. Cheap to clone.
@@ -62,21 +62,21 @@ pub enum KeyError {
         /// What the system says.
         source: io::Error,
     },
-    /// The file is there, and nobody asked to replace it.
+    /// The file exists, and the caller did not ask to replace it.
     #[error("{0} exists already")]
     Exists(PathBuf),
-    /// The file holds something else.
+    /// The file is no such key.
     #[error("{path}: {problem}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What is wrong with the content.
         problem: KeyProblem,
     },
-    /// The text holds something else.
+    /// The text is no such key.
     #[error(transparent)]
     Text(#[from] KeyProblem),
-    /// The system has no random numbers to give.
+    /// The system has no randomness.
     #[error("the system's random number generator failed")]
     Random,
 }
@@ -84,7 +84,7 @@ pub enum KeyError {
 /// Why a text is not a key that a SuperNode can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum KeyProblem {
-    /// There is nothing in it.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
     /// Neither an OpenSSH public key nor a PEM one.
@@ -103,12 +103,12 @@ pub enum KeyProblem {
     /// A public key in the place of a private one.
     #[error("it is a public key, where the private key is expected")]
     PublicForPrivate,
-    /// It needs a passphrase.
+    /// The key needs a passphrase.
     #[error(
         "it is encrypted, and a daemon cannot type a passphrase: remove it with `ssh-keygen -p -N \"\" -f FILE`"
     )]
     Encrypted,
-    /// RSA, Ed25519 …
+    /// Another kind of key: RSA, Ed25519 …
     #[error(
         "it is not an elliptic curve key: make one with `ssh-keygen -t ecdsa -b 384` or `flwr key new`"
     )]
@@ -116,17 +116,17 @@ pub enum KeyProblem {
     /// A curve that is not supported here.
     #[error("its curve is not supported: use P-384, P-256 or P-521")]
     Curve,
-    /// The numbers in it are no point of the curve.
+    /// The numbers are no point of the curve.
     #[error("it is damaged: it holds no point of its curve")]
     Damaged,
 }
 
-/// The signature is not this key's over this message.
+/// The signature was not made by this key over this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the signature does not fit the key and the message")]
 pub struct InvalidSignature;
 
-/// A SubjectPublicKeyInfo as PEM with lines of 64 characters and a last newline.
+/// Writes a SubjectPublicKeyInfo as PEM, with lines of 64 characters and a last newline.
 #[must_use]
 pub fn spki_to_pem(der: &[u8]) -> String {
     let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
@@ -138,7 +138,7 @@ pub fn spki_to_pem(der: &[u8]) -> String {
     pem
 }
 
-/// The SubjectPublicKeyInfo of a PEM `PUBLIC KEY` of any kind. `None`: the text is none.
+/// The SubjectPublicKeyInfo of a PEM `PUBLIC KEY` of any kind. `None` for another text.
 #[must_use]
 pub fn spki_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
     let blocks = pem::parse_many(pem).ok()?;
@@ -147,10 +147,10 @@ pub fn spki_from_pem(pem: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl PublicKey {
-    /// From a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), as it travels in request headers.
+    /// Reads a PEM `PUBLIC KEY` (SubjectPublicKeyInfo), the form in request headers.
     ///
     /// # Errors
-    /// If it is none of an elliptic curve.
+    /// If the text is no elliptic curve key.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyProblem> {
         let blocks = pem::parse_many(pem).map_err(|_| KeyProblem::NotPublic)?;
         match blocks.iter().find(|block| block.tag() == "PUBLIC KEY") {
@@ -173,10 +173,10 @@ impl PublicKey {
         Self::from_point(curve, point)
     }
 
-    /// From an OpenSSH line: `ecdsa-sha2-nistp384 AAAA… [comment]`.
+    /// Reads an OpenSSH line: `ecdsa-sha2-nistp384 AAAA… [comment]`.
     ///
     /// # Errors
-    /// If it is none of an elliptic curve.
+    /// If the text is no elliptic curve key.
     pub fn from_openssh(line: &str) -> Result<Self, KeyProblem> {
         openssh::read_public(line)
     }
@@ -195,10 +195,10 @@ impl PublicKey {
         })))
     }
 
-    /// From a file in either form.
+    /// Reads a file in either form.
     ///
     /// # Errors
-    /// If it cannot be read, or holds something else.
+    /// If the file cannot be read, or is no such key.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let text = read(path)?;
         let key = match text.trim() {
@@ -212,14 +212,14 @@ impl PublicKey {
         })
     }
 
-    /// PEM with lines of 64 characters and a last newline: byte for byte what travels in a
-    /// request's header (flwr 1.22 wire).
+    /// PEM with lines of 64 characters and a last newline: byte for byte the form in request
+    /// headers (flwr 1.22 wire).
     #[must_use]
     pub fn to_pem(&self) -> String {
         spki_to_pem(&self.to_spki())
     }
 
-    /// SubjectPublicKeyInfo in DER.
+    /// The SubjectPublicKeyInfo in DER.
     #[must_use]
     pub fn to_spki(&self) -> Vec<u8> {
         [self.0.curve.spki_prefix(), &self.0.point].concat()
@@ -251,7 +251,7 @@ impl PublicKey {
     /// Checks a DER signature over the SHA-256 of a message.
     ///
     /// # Errors
-    /// If it is not this key's.
+    /// If the signature was made by another key, or over another message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
         self.0
             .verifier
@@ -260,7 +260,7 @@ impl PublicKey {
     }
 }
 
-/// What a key in DER is, if it is none that is supported here.
+/// What is wrong with a key in DER that is not supported here.
 fn other_key(der: &[u8]) -> KeyProblem {
     let is_ec = der
         .windows(EC_PUBLIC_KEY.len())

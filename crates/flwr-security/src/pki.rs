@@ -20,33 +20,33 @@ pub use key_pem::{Passphrase, PrivateKeyError};
 
 /// The names that a server on this machine has.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-/// The Common Name of a CA that nobody has named.
+/// The default Common Name of a CA.
 pub const CA_NAME: &str = "Flower local CA";
-/// Backdating of what is made, for peers whose clocks are behind.
+/// New certificates are valid since this time, for peers whose clocks are behind.
 const BACKDATED: Duration = Duration::HOUR;
 
-/// What to make.
+/// The certificate to make.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Host names and IP addresses of the server, besides [`LOCAL_NAMES`].
     pub names: Vec<String>,
-    /// For how many days it is valid.
+    /// The validity in days.
     pub days: u32,
 }
 
 /// A CA and a server certificate.
 #[derive(Debug)]
 pub struct Pki {
-    /// What clients trust, and the key that signs.
+    /// The CA: its certificate, which clients trust, and its key.
     pub ca: Pair,
-    /// What the server shows, and its key.
+    /// The server's certificate and key.
     pub server: Pair,
 }
 
-/// Why there are no certificates.
+/// Why certificates could not be made or read.
 #[derive(Debug, Error)]
 pub enum PkiError {
-    /// A file is there, and nobody asked to replace it.
+    /// The file exists, and the caller did not ask to replace it.
     #[error("{0} exists already: nothing was changed; use --force to replace it")]
     Exists(PathBuf),
     /// A file cannot be written.
@@ -65,23 +65,23 @@ pub enum PkiError {
         /// What the system says.
         source: io::Error,
     },
-    /// No certificate in a file.
+    /// The file has no certificate.
     #[error("{0}: no certificate in it: PEM text with `BEGIN CERTIFICATE` is expected")]
     NoCertificate(PathBuf),
     /// The certificate is no CA's.
     #[error("{0}: it says of itself that it is no CA's certificate: it cannot sign others")]
     NoCa(PathBuf),
-    /// Another encoding.
+    /// The file has another encoding than PEM.
     #[error("{path}: it holds {found}, and PEM text is expected: {way_out}")]
     Encoding {
         /// The file.
         path: PathBuf,
         /// What is in the file.
         found: &'static str,
-        /// How to get PEM text.
+        /// The command that converts the file to PEM.
         way_out: String,
     },
-    /// Nothing that is known in a file.
+    /// The file has none of the known contents.
     #[error(
         "{0}: neither a certificate nor a request, a list of revoked certificates or a private key in it: PEM text is expected"
     )]
@@ -97,7 +97,7 @@ pub enum PkiError {
     /// A private key cannot be made.
     #[error("no private key can be made")]
     NewKey(#[source] PrivateKeyError),
-    /// Key and certificate are of two pairs.
+    /// The key belongs to another certificate.
     #[error("{key}: it is not the key of the certificate in {certificate}")]
     NoPair {
         /// The certificate's file.
@@ -108,7 +108,7 @@ pub enum PkiError {
     /// A request that cannot be signed.
     #[error("{path}: it cannot be signed: {problem}")]
     Request {
-        /// Its file.
+        /// The request's file.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -128,7 +128,7 @@ impl Pki {
     /// Makes a CA and a server certificate (EC P-384).
     ///
     /// # Errors
-    /// If a name is none.
+    /// If a name is no host name or IP address.
     pub fn make(request: &Request) -> Result<Self, PkiError> {
         let ca = Authority::make(CA_NAME, request.days, None)?;
         let server = Authority::parse(&ca)?.issue(
@@ -139,10 +139,10 @@ impl Pki {
         Ok(Self { ca, server })
     }
 
-    /// Writes `ca.crt`, `ca.key`, `server.pem` and `server.key`; the keys for their owner only.
+    /// Writes `ca.crt`, `ca.key`, `server.pem` and `server.key`. Only the owner can read the keys.
     ///
     /// # Errors
-    /// If one exists and `force` does not say to replace it, or cannot be written.
+    /// If a file exists without `force`, or cannot be written.
     pub fn write(&self, dir: &Path, force: bool) -> Result<Vec<PathBuf>, PkiError> {
         let Self { ca, server } = self;
         let contents: [&str; 4] = [&ca.certificate, &ca.key, &server.certificate, &server.key];
@@ -159,11 +159,11 @@ impl Pki {
     }
 }
 
-/// Writes PEM files, with the directories they are in; those with private keys for their owner
-/// only.
+/// Writes PEM files, and creates their directories. Only the owner can read files with private
+/// keys.
 ///
 /// # Errors
-/// If one exists and `force` does not say to replace it, or cannot be written.
+/// If a file exists without `force`, or cannot be written.
 pub fn write(files: &[(&Path, &str)], force: bool) -> Result<(), PkiError> {
     if let Some((exists, _)) = files.iter().find(|(path, _)| !force && path.exists()) {
         return Err(PkiError::Exists((*exists).to_owned()));
@@ -187,7 +187,7 @@ pub fn write(files: &[(&Path, &str)], force: bool) -> Result<(), PkiError> {
     Ok(())
 }
 
-/// These names, and those that a server on this machine has besides.
+/// Adds [`LOCAL_NAMES`] to these names.
 #[must_use]
 pub fn with_local_names(names: &[String]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();

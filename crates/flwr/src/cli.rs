@@ -53,7 +53,7 @@ const VERSION: &str = concat!(
     after_help = "Exit status: 0 success, 1 failure, 2 wrong usage or configuration, 130 Ctrl-C while watching a run."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
     /// Tell which federation is used, why, and where it is described.
@@ -64,8 +64,8 @@ pub struct Cli {
     version: Option<bool>,
 }
 
-/// Reads the command line of this process; what is wrong with it, or was asked of it, ends the
-/// process.
+/// Reads the command line of this process. An error ends the process, and so does a request for
+/// help or the version.
 #[must_use]
 pub fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
@@ -75,7 +75,7 @@ pub fn parse() -> Cli {
     })
 }
 
-/// One verb each.
+/// The commands.
 #[derive(Debug, Subcommand)]
 #[command(version = VERSION)]
 pub enum Command {
@@ -139,7 +139,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The format in which this command was asked to answer.
+    /// The format of this command's answer.
     #[must_use]
     pub fn format(&self) -> Format {
         match self {
@@ -169,7 +169,7 @@ impl Command {
     }
 }
 
-/// How to answer.
+/// The format of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
@@ -179,7 +179,7 @@ pub enum Format {
     Json,
 }
 
-/// The app and the federation, which most commands need.
+/// The app and the federation, for most commands.
 #[derive(Debug, Args)]
 pub struct Target {
     /// Directory of the app, with its `pyproject.toml`.

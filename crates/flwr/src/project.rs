@@ -59,8 +59,8 @@ impl App {
         &self.root
     }
 
-    /// Bundles the app as `flwr build` and `flwr run` of Flower do, and refuses what these do not: a
-    /// bundle without the app's modules.
+    /// Bundles the app as Flower's own `flwr build` does. Unlike Flower, refuses a bundle without
+    /// the app's modules.
     pub(crate) fn bundle(&self) -> Result<Bundle> {
         let mut selection = Selection::of(&self.root)?;
         bundled::check(self.project.manifest(), &selection)?;
@@ -103,7 +103,7 @@ pub(crate) fn overrides(flag: &'static str, values: &[String]) -> Result<Table> 
     parsed.map_err(|source| Error::Config { flag, source })
 }
 
-/// A line for each word of a `key=value` flag that is no pair and therefore does nothing.
+/// A warning for each word of a `key=value` flag that is no pair and has no effect.
 pub(crate) fn ignored_words(flag: &str, values: &[String]) -> Vec<String> {
     let pairs = values.iter().filter(|value| !config::is_toml_file(value));
     let words = pairs.flat_map(|value| config::ignored(value));
@@ -116,7 +116,7 @@ pub(crate) fn ignored_words(flag: &str, values: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// An override of a key that the app does not have, as an error of the flag.
+/// Refuses an override of a key that the app does not have.
 pub(crate) fn config_error(flag: &'static str) -> impl FnOnce(ConfigError) -> Error {
     move |source| Error::Config { flag, source }
 }

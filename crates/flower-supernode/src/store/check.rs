@@ -12,7 +12,8 @@ use flwr_security::private_files::TEMPORARY;
 use super::format::{self, Unreadable};
 use super::{CONTEXT, OUTBOX};
 
-/// Verifies the files below `dir`, the store of a node. Without `repair` nothing is changed. Blocks.
+/// Verifies the files below `dir`, the store of a node. Without `repair` nothing is changed.
+/// Blocks.
 pub(crate) fn check(dir: Option<&Path>, repair: bool) -> Report {
     let mut report = Report::default();
     let Some(dir) = dir else {

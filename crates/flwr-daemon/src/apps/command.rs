@@ -12,21 +12,22 @@ use super::{guard, proxy};
 /// What runs `flwr-serverapp`.
 const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverapp.py"));
 
-/// A program with its arguments, as an app process is started from.
+/// The command of an app process: a program with its arguments.
 #[derive(Clone, Debug)]
 pub struct AppCommand {
     /// The program's path, as [`find_program`](super::find_program) gives it.
     pub program: PathBuf,
-    /// Its arguments, without the program's name.
+    /// The arguments, without the program's name.
     pub args: Vec<OsString>,
     /// Variables added to the daemon's own environment.
     pub env: Vec<(OsString, OsString)>,
-    /// What the logs call it, e.g. `ClientApp`.
+    /// The app's name in logs, e.g. `ClientApp`.
     pub name: String,
 }
 
 impl AppCommand {
-    /// The added variables, for a process that runs already and is told of them.
+    /// The added variables as text, for a prepared process: it runs already and gets them in a
+    /// message.
     pub(super) fn environment(&self) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
         let variables = self.env.iter();
         variables
@@ -35,7 +36,8 @@ impl AppCommand {
     }
 }
 
-/// `program`, a `flwr-clientapp` of flwr 1.20 to 1.22 (they take the same flags), for one message.
+/// The command of a ClientApp for one message. `program` is a `flwr-clientapp` of flwr 1.20 to
+/// 1.22: these take the same flags.
 #[must_use]
 pub fn clientapp_command(
     program: &Path,
@@ -49,10 +51,10 @@ pub fn clientapp_command(
     app_command("ClientApp", program, address, own, flwr_dir)
 }
 
-/// `program`, a `flwr-serverapp` of flwr 1.21 or 1.22, for one run. It is run by its own Python
-/// through a few lines of ours, which see to it that it ends when its app does. A program that is
-/// no Python script is run as it is: see [`Guard`](super::Guard). With a `parent_pid` it ends itself
-/// once that process is gone.
+/// The command of a ServerApp for one run. `program` is a `flwr-serverapp` of flwr 1.21 or 1.22. If
+/// the program is a Python script, its own Python runs the script through `serverapp.py`, which
+/// ends the process when the app ends. Any other program runs unchanged: see
+/// [`Guard`](super::Guard). With a `parent_pid`, the process ends itself once the parent is gone.
 #[must_use]
 pub fn serverapp_command(
     program: &Path,
@@ -65,8 +67,8 @@ pub fn serverapp_command(
     serverapp(program, serverappio_address, own, flwr_dir)
 }
 
-/// `program`, a `flwr-serverapp` of flwr 1.15 to 1.20, for one run: it takes no token, and asks for
-/// any run that waits. It is run by its own Python as that of [`serverapp_command`].
+/// As [`serverapp_command`], for a `flwr-serverapp` of flwr 1.15 to 1.20. These take no token: the
+/// process asks for any run that waits.
 #[must_use]
 pub fn tokenless_serverapp_command(
     program: &Path,
@@ -81,7 +83,7 @@ pub fn tokenless_serverapp_command(
     )
 }
 
-/// A Python script is run by its own Python, through the few lines that see to its end.
+/// Has a Python script run through `serverapp.py`, by the script's own Python.
 fn serverapp(
     program: &Path,
     address: &str,
@@ -100,8 +102,8 @@ fn serverapp(
     command
 }
 
-/// The version of flwr that a program belongs to, as (1, 22); `None` if that cannot be told. It is
-/// the one that is installed beside it: asking the program itself would take seconds.
+/// The version of flwr that a program belongs to, as (1, 22). `None` if the version is unknown. We
+/// read the package that is installed beside the program: starting the program would take seconds.
 #[must_use]
 pub fn flower_version(program: &Path) -> Option<(u32, u32)> {
     let environment = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
@@ -113,15 +115,15 @@ pub fn flower_version(program: &Path) -> Option<(u32, u32)> {
         .find_map(|package| version_of(package.file_name().to_str()?))
 }
 
-/// From `flwr-1.22.0.dist-info`.
+/// The version in a name such as `flwr-1.22.0.dist-info`.
 fn version_of(package: &str) -> Option<(u32, u32)> {
     let version = package.strip_prefix("flwr-")?.strip_suffix(".dist-info")?;
     let mut parts = version.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-/// The same program, which does its imports and then waits for the arguments that
-/// [`serverapp_command`] ends with; `None` where the program is no Python script.
+/// The command of a prepared ServerApp: the process does its imports and then waits for the
+/// arguments of [`serverapp_command`]. `None` if the program is no Python script.
 pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
     let Interpreter { python, options } = Interpreter::of(program)?;
     let script = [
@@ -138,7 +140,7 @@ pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
     })
 }
 
-/// The arguments of the program itself in a command that [`serverapp_command`] gave for it.
+/// The part of a command of [`serverapp_command`] that `program` itself reads.
 pub(super) fn own_arguments<'a>(command: &'a AppCommand, program: &Path) -> &'a [OsString] {
     let place = command.args.iter().position(|argument| argument == program);
     place.map_or(&command.args, |at| &command.args[at + 1..])

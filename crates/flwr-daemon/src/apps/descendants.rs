@@ -1,11 +1,11 @@
-//! Which processes there are, and which stand below another one.
+//! The processes of the system, and those below a given process.
 
 use std::collections::HashMap;
 use std::fs;
 
 use rustix::process::Pid;
 
-/// A process as `/proc/<pid>/stat` tells of it.
+/// A process, from `/proc/<pid>/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: i32,
@@ -15,8 +15,7 @@ pub(super) struct Process {
     pub(super) session: i32,
 }
 
-/// All processes of the system, zombies included. Where there is no `/proc` as Linux has it, there
-/// are none.
+/// All processes of the system, zombies included. Empty on systems without Linux's `/proc`.
 pub(super) fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let read = |entry: fs::DirEntry| {
@@ -44,8 +43,8 @@ pub(super) fn descendants(root: Pid) -> Vec<Pid> {
     found
 }
 
-/// The children of this process, which has one thread. Zombies are among them. There is one file
-/// to read: that is a hundred times faster than a look at all processes.
+/// The children of this process, zombies included. The process must have one thread only. We read
+/// one file, which is a hundred times faster than [`processes`].
 pub(super) fn children() -> Vec<Pid> {
     let own = std::process::id();
     let listed = fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();

@@ -9,12 +9,12 @@ use super::MissingModule;
 /// How an app ended.
 #[derive(Clone, Debug, Default)]
 pub struct Exit {
-    /// The exit status; `None` where the system lost track of the process, or where an earlier
-    /// daemon had started it: only a parent is told.
+    /// The exit status. `None` if the system lost track of the process, or if an earlier daemon
+    /// started the process: only a parent gets the status.
     pub status: Option<ExitStatus>,
-    /// The last lines it wrote to stdout and stderr, oldest first.
+    /// The app's last lines on stdout and stderr, oldest first.
     pub tail: Vec<String>,
-    /// The module whose lack it told of, above the last lines or in them.
+    /// The missing module that the output names, above the last lines or in them.
     pub missing: Option<MissingModule>,
 }
 
@@ -25,7 +25,7 @@ impl Exit {
         self.tail.join("\n")
     }
 
-    /// Whether it ended by itself with status 0.
+    /// Whether the app ended by itself with status 0.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status.is_some_and(|status| status.success())

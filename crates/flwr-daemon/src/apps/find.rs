@@ -8,10 +8,10 @@ use rustix::fs::{Access, access};
 
 use super::Error;
 
-/// Looks an executable up in the directories of PATH.
+/// Finds an executable in the directories of `PATH`.
 ///
 /// # Errors
-/// None holds it: the text names the program and how to install it.
+/// If no directory has the program. The text names the program and how to install it.
 pub fn find_program(name: &str) -> Result<PathBuf, Error> {
     find_in(name, &env::var_os("PATH").unwrap_or_default())
 }

@@ -1,12 +1,12 @@
-//! App processes by fork: a Python process that has imported what the app's program imports forks a
-//! process for each message. That costs milliseconds in place of a second, and the modules are in
-//! memory once.
+//! App processes by fork. A Python process imports the modules of the app's program once, and forks
+//! a process for each message. A fork takes milliseconds where a start takes a second, and the
+//! modules are in memory once.
 //!
-//! A [`ForkServer`] never runs an app. Of a run's app it forks a [`Template`], which loads the app
-//! once for all messages of the run, where the outcome would be the same each time.
+//! A [`ForkServer`] never runs an app. It forks a [`Template`] for a run. The template loads the
+//! app once for all messages of the run, if loading the app again would have the same outcome.
 //!
-//! The lines of Python are in `forkserver.py`, with what is said between it and this file, and in
-//! the files beside `forkserver/watch.py`, which decides what must not be shared.
+//! `forkserver.py` is the Python side, and describes the protocol with this file. `forkserver/watch.py`
+//! decides what messages must not share.
 
 use std::ffi::OsString;
 use std::io;
@@ -32,7 +32,7 @@ mod template;
 use link::{Answer, Link};
 pub use template::{AppBundle, Loaded, Template};
 
-/// The other side.
+/// The program of the Python side.
 const SERVER: &str = concat!(
     include_str!("ahead.py"),
     include_str!("forkserver/begin.py"),
@@ -41,48 +41,48 @@ const SERVER: &str = concat!(
     include_str!("forkserver/template.py"),
     include_str!("forkserver.py"),
 );
-/// How long a fork may take. The server may be importing what its program needs.
+/// The time limit for a fork. The server may still be importing modules.
 const START: Duration = Duration::from_secs(60);
 
-/// A process from which app processes are forked. It ends when this is dropped and the last of the
-/// forked processes has ended. What these have left behind ends with it where the server has a keeper.
+/// A process that forks app processes. The process ends when this value is dropped and its last
+/// fork has ended. If the server has a keeper, processes that the forks left behind end too.
 #[derive(Clone, Debug)]
 pub struct ForkServer(Arc<Server>);
 
-/// The server's end that the daemon holds.
+/// The daemon's side of a fork server.
 #[derive(Debug)]
 struct Server {
     process: AppProcess,
     link: Link,
-    /// Those of its forks too.
+    /// The watchers of the server and of its forks.
     watchers: Watchers,
 }
 
-/// Whether an app gets a process of its own.
+/// Where an app runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A fresh process, forked.
+    /// In a new fork.
     Fresh,
-    /// The server's process, in which earlier apps were run, and later ones will be.
+    /// In the server's own process, which earlier and later messages share.
     Server,
 }
 
-/// What came of asking for a process.
+/// The answer to a request for a process.
 #[derive(Debug)]
 pub enum Forked {
-    /// There is one.
+    /// The process has started.
     Started(AppProcess),
-    /// Nothing may be forked any more, and this is the reason.
+    /// The server may not fork any more, for this reason.
     Refused(String),
 }
 
-/// Our ends of what an app writes to.
+/// The daemon's ends of an app's stdout and stderr.
 #[derive(Debug)]
 struct Output(pipe::Receiver, pipe::Receiver);
 
 impl ForkServer {
-    /// Starts a server for this program, with these variables beside the daemon's own; `None` where
-    /// the program is no Python script.
+    /// Starts a server for this program. Its environment is the daemon's own with these variables
+    /// added. `None` if the program is no Python script.
     ///
     /// # Errors
     /// The system cannot start its Python.
@@ -117,7 +117,7 @@ impl ForkServer {
         self.0.process.is_running()
     }
 
-    /// Starts an app; its program is the server's.
+    /// Starts an app. The command's program must be the server's.
     ///
     /// # Errors
     /// The server has ended, or does not answer.
@@ -155,7 +155,7 @@ impl ForkServer {
         let readers = Readers::start(Some(output.0), Some(output.1));
         let group = (place == Place::Fresh).then(|| identity.clone());
         let process = identity.clone();
-        // The server ends after the process, whoever lets go of it meanwhile.
+        // This handle keeps the server until the process has ended.
         let (server, watchers) = (self.clone(), &self.0.watchers);
         let end = async move {
             let status = status.await.ok();
@@ -179,7 +179,7 @@ impl ForkServer {
 }
 
 impl Output {
-    /// And the app's ends.
+    /// The pipes, and the app's ends of them.
     fn pipes() -> io::Result<(Self, [OwnedFd; 2])> {
         let (out, stdout) = pipe::pipe()?;
         let (err, stderr) = pipe::pipe()?;

@@ -25,27 +25,27 @@ use super::interpreter::Interpreter;
 use flwr_security::private_files;
 
 const MODULE: &str = include_str!("sitecustomize.py");
-/// Names the file for the answer.
+/// The variable with the path of the answer file.
 const ANSWER: &str = "FLWR_GUARD_ANSWER";
-/// How long a program may take until its Python has started. Wrappers may load modules first.
+/// The time limit for the start of a program's Python. Wrappers may load modules first.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the end of the program is looked for.
+/// The interval between two looks at the program.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What is known of a program's Python.
+/// How the processes of a program are guarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// It is a script that names this Python: processes can be started ahead of need.
+    /// The program is a script that names this Python. Its processes can be prepared.
     Script(PathBuf),
-    /// It is a program of another kind that starts this Python.
+    /// The program is of another kind, and starts this Python.
     Wrapper(PathBuf),
-    /// Nothing: a ServerApp that calls `sys.exit` may go on for ever.
+    /// The Python is unknown: a ServerApp that calls `sys.exit` may go on for ever.
     Missing,
 }
 
 impl Guard {
-    /// Gets ready to guard the processes of this `flwr-serverapp`. It blocks: for seconds, where
-    /// the program is no Python script.
+    /// Prepares to guard the processes of this `flwr-serverapp`. Blocks: for seconds if the program
+    /// is no Python script.
     #[must_use]
     pub fn prepare(program: &Path, flwr_dir: Option<&Path>) -> Self {
         if let Some(found) = Interpreter::of(program) {
@@ -85,27 +85,26 @@ impl Guard {
     }
 }
 
-/// Whether the program is a script that names its Python: only then are processes started ahead of
-/// need.
+/// Whether the program is a script that names its Python. Only then can processes be prepared.
 #[must_use]
 pub fn names_its_python(program: &Path) -> bool {
     Interpreter::of(program).is_some()
 }
 
-/// The variable for a program that is run as it is.
+/// The variable for a program that runs unchanged.
 pub(super) fn variable(flwr_dir: Option<&Path>) -> Option<(OsString, OsString)> {
     let folder = folder(flwr_dir).filter(|folder| folder.is_dir())?;
     Some(("PYTHONPATH".into(), python_path(&folder)?))
 }
 
-/// `PYTHONPATH` with the folder before all others.
+/// `PYTHONPATH` with this folder first.
 fn python_path(folder: &Path) -> Option<OsString> {
     let now = env::var_os("PYTHONPATH").filter(|now| !now.is_empty());
     let now = now.iter().flat_map(env::split_paths);
     env::join_paths([folder.to_owned()].into_iter().chain(now)).ok()
 }
 
-/// Where the module is.
+/// The folder of `sitecustomize.py`.
 fn folder(flwr_dir: Option<&Path>) -> Option<PathBuf> {
     let home = flwr_dir.map(Path::to_owned);
     let home = home.or_else(|| flwr_home(|name| env::var_os(name)))?;

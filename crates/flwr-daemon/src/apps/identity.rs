@@ -6,33 +6,32 @@ use rustix::process::{Pid, Signal, getpgid, kill_process_group};
 
 use super::keeper;
 
-/// A process, told apart from every other that has or had its id. It can be stored: a daemon
-/// started later finds the process by it.
+/// A process, distinct from every other process that has or had its id. An identity can be stored:
+/// a later daemon finds the process by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The process id.
     pub pid: u32,
-    /// When it started: the id of the system's boot, `:`, and clock ticks since then. Empty where
-    /// the system does not tell; such a process cannot be found again.
+    /// The start time: the id of the system's boot, `:`, and clock ticks since then. Empty if the
+    /// system does not tell the time. Such a process cannot be found again.
     pub started: String,
 }
 
 impl Identity {
-    /// Who has this process id now; a zombie still has its id. `None` where nobody has it, or
-    /// where there is no `/proc` as Linux has it.
+    /// The process that has this id now, which may be a zombie. `None` if no process has the id, or
+    /// on systems without Linux's `/proc`.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
         Some(observe(pid)?.0)
     }
 
-    /// Whether the process is there and has not ended. A zombie has ended: it only waits for its
-    /// parent to hear of it.
+    /// Whether the process has not ended. A zombie has ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         observe(self.pid).is_some_and(|(now, state)| now == *self && !matches!(state, 'Z' | 'X'))
     }
 
-    /// The process that a daemon has started a moment ago and not reaped yet.
+    /// A child of this process that is not reaped yet.
     pub(super) fn of_child(pid: u32) -> Self {
         Self::of(pid).unwrap_or(Self {
             pid,
@@ -40,15 +39,14 @@ impl Identity {
         })
     }
 
-    /// Whether it leads a process group, as every app does.
+    /// Whether the process leads a process group, as every app does.
     pub(super) fn leads_group(&self) -> bool {
         self.group()
             .is_some_and(|group| getpgid(Some(group)) == Ok(group))
     }
 
-    /// Signals the process and all that is left in its group. The group outlives its leader, and
-    /// keeps the id from being given to others; once it is empty, the id may be another's, who is
-    /// not signalled.
+    /// Signals the process and its group. While the group has members, no other process gets the
+    /// id. Later another process may have the id; that process gets no signal.
     pub(super) fn signal_group(&self, signal: Signal) {
         if self.is_replaced() {
             return;
@@ -59,7 +57,7 @@ impl Identity {
         }
     }
 
-    /// Kills an app and all that it started: by its keeper, or, where it has none, as a group.
+    /// Kills an app and all its descendants by its keeper. Without a keeper, kills the group.
     pub(super) fn end_all(&self) {
         match self.group().filter(|pid| keeper::is_keeper(*pid)) {
             Some(keeper) if !self.is_replaced() => keeper::end_all(keeper),
@@ -67,20 +65,20 @@ impl Identity {
         }
     }
 
-    /// The id for the system. 1 is not an app's, and as a group would mean every process.
+    /// The id for system calls. Never 1: that is no app, and as a group would mean every process.
     pub(super) fn group(&self) -> Option<Pid> {
         let id = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         id.filter(|id| !id.is_init())
     }
 
-    /// Whether the id is another process' now.
+    /// Whether another process has the id now.
     pub(super) fn is_replaced(&self) -> bool {
         !self.started.is_empty() && Self::of(self.pid).is_some_and(|now| now != *self)
     }
 }
 
-/// Who has this id, and its state as a letter. Reading `/proc` waits for no disk: async workers
-/// may do it.
+/// The process with this id, and its state as a letter. Async workers may call this: reading
+/// `/proc` waits for no disk.
 fn observe(pid: u32) -> Option<(Identity, char)> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let (state, ticks) = state_and_start(&String::from_utf8_lossy(&stat))?;

@@ -3,9 +3,9 @@
 //! - `#!/venv/bin/python3`, also with options;
 //! - `#!/usr/bin/env python3`, also with `-S` and options: conda for long prefixes;
 //! - `#!/bin/sh` and a line `'''exec' "/my venv/bin/python3" "$0" "$@"`, which is a string for
-//!   Python: pip, uv and conda for a path with a space or of more than 127 characters, which the
-//!   system takes in no first line. Relocatable environments of uv name the directory of the
-//!   script by `dirname`.
+//!   Python. pip, uv and conda write this form for a path with a space or of more than 127
+//!   characters, since the system allows neither in a first line. Relocatable environments of uv
+//!   name the directory of the script by `dirname`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use super::find::find_in;
 
-/// How much of a script is read: more than a path can be long, twice.
+/// Bytes read of a script: more than two of the longest paths.
 const START: u64 = 16 * 1024;
-/// In place of the directory that a script is in.
+/// Stands for the directory of the script.
 const BESIDE_SCRIPT: &[u8] = br#""$(dirname -- "$(realpath -- "$0")")"/"#;
 
 /// A Python with its own options, such as `-E`.
@@ -29,8 +29,8 @@ pub(super) struct Interpreter {
 }
 
 impl Interpreter {
-    /// The Python that a script names; `None` for a program that is no Python script, or of a form
-    /// that is not known.
+    /// The Python that a script names. `None` for a program that is no Python script, or has an
+    /// unknown form.
     pub(super) fn of(script: &Path) -> Option<Self> {
         Self::found_in(script, &env::var_os("PATH").unwrap_or_default())
     }
@@ -58,7 +58,7 @@ impl Interpreter {
         })
     }
 
-    /// What follows `env`. A variable or any other option is not what an installer writes.
+    /// Reads the words after `env`. No installer writes variables or other options there.
     fn through_env(words: &[OsString], path: &OsStr) -> Option<Self> {
         let (first, rest) = words.split_first()?;
         match first.to_str() {
@@ -86,7 +86,8 @@ impl Interpreter {
     }
 }
 
-/// Splits as the shell does. `None` where a word is more than text, but for `$0` and `$@`.
+/// Splits a line into words as the shell does. `None` if a word has an expansion other than `$0`
+/// and `$@`.
 fn words(line: &[u8]) -> Option<Vec<OsString>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

@@ -1,10 +1,10 @@
 //! The keeper of an app: a small process between the daemon and the app.
 //!
 //! An app may start processes that leave its process group: torchrun, Ray and loky give them a
-//! session of their own. The keeper is their subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`): whose
-//! parent ends becomes a child of the keeper. So all processes of an app stand below its keeper,
-//! and no process of another app does. When the app ends, the keeper ends what is left below it,
-//! and then ends in the same way as the app did.
+//! session of their own. The keeper is their subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`): a
+//! process whose parent ends becomes a child of the keeper. So all processes of an app are
+//! descendants of its keeper, and no process of another app is. When the app ends, the keeper kills
+//! its other descendants, and then exits as the app did.
 //!
 //! The keeper is the daemon's own program under another name: a daemon calls [`run_if_asked`]
 //! first of all. It has one thread and no runtime. It leads the process group of the app:
@@ -44,13 +44,13 @@ use crate::limits;
 
 /// The name under which the daemon's program is a keeper.
 const NAME: &str = "flwr-app-keeper";
-/// In place of the daemon's process id: the app goes on without its daemon.
+/// Stands in place of the daemon's process id if the app goes on without its daemon.
 const LASTING: &str = "lasting";
-/// Exit status of a keeper whose app cannot be started, as shells have it.
+/// Exit status of a keeper whose app cannot be started, as in shells.
 const NOT_STARTED: u8 = 127;
-/// How long the keeper tries to end what an app left behind. A process may hang in the kernel.
+/// The time limit for ending what an app left behind. A process may hang in the kernel.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it looks again meanwhile.
+/// The interval between two looks meanwhile.
 const LOOK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 50_000_000,
@@ -59,8 +59,9 @@ const LOOK: Timespec = Timespec {
 /// Whether this program can be a keeper: its `main` has called [`run_if_asked`].
 static OFFERED: AtomicBool = AtomicBool::new(false);
 
-/// Is a keeper to its end, if this process was started as one; else notes that this program can be
-/// started as one. Each daemon's `main` calls it first of all, while there is one thread.
+/// If this process was started as a keeper: does a keeper's work, and gives the exit status. Else
+/// notes that this program can be started as a keeper. Each daemon's `main` calls this function
+/// first, while there is one thread.
 pub fn run_if_asked() -> Option<ExitCode> {
     let mut args = env::args_os();
     if args.next().as_deref() == Some(OsStr::new(NAME)) {
@@ -75,11 +76,12 @@ pub fn run_if_asked() -> Option<ExitCode> {
 pub(super) enum Life {
     /// As long as its daemon.
     Daemon,
-    /// As long as it likes.
+    /// Without a limit.
     Own,
 }
 
-/// The command that starts `program` under a keeper; without one where this program cannot be one.
+/// The command that starts `program` under a keeper, or without a keeper if this program cannot be
+/// one.
 pub(super) fn command(program: &OsStr, life: Life) -> tokio::process::Command {
     if !is_offered() {
         return tokio::process::Command::new(program);
@@ -108,7 +110,7 @@ pub(super) fn is_keeper(pid: Pid) -> bool {
     read.is_ok() && start.strip_suffix(&[0]) == Some(NAME.as_bytes())
 }
 
-/// Has a keeper end everything below it, and itself.
+/// Tells a keeper to kill all its descendants, and to end.
 pub(super) fn end_all(keeper: Pid) {
     // Errors say that the keeper has ended. A stopped keeper has to go on to hear of it.
     let _ = kill_process(keeper, Signal::USR1);
@@ -135,8 +137,8 @@ fn keep(mut args: ArgsOs) -> ExitCode {
     }
 }
 
-/// The app's arguments, in which the keeper stands for the daemon: the `flwr-clientapp` of flwr 1.20
-/// ends itself where its parent is another process than `--parent-pid` says.
+/// The app's arguments, in which the keeper stands for the daemon: the `flwr-clientapp` of flwr
+/// 1.20 ends itself where its parent is another process than `--parent-pid` says.
 fn with_parent(args: impl Iterator<Item = OsString>, daemon: &OsStr) -> Vec<OsString> {
     let mut told: Vec<OsString> = Vec::new();
     for arg in args {
@@ -155,9 +157,9 @@ struct Keeper {
     app: Pid,
     /// How the app ended.
     status: Option<WaitStatus>,
-    /// Can be read after a signal.
+    /// Becomes readable after a signal.
     signals: UnixStream,
-    /// SIGUSR1 was heard.
+    /// Whether SIGUSR1 came.
     asked: Arc<AtomicBool>,
     daemon: Option<Daemon>,
 }
@@ -200,7 +202,7 @@ impl Keeper {
         })
     }
 
-    /// Waits until the app has ended, or everything has to.
+    /// Waits until the app has ended, or has to end. Then ends everything.
     fn stay(mut self) -> ExitCode {
         loop {
             self.reap();
@@ -230,7 +232,7 @@ impl Keeper {
         while self.signals.read(&mut bytes).is_ok_and(|read| read > 0) {}
     }
 
-    /// Takes notice of all children that have ended. False where there is no child any more.
+    /// Reaps all children that have ended. False if there is no child any more.
     fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
@@ -242,7 +244,7 @@ impl Keeper {
         }
     }
 
-    /// Kills all processes below this one, until there are none.
+    /// Kills all descendants of this process, until there are none.
     fn end_all(&mut self) {
         let deadline = monotonic::now() + PATIENCE;
         while self.reap() {
@@ -259,10 +261,10 @@ impl Keeper {
         }
     }
 
-    /// Kills all processes below this one, until it sees no new one. Gives those that it still sees.
-    /// They are not stopped first: if this process were killed meanwhile, they would stay for ever.
-    /// Orphans of a process that forks and ends at once are children of this process, so children
-    /// are looked at first.
+    /// Kills all descendants of this process, until no new one is found. Gives those that are still
+    /// there. We do not stop them first: if the keeper were killed meanwhile, they would stay for
+    /// ever. Orphans of a process that forks and ends at once are children of this process, so
+    /// children are looked at first.
     fn kill_all(&mut self, deadline: Instant) -> Vec<Pid> {
         let mut killed = HashSet::new();
         loop {
@@ -285,7 +287,7 @@ impl Keeper {
         }
     }
 
-    /// Ends as the app did.
+    /// Exits as the app did.
     fn follow(&self) -> ExitCode {
         let Some(status) = self.status else {
             return ExitCode::FAILURE;
@@ -310,7 +312,7 @@ impl Keeper {
     }
 }
 
-/// Tells of processes that do not end. The keeper gives up on them.
+/// Reports processes that do not end. The keeper gives up on them.
 #[expect(
     clippy::print_stderr,
     reason = "the app's stderr: the daemon shows it as the app's last words"
@@ -343,7 +345,7 @@ impl Daemon {
         Ok(Some(daemon))
     }
 
-    /// Whether the parent of this process is another one by now.
+    /// Whether the parent of this process has changed.
     fn is_gone(&self) -> bool {
         getppid() != Some(self.pid)
     }

@@ -1,4 +1,4 @@
-//! Apps that go on when their daemon dies, and are taken over by the next one.
+//! Lasting apps: they go on when their daemon dies, and the next daemon takes them over.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,13 @@ use crate::console::Console;
 use crate::stop::Stopper;
 use crate::task;
 
-/// How often an end is looked for where the system does not tell of it.
+/// The interval between two looks at a process whose end the system cannot report.
 const POLL: Duration = Duration::from_millis(200);
 
 impl AppProcess {
-    /// Starts an app that goes on when this value is dropped, or the daemon dies. What it writes
-    /// goes to the file `output`, and from there to the daemon's own stderr: in one file, its
-    /// stdout and stderr are one. The file is removed once the app has ended and the value that
-    /// could tell so is dropped.
+    /// Starts an app that goes on when this value is dropped or the daemon dies. The app writes its
+    /// stdout and stderr to the file `output`, which is passed on to the daemon's stderr. The file
+    /// is removed once the app has ended and this value is dropped.
     ///
     /// # Errors
     /// The system cannot create the file or start the program.
@@ -52,7 +51,7 @@ impl AppProcess {
         ))
     }
 
-    /// The app that this child is, which writes to `output`.
+    /// Takes a child that writes to `output` as an app.
     pub(super) fn lasting(
         name: &str,
         mut child: Child,
@@ -71,9 +70,9 @@ impl AppProcess {
         Self::watched(name, identity, &path, (end, open), watchers)
     }
 
-    /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with
-    /// this `output`. How it ends, only that it ends, will be known. `None` where it is not there
-    /// any more, or its process id is another's: see [`last_lines`](super::last_lines) then.
+    /// Takes over an app that an earlier daemon started by [`AppProcess::spawn_lasting`] with this
+    /// `output`. The app's exit status will be unknown. `None` if the process has ended, or its id
+    /// is another process' now: see [`last_lines`](super::last_lines) then.
     #[must_use]
     pub fn adopt(
         name: &str,
@@ -127,7 +126,7 @@ impl AppProcess {
     }
 }
 
-/// What stays with a lasting app as long as the daemon lives.
+/// Watches a lasting app as long as the daemon lives.
 struct Watcher {
     identity: Identity,
     output: PathBuf,
@@ -136,7 +135,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Waits for the end, ends what the app left behind, and reports once its output is read.
+    /// Waits for the end, kills what the app left behind, and reports once the output is read.
     async fn run(
         self,
         end: impl Future<Output = Option<ExitStatus>>,
@@ -168,8 +167,8 @@ impl Watcher {
         .await;
     }
 
-    /// Tells of the end, and removes the output once nobody can ask for the end any more: a
-    /// daemon that dies before it has noted the end leaves the last lines to the next one.
+    /// Reports the end, and removes the output file once no caller can ask for the end. A daemon
+    /// that dies before it has stored the end leaves the file to the next daemon.
     async fn report(self, exit: Exit) {
         if self.report.send(Some(exit)).is_err() {
             return;
@@ -183,7 +182,7 @@ impl Watcher {
     }
 }
 
-/// Opens the output and passes it on. An app whose output cannot be read is still an app.
+/// Opens the output and passes it on. An app goes on if its output cannot be read.
 async fn read(
     open: impl FnOnce(&Tail) -> io::Result<Follower> + Send + 'static,
     tail: Tail,
@@ -212,7 +211,7 @@ async fn poll_ended(process: &Identity) {
     }
 }
 
-/// As [`ended`]. An error means that the system cannot tell.
+/// As [`ended`]. An error means that the system cannot report the end.
 #[cfg(target_os = "linux")]
 async fn pidfd_ended(process: &Identity) -> io::Result<()> {
     use rustix::process::{PidfdFlags, pidfd_open};

@@ -21,9 +21,9 @@ use tracing::warn;
 use super::descendants::{Process, processes};
 use super::{Identity, keeper};
 
-/// How long the daemon tries to end what a keeper left. A process may hang in the kernel.
+/// The time limit for ending what a keeper left. A process may hang in the kernel.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the daemon looks again meanwhile.
+/// The interval between two looks meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Names a keeper, in the environment of its app.
@@ -37,7 +37,7 @@ impl Mark {
         Self::of(&Identity::of(std::process::id())?)
     }
 
-    /// `None` where the system does not tell one process from a later one with its id.
+    /// `None` if the system cannot tell a process from a later one with the same id.
     fn of(keeper: &Identity) -> Option<Self> {
         let Identity { pid, started } = keeper;
         (!started.is_empty()).then(|| Self(format!("{pid}:{started}")))
@@ -113,9 +113,9 @@ impl fmt::Display for LeftBehind {
     }
 }
 
-/// Kills what the keeper left, until nothing new is seen. Gives the number of processes found, and
-/// those that are there still. Nothing is stopped first: a stopped process would stay for ever if
-/// the daemon ended meanwhile.
+/// Kills the processes that a keeper left, until no new one is found. Gives the number of processes
+/// found, and those that are still alive. We do not stop them first: a stopped process would stay
+/// for ever if the daemon ended meanwhile.
 fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
     let deadline = monotonic::now() + PATIENCE;
     let mut found: HashMap<Pid, Identity> = HashMap::new();
@@ -145,7 +145,7 @@ fn end(keeper: &Identity) -> (usize, Vec<Pid>) {
     }
 }
 
-/// The living among these processes that come from the keeper's app.
+/// The living processes that descend from the keeper's app.
 fn left_by(keeper: &Identity, processes: &[Process]) -> Vec<Pid> {
     let mark = Mark::of(keeper);
     // While the group has members, nobody else gets the id.

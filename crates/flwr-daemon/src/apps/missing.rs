@@ -17,12 +17,12 @@ pub struct MissingModule {
 }
 
 impl MissingModule {
-    /// Whether [`Self::in_output`] needs this line.
+    /// Whether this line names a missing module, for [`Self::in_output`].
     pub(super) fn is_told_by(line: &str) -> bool {
         line.contains(MISSING) || line.contains(APPS_OWN)
     }
 
-    /// The last module that the output of an app says is missing.
+    /// The last missing module that an app's output names.
     #[must_use]
     pub fn in_output(output: &str) -> Option<Self> {
         let (_, rest) = output.rsplit_once(MISSING)?;

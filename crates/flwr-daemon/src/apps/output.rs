@@ -1,6 +1,6 @@
-//! The file that a lasting app writes its output to: kept small, and followed by the daemon.
+//! The output file of a lasting app. The daemon follows the file and keeps it small.
 //!
-//! A pipe would end with the daemon, and the app's next `print` with it. A file stays.
+//! A pipe would break when the daemon dies, and the app's next `print` would fail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -19,16 +19,16 @@ use super::Error;
 use super::tail::{Sink, Tail, pass_on};
 use crate::stop::Stopper;
 
-/// The size from which on the file is emptied, once all of it is passed on.
+/// The file is emptied above this size, once all of its content is passed on.
 const BOUND: u64 = 1024 * 1024;
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
-/// How much of the file's end is looked at for the last lines.
+/// Bytes at the file's end that are searched for the last lines.
 const END: u64 = 256 * 1024;
-/// How often new output is looked for.
+/// The interval between two looks for new output.
 const POLL: Duration = Duration::from_millis(150);
 
-/// The file, open, before it is followed.
+/// The open file, before the daemon follows it.
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) path: PathBuf,
@@ -36,7 +36,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Creates it.
+    /// Creates the file.
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
         Ok(Self {
             path: path.to_owned(),
@@ -44,7 +44,7 @@ impl Output {
         })
     }
 
-    /// Has a program write both its outputs there.
+    /// Makes the file a program's stdout and stderr.
     pub(super) fn attach_to(&self, program: &mut Command) -> Result<(), Error> {
         let another = || self.file.try_clone().map_err(failed(&self.path));
         program
@@ -53,10 +53,10 @@ impl Output {
         Ok(())
     }
 
-    /// Removes it: there is no app to write there.
+    /// Removes the file of an app that did not start.
     pub(super) fn discard(&self) {
         if let Err(error) = fs::remove_file(&self.path) {
-            // It is empty, or as good as: one that stays behind does no harm.
+            // A rest of a few bytes does no harm.
             debug!(%error, path = %self.path.display(), "an output was not removed");
         }
     }
@@ -69,8 +69,8 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
     }
 }
 
-/// Creates the file, which only this user may read. Another app's file of that name is left to
-/// that app, and out of reach.
+/// Creates the file (0600). A file of that name is unlinked first: it may belong to another app
+/// that still writes to it.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -79,15 +79,14 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .create_new(true)
         .read(true)
-        // Who appends goes on at the new end once the file was emptied.
+        // With O_APPEND the app goes on at the new end after the file was emptied.
         .append(true)
         .mode(0o600)
         .open(path)
 }
 
-/// The last lines (at most 20) that an app wrote which ended while nobody watched. They are as
-/// [`Exit::tail`](super::Exit::tail) has them; no lines where the file cannot be read. Reads a
-/// file: not for an async worker.
+/// The last lines (at most 20) of an app that ended while no daemon watched it, in the form of
+/// [`Exit::tail`](super::Exit::tail). Empty if the file cannot be read. Blocks.
 #[must_use]
 pub fn last_lines(output: &Path) -> Vec<String> {
     let tail = Tail::default();
@@ -101,13 +100,13 @@ pub fn last_lines(output: &Path) -> Vec<String> {
 #[derive(Debug)]
 pub(super) struct Follower {
     file: File,
-    /// Up to here it is read.
+    /// The end of what was read.
     at: u64,
     bound: u64,
 }
 
 impl Follower {
-    /// From the start of a file just created.
+    /// Follows a new file from its start.
     pub(super) fn new(file: File) -> Self {
         Self {
             file,
@@ -116,8 +115,8 @@ impl Follower {
         }
     }
 
-    /// From the present end of a file that another daemon has passed on. Its last lines go to
-    /// `tail`; a line without an end was not passed on yet, and is read again.
+    /// Follows a file from its present end, since an earlier daemon has passed on the rest. The
+    /// last lines go to `tail`. An unfinished last line was not passed on yet, and is read again.
     pub(super) fn resume(path: &Path, tail: &Tail) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).append(true).open(path)?;
         let (text, start) = end_of(&file)?;
@@ -134,13 +133,13 @@ impl Follower {
         })
     }
 
-    /// What is new, at most [`CHUNK`] bytes of it. Where nothing is, a file that has grown over
-    /// its bound is emptied. What the app writes between the look and that is lost: the daemon's
-    /// log lacks it then, and nothing else, for the app's own log goes to its run by the API.
+    /// Reads up to [`CHUNK`] new bytes. If there are none, a file above its bound is emptied.
+    /// Output that the app writes in this moment is missing in the daemon's log only: the run's log
+    /// comes over the API.
     fn read(&mut self) -> io::Result<Vec<u8>> {
         let length = self.file.metadata()?.len();
         if length < self.at {
-            // Somebody else has emptied it.
+            // The app has emptied the file itself.
             self.at = 0;
         }
         if length == self.at {
@@ -158,7 +157,7 @@ impl Follower {
     }
 }
 
-/// The end of the file in whole lines, and where in the file it starts.
+/// The whole lines at the end of the file, and their position.
 fn end_of(file: &File) -> io::Result<(Vec<u8>, u64)> {
     let length = file.metadata()?.len();
     let start = length.saturating_sub(END);
@@ -193,7 +192,7 @@ async fn read_on(
     ended: Stopper,
 ) -> io::Result<()> {
     loop {
-        // Asked before the look: a look after the end sees all there is.
+        // Checked before the read: a read after the end sees all output.
         let last = ended.is_stopped();
         let looked = spawn_blocking(move || {
             let bytes = follower.read();
@@ -207,7 +206,7 @@ async fn read_on(
         } else if last {
             return Ok(());
         } else {
-            // A poll that runs out is as good as the end.
+            // After the interval the loop reads again.
             let _ = timeout(POLL, ended.cancelled()).await;
         }
     }

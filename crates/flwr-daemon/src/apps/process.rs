@@ -1,5 +1,5 @@
-//! An app process: started under a keeper in a process group of its own, watched, and ended with
-//! all that it started.
+//! An app process. It is started under a keeper in a process group of its own, watched, and ended
+//! with all its descendants.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -19,22 +19,24 @@ use super::{AppCommand, Error, Exit, Identity, Watchers};
 use crate::console::Console;
 use crate::task::{self, Task};
 
-/// How long the output of an ended app is read on, should somebody still write to it.
+/// The time limit for reading on after an app's end: a process that the app left may hold the pipe.
 pub(super) const READ_GRACE: Duration = Duration::from_secs(1);
 
-/// A running app. Dropping it kills the app and all that it started, unless it is a lasting one.
+/// A running app. Dropping this value kills the app and all its descendants, unless the app is a
+/// lasting one.
 #[derive(Debug)]
 pub struct AppProcess {
     pub(super) name: String,
     pub(super) identity: Identity,
-    /// Whether it goes on without whoever watches it.
+    /// Whether the app goes on when this value is dropped or the daemon dies.
     pub(super) lasting: bool,
     pub(super) tail: Tail,
     pub(super) exit: watch::Receiver<Option<Exit>>,
 }
 
 impl AppProcess {
-    /// Starts the app. Its output goes to the daemon's own stdout and stderr; it reads nothing.
+    /// Starts the app. Its output goes to the daemon's own stdout and stderr, and its stdin is
+    /// empty.
     ///
     /// # Errors
     /// The system cannot start the program.
@@ -42,7 +44,7 @@ impl AppProcess {
         Self::spawn_with(command, Stdio::null(), watchers)
     }
 
-    /// The same for an app that reads something.
+    /// As [`Self::spawn`], with a stdin.
     pub(super) fn spawn_with(
         command: &AppCommand,
         stdin: Stdio,
@@ -58,7 +60,7 @@ impl AppProcess {
         Ok(Self::of_child(&command.name, child, identity, watchers))
     }
 
-    /// The app that this child is; its output comes through pipes.
+    /// Takes a child as an app whose output comes through pipes.
     pub(super) fn of_child(
         name: &str,
         mut child: Child,
@@ -76,7 +78,7 @@ impl AppProcess {
         Self::piped(name, identity, group, (readers, end), watchers)
     }
 
-    /// An app whose output comes through pipes, watched until its `end`. Its `group` ends with it.
+    /// Watches an app, whose output comes through pipes, until its `end`. Then kills its `group`.
     pub(super) fn piped(
         name: &str,
         identity: Identity,
@@ -92,8 +94,7 @@ impl AppProcess {
         let watch = async move {
             let status = end.await;
             if let Some(group) = group {
-                // What the app started and did not end is in its group still, and keeps the id in
-                // use.
+                // Processes that the app left are still in its group, so the id is in use.
                 group.signal_group(Signal::KILL);
             }
             let tail = readers.finish().await;
@@ -113,38 +114,37 @@ impl AppProcess {
         }
     }
 
-    /// What the logs call it.
+    /// The app's name in logs.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The process id, which is the id of its group too: that of its keeper, whose child the app
-    /// is.
+    /// The id of the process and of its group. The process is the keeper, the parent of the app.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.identity.pid
     }
 
-    /// Which process it is, for a later daemon to find a lasting one again.
+    /// The identity of the process, by which a later daemon finds a lasting app again.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity.clone()
     }
 
-    /// The last lines that it has written so far, as [`Exit::tail`] has them.
+    /// The last lines so far, in the form of [`Exit::tail`].
     #[must_use]
     pub fn last_lines(&self) -> Vec<String> {
         self.tail.lines()
     }
 
-    /// Whether it has not ended yet.
+    /// Whether the app runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.exit.borrow().is_none()
     }
 
-    /// Waits until it has ended and its output is read. Several may wait; each gets the answer.
+    /// Waits until the app has ended and its output is read. Any number of callers may wait.
     pub async fn wait(&self) -> Exit {
         let mut exit = self.exit.clone();
         match exit.wait_for(Option::is_some).await {
@@ -154,7 +154,7 @@ impl AppProcess {
         }
     }
 
-    /// Ends the app and all it started: asks by SIGTERM, and after `grace` sends SIGKILL.
+    /// Ends the app and all its descendants: by SIGTERM, and after `grace` by SIGKILL.
     pub async fn terminate(&self, grace: Duration) -> Exit {
         if self.is_running() {
             self.identity.signal_group(Signal::TERM);
@@ -166,7 +166,7 @@ impl AppProcess {
         self.wait().await
     }
 
-    /// Kills the app and all that it started, if the app is still there.
+    /// Kills the app and all its descendants, if the app still runs.
     pub fn kill(&self) {
         if self.is_running() {
             self.identity.end_all();
@@ -182,26 +182,26 @@ impl Drop for AppProcess {
     }
 }
 
-/// The program with all but its output set up, under a keeper of its own.
+/// The command of the keeper for an app. Only the output is not set.
 pub(super) fn program(command: &AppCommand, life: Life) -> Command {
     let mut program = keeper::command(command.program.as_os_str(), life);
     program
         .args(&command.args)
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
-        // A group of its own: Ctrl-C at the daemon's terminal reaches the daemon alone,
-        // which then ends its apps in order, and what the app starts ends with it.
+        // With a group of its own the app gets no Ctrl-C of the daemon's terminal: the daemon ends
+        // its apps in order.
         .process_group(0);
     program
 }
 
-/// Starts what [`program`] has set up.
+/// Starts a command of [`program`].
 pub(super) fn start(
     command: &AppCommand,
     program: &mut Command,
 ) -> Result<(Child, Identity), Error> {
     let failed = |source| Error::of_spawn(&command.program, source);
-    // The keeper could tell of it only as the app's last words.
+    // The keeper could report this error only as the app's last line.
     access(&command.program, Access::EXEC_OK).map_err(|error| failed(error.into()))?;
     let child = program.spawn().map_err(failed)?;
     let pid = child
@@ -210,14 +210,14 @@ pub(super) fn start(
     Ok((child, Identity::of_child(pid)))
 }
 
-/// Those who pass on what an app writes, and keep its last lines.
+/// The tasks that pass on an app's output and keep its last lines.
 pub(super) struct Readers {
     tasks: Vec<Task<()>>,
     tail: Tail,
 }
 
 impl Readers {
-    /// Reads an app's stdout and stderr, as far as they are pipes.
+    /// Reads an app's stdout and stderr, if these are pipes.
     pub(super) fn start<O, E>(stdout: Option<O>, stderr: Option<E>) -> Self
     where
         O: AsyncRead + Send + Unpin + 'static,
@@ -242,7 +242,7 @@ impl Readers {
         Self { tasks, tail }
     }
 
-    /// Reads on for a moment after the app's end. Gives what was kept.
+    /// Reads on for [`READ_GRACE`] after the app's end. Gives the last lines.
     async fn finish(self) -> Tail {
         for mut task in self.tasks {
             if timeout(READ_GRACE, &mut task).await.is_err() {

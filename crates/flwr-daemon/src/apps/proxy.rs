@@ -1,4 +1,4 @@
-//! An app reaches its daemon past the proxy that the environment names.
+//! Exempts the daemon's address from the proxy that the environment of an app names.
 //!
 //! gRPC asks the first of `grpc_proxy`, `https_proxy` and `http_proxy` for every address that
 //! `no_grpc_proxy`, or else `no_proxy`, does not exempt: for 127.0.0.1 as well. Python's own
@@ -17,17 +17,17 @@ const PROXIES: [&str; 8] = [
     "HTTP_PROXY",
     "ALL_PROXY",
 ];
-/// Each variable that exempts addresses, and whose value counts where it is not set.
+/// The variables that exempt addresses, each with the variable that counts if the first is not set.
 const EXEMPTIONS: [[&str; 2]; 3] = [
     ["no_grpc_proxy", "no_proxy"],
     ["no_proxy", "NO_PROXY"],
     ["NO_PROXY", "no_proxy"],
 ];
-/// Exempts every address; it does so for Python's clients only if it stands alone.
+/// Exempts every address. Python's clients accept this value only if it stands alone.
 const ALL: &str = "*";
 
-/// The variables for an app that exempt the daemon's own address, and else what is exempted now.
-/// None where no proxy is set.
+/// The variables for an app: they exempt the daemon's address and all that is exempted now. Empty
+/// if no proxy is set.
 #[must_use]
 pub fn exemptions(address: &str) -> Vec<(OsString, OsString)> {
     exemptions_in(address, |name| {
@@ -51,7 +51,7 @@ fn exemptions_in(
     EXEMPTIONS.map(with_host).into()
 }
 
-/// The list with the host at its end, unless the list has the host.
+/// Appends the host to the list, unless the list has it.
 fn added(mut list: OsString, host: &str, knows_all: bool) -> OsString {
     let text = list.to_string_lossy();
     let is_exempted = text.split(',').any(|entry| entry.trim() == host);

@@ -1,4 +1,4 @@
-//! An app's output: passed on line by line, with the last lines kept for the error text.
+//! Passes an app's output on, line by line, and keeps the last lines for error texts.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use super::MissingModule;
 
 /// Lines kept for the error text.
 const KEPT_LINES: usize = 20;
-/// Lines kept of those that tell of a missing module: Python's and Flower's.
+/// Lines kept that name a missing module: Python's and Flower's.
 const KEPT_MISSING: usize = 4;
 /// Bytes of a line that are passed on at once; a longer line is passed on in pieces.
 const LINE_BYTES: usize = 16 * 1024;
 /// Characters kept of a line for the error text.
 const KEPT_CHARS: usize = 400;
 
-/// The last lines of an app's output, shared by the readers of it.
+/// The last lines of an app's output, shared by its readers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
     lines: VecDeque<String>,
-    /// What tells of a missing module, oldest first.
+    /// The lines that name a missing module, oldest first.
     missing: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Tail {
         self.0.lock().lines.iter().cloned().collect()
     }
 
-    /// The module that the app said it lacks.
+    /// The missing module that the app's output names.
     pub(super) fn missing(&self) -> Option<MissingModule> {
         MissingModule::in_output(&self.0.lock().missing.join("\n"))
     }
@@ -81,7 +81,7 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// Takes the lines of an app.
+/// A destination for the lines of an app.
 pub(super) trait Sink: Send {
     /// Takes a line, or a piece of a long line.
     fn pass(&mut self, line: &[u8]) -> impl Future<Output = ()> + Send;

@@ -13,7 +13,7 @@ const TOKEN_BYTES: usize = 128;
 pub struct Token(String);
 
 impl Token {
-    /// A new token from the system's randomness. `None` where the system has none to give.
+    /// A new token from the system's randomness. `None` if the system has no randomness.
     #[must_use]
     pub fn random() -> Option<Self> {
         let mut bytes = [0; TOKEN_BYTES];
@@ -48,10 +48,10 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The tokens that are valid now, each with what it stands for.
+/// The valid tokens, each with its subject.
 ///
-/// A plain list that is always read to its end: there are as many tokens as running apps, and
-/// the time of a look-up tells nothing about them.
+/// A list that each look-up reads to its end: there are as many tokens as running apps, and the
+/// time of a look-up tells nothing about them.
 #[derive(Debug)]
 pub struct Tokens<T>(Mutex<Vec<(Token, T)>>);
 
@@ -68,14 +68,14 @@ impl<T: Clone> Tokens<T> {
         Self::default()
     }
 
-    /// Makes a token for `subject`. `None` where the system has no randomness to give.
+    /// Makes a token for `subject`. `None` if the system has no randomness.
     pub fn issue(&self, subject: T) -> Option<Token> {
         let token = Token::random()?;
         self.0.lock().push((token.clone(), subject));
         Some(token)
     }
 
-    /// What the token shown stands for.
+    /// The subject of the shown token.
     pub fn find(&self, shown: &str) -> Option<T> {
         let tokens = self.0.lock();
         let mut found = None;
@@ -87,7 +87,7 @@ impl<T: Clone> Tokens<T> {
         found
     }
 
-    /// Makes the token shown invalid, and says what it stood for.
+    /// Makes the shown token invalid, and gives its subject.
     pub fn revoke(&self, shown: &str) -> Option<T> {
         let mut tokens = self.0.lock();
         let at = tokens.iter().position(|(token, _)| token.is(shown))?;

@@ -14,22 +14,22 @@ use super::output::Output;
 use super::process::{program, start};
 use super::{AppCommand, AppProcess, Error, Identity, Watchers};
 
-/// A process that waits. It ends when this is dropped, and when the daemon dies.
+/// A prepared process. It ends when this value is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub struct WaitingApp {
     /// `flwr-serverapp`.
     program: PathBuf,
     identity: Identity,
     stdin: Option<ChildStdin>,
-    /// Where it writes, if it will outlive the daemon.
+    /// The output file, if the process will outlive the daemon.
     output: Option<Output>,
-    /// Taken when it begins.
+    /// Taken when the process gets its run.
     child: Option<Child>,
 }
 
 impl WaitingApp {
-    /// Starts a process of this `flwr-serverapp`, which will write to the file `output`, or to the
-    /// daemon's own stdout and stderr. `None` where the program is no Python script.
+    /// Starts a process of this `flwr-serverapp`. It writes to the file `output`, or to the
+    /// daemon's own stdout and stderr. `None` if the program is no Python script.
     ///
     /// # Errors
     /// The system cannot create the file or start the program.
@@ -64,12 +64,12 @@ impl WaitingApp {
         }))
     }
 
-    /// Makes it the app of this command, which [`serverapp_command`](super::serverapp_command)
-    /// gave for the same program. What it writes goes to the file `output_of_run`, if it was started
-    /// with one: then it goes on when the daemon dies.
+    /// Makes the process the app of a command that [`serverapp_command`](super::serverapp_command)
+    /// made for the same program. A process with an output file writes to `output_of_run` from now
+    /// on, and outlives the daemon.
     ///
     /// # Errors
-    /// It has ended, or its output cannot get that name. Nothing was begun then.
+    /// The process has ended, or its output file cannot be renamed. The app has not begun then.
     pub async fn begin(
         mut self,
         command: &AppCommand,
@@ -81,7 +81,7 @@ impl WaitingApp {
             source,
         };
         if let (Some(output), Some(path)) = (&mut self.output, output_of_run) {
-            // Before it does anything that would be looked for there.
+            // Before the app writes anything that belongs to the run.
             fs::rename(&output.path, path).map_err(failed)?;
             path.clone_into(&mut output.path);
         }

@@ -20,8 +20,8 @@ impl Watchers {
         self.0.spawn(watch.in_current_span());
     }
 
-    /// Waits until all watchers have ended. An app that still runs keeps its watcher, so callers end
-    /// the apps first and set a time limit.
+    /// Waits until all watchers have ended. An app that still runs keeps its watcher, so callers
+    /// end the apps first and set a time limit.
     pub async fn settled(&self) {
         self.0.close();
         self.0.wait().await;

@@ -1,8 +1,8 @@
-//! The five keys of a `--config` file that describe a connection with TLS on both sides, as flags.
+//! The five keys of a `--config` file that describe a connection with mutual TLS.
 //!
-//! The guides say that the name in the server's certificate is `localhost` where `options` name no
-//! other. The address's own name counts first. A certificate for `localhost` counts too, on this
-//! machine, and elsewhere if the file names its own root.
+//! Without a name in `options`, the guides expect `localhost` in the server's certificate. The name
+//! of the address counts first. `localhost` counts too: on this machine, and elsewhere if the file
+//! names its own root.
 
 use serde_json::{Map, Value};
 
@@ -15,10 +15,10 @@ const ROOT: &str = "ssl_root_cert";
 const OPTIONS: &str = "options";
 /// The five keys that are no flags.
 pub(super) const CONNECTION: [&str; 5] = [SECURE, PRIVATE_KEY, CERTIFICATE, ROOT, OPTIONS];
-/// The option, named as gRPC's, that tells whose certificate a server must show.
+/// gRPC's option for the name in a server's certificate.
 const NAME_OVERRIDE: &str = "grpc.ssl_target_name_override";
 
-/// Takes the keys about the connection out of a file, and gives the flags that they stand for.
+/// Removes the keys about the connection from a file's content, and gives them as flags.
 pub(super) fn flags(side: &Side, file: &mut Map<String, Value>) -> Result<Vec<String>, String> {
     let secure = match file.remove(SECURE) {
         Some(Value::Bool(secure)) => secure,

@@ -6,13 +6,13 @@ use clap::ArgAction;
 
 use super::{Configurable, Error};
 
-/// What the variables stand for. Others of the same beginning are left alone: Kubernetes makes
-/// some for each of its services.
+/// The flags in variables. Other variables with the same prefix are ignored: Kubernetes makes some
+/// for each of its services.
 #[derive(Default)]
 pub(super) struct Variables {
     /// Flags with their values.
     pub(super) arguments: Vec<OsString>,
-    /// Switches that are turned off, also where the file turns them on.
+    /// Switches that are turned off, even if the file turns them on.
     pub(super) off: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Variables {
     }
 }
 
-/// Whether a flag has at most one value, and does more than to print a text and end.
+/// Whether a flag has at most one value, and is no flag that prints a text and ends.
 fn is_plain(long: &str, flag: &clap::Arg) -> bool {
     let one = flag
         .get_num_args()
@@ -70,7 +70,7 @@ fn is_on(value: &OsString, name: &str) -> Result<bool, Error> {
     }
 }
 
-/// A value that is wrong by itself is told of the variable, not of the command line.
+/// Names the variable in the error of a wrong value.
 fn check<A: Configurable>(
     typed: &[OsString],
     argument: &OsString,

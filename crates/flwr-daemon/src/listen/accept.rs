@@ -19,14 +19,14 @@ use super::sockets::Sockets;
 use super::{Limits, Listener};
 use crate::stop::Stopper;
 
-/// The pause after a failed accept: too many open files clears up by itself, if at all.
+/// The pause after a failed accept. Too many open files is an error that may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// One line of a kind in this time: a scanner must not fill the disk.
+/// The log gets one line of a kind in this time: a scanner must not fill the disk.
 const LOG_PERIOD: Duration = Duration::from_secs(5);
 
 type Ready = mpsc::Sender<io::Result<Connection>>;
 
-/// What every handshake task needs.
+/// The parts that all handshake tasks share.
 struct Door {
     name: &'static str,
     port: u16,

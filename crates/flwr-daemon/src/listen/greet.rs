@@ -1,7 +1,8 @@
-//! What does the client speak? The first byte of a TLS client is 0x16 (RFC 8446, 5.1), an HTTP/2
+//! Detects what a client speaks. The first byte of a TLS client is 0x16 (RFC 8446, 5.1), an HTTP/2
 //! client starts with 24 known bytes (RFC 9113, 3.4), an HTTP/1 client with a method in letters.
 //!
-//! A wrong guess is answered in the client's own words, so that its log says what is wrong too:
+//! A client that speaks the wrong protocol is answered in its own protocol, so that its log has the
+//! reason too:
 //! a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not TLS"), a
 //! plaintext HTTP/2 client gets GOAWAY with a debug text, an HTTP/1 client a 400 with text.
 
@@ -28,7 +29,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 /// The record type of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// How long a refused client may take to read why.
+/// The time limit for a refused client to read the reason.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const USE_TLS: &str = "this port speaks TLS: leave out --insecure and give --root-certificates";
@@ -46,9 +47,9 @@ pub(super) struct Greeter {
 /// Why a connection is not served.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Nothing was said: port scans and health checks of load balancers.
+    /// The client sent nothing: port scans and health checks of load balancers.
     Closed,
-    /// The time was up before the client was understood.
+    /// The deadline passed first.
     Silent,
     /// A plaintext client on a TLS port.
     Plaintext,
@@ -132,7 +133,7 @@ impl Greeter {
 }
 
 impl Refused {
-    /// One word for each, to count them by.
+    /// The kind of the refusal, in one word, for counting.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -146,7 +147,7 @@ impl Refused {
         }
     }
 
-    /// Port scans and health checks are everyday; the rest points at a mistake.
+    /// Whether the log gets a line. Port scans and health checks get none.
     pub(super) fn is_worth_a_line(&self) -> bool {
         !matches!(self, Self::Closed)
     }
@@ -169,7 +170,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The log's sentence for a refusal; TLS alerts of the client are put in plain words.
+/// The log line of a refusal. TLS alerts of the client are put in plain words.
 pub(super) fn describe(refused: &Refused) -> String {
     use rustls::AlertDescription as Alert;
     let Refused::Handshake(error) = refused else {
@@ -284,8 +285,8 @@ async fn refuse_tls(stream: &mut TcpStream) -> Refused {
     Refused::Tls
 }
 
-/// Says a last word and reads what the client still sends: closing a socket with unread bytes
-/// resets it, and the client would never read the word.
+/// Sends a last text, and reads what the client still sends: closing a socket with unread bytes
+/// resets the connection, and the client would never read the text.
 async fn farewell(stream: &mut TcpStream, word: &[u8]) {
     let said = async {
         stream.write_all(word).await?;

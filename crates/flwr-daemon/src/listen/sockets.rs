@@ -11,22 +11,21 @@ use std::task::Poll;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Connections that wait to be accepted, if the system allows as many (net.core.somaxconn): all
-/// nodes come at once after a restart, and who finds no place tries again after seconds.
+/// The backlog, if the system allows as much (net.core.somaxconn). All nodes connect at once after
+/// a restart, and a node without a place tries again after seconds.
 const BACKLOG: i32 = 16_384;
-/// How often another free port is tried, when the first address has a port that another address
-/// of the name has not.
+/// The number of free ports tried: a port that is free at one address may be taken at another.
 const FREE_PORTS: u32 = 16;
 
 /// The addresses on which a port listens: one or more, with the same port number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound(Vec<SocketAddr>);
 
-/// Listening sockets that nobody accepts from yet.
+/// Listening sockets, before the accept loop.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) listeners: Vec<StdListener>,
-    /// Addresses of the name that this machine does not have.
+    /// Addresses of the name that this machine lacks.
     pub(crate) missing: Vec<SocketAddr>,
 }
 
@@ -42,12 +41,13 @@ pub(crate) struct NotBound {
 pub(super) struct Sockets {
     listeners: Vec<TcpListener>,
     bound: Bound,
-    /// Which socket is looked at first: one with many clients must not shut out the others.
+    /// The socket to accept from first. It changes, so that a busy socket does not shut out the
+    /// others.
     turn: AtomicUsize,
 }
 
-/// Opens every address of a name. An address that this machine lacks is left out if another can be
-/// had. Port 0 takes one free port for all addresses.
+/// Opens every address of a name. An address that this machine lacks is left out if another one can
+/// be opened. Port 0 takes one free port for all addresses.
 pub(crate) fn open(addresses: &[SocketAddr]) -> Result<Opened, NotBound> {
     let mut tries = FREE_PORTS;
     loop {
@@ -96,14 +96,14 @@ fn open_once(addresses: &[SocketAddr]) -> Result<Opened, NotBound> {
     }
 }
 
-/// Whether this machine does not have the address, or no IPv6 at all.
+/// Whether this machine lacks the address, or IPv6 at all.
 fn is_lacking(error: &io::Error) -> bool {
     let unsupported = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(unsupported)
 }
 
-/// `::` alone takes IPv4 connections too, as everywhere; beside IPv4 addresses it must leave these
-/// to their own socket.
+/// Listens at an address. `::` alone takes IPv4 connections too. `with_v4` says that IPv4 addresses
+/// have sockets of their own: an IPv6 socket then leaves them alone.
 fn listen_at(address: SocketAddr, with_v4: bool) -> io::Result<StdListener> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -138,7 +138,7 @@ impl Sockets {
         &self.bound
     }
 
-    /// The next connection, on whichever socket.
+    /// The next connection of any socket.
     pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|context| {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.listeners.len().max(1);
@@ -168,8 +168,8 @@ impl Bound {
         &self.0
     }
 
-    /// The address at which processes of this machine reach the port: by loopback if that is among
-    /// the addresses, and there by IPv4 first.
+    /// The address at which processes of this machine reach the port: loopback if possible, IPv4
+    /// first.
     #[must_use]
     pub fn reachable(&self) -> SocketAddr {
         let here =
@@ -191,7 +191,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Addresses as a sentence lists them.
+/// Lists addresses in a sentence.
 pub(crate) fn joined(addresses: &[SocketAddr]) -> String {
     let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     texts.join(" and ")

@@ -1,9 +1,8 @@
 //! Object bytes in files: `DIR/ab/abcdef…`, one file an object, named by its id.
 //!
-//! A file with its final name is whole and on disk: bytes go to a temporary file first, which is
-//! synced, renamed, and its directory synced, before `put` answers. What a crash leaves behind
-//! is a temporary file, or one that nobody holds; the next start removes both. Files are 0600:
-//! models are private.
+//! A file with its final name is complete and on disk. `put` writes a temporary file, syncs and
+//! renames the file, syncs the directory, and then answers. A crash may leave temporary files and
+//! files without a holder: the next start removes both. Files are 0600, since models are private.
 
 use std::collections::HashMap;
 use std::fs;
@@ -31,48 +30,48 @@ use layout::failed;
 #[derive(Clone, Debug)]
 pub struct Files {
     dir: Arc<PathBuf>,
-    /// Makes the names of temporary files of this process distinct.
+    /// Numbers the temporary files of this process.
     counter: Arc<AtomicU64>,
-    /// By the folder they are in. Held while a file there gets its final name or is removed, so
-    /// that the two cannot overtake each other.
+    /// The stored files, by folder. A folder's lock is held for a rename and for a removal, so that
+    /// neither overtakes the other.
     held: Arc<[Mutex<HashMap<ObjectId, Held>>]>,
     /// Bytes of all files.
     used: Arc<AtomicU64>,
 }
 
-/// Objects are in folders by the first byte of their id.
+/// The number of folders: the first byte of an id names the folder.
 const FOLDERS: usize = 256;
 
 fn folder_of(id: &ObjectId) -> usize {
     usize::from(id.as_bytes()[0])
 }
 
-/// A file that is kept.
+/// A stored file.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    /// How often it was `put`.
+    /// The number of `put`s.
     holders: usize,
-    /// Its bytes.
+    /// The size in bytes.
     size: u64,
-    /// It was written by this process, or read and compared since: a file of an earlier one may
-    /// have changed meanwhile.
+    /// Whether this process has written the file, or compared its content. A file of an earlier
+    /// process may have changed.
     proven: bool,
 }
 
-/// What was found at the start.
+/// The files found at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Files that are held, and there.
+    /// Files with a holder.
     pub kept: usize,
-    /// Files that a crash left and nobody holds: they were removed.
+    /// Files without a holder, which a crash left. They were removed.
     pub removed: usize,
-    /// Objects that are held, and whose files are not there.
+    /// Objects with a holder, but without a file.
     pub missing: Vec<ObjectId>,
 }
 
 impl Files {
-    /// Uses `dir`, creating it (0700) where it is missing. `held` says what is kept there, and
-    /// how often: everything else is what a crash or an earlier daemon left, and is removed.
+    /// Opens the store in `dir`, which is created (0700) if missing. `held` has the number of
+    /// holders of each object. All other files are the rest of a crash, and are removed.
     ///
     /// # Errors
     /// The directory cannot be created or read, or a file not be removed.
@@ -228,7 +227,7 @@ impl ObjectBytes for Files {
     }
 }
 
-/// Off the async workers: a slow disk must not hold up heartbeats.
+/// Runs blocking work off the async workers: a slow disk must not hold up heartbeats.
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -1,4 +1,4 @@
-//! Object bytes in memory: gone with the process.
+//! Object bytes in memory. They are lost when the process ends.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,7 +22,7 @@ struct Held {
 }
 
 impl Memory {
-    /// Holds nothing.
+    /// An empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

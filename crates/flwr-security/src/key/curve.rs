@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P521_SHA256_ASN1, VerificationAlgorithm,
 };
 
-/// The curves that SuperNode keys lie on.
+/// The curves of SuperNode keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Curve {
     P256,
@@ -15,7 +15,7 @@ pub(super) enum Curve {
 impl Curve {
     pub(super) const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
 
-    /// What stands before the point in a SubjectPublicKeyInfo (RFC 5480).
+    /// The bytes before the point in a SubjectPublicKeyInfo (RFC 5480).
     pub(super) const fn spki_prefix(self) -> &'static [u8] {
         match self {
             Self::P256 => {
@@ -47,7 +47,7 @@ impl Curve {
         }
     }
 
-    /// Every curve is used with SHA-256 (flwr 1.22 wire).
+    /// The algorithm that checks signatures: SHA-256 on every curve (flwr 1.22 wire).
     pub(super) fn algorithm(self) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::P256 => &ECDSA_P256_SHA256_ASN1,

@@ -5,8 +5,8 @@
 //! (the proof of a right passphrase), the key's type, curve, point and scalar, a comment, and
 //! padding 1, 2, 3 … to the block size.
 //!
-//! Own code since `ssh-key` 0.6, the library for it, reads a scalar only at full length, while
-//! OpenSSH drops leading zeros: it refuses one good key in 256.
+//! We do not use the crate `ssh-key` 0.6: it reads scalars of full length only. OpenSSH drops
+//! leading zeros, so the crate refuses one good key in 256.
 
 use super::{Curve, KeyProblem, PublicKey};
 use base64::Engine;
@@ -20,12 +20,12 @@ const BLOCK: usize = 8;
 /// Characters in a line of base64, as ssh-keygen writes them.
 const LINE: usize = 70;
 
-/// What a private container holds.
+/// The content of a private container.
 #[derive(Clone)]
 pub(super) struct Pair {
     pub(super) curve: Curve,
     pub(super) point: Vec<u8>,
-    /// Big endian, of the curve's full length.
+    /// The scalar: big endian, of the curve's full length.
     pub(super) scalar: Vec<u8>,
 }
 
@@ -66,7 +66,7 @@ pub(super) const fn key_type(curve: Curve) -> &'static str {
     }
 }
 
-/// Whether a text begins as a private container does.
+/// Whether a text begins like a private container.
 pub(super) fn is_private(text: &str) -> bool {
     text.starts_with(BEGIN)
 }
@@ -172,7 +172,7 @@ fn put(buffer: &mut Vec<u8>, part: &[u8]) {
     buffer.extend(part);
 }
 
-/// Numbers and length-prefixed strings, as SSH writes them.
+/// SSH's encoding of numbers and length-prefixed strings.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

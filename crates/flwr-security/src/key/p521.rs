@@ -1,8 +1,7 @@
 //! Private keys on P-521.
 //!
-//! aws-lc-rs signs P-521 with SHA-256, as Flower does, so this curve needs no further crate. The
-//! crate `p521` 0.13 does not: its signer wants a hash of at least half the curve's length, 33
-//! bytes, and SHA-256 has 32.
+//! aws-lc-rs signs P-521 with SHA-256, as Flower does. The crate `p521` 0.13 cannot: its signer
+//! wants a hash of at least half the curve's length, 33 bytes, and SHA-256 has 32.
 
 use aws_lc_rs::agreement::{self, ECDH_P521, UnparsedPublicKey};
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
@@ -10,15 +9,15 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P521_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use zeroize::Zeroizing;
 
-/// A private number, ready to sign and to agree.
+/// A private key, ready for signatures and key agreement.
 pub(super) struct SecretKey {
     signing: EcdsaKeyPair,
     agreeing: agreement::PrivateKey,
 }
 
 impl SecretKey {
-    /// From a big-endian number of the curve's full length; `None` for zero and numbers beyond the
-    /// curve's order.
+    /// Reads a big-endian number of the curve's full length. `None` for zero and for numbers beyond
+    /// the curve's order.
     pub(super) fn from_scalar(scalar: &[u8]) -> Option<Self> {
         let agreeing = agreement::PrivateKey::from_private_key(&ECDH_P521, scalar).ok()?;
         let point = agreeing.compute_public_key().ok()?;
@@ -33,18 +32,18 @@ impl SecretKey {
         })
     }
 
-    /// From PKCS#8 or SEC 1; `None` if the key is of another curve.
+    /// Reads PKCS#8 or SEC 1. `None` if the key is of another curve.
     pub(super) fn from_der(der: &[u8]) -> Option<Self> {
         let read = EcdsaKeyPair::from_private_key_der(&ECDSA_P521_SHA256_ASN1_SIGNING, der).ok()?;
         Self::from_scalar(scalar(&read)?.as_ref())
     }
 
-    /// The number, big endian and of the curve's full length.
+    /// The private number: big endian, of the curve's full length.
     pub(super) fn scalar(&self) -> Option<Vec<u8>> {
         Some(scalar(&self.signing)?.as_ref().to_vec())
     }
 
-    /// The public half: a point, uncompressed.
+    /// The public key: an uncompressed point.
     pub(super) fn point(&self) -> &[u8] {
         self.signing.public_key().as_ref()
     }
@@ -55,7 +54,7 @@ impl SecretKey {
         Some(signature.as_ref().to_vec())
     }
 
-    /// The number that this key and a point agree on.
+    /// The shared secret of this key and a point (ECDH).
     pub(super) fn agree(&self, point: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let theirs = UnparsedPublicKey::new(&ECDH_P521, point);
         let take = |shared: &[u8]| Ok(Zeroizing::new(shared.to_vec()));

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::openssh::{self, Pair};
 use super::{Curve, KeyError, KeyProblem, Parsed, PublicKey, other_key, p521, read};
 
-/// The private key of a SuperNode, with its public half. It is never shown.
+/// The private key of a SuperNode, with its public key. The secret is never shown.
 #[derive(Clone)]
 pub struct PrivateKey {
     secret: Arc<Secret>,
@@ -28,10 +28,10 @@ enum Secret {
 }
 
 impl PrivateKey {
-    /// A new key on P-384, as Flower makes them.
+    /// Makes a new key on P-384, Flower's default.
     ///
     /// # Errors
-    /// If the system has no random numbers to give.
+    /// If the system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
         loop {
             let mut scalar = [0; 48];
@@ -43,10 +43,10 @@ impl PrivateKey {
         }
     }
 
-    /// From a file: OpenSSH's own format, or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`).
+    /// Reads a file: OpenSSH's own format, or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`).
     ///
     /// # Errors
-    /// If it cannot be read, is encrypted, or holds something else.
+    /// If the file cannot be read, or its content is encrypted or no such key.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         Self::parse(&read(path)?).map_err(|problem| KeyError::File {
             path: path.to_owned(),
@@ -54,10 +54,10 @@ impl PrivateKey {
         })
     }
 
-    /// From the text of such a file.
+    /// Reads the text of such a file.
     ///
     /// # Errors
-    /// If it is encrypted or holds something else.
+    /// If the key is encrypted, or the text is no such key.
     pub fn parse(text: &str) -> Result<Self, KeyProblem> {
         let text = text.trim();
         if text.is_empty() {
@@ -146,14 +146,14 @@ impl PrivateKey {
         })
     }
 
-    /// The public half.
+    /// The public key.
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
-    /// The number that this key and another agree on (ECDH): the x of a point, as many bytes as the
-    /// curve has. `None` if the other is of another curve.
+    /// The shared secret of this key and a public key (ECDH): the x coordinate of a point. `None`
+    /// if the public key is of another curve.
     #[must_use]
     pub fn agree(&self, other: &PublicKey) -> Option<Zeroizing<Vec<u8>>> {
         let Parsed { curve, point, .. } = &*other.0;
@@ -177,7 +177,7 @@ impl PrivateKey {
     /// Signs the SHA-256 of a message (flwr 1.22 wire, on every curve). The signature is DER.
     ///
     /// # Errors
-    /// If the arithmetic fails, which it does for no key that was read or made here.
+    /// If the arithmetic fails. It fails for no key that was read or made here.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let hash = Sha256::digest(message);
         let signed = match &*self.secret {
@@ -188,11 +188,11 @@ impl PrivateKey {
         signed.ok_or(KeyError::Random)
     }
 
-    /// Writes the pair as `path` (0600, OpenSSH's format) and `path.pub`.
-    /// Nothing is overwritten unless `force` says so.
+    /// Writes the private key to `path` (0600, OpenSSH's format) and the public key to `path.pub`.
+    /// `force` allows to overwrite files.
     ///
     /// # Errors
-    /// If a file exists, or cannot be written.
+    /// If a file exists without `force`, or cannot be written.
     pub fn write_openssh_pair(&self, path: &Path, force: bool) -> Result<PathBuf, KeyError> {
         let mut public = path.as_os_str().to_owned();
         public.push(".pub");
@@ -230,7 +230,7 @@ impl PrivateKey {
         Ok(openssh::write_private(&pair, u32::from_be_bytes(check)))
     }
 
-    /// Whether others than its owner can read this file.
+    /// Whether users other than the owner can read this file.
     #[must_use]
     pub fn is_exposed(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
@@ -261,7 +261,7 @@ fn write(path: &Path, mode: u32, content: &[u8]) -> Result<(), KeyError> {
     })
 }
 
-/// The secret is not shown, whoever prints it.
+/// Never shows the secret.
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey(of {:?})", self.public)

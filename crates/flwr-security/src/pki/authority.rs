@@ -26,39 +26,39 @@ pub struct Authority {
 
 /// A certificate and its private key, as PEM text.
 pub struct Pair {
-    /// The certificate, or the request for one.
+    /// The certificate, or the request for a certificate.
     pub certificate: String,
     /// The key.
     pub key: zeroize::Zeroizing<String>,
 }
 
-/// What a certificate is for.
+/// The use of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To serve.
+    /// A server shows the certificate.
     Server,
-    /// To be known to servers.
+    /// A client shows the certificate.
     Client,
     /// Both.
     Both,
 }
 
-/// What a CA makes of a request.
+/// A certificate that a CA has made for a request.
 #[derive(Debug)]
 pub struct Signed {
     /// PEM text.
     pub certificate: String,
-    /// Its subject's Common Name.
+    /// The subject's Common Name.
     pub common_name: Option<String>,
-    /// Whom it is for.
+    /// The names in the certificate.
     pub names: Vec<String>,
 }
 
 impl Authority {
-    /// Makes a CA and writes `ca.crt` and `ca.key`; the key under the passphrase, if there is one.
+    /// Makes a CA, and writes `ca.crt` and `ca.key`. A passphrase encrypts the key.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If the CA cannot be made.
     pub fn make(name: &str, days: u32, passphrase: Option<&Passphrase>) -> Result<Pair, PkiError> {
         let mut params = params(name, days);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -72,10 +72,10 @@ impl Authority {
         })
     }
 
-    /// Reads a CA. If its key is encrypted, `passphrase` is asked for what opens it.
+    /// Reads a CA. `passphrase` is called if the key is encrypted.
     ///
     /// # Errors
-    /// If a file holds something else, or the two are no pair.
+    /// If a file has another content, or the key belongs to another certificate.
     pub fn read(
         certificate: &Path,
         key: &Path,
@@ -108,7 +108,7 @@ impl Authority {
         })
     }
 
-    /// One that was just made.
+    /// A CA from a new certificate and key.
     pub(super) fn parse(pair: &Pair) -> Result<Self, PkiError> {
         let key = KeyPair::from_pem(&pair.key)?;
         Ok(Self {
@@ -123,10 +123,10 @@ impl Authority {
         &self.certificate
     }
 
-    /// Makes a key and a certificate for these names, the first of which is the Common Name.
+    /// Makes a key and a certificate for these names. The first name is the Common Name.
     ///
     /// # Errors
-    /// If a name is none.
+    /// If a name is no host name or IP address.
     pub fn issue(&self, names: &[String], days: u32, purpose: Purpose) -> Result<Pair, PkiError> {
         let mut params = params(names.first().map_or("", String::as_str), days);
         params.subject_alt_names = alt_names(names)?;
@@ -139,11 +139,12 @@ impl Authority {
         })
     }
 
-    /// Signs a request. The certificate is for `names`; without any, for those of the request's
-    /// subjectAltName; without that, for its Common Name.
+    /// Signs a request. The certificate is for `names`. Without names it is for those in the
+    /// request's subjectAltName, and without these for the request's Common Name.
     ///
     /// # Errors
-    /// If the file holds no request that is signed with its own key, or a name is none.
+    /// If the file has no request that is signed with its own key, or a name is no host name or IP
+    /// address.
     pub fn sign(
         &self,
         request: &Path,
@@ -201,7 +202,7 @@ impl Authority {
 /// Makes a key, and a request that a CA can sign.
 ///
 /// # Errors
-/// If a name is none.
+/// If a name is no host name or IP address.
 pub fn request(names: &[String]) -> Result<Pair, PkiError> {
     let mut params = params(names.first().map_or("", String::as_str), 1);
     params.subject_alt_names = alt_names(names)?;
@@ -257,7 +258,7 @@ fn read(path: &Path) -> Result<String, PkiError> {
     Ok(String::from_utf8_lossy(PemText::new(&content).bytes()).into_owned())
 }
 
-/// Keys are in it: it is not printed.
+/// Never shows the keys.
 impl std::fmt::Debug for Authority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Authority(…)")

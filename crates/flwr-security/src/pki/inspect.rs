@@ -20,21 +20,21 @@ use super::key_pem::is_encrypted;
 use crate::tls::encoding::{PemText, Wanted, found_instead, without_settings};
 use crate::tls::{Certificate, rare_key, small_rsa, weakness};
 
-/// What is said of one thing in a file.
+/// The description of an item in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What it is.
+    /// The kind of item.
     pub kind: &'static str,
-    /// Its facts, each with a name.
+    /// The facts, each with a name.
     pub facts: Vec<(&'static str, String)>,
-    /// What will fail with it, and the way out.
+    /// What will fail with the item, and what to do.
     pub warnings: Vec<String>,
 }
 
-/// Looks at everything in a PEM file.
+/// Describes all items of a PEM file.
 ///
 /// # Errors
-/// If it cannot be read, or holds none of certificate, request, list of revoked certificates and
+/// If the file cannot be read, or has no certificate, request, list of revoked certificates or
 /// private key.
 pub fn inspect(path: &Path, now: OffsetDateTime) -> Result<Vec<Report>, PkiError> {
     let unreadable = |source| PkiError::Read {
@@ -194,7 +194,7 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
-/// The bits of a curve. `bits` are those of a coordinate in whole bytes, of which P-521 has 66.
+/// The bits of a curve. `bits` is the size of a coordinate in whole bytes: P-521 has 66 bytes.
 const fn curve_bits(bits: usize) -> usize {
     if bits == 528 { 521 } else { bits }
 }
@@ -208,7 +208,7 @@ fn is_self_signed(parsed: &X509Certificate<'_>) -> bool {
     parsed.issuer().as_raw() == parsed.subject().as_raw()
 }
 
-/// Signatures with MD5 or SHA-1.
+/// The problem of a signature with MD5 or SHA-1.
 fn weak_signature(parsed: &X509Certificate<'_>) -> Option<String> {
     // Nobody looks at how a root has signed itself.
     let weak = weakness(&parsed.signature_algorithm).filter(|_| !is_self_signed(parsed));

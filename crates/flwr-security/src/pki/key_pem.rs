@@ -1,4 +1,4 @@
-//! Private keys of CAs and servers in files, also under a passphrase, as OpenSSL writes them:
+//! Private keys of CAs and servers in files. Keys under a passphrase have OpenSSL's two forms:
 //! PKCS#8 (`BEGIN ENCRYPTED PRIVATE KEY`), and before OpenSSL 3.0 RFC 1421 (`Proc-Type:
 //! 4,ENCRYPTED`).
 
@@ -17,12 +17,12 @@ use zeroize::Zeroizing;
 
 use crate::tls::encoding::PemText;
 
-/// A passphrase. It is wiped when it is dropped.
+/// A passphrase. Its memory is wiped at the drop.
 pub type Passphrase = Zeroizing<String>;
 
 /// Rounds of PBKDF2 with SHA-256 between passphrase and key, as OWASP recommends (2023).
 const ROUNDS: u32 = 600_000;
-/// The tag of what is encrypted in PKCS#8.
+/// The PEM tag of an encrypted PKCS#8 key.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 /// Why a private key cannot be used.
@@ -31,36 +31,36 @@ pub enum PrivateKeyError {
     /// The file cannot be read.
     #[error("cannot be read")]
     Read(#[source] std::io::Error),
-    /// There is none in it.
+    /// The file has no private key.
     #[error("no private key in it: PEM text with `BEGIN PRIVATE KEY` or alike is expected")]
     None,
-    /// It is of no kind that can sign here.
+    /// Keys of this kind cannot sign here.
     #[error(
         "its private key is damaged, or of a kind that is not supported: RSA, EC P-256, P-384 or P-521, or Ed25519 is expected"
     )]
     Unsupported,
-    /// It is encrypted, and nobody has the passphrase.
+    /// The key is encrypted, and there is no passphrase.
     #[error("its private key is encrypted: {0}")]
     NoPassphrase(String),
-    /// The passphrase is another.
+    /// The passphrase is wrong.
     #[error("the passphrase does not open its private key")]
     WrongPassphrase,
-    /// It is encrypted in a way that is not known.
+    /// The encryption is unknown.
     #[error(
         "its private key is encrypted with {0}, which is not supported: convert it with `openssl pkcs8 -topk8 -in FILE -out NEW`"
     )]
     Cipher(String),
-    /// The system has no random numbers to give.
+    /// The system has no randomness.
     #[error("the system gives no random numbers")]
     Random,
 }
 
-/// A new key (EC P-384).
+/// Makes a new key (EC P-384).
 pub(super) fn generate() -> Result<KeyPair, rcgen::Error> {
     KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)
 }
 
-/// Reads a key from a file. If it is encrypted, `passphrase` is asked for what opens it.
+/// Reads a key from a file. `passphrase` is called if the key is encrypted.
 pub(super) fn read(
     path: &Path,
     passphrase: impl FnOnce() -> Result<Passphrase, String>,
@@ -76,7 +76,7 @@ pub(super) fn read(
     KeyPair::try_from(&key).map_err(|_| PrivateKeyError::Unsupported)
 }
 
-/// Whether this is an encrypted private key.
+/// Whether the block is an encrypted private key.
 #[must_use]
 pub(crate) fn is_encrypted(block: &Pem) -> bool {
     let kind = block.headers().get("Proc-Type");
@@ -149,7 +149,7 @@ fn decrypt<C: KeyIvInit + BlockDecryptMut>(
     Some(Zeroizing::new(opened))
 }
 
-/// The PEM text of a key, under a passphrase if there is one (PBKDF2 with SHA-256, AES-256-CBC).
+/// The PEM text of a key. A passphrase encrypts the key (PBKDF2 with SHA-256, AES-256-CBC).
 pub(super) fn to_pem(
     key: &KeyPair,
     passphrase: Option<&Passphrase>,

@@ -20,10 +20,10 @@ Examples:
   flwr run delete 9296828773063911005       a finished run, with its log; an app's folder of that
                                             name is ./delete")]
 pub struct RunArgs {
-    /// What to do with a run that is there.
+    /// The command on an existing run.
     #[command(subcommand)]
     pub command: Option<RunCommand>,
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// Override values of the app's configuration (repeatable).
@@ -55,7 +55,7 @@ pub enum RunCommand {
 }
 
 impl RunArgs {
-    /// The format in which it was asked to answer.
+    /// The format of the answer.
     pub(super) const fn asked_format(&self) -> Format {
         match &self.command {
             Some(RunCommand::Delete(args)) => args.format,

@@ -29,7 +29,7 @@ pub enum FederationCommand {
 }
 
 impl FederationCommand {
-    /// The format in which it was asked to answer.
+    /// The format of the answer.
     #[must_use]
     pub fn format(&self) -> Format {
         match self {

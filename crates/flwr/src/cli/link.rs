@@ -42,7 +42,7 @@ pub struct DoctorArgs {
 The federation has `enable-user-auth = true`. The tokens are kept, for you alone, in `.flwr` of the
 app, or in Flower's home directory for federations of `flwr federation list`.")]
 pub struct LoginArgs {
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
 }
@@ -50,7 +50,7 @@ pub struct LoginArgs {
 /// `flwr logout`
 #[derive(Debug, Args)]
 pub struct LogoutArgs {
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
 }
@@ -69,7 +69,7 @@ pub enum SupernodeCommand {
 Example:
   flwr supernode list . hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
 pub struct SupernodeListArgs {
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// How to answer.

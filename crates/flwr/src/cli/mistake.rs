@@ -5,8 +5,8 @@ use clap::{Command, CommandFactory};
 
 use super::Cli;
 
-/// With the command or flag that was probably meant: clap itself takes `rnu` for nothing like
-/// `run`, and proposes to pass an unknown flag as a value.
+/// Adds the command or flag that the user probably meant. clap itself finds no likeness between
+/// `rnu` and `run`, and proposes to pass an unknown flag as a value.
 pub(super) fn suggested<'a>(
     mut error: clap::Error,
     words: impl Iterator<Item = &'a str>,

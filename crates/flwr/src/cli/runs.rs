@@ -19,7 +19,7 @@ pub struct LogArgs {
     /// The run: its id, or `latest`, your newest run that is not finished.
     #[arg(value_name = "RUN_ID", value_parser = run_name, allow_negative_numbers = true)]
     pub run: RunName,
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// Follow the log until the run ends (the default).
@@ -44,7 +44,7 @@ Examples:
   flwr ls . hospital --watch                       again and again
   flwr ls --format json | jq -r '.runs[0].status'  finished:completed")]
 pub struct ListArgs {
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// List all runs (the default).
@@ -72,7 +72,7 @@ pub struct StopArgs {
     /// The run: its id, or `latest`, your newest run that is not finished.
     #[arg(value_name = "RUN_ID", value_parser = run_name, allow_negative_numbers = true)]
     pub run: RunName,
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// Stop `latest` without asking, also where nobody logs in.
@@ -94,7 +94,7 @@ pub struct DeleteArgs {
     /// The run. It must be finished: `flwr stop` ends it.
     #[arg(value_name = "RUN_ID", value_parser = run_id, allow_negative_numbers = true)]
     pub run_id: u64,
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// How to answer.
@@ -108,7 +108,7 @@ pub struct DeleteArgs {
 Example:
   flwr pull . hospital --run-id 9296828773063911005")]
 pub struct PullArgs {
-    /// Where.
+    /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
     /// The run.

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-/// The run that a command is about.
+/// The run of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunName {
     /// The user's newest run that is not finished.
@@ -15,7 +15,7 @@ pub enum RunName {
 /// The word for [`RunName::Latest`].
 const LATEST: &str = "latest";
 
-/// A run by its id.
+/// Parses a run id.
 pub(super) fn run_id(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| {
         format!(
@@ -25,7 +25,7 @@ pub(super) fn run_id(text: &str) -> Result<u64, String> {
     })
 }
 
-/// A run by its id, or the latest.
+/// Parses a run id, or the word `latest`.
 pub(super) fn run_name(text: &str) -> Result<RunName, String> {
     if text == LATEST {
         return Ok(RunName::Latest);
@@ -35,7 +35,7 @@ pub(super) fn run_name(text: &str) -> Result<RunName, String> {
         .map_err(|error| format!("{error}, or `{LATEST}`"))
 }
 
-/// A whole number within bounds.
+/// Parses a whole number within bounds.
 pub(super) fn whole(
     bounds: RangeInclusive<u32>,
 ) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
@@ -51,7 +51,7 @@ pub(super) fn whole(
     }
 }
 
-/// How many lines.
+/// Parses a number of lines.
 pub(super) fn lines(text: &str) -> Result<usize, String> {
     text.parse()
         .map_err(|_| "expected how many lines: a whole number".to_owned())

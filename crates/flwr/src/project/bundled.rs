@@ -16,23 +16,23 @@ use crate::error::{Error, Result};
 /// Why a file of an app is not in its bundle.
 #[derive(Debug, PartialEq, Eq)]
 enum LeftOut {
-    /// A pattern matches it.
+    /// A pattern matches the file or a directory above.
     Pattern {
         pattern: String,
         /// Line of `.gitignore`; 0 for the pattern that every app has.
         line: usize,
         /// The file or directory that the pattern matches.
         matched: PathBuf,
-        /// Where that is.
+        /// Its place, as seen from the app.
         place: Place,
     },
-    /// It lies in a directory that is a link.
+    /// The file is in a directory that is a symbolic link.
     Link(PathBuf),
-    /// It lies in a directory that may not be listed.
+    /// The file is in a directory that cannot be listed.
     Unlisted(PathBuf),
 }
 
-/// Where what a pattern matches is, as the app sees it.
+/// The place of a matched file or directory, as seen from the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// The app's directory, or a directory above.
@@ -40,7 +40,7 @@ enum Place {
     InTheApp,
 }
 
-/// Refuses a bundle without a module that the app's directory has.
+/// Refuses a bundle that lacks a module of the app's directory.
 pub(super) fn check(manifest: &Manifest, selection: &Selection) -> Result<()> {
     for (component, reference) in [
         ("serverapp", &manifest.serverapp),
@@ -68,7 +68,7 @@ pub(super) fn check(manifest: &Manifest, selection: &Selection) -> Result<()> {
     Ok(())
 }
 
-/// A line for each module that a file of the bundle imports and that `.gitignore` leaves out.
+/// A warning for each module that a file of the bundle imports and `.gitignore` leaves out.
 pub(super) fn missed(selection: &Selection, files: &[(String, Bytes)]) -> Vec<String> {
     if selection.left_out.is_empty() {
         return Vec::new();
@@ -90,7 +90,7 @@ pub(super) fn missed(selection: &Selection, files: &[(String, Bytes)]) -> Vec<St
     missed.collect()
 }
 
-/// Why a file that is there is not in the bundle.
+/// The reason why an existing file is not in the bundle.
 fn why(selection: &Selection, file: &str) -> LeftOut {
     let path = selection.root.join(file);
     let below = |directory: &&Path| directory.starts_with(&selection.root);
@@ -163,7 +163,7 @@ impl fmt::Display for LeftOut {
 }
 
 impl LeftOut {
-    /// How the file gets into the bundle.
+    /// What the user can do to get the file into the bundle.
     fn way_out(&self, file: &str) -> String {
         // A package is taken back as a whole.
         let taken_back = match file.split_once('/') {

@@ -1,23 +1,22 @@
 //! Patterns of a `.gitignore`, matched as flwr 1.17 to 1.22 match them.
 //!
-//! Two things are Flower's own: patterns are matched against the absolute path, so that `/x`
-//! means the root of the file system and a pattern may match a directory the app lies in; and the
-//! last pattern that matches a file or any directory above it decides, so that a file can be
-//! taken back out of an ignored directory, which git would not do. Crates for git's rules cannot
-//! be told to do so (and those at hand match `?` against bytes): a bundle's hash needs the same
-//! files, character by character.
+//! Flower differs from git in two rules. Flower matches patterns against the absolute path: `/x`
+//! means the root of the file system, and a pattern may match a directory above the app. And the
+//! last pattern that matches a file, or any directory above the file, decides: `!` can take a file
+//! out of an ignored directory. Crates for git's rules cannot be configured so, and match `?`
+//! against bytes. A bundle's hash needs exactly Flower's selection.
 
-/// What compilers leave behind.
+/// The pattern that every app has: what compilers leave behind.
 const ALWAYS: &str = "__pycache__/";
 
-/// All patterns, the later ones deciding.
+/// The patterns. The last match decides.
 pub(super) struct Rules {
     patterns: Vec<Pattern>,
     takes_back: bool,
 }
 
 impl Rules {
-    /// Reads the text of a `.gitignore`; what compilers leave behind is always out.
+    /// Reads the text of a `.gitignore`, and adds the pattern that every app has.
     pub(super) fn new(text: &str) -> Self {
         // Python ends a line at a lone carriage return too.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -32,13 +31,13 @@ impl Rules {
         }
     }
 
-    /// Whether a file is left out; `path` are the names from the root of the file system on.
+    /// Whether a file is left out. `path` are the names from the root of the file system.
     pub(super) fn ignores(&self, path: &[impl AsRef<str>]) -> bool {
         let last = self.deciding(&characters(path));
         last.is_some_and(|pattern| !pattern.takes_back)
     }
 
-    /// Why a file is left out; `None` for a file that is not.
+    /// The pattern that leaves a file out. `None` for a file in the bundle.
     pub(super) fn reason(&self, path: &[impl AsRef<str>]) -> Option<Reason<'_>> {
         let path = characters(path);
         let pattern = self.deciding(&path).filter(|pattern| !pattern.takes_back)?;
@@ -59,20 +58,20 @@ impl Rules {
             .find(|pattern| pattern.matches(path))
     }
 
-    /// Whether nothing below a directory can be wanted: a pattern that matches it also matches
-    /// all below.
+    /// Whether a whole directory is left out: a pattern that matches the directory also matches all
+    /// files below.
     pub(super) fn prunes(&self, directory: &[impl AsRef<str>]) -> bool {
         !self.takes_back && self.ignores(directory)
     }
 }
 
-/// The pattern by which a file is left out.
+/// The pattern that leaves a file out.
 pub(super) struct Reason<'a> {
-    /// As the line has it.
+    /// The text of the line.
     pub(super) pattern: &'a str,
     /// Number of the line, from 1; 0 for the pattern that every app has.
     pub(super) line: usize,
-    /// How many names of the path make up the file or directory that the pattern matches.
+    /// The number of names of the path that the pattern matches.
     pub(super) depth: usize,
 }
 
@@ -82,21 +81,21 @@ fn characters(path: &[impl AsRef<str>]) -> Vec<Vec<char>> {
         .collect()
 }
 
-/// One line.
+/// A pattern.
 struct Pattern {
     /// The line without spaces around it.
     text: String,
-    /// Its number, from 1; 0 for [`ALWAYS`].
+    /// The number of the line, from 1; 0 for [`ALWAYS`].
     line: usize,
-    /// Means what is in a directory, not the directory: `x/` and `x/**`.
+    /// Whether the pattern means the content of a directory, not the directory: `x/` and `x/**`.
     is_of_content: bool,
-    /// Begins with `!`.
+    /// Whether the line begins with `!`.
     takes_back: bool,
     parts: Vec<Part>,
 }
 
 enum Part {
-    /// Any number of names, also none.
+    /// Zero or more names.
     AnyDepth,
     /// One name.
     Name(Vec<Glyph>),
@@ -110,7 +109,7 @@ impl Part {
 }
 
 impl Pattern {
-    /// `None` for blanks, comments and what is no pattern.
+    /// Parses a line. `None` for blank lines, comments and lines without a valid pattern.
     fn parse(number: usize, line: &str) -> Option<Self> {
         let line = line.trim();
         let text = line.to_owned();
@@ -173,7 +172,7 @@ impl Pattern {
     }
 }
 
-/// What stands for the letters of a name.
+/// A part of a pattern for a name.
 enum Glyph {
     Letter(char),
     /// `?`
@@ -200,7 +199,7 @@ impl Glyph {
     }
 }
 
-/// `None` when a backslash has nothing behind it.
+/// Parses a name. `None` if it ends with a backslash.
 fn glyphs(name: &str) -> Option<Vec<Glyph>> {
     let letters: Vec<char> = name.chars().collect();
     let mut glyphs = Vec::new();
@@ -228,7 +227,8 @@ fn glyphs(name: &str) -> Option<Vec<Glyph>> {
     Some(glyphs)
 }
 
-/// The class behind an opening bracket, and its length with the closing one.
+/// Parses the class after an opening bracket. Gives the class, and its length with the closing
+/// bracket.
 fn class(letters: &[char]) -> Option<(Glyph, usize)> {
     let negated = matches!(letters.first(), Some('!' | '^'));
     let start = usize::from(negated);
@@ -247,9 +247,8 @@ fn class(letters: &[char]) -> Option<(Glyph, usize)> {
     Some((Glyph::Class { negated, ranges }, end + 1))
 }
 
-/// Whether `pattern` covers the whole of `text`, where `many` says which parts stand for any
-/// number of items. Going back to the last such part is enough, so time is bounded by the
-/// product of both lengths.
+/// Whether `pattern` matches the whole `text`. `many` tells which parts match any number of items.
+/// Only the last such part needs backtracking, so the time is at most the product of both lengths.
 fn wildcard<P, T>(
     pattern: &[P],
     text: &[T],

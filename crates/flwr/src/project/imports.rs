@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-/// The modules that a file imports, and their packages, by their full names. `file` is its path in
+/// The full names of the modules that a file imports, and of their packages. `file` is the path in
 /// the bundle.
 pub(super) fn of(file: &str, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -40,7 +40,7 @@ pub(super) fn of(file: &str, text: &str) -> BTreeSet<String> {
     found
 }
 
-/// The module that a file of an app is: `a/b.py` is `a.b`, `a/__init__.py` is `a`.
+/// The module name of an app's file: `a/b.py` is `a.b`, `a/__init__.py` is `a`.
 pub(super) fn module(file: &str) -> String {
     let path = file.strip_suffix(".py").unwrap_or(file);
     let path = path.strip_suffix("/__init__").unwrap_or(path);
@@ -60,7 +60,7 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A module with the packages above.
+/// A module and the packages above it.
 fn add(found: &mut BTreeSet<String>, module: &str) {
     let ends = module.match_indices('.').map(|(at, _)| at);
     for end in ends.chain([module.len()]).filter(|end| *end > 0) {

@@ -7,8 +7,8 @@ use flwr_core::project::Manifest;
 
 use crate::error::{Error, Result};
 
-/// Looks for both components. The result has a line for what could not be found here, but may be
-/// installed elsewhere.
+/// Looks for the modules of both components. Gives a warning for a module that is not in the app's
+/// directory but may be installed.
 pub(super) fn check(root: &Path, manifest: &Manifest) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for reference in [&manifest.serverapp, &manifest.clientapp] {
@@ -32,13 +32,13 @@ pub(super) fn check(root: &Path, manifest: &Manifest) -> Result<Vec<String>> {
 
 enum Found {
     File(PathBuf),
-    /// Its top-level package is here, but not the module.
+    /// The app has the top-level package, but not the module.
     Nothing,
-    /// No part of it is here.
+    /// The app has no part of the module.
     Elsewhere,
 }
 
-/// The files that a module may be, by their paths in the app.
+/// The possible files of a module, by their paths in the app.
 pub(super) fn files(module: &str) -> [String; 2] {
     let stem = module.replace('.', "/");
     [format!("{stem}.py"), format!("{stem}/__init__.py")]
@@ -58,14 +58,14 @@ fn find(root: &Path, module: &str) -> Found {
     }
 }
 
-/// `a/b` to `a/b.py`, also where the name itself has a dot.
+/// Appends `.py`: `a/b` becomes `a/b.py`, even if the name has a dot.
 fn with_py(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".py");
     name.into()
 }
 
-/// Refuses an attribute whose name does not occur in the module at all.
+/// Refuses an attribute whose name does not occur in the module.
 fn check_attribute(path: &Path, module: &str, attribute: &str) -> Result<()> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read {
         path: path.into(),

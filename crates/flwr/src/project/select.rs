@@ -15,7 +15,7 @@ use crate::text::{self, BYTE_ORDER_MARK};
 
 const EXTENSIONS: [&str; 3] = ["py", "toml", "md"];
 
-/// What goes into a bundle, and what was met on the way.
+/// The files of a bundle, and warnings about other files.
 pub(super) struct Selection {
     /// The app's directory, without links in its path.
     pub(super) root: PathBuf,
@@ -25,12 +25,12 @@ pub(super) struct Selection {
     /// Python files that `.gitignore` leaves out, and directories with some, by their paths in the
     /// app.
     pub(super) left_out: Vec<String>,
-    /// What the user may have expected in the bundle, and is not.
+    /// Warnings about files that the user may expect in the bundle.
     pub(super) warnings: Vec<String>,
 }
 
 impl Selection {
-    /// Looks through an app's directory.
+    /// Selects the files of an app's directory.
     pub(super) fn of(root: &Path) -> Result<Self> {
         let root = root.canonicalize().map_err(|source| Error::Read {
             path: root.into(),
@@ -64,7 +64,7 @@ impl Selection {
     }
 }
 
-/// The patterns of an app, and a line for what Flower's own command would make of the file.
+/// The patterns of an app, and a warning if Flower's own command would read the file differently.
 fn rules(root: &Path) -> Result<(Rules, Option<String>)> {
     let text = text::read_if_there(&root.join(".gitignore"))?.unwrap_or_default();
     let Some(text) = text.strip_prefix(BYTE_ORDER_MARK) else {
@@ -75,7 +75,7 @@ fn rules(root: &Path) -> Result<(Rules, Option<String>)> {
     Ok((Rules::new(text), Some(warning.to_owned())))
 }
 
-/// The names of an absolute path, from the root of the file system on.
+/// The names of an absolute path, from the root of the file system.
 pub(super) fn names(path: &Path) -> Vec<Cow<'_, str>> {
     path.iter().skip(1).map(OsStr::to_string_lossy).collect()
 }
@@ -124,7 +124,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Takes a file, or says why a user might wonder that it is not taken.
+    /// Adds a file, or a warning if the user may expect the file in the bundle.
     fn look_at(&mut self, path: PathBuf) {
         let known = suffix(&path);
         if known.is_none() && !path.is_symlink() {
@@ -158,12 +158,12 @@ impl Walk<'_> {
     }
 }
 
-/// What the end of a file's name means.
+/// The kind of a file, by the end of its name.
 #[derive(Clone, Copy)]
 enum Suffix {
     /// Flower bundles such files.
     Bundled,
-    /// Flower would, were it written in small letters.
+    /// Flower bundles such files only if the ending is in small letters.
     OtherCase,
 }
 
@@ -179,7 +179,7 @@ fn suffix(path: &Path) -> Option<Suffix> {
     EXTENSIONS.iter().any(known).then_some(Suffix::OtherCase)
 }
 
-/// Whether Python modules lie in a directory.
+/// Whether a directory has Python modules.
 fn has_modules(directory: &Path) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries

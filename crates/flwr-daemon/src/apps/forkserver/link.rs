@@ -22,7 +22,7 @@ use crate::apps::Watchers;
 /// The most files that go along with a request.
 const MOST_FILES: usize = 3;
 
-/// The daemon's end. The other process ends when this is dropped.
+/// The daemon's end of the socket. The other process ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Link {
     requests: OwnedWriteHalf,
@@ -32,15 +32,15 @@ pub(super) struct Link {
 /// The answer to a request.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// There is a process.
+    /// The process has started.
     Started {
         pid: u32,
-        /// Why it is the process that was asked, and no fork of that.
+        /// The reason why the asked process itself runs the app, and no fork of it.
         alone: Option<String>,
-        /// Its end. The sender is dropped when the process that was asked ends first.
+        /// The exit status. The sender is dropped if the asked process ends first.
         status: oneshot::Receiver<ExitStatus>,
     },
-    /// There is none, and this is the reason.
+    /// No process was started, for this reason.
     Refused(String),
 }
 
@@ -50,7 +50,7 @@ struct Jobs {
     waiting: HashMap<u64, Job>,
 }
 
-/// What is still to be heard of a request.
+/// The outstanding answers to a request.
 #[derive(Debug)]
 struct Job {
     answer: Option<oneshot::Sender<Answer>>,
@@ -70,7 +70,7 @@ struct Line {
 // === impl Link ===
 
 impl Link {
-    /// A link, and the other process' end of it.
+    /// A link, and the socket for the other process.
     pub(super) fn pair(watchers: &Watchers) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
@@ -81,8 +81,8 @@ impl Link {
         Ok((Self { requests, jobs }, theirs.into()))
     }
 
-    /// Sends a request, and waits for the answer. There is no deadline, but for the end of the
-    /// other process.
+    /// Sends a request and waits for the answer, until the other process ends. Callers set a time
+    /// limit.
     pub(super) async fn ask(&self, mut request: Value, files: &[OwnedFd]) -> io::Result<Answer> {
         let (answer, answered) = oneshot::channel();
         let id = self.jobs.lock().add(answer);
@@ -111,7 +111,7 @@ fn send_with(socket: &UnixStream, line: &str, files: &[OwnedFd]) -> io::Result<u
     Ok(sendmsg(socket, &line, &mut control, SendFlags::NOSIGNAL)?)
 }
 
-/// Hears what the other process says, to its end. Who still waits then hears nothing any more.
+/// Reads the answers of the other process until it ends. Requests without an answer then fail.
 async fn listen(answers: OwnedReadHalf, jobs: Arc<Mutex<Jobs>>) {
     let mut lines = BufReader::new(answers).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -142,7 +142,7 @@ impl Jobs {
         if let Some(reason) = line.refused {
             let job = self.waiting.remove(&line.id);
             if let Some(answer) = job.and_then(|job| job.answer) {
-                // Whoever asked may have given up, here and below.
+                // The caller may have given up, here and below.
                 let _ = answer.send(Answer::Refused(reason));
             }
             return;

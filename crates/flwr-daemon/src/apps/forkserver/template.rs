@@ -1,4 +1,5 @@
-//! A process that has loaded a run's app, and is forked for each of the run's messages.
+//! A template: a process that has loaded a run's app and forks a process for each message of the
+//! run.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -15,43 +16,44 @@ use super::link::{Answer, Link};
 use super::{ForkServer, Forked, Output, Place, arguments, failed};
 use crate::apps::{AppCommand, AppProcess, Error, Identity};
 
-/// The app that is loaded.
+/// The app to load.
 #[derive(Clone, Copy, Debug)]
 pub struct AppBundle<'a> {
-    /// Its publisher and name, as flwr writes them.
+    /// The publisher and name, in flwr's form.
     pub fab_id: &'a str,
-    /// Its version.
+    /// The version.
     pub fab_version: &'a str,
     /// The hash of its bundle.
     pub fab_hash: &'a str,
-    /// Its bundle.
+    /// The content of the bundle.
     pub content: &'a [u8],
-    /// Flower's directory, where it is installed, if that is not the default one.
+    /// Flower's directory, for the installation, if it is not the default one.
     pub flwr_dir: Option<&'a Path>,
 }
 
-/// What came of loading an app for a run's first message.
+/// The outcome of loading an app for a run's first message.
 #[derive(Debug)]
 pub enum Loaded {
-    /// The message has a process, and the next ones will have theirs from the template.
+    /// The message has a process, and the template will fork those of the next messages.
     Shared {
-        /// Where they come from.
+        /// The template of the run.
         template: Template,
         /// The message's process.
         first: AppProcess,
     },
-    /// The message has the process in which the app was loaded, which no other may share.
+    /// The message has the process that loaded the app. No other message may share the process.
     Alone {
         /// The message's process.
         first: AppProcess,
-        /// Why no other process may share it.
+        /// The reason against sharing.
         reason: String,
     },
-    /// The app could not be loaded ahead of a process; there is none for the message.
+    /// The app could not be loaded in a template. The message has no process.
     Refused(String),
 }
 
-/// Forks a process for each message of a run. It ends when this is dropped; they do not.
+/// Forks a process for each message of a run. The template ends when this value is dropped. Its
+/// forks go on.
 #[derive(Debug)]
 pub struct Template {
     server: ForkServer,
@@ -59,13 +61,14 @@ pub struct Template {
     process: Process,
 }
 
-/// The template's own process. It may be in the middle of an import, and hear of nothing.
+/// The template's own process. During an import the process reads no requests, so it is killed by a
+/// signal.
 #[derive(Debug)]
 struct Process(Option<Identity>);
 
 impl ForkServer {
-    /// Loads a run's app in a fork of this server, for its first message. Takes as long as the
-    /// app's imports do.
+    /// Loads a run's app in a fork of this server, for the run's first message. This takes as long
+    /// as the app's imports.
     ///
     /// # Errors
     /// The server, or the process that loads the app, has ended.
@@ -118,7 +121,7 @@ impl ForkServer {
 }
 
 impl Template {
-    /// A process for a message.
+    /// Forks a process for a message.
     ///
     /// # Errors
     /// The template has ended.
@@ -139,7 +142,7 @@ impl Template {
         )
     }
 
-    /// The template's own process runs a message. The server that forked it tells of its end.
+    /// Turns the template's own process into the app of a message. The fork server reports its end.
     fn become_app(
         mut self,
         command: &AppCommand,
@@ -160,7 +163,7 @@ impl Drop for Process {
     }
 }
 
-/// A file of these bytes that no directory has.
+/// A file in memory with these bytes.
 fn in_memory(content: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create("bundle", MemfdFlags::CLOEXEC)?);
     file.write_all(content)?;
