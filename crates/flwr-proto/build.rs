@@ -15,9 +15,9 @@ const FILES: &[&str] = &[
     "v1_08/tasks",
     "v1_15/inline",
 ];
-/// Services for which nothing is generated: `flwr-wire` serves them by tables of its own, and no
-/// program of ours calls them.
-const WITHOUT_CODE: &[&str] = &["ClientAppIo"];
+/// Services for which a client and a server are generated. `flwr-wire` serves and calls all services
+/// by tables of its own; tests of nodes and SuperLinks speak Fleet by generated code.
+const WITH_CODE: &[&str] = &["Fleet"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut descriptors = protox::compile(files, [ROOT])?;
     for file in &mut descriptors.file {
         file.service
-            .retain(|service| !WITHOUT_CODE.contains(&service.name()));
+            .retain(|service| WITH_CODE.contains(&service.name()));
     }
     tonic_prost_build::configure()
         // `Bytes`, so that a payload is a slice of what came off the socket, not a copy.

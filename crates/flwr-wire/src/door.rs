@@ -21,10 +21,12 @@ mod fleet;
 mod launch;
 mod runtime;
 
-pub use control::{Control, Exec, MAX_CONTROL_BYTES, People, Upkeep};
+pub use control::{Control, Exec, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
 pub use launch::{Launch, Launchers};
 pub use runtime::{Apps, ClientAppIo, Driver, ServerAppIo};
+
+pub use crate::methods::session::MAX_CONTROL_BYTES;
 
 /// The door for nodes.
 pub type FleetDoor<H> = Door<Nodes<H>, Fleet>;

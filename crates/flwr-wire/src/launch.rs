@@ -6,11 +6,12 @@ use flwr_proto::launch::{StartRunRequest, StartRunResponse};
 
 use crate::methods::Request;
 use crate::methods::session::Methods;
+use crate::rpc::Rpc;
 
 pub mod call;
 
 /// Makes a run whose ServerApp the caller starts.
-const START_RUN: &str = "/flower.launch.Launch/StartRun";
+const START_RUN: Rpc<StartRunRequest, StartRunResponse> = Rpc::at("/flower.launch.Launch/StartRun");
 
 /// What `flower-server-app` calls.
 pub(crate) fn launch<L: Launch>(m: &mut Methods<L>) {

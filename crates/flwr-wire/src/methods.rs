@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use prost::Message;
 
 use crate::carrier::grpc::{Answer, Answers, decode};
+use crate::host::{Head, Host};
 
 pub(crate) mod fleet;
 pub(crate) mod runtime;
@@ -34,6 +35,15 @@ pub(crate) struct Request<Q> {
 }
 
 impl Request<Bytes> {
+    /// A request whose body is read by its method.
+    pub(crate) fn new(body: Bytes, head: &Head, host: &impl Host) -> Self {
+        Self {
+            message: body,
+            patience: head.patience,
+            now: host.now(),
+        }
+    }
+
     pub(crate) fn decoded<Q: Message + Default>(self) -> Result<Request<Q>> {
         Ok(Request {
             message: decode(self.message)?,

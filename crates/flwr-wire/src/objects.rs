@@ -16,6 +16,10 @@ use flwr_proto as proto;
 
 use crate::carrier::grpc::decode;
 
+mod call;
+
+pub(crate) use call::{ObjectRpcs, RunObjects};
+
 /// Seconds until a node should come back: flwr 1.22's SuperLink fills it, and nobody reads it.
 pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };
 
@@ -142,15 +146,6 @@ pub(crate) fn pulled(pulled: Pulled) -> proto::PullObjectResponse {
             object_available: true,
             object_content,
         },
-    }
-}
-
-/// An object, as an answer gives it.
-pub(crate) fn read_pulled(answer: proto::PullObjectResponse) -> Pulled {
-    match (answer.object_found, answer.object_available) {
-        (false, _) => Pulled::Unknown,
-        (true, false) => Pulled::Awaited,
-        (true, true) => Pulled::There(answer.object_content),
     }
 }
 

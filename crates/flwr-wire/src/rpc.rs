@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use flwr_core::port::Result;
 
-use crate::line::{Line, Read, Sent};
+use crate::line::{Answers, Line, Read, Sent};
 
-/// A method, with what is asked and what is answered.
+/// A method, with what is asked and what is answered: once, or many times.
 pub(crate) struct Rpc<Q, A> {
     path: &'static str,
     messages: PhantomData<fn(Q) -> A>,
@@ -46,11 +46,15 @@ impl<Q: Sent, A: Read> Rpc<Q, A> {
         let limit = (patience != Duration::MAX).then_some(patience);
         line.call(self.path, request, limit).await
     }
-}
 
-impl<Q, A> From<&'static str> for Rpc<Q, A> {
-    fn from(path: &'static str) -> Self {
-        Self::at(path)
+    /// Calls a method that has many answers. The call ends after `limit`.
+    pub(crate) async fn stream(
+        self,
+        line: &impl Line,
+        request: Q,
+        limit: Duration,
+    ) -> Result<Answers<A>> {
+        line.stream(self.path, request, Some(limit)).await
     }
 }
 

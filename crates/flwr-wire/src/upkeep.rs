@@ -7,11 +7,13 @@ use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, G
 
 use crate::methods::Request;
 use crate::methods::session::Methods;
+use crate::rpc::Rpc;
 
 pub(crate) mod call;
 
-const DELETE_RUN: &str = "/flower.upkeep.Upkeep/DeleteRun";
-const GET_USAGE: &str = "/flower.upkeep.Upkeep/GetUsage";
+const DELETE_RUN: Rpc<DeleteRunRequest, DeleteRunResponse> =
+    Rpc::at("/flower.upkeep.Upkeep/DeleteRun");
+const GET_USAGE: Rpc<GetUsageRequest, GetUsageResponse> = Rpc::at("/flower.upkeep.Upkeep/GetUsage");
 
 /// What our `flwr` calls beside Control.
 pub(crate) fn control<C: Control>(m: &mut Methods<C>) {

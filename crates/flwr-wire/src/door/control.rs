@@ -11,10 +11,6 @@ use crate::host::{Admission, ControlHost};
 use crate::methods::session::Methods;
 use crate::{generations, upkeep};
 
-/// Bytes of one message of a person: a FAB of 10 MiB, and room for its configuration. Anybody may
-/// call there, so nobody may make the SuperLink hold more.
-pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
-
 /// The service of the `flwr` command: `flwr.proto.Control`.
 #[derive(Debug, Clone, Copy)]
 pub struct Control;
@@ -73,9 +69,7 @@ impl<H: ControlHost> Opened for People<H> {
         let head = grpc::head(&request);
         if let Some(method) = self.sign_in.at(path).first() {
             let session = (&self.host, self.host.sign_in(&head));
-            return method
-                .serve(session, head, request, MAX_CONTROL_BYTES)
-                .await;
+            return method.serve(session, head, request).await;
         }
         let Some(method) = self.control.at(path).first() else {
             return grpc::unknown_method();
@@ -86,9 +80,7 @@ impl<H: ControlHost> Opened for People<H> {
             Err(failure) => grpc::failed(failure),
             Ok(session) => {
                 let session = (&self.host, session);
-                method
-                    .serve(session, head, request, MAX_CONTROL_BYTES)
-                    .await
+                method.serve(session, head, request).await
             }
         };
         match fresh {

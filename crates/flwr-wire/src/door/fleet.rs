@@ -133,11 +133,7 @@ impl<H: FleetHost> Nodes<H> {
         }
         match &method.serve {
             Serve::Call(handler) => {
-                let request = Decoded {
-                    message: body,
-                    patience: head.patience,
-                    now: self.host.now(),
-                };
+                let request = Decoded::new(body, &head, &self.host);
                 let answer = handler((fleet, request));
                 self.host.answered(method.rules.changes, answer).await
             }

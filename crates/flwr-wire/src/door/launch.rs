@@ -4,7 +4,7 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 
-use super::{Door, MAX_CONTROL_BYTES, Opened};
+use super::{Door, Opened};
 use crate::carrier::grpc;
 use crate::host::LaunchHost;
 use crate::launch;
@@ -51,9 +51,7 @@ impl<H: LaunchHost> Opened for Launchers<H> {
             Err(failure) => grpc::failed(failure),
             Ok(session) => {
                 let session = (&self.host, session);
-                method
-                    .serve(session, head, request, MAX_CONTROL_BYTES)
-                    .await
+                method.serve(session, head, request).await
             }
         }
     }

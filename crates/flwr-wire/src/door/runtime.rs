@@ -103,11 +103,7 @@ impl<H: RuntimeHost> Apps<H> {
             .filter(|method| (method.rules.has_layout)(&body));
         // A layout of nobody is the newest generation's to refuse.
         let method = of_layout.next().unwrap_or(newest);
-        let request = Decoded {
-            message: body,
-            patience: head.patience,
-            now: self.host.now(),
-        };
+        let request = Decoded::new(body, &head, &self.host);
         let answer = (method.handler)((self.host.clone(), head, request));
         self.host.answered(method.rules.changes, answer).await
     }

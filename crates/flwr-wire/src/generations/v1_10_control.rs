@@ -7,35 +7,35 @@ use flwr_core::port::{Control, SignIn};
 use crate::methods::session::Methods;
 
 pub mod call;
-mod paths;
+mod rpcs;
 mod serve;
 
-pub use paths::exec_path;
+pub use rpcs::exec_path;
 
 /// What people call.
 pub(crate) fn control<C: Control>(m: &mut Methods<C>) {
-    for path in paths::names(paths::START_RUN) {
-        m.change(path, serve::start_run);
+    for rpc in rpcs::all_names(rpcs::START_RUN) {
+        m.change(rpc, serve::start_run);
     }
-    for path in paths::names(paths::STOP_RUN) {
-        m.change(path, serve::stop_run);
+    for rpc in rpcs::all_names(rpcs::STOP_RUN) {
+        m.change(rpc, serve::stop_run);
     }
-    for path in paths::names(paths::LIST_RUNS) {
-        m.look(path, serve::list_runs);
+    for rpc in rpcs::all_names(rpcs::LIST_RUNS) {
+        m.look(rpc, serve::list_runs);
     }
-    for path in paths::names(paths::STREAM_LOGS) {
-        m.streaming(path, serve::stream_logs);
+    for rpc in rpcs::all_names(rpcs::STREAM_LOGS) {
+        m.streaming(rpc, serve::stream_logs);
     }
-    m.look(paths::PULL_ARTIFACTS, serve::pull_artifacts);
-    m.look(paths::LIST_NODES, serve::list_nodes);
+    m.look(rpcs::PULL_ARTIFACTS, serve::pull_artifacts);
+    m.look(rpcs::LIST_NODES, serve::list_nodes);
 }
 
 /// What people call who have no account yet.
 pub(crate) fn sign_in<S: SignIn>(m: &mut Methods<S>) {
-    for path in paths::names(paths::GET_LOGIN_DETAILS) {
-        m.look(path, serve::get_login_details);
+    for rpc in rpcs::all_names(rpcs::GET_LOGIN_DETAILS) {
+        m.look(rpc, serve::get_login_details);
     }
-    for path in paths::names(paths::GET_AUTH_TOKENS) {
-        m.look(path, serve::get_auth_tokens);
+    for rpc in rpcs::all_names(rpcs::GET_AUTH_TOKENS) {
+        m.look(rpc, serve::get_auth_tokens);
     }
 }

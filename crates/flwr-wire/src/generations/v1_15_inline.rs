@@ -54,14 +54,14 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
 /// What ServerApp processes of this generation call.
 pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     use runtime::Rules;
-    let inputs = "/flwr.proto.ServerAppIo/PullServerAppInputs";
+    let inputs = Rpc::at("/flwr.proto.ServerAppIo/PullServerAppInputs");
     m.call(
         inputs,
         Rules::CHANGE,
         apps::without_run,
         apps::pull_server_app_inputs,
     );
-    let outputs = "/flwr.proto.ServerAppIo/PushServerAppOutputs";
+    let outputs = Rpc::at("/flwr.proto.ServerAppIo/PushServerAppOutputs");
     m.call(
         outputs,
         Rules::CHANGE,
@@ -69,7 +69,7 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
         apps::push_server_app_outputs,
     );
     let with_run = |rules: Rules| rules.with_layout(|body| has_number(body, RUN));
-    let push = "/flwr.proto.ServerAppIo/PushMessages";
+    let push = Rpc::at("/flwr.proto.ServerAppIo/PushMessages");
     m.call(
         push,
         with_run(Rules::CHANGE),

@@ -42,11 +42,11 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
     m.signed(NAME, rpcs::PUSH_MESSAGES, with_trees, fleet::push_messages);
     m.signed(NAME, rpcs::GET_RUN, Rules::NODE, fleet::get_run);
     m.signed(NAME, rpcs::GET_FAB, Rules::NODE, fleet::get_fab);
-    m.signed(NAME, rpcs::PUSH_OBJECT, change, fleet::push_object);
-    m.signed(NAME, rpcs::PULL_OBJECT, Rules::NODE, fleet::pull_object);
+    m.signed(NAME, rpcs::OBJECTS.push, change, fleet::push_object);
+    m.signed(NAME, rpcs::OBJECTS.pull, Rules::NODE, fleet::pull_object);
     m.signed(
         NAME,
-        rpcs::CONFIRM_MESSAGE_RECEIVED,
+        rpcs::OBJECTS.confirm,
         change,
         fleet::confirm_message_received,
     );

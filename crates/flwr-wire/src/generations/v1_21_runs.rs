@@ -4,6 +4,7 @@
 use crate::host::RuntimeHost;
 use crate::methods::runtime::{Methods, Rules};
 use crate::raw::has_number;
+use crate::rpc::Rpc;
 
 mod apps;
 pub mod call;
@@ -88,19 +89,19 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         serverapps::send_app_heartbeat,
     );
     m.call(
-        rpcs::PUSH_OBJECT,
+        rpcs::OBJECTS.push,
         change,
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
-        rpcs::PULL_OBJECT,
+        rpcs::OBJECTS.pull,
         look,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
-        rpcs::CONFIRM_MESSAGE_RECEIVED,
+        rpcs::OBJECTS.confirm,
         change,
         apps::by_confirm,
         apps::confirm_message_received,
@@ -126,49 +127,49 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
         jobs::request_token,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/GetRun",
+        Rpc::at("/flwr.proto.ClientAppIo/GetRun"),
         look,
         apps::by_get_run,
         apps::get_run,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PullClientAppInputs",
+        Rpc::at("/flwr.proto.ClientAppIo/PullClientAppInputs"),
         look,
         clientapps::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PushClientAppOutputs",
+        Rpc::at("/flwr.proto.ClientAppIo/PushClientAppOutputs"),
         change,
         clientapps::by_outputs,
         clientapps::push_client_app_outputs,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PushMessage",
+        Rpc::at("/flwr.proto.ClientAppIo/PushMessage"),
         change,
         clientapps::by_push,
         clientapps::push_message,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PullMessage",
+        Rpc::at("/flwr.proto.ClientAppIo/PullMessage"),
         look,
         clientapps::by_pull,
         clientapps::pull_message,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PushObject",
+        Rpc::at("/flwr.proto.ClientAppIo/PushObject"),
         change,
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/PullObject",
+        Rpc::at("/flwr.proto.ClientAppIo/PullObject"),
         look,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
-        "/flwr.proto.ClientAppIo/ConfirmMessageReceived",
+        Rpc::at("/flwr.proto.ClientAppIo/ConfirmMessageReceived"),
         change,
         apps::by_confirm,
         apps::confirm_message_received,

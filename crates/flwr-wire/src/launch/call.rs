@@ -13,7 +13,7 @@ use flwr_proto::launch::{StartRunRequest, StartRunResponse};
 use crate::line::Line;
 
 /// How long a call may take.
-const LIMIT: Option<Duration> = Some(Duration::from_secs(30));
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Launch at the other end of this line.
 #[must_use]
@@ -31,7 +31,7 @@ impl<L: Line> Launch for LaunchOver<L> {
             return Err(Refusal::field("overrides", "is not carried by Launch").into());
         }
         let request = StartRunRequest { fab };
-        let answer = self.line.call(super::START_RUN, request, LIMIT);
+        let answer = super::START_RUN.call_within(&self.line, request, LIMIT);
         let StartRunResponse { run_id, token } = answer.await?;
         let run = RunId(run_id);
         Ok(Launched { run, token })

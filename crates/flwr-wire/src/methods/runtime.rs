@@ -48,13 +48,8 @@ pub(crate) type Methods<H> = Table<Method<H>>;
 
 impl<H: RuntimeHost> Methods<H> {
     /// Serves a method whose caller is admitted by what `proof` finds in its request.
-    pub(crate) fn call<Q, A, P, M, F>(
-        &mut self,
-        rpc: impl Into<Rpc<Q, A>>,
-        rules: Rules,
-        proof: P,
-        method: M,
-    ) where
+    pub(crate) fn call<Q, A, P, M, F>(&mut self, rpc: Rpc<Q, A>, rules: Rules, proof: P, method: M)
+    where
         Q: Message + Default + 'static,
         A: Message + 'static,
         P: Fn(&Q) -> AppProof + Copy + Send + Sync + 'static,
@@ -62,7 +57,7 @@ impl<H: RuntimeHost> Methods<H> {
         F: Future<Output = Result<A>> + Send + 'static,
     {
         self.open(
-            rpc.into().path(),
+            rpc.path(),
             rules,
             move |host: H, head: Head, request: Request<Bytes>| {
                 let method = method.clone();

@@ -10,6 +10,11 @@ use tonic::body::Body;
 use super::{Handler, Request, StreamHandler, Table};
 use crate::carrier::grpc::{self, Answer, Answers};
 use crate::host::{Head, Host};
+use crate::rpc::Rpc;
+
+/// Bytes of one message of a person: a FAB of 10 MiB, and room for its configuration. Anybody may
+/// call there, so nobody may make the SuperLink hold more.
+pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
 
 /// A method that a session of this type answers.
 pub(crate) enum Method<S> {
@@ -29,28 +34,28 @@ pub(crate) type Methods<S> = Table<Method<S>>;
 
 impl<S: Send + 'static> Methods<S> {
     /// Serves a method that only looks.
-    pub(crate) fn look<Q, A, M, F>(&mut self, path: &'static str, method: M)
+    pub(crate) fn look<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(path, false, method);
+        self.unary(rpc, false, method);
     }
 
     /// Serves a method that changes something.
-    pub(crate) fn change<Q, A, M, F>(&mut self, path: &'static str, method: M)
+    pub(crate) fn change<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(path, true, method);
+        self.unary(rpc, true, method);
     }
 
-    fn unary<Q, A, M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, changes: bool, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
@@ -61,11 +66,11 @@ impl<S: Send + 'static> Methods<S> {
             let method = method.clone();
             Box::pin(async move { Ok(Answer::new(method(session, request.decoded()?).await?)) })
         });
-        self.add(path, Method::Unary { changes, handler });
+        self.add(rpc.path(), Method::Unary { changes, handler });
     }
 
     /// Serves a method that only looks, and has many answers.
-    pub(crate) fn streaming<Q, A, M, F, T>(&mut self, path: &'static str, method: M)
+    pub(crate) fn streaming<Q, A, M, F, T>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
@@ -77,32 +82,27 @@ impl<S: Send + 'static> Methods<S> {
             let method = method.clone();
             Box::pin(async move { Ok(Answers::new(method(session, request.decoded()?).await?)) })
         });
-        self.add(path, Method::Streaming(handler));
+        self.add(rpc.path(), Method::Streaming(handler));
     }
 }
 
 impl<S: Send> Method<S> {
-    /// Answers a request of at most `limit` bytes in this session.
+    /// Answers a request in this session.
     pub(crate) async fn serve(
         &self,
         (host, session): (&impl Host, S),
         head: Head,
         request: HttpRequest<Body>,
-        limit: usize,
     ) -> Response<Body> {
-        let read = |message| Request {
-            message,
-            patience: head.patience,
-            now: host.now(),
-        };
+        let read = |body| Request::new(body, &head, host);
         match self {
             Self::Unary { changes, handler } => {
                 let answer = |body| host.answered(*changes, handler((session, read(body))));
-                grpc::unary_within(limit, request, answer).await
+                grpc::unary_within(MAX_CONTROL_BYTES, request, answer).await
             }
             Self::Streaming(handler) => {
                 let answer = |body| handler((session, read(body)));
-                grpc::streaming(limit, request, answer).await
+                grpc::streaming(MAX_CONTROL_BYTES, request, answer).await
             }
         }
     }

@@ -10,18 +10,16 @@ use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, G
 use crate::line::Line;
 
 /// How long a call may take.
-const LIMIT: Option<Duration> = Some(Duration::from_secs(300));
+const LIMIT: Duration = Duration::from_secs(300);
 
 pub(crate) async fn delete(line: &impl Line, run: RunId) -> Result<()> {
     let request = DeleteRunRequest { run_id: run.0 };
-    let DeleteRunResponse {} = line.call(super::DELETE_RUN, request, LIMIT).await?;
+    let DeleteRunResponse {} = super::DELETE_RUN.call_within(line, request, LIMIT).await?;
     Ok(())
 }
 
 pub(crate) async fn usage(line: &impl Line) -> Result<Usage> {
-    let answer = line
-        .call(super::GET_USAGE, GetUsageRequest {}, LIMIT)
-        .await?;
+    let answer = super::GET_USAGE.call_within(line, GetUsageRequest {}, LIMIT);
     let GetUsageResponse {
         runs,
         finished_runs,
@@ -32,7 +30,7 @@ pub(crate) async fn usage(line: &impl Line) -> Result<Usage> {
         free_bytes,
         object_bytes,
         fab_bytes,
-    } = answer;
+    } = answer.await?;
     Ok(Usage {
         runs,
         finished_runs,

@@ -15,8 +15,9 @@ use proto::config_record::Item;
 use proto::config_record_value::Value;
 use sha2::{Digest, Sha256};
 
-use super::paths;
+use super::rpcs;
 use crate::line::{Line, Read, Sent};
+use crate::rpc::Rpc;
 use crate::upkeep;
 
 mod log;
@@ -25,7 +26,7 @@ mod read;
 pub use log::Log;
 
 /// How long a call may take: a bundle of 10 MiB may go over a slow line.
-const LIMIT: Option<Duration> = Some(Duration::from_secs(300));
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Control at the other end of this line.
 #[must_use]
@@ -40,8 +41,8 @@ pub struct ControlOver<L> {
 }
 
 impl<L: Line> ControlOver<L> {
-    async fn call<Q: Sent, A: Read>(&self, path: &'static str, message: Q) -> Result<A> {
-        self.line.call(path, message, LIMIT).await
+    async fn call<Q: Sent, A: Read>(&self, rpc: Rpc<Q, A>, request: Q) -> Result<A> {
+        rpc.call_within(&self.line, request, LIMIT).await
     }
 }
 
@@ -62,13 +63,13 @@ impl<L: Line> Control for ControlOver<L> {
             override_config: config::to_wire(&overrides),
             federation_options: Some(record(options)),
         };
-        let answer: proto::StartRunResponse = self.call(paths::START_RUN, request).await?;
+        let answer = self.call(rpcs::START_RUN, request).await?;
         Ok(answer.run_id.map(RunId))
     }
 
     async fn stop(&self, run: RunId) -> Result<bool> {
         let request = proto::StopRunRequest { run_id: run.0 };
-        let answer: proto::StopRunResponse = self.call(paths::STOP_RUN, request).await?;
+        let answer = self.call(rpcs::STOP_RUN, request).await?;
         Ok(answer.success)
     }
 
@@ -76,7 +77,7 @@ impl<L: Line> Control for ControlOver<L> {
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
         };
-        read::runs(self.call(paths::LIST_RUNS, request).await?)
+        read::runs(self.call(rpcs::LIST_RUNS, request).await?)
     }
 
     async fn log(&self, run: RunId, after: Timestamp) -> Result<Log<L>> {
@@ -85,14 +86,13 @@ impl<L: Line> Control for ControlOver<L> {
 
     async fn artifacts(&self, run: RunId) -> Result<Option<String>> {
         let request = proto::PullArtifactsRequest { run_id: run.0 };
-        let answer: proto::PullArtifactsResponse =
-            self.call(paths::PULL_ARTIFACTS, request).await?;
+        let answer = self.call(rpcs::PULL_ARTIFACTS, request).await?;
         Ok(answer.url)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeInfo>> {
         let request = proto::ListNodesRequest {};
-        read::nodes(self.call(paths::LIST_NODES, request).await?)
+        read::nodes(self.call(rpcs::LIST_NODES, request).await?)
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {
@@ -107,16 +107,16 @@ impl<L: Line> Control for ControlOver<L> {
 impl<L: Line> SignIn for ControlOver<L> {
     async fn login(&self) -> Result<Login> {
         let request = proto::GetLoginDetailsRequest {};
-        let path = paths::GET_LOGIN_DETAILS;
-        Ok(read::login(self.call(path, request).await?))
+        let answer = self.call(rpcs::GET_LOGIN_DETAILS, request);
+        Ok(read::login(answer.await?))
     }
 
     async fn tokens(&self, device_code: &str) -> Result<Option<Tokens>> {
         let request = proto::GetAuthTokensRequest {
             device_code: device_code.to_owned(),
         };
-        let path = paths::GET_AUTH_TOKENS;
-        Ok(read::tokens(self.call(path, request).await?))
+        let answer = self.call(rpcs::GET_AUTH_TOKENS, request);
+        Ok(read::tokens(answer.await?))
     }
 }
 

@@ -15,7 +15,7 @@ use flwr_proto as proto;
 
 use super::rpcs;
 use crate::line::{Line, Now};
-use crate::objects;
+use crate::objects::{self, RunObjects};
 
 /// A node's session with a SuperLink at the other end of a line.
 pub struct FleetCaller<L> {
@@ -40,6 +40,15 @@ impl<L> FleetCaller<L> {
     fn named(&self) -> Option<proto::Node> {
         let node_id = self.node.load(Ordering::Acquire);
         Some(proto::Node { node_id })
+    }
+
+    fn objects(&self, run: RunId) -> RunObjects<'_, L> {
+        RunObjects {
+            line: &self.line,
+            rpcs: rpcs::OBJECTS,
+            node: self.named(),
+            run,
+        }
     }
 
     fn set(&self, node: NodeId) {
@@ -113,34 +122,15 @@ impl<L: Line> Fleet for FleetCaller<L> {
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
-        let request = proto::PushObjectRequest {
-            node: self.named(),
-            run_id: run.0,
-            object_id: id.to_string(),
-            object_content: content,
-        };
-        let answer = rpcs::PUSH_OBJECT.call(&self.line, request).await?;
-        Ok(answer.stored)
+        self.objects(run).push(id, content).await
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
-        let request = proto::PullObjectRequest {
-            node: self.named(),
-            run_id: run.0,
-            object_id: id.to_string(),
-        };
-        let answer = rpcs::PULL_OBJECT.call(&self.line, request).await?;
-        Ok(objects::read_pulled(answer))
+        self.objects(run).pull(id).await
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        let request = proto::ConfirmMessageReceivedRequest {
-            node: self.named(),
-            run_id: run.0,
-            message_object_id: message.to_string(),
-        };
-        let confirmed = rpcs::CONFIRM_MESSAGE_RECEIVED.call(&self.line, request);
-        confirmed.await.map(drop)
+        self.objects(run).confirm(message).await
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {

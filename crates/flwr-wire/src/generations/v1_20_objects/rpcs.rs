@@ -2,6 +2,7 @@
 
 use flwr_proto as proto;
 
+use crate::objects::ObjectRpcs;
 use crate::rpc::Rpc;
 
 pub(super) const CREATE_NODE: Rpc<proto::CreateNodeRequest, proto::CreateNodeResponse> =
@@ -20,11 +21,8 @@ pub(super) const GET_RUN: Rpc<proto::GetRunRequest, proto::GetRunResponse> =
     Rpc::at("/flwr.proto.Fleet/GetRun");
 pub(super) const GET_FAB: Rpc<proto::GetFabRequest, proto::GetFabResponse> =
     Rpc::at("/flwr.proto.Fleet/GetFab");
-pub(super) const PUSH_OBJECT: Rpc<proto::PushObjectRequest, proto::PushObjectResponse> =
-    Rpc::at("/flwr.proto.Fleet/PushObject");
-pub(super) const PULL_OBJECT: Rpc<proto::PullObjectRequest, proto::PullObjectResponse> =
-    Rpc::at("/flwr.proto.Fleet/PullObject");
-pub(super) const CONFIRM_MESSAGE_RECEIVED: Rpc<
-    proto::ConfirmMessageReceivedRequest,
-    proto::ConfirmMessageReceivedResponse,
-> = Rpc::at("/flwr.proto.Fleet/ConfirmMessageReceived");
+pub(super) const OBJECTS: ObjectRpcs = ObjectRpcs {
+    push: Rpc::at("/flwr.proto.Fleet/PushObject"),
+    pull: Rpc::at("/flwr.proto.Fleet/PullObject"),
+    confirm: Rpc::at("/flwr.proto.Fleet/ConfirmMessageReceived"),
+};

@@ -16,7 +16,7 @@ use flwr_proto as proto;
 
 use super::rpcs;
 use crate::line::Line;
-use crate::objects::{self, parcels, read_pulled, read_run, unreadable};
+use crate::objects::{self, RunObjects, parcels, read_run, unreadable};
 
 /// The node that a ServerApp speaks as.
 const SUPERLINK: Option<proto::Node> = Some(proto::Node {
@@ -45,6 +45,17 @@ pub async fn claim(line: &impl Line, run: RunId) -> Result<Option<String>> {
 #[must_use]
 pub const fn serverapp_over<L: Line>(line: L, run: RunId, token: String) -> ServerAppCaller<L> {
     ServerAppCaller { line, run, token }
+}
+
+impl<L> ServerAppCaller<L> {
+    const fn objects(&self) -> RunObjects<'_, L> {
+        RunObjects {
+            line: &self.line,
+            rpcs: rpcs::OBJECTS,
+            node: SUPERLINK,
+            run: self.run,
+        }
+    }
 }
 
 impl<L: Line> Runtime for ServerAppCaller<L> {
@@ -146,34 +157,15 @@ impl<L: Line> Runtime for ServerAppCaller<L> {
     }
 
     async fn push_object(&self, id: ObjectId, content: Bytes) -> Result<bool> {
-        let request = proto::PushObjectRequest {
-            node: SUPERLINK,
-            run_id: self.run.0,
-            object_id: id.to_string(),
-            object_content: content,
-        };
-        let answer = rpcs::PUSH_OBJECT.call(&self.line, request).await?;
-        Ok(answer.stored)
+        self.objects().push(id, content).await
     }
 
     async fn pull_object(&self, id: ObjectId) -> Result<Pulled> {
-        let request = proto::PullObjectRequest {
-            node: SUPERLINK,
-            run_id: self.run.0,
-            object_id: id.to_string(),
-        };
-        let answer = rpcs::PULL_OBJECT.call(&self.line, request).await?;
-        Ok(read_pulled(answer))
+        self.objects().pull(id).await
     }
 
     async fn confirm(&self, message: MessageId) -> Result<()> {
-        let request = proto::ConfirmMessageReceivedRequest {
-            node: SUPERLINK,
-            run_id: self.run.0,
-            message_object_id: message.to_string(),
-        };
-        let confirmed = rpcs::CONFIRM_MESSAGE_RECEIVED.call(&self.line, request);
-        confirmed.await.map(drop)
+        self.objects().confirm(message).await
     }
 
     async fn log(&self, text: String) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use flwr_proto as proto;
 
+use crate::objects::ObjectRpcs;
 use crate::rpc::Rpc;
 
 pub(super) const REQUEST_TOKEN: Rpc<proto::RequestTokenRequest, proto::RequestTokenResponse> =
@@ -34,11 +35,8 @@ pub(super) const SEND_APP_HEARTBEAT: Rpc<
     proto::SendAppHeartbeatRequest,
     proto::SendAppHeartbeatResponse,
 > = Rpc::at("/flwr.proto.ServerAppIo/SendAppHeartbeat");
-pub(super) const PUSH_OBJECT: Rpc<proto::PushObjectRequest, proto::PushObjectResponse> =
-    Rpc::at("/flwr.proto.ServerAppIo/PushObject");
-pub(super) const PULL_OBJECT: Rpc<proto::PullObjectRequest, proto::PullObjectResponse> =
-    Rpc::at("/flwr.proto.ServerAppIo/PullObject");
-pub(super) const CONFIRM_MESSAGE_RECEIVED: Rpc<
-    proto::ConfirmMessageReceivedRequest,
-    proto::ConfirmMessageReceivedResponse,
-> = Rpc::at("/flwr.proto.ServerAppIo/ConfirmMessageReceived");
+pub(super) const OBJECTS: ObjectRpcs = ObjectRpcs {
+    push: Rpc::at("/flwr.proto.ServerAppIo/PushObject"),
+    pull: Rpc::at("/flwr.proto.ServerAppIo/PullObject"),
+    confirm: Rpc::at("/flwr.proto.ServerAppIo/ConfirmMessageReceived"),
+};

@@ -18,7 +18,7 @@ use futures::StreamExt;
 use tokio::time::{Sleep, sleep};
 
 use super::ControlOver;
-use super::paths::STREAM_LOGS;
+use super::rpcs::STREAM_LOGS;
 use crate::line::{Answers, Line};
 
 /// How long one call may last, as Flower's own command has it.
@@ -77,7 +77,7 @@ impl<L: Line> Log<L> {
             };
             let mut end = Box::pin(sleep(PIECE));
             let answered = tokio::select! {
-                answered = self.control.line.stream(STREAM_LOGS, request, Some(PIECE + PAUSE)) => answered,
+                answered = STREAM_LOGS.stream(&self.control.line, request, PIECE + PAUSE) => answered,
                 () = &mut end => {
                     sleep(PAUSE).await;
                     continue;
