@@ -4,9 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
-use flwr_core::port::control::{
-    LogEntry, LogReader, Login, NodeInfo, NodeStatus, Runs, Start, Tokens, Usage,
-};
+use flwr_core::port::control::{LogEntry, LogReader, Login, NodeInfo, Runs, Start, Tokens, Usage};
 use flwr_core::port::{Control, Result, SignIn};
 use flwr_core::refusal::{Failure, Feature, Refusal};
 use flwr_core::run::Run;
@@ -142,14 +140,9 @@ fn node_info(
     (node, certificate): (KnownNode, Option<Arc<Certificate>>),
     now: Timestamp,
 ) -> NodeInfo {
-    let is_online = node.online_until > now;
     NodeInfo {
         id: node.id,
-        status: if is_online {
-            NodeStatus::Online
-        } else {
-            NodeStatus::Offline
-        },
+        status: node.status(now),
         online_until: Some(node.online_until),
         key: node.key.to_spki().into(),
         certificate: certificate.map(|shown| shown.subject.clone()),

@@ -53,13 +53,13 @@ pub trait LogReader: Send + 'static {
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeStatus {
-    /// It was registered by a person, and has not come yet.
+    /// It was registered, and has not come yet.
     Registered,
     /// It gives signs of life.
     Online,
     /// It gives none.
     Offline,
-    /// It cannot come back.
+    /// It cannot come back. Its key is free.
     Unregistered,
 }
 

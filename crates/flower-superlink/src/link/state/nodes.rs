@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use flwr_core::id::NodeId;
+use flwr_core::port::control::NodeStatus;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
@@ -18,19 +19,6 @@ pub struct Registration {
     pub node: NodeId,
     /// The key was bound already: the node has its id back.
     pub resumed: bool,
-}
-
-/// Where a node stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeStatus {
-    /// It never was online.
-    Registered,
-    /// It is online.
-    Online,
-    /// It was online, and is so no more.
-    Offline,
-    /// It is gone for good. Its key is free.
-    Unregistered,
 }
 
 /// A node, as it stands in the state.
