@@ -57,6 +57,12 @@ impl Files {
         Self { dir }
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The path of a file.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

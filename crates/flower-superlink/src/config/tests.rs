@@ -5,37 +5,24 @@ use std::fs;
 use clap::Parser;
 use flwr_core::cause::chain;
 use flwr_security::key::PrivateKey;
-use flwr_security::pki::{Pki, Request};
-use tempfile::TempDir;
+use flwr_security::testing;
 use time::OffsetDateTime;
 
 use super::*;
 
-struct Files(TempDir);
+struct Files(testing::Files);
 
 impl Files {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let request = Request {
-            names: vec![],
-            days: 10,
-        };
-        Pki::make(&request)
-            .unwrap()
-            .write(dir.path(), false)
-            .unwrap();
-        let keys = dir.path().join("keys.csv");
-        fs::write(
-            keys,
-            PrivateKey::generate().unwrap().public_key().to_openssh(),
-        )
-        .unwrap();
-        Self(dir)
+        let files = testing::Files::new();
+        let key = PrivateKey::generate().unwrap();
+        files.write("keys.csv", &key.public_key().to_openssh());
+        Self(files)
     }
 
     /// The configuration of a command line, in which `DIR` stands for the files' directory.
     fn config(&self, line: &str) -> Result<Config, ConfigError> {
-        let line = line.replace("DIR", &self.0.path().display().to_string());
+        let line = line.replace("DIR", &self.0.dir().display().to_string());
         // The machine that tests this may have no flwr.
         let line = line + " --isolation process";
         let words = ["flower-superlink"]
@@ -128,7 +115,7 @@ fn tls_with_a_list_of_keys_is_taken() {
 #[test]
 fn accounts_need_tls_and_a_good_file() {
     let files = Files::new();
-    let file = files.0.path().join("accounts.toml");
+    let file = files.0.dir().join("accounts.toml");
     let good = "issuer = \"https://idp.example.org\"\nclient-id = \"flower\"\nallow = \"any\"\n\
                 root-certificates = \"ca.crt\"\n";
     fs::write(&file, good).unwrap();
@@ -153,7 +140,7 @@ fn accounts_need_tls_and_a_good_file() {
     ));
     assert!(asked.unwrap().accounts.is_some());
 
-    let dir = files.0.path().display().to_string();
+    let dir = files.0.dir().display().to_string();
     for (wrong, expected) in [
         (
             "alow = []".to_owned(),
@@ -172,7 +159,7 @@ fn accounts_need_tls_and_a_good_file() {
             "`client-secret-file`: DIR/empty: there is nothing in it",
         ),
     ] {
-        fs::write(files.0.path().join("empty"), "\n").unwrap();
+        fs::write(files.0.dir().join("empty"), "\n").unwrap();
         fs::write(&file, wrong).unwrap();
         let told = files.error(&line);
         let expected = format!("--account-auth-config: DIR/accounts.toml: {expected}");
@@ -215,7 +202,7 @@ fn old_flags_work_with_a_warning() {
 #[test]
 fn check_config_tells_a_warning_about_the_certificate_once() {
     let (files, others) = (Files::new(), Files::new());
-    let other_ca = others.0.path().join("ca.crt");
+    let other_ca = others.0.dir().join("ca.crt");
     let line = TLS.replace("DIR/ca.crt", &other_ca.display().to_string());
     let config = files
         .config(&format!("{line} --exec-api-address 127.0.0.1:0"))
@@ -263,7 +250,7 @@ fn the_superlinks_own_key_is_needed_by_the_oldest_flags_only() {
 fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
     let files = Files::new();
     let key = PrivateKey::generate().unwrap();
-    key.write_openssh_pair(&files.0.path().join("server"), false)
+    key.write_openssh_pair(&files.0.dir().join("server"), false)
         .unwrap();
     let line = "--certificates DIR/ca.crt DIR/server.pem DIR/server.key \
         --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub";
@@ -276,14 +263,14 @@ fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
         `flower-superlink --ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile \
         DIR/server.key --auth-list-public-keys DIR/keys.csv --auth-superlink-private-key DIR/server \
         --serverappio-tls`";
-    let dir = files.0.path().display().to_string();
+    let dir = files.0.dir().display().to_string();
     assert_eq!(config.warnings, [today.replace("DIR", &dir)]);
 }
 
 #[test]
 fn clients_are_asked_where_a_ca_for_them_is_given() {
     let files = Files::new();
-    fs::write(files.0.path().join("list.txt"), "CN=node-1\n").unwrap();
+    fs::write(files.0.dir().join("list.txt"), "CN=node-1\n").unwrap();
     let line =
         format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/list.txt");
     let config = files.config(&line).unwrap();
@@ -302,7 +289,7 @@ fn objects_are_kept_where_the_state_is_unless_told_otherwise() {
     let files = Files::new();
     let places = |flags: &str| files.config(&format!("--insecure {flags}")).unwrap().places;
     let home = places("--flwr-dir DIR/home");
-    let file = files.0.path().join("home/superlink/state.db");
+    let file = files.0.dir().join("home/superlink/state.db");
     assert_eq!(home.storage, Storage::beside(&file));
     assert_eq!(home.database, Database::File(file));
     for name in IN_MEMORY {
@@ -311,7 +298,7 @@ fn objects_are_kept_where_the_state_is_unless_told_otherwise() {
         assert_eq!(memory.storage, Storage::Memory);
     }
     let given = places("--database DIR/a.db --storage-dir DIR/objects");
-    let dir = files.0.path().join("objects");
+    let dir = files.0.dir().join("objects");
     assert_eq!(given.storage, Storage::Dir(dir));
 }
 
