@@ -222,7 +222,7 @@ fn parcel(number: u64) -> (Parcel, [ObjectId; 2]) {
         &[],
         format!("{{\"{number}\":0}}").as_bytes(),
     );
-    let mut message = Message {
+    let message = Message {
         metadata: Metadata {
             run: RUN,
             id: content.id,
@@ -236,11 +236,6 @@ fn parcel(number: u64) -> (Parcel, [ObjectId; 2]) {
         },
         body: Body::Content,
     };
-    message.metadata.id = message.object(Some(content.id)).id;
-    let tree = ObjectTree {
-        id: message.metadata.id,
-        children: vec![ObjectTree::leaf(content.id)],
-    };
-    let objects = [content.id, message.metadata.id];
-    (Parcel { message, tree }, objects)
+    let (parcel, object) = message.announced(Some(ObjectTree::leaf(content.id)));
+    (parcel, [content.id, object.id])
 }

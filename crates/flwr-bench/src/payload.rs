@@ -95,19 +95,14 @@ impl Payload {
 
     fn new(metadata: Metadata, content: Content) -> Self {
         let Content { tree, mut objects } = content;
-        let mut message = Message {
+        let message = Message {
             metadata,
             body: Body::Content,
         };
-        let object = message.object(Some(tree.id));
-        message.metadata.id = object.id;
-        let tree = ObjectTree {
-            id: object.id,
-            children: vec![tree],
-        };
+        let (parcel, object) = message.announced(Some(tree));
         objects.push(object);
         Self {
-            parcel: Parcel { message, tree },
+            parcel,
             objects: objects
                 .into_iter()
                 .map(|object| (object.id, object.bytes))

@@ -151,7 +151,7 @@ impl Message {
                 reason: reason.into(),
             },
         }
-        .with_own_id()
+        .with_own_id(None)
     }
 
     /// The reply to an id that names no instruction: nothing else is known of it.
@@ -181,7 +181,7 @@ impl Message {
                 reason: reason.to_owned(),
             },
         }
-        .with_own_id()
+        .with_own_id(None)
     }
 
     /// The form in which a message is kept.
@@ -197,8 +197,20 @@ impl Message {
         Self::reply(message, Timestamp::ZERO).ok()
     }
 
-    fn with_own_id(mut self) -> (Self, Object) {
-        let object = self.object(None);
+    /// Gives the message its id. `content` is the tree of its RecordDict. Gives the message with the
+    /// tree that announces it, and its Message object.
+    #[must_use]
+    pub fn announced(self, content: Option<ObjectTree>) -> (Parcel, Object) {
+        let (message, object) = self.with_own_id(content.as_ref().map(|content| content.id));
+        let tree = ObjectTree {
+            id: object.id,
+            children: content.into_iter().collect(),
+        };
+        (Parcel { message, tree }, object)
+    }
+
+    fn with_own_id(mut self, content: Option<ObjectId>) -> (Self, Object) {
+        let object = self.object(content);
         self.metadata.id = object.id;
         (self, object)
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata, Parcel};
-use flwr_core::object::{ObjectId, ObjectTree, Pulled};
+use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::runtime::Sent;
 use flwr_core::port::{Fleet, Result, Runtime};
 use flwr_core::record::{self, InflateError};
@@ -76,7 +76,7 @@ pub(crate) async fn deflate(
     error: Option<proto::Error>,
     read: impl FnOnce(proto::Message) -> std::result::Result<Message, Refusal>,
 ) -> Result<Deflated> {
-    let mut message = read(proto::Message {
+    let message = read(proto::Message {
         metadata: metadata.map(|metadata| proto::Metadata {
             message_id: ObjectId::of(&[]).to_string(),
             ..metadata
@@ -86,16 +86,12 @@ pub(crate) async fn deflate(
     })?;
     let deflate = move || content.map(record::deflate);
     let content = spawn_blocking(deflate).await.map_err(stopping)?;
-    let object = message.object(content.as_ref().map(|content| content.tree.id));
-    message.metadata.id = object.id;
-    let (children, mut objects) = match content {
-        None => (Vec::new(), HashMap::new()),
-        Some(content) => (vec![content.tree], content.objects),
-    };
-    let id = object.id;
-    objects.insert(id, object.bytes);
-    let tree = ObjectTree { id, children };
-    let parcel = Parcel { message, tree };
+    let (tree, objects) = content
+        .map(|content| (content.tree, content.objects))
+        .unzip();
+    let (parcel, object) = message.announced(tree);
+    let mut objects: HashMap<_, _> = objects.unwrap_or_default();
+    objects.insert(object.id, object.bytes);
     Ok(Deflated { parcel, objects })
 }
 

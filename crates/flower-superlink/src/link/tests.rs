@@ -162,18 +162,13 @@ impl Mail {
             message_type: "train".to_owned(),
             created_at: NOON,
         });
-        let mut message = Message {
+        let message = Message {
             metadata,
             body: Body::Content,
         };
-        let object = message.object(Some(record.id));
-        message.metadata.id = object.id;
-        let tree = ObjectTree {
-            id: object.id,
-            children: vec![ObjectTree::leaf(record.id)],
-        };
+        let (parcel, object) = message.announced(Some(ObjectTree::leaf(record.id)));
         Self {
-            parcel: Parcel { message, tree },
+            parcel,
             objects: vec![record, object],
         }
     }

@@ -168,17 +168,11 @@ fn instruction() -> Metadata {
 
 /// A message of this content, with its id: its objects, the message first.
 fn sealed(metadata: Metadata, content: &Object) -> (Parcel, Object) {
-    let mut message = Message {
+    let message = Message {
         metadata,
         body: Body::Content,
     };
-    let object = message.object(Some(content.id));
-    message.metadata.id = object.id;
-    let tree = ObjectTree {
-        id: object.id,
-        children: vec![ObjectTree::leaf(content.id)],
-    };
-    (Parcel { message, tree }, object)
+    message.announced(Some(ObjectTree::leaf(content.id)))
 }
 
 fn job() -> Job {

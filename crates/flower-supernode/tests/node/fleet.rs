@@ -179,17 +179,12 @@ pub(crate) fn seal(
     metadata: Metadata,
     content: &Object,
 ) -> (proto::Message, proto::ObjectTree, Object) {
-    let mut message = Message {
+    let message = Message {
         metadata,
         body: Body::Content,
     };
-    let object = message.object(Some(content.id));
-    message.metadata.id = object.id;
-    let tree = ObjectTree {
-        id: object.id,
-        children: vec![ObjectTree::leaf(content.id)],
-    };
-    (message.into(), tree.into(), object)
+    let (parcel, object) = message.announced(Some(ObjectTree::leaf(content.id)));
+    (parcel.message.into(), parcel.tree.into(), object)
 }
 
 /// The reply's metadata to an instruction.

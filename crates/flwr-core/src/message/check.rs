@@ -125,51 +125,44 @@ impl Message {
     /// # Errors
     /// With every rule it breaks.
     pub fn reply(message: proto::Message, now: Timestamp) -> Result<Self, Flaws> {
-        let (mut flaws, message) = read(message, now);
-        if let Some(Self { metadata, .. }) = &message {
-            note(
-                &mut flaws,
-                metadata.reply_to.is_none(),
-                Flaw::ReplyToNothing,
-            );
-            note(
-                &mut flaws,
-                metadata.src == NodeId::SUPERLINK,
-                Flaw::ReplyFromSuperLink,
-            );
-            note(
-                &mut flaws,
-                metadata.dst != NodeId::SUPERLINK,
-                Flaw::ReplyToNode,
-            );
-        }
+        let (flaws, message) = read_reply(message, now);
         finish(flaws, message)
     }
-}
 
-impl Message {
     /// Reads an answer to an instruction, as the ServerApp gets it: from the node, or from the
     /// SuperLink in the node's place. The answers of a SuperLink need not live.
     ///
     /// # Errors
     /// With every rule it breaks.
     pub fn answer(message: proto::Message) -> Result<Self, Flaws> {
-        let (mut flaws, message) = read(message, Timestamp::ZERO);
-        flaws.retain(|flaw| !matches!(flaw, Flaw::NoTtl | Flaw::Expired));
-        if let Some(Self { metadata, .. }) = &message {
-            note(
-                &mut flaws,
-                metadata.reply_to.is_none(),
-                Flaw::ReplyToNothing,
-            );
-            note(
-                &mut flaws,
-                metadata.dst != NodeId::SUPERLINK,
-                Flaw::ReplyToNode,
-            );
-        }
+        let (mut flaws, message) = read_reply(message, Timestamp::ZERO);
+        let of_nodes_only = [Flaw::NoTtl, Flaw::Expired, Flaw::ReplyFromSuperLink];
+        flaws.retain(|flaw| !of_nodes_only.contains(flaw));
         finish(flaws, message)
     }
+}
+
+/// What can be read of a reply, and what is wrong with it.
+fn read_reply(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>) {
+    let (mut flaws, message) = read(message, now);
+    if let Some(Message { metadata, .. }) = &message {
+        note(
+            &mut flaws,
+            metadata.reply_to.is_none(),
+            Flaw::ReplyToNothing,
+        );
+        note(
+            &mut flaws,
+            metadata.src == NodeId::SUPERLINK,
+            Flaw::ReplyFromSuperLink,
+        );
+        note(
+            &mut flaws,
+            metadata.dst != NodeId::SUPERLINK,
+            Flaw::ReplyToNode,
+        );
+    }
+    (flaws, message)
 }
 
 /// What can be read of the message, and what is wrong with it. No message: it cannot be named.

@@ -36,6 +36,15 @@ impl Failure {
         }
     }
 
+    /// Why there is no answer, if there is none.
+    #[must_use]
+    pub const fn silence(&self) -> Option<Silence> {
+        match self {
+            Self::Unanswered(unanswered) => Some(unanswered.why),
+            Self::Refused(_) | Self::Answered(_) | Self::TryAgain(_) => None,
+        }
+    }
+
     /// Whether the same call may have a result later.
     #[must_use]
     pub fn is_passing(&self) -> bool {

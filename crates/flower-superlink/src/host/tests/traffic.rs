@@ -23,17 +23,12 @@ async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
 /// A message with content, and its two objects, children first.
 fn mail(metadata: Metadata, content: &[u8]) -> (Parcel, [Object; 2]) {
     let record = Object::new(Kind::RecordDict, &[], content);
-    let mut message = CoreMessage {
+    let message = CoreMessage {
         metadata,
         body: MessageBody::Content,
     };
-    let object = message.object(Some(record.id));
-    message.metadata.id = object.id;
-    let tree = ObjectTree {
-        id: object.id,
-        children: vec![ObjectTree::leaf(record.id)],
-    };
-    (Parcel { message, tree }, [record, object])
+    let (parcel, object) = message.announced(Some(ObjectTree::leaf(record.id)));
+    (parcel, [record, object])
 }
 
 fn bytes(objects: &[Object]) -> u64 {

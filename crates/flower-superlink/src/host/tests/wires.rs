@@ -1,8 +1,8 @@
 //! Which generation a signed call is of.
 
 use flwr_core::id::RunId;
-use flwr_core::message::{Body as MessageBody, Message as CoreMessage, Metadata, Parcel};
-use flwr_core::object::{ObjectId, ObjectTree};
+use flwr_core::message::{Body as MessageBody, Message as CoreMessage, Metadata};
+use flwr_core::object::ObjectId;
 use flwr_core::port::Fleet;
 use flwr_proto as proto;
 use flwr_proto::shared::{PingRequest, PingResponse};
@@ -93,7 +93,7 @@ impl Node {
         let app = ("a/b".to_owned(), "1.0.0".to_owned());
         let run = link.start_run_of_a_stranger(app, None, Default::default());
         let run = run.await.unwrap();
-        let mut message = CoreMessage {
+        let message = CoreMessage {
             metadata: Metadata {
                 run,
                 id: ObjectId::of(b""),
@@ -110,12 +110,8 @@ impl Node {
                 reason: "a test".to_owned(),
             },
         };
-        let object = message.object(None);
-        message.metadata.id = object.id;
-        let tree = ObjectTree::leaf(object.id);
-        link.send(run, vec![Parcel { message, tree }])
-            .await
-            .unwrap();
+        let (parcel, object) = message.announced(None);
+        link.send(run, vec![parcel]).await.unwrap();
         assert!(
             link.push_object(run, object.id, object.bytes)
                 .await

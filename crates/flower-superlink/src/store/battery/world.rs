@@ -214,23 +214,18 @@ impl Sent {
             message_type: "train".to_owned(),
             created_at: NOON,
         });
-        let mut message = Message {
+        let message = Message {
             metadata,
             body: Body::Content,
         };
-        message.metadata.id = message.object(Some(record.id)).id;
-        let id = message.metadata.id;
         let record_tree = ObjectTree {
             id: record.id,
             children: vec![ObjectTree::leaf(leaf.id)],
         };
-        let tree = ObjectTree {
-            id,
-            children: vec![record_tree],
-        };
+        let (parcel, object) = message.announced(Some(record_tree));
         Self {
-            parcel: Parcel { message, tree },
-            objects: vec![leaf.id, record.id, id],
+            parcel,
+            objects: vec![leaf.id, record.id, object.id],
         }
     }
 

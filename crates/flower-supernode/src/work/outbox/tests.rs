@@ -35,17 +35,12 @@ fn reply(change: impl Fn(&mut Metadata)) -> (Message, ObjectTree, [Object; 2]) {
         ..instruction()
     };
     change(&mut metadata);
-    let mut message = Message {
+    let message = Message {
         metadata,
         body: Body::Content,
     };
-    let object = message.object(Some(content.id));
-    message.metadata.id = object.id;
-    let tree = ObjectTree {
-        id: object.id,
-        children: vec![ObjectTree::leaf(content.id)],
-    };
-    (message, tree, [object, content])
+    let (parcel, object) = message.announced(Some(ObjectTree::leaf(content.id)));
+    (parcel.message, parcel.tree, [object, content])
 }
 
 fn announce(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use flwr_core::id::RunId;
 use flwr_core::port::control::{LogEntry, LogReader};
 use flwr_core::port::{Control, Result};
-use flwr_core::refusal::{Failure, Silence};
+use flwr_core::refusal::Silence;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use futures::StreamExt;
@@ -85,7 +85,7 @@ impl<L: Line> Log<L> {
             };
             match answered {
                 Ok(entries) => return Ok(Piece { entries, end }),
-                Err(failure) if silence(&failure) == Some(Silence::Late) => sleep(PAUSE).await,
+                Err(failure) if failure.silence() == Some(Silence::Late) => sleep(PAUSE).await,
                 Err(failure) => return Err(failure),
             }
         }
@@ -122,7 +122,7 @@ impl<L: Line> LogReader for Log<L> {
                 None => return Ok(None),
                 Some(Err(failure)) => {
                     self.piece = None;
-                    match silence(&failure) {
+                    match failure.silence() {
                         Some(Silence::Late) => sleep(PAUSE).await,
                         Some(Silence::Cancelled) if self.is_finished().await? => return Ok(None),
                         _ => return Err(failure),
@@ -139,13 +139,5 @@ impl<L> fmt::Debug for Log<L> {
             .field("run", &self.run)
             .field("after", &self.after)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no answer, if there is none.
-fn silence(failure: &Failure) -> Option<Silence> {
-    match failure {
-        Failure::Unanswered(unanswered) => Some(unanswered.why),
-        _ => None,
     }
 }
