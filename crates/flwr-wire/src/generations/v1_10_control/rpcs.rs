@@ -12,8 +12,10 @@ pub(super) const LIST_RUNS: Rpc<proto::ListRunsRequest, proto::ListRunsResponse>
     Rpc::at("/flwr.proto.Control/ListRuns");
 pub(super) const STREAM_LOGS: Rpc<proto::StreamLogsRequest, proto::StreamLogsResponse> =
     Rpc::at("/flwr.proto.Control/StreamLogs");
-pub(super) const GET_LOGIN_DETAILS: Rpc<proto::GetLoginDetailsRequest, proto::GetLoginDetailsResponse> =
-    Rpc::at("/flwr.proto.Control/GetLoginDetails");
+pub(super) const GET_LOGIN_DETAILS: Rpc<
+    proto::GetLoginDetailsRequest,
+    proto::GetLoginDetailsResponse,
+> = Rpc::at("/flwr.proto.Control/GetLoginDetails");
 pub(super) const GET_AUTH_TOKENS: Rpc<proto::GetAuthTokensRequest, proto::GetAuthTokensResponse> =
     Rpc::at("/flwr.proto.Control/GetAuthTokens");
 pub(super) const PULL_ARTIFACTS: Rpc<proto::PullArtifactsRequest, proto::PullArtifactsResponse> =
