@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
+use flwr_daemon::appio::{Holders, Launchers};
 use flwr_daemon::completion::Completion;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
@@ -18,14 +19,17 @@ use crate::accounts::Accounts;
 use crate::auth::{self, Policy};
 use crate::link::Link;
 
+mod admission;
 mod control;
 mod failure;
 mod fleet;
+mod jobs;
 mod launch;
 mod runtime;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
+pub use jobs::JobsSession;
 pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
@@ -51,6 +55,8 @@ pub struct Parts {
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
     pub apps: Apps,
+    /// Who may start them, where that is somebody else.
+    pub launchers: Launchers,
     /// Whether everything is spoken in plaintext here.
     pub is_insecure: bool,
 }
@@ -71,6 +77,8 @@ struct Inner {
     parts: Parts,
     verifier: Verifier,
     completion: Completion,
+    /// The connections of ServerApps.
+    holders: Holders,
 }
 
 impl Host {
@@ -86,6 +94,7 @@ impl Host {
             parts,
             verifier,
             completion: Completion::new(UNDER_WAY),
+            holders: Holders::default(),
         }))
     }
 

@@ -31,6 +31,7 @@ mod wires;
 
 pub use permission::Principal;
 pub use state::Keep;
+pub use tasks::token_id;
 pub use upkeep::Space;
 pub use waiting::Waits;
 

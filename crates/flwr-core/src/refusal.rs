@@ -5,6 +5,8 @@
 //! number has a [`Class`], and each wire renders the class in its own terms. Display is the whole
 //! text in plain words; a wire whose peers know other words brings these itself.
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use crate::cause::chain;
@@ -213,6 +215,16 @@ pub enum Refusal {
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
+    /// The caller does not prove that it may start the processes of apps.
+    #[error(
+        "the caller does not prove that it may start apps here: {0}. flower-superexec of flwr 1.29 and later needs --superexec-auth-secret-file with the daemon's secret; for earlier ones the daemon needs --appio-allow-from with their address"
+    )]
+    LauncherNotProven(&'static str),
+    /// The processes of apps are started from other addresses.
+    #[error(
+        "apps are not started from {0} here: flower-superexec must run on the daemon's own machine, or the daemon needs --superexec-auth-secret-file, or --appio-allow-from with this address"
+    )]
+    LauncherNotAllowed(IpAddr),
     /// The call is allowed over TLS only.
     #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
     TlsRequired,
@@ -326,6 +338,8 @@ impl Refusal {
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
+            Self::LauncherNotProven(_) => Code::LauncherNotProven,
+            Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
             Self::TlsRequired => Code::TlsRequired,
             Self::NotSignedIn => Code::AccountAuthenticationFailed,
             Self::AccountNotListed => Code::AccountNotListed,

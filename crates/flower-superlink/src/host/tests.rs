@@ -1,6 +1,7 @@
 //! Calls through the door, as peers frame them.
 
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,8 +65,20 @@ fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
         clients: None,
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: true,
     })
+}
+
+/// A connection from this address.
+fn peer(address: SocketAddr) -> Peer {
+    Peer {
+        address,
+        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
+        tls: false,
+        certificate: None,
+        proven: Arc::default(),
+    }
 }
 
 /// What a caller gets.
@@ -85,12 +98,26 @@ async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> 
 
 /// Calls a method behind a door.
 async fn call_door(
+    door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    path: &str,
+    headers: HeaderMap,
+    message: Bytes,
+) -> Answered {
+    call_over(None, door, path, headers, message).await
+}
+
+/// Calls a method behind a door over this connection.
+async fn call_over(
+    peer: Option<&Peer>,
     mut door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     path: &str,
     headers: HeaderMap,
     message: Bytes,
 ) -> Answered {
-    let request = request(path, headers, message);
+    let mut request = request(path, headers, message);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(peer.clone());
+    }
     Answered::of(door.call(request).await.unwrap()).await
 }
 

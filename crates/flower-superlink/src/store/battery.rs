@@ -43,6 +43,7 @@ macro_rules! battery {
                 tasks::a_task_is_claimed_once_until_it_is_revoked;
                 tasks::a_claim_that_nobody_uses_expires;
                 tasks::a_token_is_of_use_until_its_run_is_over;
+                tasks::the_holder_of_a_token_is_known_while_the_token_is;
                 tasks::a_sign_of_life_counts_once_the_run_has_begun;
                 tasks::the_process_of_a_task_is_noted;
                 tasks::a_run_that_begins_again_has_a_free_task;

@@ -99,6 +99,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         clients: config.clients.clone(),
         accounts: config.accounts.clone(),
         apps: apps(config),
+        launchers: config.launchers.clone(),
         is_insecure: matches!(config.transport, Transport::Plaintext),
     })
 }

@@ -91,6 +91,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,
         clientappio: "127.0.0.1:0".parse().unwrap(),
+        launchers: Default::default(),
         flwr_dir: None,
         store: None,
         app: None,

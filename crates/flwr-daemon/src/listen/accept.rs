@@ -128,9 +128,11 @@ async fn enter(
     ready: Ready,
     cut: CancellationToken,
 ) {
+    // Unknown of a connection that has ended meanwhile: the greeting will tell.
+    let local = stream.local_addr().unwrap_or(peer);
     match timeout(door.timeout, door.greeter.greet(stream, peer)).await {
         Ok(Ok((transport, preface))) => {
-            let connection = Connection::new(transport, preface, peer, place, cut);
+            let connection = Connection::new(transport, preface, (peer, local), place, cut);
             // Nobody takes it: the server is stopping.
             let _ = ready.send(Ok(connection)).await;
         }

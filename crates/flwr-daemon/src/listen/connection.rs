@@ -42,15 +42,17 @@ impl Connection {
     pub(super) fn new(
         transport: Transport,
         preface: Bytes,
-        address: SocketAddr,
+        (address, local): (SocketAddr, SocketAddr),
         place: OwnedSemaphorePermit,
         cut: CancellationToken,
     ) -> Self {
         Self {
             peer: Peer {
                 address,
+                local,
                 tls: transport.is_tls(),
                 certificate: transport.certificate().map(Arc::new),
+                proven: Arc::default(),
             },
             transport,
             preface,

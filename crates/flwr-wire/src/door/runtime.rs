@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use flwr_core::port::Result;
+use flwr_security::superexec::SuperexecHeaders;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -82,7 +83,13 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             return grpc::unknown_method();
         };
         let head = grpc::head(&request);
-        grpc::unary(request, |body| self.answer(methods, newest, head, body)).await
+        let superexec = SuperexecHeaders::read(request.headers());
+        let answer = |body| {
+            let mut request = Decoded::new(body, &head, &self.host);
+            request.superexec = superexec;
+            self.answer(methods, newest, head.clone(), request)
+        };
+        grpc::unary(request, answer).await
     }
 }
 
@@ -96,14 +103,13 @@ impl<H: RuntimeHost> Apps<H> {
         methods: &[Method<H>],
         newest: &Method<H>,
         head: Head,
-        body: Bytes,
+        request: Decoded<Bytes>,
     ) -> Result<Answer> {
         let mut of_layout = methods
             .iter()
-            .filter(|method| (method.rules.has_layout)(&body));
+            .filter(|method| (method.rules.has_layout)(&request.message));
         // A layout of nobody is the newest generation's to refuse.
         let method = of_layout.next().unwrap_or(newest);
-        let request = Decoded::new(body, &head, &self.host);
         let answer = (method.handler)((self.host.clone(), head, request));
         self.host.answered(method.rules.changes, answer).await
     }

@@ -22,8 +22,10 @@ fn peer(common_name: &str) -> Peer {
     };
     Peer {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)),
+        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
         tls: true,
         certificate: Some(Arc::new(certificate)),
+        proven: Arc::default(),
     }
 }
 
@@ -52,6 +54,7 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
         clients: Some(Arc::clone(&clients)),
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: false,
     });
     let calls = async |peer: Option<Peer>| {

@@ -18,6 +18,7 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
         clients: None,
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure,
     });
     let message = StartRunRequest { fab: bundle() };
@@ -33,9 +34,8 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
 fn peer(tls: bool) -> Option<Peer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
     Some(Peer {
-        address,
         tls,
-        certificate: None,
+        ..super::peer(address)
     })
 }
 

@@ -38,6 +38,7 @@ fn with_accounts(accounts: Accounts) -> Host {
         clients: None,
         accounts: Some(Arc::new(accounts)),
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: true,
     })
 }

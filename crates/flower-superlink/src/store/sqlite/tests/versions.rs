@@ -45,7 +45,7 @@ impl Place {
     }
 
     fn copy(&self) -> std::path::PathBuf {
-        self.0.path().join("state.db.before-6")
+        self.0.path().join("state.db.before-7")
     }
 }
 
@@ -191,11 +191,11 @@ async fn a_step_that_shuts_older_programs_out_keeps_a_copy_for_them() {
 #[test]
 fn without_a_copy_nothing_is_changed() {
     let place = Place::of_version_4();
-    let obstacle = place.0.path().join("state.db.before-6.part");
+    let obstacle = place.0.path().join("state.db.before-7.part");
     fs::create_dir(&obstacle).unwrap();
     let text = place.refused();
     assert!(
-        text.contains("state.db.before-6") && text.contains("nothing is changed"),
+        text.contains("state.db.before-7") && text.contains("nothing is changed"),
         "{text}"
     );
     fs::remove_dir(obstacle).unwrap();
@@ -218,7 +218,7 @@ async fn a_newer_state_is_opened_if_it_allows_that() {
     drop(world);
     let newer = Connection::open(place.file()).unwrap();
     assert_eq!(migration::version(&newer).unwrap(), 99, "left as it is");
-    newer.execute("UPDATE link SET oldest = 7", []).unwrap();
+    newer.execute("UPDATE link SET oldest = 8", []).unwrap();
     drop(newer);
     assert!(place.refused().contains("schema version 99"));
 }
