@@ -22,6 +22,7 @@ mod objects;
 mod pace;
 mod permission;
 mod quota;
+mod reach;
 mod runs;
 mod steps;
 mod tasks;
@@ -37,6 +38,7 @@ pub use waiting::Waits;
 
 use connections::Connections;
 use pace::Pace;
+use reach::Reach;
 use state::{Changed, LinkState};
 use steps::Steps;
 use tasks::Processes;
@@ -82,6 +84,7 @@ pub struct Link {
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
+    reach: Reach,
     processes: Processes,
     stopper: Stopper,
 }
@@ -130,6 +133,7 @@ impl Link {
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),
+            reach: Reach::default(),
             processes: Processes::default(),
             stopper,
         }

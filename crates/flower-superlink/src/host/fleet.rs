@@ -81,15 +81,24 @@ impl Fleet for FleetSession {
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        let node = self.required_node()?;
+        // Objects are known by their content: another node's would be taken as well.
+        if !self.link.may_push(node, run, id).await? {
+            return Ok(false);
+        }
         let received = content.len() as u64;
         let is_stored = self.link.push_object(run, id, content).await?;
         if is_stored {
+            self.link.has_pushed(node, id);
             self.link.count_received(run, received);
         }
         Ok(is_stored)
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
+        if !self.link.may_pull(self.required_node()?, run, id).await? {
+            return Ok(Pulled::Unknown);
+        }
         let pulled = self.link.pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
             self.link.count_sent(run, content.len() as u64);
@@ -98,7 +107,12 @@ impl Fleet for FleetSession {
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        Ok(self.link.confirm(run, message).await?)
+        let node = self.required_node()?;
+        if self.link.is_for(node, run, message).await? {
+            self.link.confirm(run, message).await?;
+            self.link.has_received(node);
+        }
+        Ok(())
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {

@@ -105,6 +105,7 @@ impl Link {
             };
             if let Some(parcel) = claimed {
                 let Metadata { run, id, .. } = parcel.message.metadata;
+                self.reach.receives(node, run, &parcel.tree);
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
             }
@@ -137,6 +138,7 @@ impl Link {
             Err(error) => return Err(error.into()),
         };
         self.apply(changed).await;
+        self.reach.sends(src, run, &missing);
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
         Ok(Some(missing))
     }

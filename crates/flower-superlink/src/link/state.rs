@@ -28,7 +28,7 @@ pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs};
 pub use messages::{Answer, Messages};
 pub use nodes::{KnownNode, Nodes, Registration, Session};
-pub use objects::{ObjectEntry, Objects};
+pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
 pub use tasks::{APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};

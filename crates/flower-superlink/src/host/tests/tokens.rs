@@ -265,3 +265,32 @@ async fn the_connection_on_which_a_token_was_shown_speaks_for_its_run() {
         assert_ne!(answered.text, "Invalid token.", "{method}");
     }
 }
+
+#[tokio::test]
+async fn an_instruction_whose_source_is_a_node_is_refused() {
+    let scene = Scene::new().await;
+    let [(run, token), _] = scene.runs.clone();
+    let of = |src_node_id| proto::PushAppMessagesRequest {
+        token: token.clone(),
+        run_id: run.0,
+        messages_list: vec![proto::Message {
+            metadata: Some(proto::Metadata {
+                run_id: run.0,
+                message_id: "0".repeat(64),
+                src_node_id,
+                dst_node_id: 7,
+                group_id: "1".to_owned(),
+                ttl: 60.0,
+                message_type: "train".to_owned(),
+                created_at: 1_750_000_099.0,
+                ..Default::default()
+            }),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let text = scene.call("PushMessages", &of(9)).await.text;
+    assert!(text.contains("src_node_id"), "{text}");
+    let text = scene.call("PushMessages", &of(1)).await.text;
+    assert!(!text.contains("src_node_id"), "{text}");
+}

@@ -15,7 +15,9 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
+use crate::link::state::{
+    self, Answer, Changed, Parcel, Role, Sent, Session, StateResult, Written,
+};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
@@ -53,6 +55,25 @@ impl Messages {
     pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
         let mut instructions = self.instructions.values();
         instructions.any(|instruction| instruction.message.metadata.dst == node)
+    }
+
+    /// The messages to which the node is this.
+    pub(super) fn of_node(&self, node: NodeId, role: Role) -> Vec<MessageId> {
+        let id_of = |message: &Message| message.metadata.id;
+        match role {
+            Role::Receiver => {
+                let all = self.instructions.values().map(|asked| &asked.message);
+                all.filter(|message| message.metadata.dst == node)
+                    .map(id_of)
+                    .collect()
+            }
+            Role::Sender => {
+                let all = self.replies.0.values().map(|reply| &reply.message);
+                all.filter(|message| message.metadata.src == node)
+                    .map(id_of)
+                    .collect()
+            }
+        }
     }
 
     pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {

@@ -28,7 +28,6 @@ fn request<M: Message + Default>(name: &str) -> Request<M> {
         patience: Duration::ZERO,
         now: AT,
         superexec: None,
-        superexec: None,
     };
     request.decoded().unwrap()
 }
@@ -168,7 +167,6 @@ async fn a_person_logs_in() {
         message: proto::GetLoginDetailsRequest {},
         patience: Duration::ZERO,
         now: AT,
-        superexec: None,
         superexec: None,
     };
     let login = get_login_details(Person, empty).await.unwrap();
