@@ -56,6 +56,7 @@ macro_rules! battery {
                 upkeep::a_node_that_is_gone_for_long_is_forgotten;
                 upkeep::what_is_kept_is_counted;
                 messages::a_message_is_handed_out_when_it_is_whole_and_once;
+                messages::a_node_is_known_by_the_objects_of_its_messages;
                 messages::a_message_that_was_never_confirmed_comes_again;
                 messages::what_a_node_took_is_handed_out_again_when_its_key_returns;
                 messages::the_same_instruction_again_changes_nothing;
