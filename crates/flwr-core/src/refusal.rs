@@ -5,8 +5,6 @@
 //! number has a [`Class`], and each wire renders the class in its own terms. Display is the whole
 //! text in plain words; a wire whose peers know other words brings these itself.
 
-use std::net::IpAddr;
-
 use thiserror::Error;
 
 use crate::cause::chain;
@@ -216,15 +214,11 @@ pub enum Refusal {
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
     /// The caller does not prove that it may start the processes of apps.
-    #[error(
-        "the caller does not prove that it may start apps here: {0}. flower-superexec of flwr 1.29 and later needs --superexec-auth-secret-file with the daemon's secret; for earlier ones the daemon needs --appio-allow-from with their address"
-    )]
+    #[error("the caller may not start apps here: {0} (--superexec-auth-secret-file)")]
     LauncherNotProven(&'static str),
     /// The processes of apps are started from other addresses.
-    #[error(
-        "apps are not started from {0} here: flower-superexec must run on the daemon's own machine, or the daemon needs --superexec-auth-secret-file, or --appio-allow-from with this address"
-    )]
-    LauncherNotAllowed(IpAddr),
+    #[error("apps are not started from {0} here: --appio-allow-from of the daemon allows that")]
+    LauncherNotAllowed(std::net::IpAddr),
     /// The call is allowed over TLS only.
     #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
     TlsRequired,

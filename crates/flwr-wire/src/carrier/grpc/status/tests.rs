@@ -286,12 +286,12 @@ fn nodes_and_processes() -> Vec<Number> {
         (
             Refusal::LauncherNotProven("why"),
             Unauthenticated,
-            "the caller does not prove that it may start apps here: why. flower-superexec of flwr 1.29 and later needs --superexec-auth-secret-file with the daemon's secret; for earlier ones the daemon needs --appio-allow-from with their address",
+            "the caller may not start apps here: why (--superexec-auth-secret-file)",
         ),
         (
             Refusal::LauncherNotAllowed([192, 0, 2, 1].into()),
             PermissionDenied,
-            "apps are not started from 192.0.2.1 here: flower-superexec must run on the daemon's own machine, or the daemon needs --superexec-auth-secret-file, or --appio-allow-from with this address",
+            "apps are not started from 192.0.2.1 here: --appio-allow-from of the daemon allows that",
         ),
         (
             Refusal::TlsRequired,
