@@ -30,11 +30,9 @@ fn launchers<H: RuntimeHost>(
             jobs::list_apps_to_launch(path, host, head, request)
         });
     }
-    m.open(
-        request_token,
-        Rules::CHANGE,
-        move |host, head, request| jobs::request_token(request_token, host, head, request),
-    );
+    m.open(request_token, Rules::CHANGE, move |host, head, request| {
+        jobs::request_token(request_token, host, head, request)
+    });
     m.open(get_run, Rules::LOOK, move |host, head, request| {
         jobs::get_run(get_run, host, head, request)
     });
