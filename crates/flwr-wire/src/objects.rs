@@ -73,6 +73,23 @@ pub(crate) fn ids(texts: &[String]) -> Result<Vec<ObjectId>> {
     Ok(ids.map_err(Refusal::ObjectId)?)
 }
 
+/// The names of messages that a ServerApp sent, as the answer to its push gave them: empty where
+/// the message was not sent (flwr 1.15 to 1.22 wire).
+pub(crate) fn ids_of_sent(texts: &[String]) -> Result<Vec<Option<MessageId>>> {
+    let id = |text: &String| match text.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some),
+    };
+    let ids: std::result::Result<_, _> = texts.iter().map(id).collect();
+    Ok(ids.map_err(Refusal::ObjectId)?)
+}
+
+/// What [`ids_of_sent`] reads.
+pub(crate) fn texts_of_sent(ids: &[Option<MessageId>]) -> Vec<String> {
+    let text = |id: &Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
+    ids.iter().map(text).collect()
+}
+
 /// Each message with the tree that has its id at the root, read by `read`.
 pub(crate) fn parcels(
     messages: Vec<proto::Message>,

@@ -25,6 +25,20 @@ pub(crate) fn the_next_run_works(flwr: Flwr<'_>, app: &App) {
         .must_say(&["reply: 42", "finished"]);
 }
 
+/// A node may leave between the ServerApp's question for its nodes and the message to it.
+#[test]
+fn a_message_to_a_node_that_has_left_is_answered_with_an_error() {
+    let federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let app = federation.app("trouble");
+    let run = federation.flwr(OURS).run(&app, "absent=1");
+    run.success().must_say(&[
+        "reply: error 3: Error: Message Unavailable",
+        "reply: 42",
+        "finished",
+    ]);
+    federation.stop();
+}
+
 #[test]
 fn stopping_a_run_ends_its_processes_everywhere() {
     let mut federation = Federation::plan(Security::TlsAndAuth).nodes(1).start();

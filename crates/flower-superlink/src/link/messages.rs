@@ -142,15 +142,16 @@ impl Link {
     }
 
     /// The replies to these instructions that are there, waiting for a first one as long as the
-    /// link's hold and the caller's `patience` allow, and then a moment for the others. An instruction that cannot be
-    /// answered any more gets an error reply.
+    /// link's hold and the caller's `patience` allow, and then a moment for the others. An
+    /// instruction that cannot be answered any more gets an error reply, and so does one that was
+    /// not sent (`None`).
     ///
     /// # Errors
     /// If the run is not running, or ceases to.
     pub async fn replies(
         &self,
         run: RunId,
-        asked: &[MessageId],
+        asked: &[Option<MessageId>],
         patience: Duration,
     ) -> Result<Vec<Parcel>> {
         self.waiting.goes_on(run);
@@ -168,7 +169,11 @@ impl Link {
             next_change: Timestamp::NEVER,
         };
         let mut changed = listener.next();
-        self.gather(run, asked, &mut gathered).await?;
+        let sent: Vec<_> = asked.iter().flatten().copied().collect();
+        self.gather(run, &sent, &mut gathered).await?;
+        if sent.len() < asked.len() {
+            gathered.replies.push(self.answer_unsent(run).await?);
+        }
         loop {
             if gathered.outstanding.is_empty() {
                 return Ok(gathered.replies);
@@ -229,7 +234,7 @@ impl Link {
         };
         let (message, object) = match lost {
             Answer::Unknown | Answer::Expired(_) => {
-                Message::unavailable(run, asked, MESSAGE_UNAVAILABLE, now)
+                Message::unavailable(run, Some(asked), MESSAGE_UNAVAILABLE, now)
             }
             Answer::ReplyExpired(instruction) => {
                 error(instruction, ErrorCode::ReplyUnavailable, REPLY_UNAVAILABLE)
@@ -240,16 +245,30 @@ impl Link {
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
-        let Object { id, bytes } = object;
-        self.objects.put(id, bytes).await?;
-        let ((), changed) = self.state.settle(run, message.clone()).await?;
-        self.apply(changed).await;
+        self.keep_error(run, message.clone(), object).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {
             Some(Answer::Reply(parcel)) => Ok(Some(*parcel)),
             _ => Ok(Some(Parcel { message, tree })),
         }
+    }
+
+    /// The answer to an instruction that was not sent.
+    async fn answer_unsent(&self, run: RunId) -> Result<Parcel> {
+        let (message, object) = Message::unavailable(run, None, MESSAGE_UNAVAILABLE, self.now());
+        self.keep_error(run, message.clone(), object).await?;
+        let tree = message.childless_tree();
+        Ok(Parcel { message, tree })
+    }
+
+    /// Keeps an error of the SuperLink, so that the ServerApp can pull it as it pulls a reply.
+    async fn keep_error(&self, run: RunId, error: Message, object: Object) -> Result<()> {
+        let Object { id, bytes } = object;
+        self.objects.put(id, bytes).await?;
+        let ((), changed) = self.state.settle(run, error).await?;
+        self.apply(changed).await;
+        Ok(())
     }
 
     /// Waits for the change. `None`: the deadline passed or the daemon ends.

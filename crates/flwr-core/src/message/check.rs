@@ -130,14 +130,19 @@ impl Message {
     }
 
     /// Reads an answer to an instruction, as the ServerApp gets it: from the node, or from the
-    /// SuperLink in the node's place. The answers of a SuperLink need not live.
+    /// SuperLink in the node's place. The answers of a SuperLink need not live, and its errors answer
+    /// also an instruction that was not sent.
     ///
     /// # Errors
     /// With every rule it breaks.
     pub fn answer(message: proto::Message) -> Result<Self, Flaws> {
+        let is_error = message.error.is_some();
         let (mut flaws, message) = read_reply(message, Timestamp::ZERO);
-        let of_nodes_only = [Flaw::NoTtl, Flaw::Expired, Flaw::ReplyFromSuperLink];
-        flaws.retain(|flaw| !of_nodes_only.contains(flaw));
+        let mut allowed = vec![Flaw::NoTtl, Flaw::Expired, Flaw::ReplyFromSuperLink];
+        if is_error && flaws.contains(&Flaw::ReplyFromSuperLink) {
+            allowed.push(Flaw::ReplyToNothing);
+        }
+        flaws.retain(|flaw| !allowed.contains(flaw));
         finish(flaws, message)
     }
 }

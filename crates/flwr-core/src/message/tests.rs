@@ -110,10 +110,12 @@ fn an_instruction_is_no_reply() {
 #[test]
 fn an_answer_of_the_superlink_is_read_though_it_is_no_nodes() {
     let asked = instruction().metadata;
-    let (unknown, _) = Message::unavailable(asked.run, asked.id, "gone", NOW);
-    let answer = proto::Message::from(unknown.clone());
-    assert_eq!(Message::answer(answer.clone()), Ok(unknown));
-    assert!(Message::reply(answer, NOW).is_err());
+    for asked_for in [Some(asked.id), None] {
+        let (unknown, _) = Message::unavailable(asked.run, asked_for, "gone", NOW);
+        let answer = proto::Message::from(unknown.clone());
+        assert_eq!(Message::answer(answer.clone()), Ok(unknown));
+        assert!(Message::reply(answer, NOW).is_err());
+    }
     let no_answer = Message::answer(wire()).unwrap_err().0;
     assert_eq!(no_answer, [Flaw::ReplyToNothing, Flaw::ReplyToNode]);
 }
