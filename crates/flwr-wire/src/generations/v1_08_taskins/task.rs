@@ -58,7 +58,7 @@ pub(super) fn from_message(
 pub(super) fn of_unsent(now: f64) -> wire::TaskMessage {
     let superlink = node(NodeId::SUPERLINK.0);
     let task = wire::Task {
-        producer: Some(superlink.clone()),
+        producer: Some(superlink),
         consumer: Some(superlink),
         created_at: now,
         pushed_at: now,
