@@ -169,9 +169,12 @@ impl Link {
             next_change: Timestamp::NEVER,
         };
         let mut changed = listener.next();
-        let sent: Vec<_> = asked.iter().flatten().copied().collect();
+        // Who names a message twice gets its reply once, as with flwr's SuperLink.
+        let mut asked_for = HashSet::new();
+        let sent = asked.iter().flatten().copied();
+        let sent: Vec<_> = sent.filter(|id| asked_for.insert(*id)).collect();
         self.gather(run, &sent, &mut gathered).await?;
-        if sent.len() < asked.len() {
+        if asked.contains(&None) {
             gathered.replies.push(self.answer_unsent(run).await?);
         }
         loop {
