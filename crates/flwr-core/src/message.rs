@@ -195,7 +195,7 @@ impl Message {
     #[must_use]
     pub fn reply_from_bytes(bytes: Bytes) -> Option<Self> {
         let message = proto::Message::decode(bytes).ok()?;
-        Self::reply(message, Timestamp::ZERO).ok()
+        Self::reply(message).ok()
     }
 
     /// Gives the message its id. `content` is the tree of its RecordDict. Gives the message with the

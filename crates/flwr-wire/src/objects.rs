@@ -42,11 +42,10 @@ pub(crate) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
 pub(crate) fn reply(
     mut messages: Vec<proto::Message>,
     trees: Vec<proto::ObjectTree>,
-    now: Timestamp,
 ) -> Result<Parcel> {
     // Later releases may send several; these send one, and know nothing else.
     messages.truncate(1);
-    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    let read = |message| Message::reply(message).map_err(Refusal::Malformed);
     let mut parcels = parcels(messages, trees, read)?;
     parcels.pop().ok_or_else(|| no_reply("messages_list"))
 }

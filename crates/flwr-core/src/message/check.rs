@@ -120,12 +120,13 @@ impl Message {
         finish(flaws, message)
     }
 
-    /// Reads a reply: from a node, to the ServerApp, in answer to an instruction.
+    /// Reads a reply: from a node, to the ServerApp, in answer to an instruction. A reply that comes
+    /// too late is well-formed: flwr's SuperNodes end where their SuperLink calls a reply malformed.
     ///
     /// # Errors
     /// With every rule it breaks.
-    pub fn reply(message: proto::Message, now: Timestamp) -> Result<Self, Flaws> {
-        let (flaws, message) = read_reply(message, now);
+    pub fn reply(message: proto::Message) -> Result<Self, Flaws> {
+        let (flaws, message) = read_reply(message);
         finish(flaws, message)
     }
 
@@ -137,8 +138,8 @@ impl Message {
     /// With every rule it breaks.
     pub fn answer(message: proto::Message) -> Result<Self, Flaws> {
         let is_error = message.error.is_some();
-        let (mut flaws, message) = read_reply(message, Timestamp::ZERO);
-        let mut allowed = vec![Flaw::NoTtl, Flaw::Expired, Flaw::ReplyFromSuperLink];
+        let (mut flaws, message) = read_reply(message);
+        let mut allowed = vec![Flaw::ReplyFromSuperLink];
         if is_error && flaws.contains(&Flaw::ReplyFromSuperLink) {
             allowed.push(Flaw::ReplyToNothing);
         }
@@ -147,9 +148,10 @@ impl Message {
     }
 }
 
-/// What can be read of a reply, and what is wrong with it.
-fn read_reply(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>) {
-    let (mut flaws, message) = read(message, now);
+/// What can be read of a reply, and what is wrong with it. How long it lives, others judge.
+fn read_reply(message: proto::Message) -> (Vec<Flaw>, Option<Message>) {
+    let (mut flaws, message) = read(message, Timestamp::ZERO);
+    flaws.retain(|flaw| ![Flaw::NoTtl, Flaw::Expired].contains(flaw));
     if let Some(Message { metadata, .. }) = &message {
         note(
             &mut flaws,
