@@ -25,6 +25,7 @@ use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
 
+mod commits;
 mod damage;
 mod leases;
 mod lives;
