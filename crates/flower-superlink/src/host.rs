@@ -29,7 +29,7 @@ pub use fleet::FleetSession;
 pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
-/// Calls under way at the same time that change something.
+/// Calls under way at the same time, without those that are held.
 const UNDER_WAY: usize = 4096;
 
 /// The SuperLink, as its doors see it.

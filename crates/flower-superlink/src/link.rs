@@ -9,12 +9,14 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
-use tracing::{error, warn};
+use tracing::warn;
 
 pub mod state;
 pub mod wake;
 
+mod commit;
 mod connections;
+mod damage;
 mod logs;
 mod messages;
 mod nodes;
@@ -34,9 +36,10 @@ pub use state::Keep;
 pub use upkeep::Space;
 pub use waiting::Waits;
 
+use commit::{Commits, Stores};
 use connections::Connections;
 use pace::Pace;
-use state::{Changed, LinkState};
+use state::LinkState;
 use steps::Steps;
 use tasks::Processes;
 use waiting::Waiting;
@@ -75,7 +78,8 @@ pub struct Link {
     fabs: Arc<dyn ObjectBytes>,
     clock: Arc<dyn Clock>,
     steps: Steps,
-    wake: Wake,
+    wake: Arc<Wake>,
+    commits: Commits,
     holds: Holds,
     max_storage: Option<u64>,
     pace: Pace,
@@ -117,13 +121,19 @@ impl Link {
             max_storage,
             stopper,
         } = parts;
+        let wake = Arc::new(Wake::default());
+        let stores = Stores {
+            state: Arc::clone(&state),
+            objects: Arc::clone(&objects),
+        };
         Self {
             state,
             objects,
             fabs,
             steps: Steps::watch(&*clock),
             clock,
-            wake: Wake::default(),
+            commits: Commits::new(stores, Arc::clone(&wake)),
+            wake,
             holds,
             max_storage,
             pace: Pace::default(),
@@ -149,27 +159,14 @@ impl Link {
 
     /// Where to listen for changes.
     #[must_use]
-    pub const fn wake(&self) -> &Wake {
+    pub fn wake(&self) -> &Wake {
         &self.wake
     }
 
     /// Brings the state to its place on disk; the link can only be read from then on.
     pub async fn close(&self) {
+        self.commits.settled().await;
         self.state.close().await;
-    }
-
-    /// Does for others what a write changed: wakes who waits, and deletes the bytes of objects
-    /// that nothing refers to. A failed deletion wastes space and nothing else. The failure is
-    /// therefore logged, and not told to the caller.
-    async fn apply(&self, changed: Changed) {
-        for topic in changed.wake {
-            self.wake.notify(topic);
-        }
-        for object in changed.freed {
-            if let Err(error) = self.objects.delete(&object).await {
-                error!(%object, error = &error as &dyn std::error::Error, "object not removed");
-            }
-        }
     }
 }
 

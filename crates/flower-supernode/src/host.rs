@@ -20,7 +20,7 @@ mod runtime;
 
 use runtime::RuntimeSession;
 
-/// Calls under way at the same time that change something. One ClientApp makes a few at once.
+/// Calls under way at the same time, without those that are held. One ClientApp makes a few at once.
 const UNDER_WAY: usize = 256;
 
 /// The SuperNode, as its ClientApps see it.

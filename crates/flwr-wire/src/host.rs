@@ -28,7 +28,9 @@ pub struct Head {
 
 /// What all hosts give.
 pub trait Host: Clone + Send + Sync + 'static {
-    /// Does this work to its end, also when the caller goes away meanwhile.
+    /// Does this work to its end, also when the caller goes away meanwhile. Bytes that were stored
+    /// are then counted, and a repeated call finds what the first one did. Every call is served in
+    /// this way, but for the wait of a held call.
     ///
     /// # Errors
     /// If the work fails, or the host stops.
@@ -36,24 +38,6 @@ pub trait Host: Clone + Send + Sync + 'static {
         &self,
         work: BoxFuture<'static, Result<T>>,
     ) -> impl Future<Output = Result<T>> + Send;
-
-    /// Waits for an answer. A call that `changes` something is served to its end.
-    ///
-    /// # Errors
-    /// As the call fails.
-    fn answered<T: Send + 'static>(
-        &self,
-        changes: bool,
-        answer: BoxFuture<'static, Result<T>>,
-    ) -> impl Future<Output = Result<T>> + Send {
-        async move {
-            if changes {
-                self.complete(answer).await
-            } else {
-                answer.await
-            }
-        }
-    }
 
     /// Whether the program at the other end of a connection may call at all. Everybody may, unless
     /// the host has a list.

@@ -27,6 +27,7 @@ use crate::link::Holds;
 use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
+mod abandoned;
 mod apps;
 mod battery;
 mod changes;

@@ -6,6 +6,7 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::apps::MissingModule;
 
 use super::Link;
+use super::commit::Stores;
 use super::state::LogEntry;
 use super::wake::Topic;
 use crate::error::{Error, Result};
@@ -23,8 +24,11 @@ impl Link {
     /// If the run is not known.
     pub async fn push_log(&self, run: RunId, text: String) -> Result<()> {
         if !text.is_empty() {
-            let ((), changed) = self.state.append_log(run, text, self.now()).await?;
-            self.apply(changed).await;
+            let now = self.now();
+            let logged = self.commit(move |Stores { state, .. }| async move {
+                state.append_log(run, text, now).await
+            });
+            logged.await?;
         }
         Ok(())
     }

@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::Link;
-use super::state::{Answer, Parcel, Sent, StateError};
+use super::commit::Stores;
+use super::state::{Answer, Parcel, Sent};
 use super::wake::{News, Topic};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Why no reply comes, in the words that Flower's apps know.
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
@@ -70,8 +71,10 @@ impl Link {
         }
         self.waiting.goes_on(run);
         self.require_space().await?;
-        let (inserted, changed) = self.state.insert_instructions(run, instructions).await?;
-        self.apply(changed).await;
+        let inserted = self.commit(move |Stores { state, .. }| async move {
+            state.insert_instructions(run, instructions).await
+        });
+        let inserted = inserted.await?;
         debug!(run_id = %run, messages = inserted.ids.len(), "instructions stored");
         Ok(inserted)
     }
@@ -104,7 +107,12 @@ impl Link {
                 None => None,
             };
             if let Some(parcel) = claimed {
-                let Metadata { run, id, .. } = parcel.message.metadata;
+                let metadata = &parcel.message.metadata;
+                if let Some(flawed) = self.flaw_of(&parcel).await? {
+                    self.answer_flawed(metadata, flawed).await?;
+                    continue;
+                }
+                let Metadata { run, id, .. } = *metadata;
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
             }
@@ -128,15 +136,19 @@ impl Link {
         if reply.tree.id != id {
             return Err(Refusal::NoTree(id).into());
         }
-        let (missing, changed) = match self.state.insert_reply(reply, self.now()).await {
-            Ok(replied) => replied,
-            Err(StateError::Refused(refusal)) if !refusal.is_about_the_run() => {
+        let now = self.now();
+        let replied =
+            self.commit(
+                move |Stores { state, .. }| async move { state.insert_reply(reply, now).await },
+            );
+        let missing = match replied.await {
+            Ok(missing) => missing,
+            Err(Error::Refused(refusal)) if !refusal.is_about_the_run() => {
                 warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, "reply dropped");
                 return Ok(None);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        self.apply(changed).await;
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
         Ok(Some(missing))
     }
@@ -205,9 +217,9 @@ impl Link {
     /// # Errors
     /// If the run is not running.
     pub async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        let ((), changed) = self.state.confirm(run, message).await?;
-        self.apply(changed).await;
-        Ok(())
+        let confirmed = self
+            .commit(move |Stores { state, .. }| async move { state.confirm(run, message).await });
+        confirmed.await
     }
 
     /// Looks these instructions up, and sorts what there is to say about each.
@@ -221,7 +233,12 @@ impl Link {
             }
             gathered.outstanding.remove(id);
             match answer {
-                Answer::Reply(parcel) => gathered.replies.push(*parcel),
+                Answer::Reply(parcel) => {
+                    gathered.replies.push(match self.flaw_of(&parcel).await? {
+                        None => *parcel,
+                        Some(flawed) => self.replace_flawed(&parcel.message, flawed).await?,
+                    });
+                }
                 lost => gathered.replies.extend(self.settle(run, *id, &lost).await?),
             }
         }
@@ -248,7 +265,7 @@ impl Link {
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
-        self.keep_error(run, message.clone(), object).await?;
+        self.settle_by(run, message.clone(), object, None).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {
@@ -260,18 +277,30 @@ impl Link {
     /// The answer to an instruction that was not sent.
     async fn answer_unsent(&self, run: RunId) -> Result<Parcel> {
         let (message, object) = Message::unavailable(run, None, MESSAGE_UNAVAILABLE, self.now());
-        self.keep_error(run, message.clone(), object).await?;
+        self.settle_by(run, message.clone(), object, None).await?;
         let tree = message.childless_tree();
         Ok(Parcel { message, tree })
     }
 
-    /// Keeps an error of the SuperLink, so that the ServerApp can pull it as it pulls a reply.
-    async fn keep_error(&self, run: RunId, error: Message, object: Object) -> Result<()> {
+    /// Makes an error of the SuperLink's own the answer to an instruction, also in place of a
+    /// `flawed` reply.
+    pub(super) async fn settle_by(
+        &self,
+        run: RunId,
+        error: Message,
+        object: Object,
+        flawed: Option<MessageId>,
+    ) -> Result<()> {
         let Object { id, bytes } = object;
-        self.objects.put(id, bytes).await?;
-        let ((), changed) = self.state.settle(run, error).await?;
-        self.apply(changed).await;
-        Ok(())
+        let settled = self.commit(move |stores| async move {
+            stores.objects.put(id, bytes).await?;
+            let settled = stores.state.settle(run, error, flawed).await;
+            if settled.is_err() {
+                stores.delete(id).await;
+            }
+            Ok::<_, Error>(settled?)
+        });
+        settled.await
     }
 
     /// Waits for the change. `None`: the deadline passed or the daemon ends.

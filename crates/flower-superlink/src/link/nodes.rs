@@ -10,8 +10,9 @@ use flwr_security::tls::Certificate;
 use tracing::info;
 
 use super::Link;
-use super::state::{KnownNode, StateError};
-use crate::error::Result;
+use super::commit::Stores;
+use super::state::KnownNode;
+use crate::error::{Error, Result};
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
 const PATIENCE: f64 = 2.0;
@@ -32,22 +33,25 @@ impl Link {
         certificate: Option<Arc<Certificate>>,
     ) -> Result<NodeId> {
         let interval = checked_interval(interval)?;
-        let (node, resumed, changed) = loop {
+        let (node, resumed) = loop {
             let (node, resumed) = self.node_for(key).await?;
             let now = self.now();
-            match self.state.activate_node(node, now + interval, now).await {
-                Ok((_, changed)) => break (node, resumed, changed),
+            // A call that is still held for the node's earlier life would take its messages: it is
+            // woken, and ends.
+            let activated = self.commit(move |Stores { state, .. }| async move {
+                state.activate_node(node, now + interval, now).await
+            });
+            match activated.await {
+                Ok(_) => break (node, resumed),
                 // Another process with this key said goodbye in this very moment.
-                Err(StateError::Refused(Refusal::NotRegistered)) => {}
-                Err(error) => return Err(error.into()),
+                Err(Error::Refused(Refusal::NotRegistered)) => {}
+                Err(error) => return Err(error),
             }
         };
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
         self.identify_node(node, certificate);
-        // A call that is still held for the node's earlier life would take its messages: it ends.
-        self.apply(changed).await;
         Ok(node)
     }
 
@@ -57,9 +61,11 @@ impl Link {
             return Ok((node, true));
         }
         let fresh = random_node()?;
-        let registered = self.state.register_node(key, fresh, None, self.now());
-        let (registration, changed) = registered.await?;
-        self.apply(changed).await;
+        let (key, now) = (key.clone(), self.now());
+        let registered = self.commit(move |Stores { state, .. }| async move {
+            state.register_node(&key, fresh, None, now).await
+        });
+        let registration = registered.await?;
         Ok((registration.node, registration.resumed))
     }
 
@@ -95,13 +101,19 @@ impl Link {
         let Some(known) = known.filter(|known| known.unregistered_at.is_none()) else {
             return Ok(());
         };
-        let ((), changed) = if known.owner.is_none() {
+        let is_its_own = known.owner.is_none();
+        if is_its_own {
             self.connections.end(node);
-            self.state.unregister_node(node, self.now()).await?
-        } else {
-            self.state.deactivate_node(node, self.now()).await?
-        };
-        self.apply(changed).await;
+        }
+        let now = self.now();
+        let left = self.commit(move |Stores { state, .. }| async move {
+            if is_its_own {
+                state.unregister_node(node, now).await
+            } else {
+                state.deactivate_node(node, now).await
+            }
+        });
+        left.await?;
         info!(node_id = %node, "SuperNode left");
         Ok(())
     }

@@ -10,10 +10,11 @@ use flwr_security::key::PublicKey;
 use tracing::info;
 
 use super::Link;
+use super::commit::Stores;
 use super::permission::Principal;
-use super::state::{Keep, StateError, Usage};
+use super::state::{Keep, Usage};
 use super::wake::Topic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Seconds after which an unregistered node is forgotten: a day. Nobody comes back with its id.
 const UNREGISTERED: f64 = 86_400.0;
@@ -64,17 +65,16 @@ impl Link {
         let deadline = monotonic::now() + ENDING;
         loop {
             let changed = listener.next();
-            match self.state.delete_run(run).await {
-                Ok(((), changed)) => {
+            match self.delete(run).await {
+                Ok(()) => {
                     self.forget_run(run);
-                    self.apply(changed).await;
                     break;
                 }
-                Err(StateError::Refused(refusal @ Refusal::ProcessLives(_))) => {
+                Err(Error::Refused(refusal @ Refusal::ProcessLives(_))) => {
                     let ended = self.wait(changed, deadline).await;
                     ended.ok_or(refusal)?;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         info!(run_id = %run, by = principal.account(), "run deleted");
@@ -92,14 +92,11 @@ impl Link {
             let old = self.state.expendable_runs(keep, now, BATCH).await?;
             for run in &old {
                 self.forget_run(*run);
-                match self.state.delete_run(*run).await {
-                    Ok(((), changed)) => {
-                        self.apply(changed).await;
-                        deleted += 1;
-                    }
+                match self.delete(*run).await {
+                    Ok(()) => deleted += 1,
                     // Somebody else has deleted the run in this very moment.
-                    Err(StateError::Refused(Refusal::UnknownRun(_))) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(Error::Refused(Refusal::UnknownRun(_))) => {}
+                    Err(error) => return Err(error),
                 }
             }
             if old.len() < BATCH || self.stopper.is_stopped() {
@@ -128,8 +125,10 @@ impl Link {
             if node.last_seen() >= since || is_registered && is_listed(&node.key) {
                 continue;
             }
-            let (is_gone, changed) = self.state.forget_node(node.id, since).await?;
-            self.apply(changed).await;
+            let forgotten = self.commit(move |Stores { state, .. }| async move {
+                state.forget_node(node.id, since).await
+            });
+            let is_gone = forgotten.await?;
             if is_gone && is_registered {
                 self.connections.end(node.id);
                 let key = node.key.fingerprint();
@@ -145,6 +144,12 @@ impl Link {
     /// If the state fails.
     pub async fn give_back_space(&self) -> Result<()> {
         Ok(self.state.give_back().await?)
+    }
+
+    async fn delete(&self, run: RunId) -> Result<()> {
+        let deleted =
+            self.commit(move |Stores { state, .. }| async move { state.delete_run(run).await });
+        deleted.await
     }
 
     /// Lets go of what is remembered of a run beside the state.

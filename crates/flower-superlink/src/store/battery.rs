@@ -68,6 +68,7 @@ macro_rules! battery {
                 replies::why_no_reply_comes_is_told;
                 replies::a_stored_reply_counts_though_its_node_is_lost;
                 replies::an_error_of_the_superlinks_own_is_pulled_and_confirmed;
+                replies::an_error_takes_the_place_of_a_flawed_reply_and_of_no_other;
                 messages::objects_of_an_instruction_go_when_it_is_answered;
                 messages::an_expired_instruction_is_forgotten_with_its_objects;
                 messages::a_stopped_run_takes_and_gives_no_messages;

@@ -100,10 +100,21 @@ impl<H: FleetHost> Nodes<H> {
                 headers,
                 body,
             };
-            let answer = (method.handler)((self.host.clone(), unproven));
-            self.host.answered(method.changes, answer)
+            self.serve_unproven(method, unproven)
         };
         grpc::unary(request, answer).await
+    }
+
+    async fn serve_unproven(
+        &self,
+        method: &fleet::Unsigned<H>,
+        request: Unproven,
+    ) -> Result<Answer> {
+        let answer = (method.handler)((self.host.clone(), request));
+        if method.is_held {
+            return answer.await;
+        }
+        self.host.complete(answer).await
     }
 
     /// Opens the session of a caller that signs.
@@ -134,8 +145,7 @@ impl<H: FleetHost> Nodes<H> {
         match &method.serve {
             Serve::Call(handler) => {
                 let request = Decoded::new(body, &head, &self.host);
-                let answer = handler((fleet, request));
-                self.host.answered(method.rules.changes, answer).await
+                self.host.complete(handler((fleet, request))).await
             }
             Serve::Pull { check, encode } => {
                 check(&fleet, body)?;
@@ -144,7 +154,9 @@ impl<H: FleetHost> Nodes<H> {
                     (Some(_), Some(node)) => self.encoder(methods, node).await?.unwrap_or(encode),
                     _ => encode,
                 };
-                encode((fleet, parcel, self.host.now())).await
+                // The instruction may turn out to be one that cannot be given, and is answered then.
+                let answer = encode((fleet, parcel, self.host.now()));
+                self.host.complete(answer).await
             }
         }
     }

@@ -105,6 +105,9 @@ impl<H: RuntimeHost> Apps<H> {
         let method = of_layout.next().unwrap_or(newest);
         let request = Decoded::new(body, &head, &self.host);
         let answer = (method.handler)((self.host.clone(), head, request));
-        self.host.answered(method.rules.changes, answer).await
+        if method.rules.is_held {
+            return answer.await;
+        }
+        self.host.complete(answer).await
     }
 }

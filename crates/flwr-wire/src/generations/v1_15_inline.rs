@@ -45,9 +45,7 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
         objects::check_pull,
         nodes::pulled_messages,
     );
-    let without_trees = Rules::NODE
-        .changing()
-        .with_layout(|body| !has_bytes(body, TREES));
+    let without_trees = Rules::NODE.with_layout(|body| !has_bytes(body, TREES));
     m.signed(NAME, PUSH_MESSAGES, without_trees, nodes::push_messages);
 }
 
@@ -57,14 +55,14 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     let inputs = Rpc::at("/flwr.proto.ServerAppIo/PullServerAppInputs");
     m.call(
         inputs,
-        Rules::CHANGE,
+        Rules::CALL,
         apps::without_run,
         apps::pull_server_app_inputs,
     );
     let outputs = Rpc::at("/flwr.proto.ServerAppIo/PushServerAppOutputs");
     m.call(
         outputs,
-        Rules::CHANGE,
+        Rules::CALL,
         apps::by_outputs,
         apps::push_server_app_outputs,
     );
@@ -72,13 +70,13 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     let push = Rpc::at("/flwr.proto.ServerAppIo/PushMessages");
     m.call(
         push,
-        with_run(Rules::CHANGE),
+        with_run(Rules::CALL),
         apps::by_push,
         apps::push_messages,
     );
     let unconfirmed = Arc::new(Unconfirmed::default());
     let pull = "/flwr.proto.ServerAppIo/PullMessages";
-    m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
+    m.open(pull, with_run(Rules::HELD), move |host, head, request| {
         apps::pull_messages(Arc::clone(&unconfirmed), host, head, request)
     });
 }

@@ -20,89 +20,89 @@ const EARLIER_RUN: u32 = 2;
 
 /// What ServerApps of this generation call.
 pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
-    let (look, change) = (Rules::LOOK, Rules::CHANGE);
+    let call = Rules::CALL;
     let new = |rules: Rules| rules.with_layout(|body| !has_number(body, EARLIER_RUN));
     m.open(
         "/flwr.proto.ServerAppIo/ListAppsToLaunch",
-        look,
+        call,
         jobs::list_apps_to_launch,
     );
-    m.open(rpcs::REQUEST_TOKEN.path(), change, jobs::request_token);
+    m.open(rpcs::REQUEST_TOKEN.path(), call, jobs::request_token);
     m.open(
         rpcs::GET_RUN_STATUS.path(),
-        look,
+        call,
         serverapps::get_run_status,
     );
     m.call(
         rpcs::PULL_APP_INPUTS,
-        change,
+        call,
         tokenless::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
         rpcs::PUSH_APP_OUTPUTS,
-        change,
+        call,
         tokenless::by_outputs,
         serverapps::push_app_outputs,
     );
     m.call(
         rpcs::PUSH_MESSAGES,
-        new(change),
+        new(call),
         serverapps::by_push,
         serverapps::push_messages,
     );
     m.call(
         rpcs::PULL_MESSAGES,
-        new(look),
+        new(Rules::HELD),
         serverapps::by_pull,
         serverapps::pull_messages,
     );
     m.call(
         rpcs::GET_NODES,
-        look,
+        call,
         serverapps::by_get_nodes,
         serverapps::get_nodes,
     );
-    m.call(rpcs::GET_RUN, look, apps::by_get_run, apps::get_run);
+    m.call(rpcs::GET_RUN, call, apps::by_get_run, apps::get_run);
     m.call(
         rpcs::GET_FAB,
-        look,
+        call,
         serverapps::by_get_fab,
         serverapps::get_fab,
     );
     m.call(
         rpcs::UPDATE_RUN_STATUS,
-        change,
+        call,
         serverapps::by_status,
         serverapps::update_run_status,
     );
     m.call(
         rpcs::PUSH_LOGS,
-        change,
+        call,
         serverapps::by_logs,
         serverapps::push_logs,
     );
     m.call(
         rpcs::SEND_APP_HEARTBEAT,
-        look,
+        call,
         serverapps::by_heartbeat,
         serverapps::send_app_heartbeat,
     );
     m.call(
         rpcs::OBJECTS.push,
-        change,
+        call,
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
         rpcs::OBJECTS.pull,
-        look,
+        call,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
         rpcs::OBJECTS.confirm,
-        change,
+        call,
         apps::by_confirm,
         apps::confirm_message_received,
     );
@@ -110,67 +110,67 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
 
 /// What ClientApps of this generation call.
 pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
-    let (look, change) = (Rules::LOOK, Rules::CHANGE);
+    let call = Rules::CALL;
     m.open(
         "/flwr.proto.ClientAppIo/ListAppsToLaunch",
-        look,
+        call,
         jobs::list_apps_to_launch,
     );
     m.open(
         tokenless::LIST_APPS_TO_LAUNCH,
-        look,
+        call,
         jobs::list_apps_to_launch,
     );
     m.open(
         "/flwr.proto.ClientAppIo/RequestToken",
-        change,
+        call,
         jobs::request_token,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/GetRun"),
-        look,
+        call,
         apps::by_get_run,
         apps::get_run,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullClientAppInputs"),
-        look,
+        call,
         clientapps::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushClientAppOutputs"),
-        change,
+        call,
         clientapps::by_outputs,
         clientapps::push_client_app_outputs,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushMessage"),
-        change,
+        call,
         clientapps::by_push,
         clientapps::push_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullMessage"),
-        look,
+        call,
         clientapps::by_pull,
         clientapps::pull_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushObject"),
-        change,
+        call,
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullObject"),
-        look,
+        call,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/ConfirmMessageReceived"),
-        change,
+        call,
         apps::by_confirm,
         apps::confirm_message_received,
     );

@@ -44,8 +44,9 @@ pub(crate) enum Method<H: FleetHost> {
 /// A method without a signature. The generation makes the session, since the proof is over the
 /// body.
 pub(crate) struct Unsigned<H: FleetHost> {
-    /// As in [`Rules`].
-    pub(crate) changes: bool,
+    /// Whether the call waits for a message. It ends with its caller, and has what it changes
+    /// completed by the host. All other calls are completed as a whole.
+    pub(crate) is_held: bool,
     pub(crate) handler: Handler<(H, Unproven)>,
 }
 
@@ -74,9 +75,6 @@ pub(crate) struct Rules {
     pub(crate) proof: Proof,
     /// Only nodes of this generation call it, to say that they live.
     pub(crate) is_sign_of_life: bool,
-    /// Whether the call changes something, and is therefore served to its end also when its caller
-    /// goes away: bytes that were stored are then counted.
-    pub(crate) changes: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
 }
@@ -86,7 +84,6 @@ impl Rules {
     pub(crate) const NODE: Self = Self {
         proof: Proof::Node,
         is_sign_of_life: false,
-        changes: false,
         has_layout: |_| true,
     };
     /// For all who hold a key that may come in.
@@ -99,14 +96,6 @@ impl Rules {
         is_sign_of_life: true,
         ..Self::NODE
     };
-
-    /// For calls that change something.
-    pub(crate) const fn changing(self) -> Self {
-        Self {
-            changes: true,
-            ..self
-        }
-    }
 
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
@@ -158,14 +147,14 @@ impl<H: FleetHost> Methods<H> {
     }
 
     /// Serves a method without a signature.
-    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, is_held: bool, method: M)
     where
         M: Fn(H, Unproven) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Answer>> + Send + 'static,
     {
         let handler: Handler<(H, Unproven)> =
             Box::new(move |(host, request)| Box::pin(method(host, request)));
-        self.add(path, Method::Unsigned(Unsigned { changes, handler }));
+        self.add(path, Method::Unsigned(Unsigned { is_held, handler }));
     }
 
     fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {

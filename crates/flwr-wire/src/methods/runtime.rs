@@ -18,23 +18,23 @@ pub(crate) struct Method<H: RuntimeHost> {
 /// What holds for a method.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Whether the call changes something, and is therefore served to its end also when its caller
-    /// goes away.
-    pub(crate) changes: bool,
+    /// Whether the call waits for something. It ends with its caller, and has parts that change
+    /// something completed by the host. All other calls are completed as a whole.
+    pub(crate) is_held: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
 }
 
 impl Rules {
-    /// For calls that only look.
-    pub(crate) const LOOK: Self = Self {
-        changes: false,
+    /// For calls that are served to their end.
+    pub(crate) const CALL: Self = Self {
+        is_held: false,
         has_layout: |_| true,
     };
-    /// For calls that change something.
-    pub(crate) const CHANGE: Self = Self {
-        changes: true,
-        ..Self::LOOK
+    /// For calls that wait, and end when their caller goes away.
+    pub(crate) const HELD: Self = Self {
+        is_held: true,
+        ..Self::CALL
     };
 
     /// For bodies of this layout.

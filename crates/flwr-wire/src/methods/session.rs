@@ -18,14 +18,9 @@ pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
 
 /// A method that a session of this type answers.
 pub(crate) enum Method<S> {
-    /// One answer.
-    Unary {
-        /// Whether the call changes something, and is therefore served to its end also when its
-        /// caller goes away.
-        changes: bool,
-        handler: Handler<(S, Request<Bytes>)>,
-    },
-    /// Many answers.
+    /// One answer. The call is served to its end, also when its caller goes away.
+    Unary(Handler<(S, Request<Bytes>)>),
+    /// Many answers, to a call that only looks.
     Streaming(StreamHandler<(S, Request<Bytes>)>),
 }
 
@@ -33,29 +28,8 @@ pub(crate) enum Method<S> {
 pub(crate) type Methods<S> = Table<Method<S>>;
 
 impl<S: Send + 'static> Methods<S> {
-    /// Serves a method that only looks.
-    pub(crate) fn look<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
-    where
-        Q: Message + Default + 'static,
-        A: Message + 'static,
-        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<A>> + Send + 'static,
-    {
-        self.unary(rpc, false, method);
-    }
-
-    /// Serves a method that changes something.
-    pub(crate) fn change<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
-    where
-        Q: Message + Default + 'static,
-        A: Message + 'static,
-        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<A>> + Send + 'static,
-    {
-        self.unary(rpc, true, method);
-    }
-
-    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, changes: bool, method: M)
+    /// Serves a method to its end, also when the caller goes away.
+    pub(crate) fn call<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
@@ -66,7 +40,7 @@ impl<S: Send + 'static> Methods<S> {
             let method = method.clone();
             Box::pin(async move { Ok(Answer::new(method(session, request.decoded()?).await?)) })
         });
-        self.add(rpc.path(), Method::Unary { changes, handler });
+        self.add(rpc.path(), Method::Unary(handler));
     }
 
     /// Serves a method that only looks, and has many answers.
@@ -96,8 +70,8 @@ impl<S: Send> Method<S> {
     ) -> Response<Body> {
         let read = |body| Request::new(body, &head, host);
         match self {
-            Self::Unary { changes, handler } => {
-                let answer = |body| host.answered(*changes, handler((session, read(body))));
+            Self::Unary(handler) => {
+                let answer = |body| host.complete(handler((session, read(body))));
                 grpc::unary_within(MAX_CONTROL_BYTES, request, answer).await
             }
             Self::Streaming(handler) => {

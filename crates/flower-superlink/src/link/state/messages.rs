@@ -72,9 +72,10 @@ pub trait Messages {
     /// object's bytes are there.
     ///
     /// # Behavior
-    /// - a whole reply is there already: it stays, and the error's object is freed
+    /// - a whole reply is there already: it stays, and the error's object is freed, unless the
+    ///   reply is `flawed`: its bytes cannot be given any more
     /// - the instruction is not known: the error can be pulled and confirmed all the same
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()>;
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()>;
 
     /// The message arrived. A reply: it and its instruction are done with. An instruction: its
     /// node has it, and its objects stay until it is answered.

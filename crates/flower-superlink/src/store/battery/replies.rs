@@ -159,7 +159,7 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let (error, _) = error_for(&sent, NOON + 31.0);
     let mut freed = world
         .state
-        .settle(RUN, error.clone())
+        .settle(RUN, error.clone(), None)
         .await
         .unwrap()
         .1
@@ -188,9 +188,37 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let sent = world.send("other", node).await;
     let reply = world.reply("answer", &sent).await;
     let (error, _) = error_for(&sent, NOON + 31.0);
-    let ((), changed) = world.state.settle(RUN, error.clone()).await.unwrap();
+    let settled = world.state.settle(RUN, error.clone(), None).await;
+    let ((), changed) = settled.unwrap();
     assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, reply.as_answer());
+}
+
+pub(super) async fn an_error_takes_the_place_of_a_flawed_reply_and_of_no_other(world: World) {
+    world.running().await;
+    let node = world.node(5, NOON + LATER).await;
+    let sent = world.send("model", node).await;
+    let reply = world.reply("answer", &sent).await;
+    let (error, _) = error_for(&sent, NOON + 1.0);
+    let other = Some(sent.id());
+    let settled = world.state.settle(RUN, error.clone(), other).await;
+    let ((), changed) = settled.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
+    assert_eq!(world.answer(&sent, NOON + 1.0).await, reply.as_answer());
+
+    let flawed = Some(reply.id());
+    let settled = world.state.settle(RUN, error.clone(), flawed).await;
+    let ((), changed) = settled.unwrap();
+    let mut freed = changed.freed;
+    freed.reverse();
+    assert_eq!(freed, reply.objects, "nobody can read them any more");
+    let Answer::Reply(answer) = world.answer(&sent, NOON + 1.0).await else {
+        panic!("an error answers the instruction");
+    };
+    assert_eq!(answer.message, error);
+    let ((), changed) = world.state.confirm(RUN, error.metadata.id).await.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
+    assert_eq!(world.answer(&sent, NOON + 1.0).await, Answer::Unknown);
 }
 
 pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {

@@ -163,17 +163,26 @@ impl Messages {
     }
 
     /// Stores an error of the SuperLink's own, and gives the messages that need their objects no
-    /// more. `None`: a whole reply is there, and stays, unless it is too old to be taken.
-    pub(super) fn settle(&mut self, reply: Message) -> Option<Vec<MessageId>> {
+    /// more. `None`: a whole reply is there, and stays, unless it is too old to be taken, or
+    /// `flawed`.
+    pub(super) fn settle(
+        &mut self,
+        reply: Message,
+        flawed: Option<MessageId>,
+    ) -> Option<Vec<MessageId>> {
         let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
         let mut replaced = Vec::new();
         let asked = reply.metadata.reply_to;
         if let Some(instruction) = asked.and_then(|asked| self.instructions.get_mut(&asked)) {
-            let stands = self.replies.whole(instruction.reply);
-            if stands.is_some_and(|reply| reply.metadata.expires_at() >= made_at) {
+            let whole = self.replies.whole(instruction.reply);
+            let stands = |reply: &Message| {
+                let Metadata { id, .. } = reply.metadata;
+                reply.metadata.expires_at() >= made_at && Some(id) != flawed
+            };
+            if whole.is_some_and(stands) {
                 return None;
             }
-            if stands.is_none() {
+            if whole.is_none() {
                 // Until now the instruction held its objects.
                 replaced.push(instruction.message.metadata.id);
             }
@@ -320,8 +329,8 @@ impl state::Messages for MemoryState {
             .collect())
     }
 
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
-        let freed = self.0.lock().running(run)?.settle(reply);
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+        let freed = self.0.lock().running(run)?.settle(reply, flawed);
         Ok(((), Changed::freed(freed)))
     }
 

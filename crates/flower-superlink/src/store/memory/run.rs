@@ -274,10 +274,10 @@ impl RunState {
         }
     }
 
-    pub(super) fn settle(&mut self, reply: Message) -> Vec<ObjectId> {
+    pub(super) fn settle(&mut self, reply: Message, flawed: Option<MessageId>) -> Vec<ObjectId> {
         let id = reply.metadata.id;
         let tree = reply.childless_tree();
-        let Some(replaced) = self.messages.settle(reply) else {
+        let Some(replaced) = self.messages.settle(reply, flawed) else {
             return vec![id];
         };
         let known = self.objects.entry(id).is_some_and(|entry| entry.available);

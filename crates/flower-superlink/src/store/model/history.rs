@@ -225,7 +225,7 @@ impl History {
             error.metadata.src = NodeId::SUPERLINK;
         }
         *self.kept.entry(error.metadata.id).or_default() += 1;
-        let ((), changed) = self.state().settle(RUN, error.clone()).await.unwrap();
+        let ((), changed) = self.state().settle(RUN, error.clone(), None).await.unwrap();
         self.model.settle(&error, self.now);
         self.free(changed);
         Ok(())

@@ -273,8 +273,8 @@ impl state::Messages for SqliteState {
             .await
     }
 
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
-        let settle = move |c: &_| replies::settle(c, run, &reply);
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+        let settle = move |c: &_| replies::settle(c, run, &reply, flawed);
         Ok(((), Changed::freed(self.writer.write(settle).await?)))
     }
 

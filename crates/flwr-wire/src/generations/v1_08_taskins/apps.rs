@@ -3,6 +3,7 @@
 //! run and its message, for the question for a reply names no run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
@@ -30,7 +31,7 @@ const RUN_DIGITS: usize = 16;
 /// What the generation keeps of ServerApps between calls.
 #[derive(Debug, Default)]
 pub(super) struct Apps {
-    unconfirmed: Unconfirmed,
+    unconfirmed: Arc<Unconfirmed>,
     /// How the records of each run are numbered, where that is known.
     numberings: ByRun<Numbering>,
 }
@@ -121,7 +122,7 @@ impl Apps {
             task_res_list.push(task::of_unsent(now));
         }
         for (run, asked) in runs {
-            let runtime = host.admit(by.proof(run), &head).await?;
+            let runtime = Arc::new(host.admit(by.proof(run), &head).await?);
             runtime.alive(SILENCE).await?;
             let numbering = self.numbering(by, run);
             let make = |inflated| {

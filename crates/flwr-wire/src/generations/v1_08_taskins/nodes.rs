@@ -48,12 +48,9 @@ pub(super) const METHODS: [(&str, Method); 7] = [
 ];
 
 impl Method {
-    /// Whether the call changes something.
-    pub(super) const fn changes(self) -> bool {
-        matches!(
-            self,
-            Self::CreateNode | Self::DeleteNode | Self::PushTaskRes
-        )
+    /// Whether the call waits for a message.
+    pub(super) const fn is_held(self) -> bool {
+        matches!(self, Self::PullTaskIns)
     }
 }
 
@@ -156,7 +153,10 @@ impl<H: FleetHost> Call<'_, H> {
         let fleet = self.session(Some(node)).await?;
         let mut task_ins_list = Vec::new();
         if let Some(parcel) = fleet.pull(self.request.head.patience).await? {
-            task_ins_list.extend(self.task(&fleet, node, parcel).await?);
+            // The instruction may turn out to be one that cannot be given, and is answered then.
+            let host = self.host.clone();
+            let task = async move { task_for(&host, &fleet, node, parcel).await };
+            task_ins_list.extend(self.host.complete(Box::pin(task)).await?);
         }
         Ok(Answer::new(wire::PullTaskInsResponse {
             reconnect: Some(RECONNECT),
@@ -205,23 +205,6 @@ impl<H: FleetHost> Call<'_, H> {
         Ok(Answer::new(proto::GetFabResponse { fab }))
     }
 
-    /// The message as a task. `None`: that cannot be, and the ServerApp got an error reply.
-    async fn task(
-        &self,
-        fleet: &H::Fleet,
-        node: NodeId,
-        parcel: Parcel,
-    ) -> Result<Option<wire::TaskMessage>> {
-        let noted = self.host.noted(node).await?;
-        let numbering = noted.map_or(Numbering::Either, numbering);
-        let now = self.host.now();
-        let make = |inflated| {
-            let task = task::from_message(inflated, numbering, str::to_owned, now.as_secs());
-            task.map_err(|unreadable| unreadable.to_string())
-        };
-        inflate::instruction(fleet, node, parcel, now, make).await
-    }
-
     /// Notes how the node numbers records, once that is known.
     async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
         let noted = self.host.noted(node).await?;
@@ -232,6 +215,23 @@ impl<H: FleetHost> Call<'_, H> {
         self.host.hear(node);
         Ok(())
     }
+}
+
+/// The message as a task. `None`: that cannot be, and the ServerApp got an error reply.
+async fn task_for<H: FleetHost>(
+    host: &H,
+    fleet: &H::Fleet,
+    node: NodeId,
+    parcel: Parcel,
+) -> Result<Option<wire::TaskMessage>> {
+    let noted = host.noted(node).await?;
+    let numbering = noted.map_or(Numbering::Either, numbering);
+    let now = host.now();
+    let make = |inflated| {
+        let task = task::from_message(inflated, numbering, str::to_owned, now.as_secs());
+        task.map_err(|unreadable| unreadable.to_string())
+    };
+    inflate::instruction(fleet, node, parcel, now, make).await
 }
 
 fn numbering(wire: WireName) -> Numbering {

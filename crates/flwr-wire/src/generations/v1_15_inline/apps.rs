@@ -101,7 +101,7 @@ pub(super) async fn pull_messages<H: ServerAppHost>(
 ) -> Result<Answer> {
     let request: wire::PullResMessagesRequest = read(request)?;
     let run = RunId(request.run_id);
-    let runtime = host.admit(AppProof::Tokenless(Some(run)), &head).await?;
+    let runtime = Arc::new(host.admit(AppProof::Tokenless(Some(run)), &head).await?);
     let asked = objects::ids_of_sent(&request.message_ids)?;
     let make = |inflated| Ok(message::from_inflated(inflated));
     let replies = unconfirmed.replies(&host, &runtime, run, asked, head.patience, make);
