@@ -13,6 +13,7 @@ use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{KeyError, PrivateKey};
+use flwr_security::private_files;
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
@@ -298,7 +299,7 @@ fn own_key(
         return Ok((None, None));
     };
     match PrivateKey::from_file(file) {
-        Ok(key) => Ok((Some(key), None)),
+        Ok(key) => Ok((Some(key), private_files::exposed(file))),
         Err(KeyError::Read { source, .. }) if source.kind() == NotFound && !needed => {
             let file = file.display();
             let told = format!(

@@ -1,10 +1,13 @@
 //! The SuperLink behind the doors of its ports: from a proof to a session, and from a session to
 //! the domain. The only room that knows both the wire and the link.
 
+use std::mem::Discriminant;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use flwr_core::port::Result;
-use flwr_core::refusal::Failure;
+use flwr_core::quiet::Quiet;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::completion::Completion;
 use flwr_security::client_list::ClientList;
@@ -71,6 +74,8 @@ struct Inner {
     parts: Parts,
     verifier: Verifier,
     completion: Completion,
+    /// Limits the log lines of refused Fleet requests.
+    quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
 }
 
 impl Host {
@@ -86,6 +91,7 @@ impl Host {
             parts,
             verifier,
             completion: Completion::new(UNDER_WAY),
+            quiet: Quiet::default(),
         }))
     }
 

@@ -1,10 +1,12 @@
 //! The SuperNode behind the door of its ClientApps: from a proof to a session, and from a session
 //! to the desk. The only room that knows both the wire and the desk.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
 use flwr_core::port::{Jobs, Result};
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
@@ -32,6 +34,8 @@ struct Inner {
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
     completion: Completion,
+    /// Limits the log lines of refused calls.
+    quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
 }
 
 impl Host {
@@ -40,7 +44,19 @@ impl Host {
             desk,
             clock,
             completion: Completion::new(UNDER_WAY),
+            quiet: Quiet::default(),
         }))
+    }
+
+    /// Logs a refused call.
+    fn tell(&self, failure: &Failure) {
+        let refusal = match failure {
+            Failure::Refused(refusal) => Some(discriminant(refusal)),
+            _ => None,
+        };
+        if let Some(more) = self.0.quiet.ask((discriminant(failure), refusal)) {
+            warn!(more, "refused a ClientApp's call: {failure}");
+        }
     }
 
     /// Waits until all calls under way are done. Called once nobody can begin another.
@@ -54,7 +70,7 @@ impl flwr_wire::host::Host for Host {
         let stopping = || Failure::TryAgain("the SuperNode is stopping".to_owned());
         let done = self.0.completion.of(work).await.ok_or_else(stopping)?;
         // The ClientApp may end without a word of the reason.
-        done.inspect_err(|failure| warn!("refused a ClientApp's call: {failure}"))
+        done.inspect_err(|failure| self.tell(failure))
     }
 
     fn now(&self) -> Timestamp {

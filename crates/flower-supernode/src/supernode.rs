@@ -11,7 +11,7 @@ use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::key::PrivateKey;
+use flwr_security::private_files;
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -267,11 +267,8 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
         "key {} ({key_origin})",
         config.key.private.public_key().fingerprint()
     );
-    if let Some(path) = key.filter(|path| PrivateKey::is_exposed(path)) {
-        warn!(
-            "{0} can be read by others than its owner: chmod 600 {0}",
-            path.display()
-        );
+    if let Some(warning) = key.and_then(|path| private_files::exposed(path)) {
+        warn!("{warning}");
     }
     if let Some((text, hint)) = config.launch.unprepared() {
         warn!("{text}; {hint}");

@@ -16,6 +16,7 @@ pub mod object;
 pub mod port;
 pub mod project;
 pub mod proxy;
+pub mod quiet;
 pub mod record;
 pub mod refusal;
 pub mod run;

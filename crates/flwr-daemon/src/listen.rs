@@ -8,7 +8,6 @@
 mod accept;
 mod connection;
 mod greet;
-mod quiet;
 mod sockets;
 
 pub use connection::Connection;

@@ -3,11 +3,30 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+mod folder;
+
+pub use folder::{Distrust, Folder};
 
 /// The extension of temporary files.
 pub const TEMPORARY: &str = "tmp";
+
+/// Whether users other than the owner can use this file.
+#[must_use]
+pub fn is_exposed(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+/// The warning about a secret that users other than its owner can read, with the way out.
+#[must_use]
+pub fn exposed(path: &Path) -> Option<String> {
+    let path_shown = path.display();
+    is_exposed(path).then(|| {
+        format!("{path_shown} can be read by others than its owner: chmod 600 {path_shown}")
+    })
+}
 
 /// Creates a directory (0700) and its missing parents.
 ///
@@ -103,8 +122,6 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn names(dir: &Path) -> Vec<String> {
@@ -127,6 +144,22 @@ mod tests {
             assert_eq!(found, mode);
         }
         assert_eq!(names(dir.path()), ["key"]);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        assert_eq!(exposed(&path), None);
+        for (mode, is_warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            replace_with_mode(&path, mode, b"secret").unwrap();
+            assert_eq!(exposed(&path).is_some(), is_warned, "{mode:o}");
+        }
+        let told = exposed(&path).unwrap();
+        assert!(
+            told.ends_with(&format!("chmod 600 {}", path.display())),
+            "{told}"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the program behind a door gives: sessions for those who have proven who they are.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use flwr_core::port::Result;
@@ -24,6 +25,14 @@ pub struct Head {
     pub patience: Duration,
     /// The other end of the connection, where the listener has told it.
     pub peer: Option<Peer>,
+}
+
+impl Head {
+    /// The address of the other end, for the limits of what one address may do.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.peer.as_ref().map(|peer| peer.address.ip())
+    }
 }
 
 /// What all hosts give.

@@ -36,6 +36,12 @@ pub(crate) enum Error {
         why: String,
         way_out: String,
     },
+    #[error("{} is a link to {}, {why}, and is not bundled", .link.display(), .target.display())]
+    LinkOutside {
+        link: PathBuf,
+        target: PathBuf,
+        why: &'static str,
+    },
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]
@@ -153,6 +159,20 @@ pub(crate) enum Error {
     NotLoggedIn,
     #[error("{} has no tokens that can be read", .0.display())]
     DamagedTokens(PathBuf),
+    #[error("the tokens in {} are not used", .path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error(
+        "the tokens in {} were not sent: the file does not tell for which SuperLink they are", .0.display()
+    )]
+    UnboundTokens(PathBuf),
+    #[error("the tokens in {} were not sent: they are for {}", .path.display(), whose(.theirs, .wanted))]
+    TokensOfAnother {
+        path: PathBuf,
+        /// The address that the tokens are for.
+        theirs: String,
+        /// The address of the federation.
+        wanted: String,
+    },
     #[error(
         "User authentication requires TLS to be enabled. Remove `insecure = true` from the federation configuration."
     )]
@@ -239,6 +259,7 @@ impl Error {
             | Self::Encoding { .. }
             | Self::NotText { .. }
             | Self::NotBundled { .. }
+            | Self::LinkOutside { .. }
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
@@ -263,6 +284,9 @@ impl Error {
             | Self::NoAddress { .. }
             | Self::NotLoggedIn
             | Self::DamagedTokens(_)
+            | Self::TokenFile { .. }
+            | Self::UnboundTokens(_)
+            | Self::TokensOfAnother { .. }
             | Self::AccountOverPlaintext
             | Self::LoginNotAsked(_)
             | Self::Tls { .. }
@@ -341,6 +365,15 @@ impl From<Failure> for Error {
 
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// The SuperLink that tokens are for, as the user tells it from the wanted one.
+fn whose(theirs: &str, wanted: &str) -> String {
+    if theirs == wanted {
+        format!("{theirs} with other root certificates or another `server-name`")
+    } else {
+        format!("{theirs}, and the federation's address is {wanted}")
+    }
 }
 
 fn suffix(text: &str) -> String {

@@ -3,12 +3,14 @@
 //! second gets what the first got.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
 use flwr_core::monotonic;
 use flwr_core::port::control;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::task;
 use futures::FutureExt;
@@ -86,18 +88,23 @@ impl Refreshes {
     }
 }
 
+/// Limits the log lines of refused tokens, which anybody may send.
+static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
+
 async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome {
     match provider.refresh(&token).await {
         Ok(tokens) => usable(&provider, tokens, Some(&token), now).await,
         Err(problem) if problem.may_pass() => {
-            warn!("tokens cannot be refreshed: {}", chain(&problem));
+            if let Some(more) = QUIET.ask("away") {
+                warn!(more, "tokens cannot be refreshed: {}", chain(&problem));
+            }
             Err(away())
         }
         Err(problem) => {
-            warn!(
-                "Control request refused: its refresh token: {}",
-                chain(&problem)
-            );
+            if let Some(more) = QUIET.ask("refused") {
+                let why = chain(&problem);
+                warn!(more, "Control request refused: its refresh token: {why}");
+            }
             Err(Refusal::NotSignedIn.into())
         }
     }

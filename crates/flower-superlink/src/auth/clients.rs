@@ -2,10 +2,16 @@
 //! certificate is good. Each request looks at the list again, so that a client that is taken off the
 //! list is cut off at once.
 
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_security::client_list::ClientList;
 use flwr_security::peer::Peer;
 use tracing::warn;
+
+static QUIET: LazyLock<Quiet<Option<IpAddr>>> = LazyLock::new(Quiet::default);
 
 /// Checks that the list allows the client.
 ///
@@ -20,6 +26,8 @@ pub fn require_listed(list: &ClientList, peer: Option<&Peer>) -> Result<(), Refu
         return Ok(());
     }
     let subject = &certificate.subject;
-    warn!(%subject, "request refused: the client is not on --ssl-client-allow-list");
+    if let Some(more) = QUIET.ask(peer.map(|peer| peer.address.ip())) {
+        warn!(%subject, more, "request refused: the client is not on --ssl-client-allow-list");
+    }
     Err(Refusal::ClientNotListed(subject.to_string()))
 }

@@ -1,5 +1,6 @@
 //! Nodes: who is admitted, and what a session does.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,10 +116,14 @@ impl Fleet for FleetSession {
 
 impl Host {
     /// The proven key of a caller that signs.
-    fn verified(&self, signature: &SignatureHeaders) -> Result<PublicKey> {
+    fn verified(&self, signature: &SignatureHeaders, head: &Head) -> Result<PublicKey> {
         let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
         verified.map_err(|refusal| {
-            warn!(%refusal, "Fleet request refused");
+            // An operator sees each kind of refusal of each address, also while others flood.
+            let kind = (discriminant(&refusal), head.address());
+            if let Some(more) = self.0.quiet.ask(kind) {
+                warn!(%refusal, more, "Fleet request refused");
+            }
             refusal.into()
         })
     }
@@ -131,7 +136,7 @@ impl FleetHost for Host {
         let link = self.link();
         let (key, node) = match proof {
             NodeProof::Signature(signature) => {
-                let key = self.verified(&signature)?;
+                let key = self.verified(&signature, head)?;
                 let node = link.node_of_key(&key).await?;
                 (Some(key), node)
             }

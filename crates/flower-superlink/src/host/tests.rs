@@ -36,6 +36,7 @@ mod control;
 mod launch;
 mod loopback;
 mod people;
+mod quiet;
 mod taskins;
 mod tokens;
 mod traffic;

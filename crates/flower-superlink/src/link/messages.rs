@@ -1,12 +1,14 @@
 //! Messages: from a ServerApp to a node, and the reply back. Nobody polls where they can wait.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::monotonic;
 use flwr_core::object::Object;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use futures::future;
@@ -23,6 +25,9 @@ use crate::error::{Error, Result};
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
 const REPLY_UNAVAILABLE: &str = "Error: Reply Message Unavailable - The reply message has expired.";
 const NODE_UNAVAILABLE: &str = "Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval.";
+
+/// Limits the log lines of dropped replies, which a node may push without end.
+static DROPPED: LazyLock<Quiet<NodeId>> = LazyLock::new(Quiet::default);
 
 /// The replies that a call has found, and the instructions whose replies have not come.
 struct Gathered {
@@ -144,7 +149,9 @@ impl Link {
         let missing = match replied.await {
             Ok(missing) => missing,
             Err(Error::Refused(refusal)) if !refusal.is_about_the_run() => {
-                warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, "reply dropped");
+                if let Some(more) = DROPPED.ask(src) {
+                    warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, more, "reply dropped");
+                }
                 return Ok(None);
             }
             Err(error) => return Err(error),

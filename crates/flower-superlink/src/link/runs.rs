@@ -1,11 +1,14 @@
 //! Runs: started by a person, executed by a ServerApp process, watched to the end.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use flwr_core::config::{self, UserConfig};
 use flwr_core::context::{Context, State};
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::object::ObjectId;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_daemon::apps::Token;
@@ -17,6 +20,9 @@ use super::commit::Stores;
 use super::permission::Principal;
 use super::state::{StateError, Traffic};
 use crate::error::{Error, Result};
+
+/// Limits the log lines of ignored statuses, which an app may send without end.
+static IGNORED: LazyLock<Quiet<RunId>> = LazyLock::new(Quiet::default);
 
 impl Link {
     /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration. It
@@ -258,7 +264,9 @@ impl Link {
         let to = self.with_cause(run, to).await?;
         match self.change_run(run, to).await {
             Err(Error::Refused(refusal @ Refusal::Transition { .. })) => {
-                warn!(run_id = %run, %refusal, "status ignored");
+                if let Some(more) = IGNORED.ask(run) {
+                    warn!(run_id = %run, %refusal, more, "status ignored");
+                }
                 Ok(())
             }
             other => other,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::quiet::Quiet;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -14,15 +15,12 @@ use tracing::{debug, warn};
 
 use super::connection::Connection;
 use super::greet::{self, Greeter, Refused};
-use super::quiet::Quiet;
 use super::sockets::Sockets;
 use super::{Limits, Listener};
 use crate::stop::Stopper;
 
 /// The pause after a failed accept. Too many open files is an error that may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The log gets one line of a kind in this time: a scanner must not fill the disk.
-const LOG_PERIOD: Duration = Duration::from_secs(5);
 
 type Ready = mpsc::Sender<io::Result<Connection>>;
 
@@ -32,7 +30,8 @@ struct Door {
     port: u16,
     greeter: Greeter,
     timeout: Duration,
-    quiet: Quiet,
+    /// A scanner must not fill the disk.
+    quiet: Quiet<&'static str>,
 }
 
 /// Accepts until `stopper` stops. Handshakes that are not done by then are dropped.
@@ -53,7 +52,7 @@ pub(super) async fn run(
         port: sockets.bound().first().port(),
         greeter: Greeter::new(security, limits.handshakes),
         timeout: limits.handshake_timeout,
-        quiet: Quiet::new(LOG_PERIOD),
+        quiet: Quiet::default(),
     });
     let mut handshakes = JoinSet::new();
     let accepting = accept_all(&sockets, &door, &limits, &ready, &cut, &mut handshakes);

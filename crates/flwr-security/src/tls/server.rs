@@ -180,7 +180,8 @@ impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
         let authorities = certificates(&self.ca, Some(Purpose::Server))?;
         let own = self.identity.load(self.legacy)?;
-        let warnings = self.warnings(&own, &authorities)?;
+        let mut warnings = self.warnings(&own, &authorities)?;
+        warnings.extend(self.identity.exposed());
         let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
         dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
         let open = config(&own, None, rustls::DEFAULT_VERSIONS)?;

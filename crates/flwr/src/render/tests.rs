@@ -273,7 +273,7 @@ fn chosen() -> crate::resolved::ResolvedFederation {
         base: "/home/you/.flwr".into(),
         source: "/home/you/.flwr/config.toml".into(),
         why: "it was named on the command line".into(),
-        kept: "/home/you/.flwr".into(),
+        logins: crate::resolved::Logins::Home("/home/you/.flwr".into()),
     }
 }
 

@@ -10,7 +10,7 @@ use flwr_wire::door::{
 
 use super::*;
 
-fn peer(common_name: &str) -> Peer {
+pub(super) fn peer(common_name: &str) -> Peer {
     let certificate = Certificate {
         subject: format!("CN = {common_name}"),
         names: Vec::new(),

@@ -1,9 +1,13 @@
 //! Who calls: SuperNodes of flwr 1.9 to 1.14 sign each request with the secret that they share with
 //! the SuperLink. Where no keys are asked for they show nothing, and are known by the id they got.
 
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet, Result};
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
@@ -44,11 +48,11 @@ pub(super) async fn newcomer<H: FleetHost>(
     let (proof, superlink_key) = match host.unsigned() {
         Unsigned::Open => (NodeProof::Nothing(None), None),
         Unsigned::Shared { own, allowed } => {
-            let key = allowed_key(allowed, headers)?;
+            let key = allowed_key(allowed, head, headers)?;
             let own = secret::public_key_text(own.public_key());
             (NodeProof::Shared(key), Some(own))
         }
-        Unsigned::Closed => return Err(closed()),
+        Unsigned::Closed => return Err(closed(head)),
     };
     Ok((host.admit(proof, head).await?, superlink_key))
 }
@@ -59,6 +63,7 @@ pub(super) async fn node<H: FleetHost>(
     secrets: &Secrets,
     shown: Shown<'_>,
 ) -> Result<H::Fleet> {
+    let denied = |why| denied(shown.head, why);
     match host.unsigned() {
         Unsigned::Open => {
             if let Some(node) = shown.node {
@@ -70,7 +75,7 @@ pub(super) async fn node<H: FleetHost>(
             host.admit(NodeProof::Nothing(shown.node), shown.head).await
         }
         Unsigned::Shared { own, allowed } => {
-            let key = allowed_key(allowed, shown.headers)?;
+            let key = allowed_key(allowed, shown.head, shown.headers)?;
             let token = secret::token(shown.headers);
             let token = token.ok_or_else(|| denied("the HMAC is missing"))?;
             let secret = secrets.between(own, &key, &allowed.now());
@@ -87,7 +92,7 @@ pub(super) async fn node<H: FleetHost>(
                 _ => Ok(fleet),
             }
         }
-        Unsigned::Closed => Err(closed()),
+        Unsigned::Closed => Err(closed(shown.head)),
     }
 }
 
@@ -106,22 +111,29 @@ impl Signed<'_> {
     }
 }
 
-fn allowed_key(allowed: &FromFile<AllowList>, headers: &HeaderMap) -> Result<PublicKey> {
+fn allowed_key(
+    allowed: &FromFile<AllowList>,
+    head: &Head,
+    headers: &HeaderMap,
+) -> Result<PublicKey> {
     let key = secret::public_key(headers);
-    let key = key.ok_or_else(|| denied("it shows no key"))?;
+    let key = key.ok_or_else(|| denied(head, "it shows no key"))?;
     if allowed.now().contains(&key) {
         Ok(key)
     } else {
-        Err(denied("its key is not on the list"))
+        Err(denied(head, "its key is not on the list"))
     }
 }
 
-fn closed() -> Failure {
-    denied("no key of the SuperLink's own is given")
+fn closed(head: &Head) -> Failure {
+    denied(head, "no key of the SuperLink's own is given")
 }
 
 /// The peer is told in the words of those versions; the operator, what is behind them.
-fn denied(why: &str) -> Failure {
-    warn!("request of a SuperNode of flwr 1.8 to 1.14 refused: {why}");
+fn denied(head: &Head, why: &'static str) -> Failure {
+    static QUIET: LazyLock<Quiet<(&str, Option<IpAddr>)>> = LazyLock::new(Quiet::default);
+    if let Some(more) = QUIET.ask((why, head.address())) {
+        warn!(more, "request of a SuperNode of flwr 1.8 to 1.14 refused: {why}");
+    }
     Refusal::AccessDenied.into()
 }
