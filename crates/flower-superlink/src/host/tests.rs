@@ -29,6 +29,7 @@ use crate::store::MemoryState;
 
 mod apps;
 mod battery;
+mod bombs;
 mod changes;
 mod clients;
 mod control;
