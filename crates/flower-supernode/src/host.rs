@@ -9,6 +9,7 @@ use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
+use flwr_wire::InFlight;
 use flwr_wire::host::{AppProof, Head, RuntimeHost};
 use futures::future::BoxFuture;
 use tracing::warn;
@@ -32,6 +33,7 @@ struct Inner {
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
     completion: Completion,
+    in_flight: InFlight,
 }
 
 impl Host {
@@ -40,6 +42,7 @@ impl Host {
             desk,
             clock,
             completion: Completion::new(UNDER_WAY),
+            in_flight: InFlight::default(),
         }))
     }
 
@@ -59,6 +62,10 @@ impl flwr_wire::host::Host for Host {
 
     fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
     }
 }
 

@@ -33,6 +33,7 @@ mod bombs;
 mod changes;
 mod clients;
 mod control;
+mod intake;
 mod launch;
 mod loopback;
 mod people;
@@ -58,7 +59,11 @@ fn link(state: MemoryState) -> Arc<Link> {
 }
 
 fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
-    Host::new(Parts {
+    Host::new(parts(link, policy, own_key))
+}
+
+fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts {
+    Parts {
         link,
         policy,
         own_key,
@@ -66,7 +71,8 @@ fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure: true,
-    })
+        in_flight: InFlight::default(),
+    }
 }
 
 /// What a caller gets.

@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 use http::HeaderMap;
 use prost::Message;
 
-use super::{Handler, Request, Table};
+use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::Answer;
 use crate::generations::WireName;
 use crate::host::{FleetHost, Head};
@@ -44,9 +44,19 @@ pub(crate) enum Method<H: FleetHost> {
 /// A method without a signature. The generation makes the session, since the proof is over the
 /// body.
 pub(crate) struct Unsigned<H: FleetHost> {
+    pub(crate) rules: OpenRules<H>,
+    pub(crate) handler: Handler<(H, Unproven)>,
+}
+
+/// What holds for a method without a signature.
+pub(crate) struct OpenRules<H> {
     /// As in [`Rules`].
     pub(crate) changes: bool,
-    pub(crate) handler: Handler<(H, Unproven)>,
+    /// How large a request may be.
+    pub(crate) size: Size,
+    /// Whether the body of a request with these headers is worth reading: what is shown there is
+    /// good as far as can be seen without the body.
+    pub(crate) is_welcome: fn(&H, &HeaderMap) -> Result<()>,
 }
 
 /// A method behind a signature.
@@ -79,6 +89,8 @@ pub(crate) struct Rules {
     pub(crate) changes: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
 }
 
 impl Rules {
@@ -88,6 +100,7 @@ impl Rules {
         is_sign_of_life: false,
         changes: false,
         has_layout: |_| true,
+        size: Size::CALL,
     };
     /// For all who hold a key that may come in.
     pub(crate) const KEY: Self = Self {
@@ -111,6 +124,11 @@ impl Rules {
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
         Self { has_layout, ..self }
+    }
+
+    /// For requests of this size.
+    pub(crate) const fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 }
 
@@ -158,14 +176,14 @@ impl<H: FleetHost> Methods<H> {
     }
 
     /// Serves a method without a signature.
-    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, rules: OpenRules<H>, method: M)
     where
         M: Fn(H, Unproven) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Answer>> + Send + 'static,
     {
         let handler: Handler<(H, Unproven)> =
             Box::new(move |(host, request)| Box::pin(method(host, request)));
-        self.add(path, Method::Unsigned(Unsigned { changes, handler }));
+        self.add(path, Method::Unsigned(Unsigned { rules, handler }));
     }
 
     fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {

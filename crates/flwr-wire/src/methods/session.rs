@@ -7,9 +7,10 @@ use http::{Request as HttpRequest, Response};
 use prost::Message;
 use tonic::body::Body;
 
-use super::{Handler, Request, StreamHandler, Table};
-use crate::carrier::grpc::{self, Answer, Answers};
+use super::{Handler, Request, Size, StreamHandler, Table};
+use crate::carrier::grpc::{self, Answer, Answers, Intake};
 use crate::host::{Head, Host};
+use crate::in_flight::Payer;
 use crate::rpc::Rpc;
 
 /// Bytes of one message of a person: a FAB of 10 MiB, and room for its configuration. Anybody may
@@ -23,6 +24,8 @@ pub(crate) enum Method<S> {
         /// Whether the call changes something, and is therefore served to its end also when its
         /// caller goes away.
         changes: bool,
+        /// How large a request may be.
+        size: Size,
         handler: Handler<(S, Request<Bytes>)>,
     },
     /// Many answers.
@@ -41,7 +44,7 @@ impl<S: Send + 'static> Methods<S> {
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(rpc, false, method);
+        self.unary(rpc, false, Size::CALL, method);
     }
 
     /// Serves a method that changes something.
@@ -52,10 +55,21 @@ impl<S: Send + 'static> Methods<S> {
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(rpc, true, method);
+        self.unary(rpc, true, Size::CALL, method);
     }
 
-    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, changes: bool, method: M)
+    /// Serves a method that changes something, and takes a FAB.
+    pub(crate) fn upload<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        self.unary(rpc, true, Size::FAB, method);
+    }
+
+    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, changes: bool, size: Size, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
@@ -66,7 +80,12 @@ impl<S: Send + 'static> Methods<S> {
             let method = method.clone();
             Box::pin(async move { Ok(Answer::new(method(session, request.decoded()?).await?)) })
         });
-        self.add(rpc.path(), Method::Unary { changes, handler });
+        let method = Method::Unary {
+            changes,
+            size,
+            handler,
+        };
+        self.add(rpc.path(), method);
     }
 
     /// Serves a method that only looks, and has many answers.
@@ -94,15 +113,28 @@ impl<S: Send> Method<S> {
         head: Head,
         request: HttpRequest<Body>,
     ) -> Response<Body> {
+        let intake = |size: Size| Intake {
+            in_flight: host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: size.bytes,
+        };
         let read = |body| Request::new(body, &head, host);
         match self {
-            Self::Unary { changes, handler } => {
-                let answer = |body| host.answered(*changes, handler((session, read(body))));
-                grpc::unary_within(MAX_CONTROL_BYTES, request, answer).await
+            Self::Unary {
+                changes,
+                size,
+                handler,
+            } => {
+                let answer = |body: Bytes| async {
+                    size.check(&body)?;
+                    let answer = handler((session, read(body)));
+                    host.answered(*changes, answer).await
+                };
+                grpc::unary(intake(*size), request, answer).await
             }
             Self::Streaming(handler) => {
                 let answer = |body| handler((session, read(body)));
-                grpc::streaming(MAX_CONTROL_BYTES, request, answer).await
+                grpc::streaming(intake(Size::CALL), request, answer).await
             }
         }
     }

@@ -11,7 +11,7 @@ use flwr_security::signature::{self, PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIMEST
 
 use super::*;
 
-fn signed(key: &PrivateKey) -> HeaderMap {
+pub(super) fn signed(key: &PrivateKey) -> HeaderMap {
     let headers = signature::sign(key, OffsetDateTime::now_utc()).unwrap();
     let base64 = |bytes: &[u8]| {
         use base64::Engine;

@@ -53,6 +53,15 @@ pub(super) async fn newcomer<H: FleetHost>(
     Ok((host.admit(proof, head).await?, superlink_key))
 }
 
+/// Whether the key that these headers show may come in. What is sent with the key is not read yet.
+pub(super) fn is_welcome<H: FleetHost>(host: &H, headers: &HeaderMap) -> Result<()> {
+    match host.unsigned() {
+        Unsigned::Open => Ok(()),
+        Unsigned::Shared { allowed, .. } => allowed_key(allowed, headers).map(drop),
+        Unsigned::Closed => Err(closed()),
+    }
+}
+
 /// Opens the session of the node that the request speaks for.
 pub(super) async fn node<H: FleetHost>(
     host: &H,

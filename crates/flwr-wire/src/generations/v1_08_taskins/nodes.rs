@@ -21,7 +21,8 @@ use crate::carrier::grpc::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
 use crate::inflate;
-use crate::methods::fleet::Unproven;
+use crate::methods::Size;
+use crate::methods::fleet::{OpenRules, Unproven};
 use crate::objects::{self, RECONNECT};
 use crate::raw::has_bytes;
 
@@ -49,12 +50,19 @@ pub(super) const METHODS: [(&str, Method); 7] = [
 ];
 
 impl Method {
-    /// Whether the call changes something.
-    pub(super) const fn changes(self) -> bool {
-        matches!(
-            self,
-            Self::CreateNode | Self::DeleteNode | Self::PushTaskRes
-        )
+    /// What holds for the method. The list of keys is asked before a body is read.
+    pub(super) const fn rules<H: FleetHost>(self) -> OpenRules<H> {
+        OpenRules {
+            changes: matches!(
+                self,
+                Self::CreateNode | Self::DeleteNode | Self::PushTaskRes
+            ),
+            size: match self {
+                Self::PushTaskRes => Size::TASKS,
+                _ => Size::CALL,
+            },
+            is_welcome: admission::is_welcome,
+        }
     }
 }
 
