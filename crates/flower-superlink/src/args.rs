@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
+use flwr_core::size::Size;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::telemetry::Format;
+use flwr_wire::InFlight;
 
 use crate::link::Keep;
 
@@ -144,6 +146,11 @@ pub struct Args {
     /// 1024³ and 1024⁴ bytes [default: no limit]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_storage: Option<u64>,
+
+    /// Let requests of so many bytes be under way at the same time, and of one SuperNode or address
+    /// half of them; others wait. At least 32M. A message above half of it is refused
+    #[arg(long, value_name = "BYTES", default_value = "4G", value_parser = in_flight)]
+    pub max_in_flight: u64,
 
     /// Keep finished runs, with their logs, this long (90d, 12h; units: s, m, h, d, w) or this many
     /// (1000, those that finished last), and delete the others
@@ -294,6 +301,15 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
         .filter(|milliseconds| *milliseconds <= 3000)
         .map(Duration::from_millis)
         .ok_or_else(|| "milliseconds from 0 to 3000 are expected".to_owned())
+}
+
+/// What requests under way may take.
+fn in_flight(text: &str) -> Result<u64, String> {
+    let given = bytes(text)?;
+    if given < InFlight::LEAST {
+        return Err(format!("at least {} are needed", Size(InFlight::LEAST)));
+    }
+    Ok(given)
 }
 
 /// A number of bytes, with a unit of 1024, 1024² … or without.

@@ -70,6 +70,8 @@ pub struct Config {
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
     pub max_storage: Option<u64>,
+    /// Bytes of requests that may be under way at the same time.
+    pub max_in_flight: u64,
     /// Which finished runs are kept.
     pub keep_runs: Keep,
     /// Runs whose ServerApp is gone after a restart begin again.
@@ -239,6 +241,7 @@ impl TryFrom<Args> for Config {
             launch: launch(args.isolation, args.serverapp_start)?,
             places,
             max_storage: args.max_storage,
+            max_in_flight: args.max_in_flight,
             keep_runs: args.keep_runs,
             resume_runs: args.resume_runs,
             flwr_dir: args.flwr_dir,

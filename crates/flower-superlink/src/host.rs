@@ -15,6 +15,7 @@ use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
 use flwr_security::peer::Peer;
 use flwr_security::signature::Verifier;
+use flwr_wire::InFlight;
 use futures::future::BoxFuture;
 
 use crate::accounts::Accounts;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub apps: Apps,
     /// Whether everything is spoken in plaintext here.
     pub is_insecure: bool,
+    /// The budget for the bytes of requests.
+    pub in_flight: InFlight,
 }
 
 /// Who starts the processes of ServerApps, and how they are admitted.
@@ -121,6 +124,10 @@ impl flwr_wire::host::Host for Host {
 
     fn now(&self) -> Timestamp {
         self.link().now()
+    }
+
+    fn in_flight(&self) -> &InFlight {
+        &self.0.parts.in_flight
     }
 }
 

@@ -11,6 +11,7 @@ use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
+use flwr_wire::InFlight;
 use flwr_wire::host::{AppProof, Head, RuntimeHost};
 use futures::future::BoxFuture;
 use tracing::warn;
@@ -36,6 +37,7 @@ struct Inner {
     completion: Completion,
     /// Limits the log lines of refused calls.
     quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
+    in_flight: InFlight,
 }
 
 impl Host {
@@ -45,6 +47,7 @@ impl Host {
             clock,
             completion: Completion::new(UNDER_WAY),
             quiet: Quiet::default(),
+            in_flight: InFlight::default(),
         }))
     }
 
@@ -75,6 +78,10 @@ impl flwr_wire::host::Host for Host {
 
     fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
     }
 }
 

@@ -8,6 +8,8 @@ use flwr_core::time::Timestamp;
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 
+use crate::in_flight::InFlight;
+
 mod control;
 mod fleet;
 mod launch;
@@ -59,4 +61,7 @@ pub trait Host: Clone + Send + Sync + 'static {
 
     /// The time by the host's clock.
     fn now(&self) -> Timestamp;
+
+    /// The budget for the bytes of requests.
+    fn in_flight(&self) -> &InFlight;
 }

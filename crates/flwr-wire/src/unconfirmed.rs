@@ -57,7 +57,7 @@ impl Unconfirmed {
         host: &H,
         runtime: &Arc<H::Runtime>,
         run: RunId,
-        asked: &[MessageId],
+        asked: &[Option<MessageId>],
     ) -> Result<()> {
         let (unconfirmed, runtime) = (Arc::clone(self), Arc::clone(runtime));
         let asked = asked.to_vec();

@@ -30,9 +30,11 @@ use crate::store::MemoryState;
 mod abandoned;
 mod apps;
 mod battery;
+mod bombs;
 mod changes;
 mod clients;
 mod control;
+mod intake;
 mod launch;
 mod loopback;
 mod people;
@@ -59,7 +61,11 @@ fn link(state: MemoryState) -> Arc<Link> {
 }
 
 fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
-    Host::new(Parts {
+    Host::new(parts(link, policy, own_key))
+}
+
+fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts {
+    Parts {
         link,
         policy,
         own_key,
@@ -67,7 +73,8 @@ fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure: true,
-    })
+        in_flight: InFlight::default(),
+    }
 }
 
 /// What a caller gets.

@@ -6,6 +6,7 @@ use flwr_core::address::Address;
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
 use flwr_daemon::stop::Stopper;
+use flwr_wire::InFlight;
 use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
 };
@@ -100,6 +101,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         accounts: config.accounts.clone(),
         apps: apps(config),
         is_insecure: matches!(config.transport, Transport::Plaintext),
+        in_flight: InFlight::new(config.max_in_flight),
     })
 }
 

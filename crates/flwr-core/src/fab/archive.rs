@@ -21,6 +21,10 @@ pub(super) const MAX_INFLATED: u64 = 64 * 1024 * 1024;
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
 const END: u32 = 0x0605_4b50;
+/// Begins the record just before [`END`] that says where the directory of a zip64 archive is.
+const LOCATOR_64: u32 = 0x0706_4b50;
+/// Length of that record.
+const LOCATOR_64_LEN: usize = 20;
 /// Length of the end record without its comment.
 const END_LEN: usize = 22;
 /// Longest comment behind the end record.
@@ -130,6 +134,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Files, FabError> {
     if counted > MAX_ENTRIES {
         return Err(FabError::TooMany(counted));
     }
+    if is_zip64(bytes) {
+        return Err(FabError::Format("it is a zip64 archive"));
+    }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(FabError::Zip)?;
     // The reader keeps one of several entries with the same name; another reader may keep
     // another one. Fewer entries than counted are therefore a fault.
@@ -193,6 +200,14 @@ fn is_plain<R: Read>(file: &ZipFile<'_, R>) -> bool {
 pub(super) fn is_safe(path: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part != "." && part != "..";
     path.split('/').all(part) && !path.contains(|c: char| c == '\\' || c.is_control())
+}
+
+/// Whether there is an end record of a zip64 archive. Such a record has a second number of entries,
+/// and the reader reserves memory by that number. Builders write zip64 for sizes that no bundle has.
+fn is_zip64(bytes: &[u8]) -> bool {
+    bytes.windows(LOCATOR_64_LEN + 4).any(|window| {
+        window.starts_with(&LOCATOR_64.to_le_bytes()) && window.ends_with(&END.to_le_bytes())
+    })
 }
 
 /// The number of entries that the end record tells.

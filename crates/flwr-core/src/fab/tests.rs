@@ -225,6 +225,25 @@ fn a_deflated_bundle_is_read_and_a_bomb_is_not() {
     assert!(matches!(error, FabError::Inflated), "{error}");
 }
 
+/// The end records say how many entries the reader should reserve memory for.
+#[test]
+fn the_end_of_a_zip64_archive_is_refused_before_the_reader_reserves_by_it() {
+    let mut bytes = MINI.to_vec();
+    let end = bytes.len() - 22;
+    let mut record = b"PK\x06\x06".to_vec();
+    record.extend(44_u64.to_le_bytes());
+    record.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [9_000_000_u64, 9_000_000, 46, end as u64] {
+        record.extend(number.to_le_bytes());
+    }
+    record.extend(b"PK\x06\x07\0\0\0\0");
+    record.extend((end as u64).to_le_bytes());
+    record.extend(1_u32.to_le_bytes());
+    bytes.splice(end..end, record);
+    let error = Fab::open(bytes.into()).unwrap_err();
+    assert!(error.to_string().contains("zip64"), "{error}");
+}
+
 #[test]
 fn size_and_number_of_entries_are_bounded() {
     let error = Fab::open(Bytes::from(vec![0; MAX_BYTES + 1])).unwrap_err();

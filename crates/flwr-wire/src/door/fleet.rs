@@ -18,11 +18,14 @@ use tonic::server::NamedService;
 use tracing::info;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer};
+use crate::carrier::grpc::{self, Answer, Intake};
 use crate::generations::{self, WireName};
 use crate::host::{FleetHost, Head, NodeProof, Unsigned};
+use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
-use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed, Unproven};
+use crate::methods::fleet::{
+    self, Encode, Method, Methods, OpenRules, Proof, Serve, Signed, Unproven,
+};
 
 /// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
 /// give one within a second of their registration.
@@ -76,8 +79,9 @@ impl<H: FleetHost> Opened for Nodes<H> {
         {
             Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
+                let intake = self.intake(methods, Payer::of(fleet.node(), &head));
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
-                grpc::unary(request, answer).await
+                grpc::unary(intake, request, answer).await
             }
         }
     }
@@ -94,15 +98,40 @@ impl<H: FleetHost> Nodes<H> {
         request: Request<Body>,
     ) -> Response<Body> {
         let (head, headers) = (grpc::head(&request), request.headers().clone());
-        let answer = |body| {
+        let OpenRules {
+            size, is_welcome, ..
+        } = &method.rules;
+        if let Err(failure) = is_welcome(&self.host, &head, &headers) {
+            return grpc::failed(failure);
+        }
+        let intake = Intake {
+            in_flight: self.host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: size.bytes,
+        };
+        let answer = |body: Bytes| async {
+            size.check(&body)?;
             let unproven = Unproven {
                 head,
                 headers,
                 body,
             };
-            self.serve_unproven(method, unproven)
+            self.serve_unproven(method, unproven).await
         };
-        grpc::unary(request, answer).await
+        grpc::unary(intake, request, answer).await
+    }
+
+    /// What a request of these methods may be, which all have the same path.
+    fn intake(&self, methods: &[Method<H>], payer: Payer) -> Intake<'_> {
+        let signed = methods.iter().filter_map(Method::signed);
+        Intake {
+            in_flight: self.host.in_flight(),
+            payer,
+            limit: signed
+                .map(|method| method.rules.size.bytes)
+                .max()
+                .unwrap_or(0),
+        }
     }
 
     async fn serve_unproven(
@@ -111,7 +140,7 @@ impl<H: FleetHost> Nodes<H> {
         request: Unproven,
     ) -> Result<Answer> {
         let answer = (method.handler)((self.host.clone(), request));
-        if method.is_held {
+        if method.rules.is_held {
             return answer.await;
         }
         self.host.complete(answer).await
@@ -139,6 +168,7 @@ impl<H: FleetHost> Nodes<H> {
         let signed = methods.iter().filter_map(Method::signed);
         let mut of_layout = signed.filter(|method| (method.rules.has_layout)(&body));
         let method = of_layout.next().unwrap_or(newest);
+        method.rules.size.check(&body)?;
         if let (true, Some(node)) = (method.rules.is_sign_of_life, fleet.node()) {
             self.hear(node, method.wire).await?;
         }

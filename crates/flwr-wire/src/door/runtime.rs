@@ -8,9 +8,10 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer};
+use crate::carrier::grpc::{self, Answer, Intake};
 use crate::generations;
 use crate::host::{Head, RuntimeHost, ServerAppHost};
+use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
 use crate::methods::runtime::{Method, Methods};
 
@@ -82,7 +83,14 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             return grpc::unknown_method();
         };
         let head = grpc::head(&request);
-        grpc::unary(request, |body| self.answer(methods, newest, head, body)).await
+        let sizes = methods.iter().map(|method| method.rules.size.bytes);
+        let intake = Intake {
+            in_flight: self.host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: sizes.max().unwrap_or(0),
+        };
+        let answer = |body| self.answer(methods, newest, head, body);
+        grpc::unary(intake, request, answer).await
     }
 }
 
@@ -103,6 +111,7 @@ impl<H: RuntimeHost> Apps<H> {
             .filter(|method| (method.rules.has_layout)(&body));
         // A layout of nobody is the newest generation's to refuse.
         let method = of_layout.next().unwrap_or(newest);
+        method.rules.size.check(&body)?;
         let request = Decoded::new(body, &head, &self.host);
         let answer = (method.handler)((self.host.clone(), head, request));
         if method.rules.is_held {

@@ -15,7 +15,7 @@ pub use rpcs::exec_path;
 /// What people call.
 pub(crate) fn control<C: Control>(m: &mut Methods<C>) {
     for rpc in rpcs::all_names(rpcs::START_RUN) {
-        m.call(rpc, serve::start_run);
+        m.upload(rpc, serve::start_run);
     }
     for rpc in rpcs::all_names(rpcs::STOP_RUN) {
         m.call(rpc, serve::stop_run);

@@ -3,6 +3,7 @@
 
 use super::WireName;
 use crate::host::FleetHost;
+use crate::methods::Size;
 use crate::methods::fleet::{Methods, Rules};
 use crate::objects;
 
@@ -37,11 +38,14 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
         objects::check_pull,
         fleet::pulled_messages,
     );
-    let with_trees = node.with_layout(|body| crate::raw::has_bytes(body, TREES));
+    let with_trees = node
+        .with_layout(|body| crate::raw::has_bytes(body, TREES))
+        .of_size(Size::REPLY);
     m.signed(NAME, rpcs::PUSH_MESSAGES, with_trees, fleet::push_messages);
     m.signed(NAME, rpcs::GET_RUN, node, fleet::get_run);
     m.signed(NAME, rpcs::GET_FAB, node, fleet::get_fab);
-    m.signed(NAME, rpcs::OBJECTS.push, node, fleet::push_object);
+    let object = node.of_size(Size::CONTENT);
+    m.signed(NAME, rpcs::OBJECTS.push, object, fleet::push_object);
     m.signed(NAME, rpcs::OBJECTS.pull, node, fleet::pull_object);
     m.signed(
         NAME,

@@ -2,6 +2,7 @@
 //! calls name a run. ServerApps of 1.20 have no token.
 
 use crate::host::RuntimeHost;
+use crate::methods::Size;
 use crate::methods::runtime::{Methods, Rules};
 use crate::raw::has_number;
 use crate::rpc::Rpc;
@@ -41,19 +42,19 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.call(
         rpcs::PUSH_APP_OUTPUTS,
-        call,
+        call.of_size(Size::OUTPUTS),
         tokenless::by_outputs,
         serverapps::push_app_outputs,
     );
     m.call(
         rpcs::PUSH_MESSAGES,
-        new(call),
+        new(call).of_size(Size::INSTRUCTIONS),
         serverapps::by_push,
         serverapps::push_messages,
     );
     m.call(
         rpcs::PULL_MESSAGES,
-        new(Rules::HELD),
+        new(Rules::HELD).of_size(Size::IDS),
         serverapps::by_pull,
         serverapps::pull_messages,
     );
@@ -72,13 +73,13 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.call(
         rpcs::UPDATE_RUN_STATUS,
-        call,
+        call.of_size(Size::TEXT),
         serverapps::by_status,
         serverapps::update_run_status,
     );
     m.call(
         rpcs::PUSH_LOGS,
-        call,
+        call.of_size(Size::CONTENT),
         serverapps::by_logs,
         serverapps::push_logs,
     );
@@ -90,7 +91,7 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.call(
         rpcs::OBJECTS.push,
-        call,
+        call.of_size(Size::CONTENT),
         apps::by_push_object,
         apps::push_object,
     );
@@ -140,25 +141,25 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushClientAppOutputs"),
-        call,
+        call.of_size(Size::OUTPUTS),
         clientapps::by_outputs,
         clientapps::push_client_app_outputs,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushMessage"),
-        call,
+        call.of_size(Size::INSTRUCTIONS),
         clientapps::by_push,
         clientapps::push_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullMessage"),
-        call,
+        Rules::HELD.of_size(Size::IDS),
         clientapps::by_pull,
         clientapps::pull_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushObject"),
-        call,
+        call.of_size(Size::CONTENT),
         apps::by_push_object,
         apps::push_object,
     );

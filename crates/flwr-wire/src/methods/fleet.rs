@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 use http::HeaderMap;
 use prost::Message;
 
-use super::{Handler, Request, Table};
+use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::Answer;
 use crate::generations::WireName;
 use crate::host::{FleetHost, Head};
@@ -44,10 +44,20 @@ pub(crate) enum Method<H: FleetHost> {
 /// A method without a signature. The generation makes the session, since the proof is over the
 /// body.
 pub(crate) struct Unsigned<H: FleetHost> {
+    pub(crate) rules: OpenRules<H>,
+    pub(crate) handler: Handler<(H, Unproven)>,
+}
+
+/// What holds for a method without a signature.
+pub(crate) struct OpenRules<H> {
     /// Whether the call waits for a message. It ends with its caller, and has what it changes
     /// completed by the host. All other calls are completed as a whole.
     pub(crate) is_held: bool,
-    pub(crate) handler: Handler<(H, Unproven)>,
+    /// How large a request may be.
+    pub(crate) size: Size,
+    /// Whether the body of a request with these headers is worth reading: what is shown there is
+    /// good as far as can be seen without the body.
+    pub(crate) is_welcome: fn(&H, &Head, &HeaderMap) -> Result<()>,
 }
 
 /// A method behind a signature.
@@ -77,6 +87,8 @@ pub(crate) struct Rules {
     pub(crate) is_sign_of_life: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
 }
 
 impl Rules {
@@ -85,6 +97,7 @@ impl Rules {
         proof: Proof::Node,
         is_sign_of_life: false,
         has_layout: |_| true,
+        size: Size::CALL,
     };
     /// For all who hold a key that may come in.
     pub(crate) const KEY: Self = Self {
@@ -100,6 +113,11 @@ impl Rules {
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
         Self { has_layout, ..self }
+    }
+
+    /// For requests of this size.
+    pub(crate) const fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 }
 
@@ -147,14 +165,14 @@ impl<H: FleetHost> Methods<H> {
     }
 
     /// Serves a method without a signature.
-    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, is_held: bool, method: M)
+    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, rules: OpenRules<H>, method: M)
     where
         M: Fn(H, Unproven) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Answer>> + Send + 'static,
     {
         let handler: Handler<(H, Unproven)> =
             Box::new(move |(host, request)| Box::pin(method(host, request)));
-        self.add(path, Method::Unsigned(Unsigned { is_held, handler }));
+        self.add(path, Method::Unsigned(Unsigned { rules, handler }));
     }
 
     fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {

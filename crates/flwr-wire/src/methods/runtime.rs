@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flwr_core::port::Result;
 use prost::Message;
 
-use super::{Handler, Request, Table};
+use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::{Answer, decode};
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::rpc::Rpc;
@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) is_held: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
 }
 
 impl Rules {
@@ -30,6 +32,7 @@ impl Rules {
     pub(crate) const CALL: Self = Self {
         is_held: false,
         has_layout: |_| true,
+        size: Size::CALL,
     };
     /// For calls that wait, and end when their caller goes away.
     pub(crate) const HELD: Self = Self {
@@ -40,6 +43,11 @@ impl Rules {
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
         Self { has_layout, ..self }
+    }
+
+    /// For requests of this size.
+    pub(crate) const fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 }
 

@@ -13,6 +13,7 @@ use flwr_proto as proto;
 use flwr_proto::launch::StartRunRequest;
 use flwr_proto::upkeep::DeleteRunRequest;
 use flwr_security::key::PrivateKey;
+
 use flwr_wire::door::{Control, ControlDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep};
 use futures::FutureExt;
 use tempfile::TempDir;
@@ -56,6 +57,7 @@ impl Scene {
             accounts: None,
             apps,
             is_insecure: true,
+            in_flight: InFlight::default(),
         });
         let key = PrivateKey::generate().unwrap();
         Self {
@@ -333,7 +335,10 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         .fleet("PushObject", &object(&reply.objects[1], own), whole)
         .await;
     let asks = [asked.id()];
-    let replies = scene.link().replies(run, &asks, Duration::ZERO).await;
+    let replies = scene
+        .link()
+        .replies(run, &asks.map(Some), Duration::ZERO)
+        .await;
     assert_eq!(replies.unwrap(), [reply.parcel.clone()]);
 
     let arrived = confirm(reply.id(), of_superlink);

@@ -16,6 +16,7 @@ fn started_by(apps: Apps, is_insecure: bool) -> Host {
         accounts: None,
         apps,
         is_insecure,
+        in_flight: InFlight::default(),
     })
 }
 

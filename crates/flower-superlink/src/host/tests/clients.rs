@@ -53,6 +53,7 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure: false,
+        in_flight: InFlight::default(),
     });
     let calls = async |peer: Option<Peer>| {
         let (host, peer) = (|| host.clone(), || peer.clone());

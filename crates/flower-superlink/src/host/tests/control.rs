@@ -141,11 +141,11 @@ async fn a_start_is_refused_that_could_not_go_on() {
     );
     let large = proto::StopRunRequest { run_id: 1 };
     let mut large = large.encode_to_vec();
-    large.resize(MAX_CONTROL_BYTES + 1, 0);
+    large.resize(MAX_CONTROL_BYTES, 0);
     let door = ControlDoor::<_, Control>::new(host.clone());
     let path = "/flwr.proto.Control/StopRun";
     let answer = call_door(door, path, HeaderMap::new(), large.into()).await;
-    assert_eq!(answer.code, Code::OutOfRange, "{}", answer.text);
+    assert_eq!(answer.code, Code::ResourceExhausted, "{}", answer.text);
     assert!(
         host.link()
             .runs(&Principal::Anybody)

@@ -19,6 +19,7 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure,
+        in_flight: InFlight::default(),
     });
     let message = StartRunRequest { fab: bundle() };
     let path = "/flower.launch.Launch/StartRun";

@@ -39,6 +39,7 @@ fn with_accounts(accounts: Accounts) -> Host {
         accounts: Some(Arc::new(accounts)),
         apps: Apps::WithTokens,
         is_insecure: true,
+        in_flight: InFlight::default(),
     })
 }
 

@@ -30,7 +30,7 @@ fn key(byte: u8) -> PrivateKey {
 }
 
 /// A SuperLink with a key of its own that knows the node, and the directory of its list.
-async fn host() -> (Host, tempfile::TempDir) {
+pub(super) async fn host() -> (Host, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("keys.csv");
     let node = key(0x11).public_key().clone();

@@ -57,6 +57,15 @@ pub(super) async fn newcomer<H: FleetHost>(
     Ok((host.admit(proof, head).await?, superlink_key))
 }
 
+/// Whether the key that these headers show may come in. What is sent with the key is not read yet.
+pub(super) fn is_welcome<H: FleetHost>(host: &H, head: &Head, headers: &HeaderMap) -> Result<()> {
+    match host.unsigned() {
+        Unsigned::Open => Ok(()),
+        Unsigned::Shared { allowed, .. } => allowed_key(allowed, head, headers).map(drop),
+        Unsigned::Closed => Err(closed(head)),
+    }
+}
+
 /// Opens the session of the node that the request speaks for.
 pub(super) async fn node<H: FleetHost>(
     host: &H,
@@ -133,7 +142,10 @@ fn closed(head: &Head) -> Failure {
 fn denied(head: &Head, why: &'static str) -> Failure {
     static QUIET: LazyLock<Quiet<(&str, Option<IpAddr>)>> = LazyLock::new(Quiet::default);
     if let Some(more) = QUIET.ask((why, head.address())) {
-        warn!(more, "request of a SuperNode of flwr 1.8 to 1.14 refused: {why}");
+        warn!(
+            more,
+            "request of a SuperNode of flwr 1.8 to 1.14 refused: {why}"
+        );
     }
     Refusal::AccessDenied.into()
 }

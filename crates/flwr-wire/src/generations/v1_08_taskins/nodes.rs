@@ -20,7 +20,8 @@ use crate::carrier::grpc::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
 use crate::inflate;
-use crate::methods::fleet::Unproven;
+use crate::methods::Size;
+use crate::methods::fleet::{OpenRules, Unproven};
 use crate::objects::{self, RECONNECT};
 use crate::raw::has_bytes;
 
@@ -48,9 +49,16 @@ pub(super) const METHODS: [(&str, Method); 7] = [
 ];
 
 impl Method {
-    /// Whether the call waits for a message.
-    pub(super) const fn is_held(self) -> bool {
-        matches!(self, Self::PullTaskIns)
+    /// What holds for the method. The list of keys is asked before a body is read.
+    pub(super) const fn rules<H: FleetHost>(self) -> OpenRules<H> {
+        OpenRules {
+            is_held: matches!(self, Self::PullTaskIns),
+            size: match self {
+                Self::PushTaskRes => Size::TASKS,
+                _ => Size::CALL,
+            },
+            is_welcome: admission::is_welcome,
+        }
     }
 }
 
