@@ -86,12 +86,12 @@ pub struct Args {
     pub ssl_allow_legacy_certificates: bool,
 
     /// The older form of --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile; implies
-    /// --serverappio-tls
+    /// --serverappio-tls and --serve-older 1.8
     #[arg(long, num_args = 3, value_names = ["CA", "CERT", "KEY"], hide = true)]
     #[arg(conflicts_with_all = ["ssl_ca_certfile", "ssl_certfile", "ssl_keyfile"])]
     pub certificates: Option<Vec<PathBuf>>,
 
-    /// The older form of --auth-list-public-keys
+    /// The older form of --auth-list-public-keys; implies --serve-older 1.8
     #[arg(long, num_args = 3, value_names = ["CSV", "PRIVATE_KEY", "PUBLIC_KEY"], hide = true)]
     #[arg(conflicts_with = "auth_list_public_keys")]
     pub require_client_authentication: Option<Vec<PathBuf>>,
@@ -100,14 +100,19 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
-    /// The SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the list prove who they
-    /// are; later ones need none
+    /// With --serve-older: the SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the
+    /// list prove who they are; later ones need none
     #[arg(long, value_name = "FILE")]
     pub auth_superlink_private_key: Option<PathBuf>,
 
     /// Not needed: it is in the private key
     #[arg(long, value_name = "FILE", hide = true)]
     pub auth_superlink_public_key: Option<PathBuf>,
+
+    /// With --auth-list-public-keys: serve SuperNodes of flwr 1.8 to 1.14 on the list too. Their
+    /// proof, an HMAC, names neither the time nor the method; without a list they are served anyway
+    #[arg(long, value_enum, value_name = "RELEASE")]
+    pub serve_older: Option<Older>,
 
     /// Let in only people who have signed in (`flwr login`) at the OpenID provider that this TOML or
     /// JSON file names, and are on its list; a run is then its owner's and the admins'. Needs TLS.
@@ -258,6 +263,14 @@ pub enum ClientAuth {
     Required,
     /// It need not.
     None,
+}
+
+/// The oldest release whose SuperNodes are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Older {
+    /// Those of flwr 1.8 and later.
+    #[value(name = "1.8")]
+    V1_8,
 }
 
 /// How ServerApp processes begin.

@@ -1,7 +1,6 @@
 //! What the flags mean: every file read and every rule checked before a port is bound.
 
 use std::env;
-use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,6 @@ use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{KeyError, PrivateKey};
-use flwr_security::private_files;
 use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
@@ -22,7 +20,7 @@ mod older;
 mod transport;
 
 use accounts::accounts;
-use older::deprecations;
+use older::{Older, deprecations};
 use transport::transport;
 
 use crate::accounts::{Accounts, FileError};
@@ -58,7 +56,8 @@ pub struct Config {
     pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
-    /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other.
+    /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other, where they
+    /// are served.
     pub own_key: Option<PrivateKey>,
     /// Which clients are let in of those with a good certificate; `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
@@ -134,6 +133,11 @@ pub enum ConfigError {
     /// A flag that would do nothing without TLS.
     #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
     NeedsTls(&'static str),
+    /// Older nodes on a list, and no key to share secrets by.
+    #[error(
+        "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
+    )]
+    OlderWithoutKey,
     /// The SuperLink's own key.
     #[error("--auth-superlink-private-key")]
     OwnKey(#[source] KeyError),
@@ -208,11 +212,11 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let places = places(&args)?;
         let mut warnings = deprecations(&args);
-        let needs_own_key = args.require_client_authentication.is_some();
+        let older = Older::of(&args);
         let args = args.modern();
         let (transport, told) = transport(&args)?;
         warnings.extend(told);
-        let (own_key, told) = own_key(args.auth_superlink_private_key.as_deref(), needs_own_key)?;
+        let (own_key, told) = older.own_key(&args)?;
         warnings.extend(told);
         let (accounts, told) = accounts(&args, &transport)?;
         warnings.extend(told);
@@ -290,28 +294,6 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     }
     let keys = FromFile::load(list).map_err(ConfigError::AllowList)?;
     Ok(Policy::Listed(Arc::new(keys)))
-}
-
-/// The key, or why it may be done without. flwr 1.20 to 1.22 take the flag and do not look at the
-/// file: command lines that kept it must start.
-fn own_key(
-    file: Option<&Path>,
-    needed: bool,
-) -> Result<(Option<PrivateKey>, Option<String>), ConfigError> {
-    let Some(file) = file else {
-        return Ok((None, None));
-    };
-    match PrivateKey::from_file(file) {
-        Ok(key) => Ok((Some(key), private_files::exposed(file))),
-        Err(KeyError::Read { source, .. }) if source.kind() == NotFound && !needed => {
-            let file = file.display();
-            let told = format!(
-                "--auth-superlink-private-key: there is no {file}: SuperNodes of flwr 1.9 to 1.14 cannot authenticate, later ones do without it"
-            );
-            Ok((None, Some(told)))
-        }
-        Err(unusable) => Err(ConfigError::OwnKey(unusable)),
-    }
 }
 
 fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {

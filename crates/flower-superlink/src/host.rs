@@ -47,7 +47,8 @@ pub struct Parts {
     pub link: Arc<Link>,
     /// Which keys may speak on Fleet.
     pub policy: Policy,
-    /// The SuperLink's own key, for nodes that share secrets with it.
+    /// The SuperLink's own key, for nodes that share secrets with it. `None`: such nodes are not
+    /// served where keys are asked for.
     pub own_key: Option<PrivateKey>,
     /// Which clients with a certificate may call. `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,

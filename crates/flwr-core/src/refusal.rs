@@ -38,10 +38,12 @@ pub enum Refusal {
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
     /// A node's heartbeat interval is out of bounds.
-    #[error("`heartbeat_interval` is {given}: seconds above 0 and up to {max} are expected")]
+    #[error("`heartbeat_interval` is {given}: {min} to {max} seconds are expected")]
     HeartbeatInterval {
         /// Seconds, as the node asks for.
         given: f64,
+        /// The least that is allowed.
+        min: f64,
         /// The most that is allowed.
         max: f64,
     },
@@ -207,6 +209,9 @@ pub enum Refusal {
     /// A node does not prove by its shared secret that it is what it says.
     #[error("the node does not prove who it is")]
     AccessDenied,
+    /// The request carries no signature, and nodes that sign nothing are not served here.
+    #[error("the request carries no signature")]
+    UnsignedNotServed,
     /// An app speaks as a node other than its own. The SuperLink's ServerApps speak as the SuperLink.
     #[error("an app speaks as node {0}")]
     UnexpectedNode(NodeId),
@@ -326,6 +331,7 @@ impl Refusal {
             Self::NotRegistered => Code::NodeNotRegistered,
             Self::OtherNode { .. } => Code::NodeIsAnother,
             Self::AccessDenied => Code::NodeNotProven,
+            Self::UnsignedNotServed => Code::UnsignedNotServed,
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,

@@ -155,6 +155,10 @@ impl FleetHost for Host {
         })
     }
 
+    async fn bind(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+        Ok(self.link().bind_node(key, interval).await?)
+    }
+
     fn unsigned(&self) -> Unsigned<'_> {
         match (&self.0.parts.policy, &self.0.parts.own_key) {
             (Policy::AnyKey, _) => Unsigned::Open,

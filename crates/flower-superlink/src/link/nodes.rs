@@ -1,5 +1,6 @@
 //! Nodes: who is there, and until when they count as online.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
@@ -16,8 +17,11 @@ use crate::error::{Error, Result};
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
 const PATIENCE: f64 = 2.0;
-/// Seconds between two heartbeats at most. More is a mistake that would keep dead nodes online.
-const MAX_INTERVAL: f64 = 86_400.0;
+/// Seconds between two heartbeats that a peer may announce (upstream's bounds).
+const INTERVALS: RangeInclusive<f64> = 10.0..=1800.0;
+/// Seconds between two heartbeats that count. A node that announces more is lost after
+/// [`PATIENCE`] times this all the same: dead nodes must not stay online for an hour.
+const COUNTED_INTERVAL: f64 = 300.0;
 
 impl Link {
     /// Takes a node in. It is online for one heartbeat interval (in seconds). A key that was
@@ -53,6 +57,16 @@ impl Link {
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
         self.identify_node(node, certificate);
         Ok(node)
+    }
+
+    /// The node of this key. A new key is bound to a node, which is not online by that; a node that
+    /// is there stands as it was. The `interval` is what its heartbeats will announce.
+    ///
+    /// # Errors
+    /// If the interval is none.
+    pub async fn bind_node(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+        checked_interval(interval)?;
+        Ok(self.node_for(key).await?.0)
     }
 
     /// The node of this key, which may be new, and whether it was here before.
@@ -156,11 +170,11 @@ impl Link {
 }
 
 fn checked_interval(seconds: f64) -> Result<f64> {
-    if seconds > 0.0 && seconds <= MAX_INTERVAL {
-        return Ok(seconds);
+    if INTERVALS.contains(&seconds) {
+        return Ok(seconds.min(COUNTED_INTERVAL));
     }
-    let (given, max) = (seconds, MAX_INTERVAL);
-    Err(Refusal::HeartbeatInterval { given, max }.into())
+    let (given, min, max) = (seconds, *INTERVALS.start(), *INTERVALS.end());
+    Err(Refusal::HeartbeatInterval { given, min, max }.into())
 }
 
 fn random_node() -> Result<NodeId> {

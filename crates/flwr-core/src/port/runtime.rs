@@ -63,7 +63,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// neither starting nor running.
     ///
     /// # Errors
-    /// If the interval is not above 0, or over a day.
+    /// If the interval is not 10 to 1,800 s.
     fn alive(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
 
     /// The nodes to which the run can send.

@@ -161,6 +161,7 @@ codes! {
     NodeNotProven = 50109, "NODE_NOT_PROVEN", Unauthenticated;
     ClientNotListed = 50110, "CLIENT_NOT_LISTED", Unauthenticated;
     LoginUnknown = 50111, "LOGIN_UNKNOWN", Unauthenticated;
+    UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;

@@ -65,9 +65,12 @@ impl<H: FleetHost> Opened for Nodes<H> {
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         if let Some(method) = methods.iter().find_map(Method::unsigned)
-            && self.takes_unsigned(request.headers())
+            && !signature::is_signed(request.headers())
         {
-            return self.serve_unsigned(method, request).await;
+            return match self.host.unsigned() {
+                Unsigned::Closed => grpc::failed(Refusal::UnsignedNotServed.into()),
+                _ => self.serve_unsigned(method, request).await,
+            };
         }
         let Some(newest) = methods.iter().find_map(Method::signed) else {
             return grpc::unknown_method();
@@ -88,10 +91,6 @@ impl<H: FleetHost> Opened for Nodes<H> {
 }
 
 impl<H: FleetHost> Nodes<H> {
-    fn takes_unsigned(&self, headers: &HeaderMap) -> bool {
-        !signature::is_signed(headers) && !matches!(self.host.unsigned(), Unsigned::Closed)
-    }
-
     async fn serve_unsigned(
         &self,
         method: &fleet::Unsigned<H>,

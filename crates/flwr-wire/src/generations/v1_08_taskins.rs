@@ -14,6 +14,7 @@ mod apps;
 mod canonical;
 mod driver;
 mod layout;
+mod newcomers;
 mod nodes;
 mod records;
 mod secret;

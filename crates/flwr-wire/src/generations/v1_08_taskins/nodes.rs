@@ -12,10 +12,10 @@ use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_proto::v1_08 as wire;
 use http::{HeaderMap, HeaderValue};
 
-use super::admission::{self, Shown, Signed};
+use super::admission::{Admission, Newcomer, Shown, Signed, is_welcome, note};
 use super::records::{self, Numbering};
-use super::secret::{PUBLIC_KEY_HEADER, Secrets};
-use super::{ANY, FROM_12, NAMES, UNTIL_11, layout, task};
+use super::secret::PUBLIC_KEY_HEADER;
+use super::{ANY, FROM_12, UNTIL_11, layout, task};
 use crate::carrier::grpc::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
@@ -57,7 +57,7 @@ impl Method {
                 Self::PushTaskRes => Size::TASKS,
                 _ => Size::CALL,
             },
-            is_welcome: admission::is_welcome,
+            is_welcome: is_welcome::<H>,
         }
     }
 }
@@ -68,12 +68,12 @@ const REPLIES: [u32; 2] = [1, 2];
 /// What the generation keeps of nodes between calls.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    secrets: Secrets,
+    admission: Admission,
 }
 
 /// A call of this generation, and whom it is for.
 struct Call<'a, H> {
-    secrets: &'a Secrets,
+    admission: &'a Admission,
     host: &'a H,
     request: Unproven,
 }
@@ -86,7 +86,7 @@ impl Nodes {
         request: Unproven,
     ) -> Result<Answer> {
         let call = Call {
-            secrets: &self.secrets,
+            admission: &self.admission,
             host,
             request,
         };
@@ -120,25 +120,34 @@ impl<H: FleetHost> Call<'_, H> {
             signed,
             node,
         };
-        admission::node(self.host, self.secrets, shown).await
+        self.admission.node(self.host, shown).await
     }
 
     async fn create_node(&self) -> Result<Answer> {
         let Unproven { head, headers, .. } = &self.request;
-        let (fleet, superlink_key) = admission::newcomer(self.host, head, headers).await?;
         let interval = decode::<wire::CreateNodeRequest>(self.body())?.ping_interval;
-        let node = fleet.activate(interval).await?;
-        self.note(node, ANY).await?;
+        let newcomer = self
+            .admission
+            .newcomer(self.host, head, headers, interval)
+            .await?;
+        let mut headers = HeaderMap::new();
+        let node = match newcomer {
+            Newcomer::Admitted(fleet) => {
+                let node = fleet.activate(interval).await?;
+                note(self.host, node, ANY).await?;
+                node
+            }
+            Newcomer::Unproven { id, superlink_key } => {
+                if let Ok(key) = HeaderValue::from_str(&superlink_key) {
+                    headers.insert(PUBLIC_KEY_HEADER, key);
+                }
+                id
+            }
+        };
         let node = wire::Node {
             node_id: node.0,
             anonymous: false,
         };
-        let mut headers = HeaderMap::new();
-        if let Some(key) = superlink_key
-            && let Ok(key) = HeaderValue::from_str(&key)
-        {
-            headers.insert(PUBLIC_KEY_HEADER, key);
-        }
         let answer = wire::CreateNodeResponse { node: Some(node) };
         Ok(Answer::with_headers(answer, headers))
     }
@@ -189,7 +198,7 @@ impl<H: FleetHost> Call<'_, H> {
         let list = REPLIES[usize::from(from_12)];
         let signed = Signed::PushTaskRes(&self.request.body, list);
         let fleet = self.session_by(signed, Some(node)).await?;
-        self.note(node, wire).await?;
+        note(self.host, node, wire).await?;
         let reply = deflated(reply, numbering(wire)).await?;
         let taken = inflate::push(&fleet, reply).await?;
         Ok(Answer::new(objects::pushed(taken, &[])))
@@ -211,17 +220,6 @@ impl<H: FleetHost> Call<'_, H> {
         let content = fleet.fab(None, &hash_str).await?;
         let fab = Some(proto::Fab { hash_str, content });
         Ok(Answer::new(proto::GetFabResponse { fab }))
-    }
-
-    /// Notes how the node numbers records, once that is known.
-    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
-        let noted = self.host.noted(node).await?;
-        let noted = noted.filter(|noted| NAMES.contains(noted));
-        if noted.is_none_or(|noted| noted != wire && wire != ANY) {
-            self.host.note(node, wire).await?;
-        }
-        self.host.hear(node);
-        Ok(())
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) async fn a_node_has_its_id_again_and_leaves_with_it(world: World<impl
     assert_ne!(other.id, first.id);
     again.fleet.deactivate().await.unwrap();
     assert_eq!(app.runtime.nodes().await.unwrap(), [other.id]);
-    for interval in [0.0, -1.0, 1e9] {
+    for interval in [10.0, 1800.0] {
+        assert!(other.fleet.heartbeat(interval).await.unwrap(), "{interval}");
+    }
+    for interval in [0.0, -1.0, 9.9, 1800.1, 1e9, f64::NAN] {
         let refused = other.fleet.heartbeat(interval).await.unwrap_err();
         assert_eq!(refused.class(), Some(Class::Invalid), "{interval}");
     }

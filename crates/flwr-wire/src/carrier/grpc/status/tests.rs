@@ -62,10 +62,11 @@ fn requests() -> Vec<Number> {
         (
             Refusal::HeartbeatInterval {
                 given: -0.5,
-                max: 86_400.0,
+                min: 10.0,
+                max: 1800.0,
             },
             InvalidArgument,
-            "`heartbeat_interval` is -0.5: seconds above 0 and up to 86400 are expected",
+            "`heartbeat_interval` is -0.5: 10 to 1800 seconds are expected",
         ),
     ])
 }
@@ -277,6 +278,11 @@ fn nodes_and_processes() -> Vec<Number> {
         (Refusal::NotRegistered, Unauthenticated, "Invalid node ID"),
         (other, Unauthenticated, "Invalid node ID"),
         (Refusal::AccessDenied, Unauthenticated, "Access denied"),
+        (
+            Refusal::UnsignedNotServed,
+            Unauthenticated,
+            "This SuperLink does not serve SuperNodes of flwr 1.8 to 1.14, whose requests carry no signature: its operator serves them with `--serve-older 1.8`",
+        ),
         (
             Refusal::UnexpectedNode(NodeId(5)),
             FailedPrecondition,
