@@ -35,6 +35,7 @@ mod control;
 mod launch;
 mod loopback;
 mod people;
+mod power;
 mod taskins;
 mod tokens;
 mod traffic;
