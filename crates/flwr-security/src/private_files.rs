@@ -28,12 +28,26 @@ pub fn exposed(path: &Path) -> Option<String> {
     })
 }
 
-/// Creates a directory (0700) and its missing parents.
+/// Creates a directory (0700) and its missing parents, and syncs each new name to disk: files that
+/// are synced in a directory are lost with the name of the directory.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir_of(dir);
+    create_dir(parent)?;
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        made => made?,
+    }
+    match sync_dir(parent) {
+        // A directory in which we may write, and which we may not read, cannot be synced.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Writes a file (0600) and syncs its content to disk.

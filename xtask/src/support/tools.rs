@@ -8,9 +8,11 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
+    // Shows the system calls of a program, from which the tests cut the power.
+    ("strace", "strace"),
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
     // With the character maps of `localedef`.

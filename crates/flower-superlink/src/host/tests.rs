@@ -38,6 +38,7 @@ mod intake;
 mod launch;
 mod loopback;
 mod people;
+mod power;
 mod quiet;
 mod taskins;
 mod tokens;

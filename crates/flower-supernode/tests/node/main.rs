@@ -13,6 +13,7 @@
 mod app;
 mod ends;
 mod fleet;
+mod power;
 mod restart;
 mod sweep;
 mod trust;

@@ -142,7 +142,11 @@ impl Files {
             return Ok(());
         }
         let dir = path.parent().unwrap_or(&path);
-        private_files::create_dir(dir).map_err(failed("create", dir))?;
+        {
+            // Under the lock: who finds the folder made must find its name synced.
+            let _folder = self.held(&id);
+            private_files::create_dir(dir).map_err(failed("create", dir))?;
+        }
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
         let written =

@@ -1,7 +1,7 @@
 //! What is special about a state in a file: it comes back, and it is not opened by mistake.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use flwr_core::id::{NodeId, RunId};
@@ -135,6 +135,24 @@ fn the_file_is_private() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(file.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn a_new_database_has_its_name_once_it_is_complete() {
+    let place = Place::new();
+    let rest = ["new", "new-journal", "new-wal"].map(|ending| beside(&place.file(), ending));
+    for path in &rest {
+        fs::write(path, "of a SuperLink that was killed").unwrap();
+    }
+    // An empty file, reached through a link: the link stays.
+    let link = place.0.path().join("link.db");
+    fs::write(place.file(), "").unwrap();
+    symlink(place.file(), &link).unwrap();
+    SqliteState::open(&link, NOON).unwrap();
+    assert!(link.is_symlink());
+    assert!(rest.iter().all(|path| !path.exists()));
+    let start = fs::read(place.file()).unwrap();
+    assert!(start.starts_with(b"SQLite format 3\0"));
 }
 
 #[test]
