@@ -232,7 +232,7 @@ async fn what_a_serverapp_does_is_done_to_its_end() {
 
     let heartbeat = proto::SendAppHeartbeatRequest {
         run_id: run.0,
-        heartbeat_interval: 3600.0,
+        heartbeat_interval: 300.0,
         ..proto::SendAppHeartbeatRequest::default()
     };
     scene.app("SendAppHeartbeat", &heartbeat, None).await;
@@ -359,11 +359,11 @@ async fn a_node_comes_lives_and_goes_though_it_hangs_up_each_time() {
     };
     let heartbeat = proto::SendNodeHeartbeatRequest {
         node: Some(node.id.into()),
-        heartbeat_interval: 3600.0,
+        heartbeat_interval: 300.0,
     };
     scene.fleet("SendNodeHeartbeat", &heartbeat, None).await;
     let known = nodes().await;
-    assert_eq!(known[0].0.status(NOON + 3000.0), NodeStatus::Online);
+    assert_eq!(known[0].0.status(NOON + 500.0), NodeStatus::Online);
     let delete = proto::DeleteNodeRequest {
         node: Some(node.id.into()),
     };
