@@ -192,7 +192,7 @@ async fn read(
     let kept = tail.clone();
     let opened = spawn_blocking(move || open(&kept)).await;
     match opened.map_err(io::Error::other) {
-        Ok(Ok(follower)) => follow(follower, Console::stderr(), tail, over).await,
+        Ok(Ok(follower)) => follow(follower, Console::stderr().for_app(), tail, over).await,
         Ok(Err(error)) | Err(error) => warn!(%error, "the output of an app cannot be read"),
     }
 }

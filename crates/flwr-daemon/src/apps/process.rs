@@ -233,14 +233,14 @@ impl Readers {
         let out = stdout.map(|pipe| {
             task::start(pass_on(
                 BufReader::new(pipe),
-                Console::stdout(),
+                Console::stdout().for_app(),
                 tail.clone(),
             ))
         });
         let err = stderr.map(|pipe| {
             task::start(pass_on(
                 BufReader::new(pipe),
-                Console::stderr(),
+                Console::stderr().for_app(),
                 tail.clone(),
             ))
         });
