@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use flwr_core::cause::chain;
+use flwr_core::printable::lines;
 use flwr_daemon::checkup::print;
 use flwr_daemon::limits;
 use flwr_daemon::service;
@@ -110,7 +111,7 @@ impl Program {
             reason = "the last word of a program that cannot log"
         )]
         {
-            eprintln!("{}: error: {}", self.0, chain(error));
+            eprintln!("{}: error: {}", self.0, lines(&chain(error)));
         }
         ExitCode::from(code)
     }

@@ -14,6 +14,7 @@ pub mod message;
 pub mod monotonic;
 pub mod object;
 pub mod port;
+pub mod printable;
 pub mod project;
 pub mod proxy;
 pub mod quiet;

@@ -7,6 +7,7 @@ use flwr_client::channel::{InvalidProxy, connect_error, proxied};
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
+use flwr_core::printable;
 use flwr_core::project::{FederationError, ProjectError};
 use flwr_core::refusal::Failure;
 use flwr_security::pki::PkiError;
@@ -131,7 +132,7 @@ pub(crate) enum Error {
     Fallen(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the local federation is not ready after a minute")]
     NotReady(#[source] io::Error),
-    #[error("the local federation could not be started; its last lines were:\n{0}")]
+    #[error("the local federation could not be started; its last lines were:\n  {}", printable::indented(.0))]
     NotUp(String),
     #[error("the local federation (process {0}) did not stop within a minute")]
     NotDown(u32),
@@ -217,7 +218,7 @@ pub(crate) enum Error {
     NoArtifacts(u64),
     #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
     BundleName { given: PathBuf, right: String },
-    #[error("Run {run_id} ended as {status}{}", suffix(.details))]
+    #[error("Run {run_id} ended as {status}{}", suffix(&printable::indented(.details)))]
     NotCompleted {
         run_id: u64,
         status: String,
@@ -387,9 +388,11 @@ fn suffix(text: &str) -> String {
 /// What a refusal of the SuperLink, or a failure to reach it, means for the user.
 fn explain(failure: &Failure) -> String {
     if let Some(error) = connect_error(failure) {
+        let error = printable::line(&error.to_string());
         return format!("Connection to the SuperLink is unavailable: {error}");
     }
     if let Some(answer) = proxied(failure) {
+        let answer = printable::line(&answer.to_string());
         return format!("Connection to the SuperLink is unavailable: {answer}");
     }
     if let Some(cause) = broken(failure) {
@@ -404,7 +407,9 @@ fn explain(failure: &Failure) -> String {
 /// What broke the line. What a SuperLink answers has no cause.
 fn broken(failure: &Failure) -> Option<String> {
     let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
-    causes.last().map(ToString::to_string)
+    causes
+        .last()
+        .map(|cause| printable::line(&cause.to_string()))
 }
 
 mod hint;

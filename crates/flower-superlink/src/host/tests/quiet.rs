@@ -74,11 +74,11 @@ async fn a_stranger_whose_requests_are_refused_writes_one_line_in_five_seconds()
     assert_eq!(lines.take(), 0);
     flood(&unknown, 2).await;
     assert_eq!(lines.take(), 1, "another address is told of all the same");
-    let malformed = SignatureHeaders {
-        public_key: Bytes::from_static(b"no key"),
+    let forged = SignatureHeaders {
+        public_key: Bytes::from(known.public_key().to_pem()),
         ..unknown.clone()
     };
-    flood(&malformed, 1).await;
+    flood(&forged, 1).await;
     assert_eq!(lines.take(), 1, "another reason is told of all the same");
     tokio::time::advance(Duration::from_secs(5)).await;
     flood(&unknown, 1).await;
