@@ -28,6 +28,15 @@ pub struct Head {
     pub peer: Option<Peer>,
 }
 
+impl Head {
+    /// The caller was admitted: the connection does not count among those of strangers any more.
+    pub(crate) fn admitted(&self) {
+        if let Some(peer) = &self.peer {
+            peer.standing.admit();
+        }
+    }
+}
+
 /// What all hosts give.
 pub trait Host: Clone + Send + Sync + 'static {
     /// Does this work to its end, also when the caller goes away meanwhile.

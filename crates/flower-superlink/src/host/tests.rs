@@ -37,6 +37,7 @@ mod intake;
 mod launch;
 mod loopback;
 mod people;
+mod standing;
 mod taskins;
 mod tokens;
 mod traffic;

@@ -79,6 +79,10 @@ impl<H: FleetHost> Opened for Nodes<H> {
         {
             Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
+                // Who has a key only has no node yet, and gets one by the call.
+                if fleet.node().is_some() {
+                    head.admitted();
+                }
                 let intake = self.intake(methods, Payer::of(fleet.node(), &head));
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
                 grpc::unary(intake, request, answer).await
@@ -114,12 +118,14 @@ impl<H: FleetHost> Nodes<H> {
         let answer = |body: Bytes| async {
             size.check(&body)?;
             let unproven = Unproven {
-                head,
+                head: head.clone(),
                 headers,
                 body,
             };
             let answer = (method.handler)((self.host.clone(), unproven));
-            self.host.answered(*changes, answer).await
+            let answer = self.host.answered(*changes, answer).await?;
+            head.admitted();
+            Ok(answer)
         };
         grpc::unary(intake, request, answer).await
     }
@@ -167,7 +173,9 @@ impl<H: FleetHost> Nodes<H> {
             Serve::Call(handler) => {
                 let request = Decoded::new(body, &head, &self.host);
                 let answer = handler((fleet, request));
-                self.host.answered(method.rules.changes, answer).await
+                let answer = self.host.answered(method.rules.changes, answer).await?;
+                head.admitted();
+                Ok(answer)
             }
             Serve::Pull { check, encode } => {
                 check(&fleet, body)?;

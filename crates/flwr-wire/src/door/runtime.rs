@@ -113,7 +113,9 @@ impl<H: RuntimeHost> Apps<H> {
         let method = of_layout.next().unwrap_or(newest);
         method.rules.size.check(&body)?;
         let request = Decoded::new(body, &head, &self.host);
-        let answer = (method.handler)((self.host.clone(), head, request));
-        self.host.answered(method.rules.changes, answer).await
+        let answer = (method.handler)((self.host.clone(), head.clone(), request));
+        let answer = self.host.answered(method.rules.changes, answer).await?;
+        head.admitted();
+        Ok(answer)
     }
 }
