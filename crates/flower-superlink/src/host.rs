@@ -23,7 +23,10 @@ mod control;
 mod failure;
 mod fleet;
 mod launch;
+mod newcomers;
 mod runtime;
+
+use newcomers::Newcomers;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
@@ -74,6 +77,7 @@ struct Inner {
     parts: Parts,
     verifier: Verifier,
     completion: Completion,
+    newcomers: Newcomers,
 }
 
 impl Host {
@@ -89,6 +93,7 @@ impl Host {
             parts,
             verifier,
             completion: Completion::new(UNDER_WAY),
+            newcomers: Newcomers::default(),
         }))
     }
 

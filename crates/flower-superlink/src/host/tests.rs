@@ -36,6 +36,7 @@ mod control;
 mod intake;
 mod launch;
 mod loopback;
+mod newcomers;
 mod people;
 mod standing;
 mod taskins;

@@ -105,6 +105,7 @@ impl Link {
             };
             if let Some(parcel) = claimed {
                 let Metadata { run, id, .. } = parcel.message.metadata;
+                self.connections.use_node(node);
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
             }

@@ -96,7 +96,7 @@ impl Link {
             return Ok(());
         };
         let ((), changed) = if known.owner.is_none() {
-            self.connections.end(node);
+            self.connections.leave(node);
             self.state.unregister_node(node, self.now()).await?
         } else {
             self.state.deactivate_node(node, self.now()).await?

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use flwr_security::peer::counted;
 use parking_lot::Mutex;
 
 use crate::limits::open_files;
@@ -77,7 +78,7 @@ impl Strangers {
 
     /// A place for a connection from this address.
     pub(super) fn enter(&self, address: IpAddr) -> Result<Place, TooMany> {
-        let address = address.to_canonical();
+        let address = counted(address);
         let mut counts = self.0.counts.lock();
         let of_one = counts.by_address.get(&address).copied().unwrap_or(0);
         if of_one >= self.0.for_one {
