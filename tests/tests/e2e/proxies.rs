@@ -224,7 +224,7 @@ fn a_node_whose_connection_has_gone_silent_connects_anew() {
 #[test]
 fn a_balancer_that_tells_the_address_of_its_clients_passes_connections_on() {
     let front = Front::free();
-    let mut federation = Federation::plan(Security::TlsAndAuth)
+    let federation = Federation::plan(Security::TlsAndAuth)
         .nodes(1)
         .gateway(front.fleet)
         .superlink_flags(&["--proxy-protocol-from", BALANCER])

@@ -62,15 +62,23 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     ];
     for (by, push, pull) in services {
         let pushing = Arc::clone(&apps);
-        m.open(push, Rules::CHANGE.of_size(Size::TASKS), move |host, head, request| {
-            let apps = Arc::clone(&pushing);
-            async move { apps.push_task_ins(by, host, head, request).await }
-        });
+        m.open(
+            push,
+            Rules::CHANGE.of_size(Size::TASKS),
+            move |host, head, request| {
+                let apps = Arc::clone(&pushing);
+                async move { apps.push_task_ins(by, host, head, request).await }
+            },
+        );
         let pulling = Arc::clone(&apps);
-        m.open(pull, Rules::LOOK.of_size(Size::IDS), move |host, head, request| {
-            let apps = Arc::clone(&pulling);
-            async move { apps.pull_task_res(by, host, head, request).await }
-        });
+        m.open(
+            pull,
+            Rules::LOOK.of_size(Size::IDS),
+            move |host, head, request| {
+                let apps = Arc::clone(&pulling);
+                async move { apps.pull_task_res(by, host, head, request).await }
+            },
+        );
     }
     m.open(
         "/flwr.proto.Driver/CreateRun",
