@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_core::size::Size;
 use flwr_daemon::config_file::{Configurable, Side};
+use flwr_daemon::listen::Network;
 use flwr_daemon::telemetry::Format;
 use flwr_wire::InFlight;
 
@@ -197,6 +198,17 @@ pub struct Args {
     /// an answer without all replies, as Flower's `send_and_receive` does, gets up to 3 s
     #[arg(long, value_name = "MILLISECONDS", default_value = "200", value_parser = milliseconds)]
     pub reply_linger: Duration,
+
+    /// Let one address have so many connections over which nobody was admitted; each ends after a
+    /// minute [default: an eighth of the files that may be open, 64 at least]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_strangers: Option<u16>,
+
+    /// Take the true address of clients from the balancers in this network, which must send version
+    /// 2 of the PROXY protocol to Fleet and Control; nobody else may. May be given several times, or
+    /// with commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub proxy_protocol_from: Vec<Network>,
 
     /// Flower's home directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr]
     #[arg(long, value_name = "DIR")]

@@ -8,6 +8,7 @@ use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::apps;
+use flwr_daemon::listen::Balancers;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
@@ -69,6 +70,10 @@ pub struct Config {
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
     pub max_storage: Option<u64>,
+    /// How many connections without an admitted caller one address may have, if that is given.
+    pub max_strangers: Option<u16>,
+    /// The balancers that tell the address of their clients.
+    pub balancers: Balancers,
     /// Bytes of requests that may be under way at the same time.
     pub max_in_flight: u64,
     /// Which finished runs are kept.
@@ -245,6 +250,8 @@ impl TryFrom<Args> for Config {
             launch: launch(args.isolation, args.serverapp_start)?,
             places,
             max_storage: args.max_storage,
+            max_strangers: args.max_strangers,
+            balancers: Balancers::new(&args.proxy_protocol_from),
             max_in_flight: args.max_in_flight,
             keep_runs: args.keep_runs,
             resume_runs: args.resume_runs,

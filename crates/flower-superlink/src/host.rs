@@ -26,7 +26,10 @@ mod control;
 mod failure;
 mod fleet;
 mod launch;
+mod newcomers;
 mod runtime;
+
+use newcomers::Newcomers;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
@@ -80,6 +83,7 @@ struct Inner {
     completion: Completion,
     /// Limits the log lines of refused Fleet requests.
     quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
+    newcomers: Newcomers,
 }
 
 impl Host {
@@ -96,6 +100,7 @@ impl Host {
             verifier,
             completion: Completion::new(UNDER_WAY),
             quiet: Quiet::default(),
+            newcomers: Newcomers::default(),
         }))
     }
 

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
+use flwr_security::key::PublicKey;
+use flwr_wire::generations::{WireName, v1_08_taskins};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
 use crate::auth::Policy;
 use crate::error::Result;
+use crate::link::state::KnownNode;
 use crate::link::{Keep, Link};
 
 /// How often to look. A second late is soon enough: expiry is counted in tens of seconds, and
@@ -18,8 +21,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often to look for what is old. The space of many runs returns in steps, one each time.
 const UPKEEP: Duration = Duration::from_secs(2);
-/// How often, in these periods, to look for nodes that are gone for good: every ten minutes.
-const NODES: u32 = 300;
+/// How often, in these periods, to look for nodes that are gone for good: every minute.
+const NODES: u32 = 30;
 
 /// What is kept, and how long.
 #[derive(Debug, Clone)]
@@ -28,6 +31,15 @@ pub struct Rules {
     pub keep_runs: Keep,
     /// Which nodes, however long they are away: those that are listed.
     pub policy: Policy,
+}
+
+impl Rules {
+    /// Whether the node has shown no key: its release signs no requests, and no list asks for keys.
+    fn is_keyless(&self, node: &KnownNode) -> bool {
+        let wire = node.wire.as_deref().and_then(WireName::find);
+        matches!(self.policy, Policy::AnyKey)
+            && wire.is_some_and(|wire| v1_08_taskins::NAMES.contains(&wire))
+    }
 }
 
 /// Lets go of what is over, until it is time to stop.
@@ -65,7 +77,8 @@ pub async fn keep_tidy(link: Arc<Link>, rules: Rules, stopper: Stopper) {
 async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
     link.delete_old_runs(rules.keep_runs).await?;
     if nodes_too {
-        link.forget_lost_nodes(|key| rules.policy.lists(key))
+        let is_listed = |key: &PublicKey| rules.policy.lists(key);
+        link.forget_lost_nodes(is_listed, |node| rules.is_keyless(node))
             .await?;
     }
     link.give_back_space().await

@@ -1,18 +1,23 @@
 //! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
 //!
-//! The steps of a connection: a place under [`Limits::connections`]; the first byte, which tells
+//! The steps of a connection: a place under [`Limits::connections`]; the client's address, if a
+//! balancer tells it; a place among [`Limits::strangers`], until a caller is admitted; the first byte, which tells
 //! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
 //! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
 //! gets an error in its own protocol, and the log says the same.
 
 mod accept;
+mod balancers;
 mod connection;
 mod greet;
 mod sockets;
+mod strangers;
 
+pub use balancers::{Balancers, InvalidNetwork, Network};
 pub use connection::Connection;
 pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};
+pub use strangers::Strangers;
 
 use std::fmt;
 use std::io;
@@ -64,7 +69,7 @@ pub enum Security {
 }
 
 /// The limits of a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at the same time, handshakes included. More wait in the system's backlog.
     pub connections: usize,
@@ -75,6 +80,12 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// The time limit for calls in flight at a stop.
     pub drain_grace: Duration,
+    /// Connections without an admitted caller, on all ports that share this.
+    pub strangers: Strangers,
+    /// How long a connection may have no admitted caller.
+    pub stranger_timeout: Duration,
+    /// The balancers that tell the address of their clients.
+    pub balancers: Balancers,
 }
 
 impl Default for Limits {
@@ -84,6 +95,9 @@ impl Default for Limits {
             handshakes: 4096,
             handshake_timeout: Duration::from_secs(10),
             drain_grace: Duration::from_secs(1),
+            strangers: Strangers::default(),
+            stranger_timeout: Duration::from_secs(60),
+            balancers: Balancers::default(),
         }
     }
 }

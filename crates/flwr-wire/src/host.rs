@@ -35,6 +35,13 @@ impl Head {
     pub fn address(&self) -> Option<IpAddr> {
         self.peer.as_ref().map(|peer| peer.address.ip())
     }
+
+    /// The caller was admitted: the connection does not count among those of strangers any more.
+    pub(crate) fn admitted(&self) {
+        if let Some(peer) = &self.peer {
+            peer.standing.admit();
+        }
+    }
 }
 
 /// What all hosts give.

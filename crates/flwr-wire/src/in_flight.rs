@@ -13,6 +13,7 @@ use std::time::Duration;
 use flwr_core::id::NodeId;
 use flwr_core::size::Size;
 use flwr_proto::MAX_MESSAGE_BYTES;
+use flwr_security::peer::counted;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -141,11 +142,7 @@ impl Default for InFlight {
 impl Payer {
     /// The node, or whoever is at the other end of the connection.
     pub(crate) fn of(node: Option<NodeId>, head: &Head) -> Self {
-        let address = || {
-            head.peer
-                .as_ref()
-                .map(|peer| peer.address.ip().to_canonical())
-        };
+        let address = || head.peer.as_ref().map(|peer| counted(peer.address.ip()));
         node.map(Self::Node)
             .or_else(|| address().map(Self::Address))
             .unwrap_or(Self::Unknown)

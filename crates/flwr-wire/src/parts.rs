@@ -127,6 +127,7 @@ fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
 mod tests {
     use flwr_proto as proto;
     use flwr_proto::{v1_08, v1_15};
+    use proptest::prelude::*;
     use prost::Message;
 
     use super::*;
@@ -218,5 +219,14 @@ mod tests {
         MESSAGES.check(&deep, 1_000).unwrap();
         MESSAGES.check(b"\xff\xff\xff", 1).unwrap();
         MESSAGES.check(&[0x12, 0xff, 0x7f], 1).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for layout in [&MESSAGES, &INLINE_MESSAGES, &TASKS, &OUTPUTS, &INLINE_OUTPUTS] {
+                let _ = layout.check(&body, 10);
+            }
+        }
     }
 }

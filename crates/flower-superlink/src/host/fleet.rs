@@ -12,6 +12,7 @@ use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::AppRun;
 use flwr_security::key::{PrivateKey, PublicKey};
+use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
 use flwr_wire::generations::WireName;
@@ -27,15 +28,24 @@ use crate::link::Link;
 /// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
 #[derive(Debug, Clone)]
 pub struct FleetSession {
-    link: Arc<Link>,
+    host: Host,
     /// None where the node has shown no key.
     key: Option<PublicKey>,
     node: Option<NodeId>,
-    /// The certificate that the caller's connection was made with.
-    certificate: Option<Arc<Certificate>>,
+    /// The other end of the caller's connection.
+    peer: Option<Peer>,
 }
 
 impl FleetSession {
+    fn link(&self) -> &Arc<Link> {
+        self.host.link()
+    }
+
+    /// The certificate that the caller's connection was made with.
+    fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.peer.as_ref()?.certificate.clone()
+    }
+
     fn required_node(&self) -> Result<NodeId> {
         Ok(self.node.ok_or(Refusal::NotRegistered)?)
     }
@@ -47,6 +57,10 @@ impl Fleet for FleetSession {
     }
 
     async fn activate(&self, interval: f64) -> Result<NodeId> {
+        let is_open = matches!(self.host.0.parts.policy, Policy::AnyKey);
+        if is_open && (self.key.is_none() || self.node.is_none()) {
+            self.host.0.newcomers.require_room(self.peer.as_ref())?;
+        }
         let key = match &self.key {
             Some(key) => key.clone(),
             // Nobody has this key: the node is known by the id that it gets.
@@ -55,22 +69,25 @@ impl Fleet for FleetSession {
                 .public_key()
                 .clone(),
         };
-        let certificate = self.certificate.clone();
-        Ok(self.link.register_node(&key, interval, certificate).await?)
+        let certificate = self.certificate();
+        Ok(self
+            .link()
+            .register_node(&key, interval, certificate)
+            .await?)
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
         let node = self.required_node()?;
-        self.link.identify_node(node, self.certificate.clone());
-        Ok(self.link.node_lives(node, interval).await?)
+        self.link().identify_node(node, self.certificate());
+        Ok(self.link().node_lives(node, interval).await?)
     }
 
     async fn deactivate(&self) -> Result<()> {
-        Ok(self.link.remove_node(self.required_node()?).await?)
+        Ok(self.link().remove_node(self.required_node()?).await?)
     }
 
     async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {
-        Ok(self.link.claim(self.required_node()?, patience).await?)
+        Ok(self.link().claim(self.required_node()?, patience).await?)
     }
 
     async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
@@ -78,39 +95,39 @@ impl Fleet for FleetSession {
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
         }
-        Ok(self.link.reply(reply).await?)
+        Ok(self.link().reply(reply).await?)
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
         let received = content.len() as u64;
-        let is_stored = self.link.push_object(run, id, content).await?;
+        let is_stored = self.link().push_object(run, id, content).await?;
         if is_stored {
-            self.link.count_received(run, received);
+            self.link().count_received(run, received);
         }
         Ok(is_stored)
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
-        let pulled = self.link.pull_object(run, id).await?;
+        let pulled = self.link().pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
-            self.link.count_sent(run, content.len() as u64);
+            self.link().count_sent(run, content.len() as u64);
         }
         Ok(pulled)
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        Ok(self.link.confirm(run, message).await?)
+        Ok(self.link().confirm(run, message).await?)
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {
-        Ok(self.link.require_running(run).await?.into())
+        Ok(self.link().require_running(run).await?.into())
     }
 
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
         if let Some(run) = run {
-            self.link.require_running(run).await?;
+            self.link().require_running(run).await?;
         }
-        Ok(self.link.fab(hash).await?)
+        Ok(self.link().fab(hash).await?)
     }
 }
 
@@ -146,12 +163,11 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
-        let peer = head.peer.as_ref();
         Ok(FleetSession {
-            link: Arc::clone(link),
+            host: self.clone(),
             key,
             node,
-            certificate: peer.and_then(|peer| peer.certificate.clone()),
+            peer: head.peer.clone(),
         })
     }
 

@@ -118,6 +118,7 @@ impl Link {
                     continue;
                 }
                 let Metadata { run, id, .. } = *metadata;
+                self.connections.use_node(node);
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
             }

@@ -117,7 +117,7 @@ impl Link {
         };
         let is_its_own = known.owner.is_none();
         if is_its_own {
-            self.connections.end(node);
+            self.connections.leave(node);
         }
         let now = self.now();
         let left = self.commit(move |Stores { state, .. }| async move {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flwr_core::address::Address;
 use flwr_daemon::health;
-use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
+use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Strangers};
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
@@ -50,14 +50,24 @@ impl Ports {
             Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
             _ => Security::Plaintext,
         };
+        // All ports share the places of strangers, as they share the files that may be open.
+        let near = Limits {
+            strangers: Strangers::new(config.max_strangers.map(usize::from)),
+            ..Limits::default()
+        };
+        let far = Limits {
+            balancers: config.balancers.clone(),
+            ..near.clone()
+        };
         let health = match &config.health {
             None => None,
-            Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
+            Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
+        let (fleet, control) = (security(true), security(config.control_asks));
         Ok(Self {
-            fleet: bind(&config.fleet, security(true), FLEET).await?,
-            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
-            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
+            fleet: bind(&config.fleet, fleet, FLEET, &far).await?,
+            control: bind(&config.control, control, CONTROL, &far).await?,
+            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?,
             health,
         })
     }
@@ -109,8 +119,9 @@ async fn bind(
     address: &Address,
     security: Security,
     service: Service,
+    limits: &Limits,
 ) -> Result<Listener, listen::Error> {
-    Listener::bind(&address.to_string(), security, service, Limits::default()).await
+    Listener::bind(&address.to_string(), security, service, limits.clone()).await
 }
 
 fn control(host: Host) -> Routes {

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use flwr_core::quiet::Quiet;
+use flwr_security::peer::Standing;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -13,9 +15,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::connection::Connection;
+use super::balancers::{self, Balancers};
+use super::connection::{Admission, Connection, Transport};
 use super::greet::{self, Greeter, Refused};
 use super::sockets::Sockets;
+use super::strangers::Strangers;
 use super::{Limits, Listener};
 use crate::stop::Stopper;
 
@@ -30,6 +34,9 @@ struct Door {
     port: u16,
     greeter: Greeter,
     timeout: Duration,
+    strangers: Strangers,
+    stranger_timeout: Duration,
+    balancers: Balancers,
     /// A scanner must not fill the disk.
     quiet: Quiet<&'static str>,
 }
@@ -52,6 +59,9 @@ pub(super) async fn run(
         port: sockets.bound().first().port(),
         greeter: Greeter::new(security, limits.handshakes),
         timeout: limits.handshake_timeout,
+        strangers: limits.strangers.clone(),
+        stranger_timeout: limits.stranger_timeout,
+        balancers: limits.balancers.clone(),
         quiet: Quiet::default(),
     });
     let mut handshakes = JoinSet::new();
@@ -122,19 +132,47 @@ async fn accept_failed(door: &Door, error: &io::Error) {
 async fn enter(
     door: Arc<Door>,
     stream: TcpStream,
-    peer: SocketAddr,
+    address: SocketAddr,
     place: OwnedSemaphorePermit,
     ready: Ready,
     cut: CancellationToken,
 ) {
-    match timeout(door.timeout, door.greeter.greet(stream, peer)).await {
-        Ok(Ok((transport, preface))) => {
-            let connection = Connection::new(transport, preface, peer, place, cut);
+    let mut client = address;
+    match timeout(door.timeout, door.greet(stream, &mut client)).await {
+        Ok(Ok((transport, preface, standing))) => {
+            let admission = Admission {
+                place,
+                standing,
+                within: door.stranger_timeout,
+            };
+            let connection = Connection::new(transport, preface, client, admission, cut);
             // Nobody takes it: the server is stopping.
             let _ = ready.send(Ok(connection)).await;
         }
-        Ok(Err(refused)) => log_refused(&door, peer, &refused),
-        Err(_) => log_refused(&door, peer, &Refused::Silent),
+        Ok(Err(refused)) => log_refused(&door, client, &refused),
+        Err(_) => log_refused(&door, client, &Refused::Silent),
+    }
+}
+
+impl Door {
+    /// Brings a connection up to the HTTP/2 preface, among those of strangers. A balancer tells the
+    /// `client`.
+    async fn greet(
+        &self,
+        mut stream: TcpStream,
+        client: &mut SocketAddr,
+    ) -> Result<(Transport, Bytes, Standing), Refused> {
+        if self.balancers.contain(client.ip()) {
+            let told = balancers::client(&mut stream, *client).await;
+            *client = told.map_err(Refused::NoProxyProtocol)?;
+        }
+        let place = self
+            .strangers
+            .enter(client.ip())
+            .map_err(Refused::Strangers)?;
+        let standing = Standing::stranger(place);
+        let (transport, preface) = self.greeter.greet(stream, *client).await?;
+        Ok((transport, preface, standing))
     }
 }
 

@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flwr_security::peer::Peer;
+use flwr_security::peer::{Peer, Standing};
 use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
@@ -25,7 +27,19 @@ pub struct Connection {
     preface: Bytes,
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When the connection ends if no caller was admitted by then. `None`: somebody was.
+    stranger: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What a connection counts under.
+pub(super) struct Admission {
+    /// Its place under the listener's limit.
+    pub(super) place: OwnedSemaphorePermit,
+    /// Its place among those of strangers.
+    pub(super) standing: Standing,
+    /// How long it may be there.
+    pub(super) within: Duration,
 }
 
 /// Whether only processes of this machine can have this address.
@@ -43,15 +57,22 @@ impl Connection {
         transport: Transport,
         preface: Bytes,
         address: SocketAddr,
-        place: OwnedSemaphorePermit,
+        admission: Admission,
         cut: CancellationToken,
     ) -> Self {
+        let Admission {
+            place,
+            standing,
+            within,
+        } = admission;
         Self {
             peer: Peer {
                 address,
                 tls: transport.is_tls(),
                 certificate: transport.certificate().map(Arc::new),
+                standing,
             },
+            stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
             cut: Box::pin(cut.cancelled_owned()),
@@ -59,7 +80,17 @@ impl Connection {
         }
     }
 
+    /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
     fn poll_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if let Some(stranger) = &mut self.stranger
+            && stranger.as_mut().poll(context).is_ready()
+        {
+            if !self.peer.standing.is_admitted() {
+                let text = "no caller was admitted in time";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            self.stranger = None;
+        }
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,

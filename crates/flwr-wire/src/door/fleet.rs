@@ -82,6 +82,10 @@ impl<H: FleetHost> Opened for Nodes<H> {
         {
             Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
+                // Who has a key only has no node yet, and gets one by the call.
+                if fleet.node().is_some() {
+                    head.admitted();
+                }
                 let intake = self.intake(methods, Payer::of(fleet.node(), &head));
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
                 grpc::unary(intake, request, answer).await
@@ -111,11 +115,13 @@ impl<H: FleetHost> Nodes<H> {
         let answer = |body: Bytes| async {
             size.check(&body)?;
             let unproven = Unproven {
-                head,
+                head: head.clone(),
                 headers,
                 body,
             };
-            self.serve_unproven(method, unproven).await
+            let answer = self.serve_unproven(method, unproven).await?;
+            head.admitted();
+            Ok(answer)
         };
         grpc::unary(intake, request, answer).await
     }
@@ -174,7 +180,9 @@ impl<H: FleetHost> Nodes<H> {
         match &method.serve {
             Serve::Call(handler) => {
                 let request = Decoded::new(body, &head, &self.host);
-                self.host.complete(handler((fleet, request))).await
+                let answer = self.host.complete(handler((fleet, request))).await?;
+                head.admitted();
+                Ok(answer)
             }
             Serve::Pull { check, encode } => {
                 check(&fleet, body)?;

@@ -113,10 +113,13 @@ impl<H: RuntimeHost> Apps<H> {
         let method = of_layout.next().unwrap_or(newest);
         method.rules.size.check(&body)?;
         let request = Decoded::new(body, &head, &self.host);
-        let answer = (method.handler)((self.host.clone(), head, request));
-        if method.rules.is_held {
-            return answer.await;
-        }
-        self.host.complete(answer).await
+        let answer = (method.handler)((self.host.clone(), head.clone(), request));
+        let answer = if method.rules.is_held {
+            answer.await?
+        } else {
+            self.host.complete(answer).await?
+        };
+        head.admitted();
+        Ok(answer)
     }
 }

@@ -8,6 +8,8 @@ use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
 };
 
+use flwr_security::peer::Standing;
+
 use super::*;
 
 pub(super) fn peer(common_name: &str) -> Peer {
@@ -24,6 +26,7 @@ pub(super) fn peer(common_name: &str) -> Peer {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)),
         tls: true,
         certificate: Some(Arc::new(certificate)),
+        standing: Standing::default(),
     }
 }
 

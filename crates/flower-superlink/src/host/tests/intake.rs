@@ -15,7 +15,7 @@ fn announced(method: &str, headers: HeaderMap, length: u32) -> Request<Body> {
     let mut head = BytesMut::new();
     head.put_u8(0);
     head.put_u32(length);
-    let head = Ok::<_, tonic::Status>(Frame::data(head.freeze()));
+    let head = Ok::<_, Infallible>(Frame::data(head.freeze()));
     let frames = stream::iter([head]).chain(stream::pending());
     let body = Body::new(StreamBody::new(frames));
     let path = format!("/flwr.proto.Fleet/{method}");

@@ -7,6 +7,8 @@ use flwr_proto::launch::{StartRunRequest, StartRunResponse};
 use flwr_wire::door::LaunchDoor;
 use flwr_wire::host::{AppProof, RuntimeHost};
 
+use flwr_security::peer::Standing;
+
 use super::*;
 use crate::link::tests::bundle;
 
@@ -37,6 +39,7 @@ fn peer(tls: bool) -> Option<Peer> {
         address,
         tls,
         certificate: None,
+        standing: Standing::default(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flwr_security::peer::Standing;
 use flwr_security::signature::{SignatureHeaders, sign};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
@@ -47,6 +48,7 @@ fn head(last: u8) -> Head {
             address: SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), 50_000)),
             tls: false,
             certificate: None,
+            standing: Standing::default(),
         }),
     }
 }

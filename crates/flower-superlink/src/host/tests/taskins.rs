@@ -21,7 +21,7 @@ const PUSH: (&str, &str) = (
 );
 
 /// The PEM of the P-384 key whose number is this byte, 32 times.
-fn key(byte: u8) -> PrivateKey {
+pub(super) fn key(byte: u8) -> PrivateKey {
     let pem = match byte {
         0x11 => include_str!("../testdata/node.pem"),
         _ => include_str!("../testdata/superlink.pem"),

@@ -32,7 +32,7 @@ pub(super) fn signed(key: &PrivateKey) -> HeaderMap {
 
 pub(super) struct Node {
     pub(super) host: Host,
-    key: PrivateKey,
+    pub(super) key: PrivateKey,
     pub(super) id: NodeId,
 }
 

@@ -93,7 +93,7 @@ pub struct Usage {
 /// Time, space, and the end.
 #[async_trait]
 pub trait Upkeep {
-    /// Bytes that the state takes on disk; 0 where it takes none.
+    /// Bytes that the state takes on disk, but for nodes; 0 where it takes none.
     async fn used(&self) -> StateResult<u64>;
 
     /// What takes the space. It looks at every run: not for the hot path.

@@ -11,6 +11,11 @@ async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
     let key = PrivateKey::generate().unwrap();
     let register = async || link.register_node(key.public_key(), 30.0, None).await;
     let first = register().await.unwrap();
+    let run = federation.running().await;
+    federation.send(run, first, "model").await;
+    let claimed = link.claim(first, Duration::ZERO).await;
+    assert!(claimed.unwrap().is_some(), "it is of use");
+    link.stop_run(run).await.unwrap();
     link.remove_node(first).await.unwrap();
     link.remove_node(first).await.unwrap();
     assert!(link.known_nodes().await.unwrap().is_empty());
@@ -23,10 +28,10 @@ async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
     };
     federation.clock.advance(DAY / 2);
     // Its key is listed, but it is another node's by now.
-    link.forget_lost_nodes(|_| true).await.unwrap();
+    link.forget_lost_nodes(|_| true, |_| false).await.unwrap();
     assert_eq!(known().await.len(), 2);
     federation.clock.advance(DAY);
-    link.forget_lost_nodes(|_| true).await.unwrap();
+    link.forget_lost_nodes(|_| true, |_| false).await.unwrap();
     assert_eq!(known().await, [second]);
 }
 

@@ -39,6 +39,11 @@ pub(super) fn registered(connection: &Connection) -> StateResult<Vec<(KnownNode,
     Ok(nodes.collect::<Result<_, _>>()?)
 }
 
+/// The rows of all nodes.
+pub(super) fn count(connection: &Connection) -> StateResult<u64> {
+    Ok(connection.query_row("SELECT count(*) FROM node", [], |row| row.get(0))?)
+}
+
 pub(super) fn unregistered(connection: &Connection) -> StateResult<Vec<KnownNode>> {
     let sql = format!("SELECT {COLUMNS} FROM node WHERE unregistered_at IS NOT NULL");
     let mut select = connection.prepare_cached(&sql)?;

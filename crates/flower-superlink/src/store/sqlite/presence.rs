@@ -28,6 +28,8 @@ struct Inner {
     by_key: HashMap<PublicKey, NodeId>,
     /// The nodes that are registered.
     nodes: BTreeMap<NodeId, Node>,
+    /// Rows of nodes, also of those that are unregistered.
+    rows: u64,
     /// When the process of each task is lost whose run is starting or running.
     tasks: HashMap<TaskId, Lease>,
     /// What is to be added to the runs' traffic on disk.
@@ -79,6 +81,7 @@ impl Presence {
             }
             inner.add(known, heard);
         }
+        inner.rows = nodes::count(connection)?;
         for task in tasks::begun(connection)? {
             let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
             inner.tasks.insert(task.id, Lease { run, lost_at });
@@ -91,7 +94,14 @@ impl Presence {
     }
 
     pub(super) fn registered(&self, node: KnownNode) {
-        self.0.lock().add(node, false);
+        let mut inner = self.0.lock();
+        inner.add(node, false);
+        inner.rows += 1;
+    }
+
+    /// Rows of nodes, also of those that are unregistered.
+    pub(super) fn rows(&self) -> u64 {
+        self.0.lock().rows
     }
 
     /// The node has begun a session.
@@ -161,6 +171,13 @@ impl Presence {
         if let Some(node) = inner.nodes.remove(&node) {
             inner.by_key.remove(&node.known.key);
         }
+    }
+
+    /// The row of the node is gone.
+    pub(super) fn forgotten(&self, node: NodeId) {
+        self.removed(node);
+        let mut inner = self.0.lock();
+        inner.rows = inner.rows.saturating_sub(1);
     }
 
     pub(super) fn session(&self, node: NodeId) -> Option<Session> {

@@ -52,8 +52,7 @@ impl Intake<'_> {
                 "the request has {length} bytes, and this call takes at most {limit}"
             )));
         }
-        let room = self.in_flight.take(self.payer, length).await;
-        let room = room.map_err(no_room)?;
+        let room = self.in_flight.take(self.payer, length).await?;
         let time = GRACE + Duration::from_secs(length as u64 / SLOWEST);
         let message = timeout(time, frames.message(length))
             .await
@@ -152,10 +151,12 @@ fn late(_: Elapsed) -> Status {
 }
 
 /// What may pass is UNAVAILABLE. Python peers do not try RESOURCE_EXHAUSTED again.
-fn no_room(why: NoRoom) -> Status {
-    match why {
-        NoRoom::Never { .. } => Status::resource_exhausted(why.to_string()),
-        NoRoom::Now => Status::unavailable(why.to_string()),
+impl From<NoRoom> for Status {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Never { .. } => Self::resource_exhausted(why.to_string()),
+            NoRoom::Now => Self::unavailable(why.to_string()),
+        }
     }
 }
 
