@@ -149,14 +149,28 @@ fn node_info(
     }
 }
 
-impl LogReader for LogSession {
-    async fn next(&mut self) -> Result<Option<LogEntry>> {
-        let entry = self.link.next_log(self.run, self.after).await;
+/// Bytes of a log that are given at once. Each reader takes them from a log that may be a hundred
+/// times as long.
+const PAGE_BYTES: usize = 64 << 10;
+
+impl LogSession {
+    async fn next_within(&mut self, most: usize) -> Result<Option<LogEntry>> {
+        let entry = self.link.next_log(self.run, self.after, most).await;
         let entry = entry.map_err(for_people)?;
         if let Some(entry) = &entry {
             self.after = entry.at;
         }
         Ok(entry)
+    }
+}
+
+impl LogReader for LogSession {
+    async fn next(&mut self) -> Result<Option<LogEntry>> {
+        self.next_within(PAGE_BYTES).await
+    }
+
+    async fn next_whole(&mut self) -> Result<Option<LogEntry>> {
+        self.next_within(usize::MAX).await
     }
 }
 

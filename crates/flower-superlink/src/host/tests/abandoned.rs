@@ -249,7 +249,11 @@ async fn what_a_serverapp_does_is_done_to_its_end() {
         ..proto::PushLogsRequest::default()
     };
     scene.app("PushLogs", &logs, Some(Topic::Log(run))).await;
-    let logged = scene.link().next_log(run, Timestamp::ZERO).await.unwrap();
+    let logged = scene
+        .link()
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     let LogEntry { text, .. } = logged.unwrap();
     assert_eq!(text, "printed\n");
 

@@ -277,3 +277,29 @@ async fn a_log_that_nobody_reads_any_more_is_let_go() {
     drop(call);
     assert!(Arc::strong_count(host.link()) < held);
 }
+
+#[tokio::test]
+async fn a_log_is_sent_in_pieces_but_to_readers_of_one_answer() {
+    let host = without_accounts();
+    let run = started(&host).await;
+    let burst: String = (0..400_000).map(|n| format!("{n:07}\n")).collect();
+    host.link().push_log(run, burst.clone()).await.unwrap();
+    stop(&host, run).await;
+    let request = proto::StreamLogsRequest {
+        run_id: run.0,
+        after_timestamp: 0.0,
+    };
+    for (timeout, is_whole) in [("5S", true), ("60S", false)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", timeout.parse().unwrap());
+        let door = ControlDoor::<_, Control>::new(host.clone());
+        let path = "/flwr.proto.Control/StreamLogs";
+        let answers = call_door(door, path, headers, encoded(&request)).await;
+        let answers: Vec<proto::StreamLogsResponse> = answers.read_all();
+        let texts: Vec<_> = answers.iter().map(|answer| &answer.log_output).collect();
+        assert_eq!(*texts[0] == burst, is_whole, "{timeout}");
+        assert!(is_whole || texts.iter().all(|text| text.len() <= 64 << 10));
+        let read: String = texts.into_iter().map(String::as_str).collect();
+        assert!(read == burst, "{timeout}: nothing is lost or repeated");
+    }
+}

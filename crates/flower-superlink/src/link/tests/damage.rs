@@ -105,7 +105,13 @@ impl OnDisk {
         assert!(status.details.contains(what), "{}", status.details);
         let mut log = String::new();
         let mut after = Timestamp::ZERO;
-        while let Some(entry) = self.federation.link.next_log(run, after).await.unwrap() {
+        while let Some(entry) = self
+            .federation
+            .link
+            .next_log(run, after, usize::MAX)
+            .await
+            .unwrap()
+        {
             log += &entry.text;
             after = entry.at;
         }

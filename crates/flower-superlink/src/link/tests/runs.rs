@@ -51,7 +51,10 @@ async fn a_log_that_is_read_ends_when_the_daemon_stops() {
     let run = federation.running().await;
     let begun = Instant::now();
     federation.stopper.stop();
-    let read = federation.link.next_log(run, Timestamp::ZERO).await;
+    let read = federation
+        .link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await;
     assert!(matches!(read, Err(Error::Stopping)));
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
@@ -66,7 +69,11 @@ async fn what_a_serverapp_printed_before_a_restart_is_not_logged_twice() {
     for text in ["one\n", "one\n", "two\n"] {
         link.push_app_log(run, text.to_owned()).await.unwrap();
     }
-    let entry = link.next_log(run, Timestamp::ZERO).await.unwrap().unwrap();
+    let entry = link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(entry.text, "one\none\ntwo\n");
 }
 
@@ -102,7 +109,7 @@ async fn a_log_is_read_to_the_end_of_its_run() {
     let link = Arc::clone(&federation.link);
     let reader = tokio::spawn(async move {
         let (mut text, mut after) = (String::new(), Timestamp::ZERO);
-        while let Some(entry) = link.next_log(run, after).await.unwrap() {
+        while let Some(entry) = link.next_log(run, after, usize::MAX).await.unwrap() {
             text.push_str(&entry.text);
             after = entry.at;
         }

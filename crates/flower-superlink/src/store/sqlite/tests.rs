@@ -92,7 +92,11 @@ async fn everything_is_there_again() {
         .clear();
     assert_eq!(world.claim(node, later).await, Some(half.id()));
     assert_eq!(world.state.task_of_token(token).await.unwrap().run, RUN);
-    let log = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    let log = world
+        .state
+        .log_after(RUN, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log.len(), 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status.phase, Phase::Running);
