@@ -17,6 +17,7 @@ pub mod wake;
 mod commit;
 mod connections;
 mod damage;
+mod disk;
 mod logs;
 mod messages;
 mod nodes;
@@ -38,6 +39,7 @@ pub use waiting::Waits;
 
 use commit::{Commits, Stores};
 use connections::Connections;
+use disk::Disk;
 use pace::Pace;
 use state::LinkState;
 use steps::Steps;
@@ -82,6 +84,7 @@ pub struct Link {
     commits: Commits,
     holds: Holds,
     max_storage: Option<u64>,
+    disk: Disk,
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
@@ -136,6 +139,7 @@ impl Link {
             wake,
             holds,
             max_storage,
+            disk: Disk::default(),
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),

@@ -18,6 +18,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often to look for what is old. The space of many runs returns in steps, one each time.
 const UPKEEP: Duration = Duration::from_secs(2);
+/// How often to look whether anything can be stored. Orchestrators ask every few seconds.
+const DISK: Duration = Duration::from_secs(2);
 /// How often, in these periods, to look for nodes that are gone for good: every ten minutes.
 const NODES: u32 = 300;
 
@@ -41,6 +43,15 @@ pub async fn run(link: Arc<Link>, stopper: Stopper) {
                 "nothing could be expired"
             );
         }
+    }
+}
+
+/// Looks whether anything can be stored, for health checks, until it is time to stop.
+pub async fn watch_disk(link: Arc<Link>, stopper: Stopper) {
+    let mut ticks = interval(DISK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        link.try_to_write().await;
     }
 }
 

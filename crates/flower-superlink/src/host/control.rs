@@ -50,6 +50,15 @@ fn for_people(error: Error) -> Failure {
     }
 }
 
+/// A person does not ask again and again, as peers do: what keeps a change from being stored is told.
+fn for_changes(error: Error) -> Failure {
+    let is_of_storage = matches!(error, Error::State(_) | Error::Bytes(_));
+    match for_people(error) {
+        Failure::TryAgain(why) if is_of_storage => Refusal::NotStored(why).into(),
+        failure => failure,
+    }
+}
+
 impl ControlSession {
     /// The run, if the person may look at it.
     async fn own_run(&self, run: RunId) -> Result<Run> {
@@ -74,12 +83,12 @@ impl Control for ControlSession {
     async fn start(&self, start: Start) -> Result<Option<RunId>> {
         let Start { fab, overrides, .. } = start;
         let run = self.link.start_run(fab, overrides, &self.principal);
-        Ok(Some(run.await?))
+        Ok(Some(run.await.map_err(for_changes)?))
     }
 
     async fn stop(&self, run: RunId) -> Result<bool> {
         self.own_run(run).await?;
-        self.link.stop_run(run).await.map_err(for_people)?;
+        self.link.stop_run(run).await.map_err(for_changes)?;
         Ok(true)
     }
 
@@ -113,7 +122,7 @@ impl Control for ControlSession {
 
     async fn delete(&self, run: RunId) -> Result<()> {
         let deleted = self.link.delete_run(&self.principal, run).await;
-        deleted.map_err(for_people)
+        deleted.map_err(for_changes)
     }
 
     async fn usage(&self) -> Result<Usage> {

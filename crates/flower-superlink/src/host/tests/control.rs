@@ -3,6 +3,7 @@
 use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::id::RunId;
 use flwr_daemon::apps::Identity;
+use flwr_daemon::objects::Files;
 use flwr_proto as proto;
 use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
 use flwr_security::key::PrivateKey;
@@ -302,4 +303,20 @@ async fn a_log_is_sent_in_pieces_but_to_readers_of_one_answer() {
         let read: String = texts.into_iter().map(String::as_str).collect();
         assert!(read == burst, "{timeout}: nothing is lost or repeated");
     }
+}
+
+#[tokio::test]
+async fn a_person_hears_why_a_run_cannot_be_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let fabs = dir.path().join("fabs");
+    let (files, _) = Files::open(&fabs, []).unwrap();
+    let link = link_with_fabs(MemoryState::default(), Arc::new(files));
+    let host = host(link, Policy::AnyKey, None);
+    // Nothing can be written below a file.
+    std::fs::remove_dir(&fabs).unwrap();
+    std::fs::write(&fabs, b"").unwrap();
+    let refused = control(&host, "StartRun", &start(&UserConfig::new())).await;
+    assert_eq!(refused.code, Code::ResourceExhausted, "{}", refused.text);
+    let named = refused.text.contains(&fabs.display().to_string());
+    assert!(named && refused.text.contains("disk"), "{}", refused.text);
 }

@@ -281,3 +281,12 @@ async fn a_restored_dump_can_give_space_back_again() {
     let connection = Connection::open(place.file()).unwrap();
     assert!(file::gives_back(&connection).unwrap());
 }
+
+#[tokio::test]
+async fn a_state_that_cannot_be_written_says_so() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.state.try_to_write().await.unwrap();
+    world.state.close().await;
+    assert!(world.state.try_to_write().await.is_err(), "nobody writes");
+}
