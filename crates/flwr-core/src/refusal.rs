@@ -133,6 +133,9 @@ pub enum Refusal {
     /// Another reply came first.
     #[error("instruction {0} is answered already")]
     AlreadyAnswered(MessageId),
+    /// The reply came after its time to live.
+    #[error("the reply to instruction {0} came after its time to live")]
+    ReplyExpired(MessageId),
     /// The reply would outlive the instruction it answers.
     #[error("the reply's `metadata.ttl` reaches {excess:.1} s beyond the instruction's")]
     ReplyOutlivesInstruction {
@@ -312,7 +315,7 @@ impl Refusal {
             Self::ReplyCount(_) => Code::RuntimeInvalidMessageCount,
             Self::NotForClientApps(_) => Code::RuntimeEndpointUnavailable,
             Self::AlreadyAnswered(_) => Code::InstructionAnswered,
-            Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
+            Self::ReplyExpired(_) | Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
             Self::NoTree(_) | Self::Tree(_) => Code::Tree,
             Self::ObjectId(_) => Code::ObjectId,
             Self::ObjectDiffers(_) => Code::ObjectDiffers,

@@ -27,7 +27,7 @@ impl Unconfirmed {
         host: &H,
         runtime: &Arc<H::Runtime>,
         run: RunId,
-        asked: Vec<MessageId>,
+        asked: Vec<Option<MessageId>>,
         patience: Duration,
         make: impl Fn(Inflated) -> std::result::Result<T, String>,
     ) -> Result<Vec<T>> {
@@ -57,7 +57,7 @@ impl Unconfirmed {
         host: &H,
         runtime: &Arc<H::Runtime>,
         run: RunId,
-        asked: &[MessageId],
+        asked: &[Option<MessageId>],
     ) -> Result<()> {
         let (unconfirmed, runtime) = (Arc::clone(self), Arc::clone(runtime));
         let asked = asked.to_vec();
@@ -79,8 +79,8 @@ impl Unconfirmed {
     }
 
     /// The replies that have arrived: nobody asks for them any more.
-    fn take_not_asked(&self, run: RunId, asked: &[MessageId]) -> Vec<MessageId> {
-        let asked: BTreeSet<_> = asked.iter().collect();
+    fn take_not_asked(&self, run: RunId, asked: &[Option<MessageId>]) -> Vec<MessageId> {
+        let asked: BTreeSet<_> = asked.iter().flatten().collect();
         let mut runs = self.0.0.lock();
         let Some(replies) = runs.get_mut(&run) else {
             return Vec::new();

@@ -154,15 +154,16 @@ impl Link {
     }
 
     /// The replies to these instructions that are there, waiting for a first one as long as the
-    /// link's hold and the caller's `patience` allow, and then a moment for the others. An instruction that cannot be
-    /// answered any more gets an error reply.
+    /// link's hold and the caller's `patience` allow, and then a moment for the others. An
+    /// instruction that cannot be answered any more gets an error reply, and so does one that was
+    /// not sent (`None`).
     ///
     /// # Errors
     /// If the run is not running, or ceases to.
     pub async fn replies(
         &self,
         run: RunId,
-        asked: &[MessageId],
+        asked: &[Option<MessageId>],
         patience: Duration,
     ) -> Result<Vec<Parcel>> {
         self.waiting.goes_on(run);
@@ -180,7 +181,14 @@ impl Link {
             next_change: Timestamp::NEVER,
         };
         let mut changed = listener.next();
-        self.gather(run, asked, &mut gathered).await?;
+        // Who names a message twice gets its reply once, as with flwr's SuperLink.
+        let mut asked_for = HashSet::new();
+        let sent = asked.iter().flatten().copied();
+        let sent: Vec<_> = sent.filter(|id| asked_for.insert(*id)).collect();
+        self.gather(run, &sent, &mut gathered).await?;
+        if asked.contains(&None) {
+            gathered.replies.push(self.answer_unsent(run).await?);
+        }
         loop {
             if gathered.outstanding.is_empty() {
                 return Ok(gathered.replies);
@@ -246,7 +254,7 @@ impl Link {
         };
         let (message, object) = match lost {
             Answer::Unknown | Answer::Expired(_) => {
-                Message::unavailable(run, asked, MESSAGE_UNAVAILABLE, now)
+                Message::unavailable(run, Some(asked), MESSAGE_UNAVAILABLE, now)
             }
             Answer::ReplyExpired(instruction) => {
                 error(instruction, ErrorCode::ReplyUnavailable, REPLY_UNAVAILABLE)
@@ -257,7 +265,7 @@ impl Link {
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
-        self.settle_by(run, message.clone(), object, None).await?;
+        self.keep_error(run, message.clone(), object, None).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {
@@ -266,9 +274,17 @@ impl Link {
         }
     }
 
-    /// Makes an error of the SuperLink's own the answer to an instruction, also in place of a
-    /// `flawed` reply.
-    pub(super) async fn settle_by(
+    /// The answer to an instruction that was not sent.
+    async fn answer_unsent(&self, run: RunId) -> Result<Parcel> {
+        let (message, object) = Message::unavailable(run, None, MESSAGE_UNAVAILABLE, self.now());
+        self.keep_error(run, message.clone(), object, None).await?;
+        let tree = message.childless_tree();
+        Ok(Parcel { message, tree })
+    }
+
+    /// Keeps an error of the SuperLink, so that the ServerApp can pull it as it pulls a reply. It also
+    /// takes the place of a `flawed` reply.
+    pub(super) async fn keep_error(
         &self,
         run: RunId,
         error: Message,

@@ -35,6 +35,11 @@ pub(super) fn admit_reply(
         Some(_) => return Err(Refusal::AlreadyAnswered(instruction.id)),
         None => {}
     }
+    // A time to live that is no number has passed, too.
+    let lives = reply.ttl > 0.0 && reply.expires_at() > now;
+    if !lives {
+        return Err(Refusal::ReplyExpired(instruction.id));
+    }
     let excess = reply.expires_at().since(instruction.expires_at());
     if excess > TTL_TOLERANCE {
         return Err(Refusal::ReplyOutlivesInstruction { excess });

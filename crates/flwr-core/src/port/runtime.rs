@@ -28,8 +28,9 @@ pub struct Inputs {
 pub enum Asked {
     /// Those that are for it.
     All,
-    /// The replies to these instructions.
-    Replies(Vec<MessageId>),
+    /// The replies to these instructions, named as [`Sent`] names them: `None` is an instruction that
+    /// was not sent, and has an error for an answer.
+    Replies(Vec<Option<MessageId>>),
 }
 
 /// What became of messages that an app sent.

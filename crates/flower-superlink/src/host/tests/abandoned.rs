@@ -336,7 +336,7 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
     scene
         .fleet("PushObject", &object(&reply.objects[1], own), whole)
         .await;
-    let asks = [asked.id()];
+    let asks = [Some(asked.id())];
     let replies = scene.link().replies(run, &asks, Duration::ZERO).await;
     assert_eq!(replies.unwrap(), [reply.parcel.clone()]);
 

@@ -67,7 +67,7 @@ impl OnDisk {
 
     async fn replies(&self, run: RunId, asked: &Mail) -> Vec<Parcel> {
         let link = &self.federation.link;
-        let replies = link.replies(run, &[asked.id()], Duration::ZERO).await;
+        let replies = link.replies(run, &[Some(asked.id())], Duration::ZERO).await;
         replies.unwrap()
     }
 

@@ -94,7 +94,7 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;
     let reply = link
-        .replies(run, &[first.id()], Duration::MAX)
+        .replies(run, &[Some(first.id())], Duration::MAX)
         .await
         .unwrap()
         .remove(0);

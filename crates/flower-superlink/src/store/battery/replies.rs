@@ -96,6 +96,11 @@ pub(super) async fn a_reply_must_not_outlive_its_instruction(world: World) {
         matches!(refused, Refusal::ReplyOutlivesInstruction { excess } if (excess - 0.5).abs() < 0.01),
         "{refused:?}"
     );
+    for dead in [0.0, -5.0, f64::NAN] {
+        let late = world.state.insert_reply(long(dead).parcel, NOON).await;
+        let asked = sent.parcel.message.metadata.id;
+        assert_eq!(refusal(late), Refusal::ReplyExpired(asked), "{dead}");
+    }
     world
         .state
         .insert_reply(long(TTL - 9.95).parcel, NOON)

@@ -7,7 +7,6 @@ use flwr_core::message::{Message, Parcel};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::AppRun;
-use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_proto::v1_08 as wire;
@@ -183,7 +182,7 @@ impl<H: FleetHost> Call<'_, H> {
         let signed = Signed::PushTaskRes(&self.request.body, list);
         let fleet = self.session_by(signed, Some(node)).await?;
         self.note(node, wire).await?;
-        let reply = deflated(reply, numbering(wire), self.host.now()).await?;
+        let reply = deflated(reply, numbering(wire)).await?;
         let taken = inflate::push(&fleet, reply).await?;
         Ok(Answer::new(objects::pushed(taken, &[])))
     }
@@ -243,15 +242,11 @@ fn numbering(wire: WireName) -> Numbering {
     }
 }
 
-async fn deflated(
-    reply: wire::TaskMessage,
-    numbering: Numbering,
-    now: Timestamp,
-) -> Result<inflate::Deflated> {
+async fn deflated(reply: wire::TaskMessage, numbering: Numbering) -> Result<inflate::Deflated> {
     let parts = task::parts(reply);
     let content = parts.recordset.map(|set| records::read(set, numbering));
     let content = content.transpose()?;
-    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    let read = |message| Message::reply(message).map_err(Refusal::Malformed);
     inflate::deflate(Some(parts.metadata), content, parts.error, read).await
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn a_node_takes_a_message_with_all_that_belongs_to_it_and_answe
     let unknown = ObjectId::of(b"nothing");
     let pulled = node.fleet.pull_object(app.run, unknown).await.unwrap();
     assert_eq!(pulled, Pulled::Unknown);
-    let asked = Asked::Replies(vec![mail.id()]);
+    let asked = Asked::Replies(vec![Some(mail.id())]);
     let replies = app.runtime.receive(asked, Duration::MAX).await.unwrap();
     assert_eq!(replies, [reply.parcel]);
 }

@@ -166,6 +166,10 @@ fn messages() -> Vec<Number> {
     let other_run = format!("message {} is of run 8, not of run 7", id());
     let unknown = format!("no instruction {} waits for a reply of this node", id());
     let answered = format!("instruction {} is answered already", id());
+    let late = format!(
+        "the reply to instruction {} came after its time to live",
+        id()
+    );
     check(&[
         (
             Refusal::Malformed(flaws),
@@ -191,6 +195,7 @@ fn messages() -> Vec<Number> {
             FailedPrecondition,
             &answered,
         ),
+        (Refusal::ReplyExpired(id()), InvalidArgument, &late),
         (
             Refusal::ReplyOutlivesInstruction { excess: 12.51 },
             InvalidArgument,
