@@ -41,6 +41,7 @@ use commit::{Commits, Stores};
 use connections::Connections;
 use disk::Disk;
 use pace::Pace;
+use quota::Outputs;
 use state::LinkState;
 use steps::Steps;
 use tasks::Processes;
@@ -85,6 +86,7 @@ pub struct Link {
     holds: Holds,
     max_storage: Option<u64>,
     disk: Disk,
+    outputs: Outputs,
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
@@ -140,6 +142,7 @@ impl Link {
             holds,
             max_storage,
             disk: Disk::default(),
+            outputs: Outputs::default(),
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),

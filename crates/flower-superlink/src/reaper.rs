@@ -1,10 +1,13 @@
 //! What expires, and then: messages past their time, and runs whose ServerApp fell silent. What is
 //! old goes too, more slowly: finished runs, nodes that are gone for good, and free space.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
@@ -30,6 +33,8 @@ pub struct Rules {
     pub keep_runs: Keep,
     /// Which nodes, however long they are away: those that are listed.
     pub policy: Policy,
+    /// Where ServerApps print to, if they print to files.
+    pub outputs: Option<PathBuf>,
 }
 
 /// Lets go of what is over, until it is time to stop.
@@ -79,5 +84,21 @@ async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
         link.forget_lost_nodes(|key| rules.policy.lists(key))
             .await?;
     }
+    count_outputs(link, rules).await;
     link.give_back_space().await
+}
+
+/// Counts what ServerApps have printed towards `--max-storage`.
+async fn count_outputs(link: &Link, rules: &Rules) {
+    let Some(dir) = rules.outputs.clone() else {
+        return;
+    };
+    let counted = spawn_blocking(move || {
+        let files = fs::read_dir(dir).into_iter().flatten().flatten();
+        // A file may go while this looks.
+        files
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
+    });
+    link.note_outputs(counted.await.unwrap_or_default());
 }

@@ -123,6 +123,7 @@ impl SuperLink {
         let rules = reaper::Rules {
             keep_runs: config.keep_runs,
             policy: config.policy.clone(),
+            outputs: outputs.clone(),
         };
         workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
         if config.health.is_some() {

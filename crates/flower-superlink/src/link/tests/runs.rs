@@ -103,6 +103,23 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_serverapps_print_counts_towards_the_limit() {
+    let federation = Federation::with_limit(Some(bundle().len() as u64 + 1000));
+    let run = federation.running().await;
+    let node = federation.node().await;
+    federation.link.note_outputs(1000);
+    let mail = Mail::new(run, "a message", |metadata| Metadata {
+        dst: node,
+        ..metadata
+    });
+    let parcels = vec![mail.parcel];
+    let refused = federation.link.send(run, parcels.clone()).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::Full { .. }))));
+    federation.link.note_outputs(0);
+    federation.link.send(run, parcels).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_is_read_to_the_end_of_its_run() {
     let federation = Federation::new();
     let run = federation.running().await;
