@@ -231,7 +231,6 @@ async fn what_a_serverapp_does_is_done_to_its_end() {
     let heartbeat = proto::SendAppHeartbeatRequest {
         run_id: run.0,
         heartbeat_interval: 3600.0,
-        ..proto::SendAppHeartbeatRequest::default()
     };
     scene.app("SendAppHeartbeat", &heartbeat, None).await;
 
@@ -325,7 +324,6 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         node: own,
         messages_list: vec![message.into()],
         message_object_trees: vec![tree.into()],
-        ..proto::PushMessagesRequest::default()
     };
     scene.fleet("PushMessages", &push, None).await;
     scene
@@ -338,7 +336,7 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         .await;
     let asks = [Some(asked.id())];
     let replies = scene.link().replies(run, &asks, Duration::ZERO).await;
-    assert_eq!(replies.unwrap(), [reply.parcel.clone()]);
+    assert_eq!(replies.unwrap(), std::slice::from_ref(&reply.parcel));
 
     let arrived = confirm(reply.id(), of_superlink);
     scene.app("ConfirmMessageReceived", &arrived, None).await;
