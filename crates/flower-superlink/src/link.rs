@@ -17,6 +17,7 @@ pub mod wake;
 mod commit;
 mod connections;
 mod damage;
+mod disk;
 mod logs;
 mod messages;
 mod nodes;
@@ -38,7 +39,9 @@ pub use waiting::Waits;
 
 use commit::{Commits, Stores};
 use connections::Connections;
+use disk::Disk;
 use pace::Pace;
+use quota::Outputs;
 use state::LinkState;
 use steps::Steps;
 use tasks::Processes;
@@ -82,6 +85,8 @@ pub struct Link {
     commits: Commits,
     holds: Holds,
     max_storage: Option<u64>,
+    disk: Disk,
+    outputs: Outputs,
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
@@ -136,6 +141,8 @@ impl Link {
             wake,
             holds,
             max_storage,
+            disk: Disk::default(),
+            outputs: Outputs::default(),
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),

@@ -1,12 +1,15 @@
 //! What expires, and then: messages past their time, and runs whose ServerApp fell silent. What is
 //! old goes too, more slowly: finished runs, nodes that are gone for good, and free space.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
 use flwr_security::key::PublicKey;
 use flwr_wire::generations::{WireName, v1_08_taskins};
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
@@ -21,6 +24,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often to look for what is old. The space of many runs returns in steps, one each time.
 const UPKEEP: Duration = Duration::from_secs(2);
+/// How often to look whether anything can be stored. Orchestrators ask every few seconds.
+const DISK: Duration = Duration::from_secs(2);
 /// How often, in these periods, to look for nodes that are gone for good: every minute.
 const NODES: u32 = 30;
 
@@ -31,6 +36,8 @@ pub struct Rules {
     pub keep_runs: Keep,
     /// Which nodes, however long they are away: those that are listed.
     pub policy: Policy,
+    /// Where ServerApps print to, if they print to files.
+    pub outputs: Option<PathBuf>,
 }
 
 impl Rules {
@@ -53,6 +60,15 @@ pub async fn run(link: Arc<Link>, stopper: Stopper) {
                 "nothing could be expired"
             );
         }
+    }
+}
+
+/// Looks whether anything can be stored, for health checks, until it is time to stop.
+pub async fn watch_disk(link: Arc<Link>, stopper: Stopper) {
+    let mut ticks = interval(DISK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        link.try_to_write().await;
     }
 }
 
@@ -81,5 +97,21 @@ async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
         link.forget_lost_nodes(is_listed, |node| rules.is_keyless(node))
             .await?;
     }
+    count_outputs(link, rules).await;
     link.give_back_space().await
+}
+
+/// Counts what ServerApps have printed towards `--max-storage`.
+async fn count_outputs(link: &Link, rules: &Rules) {
+    let Some(dir) = rules.outputs.clone() else {
+        return;
+    };
+    let counted = spawn_blocking(move || {
+        let files = fs::read_dir(dir).into_iter().flatten().flatten();
+        // A file may go while this looks.
+        files
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
+    });
+    link.note_outputs(counted.await.unwrap_or_default());
 }

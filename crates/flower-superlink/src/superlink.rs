@@ -123,8 +123,12 @@ impl SuperLink {
         let rules = reaper::Rules {
             keep_runs: config.keep_runs,
             policy: config.policy.clone(),
+            outputs: outputs.clone(),
         };
         workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
+        if config.health.is_some() {
+            workers.spawn(reaper::watch_disk(Arc::clone(&link), work.clone()));
+        }
         workers.spawn(renewals.clone().run(work.clone()));
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));

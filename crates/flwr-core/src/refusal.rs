@@ -260,6 +260,9 @@ pub enum Refusal {
         /// Bytes that may be.
         limit: u64,
     },
+    /// The disk does not take what would have to be kept. Told to people; peers try again.
+    #[error("nothing can be stored: {0}; the SuperLink's operator has to look at its disk")]
+    NotStored(String),
     /// This program does not have a feature of Flower.
     #[error("{0} are not offered here")]
     NotOffered(Feature),
@@ -345,6 +348,7 @@ impl Refusal {
             Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
             Self::RunOfAnother => Code::RunIdNotBelongToAccount,
             Self::Full { .. } => Code::StorageFull,
+            Self::NotStored(_) => Code::StorageFailed,
             Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,
             Self::NotOffered(Feature::Artifacts) => Code::NoArtifactProvider,
         }

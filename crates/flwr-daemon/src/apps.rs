@@ -15,6 +15,7 @@ mod missing;
 mod output;
 mod process;
 mod proxy;
+mod spool;
 mod tail;
 mod token;
 mod waiting;

@@ -30,6 +30,9 @@ pub trait ObjectBytes: Debug + Send + Sync {
     /// changed since its last verification is not read.
     async fn find_flaw(&self, ids: Vec<ObjectId>) -> Result<Option<Flawed>, Error>;
 
+    /// Writes something, and removes it again: an error says that nothing can be stored now.
+    async fn try_to_write(&self) -> Result<(), Error>;
+
     /// Removes a holder, and with the last holder the bytes. Missing bytes are no error.
     async fn delete(&self, id: &ObjectId) -> Result<(), Error>;
 

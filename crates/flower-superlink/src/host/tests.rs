@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
-use flwr_daemon::objects::Memory;
+use flwr_daemon::objects::{Memory, ObjectBytes};
 use flwr_daemon::stop::Stopper;
 use flwr_wire::door::FleetDoor;
 use flwr_wire::generations::WireName;
@@ -49,10 +49,14 @@ mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
 fn link(state: MemoryState) -> Arc<Link> {
+    link_with_fabs(state, Arc::new(Memory::new()))
+}
+
+fn link_with_fabs(state: MemoryState, fabs: Arc<dyn ObjectBytes>) -> Arc<Link> {
     Arc::new(Link::new(crate::link::Parts {
         state: Arc::new(state),
         objects: Arc::new(Memory::new()),
-        fabs: Arc::new(Memory::new()),
+        fabs,
         clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
         holds: Holds {
             node: Duration::ZERO,

@@ -46,7 +46,7 @@ impl Link {
         let code = ErrorCode::MessageUnavailable;
         let (message, object) =
             Message::error_reply(instruction, NodeId::SUPERLINK, code, reason, self.now());
-        match self.settle_by(run, message, object, None).await {
+        match self.keep_error(run, message, object, None).await {
             // The run has ended meanwhile.
             Err(Error::Refused(refusal)) if refusal.is_about_the_run() => Ok(()),
             other => other,
@@ -67,7 +67,7 @@ impl Link {
         let (message, object) =
             Message::error_reply(&instruction, NodeId::SUPERLINK, code, reason, self.now());
         let tree = message.childless_tree();
-        self.settle_by(run, message.clone(), object, Some(id))
+        self.keep_error(run, message.clone(), object, Some(id))
             .await?;
         Ok(Parcel { message, tree })
     }

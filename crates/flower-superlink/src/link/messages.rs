@@ -273,7 +273,7 @@ impl Link {
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
-        self.settle_by(run, message.clone(), object, None).await?;
+        self.keep_error(run, message.clone(), object, None).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {
@@ -285,14 +285,14 @@ impl Link {
     /// The answer to an instruction that was not sent.
     async fn answer_unsent(&self, run: RunId) -> Result<Parcel> {
         let (message, object) = Message::unavailable(run, None, MESSAGE_UNAVAILABLE, self.now());
-        self.settle_by(run, message.clone(), object, None).await?;
+        self.keep_error(run, message.clone(), object, None).await?;
         let tree = message.childless_tree();
         Ok(Parcel { message, tree })
     }
 
-    /// Makes an error of the SuperLink's own the answer to an instruction, also in place of a
-    /// `flawed` reply.
-    pub(super) async fn settle_by(
+    /// Keeps an error of the SuperLink, so that the ServerApp can pull it as it pulls a reply. It also
+    /// takes the place of a `flawed` reply.
+    pub(super) async fn keep_error(
         &self,
         run: RunId,
         error: Message,

@@ -104,7 +104,9 @@ impl Link {
         self.pending_run(&fab, overrides).await
     }
 
+    /// Stores a run whose FAB, if it has one, is kept already.
     async fn create_run(&self, run: Run) -> Result<()> {
+        let fab = run.fab_hash.parse();
         let nothing = UserConfig::new();
         let (run_config, node_config) = ((run.id, &nothing), (NodeId::UNSET, &nothing));
         let context = Context::new(run_config, node_config, State::default());
@@ -113,7 +115,12 @@ impl Link {
             self.commit(
                 move |Stores { state, .. }| async move { state.create_run(run, context).await },
             );
-        created.await
+        let created = created.await;
+        if let (Err(_), Ok(fab)) = (&created, fab) {
+            // Each try would leave a bundle behind, on a disk that may be full.
+            self.fabs.delete(&fab).await?;
+        }
+        created
     }
 
     async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {

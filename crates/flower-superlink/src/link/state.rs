@@ -25,7 +25,7 @@ pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
-pub use logs::{LogEntry, Logs};
+pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
 pub use nodes::{KnownNode, Nodes, Registration, Session};
 pub use objects::{ObjectEntry, Objects};

@@ -38,6 +38,8 @@ macro_rules! battery {
                 runs::a_run_begins_again_once;
                 runs::each_step_of_a_run_wakes_those_who_wait_for_it;
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
+                runs::of_a_burst_the_end_is_kept_also_when_a_little_follows;
+                runs::a_log_is_read_in_pages_of_a_bounded_size;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
                 tasks::a_task_is_claimed_once_until_it_is_revoked;

@@ -95,7 +95,9 @@ impl Ports {
         servers.spawn(self.control.serve(control, stopper.clone()));
         servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
         if let Some(listener) = self.health {
-            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
+            let link = Arc::clone(host.link());
+            let health = health::service_while(move || link.can_write());
+            servers.spawn(listener.serve(Routes::new(health), stopper.clone()));
         }
         servers
     }

@@ -175,6 +175,7 @@ codes! {
     InstructionUnknown = 50306, "INSTRUCTION_UNKNOWN", Precondition;
     InstructionAnswered = 50307, "INSTRUCTION_ANSWERED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
+    StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
 }
 
 impl Code {

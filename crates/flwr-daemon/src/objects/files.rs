@@ -44,6 +44,8 @@ pub struct Files {
     used: Arc<AtomicU64>,
 }
 
+/// Bytes that are written to see whether anything can be: more than the rest of a file's last block.
+const TRY_BYTES: usize = 64 << 10;
 /// The number of folders: the first byte of an id names the folder.
 const FOLDERS: usize = 256;
 
@@ -236,6 +238,14 @@ impl Files {
         }
     }
 
+    fn write_and_remove(&self) -> Result<(), Error> {
+        let path = self.dir.join(format!("try.{TEMPORARY}"));
+        let written = private_files::write(&path, |file| file.write_all(&[1; TRY_BYTES]));
+        // Best effort: the next try writes over the file.
+        let _ = fs::remove_file(&path);
+        written.map_err(failed("write", &path))
+    }
+
     fn release(&self, id: ObjectId) -> Result<(), Error> {
         let mut held = self.held(&id);
         if let Some(held) = held.get_mut(&id).filter(|held| held.holders > 1) {
@@ -278,6 +288,11 @@ impl ObjectBytes for Files {
             Ok(None)
         })
         .await
+    }
+
+    async fn try_to_write(&self) -> Result<(), Error> {
+        let files = self.clone();
+        on_disk(move || files.write_and_remove()).await
     }
 
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {

@@ -56,6 +56,10 @@ impl ObjectBytes for Memory {
         }))
     }
 
+    async fn try_to_write(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {
         if let Entry::Occupied(mut held) = self.0.write().entry(*id) {
             held.get_mut().holders -= 1;

@@ -233,7 +233,6 @@ async fn what_a_serverapp_does_is_done_to_its_end() {
     let heartbeat = proto::SendAppHeartbeatRequest {
         run_id: run.0,
         heartbeat_interval: 300.0,
-        ..proto::SendAppHeartbeatRequest::default()
     };
     scene.app("SendAppHeartbeat", &heartbeat, None).await;
 
@@ -251,7 +250,11 @@ async fn what_a_serverapp_does_is_done_to_its_end() {
         ..proto::PushLogsRequest::default()
     };
     scene.app("PushLogs", &logs, Some(Topic::Log(run))).await;
-    let logged = scene.link().next_log(run, Timestamp::ZERO).await.unwrap();
+    let logged = scene
+        .link()
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     let LogEntry { text, .. } = logged.unwrap();
     assert_eq!(text, "printed\n");
 
@@ -323,7 +326,6 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         node: own,
         messages_list: vec![message.into()],
         message_object_trees: vec![tree.into()],
-        ..proto::PushMessagesRequest::default()
     };
     scene.fleet("PushMessages", &push, None).await;
     scene
@@ -334,12 +336,9 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
     scene
         .fleet("PushObject", &object(&reply.objects[1], own), whole)
         .await;
-    let asks = [asked.id()];
-    let replies = scene
-        .link()
-        .replies(run, &asks.map(Some), Duration::ZERO)
-        .await;
-    assert_eq!(replies.unwrap(), [reply.parcel.clone()]);
+    let asks = [Some(asked.id())];
+    let replies = scene.link().replies(run, &asks, Duration::ZERO).await;
+    assert_eq!(replies.unwrap(), std::slice::from_ref(&reply.parcel));
 
     let arrived = confirm(reply.id(), of_superlink);
     scene.app("ConfirmMessageReceived", &arrived, None).await;

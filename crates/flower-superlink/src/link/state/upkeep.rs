@@ -119,6 +119,9 @@ pub trait Upkeep {
     /// node was there since, is not known, or an instruction for it is still there.
     async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool>;
 
+    /// Writes something without a meaning: an error says that nothing can be written now.
+    async fn try_to_write(&self) -> StateResult<()>;
+
     /// Gives free space back to the file system, a little at a time, and nothing while there is
     /// something to write. A little of it stays for what comes next.
     async fn give_back(&self) -> StateResult<()>;

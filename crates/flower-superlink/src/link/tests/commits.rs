@@ -26,6 +26,9 @@ async fn a_write_whose_caller_goes_away_wakes_those_who_wait_for_it() {
     }
     link.commits.settled().await;
     assert!(woken.now_or_never().is_some(), "nobody is woken");
-    let logged = link.next_log(run, Timestamp::ZERO).await.unwrap();
+    let logged = link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(logged.unwrap().text, "printed\n");
 }

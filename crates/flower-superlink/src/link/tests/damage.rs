@@ -105,7 +105,13 @@ impl OnDisk {
         assert!(status.details.contains(what), "{}", status.details);
         let mut log = String::new();
         let mut after = Timestamp::ZERO;
-        while let Some(entry) = self.federation.link.next_log(run, after).await.unwrap() {
+        while let Some(entry) = self
+            .federation
+            .link
+            .next_log(run, after, usize::MAX)
+            .await
+            .unwrap()
+        {
             log += &entry.text;
             after = entry.at;
         }
@@ -227,4 +233,22 @@ async fn a_disk_that_is_away_is_a_matter_of_trying_again() {
         pulled.unwrap(),
         Pulled::There(asked.objects[0].bytes.clone())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_known_whether_anything_can_be_stored() {
+    let disk = OnDisk::new();
+    let link = &disk.federation.link;
+    link.try_to_write().await;
+    assert!(link.can_write());
+    let (objects, away) = (
+        disk.dir.path().join("objects"),
+        disk.dir.path().join("away"),
+    );
+    fs::rename(&objects, &away).unwrap();
+    link.try_to_write().await;
+    assert!(!link.can_write());
+    fs::rename(&away, &objects).unwrap();
+    link.try_to_write().await;
+    assert!(link.can_write());
 }

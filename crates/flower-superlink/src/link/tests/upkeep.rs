@@ -25,7 +25,11 @@ async fn a_run_that_waits_for_nodes_says_so_in_its_log() {
     let run = federation.running().await;
     let link = &federation.link;
     let text = async || {
-        let log = link.state.log_after(run, Timestamp::ZERO).await.unwrap();
+        let log = link
+            .state
+            .log_after(run, Timestamp::ZERO, usize::MAX)
+            .await
+            .unwrap();
         log.into_iter().map(|entry| entry.text).collect::<String>()
     };
     let ask = async |seconds: u32| {

@@ -116,6 +116,10 @@ impl state::Upkeep for MemoryState {
         Ok((is_gone, changed))
     }
 
+    async fn try_to_write(&self) -> StateResult<()> {
+        Ok(())
+    }
+
     async fn give_back(&self) -> StateResult<()> {
         Ok(())
     }

@@ -294,13 +294,18 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
+    mark(connection)?;
     migration::migrate(connection)?;
     // A database that was restored from a dump.
     if !is_converted && used(connection)? <= CHEAP_BYTES {
         connection.execute_batch("VACUUM")?;
     }
     Ok(())
+}
+
+/// Marks the database as ours. Marking it again writes a page all the same.
+pub(super) fn mark(connection: &Connection) -> StateResult<()> {
+    Ok(connection.pragma_update(None, "application_id", APPLICATION)?)
 }
 
 /// Whether free pages can be given back to the file system.

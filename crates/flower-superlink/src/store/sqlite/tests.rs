@@ -92,7 +92,11 @@ async fn everything_is_there_again() {
         .clear();
     assert_eq!(world.claim(node, later).await, Some(half.id()));
     assert_eq!(world.state.task_of_token(token).await.unwrap().run, RUN);
-    let log = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    let log = world
+        .state
+        .log_after(RUN, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log.len(), 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status.phase, Phase::Running);
@@ -294,4 +298,13 @@ async fn a_restored_dump_can_give_space_back_again() {
     drop(world);
     let connection = Connection::open(place.file()).unwrap();
     assert!(file::gives_back(&connection).unwrap());
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_written_says_so() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.state.try_to_write().await.unwrap();
+    world.state.close().await;
+    assert!(world.state.try_to_write().await.is_err(), "nobody writes");
 }

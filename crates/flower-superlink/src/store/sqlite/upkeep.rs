@@ -163,6 +163,10 @@ impl state::Upkeep for SqliteState {
         Ok((is_gone, changed))
     }
 
+    async fn try_to_write(&self) -> StateResult<()> {
+        self.writer.write(file::mark).await
+    }
+
     async fn give_back(&self) -> StateResult<()> {
         let mut steps = 0;
         while steps < STEPS && self.writer.is_idle() && self.reader.read(spare_pages).await? > 0 {

@@ -154,7 +154,11 @@ async fn a_directory_that_is_away_may_come_back() {
     let error = store.get(&id).await.unwrap_err();
     assert!(matches!(error, Error::Failed { .. }), "{error}");
     assert!(store.find_flaw(vec![id]).await.is_err());
+    assert!(store.try_to_write().await.is_err(), "nothing can be stored");
     fs::rename(dir.path().join("away"), &place).unwrap();
+    store.try_to_write().await.unwrap();
+    let left = fs::read_dir(&place).unwrap().count();
+    assert_eq!(left, 1, "the folder of the object");
     assert_eq!(store.get(&id).await.unwrap(), Some(content));
 }
 

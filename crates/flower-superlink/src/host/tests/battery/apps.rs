@@ -244,7 +244,10 @@ pub(super) async fn an_app_sees_its_nodes_its_run_and_its_log(world: World<impl 
     assert_eq!(phase, Some(Phase::Running));
     assert!(runtime.alive(30.0).await.unwrap());
     runtime.log("one line\n".to_owned()).await.unwrap();
-    let log = world.federation.link.next_log(app.run, Timestamp::ZERO);
+    let log = world
+        .federation
+        .link
+        .next_log(app.run, Timestamp::ZERO, usize::MAX);
     assert_eq!(log.await.unwrap().unwrap().text, "one line\n");
     let nobody = world.node().await;
     nobody.fleet.deactivate().await.unwrap();

@@ -55,7 +55,11 @@ async fn has_everything(world: &World) {
     assert_eq!(run.fab_id, "me/vector");
     assert_eq!(world.waiting().await, []);
     assert_eq!(world.state.online_nodes(THEN).await.unwrap(), [NODE_4]);
-    let log = world.state.log_after(RUN_4, Timestamp::ZERO).await.unwrap();
+    let log = world
+        .state
+        .log_after(RUN_4, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log.len(), 3);
 }
 

@@ -351,6 +351,11 @@ fn people() -> Vec<Number> {
             "ControlServicer initialized without artifact provider",
         ),
         (
+            Refusal::NotStored("could not write `/data/a`: No space left on device".to_owned()),
+            ResourceExhausted,
+            "nothing can be stored: could not write `/data/a`: No space left on device; the SuperLink's operator has to look at its disk",
+        ),
+        (
             Refusal::Full {
                 used: 11,
                 limit: 10,
