@@ -8,7 +8,7 @@ use flwr_core::cause::chain;
 use flwr_daemon::checkup::print;
 use flwr_daemon::limits;
 use flwr_daemon::service;
-use flwr_daemon::stop::Signals;
+use flwr_daemon::stop::{Shutdown, Signals};
 use tracing::info;
 
 use crate::SuperNode;
@@ -74,10 +74,10 @@ impl Program {
             Err(error) => return self.fail(&error, 1),
         };
         service::ready();
-        loop {
+        let signal = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
-                    Some(signal) => { info!("{signal}: stopping"); service::stopping(); break }
+                    Some(signal) => { info!("{signal}: stopping"); service::stopping(); break signal }
                     None => {
                         service::reloading();
                         supernode.reload().await;
@@ -89,6 +89,13 @@ impl Program {
                     supernode.shutdown().await;
                     return code;
                 }
+            }
+        };
+        // A program that must not leave this one behind does not wait for a message.
+        if signal != Shutdown::StdinClosed {
+            tokio::select! {
+                () = supernode.drain() => {}
+                again = signals.shutdown() => info!("{again}: stopping at once"),
             }
         }
         tokio::select! {
