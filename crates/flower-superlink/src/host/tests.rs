@@ -31,6 +31,7 @@ mod apps;
 mod battery;
 mod changes;
 mod clients;
+mod clock;
 mod control;
 mod launch;
 mod loopback;

@@ -85,8 +85,9 @@ impl Link {
         Ok(nodes.map(with_certificate).collect())
     }
 
-    /// The node says goodbye. A node that registered itself is unregistered by that; any other
-    /// goes offline and stays registered.
+    /// The node says goodbye. A node that registered itself is unregistered by that, unless a
+    /// ServerApp waits for a reply of it: a node that is only started again finds its messages when it
+    /// returns. Such a node and any other goes offline and stays registered.
     ///
     /// # Errors
     /// If the state fails.
@@ -95,7 +96,8 @@ impl Link {
         let Some(known) = known.filter(|known| known.unregistered_at.is_none()) else {
             return Ok(());
         };
-        let ((), changed) = if known.owner.is_none() {
+        let may_return = known.owner.is_some() || self.state.is_awaited(node).await?;
+        let ((), changed) = if !may_return {
             self.connections.end(node);
             self.state.unregister_node(node, self.now()).await?
         } else {

@@ -326,7 +326,10 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn expire(&self) -> Result<()> {
-        let (lost_runs, changed) = self.state.expire(self.now()).await?;
+        let now = self.now();
+        // Before a run is lost: its log says first what else has happened.
+        self.tell_events().await?;
+        let (lost_runs, changed) = self.state.expire(now).await?;
         self.apply(changed).await;
         for run in lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");

@@ -25,8 +25,10 @@ pub enum Answer {
     Expired(Box<Metadata>),
     /// The reply came, and expired before it was taken.
     ReplyExpired(Box<Metadata>),
-    /// The node is not registered any more, or gave no sign of life in time.
+    /// The node gave no sign of life in time.
     NodeLost(Box<Metadata>),
+    /// The node left, and did not return in time.
+    NodeLeft(Box<Metadata>),
 }
 
 /// Messages: instructions to nodes, and the replies to them.
@@ -75,6 +77,9 @@ pub trait Messages {
     /// - a whole reply is there already: it stays, and the error's object is freed
     /// - the instruction is not known: the error can be pulled and confirmed all the same
     async fn settle(&self, run: RunId, reply: Message) -> Written<()>;
+
+    /// Whether an instruction for the node has no whole reply.
+    async fn is_awaited(&self, node: NodeId) -> StateResult<bool>;
 
     /// The message arrived. A reply: it and its instruction are done with. An instruction: its
     /// node has it, and its objects stay until it is answered.
