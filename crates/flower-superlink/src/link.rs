@@ -160,7 +160,8 @@ impl Link {
         self.steps.expect_regular_readings();
     }
 
-    /// The seconds by which the clock was set in the last hour, if it was and was not set back.
+    /// The seconds by which the clock was set in the last hour, if the clock of before still counts for
+    /// signatures.
     #[must_use]
     pub fn clock_step(&self) -> Option<f64> {
         let _ = self.now();

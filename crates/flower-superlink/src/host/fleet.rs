@@ -119,7 +119,7 @@ impl Host {
         let (verifier, now) = (&self.0.verifier, OffsetDateTime::now_utc());
         let mut verified = verifier.verify(signature, now);
         // A node whose clock is right must not be lost while ours is not: the clock as it was before
-        // a step counts, too. A signature can be sent again for no longer by that than before.
+        // a step counts, too.
         if let Err(Refusal::StaleTimestamp { .. }) = &verified
             && let Some(step) = self.link().clock_step()
             && let Some(before) = now.checked_sub(time::Duration::seconds_f64(step))

@@ -18,6 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long the clock as it was before a step still counts for signatures. Nodes sign by their own
 /// clocks, and those that are right must not be lost while ours is wrong.
 const REMEMBERED: Duration = Duration::from_secs(3600);
+/// Seconds of the largest step for which it counts. Signatures that are older by as much can be sent
+/// again then.
+const LARGEST: f64 = 900.0;
 
 /// What has happened between two readings of the clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -139,10 +142,12 @@ impl Steps {
         reading.now
     }
 
-    /// The seconds by which the clock was set in the last hour, if it was and was not set back.
+    /// The seconds by which the clock was set in the last hour, if it was, was not set back, and the
+    /// clock of before still counts.
     pub(super) fn lately(&self, clock: &dyn Clock) -> Option<f64> {
         let seconds = self.0.lock().lately_at(clock.elapsed())?;
-        (seconds.abs() > TOLERANCE).then_some(seconds)
+        let counts = seconds.abs() > TOLERANCE && seconds.abs() <= LARGEST;
+        counts.then_some(seconds)
     }
 }
 
@@ -215,6 +220,8 @@ mod tests {
         assert_eq!(lately(-60.0), Some(-660.0));
         assert_eq!(lately(660.0), None);
         assert_eq!(lately(90.0), Some(90.0));
+        assert_eq!(lately(86_400.0), None, "a clock of yesterday");
+        assert_eq!(lately(-86_400.0), Some(90.0));
         clock.advance(REMEMBERED);
         assert_eq!(lately(0.0), None);
         assert_eq!(lately(5.0), Some(5.0));
