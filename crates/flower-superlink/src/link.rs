@@ -9,6 +9,7 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
+use parking_lot::Mutex;
 use tracing::warn;
 
 pub mod state;
@@ -43,7 +44,7 @@ use disk::Disk;
 use pace::Pace;
 use quota::Outputs;
 use state::LinkState;
-use steps::Steps;
+use steps::{Event, Steps};
 use tasks::Processes;
 use waiting::Waiting;
 use wake::Wake;
@@ -81,6 +82,8 @@ pub struct Link {
     fabs: Arc<dyn ObjectBytes>,
     clock: Arc<dyn Clock>,
     steps: Steps,
+    /// What has happened to the clock and does not stand in the logs of runs yet.
+    untold: Mutex<Vec<Event>>,
     wake: Arc<Wake>,
     commits: Commits,
     holds: Holds,
@@ -136,6 +139,7 @@ impl Link {
             objects,
             fabs,
             steps: Steps::watch(&*clock),
+            untold: Mutex::default(),
             clock,
             commits: Commits::new(stores, Arc::clone(&wake)),
             wake,
@@ -151,17 +155,54 @@ impl Link {
         }
     }
 
-    /// The time by the link's clock. When the clock was set, leases of nodes and runs move with it:
-    /// nobody had more or less time to give a sign of life.
+    /// The time by the link's clock. When the clock was set, leases of nodes and runs move with it,
+    /// and when the SuperLink did not run, they last longer: nobody had more or less time to give a
+    /// sign of life.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.steps.read(&*self.clock, |seconds| {
-            self.state.move_leases(seconds);
-            warn!(
-                seconds,
-                "this machine's clock was set: nodes and runs keep the time they have for a sign of life"
-            );
+        self.steps.read(&*self.clock, |event| {
+            match event {
+                Event::Stepped(seconds) => self.state.move_leases(seconds),
+                Event::Away { since, seconds } => self.state.extend_leases(since, seconds),
+            }
+            warn!("{event}; nodes and runs keep the time they have for a sign of life");
+            self.untold.lock().push(event);
         })
+    }
+
+    /// Reads the clock. From the first call on, the caller does so every second: a longer pause is a
+    /// time in which the SuperLink did not run.
+    pub fn watch_clock(&self) {
+        let _ = self.now();
+        self.steps.expect_regular_readings();
+    }
+
+    /// The seconds by which the clock was set in the last hour, if the clock of before still counts for
+    /// signatures.
+    #[must_use]
+    pub fn clock_step(&self) -> Option<f64> {
+        let _ = self.now();
+        self.steps.lately(&*self.clock)
+    }
+
+    /// Tells the logs of the runs that are going on what has happened to the clock.
+    async fn tell_events(&self) -> crate::error::Result<()> {
+        let events = std::mem::take(&mut *self.untold.lock());
+        if events.is_empty() {
+            return Ok(());
+        }
+        let tell = |event| {
+            format!(
+                "[SuperLink] Note: {event}. Nodes and this run keep the time they have for a sign of life.\n"
+            )
+        };
+        let text: String = events.iter().map(tell).collect();
+        for run in self.state.runs().await? {
+            if !run.status.phase.is_finished() {
+                self.push_log(run.id, text.clone()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Where to listen for changes.

@@ -51,6 +51,19 @@ impl Rules {
 
 /// Lets go of what is over, until it is time to stop.
 pub async fn run(link: Arc<Link>, stopper: Stopper) {
+    tokio::join!(watch_clock(&link, &stopper), expire(&link, &stopper));
+}
+
+/// Reads the clock every second, also while the disk is slow.
+async fn watch_clock(link: &Link, stopper: &Stopper) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        link.watch_clock();
+    }
+}
+
+async fn expire(link: &Link, stopper: &Stopper) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {

@@ -55,6 +55,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// The app that is run here, whatever app a run has; without it, the run's.
     pub app: Option<Fab>,
+    /// How long a stop waits for the message in hand.
+    pub drain: Duration,
     /// Where health checks are answered.
     pub health: Option<Address>,
 }
@@ -238,6 +240,7 @@ impl TryFrom<Args> for Config {
             clientappio: clientappio(args.clientappio_api_address.as_deref(), args.isolation)?,
             // pip's rule: a directory that does not exist counts as not given.
             flwr_dir: args.flwr_dir.filter(|dir| dir.is_dir()),
+            drain: args.drain,
             health: args
                 .health_server_address
                 .map(|text| address("--health-server-address", &text))

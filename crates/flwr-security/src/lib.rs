@@ -12,3 +12,4 @@ pub mod signature;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;
+pub mod whole_dir;

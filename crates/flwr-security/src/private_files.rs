@@ -83,6 +83,17 @@ pub fn replace_with_mode(path: &Path, mode: u32, content: &[u8]) -> io::Result<(
     replace_by(path, mode, |file| file.write_all(content))
 }
 
+/// As [`replace`], with the mode that files of others have (0666 and the umask).
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    replace_by(path, 0o666, content)
+}
+
 /// Syncs the names in a directory to disk, after a file was created, renamed or removed in it.
 ///
 /// # Errors

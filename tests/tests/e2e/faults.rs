@@ -176,7 +176,8 @@ fn a_client_app_that_never_answers_is_given_up_when_its_message_expires() {
 
 #[test]
 fn stopping_a_daemon_ends_its_apps() {
-    let mut federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let plan = Federation::plan(Security::Insecure).nodes(1);
+    let mut federation = plan.supernode_flags(&["--drain", "1"]).start();
     let app = federation.app("trouble");
     let _ = federation.flwr(OURS).start(&app, "client=\"hang\"");
     let client = pid_in(federation.node(0), "clientapp");

@@ -33,6 +33,7 @@ mod battery;
 mod bombs;
 mod changes;
 mod clients;
+mod clock;
 mod control;
 mod intake;
 mod launch;

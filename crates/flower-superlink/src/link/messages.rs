@@ -1,6 +1,6 @@
 //! Messages: from a ServerApp to a node, and the reply back. Nobody polls where they can wait.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ use crate::error::{Error, Result};
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
 const REPLY_UNAVAILABLE: &str = "Error: Reply Message Unavailable - The reply message has expired.";
 const NODE_UNAVAILABLE: &str = "Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval.";
+const NODE_LEFT: &str = "Error: Node Unavailable — The destination node left the federation.";
+/// Nodes that a line of a run's log names.
+const NAMED: usize = 5;
 
 /// Limits the log lines of dropped replies, which a node may push without end.
 static DROPPED: LazyLock<Quiet<NodeId>> = LazyLock::new(Quiet::default);
@@ -233,6 +236,7 @@ impl Link {
     /// Looks these instructions up, and sorts what there is to say about each.
     async fn gather(&self, run: RunId, due: &[MessageId], gathered: &mut Gathered) -> Result<()> {
         let answers = self.state.answers(run, due, self.now()).await?;
+        self.tell_lost_nodes(run, &answers).await?;
         for (id, answer) in due.iter().zip(answers) {
             if let Answer::Waiting { until } = answer {
                 gathered.outstanding.insert(*id);
@@ -253,6 +257,31 @@ impl Link {
         Ok(())
     }
 
+    /// Tells the run's log of nodes whose replies are not waited for any more: an app need not say why
+    /// it goes on without them.
+    async fn tell_lost_nodes(&self, run: RunId, answers: &[Answer]) -> Result<()> {
+        let lost = answers.iter().filter_map(|answer| match answer {
+            Answer::NodeLost(instruction) => Some((instruction.dst, "gave no sign of life")),
+            Answer::NodeLeft(instruction) => Some((instruction.dst, "left")),
+            _ => None,
+        });
+        let lost: BTreeSet<_> = lost.collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let named = lost.iter().take(NAMED);
+        let named: Vec<_> = named.map(|(node, why)| format!("{node} {why}")).collect();
+        let others = match lost.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            others => format!(", and {others} more"),
+        };
+        let text = format!(
+            "[SuperLink] Messages of this run to SuperNodes that are gone get an error for a reply: {}{others}.\n",
+            named.join(", ")
+        );
+        self.push_log(run, text).await
+    }
+
     /// Makes an error the answer to an instruction that cannot be answered any more, and gives
     /// what is then the answer.
     async fn settle(&self, run: RunId, asked: MessageId, lost: &Answer) -> Result<Option<Parcel>> {
@@ -269,6 +298,9 @@ impl Link {
             }
             Answer::NodeLost(instruction) => {
                 error(instruction, ErrorCode::NodeUnavailable, NODE_UNAVAILABLE)
+            }
+            Answer::NodeLeft(instruction) => {
+                error(instruction, ErrorCode::NodeUnavailable, NODE_LEFT)
             }
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };

@@ -105,8 +105,9 @@ impl Link {
         Ok(nodes.map(with_certificate).collect())
     }
 
-    /// The node says goodbye. A node that registered itself is unregistered by that; any other
-    /// goes offline and stays registered.
+    /// The node says goodbye. A node that registered itself is unregistered by that, unless a
+    /// ServerApp waits for a reply of it: a node that is only started again finds its messages when it
+    /// returns. Such a node and any other goes offline and stays registered.
     ///
     /// # Errors
     /// If the state fails.
@@ -115,16 +116,16 @@ impl Link {
         let Some(known) = known.filter(|known| known.unregistered_at.is_none()) else {
             return Ok(());
         };
-        let is_its_own = known.owner.is_none();
-        if is_its_own {
+        let may_return = known.owner.is_some() || self.state.is_awaited(node).await?;
+        if !may_return {
             self.connections.leave(node);
         }
         let now = self.now();
         let left = self.commit(move |Stores { state, .. }| async move {
-            if is_its_own {
-                state.unregister_node(node, now).await
-            } else {
+            if may_return {
                 state.deactivate_node(node, now).await
+            } else {
+                state.unregister_node(node, now).await
             }
         });
         left.await?;

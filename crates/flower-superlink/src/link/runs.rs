@@ -362,6 +362,8 @@ impl Link {
     /// If the state fails.
     pub async fn expire(&self) -> Result<()> {
         let now = self.now();
+        // Before a run is lost: its log says first what else has happened.
+        self.tell_events().await?;
         let expired =
             self.commit(move |Stores { state, .. }| async move { state.expire(now).await });
         let lost_runs = expired.await?;

@@ -27,7 +27,7 @@ pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
-pub use nodes::{KnownNode, Nodes, Registration, Session};
+pub use nodes::{KnownNode, Nodes, Outlook, RETURN, Registration, Session};
 pub use objects::{ObjectEntry, Objects};
 pub use runs::{Runs, Traffic};
 pub use tasks::{APP_FIRST_HEARTBEAT, Process, Tasks};

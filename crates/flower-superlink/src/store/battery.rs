@@ -23,6 +23,8 @@ macro_rules! battery {
                 nodes::all_nodes_are_listed_with_their_keys;
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::leases_move_with_a_clock_that_is_set;
+                nodes::who_had_time_left_before_the_superlink_was_away_has_it_again;
+                nodes::a_node_is_awaited_until_it_has_answered;
                 nodes::a_node_that_left_is_unknown;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;

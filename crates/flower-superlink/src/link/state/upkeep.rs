@@ -133,6 +133,10 @@ pub trait Upkeep {
     /// a sign of life stays as it was.
     fn move_leases(&self, seconds: f64);
 
+    /// The SuperLink was away after `since`, for so many seconds: nodes and runs that had time left
+    /// then to give a sign of life have it again.
+    fn extend_leases(&self, since: Timestamp, seconds: f64);
+
     /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp
     /// gave no sign of life, and unused tokens of pending runs. Gives the runs that were lost by
     /// that: they failed.

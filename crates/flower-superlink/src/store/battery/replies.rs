@@ -4,7 +4,7 @@ use flwr_core::message::Metadata;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, Sent, TTL, World, error_for};
-use crate::link::state::{Answer, Changed};
+use crate::link::state::{Answer, Changed, RETURN};
 use crate::link::wake::Topic;
 use flwr_core::refusal::Refusal;
 
@@ -137,8 +137,22 @@ pub(super) async fn why_no_reply_comes_is_told(world: World) {
     let metadata = told(to_lost.parcel.message.metadata.clone());
     let gone = Answer::NodeLost(metadata);
     assert_eq!(world.answer(&to_lost, NOON + 31.0).await, gone);
-    world.state.unregister_node(lost, NOON).await.unwrap();
-    assert_eq!(world.answer(&to_lost, NOON).await, gone);
+
+    // A node that left may return for a while.
+    let metadata = told(to_lost.parcel.message.metadata.clone());
+    let left = Answer::NodeLeft(metadata);
+    let deactivated = world.state.deactivate_node(lost, NOON + 10.0);
+    deactivated.await.unwrap();
+    let until = NOON + 10.0 + RETURN;
+    let waiting = Answer::Waiting { until };
+    assert_eq!(world.answer(&to_lost, until).await, waiting);
+    assert_eq!(world.answer(&to_lost, until + 1.0).await, left);
+    world
+        .state
+        .unregister_node(lost, NOON + 20.0)
+        .await
+        .unwrap();
+    assert_eq!(world.answer(&to_lost, NOON + 20.0).await, left);
 
     let never_sent = Sent::instruction("nothing", steady);
     assert_eq!(world.answer(&never_sent, NOON).await, Answer::Unknown);

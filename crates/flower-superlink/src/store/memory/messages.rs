@@ -15,7 +15,9 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
+use crate::link::state::{
+    self, Answer, Changed, Outlook, Parcel, Sent, Session, StateResult, Written,
+};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::rules::{self, Stored};
@@ -53,6 +55,13 @@ impl Messages {
     pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
         let mut instructions = self.instructions.values();
         instructions.any(|instruction| instruction.message.metadata.dst == node)
+    }
+
+    pub(super) fn awaits(&self, node: NodeId) -> bool {
+        self.instructions.values().any(|instruction| {
+            let is_for_node = instruction.message.metadata.dst == node;
+            is_for_node && self.replies.whole(instruction.reply).is_none()
+        })
     }
 
     pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {
@@ -155,11 +164,11 @@ impl Messages {
         &self,
         id: MessageId,
         now: Timestamp,
-        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+        outlook: impl Fn(NodeId) -> Option<Outlook>,
     ) -> Result<&Message, Answer> {
         let instruction = self.instructions.get(&id).ok_or(Answer::Unknown)?;
         let whole = self.replies.whole(instruction.reply);
-        rules::answer(&instruction.message.metadata, whole, now, online_until)
+        rules::answer(&instruction.message.metadata, whole, now, outlook)
     }
 
     /// Stores an error of the SuperLink's own, and gives the messages that need their objects no
@@ -322,16 +331,22 @@ impl state::Messages for MemoryState {
         let Inner { nodes, runs, .. } = &mut *inner;
         let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
         state.require_running()?;
-        let online = |node| nodes.online_until(node);
+        let outlook = |node| nodes.outlook(node);
         Ok(instructions
             .iter()
-            .map(|id| state.answer(*id, now, online))
+            .map(|id| state.answer(*id, now, outlook))
             .collect())
     }
 
     async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
         let freed = self.0.lock().running(run)?.settle(reply, flawed);
         Ok(((), Changed::freed(freed)))
+    }
+
+    async fn is_awaited(&self, node: NodeId) -> StateResult<bool> {
+        let inner = self.0.lock();
+        let mut runs = inner.runs.values();
+        Ok(runs.any(|state| state.awaits(node)))
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {

@@ -12,7 +12,7 @@ use flwr_security::key::PublicKey;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Changed, KnownNode, NodeStatus, Registration, Session, StateResult, Written,
+    self, Changed, KnownNode, NodeStatus, Outlook, Registration, Session, StateResult, Written,
 };
 use crate::link::wake::Topic;
 
@@ -128,9 +128,16 @@ impl Nodes {
         }
     }
 
-    /// Until when the node counts as online; `None` if it is not known.
-    pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
-        self.registered(node).map(|node| node.known.online_until)
+    pub(super) fn extend_leases(&mut self, since: Timestamp, seconds: f64) {
+        let nodes = self.nodes.values_mut();
+        for node in nodes.filter(|node| node.is_registered()) {
+            node.known.extend_lease(since, seconds);
+        }
+    }
+
+    /// Until when the node's replies are waited for; `None` if it is not known.
+    pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {
+        self.registered(node).map(|node| node.known.outlook())
     }
 
     pub(super) fn wait(&mut self, node: NodeId, run: RunId, message: MessageId) {

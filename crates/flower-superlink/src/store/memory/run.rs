@@ -10,7 +10,7 @@ use flwr_core::time::Timestamp;
 use super::logs::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{Answer, Changed, Parcel, Sent, Traffic};
+use crate::link::state::{Answer, Changed, Outlook, Parcel, Sent, Traffic};
 use crate::link::wake::Topic;
 use crate::store::rules::Stored;
 use flwr_core::refusal::Refusal;
@@ -192,6 +192,11 @@ impl RunState {
         self.messages.has_instruction_for(node)
     }
 
+    /// Whether an instruction for the node has no whole reply.
+    pub(super) fn awaits(&self, node: NodeId) -> bool {
+        self.messages.awaits(node)
+    }
+
     /// Bytes of its Contexts.
     pub(super) fn bytes(&self) -> u64 {
         (self.first_context.kept_bytes() + self.context.kept_bytes()) as u64
@@ -260,9 +265,9 @@ impl RunState {
         &self,
         instruction: MessageId,
         now: Timestamp,
-        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+        outlook: impl Fn(NodeId) -> Option<Outlook>,
     ) -> Answer {
-        match self.messages.answer(instruction, now, online_until) {
+        match self.messages.answer(instruction, now, outlook) {
             Ok(reply) => {
                 let tree = self.objects.tree(reply.metadata.id);
                 Answer::Reply(Box::new(Parcel {

@@ -204,6 +204,7 @@ impl History {
             Answer::Expired(_) => Told::Expired,
             Answer::ReplyExpired(_) => Told::ReplyExpired,
             Answer::NodeLost(_) => Told::NodeLost,
+            Answer::NodeLeft(_) => Told::NodeLeft,
         };
         prop_assert_eq!(Some(is), told);
         Ok(Some(answer))

@@ -11,12 +11,11 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::{nodes, runs, tasks};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, Session, StateResult, Traffic};
+use crate::link::state::{
+    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
+};
 use crate::link::wake::Topic;
 
-/// Seconds that nodes have to return after the SuperLink did: as long as Flower's may be
-/// silent (two heartbeat intervals of 30 s).
-const RETURN: f64 = 60.0;
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
 
@@ -35,6 +34,19 @@ struct Inner {
     /// What is to be added to the runs' traffic on disk.
     traffic: HashMap<RunId, Traffic>,
     written_at: Option<Timestamp>,
+    tokens: Tokens,
+}
+
+/// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
+/// of the clock as it was.
+#[derive(Debug, Clone, Copy, Default)]
+enum Tokens {
+    #[default]
+    Droppable,
+    /// The clock was set, or the SuperLink was away.
+    Moved,
+    /// Their processes have so long to come.
+    KeptUntil(Timestamp),
 }
 
 #[derive(Debug)]
@@ -76,8 +88,16 @@ impl Presence {
         })?;
         let mut inner = Inner::default();
         for (mut known, heard) in nodes::registered(connection)? {
-            if known.online_until > seen_at && !known.has_left() {
-                known.online_until = known.online_until.max(now + RETURN);
+            match known.outlook() {
+                Outlook::There(until) if until > seen_at => {
+                    known.online_until = until.max(now + RETURN);
+                }
+                // It could not return meanwhile.
+                Outlook::Left(until) if until > seen_at => {
+                    known.online_until = now;
+                    known.deactivated_at = Some(now);
+                }
+                _ => {}
             }
             inner.add(known, heard);
         }
@@ -221,9 +241,9 @@ impl Presence {
         online.map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
+    pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {
         let inner = self.0.lock();
-        inner.nodes.get(&node).map(|node| node.known.online_until)
+        inner.nodes.get(&node).map(|node| node.known.outlook())
     }
 
     /// The run has begun; the process of its ServerApp is lost at `lost_at`.
@@ -290,6 +310,39 @@ impl Presence {
         }
         // What is on disk tells of the clock as it was.
         inner.written_at = None;
+        inner.tokens = Tokens::Moved;
+    }
+
+    pub(super) fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        let mut inner = self.0.lock();
+        for node in inner.nodes.values_mut() {
+            node.known.extend_lease(since, seconds);
+        }
+        for lease in inner
+            .tasks
+            .values_mut()
+            .filter(|lease| lease.lost_at > since)
+        {
+            lease.lost_at = lease.lost_at + seconds;
+        }
+        inner.tokens = Tokens::Moved;
+    }
+
+    /// Whether tokens that nobody used may be dropped at `now`.
+    pub(super) fn may_drop_tokens(&self, now: Timestamp) -> bool {
+        let tokens = &mut self.0.lock().tokens;
+        match *tokens {
+            Tokens::Droppable => true,
+            Tokens::KeptUntil(until) if until <= now => {
+                *tokens = Tokens::Droppable;
+                true
+            }
+            Tokens::KeptUntil(_) => false,
+            Tokens::Moved => {
+                *tokens = Tokens::KeptUntil(now + APP_FIRST_HEARTBEAT);
+                false
+            }
+        }
     }
 
     /// Whether it is time to write who is online.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, runs};
-use crate::link::state::{Answer, Changed, Parcel, StateResult, Written};
+use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::rules::{self, Stored};
 
@@ -169,14 +169,14 @@ pub(super) fn answer(
     run: RunId,
     id: MessageId,
     now: Timestamp,
-    online_until: impl Fn(NodeId) -> Option<Timestamp>,
+    outlook: impl Fn(NodeId) -> Option<Outlook>,
 ) -> StateResult<Answer> {
     let Some(instruction) = instructions::get(connection, run, id)? else {
         return Ok(Answer::Unknown);
     };
     let whole = whole(connection, run, instruction.reply)?;
     let about = &instruction.message.metadata;
-    Ok(match rules::answer(about, whole, now, online_until) {
+    Ok(match rules::answer(about, whole, now, outlook) {
         Ok(message) => {
             let tree = Shelf::new(connection, run).tree(message.metadata.id)?;
             Answer::Reply(Box::new(Parcel { message, tree }))

@@ -203,6 +203,10 @@ impl state::Upkeep for SqliteState {
         self.presence.move_leases(seconds);
     }
 
+    fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        self.presence.extend_leases(since, seconds);
+    }
+
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
         let lost = self.presence.lost_runs(now);
         let presence = self.presence();
