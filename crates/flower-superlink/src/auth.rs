@@ -28,4 +28,13 @@ impl Policy {
             Self::Listed(keys) => keys.now().contains(key),
         }
     }
+
+    /// Whether the holder of this key, or of none, may speak now.
+    #[must_use]
+    pub fn admits(&self, key: Option<&PublicKey>) -> bool {
+        match self {
+            Self::AnyKey => true,
+            Self::Listed(keys) => key.is_some_and(|key| keys.now().contains(key)),
+        }
+    }
 }

@@ -125,6 +125,10 @@ impl SuperLink {
             policy: config.policy.clone(),
         };
         workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
+        if let Policy::Listed(keys) = &config.policy {
+            let keys = Arc::<FromFile<_>>::clone(keys);
+            workers.spawn(reaper::shut_out(Arc::clone(&link), keys, work.clone()));
+        }
         workers.spawn(renewals.clone().run(work.clone()));
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));

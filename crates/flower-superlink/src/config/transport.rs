@@ -29,6 +29,7 @@ pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigE
         ca,
         identity: Identity { certificate, key },
         clients: clients(args)?,
+        people: None,
         legacy: args.ssl_allow_legacy_certificates,
     };
     let tls = ServerTls::load(files).map_err(|source| wrong(args, source))?;

@@ -32,9 +32,22 @@ pub struct FleetSession {
     node: Option<NodeId>,
     /// The certificate that the caller's connection was made with.
     certificate: Option<Arc<Certificate>>,
+    policy: Policy,
 }
 
 impl FleetSession {
+    fn is_admitted(&self) -> bool {
+        self.policy.admits(self.key.as_ref())
+    }
+
+    /// The body of a request may take hours. Whoever is off the list by then is refused.
+    fn require_admitted(&self) -> Result<()> {
+        match self.is_admitted() {
+            true => Ok(()),
+            false => Err(Refusal::UnknownKey.into()),
+        }
+    }
+
     fn required_node(&self) -> Result<NodeId> {
         Ok(self.node.ok_or(Refusal::NotRegistered)?)
     }
@@ -46,6 +59,7 @@ impl Fleet for FleetSession {
     }
 
     async fn activate(&self, interval: f64) -> Result<NodeId> {
+        self.require_admitted()?;
         let key = match &self.key {
             Some(key) => key.clone(),
             // Nobody has this key: the node is known by the id that it gets.
@@ -59,20 +73,29 @@ impl Fleet for FleetSession {
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
+        self.require_admitted()?;
         let node = self.required_node()?;
         self.link.identify_node(node, self.certificate.clone());
         Ok(self.link.node_lives(node, interval).await?)
     }
 
     async fn deactivate(&self) -> Result<()> {
+        self.require_admitted()?;
         Ok(self.link.remove_node(self.required_node()?).await?)
     }
 
     async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {
-        Ok(self.link.claim(self.required_node()?, patience).await?)
+        let node = self.required_node()?;
+        let claimed = self
+            .link
+            .claim_while(node, patience, || self.is_admitted())
+            .await?;
+        self.require_admitted()?;
+        Ok(claimed)
     }
 
     async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+        self.require_admitted()?;
         let (caller, claimed) = (self.node, reply.message.metadata.src);
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
@@ -81,6 +104,7 @@ impl Fleet for FleetSession {
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        self.require_admitted()?;
         let received = content.len() as u64;
         let is_stored = self.link.push_object(run, id, content).await?;
         if is_stored {
@@ -90,6 +114,7 @@ impl Fleet for FleetSession {
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
+        self.require_admitted()?;
         let pulled = self.link.pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
             self.link.count_sent(run, content.len() as u64);
@@ -98,14 +123,17 @@ impl Fleet for FleetSession {
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
+        self.require_admitted()?;
         Ok(self.link.confirm(run, message).await?)
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {
+        self.require_admitted()?;
         Ok(self.link.require_running(run).await?.into())
     }
 
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
+        self.require_admitted()?;
         if let Some(run) = run {
             self.link.require_running(run).await?;
         }
@@ -147,6 +175,7 @@ impl FleetHost for Host {
             key,
             node,
             certificate: peer.and_then(|peer| peer.certificate.clone()),
+            policy: self.0.parts.policy.clone(),
         })
     }
 

@@ -35,6 +35,7 @@ mod control;
 mod launch;
 mod loopback;
 mod people;
+mod shut_out;
 mod taskins;
 mod tokens;
 mod traffic;
@@ -42,13 +43,18 @@ mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
 fn link(state: MemoryState) -> Arc<Link> {
+    link_that_holds(state, Duration::ZERO)
+}
+
+/// The same, which holds calls of nodes.
+fn link_that_holds(state: MemoryState, hold: Duration) -> Arc<Link> {
     Arc::new(Link::new(crate::link::Parts {
         state: Arc::new(state),
         objects: Arc::new(Memory::new()),
         fabs: Arc::new(Memory::new()),
         clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
         holds: Holds {
-            node: Duration::ZERO,
+            node: hold,
             ..Holds::default()
         },
         max_storage: None,

@@ -112,6 +112,12 @@ impl Connections {
         self.0.lock().get(&node)?.certificate.clone()
     }
 
+    /// The calls that are held for the node.
+    #[cfg(test)]
+    pub(super) fn held(&self, node: NodeId) -> usize {
+        self.0.lock().get(&node).map_or(0, |seen| seen.calls.held)
+    }
+
     /// The node left, and its id with it.
     pub(super) fn end(&self, node: NodeId) {
         self.0.lock().remove(&node);

@@ -8,7 +8,7 @@ use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use flwr_security::tls::Certificate;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Link;
 use super::state::{KnownNode, StateError};
@@ -84,6 +84,12 @@ impl Link {
         }
     }
 
+    /// The calls for a message that are held for the node.
+    #[cfg(test)]
+    pub(crate) fn held_calls(&self, node: NodeId) -> usize {
+        self.connections.held(node)
+    }
+
     /// All nodes that are registered, in the order of their ids, each with the certificate by
     /// which it was seen last since the SuperLink started.
     ///
@@ -117,6 +123,27 @@ impl Link {
         };
         self.apply(changed).await;
         info!(node_id = %node, "SuperNode left");
+        Ok(())
+    }
+
+    /// Ends the sessions of nodes whose keys are not admitted any more: they are offline, and the
+    /// calls that are held for them end. A node that is admitted again goes on with its next
+    /// heartbeat.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn end_sessions(&self, is_admitted: impl Fn(&PublicKey) -> bool) -> Result<()> {
+        for node in self.state.nodes().await? {
+            let has_session =
+                node.unregistered_at.is_none() && node.session > 0 && !node.has_left();
+            if !has_session || is_admitted(&node.key) {
+                continue;
+            }
+            let ((), changed) = self.state.deactivate_node(node.id, self.now()).await?;
+            self.apply(changed).await;
+            let key = node.key.fingerprint();
+            warn!(node_id = %node.id, %key, "the SuperNode is offline from now on: its key is not on --auth-list-public-keys any more");
+        }
         Ok(())
     }
 

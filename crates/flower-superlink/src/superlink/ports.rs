@@ -53,10 +53,13 @@ impl Ports {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
         };
+        let fleet = bind(&config.fleet, security(true), FLEET).await?;
+        let control = bind(&config.control, security(config.control_asks), CONTROL).await?;
+        let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO).await?;
         Ok(Self {
-            fleet: bind(&config.fleet, security(true), FLEET).await?,
-            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
-            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
+            fleet: fleet.only_for(config.clients.clone()),
+            control: control.only_for(config.clients.clone()),
+            serverappio: serverappio.only_for(config.clients.clone()),
             health,
         })
     }

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::clients::Clients;
 use super::connection::Connection;
 use super::greet::{self, Greeter, Refused};
 use super::quiet::Quiet;
@@ -33,6 +34,7 @@ struct Door {
     greeter: Greeter,
     timeout: Duration,
     quiet: Quiet,
+    clients: Arc<Clients>,
 }
 
 /// Accepts until `stopper` stops. Handshakes that are not done by then are dropped.
@@ -47,17 +49,21 @@ pub(super) async fn run(
         security,
         name,
         limits,
+        allowed,
     } = listener;
+    let clients = Arc::new(Clients::new(name, &security, allowed));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),
         greeter: Greeter::new(security, limits.handshakes),
         timeout: limits.handshake_timeout,
         quiet: Quiet::new(LOG_PERIOD),
+        clients: Arc::clone(&clients),
     });
     let mut handshakes = JoinSet::new();
     let accepting = accept_all(&sockets, &door, &limits, &ready, &cut, &mut handshakes);
-    stopper.run_until_stopped(accepting).await;
+    let working = async { tokio::join!(accepting, clients.watch()) };
+    stopper.run_until_stopped(working).await;
     handshakes.shutdown().await;
 }
 
@@ -130,9 +136,11 @@ async fn enter(
 ) {
     match timeout(door.timeout, door.greeter.greet(stream, peer)).await {
         Ok(Ok((transport, preface))) => {
-            let connection = Connection::new(transport, preface, peer, place, cut);
-            // Nobody takes it: the server is stopping.
-            let _ = ready.send(Ok(connection)).await;
+            match Connection::new(transport, preface, peer, (place, &door.clients), cut) {
+                // Nobody takes it: the server is stopping.
+                Ok(connection) => drop(ready.send(Ok(connection)).await),
+                Err(refused) => log_refused(&door, peer, &refused),
+            }
         }
         Ok(Err(refused)) => log_refused(&door, peer, &refused),
         Err(_) => log_refused(&door, peer, &Refused::Silent),

@@ -9,13 +9,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use flwr_security::peer::Peer;
-use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+use super::clients::{Clients, Shown, Watched};
+use super::greet::Refused;
 
 /// A connection after its handshake. It counts under the listener's limit, and breaks when the
 /// listener cuts it.
@@ -26,6 +28,8 @@ pub struct Connection {
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
+    /// Has the client's certificate looked at again.
+    _watched: Option<Watched>,
 }
 
 /// Whether only processes of this machine can have this address.
@@ -43,27 +47,34 @@ impl Connection {
         transport: Transport,
         preface: Bytes,
         address: SocketAddr,
-        place: OwnedSemaphorePermit,
+        (place, clients): (OwnedSemaphorePermit, &Arc<Clients>),
         cut: CancellationToken,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Refused> {
+        let shown = transport.shown()?;
+        let cut = match shown {
+            Some(_) => cut.child_token(),
+            None => cut,
+        };
+        let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        Ok(Self {
             peer: Peer {
                 address,
                 tls: transport.is_tls(),
-                certificate: transport.certificate().map(Arc::new),
+                certificate,
             },
             transport,
             preface,
-            cut: Box::pin(cut.cancelled_owned()),
             _place: place,
-        }
+            _watched: shown.map(|shown| clients.add(shown, address, cut.clone())),
+            cut: Box::pin(cut.cancelled_owned()),
+        })
     }
 
     fn poll_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the server is stopping",
+                "the server ends this connection",
             )),
             Poll::Pending => Ok(()),
         }
@@ -92,13 +103,21 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
-    /// What the peer's certificate says, if it has shown one.
-    fn certificate(&self) -> Option<Certificate> {
+    /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name
+    /// by which a list could know it: its client must not count as one that has shown nothing.
+    fn shown(&self) -> Result<Option<Shown>, Refused> {
         let Self::Tls(stream) = self else {
-            return None;
+            return Ok(None);
         };
         let (_, session) = stream.get_ref();
-        Certificate::read(session.peer_certificates()?.first()?).ok()
+        let Some(chain) = session
+            .peer_certificates()
+            .filter(|chain| !chain.is_empty())
+        else {
+            return Ok(None);
+        };
+        let shown = Shown::read(chain).map_err(Refused::Certificate)?;
+        Ok(Some(shown))
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) enum Refused {
     Garbage,
     /// The TLS handshake failed.
     Handshake(io::Error),
+    /// The client's certificate cannot be read.
+    Certificate(Reason),
 }
 
 impl Greeter {
@@ -144,6 +146,7 @@ impl Refused {
             Self::ProxyProtocol => "proxy-protocol",
             Self::Garbage => "garbage",
             Self::Handshake(_) => "handshake",
+            Self::Certificate(_) => "certificate",
         }
     }
 
@@ -165,6 +168,7 @@ impl fmt::Display for Refused {
                 "a balancer that speaks the PROXY protocol, which this port does not: switch it off there (HAProxy: `send-proxy`, nginx: `proxy_protocol`, AWS: proxy protocol v2)",
             ),
             Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
+            Self::Certificate(reason) => write!(f, "the client is refused: {reason}"),
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }
     }

@@ -16,6 +16,7 @@ fn peer(common_name: &str) -> Peer {
         names: Vec::new(),
         other_names: Vec::new(),
         common_name: Some(common_name.to_owned()),
+        is_node: false,
         is_v3: true,
         not_before: OffsetDateTime::UNIX_EPOCH,
         not_after: OffsetDateTime::UNIX_EPOCH,

@@ -30,17 +30,21 @@ fn signed(key: &PrivateKey) -> HeaderMap {
     map
 }
 
-struct Node {
+pub(super) struct Node {
     host: Host,
     key: PrivateKey,
-    id: NodeId,
+    pub(super) id: NodeId,
 }
 
 impl Node {
     /// A node that has registered, and not given a sign of life yet.
     async fn new() -> Self {
         let host = host(link(MemoryState::default()), Policy::AnyKey, None);
-        let key = PrivateKey::generate().unwrap();
+        Self::at(host, PrivateKey::generate().unwrap()).await
+    }
+
+    /// The same with this key, at this host.
+    pub(super) async fn at(host: Host, key: PrivateKey) -> Self {
         let request = proto::CreateNodeRequest {
             heartbeat_interval: 30.0,
         };
@@ -55,7 +59,7 @@ impl Node {
         Self { host, key, id }
     }
 
-    async fn call(&self, method: &str, message: &impl Message) -> Answered {
+    pub(super) async fn call(&self, method: &str, message: &impl Message) -> Answered {
         call(
             &self.host,
             method,
@@ -78,7 +82,7 @@ impl Node {
         );
     }
 
-    async fn heartbeat(&self) {
+    pub(super) async fn heartbeat(&self) {
         let heartbeat = proto::SendNodeHeartbeatRequest {
             node: Some(self.id.into()),
             heartbeat_interval: 30.0,
@@ -88,7 +92,7 @@ impl Node {
     }
 
     /// Sends the node an instruction without content, of a run that is running.
-    async fn instruct(&self) -> RunId {
+    pub(super) async fn instruct(&self) -> RunId {
         let link = self.host.link();
         let app = ("a/b".to_owned(), "1.0.0".to_owned());
         let run = link.start_run_of_a_stranger(app, None, Default::default());
