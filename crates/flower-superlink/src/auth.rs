@@ -7,8 +7,10 @@ use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 
 mod clients;
+mod people;
 
 pub use clients::require_listed;
+pub use people::People;
 
 /// Which keys may speak.
 #[derive(Debug, Clone)]

@@ -239,6 +239,12 @@ fn renewals(config: &Config) -> Renewals {
             Arc::<FromFile<_>>::clone(clients),
         );
     }
+    if let Some(people) = &config.people {
+        renewals.add(
+            "--ssl-control-client-allow-list",
+            Arc::<FromFile<_>>::clone(people),
+        );
+    }
     if let Some(accounts) = &config.accounts {
         renewals.add("--account-auth-config", Arc::<Accounts>::clone(accounts));
         renewals.add(

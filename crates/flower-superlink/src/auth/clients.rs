@@ -7,11 +7,11 @@ use flwr_security::client_list::ClientList;
 use flwr_security::peer::Peer;
 use tracing::warn;
 
-/// Checks that the list allows the client.
+/// Checks that the list, which `flag` names, allows the client.
 ///
 /// # Errors
 /// If it does not.
-pub fn require_listed(list: &ClientList, peer: Option<&Peer>) -> Result<(), Refusal> {
+pub fn require_listed(flag: &str, list: &ClientList, peer: Option<&Peer>) -> Result<(), Refusal> {
     // A port that asks for certificates has seen one of everybody who speaks TLS.
     let Some(certificate) = peer.and_then(|peer| peer.certificate.as_ref()) else {
         return Ok(());
@@ -20,6 +20,6 @@ pub fn require_listed(list: &ClientList, peer: Option<&Peer>) -> Result<(), Refu
         return Ok(());
     }
     let subject = &certificate.subject;
-    warn!(%subject, "request refused: the client is not on --ssl-client-allow-list");
+    warn!(%subject, "request refused: the client is not on {flag}");
     Err(Refusal::ClientNotListed(subject.to_string()))
 }

@@ -75,7 +75,8 @@ impl Fleet for FleetSession {
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
         self.require_admitted()?;
         let node = self.required_node()?;
-        self.link.identify_node(node, self.certificate.clone());
+        let certificate = self.certificate.clone();
+        self.link.identify_node(node, certificate).await?;
         Ok(self.link.node_lives(node, interval).await?)
     }
 

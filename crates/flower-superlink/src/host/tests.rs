@@ -68,6 +68,7 @@ fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
         policy,
         own_key,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure: true,

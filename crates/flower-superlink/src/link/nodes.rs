@@ -49,7 +49,7 @@ impl Link {
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
-        self.identify_node(node, certificate);
+        self.identify_node(node, certificate).await?;
         // A call that is still held for the node's earlier life would take its messages: it ends.
         self.apply(changed).await;
         Ok(node)
@@ -78,10 +78,29 @@ impl Link {
     }
 
     /// Notes by which certificate a node was seen.
-    pub fn identify_node(&self, node: NodeId, certificate: Option<Arc<Certificate>>) {
-        if let Some(certificate) = certificate {
-            self.connections.identify(node, certificate);
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn identify_node(
+        &self,
+        node: NodeId,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<()> {
+        let Some(certificate) = certificate else {
+            return Ok(());
+        };
+        let owner = certificate.owner();
+        if !self.state.is_of_node(&owner) {
+            self.state.note_certificate(&owner).await?;
         }
+        self.connections.identify(node, certificate);
+        Ok(())
+    }
+
+    /// Whether a node was ever seen by a certificate of this one's owner.
+    #[must_use]
+    pub fn is_of_node(&self, certificate: &Certificate) -> bool {
+        self.state.is_of_node(&certificate.owner())
     }
 
     /// The calls for a message that are held for the node.

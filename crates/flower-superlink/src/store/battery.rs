@@ -24,6 +24,7 @@ macro_rules! battery {
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::leases_move_with_a_clock_that_is_set;
                 nodes::a_node_that_left_is_unknown;
+                nodes::the_owner_of_a_nodes_certificate_stays_known;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;
                 life::sessions_follow_each_other;

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host};
 use crate::link::Link;
@@ -40,26 +41,34 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) async fn open(config: &Config) -> Result<Self, listen::Error> {
-        let security = |asks| match &config.transport {
-            Transport::Plaintext => Security::Plaintext,
-            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
-            Transport::Tls(tls) => Security::Tls(tls.open()),
+        let (fleet, control) = match &config.transport {
+            Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
+            Transport::Tls(tls) => {
+                let control = match config.control_asks {
+                    true => tls.asking_people(),
+                    false => tls.open(),
+                };
+                (Security::Tls(tls.asking()), Security::Tls(control))
+            }
         };
+        // Whoever comes there over TLS starts runs, as on Control.
         let serverappio = match &config.transport {
-            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
+            Transport::Tls(tls) if config.serverappio_tls => {
+                Security::TlsOrLocal(tls.asking_people())
+            }
             _ => Security::Plaintext,
         };
         let health = match &config.health {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
         };
-        let fleet = bind(&config.fleet, security(true), FLEET).await?;
-        let control = bind(&config.control, security(config.control_asks), CONTROL).await?;
+        let fleet = bind(&config.fleet, fleet, FLEET).await?;
+        let control = bind(&config.control, control, CONTROL).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO).await?;
         Ok(Self {
             fleet: fleet.only_for(config.clients.clone()),
-            control: control.only_for(config.clients.clone()),
-            serverappio: serverappio.only_for(config.clients.clone()),
+            control: control.only_for(config.list_of_people()),
+            serverappio: serverappio.only_for(config.list_of_people()),
             health,
         })
     }
@@ -100,6 +109,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
         clients: config.clients.clone(),
+        people: People::new(config.people.clone(), config.transport.tls().cloned()),
         accounts: config.accounts.clone(),
         apps: apps(config),
         is_insecure: matches!(config.transport, Transport::Plaintext),

@@ -398,3 +398,6 @@ impl fmt::Debug for PortTls {
         f.write_str("PortTls(…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! written now and then; a SuperLink that comes back gives everybody who was there time to
 //! return. What is added to the traffic of runs is kept and written alike.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::time::Timestamp;
@@ -33,6 +33,8 @@ struct Inner {
     /// What is to be added to the runs' traffic on disk.
     traffic: HashMap<RunId, Traffic>,
     written_at: Option<Timestamp>,
+    /// The owners of the certificates by which nodes were seen.
+    certificates: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -72,7 +74,10 @@ impl Presence {
         let seen_at = connection.query_row("SELECT seen_at FROM link", [], |row| {
             row.get(0).map(Timestamp::from_secs)
         })?;
-        let mut inner = Inner::default();
+        let mut inner = Inner {
+            certificates: nodes::certificates(connection)?,
+            ..Inner::default()
+        };
         for (mut known, heard) in nodes::registered(connection)? {
             if known.online_until > seen_at && !known.has_left() {
                 known.online_until = known.online_until.max(now + RETURN);
@@ -154,6 +159,14 @@ impl Presence {
 
     pub(super) fn wire(&self, node: NodeId) -> Option<String> {
         self.0.lock().nodes.get(&node)?.known.wire.clone()
+    }
+
+    pub(super) fn note_certificate(&self, owner: String) {
+        self.0.lock().certificates.insert(owner);
+    }
+
+    pub(super) fn is_of_node(&self, owner: &str) -> bool {
+        self.0.lock().certificates.contains(owner)
     }
 
     pub(super) fn removed(&self, node: NodeId) {
