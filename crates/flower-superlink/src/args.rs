@@ -77,6 +77,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub ssl_client_allow_list: Option<PathBuf>,
 
+    /// On Control, ask for certificates that a CA in this file has signed (PEM), and not a CA of
+    /// --ssl-client-ca-certfile. With one CA for both, certificates of SuperNodes (`flwr cert sign
+    /// --use node`, and those that were seen on Fleet) are refused on Control
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_ca_certfile: Option<PathBuf>,
+
+    /// As --ssl-client-crl-file, of the CAs of --ssl-control-client-ca-certfile
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_crl_file: Option<PathBuf>,
+
+    /// As --ssl-client-allow-list, of those who may call Control: no other list counts there
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_allow_list: Option<PathBuf>,
+
     /// Whether `flwr` must show a client certificate too, where SuperNodes must
     #[arg(long, value_enum, default_value = "required")]
     pub control_client_auth: ClientAuth,

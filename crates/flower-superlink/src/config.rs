@@ -62,6 +62,8 @@ pub struct Config {
     pub own_key: Option<PrivateKey>,
     /// Which clients are let in of those with a good certificate; `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Which clients are let in on the ports for people; `None`: those of the list above.
+    pub people: Option<Arc<FromFile<ClientList>>>,
     /// Who may speak Control, where people sign in.
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts ServerApp processes.
@@ -135,6 +137,14 @@ pub enum ConfigError {
         "{0} is of use with --ssl-client-ca-certfile only, which asks clients for certificates"
     )]
     NobodyAsked(&'static str),
+    /// A flag about the certificates of people, and people are asked for none.
+    #[error("{0} excludes --control-client-auth none, which asks for no certificates on Control")]
+    NobodyAskedOnControl(&'static str),
+    /// The revocations of no CA.
+    #[error(
+        "--ssl-control-client-crl-file is of use with --ssl-control-client-ca-certfile only: with one CA for SuperNodes and people --ssl-client-crl-file counts for both"
+    )]
+    ControlCrlWithoutCa,
     /// A flag that would do nothing without TLS.
     #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
     NeedsTls(&'static str),
@@ -146,9 +156,14 @@ pub enum ConfigError {
     /// The SuperLink's own key.
     #[error("--auth-superlink-private-key")]
     OwnKey(#[source] KeyError),
-    /// The list of clients.
-    #[error("--ssl-client-allow-list")]
-    Clients(#[source] ClientListError),
+    /// A list of clients.
+    #[error("{flag}")]
+    Clients {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with its file.
+        source: ClientListError,
+    },
     /// Some of the TLS flags.
     #[error(
         "{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile"
@@ -211,6 +226,28 @@ pub enum ConfigError {
     NoHome,
 }
 
+impl Transport {
+    /// The TLS that is spoken, if any.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&ServerTls> {
+        match self {
+            Self::Plaintext => None,
+            Self::Tls(tls) => Some(tls),
+        }
+    }
+}
+
+impl Config {
+    /// The list that counts on the ports for people: their own, or that of all clients where people
+    /// have no CA of their own.
+    #[must_use]
+    pub fn list_of_people(&self) -> Option<Arc<FromFile<ClientList>>> {
+        let shares_ca = self.transport.tls().is_none_or(ServerTls::shares_client_ca);
+        let of_all = self.clients.clone().filter(|_| shares_ca);
+        self.people.clone().or(of_all)
+    }
+}
+
 impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
@@ -244,7 +281,14 @@ impl TryFrom<Args> for Config {
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             own_key,
-            clients: clients(args.ssl_client_allow_list.as_deref())?,
+            clients: clients(
+                "--ssl-client-allow-list",
+                args.ssl_client_allow_list.as_deref(),
+            )?,
+            people: clients(
+                "--ssl-control-client-allow-list",
+                args.ssl_control_client_allow_list.as_deref(),
+            )?,
             accounts,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
@@ -303,9 +347,13 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     Ok(Policy::Listed(Arc::new(keys)))
 }
 
-fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {
+fn clients(
+    flag: &'static str,
+    list: Option<&Path>,
+) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {
     let list = list.map(FromFile::load).transpose();
-    Ok(list.map_err(ConfigError::Clients)?.map(Arc::new))
+    let list = list.map_err(|source| ConfigError::Clients { flag, source })?;
+    Ok(list.map(Arc::new))
 }
 
 fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {

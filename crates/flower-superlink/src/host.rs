@@ -19,7 +19,7 @@ use flwr_wire::InFlight;
 use futures::future::BoxFuture;
 
 use crate::accounts::Accounts;
-use crate::auth::{self, Policy};
+use crate::auth::{self, People, Policy};
 use crate::link::Link;
 
 mod control;
@@ -55,6 +55,8 @@ pub struct Parts {
     pub own_key: Option<PrivateKey>,
     /// Which clients with a certificate may call. `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Which of them may call on the ports for people.
+    pub people: People,
     /// Who may call Control, where people sign in.
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
@@ -124,8 +126,21 @@ impl flwr_wire::host::Host for Host {
     fn accept(&self, peer: Option<&Peer>) -> Result<()> {
         match &self.0.parts.clients {
             None => Ok(()),
-            Some(list) => Ok(auth::require_listed(&list.now(), peer)?),
+            Some(list) => {
+                let flag = "--ssl-client-allow-list";
+                Ok(auth::require_listed(flag, &list.now(), peer)?)
+            }
         }
+    }
+
+    fn accept_person(&self, peer: Option<&Peer>) -> Result<()> {
+        let Parts {
+            link,
+            clients,
+            people,
+            ..
+        } = &self.0.parts;
+        Ok(people.require(link, clients.as_deref(), peer)?)
     }
 
     fn now(&self) -> Timestamp {

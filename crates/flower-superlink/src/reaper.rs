@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
+use flwr_security::allow_list::AllowList;
+use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 use flwr_wire::generations::{WireName, v1_08_taskins};
 use tokio::task::spawn_blocking;
@@ -82,6 +84,28 @@ pub async fn watch_disk(link: Arc<Link>, stopper: Stopper) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
         link.try_to_write().await;
+    }
+}
+
+/// Ends the sessions of nodes whose keys are taken off the list, until it is time to stop. The list
+/// may have changed while this program was away, so that the first look ends sessions too.
+pub async fn shut_out(link: Arc<Link>, keys: Arc<FromFile<AllowList>>, stopper: Stopper) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known: Option<Arc<AllowList>> = None;
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        let now = keys.now();
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &now)) {
+            continue;
+        }
+        match link.end_sessions(|key| now.contains(key)).await {
+            Ok(()) => known = Some(now),
+            // It is tried again with the next tick.
+            Err(error) => error!(
+                error = &error as &dyn std::error::Error,
+                "SuperNodes whose keys are not listed could not be set offline"
+            ),
+        }
     }
 }
 

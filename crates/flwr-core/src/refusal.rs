@@ -221,6 +221,11 @@ pub enum Refusal {
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
+    /// A node's certificate, on a port for people.
+    #[error(
+        "The client certificate {0} is a SuperNode's, and opens no port for people: use a certificate of your own"
+    )]
+    CertificateOfNode(String),
     /// The call is allowed over TLS only.
     #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
     TlsRequired,
@@ -338,6 +343,7 @@ impl Refusal {
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
+            Self::CertificateOfNode(_) => Code::CertificateOfNode,
             Self::TlsRequired => Code::TlsRequired,
             Self::NotSignedIn => Code::AccountAuthenticationFailed,
             Self::AccountNotListed => Code::AccountNotListed,

@@ -5,9 +5,12 @@
 //! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
 //! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
 //! gets an error in its own protocol, and the log says the same.
+//!
+//! A connection ends when the certificate of its client is not good any more.
 
 mod accept;
 mod balancers;
+mod clients;
 mod connection;
 mod greet;
 mod sockets;
@@ -22,8 +25,11 @@ pub use strangers::Strangers;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_security::client_list::ClientList;
+use flwr_security::from_file::FromFile;
 use flwr_security::tls::PortTls;
 use http::header::{DATE, HeaderValue};
 use tokio::net::lookup_host;
@@ -118,6 +124,7 @@ pub struct Listener {
     security: Security,
     name: &'static str,
     limits: Limits,
+    allowed: Option<Arc<FromFile<ClientList>>>,
 }
 
 /// Why a port could not be opened or served.
@@ -191,7 +198,16 @@ impl Listener {
             security,
             name: service.name,
             limits,
+            allowed: None,
         })
+    }
+
+    /// Ends connections whose client is taken off this list. Whether a request is let in is not
+    /// decided here.
+    #[must_use]
+    pub fn only_for(mut self, allowed: Option<Arc<FromFile<ClientList>>>) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     /// The bound addresses, with the port the system chose.

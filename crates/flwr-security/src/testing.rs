@@ -25,6 +25,7 @@ pub fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
             key: key.to_owned(),
         },
         clients: None,
+        people: None,
         legacy: false,
     }
 }

@@ -34,7 +34,7 @@ mod signed;
 mod strict;
 
 pub use certificate::Certificate;
-pub(crate) use certificate::{rare_key, small_rsa};
+pub(crate) use certificate::{NODE_USE, rare_key, small_rsa};
 pub use client::{ClientFiles, ClientTls};
 pub use dated::{Dated, Standing};
 pub use flaw::{Flaw, Problem, Whose};

@@ -66,6 +66,14 @@ pub trait Host: Clone + Send + Sync + 'static {
         Ok(())
     }
 
+    /// The same at a port for people and for the programs by which they start runs.
+    ///
+    /// # Errors
+    /// If the peer is not on the host's list, or is no person's program.
+    fn accept_person(&self, peer: Option<&Peer>) -> Result<()> {
+        self.accept(peer)
+    }
+
     /// The time by the host's clock.
     fn now(&self) -> Timestamp;
 

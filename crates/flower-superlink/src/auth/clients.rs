@@ -13,11 +13,11 @@ use tracing::warn;
 
 static QUIET: LazyLock<Quiet<Option<IpAddr>>> = LazyLock::new(Quiet::default);
 
-/// Checks that the list allows the client.
+/// Checks that the list, which `flag` names, allows the client.
 ///
 /// # Errors
 /// If it does not.
-pub fn require_listed(list: &ClientList, peer: Option<&Peer>) -> Result<(), Refusal> {
+pub fn require_listed(flag: &str, list: &ClientList, peer: Option<&Peer>) -> Result<(), Refusal> {
     // A port that asks for certificates has seen one of everybody who speaks TLS.
     let Some(certificate) = peer.and_then(|peer| peer.certificate.as_ref()) else {
         return Ok(());
@@ -27,7 +27,7 @@ pub fn require_listed(list: &ClientList, peer: Option<&Peer>) -> Result<(), Refu
     }
     let subject = &certificate.subject;
     if let Some(more) = QUIET.ask(peer.map(|peer| peer.address.ip())) {
-        warn!(%subject, more, "request refused: the client is not on --ssl-client-allow-list");
+        warn!(%subject, more, "request refused: the client is not on {flag}");
     }
     Err(Refusal::ClientNotListed(subject.to_string()))
 }

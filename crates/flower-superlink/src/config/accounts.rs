@@ -28,7 +28,9 @@ pub(super) fn accounts(
     if matches!(transport, Transport::Plaintext) {
         return Err(ConfigError::AccountsWithoutTls);
     }
-    if args.serverappio_tls && args.ssl_client_ca_certfile.is_none() {
+    let asks =
+        args.ssl_client_ca_certfile.is_some() || args.ssl_control_client_ca_certfile.is_some();
+    if args.serverappio_tls && !asks {
         return Err(ConfigError::RunsWithoutAccount);
     }
     let accounts = Accounts::load(file, proxies, Arc::new(SystemClock));

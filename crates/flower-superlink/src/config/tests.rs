@@ -74,6 +74,42 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             "--control-client-auth none is of use with --ssl-client-ca-certfile only",
         ),
         (
+            &format!("{TLS} --ssl-control-client-crl-file DIR/crl.pem"),
+            "--ssl-control-client-crl-file is of use with --ssl-control-client-ca-certfile only",
+        ),
+        (
+            &format!("{TLS} --ssl-control-client-allow-list DIR/list.txt"),
+            "--ssl-control-client-allow-list is of use with --ssl-client-ca-certfile only",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-control-client-ca-certfile DIR/ca.crt --control-client-auth none"
+            ),
+            "--control-client-auth none is of use with",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-client-ca-certfile DIR/ca.crt \
+                 --ssl-control-client-ca-certfile DIR/ca.crt --control-client-auth none"
+            ),
+            "--ssl-control-client-ca-certfile excludes --control-client-auth none",
+        ),
+        (
+            &format!("{TLS} --ssl-control-client-ca-certfile DIR/none"),
+            "--ssl-control-client-ca-certfile: ",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-control-client-ca-certfile DIR/ca.crt \
+                 --ssl-control-client-allow-list DIR/none"
+            ),
+            "--ssl-control-client-allow-list: ",
+        ),
+        (
+            "--insecure --ssl-control-client-ca-certfile DIR/ca.crt",
+            "--ssl-control-client-ca-certfile needs TLS",
+        ),
+        (
             "--insecure --ssl-client-allow-list DIR/list.txt",
             "--ssl-client-allow-list needs TLS",
         ),
@@ -322,6 +358,28 @@ fn clients_are_asked_where_a_ca_for_them_is_given() {
         &files.config(TLS).unwrap().transport,
         Transport::Tls(tls) if !tls.asks_clients()
     ));
+}
+
+#[test]
+fn people_have_the_list_of_their_ca() {
+    let files = Files::new();
+    let others = Files::new();
+    let dir = files.0.dir();
+    fs::copy(others.0.dir().join("ca.crt"), dir.join("people.crt")).unwrap();
+    fs::write(dir.join("list.txt"), "CN=node-1\n").unwrap();
+    fs::write(dir.join("people.txt"), "CN=alice\nCN=bob\n").unwrap();
+    let line =
+        format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/list.txt");
+    let count = |line: &str| {
+        let list = files.config(line).unwrap().list_of_people();
+        list.map(|list| list.now().len())
+    };
+    assert_eq!(count(&line), Some(1));
+    let own_list = "--ssl-control-client-allow-list DIR/people.txt";
+    assert_eq!(count(&format!("{line} {own_list}")), Some(2));
+    let own_ca = format!("{line} --ssl-control-client-ca-certfile DIR/people.crt");
+    assert_eq!(count(&own_ca), None, "the list names no person of that CA");
+    assert_eq!(count(&format!("{own_ca} {own_list}")), Some(2));
 }
 
 #[test]

@@ -46,6 +46,18 @@ impl FleetSession {
         self.peer.as_ref()?.certificate.clone()
     }
 
+    fn is_admitted(&self) -> bool {
+        self.host.0.parts.policy.admits(self.key.as_ref())
+    }
+
+    /// The body of a request may take hours. Whoever is off the list by then is refused.
+    fn require_admitted(&self) -> Result<()> {
+        match self.is_admitted() {
+            true => Ok(()),
+            false => Err(Refusal::UnknownKey.into()),
+        }
+    }
+
     fn required_node(&self) -> Result<NodeId> {
         Ok(self.node.ok_or(Refusal::NotRegistered)?)
     }
@@ -57,6 +69,7 @@ impl Fleet for FleetSession {
     }
 
     async fn activate(&self, interval: f64) -> Result<NodeId> {
+        self.require_admitted()?;
         let is_open = matches!(self.host.0.parts.policy, Policy::AnyKey);
         if is_open && (self.key.is_none() || self.node.is_none()) {
             self.host.0.newcomers.require_room(self.peer.as_ref())?;
@@ -77,20 +90,30 @@ impl Fleet for FleetSession {
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
+        self.require_admitted()?;
         let node = self.required_node()?;
-        self.link().identify_node(node, self.certificate());
+        let certificate = self.certificate();
+        self.link().identify_node(node, certificate).await?;
         Ok(self.link().node_lives(node, interval).await?)
     }
 
     async fn deactivate(&self) -> Result<()> {
+        self.require_admitted()?;
         Ok(self.link().remove_node(self.required_node()?).await?)
     }
 
     async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {
-        Ok(self.link().claim(self.required_node()?, patience).await?)
+        let node = self.required_node()?;
+        let claimed = self
+            .link()
+            .claim_while(node, patience, || self.is_admitted())
+            .await?;
+        self.require_admitted()?;
+        Ok(claimed)
     }
 
     async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+        self.require_admitted()?;
         let (caller, claimed) = (self.node, reply.message.metadata.src);
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
@@ -99,6 +122,7 @@ impl Fleet for FleetSession {
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        self.require_admitted()?;
         let received = content.len() as u64;
         let is_stored = self.link().push_object(run, id, content).await?;
         if is_stored {
@@ -108,6 +132,7 @@ impl Fleet for FleetSession {
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
+        self.require_admitted()?;
         let pulled = self.link().pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
             self.link().count_sent(run, content.len() as u64);
@@ -116,14 +141,17 @@ impl Fleet for FleetSession {
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
+        self.require_admitted()?;
         Ok(self.link().confirm(run, message).await?)
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {
+        self.require_admitted()?;
         Ok(self.link().require_running(run).await?.into())
     }
 
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
+        self.require_admitted()?;
         if let Some(run) = run {
             self.link().require_running(run).await?;
         }

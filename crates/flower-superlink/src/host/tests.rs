@@ -42,6 +42,7 @@ mod newcomers;
 mod people;
 mod power;
 mod quiet;
+mod shut_out;
 mod standing;
 mod taskins;
 mod tokens;
@@ -50,17 +51,27 @@ mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
 fn link(state: MemoryState) -> Arc<Link> {
-    link_with_fabs(state, Arc::new(Memory::new()))
+    link_of(state, Arc::new(Memory::new()), Duration::ZERO)
 }
 
+/// The same, which keeps FABs there.
 fn link_with_fabs(state: MemoryState, fabs: Arc<dyn ObjectBytes>) -> Arc<Link> {
+    link_of(state, fabs, Duration::ZERO)
+}
+
+/// The same, which holds calls of nodes.
+fn link_that_holds(state: MemoryState, hold: Duration) -> Arc<Link> {
+    link_of(state, Arc::new(Memory::new()), hold)
+}
+
+fn link_of(state: MemoryState, fabs: Arc<dyn ObjectBytes>, hold: Duration) -> Arc<Link> {
     Arc::new(Link::new(crate::link::Parts {
         state: Arc::new(state),
         objects: Arc::new(Memory::new()),
         fabs,
         clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
         holds: Holds {
-            node: Duration::ZERO,
+            node: hold,
             ..Holds::default()
         },
         max_storage: None,
@@ -78,6 +89,7 @@ fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts 
         policy,
         own_key,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure: true,

@@ -124,6 +124,12 @@ impl Connections {
         self.0.lock().get(&node)?.certificate.clone()
     }
 
+    /// The calls that are held for the node.
+    #[cfg(test)]
+    pub(super) fn held(&self, node: NodeId) -> usize {
+        self.0.lock().get(&node).map_or(0, |seen| seen.calls.held)
+    }
+
     /// The node left. Only whether it was of use is of interest now.
     pub(super) fn leave(&self, node: NodeId) {
         let mut seen = self.0.lock();

@@ -93,6 +93,19 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn claim(&self, node: NodeId, patience: Duration) -> Result<Option<Parcel>> {
+        self.claim_while(node, patience, || true).await
+    }
+
+    /// The same for a node that may be shut out meanwhile: it gets no message from then on.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn claim_while(
+        &self,
+        node: NodeId,
+        patience: Duration,
+        is_admitted: impl Fn() -> bool + Send,
+    ) -> Result<Option<Parcel>> {
         let session = self.state.session(node).await?;
         // A call whose connection is lost is held for one hold at most.
         let suspicious = 2 * self.holds.node.max(Duration::from_secs(1));
@@ -110,6 +123,9 @@ impl Link {
         let deadline = monotonic::now() + self.holds.node.min(patience);
         loop {
             let changed = listener.next();
+            if !is_admitted() {
+                return Ok(None);
+            }
             let claimed = match session {
                 Some(session) => self.state.claim_message(node, session, self.now()).await?,
                 None => None,

@@ -8,7 +8,7 @@ use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use flwr_security::tls::Certificate;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Link;
 use super::commit::Stores;
@@ -55,7 +55,7 @@ impl Link {
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
-        self.identify_node(node, certificate);
+        self.identify_node(node, certificate).await?;
         Ok(node)
     }
 
@@ -84,10 +84,35 @@ impl Link {
     }
 
     /// Notes by which certificate a node was seen.
-    pub fn identify_node(&self, node: NodeId, certificate: Option<Arc<Certificate>>) {
-        if let Some(certificate) = certificate {
-            self.connections.identify(node, certificate);
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn identify_node(
+        &self,
+        node: NodeId,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<()> {
+        let Some(certificate) = certificate else {
+            return Ok(());
+        };
+        let owner = certificate.owner();
+        if !self.state.is_of_node(&owner) {
+            self.state.note_certificate(&owner).await?;
         }
+        self.connections.identify(node, certificate);
+        Ok(())
+    }
+
+    /// Whether a node was ever seen by a certificate of this one's owner.
+    #[must_use]
+    pub fn is_of_node(&self, certificate: &Certificate) -> bool {
+        self.state.is_of_node(&certificate.owner())
+    }
+
+    /// The calls for a message that are held for the node.
+    #[cfg(test)]
+    pub(crate) fn held_calls(&self, node: NodeId) -> usize {
+        self.connections.held(node)
     }
 
     /// All nodes that are registered, in the order of their ids, each with the certificate by
@@ -130,6 +155,30 @@ impl Link {
         });
         left.await?;
         info!(node_id = %node, "SuperNode left");
+        Ok(())
+    }
+
+    /// Ends the sessions of nodes whose keys are not admitted any more: they are offline, and the
+    /// calls that are held for them end. A node that is admitted again goes on with its next
+    /// heartbeat.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn end_sessions(&self, is_admitted: impl Fn(&PublicKey) -> bool) -> Result<()> {
+        for node in self.state.nodes().await? {
+            let has_session =
+                node.unregistered_at.is_none() && node.session > 0 && !node.has_left();
+            if !has_session || is_admitted(&node.key) {
+                continue;
+            }
+            let (id, now) = (node.id, self.now());
+            let ended = self.commit(move |Stores { state, .. }| async move {
+                state.deactivate_node(id, now).await
+            });
+            ended.await?;
+            let key = node.key.fingerprint();
+            warn!(node_id = %node.id, %key, "the SuperNode is offline from now on: its key is not on --auth-list-public-keys any more");
+        }
         Ok(())
     }
 

@@ -26,6 +26,7 @@ macro_rules! battery {
                 nodes::who_had_time_left_before_the_superlink_was_away_has_it_again;
                 nodes::a_node_is_awaited_until_it_has_answered;
                 nodes::a_node_that_left_is_unknown;
+                nodes::the_owner_of_a_nodes_certificate_stays_known;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;
                 life::sessions_follow_each_other;

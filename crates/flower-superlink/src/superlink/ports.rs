@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host};
 use crate::link::Link;
@@ -41,13 +42,21 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) async fn open(config: &Config) -> Result<Self, listen::Error> {
-        let security = |asks| match &config.transport {
-            Transport::Plaintext => Security::Plaintext,
-            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
-            Transport::Tls(tls) => Security::Tls(tls.open()),
+        let (fleet, control) = match &config.transport {
+            Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
+            Transport::Tls(tls) => {
+                let control = match config.control_asks {
+                    true => tls.asking_people(),
+                    false => tls.open(),
+                };
+                (Security::Tls(tls.asking()), Security::Tls(control))
+            }
         };
+        // Whoever comes there over TLS starts runs, as on Control.
         let serverappio = match &config.transport {
-            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
+            Transport::Tls(tls) if config.serverappio_tls => {
+                Security::TlsOrLocal(tls.asking_people())
+            }
             _ => Security::Plaintext,
         };
         // All ports share the places of strangers, as they share the files that may be open.
@@ -63,11 +72,13 @@ impl Ports {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
-        let (fleet, control) = (security(true), security(config.control_asks));
+        let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
+        let control = bind(&config.control, control, CONTROL, &far).await?;
+        let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
         Ok(Self {
-            fleet: bind(&config.fleet, fleet, FLEET, &far).await?,
-            control: bind(&config.control, control, CONTROL, &far).await?,
-            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?,
+            fleet: fleet.only_for(config.clients.clone()),
+            control: control.only_for(config.list_of_people()),
+            serverappio: serverappio.only_for(config.list_of_people()),
             health,
         })
     }
@@ -110,6 +121,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
         clients: config.clients.clone(),
+        people: People::new(config.people.clone(), config.transport.tls().cloned()),
         accounts: config.accounts.clone(),
         apps: apps(config),
         is_insecure: matches!(config.transport, Transport::Plaintext),

@@ -167,6 +167,7 @@ codes! {
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;
     TokensUseless = 50204, "TOKENS_USELESS", Forbidden;
     TlsRequired = 50205, "TLS_REQUIRED", Forbidden;
+    CertificateOfNode = 50221, "CERTIFICATE_OF_NODE", Forbidden;
     ObjectMalformed = 50301, "OBJECT_MALFORMED", Precondition;
     RunTransition = 50302, "RUN_TRANSITION", Precondition;
     RunNotFinished = 50303, "RUN_NOT_FINISHED", Precondition;

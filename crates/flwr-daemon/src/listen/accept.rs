@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::balancers::{self, Balancers};
+use super::clients::Clients;
 use super::connection::{Admission, Connection, Transport};
 use super::greet::{self, Greeter, Refused};
 use super::sockets::Sockets;
@@ -39,6 +40,7 @@ struct Door {
     balancers: Balancers,
     /// A scanner must not fill the disk.
     quiet: Quiet<&'static str>,
+    clients: Arc<Clients>,
 }
 
 /// Accepts until `stopper` stops. Handshakes that are not done by then are dropped.
@@ -53,7 +55,9 @@ pub(super) async fn run(
         security,
         name,
         limits,
+        allowed,
     } = listener;
+    let clients = Arc::new(Clients::new(name, &security, allowed));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),
@@ -63,10 +67,12 @@ pub(super) async fn run(
         stranger_timeout: limits.stranger_timeout,
         balancers: limits.balancers.clone(),
         quiet: Quiet::default(),
+        clients: Arc::clone(&clients),
     });
     let mut handshakes = JoinSet::new();
     let accepting = accept_all(&sockets, &door, &limits, &ready, &cut, &mut handshakes);
-    stopper.run_until_stopped(accepting).await;
+    let working = async { tokio::join!(accepting, clients.watch()) };
+    stopper.run_until_stopped(working).await;
     handshakes.shutdown().await;
 }
 
@@ -145,9 +151,11 @@ async fn enter(
                 standing,
                 within: door.stranger_timeout,
             };
-            let connection = Connection::new(transport, preface, client, admission, cut);
-            // Nobody takes it: the server is stopping.
-            let _ = ready.send(Ok(connection)).await;
+            match Connection::new(transport, preface, client, (admission, &door.clients), cut) {
+                // Nobody takes it: the server is stopping.
+                Ok(connection) => drop(ready.send(Ok(connection)).await),
+                Err(refused) => log_refused(&door, client, &refused),
+            }
         }
         Ok(Err(refused)) => log_refused(&door, client, &refused),
         Err(_) => log_refused(&door, client, &Refused::Silent),

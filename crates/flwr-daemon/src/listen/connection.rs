@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flwr_security::peer::{Peer, Standing};
-use flwr_security::tls::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,6 +17,9 @@ use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+use super::clients::{Clients, Shown, Watched};
+use super::greet::Refused;
 
 /// A connection after its handshake. It counts under the listener's limit, and breaks when the
 /// listener cuts it.
@@ -30,6 +32,8 @@ pub struct Connection {
     /// When the connection ends if no caller was admitted by then. `None`: somebody was.
     stranger: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+    /// Has the client's certificate looked at again.
+    _watched: Option<Watched>,
 }
 
 /// What a connection counts under.
@@ -57,27 +61,34 @@ impl Connection {
         transport: Transport,
         preface: Bytes,
         address: SocketAddr,
-        admission: Admission,
+        (admission, clients): (Admission, &Arc<Clients>),
         cut: CancellationToken,
-    ) -> Self {
+    ) -> Result<Self, Refused> {
         let Admission {
             place,
             standing,
             within,
         } = admission;
-        Self {
+        let shown = transport.shown()?;
+        let cut = match shown {
+            Some(_) => cut.child_token(),
+            None => cut,
+        };
+        let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        Ok(Self {
             peer: Peer {
                 address,
                 tls: transport.is_tls(),
-                certificate: transport.certificate().map(Arc::new),
+                certificate,
                 standing,
             },
             stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
-            cut: Box::pin(cut.cancelled_owned()),
             _place: place,
-        }
+            _watched: shown.map(|shown| clients.add(shown, address, cut.clone())),
+            cut: Box::pin(cut.cancelled_owned()),
+        })
     }
 
     /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
@@ -94,7 +105,7 @@ impl Connection {
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the server is stopping",
+                "the server ends this connection",
             )),
             Poll::Pending => Ok(()),
         }
@@ -123,13 +134,21 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
-    /// What the peer's certificate says, if it has shown one.
-    fn certificate(&self) -> Option<Certificate> {
+    /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name
+    /// by which a list could know it: its client must not count as one that has shown nothing.
+    fn shown(&self) -> Result<Option<Shown>, Refused> {
         let Self::Tls(stream) = self else {
-            return None;
+            return Ok(None);
         };
         let (_, session) = stream.get_ref();
-        Certificate::read(session.peer_certificates()?.first()?).ok()
+        let Some(chain) = session
+            .peer_certificates()
+            .filter(|chain| !chain.is_empty())
+        else {
+            return Ok(None);
+        };
+        let shown = Shown::read(chain).map_err(Refused::Certificate)?;
+        Ok(Some(shown))
     }
 }
 

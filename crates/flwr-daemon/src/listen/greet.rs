@@ -68,6 +68,8 @@ pub(super) enum Refused {
     Garbage,
     /// The TLS handshake failed.
     Handshake(io::Error),
+    /// The client's certificate cannot be read.
+    Certificate(Reason),
 }
 
 impl Greeter {
@@ -152,6 +154,7 @@ impl Refused {
             Self::Strangers(TooMany::InAll(_)) => "all-strangers",
             Self::Garbage => "garbage",
             Self::Handshake(_) => "handshake",
+            Self::Certificate(_) => "certificate",
         }
     }
 
@@ -190,6 +193,7 @@ impl fmt::Display for Refused {
                 "there are {number} connections over which nobody was admitted, half of the files that may be open: raise that limit (`ulimit -n`, `LimitNOFILE=` of a systemd unit)"
             ),
             Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
+            Self::Certificate(reason) => write!(f, "the client is refused: {reason}"),
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }
     }

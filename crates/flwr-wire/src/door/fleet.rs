@@ -11,6 +11,7 @@ use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet as _, Result};
 use flwr_core::refusal::Refusal;
+use flwr_security::peer::Peer;
 use flwr_security::signature;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
@@ -60,6 +61,10 @@ impl<H: FleetHost> Opened for Nodes<H> {
 
     fn host(&self) -> &H {
         &self.host
+    }
+
+    fn accept(&self, peer: Option<&Peer>) -> Result<()> {
+        self.host.accept(peer)
     }
 
     async fn serve(&self, request: Request<Body>) -> Response<Body> {

@@ -54,6 +54,7 @@ impl Scene {
             policy: Policy::AnyKey,
             own_key: None,
             clients: None,
+            people: People::default(),
             accounts: None,
             apps,
             is_insecure: true,

@@ -13,6 +13,7 @@ fn started_by(apps: Apps, is_insecure: bool) -> Host {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps,
         is_insecure,

@@ -18,6 +18,7 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         is_insecure,

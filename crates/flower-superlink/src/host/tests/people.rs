@@ -36,6 +36,7 @@ fn with_accounts(accounts: Accounts) -> Host {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: Some(Arc::new(accounts)),
         apps: Apps::WithTokens,
         is_insecure: true,

@@ -40,7 +40,11 @@ impl Node {
     /// A node that has registered, and not given a sign of life yet.
     pub(super) async fn new() -> Self {
         let host = host(link(MemoryState::default()), Policy::AnyKey, None);
-        let key = PrivateKey::generate().unwrap();
+        Self::at(host, PrivateKey::generate().unwrap()).await
+    }
+
+    /// The same with this key, at this host.
+    pub(super) async fn at(host: Host, key: PrivateKey) -> Self {
         let request = proto::CreateNodeRequest {
             heartbeat_interval: 30.0,
         };
@@ -78,7 +82,7 @@ impl Node {
         );
     }
 
-    async fn heartbeat(&self) {
+    pub(super) async fn heartbeat(&self) {
         let heartbeat = proto::SendNodeHeartbeatRequest {
             node: Some(self.id.into()),
             heartbeat_interval: 30.0,
@@ -88,12 +92,12 @@ impl Node {
     }
 
     /// Sends the node an instruction without content, of a run that is running.
-    pub(super) async fn instruct(&self) {
+    pub(super) async fn instruct(&self) -> RunId {
         let body = MessageBody::Error {
             code: 1,
             reason: "a test".to_owned(),
         };
-        self.send(body, None, Vec::new()).await;
+        self.send(body, None, Vec::new()).await.0
     }
 
     /// Sends the node an instruction with the content of this tree, of a run that is running.

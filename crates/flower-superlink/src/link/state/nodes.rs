@@ -249,6 +249,13 @@ pub trait Nodes {
     /// The name of the wire that the node speaks, if it was noted.
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>>;
 
+    /// Notes that a node was seen by a certificate of this owner. The note stays for ever: a person
+    /// with a certificate of the same owner would be the node.
+    async fn note_certificate(&self, owner: &str) -> StateResult<()>;
+
+    /// Whether a node was seen by a certificate of this owner.
+    fn is_of_node(&self, owner: &str) -> bool;
+
     /// The node, also if it is unregistered.
     async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>>;
 

@@ -188,3 +188,14 @@ pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world:
         .clear();
     assert_eq!(world.claim(node, NOON).await, Some(second.id()));
 }
+
+pub(crate) async fn the_owner_of_a_nodes_certificate_stays_known(world: World) {
+    let node = world.node(5, NOON + 60.0).await;
+    assert!(!world.state.is_of_node("CN=node-1"));
+    for _ in 0..2 {
+        world.state.note_certificate("CN=node-1").await.unwrap();
+    }
+    world.state.unregister_node(node, NOON).await.unwrap();
+    assert!(world.state.is_of_node("CN=node-1"));
+    assert!(!world.state.is_of_node("CN=node-2"));
+}

@@ -1,6 +1,6 @@
 //! Nodes, their keys and life, and what waits for each.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
@@ -21,6 +21,8 @@ pub(super) struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
     /// The nodes that are registered.
     by_key: HashMap<PublicKey, NodeId>,
+    /// The owners of the certificates by which nodes were seen.
+    certificates: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -280,6 +282,16 @@ impl state::Nodes for MemoryState {
         let inner = self.0.lock();
         let node = inner.nodes.registered(node);
         Ok(node.and_then(|node| node.known.wire.clone()))
+    }
+
+    async fn note_certificate(&self, owner: &str) -> StateResult<()> {
+        let mut inner = self.0.lock();
+        inner.nodes.certificates.insert(owner.to_owned());
+        Ok(())
+    }
+
+    fn is_of_node(&self, owner: &str) -> bool {
+        self.0.lock().nodes.certificates.contains(owner)
     }
 
     async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>> {

@@ -2,7 +2,7 @@
 //! written now and then; a SuperLink that comes back gives everybody who was there time to
 //! return. What is added to the traffic of runs is kept and written alike.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::time::Timestamp;
@@ -35,6 +35,8 @@ struct Inner {
     traffic: HashMap<RunId, Traffic>,
     written_at: Option<Timestamp>,
     tokens: Tokens,
+    /// The owners of the certificates by which nodes were seen.
+    certificates: HashSet<String>,
 }
 
 /// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
@@ -86,7 +88,10 @@ impl Presence {
         let seen_at = connection.query_row("SELECT seen_at FROM link", [], |row| {
             row.get(0).map(Timestamp::from_secs)
         })?;
-        let mut inner = Inner::default();
+        let mut inner = Inner {
+            certificates: nodes::certificates(connection)?,
+            ..Inner::default()
+        };
         for (mut known, heard) in nodes::registered(connection)? {
             match known.outlook() {
                 Outlook::There(until) if until > seen_at => {
@@ -184,6 +189,14 @@ impl Presence {
 
     pub(super) fn wire(&self, node: NodeId) -> Option<String> {
         self.0.lock().nodes.get(&node)?.known.wire.clone()
+    }
+
+    pub(super) fn note_certificate(&self, owner: String) {
+        self.0.lock().certificates.insert(owner);
+    }
+
+    pub(super) fn is_of_node(&self, owner: &str) -> bool {
+        self.0.lock().certificates.contains(owner)
     }
 
     pub(super) fn removed(&self, node: NodeId) {

@@ -120,6 +120,17 @@ async fn nodes_that_were_gone_do_not_come_back_by_a_restart() {
     assert!(world.is_kept(gone, NOON + 300.0).await, "it may return");
 }
 
+#[tokio::test]
+async fn the_owners_of_nodes_certificates_are_known_after_a_restart() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.state.note_certificate("CN=node-1").await.unwrap();
+    drop(world);
+    let world = place.open(NOON);
+    assert!(world.state.is_of_node("CN=node-1"));
+    assert!(!world.state.is_of_node("CN=node-2"));
+}
+
 #[test]
 fn one_superlink_at_a_time() {
     let place = Place::new();

@@ -290,6 +290,11 @@ fn nodes_and_processes() -> Vec<Number> {
         ),
         (Refusal::UnknownToken, PermissionDenied, "Invalid token."),
         (
+            Refusal::CertificateOfNode("CN=node-1".to_owned()),
+            PermissionDenied,
+            "The client certificate CN=node-1 is a SuperNode's, and opens no port for people: use a certificate of your own",
+        ),
+        (
             Refusal::ClientNotListed("CN=alice".to_owned()),
             Unauthenticated,
             "The client certificate CN=alice is not on the SuperLink's list of clients",
