@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use flwr_client::channel::{InvalidProxy, connect_error, proxied};
+use flwr_client::channel::InvalidProxy;
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
@@ -194,7 +194,7 @@ pub(crate) enum Error {
         federation: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("{}", explain(.0))]
+    #[error("{}", refused::explain(.0))]
     Call(Box<Failure>),
     #[error("Failed to start run")]
     NotStarted,
@@ -383,33 +383,6 @@ fn suffix(text: &str) -> String {
     } else {
         format!(": {text}")
     }
-}
-
-/// What a refusal of the SuperLink, or a failure to reach it, means for the user.
-fn explain(failure: &Failure) -> String {
-    if let Some(error) = connect_error(failure) {
-        let error = printable::line(&error.to_string());
-        return format!("Connection to the SuperLink is unavailable: {error}");
-    }
-    if let Some(answer) = proxied(failure) {
-        let answer = printable::line(&answer.to_string());
-        return format!("Connection to the SuperLink is unavailable: {answer}");
-    }
-    if let Some(cause) = broken(failure) {
-        return format!(
-            "The connection to the SuperLink broke off ({cause}). Check that `address` is its Control API, and \
-             that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
-        );
-    }
-    refused::explain(failure)
-}
-
-/// What broke the line. What a SuperLink answers has no cause.
-fn broken(failure: &Failure) -> Option<String> {
-    let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
-    causes
-        .last()
-        .map(|cause| printable::line(&cause.to_string()))
 }
 
 mod hint;
