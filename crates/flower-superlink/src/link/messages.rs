@@ -348,13 +348,18 @@ impl Link {
         flawed: Option<MessageId>,
     ) -> Result<()> {
         let Object { id, bytes } = object;
+        let asked = error.metadata.reply_to;
         let settled = self.commit(move |stores| async move {
             stores.objects.put(id, bytes).await?;
             let settled = stores.state.settle(run, error, flawed).await;
             if settled.is_err() {
                 stores.delete(id).await;
             }
-            Ok::<_, Error>(settled?)
+            let ((), mut changed) = settled?;
+            // A ServerApp may be waiting for the reply.
+            let asked = asked.map(|asked| Topic::Reply(run, asked));
+            changed.wake.extend(asked);
+            Ok::<_, Error>(((), changed))
         });
         settled.await
     }

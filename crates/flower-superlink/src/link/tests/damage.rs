@@ -157,6 +157,23 @@ async fn an_instruction_that_is_damaged_or_lost_is_answered_and_the_node_gets_th
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_serverapp_that_waits_hears_at_once_that_its_instruction_is_lost() {
+    let disk = OnDisk::new();
+    let federation = &disk.federation;
+    let (node, run) = (federation.node().await, federation.running().await);
+    let asked = federation.send(run, node, "model").await;
+    disk.harm(asked.objects[0].id, Harm::Loss);
+    let (link, id) = (Arc::clone(&federation.link), asked.id());
+    let begun = Instant::now();
+    let waits = tokio::spawn(async move { link.replies(run, &[Some(id)], Duration::MAX).await });
+    tokio::task::yield_now().await;
+    assert_eq!(disk.claim(node).await, None);
+    let replies = waits.await.unwrap().unwrap();
+    assert!(matches!(replies[0].message.body, Body::Error { .. }));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn damage_that_shows_only_when_an_object_is_read_fails_the_run() {
     for of_reply in [false, true] {
         let disk = OnDisk::new();
