@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn the_bytes_of_a_model_are_no_parts() {
         let array = proto::Array {
-            data: vec![0x0a, 0].repeat(100_000).into(),
+            data: [0x0a, 0].repeat(100_000).into(),
             ..proto::Array::default()
         };
         let arrays = flwr_proto::shared::ArrayRecord {

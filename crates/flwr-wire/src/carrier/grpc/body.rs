@@ -241,7 +241,7 @@ mod tests {
         });
         let head = Frame::data(Bytes::from(announce(16 << 20)));
         let drops = stream::iter([Ok(head)]).chain(drops);
-        let began = tokio::time::Instant::now();
+        let began = flwr_core::monotonic::now();
         let status = read(32 * MIB, Body::new(StreamBody::new(drops)))
             .await
             .unwrap_err();
