@@ -239,7 +239,9 @@ fn the_openssl_way_works_as_it_is_written() {
     // The SuperNode's certificate is nobody's key to Control.
     let as_node = app("client");
     let outcome = scene.flwr().call(&as_node.path, &["ls", ".", "e2e"]);
-    outcome.failure(1).must_say(&["O=Hospital, CN=node-1 is a SuperNode's"]);
+    outcome
+        .failure(1)
+        .must_say(&["O=Hospital, CN=node-1 is a SuperNode's"]);
     let app = app("user");
     let outcome = scene.flwr().run(&app, "rounds=1 nodes=1").success();
     outcome.must_say(&["round 1: mean 1.000 of 1", "finished"]);
