@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use crate::cause::chain;
 use crate::config::ConfigError;
-use crate::fab::FabError;
 use crate::id::{NodeId, RunId};
 use crate::message::{Flaws, MessageId};
 use crate::object::{InvalidObjectId, ObjectError, ObjectId, TreeError};
@@ -17,6 +16,7 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod from;
 mod unanswered;
 
 pub use answer::{Failure, Refused};
@@ -370,41 +370,5 @@ impl Refusal {
     #[must_use]
     pub const fn is_about_the_run(&self) -> bool {
         matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
-    }
-}
-
-impl From<FabError> for Refusal {
-    fn from(error: FabError) -> Self {
-        Self::Fab(chain(&error))
-    }
-}
-
-impl From<ConfigError> for Refusal {
-    fn from(error: ConfigError) -> Self {
-        Self::RunConfig(Box::new(error))
-    }
-}
-
-impl From<Flaws> for Refusal {
-    fn from(flaws: Flaws) -> Self {
-        Self::Malformed(flaws)
-    }
-}
-
-impl From<TreeError> for Refusal {
-    fn from(error: TreeError) -> Self {
-        Self::Tree(error)
-    }
-}
-
-impl From<InvalidObjectId> for Refusal {
-    fn from(error: InvalidObjectId) -> Self {
-        Self::ObjectId(error)
-    }
-}
-
-impl From<InvalidStatus> for Refusal {
-    fn from(error: InvalidStatus) -> Self {
-        Self::Status(error)
     }
 }

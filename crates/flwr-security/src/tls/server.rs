@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -14,14 +14,14 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::chain::Purpose;
 use super::dated::{Dated, Role};
 use super::identity;
-use super::legacy::{LegacyClientVerifier, LegacyRoots};
-use super::revocation::RevocationLists;
-use super::roots::Roots;
-use super::strict::{StrictClientVerifier, StrictServerVerifier};
+use super::legacy::LegacyRoots;
+use super::strict::StrictServerVerifier;
 use super::{
     ALPN, Certificate, Identity, Reason, TlsError, advice, certificates, file_roots, provider,
     versions,
 };
+
+mod client_ca;
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,56 +335,6 @@ fn config(
         config.send_tls13_tickets = 0;
     }
     Ok(Arc::new(config))
-}
-
-impl ClientCa {
-    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        certificates(&self.ca, Some(Purpose::Client))
-    }
-
-    fn revoked(&self) -> Result<RevocationLists, TlsError> {
-        match &self.crl {
-            None => Ok(RevocationLists::none()),
-            Some(path) => RevocationLists::load(path, &self.authorities()?),
-        }
-    }
-
-    fn dated(&self, lists: &RevocationLists) -> Result<Vec<Dated>, TlsError> {
-        let mut dated = Dated::of_authorities(&self.ca, Role::ClientCa, &self.authorities()?);
-        dated.extend(lists.dated());
-        Ok(dated)
-    }
-
-    fn verifier(
-        &self,
-        lists: RevocationLists,
-        legacy: bool,
-    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let roots = file_roots(&self.ca, Purpose::Client)?;
-        let webpki = self.webpki(&roots, &lists)?;
-        let strict = StrictClientVerifier::new(webpki, roots, lists.clone());
-        if !legacy {
-            return Ok(Arc::new(strict));
-        }
-        let roots = LegacyRoots::new(self.authorities()?, &provider()).without(lists);
-        Ok(Arc::new(LegacyClientVerifier::new(Arc::new(strict), roots)))
-    }
-
-    fn webpki(
-        &self,
-        roots: &Roots,
-        lists: &RevocationLists,
-    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let store = Arc::new(roots.store().clone());
-        WebPkiClientVerifier::builder_with_provider(store, provider())
-            .with_crls(lists.der())
-            .only_check_end_entity_revocation()
-            .build()
-            .map_err(|error| TlsError::Crl {
-                path: self.crl.clone().unwrap_or_else(|| self.ca.clone()),
-                problem: error.to_string(),
-            })
-    }
 }
 
 /// The configuration has keys, so it is not printed.
