@@ -1,5 +1,6 @@
-//! Commands that fail if something is wrong: `test`, `lint`, `fuzz`, `faults` and `interop`.
+//! Commands that fail if something is wrong: `test`, `lint`, `deny`, `fuzz`, `faults` and `interop`.
 
+pub(crate) mod deny;
 pub(crate) mod faults;
 pub(crate) mod fuzz;
 mod imports;
