@@ -194,6 +194,11 @@ impl Store {
     }
 }
 
+/// Whether these bytes are a kept reply.
+pub(crate) fn is_reply(bytes: Bytes) -> bool {
+    format::read(bytes).is_ok()
+}
+
 const OUTBOX: &str = "outbox";
 const CONTEXT: &str = "context";
 /// Days after which a file is nobody's: the SuperLink was not reached to ask.

@@ -147,6 +147,9 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn names(dir: &Path) -> Vec<String> {
@@ -199,6 +202,24 @@ mod tests {
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(dir.path()), ["state"]);
+    }
+
+    #[test]
+    fn whoever_reads_a_file_that_is_replaced_reads_the_old_or_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        replace(&path, |file| file.write_all(b"old")).unwrap();
+        let mut reader = File::open(&path).unwrap();
+        replace(&path, |file| {
+            file.write_all(b"ne")?;
+            assert_eq!(fs::read(&path)?, b"old", "while the new one is written");
+            file.write_all(b"w")
+        })
+        .unwrap();
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "old");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

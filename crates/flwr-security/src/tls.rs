@@ -22,6 +22,8 @@ mod client;
 mod dated;
 pub(crate) mod encoding;
 mod flaw;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod legacy;
 mod localhost;

@@ -116,3 +116,27 @@ impl std::fmt::Debug for Refreshes {
         write!(f, "Refreshes({})", self.0.lock().len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_kept_for_a_minute_and_in_a_bounded_number() {
+        let refreshes = Refreshes::default();
+        let begin = |number: usize| {
+            let hash: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();
+            let begun = refreshes.begun(hash, || async { Err(away()) });
+            begun.map(drop)
+        };
+        for number in 0..MOST {
+            begin(number).unwrap();
+        }
+        assert_eq!(begin(MOST), Err(away()));
+        begin(7).unwrap();
+        assert_eq!(refreshes.0.lock().len(), MOST, "the same token is the same");
+        tokio::time::advance(KEPT).await;
+        begin(MOST).unwrap();
+        assert_eq!(refreshes.0.lock().len(), 1);
+    }
+}

@@ -92,3 +92,23 @@ pub(super) async fn usable(
     }
     Err(Refusal::UselessTokens(reason).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_no_call_carries_are_refused() {
+        let tokens = |access: String, refresh: &str| control::Tokens {
+            access,
+            refresh: refresh.to_owned(),
+        };
+        let long = |length| tokens("a".repeat(length - 3), "abc");
+        assert_eq!(require_fit(&long(LONGEST)), Ok(()));
+        assert!(require_fit(&long(LONGEST + 1)).is_err());
+        for (access, refresh) in [("a b", "c"), ("a", "c\n"), ("ä", "c")] {
+            let refused = require_fit(&tokens(access.to_owned(), refresh));
+            assert!(refused.is_err(), "{access:?} {refresh:?}");
+        }
+    }
+}

@@ -210,20 +210,28 @@ fn is_zip64(bytes: &[u8]) -> bool {
     })
 }
 
-/// The number of entries that the end record tells.
+/// The number of entries that the end record tells. The record must be the very end, and stand right
+/// behind the directory that it names: Python's `zipfile` takes the directory that stands there,
+/// other readers take the one that the record's offset names, and both must be the same one.
 fn count_entries(bytes: &[u8]) -> Result<usize, FabError> {
     let no_end = FabError::Format("it is not a zip archive");
     if !bytes.starts_with(&LOCAL.to_le_bytes()) {
         return Err(no_end);
     }
     let from = bytes.len().saturating_sub(END_LEN + MAX_COMMENT);
-    let tail = &bytes[from..];
-    let at = tail
+    let at = bytes[from..]
         .windows(4)
         .rposition(|window| window == END.to_le_bytes())
         .ok_or(no_end)?;
-    match tail.get(at + 10..at + 12) {
-        Some(&[low, high]) => Ok(usize::from(u16::from_le_bytes([low, high]))),
-        _ => Err(FabError::Format("its end is missing")),
+    let (before, end) = bytes.split_at(from + at);
+    if end.len() < END_LEN {
+        return Err(FabError::Format("its end is missing"));
     }
+    let short = |at: usize| u64::from(u16::from_le_bytes([end[at], end[at + 1]]));
+    let long = |at: usize| short(at) | short(at + 2) << 16;
+    let (count, size, offset, comment) = (short(10), long(12), long(16), short(20));
+    if offset + size != before.len() as u64 || END_LEN as u64 + comment != end.len() as u64 {
+        return Err(FabError::Format("its directory is ambiguous"));
+    }
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -266,6 +266,48 @@ fn size_and_number_of_entries_are_bounded() {
     ));
 }
 
+#[test]
+fn more_entries_than_a_bundle_may_have_are_not_read() {
+    let many = |count: usize| -> Bytes {
+        let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for number in 0..count {
+            let name = format!("{number}.py");
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        }
+        zip.finish().unwrap().into_inner().into()
+    };
+    let error = Fab::open(many(archive::MAX_ENTRIES + 1)).unwrap_err();
+    assert!(matches!(error, FabError::TooMany(10_001)), "{error}");
+    let error = Fab::open(many(archive::MAX_ENTRIES)).unwrap_err();
+    assert!(
+        error.to_string().contains("pyproject.toml is missing"),
+        "{error}"
+    );
+}
+
+/// Another reader would find other entries in it. Of two bundles in one file Python's `zipfile` reads
+/// the second, and a reader that goes by the offsets reads the first.
+#[test]
+fn bytes_before_or_behind_a_bundle_are_refused() {
+    let other = build(
+        PYPROJECT,
+        vec![("mini/o.py".into(), Bytes::from_static(b"x"))],
+    )
+    .unwrap();
+    let local = [0x50, 0x4b, 3, 4];
+    let headers = [local, [0; 4]].concat();
+    for junk in [&b"#!/bin/sh\n"[..], &local, &headers, MINI, &other.bytes] {
+        for parts in [[junk, MINI], [MINI, junk]] {
+            let error = Fab::open(parts.concat().into()).unwrap_err();
+            assert!(
+                matches!(error, FabError::Format(_)),
+                "{} bytes: {error}",
+                junk.len()
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_opened_or_refused(bytes in any::<Vec<u8>>()) {
