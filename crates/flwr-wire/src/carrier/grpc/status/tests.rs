@@ -281,7 +281,7 @@ fn nodes_and_processes() -> Vec<Number> {
         (
             Refusal::UnsignedNotServed,
             Unauthenticated,
-            "This SuperLink does not serve SuperNodes of flwr 1.8 to 1.14, whose requests carry no signature: its operator serves them with `--serve-older 1.8`",
+            "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`",
         ),
         (
             Refusal::UnexpectedNode(NodeId(5)),

@@ -14,7 +14,7 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
         Refusal::UnknownToken => "Invalid token.",
         Refusal::AccessDenied | Refusal::NotSignedIn => "Access denied",
         Refusal::UnsignedNotServed => {
-            "This SuperLink does not serve SuperNodes of flwr 1.8 to 1.14, whose requests carry no signature: its operator serves them with `--serve-older 1.8`"
+            "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`"
         }
         Refusal::AccountNotListed => {
             "❗\u{fe0f} User not authorized. Please contact the SuperLink administrator."
