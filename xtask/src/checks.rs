@@ -6,4 +6,5 @@ pub(crate) mod fuzz;
 mod imports;
 pub(crate) mod interop;
 pub(crate) mod lint;
+mod proofs;
 pub(crate) mod test;
