@@ -1,9 +1,3 @@
 #![no_main]
-//! The head of an object, as peers push it.
 
-use flwr_core::object::Head;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let _ = Head::read(data);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| flwr_fuzz::run("object", data));

@@ -58,10 +58,13 @@ impl NodeKey {
 ///
 /// # Panics
 /// If that fails.
-pub fn write_list(path: &Path, keys: &[NodeKey]) {
+pub fn write_list<'a>(path: &Path, keys: impl IntoIterator<Item = &'a NodeKey>) {
     let lines: Vec<String> = keys
-        .iter()
+        .into_iter()
         .map(|key| key.key.public_key().to_openssh())
         .collect();
-    fs::write(path, lines.join(",") + "\n").unwrap();
+    // A SuperLink may read at any moment.
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, lines.join(",") + "\n").unwrap();
+    fs::rename(fresh, path).unwrap();
 }

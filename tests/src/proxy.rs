@@ -18,9 +18,15 @@ pub enum Kind {
     Nginx,
     /// HAProxy.
     HaProxy,
+    /// HAProxy as a balancer of connections, at [`BALANCER`]: TLS is the SuperLink's, and the PROXY
+    /// protocol tells the address of each client.
+    Balancer,
     /// Envoy.
     Envoy,
 }
+
+/// The address from which [`Kind::Balancer`] connects.
+pub const BALANCER: &str = "127.0.0.2";
 
 /// Where a proxy will listen, before there is a SuperLink to pass calls to.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +86,7 @@ impl Front {
         let mut command = match kind {
             Kind::Nginx => nginx(&folder, certificate, key, habits, routes),
             Kind::HaProxy => haproxy(&folder, certificate, key, habits, routes),
+            Kind::Balancer => balancer(&folder, habits, routes),
             Kind::Envoy => envoy::command(&folder, certificate, key, habits, routes),
         };
         let mut proxy = Process::start("proxy", &mut command, federation.scratch().path());
@@ -148,6 +155,25 @@ fn haproxy(
         )
         .unwrap();
     }
+    haproxy_with(folder, &text)
+}
+
+fn balancer(folder: &Path, habits: Habits, routes: Routes) -> Command {
+    let idle = habits.idle_seconds;
+    let mut text = format!(
+        "defaults\n mode tcp\n timeout connect 5s\n timeout client {idle}s\n timeout server {idle}s\n"
+    );
+    for (number, (from, to)) in routes.into_iter().enumerate() {
+        write!(
+            text,
+            "listen l{number}\n bind {from}\n server s {to} send-proxy-v2 source {BALANCER}\n"
+        )
+        .unwrap();
+    }
+    haproxy_with(folder, &text)
+}
+
+fn haproxy_with(folder: &Path, text: &str) -> Command {
     let file = folder.join("haproxy.cfg");
     std::fs::write(&file, text).unwrap();
     let mut command = Command::new("/usr/sbin/haproxy");

@@ -1,4 +1,4 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `faults`, `interop`, `bench` and `soak`: what
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench` and `soak`: what
 //! people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::checks::{faults, interop, lint, test};
+use crate::checks::{deny, faults, fuzz, interop, lint, test};
 use crate::demos::{demo, session};
 use crate::measure::{bench, soak};
 
@@ -52,6 +52,11 @@ enum Command {
     /// Refuse Rust files over 400 lines, names in rooms that may not use them, and files that are
     /// binary or over 256 KB, unless listed.
     Lint(lint::Args),
+    /// Check licences, sources and known holes of all crates with cargo-deny, if it is installed.
+    Deny(deny::Args),
+    /// Parse seeds, corpora and mutations of both with every parser of bytes from elsewhere, and
+    /// print the executions. Needs no nightly toolchain; `fuzz/` has the targets for cargo-fuzz.
+    Fuzz(fuzz::Args),
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
@@ -72,6 +77,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Deny(args) => deny::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Interop(args) => interop::run(&args),
         Command::Bench(args) => bench::run(&args),

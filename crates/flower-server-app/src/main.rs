@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use flwr_core::printable::lines;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::limits;
 use flwr_daemon::telemetry::{self, Format};
@@ -56,6 +57,6 @@ fn start(run: Run) -> Result<()> {
 
 #[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
 fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
-    eprintln!("flower-server-app: error: {error:#}");
+    eprintln!("flower-server-app: error: {}", lines(&format!("{error:#}")));
     ExitCode::from(status)
 }

@@ -20,6 +20,7 @@ use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
+use flwr_security::private_files;
 use flwr_security::tls::ClientTls;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -122,6 +123,13 @@ impl Accounts {
     #[must_use]
     pub fn proxy_warning(&self) -> Option<String> {
         self.provider.proxy_warning()
+    }
+
+    /// The warning about a client secret that other users can read.
+    #[must_use]
+    pub fn secret_warning(&self) -> Option<String> {
+        let accounts = self.file.now();
+        private_files::exposed(accounts.settings.client_secret_file.as_deref()?)
     }
 
     /// The provider's issuer, and who is let in, for people.

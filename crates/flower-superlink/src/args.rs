@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
-use flwr_daemon::appio::Network;
+use flwr_core::size::Size;
 use flwr_daemon::config_file::{Configurable, Side};
+use flwr_daemon::network::Network;
 use flwr_daemon::telemetry::Format;
+use flwr_wire::InFlight;
 
 use crate::link::Keep;
 
@@ -75,6 +77,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub ssl_client_allow_list: Option<PathBuf>,
 
+    /// On Control, ask for certificates that a CA in this file has signed (PEM), and not a CA of
+    /// --ssl-client-ca-certfile. With one CA for both, certificates of SuperNodes (`flwr cert sign
+    /// --use node`, and those that were seen on Fleet) are refused on Control
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_ca_certfile: Option<PathBuf>,
+
+    /// As --ssl-client-crl-file, of the CAs of --ssl-control-client-ca-certfile
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_crl_file: Option<PathBuf>,
+
+    /// As --ssl-client-allow-list, of those who may call Control: no other list counts there
+    #[arg(long, value_name = "FILE")]
+    pub ssl_control_client_allow_list: Option<PathBuf>,
+
     /// Whether `flwr` must show a client certificate too, where SuperNodes must
     #[arg(long, value_enum, default_value = "required")]
     pub control_client_auth: ClientAuth,
@@ -85,12 +101,12 @@ pub struct Args {
     pub ssl_allow_legacy_certificates: bool,
 
     /// The older form of --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile; implies
-    /// --serverappio-tls
+    /// --serverappio-tls and --serve-older 1.8
     #[arg(long, num_args = 3, value_names = ["CA", "CERT", "KEY"], hide = true)]
     #[arg(conflicts_with_all = ["ssl_ca_certfile", "ssl_certfile", "ssl_keyfile"])]
     pub certificates: Option<Vec<PathBuf>>,
 
-    /// The older form of --auth-list-public-keys
+    /// The older form of --auth-list-public-keys; implies --serve-older 1.8
     #[arg(long, num_args = 3, value_names = ["CSV", "PRIVATE_KEY", "PUBLIC_KEY"], hide = true)]
     #[arg(conflicts_with = "auth_list_public_keys")]
     pub require_client_authentication: Option<Vec<PathBuf>>,
@@ -99,14 +115,19 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
-    /// The SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the list prove who they
-    /// are; later ones need none
+    /// With --serve-older: the SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the
+    /// list prove who they are; later ones need none
     #[arg(long, value_name = "FILE")]
     pub auth_superlink_private_key: Option<PathBuf>,
 
     /// Not needed: it is in the private key
     #[arg(long, value_name = "FILE", hide = true)]
     pub auth_superlink_public_key: Option<PathBuf>,
+
+    /// With --auth-list-public-keys: serve SuperNodes of flwr 1.8 to 1.14 on the list too. Their
+    /// proof, an HMAC, names neither the time nor the method; without a list they are served anyway
+    #[arg(long, value_enum, value_name = "RELEASE")]
+    pub serve_older: Option<Older>,
 
     /// Let in only people who have signed in (`flwr login`) at the OpenID provider that this TOML or
     /// JSON file names, and are on its list; a run is then its owner's and the admins'. Needs TLS.
@@ -145,6 +166,11 @@ pub struct Args {
     /// 1024³ and 1024⁴ bytes [default: no limit]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_storage: Option<u64>,
+
+    /// Let requests of so many bytes be under way at the same time, and of one SuperNode or address
+    /// half of them; others wait. At least 32M. A message above half of it is refused
+    #[arg(long, value_name = "BYTES", default_value = "4G", value_parser = in_flight)]
+    pub max_in_flight: u64,
 
     /// Keep finished runs, with their logs, this long (90d, 12h; units: s, m, h, d, w) or this many
     /// (1000, those that finished last), and delete the others
@@ -186,6 +212,16 @@ pub struct Args {
     /// an answer without all replies, as Flower's `send_and_receive` does, gets up to 3 s
     #[arg(long, value_name = "MILLISECONDS", default_value = "200", value_parser = milliseconds)]
     pub reply_linger: Duration,
+
+    /// Let one address have so many connections over which nobody was admitted; each ends after a
+    /// minute [default: an eighth of the files that may be open, 64 at least]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_strangers: Option<u16>,
+
+    /// Take the true address of clients from the balancers in this network, which must send version
+    /// 2 of the PROXY protocol to Fleet and Control; nobody else may. Several with commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', num_args = 1..)]
+    pub proxy_protocol_from: Vec<Network>,
 
     /// Flower's home directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr]
     #[arg(long, value_name = "DIR")]
@@ -271,6 +307,14 @@ pub enum ClientAuth {
     None,
 }
 
+/// The oldest release whose SuperNodes are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Older {
+    /// Those of flwr 1.8 and later.
+    #[value(name = "1.8")]
+    V1_8,
+}
+
 /// How ServerApp processes begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Start {
@@ -312,6 +356,15 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
         .filter(|milliseconds| *milliseconds <= 3000)
         .map(Duration::from_millis)
         .ok_or_else(|| "milliseconds from 0 to 3000 are expected".to_owned())
+}
+
+/// What requests under way may take.
+fn in_flight(text: &str) -> Result<u64, String> {
+    let given = bytes(text)?;
+    if given < InFlight::LEAST {
+        return Err(format!("at least {} are needed", Size(InFlight::LEAST)));
+    }
+    Ok(given)
 }
 
 /// A number of bytes, with a unit of 1024, 1024² … or without.

@@ -7,8 +7,10 @@ use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 
 mod clients;
+mod people;
 
 pub use clients::require_listed;
+pub use people::People;
 
 /// Which keys may speak.
 #[derive(Debug, Clone)]
@@ -26,6 +28,15 @@ impl Policy {
         match self {
             Self::AnyKey => false,
             Self::Listed(keys) => keys.now().contains(key),
+        }
+    }
+
+    /// Whether the holder of this key, or of none, may speak now.
+    #[must_use]
+    pub fn admits(&self, key: Option<&PublicKey>) -> bool {
+        match self {
+            Self::AnyKey => true,
+            Self::Listed(keys) => key.is_some_and(|key| keys.now().contains(key)),
         }
     }
 }

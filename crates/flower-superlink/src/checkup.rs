@@ -131,6 +131,13 @@ fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut C
         };
         checkup.good(CLIENTS, format!("asked for: {who}{flwr}"));
     }
+    if server.asks_people() && config.control_asks && !server.shares_client_ca() {
+        let who = config.people.as_ref().map_or_else(
+            || "all that a CA of --ssl-control-client-ca-certfile has signed".to_owned(),
+            |list| format!("{} names are on the list", list.now().len()),
+        );
+        checkup.good(CLIENTS, format!("asked for on Control: {who}"));
+    }
 }
 
 fn places(config: &Config, checkup: &mut Checkup) {

@@ -1,7 +1,6 @@
 //! What the flags mean: every file read and every rule checked before a port is bound.
 
 use std::env;
-use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
 use flwr_daemon::apps;
+use flwr_daemon::listen::Balancers;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
@@ -24,7 +24,7 @@ mod transport;
 
 use accounts::accounts;
 use appio::appio;
-use older::deprecations;
+use older::{Older, deprecations};
 use transport::transport;
 
 use crate::accounts::{Accounts, FileError};
@@ -59,10 +59,13 @@ pub struct Config {
     pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
-    /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other.
+    /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other, where they
+    /// are served.
     pub own_key: Option<PrivateKey>,
     /// Which clients are let in of those with a good certificate; `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Which clients are let in on the ports for people; `None`: those of the list above.
+    pub people: Option<Arc<FromFile<ClientList>>>,
     /// Who may speak Control, where people sign in.
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts ServerApp processes.
@@ -73,6 +76,12 @@ pub struct Config {
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
     pub max_storage: Option<u64>,
+    /// How many connections without an admitted caller one address may have, if that is given.
+    pub max_strangers: Option<u16>,
+    /// The balancers that tell the address of their clients.
+    pub balancers: Balancers,
+    /// Bytes of requests that may be under way at the same time.
+    pub max_in_flight: u64,
     /// Which finished runs are kept.
     pub keep_runs: Keep,
     /// Runs whose ServerApp is gone after a restart begin again.
@@ -132,15 +141,33 @@ pub enum ConfigError {
         "{0} is of use with --ssl-client-ca-certfile only, which asks clients for certificates"
     )]
     NobodyAsked(&'static str),
+    /// A flag about the certificates of people, and people are asked for none.
+    #[error("{0} excludes --control-client-auth none, which asks for no certificates on Control")]
+    NobodyAskedOnControl(&'static str),
+    /// The revocations of no CA.
+    #[error(
+        "--ssl-control-client-crl-file is of use with --ssl-control-client-ca-certfile only: with one CA for SuperNodes and people --ssl-client-crl-file counts for both"
+    )]
+    ControlCrlWithoutCa,
     /// A flag that would do nothing without TLS.
     #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
     NeedsTls(&'static str),
+    /// Older nodes on a list, and no key to share secrets by.
+    #[error(
+        "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
+    )]
+    OlderWithoutKey,
     /// The SuperLink's own key.
     #[error("--auth-superlink-private-key")]
     OwnKey(#[source] KeyError),
-    /// The list of clients.
-    #[error("--ssl-client-allow-list")]
-    Clients(#[source] ClientListError),
+    /// A list of clients.
+    #[error("{flag}")]
+    Clients {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with its file.
+        source: ClientListError,
+    },
     /// Some of the TLS flags.
     #[error(
         "{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile"
@@ -209,17 +236,39 @@ pub enum ConfigError {
     NoHome,
 }
 
+impl Transport {
+    /// The TLS that is spoken, if any.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&ServerTls> {
+        match self {
+            Self::Plaintext => None,
+            Self::Tls(tls) => Some(tls),
+        }
+    }
+}
+
+impl Config {
+    /// The list that counts on the ports for people: their own, or that of all clients where people
+    /// have no CA of their own.
+    #[must_use]
+    pub fn list_of_people(&self) -> Option<Arc<FromFile<ClientList>>> {
+        let shares_ca = self.transport.tls().is_none_or(ServerTls::shares_client_ca);
+        let of_all = self.clients.clone().filter(|_| shares_ca);
+        self.people.clone().or(of_all)
+    }
+}
+
 impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let places = places(&args)?;
         let mut warnings = deprecations(&args);
-        let needs_own_key = args.require_client_authentication.is_some();
+        let older = Older::of(&args);
         let args = args.modern();
         let (transport, told) = transport(&args)?;
         warnings.extend(told);
-        let (own_key, told) = own_key(args.auth_superlink_private_key.as_deref(), needs_own_key)?;
+        let (own_key, told) = older.own_key(&args)?;
         warnings.extend(told);
         let (accounts, told) = accounts(&args, &transport)?;
         warnings.extend(told);
@@ -242,12 +291,22 @@ impl TryFrom<Args> for Config {
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
             own_key,
-            clients: clients(args.ssl_client_allow_list.as_deref())?,
+            clients: clients(
+                "--ssl-client-allow-list",
+                args.ssl_client_allow_list.as_deref(),
+            )?,
+            people: clients(
+                "--ssl-control-client-allow-list",
+                args.ssl_control_client_allow_list.as_deref(),
+            )?,
             accounts,
             transport,
             launch: launch(args.isolation, args.serverapp_start)?,
             places,
             max_storage: args.max_storage,
+            max_strangers: args.max_strangers,
+            balancers: Balancers::new(&args.proxy_protocol_from),
+            max_in_flight: args.max_in_flight,
             keep_runs: args.keep_runs,
             resume_runs: args.resume_runs,
             flwr_dir: args.flwr_dir,
@@ -298,31 +357,13 @@ fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigEr
     Ok(Policy::Listed(Arc::new(keys)))
 }
 
-/// The key, or why it may be done without. flwr 1.20 to 1.22 take the flag and do not look at the
-/// file: command lines that kept it must start.
-fn own_key(
-    file: Option<&Path>,
-    needed: bool,
-) -> Result<(Option<PrivateKey>, Option<String>), ConfigError> {
-    let Some(file) = file else {
-        return Ok((None, None));
-    };
-    match PrivateKey::from_file(file) {
-        Ok(key) => Ok((Some(key), None)),
-        Err(KeyError::Read { source, .. }) if source.kind() == NotFound && !needed => {
-            let file = file.display();
-            let told = format!(
-                "--auth-superlink-private-key: there is no {file}: SuperNodes of flwr 1.9 to 1.14 cannot authenticate, later ones do without it"
-            );
-            Ok((None, Some(told)))
-        }
-        Err(unusable) => Err(ConfigError::OwnKey(unusable)),
-    }
-}
-
-fn clients(list: Option<&Path>) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {
+fn clients(
+    flag: &'static str,
+    list: Option<&Path>,
+) -> Result<Option<Arc<FromFile<ClientList>>>, ConfigError> {
     let list = list.map(FromFile::load).transpose();
-    Ok(list.map_err(ConfigError::Clients)?.map(Arc::new))
+    let list = list.map_err(|source| ConfigError::Clients { flag, source })?;
+    Ok(list.map(Arc::new))
 }
 
 fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {

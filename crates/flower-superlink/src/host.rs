@@ -1,10 +1,13 @@
 //! The SuperLink behind the doors of its ports: from a proof to a session, and from a session to
 //! the domain. The only room that knows both the wire and the link.
 
+use std::mem::Discriminant;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use flwr_core::port::Result;
-use flwr_core::refusal::Failure;
+use flwr_core::quiet::Quiet;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers};
 use flwr_daemon::completion::Completion;
@@ -13,10 +16,11 @@ use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
 use flwr_security::peer::Peer;
 use flwr_security::signature::Verifier;
+use flwr_wire::InFlight;
 use futures::future::BoxFuture;
 
 use crate::accounts::Accounts;
-use crate::auth::{self, Policy};
+use crate::auth::{self, People, Policy};
 use crate::link::Link;
 
 mod admission;
@@ -25,7 +29,10 @@ mod failure;
 mod fleet;
 mod jobs;
 mod launch;
+mod newcomers;
 mod runtime;
+
+use newcomers::Newcomers;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
@@ -33,7 +40,7 @@ pub use jobs::JobsSession;
 pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
-/// Calls under way at the same time that change something.
+/// Calls under way at the same time, without those that are held.
 const UNDER_WAY: usize = 4096;
 
 /// The SuperLink, as its doors see it.
@@ -47,10 +54,13 @@ pub struct Parts {
     pub link: Arc<Link>,
     /// Which keys may speak on Fleet.
     pub policy: Policy,
-    /// The SuperLink's own key, for nodes that share secrets with it.
+    /// The SuperLink's own key, for nodes that share secrets with it. `None`: such nodes are not
+    /// served where keys are asked for.
     pub own_key: Option<PrivateKey>,
     /// Which clients with a certificate may call. `None`: all of them.
     pub clients: Option<Arc<FromFile<ClientList>>>,
+    /// Which of them may call on the ports for people.
+    pub people: People,
     /// Who may call Control, where people sign in.
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
@@ -59,6 +69,8 @@ pub struct Parts {
     pub launchers: Launchers,
     /// Whether everything is spoken in plaintext here.
     pub is_insecure: bool,
+    /// The budget for the bytes of requests.
+    pub in_flight: InFlight,
 }
 
 /// Who starts the processes of ServerApps, and how they are admitted.
@@ -79,6 +91,9 @@ struct Inner {
     completion: Completion,
     /// The connections of ServerApps.
     holders: Holders,
+    /// Limits the log lines of refused Fleet requests.
+    quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
+    newcomers: Newcomers,
 }
 
 impl Host {
@@ -95,6 +110,8 @@ impl Host {
             verifier,
             completion: Completion::new(UNDER_WAY),
             holders: Holders::default(),
+            quiet: Quiet::default(),
+            newcomers: Newcomers::default(),
         }))
     }
 
@@ -118,12 +135,29 @@ impl flwr_wire::host::Host for Host {
     fn accept(&self, peer: Option<&Peer>) -> Result<()> {
         match &self.0.parts.clients {
             None => Ok(()),
-            Some(list) => Ok(auth::require_listed(&list.now(), peer)?),
+            Some(list) => {
+                let flag = "--ssl-client-allow-list";
+                Ok(auth::require_listed(flag, &list.now(), peer)?)
+            }
         }
+    }
+
+    fn accept_person(&self, peer: Option<&Peer>) -> Result<()> {
+        let Parts {
+            link,
+            clients,
+            people,
+            ..
+        } = &self.0.parts;
+        Ok(people.require(link, clients.as_deref(), peer)?)
     }
 
     fn now(&self) -> Timestamp {
         self.link().now()
+    }
+
+    fn in_flight(&self) -> &InFlight {
+        &self.0.parts.in_flight
     }
 }
 

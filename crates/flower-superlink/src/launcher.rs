@@ -10,7 +10,9 @@ use std::time::Duration;
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
-use flwr_daemon::apps::{AppCommand, AppProcess, Exit, MissingModule, Watchers, serverapp_command};
+use flwr_daemon::apps::{
+    AppCommand, AppProcess, Exit, MissingModule, Watchers, install, serverapp_command,
+};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -148,9 +150,10 @@ impl Launcher {
 
     /// Starts the process of a run and stays with it to the end of both.
     async fn run_to_end(&self, run: RunId, token: &str, stopper: Stopper) {
-        let started = match &self.turns {
-            None => self.spawn(run, token).await,
-            Some(turns) => self.spawn_tokenless(run, turns, &stopper).await,
+        let started = match (self.install(run).await, &self.turns) {
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => self.spawn(run, token).await,
+            (Ok(()), Some(turns)) => self.spawn_tokenless(run, turns, &stopper).await,
         };
         let outcome = match started {
             Ok(app) => self.stay_with(run, app, &stopper).await,
@@ -161,6 +164,18 @@ impl Launcher {
             }
         };
         note(outcome);
+    }
+
+    /// Installs the run's app. A bundle that is not there is the process's to complain of.
+    async fn install(&self, run: RunId) -> std::result::Result<(), flwr_daemon::apps::Error> {
+        let bundle = async {
+            let hash = self.link.known_run(run).await?.fab_hash;
+            self.link.fab(&hash).await
+        };
+        match bundle.await {
+            Ok(bundle) => install(bundle, self.flwr_dir.as_deref()).await,
+            Err(_) => Ok(()),
+        }
     }
 
     async fn spawn(

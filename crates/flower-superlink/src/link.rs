@@ -9,12 +9,16 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
-use tracing::{error, warn};
+use parking_lot::Mutex;
+use tracing::warn;
 
 pub mod state;
 pub mod wake;
 
+mod commit;
 mod connections;
+mod damage;
+mod disk;
 mod logs;
 mod messages;
 mod nodes;
@@ -36,11 +40,14 @@ pub use tasks::token_id;
 pub use upkeep::Space;
 pub use waiting::Waits;
 
+use commit::{Commits, Stores};
 use connections::Connections;
+use disk::Disk;
 use pace::Pace;
+use quota::Outputs;
 use reach::Reach;
-use state::{Changed, LinkState};
-use steps::Steps;
+use state::LinkState;
+use steps::{Event, Steps};
 use tasks::Processes;
 use waiting::Waiting;
 use wake::Wake;
@@ -78,9 +85,14 @@ pub struct Link {
     fabs: Arc<dyn ObjectBytes>,
     clock: Arc<dyn Clock>,
     steps: Steps,
-    wake: Wake,
+    /// What has happened to the clock and does not stand in the logs of runs yet.
+    untold: Mutex<Vec<Event>>,
+    wake: Arc<Wake>,
+    commits: Commits,
     holds: Holds,
     max_storage: Option<u64>,
+    disk: Disk,
+    outputs: Outputs,
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
@@ -121,15 +133,24 @@ impl Link {
             max_storage,
             stopper,
         } = parts;
+        let wake = Arc::new(Wake::default());
+        let stores = Stores {
+            state: Arc::clone(&state),
+            objects: Arc::clone(&objects),
+        };
         Self {
             state,
             objects,
             fabs,
             steps: Steps::watch(&*clock),
+            untold: Mutex::default(),
             clock,
-            wake: Wake::default(),
+            commits: Commits::new(stores, Arc::clone(&wake)),
+            wake,
             holds,
             max_storage,
+            disk: Disk::default(),
+            outputs: Outputs::default(),
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),
@@ -139,42 +160,66 @@ impl Link {
         }
     }
 
-    /// The time by the link's clock. When the clock was set, leases of nodes and runs move with it:
-    /// nobody had more or less time to give a sign of life.
+    /// The time by the link's clock. When the clock was set, leases of nodes and runs move with it,
+    /// and when the SuperLink did not run, they last longer: nobody had more or less time to give a
+    /// sign of life.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.steps.read(&*self.clock, |seconds| {
-            self.state.move_leases(seconds);
-            warn!(
-                seconds,
-                "this machine's clock was set: nodes and runs keep the time they have for a sign of life"
-            );
+        self.steps.read(&*self.clock, |event| {
+            match event {
+                Event::Stepped(seconds) => self.state.move_leases(seconds),
+                Event::Away { since, seconds } => self.state.extend_leases(since, seconds),
+            }
+            warn!("{event}; nodes and runs keep the time they have for a sign of life");
+            self.untold.lock().push(event);
         })
+    }
+
+    /// Reads the clock. From the first call on, the caller does so every second: a longer pause is a
+    /// time in which the SuperLink did not run.
+    pub fn watch_clock(&self) {
+        let _ = self.now();
+        self.steps.expect_regular_readings();
+    }
+
+    /// The seconds by which the clock was set in the last hour, if the clock of before still counts for
+    /// signatures.
+    #[must_use]
+    pub fn clock_step(&self) -> Option<f64> {
+        let _ = self.now();
+        self.steps.lately(&*self.clock)
+    }
+
+    /// Tells the logs of the runs that are going on what has happened to the clock.
+    async fn tell_events(&self) -> crate::error::Result<()> {
+        let events = std::mem::take(&mut *self.untold.lock());
+        if events.is_empty() {
+            return Ok(());
+        }
+        let tell = |event| {
+            format!(
+                "[SuperLink] Note: {event}. Nodes and this run keep the time they have for a sign of life.\n"
+            )
+        };
+        let text: String = events.iter().map(tell).collect();
+        for run in self.state.runs().await? {
+            if !run.status.phase.is_finished() {
+                self.push_log(run.id, text.clone()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Where to listen for changes.
     #[must_use]
-    pub const fn wake(&self) -> &Wake {
+    pub fn wake(&self) -> &Wake {
         &self.wake
     }
 
     /// Brings the state to its place on disk; the link can only be read from then on.
     pub async fn close(&self) {
+        self.commits.settled().await;
         self.state.close().await;
-    }
-
-    /// Does for others what a write changed: wakes who waits, and deletes the bytes of objects
-    /// that nothing refers to. A failed deletion wastes space and nothing else. The failure is
-    /// therefore logged, and not told to the caller.
-    async fn apply(&self, changed: Changed) {
-        for topic in changed.wake {
-            self.wake.notify(topic);
-        }
-        for object in changed.freed {
-            if let Err(error) = self.objects.delete(&object).await {
-                error!(%object, error = &error as &dyn std::error::Error, "object not removed");
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use flower_superlink::args::Args;
 use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
 use flwr_core::checkup::Checkup;
+use flwr_core::printable::lines;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
@@ -129,6 +130,6 @@ fn check_state(args: &Args) -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
 fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
-    eprintln!("flower-superlink: error: {error:#}");
+    eprintln!("flower-superlink: error: {}", lines(&format!("{error:#}")));
     ExitCode::from(status)
 }

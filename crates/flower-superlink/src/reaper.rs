@@ -1,15 +1,23 @@
 //! What expires, and then: messages past their time, and runs whose ServerApp fell silent. What is
 //! old goes too, more slowly: finished runs, nodes that are gone for good, and free space.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
+use flwr_security::allow_list::AllowList;
+use flwr_security::from_file::FromFile;
+use flwr_security::key::PublicKey;
+use flwr_wire::generations::{WireName, v1_08_taskins};
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
 use crate::auth::Policy;
 use crate::error::Result;
+use crate::link::state::KnownNode;
 use crate::link::{Keep, Link};
 
 /// How often to look. A second late is soon enough: expiry is counted in tens of seconds, and
@@ -18,8 +26,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// How often to look for what is old. The space of many runs returns in steps, one each time.
 const UPKEEP: Duration = Duration::from_secs(2);
-/// How often, in these periods, to look for nodes that are gone for good: every ten minutes.
-const NODES: u32 = 300;
+/// How often to look whether anything can be stored. Orchestrators ask every few seconds.
+const DISK: Duration = Duration::from_secs(2);
+/// How often, in these periods, to look for nodes that are gone for good: every minute.
+const NODES: u32 = 30;
 
 /// What is kept, and how long.
 #[derive(Debug, Clone)]
@@ -28,10 +38,34 @@ pub struct Rules {
     pub keep_runs: Keep,
     /// Which nodes, however long they are away: those that are listed.
     pub policy: Policy,
+    /// Where ServerApps print to, if they print to files.
+    pub outputs: Option<PathBuf>,
+}
+
+impl Rules {
+    /// Whether the node has shown no key: its release signs no requests, and no list asks for keys.
+    fn is_keyless(&self, node: &KnownNode) -> bool {
+        let wire = node.wire.as_deref().and_then(WireName::find);
+        matches!(self.policy, Policy::AnyKey)
+            && wire.is_some_and(|wire| v1_08_taskins::NAMES.contains(&wire))
+    }
 }
 
 /// Lets go of what is over, until it is time to stop.
 pub async fn run(link: Arc<Link>, stopper: Stopper) {
+    tokio::join!(watch_clock(&link, &stopper), expire(&link, &stopper));
+}
+
+/// Reads the clock every second, also while the disk is slow.
+async fn watch_clock(link: &Link, stopper: &Stopper) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        link.watch_clock();
+    }
+}
+
+async fn expire(link: &Link, stopper: &Stopper) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
@@ -40,6 +74,37 @@ pub async fn run(link: Arc<Link>, stopper: Stopper) {
                 error = &error as &dyn std::error::Error,
                 "nothing could be expired"
             );
+        }
+    }
+}
+
+/// Looks whether anything can be stored, for health checks, until it is time to stop.
+pub async fn watch_disk(link: Arc<Link>, stopper: Stopper) {
+    let mut ticks = interval(DISK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        link.try_to_write().await;
+    }
+}
+
+/// Ends the sessions of nodes whose keys are taken off the list, until it is time to stop. The list
+/// may have changed while this program was away, so that the first look ends sessions too.
+pub async fn shut_out(link: Arc<Link>, keys: Arc<FromFile<AllowList>>, stopper: Stopper) {
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known: Option<Arc<AllowList>> = None;
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        let now = keys.now();
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &now)) {
+            continue;
+        }
+        match link.end_sessions(|key| now.contains(key)).await {
+            Ok(()) => known = Some(now),
+            // It is tried again with the next tick.
+            Err(error) => error!(
+                error = &error as &dyn std::error::Error,
+                "SuperNodes whose keys are not listed could not be set offline"
+            ),
         }
     }
 }
@@ -65,8 +130,25 @@ pub async fn keep_tidy(link: Arc<Link>, rules: Rules, stopper: Stopper) {
 async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
     link.delete_old_runs(rules.keep_runs).await?;
     if nodes_too {
-        link.forget_lost_nodes(|key| rules.policy.lists(key))
+        let is_listed = |key: &PublicKey| rules.policy.lists(key);
+        link.forget_lost_nodes(is_listed, |node| rules.is_keyless(node))
             .await?;
     }
+    count_outputs(link, rules).await;
     link.give_back_space().await
+}
+
+/// Counts what ServerApps have printed towards `--max-storage`.
+async fn count_outputs(link: &Link, rules: &Rules) {
+    let Some(dir) = rules.outputs.clone() else {
+        return;
+    };
+    let counted = spawn_blocking(move || {
+        let files = fs::read_dir(dir).into_iter().flatten().flatten();
+        // A file may go while this looks.
+        files
+            .filter_map(|file| Some(file.metadata().ok()?.len()))
+            .sum()
+    });
+    link.note_outputs(counted.await.unwrap_or_default());
 }

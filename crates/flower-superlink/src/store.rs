@@ -27,3 +27,10 @@ pub use sqlite::{OpenError, SqliteState};
 const EXPIRED_KEPT: f64 = 60.0;
 /// Why a run is lost, in Flower's words.
 const LOST: &str = "No heartbeat received from the run.";
+
+/// What the log of a lost run ends with.
+fn lost_line() -> String {
+    format!(
+        "[SuperLink] {LOST} Its ServerApp process gave no sign of life in time: the run failed.\n"
+    )
+}

@@ -123,8 +123,16 @@ impl SuperLink {
         let rules = reaper::Rules {
             keep_runs: config.keep_runs,
             policy: config.policy.clone(),
+            outputs: outputs.clone(),
         };
         workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
+        if config.health.is_some() {
+            workers.spawn(reaper::watch_disk(Arc::clone(&link), work.clone()));
+        }
+        if let Policy::Listed(keys) = &config.policy {
+            let keys = Arc::<FromFile<_>>::clone(keys);
+            workers.spawn(reaper::shut_out(Arc::clone(&link), keys, work.clone()));
+        }
         workers.spawn(renewals.clone().run(work.clone()));
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));
@@ -233,6 +241,12 @@ fn renewals(config: &Config) -> Renewals {
         renewals.add(
             "--ssl-client-allow-list",
             Arc::<FromFile<_>>::clone(clients),
+        );
+    }
+    if let Some(people) = &config.people {
+        renewals.add(
+            "--ssl-control-client-allow-list",
+            Arc::<FromFile<_>>::clone(people),
         );
     }
     if let Some(accounts) = &config.accounts {

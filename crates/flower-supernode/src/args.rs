@@ -1,11 +1,12 @@
 //! What was typed: the flags of `flower-supernode`, as flwr 1.20 to 1.22 name them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
-use flwr_daemon::appio::Network;
 use flwr_daemon::config_file::{Configurable, Side};
+use flwr_daemon::network::Network;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -143,6 +144,12 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 
+    /// When asked to stop: wait so long for the answer to the message in hand, and take no other. A
+    /// message that is not answered by then is offered again when this node returns. A second signal
+    /// stops at once
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub drain: Duration,
+
     /// Serve gRPC health checks here
     #[arg(long, value_name = "HOST:PORT")]
     pub health_server_address: Option<String>,
@@ -192,6 +199,14 @@ impl Configurable for Args {
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERNODE_";
+}
+
+/// A number of seconds, also with an `s` behind it.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).trim_end();
+    let seconds = number.parse().ok();
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "expected a number of seconds, 0 or more".to_owned())
 }
 
 /// Where a certificate for `localhost` counts beside the address's name.
@@ -305,8 +320,27 @@ mod tests {
     }
 
     #[test]
+    fn the_time_to_drain_is_a_number_of_seconds() {
+        let drain = |text: &str| {
+            let typed = ["flower-supernode".to_owned(), format!("--drain={text}")];
+            Args::try_parse_from(typed).map(|args| args.drain.as_secs_f64())
+        };
+        for (text, seconds) in [("60s", 60.0), ("0", 0.0), ("1.5", 1.5), ("2 s", 2.0)] {
+            assert_eq!(drain(text).unwrap(), seconds);
+        }
+        for wrong in ["", "s", "-1", "nan", "1m", "1e300"] {
+            let error = drain(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("--drain") && error.contains("seconds"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_documentation() {
         let args = Args::parse_from(["flower-supernode"]);
+        assert_eq!(args.drain, Duration::from_secs(60));
         assert_eq!(args.superlink, "127.0.0.1:9092");
         assert_eq!(args.isolation, Isolation::Subprocess);
         assert_eq!(args.clientappio_api_address, None);

@@ -9,7 +9,7 @@ use flwr_core::checkup::Checkup;
 use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
-use flwr_security::key::PrivateKey;
+use flwr_security::private_files;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -59,7 +59,7 @@ fn key(config: &Config, checkup: &mut Checkup) {
     let fingerprint = config.key.private.public_key().fingerprint();
     match &config.key.path {
         None => checkup.good(KEY, "none is given; one is made at each start"),
-        Some(path) if PrivateKey::is_exposed(path) => {
+        Some(path) if private_files::is_exposed(path) => {
             let hint = format!("chmod 600 {}", path.display());
             let text = format!(
                 "{fingerprint}; others than its owner can read {}",

@@ -58,6 +58,8 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// The app that is run here, whatever app a run has; without it, the run's.
     pub app: Option<Fab>,
+    /// How long a stop waits for the message in hand.
+    pub drain: Duration,
     /// Where health checks are answered.
     pub health: Option<Address>,
 }
@@ -250,6 +252,7 @@ impl TryFrom<Args> for Config {
             launchers,
             // pip's rule: a directory that does not exist counts as not given.
             flwr_dir: args.flwr_dir.filter(|dir| dir.is_dir()),
+            drain: args.drain,
             health: args
                 .health_server_address
                 .map(|text| address("--health-server-address", &text))

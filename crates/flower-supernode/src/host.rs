@@ -1,16 +1,19 @@
 //! The SuperNode behind the door of its ClientApps: from a proof to a session, and from a session
 //! to the desk. The only room that knows both the wire and the desk.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
 use flwr_core::message::Metadata;
 use flwr_core::port::Result;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers, Origin, Readmission};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
+use flwr_wire::InFlight;
 use flwr_wire::host::{AppProof, Head, LauncherProof, RuntimeHost};
 use futures::future::BoxFuture;
 use tracing::{info, warn};
@@ -23,7 +26,7 @@ mod runtime;
 use jobs::JobsSession;
 use runtime::RuntimeSession;
 
-/// Calls under way at the same time that change something. One ClientApp makes a few at once.
+/// Calls under way at the same time, without those that are held. One ClientApp makes a few at once.
 const UNDER_WAY: usize = 256;
 
 /// The SuperNode, as its ClientApps see it.
@@ -39,6 +42,9 @@ struct Inner {
     completion: Completion,
     /// The connections of ClientApps.
     holders: Holders,
+    /// Limits the log lines of refused calls.
+    quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
+    in_flight: InFlight,
 }
 
 impl Host {
@@ -49,7 +55,20 @@ impl Host {
             clock,
             completion: Completion::new(UNDER_WAY),
             holders: Holders::default(),
+            quiet: Quiet::default(),
+            in_flight: InFlight::default(),
         }))
+    }
+
+    /// Logs a refused call.
+    fn tell(&self, failure: &Failure) {
+        let refusal = match failure {
+            Failure::Refused(refusal) => Some(discriminant(refusal)),
+            _ => None,
+        };
+        if let Some(more) = self.0.quiet.ask((discriminant(failure), refusal)) {
+            warn!(more, "refused a ClientApp's call: {failure}");
+        }
     }
 
     /// Waits until all calls under way are done. Called once nobody can begin another.
@@ -63,11 +82,15 @@ impl flwr_wire::host::Host for Host {
         let stopping = || Failure::TryAgain("the SuperNode is stopping".to_owned());
         let done = self.0.completion.of(work).await.ok_or_else(stopping)?;
         // The ClientApp may end without a word of the reason.
-        done.inspect_err(|failure| warn!("refused a ClientApp's call: {failure}"))
+        done.inspect_err(|failure| self.tell(failure))
     }
 
     fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
     }
 }
 

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_daemon::apps::{
-    AppBundle, AppProcess, Place, Token, Watchers, clientapp_command, exemptions,
+    self, AppBundle, AppProcess, Place, Token, Watchers, clientapp_command, exemptions,
 };
 use tracing::info;
 
@@ -70,6 +71,14 @@ impl Launcher {
                 }
             }
             Launch::Process => Self::Process,
+        }
+    }
+
+    /// Installs the app of a run, if processes of this node will run it. Others install it themselves.
+    pub(crate) async fn install(&self, bundle: Bytes) -> Result<(), apps::Error> {
+        match self {
+            Self::Subprocess { flwr_dir, .. } => apps::install(bundle, flwr_dir.as_deref()).await,
+            Self::Process => Ok(()),
         }
     }
 

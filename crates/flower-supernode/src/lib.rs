@@ -10,6 +10,8 @@ pub mod args;
 pub mod checkup;
 pub mod config;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod launcher;
 pub mod program;

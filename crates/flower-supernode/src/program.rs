@@ -5,10 +5,11 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use flwr_core::cause::chain;
+use flwr_core::printable::lines;
 use flwr_daemon::checkup::print;
 use flwr_daemon::limits;
 use flwr_daemon::service;
-use flwr_daemon::stop::Signals;
+use flwr_daemon::stop::{Shutdown, Signals};
 use tracing::info;
 
 use crate::SuperNode;
@@ -74,10 +75,10 @@ impl Program {
             Err(error) => return self.fail(&error, 1),
         };
         service::ready();
-        loop {
+        let signal = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
-                    Some(signal) => { info!("{signal}: stopping"); service::stopping(); break }
+                    Some(signal) => { info!("{signal}: stopping"); service::stopping(); break signal }
                     None => {
                         service::reloading();
                         supernode.reload().await;
@@ -89,6 +90,13 @@ impl Program {
                     supernode.shutdown().await;
                     return code;
                 }
+            }
+        };
+        // A program that must not leave this one behind does not wait for a message.
+        if signal != Shutdown::StdinClosed {
+            tokio::select! {
+                () = supernode.drain() => {}
+                again = signals.shutdown() => info!("{again}: stopping at once"),
             }
         }
         tokio::select! {
@@ -110,7 +118,7 @@ impl Program {
             reason = "the last word of a program that cannot log"
         )]
         {
-            eprintln!("{}: error: {}", self.0, chain(error));
+            eprintln!("{}: error: {}", self.0, lines(&chain(error)));
         }
         ExitCode::from(code)
     }

@@ -6,13 +6,15 @@
 //! DIR/context/<run id>         the Context that the run's last answered message left
 //! ```
 //! A reply is written before it is pushed, and goes when the SuperLink has it or wants it no
-//! more. Its Context counts from then on: a message and what it did to the state are one. A disk
-//! that fails costs this safety and nothing else: the node goes on from memory.
+//! more. Its Context counts from then on: a message and what it did to the state are one. Both go
+//! when their run is over. A disk that fails costs this safety and nothing else: the node goes on
+//! from memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use bytes::Bytes;
 use flwr_core::context::Context;
@@ -95,6 +97,45 @@ impl Store {
         }
     }
 
+    /// The instructions whose replies are kept.
+    pub(crate) async fn replies(&self) -> Vec<MessageId> {
+        self.names(OUTBOX).await
+    }
+
+    /// The runs that files are kept of.
+    pub(crate) async fn runs(&self) -> BTreeSet<RunId> {
+        let contexts: Vec<u64> = self.names(CONTEXT).await;
+        let mut runs: BTreeSet<_> = contexts.into_iter().map(RunId).collect();
+        for instruction in self.replies().await {
+            runs.extend(self.run_of(instruction).await);
+        }
+        runs
+    }
+
+    /// The run of a kept reply.
+    async fn run_of(&self, instruction: MessageId) -> Option<RunId> {
+        let path = self.reply_file(instruction)?;
+        let head = spawn_blocking(move || format::message(&mut File::open(path)?));
+        // Damage is told where the reply is read.
+        Some(head.await.ok()?.ok()?.metadata.run)
+    }
+
+    /// The names of the files on a shelf that are none of a crash.
+    async fn names<T: FromStr + Send + 'static>(&self, shelf: &'static str) -> Vec<T> {
+        let Some(dir) = self.0.clone() else {
+            return Vec::new();
+        };
+        let names = spawn_blocking(move || {
+            let files = fs::read_dir(dir.join(shelf)).into_iter().flatten();
+            let names = files.flatten().filter_map(|file| {
+                let name = file.file_name();
+                name.to_str()?.parse().ok()
+            });
+            names.collect()
+        });
+        names.await.unwrap_or_default()
+    }
+
     /// Lets a reply go that arrived or is not wanted any more.
     pub(crate) async fn forget_reply(&self, instruction: MessageId) {
         remove(self.reply_file(instruction)).await;
@@ -115,12 +156,18 @@ impl Store {
         Context::from_bytes(bytes.into()).ok()
     }
 
-    /// The run is over.
+    /// The run is over: nobody wants its replies, and nothing reads its Context.
     pub(crate) async fn forget_run(&self, run: RunId) {
+        for instruction in self.replies().await {
+            if self.run_of(instruction).await == Some(run) {
+                self.forget_reply(instruction).await;
+            }
+        }
         remove(self.context_file(run)).await;
     }
 
-    /// Removes what nobody asked for in so many days: its run or message is long over.
+    /// Removes what nobody asked for in so many days, and what a crash left half-written: the runs of
+    /// whole files are asked about.
     pub(crate) async fn sweep(&self) {
         let Some(dir) = self.0.clone() else {
             return;
@@ -128,7 +175,7 @@ impl Store {
         let swept = spawn_blocking(move || {
             for shelf in [OUTBOX, CONTEXT] {
                 let files = fs::read_dir(dir.join(shelf)).into_iter().flatten();
-                for file in files.flatten().filter(is_old) {
+                for file in files.flatten().filter(is_swept) {
                     // Best effort: it is looked at again at the next start.
                     let _ = fs::remove_file(file.path());
                 }
@@ -147,15 +194,25 @@ impl Store {
     }
 }
 
+/// Whether these bytes are a kept reply.
+pub(crate) fn is_reply(bytes: Bytes) -> bool {
+    format::read(bytes).is_ok()
+}
+
 const OUTBOX: &str = "outbox";
 const CONTEXT: &str = "context";
-/// Days after which a file is nobody's, as is a temporary one that a crash left.
+/// Days after which a file is nobody's: the SuperLink was not reached to ask.
 const OLD_DAYS: u64 = 30;
 
-fn is_old(file: &fs::DirEntry) -> bool {
+fn is_swept(file: &fs::DirEntry) -> bool {
+    // One process at a time writes here, and this one has not begun.
+    let is_temporary = file
+        .path()
+        .extension()
+        .is_some_and(|end| end == private_files::TEMPORARY);
     let modified = file.metadata().and_then(|about| about.modified());
     let age = modified.ok().and_then(|time| time.elapsed().ok());
-    age.is_some_and(|age| age.as_secs() > OLD_DAYS * 24 * 3600)
+    is_temporary || age.is_some_and(|age| age.as_secs() > OLD_DAYS * 24 * 3600)
 }
 
 async fn write_or_warn(

@@ -11,7 +11,7 @@ use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::key::PrivateKey;
+use flwr_security::private_files;
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -43,7 +43,12 @@ const END_GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct SuperNode {
     upstream: Upstream,
-    /// The worker, and the parts of the upstream that run beside it.
+    worker: JoinSet<Result<(), Error>>,
+    /// Ends the worker once it has no message in hand.
+    draining: Stopper,
+    drain: Duration,
+    desk: Arc<Desk>,
+    /// The parts of the upstream that run beside the worker.
     work: JoinSet<Result<(), Error>>,
     work_stopper: Stopper,
     /// The watchers of the ClientApp processes.
@@ -106,16 +111,21 @@ impl SuperNode {
         );
         let parts = WorkerParts {
             upstream: upstream.clone(),
-            desk,
+            desk: Arc::clone(&desk),
             launcher,
             clock,
             node_config: config.node_config,
             store: config.store.map_or_else(Store::none, Store::at),
             app: config.app.map(Arc::new),
         };
-        work.spawn(Worker::new(parts).run(work_stopper.clone()));
+        let (mut worker, draining) = (JoinSet::new(), Stopper::new());
+        worker.spawn(Worker::new(parts).run(draining.clone(), work_stopper.clone()));
         Ok(Self {
             upstream,
+            worker,
+            draining,
+            drain: config.drain,
+            desk,
             work,
             work_stopper,
             watchers,
@@ -142,6 +152,7 @@ impl SuperNode {
     /// Waits until a part ends that should not: the SuperLink was given up, or a port died.
     pub async fn join(&mut self) -> Error {
         let ended = tokio::select! {
+            Some(ended) = self.worker.join_next() => ended,
             Some(ended) = self.work.join_next() => ended,
             Some(ended) = self.servers.join_next() => ended,
             else => return Error::Task("all are gone".to_owned()),
@@ -153,10 +164,28 @@ impl SuperNode {
         }
     }
 
+    /// Takes no more messages, and waits until the message in hand is answered: for `--drain` at
+    /// most. The node stays registered and online meanwhile.
+    pub async fn drain(&mut self) {
+        self.draining.stop();
+        if self.desk.has_message() {
+            let seconds = self.drain.as_secs();
+            info!(
+                "waits up to {seconds} s for the message in hand (--drain); another signal stops at once"
+            );
+        }
+        if timeout(self.drain, self.worker.join_next()).await.is_err() {
+            warn!(
+                "the message in hand is not answered: the SuperLink offers it again when this node returns"
+            );
+        }
+    }
+
     /// Stops in order: no more messages, the ClientApp ended, goodbye to the SuperLink, ports
     /// closed.
     pub async fn shutdown(mut self) {
         self.work_stopper.stop();
+        while self.worker.join_next().await.is_some() {}
         // Heartbeats end too: one after the goodbye would register this node again.
         while self.work.join_next().await.is_some() {}
         // What the processes leave behind is ended by their watchers.
@@ -276,11 +305,8 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
         "key {} ({key_origin})",
         config.key.private.public_key().fingerprint()
     );
-    if let Some(path) = key.filter(|path| PrivateKey::is_exposed(path)) {
-        warn!(
-            "{0} can be read by others than its owner: chmod 600 {0}",
-            path.display()
-        );
+    if let Some(warning) = key.and_then(|path| private_files::exposed(path)) {
+        warn!("{warning}");
     }
     if let Some((text, hint)) = config.launch.unprepared() {
         warn!("{text}; {hint}");

@@ -74,7 +74,8 @@ pub(crate) enum Patience {
     /// For calls of the node itself: what else should it do?
     Endless,
     /// For calls about one message: the message is given up after [`FEW`] refusals, so that
-    /// one bad run does not hold up the others. Lost connections do not count.
+    /// one bad run does not hold up the others. Lost connections and refusals of the node itself do
+    /// not count.
     Few,
     /// For calls that deliver a finished reply: as [`Patience::Few`], but a call that breaks the
     /// SuperLink, or something on the way, is given up after [`MANY`] tries: the work is done.
@@ -233,9 +234,10 @@ impl Verdict {
                 // On Fleet FORBIDDEN means that the run is over (flwr 1.20 to 1.22).
                 (Class::Forbidden | Class::RunOver, _) => Self::RunOver,
                 (_, Some(Code::NodeNotRegistered)) => Self::UnknownNode,
-                // The message waits until the clocks are set, for as long as it lives: NTP often
-                // sets a clock minutes after a start.
-                (_, Some(Code::TimestampStale)) | (Class::Exhausted, _) => Self::Passing,
+                // These say nothing of the message. An administrator edits the list of keys, NTP
+                // sets a clock, a proxy gets its route back: the message waits for as long as it
+                // lives.
+                (Class::Unauthenticated | Class::NotOffered | Class::Exhausted, _) => Self::Passing,
                 _ => Self::Standing,
             },
             Failure::Unanswered(unanswered) if unanswered.why == Silence::Broken => Self::Standing,

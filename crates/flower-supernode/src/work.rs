@@ -6,11 +6,15 @@
 //! - [`desk`] — where both lie while the ClientApp works, and whose token opens them
 //! - [`runs`] — what is kept of a run from one message to the next
 //! - [`worker`] — the loop, and [`attend`]: what it does for one message
+//! - [`kept`] — replies of an earlier process of this node, and [`again`]: messages that were given
+//!   up and are tried again
 
 mod abandoned;
+mod again;
 mod attend;
 mod desk;
 mod inbox;
+mod kept;
 mod outbox;
 mod runs;
 mod sweep;

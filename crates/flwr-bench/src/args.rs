@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Load for a SuperLink: virtual SuperNodes and a virtual ServerApp.
 #[derive(Debug, Parser)]
@@ -32,6 +32,18 @@ pub(crate) struct TargetArgs {
     /// Folder of the SuperNodes' private keys, as `flwr key new` makes them.
     #[arg(long, value_name = "DIR")]
     pub(crate) keys: PathBuf,
+    /// Which signatures the SuperNodes' requests have.
+    #[arg(long, value_enum, default_value_t = Signatures::Single)]
+    pub(crate) signatures: Signatures,
+}
+
+/// How often a SuperNode signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signatures {
+    /// Each request has a signature of its own, as those of pip's SuperNodes.
+    Single,
+    /// One signature serves for two minutes, as with our SuperNode.
+    Reused,
 }
 
 #[derive(Debug, Subcommand)]

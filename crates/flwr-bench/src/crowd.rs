@@ -19,8 +19,6 @@ use crate::payload::Content;
 use crate::server_app::VirtualServerApp;
 use crate::target::Target;
 
-/// One signature serves for two minutes, as with our SuperNode.
-const SIGNATURES: usize = 1;
 /// A node's first pause after a call that failed, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -43,7 +41,7 @@ struct Pulse {
 pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
     let started = Instant::now();
     let nodes: Vec<VirtualNode> = stream::iter(target.keys(args.nodes)?)
-        .map(|key| VirtualNode::register(target, key.clone(), SIGNATURES))
+        .map(|key| VirtualNode::register(target, key))
         .buffer_unordered(args.at_once)
         .try_collect()
         .await?;

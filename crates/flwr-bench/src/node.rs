@@ -16,7 +16,8 @@ use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::{self, Fleet};
 use flwr_security::key::PrivateKey;
 use futures::TryStreamExt;
-use time::OffsetDateTime;
+use futures::future::try_join_all;
+use tokio::task::spawn_blocking;
 
 use crate::payload::{Content, Payload, object_ids, wanted};
 use crate::target::Target;
@@ -28,21 +29,19 @@ pub(crate) const HEARTBEAT: f64 = 30.0;
 #[derive(Clone)]
 pub(crate) struct VirtualNode {
     fleet: Arc<NodeSession<NodeLine>>,
+    signer: Signer,
     id: NodeId,
 }
 
 impl VirtualNode {
-    /// Connects and registers, with so many signatures.
-    pub(crate) async fn register(
-        target: &Target,
-        key: PrivateKey,
-        signatures: usize,
-    ) -> Result<Self> {
-        let signer = Signer::new(key, OffsetDateTime::now_utc).in_turns(signatures);
-        let fleet = find::fleet(GrpcLine::new(target.fleet(), signer)).await?;
+    /// Connects and registers.
+    pub(crate) async fn register(target: &Target, key: &PrivateKey) -> Result<Self> {
+        let signer = target.signer(key);
+        let fleet = find::fleet(GrpcLine::new(target.fleet(), signer.clone())).await?;
         let id = fleet.activate(HEARTBEAT).await?;
         let registered = Self {
             fleet: Arc::new(fleet),
+            signer,
             id,
         };
         // The registration counts for one interval only.
@@ -52,6 +51,10 @@ impl VirtualNode {
 
     pub(crate) const fn id(&self) -> NodeId {
         self.id
+    }
+
+    pub(crate) const fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     pub(crate) async fn heartbeat(&self) -> Result<()> {
@@ -87,6 +90,19 @@ impl VirtualNode {
         let missing = missing.context("a reply was not taken")?;
         transfer::push(&objects, wanted(&missing, &reply.objects)?).await
     }
+}
+
+/// Makes signatures for so many calls of each node, before the time counts: a node signs while
+/// others compute, and here all share the machine with the SuperLink.
+pub(crate) async fn sign_ahead(nodes: &[VirtualNode], calls: usize) -> Result<()> {
+    let sign = |node: &VirtualNode| {
+        let signer = node.signer().clone();
+        spawn_blocking(move || signer.prepare(calls))
+    };
+    for signed in try_join_all(nodes.iter().map(sign)).await? {
+        signed?;
+    }
+    Ok(())
 }
 
 /// The objects of a run, as a node pulls and pushes them.

@@ -10,24 +10,35 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::args::PollArgs;
-use crate::node::VirtualNode;
+use crate::node::{VirtualNode, sign_ahead};
 use crate::target::Target;
 
-/// Signatures of a node, used in turns: pip's SuperNode makes one for each call.
-const SIGNATURES: usize = 64;
+/// Signatures that are made ahead for all nodes together. Where they are used up sooner than the time
+/// is over, the measuring ends.
+const SIGNATURES: usize = 60_000;
+/// Calls that open connections and fill caches, and do not count, of each node.
+const WARM_UP: usize = 50;
+
+/// How often it is looked whether the measuring is over.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 pub(crate) async fn run(target: &Target, args: &PollArgs) -> Result<()> {
     let mut nodes = Vec::new();
     for key in target.keys(args.nodes)? {
-        nodes.push(VirtualNode::register(target, key.clone(), SIGNATURES).await?);
+        nodes.push(VirtualNode::register(target, key).await?);
     }
+    try_join_all(nodes.iter().map(warm_up)).await?;
+    sign_ahead(&nodes, SIGNATURES / args.nodes).await?;
     let over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let polling: Vec<_> = nodes
         .into_iter()
         .map(|node| tokio::spawn(poll(node, Arc::clone(&over))))
         .collect();
-    sleep(Duration::from_secs_f64(args.seconds)).await;
+    let end = started + Duration::from_secs_f64(args.seconds);
+    while Instant::now() < end && !over.load(Ordering::Relaxed) {
+        sleep(LOOK_EVERY).await;
+    }
     over.store(true, Ordering::Relaxed);
     let seconds = started.elapsed().as_secs_f64();
     let mut took = Vec::new();
@@ -49,12 +60,23 @@ pub(crate) async fn run(target: &Target, args: &PollArgs) -> Result<()> {
     Ok(())
 }
 
+async fn warm_up(node: &VirtualNode) -> Result<()> {
+    for _ in 0..WARM_UP {
+        node.pull().await?;
+    }
+    Ok(())
+}
+
 async fn poll(node: VirtualNode, over: Arc<AtomicBool>) -> Result<Vec<Duration>> {
     let mut took = Vec::new();
+    let has_prepared = node.signer().prepared() > 0;
     while !over.load(Ordering::Relaxed) {
         let asked = Instant::now();
         node.pull().await?;
         took.push(asked.elapsed());
+        if has_prepared && node.signer().prepared() == 0 {
+            over.store(true, Ordering::Relaxed);
+        }
     }
     node.leave().await?;
     Ok(took)

@@ -119,7 +119,7 @@ impl VirtualServerApp {
     pub(crate) async fn receive(&self, mut outstanding: Vec<MessageId>) -> Result<usize> {
         let mut bytes = 0;
         while !outstanding.is_empty() {
-            let asked: Vec<_> = outstanding.iter().take(BATCH).copied().collect();
+            let asked: Vec<_> = outstanding.iter().take(BATCH).copied().map(Some).collect();
             let count = asked.len();
             let asked = Asked::Replies(asked);
             let replies = self.runtime.receive(asked, Duration::MAX).await?;

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flwr_client::channel::{self, Channel, Route, Trust};
+use flwr_client::signer::Signer;
 use flwr_security::key::PrivateKey;
 use flwr_security::tls::ClientTls;
+use time::OffsetDateTime;
 
-use crate::args::TargetArgs;
+use crate::args::{Signatures, TargetArgs};
 
 /// The host that certificates of `flwr cert new` are for.
 const HOST: &str = "127.0.0.1";
@@ -20,6 +22,7 @@ pub(crate) struct Target {
     serverappio: u16,
     trust: Trust,
     keys: Vec<PrivateKey>,
+    signatures: Signatures,
 }
 
 impl TargetArgs {
@@ -32,6 +35,7 @@ impl TargetArgs {
             serverappio: self.serverappio,
             trust: Trust::Tls(tls),
             keys: read_keys(&self.keys)?,
+            signatures: self.signatures,
         })
     }
 }
@@ -49,6 +53,15 @@ impl Target {
     /// Local processes speak plaintext.
     pub(crate) fn serverappio(&self) -> Channel {
         channel::channel((HOST, self.serverappio), &Trust::Plaintext, &Route::Direct)
+    }
+
+    /// What signs the requests of the node with this key.
+    pub(crate) fn signer(&self, key: &PrivateKey) -> Signer {
+        let signer = Signer::new(key.clone(), OffsetDateTime::now_utc);
+        match self.signatures {
+            Signatures::Single => signer.once_each(),
+            Signatures::Reused => signer,
+        }
     }
 
     /// The keys of so many nodes.

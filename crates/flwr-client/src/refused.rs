@@ -3,10 +3,13 @@
 //!
 //! gRPC has one code for refusals that ask for different things of a caller, so upstream's text
 //! tells them apart. A text may go on after these words, as those of our SuperLink do.
+//!
+//! From here on a text is one printable line, whatever the peer has sent.
 
 use std::error::Error;
 use std::fmt;
 
+use flwr_core::printable;
 use flwr_core::refusal::{self, Class, Code as Number, Silence, Unanswered};
 use tonic::{Code, Status, TimeoutExpired};
 
@@ -45,9 +48,11 @@ pub fn failure(status: Status) -> refusal::Failure {
         Ok(class) => {
             let mut refused = refusal::Refused::read(class, text);
             refused.code = refused.code.or_else(|| number(class, text));
+            refused.text = printable::line(&refused.text);
+            refused.details = refused.details.as_deref().map(printable::line);
             refused.into()
         }
-        Err(why) => Unanswered::new(why, text).into(),
+        Err(why) => Unanswered::new(why, printable::line(text)).into(),
     }
 }
 
@@ -58,7 +63,7 @@ struct OnTheWay(Status);
 
 impl fmt::Display for OnTheWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.message())
+        f.write_str(&printable::line(self.0.message()))
     }
 }
 

@@ -28,15 +28,22 @@ const SIGNATURE_LIFE: Duration = Duration::seconds(120);
 pub struct Signer {
     key: PrivateKey,
     now: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
-    /// Signatures that are made together and used in turns.
-    count: usize,
-    last: Arc<Mutex<Option<Signed>>>,
+    signatures: Arc<Mutex<Signatures>>,
+}
+
+/// The signatures that were made.
+#[derive(Debug)]
+enum Signatures {
+    /// The last, which serves for [`SIGNATURE_LIFE`].
+    Reused(Option<Signed>),
+    /// Those that no request has yet. Each serves for one.
+    Single(VecDeque<SignatureHeaders>),
 }
 
 #[derive(Debug)]
 struct Signed {
     at: OffsetDateTime,
-    turns: VecDeque<SignatureHeaders>,
+    headers: SignatureHeaders,
 }
 
 impl Signer {
@@ -46,17 +53,36 @@ impl Signer {
         Self {
             key,
             now: Arc::new(now),
-            count: 1,
-            last: Arc::default(),
+            signatures: Arc::new(Mutex::new(Signatures::Reused(None))),
         }
     }
 
-    /// Uses so many signatures in turns. A SuperLink of ours remembers a key's last signature: with
-    /// several it has to check each, as it has to for pip's SuperNodes.
+    /// Gives each request a signature of its own, as flwr's SuperNodes do.
     #[must_use]
-    pub fn in_turns(mut self, count: usize) -> Self {
-        self.count = count;
+    pub fn once_each(mut self) -> Self {
+        self.signatures = Arc::new(Mutex::new(Signatures::Single(VecDeque::new())));
         self
+    }
+
+    /// Makes so many signatures for requests to come, where each request has its own.
+    ///
+    /// # Errors
+    /// If a signature cannot be made.
+    pub fn prepare(&self, count: usize) -> Result<()> {
+        let made: Result<Vec<_>> = (0..count).map(|_| self.sign((self.now)())).collect();
+        if let Signatures::Single(prepared) = &mut *self.signatures.lock() {
+            prepared.extend(made?);
+        }
+        Ok(())
+    }
+
+    /// How many prepared signatures no request has.
+    #[must_use]
+    pub fn prepared(&self) -> usize {
+        match &*self.signatures.lock() {
+            Signatures::Single(prepared) => prepared.len(),
+            Signatures::Reused(_) => 0,
+        }
     }
 
     /// The clock that the signer looks at.
@@ -68,23 +94,20 @@ impl Signer {
 
     /// Forgets the signatures: the SuperLink does not take one, by its clock it may be too old.
     pub fn renew(&self) {
-        *self.last.lock() = None;
+        match &mut *self.signatures.lock() {
+            Signatures::Reused(last) => *last = None,
+            Signatures::Single(prepared) => prepared.clear(),
+        }
     }
 
-    fn sign(&self, now: OffsetDateTime) -> Result<Signed> {
-        // Each over a time of its own: signatures over the same time are the same.
-        let turns = (0..self.count).map(|_| signature::sign(&self.key, (self.now)()));
-        let turns = turns.collect::<std::result::Result<_, _>>();
+    fn sign(&self, now: OffsetDateTime) -> Result<SignatureHeaders> {
         let failed = |error| Failure::TryAgain(format!("could not sign a request: {error}"));
-        Ok(Signed {
-            at: now,
-            turns: turns.map_err(failed)?,
-        })
+        signature::sign(&self.key, now).map_err(failed)
     }
 }
 
 impl Signed {
-    /// Whether the signatures may be used now. After a clock was set back they may not.
+    /// Whether the signature may be used now. After a clock was set back it may not.
     fn is_of(&self, now: OffsetDateTime) -> bool {
         (Duration::ZERO..SIGNATURE_LIFE).contains(&(now - self.at))
     }
@@ -93,16 +116,25 @@ impl Signed {
 impl Proof for Signer {
     fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
         let now = (self.now)();
-        let mut last = self.last.lock();
-        let mut signed = match last.take().filter(|signed| signed.is_of(now)) {
-            Some(signed) => signed,
-            None => self.sign(now)?,
-        };
-        if let Some(signature) = signed.turns.pop_front() {
-            signature.write(headers);
-            signed.turns.push_back(signature);
+        let mut signatures = self.signatures.lock();
+        match &mut *signatures {
+            Signatures::Reused(last) => {
+                let signed = match last.take().filter(|signed| signed.is_of(now)) {
+                    Some(signed) => signed,
+                    None => Signed {
+                        at: now,
+                        headers: self.sign(now)?,
+                    },
+                };
+                last.insert(signed).headers.write(headers);
+            }
+            Signatures::Single(prepared) => {
+                let prepared = prepared.pop_front();
+                // Requests of one node do not wait for each other's signatures.
+                drop(signatures);
+                prepared.map_or_else(|| self.sign(now), Ok)?.write(headers);
+            }
         }
-        *last = Some(signed);
         Ok(())
     }
 }
@@ -156,16 +188,23 @@ mod tests {
     }
 
     #[test]
-    fn several_signatures_are_used_in_turns() {
+    fn each_request_has_a_signature_of_its_own_where_that_is_asked_for() {
         let looks = Mutex::new(0);
         let now = move || {
             let mut looks = looks.lock();
             *looks += 1;
             START + Duration::milliseconds(*looks)
         };
-        let signer = Signer::new(PrivateKey::generate().unwrap(), now).in_turns(3);
-        let used: Vec<_> = (0..6).map(|_| headers_of(&signer).signature).collect();
-        assert_eq!(used[..3], used[3..]);
-        assert!(used[0] != used[1] && used[1] != used[2] && used[2] != used[0]);
+        let signer = Signer::new(PrivateKey::generate().unwrap(), now).once_each();
+        signer.prepare(2).unwrap();
+        assert_eq!(signer.clone().prepared(), 2);
+        let mut used: Vec<_> = (0..4).map(|_| headers_of(&signer).signature).collect();
+        assert_eq!(signer.prepared(), 0);
+        used.sort();
+        used.dedup();
+        assert_eq!(used.len(), 4);
+        signer.prepare(1).unwrap();
+        signer.renew();
+        assert_eq!(signer.prepared(), 0);
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::printable;
+
 /// The steps that were looked at, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkup {
@@ -141,12 +143,12 @@ impl fmt::Display for Checkup {
                 "{} {:width$}  {}",
                 finding.outcome.sign(),
                 finding.step,
-                finding.text
+                printable::indented(&finding.text)
             );
             let break_before = if n == 0 { "" } else { "\n" };
             write!(f, "{break_before}{}", line.trim_end())?;
             if let Some(hint) = &finding.hint {
-                write!(f, "\n  {:width$}  hint: {hint}", "")?;
+                write!(f, "\n  {:width$}  hint: {}", "", printable::line(hint))?;
             }
         }
         Ok(())

@@ -154,20 +154,21 @@ impl Message {
         .with_own_id(None)
     }
 
-    /// The reply to an id that names no instruction: nothing else is known of it.
+    /// The reply to an id that names no instruction: nothing else is known of it. `asked` is None
+    /// for an instruction that was not sent, which has no id.
     #[must_use]
     pub fn unavailable(
         run: RunId,
-        asked: MessageId,
+        asked: Option<MessageId>,
         reason: &str,
         now: Timestamp,
     ) -> (Self, Object) {
         let metadata = Metadata {
             run,
-            id: asked,
+            id: ObjectId::of(&[]),
             src: NodeId::SUPERLINK,
             dst: NodeId::SUPERLINK,
-            reply_to: Some(asked),
+            reply_to: asked,
             group: String::new(),
             ttl: 0.0,
             message_type: "system".to_owned(),
@@ -194,7 +195,7 @@ impl Message {
     #[must_use]
     pub fn reply_from_bytes(bytes: Bytes) -> Option<Self> {
         let message = proto::Message::decode(bytes).ok()?;
-        Self::reply(message, Timestamp::ZERO).ok()
+        Self::reply(message).ok()
     }
 
     /// Gives the message its id. `content` is the tree of its RecordDict. Gives the message with the

@@ -201,7 +201,9 @@ impl Head {
             .position(|byte| *byte == 0)
             .ok_or(ObjectError::NoHead)?;
         let head = str::from_utf8(&content[..split]).map_err(|_| ObjectError::MalformedHead)?;
-        let [kind, children, length] = head.split(' ').collect::<Vec<_>>()[..] else {
+        let mut words = head.split(' ');
+        let words = [words.next(), words.next(), words.next(), words.next()];
+        let [Some(kind), Some(children), Some(length), None] = words else {
             return Err(ObjectError::MalformedHead);
         };
         let children = read_children(children)?;

@@ -2,7 +2,8 @@
 //! wire): deflated into objects for peers that speak in objects, inflated for those that want it
 //! in one piece.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use bytes::{Bytes, BytesMut};
 use flwr_proto as proto;
@@ -10,12 +11,19 @@ use flwr_proto::record_dict::item::Value as Record;
 use prost::Message as _;
 use thiserror::Error;
 
-use crate::object::{Head, Kind, Object, ObjectError, ObjectId, ObjectTree};
+use crate::object::{Head, Kind, Object, ObjectError, ObjectId, ObjectTree, TreeError};
+use crate::size::Size;
 
 mod json;
+mod npy;
 
+/// Bytes of a RecordDict in one piece at most: what a message of gRPC holds, and room for the
+/// metadata beside the RecordDict.
+pub const MAX_INFLATED: usize = proto::MAX_MESSAGE_BYTES - (1 << 20);
 /// Bytes of an array's chunk at most.
 const CHUNK_BYTES: usize = 20 << 20;
+/// Bytes that a record, an array or a chunk takes beside its content, in memory and on the wire.
+const PART_BYTES: usize = 128;
 
 /// A RecordDict as objects.
 #[derive(Clone, Debug)]
@@ -46,11 +54,32 @@ pub enum InflateError {
     /// The body of an object does not say what it should.
     #[error("the body of object {0} is malformed")]
     Body(ObjectId),
+    /// The objects are named so often that the whole does not fit into one message.
+    #[error("in one piece it is larger than {}, the most that a message holds", Size(MAX_INFLATED as u64))]
+    TooLarge,
+    /// The chunks of an array are more than its shape and dtype need.
+    #[error(
+        "the chunks of array {id} are larger than {}, the most that its shape and dtype need",
+        Size(*needed as u64)
+    )]
+    Chunks {
+        /// The array.
+        id: ObjectId,
+        /// Bytes that the array needs at most.
+        needed: usize,
+    },
 }
 
 /// Makes objects of a RecordDict.
-#[must_use]
-pub fn deflate(dict: proto::RecordDict) -> Deflated {
+///
+/// # Errors
+/// If the tree of the objects would be larger than trees may be.
+pub fn deflate(dict: proto::RecordDict) -> Result<Deflated, TreeError> {
+    // The root of the tree is the message.
+    let mut left = ObjectTree::MAX_OBJECTS - 1;
+    for objects in std::iter::once(1).chain(dict.items.iter().map(count)) {
+        left = left.checked_sub(objects).ok_or(TreeError::TooLarge)?;
+    }
     let mut objects = HashMap::new();
     let records: Vec<_> = dict
         .items
@@ -58,7 +87,20 @@ pub fn deflate(dict: proto::RecordDict) -> Deflated {
         .filter_map(|item| Some((item.key, deflate_record(item.value?, &mut objects))))
         .collect();
     let tree = named(Kind::RecordDict, &records, &mut objects);
-    Deflated { tree, objects }
+    Ok(Deflated { tree, objects })
+}
+
+/// Objects that a record becomes, repeated ones counted each time.
+fn count(item: &proto::record_dict::Item) -> usize {
+    let array = |item: &proto::array_record::Item| {
+        let data = item.value.as_ref().map_or(0, |array| array.data.len());
+        1 + data.div_ceil(CHUNK_BYTES)
+    };
+    match &item.value {
+        None => 0,
+        Some(Record::ArrayRecord(record)) => 1 + record.items.iter().map(array).sum::<usize>(),
+        Some(Record::MetricRecord(_) | Record::ConfigRecord(_)) => 1,
+    }
 }
 
 type Objects = HashMap<ObjectId, Bytes>;
@@ -99,12 +141,9 @@ fn deflate_array(array: &proto::Array, objects: &mut Objects) -> ObjectTree {
 fn named(kind: Kind, children: &[(String, ObjectTree)], objects: &mut Objects) -> ObjectTree {
     let names = children.iter().map(|(name, tree)| (name.as_str(), tree.id));
     let body = json::names(names);
-    let mut distinct: Vec<ObjectTree> = Vec::new();
-    for (_, tree) in children {
-        if distinct.iter().all(|known| known.id != tree.id) {
-            distinct.push(tree.clone());
-        }
-    }
+    let mut known = HashSet::new();
+    let distinct = children.iter().filter(|(_, tree)| known.insert(tree.id));
+    let distinct = distinct.map(|(_, tree)| tree.clone()).collect();
     parent(kind, body.as_bytes(), distinct, objects)
 }
 
@@ -121,15 +160,20 @@ fn parent(kind: Kind, body: &[u8], children: Vec<ObjectTree>, objects: &mut Obje
 
 /// Puts the RecordDict with this id together. An array's bytes are copied once.
 ///
+/// An object may be named many times, and counts each time: no peer can make the whole larger than
+/// [`MAX_INFLATED`]. Sizes are added up before anything is copied.
+///
 /// # Errors
-/// If one of its objects is not there, or says something else.
+/// If one of its objects is not there, or says something else, or if the whole is too large.
 pub fn inflate(
     root: ObjectId,
     object: &impl Fn(&ObjectId) -> Option<Bytes>,
 ) -> Result<proto::RecordDict, InflateError> {
-    let source = Source { object };
+    let left = Cell::new(MAX_INFLATED);
+    let source = Source { object, left };
     let records = source.names(root, Kind::RecordDict)?;
     let items = records.into_iter().map(|(key, id)| {
+        source.take(key.len())?;
         let value = Some(source.record(id)?);
         Ok(proto::record_dict::Item { key, value })
     });
@@ -140,6 +184,8 @@ pub fn inflate(
 
 struct Source<'a, F> {
     object: &'a F,
+    /// Bytes that the rest may take.
+    left: Cell<usize>,
 }
 
 /// An object, taken apart.
@@ -149,8 +195,20 @@ struct Parts {
 }
 
 impl<F: Fn(&ObjectId) -> Option<Bytes>> Source<'_, F> {
+    /// Counts a part with so many bytes.
+    fn take(&self, bytes: usize) -> Result<(), InflateError> {
+        let left = self
+            .left
+            .get()
+            .checked_sub(bytes.saturating_add(PART_BYTES));
+        self.left.set(left.ok_or(InflateError::TooLarge)?);
+        Ok(())
+    }
+
+    /// Reads an object, and counts the object.
     fn parts(&self, id: ObjectId) -> Result<Parts, InflateError> {
         let bytes = (self.object)(&id).ok_or(InflateError::Missing(id))?;
+        self.take(bytes.len())?;
         let head = Head::read(&bytes).map_err(|error| InflateError::Object(id, error))?;
         // A head was read: there is a zero byte.
         let split = bytes.iter().position(|byte| *byte == 0).unwrap_or_default();
@@ -173,7 +231,8 @@ impl<F: Fn(&ObjectId) -> Option<Bytes>> Source<'_, F> {
     fn names(&self, id: ObjectId, kind: Kind) -> Result<Vec<(String, ObjectId)>, InflateError> {
         let Parts { head, body } = self.of_kind(id, kind)?;
         let names = json::read_names(&body).ok_or(InflateError::Body(id))?;
-        let are_children = names.iter().all(|(_, child)| head.children.contains(child));
+        let children: HashSet<_> = head.children.iter().collect();
+        let are_children = names.iter().all(|(_, child)| children.contains(child));
         if are_children {
             Ok(names)
         } else {
@@ -188,6 +247,7 @@ impl<F: Fn(&ObjectId) -> Option<Bytes>> Source<'_, F> {
             Kind::ArrayRecord => {
                 let arrays = self.names(id, Kind::ArrayRecord)?.into_iter();
                 let items = arrays.map(|(key, id)| {
+                    self.take(key.len())?;
                     let value = Some(self.array(id)?);
                     Ok(proto::array_record::Item { key, value })
                 });
@@ -213,9 +273,18 @@ impl<F: Fn(&ObjectId) -> Option<Bytes>> Source<'_, F> {
             return proto::Array::decode(body).map_err(|_| InflateError::Body(id));
         }
         let array = json::read_array(&body).ok_or(InflateError::Body(id))?;
+        let needed = npy::most_bytes(&array.head);
+        let mut size = 0_usize;
         let chunks = array.chunks.iter().map(|index| {
-            let chunk = head.children.get(*index).ok_or(InflateError::Body(id))?;
-            Ok(self.of_kind(*chunk, Kind::ArrayChunk)?.body)
+            let chunk = usize::try_from(*index).ok();
+            let chunk = chunk.and_then(|at| head.children.get(at));
+            let chunk = chunk.ok_or(InflateError::Body(id))?;
+            let body = self.of_kind(*chunk, Kind::ArrayChunk)?.body;
+            size = size.saturating_add(body.len());
+            match needed {
+                Some(needed) if size > needed => Err(InflateError::Chunks { id, needed }),
+                _ => Ok(body),
+            }
         });
         let chunks: Vec<Bytes> = chunks.collect::<Result<_, InflateError>>()?;
         Ok(proto::Array {

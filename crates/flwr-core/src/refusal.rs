@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use crate::cause::chain;
 use crate::config::ConfigError;
-use crate::fab::FabError;
 use crate::id::{NodeId, RunId};
 use crate::message::{Flaws, MessageId};
 use crate::object::{InvalidObjectId, ObjectError, ObjectId, TreeError};
@@ -17,6 +16,7 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod from;
 mod unanswered;
 
 pub use answer::{Failure, Refused};
@@ -38,10 +38,12 @@ pub enum Refusal {
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
     /// A node's heartbeat interval is out of bounds.
-    #[error("`heartbeat_interval` is {given}: seconds above 0 and up to {max} are expected")]
+    #[error("`heartbeat_interval` is {given}: {min} to {max} seconds are expected")]
     HeartbeatInterval {
         /// Seconds, as the node asks for.
         given: f64,
+        /// The least that is allowed.
+        min: f64,
         /// The most that is allowed.
         max: f64,
     },
@@ -133,6 +135,9 @@ pub enum Refusal {
     /// Another reply came first.
     #[error("instruction {0} is answered already")]
     AlreadyAnswered(MessageId),
+    /// The reply came after its time to live.
+    #[error("the reply to instruction {0} came after its time to live")]
+    ReplyExpired(MessageId),
     /// The reply would outlive the instruction it answers.
     #[error("the reply's `metadata.ttl` reaches {excess:.1} s beyond the instruction's")]
     ReplyOutlivesInstruction {
@@ -204,6 +209,9 @@ pub enum Refusal {
     /// A node does not prove by its shared secret that it is what it says.
     #[error("the node does not prove who it is")]
     AccessDenied,
+    /// The request carries no signature, and nodes that sign nothing are not served here.
+    #[error("the request carries no signature")]
+    UnsignedNotServed,
     /// An app speaks as a node other than its own. The SuperLink's ServerApps speak as the SuperLink.
     #[error("an app speaks as node {0}")]
     UnexpectedNode(NodeId),
@@ -219,6 +227,11 @@ pub enum Refusal {
     /// The processes of apps are started from other addresses.
     #[error("apps are not started from {0} here: --appio-allow-from of the daemon allows that")]
     LauncherNotAllowed(std::net::IpAddr),
+    /// A node's certificate, on a port for people.
+    #[error(
+        "The client certificate {0} is a SuperNode's, and opens no port for people: use a certificate of your own"
+    )]
+    CertificateOfNode(String),
     /// The call is allowed over TLS only.
     #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
     TlsRequired,
@@ -258,6 +271,9 @@ pub enum Refusal {
         /// Bytes that may be.
         limit: u64,
     },
+    /// The disk does not take what would have to be kept. Told to people; peers try again.
+    #[error("nothing can be stored: {0}; the SuperLink's operator has to look at its disk")]
+    NotStored(String),
     /// This program does not have a feature of Flower.
     #[error("{0} are not offered here")]
     NotOffered(Feature),
@@ -315,7 +331,7 @@ impl Refusal {
             Self::ReplyCount(_) => Code::RuntimeInvalidMessageCount,
             Self::NotForClientApps(_) => Code::RuntimeEndpointUnavailable,
             Self::AlreadyAnswered(_) => Code::InstructionAnswered,
-            Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
+            Self::ReplyExpired(_) | Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
             Self::NoTree(_) | Self::Tree(_) => Code::Tree,
             Self::ObjectId(_) => Code::ObjectId,
             Self::ObjectDiffers(_) => Code::ObjectDiffers,
@@ -329,11 +345,13 @@ impl Refusal {
             Self::NotRegistered => Code::NodeNotRegistered,
             Self::OtherNode { .. } => Code::NodeIsAnother,
             Self::AccessDenied => Code::NodeNotProven,
+            Self::UnsignedNotServed => Code::UnsignedNotServed,
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
             Self::LauncherNotProven(_) => Code::LauncherNotProven,
             Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
+            Self::CertificateOfNode(_) => Code::CertificateOfNode,
             Self::TlsRequired => Code::TlsRequired,
             Self::NotSignedIn => Code::AccountAuthenticationFailed,
             Self::AccountNotListed => Code::AccountNotListed,
@@ -344,6 +362,7 @@ impl Refusal {
             Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
             Self::RunOfAnother => Code::RunIdNotBelongToAccount,
             Self::Full { .. } => Code::StorageFull,
+            Self::NotStored(_) => Code::StorageFailed,
             Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,
             Self::NotOffered(Feature::Artifacts) => Code::NoArtifactProvider,
         }
@@ -359,41 +378,5 @@ impl Refusal {
     #[must_use]
     pub const fn is_about_the_run(&self) -> bool {
         matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
-    }
-}
-
-impl From<FabError> for Refusal {
-    fn from(error: FabError) -> Self {
-        Self::Fab(chain(&error))
-    }
-}
-
-impl From<ConfigError> for Refusal {
-    fn from(error: ConfigError) -> Self {
-        Self::RunConfig(Box::new(error))
-    }
-}
-
-impl From<Flaws> for Refusal {
-    fn from(flaws: Flaws) -> Self {
-        Self::Malformed(flaws)
-    }
-}
-
-impl From<TreeError> for Refusal {
-    fn from(error: TreeError) -> Self {
-        Self::Tree(error)
-    }
-}
-
-impl From<InvalidObjectId> for Refusal {
-    fn from(error: InvalidObjectId) -> Self {
-        Self::ObjectId(error)
-    }
-}
-
-impl From<InvalidStatus> for Refusal {
-    fn from(error: InvalidStatus) -> Self {
-        Self::Status(error)
     }
 }

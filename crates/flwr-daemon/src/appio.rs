@@ -12,6 +12,6 @@ mod place;
 mod sockets;
 
 pub use holders::{Holders, Readmission};
-pub use launchers::{Launchers, LaunchersError, Network};
+pub use launchers::{Launchers, LaunchersError};
 pub use origin::Origin;
 pub use place::{Place, PlaceError, Wanted};

@@ -7,6 +7,7 @@ mod find;
 mod forkserver;
 mod guard;
 mod identity;
+mod installed;
 mod interpreter;
 pub mod keeper;
 mod lasting;
@@ -15,6 +16,7 @@ mod missing;
 mod output;
 mod process;
 mod proxy;
+mod spool;
 mod tail;
 mod token;
 mod waiting;
@@ -29,6 +31,7 @@ pub use find::find_program;
 pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};
 pub use guard::{Guard, names_its_python};
 pub use identity::Identity;
+pub use installed::install;
 pub use missing::MissingModule;
 pub use output::last_lines;
 pub use process::AppProcess;
@@ -57,6 +60,19 @@ pub enum Error {
     Spawn {
         /// The program's path.
         program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The bundle of the app is malformed.
+    #[error("the app's bundle cannot be installed: {0}")]
+    Bundle(String),
+    /// The app cannot be installed whole.
+    #[error(
+        "could not install the app in `{path}`: free space there, or make the directory writable"
+    )]
+    Install {
+        /// The app's directory.
+        path: String,
         /// What the system said.
         source: io::Error,
     },

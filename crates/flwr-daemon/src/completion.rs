@@ -1,5 +1,5 @@
-//! Calls that change something are served to their end, also when their caller goes away: bytes
-//! that were stored are then counted, and a repeated call finds what the first one did.
+//! Calls are served to their end, also when their caller goes away: bytes that were stored are then
+//! counted, and a repeated call finds what the first one did.
 
 use std::sync::Arc;
 
@@ -40,6 +40,12 @@ impl Completion {
         );
         // It ends without a result only if the runtime does.
         done.await.ok()
+    }
+
+    /// Whether no work is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     /// Waits until all work under way is done. Called once nobody can begin another.

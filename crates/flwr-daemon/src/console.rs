@@ -5,12 +5,14 @@
 //! what does not fit is dropped and counted, and the count is written when the reader is back.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
 use flwr_core::monotonic;
+use flwr_core::printable::LogFilter;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -26,8 +28,29 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Console(Arc<Shared>);
 
+/// The lines of one app on their way to the console.
+#[derive(Debug)]
+pub(crate) struct AppLines {
+    console: Console,
+    filter: LogFilter,
+}
+
+impl AppLines {
+    /// Writes a line, or a piece of a long line.
+    pub(crate) async fn pass(&mut self, line: &[u8]) {
+        let mut text = self.filter.next(line);
+        if text.ends_with('\n') {
+            // No colour goes on in the lines of others.
+            text.insert_str(text.len() - 1, self.filter.reset());
+        }
+        self.console.pass(text.as_bytes()).await;
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
+    /// Whether colours may be written: to a terminal, without `NO_COLOR`.
+    colours: bool,
     queue: Mutex<Queue>,
     /// Notified when a line is queued.
     filled: Condvar,
@@ -49,8 +72,20 @@ struct Queue {
     busy: bool,
 }
 
-static STDOUT: LazyLock<Console> = LazyLock::new(|| Console::over(io::stdout()));
-static STDERR: LazyLock<Console> = LazyLock::new(|| Console::over(io::stderr()));
+static STDOUT: LazyLock<Console> = LazyLock::new(|| {
+    let out = io::stdout();
+    Console::over_with(coloured(&out), out)
+});
+static STDERR: LazyLock<Console> = LazyLock::new(|| {
+    let err = io::stderr();
+    Console::over_with(coloured(&err), err)
+});
+
+/// See <https://no-color.org>.
+pub(crate) fn coloured(stream: &impl IsTerminal) -> bool {
+    let is_off = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_off
+}
 
 impl Console {
     /// The daemon's stdout.
@@ -65,9 +100,18 @@ impl Console {
         STDERR.clone()
     }
 
-    /// A console whose lines a thread writes to `out`. Without a thread nothing is written.
+    /// A console without colours.
+    #[cfg(test)]
     fn over(out: impl Write + Send + 'static) -> Self {
-        let shared = Arc::new(Shared::default());
+        Self::over_with(false, out)
+    }
+
+    /// A console whose lines a thread writes to `out`. Without a thread nothing is written.
+    fn over_with(colours: bool, out: impl Write + Send + 'static) -> Self {
+        let shared = Arc::new(Shared {
+            colours,
+            ..Shared::default()
+        });
         let writer = Arc::clone(&shared);
         let started = thread::Builder::new()
             .name("console".to_owned())
@@ -76,6 +120,15 @@ impl Console {
             shared.queue.lock().stuck = true;
         }
         Self(shared)
+    }
+
+    /// For the lines of one app. Of the app's escape sequences only colours pass, and these only on
+    /// a terminal.
+    pub(crate) fn for_app(self) -> AppLines {
+        AppLines {
+            filter: LogFilter::new(self.0.colours),
+            console: self,
+        }
     }
 
     /// Writes a line of an app. While the reader is slow the line waits, and with it the app, as

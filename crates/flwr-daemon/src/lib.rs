@@ -36,6 +36,7 @@ pub mod console;
 pub mod health;
 pub mod limits;
 pub mod listen;
+pub mod network;
 pub mod objects;
 pub mod renew;
 pub mod service;

@@ -78,6 +78,12 @@ pub(crate) fn named(error: &io::Error) -> String {
     )
 }
 
+/// How many files may be open; `None` is without bound.
+#[must_use]
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// Raises the number of files that may be open as far as the system allows: each connection is
 /// one, and the usual 1,024 are there for programs that still use `select`. Gives the number; `None`
 /// is without bound.

@@ -1,25 +1,35 @@
 //! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
 //!
-//! The steps of a connection: a place under [`Limits::connections`]; the first byte, which tells
+//! The steps of a connection: a place under [`Limits::connections`]; the client's address, if a
+//! balancer tells it; a place among [`Limits::strangers`], until a caller is admitted; the first byte, which tells
 //! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
 //! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
 //! gets an error in its own protocol, and the log says the same.
+//!
+//! A connection ends when the certificate of its client is not good any more.
 
 mod accept;
+mod balancers;
+mod clients;
 mod connection;
 mod greet;
-mod quiet;
 mod sockets;
+mod strangers;
 
+pub use balancers::Balancers;
 pub use connection::Connection;
 pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};
+pub use strangers::Strangers;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_security::client_list::ClientList;
+use flwr_security::from_file::FromFile;
 use flwr_security::tls::PortTls;
 use http::header::{DATE, HeaderValue};
 use tokio::net::lookup_host;
@@ -65,7 +75,7 @@ pub enum Security {
 }
 
 /// The limits of a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at the same time, handshakes included. More wait in the system's backlog.
     pub connections: usize,
@@ -76,6 +86,12 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// The time limit for calls in flight at a stop.
     pub drain_grace: Duration,
+    /// Connections without an admitted caller, on all ports that share this.
+    pub strangers: Strangers,
+    /// How long a connection may have no admitted caller.
+    pub stranger_timeout: Duration,
+    /// The balancers that tell the address of their clients.
+    pub balancers: Balancers,
 }
 
 impl Default for Limits {
@@ -85,6 +101,9 @@ impl Default for Limits {
             handshakes: 4096,
             handshake_timeout: Duration::from_secs(10),
             drain_grace: Duration::from_secs(1),
+            strangers: Strangers::default(),
+            stranger_timeout: Duration::from_secs(60),
+            balancers: Balancers::default(),
         }
     }
 }
@@ -105,6 +124,7 @@ pub struct Listener {
     security: Security,
     name: &'static str,
     limits: Limits,
+    allowed: Option<Arc<FromFile<ClientList>>>,
 }
 
 /// Why a port could not be opened or served.
@@ -178,7 +198,16 @@ impl Listener {
             security,
             name: service.name,
             limits,
+            allowed: None,
         })
+    }
+
+    /// Ends connections whose client is taken off this list. Whether a request is let in is not
+    /// decided here.
+    #[must_use]
+    pub fn only_for(mut self, allowed: Option<Arc<FromFile<ClientList>>>) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     /// The bound addresses, with the port the system chose.

@@ -1,5 +1,6 @@
 //! Reloads certificates, keys and lists while the daemon runs: on SIGHUP, and when a file changes.
-//! Open connections stay; new connections use the new files. If a file is not usable, the daemon
+//! New connections use the new files. Open connections stay, but for those whose client would be
+//! refused now (`listen::clients`). If a file is not usable, the daemon
 //! logs the reason once, keeps the old content, and retries every few seconds. A retry can succeed
 //! without a change of the file: a hook grants access to a directory, a network file system is
 //! back, or file descriptors become free.

@@ -2,13 +2,14 @@
 
 use std::env;
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, Write};
 use std::str::FromStr;
 use std::time::Duration;
 
+use flwr_core::printable::LogFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::console::Console;
+use crate::console::{Console, coloured};
 
 /// How long the end of a program waits for a reader of its log.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -84,10 +85,11 @@ impl fmt::Display for Format {
 /// A level that does not parse, or logging that was set up before.
 pub fn init(level: Option<&str>, format: Format) -> Result<Logs, Error> {
     let filter = choose(env_text("RUST_LOG"), level, env_text("FLWR_LOG_LEVEL"))?;
+    let coloured = coloured(&io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(Console::stderr)
-        .with_ansi(coloured())
+        .with_writer(move || Lines::to(Console::stderr(), coloured))
+        .with_ansi(coloured)
         .with_target(false);
     let done = match format {
         Format::Text => builder.try_init(),
@@ -98,6 +100,37 @@ pub fn init(level: Option<&str>, format: Format) -> Result<Logs, Error> {
             .try_init(),
     };
     done.map(|()| Logs(())).map_err(|_| Error::AlreadySet)
+}
+
+/// Writes the lines of the log. A text of a peer in a line can break no line and gives the terminal no
+/// orders. tracing-subscriber escapes the escape character, and no line break.
+struct Lines<W> {
+    to: W,
+    filter: LogFilter,
+}
+
+impl<W: Write> Lines<W> {
+    fn to(to: W, colours: bool) -> Self {
+        Self {
+            to,
+            filter: LogFilter::new(colours),
+        }
+    }
+}
+
+/// tracing-subscriber writes each line at once.
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = self.filter.next(line);
+        let text = text.trim_end_matches(['\n', '\r']);
+        let text = text.replace('\r', "").replace('\n', "\n    ");
+        writeln!(self.to, "{text}{}", self.filter.reset())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn choose(
@@ -148,14 +181,64 @@ fn env_text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-/// See <https://no-color.org>.
-fn coloured() -> bool {
-    env_text("NO_COLOR").is_none() && io::stderr().is_terminal()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
+
+    /// Paper.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_peer_breaks_no_line_and_gives_no_orders() {
+        for colours in [false, true] {
+            let page = Page::default();
+            let writer = page.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_writer(move || Lines::to(writer.clone(), colours))
+                .with_ansi(colours)
+                .finish();
+            let theirs = "x\u{1b}]0;t\u{7}\u{1b}[2J\u{9b}2J\r\n2026-11-26 ERROR forged\u{202e}";
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(reason = %theirs, "refused: {theirs}");
+            });
+            let text = String::from_utf8(page.0.lock().clone()).unwrap();
+            let lines: Vec<_> = text.lines().collect();
+            assert_eq!(lines.len(), 3, "{text:?}");
+            assert!(
+                lines[1].starts_with("    2026-11-26 ERROR forged"),
+                "{text:?}"
+            );
+            let mut uncoloured = LogFilter::new(false);
+            let shown = uncoloured.next(text.as_bytes());
+            assert!(
+                shown.chars().all(|c| c == '\n' || !c.is_control()),
+                "{shown:?}"
+            );
+            assert_eq!(colours, text.contains('\u{1b}'), "{text:?}");
+            let orders = text.split("\u{1b}[").skip(1);
+            let is_colour = |order: &str| {
+                let end = order.find(|c: char| c.is_ascii_alphabetic());
+                end.is_some_and(|end| order[end..].starts_with('m'))
+            };
+            assert!(orders.into_iter().all(is_colour), "{text:?}");
+        }
+    }
 
     fn chosen(rust_log: Option<&str>, flag: Option<&str>, flwr: Option<&str>) -> String {
         choose(rust_log.map(str::to_owned), flag, flwr.map(str::to_owned))

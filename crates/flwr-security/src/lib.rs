@@ -13,3 +13,4 @@ pub mod superexec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;
+pub mod whole_dir;

@@ -1,6 +1,8 @@
 //! Who is at the other end of a connection.
 
-use std::net::SocketAddr;
+use std::any::Any;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,8 +28,64 @@ pub struct Peer {
     pub tls: bool,
     /// The certificate it has shown, which was checked, if it was asked for one.
     pub certificate: Option<Arc<Certificate>>,
+    /// Whether a caller over the connection was admitted.
+    pub standing: Standing,
     /// What was proven over the connection.
     pub proven: Arc<Proven>,
+}
+
+/// Whether a caller over a connection was admitted. All requests of the connection share this.
+#[derive(Clone, Default)]
+pub struct Standing(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    /// Nobody was, and nothing counts that.
+    #[default]
+    Uncounted,
+    /// Nobody was. What counts such connections is dropped with this.
+    Stranger(#[expect(dead_code, reason = "what counts is dropped")] Box<dyn Any + Send>),
+    /// Somebody was.
+    Admitted,
+}
+
+/// The address by which limits count whoever is there. Of IPv6 that is the network of 64 bits: anybody
+/// has all addresses of such a network.
+#[must_use]
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+impl Standing {
+    /// Of a connection without an admitted caller, which counts as such until `place` is dropped.
+    #[must_use]
+    pub fn stranger(place: impl Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(State::Stranger(Box::new(place)))))
+    }
+
+    /// A caller was admitted: the connection does not count among those of strangers any more.
+    pub fn admit(&self) {
+        let earlier = std::mem::replace(&mut *self.0.lock(), State::Admitted);
+        drop(earlier);
+    }
+
+    /// Whether a caller was admitted.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        matches!(*self.0.lock(), State::Admitted)
+    }
+}
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.is_admitted() {
+            true => "admitted",
+            false => "stranger",
+        })
+    }
 }
 
 /// What the caller at the other end of one connection has proven. App processes of flwr 1.20 to 1.22
@@ -74,6 +132,26 @@ impl Proven {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let counted = |text: &str| counted(text.parse().unwrap()).to_string();
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(counted("192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn an_admitted_connection_leaves_its_place_among_strangers() {
+        let place = Arc::new(());
+        let standing = Standing::stranger(Arc::clone(&place));
+        let of_a_request = standing.clone();
+        assert!(!standing.is_admitted());
+        assert_eq!(Arc::strong_count(&place), 2);
+        of_a_request.admit();
+        assert!(standing.is_admitted());
+        assert_eq!(Arc::strong_count(&place), 1);
+    }
 
     #[test]
     fn a_connection_answers_for_the_runs_that_were_proven_over_it() {

@@ -3,18 +3,51 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+mod folder;
+
+pub use folder::{Distrust, Folder};
 
 /// The extension of temporary files.
 pub const TEMPORARY: &str = "tmp";
 
-/// Creates a directory (0700) and its missing parents.
+/// Whether users other than the owner can use this file.
+#[must_use]
+pub fn is_exposed(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+/// The warning about a secret that users other than its owner can read, with the way out.
+#[must_use]
+pub fn exposed(path: &Path) -> Option<String> {
+    let path_shown = path.display();
+    is_exposed(path).then(|| {
+        format!("{path_shown} can be read by others than its owner: chmod 600 {path_shown}")
+    })
+}
+
+/// Creates a directory (0700) and its missing parents, and syncs each new name to disk: files that
+/// are synced in a directory are lost with the name of the directory.
 ///
 /// # Errors
 /// If the system refuses.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir_of(dir);
+    create_dir(parent)?;
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        made => made?,
+    }
+    match sync_dir(parent) {
+        // A directory in which we may write, and which we may not read, cannot be synced.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Writes a file (0600) and syncs its content to disk.
@@ -48,6 +81,17 @@ pub fn replace(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -
 /// As [`replace`].
 pub fn replace_with_mode(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     replace_by(path, mode, |file| file.write_all(content))
+}
+
+/// As [`replace`], with the mode that files of others have (0666 and the umask).
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    replace_by(path, 0o666, content)
 }
 
 /// Syncs the names in a directory to disk, after a file was created, renamed or removed in it.
@@ -103,6 +147,7 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -130,6 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_others_can_read_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        assert_eq!(exposed(&path), None);
+        for (mode, is_warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            replace_with_mode(&path, mode, b"secret").unwrap();
+            assert_eq!(exposed(&path).is_some(), is_warned, "{mode:o}");
+        }
+        let told = exposed(&path).unwrap();
+        assert!(
+            told.ends_with(&format!("chmod 600 {}", path.display())),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn a_failed_replacement_leaves_the_old_file_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state");
@@ -141,6 +202,24 @@ mod tests {
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(dir.path()), ["state"]);
+    }
+
+    #[test]
+    fn whoever_reads_a_file_that_is_replaced_reads_the_old_or_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        replace(&path, |file| file.write_all(b"old")).unwrap();
+        let mut reader = File::open(&path).unwrap();
+        replace(&path, |file| {
+            file.write_all(b"ne")?;
+            assert_eq!(fs::read(&path)?, b"old", "while the new one is written");
+            file.write_all(b"w")
+        })
+        .unwrap();
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "old");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

@@ -6,13 +6,13 @@
     reason = "only tests call these functions: a failure here fails the test"
 )]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use tempfile::TempDir;
 
 use crate::pki::{Pki, Request};
+use crate::private_files::replace_with_mode;
 use crate::tls::{Identity, ServerFiles, ServerTls, TlsError};
 
 /// A server that asks nobody for a certificate.
@@ -25,6 +25,7 @@ pub fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
             key: key.to_owned(),
         },
         clients: None,
+        people: None,
         legacy: false,
     }
 }
@@ -72,7 +73,9 @@ impl Files {
     /// Writes a file.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
-        fs::write(&path, content).unwrap();
+        let is_key = path.extension().is_some_and(|extension| extension == "key");
+        let mode = if is_key { 0o600 } else { 0o644 };
+        replace_with_mode(&path, mode, content.as_bytes()).unwrap();
         path
     }
 

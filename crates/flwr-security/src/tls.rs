@@ -22,6 +22,8 @@ mod client;
 mod dated;
 pub(crate) mod encoding;
 mod flaw;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod legacy;
 mod localhost;
@@ -34,7 +36,7 @@ mod signed;
 mod strict;
 
 pub use certificate::Certificate;
-pub(crate) use certificate::{rare_key, small_rsa};
+pub(crate) use certificate::{NODE_USE, rare_key, small_rsa};
 pub use client::{ClientFiles, ClientTls};
 pub use dated::{Dated, Standing};
 pub use flaw::{Flaw, Problem, Whose};

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use flwr_core::port::Result;
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -52,6 +53,14 @@ pub trait Opened: Send + Sync + 'static {
     /// The program whose door it is.
     fn host(&self) -> &Self::Host;
 
+    /// Whether the program at the other end of a connection may call here.
+    ///
+    /// # Errors
+    /// If the host refuses the peer.
+    fn accept(&self, peer: Option<&Peer>) -> Result<()> {
+        self.host().accept_person(peer)
+    }
+
     /// Answers a request.
     fn serve(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
 }
@@ -83,9 +92,9 @@ impl<T, N> std::fmt::Debug for Door<T, N> {
 impl<T: Opened, N> Service<Request<Body>> for Door<T, N> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = BoxFuture<'static, std::result::Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
@@ -93,7 +102,7 @@ impl<T: Opened, N> Service<Request<Body>> for Door<T, N> {
         let behind = Arc::clone(&self.behind);
         Box::pin(async move {
             let peer = request.extensions().get::<Peer>();
-            Ok(match behind.host().accept(peer) {
+            Ok(match behind.accept(peer) {
                 Ok(()) => behind.serve(request).await,
                 Err(failure) => grpc::failed(failure),
             })

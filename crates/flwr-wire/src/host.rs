@@ -1,11 +1,14 @@
 //! What the program behind a door gives: sessions for those who have proven who they are.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use flwr_core::port::Result;
 use flwr_core::time::Timestamp;
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
+
+use crate::in_flight::InFlight;
 
 mod control;
 mod fleet;
@@ -26,9 +29,26 @@ pub struct Head {
     pub peer: Option<Peer>,
 }
 
+impl Head {
+    /// The address of the other end, for the limits of what one address may do.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.peer.as_ref().map(|peer| peer.address.ip())
+    }
+
+    /// The caller was admitted: the connection does not count among those of strangers any more.
+    pub(crate) fn admitted(&self) {
+        if let Some(peer) = &self.peer {
+            peer.standing.admit();
+        }
+    }
+}
+
 /// What all hosts give.
 pub trait Host: Clone + Send + Sync + 'static {
-    /// Does this work to its end, also when the caller goes away meanwhile.
+    /// Does this work to its end, also when the caller goes away meanwhile. Bytes that were stored
+    /// are then counted, and a repeated call finds what the first one did. Every call is served in
+    /// this way, but for the wait of a held call.
     ///
     /// # Errors
     /// If the work fails, or the host stops.
@@ -36,24 +56,6 @@ pub trait Host: Clone + Send + Sync + 'static {
         &self,
         work: BoxFuture<'static, Result<T>>,
     ) -> impl Future<Output = Result<T>> + Send;
-
-    /// Waits for an answer. A call that `changes` something is served to its end.
-    ///
-    /// # Errors
-    /// As the call fails.
-    fn answered<T: Send + 'static>(
-        &self,
-        changes: bool,
-        answer: BoxFuture<'static, Result<T>>,
-    ) -> impl Future<Output = Result<T>> + Send {
-        async move {
-            if changes {
-                self.complete(answer).await
-            } else {
-                answer.await
-            }
-        }
-    }
 
     /// Whether the program at the other end of a connection may call at all. Everybody may, unless
     /// the host has a list.
@@ -64,6 +66,17 @@ pub trait Host: Clone + Send + Sync + 'static {
         Ok(())
     }
 
+    /// The same at a port for people and for the programs by which they start runs.
+    ///
+    /// # Errors
+    /// If the peer is not on the host's list, or is no person's program.
+    fn accept_person(&self, peer: Option<&Peer>) -> Result<()> {
+        self.accept(peer)
+    }
+
     /// The time by the host's clock.
     fn now(&self) -> Timestamp;
+
+    /// The budget for the bytes of requests.
+    fn in_flight(&self) -> &InFlight;
 }

@@ -50,8 +50,17 @@ where
     let Parcel { message, tree } = parcel;
     let run = message.metadata.run;
     let mut objects = HashMap::new();
+    let mut left = record::MAX_INFLATED;
     for object in tree.post_order() {
+        // A tree may name an object many times.
+        if objects.contains_key(&object.id) {
+            continue;
+        }
         if let Pulled::There(bytes) = pull(run, object.id).await? {
+            match left.checked_sub(bytes.len()) {
+                None => return Ok(Err(InflateError::TooLarge.to_string())),
+                Some(rest) => left = rest,
+            }
             objects.insert(object.id, bytes);
         }
     }
@@ -84,8 +93,9 @@ pub(crate) async fn deflate(
         content: content.is_some().then(proto::RecordDict::default),
         error,
     })?;
-    let deflate = move || content.map(record::deflate);
+    let deflate = move || content.map(record::deflate).transpose();
     let content = spawn_blocking(deflate).await.map_err(stopping)?;
+    let content = content.map_err(Refusal::Tree)?;
     let (tree, objects) = content
         .map(|content| (content.tree, content.objects))
         .unzip();

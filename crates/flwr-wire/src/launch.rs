@@ -15,7 +15,7 @@ const START_RUN: Rpc<StartRunRequest, StartRunResponse> = Rpc::at("/flower.launc
 
 /// What `flower-server-app` calls.
 pub(crate) fn launch<L: Launch>(m: &mut Methods<L>) {
-    m.change(START_RUN, start_run);
+    m.upload(START_RUN, start_run);
 }
 
 async fn start_run(

@@ -15,10 +15,14 @@ pub mod launch;
 pub mod line;
 pub mod methods;
 
+mod in_flight;
 mod inflate;
 mod objects;
+mod parts;
 mod raw;
 mod record_maps;
 mod rpc;
 mod unconfirmed;
 mod upkeep;
+
+pub use in_flight::InFlight;

@@ -17,6 +17,9 @@ use crate::host::{Head, Host};
 pub(crate) mod fleet;
 pub(crate) mod runtime;
 pub(crate) mod session;
+mod size;
+
+pub(crate) use size::Size;
 
 /// A method whose types are hidden, so that one table holds all.
 pub(crate) type Handler<A> = Box<dyn Fn(A) -> BoxFuture<'static, Result<Answer>> + Send + Sync>;

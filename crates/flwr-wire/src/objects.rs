@@ -42,11 +42,10 @@ pub(crate) fn check_pull(fleet: &impl Fleet, body: Bytes) -> Result<()> {
 pub(crate) fn reply(
     mut messages: Vec<proto::Message>,
     trees: Vec<proto::ObjectTree>,
-    now: Timestamp,
 ) -> Result<Parcel> {
     // Later releases may send several; these send one, and know nothing else.
     messages.truncate(1);
-    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    let read = |message| Message::reply(message).map_err(Refusal::Malformed);
     let mut parcels = parcels(messages, trees, read)?;
     parcels.pop().ok_or_else(|| no_reply("messages_list"))
 }
@@ -71,6 +70,23 @@ pub(crate) fn no_reply(field: &'static str) -> Failure {
 pub(crate) fn ids(texts: &[String]) -> Result<Vec<ObjectId>> {
     let ids: std::result::Result<_, _> = texts.iter().map(|id| id.parse()).collect();
     Ok(ids.map_err(Refusal::ObjectId)?)
+}
+
+/// The names of messages that a ServerApp sent, as the answer to its push gave them: empty where
+/// the message was not sent (flwr 1.15 to 1.22 wire).
+pub(crate) fn ids_of_sent(texts: &[String]) -> Result<Vec<Option<MessageId>>> {
+    let id = |text: &String| match text.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some),
+    };
+    let ids: std::result::Result<_, _> = texts.iter().map(id).collect();
+    Ok(ids.map_err(Refusal::ObjectId)?)
+}
+
+/// What [`ids_of_sent`] reads.
+pub(crate) fn texts_of_sent(ids: &[Option<MessageId>]) -> Vec<String> {
+    let text = |id: &Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
+    ids.iter().map(text).collect()
 }
 
 /// Each message with the tree that has its id at the root, read by `read`.

@@ -2,6 +2,7 @@
 //! confirmed when the ServerApp's next request no longer asks for it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::id::RunId;
@@ -22,17 +23,15 @@ impl Unconfirmed {
     /// The replies that are there, as `make` makes them what the ServerApp knows. A reply of which
     /// nothing can be made is left out.
     pub(crate) async fn replies<H: ServerAppHost, T>(
-        &self,
+        self: &Arc<Self>,
         host: &H,
-        runtime: &H::Runtime,
+        runtime: &Arc<H::Runtime>,
         run: RunId,
-        asked: Vec<MessageId>,
+        asked: Vec<Option<MessageId>>,
         patience: Duration,
         make: impl Fn(Inflated) -> std::result::Result<T, String>,
     ) -> Result<Vec<T>> {
-        for reply in self.take_not_asked(run, &asked) {
-            runtime.confirm(reply).await?;
-        }
+        self.confirm_arrived(host, runtime, run, &asked).await?;
         let mut replies = Vec::new();
         let parcels = runtime.receive(Asked::Replies(asked), patience).await?;
         self.0.forget_finished(host).await?;
@@ -52,6 +51,26 @@ impl Unconfirmed {
         Ok(replies)
     }
 
+    /// Confirms the replies that nobody asks for any more.
+    async fn confirm_arrived<H: ServerAppHost>(
+        self: &Arc<Self>,
+        host: &H,
+        runtime: &Arc<H::Runtime>,
+        run: RunId,
+        asked: &[Option<MessageId>],
+    ) -> Result<()> {
+        let (unconfirmed, runtime) = (Arc::clone(self), Arc::clone(runtime));
+        let asked = asked.to_vec();
+        // A reply that is taken out here and not confirmed would stay until its run is over.
+        let confirmed = async move {
+            for reply in unconfirmed.take_not_asked(run, &asked) {
+                runtime.confirm(reply).await?;
+            }
+            Ok(())
+        };
+        host.complete(Box::pin(confirmed)).await
+    }
+
     fn note(&self, run: RunId, instruction: Option<MessageId>, reply: MessageId) {
         if let Some(instruction) = instruction {
             let mut runs = self.0.0.lock();
@@ -60,8 +79,8 @@ impl Unconfirmed {
     }
 
     /// The replies that have arrived: nobody asks for them any more.
-    fn take_not_asked(&self, run: RunId, asked: &[MessageId]) -> Vec<MessageId> {
-        let asked: BTreeSet<_> = asked.iter().collect();
+    fn take_not_asked(&self, run: RunId, asked: &[Option<MessageId>]) -> Vec<MessageId> {
+        let asked: BTreeSet<_> = asked.iter().flatten().collect();
         let mut runs = self.0.0.lock();
         let Some(replies) = runs.get_mut(&run) else {
             return Vec::new();

@@ -17,8 +17,8 @@ const GET_USAGE: Rpc<GetUsageRequest, GetUsageResponse> = Rpc::at("/flower.upkee
 
 /// What our `flwr` calls beside Control.
 pub(crate) fn control<C: Control>(m: &mut Methods<C>) {
-    m.change(DELETE_RUN, delete_run);
-    m.look(GET_USAGE, get_usage);
+    m.call(DELETE_RUN, delete_run);
+    m.call(GET_USAGE, get_usage);
 }
 
 async fn delete_run(

@@ -1,14 +1,10 @@
 //! The user's account at a SuperLink with login. `flwr login` gets two tokens and keeps them in one
-//! file per federation. The format is that of flwr 1.20 to 1.22, so a login by either command
-//! serves both.
+//! file per federation. pip's flwr 1.20 to 1.22 reads the file. Tokens are for one SuperLink, and are
+//! sent to no other.
 //!
 //! Each call carries the tokens. A SuperLink that has refreshed the tokens sends new ones with its
 //! answer, also with a refusal.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -16,55 +12,65 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flwr_client::line::Proof;
 use flwr_core::port;
 use flwr_core::port::control::Tokens;
-use flwr_security::private_files::create_dir;
 use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The headers of calls and answers (flwr 1.20 to 1.22 wire), and the keys in the file.
+mod audience;
+mod file;
+
+pub(crate) use audience::Audience;
+pub(crate) use file::TokenFile;
+
+/// The headers of calls and answers (flwr 1.20 to 1.22 wire).
 const ACCESS: &str = "flwr-oidc-access-token";
 const REFRESH: &str = "flwr-oidc-refresh-token";
 /// The only login method on the wire of flwr 1.20 to 1.22.
 pub(crate) const OIDC: &str = "oidc";
-/// Keeps tokens out of git.
-const GITIGNORE: &str = ".credentials\n";
-
-/// The tokens that prove the user's identity, as the file has them.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    #[serde(rename = "auth-type", alias = "authn-type")]
-    kind: String,
-    #[serde(rename = "flwr-oidc-access-token")]
-    access: String,
-    #[serde(rename = "flwr-oidc-refresh-token")]
-    refresh: String,
-}
-
 /// The user at one federation. Clones share the tokens.
 #[derive(Clone)]
 pub(crate) struct Account {
-    /// The file with the tokens; `None` for SuperLinks without login.
-    file: Option<PathBuf>,
+    /// Where the tokens are; `None` for SuperLinks without login.
+    place: Option<(TokenFile, Audience)>,
     tokens: Arc<Mutex<Option<Tokens>>>,
 }
 
 impl Account {
-    /// For SuperLinks without login, and for a user who is about to log in.
+    /// For SuperLinks without login.
     pub(crate) fn nobody() -> Self {
         Self {
-            file: None,
+            place: None,
             tokens: Arc::default(),
         }
     }
 
-    /// The user who has logged in.
-    pub(crate) fn of(file: &Path) -> Result<Self> {
-        let tokens = read(file)?.ok_or(Error::NotLoggedIn)?;
+    /// The user who has logged in at this SuperLink.
+    pub(crate) fn of((file, superlink): (TokenFile, Audience)) -> Result<Self> {
+        let tokens = file.read(&superlink)?.ok_or(Error::NotLoggedIn)?;
         Ok(Self {
-            file: Some(file.to_owned()),
+            place: Some((file, superlink)),
             tokens: Arc::new(Mutex::new(Some(tokens))),
+        })
+    }
+
+    /// The user who is about to log in at this SuperLink.
+    pub(crate) fn to_come(place: (TokenFile, Audience)) -> Self {
+        Self {
+            place: Some(place),
+            tokens: Arc::default(),
+        }
+    }
+
+    /// Stores the tokens of the login.
+    pub(crate) fn keep(&self, tokens: &Tokens) -> Result<()> {
+        let Some((file, superlink)) = &self.place else {
+            return Ok(());
+        };
+        let written = file.write(superlink, tokens);
+        written.map_err(|source| Error::Write {
+            path: file.path(),
+            source,
         })
     }
 
@@ -97,21 +103,24 @@ impl Proof for Account {
     /// Stores the tokens that came with an answer, if any.
     fn read(&self, headers: &HeaderMap) {
         let text = |key| headers.get(key)?.to_str().ok().map(str::to_owned);
-        let (Some(file), Some(access), Some(refresh)) = (&self.file, text(ACCESS), text(REFRESH))
+        let (Some((file, superlink)), Some(access), Some(refresh)) =
+            (&self.place, text(ACCESS), text(REFRESH))
         else {
             return;
         };
         let tokens = Tokens { access, refresh };
         // If the write fails, only the next command needs a login. This command has its answer.
-        let _ = write(file, &tokens);
+        let _ = file.write(superlink, &tokens);
         *self.tokens.lock() = Some(tokens);
     }
 
     /// Checks whether another command has stored new tokens meanwhile.
     fn renew(&self) -> bool {
-        let Some(file) = &self.file else { return false };
+        let Some((file, superlink)) = &self.place else {
+            return false;
+        };
         let mut tokens = self.tokens.lock();
-        match read(file) {
+        match file.read(superlink) {
             Ok(Some(kept)) if tokens.as_ref() != Some(&kept) => {
                 *tokens = Some(kept);
                 true
@@ -121,62 +130,12 @@ impl Proof for Account {
     }
 }
 
-/// Writes the tokens to a private file.
-pub(crate) fn keep(file: &Path, tokens: &Tokens) -> Result<()> {
-    write(file, tokens).map_err(|source| Error::Write {
-        path: file.to_owned(),
+/// Removes the tokens. Tells whether there were any.
+pub(crate) fn forget(file: &TokenFile) -> Result<bool> {
+    file.remove().map_err(|source| Error::Write {
+        path: file.path(),
         source,
     })
-}
-
-/// Removes the tokens. Tells whether there were any.
-pub(crate) fn forget(file: &Path) -> Result<bool> {
-    match fs::remove_file(file) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(Error::Write {
-            path: file.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn read(file: &Path) -> Result<Option<Tokens>> {
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            return Err(Error::Read {
-                path: file.to_owned(),
-                source,
-            });
-        }
-    };
-    // Flower's own command lets other users read the file. If the mode cannot be changed, the
-    // tokens still serve.
-    let _ = fs::set_permissions(file, Permissions::from_mode(0o600));
-    let damaged = |_| Error::DamagedTokens(file.to_owned());
-    let Kept {
-        access, refresh, ..
-    } = serde_json::from_str(&text).map_err(damaged)?;
-    Ok(Some(Tokens { access, refresh }))
-}
-
-fn write(file: &Path, tokens: &Tokens) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(file);
-    create_dir(directory)?;
-    let ignore = directory.with_file_name(".gitignore");
-    if !ignore.exists() {
-        fs::write(ignore, GITIGNORE)?;
-    }
-    let Tokens { access, refresh } = tokens.clone();
-    let kind = OIDC.to_owned();
-    let text = serde_json::to_string_pretty(&Kept {
-        kind,
-        access,
-        refresh,
-    })?;
-    flwr_security::private_files::replace_with_mode(file, 0o600, text.as_bytes())
 }
 
 #[cfg(test)]

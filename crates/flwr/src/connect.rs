@@ -7,13 +7,13 @@ use flwr_client::channel::{self, Channel, Proxies, Traffic, Trust};
 use flwr_client::find::{self, Found, FoundControl};
 use flwr_client::line::{GrpcLine, Line};
 use flwr_core::port::Control as _;
-use flwr_core::port::control::NodeStatus;
+use flwr_core::port::control::{NodeStatus, Tokens};
 use flwr_core::project::Federation;
 use flwr_core::proxy::ProxySetting;
 use flwr_security::tls::{ClientFiles, ClientTls, Identity};
 use rustls_pki_types::ServerName;
 
-use crate::account::Account;
+use crate::account::{Account, Audience};
 use crate::error::{Error, Result};
 use crate::resolved::ResolvedFederation;
 
@@ -40,14 +40,16 @@ impl SuperLink {
                 federation: federation.name.clone(),
             });
         };
-        let account = match (federation.enable_user_auth, federation.insecure) {
-            (false, _) => Account::nobody(),
-            (true, true) => return Err(Error::AccountOverPlaintext),
-            // During a login there is no account yet.
-            (true, false) if command == LOGIN => Account::nobody(),
-            (true, false) => Account::of(&chosen.credentials())?,
-        };
+        if federation.enable_user_auth && federation.insecure {
+            return Err(Error::AccountOverPlaintext);
+        }
         let trust = trust(&chosen.base, federation)?;
+        let at = || (chosen.credentials(), Audience::new(address, &trust));
+        let account = match (federation.enable_user_auth, command) {
+            (false, _) => Account::nobody(),
+            (true, LOGIN) => Account::to_come(at()),
+            (true, _) => Account::of(at())?,
+        };
         let route = proxies(federation.proxy.as_ref())?.route(&address.host, address.port);
         let channel = channel::channel((&address.host, address.port), &trust, &route);
         Ok(Self::over(GrpcLine::new(channel, account.clone()), account))
@@ -63,6 +65,11 @@ impl<L: Line> SuperLink<L> {
             found,
             account,
         }
+    }
+
+    /// Stores the tokens of a login at this SuperLink.
+    pub(crate) fn keep(&self, tokens: &Tokens) -> Result<()> {
+        self.account.keep(tokens)
     }
 
     /// The account id of this user's runs; `None` without login.

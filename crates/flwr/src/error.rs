@@ -3,10 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use flwr_client::channel::{InvalidProxy, connect_error, proxied};
+use flwr_client::channel::InvalidProxy;
 use flwr_core::address::AddressError;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
+use flwr_core::printable;
 use flwr_core::project::{FederationError, ProjectError};
 use flwr_core::refusal::Failure;
 use flwr_security::pki::PkiError;
@@ -35,6 +36,12 @@ pub(crate) enum Error {
         file: String,
         why: String,
         way_out: String,
+    },
+    #[error("{} is a link to {}, {why}, and is not bundled", .link.display(), .target.display())]
+    LinkOutside {
+        link: PathBuf,
+        target: PathBuf,
+        why: &'static str,
     },
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
@@ -125,7 +132,7 @@ pub(crate) enum Error {
     Fallen(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the local federation is not ready after a minute")]
     NotReady(#[source] io::Error),
-    #[error("the local federation could not be started; its last lines were:\n{0}")]
+    #[error("the local federation could not be started; its last lines were:\n  {}", printable::indented(.0))]
     NotUp(String),
     #[error("the local federation (process {0}) did not stop within a minute")]
     NotDown(u32),
@@ -153,6 +160,20 @@ pub(crate) enum Error {
     NotLoggedIn,
     #[error("{} has no tokens that can be read", .0.display())]
     DamagedTokens(PathBuf),
+    #[error("the tokens in {} are not used", .path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error(
+        "the tokens in {} were not sent: the file does not tell for which SuperLink they are", .0.display()
+    )]
+    UnboundTokens(PathBuf),
+    #[error("the tokens in {} were not sent: they are for {}", .path.display(), whose(.theirs, .wanted))]
+    TokensOfAnother {
+        path: PathBuf,
+        /// The address that the tokens are for.
+        theirs: String,
+        /// The address of the federation.
+        wanted: String,
+    },
     #[error(
         "User authentication requires TLS to be enabled. Remove `insecure = true` from the federation configuration."
     )]
@@ -173,7 +194,7 @@ pub(crate) enum Error {
         federation: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("{}", explain(.0))]
+    #[error("{}", refused::explain(.0))]
     Call(Box<Failure>),
     #[error("Failed to start run")]
     NotStarted,
@@ -197,7 +218,7 @@ pub(crate) enum Error {
     NoArtifacts(u64),
     #[error("{} does not have the name of the bundle that it is, {right}", .given.display())]
     BundleName { given: PathBuf, right: String },
-    #[error("Run {run_id} ended as {status}{}", suffix(.details))]
+    #[error("Run {run_id} ended as {status}{}", suffix(&printable::indented(.details)))]
     NotCompleted {
         run_id: u64,
         status: String,
@@ -239,6 +260,7 @@ impl Error {
             | Self::Encoding { .. }
             | Self::NotText { .. }
             | Self::NotBundled { .. }
+            | Self::LinkOutside { .. }
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
@@ -263,6 +285,9 @@ impl Error {
             | Self::NoAddress { .. }
             | Self::NotLoggedIn
             | Self::DamagedTokens(_)
+            | Self::TokenFile { .. }
+            | Self::UnboundTokens(_)
+            | Self::TokensOfAnother { .. }
             | Self::AccountOverPlaintext
             | Self::LoginNotAsked(_)
             | Self::Tls { .. }
@@ -343,35 +368,21 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
+/// The SuperLink that tokens are for, as the user tells it from the wanted one.
+fn whose(theirs: &str, wanted: &str) -> String {
+    if theirs == wanted {
+        format!("{theirs} with other root certificates or another `server-name`")
+    } else {
+        format!("{theirs}, and the federation's address is {wanted}")
+    }
+}
+
 fn suffix(text: &str) -> String {
     if text.is_empty() {
         String::new()
     } else {
         format!(": {text}")
     }
-}
-
-/// What a refusal of the SuperLink, or a failure to reach it, means for the user.
-fn explain(failure: &Failure) -> String {
-    if let Some(error) = connect_error(failure) {
-        return format!("Connection to the SuperLink is unavailable: {error}");
-    }
-    if let Some(answer) = proxied(failure) {
-        return format!("Connection to the SuperLink is unavailable: {answer}");
-    }
-    if let Some(cause) = broken(failure) {
-        return format!(
-            "The connection to the SuperLink broke off ({cause}). Check that `address` is its Control API, and \
-             that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
-        );
-    }
-    refused::explain(failure)
-}
-
-/// What broke the line. What a SuperLink answers has no cause.
-fn broken(failure: &Failure) -> Option<String> {
-    let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
-    causes.last().map(ToString::to_string)
 }
 
 mod hint;

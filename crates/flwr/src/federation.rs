@@ -16,7 +16,7 @@ use crate::cli::Target;
 use crate::error::{Error, Result};
 use crate::local::{self, Local};
 use crate::project::{App, overrides};
-use crate::resolved::ResolvedFederation;
+use crate::resolved::{Logins, ResolvedFederation};
 
 mod home;
 
@@ -76,7 +76,7 @@ impl Surroundings {
         Ok(Some(Source {
             federations: Federations::new(ADDRESS, declared),
             base: PathBuf::new(),
-            kept: self.home.clone().unwrap_or_default(),
+            logins: Logins::Home(self.home.clone().unwrap_or_default()),
             told: format!("the environment ({ADDRESS})"),
         }))
     }
@@ -91,7 +91,7 @@ impl Surroundings {
         let project = app.map(|app| Source {
             federations: app.project().federations(),
             base: app.root().to_owned(),
-            kept: app.root().join(".flwr"),
+            logins: Logins::App(app.root().to_owned()),
             told: app.root().join("pyproject.toml").display().to_string(),
         });
         let home = match &self.home {
@@ -174,7 +174,7 @@ impl Surroundings {
 pub(crate) struct Source {
     pub(crate) federations: Federations,
     base: PathBuf,
-    kept: PathBuf,
+    logins: Logins,
     /// The name of the source, for the user.
     pub(crate) told: String,
 }
@@ -206,7 +206,7 @@ impl Source {
         Ok(ResolvedFederation {
             federation: federation.map_err(Error::Federation)?,
             base: self.base.clone(),
-            kept: self.kept.clone(),
+            logins: self.logins.clone(),
             source: self.told.clone(),
             why,
         })

@@ -20,7 +20,7 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 use crate::local_federation::LocalFederation;
-use crate::resolved::ResolvedFederation;
+use crate::resolved::{Logins, ResolvedFederation};
 
 mod background;
 mod install;
@@ -190,7 +190,7 @@ pub(crate) fn chosen(
         federation: federation.map_err(Error::Federation)?,
         // All paths are absolute.
         base: PathBuf::new(),
-        kept: PathBuf::new(),
+        logins: Logins::Home(PathBuf::new()),
         source: "`flwr up`".to_owned(),
         why,
     })

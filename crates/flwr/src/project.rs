@@ -63,6 +63,7 @@ impl App {
     /// the app's modules.
     pub(crate) fn bundle(&self) -> Result<Bundle> {
         let mut selection = Selection::of(&self.root)?;
+        select::within(&selection.root, &selection.root.join("pyproject.toml"))?;
         bundled::check(self.project.manifest(), &selection)?;
         let mut files = Vec::new();
         let mut size = 0;

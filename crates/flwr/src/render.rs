@@ -1,11 +1,16 @@
 //! All output of the command. Answers go to stdout; notes and errors go to stderr. Colours and
 //! frames are for terminals only. `NO_COLOR` turns colours off.
+//!
+//! A text may hold words of a peer. What is printed here holds no escape sequences but our own
+//! colours, and those of an app in its log.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use anstream::adapter::StripBytes;
 use flwr_core::checkup::Checkup;
+pub(crate) use flwr_core::printable::line as printable;
+use flwr_core::printable::{LogFilter, is_order, lines};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -23,7 +28,6 @@ pub(crate) use local::LocalStatus;
 pub(crate) use nodes::NodeRow;
 pub(crate) use runs::RunRow;
 use table::Table;
-pub(crate) use table::printable;
 #[cfg(test)]
 pub(crate) use testing::pages;
 
@@ -50,8 +54,8 @@ pub(crate) struct Output {
     verbose: bool,
     /// Characters in a line of the terminal.
     width: Option<usize>,
-    /// Takes the colours out of logs; they come in pieces.
-    plain: StripBytes,
+    /// Takes what a terminal obeys out of logs; they come in pieces.
+    filter: LogFilter,
 }
 
 #[derive(Clone, Copy)]
@@ -81,12 +85,20 @@ impl Output {
             err_terminal: io::stderr().is_terminal(),
             verbose,
             width: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
-            plain: StripBytes::new(),
+            filter: LogFilter::new(terminal && !plain),
         }
     }
 
     /// A line of the answer; silent where JSON was asked for.
     pub(crate) fn say(&mut self, line: &str) -> Result<()> {
+        self.say_in(None, line)
+    }
+
+    fn say_in(&mut self, colour: Option<Colour>, line: &str) -> Result<()> {
+        let line = match colour {
+            None => lines(line),
+            Some(colour) => paint(&lines(line), colour, self.colours),
+        };
         match self.format {
             Format::Default => self.put(&format!("{line}\n")),
             Format::Json => Ok(()),
@@ -97,7 +109,7 @@ impl Output {
     /// next words are an error.
     pub(crate) fn progress(&mut self, line: &str) {
         if self.format == Format::Default {
-            self.progress.push(format!("{line}\n"));
+            self.progress.push(format!("{}\n", lines(line)));
         }
     }
 
@@ -108,8 +120,7 @@ impl Output {
 
     /// A line of the answer that says that it worked; silent where JSON was asked for.
     pub(crate) fn success(&mut self, line: &str) -> Result<()> {
-        let line = paint(line, Colour::Green, self.colours);
-        self.say(&line)
+        self.say_in(Some(Colour::Green), line)
     }
 
     /// The answer as JSON; silent unless that was asked for.
@@ -152,16 +163,10 @@ impl Output {
 
     /// A run's log, with the app's own colours where there may be some.
     pub(crate) fn log(&mut self, text: &str) -> Result<()> {
-        if self.colours {
-            return self.put(text);
-        }
-        let plain: Vec<_> = self
-            .plain
-            .strip_next(text.as_bytes())
-            .flatten()
-            .copied()
-            .collect();
-        self.data(&plain)
+        let text = self.filter.next(text.as_bytes());
+        let mut shown = std::mem::take(&mut self.progress).concat();
+        shown.push_str(&text);
+        self.write(shown.as_bytes())
     }
 
     /// Makes room for the same list again: on a terminal it stands where the last one stood.
@@ -189,6 +194,19 @@ impl Output {
 
     /// Talk beside the answer.
     pub(crate) fn note(&mut self, line: &str) {
+        self.note_in(None, line);
+    }
+
+    fn note_in(&mut self, colour: Option<Colour>, line: &str) {
+        let line = match colour {
+            None => lines(line),
+            Some(colour) => paint(&lines(line), colour, self.err_colours),
+        };
+        // A log on the same terminal may have left a colour on.
+        let reset = self.filter.reset();
+        if !reset.is_empty() {
+            let _ = self.write(reset.as_bytes());
+        }
         // Where stderr is gone there is nobody to tell.
         let _ = writeln!(self.err, "{line}");
     }
@@ -216,12 +234,7 @@ impl Output {
 
     /// Something the user should know, but that is no reason to stop.
     pub(crate) fn warn(&mut self, line: &str) {
-        let line = paint(
-            &format!("warning: {line}"),
-            Colour::Yellow,
-            self.err_colours,
-        );
-        self.note(&line);
+        self.note_in(Some(Colour::Yellow), &format!("warning: {line}"));
     }
 
     /// How a command ended badly.
@@ -241,12 +254,7 @@ impl Output {
                 return;
             }
         }
-        let line = paint(
-            &format!("❌ {}", error.chain()),
-            Colour::Red,
-            self.err_colours,
-        );
-        self.note(&line);
+        self.note_in(Some(Colour::Red), &format!("❌ {}", error.chain()));
         if let Some(picture) = error.picture() {
             self.note(&picture);
         }
@@ -262,15 +270,29 @@ impl Output {
     /// What another program reads, as it is.
     pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
         let mut text = std::mem::take(&mut self.progress).concat().into_bytes();
+        text.extend_from_slice(self.filter.reset().as_bytes());
         text.extend_from_slice(bytes);
-        let written = self.out.write_all(&text).and_then(|()| self.out.flush());
+        self.write(&text)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
         written.map_err(Error::Stdout)
     }
 }
 
-/// Two spaces per level, as Flower prints it.
+/// Two spaces per level, as Flower prints it. JSON escapes the control characters of ASCII by itself.
+/// Those of Unicode, which stand in strings only, are escaped here.
 fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
+    let mut text = String::new();
+    for c in format!("{value:#}\n").chars() {
+        if c != '\n' && is_order(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 fn paint(text: &str, colour: Colour, on: bool) -> String {

@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use flwr_core::project::Federation;
 
+use crate::account::TokenFile;
+
+/// The directory whose logins a federation uses.
+#[derive(Clone, Debug)]
+pub(crate) enum Logins {
+    /// Those of the app in this directory.
+    App(PathBuf),
+    /// The user's own, in Flower's home directory.
+    Home(PathBuf),
+}
+
 /// A federation, with the source of its configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct ResolvedFederation {
@@ -14,16 +25,17 @@ pub(crate) struct ResolvedFederation {
     pub(crate) source: String,
     /// The reason for this federation, for `-v` and errors.
     pub(crate) why: String,
-    /// The directory for credentials: the app's `.flwr`, or Flower's home directory.
-    pub(crate) kept: PathBuf,
+    /// The directory for credentials.
+    pub(crate) logins: Logins,
 }
 
 impl ResolvedFederation {
-    /// The credentials file with the tokens of a login. flwr 1.22 has the same file for an app's
-    /// federation.
-    pub(crate) fn credentials(&self) -> PathBuf {
-        // A name must not become a path.
-        let name = self.federation.name.replace(['/', '\\', '\0'], "_");
-        self.kept.join(".credentials").join(format!("{name}.json"))
+    /// The credentials file with the tokens of a login.
+    pub(crate) fn credentials(&self) -> TokenFile {
+        let name = &self.federation.name;
+        match &self.logins {
+            Logins::App(root) => TokenFile::in_app(root, name),
+            Logins::Home(home) => TokenFile::in_home(home, name),
+        }
     }
 }

@@ -68,6 +68,13 @@ impl Plan {
         self
     }
 
+    /// Variables in the environment of the SuperLink.
+    #[must_use]
+    pub fn superlink_variables(mut self, variables: Vec<(String, OsString)>) -> Self {
+        self.superlink_variables.extend(variables);
+        self
+    }
+
     /// What starts each daemon.
     #[must_use]
     pub fn launcher(mut self, launcher: Launcher) -> Self {
@@ -179,7 +186,8 @@ pub(super) fn start_superlink(
     command
         .args(plan.isolation.flags())
         .args(&plan.superlink_flags)
-        .envs(plan.variables.iter().cloned());
+        .envs(plan.variables.iter().cloned())
+        .envs(plan.superlink_variables.iter().cloned());
     let mut command = plan.launcher.of(&command);
     Process::start("superlink", &mut command, scratch.path())
 }

@@ -163,12 +163,14 @@ impl User<'_> {
         )
     }
 
-    /// Puts other tokens into pip's file.
+    /// Puts other tokens into the file. What else stands there, such as the SuperLink that our
+    /// `flwr` has noted, stays.
     fn keep(&self, access: &str, refresh: &str) {
-        let kept = json!({
-            "auth-type": "oidc",
-            "flwr-oidc-access-token": access, "flwr-oidc-refresh-token": refresh,
-        });
+        let kept = fs::read(self.file()).unwrap_or_else(|_| b"{}".to_vec());
+        let mut kept: Value = serde_json::from_slice(&kept).unwrap();
+        kept["auth-type"] = json!("oidc");
+        kept["flwr-oidc-access-token"] = json!(access);
+        kept["flwr-oidc-refresh-token"] = json!(refresh);
         fs::create_dir_all(self.file().parent().unwrap()).unwrap();
         fs::write(self.file(), kept.to_string()).unwrap();
     }

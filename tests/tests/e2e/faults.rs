@@ -1,7 +1,7 @@
 //! Apps and daemons that fail: the run says so, nothing is left behind, and the next run works.
 
 use e2e::process::wait_for_end;
-use e2e::{App, Federation, Flwr, Maker, Process, Security};
+use e2e::{App, Federation, Flwr, Maker, Process, Release, Security};
 
 const OURS: Maker = Maker::Ours;
 
@@ -23,6 +23,43 @@ pub(crate) fn the_next_run_works(flwr: Flwr<'_>, app: &App) {
     flwr.run(app, "client=\"fine\"")
         .success()
         .must_say(&["reply: 42", "finished"]);
+}
+
+/// A node may leave between the ServerApp's question for its nodes and the message to it.
+#[test]
+fn a_message_to_a_node_that_has_left_is_answered_with_an_error() {
+    let federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let app = federation.app("trouble");
+    let run = federation.flwr(OURS).run(&app, "absent=1");
+    run.success().must_say(&[
+        "reply: error 3: Error: Message Unavailable",
+        "reply: 42",
+        "finished",
+    ]);
+    federation.stop();
+}
+
+/// A SuperNode of pip's ends where its SuperLink calls a reply malformed.
+#[test]
+fn a_reply_that_comes_too_late_is_dropped_and_its_node_goes_on() {
+    let pip = Maker::Pip(Release::V1_22);
+    let plan = Federation::plan(Security::Insecure).supernodes(vec![pip]);
+    let mut federation = plan.start();
+    let app = federation.app("trouble");
+    let file = federation.scratch().path().join("go");
+    let config = format!(
+        "ttl=4.0 server=\"stay\" client=\"wait\" file=\"{}\"",
+        file.display()
+    );
+    let run = federation.flwr(OURS).start(&app, &config);
+    federation.superlink().line("reply: error 3");
+    std::fs::write(&file, "").unwrap();
+    federation.superlink().line("reply dropped");
+    let flwr = federation.flwr(OURS);
+    let stop = ["stop", &run.to_string(), ".", "e2e"];
+    let _ = flwr.call(&app.path, &stop).success();
+    the_next_run_works(federation.flwr(OURS), &app);
+    federation.stop();
 }
 
 #[test]
@@ -139,7 +176,8 @@ fn a_client_app_that_never_answers_is_given_up_when_its_message_expires() {
 
 #[test]
 fn stopping_a_daemon_ends_its_apps() {
-    let mut federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let plan = Federation::plan(Security::Insecure).nodes(1);
+    let mut federation = plan.supernode_flags(&["--drain", "1"]).start();
     let app = federation.app("trouble");
     let _ = federation.flwr(OURS).start(&app, "client=\"hang\"");
     let client = pid_in(federation.node(0), "clientapp");

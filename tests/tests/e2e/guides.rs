@@ -201,7 +201,7 @@ fn certificates_for_both_sides() {
     reader.daemons[0].line("subject=\"O=Flower, CN=node-1\"");
     // A user with a certificate, and a run on the one node.
     let add = "flwr federation add hospital --address superlink.example:9093 --default \
-               --root-certificates certificates/ca.crt --client-certificate node-1.crt --client-key node-1.key";
+               --root-certificates certificates/ca.crt --client-certificate alice.crt --client-key alice.key";
     for line in [add, "flwr new my-app minimal"] {
         reader.machine.types(&here, &reachable(line));
     }

@@ -82,7 +82,7 @@ fn what_our_commands_make_is_what_our_daemons_need() {
     };
     let mut superlink = superlink(&scratch, &addresses);
     // `flwr key new` makes none for the SuperLink, whose line may still name one.
-    superlink.line("--auth-superlink-private-key: there is no keys/server_credentials");
+    superlink.line("--auth-superlink-private-key is not used");
     wait_for(addresses.exec.parse().unwrap(), &mut superlink);
     let mut nodes: Vec<_> = (1..=NODES)
         .map(|number| supernode(&scratch, &addresses, number))

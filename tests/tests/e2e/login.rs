@@ -12,6 +12,9 @@ use e2e::{Maker, Outcome, Process, Release, Scratch};
 /// Somebody with a federation of which the users log in.
 struct User {
     superlink: Process,
+    address: String,
+    /// The root certificate.
+    ca: String,
     scratch: Scratch,
 }
 
@@ -29,18 +32,21 @@ impl User {
             .env("FLWR_HOME", scratch.path());
         let superlink = Process::start("superlink", &mut command, scratch.path());
         let port = superlink.line("port ").replace("port ", "");
-        let user = Self { superlink, scratch };
-        let address = format!("127.0.0.1:{port}");
-        let ca = pki.ca.display().to_string();
+        let user = Self {
+            superlink,
+            address: format!("127.0.0.1:{port}"),
+            ca: pki.ca.display().to_string(),
+            scratch,
+        };
         let added = user.types(&[
             "federation",
             "add",
             "lab",
             "--default",
             "--address",
-            &address,
+            &user.address,
             "--root-certificates",
-            &ca,
+            &user.ca,
             "--enable-user-auth",
         ]);
         assert_eq!(added.code, Some(0), "{}", added.text);
@@ -131,4 +137,39 @@ fn who_may_not_come_in_is_told_so() {
     let doctor = user.types(&["doctor"]);
     assert_eq!(doctor.code, Some(1));
     assert!(doctor.text.contains("✗ permission"), "{}", doctor.text);
+}
+
+#[test]
+fn tokens_go_to_no_other_superlink_of_the_same_name() {
+    let user = User::of("good");
+    user.logs_in();
+    let stranger = User::of("good");
+    let changed = |address: &str, ca: &str| {
+        let added = user.types(&[
+            "federation",
+            "add",
+            "lab",
+            "--force",
+            "--default",
+            "--address",
+            address,
+            "--root-certificates",
+            ca,
+            "--enable-user-auth",
+        ]);
+        assert_eq!(added.code, Some(0), "{}", added.text);
+        let list = user.types(&["ls"]);
+        assert_eq!(list.code, Some(2), "{}", list.text);
+        assert!(list.text.contains("were not sent"), "{}", list.text);
+        assert!(
+            list.text.contains("log in again with `flwr login`"),
+            "{}",
+            list.text
+        );
+    };
+    changed(&stranger.address, &stranger.ca);
+    changed(&stranger.address, &user.ca);
+    changed(&user.address, &stranger.ca);
+    let shown = |superlink: &Process| superlink.lines().iter().any(|line| line.contains("shown"));
+    assert!(!shown(&stranger.superlink) && !shown(&user.superlink));
 }

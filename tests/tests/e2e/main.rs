@@ -15,6 +15,7 @@ mod accounts;
 mod certificates;
 mod churn;
 mod cli;
+mod damage;
 mod doctor;
 mod durable;
 mod errors;

@@ -24,6 +24,13 @@ pub(crate) const OPENSSL: [&str; 8] = [
     "openssl x509 -req -in client.csr -CA rootCA.pem -CAkey rootCA.key -CAcreateserial -out client.crt -days 500 -sha256 -passin pass:secret",
 ];
 
+/// The same for a user.
+const OPENSSL_USER: [&str; 3] = [
+    "openssl genrsa -out user.key 2048",
+    "openssl req -new -key user.key -out user.csr -subj /O=Hospital/CN=alice",
+    "openssl x509 -req -in user.csr -CA rootCA.pem -CAkey rootCA.key -CAcreateserial -out user.crt -days 500 -sha256 -passin pass:secret",
+];
+
 /// A SuperLink that asks for certificates, in a folder of its own, and those who come to it.
 pub(crate) struct Scene {
     pub(crate) scratch: Scratch,
@@ -62,14 +69,14 @@ impl Scene {
         scene
     }
 
-    /// A CA, a server and two clients, made by `flwr cert`.
+    /// A CA, a server, a SuperNode and another client, made by `flwr cert`.
     pub(crate) fn from_flwr_cert() -> Self {
         let scene = Self::new();
         scene.make("cert ca");
         scene.make("cert server");
-        for name in ["node-1", "node-2"] {
+        for (name, usage) in [("node-1", "node"), ("node-2", "client")] {
             scene.make(&format!("cert request --name {name} --out {name}"));
-            scene.make(&format!("cert sign {name}.csr --use client"));
+            scene.make(&format!("cert sign {name}.csr --use {usage}"));
         }
         scene
     }
@@ -218,11 +225,24 @@ fn the_openssl_way_works_as_it_is_written() {
     let mut superlink = scene.superlink("link", &["--config", "config.json"]);
     let mut node = scene.node("node", &["--config", "config.json"]);
     superlink.line("subject=\"O=Hospital, CN=node-1\"");
-    let made = scene.path("made").display().to_string();
-    let app = scene.app(&format!(
-        "root-certificates = \"{made}/rootCA.pem\"\nclient-certificate = \"{made}/client.crt\"\n\
-         client-key = \"{made}/client.key\"\nserver-name = \"localhost\"\nssl-allow-legacy-certificates = true"
-    ));
+    let made = scene.path("made");
+    for line in OPENSSL_USER {
+        tools::run(&made, line);
+    }
+    let app = |name: &str| {
+        let made = made.display();
+        scene.app(&format!(
+            "root-certificates = \"{made}/rootCA.pem\"\nclient-certificate = \"{made}/{name}.crt\"\n\
+             client-key = \"{made}/{name}.key\"\nserver-name = \"localhost\"\nssl-allow-legacy-certificates = true"
+        ))
+    };
+    // The SuperNode's certificate is nobody's key to Control.
+    let as_node = app("client");
+    let outcome = scene.flwr().call(&as_node.path, &["ls", ".", "e2e"]);
+    outcome
+        .failure(1)
+        .must_say(&["O=Hospital, CN=node-1 is a SuperNode's"]);
+    let app = app("user");
     let outcome = scene.flwr().run(&app, "rounds=1 nodes=1").success();
     outcome.must_say(&["round 1: mean 1.000 of 1", "finished"]);
     let nodes = scene.nodes(&app);
@@ -343,6 +363,11 @@ fn mutual_tls_and_signatures_work_together() {
     let app = scene.app(&scene.user("node-2"));
     let outcome = scene.flwr().run(&app, "rounds=1 nodes=1").success();
     outcome.must_say(&["round 1: mean 1.000 of 1"]);
+    superlink.line("certificate may be a SuperNode's, since one CA signs for both");
+    let as_node = scene.app(&scene.user("node-1"));
+    let outcome = scene.flwr().call(&as_node.path, &["ls", ".", "e2e"]);
+    outcome.failure(1).must_say(&["is a SuperNode's"]);
+    superlink.line("the certificate is marked as a SuperNode's");
     // A good certificate is no key.
     let unsigned = scene.named_node("node-2");
     unsigned.line("Public key not recognized");

@@ -113,6 +113,29 @@ fn a_line_of_megabytes_is_logged_whole() {
     is_logged(print, true, &[&lines[0], &lines[1]]);
 }
 
+/// A log keeps 8 MiB. pip's `flwr log --show` reads one answer.
+#[test]
+fn of_a_burst_of_20_mb_everybody_reads_the_end() {
+    let federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let app = federation.app("trouble");
+    let print = "    print(''.join(f'line {n:07}\\n' for n in range(1_500_000)), flush=True)\n";
+    edit(&app, "server.py", END, &format!("{print}{END}"));
+    let run = federation.flwr(OURS).start(&app, "");
+    let flwr = federation.flwr(OURS);
+    flwr.wait_for_status(&app, run, "finished:completed");
+    let run = run.to_string();
+    for maker in [OURS, Maker::Pip(e2e::Release::V1_22)] {
+        for how in ["--show", "--stream"] {
+            let flwr = federation.flwr(maker);
+            let log = flwr.call(&app.path, &["log", &run, ".", "e2e", how]);
+            let log = log.success();
+            log.must_say(&["dropped", "line 1400000\n", "line 1499999\n", "finished"]);
+            assert!(log.text.len() > 7 << 20, "{} bytes", log.text.len());
+        }
+    }
+    federation.stop();
+}
+
 /// The program asks for something that is not there: a license server, a mount, a proxy.
 #[test]
 fn a_server_app_that_does_not_call_is_told_of_with_what_it_printed() {

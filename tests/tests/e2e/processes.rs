@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use e2e::{Federation, Maker, Security, ports};
+use e2e::{Federation, Maker, PATIENCE, Security, leftovers, ports};
 
 const OURS: Maker = Maker::Ours;
 const ROUNDS: usize = 3;
@@ -69,6 +71,29 @@ fn all_messages_of_a_run_share_a_process_if_that_was_asked_for_and_no_other_run_
         assert_eq!(*answers, expected);
     }
     assert_ne!(first[0].0, second[0].0);
+}
+
+#[test]
+fn the_processes_of_short_runs_go_soon_after_their_runs() {
+    /// The SuperNode, and servers for two runs, each of up to two processes.
+    const FEW: usize = 5;
+    let federation = Federation::plan(Security::TlsAndAuth).nodes(1).start();
+    let app = federation.app("mean");
+    for _ in 0..5 {
+        let outcome = federation.flwr(OURS).run(&app, "rounds=1 nodes=1");
+        outcome.success().must_say(&["finished"]);
+    }
+    let home = federation.scratch().path().join("home-node-0");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let processes = leftovers::of(&home);
+        if processes.len() <= FEW {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{processes:?}");
+        thread::sleep(Duration::from_millis(100));
+    }
+    federation.stop();
 }
 
 /// Kills a child when the test ends.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use e2e::forwarder::Forwarder;
 use e2e::process::wait_for_end;
-use e2e::proxy::{Front, Habits, Kind};
+use e2e::proxy::{BALANCER, Front, Habits, Kind};
 use e2e::{Federation, Maker, PATIENCE, Process, Security, ports};
 
 use crate::faults::pid_in;
@@ -217,5 +217,29 @@ fn a_node_whose_connection_has_gone_silent_connects_anew() {
     assert!(forwarder.accepted() > silent);
     let app = federation.app("trouble");
     let _ = federation.flwr(OURS).run(&app, "").success();
+    federation.stop();
+}
+
+/// TLS and client keys are those of the SuperLink, and the address is that of the client.
+#[test]
+fn a_balancer_that_tells_the_address_of_its_clients_passes_connections_on() {
+    let front = Front::free();
+    let federation = Federation::plan(Security::TlsAndAuth)
+        .nodes(1)
+        .gateway(front.fleet)
+        .superlink_flags(&["--proxy-protocol-from", BALANCER])
+        .start();
+    let mut proxy = front.start(Kind::Balancer, Habits::default(), &federation);
+    let app = federation.app("trouble");
+    let _ = federation.flwr(OURS).run(&app, "").success();
+    proxy.kill();
+    federation.stop();
+}
+
+#[test]
+fn a_balancer_that_nobody_named_is_refused_with_the_flag_that_names_it() {
+    let (mut federation, mut proxy, _) = behind(Kind::Balancer, Habits::default());
+    federation.superlink().line("--proxy-protocol-from");
+    proxy.kill();
     federation.stop();
 }

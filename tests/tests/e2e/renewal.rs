@@ -168,9 +168,12 @@ fn a_client_that_is_revoked_does_not_come_back() {
     let mut superlink = scene.asking(&["--ssl-client-crl-file", "crl.pem"]);
     let mut node = scene.named_node("node-1");
     node.line("registered with the SuperLink");
-    node.stop();
+    // Its call is held meanwhile.
     publish(&["node-1.crt"]);
     superlink.line("--ssl-certfile read again");
+    superlink.line("the connection is ended, since its client's certificate is not good any more");
+    node.line("it says that our certificate was revoked");
+    node.stop();
     let revoked = scene.named_node("node-1");
     revoked.line("it says that our certificate was revoked");
     superlink.line("the client is refused: its certificate was revoked by its CA");

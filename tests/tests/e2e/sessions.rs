@@ -105,7 +105,8 @@ fn daemons_that_are_killed_leave_no_process() {
 
 #[test]
 fn daemons_that_are_stopped_leave_no_process() {
-    let mut federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let plan = Federation::plan(Security::Insecure).nodes(1);
+    let mut federation = plan.supernode_flags(&["--drain", "1"]).start();
     let app = federation.app("trouble");
     let (_, pids) = start(&mut federation, &app, HANGS, &[]);
     federation.stop();

@@ -1,16 +1,26 @@
 //! The faults themselves.
 
 use std::thread;
+use std::time::Duration;
 
-use e2e::Federation;
+use e2e::{Federation, keys};
+use rustix::process::Signal;
 
+use crate::clock::Clock;
 use crate::event_log::EventLog;
 use crate::kind::Kind;
 use crate::line::Cut;
 use crate::proxy::{Proxy, Way};
 use crate::random::Random;
-use crate::state::State;
+use crate::state::{Harm, State};
 use crate::totals::Totals;
+
+/// Longer than the lease of a node, and than that of a ServerApp.
+const FREEZE: Duration = Duration::from_secs(70);
+/// Seconds by which a clock is set: by NTP, by a person, by a suspended machine.
+const STEPS: [i64; 4] = [45, -45, 600, -600];
+/// The list of keys, in the folder of the federation.
+const LIST: &str = "keys/list.csv";
 
 /// What faults are made with.
 #[derive(Debug)]
@@ -18,6 +28,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) federation: &'a mut Federation,
     pub(crate) proxy: Option<&'a Proxy>,
     pub(crate) state: &'a State,
+    pub(crate) clock: Option<&'a Clock>,
     pub(crate) random: &'a mut Random,
     pub(crate) event_log: &'a mut EventLog,
     pub(crate) totals: &'a mut Totals,
@@ -33,6 +44,12 @@ impl Hands<'_> {
             Kind::Cut => self.cut(),
             Kind::Stall => self.stall(),
             Kind::Disk => self.fill(),
+            Kind::Restart => self.restart(),
+            Kind::Freeze => self.freeze(),
+            Kind::Clock => self.set_clock(),
+            Kind::List => self.leave_out(),
+            Kind::Damage => self.damage(),
+            Kind::Print => self.fill(),
             Kind::Mixed => unreachable!("one of the others was chosen"),
         }
         self.totals.faults += 1;
@@ -52,6 +69,7 @@ impl Hands<'_> {
         self.federation.node(node).kill();
         self.federation.restart_node(node);
         self.totals.kills += 1;
+        self.totals.node_kills += 1;
     }
 
     fn kill_both(&mut self) {
@@ -70,6 +88,7 @@ impl Hands<'_> {
         }
         self.event_log.note("  the SuperLink listens again");
         self.totals.kills += 2;
+        self.totals.node_kills += 1;
     }
 
     fn cut(&mut self) {
@@ -131,6 +150,60 @@ impl Hands<'_> {
         drop(filler);
         self.event_log.note("  space again");
         self.totals.fills += 1;
+    }
+
+    fn restart(&mut self) {
+        let node = self.some_node();
+        self.event_log.note(&format!("orderly stop of node {node}"));
+        self.federation.node(node).stop();
+        self.federation.restart_node(node);
+        self.event_log.note("  it is started again");
+    }
+
+    fn freeze(&mut self) {
+        self.event_log
+            .note(&format!("the SuperLink stands still for {FREEZE:?}"));
+        self.federation.superlink().signal(Signal::STOP);
+        thread::sleep(FREEZE);
+        self.federation.superlink().signal(Signal::CONT);
+        self.event_log.note("  it goes on");
+    }
+
+    fn set_clock(&mut self) {
+        let clock = self.clock.expect("a clock");
+        let seconds = self.random.of(&STEPS);
+        let time = self.random.millis(2_000..5_000);
+        let note = format!("the SuperLink's clock is set by {seconds} s for {time:?}");
+        self.event_log.note(&note);
+        clock.set(seconds);
+        thread::sleep(time);
+        clock.set(0);
+        self.event_log.note("  it goes right again");
+    }
+
+    fn leave_out(&mut self) {
+        let node = self.some_node();
+        let time = self.random.millis(5_000..15_000);
+        let note = format!("node {node} is not on the list for {time:?}");
+        self.event_log.note(&note);
+        let list = self.federation.scratch().path().join(LIST);
+        let all = self.federation.keys();
+        let others = all.iter().enumerate().filter(|(index, _)| *index != node);
+        let others: Vec<_> = others.map(|(_, key)| key).collect();
+        keys::write_list(&list, others);
+        thread::sleep(time);
+        keys::write_list(&list, all);
+        self.event_log.note("  it is on the list again");
+    }
+
+    fn damage(&mut self) {
+        let how = self.random.of(&[Harm::Flip, Harm::Cut, Harm::Loss]);
+        match self.state.damage(how, self.random) {
+            Some(path) => self
+                .event_log
+                .note(&format!("{how:?} of {}", path.display())),
+            None => self.event_log.note("no object to damage"),
+        }
     }
 
     fn some_node(&mut self) -> usize {

@@ -1,5 +1,6 @@
 //! The kinds of faults.
 
+use crate::clock;
 use crate::random::Random;
 use crate::state;
 
@@ -18,13 +19,40 @@ pub(crate) enum Kind {
     Stall,
     /// The disk that the SuperLink writes to is full for a while.
     Disk,
-    /// Any of these, one after the other.
+    /// A SuperNode is stopped in order, and started again.
+    Restart,
+    /// The SuperLink stands still for longer than its leases (SIGSTOP), as in a suspended machine.
+    Freeze,
+    /// The clock of the SuperLink's machine is set.
+    Clock,
+    /// A SuperNode is not on the list of keys for a while.
+    List,
+    /// A stored object is damaged: a bit flips, the file is cut, or is gone.
+    Damage,
+    /// The disk is full while the ServerApp prints.
+    Print,
+    /// Any of those in [`Kind::MIXED`], one after the other.
     Mixed,
 }
 
 impl Kind {
     /// All that are of one sort.
-    pub(crate) const PURE: [Self; 6] = [
+    pub(crate) const PURE: [Self; 12] = [
+        Self::Superlink,
+        Self::Supernode,
+        Self::Both,
+        Self::Cut,
+        Self::Stall,
+        Self::Disk,
+        Self::Restart,
+        Self::Freeze,
+        Self::Clock,
+        Self::List,
+        Self::Damage,
+        Self::Print,
+    ];
+    /// Those that are over within seconds and spoil no run: they can hit one federation in turns.
+    pub(crate) const MIXED: [Self; 6] = [
         Self::Superlink,
         Self::Supernode,
         Self::Both,
@@ -41,6 +69,12 @@ impl Kind {
             Self::Cut => "cut",
             Self::Stall => "stall",
             Self::Disk => "disk",
+            Self::Restart => "restart",
+            Self::Freeze => "freeze",
+            Self::Clock => "clock",
+            Self::List => "list",
+            Self::Damage => "damage",
+            Self::Print => "print",
             Self::Mixed => "mixed",
         }
     }
@@ -53,28 +87,47 @@ impl Kind {
             .unwrap_or_else(|| panic!("{name:?} is no kind of fault: there are {names:?}"))
     }
 
-    /// Whether it can be done, here and now.
-    pub(crate) fn can(self) -> bool {
-        self.obstacle().is_none()
+    /// Why it cannot be done, here and now, if so.
+    pub(crate) fn obstacle(self) -> Option<&'static str> {
+        if self.needs_small_disk() && !state::can_mount() {
+            return Some("no small filesystem can be mounted: be root, or use `unshare -rm`");
+        }
+        if self == Self::Clock && clock::library().is_none() {
+            return Some("libfaketime is not there: install the package faketime");
+        }
+        None
     }
 
-    /// Why it cannot be done, if so.
-    pub(crate) fn obstacle(self) -> Option<&'static str> {
+    /// The share of all faults: those that take a minute are few.
+    const fn share(self) -> usize {
         match self {
-            Self::Disk if !state::can_mount() => {
-                Some("no small filesystem can be mounted: be root, or use `unshare -rm`")
-            }
-            _ => None,
+            Self::Freeze => 1,
+            Self::List | Self::Restart | Self::Damage => 4,
+            _ => 8,
         }
+    }
+
+    /// Shares so many faults among all kinds.
+    pub(crate) fn shared(faults: usize) -> Vec<(Self, usize)> {
+        let all: usize = Self::PURE.into_iter().map(Self::share).sum();
+        let of = |kind: Self| (kind, (faults * kind.share()).div_ceil(all));
+        Self::PURE.into_iter().map(of).collect()
+    }
+
+    /// Whether a run may fail by it, as long as the reason is told and no digit is wrong.
+    pub(crate) fn may_fail_runs(self) -> bool {
+        self == Self::Damage
+    }
+
+    /// Whether the ServerApp prints all the time.
+    pub(crate) fn is_noisy(self) -> bool {
+        self == Self::Print
     }
 
     /// What to do next.
     pub(crate) fn next(self, random: &mut Random) -> Self {
         match self {
-            Self::Mixed => {
-                let all: Vec<Self> = Self::PURE.into_iter().filter(|kind| kind.can()).collect();
-                random.of(&all)
-            }
+            Self::Mixed => random.of(&Self::MIXED),
             pure => pure,
         }
     }
@@ -86,7 +139,8 @@ impl Kind {
         let most = match self {
             Self::Cut => 5,
             Self::Superlink | Self::Supernode | Self::Mixed => 3,
-            Self::Both | Self::Stall | Self::Disk => 2,
+            Self::Both | Self::Stall | Self::Disk | Self::Restart | Self::Clock | Self::Print => 2,
+            Self::Freeze | Self::List | Self::Damage => 1,
         };
         // Some more than its share: faults take time, and the run does not wait for them.
         let share = (faults + faults / 2).div_ceil(rounds);
@@ -99,7 +153,17 @@ impl Kind {
     }
 
     /// Whether the SuperLink's state is on a disk that can be filled.
-    pub(crate) fn needs_small_disk(self) -> bool {
-        matches!(self, Self::Disk | Self::Mixed) && Self::Disk.can()
+    pub(crate) const fn needs_small_disk(self) -> bool {
+        matches!(self, Self::Disk | Self::Print | Self::Mixed)
+    }
+}
+
+#[test]
+fn each_kind_has_its_share() {
+    for faults in [1, 100, 1000] {
+        let shared = Kind::shared(faults);
+        assert_eq!(shared.len(), Kind::PURE.len());
+        assert!(shared.iter().all(|(_, share)| *share > 0));
+        assert!(shared.iter().map(|(_, share)| share).sum::<usize>() >= faults);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Real processes: our SuperLink and four SuperNodes, TLS and SuperNode authentication, the app
 //! processes of pip's flwr 1.22, and the app `steady`, of which every digit of every round is
-//! known beforehand. While it runs daemons are killed, connections cut and stalled, and disks
-//! filled, at random moments; the run must end well, with each round once, and with the same
+//! known beforehand. While it runs daemons are killed, stopped and frozen, connections cut and
+//! stalled, disks filled, clocks set, keys taken off the list and stored objects damaged, at random
+//! moments; the run must end well, with each round once, and with the same
 //! digits as if nothing had happened. Runs follow each other in the same federation until there
 //! were as many faults as wanted.
 //!
@@ -14,11 +15,15 @@
 //! | --- | --- |
 //! | `FLOWER_FAULTS` | how many faults in all; without it, the sample |
 //! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
-//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk` or `mixed` |
+//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print` or `mixed` |
 //!
 //! What is counted: a *message* is an instruction with its reply. It is *lost* if its round ended
 //! without the reply, or with an error in its place, and *doubled* if the ServerApp was given the
-//! reply more than once.
+//! reply more than once, or if a ClientApp worked on it more than once. It is *executed again* if a
+//! kill of its node ended the ClientApp that worked on it. Only damage of stored objects may fail a
+//! run: with an error for the message, and with the right digits until then.
+//!
+//! A kind that this machine does not allow fails the test.
 
 #![expect(
     clippy::disallowed_methods,
@@ -31,7 +36,9 @@
     reason = "a test, and its report"
 )]
 
+mod clock;
 mod event_log;
+mod executions;
 mod inject;
 mod kind;
 mod line;
@@ -64,11 +71,10 @@ fn no_fault_loses_or_doubles_a_message() {
     let _alone = alone();
     let settings = Settings::read();
     println!("seed {}", settings.seed);
-    for kind in Kind::PURE {
-        if let Some(why) = kind.obstacle() {
-            println!("skipped: {}: {why}", kind.name());
-        }
-    }
+    let kinds = settings.scenarios.iter().map(|(kind, _)| *kind);
+    let obstacles = kinds.filter_map(|kind| Some((kind.name(), kind.obstacle()?)));
+    let obstacles: Vec<_> = obstacles.collect();
+    assert!(obstacles.is_empty(), "cannot be played: {obstacles:?}");
     let outcomes: Vec<_> = settings
         .scenarios
         .iter()

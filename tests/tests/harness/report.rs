@@ -16,6 +16,8 @@ pub(crate) struct Task {
     pub(crate) seed: u64,
     pub(crate) rounds: usize,
     pub(crate) nodes: usize,
+    /// Whether the ServerApp prints all the time.
+    pub(crate) noisy: bool,
 }
 
 impl Task {
@@ -36,15 +38,17 @@ impl Task {
     }
 
     /// The run configuration that makes it so.
-    pub(crate) fn run_config(self, report: &Path) -> String {
+    pub(crate) fn run_config(self, report: &Path, executions: &Path) -> String {
         let Self {
             seed,
             rounds,
             nodes,
+            noisy,
         } = self;
-        let report = report.display();
+        let (report, executions) = (report.display(), executions.display());
         format!(
-            "seed={seed} rounds={rounds} nodes={nodes} heavy-every={HEAVY_EVERY} report=\"{report}\""
+            "seed={seed} rounds={rounds} nodes={nodes} heavy-every={HEAVY_EVERY} noisy={noisy} \
+             report=\"{report}\" executions=\"{executions}\""
         )
     }
 }
@@ -67,6 +71,11 @@ impl Report {
         count(&self.lines(), " digest ")
     }
 
+    /// Whether a message was answered with an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        count(&self.lines(), ", error ") > 0
+    }
+
     /// Adds what it tells to the totals.
     pub(crate) fn add_to(&self, totals: &mut Totals, nodes: usize) {
         let lines = self.lines();
@@ -83,6 +92,13 @@ impl Report {
 pub(crate) fn rounds_in(lines: &[String]) -> Vec<String> {
     let tells = |line: &&String| line.starts_with("round ") || line.starts_with("final ");
     lines.iter().filter(tells).cloned().collect()
+}
+
+/// Those lines that tell of rounds that went well.
+pub(crate) fn good_rounds_in(lines: &[String]) -> Vec<String> {
+    let mut rounds = rounds_in(lines);
+    rounds.retain(|line| line.contains(" digest ") || line.starts_with("final "));
+    rounds
 }
 
 fn count(lines: &[String], what: &str) -> usize {

@@ -17,6 +17,7 @@ const TASK: Task = Task {
     seed: 7,
     rounds: 8,
     nodes: 2,
+    noisy: false,
 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

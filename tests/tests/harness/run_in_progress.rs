@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{App, Federation, Maker};
 
+use crate::executions::Executions;
 use crate::report::{self, Report, Task};
 
 /// How often `flwr ls` is asked: it is a process each time.
@@ -16,6 +17,7 @@ const STUCK: Duration = Duration::from_secs(360);
 pub(crate) struct RunInProgress {
     pub(crate) id: u64,
     pub(crate) report: Report,
+    pub(crate) executions: Executions,
     /// The finished rounds at the last look.
     pub(crate) rounds: usize,
     /// The duration of the slowest round.
@@ -38,10 +40,12 @@ impl RunInProgress {
     /// Starts a run; its report goes to the file `name`.
     pub(crate) fn start(federation: &Federation, app: &App, task: Task, name: &str) -> Self {
         let path = federation.scratch().path().join(name);
-        let config = task.run_config(&path);
+        let executions = path.with_extension("executions");
+        let config = task.run_config(&path, &executions);
         Self {
             id: federation.flwr(Maker::Ours).start(app, &config),
             report: Report { path },
+            executions: Executions { path: executions },
             rounds: 0,
             slowest: Duration::ZERO,
             heard: Instant::now(),
@@ -71,11 +75,27 @@ impl RunInProgress {
         }
     }
 
-    /// Fails unless the run has completed, and report and log have each expected line once.
-    pub(crate) fn check(&self, federation: &Federation, app: &App, expected: &[String]) {
+    /// Fails unless the run has completed, and report and log have each expected line once. A run
+    /// that `may_fail` may end early, with an error in place of a reply.
+    pub(crate) fn check(
+        &self,
+        federation: &Federation,
+        app: &App,
+        expected: &[String],
+        may_fail: bool,
+    ) {
         let flwr = federation.flwr(Maker::Ours);
-        assert_eq!(flwr.status(app, self.id), "finished:completed");
-        assert_eq!(report::rounds_in(&self.report.lines()), expected, "report");
+        let status = flwr.status(app, self.id);
+        let report = self.report.lines();
+        let rounds = report::rounds_in(&report);
+        if may_fail && status == "finished:failed" {
+            assert!(self.report.has_errors(), "failed without a word of why");
+            let good: Vec<_> = report::good_rounds_in(&report);
+            assert_eq!(good, expected[..good.len()], "report");
+            return;
+        }
+        assert_eq!(status, "finished:completed");
+        assert_eq!(rounds, expected, "report");
         let text = flwr.log(app, self.id).success().text;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         assert_eq!(report::rounds_in(&lines), expected, "log");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
 
+use crate::clock::Clock;
 use crate::event_log::{self, EventLog};
 use crate::inject::Hands;
 use crate::kind::Kind;
@@ -37,6 +38,7 @@ pub(crate) struct Scenario {
     expected: Vec<String>,
     federation: Federation,
     proxy: Option<Proxy>,
+    clock: Option<Clock>,
     state: State,
 }
 
@@ -54,6 +56,10 @@ impl Scenario {
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
         let mut plan = plan(NODES, state.path(), &[]);
+        let clock = (kind == Kind::Clock).then(|| Clock::new(state.path()));
+        if let Some(clock) = &clock {
+            plan = plan.superlink_variables(clock.variables());
+        }
         if let Some(proxy) = &proxy {
             plan = plan.gateway(proxy.address());
         }
@@ -66,6 +72,7 @@ impl Scenario {
             seed,
             rounds: ROUNDS,
             nodes: NODES,
+            noisy: kind.is_noisy(),
         };
         Self {
             kind,
@@ -76,6 +83,7 @@ impl Scenario {
             app,
             federation,
             proxy,
+            clock,
             state,
         }
     }
@@ -96,6 +104,7 @@ impl Scenario {
 
     fn run(&mut self, faults: usize, totals: &mut Totals) {
         totals.runs += 1;
+        let kills_before = totals.node_kills;
         let name = format!("report-{}", totals.runs);
         let mut running = RunInProgress::start(&self.federation, &self.app, self.task, &name);
         self.event_log
@@ -105,9 +114,12 @@ impl Scenario {
             while !self.is_over(&mut running) {
                 thread::sleep(LOOK_EVERY);
             }
-            self.check(&running);
+            self.check(&running, totals.node_kills > kills_before);
         }));
         running.report.add_to(totals, NODES);
+        running
+            .executions
+            .add_to(totals, totals.node_kills > kills_before);
         totals.slowest = totals.slowest.max(running.slowest);
         if let Err(cause) = outcome {
             println!("--- the report of run {}", running.id);
@@ -158,14 +170,18 @@ impl Scenario {
             federation: &mut self.federation,
             proxy: self.proxy.as_ref(),
             state: &self.state,
+            clock: self.clock.as_ref(),
             random: &mut self.random,
             event_log: &mut self.event_log,
             totals,
         }
     }
 
-    fn check(&mut self, running: &RunInProgress) {
-        running.check(&self.federation, &self.app, &self.expected);
+    /// `killed`: whether a node was killed, with the ClientApps in its hands.
+    fn check(&mut self, running: &RunInProgress, killed: bool) {
+        let may_fail = self.kind.may_fail_runs();
+        running.check(&self.federation, &self.app, &self.expected, may_fail);
+        running.executions.check(&running.report, NODES, killed);
         let note = format!("run {} is as it should be", running.id);
         self.event_log.note(&note);
     }

@@ -33,11 +33,7 @@ fn scenarios(only: Option<Kind>, count: Option<usize>) -> Vec<(Kind, usize)> {
     match (only, count) {
         (Some(kind), count) => vec![(kind, count.unwrap_or(SAMPLE))],
         (None, None) => vec![(Kind::Mixed, SAMPLE)],
-        (None, Some(count)) => {
-            let kinds: Vec<Kind> = Kind::PURE.into_iter().filter(|kind| kind.can()).collect();
-            let each = count.div_ceil(kinds.len());
-            kinds.into_iter().map(|kind| (kind, each)).collect()
-        }
+        (None, Some(count)) => Kind::shared(count),
     }
 }
 

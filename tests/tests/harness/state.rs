@@ -1,15 +1,24 @@
 //! Where the SuperLink keeps its state: a folder, or a small filesystem that can be filled.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::Scratch;
 
+use crate::random::Random;
+
 /// Enough for a run of the app `steady`, and quick to fill.
 const SIZE: &str = "size=48m";
+/// The objects of a SuperLink whose database is `link.db`.
+const OBJECTS: &str = "link.db.storage/objects";
+/// How long it is looked for an object: there are some in each round.
+const OBJECT_SOON: Duration = Duration::from_secs(5);
 const MEGABYTE: usize = 1 << 20;
 
 /// Whether this user may mount.
@@ -37,6 +46,35 @@ impl State {
         self.folder.path()
     }
 
+    /// Damages a stored object, and gives its file. `None`: there was none for a while.
+    pub(crate) fn damage(&self, how: Harm, random: &mut Random) -> Option<PathBuf> {
+        let deadline = Instant::now() + OBJECT_SOON;
+        while Instant::now() < deadline {
+            let objects = self.objects();
+            if let Some(last) = objects.len().checked_sub(1) {
+                let place = random.number(0..u64::try_from(last + 1).unwrap());
+                let path = &objects[usize::try_from(place).unwrap()];
+                // It may be gone meanwhile.
+                if how.hit(path).is_ok() {
+                    return Some(path.clone());
+                }
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    /// The files of all stored objects.
+    fn objects(&self) -> Vec<PathBuf> {
+        let folders = fs::read_dir(self.path().join(OBJECTS));
+        let folders = folders.into_iter().flatten().flatten();
+        let inside = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+        let paths = inside.flatten().map(|file| file.path());
+        let mut paths: Vec<_> = paths.filter(|path| path.extension().is_none()).collect();
+        paths.sort();
+        paths
+    }
+
     /// Leaves no byte free, until what this gives is dropped.
     pub(crate) fn fill(&self) -> Filler {
         assert!(self.disk.is_some(), "only a small disk is filled");
@@ -49,6 +87,33 @@ impl State {
             if entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 let _ = fs::copy(entry.path(), to.join(entry.file_name()));
             }
+        }
+    }
+}
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Harm {
+    /// A bit in its middle flips.
+    Flip,
+    /// It is cut to its half.
+    Cut,
+    /// It is gone.
+    Loss,
+}
+
+impl Harm {
+    fn hit(self, path: &Path) -> io::Result<()> {
+        let middle = fs::metadata(path)?.len() / 2;
+        let file = || File::options().read(true).write(true).open(path);
+        match self {
+            Self::Flip => {
+                let (file, mut byte) = (file()?, [0]);
+                file.read_exact_at(&mut byte, middle)?;
+                file.write_all_at(&[byte[0] ^ 1], middle)
+            }
+            Self::Cut => file()?.set_len(middle),
+            Self::Loss => fs::remove_file(path),
         }
     }
 }
@@ -115,4 +180,23 @@ fn a_full_disk_takes_nothing_until_it_is_freed() {
     assert!(fs::write(&file, [1; 8192]).is_err());
     drop(filler);
     fs::write(&file, [1; 8192]).unwrap();
+}
+
+#[test]
+fn damage_changes_one_object() {
+    let state = State::new(false);
+    let folder = state.path().join(OBJECTS).join("ab");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("abcd");
+    let mut random = Random::new(7);
+    for (how, expected) in [
+        (Harm::Flip, Some("1224")),
+        (Harm::Cut, Some("12")),
+        (Harm::Loss, None),
+    ] {
+        fs::write(&path, "1234").unwrap();
+        let hit = state.damage(how, &mut random);
+        assert_eq!(hit.as_ref(), Some(&path));
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), expected);
+    }
 }

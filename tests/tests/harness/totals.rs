@@ -18,6 +18,12 @@ pub(crate) struct Totals {
     pub(crate) messages: usize,
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
+    /// Messages that ClientApps began, each time.
+    pub(crate) executed: usize,
+    /// Messages that were begun again since a kill ended their ClientApp.
+    pub(crate) again: usize,
+    /// Kills of nodes, with the ClientApps in their hands.
+    pub(crate) node_kills: usize,
     /// Faults as they were made: one may kill two daemons, or stall and then cut.
     pub(crate) faults: usize,
     /// What the slowest round took: how long the federation needs after a fault.
@@ -40,6 +46,9 @@ impl Totals {
             messages: 0,
             lost: 0,
             doubled: 0,
+            executed: 0,
+            again: 0,
+            node_kills: 0,
             faults: 0,
             slowest: Duration::ZERO,
             started: Instant::now(),
@@ -55,13 +64,14 @@ impl Totals {
     pub(crate) fn line(&self) -> String {
         let how = if self.failed { "FAILED" } else { "ok" };
         format!(
-            "{}: {how}, {} faults in {} runs, {} messages, {} lost, {} doubled, {:.0} s",
+            "{}: {how}, {} faults in {} runs, {} messages, {} lost, {} doubled, {} executed again, {:.0} s",
             self.kind.name(),
             self.faults,
             self.runs,
             self.messages,
             self.lost,
             self.doubled,
+            self.again,
             self.took.as_secs_f64()
         )
     }
@@ -70,11 +80,11 @@ impl Totals {
 /// One line for each kind, and their sum.
 pub(crate) fn table(all: &[Totals]) -> String {
     let mut text = String::from(
-        "kind        faults  kills   cuts stalls  fills   runs rounds messages   lost doubled slowest seconds\n",
+        "kind        faults  kills   cuts stalls  fills   runs rounds messages executed  again   lost doubled slowest seconds\n",
     );
     for totals in all {
         text += &format!(
-            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>7} {:>7.1} {:>7.0}{}\n",
+            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7.1} {:>7.0}{}\n",
             totals.kind.name(),
             totals.faults,
             totals.kills,
@@ -84,6 +94,8 @@ pub(crate) fn table(all: &[Totals]) -> String {
             totals.runs,
             totals.rounds,
             totals.messages,
+            totals.executed,
+            totals.again,
             totals.lost,
             totals.doubled,
             totals.slowest.as_secs_f64(),
@@ -93,10 +105,11 @@ pub(crate) fn table(all: &[Totals]) -> String {
     }
     let sum = |of: fn(&Totals) -> usize| all.iter().map(of).sum::<usize>();
     text + &format!(
-        "total: {} faults, {} messages, {} lost, {} doubled",
+        "total: {} faults, {} messages, {} lost, {} doubled, {} executed again",
         sum(|totals| totals.faults),
         sum(|totals| totals.messages),
         sum(|totals| totals.lost),
         sum(|totals| totals.doubled),
+        sum(|totals| totals.again),
     )
 }

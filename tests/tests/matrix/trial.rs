@@ -53,6 +53,7 @@ fn attempt(combination: Combination, protection: Protection) -> Result<(), Strin
     let mut flags = Vec::new();
     if protection == Protection::TlsAndAuth && combination.is_of_shared_secrets() {
         flags.extend(["--auth-superlink-private-key", keys.superlink()]);
+        flags.extend(["--serve-older", "1.8"]);
     }
     if combination.kind == Kind::SuperLinkAndOldest {
         if protection == Protection::TlsAndAuth {

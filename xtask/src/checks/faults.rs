@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::support::build::{self, Profile};
 use crate::support::python::FLOWER_1_22;
+use crate::support::tools;
 
 /// `cargo xtask faults`
 #[derive(clap::Args)]
@@ -18,13 +19,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
 
-    /// One kind: superlink, supernode, both, cut, stall, disk, or mixed for all in one federation.
+    /// One kind: superlink, supernode, both, cut, stall, disk, restart, freeze, clock, list, damage,
+    /// print, or mixed for several in one federation.
     #[arg(long, value_name = "KIND")]
     only: Option<String>,
 }
 
 /// Builds the programs and plays all kinds of faults (`tests/tests/harness`).
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    tools::prepare_for_faults()?;
     let mut tests = build::cargo();
     tests.env(FLOWER_1_22.variable(), FLOWER_1_22.prepare()?);
     build::programs(Profile::Dev)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: refuses tracked files that are too large or binary, Rust files with too many
-//! lines, and names where they do not belong (`imports`). Large and binary files are mostly committed by accident, and stay in the history for
-//! ever. A long Rust file has more than one subject.
+//! lines, names where they do not belong (`imports`), and promises without a test (`proofs`). Large
+//! and binary files are mostly committed by accident, and stay in the history for ever. A long Rust
+//! file has more than one subject.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::imports;
+use super::{imports, proofs};
 use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
@@ -20,6 +21,9 @@ const BINARY: [(&str, &str); 1] = [(
     "crates/flwr-core/testdata/fab/mini.zip",
     "a bundle as Python's zipfile writes bundles",
 )];
+/// The folder of the corpora for the fuzz targets: inputs as peers send them, which are binary.
+/// `cargo xtask fuzz` keeps each corpus small.
+const CORPORA: &str = "fuzz/corpus";
 /// Files over [`LARGEST`] that belong here, with their reason.
 const LARGE: [(&str, &str); 0] = [];
 
@@ -37,6 +41,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     let mut problems = unused(&files);
     problems.extend(imports::problems(&root, &files)?);
     problems.extend(imports::unformatted(&root, &files)?);
+    problems.extend(proofs::missing(&root, &files)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }
@@ -100,7 +105,7 @@ fn problem(root: &Path, file: &Path) -> Result<Option<String>> {
         return Ok(Some(format!("{shown}: {kilobytes} KB, over {limit} KB")));
     }
     let content = fs::read(&path).with_context(|| shown.to_string())?;
-    if is_binary(&content) && !is_listed(&BINARY, file) {
+    if is_binary(&content) && !is_listed(&BINARY, file) && !file.starts_with(CORPORA) {
         return Ok(Some(format!("{shown}: a binary file")));
     }
     if let Some(lines) = too_long(file, &content) {

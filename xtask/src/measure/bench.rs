@@ -17,16 +17,18 @@ mod load;
 mod rounds;
 pub(crate) mod stage;
 pub(crate) mod usage;
+mod what;
 
 use figures::{Figures, Maker};
 use stage::Stage;
+use what::Nodes;
 
 /// `cargo xtask bench`
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask bench --quick              every figure once, in three minutes
-  cargo xtask bench                      three times in turns, with medians
+  cargo xtask bench --quick              every figure once, in six minutes
+  cargo xtask bench                      four times in turns, with medians and spreads
   cargo xtask bench --against FOLDER     our programs of another commit in place of pip's
   cargo xtask bench --imports            the first message of a run and the later ones, with CPU
                                          and memory, for apps with small and large libraries
@@ -57,6 +59,11 @@ pub(crate) struct Args {
     /// With --crowd: how long they wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "crowd")]
     idle: u64,
+
+    /// With --crowd: they keep a signature for two minutes, as our SuperNode does. Without, they sign
+    /// each call, as pip's.
+    #[arg(long, requires = "crowd")]
+    our_nodes: bool,
 }
 
 /// How much is measured.
@@ -73,7 +80,8 @@ const QUICK: Extent = Extent {
     poll_seconds: 3.0,
 };
 const FULL: Extent = Extent {
-    repetitions: 3,
+    // As often first as second.
+    repetitions: 4,
     rounds: 6,
     poll_seconds: 5.0,
 };
@@ -92,11 +100,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         peer = Maker::Earlier;
     }
     if let Some(nodes) = args.crowd {
-        crowd::measure(&stage, nodes, args.idle)?;
+        println!("{}", build::description()?);
+        let of = if args.our_nodes {
+            Nodes::Ours
+        } else {
+            Nodes::Pip
+        };
+        crowd::measure(&stage, of, nodes, args.idle)?;
         return Ok(ExitCode::SUCCESS);
     }
     let extent = if args.quick { QUICK } else { FULL };
     let (figures, file) = if args.imports {
+        println!("{}", build::description()?);
         let figures = imports::measure(&stage, &environment, extent)?;
         (figures, "bench-imports.json")
     } else {
@@ -115,7 +130,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn measure(stage: &Stage, peer: Maker, extent: Extent) -> Result<Figures> {
-    let mut figures = Figures::against(peer);
+    let times = extent.repetitions;
+    let build = format!("{}, {times} times in turns", build::description()?);
+    let mut figures = Figures::against(peer, build);
     for repetition in 1..=extent.repetitions {
         // Whoever is second finds warm caches.
         let mut makers = [peer, Maker::Ours];

@@ -85,7 +85,7 @@ struct Federation {
 
 impl Federation {
     fn start(stage: &Stage) -> Result<Self> {
-        let superlink = stage.superlink(Maker::Ours, &[])?;
+        let superlink = stage.superlink::<&str>(Maker::Ours, &[])?;
         let nodes = (1..=NODES)
             .map(|number| stage.supernode(Maker::Ours, &superlink, number, &[]))
             .collect::<Result<_>>()?;

@@ -124,3 +124,24 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// What a figure was measured with: the commit, the day, and the cores of the machine.
+pub(crate) fn description() -> Result<String> {
+    let commit = said_by("git", &["rev-parse", "--short", "HEAD"])?;
+    let changed = said_by("git", &["status", "--porcelain", "--untracked-files=no"])?;
+    let changed = if changed.is_empty() {
+        ""
+    } else {
+        " with changes"
+    };
+    let day = said_by("date", &["-u", "+%F"])?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("commit {commit}{changed}, {day}, {cores} cores"))
+}
+
+fn said_by(program: &str, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    let output = command.current_dir(root()).args(arguments).output();
+    let output = output.with_context(|| format!("{program} does not start"))?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}

@@ -8,20 +8,33 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
+    // Shows the system calls of a program, from which the tests cut the power.
+    ("strace", "strace"),
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
     // With the character maps of `localedef`.
     ("locale-gen", "locales"),
 ];
+/// What faults need besides.
+const FAULT_TOOLS: [(&str, &str); 1] = [("faketime", "faketime")];
 /// Where daemons are, also if PATH does not say so.
 const SBIN: &str = "/usr/sbin";
 
 /// Installs what is missing, on machines that have apt and let us.
 pub(crate) fn prepare() -> Result<()> {
-    let missing: Vec<_> = TOOLS.iter().filter(|(tool, _)| !is_there(tool)).collect();
+    install_missing(&TOOLS)
+}
+
+/// The same for what `cargo xtask faults` needs.
+pub(crate) fn prepare_for_faults() -> Result<()> {
+    install_missing(&FAULT_TOOLS)
+}
+
+fn install_missing(tools: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<_> = tools.iter().filter(|(tool, _)| !is_there(tool)).collect();
     if missing.is_empty() {
         return Ok(());
     }

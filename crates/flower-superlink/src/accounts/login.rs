@@ -1,9 +1,11 @@
 //! The login of a person, from the first call to the tokens.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use flwr_core::cause::chain;
 use flwr_core::port::control;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use tracing::{error, info, warn};
 
@@ -12,6 +14,9 @@ use super::oidc::Poll;
 use super::tokens::usable;
 use super::{Account, Accounts, away};
 
+/// Limits the log lines of logins, which anybody may begin.
+static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
+
 impl Accounts {
     /// Begins a login for somebody at this address.
     ///
@@ -19,16 +24,18 @@ impl Accounts {
     /// If the provider does not answer or refuses, or there are too many logins.
     pub async fn begin_login(&self, peer: Option<IpAddr>) -> Result<control::Login, Failure> {
         let _place = self.beginning.acquire().await.map_err(|_| away())?;
-        self.logins.lock().require_room(peer, self.clock.now())?;
+        self.logins.lock().take_room(peer, self.clock.now())?;
         let begun = self.provider.begin().await.map_err(|problem| {
-            error!("no login could begin: {}", chain(&problem));
+            if let Some(more) = QUIET.ask("begin") {
+                error!(more, "no login could begin: {}", chain(&problem));
+            }
             if problem.may_pass() {
                 away()
             } else {
                 Refusal::ProviderRefuses.into()
             }
         })?;
-        Ok(self.logins.lock().add(begun, peer, self.clock.now()))
+        Ok(self.logins.lock().add(begun, self.clock.now()))
     }
 
     /// The tokens of a login, if it is done.
@@ -66,12 +73,16 @@ impl Accounts {
             }
             Err(problem) if !problem.may_pass() => {
                 self.logins.lock().end(device_code);
-                error!("a login failed: {}", chain(&problem));
+                if let Some(more) = QUIET.ask("failed") {
+                    error!(more, "a login failed: {}", chain(&problem));
+                }
                 Err(Refusal::ProviderRefuses.into())
             }
             // Whoever asks is told to ask again: a login outlives a provider's restart.
             Err(problem) => {
-                warn!("a login cannot be asked about: {}", chain(&problem));
+                if let Some(more) = QUIET.ask("poll") {
+                    warn!(more, "a login cannot be asked about: {}", chain(&problem));
+                }
                 Ok(None)
             }
         }

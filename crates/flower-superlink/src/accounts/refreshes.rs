@@ -3,12 +3,14 @@
 //! second gets what the first got.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::accounts::oidc::{Claims, Provider};
 use flwr_core::cause::chain;
 use flwr_core::monotonic;
 use flwr_core::port::control;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_daemon::task;
 use futures::FutureExt;
@@ -86,18 +88,23 @@ impl Refreshes {
     }
 }
 
+/// Limits the log lines of refused tokens, which anybody may send.
+static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
+
 async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome {
     match provider.refresh(&token).await {
         Ok(tokens) => usable(&provider, tokens, Some(&token), now).await,
         Err(problem) if problem.may_pass() => {
-            warn!("tokens cannot be refreshed: {}", chain(&problem));
+            if let Some(more) = QUIET.ask("away") {
+                warn!(more, "tokens cannot be refreshed: {}", chain(&problem));
+            }
             Err(away())
         }
         Err(problem) => {
-            warn!(
-                "Control request refused: its refresh token: {}",
-                chain(&problem)
-            );
+            if let Some(more) = QUIET.ask("refused") {
+                let why = chain(&problem);
+                warn!(more, "Control request refused: its refresh token: {why}");
+            }
             Err(Refusal::NotSignedIn.into())
         }
     }
@@ -107,5 +114,29 @@ async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome 
 impl std::fmt::Debug for Refreshes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Refreshes({})", self.0.lock().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_kept_for_a_minute_and_in_a_bounded_number() {
+        let refreshes = Refreshes::default();
+        let begin = |number: usize| {
+            let hash: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();
+            let begun = refreshes.begun(hash, || async { Err(away()) });
+            begun.map(drop)
+        };
+        for number in 0..MOST {
+            begin(number).unwrap();
+        }
+        assert_eq!(begin(MOST), Err(away()));
+        begin(7).unwrap();
+        assert_eq!(refreshes.0.lock().len(), MOST, "the same token is the same");
+        tokio::time::advance(KEPT).await;
+        begin(MOST).unwrap();
+        assert_eq!(refreshes.0.lock().len(), 1);
     }
 }

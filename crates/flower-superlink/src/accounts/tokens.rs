@@ -1,7 +1,10 @@
 //! The access token and the refresh token of a login. `flwr` keeps both.
 
+use std::sync::LazyLock;
+
 use flwr_core::cause::chain;
 use flwr_core::port::control;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 
 use crate::accounts::oidc::{CheckError, Claims, Provider, Refused, Tokens, Verdict};
@@ -41,6 +44,9 @@ fn require_fit(tokens: &control::Tokens) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Limits the log lines of tokens that are of no use.
+static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
+
 /// What of a provider's tokens is kept, and what it proves: the access token, if it is one for us,
 /// or else the ID token. `old` is the refresh token to keep if there is no new one.
 pub(super) async fn usable(
@@ -70,15 +76,39 @@ pub(super) async fn usable(
             Err(CheckError::Refused(Refused::Malformed)) if reason.is_some() => {}
             Err(CheckError::Refused(refused)) => reason = Some(refused.to_string()),
             Err(CheckError::Provider(problem)) => {
-                warn!("new tokens cannot be checked: {}", chain(&problem));
+                if let Some(more) = QUIET.ask("away") {
+                    warn!(more, "new tokens cannot be checked: {}", chain(&problem));
+                }
                 return Err(away());
             }
         }
     }
     let reason = reason.unwrap_or_default();
-    warn!(
-        reason,
-        "the login provider's tokens are of no use here: see `audience`"
-    );
+    if let Some(more) = QUIET.ask("useless") {
+        warn!(
+            reason,
+            more, "the login provider's tokens are of no use here: see `audience`"
+        );
+    }
     Err(Refusal::UselessTokens(reason).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_no_call_carries_are_refused() {
+        let tokens = |access: String, refresh: &str| control::Tokens {
+            access,
+            refresh: refresh.to_owned(),
+        };
+        let long = |length| tokens("a".repeat(length - 3), "abc");
+        assert_eq!(require_fit(&long(LONGEST)), Ok(()));
+        assert!(require_fit(&long(LONGEST + 1)).is_err());
+        for (access, refresh) in [("a b", "c"), ("a", "c\n"), ("ä", "c")] {
+            let refused = require_fit(&tokens(access.to_owned(), refresh));
+            assert!(refused.is_err(), "{access:?} {refresh:?}");
+        }
+    }
 }

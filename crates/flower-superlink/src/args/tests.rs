@@ -74,3 +74,21 @@ fn each_pair_that_excludes_each_other_is_refused_across_file_and_line() {
         beside("", &line).unwrap();
     }
 }
+
+#[test]
+fn networks_of_balancers_stand_in_a_list_or_between_commas() {
+    let networks = ["10.0.0.0/8", "fd00::/8"];
+    for (file, typed) in [
+        ("proxy-protocol-from = ['10.0.0.0/8', 'fd00::/8']", &[][..]),
+        ("proxy-protocol-from = '10.0.0.0/8,fd00::/8'", &[]),
+        ("", &["--proxy-protocol-from=10.0.0.0/8,fd00::/8"]),
+    ] {
+        let given = beside(file, typed).unwrap().proxy_protocol_from;
+        let given: Vec<_> = given.iter().map(ToString::to_string).collect();
+        assert_eq!(given, networks, "{file} {typed:?}");
+    }
+    let error = beside("", &["--proxy-protocol-from=10.0.0.0/40"]).unwrap_err();
+    assert!(error.contains("10.0.0.0/40"), "{error}");
+    let error = beside("", &["--max-in-flight=1M"]).unwrap_err();
+    assert!(error.contains("at least 32.0 MiB"), "{error}");
+}

@@ -1,8 +1,75 @@
-//! Flags of older versions of Flower: what they are called today.
+//! Flags of older versions of Flower: what they are called today. And SuperNodes of older versions:
+//! whether they are served where keys are asked for.
 
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
+use flwr_security::key::{KeyError, PrivateKey};
+use flwr_security::private_files;
+
+use super::ConfigError;
 use crate::args::Args;
+
+/// Whether SuperNodes of flwr 1.8 to 1.14 are served where keys are asked for, and by which flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Older {
+    /// By `--serve-older`.
+    Asked,
+    /// By `--require-client-authentication`, which names the SuperLink's key.
+    Authenticated,
+    /// By `--certificates`.
+    Implied,
+    /// Not at all.
+    Off,
+}
+
+impl Older {
+    /// What this command line, as it was typed, says.
+    pub(super) const fn of(args: &Args) -> Self {
+        if args.require_client_authentication.is_some() {
+            Self::Authenticated
+        } else if args.serve_older.is_some() {
+            Self::Asked
+        } else if args.certificates.is_some() {
+            Self::Implied
+        } else {
+            Self::Off
+        }
+    }
+
+    /// The key to share secrets by, and what the operator should know of the key.
+    pub(super) fn own_key(
+        self,
+        args: &Args,
+    ) -> Result<(Option<PrivateKey>, Option<String>), ConfigError> {
+        let Some(file) = args.auth_superlink_private_key.as_deref() else {
+            let is_needed = self == Self::Asked && args.auth_list_public_keys.is_some();
+            return match is_needed {
+                true => Err(ConfigError::OlderWithoutKey),
+                false => Ok((None, None)),
+            };
+        };
+        if self == Self::Off {
+            // flwr 1.20 to 1.22 take the flag and do not look at the file: command lines that kept
+            // it must start.
+            let told = "--auth-superlink-private-key is not used: SuperNodes of flwr 1.9 to 1.14, which need it, are served with --serve-older 1.8 only, and later ones do without it";
+            return Ok((None, Some(told.to_owned())));
+        }
+        match PrivateKey::from_file(file) {
+            Ok(key) => Ok((Some(key), private_files::exposed(file))),
+            Err(KeyError::Read { source, .. })
+                if source.kind() == NotFound && self == Self::Implied =>
+            {
+                let file = file.display();
+                let told = format!(
+                    "--auth-superlink-private-key: there is no {file}: SuperNodes of flwr 1.9 to 1.14 cannot authenticate, later ones do without it"
+                );
+                Ok((None, Some(told)))
+            }
+            Err(unusable) => Err(ConfigError::OwnKey(unusable)),
+        }
+    }
+}
 
 impl Args {
     /// The same, in the flags of today.
@@ -55,6 +122,12 @@ fn todays_line(args: &Args) -> Option<String> {
         old.push("--require-client-authentication");
         is_now("--auth-list-public-keys", list);
         is_now("--auth-superlink-private-key", key);
+    }
+    if !old.is_empty()
+        && (args.require_client_authentication.is_some()
+            || args.auth_superlink_private_key.is_some())
+    {
+        today.push_str(" --serve-older 1.8");
     }
     if old.contains(&"--certificates") {
         today.push_str(" --serverappio-tls");

@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 
 use super::*;
 
+mod older;
+
 struct Files(testing::Files);
 
 impl Files {
@@ -72,6 +74,42 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
         (
             &format!("{TLS} --control-client-auth none"),
             "--control-client-auth none is of use with --ssl-client-ca-certfile only",
+        ),
+        (
+            &format!("{TLS} --ssl-control-client-crl-file DIR/crl.pem"),
+            "--ssl-control-client-crl-file is of use with --ssl-control-client-ca-certfile only",
+        ),
+        (
+            &format!("{TLS} --ssl-control-client-allow-list DIR/list.txt"),
+            "--ssl-control-client-allow-list is of use with --ssl-client-ca-certfile only",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-control-client-ca-certfile DIR/ca.crt --control-client-auth none"
+            ),
+            "--control-client-auth none is of use with",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-client-ca-certfile DIR/ca.crt \
+                 --ssl-control-client-ca-certfile DIR/ca.crt --control-client-auth none"
+            ),
+            "--ssl-control-client-ca-certfile excludes --control-client-auth none",
+        ),
+        (
+            &format!("{TLS} --ssl-control-client-ca-certfile DIR/none"),
+            "--ssl-control-client-ca-certfile: ",
+        ),
+        (
+            &format!(
+                "{TLS} --ssl-control-client-ca-certfile DIR/ca.crt \
+                 --ssl-control-client-allow-list DIR/none"
+            ),
+            "--ssl-control-client-allow-list: ",
+        ),
+        (
+            "--insecure --ssl-control-client-ca-certfile DIR/ca.crt",
+            "--ssl-control-client-ca-certfile needs TLS",
         ),
         (
             "--insecure --ssl-client-allow-list DIR/list.txt",
@@ -239,54 +277,6 @@ fn check_config_tells_a_warning_about_the_certificate_once() {
 }
 
 #[test]
-fn the_superlinks_own_key_is_needed_by_the_oldest_flags_only() {
-    let files = Files::new();
-    let config = files
-        .config(&format!("{TLS} --auth-superlink-private-key DIR/gone"))
-        .unwrap();
-    assert!(config.own_key.is_none());
-    assert!(
-        config
-            .warnings
-            .iter()
-            .any(|told| told.contains("there is no"))
-    );
-    let unusable = files.error(&format!("{TLS} --auth-superlink-private-key DIR/keys.csv"));
-    assert!(
-        unusable.starts_with("--auth-superlink-private-key: "),
-        "{unusable}"
-    );
-    let line = format!("{TLS} --require-client-authentication DIR/keys.csv DIR/gone DIR/gone.pub");
-    let missing = files.error(&line);
-    assert!(
-        missing.starts_with("--auth-superlink-private-key: "),
-        "{missing}"
-    );
-}
-
-#[test]
-fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
-    let files = Files::new();
-    let key = PrivateKey::generate().unwrap();
-    key.write_openssh_pair(&files.0.dir().join("server"), false)
-        .unwrap();
-    let line = "--certificates DIR/ca.crt DIR/server.pem DIR/server.key \
-        --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub \
-        --serverappio-api-address 127.0.0.1:9091";
-    let config = files.config(line).unwrap();
-    assert!(matches!(config.transport, Transport::Tls(_)));
-    assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));
-    assert!(config.serverappio_tls);
-    assert!(config.own_key.is_some());
-    let today = "--certificates and --require-client-authentication: deprecated; today's command is \
-        `flower-superlink --ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile \
-        DIR/server.key --auth-list-public-keys DIR/keys.csv --auth-superlink-private-key DIR/server \
-        --serverappio-tls`";
-    let dir = files.0.dir().display().to_string();
-    assert_eq!(config.warnings, [today.replace("DIR", &dir)]);
-}
-
-#[test]
 fn clients_are_asked_where_a_ca_for_them_is_given() {
     let files = Files::new();
     fs::write(files.0.dir().join("list.txt"), "CN=node-1\n").unwrap();
@@ -301,6 +291,28 @@ fn clients_are_asked_where_a_ca_for_them_is_given() {
         &files.config(TLS).unwrap().transport,
         Transport::Tls(tls) if !tls.asks_clients()
     ));
+}
+
+#[test]
+fn people_have_the_list_of_their_ca() {
+    let files = Files::new();
+    let others = Files::new();
+    let dir = files.0.dir();
+    fs::copy(others.0.dir().join("ca.crt"), dir.join("people.crt")).unwrap();
+    fs::write(dir.join("list.txt"), "CN=node-1\n").unwrap();
+    fs::write(dir.join("people.txt"), "CN=alice\nCN=bob\n").unwrap();
+    let line =
+        format!("{TLS} --ssl-client-ca-certfile DIR/ca.crt --ssl-client-allow-list DIR/list.txt");
+    let count = |line: &str| {
+        let list = files.config(line).unwrap().list_of_people();
+        list.map(|list| list.now().len())
+    };
+    assert_eq!(count(&line), Some(1));
+    let own_list = "--ssl-control-client-allow-list DIR/people.txt";
+    assert_eq!(count(&format!("{line} {own_list}")), Some(2));
+    let own_ca = format!("{line} --ssl-control-client-ca-certfile DIR/people.crt");
+    assert_eq!(count(&own_ca), None, "the list names no person of that CA");
+    assert_eq!(count(&format!("{own_ca} {own_list}")), Some(2));
 }
 
 #[test]

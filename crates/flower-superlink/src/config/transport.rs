@@ -29,6 +29,7 @@ pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigE
         ca,
         identity: Identity { certificate, key },
         clients: clients(args)?,
+        people: people(args)?,
         legacy: args.ssl_allow_legacy_certificates,
     };
     let tls = ServerTls::load(files).map_err(|source| wrong(args, source))?;
@@ -44,6 +45,14 @@ fn wrong(args: &Args, source: TlsError) -> ConfigError {
         ("--ssl-keyfile", &args.ssl_keyfile),
         ("--ssl-client-ca-certfile", &args.ssl_client_ca_certfile),
         ("--ssl-client-crl-file", &args.ssl_client_crl_file),
+        (
+            "--ssl-control-client-ca-certfile",
+            &args.ssl_control_client_ca_certfile,
+        ),
+        (
+            "--ssl-control-client-crl-file",
+            &args.ssl_control_client_crl_file,
+        ),
     ];
     let given = |file: &Option<PathBuf>| file.is_some() && file.as_deref() == source.file();
     let flag = flags.iter().find(|(_, file)| given(file));
@@ -62,6 +71,14 @@ fn plaintext(
         (
             "--ssl-client-allow-list",
             args.ssl_client_allow_list.is_some(),
+        ),
+        (
+            "--ssl-control-client-ca-certfile",
+            args.ssl_control_client_ca_certfile.is_some(),
+        ),
+        (
+            "--ssl-control-client-allow-list",
+            args.ssl_control_client_allow_list.is_some(),
         ),
     ];
     if let Some((flag, _)) = needs_tls.iter().find(|(_, given)| *given) {
@@ -98,4 +115,32 @@ fn clients(args: &Args) -> Result<Option<ClientCa>, ConfigError> {
         Some((flag, _)) => Err(ConfigError::NobodyAsked(flag)),
         None => Ok(None),
     }
+}
+
+/// The CA of people, where they have a CA of their own.
+fn people(args: &Args) -> Result<Option<ClientCa>, ConfigError> {
+    let has_list = args.ssl_control_client_allow_list.is_some();
+    let crl = args.ssl_control_client_crl_file.clone();
+    let own = [
+        (
+            "--ssl-control-client-ca-certfile",
+            args.ssl_control_client_ca_certfile.is_some(),
+        ),
+        ("--ssl-control-client-crl-file", crl.is_some()),
+        ("--ssl-control-client-allow-list", has_list),
+    ];
+    let given = own.iter().find(|(_, given)| *given);
+    if let (Some((flag, _)), ClientAuth::None) = (given, args.control_client_auth) {
+        return Err(ConfigError::NobodyAskedOnControl(flag));
+    }
+    if let Some(ca) = args.ssl_control_client_ca_certfile.clone() {
+        return Ok(Some(ClientCa { ca, crl }));
+    }
+    if crl.is_some() {
+        return Err(ConfigError::ControlCrlWithoutCa);
+    }
+    if has_list && args.ssl_client_ca_certfile.is_none() {
+        return Err(ConfigError::NobodyAsked("--ssl-control-client-allow-list"));
+    }
+    Ok(None)
 }

@@ -50,6 +50,15 @@ fn for_people(error: Error) -> Failure {
     }
 }
 
+/// A person does not ask again and again, as peers do: what keeps a change from being stored is told.
+fn for_changes(error: Error) -> Failure {
+    let is_of_storage = matches!(error, Error::State(_) | Error::Bytes(_));
+    match for_people(error) {
+        Failure::TryAgain(why) if is_of_storage => Refusal::NotStored(why).into(),
+        failure => failure,
+    }
+}
+
 impl ControlSession {
     /// The run, if the person may look at it.
     async fn own_run(&self, run: RunId) -> Result<Run> {
@@ -74,12 +83,12 @@ impl Control for ControlSession {
     async fn start(&self, start: Start) -> Result<Option<RunId>> {
         let Start { fab, overrides, .. } = start;
         let run = self.link.start_run(fab, overrides, &self.principal);
-        Ok(Some(run.await?))
+        Ok(Some(run.await.map_err(for_changes)?))
     }
 
     async fn stop(&self, run: RunId) -> Result<bool> {
         self.own_run(run).await?;
-        self.link.stop_run(run).await.map_err(for_people)?;
+        self.link.stop_run(run).await.map_err(for_changes)?;
         Ok(true)
     }
 
@@ -113,7 +122,7 @@ impl Control for ControlSession {
 
     async fn delete(&self, run: RunId) -> Result<()> {
         let deleted = self.link.delete_run(&self.principal, run).await;
-        deleted.map_err(for_people)
+        deleted.map_err(for_changes)
     }
 
     async fn usage(&self) -> Result<Usage> {
@@ -149,14 +158,28 @@ fn node_info(
     }
 }
 
-impl LogReader for LogSession {
-    async fn next(&mut self) -> Result<Option<LogEntry>> {
-        let entry = self.link.next_log(self.run, self.after).await;
+/// Bytes of a log that are given at once. Each reader takes them from a log that may be a hundred
+/// times as long.
+const PAGE_BYTES: usize = 64 << 10;
+
+impl LogSession {
+    async fn next_within(&mut self, most: usize) -> Result<Option<LogEntry>> {
+        let entry = self.link.next_log(self.run, self.after, most).await;
         let entry = entry.map_err(for_people)?;
         if let Some(entry) = &entry {
             self.after = entry.at;
         }
         Ok(entry)
+    }
+}
+
+impl LogReader for LogSession {
+    async fn next(&mut self) -> Result<Option<LogEntry>> {
+        self.next_within(PAGE_BYTES).await
+    }
+
+    async fn next_whole(&mut self) -> Result<Option<LogEntry>> {
+        self.next_within(usize::MAX).await
     }
 }
 

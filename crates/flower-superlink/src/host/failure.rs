@@ -1,16 +1,25 @@
 //! Errors of the domain as failures of a port.
 
+use std::mem::{Discriminant, discriminant};
+use std::sync::LazyLock;
+
 use flwr_core::cause::chain;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use tracing::error;
 
 use crate::error::Error;
 
+/// Peers try again, and a full disk may last.
+static QUIET: LazyLock<Quiet<Discriminant<Error>>> = LazyLock::new(Quiet::default);
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let text = chain(&error);
-        if is_our_fault(&error) {
-            error!(error = text, "request failed");
+        if is_our_fault(&error)
+            && let Some(more) = QUIET.ask(discriminant(&error))
+        {
+            error!(error = text, more, "request failed");
         }
         match error {
             Error::Refused(refusal) => Self::Refused(refusal),

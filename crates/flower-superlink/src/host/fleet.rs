@@ -1,5 +1,6 @@
 //! Nodes: who is admitted, and what a session does.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::AppRun;
 use flwr_security::key::{PrivateKey, PublicKey};
+use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
 use flwr_wire::generations::WireName;
@@ -26,15 +28,36 @@ use crate::link::Link;
 /// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
 #[derive(Debug, Clone)]
 pub struct FleetSession {
-    link: Arc<Link>,
+    host: Host,
     /// None where the node has shown no key.
     key: Option<PublicKey>,
     node: Option<NodeId>,
-    /// The certificate that the caller's connection was made with.
-    certificate: Option<Arc<Certificate>>,
+    /// The other end of the caller's connection.
+    peer: Option<Peer>,
 }
 
 impl FleetSession {
+    fn link(&self) -> &Arc<Link> {
+        self.host.link()
+    }
+
+    /// The certificate that the caller's connection was made with.
+    fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.peer.as_ref()?.certificate.clone()
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.host.0.parts.policy.admits(self.key.as_ref())
+    }
+
+    /// The body of a request may take hours. Whoever is off the list by then is refused.
+    fn require_admitted(&self) -> Result<()> {
+        match self.is_admitted() {
+            true => Ok(()),
+            false => Err(Refusal::UnknownKey.into()),
+        }
+    }
+
     fn required_node(&self) -> Result<NodeId> {
         Ok(self.node.ok_or(Refusal::NotRegistered)?)
     }
@@ -46,6 +69,11 @@ impl Fleet for FleetSession {
     }
 
     async fn activate(&self, interval: f64) -> Result<NodeId> {
+        self.require_admitted()?;
+        let is_open = matches!(self.host.0.parts.policy, Policy::AnyKey);
+        if is_open && (self.key.is_none() || self.node.is_none()) {
+            self.host.0.newcomers.require_room(self.peer.as_ref())?;
+        }
         let key = match &self.key {
             Some(key) => key.clone(),
             // Nobody has this key: the node is known by the id that it gets.
@@ -54,85 +82,117 @@ impl Fleet for FleetSession {
                 .public_key()
                 .clone(),
         };
-        let certificate = self.certificate.clone();
-        Ok(self.link.register_node(&key, interval, certificate).await?)
+        let certificate = self.certificate();
+        Ok(self
+            .link()
+            .register_node(&key, interval, certificate)
+            .await?)
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
+        self.require_admitted()?;
         let node = self.required_node()?;
-        self.link.identify_node(node, self.certificate.clone());
-        Ok(self.link.node_lives(node, interval).await?)
+        let certificate = self.certificate();
+        self.link().identify_node(node, certificate).await?;
+        Ok(self.link().node_lives(node, interval).await?)
     }
 
     async fn deactivate(&self) -> Result<()> {
-        Ok(self.link.remove_node(self.required_node()?).await?)
+        self.require_admitted()?;
+        Ok(self.link().remove_node(self.required_node()?).await?)
     }
 
     async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {
-        Ok(self.link.claim(self.required_node()?, patience).await?)
+        let node = self.required_node()?;
+        let claimed = self
+            .link()
+            .claim_while(node, patience, || self.is_admitted())
+            .await?;
+        self.require_admitted()?;
+        Ok(claimed)
     }
 
     async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+        self.require_admitted()?;
         let (caller, claimed) = (self.node, reply.message.metadata.src);
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
         }
-        Ok(self.link.reply(reply).await?)
+        Ok(self.link().reply(reply).await?)
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
+        self.require_admitted()?;
         let node = self.required_node()?;
         // Objects are known by their content: another node's would be taken as well.
-        if !self.link.may_push(node, run, id).await? {
+        if !self.link().may_push(node, run, id).await? {
             return Ok(false);
         }
         let received = content.len() as u64;
-        let is_stored = self.link.push_object(run, id, content).await?;
+        let is_stored = self.link().push_object(run, id, content).await?;
         if is_stored {
-            self.link.has_pushed(node, id);
-            self.link.count_received(run, received);
+            self.link().has_pushed(node, id);
+            self.link().count_received(run, received);
         }
         Ok(is_stored)
     }
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
-        if !self.link.may_pull(self.required_node()?, run, id).await? {
+        self.require_admitted()?;
+        let node = self.required_node()?;
+        if !self.link().may_pull(node, run, id).await? {
             return Ok(Pulled::Unknown);
         }
-        let pulled = self.link.pull_object(run, id).await?;
+        let pulled = self.link().pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
-            self.link.count_sent(run, content.len() as u64);
+            self.link().count_sent(run, content.len() as u64);
         }
         Ok(pulled)
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
+        self.require_admitted()?;
         let node = self.required_node()?;
-        if self.link.is_for(node, run, message).await? {
-            self.link.confirm(run, message).await?;
-            self.link.has_received(node);
+        if self.link().is_for(node, run, message).await? {
+            self.link().confirm(run, message).await?;
+            self.link().has_received(node);
         }
         Ok(())
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {
-        Ok(self.link.require_running(run).await?.into())
+        self.require_admitted()?;
+        Ok(self.link().require_running(run).await?.into())
     }
 
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
+        self.require_admitted()?;
         if let Some(run) = run {
-            self.link.require_running(run).await?;
+            self.link().require_running(run).await?;
         }
-        Ok(self.link.fab(hash).await?)
+        Ok(self.link().fab(hash).await?)
     }
 }
 
 impl Host {
     /// The proven key of a caller that signs.
-    fn verified(&self, signature: &SignatureHeaders) -> Result<PublicKey> {
-        let verified = self.0.verifier.verify(signature, OffsetDateTime::now_utc());
+    fn verified(&self, signature: &SignatureHeaders, head: &Head) -> Result<PublicKey> {
+        let (verifier, now) = (&self.0.verifier, OffsetDateTime::now_utc());
+        let mut verified = verifier.verify(signature, now);
+        // A node whose clock is right must not be lost while ours is not: the clock as it was before
+        // a step counts, too.
+        if let Err(Refusal::StaleTimestamp { .. }) = &verified
+            && let Some(step) = self.link().clock_step()
+            && let Some(before) = now.checked_sub(time::Duration::seconds_f64(step))
+        {
+            verified = verifier.verify(signature, before);
+        }
         verified.map_err(|refusal| {
-            warn!(%refusal, "Fleet request refused");
+            // An operator sees each kind of refusal of each address, also while others flood.
+            let kind = (discriminant(&refusal), head.address());
+            if let Some(more) = self.0.quiet.ask(kind) {
+                warn!(%refusal, more, "Fleet request refused");
+            }
             refusal.into()
         })
     }
@@ -145,7 +205,7 @@ impl FleetHost for Host {
         let link = self.link();
         let (key, node) = match proof {
             NodeProof::Signature(signature) => {
-                let key = self.verified(&signature)?;
+                let key = self.verified(&signature, head)?;
                 let node = link.node_of_key(&key).await?;
                 (Some(key), node)
             }
@@ -155,13 +215,16 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
-        let peer = head.peer.as_ref();
         Ok(FleetSession {
-            link: Arc::clone(link),
+            host: self.clone(),
             key,
             node,
-            certificate: peer.and_then(|peer| peer.certificate.clone()),
+            peer: head.peer.clone(),
         })
+    }
+
+    async fn bind(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+        Ok(self.link().bind_node(key, interval).await?)
     }
 
     fn unsigned(&self) -> Unsigned<'_> {

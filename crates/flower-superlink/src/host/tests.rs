@@ -9,8 +9,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
-use flwr_daemon::objects::Memory;
+use flwr_daemon::objects::{Memory, ObjectBytes};
 use flwr_daemon::stop::Stopper;
+use flwr_security::peer::Standing;
 use flwr_wire::door::FleetDoor;
 use flwr_wire::generations::WireName;
 use flwr_wire::host::{FleetHost, Head, NodeProof};
@@ -28,14 +29,23 @@ use crate::link::Holds;
 use crate::link::state::Nodes as _;
 use crate::store::MemoryState;
 
+mod abandoned;
 mod apps;
 mod battery;
+mod bombs;
 mod changes;
 mod clients;
+mod clock;
 mod control;
+mod intake;
 mod launch;
 mod loopback;
+mod newcomers;
 mod people;
+mod power;
+mod quiet;
+mod shut_out;
+mod standing;
 mod taskins;
 mod tokens;
 mod traffic;
@@ -43,13 +53,27 @@ mod wires;
 
 /// A link over this state, at a time of 2025, that holds no call of a node.
 fn link(state: MemoryState) -> Arc<Link> {
+    link_of(state, Arc::new(Memory::new()), Duration::ZERO)
+}
+
+/// The same, which keeps FABs there.
+fn link_with_fabs(state: MemoryState, fabs: Arc<dyn ObjectBytes>) -> Arc<Link> {
+    link_of(state, fabs, Duration::ZERO)
+}
+
+/// The same, which holds calls of nodes.
+fn link_that_holds(state: MemoryState, hold: Duration) -> Arc<Link> {
+    link_of(state, Arc::new(Memory::new()), hold)
+}
+
+fn link_of(state: MemoryState, fabs: Arc<dyn ObjectBytes>, hold: Duration) -> Arc<Link> {
     Arc::new(Link::new(crate::link::Parts {
         state: Arc::new(state),
         objects: Arc::new(Memory::new()),
-        fabs: Arc::new(Memory::new()),
+        fabs,
         clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
         holds: Holds {
-            node: Duration::ZERO,
+            node: hold,
             ..Holds::default()
         },
         max_storage: None,
@@ -58,16 +82,22 @@ fn link(state: MemoryState) -> Arc<Link> {
 }
 
 fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {
-    Host::new(Parts {
+    Host::new(parts(link, policy, own_key))
+}
+
+fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts {
+    Parts {
         link,
         policy,
         own_key,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         launchers: Launchers::default(),
         is_insecure: true,
-    })
+        in_flight: InFlight::default(),
+    }
 }
 
 /// A connection from this address.
@@ -77,6 +107,7 @@ fn peer(address: SocketAddr) -> Peer {
         local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
         tls: false,
         certificate: None,
+        standing: Standing::default(),
         proven: Arc::default(),
     }
 }

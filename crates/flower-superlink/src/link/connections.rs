@@ -19,6 +19,8 @@ pub(super) struct Connections(Mutex<HashMap<NodeId, Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// The node got a message.
+    is_used: bool,
     certificate: Option<Arc<Certificate>>,
     calls: Calls,
 }
@@ -102,6 +104,16 @@ impl Connections {
         (held, is_shared)
     }
 
+    /// The node got a message.
+    pub(super) fn use_node(&self, node: NodeId) {
+        self.0.lock().entry(node).or_default().is_used = true;
+    }
+
+    /// Whether the node got a message since the SuperLink started.
+    pub(super) fn is_used(&self, node: NodeId) -> bool {
+        self.0.lock().get(&node).is_some_and(|seen| seen.is_used)
+    }
+
     /// The node was seen by this certificate.
     pub(super) fn identify(&self, node: NodeId, certificate: Arc<Certificate>) {
         self.0.lock().entry(node).or_default().certificate = Some(certificate);
@@ -112,7 +124,22 @@ impl Connections {
         self.0.lock().get(&node)?.certificate.clone()
     }
 
-    /// The node left, and its id with it.
+    /// The calls that are held for the node.
+    #[cfg(test)]
+    pub(super) fn held(&self, node: NodeId) -> usize {
+        self.0.lock().get(&node).map_or(0, |seen| seen.calls.held)
+    }
+
+    /// The node left. Only whether it was of use is of interest now.
+    pub(super) fn leave(&self, node: NodeId) {
+        let mut seen = self.0.lock();
+        let is_used = seen.remove(&node).is_some_and(|seen| seen.is_used);
+        if is_used {
+            seen.entry(node).or_default().is_used = true;
+        }
+    }
+
+    /// The node is forgotten.
     pub(super) fn end(&self, node: NodeId) {
         self.0.lock().remove(&node);
     }

@@ -6,7 +6,8 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::apps::MissingModule;
 
 use super::Link;
-use super::state::LogEntry;
+use super::commit::Stores;
+use super::state::{LogEntry, pieces};
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
@@ -23,8 +24,11 @@ impl Link {
     /// If the run is not known.
     pub async fn push_log(&self, run: RunId, text: String) -> Result<()> {
         if !text.is_empty() {
-            let ((), changed) = self.state.append_log(run, text, self.now()).await?;
-            self.apply(changed).await;
+            let now = self.now();
+            let logged = self.commit(move |Stores { state, .. }| async move {
+                state.append_log(run, text, now).await
+            });
+            logged.await?;
         }
         Ok(())
     }
@@ -36,8 +40,12 @@ impl Link {
     /// If the run is not known.
     pub async fn push_app_log(&self, run: RunId, text: String) -> Result<()> {
         if self.processes.prints_first(run) {
-            let recent = self.state.log_after(run, self.now() + -REPEATED).await?;
-            if recent.last().is_some_and(|last| last.text == text) {
+            let since = self.now() + -REPEATED;
+            let recent = self.state.log_after(run, since, usize::MAX).await?;
+            let repeated: Vec<_> = pieces(&text).collect();
+            let first = recent.len().saturating_sub(repeated.len());
+            let latest = recent[first..].iter().map(|entry| entry.text.as_str());
+            if latest.eq(repeated) {
                 return Ok(());
             }
         }
@@ -51,7 +59,8 @@ impl Link {
         if to.phase != Phase::Finished(Outcome::Failed) || !is_missing {
             return Ok(to);
         }
-        let recent = self.state.log_after(run, self.now() + -REPEATED).await?;
+        let since = self.now() + -REPEATED;
+        let recent = self.state.log_after(run, since, usize::MAX).await?;
         let output: String = recent.into_iter().map(|entry| entry.text).collect();
         let Some(missing) = MissingModule::in_output(&output) else {
             return Ok(to);
@@ -62,17 +71,23 @@ impl Link {
         Ok(RunStatus::failed(reason))
     }
 
-    /// Waits for log after that moment. `None`: the run is over and all was read.
+    /// Waits for log after that moment, and gives as many entries in one as `most` bytes hold. `None`:
+    /// the run is over and all was read.
     ///
     /// # Errors
     /// If the run is not known, or the daemon ends.
-    pub async fn next_log(&self, run: RunId, after: Timestamp) -> Result<Option<LogEntry>> {
+    pub async fn next_log(
+        &self,
+        run: RunId,
+        after: Timestamp,
+        most: usize,
+    ) -> Result<Option<LogEntry>> {
         let listener = self.wake.listen(Topic::Log(run));
         loop {
             let changed = listener.next();
             // In this order: what a run logs at its very end must not be missed.
             let finished = self.known_run(run).await?.status.phase.is_finished();
-            let entries = self.state.log_after(run, after).await?;
+            let entries = self.state.log_after(run, after, most).await?;
             if let Some(last) = entries.last() {
                 let at = last.at;
                 let text = entries.into_iter().map(|entry| entry.text).collect();

@@ -1,12 +1,14 @@
 //! Messages: from a ServerApp to a node, and the reply back. Nobody polls where they can wait.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{ErrorCode, Message, MessageId, Metadata};
 use flwr_core::monotonic;
 use flwr_core::object::Object;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use futures::future;
@@ -14,14 +16,21 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
 use super::Link;
-use super::state::{Answer, Parcel, Sent, StateError};
+use super::commit::Stores;
+use super::state::{Answer, Parcel, Sent};
 use super::wake::{News, Topic};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Why no reply comes, in the words that Flower's apps know.
 const MESSAGE_UNAVAILABLE: &str = "Error: Message Unavailable - The requested message could not be found in the database. It may have expired due to its TTL or never existed.";
 const REPLY_UNAVAILABLE: &str = "Error: Reply Message Unavailable - The reply message has expired.";
 const NODE_UNAVAILABLE: &str = "Error: Node Unavailable — The destination node failed to report a heartbeat within 2 × its expected interval.";
+const NODE_LEFT: &str = "Error: Node Unavailable — The destination node left the federation.";
+/// Nodes that a line of a run's log names.
+const NAMED: usize = 5;
+
+/// Limits the log lines of dropped replies, which a node may push without end.
+static DROPPED: LazyLock<Quiet<NodeId>> = LazyLock::new(Quiet::default);
 
 /// The replies that a call has found, and the instructions whose replies have not come.
 struct Gathered {
@@ -70,8 +79,10 @@ impl Link {
         }
         self.waiting.goes_on(run);
         self.require_space().await?;
-        let (inserted, changed) = self.state.insert_instructions(run, instructions).await?;
-        self.apply(changed).await;
+        let inserted = self.commit(move |Stores { state, .. }| async move {
+            state.insert_instructions(run, instructions).await
+        });
+        let inserted = inserted.await?;
         debug!(run_id = %run, messages = inserted.ids.len(), "instructions stored");
         Ok(inserted)
     }
@@ -82,6 +93,19 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn claim(&self, node: NodeId, patience: Duration) -> Result<Option<Parcel>> {
+        self.claim_while(node, patience, || true).await
+    }
+
+    /// The same for a node that may be shut out meanwhile: it gets no message from then on.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn claim_while(
+        &self,
+        node: NodeId,
+        patience: Duration,
+        is_admitted: impl Fn() -> bool + Send,
+    ) -> Result<Option<Parcel>> {
         let session = self.state.session(node).await?;
         // A call whose connection is lost is held for one hold at most.
         let suspicious = 2 * self.holds.node.max(Duration::from_secs(1));
@@ -99,12 +123,21 @@ impl Link {
         let deadline = monotonic::now() + self.holds.node.min(patience);
         loop {
             let changed = listener.next();
+            if !is_admitted() {
+                return Ok(None);
+            }
             let claimed = match session {
                 Some(session) => self.state.claim_message(node, session, self.now()).await?,
                 None => None,
             };
             if let Some(parcel) = claimed {
-                let Metadata { run, id, .. } = parcel.message.metadata;
+                let metadata = &parcel.message.metadata;
+                if let Some(flawed) = self.flaw_of(&parcel).await? {
+                    self.answer_flawed(metadata, flawed).await?;
+                    continue;
+                }
+                let Metadata { run, id, .. } = *metadata;
+                self.connections.use_node(node);
                 self.reach.receives(node, run, &parcel.tree);
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
@@ -129,30 +162,37 @@ impl Link {
         if reply.tree.id != id {
             return Err(Refusal::NoTree(id).into());
         }
-        let (missing, changed) = match self.state.insert_reply(reply, self.now()).await {
-            Ok(replied) => replied,
-            Err(StateError::Refused(refusal)) if !refusal.is_about_the_run() => {
-                warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, "reply dropped");
+        let now = self.now();
+        let replied =
+            self.commit(
+                move |Stores { state, .. }| async move { state.insert_reply(reply, now).await },
+            );
+        let missing = match replied.await {
+            Ok(missing) => missing,
+            Err(Error::Refused(refusal)) if !refusal.is_about_the_run() => {
+                if let Some(more) = DROPPED.ask(src) {
+                    warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, more, "reply dropped");
+                }
                 return Ok(None);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        self.apply(changed).await;
         self.reach.sends(src, run, &missing);
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
         Ok(Some(missing))
     }
 
     /// The replies to these instructions that are there, waiting for a first one as long as the
-    /// link's hold and the caller's `patience` allow, and then a moment for the others. An instruction that cannot be
-    /// answered any more gets an error reply.
+    /// link's hold and the caller's `patience` allow, and then a moment for the others. An
+    /// instruction that cannot be answered any more gets an error reply, and so does one that was
+    /// not sent (`None`).
     ///
     /// # Errors
     /// If the run is not running, or ceases to.
     pub async fn replies(
         &self,
         run: RunId,
-        asked: &[MessageId],
+        asked: &[Option<MessageId>],
         patience: Duration,
     ) -> Result<Vec<Parcel>> {
         self.waiting.goes_on(run);
@@ -170,7 +210,14 @@ impl Link {
             next_change: Timestamp::NEVER,
         };
         let mut changed = listener.next();
-        self.gather(run, asked, &mut gathered).await?;
+        // Who names a message twice gets its reply once, as with flwr's SuperLink.
+        let mut asked_for = HashSet::new();
+        let sent = asked.iter().flatten().copied();
+        let sent: Vec<_> = sent.filter(|id| asked_for.insert(*id)).collect();
+        self.gather(run, &sent, &mut gathered).await?;
+        if asked.contains(&None) {
+            gathered.replies.push(self.answer_unsent(run).await?);
+        }
         loop {
             if gathered.outstanding.is_empty() {
                 return Ok(gathered.replies);
@@ -199,14 +246,15 @@ impl Link {
     /// # Errors
     /// If the run is not running.
     pub async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
-        let ((), changed) = self.state.confirm(run, message).await?;
-        self.apply(changed).await;
-        Ok(())
+        let confirmed = self
+            .commit(move |Stores { state, .. }| async move { state.confirm(run, message).await });
+        confirmed.await
     }
 
     /// Looks these instructions up, and sorts what there is to say about each.
     async fn gather(&self, run: RunId, due: &[MessageId], gathered: &mut Gathered) -> Result<()> {
         let answers = self.state.answers(run, due, self.now()).await?;
+        self.tell_lost_nodes(run, &answers).await?;
         for (id, answer) in due.iter().zip(answers) {
             if let Answer::Waiting { until } = answer {
                 gathered.outstanding.insert(*id);
@@ -215,11 +263,41 @@ impl Link {
             }
             gathered.outstanding.remove(id);
             match answer {
-                Answer::Reply(parcel) => gathered.replies.push(*parcel),
+                Answer::Reply(parcel) => {
+                    gathered.replies.push(match self.flaw_of(&parcel).await? {
+                        None => *parcel,
+                        Some(flawed) => self.replace_flawed(&parcel.message, flawed).await?,
+                    });
+                }
                 lost => gathered.replies.extend(self.settle(run, *id, &lost).await?),
             }
         }
         Ok(())
+    }
+
+    /// Tells the run's log of nodes whose replies are not waited for any more: an app need not say why
+    /// it goes on without them.
+    async fn tell_lost_nodes(&self, run: RunId, answers: &[Answer]) -> Result<()> {
+        let lost = answers.iter().filter_map(|answer| match answer {
+            Answer::NodeLost(instruction) => Some((instruction.dst, "gave no sign of life")),
+            Answer::NodeLeft(instruction) => Some((instruction.dst, "left")),
+            _ => None,
+        });
+        let lost: BTreeSet<_> = lost.collect();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let named = lost.iter().take(NAMED);
+        let named: Vec<_> = named.map(|(node, why)| format!("{node} {why}")).collect();
+        let others = match lost.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            others => format!(", and {others} more"),
+        };
+        let text = format!(
+            "[SuperLink] Messages of this run to SuperNodes that are gone get an error for a reply: {}{others}.\n",
+            named.join(", ")
+        );
+        self.push_log(run, text).await
     }
 
     /// Makes an error the answer to an instruction that cannot be answered any more, and gives
@@ -231,7 +309,7 @@ impl Link {
         };
         let (message, object) = match lost {
             Answer::Unknown | Answer::Expired(_) => {
-                Message::unavailable(run, asked, MESSAGE_UNAVAILABLE, now)
+                Message::unavailable(run, Some(asked), MESSAGE_UNAVAILABLE, now)
             }
             Answer::ReplyExpired(instruction) => {
                 error(instruction, ErrorCode::ReplyUnavailable, REPLY_UNAVAILABLE)
@@ -239,19 +317,53 @@ impl Link {
             Answer::NodeLost(instruction) => {
                 error(instruction, ErrorCode::NodeUnavailable, NODE_UNAVAILABLE)
             }
+            Answer::NodeLeft(instruction) => {
+                error(instruction, ErrorCode::NodeUnavailable, NODE_LEFT)
+            }
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
-        let Object { id, bytes } = object;
-        self.objects.put(id, bytes).await?;
-        let ((), changed) = self.state.settle(run, message.clone()).await?;
-        self.apply(changed).await;
+        self.keep_error(run, message.clone(), object, None).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
         let tree = message.childless_tree();
         match answers.pop() {
             Some(Answer::Reply(parcel)) => Ok(Some(*parcel)),
             _ => Ok(Some(Parcel { message, tree })),
         }
+    }
+
+    /// The answer to an instruction that was not sent.
+    async fn answer_unsent(&self, run: RunId) -> Result<Parcel> {
+        let (message, object) = Message::unavailable(run, None, MESSAGE_UNAVAILABLE, self.now());
+        self.keep_error(run, message.clone(), object, None).await?;
+        let tree = message.childless_tree();
+        Ok(Parcel { message, tree })
+    }
+
+    /// Keeps an error of the SuperLink, so that the ServerApp can pull it as it pulls a reply. It also
+    /// takes the place of a `flawed` reply.
+    pub(super) async fn keep_error(
+        &self,
+        run: RunId,
+        error: Message,
+        object: Object,
+        flawed: Option<MessageId>,
+    ) -> Result<()> {
+        let Object { id, bytes } = object;
+        let asked = error.metadata.reply_to;
+        let settled = self.commit(move |stores| async move {
+            stores.objects.put(id, bytes).await?;
+            let settled = stores.state.settle(run, error, flawed).await;
+            if settled.is_err() {
+                stores.delete(id).await;
+            }
+            let ((), mut changed) = settled?;
+            // A ServerApp may be waiting for the reply.
+            let asked = asked.map(|asked| Topic::Reply(run, asked));
+            changed.wake.extend(asked);
+            Ok::<_, Error>(((), changed))
+        });
+        settled.await
     }
 
     /// Waits for the change. `None`: the deadline passed or the daemon ends.

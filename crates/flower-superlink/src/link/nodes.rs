@@ -1,5 +1,6 @@
 //! Nodes: who is there, and until when they count as online.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
@@ -7,16 +8,20 @@ use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use flwr_security::tls::Certificate;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Link;
-use super::state::{KnownNode, StateError};
-use crate::error::Result;
+use super::commit::Stores;
+use super::state::KnownNode;
+use crate::error::{Error, Result};
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
 const PATIENCE: f64 = 2.0;
-/// Seconds between two heartbeats at most. More is a mistake that would keep dead nodes online.
-const MAX_INTERVAL: f64 = 86_400.0;
+/// Seconds between two heartbeats that a peer may announce (upstream's bounds).
+const INTERVALS: RangeInclusive<f64> = 10.0..=1800.0;
+/// Seconds between two heartbeats that count. A node that announces more is lost after
+/// [`PATIENCE`] times this all the same: dead nodes must not stay online for an hour.
+const COUNTED_INTERVAL: f64 = 300.0;
 
 impl Link {
     /// Takes a node in. It is online for one heartbeat interval (in seconds). A key that was
@@ -32,23 +37,36 @@ impl Link {
         certificate: Option<Arc<Certificate>>,
     ) -> Result<NodeId> {
         let interval = checked_interval(interval)?;
-        let (node, resumed, changed) = loop {
+        let (node, resumed) = loop {
             let (node, resumed) = self.node_for(key).await?;
             let now = self.now();
-            match self.state.activate_node(node, now + interval, now).await {
-                Ok((_, changed)) => break (node, resumed, changed),
+            // A call that is still held for the node's earlier life would take its messages: it is
+            // woken, and ends.
+            let activated = self.commit(move |Stores { state, .. }| async move {
+                state.activate_node(node, now + interval, now).await
+            });
+            match activated.await {
+                Ok(_) => break (node, resumed),
                 // Another process with this key said goodbye in this very moment.
-                Err(StateError::Refused(Refusal::NotRegistered)) => {}
-                Err(error) => return Err(error.into()),
+                Err(Error::Refused(Refusal::NotRegistered)) => {}
+                Err(error) => return Err(error),
             }
         };
         let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
         let key = key.fingerprint();
         info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
-        self.identify_node(node, certificate);
-        // A call that is still held for the node's earlier life would take its messages: it ends.
-        self.apply(changed).await;
+        self.identify_node(node, certificate).await?;
         Ok(node)
+    }
+
+    /// The node of this key. A new key is bound to a node, which is not online by that; a node that
+    /// is there stands as it was. The `interval` is what its heartbeats will announce.
+    ///
+    /// # Errors
+    /// If the interval is none.
+    pub async fn bind_node(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
+        checked_interval(interval)?;
+        Ok(self.node_for(key).await?.0)
     }
 
     /// The node of this key, which may be new, and whether it was here before.
@@ -57,17 +75,44 @@ impl Link {
             return Ok((node, true));
         }
         let fresh = random_node()?;
-        let registered = self.state.register_node(key, fresh, None, self.now());
-        let (registration, changed) = registered.await?;
-        self.apply(changed).await;
+        let (key, now) = (key.clone(), self.now());
+        let registered = self.commit(move |Stores { state, .. }| async move {
+            state.register_node(&key, fresh, None, now).await
+        });
+        let registration = registered.await?;
         Ok((registration.node, registration.resumed))
     }
 
     /// Notes by which certificate a node was seen.
-    pub fn identify_node(&self, node: NodeId, certificate: Option<Arc<Certificate>>) {
-        if let Some(certificate) = certificate {
-            self.connections.identify(node, certificate);
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn identify_node(
+        &self,
+        node: NodeId,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<()> {
+        let Some(certificate) = certificate else {
+            return Ok(());
+        };
+        let owner = certificate.owner();
+        if !self.state.is_of_node(&owner) {
+            self.state.note_certificate(&owner).await?;
         }
+        self.connections.identify(node, certificate);
+        Ok(())
+    }
+
+    /// Whether a node was ever seen by a certificate of this one's owner.
+    #[must_use]
+    pub fn is_of_node(&self, certificate: &Certificate) -> bool {
+        self.state.is_of_node(&certificate.owner())
+    }
+
+    /// The calls for a message that are held for the node.
+    #[cfg(test)]
+    pub(crate) fn held_calls(&self, node: NodeId) -> usize {
+        self.connections.held(node)
     }
 
     /// All nodes that are registered, in the order of their ids, each with the certificate by
@@ -85,8 +130,9 @@ impl Link {
         Ok(nodes.map(with_certificate).collect())
     }
 
-    /// The node says goodbye. A node that registered itself is unregistered by that; any other
-    /// goes offline and stays registered.
+    /// The node says goodbye. A node that registered itself is unregistered by that, unless a
+    /// ServerApp waits for a reply of it: a node that is only started again finds its messages when it
+    /// returns. Such a node and any other goes offline and stays registered.
     ///
     /// # Errors
     /// If the state fails.
@@ -95,14 +141,44 @@ impl Link {
         let Some(known) = known.filter(|known| known.unregistered_at.is_none()) else {
             return Ok(());
         };
-        let ((), changed) = if known.owner.is_none() {
-            self.connections.end(node);
-            self.state.unregister_node(node, self.now()).await?
-        } else {
-            self.state.deactivate_node(node, self.now()).await?
-        };
-        self.apply(changed).await;
+        let may_return = known.owner.is_some() || self.state.is_awaited(node).await?;
+        if !may_return {
+            self.connections.leave(node);
+        }
+        let now = self.now();
+        let left = self.commit(move |Stores { state, .. }| async move {
+            if may_return {
+                state.deactivate_node(node, now).await
+            } else {
+                state.unregister_node(node, now).await
+            }
+        });
+        left.await?;
         info!(node_id = %node, "SuperNode left");
+        Ok(())
+    }
+
+    /// Ends the sessions of nodes whose keys are not admitted any more: they are offline, and the
+    /// calls that are held for them end. A node that is admitted again goes on with its next
+    /// heartbeat.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn end_sessions(&self, is_admitted: impl Fn(&PublicKey) -> bool) -> Result<()> {
+        for node in self.state.nodes().await? {
+            let has_session =
+                node.unregistered_at.is_none() && node.session > 0 && !node.has_left();
+            if !has_session || is_admitted(&node.key) {
+                continue;
+            }
+            let (id, now) = (node.id, self.now());
+            let ended = self.commit(move |Stores { state, .. }| async move {
+                state.deactivate_node(id, now).await
+            });
+            ended.await?;
+            let key = node.key.fingerprint();
+            warn!(node_id = %node.id, %key, "the SuperNode is offline from now on: its key is not on --auth-list-public-keys any more");
+        }
         Ok(())
     }
 
@@ -144,11 +220,11 @@ impl Link {
 }
 
 fn checked_interval(seconds: f64) -> Result<f64> {
-    if seconds > 0.0 && seconds <= MAX_INTERVAL {
-        return Ok(seconds);
+    if INTERVALS.contains(&seconds) {
+        return Ok(seconds.min(COUNTED_INTERVAL));
     }
-    let (given, max) = (seconds, MAX_INTERVAL);
-    Err(Refusal::HeartbeatInterval { given, max }.into())
+    let (given, min, max) = (seconds, *INTERVALS.start(), *INTERVALS.end());
+    Err(Refusal::HeartbeatInterval { given, min, max }.into())
 }
 
 fn random_node() -> Result<NodeId> {

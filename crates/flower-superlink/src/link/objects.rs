@@ -7,7 +7,7 @@ use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
-use super::state::{Changed, Traffic};
+use super::state::Traffic;
 use crate::error::{Error, Result};
 
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
@@ -39,17 +39,15 @@ impl Link {
 
     /// Keeps bytes that are known to have this id, and tells whoever waits for them.
     pub(super) async fn keep_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<()> {
-        self.objects.put(id, content).await?;
-        match self.state.object_arrived(run, id).await {
-            Ok((_, changed)) => {
-                self.apply(changed).await;
-                Ok(())
+        let kept = self.commit(move |stores| async move {
+            stores.objects.put(id, content).await?;
+            let arrived = stores.state.object_arrived(run, id).await;
+            if arrived.is_err() {
+                stores.delete(id).await;
             }
-            Err(error) => {
-                self.apply(Changed::freed(vec![id])).await;
-                Err(error.into())
-            }
-        }
+            Ok::<_, Error>(arrived?)
+        });
+        kept.await.map(drop)
     }
 
     /// A node has pushed this many bytes of the run's objects.
@@ -67,17 +65,12 @@ impl Link {
     /// Gives the bytes of an object of a running run.
     ///
     /// # Errors
-    /// If the run is not running.
+    /// If the run is not running, or fails since the bytes are lost or damaged.
     pub async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
         match self.state.object(run, id).await? {
             None => Ok(Pulled::Unknown),
             Some(entry) if !entry.available => Ok(Pulled::Awaited),
-            // Gone between the two look-ups: its message was confirmed meanwhile.
-            Some(_) => Ok(self
-                .objects
-                .get(&id)
-                .await?
-                .map_or(Pulled::Unknown, Pulled::There)),
+            Some(_) => self.read_object(run, id).await,
         }
     }
 }

@@ -1,18 +1,30 @@
 //! How much may be kept. Past the limit there is nothing new, while what is under way is brought
 //! to its end, by which space returns.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use flwr_core::refusal::Refusal;
 
 use super::Link;
 use crate::error::Result;
 
+/// Bytes of the files into which ServerApps print, as they were last counted.
+#[derive(Debug, Default)]
+pub(super) struct Outputs(AtomicU64);
+
 impl Link {
+    /// Notes how much space the files take into which ServerApps print.
+    pub fn note_outputs(&self, bytes: u64) {
+        self.outputs.0.store(bytes, Ordering::Relaxed);
+    }
+
     /// Refuses what is new while the limit is reached.
     pub(super) async fn require_space(&self) -> Result<()> {
         let Some(limit) = self.max_storage else {
             return Ok(());
         };
-        let used = self.objects.used() + self.fabs.used() + self.state.used().await?;
+        let outputs = self.outputs.0.load(Ordering::Relaxed);
+        let used = self.objects.used() + self.fabs.used() + self.state.used().await? + outputs;
         if used < limit {
             return Ok(());
         }

@@ -1,20 +1,28 @@
 //! Runs: started by a person, executed by a ServerApp process, watched to the end.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use flwr_core::config::{self, UserConfig};
 use flwr_core::context::{Context, State};
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::object::ObjectId;
+use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_daemon::apps::Token;
+use flwr_daemon::objects::{self, Flaw};
 use tracing::{info, warn};
 
 use super::Link;
+use super::commit::Stores;
 use super::permission::Principal;
 use super::state::{StateError, Traffic};
 use crate::error::{Error, Result};
+
+/// Limits the log lines of ignored statuses, which an app may send without end.
+static IGNORED: LazyLock<Quiet<RunId>> = LazyLock::new(Quiet::default);
 
 impl Link {
     /// Starts a run of the app in this FAB, with `overrides` in place of its own configuration. It
@@ -96,14 +104,23 @@ impl Link {
         self.pending_run(&fab, overrides).await
     }
 
+    /// Stores a run whose FAB, if it has one, is kept already.
     async fn create_run(&self, run: Run) -> Result<()> {
+        let fab = run.fab_hash.parse();
         let nothing = UserConfig::new();
         let (run_config, node_config) = ((run.id, &nothing), (NodeId::UNSET, &nothing));
         let context = Context::new(run_config, node_config, State::default());
         info!(run_id = %run.id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
-        let ((), changed) = self.state.create_run(run, context).await?;
-        self.apply(changed).await;
-        Ok(())
+        let created =
+            self.commit(
+                move |Stores { state, .. }| async move { state.create_run(run, context).await },
+            );
+        let created = created.await;
+        if let (Err(_), Ok(fab)) = (&created, fab) {
+            // Each try would leave a bundle behind, on a disk that may be full.
+            self.fabs.delete(&fab).await?;
+        }
+        created
     }
 
     async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
@@ -159,9 +176,13 @@ impl Link {
         let (phase, details) = (to.phase, to.details.clone());
         // A finished run may be deleted at any moment.
         let known = self.known_run(run).await?;
-        let ((), changed) = self.state.change_run(run, to, self.now()).await?;
+        let now = self.now();
+        let moved =
+            self.commit(
+                move |Stores { state, .. }| async move { state.change_run(run, to, now).await },
+            );
+        moved.await?;
         info!(run_id = %run, %phase, details, "run moved on");
-        self.apply(changed).await;
         if phase.is_finished() {
             self.run_ended(&known).await?;
         }
@@ -189,17 +210,22 @@ impl Link {
     /// # Errors
     /// If the run is not known or over.
     pub async fn begin_again(&self, run: RunId, why: &str) -> Result<bool> {
-        let changed = match self.state.rewind_run(run).await {
-            Ok(((), changed)) => changed,
-            Err(StateError::Refused(Refusal::ResumedBefore(_))) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
+        let now = self.now();
+        let rewound = self.commit(move |Stores { state, .. }| async move {
+            let ((), mut changed) = state.rewind_run(run).await?;
+            // The line stands in the log before the new process is woken, and prints its first.
+            let logged = state.append_log(run, line, now).await;
+            let logged = logged.map(|((), more)| changed.extend(more));
+            Ok::<_, StateError>((logged, changed))
+        });
+        let logged = match rewound.await {
+            Ok(logged) => logged,
+            Err(Error::Refused(Refusal::ResumedBefore(_))) => return Ok(false),
+            Err(error) => return Err(error),
         };
         self.pace.forget(run);
         self.waiting.forget(run);
-        let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
-        let logged = self.push_log(run, line).await;
-        // The line stands in the log before the new process prints its first.
-        self.apply(changed).await;
         logged?;
         // What the process printed is in the run's log, not in ours.
         let why = why.lines().next().unwrap_or_default();
@@ -245,7 +271,9 @@ impl Link {
         let to = self.with_cause(run, to).await?;
         match self.change_run(run, to).await {
             Err(Error::Refused(refusal @ Refusal::Transition { .. })) => {
-                warn!(run_id = %run, %refusal, "status ignored");
+                if let Some(more) = IGNORED.ask(run) {
+                    warn!(run_id = %run, %refusal, more, "status ignored");
+                }
                 Ok(())
             }
             other => other,
@@ -311,14 +339,21 @@ impl Link {
         }
     }
 
-    /// The bytes of a FAB.
+    /// The bytes of a FAB. Bytes that are lost or damaged fail the runs that need them.
     ///
     /// # Errors
     /// If there is none with this hash.
     pub async fn fab(&self, hash: &str) -> Result<Bytes> {
         let unknown = || Refusal::UnknownFab(hash.chars().take(64).collect());
         let id: ObjectId = hash.parse().map_err(|_| unknown())?;
-        Ok(self.fabs.get(&id).await?.ok_or_else(unknown)?)
+        let flaw = match self.fabs.get(&id).await {
+            Ok(Some(fab)) => return Ok(fab),
+            Ok(None) => Flaw::Lost,
+            Err(objects::Error::Flawed(flawed)) => flawed.flaw,
+            Err(error) => return Err(error.into()),
+        };
+        self.fail_runs_of(hash, flaw).await?;
+        Err(unknown().into())
     }
 
     /// Lets go of what is over by the clock, and tells those who wait for it.
@@ -326,8 +361,12 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn expire(&self) -> Result<()> {
-        let (lost_runs, changed) = self.state.expire(self.now()).await?;
-        self.apply(changed).await;
+        let now = self.now();
+        // Before a run is lost: its log says first what else has happened.
+        self.tell_events().await?;
+        let expired =
+            self.commit(move |Stores { state, .. }| async move { state.expire(now).await });
+        let lost_runs = expired.await?;
         for run in lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
             if let Some(known) = self.run(run).await? {

@@ -7,6 +7,7 @@ use flwr_core::context::Context;
 use flwr_core::id::{RunId, TaskId};
 use flwr_core::object::ObjectId;
 use flwr_core::port::runtime::Inputs;
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_core::task::TaskKind;
 use flwr_daemon::appio::Origin;
@@ -14,6 +15,7 @@ use flwr_daemon::apps::{Identity, Token};
 use parking_lot::Mutex;
 
 use super::Link;
+use super::commit::Stores;
 use super::state::{Claim, Process};
 use crate::error::{Error, Result};
 
@@ -49,9 +51,10 @@ impl Link {
             identity,
         });
         let task = TaskId::of_serverapp(run);
-        let ((), changed) = self.state.set_process(task, process).await?;
-        self.apply(changed).await;
-        Ok(())
+        let noted = self.commit(move |Stores { state, .. }| async move {
+            state.set_process(task, process).await
+        });
+        noted.await
     }
 
     /// The ServerApp processes that were started and whose end nobody has seen.
@@ -179,7 +182,16 @@ impl Link {
     pub async fn inputs(&self, id: RunId) -> Result<Inputs> {
         let context = self.state.context(id).await?;
         let run = self.known_run(id).await?;
-        let fab = self.fab(&run.fab_hash).await?;
+        let fab = match self.fab(&run.fab_hash).await {
+            Ok(fab) => fab,
+            // Without its FAB the run has failed. Its process hears that the run is over.
+            Err(error) => match self.known_run(id).await?.status.phase {
+                phase if phase.is_finished() => {
+                    return Err(Refusal::RunIs { run: id, phase }.into());
+                }
+                _ => return Err(error),
+            },
+        };
         if run.status.phase != Phase::Starting {
             self.change_run(id, RunStatus::plain(Phase::Starting))
                 .await?;

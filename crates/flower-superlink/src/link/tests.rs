@@ -25,6 +25,8 @@ use super::*;
 use crate::error::Error;
 use crate::store::MemoryState;
 
+mod commits;
+mod damage;
 mod leases;
 mod lives;
 mod messages;
@@ -66,12 +68,22 @@ impl Federation {
     }
 
     fn over(state: Arc<dyn LinkState>, max_storage: Option<u64>) -> Self {
+        let bytes = || Arc::new(Memory::new());
+        Self::with_bytes(state, max_storage, bytes(), bytes())
+    }
+
+    fn with_bytes(
+        state: Arc<dyn LinkState>,
+        max_storage: Option<u64>,
+        objects: Arc<dyn ObjectBytes>,
+        fabs: Arc<dyn ObjectBytes>,
+    ) -> Self {
         let clock = Arc::new(MockClock::new(NOON));
         let stopper = Stopper::new();
         let link = Arc::new(Link::new(Parts {
             state,
-            objects: Arc::new(Memory::new()),
-            fabs: Arc::new(Memory::new()),
+            objects,
+            fabs,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             holds: Holds::default(),
             max_storage,

@@ -10,16 +10,24 @@ use flwr_security::key::PublicKey;
 use tracing::info;
 
 use super::Link;
+use super::commit::Stores;
 use super::permission::Principal;
-use super::state::{Keep, StateError, Usage};
+use super::state::{Keep, KnownNode, Usage};
 use super::wake::Topic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Seconds after which an unregistered node is forgotten: a day. Nobody comes back with its id.
-const UNREGISTERED: f64 = 86_400.0;
+const UNREGISTERED: f64 = DAY;
 /// Seconds offline after which a node is forgotten that no list names: 30 days. Should the node
 /// come back, it gets another id.
-const GONE: f64 = 30.0 * 86_400.0;
+const GONE: f64 = 30.0 * DAY;
+/// The same for a node that has shown no key. It has its id until its process ends, and may be cut
+/// off for a while before that.
+const KEYLESS: f64 = DAY;
+/// The same for a node that was of no use yet: it got no message, and was not there for a day.
+/// Anybody can register nodes where there is no list.
+const UNUSED: f64 = 3_600.0;
+const DAY: f64 = 86_400.0;
 /// How long a call waits for the ServerApp process of the run to end: a run that was stopped is
 /// over before its process is.
 const ENDING: Duration = Duration::from_secs(20);
@@ -64,17 +72,16 @@ impl Link {
         let deadline = monotonic::now() + ENDING;
         loop {
             let changed = listener.next();
-            match self.state.delete_run(run).await {
-                Ok(((), changed)) => {
+            match self.delete(run).await {
+                Ok(()) => {
                     self.forget_run(run);
-                    self.apply(changed).await;
                     break;
                 }
-                Err(StateError::Refused(refusal @ Refusal::ProcessLives(_))) => {
+                Err(Error::Refused(refusal @ Refusal::ProcessLives(_))) => {
                     let ended = self.wait(changed, deadline).await;
                     ended.ok_or(refusal)?;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         info!(run_id = %run, by = principal.account(), "run deleted");
@@ -92,14 +99,11 @@ impl Link {
             let old = self.state.expendable_runs(keep, now, BATCH).await?;
             for run in &old {
                 self.forget_run(*run);
-                match self.state.delete_run(*run).await {
-                    Ok(((), changed)) => {
-                        self.apply(changed).await;
-                        deleted += 1;
-                    }
+                match self.delete(*run).await {
+                    Ok(()) => deleted += 1,
                     // Somebody else has deleted the run in this very moment.
-                    Err(StateError::Refused(Refusal::UnknownRun(_))) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(Error::Refused(Refusal::UnknownRun(_))) => {}
+                    Err(error) => return Err(error),
                 }
             }
             if old.len() < BATCH || self.stopper.is_stopped() {
@@ -115,28 +119,53 @@ impl Link {
         Ok(deleted)
     }
 
-    /// Forgets the nodes that were not online for 30 days, but for those whose key `is_listed`, and
-    /// those that were unregistered a day ago.
+    /// Forgets the nodes that nobody needs any more, unless a message for them is there: those that
+    /// are offline for 30 days, and `is_keyless` ones for a day, but for those whose key `is_listed`;
+    /// those that were unregistered a day ago; and those that were of no use for an hour.
     ///
     /// # Errors
     /// If the state fails.
-    pub async fn forget_lost_nodes(&self, is_listed: impl Fn(&PublicKey) -> bool) -> Result<()> {
+    pub async fn forget_lost_nodes(
+        &self,
+        is_listed: impl Fn(&PublicKey) -> bool,
+        is_keyless: impl Fn(&KnownNode) -> bool,
+    ) -> Result<()> {
         let now = self.now();
         for node in self.state.nodes().await? {
             let is_registered = node.unregistered_at.is_none();
-            let since = now + if is_registered { -GONE } else { -UNREGISTERED };
+            let kept = match is_registered {
+                _ if !self.is_established(&node) => UNUSED,
+                false => UNREGISTERED,
+                true if is_keyless(&node) => KEYLESS,
+                true => GONE,
+            };
+            let since = now + -kept;
             if node.last_seen() >= since || is_registered && is_listed(&node.key) {
                 continue;
             }
-            let (is_gone, changed) = self.state.forget_node(node.id, since).await?;
-            self.apply(changed).await;
-            if is_gone && is_registered {
+            let forgotten = self.commit(move |Stores { state, .. }| async move {
+                state.forget_node(node.id, since).await
+            });
+            let is_gone = forgotten.await?;
+            if is_gone {
                 self.connections.end(node.id);
+            }
+            if is_gone && is_registered {
                 let key = node.key.fingerprint();
-                info!(node_id = %node.id, %key, "SuperNode forgotten: offline for 30 days, and on no list");
+                let hours = (kept / 3_600.0).round();
+                info!(node_id = %node.id, %key, hours, "SuperNode forgotten: it was offline for these hours, and is on no list");
             }
         }
         Ok(())
+    }
+
+    /// Whether a node was of use: a person has registered it, it got a message, or it was there for
+    /// a day.
+    fn is_established(&self, node: &KnownNode) -> bool {
+        let there = node.registered_at.map(|at| node.last_seen().since(at));
+        node.owner.is_some()
+            || there.is_none_or(|seconds| seconds >= DAY)
+            || self.connections.is_used(node.id)
     }
 
     /// Gives free space of the state back to the file system, while nobody writes.
@@ -145,6 +174,12 @@ impl Link {
     /// If the state fails.
     pub async fn give_back_space(&self) -> Result<()> {
         Ok(self.state.give_back().await?)
+    }
+
+    async fn delete(&self, run: RunId) -> Result<()> {
+        let deleted =
+            self.commit(move |Stores { state, .. }| async move { state.delete_run(run).await });
+        deleted.await
     }
 
     /// Lets go of what is remembered of a run beside the state.

@@ -23,7 +23,10 @@ macro_rules! battery {
                 nodes::all_nodes_are_listed_with_their_keys;
                 nodes::a_node_is_online_until_its_time_is_up;
                 nodes::leases_move_with_a_clock_that_is_set;
+                nodes::who_had_time_left_before_the_superlink_was_away_has_it_again;
+                nodes::a_node_is_awaited_until_it_has_answered;
                 nodes::a_node_that_left_is_unknown;
+                nodes::the_owner_of_a_nodes_certificate_stays_known;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;
                 life::sessions_follow_each_other;
@@ -38,6 +41,8 @@ macro_rules! battery {
                 runs::a_run_begins_again_once;
                 runs::each_step_of_a_run_wakes_those_who_wait_for_it;
                 runs::a_log_loses_its_oldest_pieces_and_says_so;
+                runs::of_a_burst_the_end_is_kept_also_when_a_little_follows;
+                runs::a_log_is_read_in_pages_of_a_bounded_size;
                 nodes::only_the_message_that_was_handed_out_can_be_confirmed;
                 runs::a_log_is_read_from_any_moment_without_loss_or_repetition;
                 tasks::a_task_is_claimed_once_until_it_is_revoked;
@@ -70,6 +75,7 @@ macro_rules! battery {
                 replies::why_no_reply_comes_is_told;
                 replies::a_stored_reply_counts_though_its_node_is_lost;
                 replies::an_error_of_the_superlinks_own_is_pulled_and_confirmed;
+                replies::an_error_takes_the_place_of_a_flawed_reply_and_of_no_other;
                 messages::objects_of_an_instruction_go_when_it_is_answered;
                 messages::an_expired_instruction_is_forgotten_with_its_objects;
                 messages::a_stopped_run_takes_and_gives_no_messages;

@@ -7,7 +7,7 @@ use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 
-use crate::link::state::Answer;
+use crate::link::state::{Answer, Outlook};
 
 /// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
 /// doubles are not exact (as Flower has it).
@@ -35,6 +35,11 @@ pub(super) fn admit_reply(
         Some(_) => return Err(Refusal::AlreadyAnswered(instruction.id)),
         None => {}
     }
+    // A time to live that is no number has passed, too.
+    let lives = reply.ttl > 0.0 && reply.expires_at() > now;
+    if !lives {
+        return Err(Refusal::ReplyExpired(instruction.id));
+    }
     let excess = reply.expires_at().since(instruction.expires_at());
     if excess > TTL_TOLERANCE {
         return Err(Refusal::ReplyOutlivesInstruction { excess });
@@ -47,7 +52,7 @@ pub(super) fn answer<M: Borrow<Message>>(
     instruction: &Metadata,
     whole: Option<M>,
     now: Timestamp,
-    online_until: impl Fn(NodeId) -> Option<Timestamp>,
+    outlook: impl Fn(NodeId) -> Option<Outlook>,
 ) -> Result<M, Answer> {
     let told = || Box::new(instruction.clone());
     if let Some(reply) = whole {
@@ -63,10 +68,12 @@ pub(super) fn answer<M: Borrow<Message>>(
     if instruction.expires_at() < now {
         return Err(Answer::Expired(told()));
     }
-    Err(match online_until(instruction.dst) {
-        Some(until) if until >= now => Answer::Waiting {
-            until: until.min(instruction.expires_at()),
+    Err(match outlook(instruction.dst) {
+        Some(outlook) if outlook.until() >= now => Answer::Waiting {
+            until: outlook.until().min(instruction.expires_at()),
         },
-        _ => Answer::NodeLost(told()),
+        Some(Outlook::There(_)) => Answer::NodeLost(told()),
+        // Unregistered: it left for good.
+        Some(Outlook::Left(_)) | None => Answer::NodeLeft(told()),
     })
 }

@@ -2,6 +2,8 @@
 
 use flwr_client::channel::Route;
 use flwr_core::size::Size;
+use flwr_security::client_list::ClientList;
+use flwr_security::from_file::FromFile;
 
 use super::Addresses;
 use crate::auth::Policy;
@@ -117,21 +119,23 @@ fn transport(config: &Config) -> String {
 
 /// Which certificates SuperNodes and `flwr` must show.
 fn clients(config: &Config) -> (String, String) {
-    let asks = matches!(&config.transport, Transport::Tls(tls) if tls.asks_clients());
-    if !asks {
+    let Some(tls) = config.transport.tls().filter(|tls| tls.asks_people()) else {
         return (String::new(), String::new());
-    }
-    let which = match &config.clients {
+    };
+    let needed = |list: Option<&FromFile<ClientList>>| match list {
         None => "client certificate needed".to_owned(),
         Some(list) => format!(
             "client certificate needed, {} on the list",
             list.now().len()
         ),
     };
-    let control = if config.control_asks {
-        format!("; {which}")
-    } else {
-        "; no client certificate needed".to_owned()
+    let fleet = match tls.asks_clients() {
+        true => format!("{}; ", needed(config.clients.as_deref())),
+        false => String::new(),
     };
-    (format!("{which}; "), control)
+    let control = match config.control_asks {
+        true => format!("; {}", needed(config.list_of_people().as_deref())),
+        false => "; no client certificate needed".to_owned(),
+    };
+    (fleet, control)
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use flwr_core::address::Address;
 use flwr_daemon::health;
-use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service};
+use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Strangers};
 use flwr_daemon::stop::Stopper;
+use flwr_wire::InFlight;
 use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
 };
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host};
 use crate::link::Link;
@@ -40,23 +42,43 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) async fn open(config: &Config) -> Result<Self, listen::Error> {
-        let security = |asks| match &config.transport {
-            Transport::Plaintext => Security::Plaintext,
-            Transport::Tls(tls) if asks => Security::Tls(tls.asking()),
-            Transport::Tls(tls) => Security::Tls(tls.open()),
+        let (fleet, control) = match &config.transport {
+            Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
+            Transport::Tls(tls) => {
+                let control = match config.control_asks {
+                    true => tls.asking_people(),
+                    false => tls.open(),
+                };
+                (Security::Tls(tls.asking()), Security::Tls(control))
+            }
         };
+        // Whoever comes there over TLS starts runs, as on Control.
         let serverappio = match &config.transport {
-            Transport::Tls(tls) if config.serverappio_tls => Security::TlsOrLocal(tls.asking()),
+            Transport::Tls(tls) if config.serverappio_tls => {
+                Security::TlsOrLocal(tls.asking_people())
+            }
             _ => Security::Plaintext,
+        };
+        // All ports share the places of strangers, as they share the files that may be open.
+        let near = Limits {
+            strangers: Strangers::new(config.max_strangers.map(usize::from)),
+            ..Limits::default()
+        };
+        let far = Limits {
+            balancers: config.balancers.clone(),
+            ..near.clone()
         };
         let health = match &config.health {
             None => None,
-            Some(address) => Some(bind(address, Security::Plaintext, HEALTH).await?),
+            Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
+        let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
+        let control = bind(&config.control, control, CONTROL, &far).await?;
+        let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
         Ok(Self {
-            fleet: bind(&config.fleet, security(true), FLEET).await?,
-            control: bind(&config.control, security(config.control_asks), CONTROL).await?,
-            serverappio: bind(&config.serverappio, serverappio, SERVERAPPIO).await?,
+            fleet: fleet.only_for(config.clients.clone()),
+            control: control.only_for(config.list_of_people()),
+            serverappio: serverappio.only_for(config.list_of_people()),
             health,
         })
     }
@@ -84,7 +106,9 @@ impl Ports {
         servers.spawn(self.control.serve(control, stopper.clone()));
         servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
         if let Some(listener) = self.health {
-            servers.spawn(listener.serve(Routes::new(health::service()), stopper.clone()));
+            let link = Arc::clone(host.link());
+            let health = health::service_while(move || link.can_write());
+            servers.spawn(listener.serve(Routes::new(health), stopper.clone()));
         }
         servers
     }
@@ -97,10 +121,12 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
         clients: config.clients.clone(),
+        people: People::new(config.people.clone(), config.transport.tls().cloned()),
         accounts: config.accounts.clone(),
         apps: apps(config),
         launchers: config.launchers.clone(),
         is_insecure: matches!(config.transport, Transport::Plaintext),
+        in_flight: InFlight::new(config.max_in_flight),
     })
 }
 
@@ -108,8 +134,9 @@ async fn bind(
     address: &Address,
     security: Security,
     service: Service,
+    limits: &Limits,
 ) -> Result<Listener, listen::Error> {
-    Listener::bind(&address.to_string(), security, service, Limits::default()).await
+    Listener::bind(&address.to_string(), security, service, limits.clone()).await
 }
 
 fn control(host: Host) -> Routes {

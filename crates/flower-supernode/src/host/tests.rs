@@ -13,7 +13,7 @@ use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::run::AppRun;
 use flwr_daemon::clock::MockClock;
 use flwr_proto as proto;
-use flwr_security::peer::Peer;
+use flwr_security::peer::{Peer, Standing};
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tonic::Code;
 use tonic::client::Grpc;
@@ -49,6 +49,7 @@ fn peer_at(ip: Ipv4Addr) -> Peer {
         local: (ip, 9094).into(),
         tls: false,
         certificate: None,
+        standing: Standing::default(),
         proven: Arc::default(),
     }
 }

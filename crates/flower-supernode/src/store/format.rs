@@ -8,7 +8,7 @@
 //! which must hash to the id.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes};
 use flwr_core::context::Context;
@@ -78,6 +78,23 @@ pub(super) fn read(mut bytes: Bytes) -> Result<Stored, Unreadable> {
         None => return Err(Unreadable::Damaged),
     }
     read_parts(bytes).ok_or(Unreadable::Damaged)
+}
+
+/// The message of a reply's file: the objects stay unread.
+pub(super) fn message(file: &mut impl Read) -> Result<Message, Unreadable> {
+    let mut start = [0; 16];
+    file.read_exact(&mut start)?;
+    let mut start = Bytes::copy_from_slice(&start);
+    if take(&mut start, MAGIC.len()).is_none_or(|magic| magic[..] != MAGIC[..]) {
+        return Err(Unreadable::Foreign);
+    }
+    if let Some(newer) = take_u32(&mut start).filter(|version| *version != VERSION) {
+        return Err(Unreadable::Newer(newer));
+    }
+    let length = take_u32(&mut start).ok_or(Unreadable::Damaged)?;
+    let mut message = Vec::new();
+    file.take(length.into()).read_to_end(&mut message)?;
+    Message::reply_from_bytes(message.into()).ok_or(Unreadable::Damaged)
 }
 
 fn read_parts(mut bytes: Bytes) -> Option<Stored> {

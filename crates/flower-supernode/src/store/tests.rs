@@ -171,6 +171,30 @@ async fn the_state_of_a_run_is_there_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn files_that_nobody_asked_for_go_after_30_days() {
+    let (_dir, store, _, reply) = kept().await;
+    store.keep_context(RunId(7), &context()).await;
+    let kept = store.context_file(RunId(7)).unwrap();
+    let rest = kept.with_extension("7.tmp");
+    fs::write(&rest, "half").unwrap();
+    let files = [&reply, &kept, &rest];
+    let aged = |days: u64| {
+        let age = std::time::Duration::from_secs(days * 24 * 3600);
+        for path in files {
+            let file = File::options().write(true).open(path).unwrap();
+            let modified = fs::metadata(path).unwrap().modified().unwrap();
+            file.set_modified(modified - age).unwrap();
+        }
+    };
+    aged(29);
+    store.sweep().await;
+    assert!(files.iter().all(|path| path.exists()));
+    aged(2);
+    store.sweep().await;
+    assert!(files.iter().all(|path| !path.exists()));
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_costs_nothing_but_safety() {
     let dir = tempfile::tempdir().unwrap();
     let blocked = dir.path().join("file");

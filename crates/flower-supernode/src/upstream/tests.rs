@@ -18,7 +18,9 @@ fn unanswered(why: Silence) -> Failure {
 
 #[test]
 fn each_failure_asks_for_one_thing() {
-    use Class::{Exhausted, Forbidden, NotOffered, RunOver, Unauthenticated};
+    use Class::{
+        Exhausted, Forbidden, Invalid, NotOffered, Precondition, RunOver, Unauthenticated,
+    };
     let unauthenticated = |code| refused(Unauthenticated, Some(code));
     let broken = std::io::Error::other("reset");
     for (failure, verdict) in [
@@ -33,8 +35,11 @@ fn each_failure_asks_for_one_thing() {
         (unanswered(Silence::Busy), Verdict::Passing),
         (Unanswered::caused_by(broken).into(), Verdict::Passing),
         (Failure::TryAgain("no key".to_owned()), Verdict::Passing),
-        (unauthenticated(Code::KeyNotListed), Verdict::Standing),
-        (refused(NotOffered, None), Verdict::Standing),
+        (unauthenticated(Code::KeyNotListed), Verdict::Passing),
+        (refused(Unauthenticated, None), Verdict::Passing),
+        (refused(NotOffered, None), Verdict::Passing),
+        (refused(Invalid, None), Verdict::Standing),
+        (refused(Precondition, None), Verdict::Standing),
         (unanswered(Silence::Broken), Verdict::Standing),
     ] {
         assert_eq!(Verdict::of(&failure), verdict, "{failure:?}");

@@ -18,4 +18,16 @@ impl Abandoned {
     pub(super) fn is_run_over(&self) -> bool {
         matches!(self, Self::NoAnswer(NoAnswer::RunOver(_)))
     }
+
+    /// Whether nobody will ever want a reply to this message. Otherwise the message is tried again,
+    /// and a finished reply to it is kept.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Expired | Self::NoAnswer(NoAnswer::RunOver(_) | NoAnswer::Replaced) => true,
+            Self::NoAnswer(
+                NoAnswer::Refused(_) | NoAnswer::Unusable(_) | NoAnswer::GaveUp { .. },
+            )
+            | Self::Fatal(_) => false,
+        }
+    }
 }

@@ -9,14 +9,15 @@ use flwr_client::transfer::TransferError;
 use flwr_core::cause::chain;
 use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Body, ErrorCode, Message, MessageId, Metadata, Parcel};
+use flwr_core::message::{Body, ErrorCode, Message, Metadata, Parcel};
 use flwr_core::refusal::Refusal;
-use flwr_daemon::apps::{AppProcess, Exit};
+use flwr_daemon::apps::{self, AppProcess, Exit};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::abandoned::Abandoned;
+use super::again::GivenUp;
 use super::desk::Job;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -72,21 +73,30 @@ impl From<TransferError<NoAnswer>> for NoReply {
 
 impl Worker {
     /// Has the message answered, by the ClientApp or with the reason why it is not.
-    pub(super) async fn answer(&self, node: NodeId, parcel: &Parcel) -> Result<(), Abandoned> {
+    pub(super) async fn answer(&self, message: &mut GivenUp) -> Result<(), Abandoned> {
+        let GivenUp {
+            node,
+            parcel,
+            reply,
+            ..
+        } = message;
         let instruction = &parcel.message.metadata;
         let transfer = Transfer {
             upstream: &self.parts.upstream,
-            node,
+            node: *node,
             run: instruction.run,
         };
-        if let Some(stored) = self.finished_before(instruction, node).await {
-            info!("this reply was finished before the node ended: it is pushed now");
-            let delivered = self.deliver(&transfer, instruction.id, &stored).await;
-            return self
-                .settle(&transfer, instruction, delivered.map_err(Into::into))
-                .await;
+        if reply.is_none() {
+            *reply = self.finished_before(instruction, *node).await;
         }
-        let worked = self.work(&transfer, parcel).await;
+        let worked = match &*reply {
+            Some(stored) => {
+                info!("this reply was finished before: it is pushed now");
+                let delivered = self.deliver(&transfer, stored).await;
+                delivered.map_err(Into::into)
+            }
+            None => self.work(&transfer, parcel, reply).await,
+        };
         self.settle(&transfer, instruction, worked).await
     }
 
@@ -126,19 +136,16 @@ impl Worker {
     }
 
     /// Pushes a finished reply, after which what it left of the run's state counts.
-    async fn deliver(
+    pub(super) async fn deliver(
         &self,
         transfer: &Transfer<'_>,
-        instruction: MessageId,
         stored: &Stored,
     ) -> Result<(), NoAnswer> {
-        let pushed = push(transfer, &stored.reply).await;
-        if let (Ok(()), Some(context)) = (&pushed, &stored.context) {
+        push(transfer, &stored.reply).await?;
+        if let Some(context) = &stored.context {
             self.keep_context(transfer.run, context.clone()).await;
         }
-        // Pushed, or not wanted: a process that is ended meanwhile does not come here.
-        self.parts.store.forget_reply(instruction).await;
-        pushed
+        Ok(())
     }
 
     async fn keep_context(&self, run: RunId, context: Context) {
@@ -150,6 +157,7 @@ impl Worker {
         &self,
         transfer: &Transfer<'_>,
         Parcel { message, tree }: &Parcel,
+        finished: &mut Option<Stored>,
     ) -> Result<(), NoReply> {
         let instruction = message.metadata.id;
         let inputs = self.inputs(transfer).await?;
@@ -165,7 +173,7 @@ impl Worker {
         self.parts.desk.open(Arc::clone(&job));
         let app = self.launch(&job).await?;
         tokio::select! {
-            done = self.follow(transfer, &job, app.as_deref()) => done,
+            done = self.follow(transfer, &job, app.as_deref(), finished) => done,
             over = self.parts.upstream.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
         }
     }
@@ -184,12 +192,14 @@ impl Worker {
         Ok(app)
     }
 
-    /// Follows the ClientApp's work to its end.
+    /// Follows the ClientApp's work to its end. A finished reply is `finished` from before its first
+    /// push.
     async fn follow(
         &self,
         transfer: &Transfer<'_>,
         job: &Job,
         app: Option<&AppProcess>,
+        finished: &mut Option<Stored>,
     ) -> Result<(), NoReply> {
         let exit = tokio::select! {
             biased;
@@ -209,9 +219,10 @@ impl Worker {
         let has_context = context.is_some();
         let instruction = job.inbox.metadata().id;
         let store = &self.parts.store;
-        let stored = store.keep_reply(instruction, reply, context).await;
-        self.deliver(transfer, instruction, &stored).await?;
-        drop(stored);
+        let stored = finished.insert(store.keep_reply(instruction, reply, context).await);
+        self.deliver(transfer, stored).await?;
+        // A model need not stay in memory while the Context comes.
+        *finished = None;
         if !has_context {
             self.late_context(job, app).await;
         }
@@ -259,6 +270,9 @@ impl Worker {
                 checked.map_err(ended)??
             }
         };
+        let installed = self.parts.launcher.install(inputs.fab.bytes.clone()).await;
+        let failed = |error: apps::Error| NoReply::Told(ErrorCode::LoadClientApp, chain(&error));
+        installed.map_err(failed)?;
         let context = self.parts.store.context(run_id).await;
         let mut runs = self.runs.lock();
         let inputs = runs.add(run_id, inputs);

@@ -79,6 +79,11 @@ impl Desk {
             .ok_or(Error::NoRandomness)
     }
 
+    /// Whether a message is in work.
+    pub(crate) fn has_message(&self) -> bool {
+        self.current().is_some()
+    }
+
     /// The runs that wait for a ClientApp that somebody else starts.
     pub(crate) fn waiting(&self) -> Vec<RunId> {
         self.unclaimed()

@@ -43,6 +43,9 @@ pub(crate) enum InputsError {
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     kept: HashMap<RunId, Kept>,
+    /// Runs with files on disk of which no message came since this process began, and when the
+    /// SuperLink is asked whether each is over.
+    on_disk: HashMap<RunId, Instant>,
     /// The run whose message is in work. It is asked about all the time, so it is never idle.
     at_work: Option<RunId>,
 }
@@ -106,6 +109,7 @@ impl Runs {
 
     pub(crate) fn add(&mut self, run: RunId, inputs: RunInputs) -> Arc<RunInputs> {
         let inputs = Arc::new(inputs);
+        self.on_disk.remove(&run);
         self.kept.insert(
             run,
             Kept {
@@ -133,9 +137,16 @@ impl Runs {
         }
     }
 
+    /// Files of these runs are on disk.
+    pub(crate) fn remember(&mut self, runs: impl IntoIterator<Item = RunId>) {
+        let now = monotonic::now();
+        self.on_disk.extend(runs.into_iter().map(|run| (run, now)));
+    }
+
     /// The run is over.
     pub(crate) fn forget(&mut self, run: RunId) {
         self.kept.remove(&run);
+        self.on_disk.remove(&run);
     }
 
     /// Work on a message of this run begins. Most runs begin after another one has ended: a new run
@@ -163,16 +174,15 @@ impl Runs {
     /// All runs that were idle for so long that they may be over. They are due again after a while.
     pub(crate) fn idle(&mut self) -> Vec<RunId> {
         let (now, at_work) = (monotonic::now(), self.at_work);
-        let is_due = |run: RunId, kept: &Kept| at_work != Some(run) && now >= kept.ask_at;
-        let due = self
-            .kept
-            .iter_mut()
-            .filter(|(run, kept)| is_due(**run, kept));
-        due.map(|(run, kept)| {
-            kept.ask_at = now + IDLE;
-            *run
-        })
-        .collect()
+        let kept = self.kept.iter_mut();
+        let kept = kept.map(|(run, kept)| (run, &mut kept.ask_at));
+        kept.chain(self.on_disk.iter_mut())
+            .filter(|(run, ask_at)| at_work != Some(**run) && now >= **ask_at)
+            .map(|(run, ask_at)| {
+                *ask_at = now + IDLE;
+                *run
+            })
+            .collect()
     }
 }
 

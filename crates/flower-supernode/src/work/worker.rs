@@ -1,22 +1,23 @@
 //! The loop: pull a message, attend to it, pull the next.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::config::UserConfig;
 use flwr_core::fab::Fab;
-use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::Parcel;
+use flwr_core::id::RunId;
 use flwr_core::monotonic;
 use flwr_daemon::apps::AppProcess;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::stop::Stopper;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::abandoned::Abandoned;
+use super::again::{Again, GivenUp};
 use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
@@ -56,6 +57,7 @@ pub(crate) struct Worker {
     pub(super) runs: Mutex<Runs>,
     /// The ClientApp at work, so that it can be ended when its message is given up.
     pub(super) app: Mutex<Option<Arc<AppProcess>>>,
+    pub(super) again: Mutex<Again>,
     /// ClientApps that have said all, and are about to leave.
     leaving: Mutex<JoinSet<()>>,
 }
@@ -66,16 +68,18 @@ impl Worker {
             parts,
             runs: Mutex::default(),
             app: Mutex::new(None),
+            again: Mutex::default(),
             leaving: Mutex::default(),
         }
     }
 
-    /// Works until `stopper` stops, then ends the ClientApp at work.
-    pub(crate) async fn run(self, stopper: Stopper) -> Result<(), Error> {
+    /// Works until `stopper` stops, then ends the ClientApp at work. Once `draining` stops, the
+    /// message in hand is the last one.
+    pub(crate) async fn run(self, draining: Stopper, stopper: Stopper) -> Result<(), Error> {
         self.parts.store.sweep().await;
         let work = async {
             tokio::select! {
-                error = self.work_on() => Err(error),
+                ended = self.work_on(&draining) => ended,
                 () = self.keep_sweeping() => Ok(()),
             }
         };
@@ -85,39 +89,62 @@ impl Worker {
         ended
     }
 
-    /// Attends to one message after the other until an error ends this node.
-    async fn work_on(&self) -> Error {
-        loop {
-            if let Err(error) = self.step().await {
-                return error;
+    /// Attends to one message after the other, until an error ends this node or `draining` stops.
+    async fn work_on(&self, draining: &Stopper) -> Result<(), Error> {
+        let Some(delivered) = draining.run_until_stopped(self.deliver_kept()).await else {
+            return Ok(());
+        };
+        delivered?;
+        while let Some(next) = draining.run_until_stopped(self.next_message()).await {
+            if let Some(message) = next? {
+                self.take_on(message).await?;
             }
         }
+        Ok(())
     }
 
-    /// Pulls, and attends to what came.
-    async fn step(&self) -> Result<(), Error> {
+    /// The message to attend to: one that was given up and is due again, or the next one of the
+    /// SuperLink's. `None`: there is none yet.
+    async fn next_message(&self) -> Result<Option<GivenUp>, Error> {
         let node = self.parts.upstream.node().await;
+        let due = {
+            let mut again = self.again.lock();
+            if let Some(message) = again.next() {
+                return Ok(Some(message));
+            }
+            again.due()
+        };
         let asked = monotonic::now();
-        match self.parts.upstream.pull(node).await {
-            Ok(Some(parcel)) => self.take_on(node, parcel).await,
+        let pulled = tokio::select! {
+            biased;
+            pulled = self.parts.upstream.pull(node) => pulled,
+            // A message that comes with the lost answer of this call comes again: nobody confirmed it.
+            () = until(due) => return Ok(None),
+        };
+        match pulled {
+            Ok(Some(parcel)) => {
+                let offered = self.again.lock().take(parcel.message.metadata.id);
+                let known = offered.filter(|kept| kept.node == node);
+                Ok(Some(known.unwrap_or_else(|| GivenUp::fresh(node, parcel))))
+            }
             Ok(None) => {
                 if asked.elapsed() < HELD {
                     sleep(PAUSE).await;
                 }
-                Ok(())
+                Ok(None)
             }
             Err(NoAnswer::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
             Err(no_answer) => {
                 debug!("no message: {no_answer}");
-                Ok(())
+                Ok(None)
             }
         }
     }
 
     /// Attends to one message, as long as it lives and this node is the one it is for.
-    async fn take_on(&self, node: NodeId, instruction: Parcel) -> Result<(), Error> {
-        let message = &instruction.message;
-        let metadata = &message.metadata;
+    async fn take_on(&self, mut message: GivenUp) -> Result<(), Error> {
+        let node = message.node;
+        let metadata = message.parcel.message.metadata.clone();
         let span = info_span!("message", run_id = %metadata.run, node_id = %node, message_id = %metadata.id);
         let life = metadata.expires_at().since(self.parts.clock.now());
         let life = Duration::try_from_secs_f64(life.max(0.0))
@@ -129,24 +156,34 @@ impl Worker {
             let started = monotonic::now();
             info!("took a message: {}", metadata.message_type);
             let ended = tokio::select! {
-                ended = self.answer(node, &instruction) => ended,
+                ended = self.answer(&mut message) => ended,
                 () = self.parts.upstream.replaced(node) => Err(NoAnswer::Replaced.into()),
                 () = sleep(life) => Err(Abandoned::Expired),
             };
             self.parts.desk.clear();
+            if ended.as_ref().err().is_none_or(Abandoned::is_final) {
+                self.parts.store.forget_reply(metadata.id).await;
+            }
             let Err(abandoned) = ended else {
                 info!("answered after {:.2} s", started.elapsed().as_secs_f64());
                 return Ok(());
             };
-            warn!("gave the message up: {abandoned}");
             self.end_app().await;
             match abandoned {
                 Abandoned::NoAnswer(NoAnswer::GaveUp { tries, reason }) => {
                     return Err(Error::GaveUp { tries, reason });
                 }
                 Abandoned::Fatal(error) => return Err(error),
-                over if over.is_run_over() => self.forget(run).await,
-                _ => {}
+                over if over.is_final() => {
+                    warn!("gave the message up: {over}");
+                    if over.is_run_over() {
+                        self.forget(run).await;
+                    }
+                }
+                refused => {
+                    warn!("gave the message up for now, and tries it again later: {refused}");
+                    self.again.lock().keep(message);
+                }
             }
             Ok(())
         }
@@ -187,7 +224,16 @@ impl Worker {
     /// Drops what is kept of a run that is over.
     pub(super) async fn forget(&self, run: RunId) {
         self.runs.lock().forget(run);
+        self.again.lock().forget(run);
         self.parts.launcher.forget(run);
         self.parts.store.forget_run(run).await;
+    }
+}
+
+/// Waits until that moment; for ever, if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
     }
 }

@@ -44,6 +44,47 @@ async fn the_end_takes_the_app_along_and_says_goodbye() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_asked_to_stop_answers_the_message_in_hand_and_takes_no_other() {
+    let mut scene = scene(None).await;
+    let message = scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    let address = format!("http://{}", scene.node.clientappio_addr());
+    let fleet = scene.fleet.clone();
+    let worked = async {
+        // The node has been asked to stop when the app begins.
+        tokio::task::yield_now().await;
+        fleet.hand_out(NODE, 3600.0);
+        work_at(address, &token, None).await;
+    };
+    tokio::join!(scene.node.drain(), worked);
+    let (replies, registered, deleted) = scene.fleet.change(|world| {
+        let replies = world.replies.clone();
+        (replies, world.registered, world.deleted)
+    });
+    let [reply] = &replies[..] else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(reply.error, None);
+    let metadata = reply.metadata.clone().unwrap();
+    assert_eq!(metadata.reply_to_message_id, message.to_string());
+    assert_eq!((registered, deleted), (Some(NODE), 0), "it has not left");
+    scene.node.shutdown().await;
+    assert_eq!(scene.fleet.change(|world| world.deleted), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_answered_in_time_holds_up_no_stop() {
+    let mut scene = scene_draining(Some(SLEEPER), Duration::from_millis(50)).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let pid = scene.pid().await;
+    scene.node.drain().await;
+    assert!(is_alive(&pid), "a stop ends the app, not the wait");
+    scene.node.shutdown().await;
+    assert!(!is_alive(&pid));
+    assert!(scene.fleet.change(|world| world.replies.is_empty()));
+}
+
+#[tokio::test]
 async fn in_subprocess_isolation_nobody_else_gets_work() {
     let scene = scene(Some(SLEEPER)).await;
     scene.fleet.hand_out(NODE, 3600.0);

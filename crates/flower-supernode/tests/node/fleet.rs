@@ -20,7 +20,7 @@ use flwr_security::signature::{SignatureHeaders, Verifier};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 pub(crate) const RUN: RunId = RunId(7);
 
@@ -44,7 +44,9 @@ pub(crate) struct World {
     pub(crate) not_yet: u32,
     /// Replies cannot be taken now.
     pub(crate) is_full: bool,
-    /// How often a reply came while they could not.
+    /// Replies are refused with this code and text.
+    pub(crate) refusal: Option<(Code, &'static str)>,
+    /// How often a reply came while they could not be taken.
     pub(crate) turned_away: u32,
     waiting: VecDeque<(proto::Message, proto::ObjectTree)>,
     taken: Option<(proto::Message, proto::ObjectTree)>,
@@ -277,11 +279,13 @@ impl Fleet for FakeFleet {
     ) -> Answer<proto::PushMessagesResponse> {
         let request = request.into_inner();
         let turned_away = self.change(|world| {
-            world.turned_away += u32::from(world.is_full);
-            world.is_full
+            let full = (Code::Unavailable, "the disk is full");
+            let refusal = world.refusal.or(world.is_full.then_some(full));
+            world.turned_away += u32::from(refusal.is_some());
+            refusal
         });
-        if turned_away {
-            return Err(Status::unavailable("the disk is full"));
+        if let Some((code, text)) = turned_away {
+            return Err(Status::new(code, text));
         }
         self.running(request.node, |world| {
             let tree = ObjectTree::try_from(request.message_object_trees[0].clone()).unwrap();

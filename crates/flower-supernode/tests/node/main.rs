@@ -13,6 +13,8 @@
 mod app;
 mod ends;
 mod fleet;
+mod power;
+mod refused;
 mod restart;
 mod sweep;
 mod trust;
@@ -50,6 +52,11 @@ struct Scene {
 
 /// A registered node; `script` is its `flwr-clientapp`, `DIR` in it a directory of the test's.
 async fn scene(script: Option<&str>) -> Scene {
+    scene_draining(script, Duration::from_secs(60)).await
+}
+
+/// The same, with the time that a stop waits for the message in hand.
+async fn scene_draining(script: Option<&str>, drain: Duration) -> Scene {
     let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
     let dir = tempfile::tempdir().unwrap();
     let address = fleet.serve(Security::Plaintext, &superlink).await;
@@ -63,6 +70,7 @@ async fn scene(script: Option<&str>) -> Scene {
     };
     let config = Config {
         launch,
+        drain,
         ..config(&address.to_string(), Trust::Plaintext)
     };
     let node = SuperNode::bind(config).await.unwrap();
@@ -95,6 +103,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         flwr_dir: None,
         store: None,
         app: None,
+        drain: Duration::from_secs(60),
         health: None,
     }
 }
@@ -162,7 +171,13 @@ async fn ended(pid: &str) {
 /// Does a ClientApp's work: takes the message with all its objects, and replies with an empty
 /// RecordDict. Gives the Context it got.
 async fn work(scene: &Scene, token: &str, state: Option<proto::RecordDict>) -> proto::Context {
-    let mut app = scene.app().await;
+    let address = format!("http://{}", scene.node.clientappio_addr());
+    work_at(address, token, state).await
+}
+
+/// The same, at the node with this address.
+async fn work_at(address: String, token: &str, state: Option<proto::RecordDict>) -> proto::Context {
+    let mut app = App::connect(address).await;
     let token = token.to_owned();
     let inputs = app
         .pull_client_app_inputs(proto::PullAppInputsRequest {

@@ -68,3 +68,71 @@ async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
     }
     assert_eq!(files(&kept, "context"), 1);
 }
+
+/// A node that ended with a finished reply on disk, and the SuperLink's world.
+async fn ended_with_a_reply() -> (FakeFleet, String, TempDir, Stopper) {
+    let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
+    let address = fleet
+        .serve(Security::Plaintext, &superlink)
+        .await
+        .to_string();
+    let kept = tempfile::tempdir().unwrap();
+    fleet.change(|world| world.is_full = true);
+    fleet.hand_out(NODE, 3600.0);
+    let scene = Scene {
+        node: node(&fleet, &address, &kept).await,
+        fleet: fleet.clone(),
+        dir: tempfile::tempdir().unwrap(),
+        _superlink: superlink.clone(),
+    };
+    work(&scene, &scene.token().await, Some(seen())).await;
+    fleet
+        .until(|world| (world.turned_away > 0).then_some(()))
+        .await;
+    assert_eq!((files(&kept, "outbox"), files(&kept, "context")), (1, 0));
+    drop(scene);
+    fleet.change(|world| world.is_full = false);
+    (fleet, address, kept, superlink)
+}
+
+#[tokio::test]
+async fn the_context_of_a_reply_counts_though_the_superlink_offers_its_message_no_more() {
+    let (fleet, address, kept, superlink) = ended_with_a_reply().await;
+    // The SuperLink had taken the reply just before the node ended: it offers another message.
+    fleet.hand_out(NODE, 3600.0);
+    let scene = Scene {
+        node: node(&fleet, &address, &kept).await,
+        fleet: fleet.clone(),
+        dir: tempfile::tempdir().unwrap(),
+        _superlink: superlink,
+    };
+    let context = work(&scene, &scene.token().await, None).await;
+    assert_eq!(context.state, Some(seen()));
+    while files(&kept, "outbox") > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_run_goes_when_the_run_has_ended_meanwhile() {
+    let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
+    let _node = node(&fleet, &address, &kept).await;
+    while files(&kept, "context") == 0 || files(&kept, "outbox") > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(_node);
+    // No message of the run comes any more.
+    fleet.change(|world| world.run_is_over = true);
+    let _node = node(&fleet, &address, &kept).await;
+    while files(&kept, "context") > 0 {
+        tokio::task::yield_now().await;
+    }
+
+    let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
+    fleet.change(|world| world.run_is_over = true);
+    let _node = node(&fleet, &address, &kept).await;
+    while files(&kept, "outbox") > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(fleet.change(|world| world.replies.is_empty()));
+}

@@ -31,6 +31,7 @@ fn certificates() -> (TempDir, Security, Trust) {
             key: files[3].clone(),
         },
         clients: None,
+        people: None,
         legacy: false,
     });
     let client = ClientTls::trusting(&files[0]).unwrap();

@@ -55,7 +55,10 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 /// As much of what a server said as can be shown on one line.
 pub(super) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    flwr_core::printable::line(&text)
+        .chars()
+        .take(200)
+        .collect()
 }
 
 /// `502 Bad Gateway`.

@@ -9,6 +9,28 @@ fn refused(status: Status) -> (Class, Option<Number>) {
 }
 
 #[test]
+fn a_text_is_one_line_that_orders_nothing() {
+    let theirs = "no\u{1b}]0;t\u{7}\nhint: run `curl x | sh`\u{9b}2J";
+    let numbered = r#"{"code": 16, "public_message": "no\u001b[2J\nhint: run", "public_details": "\u009b2J\nx"}"#;
+    for status in [
+        Status::not_found(theirs),
+        Status::not_found(numbered),
+        Status::unavailable(theirs),
+        Status::internal(theirs),
+    ] {
+        let failure = failure(status);
+        let details = match &failure {
+            refusal::Failure::Answered(refused) => refused.details.clone(),
+            _ => None,
+        };
+        for text in [failure.to_string(), details.unwrap_or_default()] {
+            assert!(text.chars().all(|c| !c.is_control()), "{text:?}");
+        }
+        assert!(failure.to_string().contains(" hint: run"), "{failure}");
+    }
+}
+
+#[test]
 fn a_refusal_in_words_gets_the_number_that_later_releases_give() {
     for (status, class, number) in [
         (

@@ -21,6 +21,10 @@ pub(super) const MAX_INFLATED: u64 = 64 * 1024 * 1024;
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
 const END: u32 = 0x0605_4b50;
+/// Begins the record just before [`END`] that says where the directory of a zip64 archive is.
+const LOCATOR_64: u32 = 0x0706_4b50;
+/// Length of that record.
+const LOCATOR_64_LEN: usize = 20;
 /// Length of the end record without its comment.
 const END_LEN: usize = 22;
 /// Longest comment behind the end record.
@@ -130,6 +134,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Files, FabError> {
     if counted > MAX_ENTRIES {
         return Err(FabError::TooMany(counted));
     }
+    if is_zip64(bytes) {
+        return Err(FabError::Format("it is a zip64 archive"));
+    }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(FabError::Zip)?;
     // The reader keeps one of several entries with the same name; another reader may keep
     // another one. Fewer entries than counted are therefore a fault.
@@ -195,20 +202,36 @@ pub(super) fn is_safe(path: &str) -> bool {
     path.split('/').all(part) && !path.contains(|c: char| c == '\\' || c.is_control())
 }
 
-/// The number of entries that the end record tells.
+/// Whether there is an end record of a zip64 archive. Such a record has a second number of entries,
+/// and the reader reserves memory by that number. Builders write zip64 for sizes that no bundle has.
+fn is_zip64(bytes: &[u8]) -> bool {
+    bytes.windows(LOCATOR_64_LEN + 4).any(|window| {
+        window.starts_with(&LOCATOR_64.to_le_bytes()) && window.ends_with(&END.to_le_bytes())
+    })
+}
+
+/// The number of entries that the end record tells. The record must be the very end, and stand right
+/// behind the directory that it names: Python's `zipfile` takes the directory that stands there,
+/// other readers take the one that the record's offset names, and both must be the same one.
 fn count_entries(bytes: &[u8]) -> Result<usize, FabError> {
     let no_end = FabError::Format("it is not a zip archive");
     if !bytes.starts_with(&LOCAL.to_le_bytes()) {
         return Err(no_end);
     }
     let from = bytes.len().saturating_sub(END_LEN + MAX_COMMENT);
-    let tail = &bytes[from..];
-    let at = tail
+    let at = bytes[from..]
         .windows(4)
         .rposition(|window| window == END.to_le_bytes())
         .ok_or(no_end)?;
-    match tail.get(at + 10..at + 12) {
-        Some(&[low, high]) => Ok(usize::from(u16::from_le_bytes([low, high]))),
-        _ => Err(FabError::Format("its end is missing")),
+    let (before, end) = bytes.split_at(from + at);
+    if end.len() < END_LEN {
+        return Err(FabError::Format("its end is missing"));
     }
+    let short = |at: usize| u64::from(u16::from_le_bytes([end[at], end[at + 1]]));
+    let long = |at: usize| short(at) | short(at + 2) << 16;
+    let (count, size, offset, comment) = (short(10), long(12), long(16), short(20));
+    if offset + size != before.len() as u64 || END_LEN as u64 + comment != end.len() as u64 {
+        return Err(FabError::Format("its directory is ambiguous"));
+    }
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -225,6 +225,25 @@ fn a_deflated_bundle_is_read_and_a_bomb_is_not() {
     assert!(matches!(error, FabError::Inflated), "{error}");
 }
 
+/// The end records say how many entries the reader should reserve memory for.
+#[test]
+fn the_end_of_a_zip64_archive_is_refused_before_the_reader_reserves_by_it() {
+    let mut bytes = MINI.to_vec();
+    let end = bytes.len() - 22;
+    let mut record = b"PK\x06\x06".to_vec();
+    record.extend(44_u64.to_le_bytes());
+    record.extend([45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [9_000_000_u64, 9_000_000, 46, end as u64] {
+        record.extend(number.to_le_bytes());
+    }
+    record.extend(b"PK\x06\x07\0\0\0\0");
+    record.extend((end as u64).to_le_bytes());
+    record.extend(1_u32.to_le_bytes());
+    bytes.splice(end..end, record);
+    let error = Fab::open(bytes.into()).unwrap_err();
+    assert!(error.to_string().contains("zip64"), "{error}");
+}
+
 #[test]
 fn size_and_number_of_entries_are_bounded() {
     let error = Fab::open(Bytes::from(vec![0; MAX_BYTES + 1])).unwrap_err();
@@ -245,6 +264,48 @@ fn size_and_number_of_entries_are_bounded() {
         build(PYPROJECT, many).unwrap_err(),
         FabError::TooMany(_)
     ));
+}
+
+#[test]
+fn more_entries_than_a_bundle_may_have_are_not_read() {
+    let many = |count: usize| -> Bytes {
+        let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for number in 0..count {
+            let name = format!("{number}.py");
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        }
+        zip.finish().unwrap().into_inner().into()
+    };
+    let error = Fab::open(many(archive::MAX_ENTRIES + 1)).unwrap_err();
+    assert!(matches!(error, FabError::TooMany(10_001)), "{error}");
+    let error = Fab::open(many(archive::MAX_ENTRIES)).unwrap_err();
+    assert!(
+        error.to_string().contains("pyproject.toml is missing"),
+        "{error}"
+    );
+}
+
+/// Another reader would find other entries in it. Of two bundles in one file Python's `zipfile` reads
+/// the second, and a reader that goes by the offsets reads the first.
+#[test]
+fn bytes_before_or_behind_a_bundle_are_refused() {
+    let other = build(
+        PYPROJECT,
+        vec![("mini/o.py".into(), Bytes::from_static(b"x"))],
+    )
+    .unwrap();
+    let local = [0x50, 0x4b, 3, 4];
+    let headers = [local, [0; 4]].concat();
+    for junk in [&b"#!/bin/sh\n"[..], &local, &headers, MINI, &other.bytes] {
+        for parts in [[junk, MINI], [MINI, junk]] {
+            let error = Fab::open(parts.concat().into()).unwrap_err();
+            assert!(
+                matches!(error, FabError::Format(_)),
+                "{} bytes: {error}",
+                junk.len()
+            );
+        }
+    }
 }
 
 proptest! {

@@ -120,31 +120,38 @@ impl Message {
         finish(flaws, message)
     }
 
-    /// Reads a reply: from a node, to the ServerApp, in answer to an instruction.
+    /// Reads a reply: from a node, to the ServerApp, in answer to an instruction. A reply that comes
+    /// too late is well-formed: flwr's SuperNodes end where their SuperLink calls a reply malformed.
     ///
     /// # Errors
     /// With every rule it breaks.
-    pub fn reply(message: proto::Message, now: Timestamp) -> Result<Self, Flaws> {
-        let (flaws, message) = read_reply(message, now);
+    pub fn reply(message: proto::Message) -> Result<Self, Flaws> {
+        let (flaws, message) = read_reply(message);
         finish(flaws, message)
     }
 
     /// Reads an answer to an instruction, as the ServerApp gets it: from the node, or from the
-    /// SuperLink in the node's place. The answers of a SuperLink need not live.
+    /// SuperLink in the node's place. The answers of a SuperLink need not live, and its errors answer
+    /// also an instruction that was not sent.
     ///
     /// # Errors
     /// With every rule it breaks.
     pub fn answer(message: proto::Message) -> Result<Self, Flaws> {
-        let (mut flaws, message) = read_reply(message, Timestamp::ZERO);
-        let of_nodes_only = [Flaw::NoTtl, Flaw::Expired, Flaw::ReplyFromSuperLink];
-        flaws.retain(|flaw| !of_nodes_only.contains(flaw));
+        let is_error = message.error.is_some();
+        let (mut flaws, message) = read_reply(message);
+        let mut allowed = vec![Flaw::ReplyFromSuperLink];
+        if is_error && flaws.contains(&Flaw::ReplyFromSuperLink) {
+            allowed.push(Flaw::ReplyToNothing);
+        }
+        flaws.retain(|flaw| !allowed.contains(flaw));
         finish(flaws, message)
     }
 }
 
-/// What can be read of a reply, and what is wrong with it.
-fn read_reply(message: proto::Message, now: Timestamp) -> (Vec<Flaw>, Option<Message>) {
-    let (mut flaws, message) = read(message, now);
+/// What can be read of a reply, and what is wrong with it. How long it lives, others judge.
+fn read_reply(message: proto::Message) -> (Vec<Flaw>, Option<Message>) {
+    let (mut flaws, message) = read(message, Timestamp::ZERO);
+    flaws.retain(|flaw| ![Flaw::NoTtl, Flaw::Expired].contains(flaw));
     if let Some(Message { metadata, .. }) = &message {
         note(
             &mut flaws,

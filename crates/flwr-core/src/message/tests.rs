@@ -98,7 +98,7 @@ fn every_broken_rule_is_told() {
 #[test]
 fn an_instruction_is_no_reply() {
     assert_eq!(
-        Message::reply(wire(), NOW).unwrap_err().0,
+        Message::reply(wire()).unwrap_err().0,
         [
             Flaw::ReplyToNothing,
             Flaw::ReplyFromSuperLink,
@@ -110,10 +110,12 @@ fn an_instruction_is_no_reply() {
 #[test]
 fn an_answer_of_the_superlink_is_read_though_it_is_no_nodes() {
     let asked = instruction().metadata;
-    let (unknown, _) = Message::unavailable(asked.run, asked.id, "gone", NOW);
-    let answer = proto::Message::from(unknown.clone());
-    assert_eq!(Message::answer(answer.clone()), Ok(unknown));
-    assert!(Message::reply(answer, NOW).is_err());
+    for asked_for in [Some(asked.id), None] {
+        let (unknown, _) = Message::unavailable(asked.run, asked_for, "gone", NOW);
+        let answer = proto::Message::from(unknown.clone());
+        assert_eq!(Message::answer(answer.clone()), Ok(unknown));
+        assert!(Message::reply(answer).is_err());
+    }
     let no_answer = Message::answer(wire()).unwrap_err().0;
     assert_eq!(no_answer, [Flaw::ReplyToNothing, Flaw::ReplyToNode]);
 }
@@ -165,7 +167,7 @@ proptest! {
     fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(message) = proto::Message::decode(&bytes[..]) {
             let _ = Message::instruction(message.clone(), NOW);
-            let _ = Message::reply(message, NOW);
+            let _ = Message::reply(message);
         }
     }
 }

@@ -48,6 +48,14 @@ pub trait LogReader: Send + 'static {
     /// # Errors
     /// If the run is deleted, or the connection breaks.
     fn next(&mut self) -> impl Future<Output = Result<Option<LogEntry>>> + Send;
+
+    /// Waits likewise, and gives all that is there in one piece, however long it is.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    fn next_whole(&mut self) -> impl Future<Output = Result<Option<LogEntry>>> + Send {
+        self.next()
+    }
 }
 
 /// Where a node stands.

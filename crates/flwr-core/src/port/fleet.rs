@@ -20,14 +20,14 @@ pub trait Fleet: Send + Sync + 'static {
     /// Takes the node in. The node is online for one heartbeat `interval`, in seconds.
     ///
     /// # Errors
-    /// If the interval is not above 0, or over a day.
+    /// If the interval is not 10 to 1,800 s.
     fn activate(&self, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
 
     /// Gives a sign of life, and promises the next within `interval` seconds. False if the node is
     /// not known.
     ///
     /// # Errors
-    /// If the interval is not above 0, or over a day.
+    /// If the interval is not 10 to 1,800 s.
     fn heartbeat(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
 
     /// The node leaves.

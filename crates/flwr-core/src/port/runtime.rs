@@ -28,8 +28,9 @@ pub struct Inputs {
 pub enum Asked {
     /// Those that are for it.
     All,
-    /// The replies to these instructions.
-    Replies(Vec<MessageId>),
+    /// The replies to these instructions, named as [`Sent`] names them: `None` is an instruction that
+    /// was not sent, and has an error for an answer.
+    Replies(Vec<Option<MessageId>>),
 }
 
 /// What became of messages that an app sent.
@@ -62,7 +63,7 @@ pub trait Runtime: Send + Sync + 'static {
     /// neither starting nor running.
     ///
     /// # Errors
-    /// If the interval is not above 0, or over a day.
+    /// If the interval is not 10 to 1,800 s.
     fn alive(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
 
     /// The nodes to which the run can send.

@@ -1,10 +1,13 @@
 //! The JSON in objects, byte for byte as Python's `json.dumps` writes it: the ids of objects
 //! depend on it.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::{self, Write as _};
 
 use flwr_proto as proto;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::object::ObjectId;
 
@@ -13,7 +16,7 @@ pub(super) struct ArrayBody {
     /// The array without its bytes.
     pub(super) head: proto::Array,
     /// Which child each slice of its bytes is.
-    pub(super) chunks: Vec<usize>,
+    pub(super) chunks: Vec<u32>,
 }
 
 /// `{"name": "id", …}`
@@ -63,29 +66,75 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
+/// The names in the body of a record, each once, in the order of the body.
 pub(super) fn read_names(body: &[u8]) -> Option<Vec<(String, ObjectId)>> {
-    let names: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    let child = |(name, id): (String, Value)| Some((name, id.as_str()?.parse().ok()?));
-    names.into_iter().map(child).collect()
+    let Names(names) = serde_json::from_slice(body).ok()?;
+    let mut known = HashSet::new();
+    let mut each = names.iter().map(|(name, _)| name.as_str());
+    each.all(|name| known.insert(name)).then_some(names)
 }
 
+/// Reads the body of an array.
 pub(super) fn read_array(body: &[u8]) -> Option<ArrayBody> {
-    let mut map: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    let mut take = |key: &str| map.remove(key);
-    let text = |value: Value| value.as_str().map(str::to_owned);
-    let numbers = |value: Value| {
-        let list = value.as_array()?.iter().map(Value::as_u64);
-        list.collect::<Option<Vec<_>>>()
-    };
-    let shape = numbers(take("shape")?)?.into_iter();
-    let chunks = numbers(take("arraychunk_ids")?)?.into_iter();
+    let ArrayJson {
+        dtype,
+        shape,
+        stype,
+        arraychunk_ids,
+    } = serde_json::from_slice(body).ok()?;
     Some(ArrayBody {
         head: proto::Array {
-            dtype: text(take("dtype")?)?,
-            shape: shape.map(|n| n.try_into().ok()).collect::<Option<_>>()?,
-            stype: text(take("stype")?)?,
+            dtype,
+            shape,
+            stype,
             data: Default::default(),
         },
-        chunks: chunks.map(|n| n.try_into().ok()).collect::<Option<_>>()?,
+        chunks: arraychunk_ids,
     })
+}
+
+/// The fields of an array's body. They are read straight into numbers: a list of values of any type
+/// would take 16 times the bytes of the peer.
+#[derive(Deserialize)]
+struct ArrayJson {
+    dtype: String,
+    #[serde(deserialize_with = "not_negative")]
+    shape: Vec<i32>,
+    stype: String,
+    arraychunk_ids: Vec<u32>,
+}
+
+fn not_negative<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<i32>, D::Error> {
+    let shape = Vec::<i32>::deserialize(list)?;
+    match shape.iter().all(|length| *length >= 0) {
+        true => Ok(shape),
+        false => Err(D::Error::custom("a length is negative")),
+    }
+}
+
+/// Pairs of a name and an id.
+struct Names(Vec<(String, ObjectId)>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(NamesVisitor).map(Self)
+    }
+}
+
+struct NamesVisitor;
+
+impl<'de> Visitor<'de> for NamesVisitor {
+    type Value = Vec<(String, ObjectId)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names and the ids of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some((name, id)) = map.next_entry::<String, Cow<'de, str>>()? {
+            names.push((name, id.parse().map_err(A::Error::custom)?));
+        }
+        Ok(names)
+    }
 }

@@ -56,8 +56,12 @@ fn weights() -> proto::Array {
     }
 }
 
+fn whole(dict: proto::RecordDict) -> Deflated {
+    deflate(dict).unwrap()
+}
+
 fn id(dict: proto::RecordDict) -> String {
-    deflate(dict).tree.id.to_string()
+    whole(dict).tree.id.to_string()
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn ids_are_those_of_flwr() {
 
 #[test]
 fn arrays_and_records_have_the_ids_of_flwr() {
-    let whole = deflate(dict(vec![("arrays", arrays(vec![("w", weights())]))]));
+    let whole = whole(dict(vec![("arrays", arrays(vec![("w", weights())]))]));
     let record = &whole.tree.children[0];
     let array = &record.children[0];
     let ids = [record, array, &array.children[0]].map(|tree| tree.id.to_string());
@@ -97,7 +101,7 @@ fn repeated_chunks_are_one_object() {
         stype: "raw".to_owned(),
         data: vec![0; 41_943_045].into(),
     };
-    let whole = deflate(dict(vec![("a", arrays(vec![("x", array.clone())]))]));
+    let whole = whole(dict(vec![("a", arrays(vec![("x", array.clone())]))]));
     let tree = &whole.tree.children[0].children[0];
     assert_eq!(
         tree.id.to_string(),
@@ -119,7 +123,7 @@ fn empty_data_has_no_chunk() {
         stype: "numpy.ndarray".to_owned(),
         data: Bytes::new(),
     };
-    let whole = deflate(dict(vec![("a", arrays(vec![("x", array)]))]));
+    let whole = whole(dict(vec![("a", arrays(vec![("x", array)]))]));
     assert_eq!(
         whole.tree.children[0].children[0].id.to_string(),
         "c52d510a35590c6c52266ad107014ce13411d13a09e4547d17714235989cb276"
@@ -177,6 +181,100 @@ fn what_is_missing_or_malformed_is_named() {
     }
 }
 
+/// An ArrayRecord of this array, `times` times under different names, in a RecordDict.
+fn named_often(array: &Object, times: usize) -> [Object; 2] {
+    let names = (0..times).map(|at| format!("\"{at}\": \"{}\"", array.id));
+    let names = format!("{{{}}}", names.collect::<Vec<_>>().join(", "));
+    let record = Object::new(Kind::ArrayRecord, &[array.id], names.as_bytes());
+    let names = format!("{{\"r\": \"{}\"}}", record.id);
+    let root = Object::new(Kind::RecordDict, &[record.id], names.as_bytes());
+    [record, root]
+}
+
+fn inflate_of(objects: &[Object], root: ObjectId) -> Result<proto::RecordDict, InflateError> {
+    inflate(root, &|id| {
+        let found = objects.iter().find(|object| object.id == *id);
+        found.map(|object| object.bytes.clone())
+    })
+}
+
+/// The array of one chunk, named so often.
+fn array_of(chunk: &Object, times: usize, stype: &str) -> Object {
+    let ids = vec!["0"; times].join(", ");
+    let body = format!(
+        "{{\"dtype\": \"float32\", \"shape\": [2, 2], \"stype\": \"{stype}\", \"arraychunk_ids\": [{ids}]}}"
+    );
+    Object::new(Kind::Array, &[chunk.id], body.as_bytes())
+}
+
+#[test]
+fn a_chunk_that_is_named_too_often_is_refused_before_it_is_copied() {
+    let chunk = Object::new(Kind::ArrayChunk, &[], &vec![0; 1 << 20]);
+    // 42 GB, if somebody put them together.
+    let array = array_of(&chunk, 40_000, "my.own");
+    let [record, root] = named_often(&array, 1);
+    let id = root.id;
+    let refused = inflate_of(&[chunk.clone(), array, record, root], id);
+    assert_eq!(refused, Err(InflateError::TooLarge));
+    let array = array_of(&chunk, 2, "my.own");
+    let [record, root] = named_often(&array, 1);
+    let id = root.id;
+    inflate_of(&[chunk, array, record, root], id).unwrap();
+}
+
+#[test]
+fn an_array_that_is_named_too_often_is_refused() {
+    let chunk = Object::new(Kind::ArrayChunk, &[], &vec![0; 1 << 20]);
+    let array = array_of(&chunk, 1, "my.own");
+    let [record, root] = named_often(&array, 3_000);
+    let id = root.id;
+    let refused = inflate_of(&[chunk, array, record, root], id);
+    assert_eq!(refused, Err(InflateError::TooLarge));
+}
+
+#[test]
+fn more_chunks_than_shape_and_dtype_need_are_refused() {
+    let chunk = Object::new(Kind::ArrayChunk, &[], &npy());
+    let array = array_of(&chunk, 1, "numpy.ndarray");
+    let [record, root] = named_often(&array, 1);
+    let id = root.id;
+    inflate_of(&[chunk, array, record, root], id).unwrap();
+    let chunk = Object::new(Kind::ArrayChunk, &[], &[0; 80_000]);
+    let array = array_of(&chunk, 1, "numpy.ndarray");
+    let (array_id, [record, root]) = (array.id, named_often(&array, 1));
+    let id = root.id;
+    let error = inflate_of(&[chunk, array, record, root], id).unwrap_err();
+    let needed = 16 + 10 + 0xffff;
+    assert_eq!(
+        error,
+        InflateError::Chunks {
+            id: array_id,
+            needed
+        }
+    );
+}
+
+#[test]
+fn a_record_dict_that_becomes_too_many_objects_is_refused() {
+    let arrays_of = |number: usize| {
+        let item = |at: usize| proto::array_record::Item {
+            key: at.to_string(),
+            value: None,
+        };
+        let items = (0..number).map(item).collect();
+        let record = Record::ArrayRecord(proto::ArrayRecord { items });
+        dict(vec![("r", record)])
+    };
+    // The message, the RecordDict and the ArrayRecord count too.
+    let most = ObjectTree::MAX_OBJECTS - 3;
+    assert_eq!(
+        deflate(arrays_of(most + 1)).unwrap_err(),
+        TreeError::TooLarge
+    );
+    let tree = whole(arrays_of(most)).tree;
+    assert_eq!(tree.post_order().len(), 3, "equal arrays are one object");
+}
+
 proptest! {
     #[test]
     fn what_was_deflated_is_inflated_to_the_same(
@@ -195,7 +293,7 @@ proptest! {
             (name.as_str(), record)
         });
         let dict = dict(records.collect());
-        let Deflated { tree, objects } = deflate(dict.clone());
+        let Deflated { tree, objects } = whole(dict.clone());
         for node in tree.post_order() {
             prop_assert_eq!(ObjectId::of(&objects[&node.id]), node.id);
         }

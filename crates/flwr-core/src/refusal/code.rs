@@ -162,12 +162,14 @@ codes! {
     ClientNotListed = 50110, "CLIENT_NOT_LISTED", Unauthenticated;
     LoginUnknown = 50111, "LOGIN_UNKNOWN", Unauthenticated;
     LauncherNotProven = 50120, "LAUNCHER_NOT_PROVEN", Unauthenticated;
+    UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;
     TokensUseless = 50204, "TOKENS_USELESS", Forbidden;
     TlsRequired = 50205, "TLS_REQUIRED", Forbidden;
     LauncherNotAllowed = 50220, "LAUNCHER_NOT_ALLOWED", Forbidden;
+    CertificateOfNode = 50221, "CERTIFICATE_OF_NODE", Forbidden;
     ObjectMalformed = 50301, "OBJECT_MALFORMED", Precondition;
     RunTransition = 50302, "RUN_TRANSITION", Precondition;
     RunNotFinished = 50303, "RUN_NOT_FINISHED", Precondition;
@@ -176,6 +178,7 @@ codes! {
     InstructionUnknown = 50306, "INSTRUCTION_UNKNOWN", Precondition;
     InstructionAnswered = 50307, "INSTRUCTION_ANSWERED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
+    StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
 }
 
 impl Code {

@@ -101,6 +101,7 @@ impl Holders {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use flwr_security::peer::Standing;
     use tokio::time::advance;
 
     use super::*;
@@ -114,6 +115,7 @@ mod tests {
             local: (Ipv4Addr::new(192, 0, 2, 9), 9091).into(),
             tls: false,
             certificate: None,
+            standing: Standing::default(),
             proven: Arc::default(),
         }
     }

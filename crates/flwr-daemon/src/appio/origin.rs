@@ -120,6 +120,8 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::sync::Arc;
 
+    use flwr_security::peer::Standing;
+
     use super::*;
 
     /// A connection of this process to itself, as its listener sees it.
@@ -129,6 +131,7 @@ mod tests {
             local: listener.local_addr().unwrap(),
             tls: false,
             certificate: None,
+            standing: Standing::default(),
             proven: Arc::default(),
         }
     }

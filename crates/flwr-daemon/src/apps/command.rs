@@ -4,13 +4,30 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::json;
 
 use super::interpreter::Interpreter;
 use super::{guard, proxy};
 
 /// What runs `flwr-serverapp`.
-const SERVERAPP: &str = concat!(include_str!("ahead.py"), include_str!("serverapp.py"));
+const SERVERAPP: &str = concat!(
+    include_str!("ahead.py"),
+    include_str!("told.py"),
+    include_str!("serverapp.py")
+);
+/// What runs `flwr-clientapp`.
+const CLIENTAPP: &str = concat!(
+    include_str!("ahead.py"),
+    include_str!("told.py"),
+    include_str!("clientapp.py")
+);
+
+/// Bytes that a pipe takes before somebody reads: 16 pages on Linux, of 4 KiB at least.
+const PIPE: usize = 64 * 1024;
 
 /// The command of an app process: a program with its arguments.
 #[derive(Clone, Debug)]
@@ -19,6 +36,9 @@ pub struct AppCommand {
     pub program: PathBuf,
     /// The arguments, without the program's name.
     pub args: Vec<OsString>,
+    /// The arguments that the process reads on its stdin. Other users can read a command line, and
+    /// the token is among these arguments.
+    pub told: Vec<OsString>,
     /// Variables added to the daemon's own environment.
     pub env: Vec<(OsString, OsString)>,
     /// The app's name in logs, e.g. `ClientApp`.
@@ -26,6 +46,34 @@ pub struct AppCommand {
 }
 
 impl AppCommand {
+    /// The arguments of Flower's program itself.
+    pub(super) fn own_arguments(&self) -> Vec<Cow<'_, str>> {
+        let own = if self.told.is_empty() {
+            &self.args
+        } else {
+            &self.told
+        };
+        own.iter()
+            .map(|argument| argument.to_string_lossy())
+            .collect()
+    }
+
+    /// The stdin of a process that starts with this command. It is empty but for the arguments that
+    /// the process reads there.
+    pub(super) fn stdin(&self) -> io::Result<Stdio> {
+        if self.told.is_empty() {
+            return Ok(Stdio::null());
+        }
+        // The variables are in the environment already.
+        let line = json!({"arguments": self.own_arguments(), "environment": {}}).to_string();
+        if line.len() >= PIPE {
+            return Err(io::ErrorKind::ArgumentListTooLong.into());
+        }
+        let (reader, mut writer) = io::pipe()?;
+        writeln!(writer, "{line}")?;
+        Ok(reader.into())
+    }
+
     /// The added variables as text, for a prepared process: it runs already and gets them in a
     /// message.
     pub(super) fn environment(&self) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
@@ -37,7 +85,9 @@ impl AppCommand {
 }
 
 /// The command of a ClientApp for one message. `program` is a `flwr-clientapp` of flwr 1.20 to
-/// 1.22: these take the same flags.
+/// 1.22: these take the same flags. If the program is a Python script, its own Python runs the script
+/// and reads the arguments on stdin. Any other program gets them on its command line, as it has no
+/// other way.
 #[must_use]
 pub fn clientapp_command(
     program: &Path,
@@ -48,7 +98,27 @@ pub fn clientapp_command(
 ) -> AppCommand {
     let address = ["--clientappio-api-address", clientappio_address];
     let own = token_flags(token, Some(parent_pid));
-    app_command("ClientApp", program, address, own, flwr_dir)
+    let command = app_command("ClientApp", program, address, own, flwr_dir);
+    match Interpreter::of(program) {
+        Some(interpreter) => interpreted(command, interpreter, [CLIENTAPP.into(), program.into()]),
+        None => command,
+    }
+}
+
+/// Has a Python run the code, which runs a program with the arguments of the command. The code reads
+/// these on its stdin.
+fn interpreted(
+    command: AppCommand,
+    Interpreter { python, options }: Interpreter,
+    code: impl IntoIterator<Item = OsString>,
+) -> AppCommand {
+    let code = ["-c".into()].into_iter().chain(code);
+    AppCommand {
+        program: python,
+        args: options.into_iter().chain(code).collect(),
+        told: command.args,
+        ..command
+    }
 }
 
 /// The command of a ServerApp for one run. `program` is a `flwr-serverapp` of flwr 1.21 or 1.22. If
@@ -92,13 +162,10 @@ fn serverapp(
 ) -> AppCommand {
     let address = ["--serverappio-api-address", address];
     let mut command = app_command("ServerApp", program, address, own, flwr_dir);
-    if let Some(Interpreter { python, options }) = Interpreter::of(&command.program) {
-        let program = std::mem::replace(&mut command.program, python);
-        let script = ["-c".into(), SERVERAPP.into(), program.into()];
-        command.args.splice(0..0, options.into_iter().chain(script));
-    } else {
-        command.env.extend(guard::variable(flwr_dir));
+    if let Some(interpreter) = Interpreter::of(program) {
+        return interpreted(command, interpreter, waiting(program));
     }
+    command.env.extend(guard::variable(flwr_dir));
     command
 }
 
@@ -125,25 +192,23 @@ fn version_of(package: &str) -> Option<(u32, u32)> {
 /// The command of a prepared ServerApp: the process does its imports and then waits for the
 /// arguments of [`serverapp_command`]. `None` if the program is no Python script.
 pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
-    let Interpreter { python, options } = Interpreter::of(program)?;
-    let script = [
-        "-c".into(),
-        SERVERAPP.into(),
-        "--wait".into(),
-        program.into(),
-    ];
-    Some(AppCommand {
-        program: python,
-        args: options.into_iter().chain(script).collect(),
+    let command = AppCommand {
+        program: program.to_owned(),
+        args: Vec::new(),
+        told: Vec::new(),
         env: Vec::new(),
         name: "ServerApp".to_owned(),
-    })
+    };
+    Some(interpreted(
+        command,
+        Interpreter::of(program)?,
+        waiting(program),
+    ))
 }
 
-/// The part of a command of [`serverapp_command`] that `program` itself reads.
-pub(super) fn own_arguments<'a>(command: &'a AppCommand, program: &Path) -> &'a [OsString] {
-    let place = command.args.iter().position(|argument| argument == program);
-    place.map_or(&command.args, |at| &command.args[at + 1..])
+/// The code and the arguments of a ServerApp that reads its own arguments on stdin.
+fn waiting(program: &Path) -> [OsString; 3] {
+    [SERVERAPP.into(), "--wait".into(), program.into()]
 }
 
 /// Order and names of the flags: section 1.7 of the flwr 1.22 process protocol.
@@ -164,6 +229,7 @@ fn app_command(
     AppCommand {
         program: program.to_owned(),
         args,
+        told: Vec::new(),
         env: proxy::exemptions(address[1]),
         name: name.to_owned(),
     }

@@ -99,6 +99,7 @@ impl ForkServer {
         let command = AppCommand {
             program: python,
             args: options.into_iter().chain(script).collect(),
+            told: Vec::new(),
             env: environment.to_vec(),
             name: "fork server".to_owned(),
         };
@@ -133,7 +134,7 @@ impl ForkServer {
             Place::Fresh => "run",
             Place::Server => "stay",
         };
-        let request = json!({"do": what, "arguments": arguments(command)});
+        let request = json!({"do": what, "arguments": command.own_arguments()});
         Ok(match self.ask(request, &files).await? {
             Answer::Refused(reason) => Forked::Refused(reason),
             Answer::Started { pid, status, .. } => {
@@ -186,14 +187,6 @@ impl Output {
         let files = [out.into_blocking_fd()?, err.into_blocking_fd()?];
         Ok((Self(stdout, stderr), files))
     }
-}
-
-fn arguments(command: &AppCommand) -> Vec<std::borrow::Cow<'_, str>> {
-    command
-        .args
-        .iter()
-        .map(|argument| argument.to_string_lossy())
-        .collect()
 }
 
 fn failed(program: &Path, source: io::Error) -> Error {

@@ -12,6 +12,7 @@
 //! - `SIGTERM` goes to the group. The app hears it; the keeper stays.
 //! - `SIGUSR1` goes to the keeper: it kills the app and all that is below it.
 //! - The keeper of an app that belongs to its daemon does the same when the daemon dies.
+//! - The output of a lasting app goes through the keeper to its file (`spool.rs`).
 //! - Somebody may kill the keeper itself (SIGKILL). The daemon then ends what the keeper left
 //!   (`leftovers.rs`): the app and its descendants carry the keeper's mark in their environment.
 
@@ -40,6 +41,7 @@ use tokio::time::Instant;
 
 use super::descendants::{children, descendants};
 use super::leftovers::{LeftBehind, Mark};
+use super::spool::Spool;
 use crate::limits;
 
 /// The name under which the daemon's program is a keeper.
@@ -162,6 +164,8 @@ struct Keeper {
     /// Whether SIGUSR1 came.
     asked: Arc<AtomicBool>,
     daemon: Option<Daemon>,
+    /// The output of a lasting app, where it goes to a file.
+    spool: Option<Spool>,
 }
 
 impl Keeper {
@@ -183,9 +187,14 @@ impl Keeper {
         if let Some(mark) = Mark::own() {
             app.env(Mark::VARIABLE, mark.as_str());
         }
-        let app = app.spawn()?;
+        let spool = match &daemon {
+            None => Spool::of(app)?,
+            Some(_) => None,
+        };
+        let child = app.spawn()?;
+        Spool::release(app);
         let gone = || io::Error::other("it has no process id");
-        let app = i32::try_from(app.id()).ok().and_then(Pid::from_raw);
+        let app = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let app = app.ok_or_else(gone)?;
         if terminated.load(Ordering::SeqCst) {
             // The app was not in the group yet when the signal came.
@@ -199,6 +208,7 @@ impl Keeper {
             signals,
             asked,
             daemon,
+            spool,
         })
     }
 
@@ -208,6 +218,8 @@ impl Keeper {
             self.reap();
             if self.status.is_some() || self.asked.load(Ordering::SeqCst) || self.is_forsaken() {
                 self.end_all();
+                // The last words, which are in the pipe.
+                self.pass_on();
                 return self.follow();
             }
             self.pause(None);
@@ -218,18 +230,28 @@ impl Keeper {
         self.daemon.as_ref().is_some_and(Daemon::is_gone)
     }
 
-    /// Waits for a signal or the end of the daemon.
+    fn pass_on(&mut self) {
+        if let Some(spool) = &mut self.spool {
+            spool.pass_on();
+        }
+    }
+
+    /// Waits for a signal, output, or the end of the daemon. Passes the output on.
     fn pause(&mut self, limit: Option<&Timespec>) {
         let mut ready = vec![PollFd::new(&self.signals, PollFlags::IN)];
         let daemon = self.daemon.as_ref();
         if let (None, Some(pidfd)) = (limit, daemon.and_then(|daemon| daemon.pidfd.as_ref())) {
             ready.push(PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN));
         }
+        if let Some(source) = self.spool.as_ref().and_then(Spool::source) {
+            ready.push(PollFd::from_borrowed_fd(source, PollFlags::IN));
+        }
         let blind = daemon.is_some_and(|daemon| daemon.pidfd.is_none());
         // An error is a signal, too.
         let _ = poll(&mut ready, limit.or(blind.then_some(&LOOK)));
         let mut bytes = [0; 64];
         while self.signals.read(&mut bytes).is_ok_and(|read| read > 0) {}
+        self.pass_on();
     }
 
     /// Reaps all children that have ended. False if there is no child any more.

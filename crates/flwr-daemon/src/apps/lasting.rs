@@ -16,7 +16,7 @@ use tracing::warn;
 use super::keeper::Life;
 use super::leftovers::Kept;
 use super::output::{Follower, Output, follow};
-use super::process::{READ_GRACE, program, start};
+use super::process::{READ_GRACE, program, start, stdin};
 use super::tail::Tail;
 use super::{AppCommand, AppProcess, Error, Exit, Identity, Watchers};
 use crate::console::Console;
@@ -38,8 +38,9 @@ impl AppProcess {
         output: &Path,
         watchers: &Watchers,
     ) -> Result<Self, Error> {
-        let output = Output::create(output)?;
         let mut program = program(command, Life::Own);
+        program.stdin(stdin(command)?);
+        let output = Output::create(output)?;
         output.attach_to(&mut program)?;
         let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
         Ok(Self::lasting(
@@ -191,7 +192,7 @@ async fn read(
     let kept = tail.clone();
     let opened = spawn_blocking(move || open(&kept)).await;
     match opened.map_err(io::Error::other) {
-        Ok(Ok(follower)) => follow(follower, Console::stderr(), tail, over).await,
+        Ok(Ok(follower)) => follow(follower, Console::stderr().for_app(), tail, over).await,
         Ok(Err(error)) | Err(error) => warn!(%error, "the output of an app cannot be read"),
     }
 }

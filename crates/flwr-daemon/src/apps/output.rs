@@ -1,6 +1,7 @@
 //! The output file of a lasting app. The daemon follows the file and keeps it small.
 //!
-//! A pipe would break when the daemon dies, and the app's next `print` would fail.
+//! A pipe to the daemon would break when the daemon dies, and the app's next `print` would fail. The
+//! app's keeper writes the file (`spool.rs`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -41,7 +41,7 @@ impl AppProcess {
     /// # Errors
     /// The system cannot start the program.
     pub fn spawn(command: &AppCommand, watchers: &Watchers) -> Result<Self, Error> {
-        Self::spawn_with(command, Stdio::null(), watchers)
+        Self::spawn_with(command, stdin(command)?, watchers)
     }
 
     /// As [`Self::spawn`], with a stdin.
@@ -182,7 +182,13 @@ impl Drop for AppProcess {
     }
 }
 
-/// The command of the keeper for an app. Only the output is not set.
+/// The stdin of an app.
+pub(super) fn stdin(command: &AppCommand) -> Result<Stdio, Error> {
+    let failed = |source| Error::of_spawn(&command.program, source);
+    command.stdin().map_err(failed)
+}
+
+/// The command of the keeper for an app. Stdin is empty, and only the output is not set.
 pub(super) fn program(command: &AppCommand, life: Life) -> Command {
     let mut program = keeper::command(command.program.as_os_str(), life);
     program
@@ -227,14 +233,14 @@ impl Readers {
         let out = stdout.map(|pipe| {
             task::start(pass_on(
                 BufReader::new(pipe),
-                Console::stdout(),
+                Console::stdout().for_app(),
                 tail.clone(),
             ))
         });
         let err = stderr.map(|pipe| {
             task::start(pass_on(
                 BufReader::new(pipe),
-                Console::stderr(),
+                Console::stderr().for_app(),
                 tail.clone(),
             ))
         });

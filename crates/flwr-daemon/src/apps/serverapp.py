@@ -68,22 +68,8 @@ import time
 import traceback
 
 
-def wait_for_arguments():
-    import json
-
-    line = sys.stdin.readline()
-    if not line:
-        sys.exit(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    told = json.loads(line)
-    os.environ.update(told["environment"])
-    return told["arguments"]
-
-
 if WAITS:
-    sys.argv += wait_for_arguments()
+    sys.argv += told_arguments()
 sys.orig_argv[1:] = sys.argv
 sys.modules["__main__"] = MAIN
 

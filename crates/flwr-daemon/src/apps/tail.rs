@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-use crate::console::Console;
+use crate::console::AppLines;
 
 use super::MissingModule;
 
@@ -87,7 +87,7 @@ pub(super) trait Sink: Send {
     fn pass(&mut self, line: &[u8]) -> impl Future<Output = ()> + Send;
 }
 
-impl Sink for Console {
+impl Sink for AppLines {
     async fn pass(&mut self, line: &[u8]) {
         Self::pass(self, line).await;
     }

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
 
-use super::command::{own_arguments, waiting_serverapp_command};
+use super::command::waiting_serverapp_command;
 use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
@@ -17,8 +17,6 @@ use super::{AppCommand, AppProcess, Error, Identity, Watchers};
 /// A prepared process. It ends when this value is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub struct WaitingApp {
-    /// `flwr-serverapp`.
-    program: PathBuf,
     identity: Identity,
     stdin: Option<ChildStdin>,
     /// The output file, if the process will outlive the daemon.
@@ -56,7 +54,6 @@ impl WaitingApp {
             output.iter().for_each(Output::discard);
         })?;
         Ok(Some(Self {
-            program: serverapp.to_owned(),
             identity,
             stdin: child.stdin.take(),
             output,
@@ -100,12 +97,10 @@ impl WaitingApp {
         if self.child.as_mut().ok_or_else(gone)?.try_wait()?.is_some() {
             return Err(gone());
         }
-        let arguments: Vec<_> = own_arguments(command, &self.program)
-            .iter()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
-        let told =
-            serde_json::json!({"arguments": arguments, "environment": command.environment()});
+        let told = serde_json::json!({
+            "arguments": command.own_arguments(),
+            "environment": command.environment(),
+        });
         let line = format!("{told}\n");
         let mut stdin = self.stdin.take().ok_or_else(gone)?;
         stdin.write_all(line.as_bytes()).await?;

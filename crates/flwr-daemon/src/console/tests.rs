@@ -56,6 +56,26 @@ async fn what_nobody_reads_is_dropped_and_counted_once_somebody_reads_again() {
     assert!(dropped > 0 && written > 0);
 }
 
+#[tokio::test]
+async fn of_an_apps_sequences_only_colours_reach_a_terminal_and_none_a_pipe() {
+    for (colours, expected) in [
+        (
+            true,
+            "\u{1b}[31mred\u{1b}[0m line\n\u{1b}[8mhidden\u{1b}[0m\nnext\n",
+        ),
+        (false, "red line\nhidden\nnext\n"),
+    ] {
+        let (writer, mut reader) = UnixStream::pair().unwrap();
+        let mut app = Console::over_with(colours, writer).for_app();
+        app.pass(b"\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m li")
+            .await;
+        app.pass(b"ne\n").await;
+        app.pass(b"\x1b[8mhidden\n").await;
+        app.pass(b"next\n").await;
+        assert_eq!(read_until(&mut reader, "next\n"), expected);
+    }
+}
+
 #[test]
 fn flush_waits_for_a_reader_and_not_for_ever() {
     let (console, mut reader) = console();

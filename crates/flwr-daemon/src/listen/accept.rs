@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use flwr_core::quiet::Quiet;
+use flwr_security::peer::Standing;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -12,17 +15,17 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::connection::Connection;
+use super::balancers::{self, Balancers};
+use super::clients::Clients;
+use super::connection::{Admission, Connection, Transport};
 use super::greet::{self, Greeter, Refused};
-use super::quiet::Quiet;
 use super::sockets::Sockets;
+use super::strangers::Strangers;
 use super::{Limits, Listener};
 use crate::stop::Stopper;
 
 /// The pause after a failed accept. Too many open files is an error that may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The log gets one line of a kind in this time: a scanner must not fill the disk.
-const LOG_PERIOD: Duration = Duration::from_secs(5);
 
 type Ready = mpsc::Sender<io::Result<Connection>>;
 
@@ -32,7 +35,12 @@ struct Door {
     port: u16,
     greeter: Greeter,
     timeout: Duration,
-    quiet: Quiet,
+    strangers: Strangers,
+    stranger_timeout: Duration,
+    balancers: Balancers,
+    /// A scanner must not fill the disk.
+    quiet: Quiet<&'static str>,
+    clients: Arc<Clients>,
 }
 
 /// Accepts until `stopper` stops. Handshakes that are not done by then are dropped.
@@ -47,17 +55,24 @@ pub(super) async fn run(
         security,
         name,
         limits,
+        allowed,
     } = listener;
+    let clients = Arc::new(Clients::new(name, &security, allowed));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),
         greeter: Greeter::new(security, limits.handshakes),
         timeout: limits.handshake_timeout,
-        quiet: Quiet::new(LOG_PERIOD),
+        strangers: limits.strangers.clone(),
+        stranger_timeout: limits.stranger_timeout,
+        balancers: limits.balancers.clone(),
+        quiet: Quiet::default(),
+        clients: Arc::clone(&clients),
     });
     let mut handshakes = JoinSet::new();
     let accepting = accept_all(&sockets, &door, &limits, &ready, &cut, &mut handshakes);
-    stopper.run_until_stopped(accepting).await;
+    let working = async { tokio::join!(accepting, clients.watch()) };
+    stopper.run_until_stopped(working).await;
     handshakes.shutdown().await;
 }
 
@@ -123,21 +138,57 @@ async fn accept_failed(door: &Door, error: &io::Error) {
 async fn enter(
     door: Arc<Door>,
     stream: TcpStream,
-    peer: SocketAddr,
+    address: SocketAddr,
     place: OwnedSemaphorePermit,
     ready: Ready,
     cut: CancellationToken,
 ) {
     // Unknown of a connection that has ended meanwhile: the greeting will tell.
-    let local = stream.local_addr().unwrap_or(peer);
-    match timeout(door.timeout, door.greeter.greet(stream, peer)).await {
-        Ok(Ok((transport, preface))) => {
-            let connection = Connection::new(transport, preface, (peer, local), place, cut);
-            // Nobody takes it: the server is stopping.
-            let _ = ready.send(Ok(connection)).await;
+    let local = stream.local_addr().unwrap_or(address);
+    let mut client = address;
+    match timeout(door.timeout, door.greet(stream, &mut client)).await {
+        Ok(Ok((transport, preface, standing))) => {
+            let admission = Admission {
+                place,
+                standing,
+                within: door.stranger_timeout,
+            };
+            match Connection::new(
+                transport,
+                preface,
+                (client, local),
+                (admission, &door.clients),
+                cut,
+            ) {
+                // Nobody takes it: the server is stopping.
+                Ok(connection) => drop(ready.send(Ok(connection)).await),
+                Err(refused) => log_refused(&door, client, &refused),
+            }
         }
-        Ok(Err(refused)) => log_refused(&door, peer, &refused),
-        Err(_) => log_refused(&door, peer, &Refused::Silent),
+        Ok(Err(refused)) => log_refused(&door, client, &refused),
+        Err(_) => log_refused(&door, client, &Refused::Silent),
+    }
+}
+
+impl Door {
+    /// Brings a connection up to the HTTP/2 preface, among those of strangers. A balancer tells the
+    /// `client`.
+    async fn greet(
+        &self,
+        mut stream: TcpStream,
+        client: &mut SocketAddr,
+    ) -> Result<(Transport, Bytes, Standing), Refused> {
+        if self.balancers.contain(client.ip()) {
+            let told = balancers::client(&mut stream, *client).await;
+            *client = told.map_err(Refused::NoProxyProtocol)?;
+        }
+        let place = self
+            .strangers
+            .enter(client.ip())
+            .map_err(Refused::Strangers)?;
+        let standing = Standing::stranger(place);
+        let (transport, preface) = self.greeter.greet(stream, *client).await?;
+        Ok((transport, preface, standing))
     }
 }
 

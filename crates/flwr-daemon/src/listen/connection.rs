@@ -6,16 +6,20 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flwr_security::peer::Peer;
-use flwr_security::tls::Certificate;
+use flwr_security::peer::{Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
+
+use super::clients::{Clients, Shown, Watched};
+use super::greet::Refused;
 
 /// A connection after its handshake. It counts under the listener's limit, and breaks when the
 /// listener cuts it.
@@ -25,7 +29,21 @@ pub struct Connection {
     preface: Bytes,
     peer: Peer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When the connection ends if no caller was admitted by then. `None`: somebody was.
+    stranger: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+    /// Has the client's certificate looked at again.
+    _watched: Option<Watched>,
+}
+
+/// What a connection counts under.
+pub(super) struct Admission {
+    /// Its place under the listener's limit.
+    pub(super) place: OwnedSemaphorePermit,
+    /// Its place among those of strangers.
+    pub(super) standing: Standing,
+    /// How long it may be there.
+    pub(super) within: Duration,
 }
 
 /// Whether only processes of this machine can have this address.
@@ -43,29 +61,53 @@ impl Connection {
         transport: Transport,
         preface: Bytes,
         (address, local): (SocketAddr, SocketAddr),
-        place: OwnedSemaphorePermit,
+        (admission, clients): (Admission, &Arc<Clients>),
         cut: CancellationToken,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Refused> {
+        let Admission {
+            place,
+            standing,
+            within,
+        } = admission;
+        let shown = transport.shown()?;
+        let cut = match shown {
+            Some(_) => cut.child_token(),
+            None => cut,
+        };
+        let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        Ok(Self {
             peer: Peer {
                 address,
                 local,
                 tls: transport.is_tls(),
-                certificate: transport.certificate().map(Arc::new),
+                certificate,
+                standing,
                 proven: Arc::default(),
             },
+            stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
-            cut: Box::pin(cut.cancelled_owned()),
             _place: place,
-        }
+            _watched: shown.map(|shown| clients.add(shown, address, cut.clone())),
+            cut: Box::pin(cut.cancelled_owned()),
+        })
     }
 
+    /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
     fn poll_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if let Some(stranger) = &mut self.stranger
+            && stranger.as_mut().poll(context).is_ready()
+        {
+            if !self.peer.standing.is_admitted() {
+                let text = "no caller was admitted in time";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            self.stranger = None;
+        }
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the server is stopping",
+                "the server ends this connection",
             )),
             Poll::Pending => Ok(()),
         }
@@ -94,13 +136,21 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
-    /// What the peer's certificate says, if it has shown one.
-    fn certificate(&self) -> Option<Certificate> {
+    /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name
+    /// by which a list could know it: its client must not count as one that has shown nothing.
+    fn shown(&self) -> Result<Option<Shown>, Refused> {
         let Self::Tls(stream) = self else {
-            return None;
+            return Ok(None);
         };
         let (_, session) = stream.get_ref();
-        Certificate::read(session.peer_certificates()?.first()?).ok()
+        let Some(chain) = session
+            .peer_certificates()
+            .filter(|chain| !chain.is_empty())
+        else {
+            return Ok(None);
+        };
+        let shown = Shown::read(chain).map_err(Refused::Certificate)?;
+        Ok(Some(shown))
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Security;
 use super::connection::{Transport, is_local};
+use super::strangers::TooMany;
 
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -59,10 +60,16 @@ pub(super) enum Refused {
     Http1,
     /// A balancer that announces its clients by the PROXY protocol.
     ProxyProtocol,
+    /// A balancer of `--proxy-protocol-from` that tells no client.
+    NoProxyProtocol(io::Error),
+    /// Too many connections without an admitted caller.
+    Strangers(TooMany),
     /// Neither TLS nor HTTP.
     Garbage,
     /// The TLS handshake failed.
     Handshake(io::Error),
+    /// The client's certificate cannot be read.
+    Certificate(Reason),
 }
 
 impl Greeter {
@@ -142,14 +149,23 @@ impl Refused {
             Self::Tls => "tls",
             Self::Http1 => "http1",
             Self::ProxyProtocol => "proxy-protocol",
+            Self::NoProxyProtocol(_) => "no-proxy-protocol",
+            Self::Strangers(TooMany::OfOne(_)) => "strangers",
+            Self::Strangers(TooMany::InAll(_)) => "all-strangers",
             Self::Garbage => "garbage",
             Self::Handshake(_) => "handshake",
+            Self::Certificate(_) => "certificate",
         }
     }
 
     /// Whether the log gets a line. Port scans and health checks get none.
     pub(super) fn is_worth_a_line(&self) -> bool {
-        !matches!(self, Self::Closed)
+        match self {
+            Self::Closed => false,
+            // The balancer looks whether the port is there.
+            Self::NoProxyProtocol(error) => error.kind() != io::ErrorKind::UnexpectedEof,
+            _ => true,
+        }
     }
 }
 
@@ -162,9 +178,22 @@ impl fmt::Display for Refused {
             Self::Tls => write!(f, "a TLS client; {USE_PLAINTEXT}"),
             Self::Http1 => write!(f, "an HTTP/1 client; {USE_HTTP2}"),
             Self::ProxyProtocol => f.write_str(
-                "a balancer that speaks the PROXY protocol, which this port does not: switch it off there (HAProxy: `send-proxy`, nginx: `proxy_protocol`, AWS: proxy protocol v2)",
+                "a balancer that speaks the PROXY protocol, which this port does not: switch it off there (HAProxy: `send-proxy`, nginx: `proxy_protocol`, AWS: proxy protocol v2), or name the balancer with --proxy-protocol-from and use version 2",
+            ),
+            Self::NoProxyProtocol(error) => write!(
+                f,
+                "--proxy-protocol-from names this address, and the connection does not begin with version 2 of the PROXY protocol ({error}): switch it on there (HAProxy: `send-proxy-v2`, AWS: proxy protocol v2)"
+            ),
+            Self::Strangers(TooMany::OfOne(number)) => write!(
+                f,
+                "this address has {number} connections over which nobody was admitted (--max-strangers)"
+            ),
+            Self::Strangers(TooMany::InAll(number)) => write!(
+                f,
+                "there are {number} connections over which nobody was admitted, half of the files that may be open: raise that limit (`ulimit -n`, `LimitNOFILE=` of a systemd unit)"
             ),
             Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
+            Self::Certificate(reason) => write!(f, "the client is refused: {reason}"),
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }
     }

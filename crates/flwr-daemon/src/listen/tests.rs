@@ -10,6 +10,8 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+mod strangers;
+
 use super::*;
 
 const SERVICE: Service = Service {
@@ -24,13 +26,17 @@ struct Served {
 }
 
 async fn serve(security: Security, limits: Limits) -> Served {
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    serve_routes(Routes::new(health), security, limits).await
+}
+
+async fn serve_routes(routes: Routes, security: Security, limits: Limits) -> Served {
     let listener = Listener::bind("127.0.0.1:0", security, SERVICE, limits)
         .await
         .unwrap();
     let address = listener.local_addr();
-    let (_reporter, health) = tonic_health::server::health_reporter();
     let stopper = Stopper::new();
-    let done = tokio::spawn(listener.serve(Routes::new(health), stopper.clone()));
+    let done = tokio::spawn(listener.serve(routes, stopper.clone()));
     Served {
         address,
         stopper,
@@ -178,7 +184,7 @@ async fn a_half_open_handshake_times_out_and_frees_its_place() {
         ..Limits::default()
     };
     for security in [tls().0, Security::Plaintext] {
-        let served = serve(security, limits).await;
+        let served = serve(security, limits.clone()).await;
         for words in [&b""[..], &b"P"[..], &[0x16][..]] {
             // Each would wait for ever if the one before it kept the only place.
             talk(served.address, words).await;

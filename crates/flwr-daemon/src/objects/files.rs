@@ -3,6 +3,9 @@
 //! A file with its final name is complete and on disk. `put` writes a temporary file, syncs and
 //! renames the file, syncs the directory, and then answers. A crash may leave temporary files and
 //! files without a holder: the next start removes both. Files are 0600, since models are private.
+//!
+//! Disks lose and flip bits, and people touch files. Every read hashes the bytes: no other bytes than
+//! those that were stored are ever given.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,14 +20,16 @@ use flwr_core::object::ObjectId;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 
-use super::{Error, ObjectBytes};
+use super::{Error, Flaw, Flawed, ObjectBytes};
 use flwr_security::private_files::{self, TEMPORARY};
 
 mod layout;
+mod stamp;
 
 pub use layout::{Found, files_in, path_in};
 
 use layout::failed;
+use stamp::Stamp;
 
 /// Object bytes in files under one directory.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub struct Files {
     used: Arc<AtomicU64>,
 }
 
+/// Bytes that are written to see whether anything can be: more than the rest of a file's last block.
+const TRY_BYTES: usize = 64 << 10;
 /// The number of folders: the first byte of an id names the folder.
 const FOLDERS: usize = 256;
 
@@ -53,9 +60,17 @@ struct Held {
     holders: usize,
     /// The size in bytes.
     size: u64,
-    /// Whether this process has written the file, or compared its content. A file of an earlier
-    /// process may have changed.
-    proven: bool,
+    /// The file when this process wrote or last verified it. `None`: a file of an earlier process
+    /// that was not read yet, or a damaged one.
+    stamp: Option<Stamp>,
+}
+
+impl Held {
+    /// Whether the file at this path is the file that was last found good.
+    fn is_at(&self, path: &Path) -> bool {
+        let found = fs::metadata(path).map(|metadata| Stamp::of(&metadata));
+        self.stamp.is_some() && found.ok() == self.stamp
+    }
 }
 
 /// The files found at the start.
@@ -91,13 +106,13 @@ impl Files {
                 continue;
             };
             used += file.size;
-            let (size, proven) = (file.size, false);
+            let (size, stamp) = (file.size, None);
             kept[folder_of(&id)].lock().insert(
                 id,
                 Held {
                     holders,
                     size,
-                    proven,
+                    stamp,
                 },
             );
         }
@@ -122,14 +137,18 @@ impl Files {
     }
 
     fn hold(&self, id: ObjectId, content: &[u8]) -> Result<(), Error> {
-        // A file of an earlier process that was not looked at yet is written again.
-        if let Some(held) = self.held(&id).get_mut(&id).filter(|held| held.proven) {
+        let path = self.path_of(&id);
+        // A file that is not known to be good is written again.
+        if let Some(held) = self.held(&id).get_mut(&id).filter(|held| held.is_at(&path)) {
             held.holders += 1;
             return Ok(());
         }
-        let path = self.path_of(&id);
         let dir = path.parent().unwrap_or(&path);
-        private_files::create_dir(dir).map_err(failed("create", dir))?;
+        {
+            // Under the lock: who finds the folder made must find its name synced.
+            let _folder = self.held(&id);
+            private_files::create_dir(dir).map_err(failed("create", dir))?;
+        }
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
         let written =
@@ -137,7 +156,8 @@ impl Files {
                 let mut held = self.held(&id);
                 fs::rename(&temporary, &path)?;
                 private_files::sync_dir(dir)?;
-                self.note_written(&mut held, id, content.len() as u64);
+                let stamp = Stamp::of(&fs::metadata(&path)?);
+                self.note_written(&mut held, id, content.len() as u64, stamp);
                 Ok(())
             });
         written.map_err(|error| {
@@ -147,7 +167,13 @@ impl Files {
         })
     }
 
-    fn note_written(&self, held: &mut HashMap<ObjectId, Held>, id: ObjectId, size: u64) {
+    fn note_written(
+        &self,
+        held: &mut HashMap<ObjectId, Held>,
+        id: ObjectId,
+        size: u64,
+        stamp: Stamp,
+    ) {
         let before = held.get(&id).copied();
         self.used.fetch_add(size, Ordering::Relaxed);
         self.used
@@ -158,32 +184,66 @@ impl Files {
             Held {
                 holders,
                 size,
-                proven: true,
+                stamp: Some(stamp),
             },
         );
     }
 
+    /// Reads and verifies a file. `None`: it is not there.
     fn read(&self, id: &ObjectId) -> Result<Option<Bytes>, Error> {
         let path = self.path_of(id);
-        let content = match fs::read(&path) {
-            Ok(content) => Bytes::from(content),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path)(error)),
+        let Some((content, stamp)) = self.if_there(stamp::read(&path), "read", &path)? else {
+            return Ok(None);
         };
-        let unproven = self.held(id).get(id).is_some_and(|held| !held.proven);
-        if unproven {
-            if ObjectId::of(&content) != *id {
-                let problem = io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "its content is not what its name says: the file is damaged",
-                );
-                return Err(failed("use", &path)(problem));
-            }
-            if let Some(held) = self.held(id).get_mut(id) {
-                held.proven = true;
-            }
+        let is_intact = ObjectId::of(&content) == *id;
+        if let Some(held) = self.held(id).get_mut(id) {
+            held.stamp = is_intact.then_some(stamp);
         }
-        Ok(Some(content))
+        if is_intact {
+            return Ok(Some(content.into()));
+        }
+        let (id, flaw) = (*id, Flaw::Damaged);
+        Err(Error::Flawed(Flawed { id, flaw }))
+    }
+
+    fn flaw(&self, id: ObjectId) -> Result<Option<Flawed>, Error> {
+        let path = self.path_of(&id);
+        let is_unchanged = |held: &Held| held.is_at(&path);
+        if self.held(&id).get(&id).is_some_and(is_unchanged) {
+            return Ok(None);
+        }
+        match self.read(&id) {
+            Ok(Some(_)) => Ok(None),
+            Ok(None) => Ok(Some(Flawed {
+                id,
+                flaw: Flaw::Lost,
+            })),
+            Err(Error::Flawed(flawed)) => Ok(Some(flawed)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None` for a file that is not there. Where the whole directory is away, its disk may come
+    /// back: that is an error.
+    fn if_there<T>(
+        &self,
+        found: io::Result<T>,
+        action: &'static str,
+        path: &Path,
+    ) -> Result<Option<T>, Error> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.dir.is_dir() => Ok(None),
+            Err(error) => Err(failed(action, path)(error)),
+        }
+    }
+
+    fn write_and_remove(&self) -> Result<(), Error> {
+        let path = self.dir.join(format!("try.{TEMPORARY}"));
+        let written = private_files::write(&path, |file| file.write_all(&[1; TRY_BYTES]));
+        // Best effort: the next try writes over the file.
+        let _ = fs::remove_file(&path);
+        written.map_err(failed("write", &path))
     }
 
     fn release(&self, id: ObjectId) -> Result<(), Error> {
@@ -217,6 +277,24 @@ impl ObjectBytes for Files {
         on_disk(move || files.read(&id)).await
     }
 
+    async fn find_flaw(&self, ids: Vec<ObjectId>) -> Result<Option<Flawed>, Error> {
+        let files = self.clone();
+        on_disk(move || {
+            for id in ids {
+                if let Some(flawed) = files.flaw(id)? {
+                    return Ok(Some(flawed));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    async fn try_to_write(&self) -> Result<(), Error> {
+        let files = self.clone();
+        on_disk(move || files.write_and_remove()).await
+    }
+
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {
         let (files, id) = (self.clone(), *id);
         on_disk(move || files.release(id)).await
@@ -232,7 +310,7 @@ async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     spawn_blocking(work).await.unwrap_or_else(|ended| {
-        Err(Error {
+        Err(Error::Failed {
             action: "finish work on",
             path: "the object store".to_owned(),
             source: io::Error::other(ended),
@@ -241,97 +319,4 @@ async fn on_disk<T: Send + 'static>(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    pub(in crate::objects) async fn keeps_and_forgets(store: &dyn ObjectBytes) {
-        let content = Bytes::from_static(b"some bytes");
-        let id = ObjectId::of(&content);
-        assert_eq!(store.get(&id).await.unwrap(), None);
-        store.delete(&id).await.unwrap();
-        store.put(id, content.clone()).await.unwrap();
-        store.put(id, content.clone()).await.unwrap();
-        assert_eq!(store.get(&id).await.unwrap(), Some(content.clone()));
-        store.delete(&id).await.unwrap();
-        assert_eq!(
-            store.get(&id).await.unwrap(),
-            Some(content),
-            "still held once"
-        );
-        store.delete(&id).await.unwrap();
-        assert_eq!(store.get(&id).await.unwrap(), None);
-    }
-
-    fn empty(dir: &Path) -> Files {
-        Files::open(dir, []).unwrap().0
-    }
-
-    #[tokio::test]
-    async fn files_keep_and_forget() {
-        let dir = tempfile::tempdir().unwrap();
-        keeps_and_forgets(&empty(dir.path())).await;
-    }
-
-    #[tokio::test]
-    async fn what_is_held_outlives_the_store_and_the_rest_goes() {
-        let dir = tempfile::tempdir().unwrap();
-        let (kept, other) = (Bytes::from_static(b"kept"), Bytes::from_static(b"other"));
-        let (id, left, lost) = (
-            ObjectId::of(&kept),
-            ObjectId::of(&other),
-            ObjectId::of(b"lost"),
-        );
-        let store = empty(&dir.path().join("objects"));
-        store.put(id, kept.clone()).await.unwrap();
-        store.put(left, other).await.unwrap();
-        assert_eq!(store.used(), 9);
-        let file = store.path_of(&id);
-        let mode = fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let leftover = file.with_extension("7.tmp");
-        fs::write(&leftover, b"half").unwrap();
-
-        let (again, restored) =
-            Files::open(&dir.path().join("objects"), [(id, 2), (lost, 1)]).unwrap();
-        let expected = Restored {
-            kept: 1,
-            removed: 2,
-            missing: vec![lost],
-        };
-        assert_eq!(restored, expected);
-        assert!(!leftover.exists(), "a crash's leftover is removed");
-        assert_eq!(again.used(), 4);
-        assert_eq!(again.get(&left).await.unwrap(), None);
-        assert_eq!(again.get(&id).await.unwrap(), Some(kept));
-        again.delete(&id).await.unwrap();
-        assert!(file.exists(), "held once more");
-        again.delete(&id).await.unwrap();
-        assert!(!file.exists());
-        assert_eq!(again.used(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_changed_is_not_given_out_and_can_be_written_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let content = Bytes::from_static(b"as it was");
-        let id = ObjectId::of(&content);
-        empty(dir.path()).put(id, content.clone()).await.unwrap();
-        fs::write(path_in(dir.path(), &id), b"as it wasn't").unwrap();
-        let (store, _) = Files::open(dir.path(), [(id, 1)]).unwrap();
-        let error = store.get(&id).await.unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::InvalidData);
-        store.put(id, content.clone()).await.unwrap();
-        assert_eq!(store.get(&id).await.unwrap(), Some(content));
-    }
-
-    #[tokio::test]
-    async fn a_directory_that_cannot_be_used_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        fs::write(&file, b"").unwrap();
-        let error = Files::open(&file.join("objects"), []).unwrap_err();
-        assert!(error.to_string().contains("file/objects"), "{error}");
-    }
-}
+pub(super) mod tests;

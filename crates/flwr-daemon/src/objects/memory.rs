@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flwr_core::object::ObjectId;
 use parking_lot::RwLock;
 
-use super::{Error, ObjectBytes};
+use super::{Error, Flaw, Flawed, ObjectBytes};
 
 /// Object bytes in memory.
 #[derive(Debug, Default)]
@@ -45,6 +45,19 @@ impl ObjectBytes for Memory {
 
     async fn get(&self, id: &ObjectId) -> Result<Option<Bytes>, Error> {
         Ok(self.0.read().get(id).map(|held| held.content.clone()))
+    }
+
+    async fn find_flaw(&self, ids: Vec<ObjectId>) -> Result<Option<Flawed>, Error> {
+        let held = self.0.read();
+        let lost = ids.into_iter().find(|id| !held.contains_key(id));
+        Ok(lost.map(|id| Flawed {
+            id,
+            flaw: Flaw::Lost,
+        }))
+    }
+
+    async fn try_to_write(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {

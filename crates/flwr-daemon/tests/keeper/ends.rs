@@ -29,6 +29,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("processes_that_fork_and_end_at_once_end", fork_chains),
         trial("a_program_that_cannot_start_is_told", not_started),
+        trial(
+            "a_lasting_app_prints_into_a_pipe_and_its_last_words_arrive",
+            prints_into_a_pipe,
+        ),
         trial("an_app_hears_the_signals_that_its_keeper_hears", signals),
     ]
 }
@@ -183,6 +187,24 @@ async fn not_started(place: Place) {
         script.program.display()
     );
     assert!(said.starts_with(&named), "{said}");
+}
+
+async fn prints_into_a_pipe(place: Place) {
+    let script = "out=$(readlink /proc/$$/fd/1); echo \"$out\" > stdout
+        err=$(readlink /proc/$$/fd/2); echo \"$err\" > stderr
+        head -c 30000000 /dev/zero | tr '\\0' x; echo; echo last words; exit 3";
+    let output = place.path("output");
+    let watchers = Watchers::new();
+    let app = AppProcess::spawn_lasting(&place.shell(script), &output, &watchers).unwrap();
+    let exit = app.wait().await;
+    assert_eq!(exit.to_string(), "exited with status 3");
+    assert_eq!(exit.tail.last().map(String::as_str), Some("last words"));
+    for name in ["stdout", "stderr"] {
+        let target = place.line(name).await;
+        assert!(target.starts_with("pipe:"), "{name} is {target}");
+    }
+    let length = fs::metadata(output).unwrap().len();
+    assert!(length < 6 << 20, "{length} bytes are kept of 30 MB");
 }
 
 async fn signals(place: Place) {

@@ -1,8 +1,6 @@
 //! Private keys of SuperNodes: reads, generates and writes keys, and signs with them.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -228,12 +226,6 @@ impl PrivateKey {
             scalar,
         };
         Ok(openssh::write_private(&pair, u32::from_be_bytes(check)))
-    }
-
-    /// Whether users other than the owner can read this file.
-    #[must_use]
-    pub fn is_exposed(path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
     }
 }
 

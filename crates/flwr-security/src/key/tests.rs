@@ -121,7 +121,7 @@ fn a_pair_is_written_privately_and_read_back() {
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert!(!PrivateKey::is_exposed(&path));
+    assert!(!crate::private_files::is_exposed(&path));
     assert_eq!(
         PrivateKey::from_file(&path).unwrap().public_key(),
         key.public_key()

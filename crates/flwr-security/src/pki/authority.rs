@@ -15,6 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::key_pem::{self, Passphrase};
 use super::{PkiError, alt_name, params};
+use crate::tls::NODE_USE;
 use crate::tls::encoding::PemText;
 
 /// A CA with its private key.
@@ -39,6 +40,8 @@ pub enum Purpose {
     Server,
     /// A client shows the certificate.
     Client,
+    /// A SuperNode shows the certificate. Ports for people refuse it.
+    Node,
     /// Both.
     Both,
 }
@@ -221,6 +224,10 @@ impl Purpose {
         params.extended_key_usages = match self {
             Self::Server => vec![ServerAuth],
             Self::Client => vec![ClientAuth],
+            Self::Node => vec![
+                ClientAuth,
+                ExtendedKeyUsagePurpose::Other(NODE_USE.to_vec()),
+            ],
             Self::Both => vec![ServerAuth, ClientAuth],
         };
         params.use_authority_key_identifier_extension = true;

@@ -113,7 +113,7 @@ fn certificate(block: &[u8], now: OffsetDateTime) -> Report {
             told.not_after.date()
         ),
     ));
-    facts.push(("use", uses(&parsed)));
+    facts.push(("use", uses(&parsed, &told)));
     facts.push(("key", key(parsed.public_key())));
     facts.push(("SHA-256", hex::encode(Sha256::digest(der))));
     let mut warnings: Vec<_> = dates(&told, now).into_iter().collect();
@@ -170,13 +170,14 @@ fn signs_nothing(parsed: &X509Certificate<'_>) -> Option<String> {
     })
 }
 
-fn uses(parsed: &X509Certificate<'_>) -> String {
+fn uses(parsed: &X509Certificate<'_>, told: &Certificate) -> String {
     if parsed.is_ca() {
         return "signs other certificates (CA)".to_owned();
     }
     let extended = parsed.extended_key_usage().ok().flatten();
     match extended.map(|usage| (usage.value.server_auth, usage.value.client_auth)) {
         None | Some((true, true)) => "server and client".to_owned(),
+        Some((false, true)) if told.is_node => "client, as a SuperNode".to_owned(),
         Some((true, false)) => "server".to_owned(),
         Some((false, true)) => "client".to_owned(),
         Some((false, false)) => "neither server nor client".to_owned(),

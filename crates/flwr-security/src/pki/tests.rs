@@ -150,6 +150,26 @@ fn a_ca_under_a_passphrase_signs_when_it_is_told_it() {
 }
 
 #[test]
+fn a_superlink_knows_the_certificates_of_supernodes_by_their_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::make("Ours", 30, None).unwrap();
+    let ca = Authority::parse(&ca).unwrap();
+    for (purpose, is_node, shown) in [
+        (Purpose::Node, true, "client, as a SuperNode"),
+        (Purpose::Client, false, "client"),
+        (Purpose::Both, false, "server and client"),
+    ] {
+        let made = ca.issue(&["node-1".to_owned()], 10, purpose).unwrap();
+        assert_eq!(parse(&made.certificate).is_node, is_node, "{purpose:?}");
+        let file = dir.path().join("made.crt");
+        fs::write(&file, &made.certificate).unwrap();
+        let reports = inspect(&file, OffsetDateTime::now_utc()).unwrap();
+        let told = &reports[0].facts;
+        assert!(told.contains(&("use", shown.to_owned())), "{told:?}");
+    }
+}
+
+#[test]
 fn a_request_gets_the_names_that_were_given_or_asked_for_or_its_common_name() {
     let dir = tempfile::tempdir().unwrap();
     let ca = Authority::read(&testdata("ca.crt"), &testdata("pkcs8-des3.key"), secret).unwrap();

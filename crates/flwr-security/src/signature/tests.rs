@@ -226,3 +226,39 @@ fn a_signature_shown_again_is_good_as_long_as_it_is_of_now_and_untouched() {
     }
     assert!(verifier.verify(&good, NOW).is_ok());
 }
+
+#[test]
+fn the_memory_for_keys_and_the_texts_that_are_looked_at_are_bounded() {
+    let verifier = Verifier::new(None);
+    verifier.verify(&from_flwr(), NOW).unwrap();
+    let seen = verifier.seen.read().values().next().cloned().unwrap();
+    let mut all = verifier.seen.write();
+    for number in 0_u32.. {
+        if all.len() == MAX_CACHED {
+            break;
+        }
+        all.insert(Bytes::copy_from_slice(&number.to_le_bytes()), seen.clone());
+    }
+    drop(all);
+    let other = SignatureHeaders {
+        public_key: Bytes::from_static(PEM_256.as_bytes()),
+        signature: hex(SIGNATURE_256),
+        ..from_flwr()
+    };
+    verifier.verify(&other, NOW).unwrap();
+    assert_eq!(verifier.seen.read().len(), 1, "all others are forgotten");
+
+    let key = PrivateKey::generate().unwrap();
+    for (length, expected) in [
+        (MAX_TEXT, Refusal::MalformedTimestamp),
+        (MAX_TEXT + 1, Refusal::InvalidSignature),
+    ] {
+        let timestamp = "2".repeat(length);
+        let headers = SignatureHeaders {
+            public_key: Bytes::from(key.public_key().to_pem()),
+            signature: key.sign(timestamp.as_bytes()).unwrap().into(),
+            timestamp,
+        };
+        assert_eq!(verify(&headers, NOW), Err(expected), "{length}");
+    }
+}

@@ -1,12 +1,17 @@
 //! Describes a certificate for people.
 
 use time::OffsetDateTime;
+use x509_parser::der_parser::oid::Oid;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::reason::Reason;
+
+/// The extended key usage of SuperNodes, beside clientAuth. The last number is a random one: under
+/// 2.25 nobody asks a registry (ITU-T X.667).
+pub(crate) const NODE_USE: &[u64] = &[2, 25, 7_482_935_160_284_719_053];
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub struct Certificate {
     pub other_names: Vec<String>,
     /// The Common Name of its subject, if it has just one.
     pub common_name: Option<String>,
+    /// Whether it is marked as a SuperNode's, by [`NODE_USE`] among its extended key usages.
+    pub is_node: bool,
     /// Whether it is of X.509 version 3; TLS stacks of today take no other.
     pub is_v3: bool,
     /// From when on it is valid.
@@ -42,10 +49,22 @@ impl Certificate {
             names: names(&certificate, host_name),
             other_names: names(&certificate, other_name),
             common_name: common_name(&certificate),
+            is_node: is_node(&certificate),
             is_v3: certificate.version() == X509Version::V3,
             not_before: certificate.validity().not_before.to_datetime(),
             not_after: certificate.validity().not_after.to_datetime(),
         })
+    }
+
+    /// Who it is for, as far as its renewals say the same: its subject, or its names where the
+    /// subject is empty.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        if !self.subject.is_empty() {
+            return self.subject.clone();
+        }
+        let names = self.names.iter().chain(&self.other_names);
+        names.map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether only verifiers that allow it accept this certificate: see `legacy`.
@@ -65,6 +84,17 @@ impl Certificate {
 pub(super) fn is_legacy(certificate: &X509Certificate<'_>) -> bool {
     certificate.version() != X509Version::V3
         || !matches!(certificate.subject_alternative_name(), Ok(Some(_)) | Err(_))
+}
+
+fn is_node(certificate: &X509Certificate<'_>) -> bool {
+    let Ok(Some(usage)) = certificate.extended_key_usage() else {
+        return false;
+    };
+    let is_it = |oid: &Oid<'_>| {
+        oid.iter()
+            .is_some_and(|arcs| arcs.eq(NODE_USE.iter().copied()))
+    };
+    usage.value.other.iter().any(is_it)
 }
 
 /// The subject's only Common Name.

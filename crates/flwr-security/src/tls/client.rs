@@ -1,5 +1,6 @@
 //! The client's side of TLS: trusted roots, and the client certificate if servers ask for one.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls_native_certs::load_native_certs;
 use rustls_pki_types::{CertificateDer, ServerName};
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::chain::Purpose;
 use super::dated::{Dated, Role};
@@ -53,6 +56,7 @@ struct Inner {
 
 struct Loaded {
     config: Arc<ClientConfig>,
+    root_keys: Option<BTreeSet<String>>,
     certificate: Option<Certificate>,
     dated: Vec<Dated>,
     warnings: Vec<String>,
@@ -114,6 +118,13 @@ impl ClientTls {
         &self.0.roots
     }
 
+    /// The public keys of the trusted certificates: SHA-256 of each SubjectPublicKeyInfo, in hex.
+    /// A renewed root with the same key keeps its hash. `None` for the system's roots.
+    #[must_use]
+    pub fn root_keys(&self) -> Option<BTreeSet<String>> {
+        self.0.now.read().root_keys.clone()
+    }
+
     /// The client certificate, if there is one.
     #[must_use]
     pub fn certificate(&self) -> Option<Certificate> {
@@ -151,6 +162,13 @@ impl ClientTls {
     }
 }
 
+/// The hash of a certificate's key; of the whole certificate if only webpki can read it.
+fn key_hash(certificate: &CertificateDer<'_>) -> String {
+    let read = X509Certificate::from_der(certificate);
+    let spki = read.map(|(_, read)| read.tbs_certificate.subject_pki.raw);
+    hex::encode(Sha256::digest(spki.unwrap_or(certificate)))
+}
+
 /// Where rustls-native-certs looks: at OpenSSL's variables first.
 fn system_paths() -> Vec<PathBuf> {
     let (file, folders) = (env::var_os("SSL_CERT_FILE"), env::var_os("SSL_CERT_DIR"));
@@ -164,13 +182,14 @@ fn system_paths() -> Vec<PathBuf> {
 
 impl ClientFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
-        let (roots, mut dated) = match &self.roots {
+        let (roots, mut dated, root_keys) = match &self.roots {
             Some(path) => {
                 let trusted = certificates(path, Some(Purpose::Server))?;
                 let dated = Dated::of_authorities(path, Role::Root, &trusted);
-                (file_roots(path, Purpose::Server)?, dated)
+                let keys = trusted.iter().map(key_hash).collect();
+                (file_roots(path, Purpose::Server)?, dated, Some(keys))
             }
-            None => (system_roots(load_native_certs())?, Vec::new()),
+            None => (system_roots(load_native_certs())?, Vec::new(), None),
         };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(self.legacy))
@@ -180,6 +199,7 @@ impl ClientFiles {
         let mut loaded = match &self.identity {
             None => Loaded {
                 config: Arc::new(builder.with_no_client_auth()),
+                root_keys,
                 certificate: None,
                 dated: Vec::new(),
                 warnings: Vec::new(),
@@ -188,9 +208,13 @@ impl ClientFiles {
                 let own = identity.load(self.legacy)?;
                 let path = &identity.certificate;
                 Loaded {
-                    warnings: advice::for_client(path, &own),
+                    warnings: advice::for_client(path, &own)
+                        .into_iter()
+                        .chain(identity.exposed())
+                        .collect(),
                     dated: Dated::of_chain(path, &own.chain),
                     config: Arc::new(builder.with_client_cert_resolver(own.key)),
+                    root_keys,
                     certificate: Some(own.certificate),
                 }
             }

@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Certificate, Reason, TlsError, certificates, private_keys, provider};
+use crate::private_files;
 
 /// The files of our own certificate (with its chain, if any) and private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,11 @@ pub(super) struct Loaded {
 }
 
 impl Identity {
+    /// The warning about a key that other users can read.
+    pub(super) fn exposed(&self) -> Option<String> {
+        private_files::exposed(&self.key)
+    }
+
     /// Reads certificate and key. A certificate that only legacy verifiers accept is refused,
     /// unless `legacy` ones are. If a file holds several certificates or keys, in any order, those
     /// that belong together are taken.

@@ -103,7 +103,7 @@ impl List {
         authorities: &[CertificateDer<'static>],
     ) -> Result<Self, &'static str> {
         const DAMAGED: &str = "a damaged certificate revocation list";
-        const STRANGE: &str = "its list is signed by none of the CAs of --ssl-client-ca-certfile";
+        const STRANGE: &str = "its list is signed by none of the client CAs that it is given for";
         let (_, list) = CertificateRevocationList::from_der(&der).map_err(|_| DAMAGED)?;
         let signed = |authority: &CertificateDer<'_>| {
             X509Certificate::from_der(authority).is_ok_and(|(_, authority)| {

@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
 use super::chain::Purpose;
 use super::dated::{Dated, Role};
 use super::identity;
-use super::legacy::{LegacyClientVerifier, LegacyRoots};
-use super::revocation::RevocationLists;
-use super::roots::Roots;
-use super::strict::{StrictClientVerifier, StrictServerVerifier};
+use super::legacy::LegacyRoots;
+use super::strict::StrictServerVerifier;
 use super::{
     ALPN, Certificate, Identity, Reason, TlsError, advice, certificates, file_roots, provider,
     versions,
 };
+
+mod client_ca;
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub struct ServerFiles {
     pub identity: Identity,
     /// The CA for client certificates; `None` admits all clients.
     pub clients: Option<ClientCa>,
+    /// The CA for the certificates of people, on the ports for people. `None`: they show
+    /// certificates of the other CA, if there is one.
+    pub people: Option<ClientCa>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
 }
@@ -59,14 +62,34 @@ pub struct PortTls(Source);
 #[derive(Clone)]
 enum Source {
     Fixed(Arc<ServerConfig>),
-    Shared { tls: ServerTls, asks: bool },
+    Shared { tls: ServerTls, asks: Asks },
+}
+
+/// Which client certificates a port asks for.
+#[derive(Clone, Copy)]
+enum Asks {
+    /// Those of programs, if the files have a CA for them.
+    Clients,
+    /// Those of people, if the files have a CA for them.
+    People,
+    /// None.
+    Nobody,
+}
+
+/// The configuration of a kind of port.
+#[derive(Clone)]
+struct Port {
+    config: Arc<ServerConfig>,
+    /// Checks the certificates of clients. `None`: nobody is asked.
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 struct Loaded {
-    /// Asks clients for a certificate, if the files say so.
-    asking: Arc<ServerConfig>,
-    /// Asks no client for a certificate.
-    open: Arc<ServerConfig>,
+    clients: Port,
+    people: Port,
+    open: Port,
+    /// A CA signs for both programs and people.
+    shares_ca: bool,
     certificate: Certificate,
     dated: Vec<Dated>,
     warnings: Vec<String>,
@@ -96,16 +119,22 @@ impl ServerTls {
     /// For a port that asks its clients for certificates if there is a CA for them.
     #[must_use]
     pub fn asking(&self) -> PortTls {
-        self.port(true)
+        self.port(Asks::Clients)
+    }
+
+    /// For a port that asks people for certificates if there is a CA for them.
+    #[must_use]
+    pub fn asking_people(&self) -> PortTls {
+        self.port(Asks::People)
     }
 
     /// For a port that asks no client for a certificate.
     #[must_use]
     pub fn open(&self) -> PortTls {
-        self.port(false)
+        self.port(Asks::Nobody)
     }
 
-    fn port(&self, asks: bool) -> PortTls {
+    fn port(&self, asks: Asks) -> PortTls {
         PortTls(Source::Shared {
             tls: self.clone(),
             asks,
@@ -116,6 +145,18 @@ impl ServerTls {
     #[must_use]
     pub const fn asks_clients(&self) -> bool {
         self.files.clients.is_some()
+    }
+
+    /// Whether people are asked for certificates, on the ports for them.
+    #[must_use]
+    pub const fn asks_people(&self) -> bool {
+        self.files.clients.is_some() || self.files.people.is_some()
+    }
+
+    /// Whether a certificate that one port for programs takes may be good on a port for people too.
+    #[must_use]
+    pub fn shares_client_ca(&self) -> bool {
+        self.now.read().shares_ca
     }
 
     /// The server certificate.
@@ -143,6 +184,7 @@ impl ServerTls {
             ca,
             identity,
             clients,
+            people,
             ..
         } = &self.files;
         let mut paths = vec![
@@ -150,7 +192,7 @@ impl ServerTls {
             identity.certificate.clone(),
             identity.key.clone(),
         ];
-        if let Some(clients) = clients {
+        for clients in clients.iter().chain(people) {
             paths.push(clients.ca.clone());
             paths.extend(clients.crl.clone());
         }
@@ -164,9 +206,25 @@ impl PortTls {
     pub fn config(&self) -> Arc<ServerConfig> {
         match &self.0 {
             Source::Fixed(config) => Arc::clone(config),
-            Source::Shared { tls, asks: true } => Arc::clone(&tls.now.read().asking),
-            Source::Shared { tls, asks: false } => Arc::clone(&tls.now.read().open),
+            Source::Shared { tls, asks } => Arc::clone(&tls.now.read().port(*asks).config),
         }
+    }
+
+    /// Checks again a certificate that a client has shown, with those of its CAs behind it, by the
+    /// files as they were loaded last.
+    ///
+    /// # Errors
+    /// If a client that shows it now would be refused.
+    pub fn check(&self, shown: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Reason> {
+        let Source::Shared { tls, asks } = &self.0 else {
+            return Ok(());
+        };
+        let verifier = tls.now.read().port(*asks).verifier.clone();
+        let (Some(verifier), Some((own, others))) = (verifier, shown.split_first()) else {
+            return Ok(());
+        };
+        let verdict = verifier.verify_client_cert(own, others, now);
+        verdict.map(drop).map_err(|refusal| Reason::from(&refusal))
     }
 }
 
@@ -176,30 +234,59 @@ impl From<Arc<ServerConfig>> for PortTls {
     }
 }
 
+impl Loaded {
+    const fn port(&self, asks: Asks) -> &Port {
+        match asks {
+            Asks::Clients => &self.clients,
+            Asks::People => &self.people,
+            Asks::Nobody => &self.open,
+        }
+    }
+}
+
 impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
         let authorities = certificates(&self.ca, Some(Purpose::Server))?;
         let own = self.identity.load(self.legacy)?;
-        let warnings = self.warnings(&own, &authorities)?;
+        let mut warnings = self.warnings(&own, &authorities)?;
+        warnings.extend(self.identity.exposed());
         let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
         dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
-        let open = config(&own, None, rustls::DEFAULT_VERSIONS)?;
-        let asking = match &self.clients {
-            None => Arc::clone(&open),
-            Some(clients) => {
-                let lists = clients.revoked()?;
-                dated.extend(clients.dated(&lists)?);
-                let verifier = clients.verifier(lists, self.legacy)?;
-                config(&own, Some(verifier), versions(self.legacy))?
-            }
+        let open = Port {
+            config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
+            verifier: None,
         };
+        let mut asking = |ca: &ClientCa| {
+            let lists = ca.revoked()?;
+            dated.extend(ca.dated(&lists)?);
+            let verifier = ca.verifier(lists, self.legacy)?;
+            let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+            let verifier = Some(verifier);
+            Ok::<_, TlsError>(Port { config, verifier })
+        };
+        let clients = self.clients.as_ref().map(&mut asking).transpose()?;
+        let people = self.people.as_ref().map(&mut asking).transpose()?;
+        let clients = clients.unwrap_or_else(|| open.clone());
+        let people = people.unwrap_or_else(|| clients.clone());
         Ok(Loaded {
-            asking,
+            shares_ca: self.shares_ca()?,
+            clients,
+            people,
             open,
             certificate: own.certificate,
             dated,
             warnings,
         })
+    }
+
+    /// Whether a CA signs for both programs and people.
+    fn shares_ca(&self) -> Result<bool, TlsError> {
+        let (Some(clients), Some(people)) = (&self.clients, &self.people) else {
+            return Ok(self.clients.is_some());
+        };
+        let of_people = people.authorities()?;
+        let of_clients = clients.authorities()?;
+        Ok(of_clients.iter().any(|ca| of_people.contains(ca)))
     }
 
     fn warnings(
@@ -235,63 +322,19 @@ fn config(
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
         .map_err(TlsError::Rustls)?;
+    let asks = clients.is_some();
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&own.key));
     config.alpn_protocols = vec![ALPN.to_vec()];
+    if asks {
+        // A resumed session shows no certificate: nobody would see that it has expired since.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Arc::new(config))
-}
-
-impl ClientCa {
-    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        certificates(&self.ca, Some(Purpose::Client))
-    }
-
-    fn revoked(&self) -> Result<RevocationLists, TlsError> {
-        match &self.crl {
-            None => Ok(RevocationLists::none()),
-            Some(path) => RevocationLists::load(path, &self.authorities()?),
-        }
-    }
-
-    fn dated(&self, lists: &RevocationLists) -> Result<Vec<Dated>, TlsError> {
-        let mut dated = Dated::of_authorities(&self.ca, Role::ClientCa, &self.authorities()?);
-        dated.extend(lists.dated());
-        Ok(dated)
-    }
-
-    fn verifier(
-        &self,
-        lists: RevocationLists,
-        legacy: bool,
-    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let roots = file_roots(&self.ca, Purpose::Client)?;
-        let webpki = self.webpki(&roots, &lists)?;
-        let strict = StrictClientVerifier::new(webpki, roots, lists.clone());
-        if !legacy {
-            return Ok(Arc::new(strict));
-        }
-        let roots = LegacyRoots::new(self.authorities()?, &provider()).without(lists);
-        Ok(Arc::new(LegacyClientVerifier::new(Arc::new(strict), roots)))
-    }
-
-    fn webpki(
-        &self,
-        roots: &Roots,
-        lists: &RevocationLists,
-    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let store = Arc::new(roots.store().clone());
-        WebPkiClientVerifier::builder_with_provider(store, provider())
-            .with_crls(lists.der())
-            .only_check_end_entity_revocation()
-            .build()
-            .map_err(|error| TlsError::Crl {
-                path: self.crl.clone().unwrap_or_else(|| self.ca.clone()),
-                problem: error.to_string(),
-            })
-    }
 }
 
 /// The configuration has keys, so it is not printed.
@@ -306,3 +349,6 @@ impl fmt::Debug for PortTls {
         f.write_str("PortTls(…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,3 +228,53 @@ fn a_system_without_certificates_is_told() {
     system.certs = certificates(&server("ca.crt"), None).unwrap();
     assert_eq!(system_roots(system).unwrap().store().len(), 1);
 }
+
+#[test]
+fn a_root_that_is_renewed_with_its_key_keeps_the_hash_of_its_key() {
+    let files = Files::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = |name: &str, key: &rcgen::KeyPair| {
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.self_signed(key).unwrap().pem()
+    };
+    let keys = |text: &str| {
+        let tls = ClientTls::trusting(files.write("root.crt", text)).unwrap();
+        tls.root_keys().unwrap()
+    };
+    let old = keys(&root("old", &key));
+    assert_eq!(old, keys(&root("new", &key)));
+    let other = root("old", &rcgen::KeyPair::generate().unwrap());
+    assert!(old.is_disjoint(&keys(&other)));
+    let both = keys(&(root("old", &key) + &other));
+    assert!(both.len() == 2 && old.is_subset(&both));
+}
+
+#[test]
+fn a_key_that_others_can_read_is_warned_of_on_both_sides() {
+    let files = Files::new();
+    let key = files.path("server.key");
+    assert_eq!(files.load().unwrap().warnings(), [] as [String; 0]);
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(&key, readable).unwrap();
+    let expected = format!("chmod 600 {}", key.display());
+    let server = files.load().unwrap().warnings();
+    assert!(
+        server.len() == 1 && server[0].ends_with(&expected),
+        "{server:?}"
+    );
+    let client = ClientTls::load(ClientFiles {
+        roots: Some(files.path("ca.crt")),
+        identity: Some(Identity {
+            certificate: files.path("server.pem"),
+            key,
+        }),
+        ..ClientFiles::default()
+    });
+    let client = client.unwrap().warnings();
+    let told = client.iter().filter(|text| text.ends_with(&expected));
+    assert_eq!(told.count(), 1, "{client:?}");
+}

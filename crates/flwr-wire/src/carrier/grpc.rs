@@ -2,27 +2,29 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto::MAX_MESSAGE_BYTES;
 use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
+use futures::stream::{self, Stream};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response};
 use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::MetadataMap;
-use tonic::server::Grpc;
-use tower::service_fn;
+use tonic::codec::{EncodeBody, EncodeBuf, Encoder};
+use tonic::metadata::GRPC_CONTENT_TYPE;
 
 use super::patience;
 use crate::host::Head;
 
+mod body;
 mod status;
 mod streaming;
 mod tokens;
 
+pub(crate) use body::Intake;
 pub use status::status;
 pub use streaming::Answers;
 pub(crate) use streaming::streaming;
@@ -91,19 +93,10 @@ pub(crate) fn signature(headers: &HeaderMap) -> Result<SignatureHeaders, Failure
     Ok(SignatureHeaders::read(headers)?)
 }
 
-/// Reads the only message of a call, of as many bytes as peers allow, has it answered, and frames
-/// the answer.
-pub(crate) async fn unary<A, F>(request: Request<Body>, answer: A) -> Response<Body>
-where
-    A: FnOnce(Bytes) -> F + Send,
-    F: Future<Output = Result<Answer, Failure>> + Send,
-{
-    unary_within(MAX_MESSAGE_BYTES, request, answer).await
-}
-
-/// The same, for messages of at most `limit` bytes.
-pub(crate) async fn unary_within<A, F>(
-    limit: usize,
+/// Reads the only message of a call, has it answered, and frames the answer. The request counts as
+/// under way until then.
+pub(crate) async fn unary<A, F>(
+    intake: Intake<'_>,
     request: Request<Body>,
     answer: A,
 ) -> Response<Body>
@@ -111,35 +104,30 @@ where
     A: FnOnce(Bytes) -> F + Send,
     F: Future<Output = Result<Answer, Failure>> + Send,
 {
-    let mut answer = once(answer);
-    let service = service_fn(move |request: tonic::Request<Bytes>| {
-        let answered = answer(request.into_inner());
-        async move {
-            let Answer { body, headers } = answered?.await.map_err(status)?;
-            let metadata = MetadataMap::from_headers(headers);
-            Ok(tonic::Response::from_parts(
-                metadata,
-                body,
-                Default::default(),
-            ))
-        }
-    });
-    Grpc::new(Frames)
-        .apply_max_message_size_config(Some(limit), Some(MAX_MESSAGE_BYTES))
-        .unary(service, request)
-        .await
+    let taken = match intake.read(request.into_body()).await {
+        Ok(taken) => taken,
+        Err(status) => return status.into_http(),
+    };
+    let answered = answer(taken.message).await;
+    drop(taken.room);
+    match answered {
+        Ok(Answer { body, headers }) => framed(stream::iter([Ok(body)]), headers),
+        Err(failure) => failed(failure),
+    }
 }
 
-/// Answers one message. A call whose client sends one message has no second.
-fn once<A, F>(answer: A) -> impl FnMut(Bytes) -> Result<F, Status>
+/// The response with these messages.
+fn framed<S>(messages: S, headers: HeaderMap) -> Response<Body>
 where
-    A: FnOnce(Bytes) -> F,
+    S: Stream<Item = Result<Box<dyn Encoded>, Status>> + Send + 'static,
 {
-    let mut answer = Some(answer);
-    move |message| match answer.take() {
-        Some(answer) => Ok(answer(message)),
-        None => Err(Status::internal("a second message in a call that has one")),
-    }
+    let limit = Some(MAX_MESSAGE_BYTES);
+    let body = EncodeBody::new_server(Frames, messages, None, Default::default(), limit);
+    let mut response = Response::new(Body::new(body));
+    *response.headers_mut() = headers;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+    response
 }
 
 /// The response to a call that fails before its body was read.
@@ -152,24 +140,9 @@ pub(crate) fn unknown_method() -> Response<Body> {
     Status::unimplemented("").into_http()
 }
 
-/// Takes bodies as they are, and encodes answers of any type.
+/// Encodes answers of any type.
 #[derive(Debug, Clone, Copy)]
 struct Frames;
-
-impl Codec for Frames {
-    type Encode = Box<dyn Encoded>;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
 
 impl Encoder for Frames {
     type Item = Box<dyn Encoded>;
@@ -177,14 +150,5 @@ impl Encoder for Frames {
 
     fn encode(&mut self, item: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         item.as_ref().encode(buffer)
-    }
-}
-
-impl Decoder for Frames {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

@@ -79,6 +79,7 @@ impl<H: ControlHost> Opened for People<H> {
         let response = match session {
             Err(failure) => grpc::failed(failure),
             Ok(session) => {
+                head.admitted();
                 let session = (&self.host, session);
                 method.serve(session, head, request).await
             }

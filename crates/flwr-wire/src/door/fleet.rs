@@ -11,6 +11,7 @@ use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet as _, Result};
 use flwr_core::refusal::Refusal;
+use flwr_security::peer::Peer;
 use flwr_security::signature;
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
@@ -18,11 +19,14 @@ use tonic::server::NamedService;
 use tracing::info;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer};
+use crate::carrier::grpc::{self, Answer, Intake};
 use crate::generations::{self, WireName};
 use crate::host::{FleetHost, Head, NodeProof, Unsigned};
+use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
-use crate::methods::fleet::{self, Encode, Method, Methods, Proof, Serve, Signed, Unproven};
+use crate::methods::fleet::{
+    self, Encode, Method, Methods, OpenRules, Proof, Serve, Signed, Unproven,
+};
 
 /// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
 /// give one within a second of their registration.
@@ -59,12 +63,19 @@ impl<H: FleetHost> Opened for Nodes<H> {
         &self.host
     }
 
+    fn accept(&self, peer: Option<&Peer>) -> Result<()> {
+        self.host.accept(peer)
+    }
+
     async fn serve(&self, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         if let Some(method) = methods.iter().find_map(Method::unsigned)
-            && self.takes_unsigned(request.headers())
+            && !signature::is_signed(request.headers())
         {
-            return self.serve_unsigned(method, request).await;
+            return match self.host.unsigned() {
+                Unsigned::Closed => grpc::failed(Refusal::UnsignedNotServed.into()),
+                _ => self.serve_unsigned(method, request).await,
+            };
         }
         let Some(newest) = methods.iter().find_map(Method::signed) else {
             return grpc::unknown_method();
@@ -76,34 +87,73 @@ impl<H: FleetHost> Opened for Nodes<H> {
         {
             Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
+                // Who has a key only has no node yet, and gets one by the call.
+                if fleet.node().is_some() {
+                    head.admitted();
+                }
+                let intake = self.intake(methods, Payer::of(fleet.node(), &head));
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
-                grpc::unary(request, answer).await
+                grpc::unary(intake, request, answer).await
             }
         }
     }
 }
 
 impl<H: FleetHost> Nodes<H> {
-    fn takes_unsigned(&self, headers: &HeaderMap) -> bool {
-        !signature::is_signed(headers) && !matches!(self.host.unsigned(), Unsigned::Closed)
-    }
-
     async fn serve_unsigned(
         &self,
         method: &fleet::Unsigned<H>,
         request: Request<Body>,
     ) -> Response<Body> {
         let (head, headers) = (grpc::head(&request), request.headers().clone());
-        let answer = |body| {
+        let OpenRules {
+            size, is_welcome, ..
+        } = &method.rules;
+        if let Err(failure) = is_welcome(&self.host, &head, &headers) {
+            return grpc::failed(failure);
+        }
+        let intake = Intake {
+            in_flight: self.host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: size.bytes,
+        };
+        let answer = |body: Bytes| async {
+            size.check(&body)?;
             let unproven = Unproven {
-                head,
+                head: head.clone(),
                 headers,
                 body,
             };
-            let answer = (method.handler)((self.host.clone(), unproven));
-            self.host.answered(method.changes, answer)
+            let answer = self.serve_unproven(method, unproven).await?;
+            head.admitted();
+            Ok(answer)
         };
-        grpc::unary(request, answer).await
+        grpc::unary(intake, request, answer).await
+    }
+
+    /// What a request of these methods may be, which all have the same path.
+    fn intake(&self, methods: &[Method<H>], payer: Payer) -> Intake<'_> {
+        let signed = methods.iter().filter_map(Method::signed);
+        Intake {
+            in_flight: self.host.in_flight(),
+            payer,
+            limit: signed
+                .map(|method| method.rules.size.bytes)
+                .max()
+                .unwrap_or(0),
+        }
+    }
+
+    async fn serve_unproven(
+        &self,
+        method: &fleet::Unsigned<H>,
+        request: Unproven,
+    ) -> Result<Answer> {
+        let answer = (method.handler)((self.host.clone(), request));
+        if method.rules.is_held {
+            return answer.await;
+        }
+        self.host.complete(answer).await
     }
 
     /// Opens the session of a caller that signs.
@@ -128,14 +178,16 @@ impl<H: FleetHost> Nodes<H> {
         let signed = methods.iter().filter_map(Method::signed);
         let mut of_layout = signed.filter(|method| (method.rules.has_layout)(&body));
         let method = of_layout.next().unwrap_or(newest);
+        method.rules.size.check(&body)?;
         if let (true, Some(node)) = (method.rules.is_sign_of_life, fleet.node()) {
             self.hear(node, method.wire).await?;
         }
         match &method.serve {
             Serve::Call(handler) => {
                 let request = Decoded::new(body, &head, &self.host);
-                let answer = handler((fleet, request));
-                self.host.answered(method.rules.changes, answer).await
+                let answer = self.host.complete(handler((fleet, request))).await?;
+                head.admitted();
+                Ok(answer)
             }
             Serve::Pull { check, encode } => {
                 check(&fleet, body)?;
@@ -144,7 +196,9 @@ impl<H: FleetHost> Nodes<H> {
                     (Some(_), Some(node)) => self.encoder(methods, node).await?.unwrap_or(encode),
                     _ => encode,
                 };
-                encode((fleet, parcel, self.host.now())).await
+                // The instruction may turn out to be one that cannot be given, and is answered then.
+                let answer = encode((fleet, parcel, self.host.now()));
+                self.host.complete(answer).await
             }
         }
     }

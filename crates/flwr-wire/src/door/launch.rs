@@ -50,6 +50,7 @@ impl<H: LaunchHost> Opened for Launchers<H> {
         match self.host.admit(&head) {
             Err(failure) => grpc::failed(failure),
             Ok(session) => {
+                head.admitted();
                 let session = (&self.host, session);
                 method.serve(session, head, request).await
             }

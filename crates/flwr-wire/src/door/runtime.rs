@@ -9,9 +9,10 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer};
+use crate::carrier::grpc::{self, Answer, Intake};
 use crate::generations;
 use crate::host::{Head, RuntimeHost, ServerAppHost};
+use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
 use crate::methods::runtime::{Method, Methods};
 
@@ -84,12 +85,18 @@ impl<H: RuntimeHost> Opened for Apps<H> {
         };
         let head = grpc::head(&request);
         let superexec = SuperexecHeaders::read(request.headers());
+        let sizes = methods.iter().map(|method| method.rules.size.bytes);
+        let intake = Intake {
+            in_flight: self.host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: sizes.max().unwrap_or(0),
+        };
         let answer = |body| {
             let mut request = Decoded::new(body, &head, &self.host);
             request.superexec = superexec;
             self.answer(methods, newest, head.clone(), request)
         };
-        grpc::unary(request, answer).await
+        grpc::unary(intake, request, answer).await
     }
 }
 
@@ -110,7 +117,14 @@ impl<H: RuntimeHost> Apps<H> {
             .filter(|method| (method.rules.has_layout)(&request.message));
         // A layout of nobody is the newest generation's to refuse.
         let method = of_layout.next().unwrap_or(newest);
-        let answer = (method.handler)((self.host.clone(), head, request));
-        self.host.answered(method.rules.changes, answer).await
+        method.rules.size.check(&request.message)?;
+        let answer = (method.handler)((self.host.clone(), head.clone(), request));
+        let answer = if method.rules.is_held {
+            answer.await?
+        } else {
+            self.host.complete(answer).await?
+        };
+        head.admitted();
+        Ok(answer)
     }
 }

@@ -7,13 +7,14 @@ use super::WireName;
 use crate::host::{FleetHost, ServerAppHost};
 use crate::methods::fleet::Unproven;
 use crate::methods::runtime::Rules;
-use crate::methods::{fleet, runtime};
+use crate::methods::{Size, fleet, runtime};
 
 mod admission;
 mod apps;
 mod canonical;
 mod driver;
 mod layout;
+mod newcomers;
 mod nodes;
 mod records;
 mod secret;
@@ -38,7 +39,7 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
     let nodes = Arc::new(Nodes::default());
     for (path, method) in nodes::METHODS {
         let nodes = Arc::clone(&nodes);
-        m.unsigned(path, method.changes(), move |host: H, request: Unproven| {
+        m.unsigned(path, method.rules(), move |host: H, request: Unproven| {
             let nodes = Arc::clone(&nodes);
             async move { nodes.answer(method, &host, request).await }
         });
@@ -62,33 +63,41 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     ];
     for (by, push, pull) in services {
         let pushing = Arc::clone(&apps);
-        m.open(push, Rules::CHANGE, move |host, head, request| {
-            let apps = Arc::clone(&pushing);
-            async move { apps.push_task_ins(by, host, head, request).await }
-        });
+        m.open(
+            push,
+            Rules::CALL.of_size(Size::TASKS),
+            move |host, head, request| {
+                let apps = Arc::clone(&pushing);
+                async move { apps.push_task_ins(by, host, head, request).await }
+            },
+        );
         let pulling = Arc::clone(&apps);
-        m.open(pull, Rules::LOOK, move |host, head, request| {
-            let apps = Arc::clone(&pulling);
-            async move { apps.pull_task_res(by, host, head, request).await }
-        });
+        m.open(
+            pull,
+            Rules::HELD.of_size(Size::IDS),
+            move |host, head, request| {
+                let apps = Arc::clone(&pulling);
+                async move { apps.pull_task_res(by, host, head, request).await }
+            },
+        );
     }
     m.open(
         "/flwr.proto.Driver/CreateRun",
-        Rules::CHANGE,
+        Rules::CALL.of_size(Size::FAB),
         driver::create_run,
     );
     m.open(
         "/flwr.proto.Driver/GetNodes",
-        Rules::LOOK,
+        Rules::CALL,
         driver::get_nodes,
     );
     m.open(
         "/flwr.proto.Driver/GetRun",
-        Rules::LOOK,
+        Rules::CALL,
         move |host, head, request| {
             let apps = Arc::clone(&apps);
             async move { driver::get_run(&apps, host, head, request).await }
         },
     );
-    m.open("/flwr.proto.Driver/GetFab", Rules::LOOK, driver::get_fab);
+    m.open("/flwr.proto.Driver/GetFab", Rules::CALL, driver::get_fab);
 }

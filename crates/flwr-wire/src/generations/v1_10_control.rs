@@ -15,27 +15,27 @@ pub use rpcs::exec_path;
 /// What people call.
 pub(crate) fn control<C: Control>(m: &mut Methods<C>) {
     for rpc in rpcs::all_names(rpcs::START_RUN) {
-        m.change(rpc, serve::start_run);
+        m.upload(rpc, serve::start_run);
     }
     for rpc in rpcs::all_names(rpcs::STOP_RUN) {
-        m.change(rpc, serve::stop_run);
+        m.call(rpc, serve::stop_run);
     }
     for rpc in rpcs::all_names(rpcs::LIST_RUNS) {
-        m.look(rpc, serve::list_runs);
+        m.call(rpc, serve::list_runs);
     }
     for rpc in rpcs::all_names(rpcs::STREAM_LOGS) {
         m.streaming(rpc, serve::stream_logs);
     }
-    m.look(rpcs::PULL_ARTIFACTS, serve::pull_artifacts);
-    m.look(rpcs::LIST_NODES, serve::list_nodes);
+    m.call(rpcs::PULL_ARTIFACTS, serve::pull_artifacts);
+    m.call(rpcs::LIST_NODES, serve::list_nodes);
 }
 
 /// What people call who have no account yet.
 pub(crate) fn sign_in<S: SignIn>(m: &mut Methods<S>) {
     for rpc in rpcs::all_names(rpcs::GET_LOGIN_DETAILS) {
-        m.look(rpc, serve::get_login_details);
+        m.call(rpc, serve::get_login_details);
     }
     for rpc in rpcs::all_names(rpcs::GET_AUTH_TOKENS) {
-        m.look(rpc, serve::get_auth_tokens);
+        m.call(rpc, serve::get_auth_tokens);
     }
 }

@@ -9,7 +9,7 @@ use flwr_proto::v1_15 as wire;
 
 use super::WireName;
 use crate::host::{FleetHost, ServerAppHost};
-use crate::methods::{fleet, runtime};
+use crate::methods::{Size, fleet, runtime};
 use crate::objects;
 use crate::raw::{has_bytes, has_number};
 use crate::rpc::Rpc;
@@ -46,8 +46,8 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {
         nodes::pulled_messages,
     );
     let without_trees = Rules::NODE
-        .changing()
-        .with_layout(|body| !has_bytes(body, TREES));
+        .with_layout(|body| !has_bytes(body, TREES))
+        .of_size(Size::INLINE_MESSAGES);
     m.signed(NAME, PUSH_MESSAGES, without_trees, nodes::push_messages);
 }
 
@@ -57,14 +57,14 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     let inputs = Rpc::at("/flwr.proto.ServerAppIo/PullServerAppInputs");
     m.call(
         inputs,
-        Rules::CHANGE,
+        Rules::CALL,
         apps::without_run,
         apps::pull_server_app_inputs,
     );
     let outputs = Rpc::at("/flwr.proto.ServerAppIo/PushServerAppOutputs");
     m.call(
         outputs,
-        Rules::CHANGE,
+        Rules::CALL.of_size(Size::INLINE_OUTPUTS),
         apps::by_outputs,
         apps::push_server_app_outputs,
     );
@@ -72,13 +72,14 @@ pub(crate) fn serverapps<H: ServerAppHost>(m: &mut runtime::Methods<H>) {
     let push = Rpc::at("/flwr.proto.ServerAppIo/PushMessages");
     m.call(
         push,
-        with_run(Rules::CHANGE),
+        with_run(Rules::CALL).of_size(Size::INLINE_MESSAGES),
         apps::by_push,
         apps::push_messages,
     );
     let unconfirmed = Arc::new(Unconfirmed::default());
     let pull = "/flwr.proto.ServerAppIo/PullMessages";
-    m.open(pull, with_run(Rules::LOOK), move |host, head, request| {
+    let ids = with_run(Rules::HELD).of_size(Size::IDS);
+    m.open(pull, ids, move |host, head, request| {
         apps::pull_messages(Arc::clone(&unconfirmed), host, head, request)
     });
 }

@@ -3,6 +3,7 @@
 
 use super::WireName;
 use crate::host::FleetHost;
+use crate::methods::Size;
 use crate::methods::fleet::{Methods, Rules};
 use crate::objects;
 
@@ -22,10 +23,9 @@ const TREES: u32 = 3;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
-    let change = Rules::NODE.changing();
-    let create = Rules::KEY.changing();
-    m.signed(NAME, rpcs::CREATE_NODE, create, fleet::create_node);
-    m.signed(NAME, rpcs::DELETE_NODE, change, fleet::delete_node);
+    let node = Rules::NODE;
+    m.signed(NAME, rpcs::CREATE_NODE, Rules::KEY, fleet::create_node);
+    m.signed(NAME, rpcs::DELETE_NODE, node, fleet::delete_node);
     m.signed(
         NAME,
         rpcs::SEND_NODE_HEARTBEAT,
@@ -38,16 +38,19 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
         objects::check_pull,
         fleet::pulled_messages,
     );
-    let with_trees = change.with_layout(|body| crate::raw::has_bytes(body, TREES));
+    let with_trees = node
+        .with_layout(|body| crate::raw::has_bytes(body, TREES))
+        .of_size(Size::REPLY);
     m.signed(NAME, rpcs::PUSH_MESSAGES, with_trees, fleet::push_messages);
-    m.signed(NAME, rpcs::GET_RUN, Rules::NODE, fleet::get_run);
-    m.signed(NAME, rpcs::GET_FAB, Rules::NODE, fleet::get_fab);
-    m.signed(NAME, rpcs::OBJECTS.push, change, fleet::push_object);
-    m.signed(NAME, rpcs::OBJECTS.pull, Rules::NODE, fleet::pull_object);
+    m.signed(NAME, rpcs::GET_RUN, node, fleet::get_run);
+    m.signed(NAME, rpcs::GET_FAB, node, fleet::get_fab);
+    let object = node.of_size(Size::CONTENT);
+    m.signed(NAME, rpcs::OBJECTS.push, object, fleet::push_object);
+    m.signed(NAME, rpcs::OBJECTS.pull, node, fleet::pull_object);
     m.signed(
         NAME,
         rpcs::OBJECTS.confirm,
-        change,
+        node,
         fleet::confirm_message_received,
     );
 }

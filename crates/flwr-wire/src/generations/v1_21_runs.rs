@@ -2,6 +2,7 @@
 //! calls name a run. ServerApps of 1.20 have no token.
 
 use crate::host::RuntimeHost;
+use crate::methods::Size;
 use crate::methods::runtime::{Methods, Rules};
 use crate::raw::has_number;
 use crate::rpc::Rpc;
@@ -26,21 +27,21 @@ fn launchers<H: RuntimeHost>(
     get_run: &'static str,
 ) {
     for path in lists.iter().copied() {
-        m.open(path, Rules::LOOK, move |host, head, request| {
+        m.open(path, Rules::CALL, move |host, head, request| {
             jobs::list_apps_to_launch(path, host, head, request)
         });
     }
-    m.open(request_token, Rules::CHANGE, move |host, head, request| {
+    m.open(request_token, Rules::CALL, move |host, head, request| {
         jobs::request_token(request_token, host, head, request)
     });
-    m.open(get_run, Rules::LOOK, move |host, head, request| {
+    m.open(get_run, Rules::CALL, move |host, head, request| {
         jobs::get_run(get_run, host, head, request)
     });
 }
 
 /// What ServerApps of this generation call.
 pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
-    let (look, change) = (Rules::LOOK, Rules::CHANGE);
+    let call = Rules::CALL;
     let new = |rules: Rules| rules.with_layout(|body| !has_number(body, EARLIER_RUN));
     launchers(
         m,
@@ -50,78 +51,78 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.open(
         rpcs::GET_RUN_STATUS.path(),
-        look,
+        call,
         serverapps::get_run_status,
     );
     m.call(
         rpcs::PULL_APP_INPUTS,
-        change,
+        call,
         tokenless::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
         rpcs::PUSH_APP_OUTPUTS,
-        change,
+        call.of_size(Size::OUTPUTS),
         tokenless::by_outputs,
         serverapps::push_app_outputs,
     );
     m.call(
         rpcs::PUSH_MESSAGES,
-        new(change),
+        new(call).of_size(Size::INSTRUCTIONS),
         serverapps::by_push,
         serverapps::push_messages,
     );
     m.call(
         rpcs::PULL_MESSAGES,
-        new(look),
+        new(Rules::HELD).of_size(Size::IDS),
         serverapps::by_pull,
         serverapps::pull_messages,
     );
     m.call(
         rpcs::GET_NODES,
-        look,
+        call,
         serverapps::by_get_nodes,
         serverapps::get_nodes,
     );
     m.call(
         rpcs::GET_FAB,
-        look,
+        call,
         serverapps::by_get_fab,
         serverapps::get_fab,
     );
     m.call(
         rpcs::UPDATE_RUN_STATUS,
-        change,
+        call.of_size(Size::TEXT),
         serverapps::by_status,
         serverapps::update_run_status,
     );
     m.call(
         rpcs::PUSH_LOGS,
-        change,
+        call.of_size(Size::CONTENT),
         serverapps::by_logs,
         serverapps::push_logs,
     );
     m.call(
         rpcs::SEND_APP_HEARTBEAT,
-        look,
+        call,
         serverapps::by_heartbeat,
         serverapps::send_app_heartbeat,
     );
     m.call(
         rpcs::OBJECTS.push,
-        change,
+        call.of_size(Size::CONTENT),
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
         rpcs::OBJECTS.pull,
-        look,
+        call,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
         rpcs::OBJECTS.confirm,
-        change,
+        call,
         apps::by_confirm,
         apps::confirm_message_received,
     );
@@ -129,7 +130,7 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
 
 /// What ClientApps of this generation call.
 pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
-    let (look, change) = (Rules::LOOK, Rules::CHANGE);
+    let call = Rules::CALL;
     launchers(
         m,
         &[
@@ -141,43 +142,43 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullClientAppInputs"),
-        look,
+        call,
         clientapps::by_inputs,
         apps::pull_app_inputs,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushClientAppOutputs"),
-        change,
+        call.of_size(Size::OUTPUTS),
         clientapps::by_outputs,
         clientapps::push_client_app_outputs,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushMessage"),
-        change,
+        call.of_size(Size::INSTRUCTIONS),
         clientapps::by_push,
         clientapps::push_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullMessage"),
-        look,
+        Rules::HELD.of_size(Size::IDS),
         clientapps::by_pull,
         clientapps::pull_message,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushObject"),
-        change,
+        call.of_size(Size::CONTENT),
         apps::by_push_object,
         apps::push_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullObject"),
-        look,
+        call,
         apps::by_pull_object,
         apps::pull_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/ConfirmMessageReceived"),
-        change,
+        call,
         apps::by_confirm,
         apps::confirm_message_received,
     );

@@ -17,8 +17,8 @@ use crate::generations::WireName;
 pub enum NodeProof {
     /// By a signature with its key. The host verifies it.
     Signature(SignatureHeaders),
-    /// By a listed key. The generation has checked the proof that its releases give: nothing for a
-    /// registration, an HMAC of the secret shared with the SuperLink for all else.
+    /// By an HMAC of the secret that this listed key shares with the SuperLink. The generation has
+    /// checked the HMAC.
     Shared(PublicKey),
     /// By nothing, where every key is taken: the node is known by the id that it got.
     Nothing(Option<NodeId>),
@@ -36,7 +36,7 @@ pub enum Unsigned<'a> {
         /// The keys of the nodes that may come in.
         allowed: &'a FromFile<AllowList>,
     },
-    /// None: keys are asked for, and the SuperLink has no key of its own to share secrets by.
+    /// None: keys are asked for, and the SuperLink shares no secrets.
     Closed,
 }
 
@@ -54,6 +54,13 @@ pub trait FleetHost: Host {
         proof: NodeProof,
         head: &Head,
     ) -> impl Future<Output = Result<Self::Fleet>> + Send;
+
+    /// The id of the node of this key. A new key is bound to an id. The node does not come online by
+    /// that, and a node that is there is not touched: the caller has proven nothing yet.
+    ///
+    /// # Errors
+    /// If the heartbeat `interval` that the node will keep is out of bounds, or the state fails.
+    fn bind(&self, key: &PublicKey, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
 
     /// How nodes come in whose requests carry no signature.
     fn unsigned(&self) -> Unsigned<'_>;

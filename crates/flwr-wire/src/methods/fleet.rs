@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 use http::HeaderMap;
 use prost::Message;
 
-use super::{Handler, Request, Table};
+use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::Answer;
 use crate::generations::WireName;
 use crate::host::{FleetHost, Head};
@@ -44,9 +44,20 @@ pub(crate) enum Method<H: FleetHost> {
 /// A method without a signature. The generation makes the session, since the proof is over the
 /// body.
 pub(crate) struct Unsigned<H: FleetHost> {
-    /// As in [`Rules`].
-    pub(crate) changes: bool,
+    pub(crate) rules: OpenRules<H>,
     pub(crate) handler: Handler<(H, Unproven)>,
+}
+
+/// What holds for a method without a signature.
+pub(crate) struct OpenRules<H> {
+    /// Whether the call waits for a message. It ends with its caller, and has what it changes
+    /// completed by the host. All other calls are completed as a whole.
+    pub(crate) is_held: bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
+    /// Whether the body of a request with these headers is worth reading: what is shown there is
+    /// good as far as can be seen without the body.
+    pub(crate) is_welcome: fn(&H, &Head, &HeaderMap) -> Result<()>,
 }
 
 /// A method behind a signature.
@@ -74,11 +85,10 @@ pub(crate) struct Rules {
     pub(crate) proof: Proof,
     /// Only nodes of this generation call it, to say that they live.
     pub(crate) is_sign_of_life: bool,
-    /// Whether the call changes something, and is therefore served to its end also when its caller
-    /// goes away: bytes that were stored are then counted.
-    pub(crate) changes: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
 }
 
 impl Rules {
@@ -86,8 +96,8 @@ impl Rules {
     pub(crate) const NODE: Self = Self {
         proof: Proof::Node,
         is_sign_of_life: false,
-        changes: false,
         has_layout: |_| true,
+        size: Size::CALL,
     };
     /// For all who hold a key that may come in.
     pub(crate) const KEY: Self = Self {
@@ -100,17 +110,14 @@ impl Rules {
         ..Self::NODE
     };
 
-    /// For calls that change something.
-    pub(crate) const fn changing(self) -> Self {
-        Self {
-            changes: true,
-            ..self
-        }
-    }
-
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
         Self { has_layout, ..self }
+    }
+
+    /// For requests of this size.
+    pub(crate) const fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 }
 
@@ -158,14 +165,14 @@ impl<H: FleetHost> Methods<H> {
     }
 
     /// Serves a method without a signature.
-    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, changes: bool, method: M)
+    pub(crate) fn unsigned<M, F>(&mut self, path: &'static str, rules: OpenRules<H>, method: M)
     where
         M: Fn(H, Unproven) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Answer>> + Send + 'static,
     {
         let handler: Handler<(H, Unproven)> =
             Box::new(move |(host, request)| Box::pin(method(host, request)));
-        self.add(path, Method::Unsigned(Unsigned { changes, handler }));
+        self.add(path, Method::Unsigned(Unsigned { rules, handler }));
     }
 
     fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {

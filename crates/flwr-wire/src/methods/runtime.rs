@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flwr_core::port::Result;
 use prost::Message;
 
-use super::{Handler, Request, Table};
+use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::{Answer, decode};
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::rpc::Rpc;
@@ -18,28 +18,36 @@ pub(crate) struct Method<H: RuntimeHost> {
 /// What holds for a method.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Whether the call changes something, and is therefore served to its end also when its caller
-    /// goes away.
-    pub(crate) changes: bool,
+    /// Whether the call waits for something. It ends with its caller, and has parts that change
+    /// something completed by the host. All other calls are completed as a whole.
+    pub(crate) is_held: bool,
     /// Whether a body is laid out as in this generation, where two have the method.
     pub(crate) has_layout: fn(&Bytes) -> bool,
+    /// How large a request may be.
+    pub(crate) size: Size,
 }
 
 impl Rules {
-    /// For calls that only look.
-    pub(crate) const LOOK: Self = Self {
-        changes: false,
+    /// For calls that are served to their end.
+    pub(crate) const CALL: Self = Self {
+        is_held: false,
         has_layout: |_| true,
+        size: Size::CALL,
     };
-    /// For calls that change something.
-    pub(crate) const CHANGE: Self = Self {
-        changes: true,
-        ..Self::LOOK
+    /// For calls that wait, and end when their caller goes away.
+    pub(crate) const HELD: Self = Self {
+        is_held: true,
+        ..Self::CALL
     };
 
     /// For bodies of this layout.
     pub(crate) const fn with_layout(self, has_layout: fn(&Bytes) -> bool) -> Self {
         Self { has_layout, ..self }
+    }
+
+    /// For requests of this size.
+    pub(crate) const fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 }
 

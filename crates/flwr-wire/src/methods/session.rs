@@ -7,9 +7,10 @@ use http::{Request as HttpRequest, Response};
 use prost::Message;
 use tonic::body::Body;
 
-use super::{Handler, Request, StreamHandler, Table};
-use crate::carrier::grpc::{self, Answer, Answers};
+use super::{Handler, Request, Size, StreamHandler, Table};
+use crate::carrier::grpc::{self, Answer, Answers, Intake};
 use crate::host::{Head, Host};
+use crate::in_flight::Payer;
 use crate::rpc::Rpc;
 
 /// Bytes of one message of a person: a FAB of 10 MiB, and room for its configuration. Anybody may
@@ -18,14 +19,13 @@ pub const MAX_CONTROL_BYTES: usize = flwr_core::fab::MAX_BYTES + (1 << 20);
 
 /// A method that a session of this type answers.
 pub(crate) enum Method<S> {
-    /// One answer.
+    /// One answer. The call is served to its end, also when its caller goes away.
     Unary {
-        /// Whether the call changes something, and is therefore served to its end also when its
-        /// caller goes away.
-        changes: bool,
+        /// How large a request may be.
+        size: Size,
         handler: Handler<(S, Request<Bytes>)>,
     },
-    /// Many answers.
+    /// Many answers, to a call that only looks.
     Streaming(StreamHandler<(S, Request<Bytes>)>),
 }
 
@@ -33,29 +33,29 @@ pub(crate) enum Method<S> {
 pub(crate) type Methods<S> = Table<Method<S>>;
 
 impl<S: Send + 'static> Methods<S> {
-    /// Serves a method that only looks.
-    pub(crate) fn look<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
+    /// Serves a method to its end, also when the caller goes away.
+    pub(crate) fn call<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(rpc, false, method);
+        self.unary(rpc, Size::CALL, method);
     }
 
-    /// Serves a method that changes something.
-    pub(crate) fn change<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
+    /// Serves a method that takes a FAB, to its end.
+    pub(crate) fn upload<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
         M: Fn(S, Request<Q>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<A>> + Send + 'static,
     {
-        self.unary(rpc, true, method);
+        self.unary(rpc, Size::FAB, method);
     }
 
-    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, changes: bool, method: M)
+    fn unary<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, size: Size, method: M)
     where
         Q: Message + Default + 'static,
         A: Message + 'static,
@@ -66,7 +66,7 @@ impl<S: Send + 'static> Methods<S> {
             let method = method.clone();
             Box::pin(async move { Ok(Answer::new(method(session, request.decoded()?).await?)) })
         });
-        self.add(rpc.path(), Method::Unary { changes, handler });
+        self.add(rpc.path(), Method::Unary { size, handler });
     }
 
     /// Serves a method that only looks, and has many answers.
@@ -94,15 +94,23 @@ impl<S: Send> Method<S> {
         head: Head,
         request: HttpRequest<Body>,
     ) -> Response<Body> {
+        let intake = |size: Size| Intake {
+            in_flight: host.in_flight(),
+            payer: Payer::of(None, &head),
+            limit: size.bytes,
+        };
         let read = |body| Request::new(body, &head, host);
         match self {
-            Self::Unary { changes, handler } => {
-                let answer = |body| host.answered(*changes, handler((session, read(body))));
-                grpc::unary_within(MAX_CONTROL_BYTES, request, answer).await
+            Self::Unary { size, handler } => {
+                let answer = |body: Bytes| async {
+                    size.check(&body)?;
+                    host.complete(handler((session, read(body)))).await
+                };
+                grpc::unary(intake(*size), request, answer).await
             }
             Self::Streaming(handler) => {
                 let answer = |body| handler((session, read(body)));
-                grpc::streaming(MAX_CONTROL_BYTES, request, answer).await
+                grpc::streaming(intake(Size::CALL), request, answer).await
             }
         }
     }

@@ -133,6 +133,8 @@ pub enum Usage {
     Server,
     /// To be known to servers.
     Client,
+    /// To be known to servers as a SuperNode: Control refuses it.
+    Node,
     /// Both.
     Both,
 }
@@ -141,7 +143,7 @@ pub enum Usage {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  flwr cert sign node-1.csr --ca rootCA.pem --ca-key rootCA.key --use client --out node-1.crt")]
+  flwr cert sign node-1.csr --ca rootCA.pem --ca-key rootCA.key --use node --out node-1.crt")]
 pub struct CertSignArgs {
     /// The request.
     pub request: PathBuf,
@@ -179,6 +181,7 @@ impl From<Usage> for Purpose {
         match usage {
             Usage::Server => Self::Server,
             Usage::Client => Self::Client,
+            Usage::Node => Self::Node,
             Usage::Both => Self::Both,
         }
     }

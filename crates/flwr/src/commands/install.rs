@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use flwr_core::fab::Fab;
+use flwr_security::whole_dir::{self, Found};
 use serde_json::json;
 
-use super::atomic_dir;
 use crate::cli::InstallArgs;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -24,23 +24,22 @@ pub(super) fn install(args: &InstallArgs, output: &mut Output) -> Result<()> {
         None => Surroundings::of_process().home.ok_or(Error::NoHome)?,
     };
     let directory = home.join("apps").join(fab.directory_name());
-    // Its name has the hash: what is there is the same.
-    if directory.exists() {
-        output.say(&format!(
+    let files: Vec<_> = files.into_iter().collect();
+    let found = whole_dir::ensure(&directory, &files).map_err(|source| Error::Write {
+        path: directory.clone(),
+        source,
+    })?;
+    match found {
+        // Its name has the hash: what is there is the same.
+        Found::Directory { mended, .. } if mended.is_empty() => output.say(&format!(
             "It is installed in {} already.",
             directory.display()
-        ))?;
-    } else {
-        let files = files.into_iter().map(|(name, bytes)| (name.into(), bytes));
-        atomic_dir::write(&directory, files).map_err(|source| Error::Write {
-            path: directory.clone(),
-            source,
-        })?;
-        output.success(&format!(
+        ))?,
+        Found::Nothing | Found::Directory { .. } => output.success(&format!(
             "🎊 Successfully installed {} to {}.",
             fab.manifest().name,
             directory.display()
-        ))?;
+        ))?,
     }
     output.json(&json!({
         "success": true,

@@ -44,7 +44,7 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     let busy = output.busy("Waiting for the login");
     let tokens = wait(&superlink.control, &login.device_code, pause, deadline).await;
     busy.finish_and_clear();
-    account::keep(&chosen.credentials(), &tokens?)?;
+    superlink.keep(&tokens?)?;
     output.success("✅ Login successful.")
 }
 

@@ -40,6 +40,10 @@ impl Error {
             ),
             Self::NotText { .. } => Some("save it as UTF-8".into()),
             Self::NotBundled { way_out, .. } => Some(way_out.clone()),
+            Self::LinkOutside { link, .. } => Some(format!(
+                "put a copy of the file in the place of the link, or leave the link out with a line in .gitignore: {}",
+                link.display()
+            )),
             Self::NoAddress {
                 federation,
                 command: "run",
@@ -62,6 +66,13 @@ impl Error {
             Self::NotAsked { run_id, .. } => Some(format!("name it, `flwr stop {run_id}`, or use --yes")),
             Self::BundleName { right, .. } => Some(format!("if it is the one you want, rename it to {right}")),
             Self::NoArtifacts(_) => Some("SuperLinks without an artifact store have none".into()),
+            Self::TokenFile { .. } => Some("remove it, and log in again with `flwr login`".into()),
+            Self::UnboundTokens(_) => Some(
+                "log in again with `flwr login`; the `flwr` of pip leaves out the SuperLink when it writes the file".into(),
+            ),
+            Self::TokensOfAnother { .. } => Some(
+                "if you trust the federation's SuperLink, log in again with `flwr login`".into(),
+            ),
             Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
             Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
             Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),

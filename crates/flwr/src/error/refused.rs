@@ -1,12 +1,41 @@
 //! What the SuperLink's "no" means for the user, by the class of the refusal.
 
+use flwr_client::channel::{connect_error, proxied};
+use flwr_core::printable;
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 
 use super::suffix;
 
+/// What a refusal of the SuperLink, or a failure to reach it, means for the user.
+pub(super) fn explain(failure: &Failure) -> String {
+    if let Some(error) = connect_error(failure) {
+        let error = printable::line(&error.to_string());
+        return format!("Connection to the SuperLink is unavailable: {error}");
+    }
+    if let Some(answer) = proxied(failure) {
+        let answer = printable::line(&answer.to_string());
+        return format!("Connection to the SuperLink is unavailable: {answer}");
+    }
+    if let Some(cause) = broken(failure) {
+        return format!(
+            "The connection to the SuperLink broke off ({cause}). Check that `address` is its Control API, and \
+             that the federation says what it expects: TLS (`root-certificates`) or plaintext (`insecure = true`)"
+        );
+    }
+    meaning(failure)
+}
+
+/// What broke the line. What a SuperLink answers has no cause.
+fn broken(failure: &Failure) -> Option<String> {
+    let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
+    causes
+        .last()
+        .map(|cause| printable::line(&cause.to_string()))
+}
+
 /// What the answer of a SuperLink means for the user. An answer that is no refusal is a failure of
 /// the SuperLink or of the way there.
-pub(super) fn explain(failure: &Failure) -> String {
+fn meaning(failure: &Failure) -> String {
     match failure {
         Failure::Answered(refused) => refusal(refused),
         Failure::Unanswered(unanswered) => silence(unanswered),

@@ -12,6 +12,7 @@ use toml_edit::{DocumentMut, Item, Value};
 
 use super::Source;
 use crate::error::{Error, Result};
+use crate::resolved::Logins;
 use crate::text;
 
 /// The table of flwr 1.26 and later.
@@ -56,7 +57,7 @@ impl Home {
         Some(Source {
             federations: Federations::new(told.clone(), declared),
             base: base.to_owned(),
-            kept: base.to_owned(),
+            logins: Logins::Home(base.to_owned()),
             told,
         })
     }

@@ -124,6 +124,8 @@ fn supernode(
         ("--auth-supernode-public-key", public),
         ("--clientappio-api-address", clientappio.to_string().into()),
         ("--node-config", node.into()),
+        // The whole federation stops: nobody takes the reply.
+        ("--drain", "0".into()),
     ]);
     arguments.push("--until-stdin-closes".into());
     arguments

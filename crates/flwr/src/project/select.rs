@@ -3,6 +3,9 @@
 //!
 //! Selected are all `.py`, `.toml` and `.md` files below the app's directory. Left out are
 //! `pyproject.toml`, and all files that `.gitignore` or the pattern `__pycache__/` matches.
+//!
+//! A link is followed within the app only. Unlike Flower, we refuse a link to a file outside the app,
+//! or in its `.flwr`: such a link in a cloned app would send a secret of the user's to all nodes.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -30,7 +33,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Selects the files of an app's directory.
+    /// Selects the files of an app's directory. The paths on disk have no links.
     pub(super) fn of(root: &Path) -> Result<Self> {
         let root = root.canonicalize().map_err(|source| Error::Read {
             path: root.into(),
@@ -48,7 +51,7 @@ impl Selection {
         let (found, left_out, warnings) = (walk.found, walk.left_out, walk.warnings);
         let named = found
             .into_iter()
-            .map(|path| Ok((name_in_bundle(&root, &path)?, path)));
+            .map(|(path, file)| Ok((name_in_bundle(&root, &path)?, file)));
         Ok(Self {
             files: named.collect::<Result<_>>()?,
             root,
@@ -62,6 +65,21 @@ impl Selection {
     pub(super) fn has(&self, name: &str) -> bool {
         self.files.iter().any(|(bundled, _)| bundled == name)
     }
+}
+
+/// The path of a file without links. `root` has none. A link that leads out of the app is refused.
+pub(super) fn within(root: &Path, path: &Path) -> Result<PathBuf> {
+    let target = path.canonicalize().map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    let why = match target.strip_prefix(root) {
+        Err(_) => "which is outside the app",
+        Ok(inside) if inside.starts_with(".flwr") => "which holds secrets",
+        Ok(_) => return Ok(target),
+    };
+    let link = path.strip_prefix(root).unwrap_or(path).to_owned();
+    Err(Error::LinkOutside { link, target, why })
 }
 
 /// The patterns of an app, and a warning if Flower's own command would read the file differently.
@@ -83,7 +101,8 @@ pub(super) fn names(path: &Path) -> Vec<Cow<'_, str>> {
 struct Walk<'a> {
     root: &'a Path,
     rules: &'a Rules,
-    found: Vec<PathBuf>,
+    /// Path in the app, path without links.
+    found: Vec<(PathBuf, PathBuf)>,
     left_out: Vec<String>,
     warnings: Vec<String>,
 }
@@ -118,29 +137,30 @@ impl Walk<'_> {
                     self.leave_out(&path);
                 }
             } else {
-                self.look_at(path);
+                self.look_at(path)?;
             }
         }
         Ok(())
     }
 
     /// Adds a file, or a warning if the user may expect the file in the bundle.
-    fn look_at(&mut self, path: PathBuf) {
+    fn look_at(&mut self, path: PathBuf) -> Result<()> {
         let known = suffix(&path);
         if known.is_none() && !path.is_symlink() {
-            return;
+            return Ok(());
         }
         if self.rules.ignores(&names(&path)) {
             if is_module(&path) {
                 self.leave_out(&path);
             }
-            return;
+            return Ok(());
         }
         let shown = path.strip_prefix(self.root).unwrap_or(&path).display();
         // `is_file` follows links: a linked file is bundled, a linked directory is not.
         match known {
             Some(Suffix::Bundled) if path.is_file() => {
-                self.found.push(path);
+                let file = within(self.root, &path)?;
+                self.found.push((path, file));
             }
             Some(Suffix::OtherCase) if path.is_file() => self.warnings.push(format!(
                 "{shown} is not in the bundle: Flower bundles .py, .toml and .md files, with suffixes in small letters"
@@ -150,6 +170,7 @@ impl Walk<'_> {
             )),
             _ => {}
         }
+        Ok(())
     }
 
     fn leave_out(&mut self, path: &Path) {

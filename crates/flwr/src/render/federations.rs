@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::table::{Row, Table, printable};
+use super::printable;
+use super::table::{Row, Table};
 use super::{Colour, Output};
 use crate::cli::Format;
 use crate::error::Result;

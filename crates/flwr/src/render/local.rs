@@ -4,7 +4,7 @@ use flwr_core::port::control::Usage;
 use flwr_core::size::Size;
 use serde_json::{Value, json};
 
-use super::{Colour, Output, pretty};
+use super::{Colour, LogFilter, Output, pretty};
 use crate::cli::Format;
 use crate::error::Result;
 use crate::local_federation::LocalFederation;
@@ -111,7 +111,9 @@ impl Output {
     /// A line of a daemon of the local federation.
     pub(crate) fn member(&mut self, name: &str, text: &str) -> Result<()> {
         let prefix = super::paint(&format!("{name:<11} |"), member_colour(name), self.colours);
-        self.put(&format!("{prefix} {text}\n"))
+        let mut filter = LogFilter::new(self.colours);
+        let text = filter.next(text.as_bytes());
+        self.put(&format!("{prefix} {text}{}\n", filter.reset()))
     }
 }
 

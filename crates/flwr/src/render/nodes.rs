@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Colour;
-use super::table::{Row, Table, printable};
+use super::printable;
+use super::table::{Row, Table};
 
 const NONE: &str = "N/A";
 

@@ -8,7 +8,8 @@ use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
 use super::Colour;
-use super::table::{Row, Table, printable};
+use super::printable;
+use super::table::{Row, Table};
 
 const HEADERS: [&str; 7] = [
     "Run ID",

@@ -145,10 +145,3 @@ fn rule([left, middle, right]: [&str; 3], widths: &[usize]) -> String {
     let bars: Vec<_> = widths.iter().map(|width| "─".repeat(width + 2)).collect();
     format!("{left}{}{right}\n", bars.join(middle))
 }
-
-/// Names come from whoever wrote them: no control character of theirs reaches the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}

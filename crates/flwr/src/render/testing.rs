@@ -49,7 +49,7 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         err_terminal: false,
         verbose: false,
         width: None,
-        plain: anstream::adapter::StripBytes::new(),
+        filter: flwr_core::printable::LogFilter::new(false),
     };
     (output, out, err)
 }

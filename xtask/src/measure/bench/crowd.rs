@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::figures::Maker;
 use super::stage::{Stage, SuperLink};
 use super::usage;
+use super::what::Nodes;
 
 /// After registration, until all nodes wait for a message.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -24,11 +25,11 @@ struct Crowd {
     events: Lines<BufReader<ChildStdout>>,
 }
 
-pub(super) fn measure(stage: &Stage, nodes: usize, idle: u64) -> Result<()> {
+pub(super) fn measure(stage: &Stage, of: Nodes, nodes: usize, idle: u64) -> Result<()> {
     let superlink = stage.superlink(Maker::Ours, &FLAGS)?;
     let pid = superlink.daemon.id();
     let empty = usage::resident(pid)?;
-    let mut crowd = Crowd::gather(stage, &superlink, nodes)?;
+    let mut crowd = Crowd::gather(stage, &superlink, of, nodes)?;
     let registered = crowd.event("registered")?;
     println!(
         "{nodes} nodes have registered in {:.1} s",
@@ -85,8 +86,8 @@ fn restart(stage: &Stage, superlink: SuperLink) -> Result<SuperLink> {
 }
 
 impl Crowd {
-    fn gather(stage: &Stage, superlink: &SuperLink, nodes: usize) -> Result<Self> {
-        let mut load = stage.load(superlink);
+    fn gather(stage: &Stage, superlink: &SuperLink, of: Nodes, nodes: usize) -> Result<Self> {
+        let mut load = stage.load(superlink, of);
         load.args(["crowd", "--nodes", &nodes.to_string()]);
         load.arg("--fab").arg(stage.fab()?);
         let mut child = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::what::What;
+
 /// Whose programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
@@ -24,81 +26,22 @@ impl Maker {
     }
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    Round,
-    RoundReused,
-    PollsMemory,
-    PollsDisk,
-    ManySmallMemory,
-    ManySmallDisk,
-    FewLargeMemory,
-    FewLargeDisk,
-    Peak,
-    IdleSuperlink,
-    IdleSupernode,
-    IdleSuperlinkAll,
-    IdleSupernodeAll,
-    Start,
-}
-
-impl What {
-    const ALL: [Self; 14] = [
-        Self::Round,
-        Self::RoundReused,
-        Self::PollsMemory,
-        Self::PollsDisk,
-        Self::ManySmallMemory,
-        Self::ManySmallDisk,
-        Self::FewLargeMemory,
-        Self::FewLargeDisk,
-        Self::Peak,
-        Self::IdleSuperlink,
-        Self::IdleSupernode,
-        Self::IdleSuperlinkAll,
-        Self::IdleSupernodeAll,
-        Self::Start,
-    ];
-
-    /// Its name, and its unit.
-    const fn name(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Round => ("round of a Python app, fit and evaluate, 2 nodes", "s"),
-            Self::RoundReused => ("the same, ours with --clientapp-reuse run", "s"),
-            Self::PollsMemory => ("authenticated polls, state in memory", "/s"),
-            Self::PollsDisk => ("authenticated polls, state in SQLite", "/s"),
-            Self::ManySmallMemory => ("brokered round, 50 nodes x 100 KB, memory", "s"),
-            Self::ManySmallDisk => ("brokered round, 50 nodes x 100 KB, SQLite", "s"),
-            Self::FewLargeMemory => ("brokered round, 10 nodes x 10 MB, memory", "s"),
-            Self::FewLargeDisk => ("brokered round, 10 nodes x 10 MB, SQLite", "s"),
-            Self::Peak => ("SuperLink's peak in 10 x 10 MB, memory", "MB"),
-            Self::IdleSuperlink => ("idle SuperLink", "MB"),
-            Self::IdleSupernode => ("idle SuperNode", "MB"),
-            Self::IdleSuperlinkAll => ("idle SuperLink and its children", "MB"),
-            Self::IdleSupernodeAll => ("idle SuperNode and its children", "MB"),
-            Self::Start => ("start to serving", "s"),
-        }
-    }
-
-    const fn more_is_better(self) -> bool {
-        matches!(self, Self::PollsMemory | Self::PollsDisk)
-    }
-}
-
 /// All values of ours and of a peer.
 #[derive(Debug)]
 pub(super) struct Figures {
     peer: Maker,
+    /// Which commit, when, and on what machine.
+    build: String,
     /// In the order in which they were measured.
     values: Vec<(What, Maker, f64)>,
 }
 
 impl Figures {
     /// No values yet. Ours will be compared with this peer.
-    pub(super) const fn against(peer: Maker) -> Self {
+    pub(super) const fn against(peer: Maker, build: String) -> Self {
         Self {
             peer,
+            build,
             values: Vec::new(),
         }
     }
@@ -108,10 +51,10 @@ impl Figures {
     }
 
     fn values(&self, what: What, maker: Maker) -> Vec<f64> {
-        // pip's has one way to run ClientApps.
-        let what = match (what, maker) {
-            (What::RoundReused, Maker::Pip) => What::Round,
-            _ => what,
+        let what = if maker == Maker::Pip {
+            what.of_pip()
+        } else {
+            what
         };
         let mine = |(found, by, _): &&(What, Maker, f64)| (*found, *by) == (what, maker);
         self.values
@@ -139,34 +82,34 @@ impl Figures {
             json!({
                 "figure": name,
                 "unit": unit,
-                "ours": {"median": median(ours.clone()), "values": ours},
-                "peer": {"median": median(peer.clone()), "values": peer},
+                "ours": {"median": median(ours.clone()), "spread": spread(&ours), "values": ours},
+                "peer": {"median": median(peer.clone()), "spread": spread(&peer), "values": peer},
                 "ratio": self.ratio(what),
             })
         };
-        let figures: Vec<_> = What::ALL.into_iter().map(figure).collect();
-        json!({"peer": self.peer.name(), "figures": figures})
+        let figures: Vec<_> = What::all().into_iter().map(figure).collect();
+        json!({"peer": self.peer.name(), "build": self.build, "figures": figures})
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<50} {:>12} {:>12} {:>7}",
-            "figure (medians)",
-            self.peer.name(),
-            Maker::Ours.name(),
-            "ratio"
-        )?;
-        for what in What::ALL {
+        writeln!(f, "{}", self.build)?;
+        let (peer, ours) = (self.peer.name(), Maker::Ours.name());
+        let title = "medians, and the spread from the least to the most";
+        writeln!(f, "{title:<52} {peer:>11}       {ours:>11}         ratio")?;
+        for what in What::all() {
             let (name, unit) = what.name();
             let cell = |maker| {
-                median(self.values(what, maker)).map_or_else(|| "-".to_owned(), |v| show(v, unit))
+                let values = self.values(what, maker);
+                let spread = spread(&values)
+                    .map_or_else(String::new, |spread| format!("{:.0}%", 100.0 * spread));
+                let median = median(values).map_or_else(|| "-".to_owned(), |v| show(v, unit));
+                format!("{median:>11} {spread:>5}")
             };
             let ratio = self.ratio(what).map_or_else(|| "-".to_owned(), show_ratio);
             let (peer, ours) = (cell(self.peer), cell(Maker::Ours));
-            writeln!(f, "{name:<50} {peer:>12} {ours:>12} {ratio:>7}")?;
+            writeln!(f, "{name:<52} {peer} {ours} {ratio:>7}")?;
         }
         Ok(())
     }
@@ -204,9 +147,26 @@ pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
+/// How far the values lie apart, as a share of their median. None for fewer than two.
+fn spread(values: &[f64]) -> Option<f64> {
+    let (least, most) = (
+        values.iter().copied().reduce(f64::min)?,
+        values.iter().copied().reduce(f64::max)?,
+    );
+    let middle = median(values.to_vec())?;
+    (values.len() > 1 && middle > 0.0).then(|| (most - least) / middle)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::what::{Kind, Load, Nodes, State};
     use super::*;
+
+    const POLLS: What = What::Load(Load {
+        kind: Kind::Polls,
+        state: State::Sqlite,
+        nodes: Nodes::Pip,
+    });
 
     #[test]
     fn a_median_is_in_the_middle() {
@@ -216,16 +176,23 @@ mod tests {
     }
 
     #[test]
+    fn the_spread_is_a_share_of_the_median() {
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[2.0]), None);
+        assert_eq!(spread(&[2.0, 1.0, 4.0]), Some(1.5));
+    }
+
+    #[test]
     fn ratios_say_how_many_times_better_ours_is() {
-        let mut figures = Figures::against(Maker::Pip);
+        let mut figures = Figures::against(Maker::Pip, String::new());
         for (maker, seconds, rate) in [(Maker::Pip, 6.0, 100.0), (Maker::Ours, 0.5, 800.0)] {
             figures.add(What::Round, maker, seconds);
-            figures.add(What::PollsDisk, maker, rate);
+            figures.add(POLLS, maker, rate);
         }
         figures.add(What::RoundReused, Maker::Ours, 0.25);
         assert_eq!(figures.ratio(What::Round), Some(12.0));
         assert_eq!(figures.ratio(What::RoundReused), Some(24.0));
-        assert_eq!(figures.ratio(What::PollsDisk), Some(8.0));
+        assert_eq!(figures.ratio(POLLS), Some(8.0));
         assert_eq!(figures.ratio(What::Start), None);
         assert!(figures.to_string().contains("6.000 s"), "{figures}");
     }

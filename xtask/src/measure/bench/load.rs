@@ -4,9 +4,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::Extent;
-use super::figures::{Figures, Maker, What, median};
+use super::figures::{Figures, Maker, median};
 use super::stage::{Stage, SuperLink};
 use super::usage;
+use super::what::{Kind, Load, Nodes, State, What};
 
 /// The most nodes that one of the loads here has.
 pub(super) const MOST_NODES: usize = 50;
@@ -36,66 +37,69 @@ pub(super) fn measure(
     extent: Extent,
     figures: &mut Figures,
 ) -> Result<()> {
-    let database = stage.database()?;
-    // Each kind of state, as its maker is told about it.
-    let (memory, disk) = match maker {
-        Maker::Ours | Maker::Earlier => (vec!["--database", ":memory:"], vec![]),
-        Maker::Pip => (vec![], vec!["--database", &database[..]]),
-    };
-    for (state, polls, small, large) in [
-        (
-            memory,
-            What::PollsMemory,
-            What::ManySmallMemory,
-            What::FewLargeMemory,
-        ),
-        (
-            disk,
-            What::PollsDisk,
-            What::ManySmallDisk,
-            What::FewLargeDisk,
-        ),
-    ] {
-        let flags = [&state[..], &VIRTUAL].concat();
-        let rate = poll(stage, maker, &flags, extent.poll_seconds)?;
-        figures.add(polls, maker, rate);
-        let superlink = stage.superlink(maker, &flags)?;
-        figures.add(small, maker, broker(stage, &superlink, &MANY_SMALL)?);
-        figures.add(large, maker, broker(stage, &superlink, &FEW_LARGE)?);
-        if large == What::FewLargeMemory {
-            figures.add(What::Peak, maker, usage::peak(superlink.daemon.id())?);
+    for state in State::ALL {
+        for nodes in Nodes::ALL {
+            let rate = poll(stage, maker, state, nodes, extent.poll_seconds)?;
+            let row = |kind| What::Load(Load { kind, state, nodes });
+            figures.add(row(Kind::Polls), maker, rate);
+            let superlink = stage.superlink(maker, &flags(stage, maker, state)?)?;
+            let round = |weight| broker(stage, &superlink, nodes, weight);
+            figures.add(row(Kind::ManySmall), maker, round(&MANY_SMALL)?);
+            figures.add(row(Kind::FewLarge), maker, round(&FEW_LARGE)?);
+            if (state, nodes) == (State::Memory, Nodes::Pip) {
+                figures.add(What::Peak, maker, usage::peak(superlink.daemon.id())?);
+            }
+            superlink.stop()?;
         }
-        superlink.stop()?;
     }
     Ok(())
 }
 
-/// Calls that are answered in a second, by a SuperLink that holds none.
-fn poll(stage: &Stage, maker: Maker, flags: &[&str], seconds: f64) -> Result<f64> {
-    let at_once: &[&str] = match maker {
-        Maker::Ours | Maker::Earlier => &["--node-hold", "0"],
-        Maker::Pip => &[],
+/// The flags of a SuperLink with this kind of state, as its maker knows them.
+fn flags(stage: &Stage, maker: Maker, state: State) -> Result<Vec<String>> {
+    let state = match (maker, state) {
+        (Maker::Pip, State::Memory) | (Maker::Ours | Maker::Earlier, State::Sqlite) => vec![],
+        (Maker::Pip, State::Sqlite) => vec!["--database".to_owned(), stage.database()?],
+        (Maker::Ours | Maker::Earlier, State::Memory) => {
+            ["--database", ":memory:"].map(str::to_owned).to_vec()
+        }
     };
-    let superlink = stage.superlink(maker, &[flags, at_once].concat())?;
+    Ok([&VIRTUAL.map(str::to_owned)[..], &state].concat())
+}
+
+/// Calls that are answered in a second, by a SuperLink that holds none.
+fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -> Result<f64> {
+    let mut flags = flags(stage, maker, state)?;
+    if maker != Maker::Pip {
+        flags.extend(["--node-hold", "0"].map(str::to_owned));
+    }
+    let superlink = stage.superlink(maker, &flags)?;
     let seconds = seconds.to_string();
-    let told = run(stage, &superlink, &["polls", "--seconds", &seconds])?;
+    let told = run(stage, &superlink, nodes, &["polls", "--seconds", &seconds])?;
     superlink.stop()?;
     let rate = told.first().and_then(|polls| polls["per_second"].as_f64());
     rate.context("the load generator told no rate")
 }
 
 /// The median of the rounds.
-fn broker(stage: &Stage, superlink: &SuperLink, weight: &Weight) -> Result<f64> {
+fn broker(stage: &Stage, superlink: &SuperLink, nodes: Nodes, weight: &Weight) -> Result<f64> {
     let fab = stage.fab()?.display().to_string();
     let arguments = ["broker", "--fab", &fab, "--rounds", ROUNDS];
     let weight = ["--nodes", weight.nodes, "--bytes", weight.bytes];
-    let told = run(stage, superlink, &[&arguments[..], &weight].concat())?;
+    let arguments = [&arguments[..], &weight].concat();
+    let told = run(stage, superlink, nodes, &arguments)?;
     let took = told.iter().filter_map(|round| round["seconds"].as_f64());
     median(took.collect()).context("the load generator told no rounds")
 }
 
-fn run(stage: &Stage, superlink: &SuperLink, arguments: &[&str]) -> Result<Vec<Value>> {
-    let output = stage.load(superlink).args(arguments).output()?;
+fn run(
+    stage: &Stage,
+    superlink: &SuperLink,
+    nodes: Nodes,
+    arguments: &[&str],
+) -> Result<Vec<Value>> {
+    let mut load = stage.load(superlink, nodes);
+    let output = load.args(arguments).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("flwr-bench {arguments:?} failed: {said}");

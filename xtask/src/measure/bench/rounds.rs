@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::Extent;
-use super::figures::{Figures, Maker, What, median};
+use super::figures::{Figures, Maker, median};
 use super::stage::Stage;
 use super::usage;
+use super::what::What;
 
 /// How long daemons are left alone before their memory counts as idle.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -25,6 +26,8 @@ pub(super) fn measure(
     if maker != Maker::Pip {
         let reuse = ["--clientapp-reuse", "run"];
         play(stage, maker, extent, &reuse, What::RoundReused, figures)?;
+        let fresh = ["--clientapp-start", "fresh"];
+        play(stage, maker, extent, &fresh, What::RoundFresh, figures)?;
     }
     Ok(())
 }
@@ -37,7 +40,7 @@ fn play(
     what: What,
     figures: &mut Figures,
 ) -> Result<()> {
-    let superlink = stage.superlink(maker, &[])?;
+    let superlink = stage.superlink::<&str>(maker, &[])?;
     let first = stage.supernode(maker, &superlink, 1, node_flags)?;
     let second = stage.supernode(maker, &superlink, 2, node_flags)?;
     thread::sleep(SETTLE);

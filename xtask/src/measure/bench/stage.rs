@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::figures::Maker;
+use super::what::Nodes;
 use crate::support::build;
 use crate::support::daemon::{Daemon, free_ports, here};
 use crate::support::python;
@@ -136,7 +137,7 @@ impl Stage {
     }
 
     /// Starts a SuperLink that has nothing from an earlier one.
-    pub(crate) fn superlink(&self, maker: Maker, flags: &[&str]) -> Result<SuperLink> {
+    pub(crate) fn superlink<S: AsRef<str>>(&self, maker: Maker, flags: &[S]) -> Result<SuperLink> {
         let home = self.home();
         if home.exists() {
             fs::remove_dir_all(&home)?;
@@ -145,10 +146,10 @@ impl Stage {
     }
 
     /// Starts a SuperLink over what an earlier one left.
-    pub(crate) fn superlink_again(
+    pub(crate) fn superlink_again<S: AsRef<str>>(
         &self,
         maker: Maker,
-        flags: &[&str],
+        flags: &[S],
         ports: [u16; 3],
     ) -> Result<SuperLink> {
         let [fleet, control, serverappio] = ports;
@@ -160,7 +161,7 @@ impl Stage {
         command.args(["--fleet-api-address", &here(fleet).to_string()]);
         command.args(["--control-api-address", &here(control).to_string()]);
         command.args(["--serverappio-api-address", &here(serverappio).to_string()]);
-        command.args(flags);
+        command.args(flags.iter().map(AsRef::as_ref));
         let begun = Instant::now();
         let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;
         while TcpStream::connect(here(fleet)).is_err() && begun.elapsed() < START_PATIENCE {
@@ -225,14 +226,15 @@ impl Stage {
         Daemon::start(&format!("supernode-{number}"), &mut command, &self.folder)
     }
 
-    /// The load generator, pointed at this SuperLink.
-    pub(crate) fn load(&self, superlink: &SuperLink) -> Command {
+    /// The load generator, pointed at this SuperLink, in the place of these nodes.
+    pub(super) fn load(&self, superlink: &SuperLink, nodes: Nodes) -> Command {
         let mut load = self.ours("flwr-bench");
         load.args(["--fleet", &superlink.fleet.to_string()]);
         load.args(["--control", &superlink.control.to_string()]);
         load.args(["--serverappio", &superlink.serverappio.to_string()]);
         load.args(["--root-certificates", "certificates/ca.crt"]);
         load.args(["--keys", "keys"]);
+        load.args(["--signatures", nodes.signatures()]);
         load
     }
 

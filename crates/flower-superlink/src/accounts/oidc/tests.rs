@@ -90,6 +90,17 @@ fn a_token_of_each_kind_of_key_is_good() {
 }
 
 #[test]
+fn a_token_that_no_call_carries_is_not_looked_at() {
+    let ring = Ring::new();
+    let token = ring.ec.sign(&with("groups", json!(["g".repeat(11_000)])));
+    assert!(token.len() < 16 << 10, "{}", token.len());
+    assert!(ring.verify(&token).is_ok());
+    let token = ring.ec.sign(&with("groups", json!(["g".repeat(13_000)])));
+    assert!(token.len() > 16 << 10, "{}", token.len());
+    ring.refuses(&token, &Refused::Malformed);
+}
+
+#[test]
 fn an_expired_token_is_told_apart_from_one_that_never_was_good() {
     let ring = Ring::new();
     for (exp, good) in [(0, true), (-29, true), (-30, false), (-1_000_000, false)] {

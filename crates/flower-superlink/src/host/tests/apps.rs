@@ -22,10 +22,12 @@ fn parts(apps: Apps, is_insecure: bool) -> Parts {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps,
         launchers: Launchers::default(),
         is_insecure,
+        in_flight: InFlight::default(),
     }
 }
 

@@ -31,6 +31,7 @@ macro_rules! battery {
                 apps::an_app_with_less_patience_is_answered_sooner;
                 apps::a_lost_node_is_told_while_the_call_is_held;
                 apps::an_instruction_that_is_not_known_is_answered_at_once;
+                apps::an_instruction_that_was_not_sent_is_answered_with_an_error;
                 apps::a_call_held_for_a_stopped_run_is_refused_at_once;
                 apps::a_held_call_ends_when_the_daemon_stops;
                 apps::an_app_sees_its_nodes_its_run_and_its_log;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use flwr_core::port::Fleet as _;
 use flwr_security::tls::Certificate;
 use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
@@ -10,12 +11,13 @@ use flwr_wire::door::{
 
 use super::*;
 
-fn peer(common_name: &str) -> Peer {
+pub(super) fn peer(common_name: &str) -> Peer {
     let certificate = Certificate {
         subject: format!("CN = {common_name}"),
         names: Vec::new(),
         other_names: Vec::new(),
         common_name: Some(common_name.to_owned()),
+        is_node: false,
         is_v3: true,
         not_before: OffsetDateTime::UNIX_EPOCH,
         not_after: OffsetDateTime::UNIX_EPOCH,
@@ -26,6 +28,7 @@ fn peer(common_name: &str) -> Peer {
         tls: true,
         certificate: Some(Arc::new(certificate)),
         proven: Arc::default(),
+        standing: Standing::default(),
     }
 }
 
@@ -41,6 +44,114 @@ async fn called(
     Answered::of(door.call(request).await.unwrap()).await.code
 }
 
+/// What all doors say: first that of nodes, then those of people.
+async fn all_doors(host: &Host, peer: Option<Peer>) -> [Code; 7] {
+    let (host, peer) = (|| host.clone(), || peer.clone());
+    [
+        called(FleetDoor::new(host()), peer()).await,
+        called(ControlDoor::<_, Control>::new(host()), peer()).await,
+        called(ControlDoor::<_, Exec>::new(host()), peer()).await,
+        called(ControlDoor::<_, Upkeep>::new(host()), peer()).await,
+        called(RuntimeDoor::<_, ServerAppIo>::new(host()), peer()).await,
+        called(RuntimeDoor::<_, Driver>::new(host()), peer()).await,
+        called(LaunchDoor::new(host()), peer()).await,
+    ]
+}
+
+fn host_for(link: Arc<Link>, clients: Option<&str>, people: People) -> Host {
+    let clients = clients.map(|lines| Arc::new(list(lines)));
+    Host::new(Parts {
+        link,
+        policy: Policy::AnyKey,
+        own_key: None,
+        clients,
+        people,
+        accounts: None,
+        apps: Apps::WithTokens,
+        launchers: Launchers::default(),
+        is_insecure: false,
+        in_flight: InFlight::default(),
+    })
+}
+
+fn list(lines: &str) -> FromFile<ClientList> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients");
+    fs::write(&file, lines).unwrap();
+    FromFile::load(&file).unwrap()
+}
+
+const IN: Code = Code::Unimplemented;
+const NODES_ONLY: [Code; 7] = {
+    let mut codes = [Code::PermissionDenied; 7];
+    codes[0] = IN;
+    codes
+};
+
+/// The same with the mark of SuperNodes.
+fn marked(common_name: &str) -> Peer {
+    let peer = peer(common_name);
+    let certificate = peer.certificate.map(|certificate| {
+        Arc::new(Certificate {
+            is_node: true,
+            ..Certificate::clone(&certificate)
+        })
+    });
+    Peer {
+        certificate,
+        ..peer
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_marked_as_a_nodes_opens_the_door_of_nodes_only() {
+    for people in [
+        People::default(),
+        People::new(Some(Arc::new(list("CN=node-1\n"))), None),
+    ] {
+        let host = host_for(link(MemoryState::default()), None, people);
+        assert_eq!(all_doors(&host, Some(marked("node-1"))).await, NODES_ONLY);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_by_which_a_node_was_seen_opens_the_door_of_nodes_only() {
+    let host = host_for(link(MemoryState::default()), None, People::default());
+    let (node, alice) = (peer("node-1"), peer("alice"));
+    // As long as no node has shown it, it may be a person's.
+    assert_eq!(all_doors(&host, Some(node.clone())).await, [IN; 7]);
+    let key = PrivateKey::generate().unwrap();
+    let headers = flwr_security::signature::sign(&key, OffsetDateTime::now_utc()).unwrap();
+    let head = Head {
+        patience: Duration::ZERO,
+        peer: Some(node.clone()),
+    };
+    let session = host.admit(NodeProof::Signature(headers), &head);
+    let session: FleetSession = session.await.unwrap();
+    let id = session.activate(30.0).await.unwrap();
+    assert_eq!(all_doors(&host, Some(node.clone())).await, NODES_ONLY);
+    assert_eq!(all_doors(&host, Some(alice)).await, [IN; 7]);
+    // Its certificate does not become a person's when the node leaves.
+    host.link().remove_node(id).await.unwrap();
+    assert_eq!(all_doors(&host, Some(node.clone())).await, NODES_ONLY);
+    // A list of people says who is one.
+    let people = People::new(Some(Arc::new(list("CN=node-1\n"))), None);
+    let listed = host_for(Arc::clone(host.link()), None, people);
+    assert_eq!(all_doors(&listed, Some(node)).await, [IN; 7]);
+}
+
+#[tokio::test]
+async fn people_with_a_list_of_their_own_are_on_no_other() {
+    let people = People::new(Some(Arc::new(list("CN=alice\n"))), None);
+    let host = host_for(link(MemoryState::default()), Some("CN=node-1\n"), people);
+    let mut wanted = [Code::Unauthenticated; 7];
+    wanted[0] = IN;
+    assert_eq!(all_doors(&host, Some(peer("node-1"))).await, wanted);
+    let mut wanted = [IN; 7];
+    wanted[0] = Code::Unauthenticated;
+    assert_eq!(all_doors(&host, Some(peer("alice"))).await, wanted);
+}
+
 #[tokio::test]
 async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
     let folder = tempfile::tempdir().unwrap();
@@ -52,23 +163,14 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
         policy: Policy::AnyKey,
         own_key: None,
         clients: Some(Arc::clone(&clients)),
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         launchers: Launchers::default(),
         is_insecure: false,
+        in_flight: InFlight::default(),
     });
-    let calls = async |peer: Option<Peer>| {
-        let (host, peer) = (|| host.clone(), || peer.clone());
-        [
-            called(FleetDoor::new(host()), peer()).await,
-            called(ControlDoor::<_, Control>::new(host()), peer()).await,
-            called(ControlDoor::<_, Exec>::new(host()), peer()).await,
-            called(ControlDoor::<_, Upkeep>::new(host()), peer()).await,
-            called(RuntimeDoor::<_, ServerAppIo>::new(host()), peer()).await,
-            called(RuntimeDoor::<_, Driver>::new(host()), peer()).await,
-            called(LaunchDoor::new(host()), peer()).await,
-        ]
-    };
+    let calls = async |peer: Option<Peer>| all_doors(&host, peer).await;
     let (let_in, refused) = ([Code::Unimplemented; 7], [Code::Unauthenticated; 7]);
     assert_eq!(calls(Some(peer("alice"))).await, let_in);
     assert_eq!(calls(Some(peer("bob"))).await, refused);

@@ -3,6 +3,7 @@
 use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::id::RunId;
 use flwr_daemon::apps::Identity;
+use flwr_daemon::objects::Files;
 use flwr_proto as proto;
 use flwr_proto::upkeep::{DeleteRunRequest, DeleteRunResponse, GetUsageRequest, GetUsageResponse};
 use flwr_security::key::PrivateKey;
@@ -141,11 +142,11 @@ async fn a_start_is_refused_that_could_not_go_on() {
     );
     let large = proto::StopRunRequest { run_id: 1 };
     let mut large = large.encode_to_vec();
-    large.resize(MAX_CONTROL_BYTES + 1, 0);
+    large.resize(MAX_CONTROL_BYTES, 0);
     let door = ControlDoor::<_, Control>::new(host.clone());
     let path = "/flwr.proto.Control/StopRun";
     let answer = call_door(door, path, HeaderMap::new(), large.into()).await;
-    assert_eq!(answer.code, Code::OutOfRange, "{}", answer.text);
+    assert_eq!(answer.code, Code::ResourceExhausted, "{}", answer.text);
     assert!(
         host.link()
             .runs(&Principal::Anybody)
@@ -276,4 +277,46 @@ async fn a_log_that_nobody_reads_any_more_is_let_go() {
     let held = Arc::strong_count(host.link());
     drop(call);
     assert!(Arc::strong_count(host.link()) < held);
+}
+
+#[tokio::test]
+async fn a_log_is_sent_in_pieces_but_to_readers_of_one_answer() {
+    let host = without_accounts();
+    let run = started(&host).await;
+    let burst: String = (0..400_000).map(|n| format!("{n:07}\n")).collect();
+    host.link().push_log(run, burst.clone()).await.unwrap();
+    stop(&host, run).await;
+    let request = proto::StreamLogsRequest {
+        run_id: run.0,
+        after_timestamp: 0.0,
+    };
+    for (timeout, is_whole) in [("5S", true), ("60S", false)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", timeout.parse().unwrap());
+        let door = ControlDoor::<_, Control>::new(host.clone());
+        let path = "/flwr.proto.Control/StreamLogs";
+        let answers = call_door(door, path, headers, encoded(&request)).await;
+        let answers: Vec<proto::StreamLogsResponse> = answers.read_all();
+        let texts: Vec<_> = answers.iter().map(|answer| &answer.log_output).collect();
+        assert_eq!(*texts[0] == burst, is_whole, "{timeout}");
+        assert!(is_whole || texts.iter().all(|text| text.len() <= 64 << 10));
+        let read: String = texts.into_iter().map(String::as_str).collect();
+        assert!(read == burst, "{timeout}: nothing is lost or repeated");
+    }
+}
+
+#[tokio::test]
+async fn a_person_hears_why_a_run_cannot_be_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let fabs = dir.path().join("fabs");
+    let (files, _) = Files::open(&fabs, []).unwrap();
+    let link = link_with_fabs(MemoryState::default(), Arc::new(files));
+    let host = host(link, Policy::AnyKey, None);
+    // Nothing can be written below a file.
+    std::fs::remove_dir(&fabs).unwrap();
+    std::fs::write(&fabs, b"").unwrap();
+    let refused = control(&host, "StartRun", &start(&UserConfig::new())).await;
+    assert_eq!(refused.code, Code::ResourceExhausted, "{}", refused.text);
+    let named = refused.text.contains(&fabs.display().to_string());
+    assert!(named && refused.text.contains("disk"), "{}", refused.text);
 }

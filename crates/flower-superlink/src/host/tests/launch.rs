@@ -16,10 +16,12 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
         launchers: Launchers::default(),
         is_insecure,
+        in_flight: InFlight::default(),
     });
     let message = StartRunRequest { fab: bundle() };
     let path = "/flower.launch.Launch/StartRun";

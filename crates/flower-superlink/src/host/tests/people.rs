@@ -36,10 +36,12 @@ fn with_accounts(accounts: Accounts) -> Host {
         policy: Policy::AnyKey,
         own_key: None,
         clients: None,
+        people: People::default(),
         accounts: Some(Arc::new(accounts)),
         apps: Apps::WithTokens,
         launchers: Launchers::default(),
         is_insecure: true,
+        in_flight: InFlight::default(),
     })
 }
 

@@ -21,7 +21,7 @@ const PUSH: (&str, &str) = (
 );
 
 /// The PEM of the P-384 key whose number is this byte, 32 times.
-fn key(byte: u8) -> PrivateKey {
+pub(super) fn key(byte: u8) -> PrivateKey {
     let pem = match byte {
         0x11 => include_str!("../testdata/node.pem"),
         _ => include_str!("../testdata/superlink.pem"),
@@ -30,7 +30,7 @@ fn key(byte: u8) -> PrivateKey {
 }
 
 /// A SuperLink with a key of its own that knows the node, and the directory of its list.
-async fn host() -> (Host, tempfile::TempDir) {
+pub(super) async fn host() -> (Host, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let list = dir.path().join("keys.csv");
     let node = key(0x11).public_key().clone();
@@ -101,24 +101,96 @@ async fn whoever_cannot_show_the_secret_does_not_come_in() {
     assert_eq!(code, Code::Unauthenticated);
 }
 
-#[tokio::test]
-async fn a_key_has_its_node_again_and_gets_the_superlinks_key() {
-    let (host, _dir) = host().await;
+/// Calls a method at this door, which remembers who came before.
+async fn at(door: &FleetDoor<Host>, method: &str, headers: HeaderMap, message: Bytes) -> Answered {
+    let path = format!("/flwr.proto.Fleet/{method}");
+    call_door(door.clone(), &path, headers, message).await
+}
+
+/// A CreateNode with this key, and no more.
+async fn register(door: &FleetDoor<Host>, key: &PrivateKey, interval: f64) -> Answered {
     let request = wire::CreateNodeRequest {
-        ping_interval: 30.0,
+        ping_interval: interval,
     };
+    let mut headers = HeaderMap::new();
+    let shown = public_key_text(key.public_key()).parse().unwrap();
+    headers.insert(PUBLIC_KEY_HEADER, shown);
+    at(door, "CreateNode", headers, request.encode_to_vec().into()).await
+}
+
+/// A PullTaskIns with a good HMAC.
+async fn pull(door: &FleetDoor<Host>) -> Code {
     let mut headers = HeaderMap::new();
     let shown = public_key_text(key(0x11).public_key()).parse().unwrap();
     headers.insert(PUBLIC_KEY_HEADER, shown);
-    let answer = call(&host, "CreateNode", headers, request.encode_to_vec().into()).await;
+    headers.insert(TOKEN_HEADER, PULL.1.parse().unwrap());
+    let body = hex::decode(PULL.0).unwrap().into();
+    at(door, "PullTaskIns", headers, body).await.code
+}
+
+/// The node's session, what it was noted to speak, and whether it was heard.
+async fn stands(host: &Host) -> (u64, Option<WireName>, bool) {
+    let nodes = host.link().known_nodes().await.unwrap();
+    let session = nodes.first().unwrap().0.session;
+    let noted = host.noted(NodeId(NODE)).await.unwrap();
+    (session, noted, host.was_heard(NodeId(NODE)))
+}
+
+#[tokio::test]
+async fn a_key_has_its_node_again_and_gets_the_superlinks_key() {
+    let (host, _dir) = host().await;
+    let door = FleetDoor::new(host);
+    let answer = register(&door, &key(0x11), 30.0).await;
     assert_eq!(
         answer.headers[PUBLIC_KEY_HEADER],
         public_key_text(key(0x22).public_key())
     );
     let created: wire::CreateNodeResponse = answer.read();
     assert_eq!(created.node.unwrap().node_id, NODE);
-    let noted = host.noted(NodeId(NODE)).await.unwrap();
-    assert_eq!(noted, WireName::find("tasks"));
+    let refused = register(&door, &key(0x11), 2000.0).await;
+    assert_eq!(refused.code, Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_registration_touches_nothing_before_the_first_hmac() {
+    let (host, _dir) = host().await;
+    let door = FleetDoor::new(host.clone());
+    // The node has signed, and its pull is held meanwhile.
+    host.note(NodeId(NODE), WireName::find("objects").unwrap())
+        .await
+        .unwrap();
+    host.hear(NodeId(NODE));
+    let before = stands(&host).await;
+    for _ in 0..3 {
+        // A stranger knows the key, which is public.
+        assert_eq!(register(&door, &key(0x11), 30.0).await.code, Code::Ok);
+        assert_eq!(stands(&host).await, before);
+    }
+    // The holder of the key shows the secret: it runs an older release from now on.
+    assert_eq!(pull(&door).await, Code::Ok);
+    let tasks = WireName::find("tasks");
+    assert_eq!(stands(&host).await, (before.0 + 1, tasks, true));
+    assert_eq!(pull(&door).await, Code::Ok);
+    assert_eq!(stands(&host).await.0, before.0 + 1, "once");
+    // It is started again.
+    assert_eq!(register(&door, &key(0x11), 30.0).await.code, Code::Ok);
+    assert_eq!(stands(&host).await.0, before.0 + 1);
+    assert_eq!(pull(&door).await, Code::Ok);
+    assert_eq!(stands(&host).await.0, before.0 + 2);
+}
+
+#[tokio::test]
+async fn without_a_key_of_its_own_the_superlink_names_the_flag_to_older_nodes() {
+    let (listed, _dir) = host().await;
+    let policy = listed.0.parts.policy.clone();
+    let host = super::host(Arc::clone(listed.link()), policy, None);
+    let door = FleetDoor::new(host.clone());
+    let before = stands(&host).await;
+    let answer = register(&door, &key(0x11), 30.0).await;
+    assert_eq!(answer.code, Code::Unauthenticated);
+    assert!(answer.text.contains("--serve-older 1.8"), "{}", answer.text);
+    assert_eq!(pull(&door).await, Code::Unauthenticated);
+    assert_eq!(stands(&host).await, before);
 }
 
 #[tokio::test]

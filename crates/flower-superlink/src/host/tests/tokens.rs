@@ -247,7 +247,10 @@ async fn a_call_that_only_names_a_run_is_of_nobody() {
     assert_eq!(known.status.phase, Phase::Pending);
     // The log of a run that goes on is waited for, unless there is some.
     link.stop_run(run).await.unwrap();
-    let log = link.next_log(run, Timestamp::ZERO).await.unwrap();
+    let log = link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log, None);
 }
 

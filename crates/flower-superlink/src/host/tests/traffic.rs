@@ -10,7 +10,7 @@ use super::*;
 use crate::link::state::Traffic;
 
 /// A node's session, as each of its calls opens it.
-async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
+pub(super) async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
     let headers = signature::sign(key, OffsetDateTime::now_utc()).unwrap();
     let head = Head {
         patience: Duration::ZERO,
@@ -21,7 +21,7 @@ async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
 }
 
 /// A message with content, and its two objects, children first.
-fn mail(metadata: Metadata, content: &[u8]) -> (Parcel, [Object; 2]) {
+pub(super) fn mail(metadata: Metadata, content: &[u8]) -> (Parcel, [Object; 2]) {
     let record = Object::new(Kind::RecordDict, &[], content);
     let message = CoreMessage {
         metadata,

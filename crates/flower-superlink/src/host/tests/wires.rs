@@ -2,7 +2,7 @@
 
 use flwr_core::id::RunId;
 use flwr_core::message::{Body as MessageBody, Message as CoreMessage, Metadata};
-use flwr_core::object::ObjectId;
+use flwr_core::object::{Object, ObjectId, ObjectTree};
 use flwr_core::port::Fleet;
 use flwr_proto as proto;
 use flwr_proto::shared::{PingRequest, PingResponse};
@@ -11,7 +11,7 @@ use flwr_security::signature::{self, PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIMEST
 
 use super::*;
 
-fn signed(key: &PrivateKey) -> HeaderMap {
+pub(super) fn signed(key: &PrivateKey) -> HeaderMap {
     let headers = signature::sign(key, OffsetDateTime::now_utc()).unwrap();
     let base64 = |bytes: &[u8]| {
         use base64::Engine;
@@ -30,17 +30,21 @@ fn signed(key: &PrivateKey) -> HeaderMap {
     map
 }
 
-struct Node {
-    host: Host,
-    key: PrivateKey,
-    id: NodeId,
+pub(super) struct Node {
+    pub(super) host: Host,
+    pub(super) key: PrivateKey,
+    pub(super) id: NodeId,
 }
 
 impl Node {
     /// A node that has registered, and not given a sign of life yet.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let host = host(link(MemoryState::default()), Policy::AnyKey, None);
-        let key = PrivateKey::generate().unwrap();
+        Self::at(host, PrivateKey::generate().unwrap()).await
+    }
+
+    /// The same with this key, at this host.
+    pub(super) async fn at(host: Host, key: PrivateKey) -> Self {
         let request = proto::CreateNodeRequest {
             heartbeat_interval: 30.0,
         };
@@ -55,7 +59,7 @@ impl Node {
         Self { host, key, id }
     }
 
-    async fn call(&self, method: &str, message: &impl Message) -> Answered {
+    pub(super) async fn call(&self, method: &str, message: &impl Message) -> Answered {
         call(
             &self.host,
             method,
@@ -65,7 +69,7 @@ impl Node {
         .await
     }
 
-    async fn ping(&self) {
+    pub(super) async fn ping(&self) {
         let ping = PingRequest {
             node: Some(self.id.into()),
             ping_interval: 30.0,
@@ -78,7 +82,7 @@ impl Node {
         );
     }
 
-    async fn heartbeat(&self) {
+    pub(super) async fn heartbeat(&self) {
         let heartbeat = proto::SendNodeHeartbeatRequest {
             node: Some(self.id.into()),
             heartbeat_interval: 30.0,
@@ -88,7 +92,21 @@ impl Node {
     }
 
     /// Sends the node an instruction without content, of a run that is running.
-    async fn instruct(&self) -> RunId {
+    pub(super) async fn instruct(&self) -> RunId {
+        let body = MessageBody::Error {
+            code: 1,
+            reason: "a test".to_owned(),
+        };
+        self.send(body, None, Vec::new()).await.0
+    }
+
+    /// Sends the node an instruction with the content of this tree, of a run that is running.
+    pub(super) async fn send(
+        &self,
+        body: MessageBody,
+        content: Option<ObjectTree>,
+        objects: Vec<Object>,
+    ) -> (RunId, ObjectId) {
         let link = self.host.link();
         let app = ("a/b".to_owned(), "1.0.0".to_owned());
         let run = link.start_run_of_a_stranger(app, None, Default::default());
@@ -105,22 +123,18 @@ impl Node {
                 message_type: "train".to_owned(),
                 created_at: link.now(),
             },
-            body: MessageBody::Error {
-                code: 1,
-                reason: "a test".to_owned(),
-            },
+            body,
         };
-        let (parcel, object) = message.announced(None);
+        let (parcel, object) = message.announced(content);
+        let id = object.id;
         link.send(run, vec![parcel]).await.unwrap();
-        assert!(
-            link.push_object(run, object.id, object.bytes)
-                .await
-                .unwrap()
-        );
-        run
+        for Object { id, bytes } in objects.into_iter().chain([object]) {
+            assert!(link.push_object(run, id, bytes).await.unwrap());
+        }
+        (run, id)
     }
 
-    async fn pull(&self) -> proto::PullMessagesResponse {
+    pub(super) async fn pull(&self) -> proto::PullMessagesResponse {
         let pull = proto::PullMessagesRequest {
             node: Some(self.id.into()),
             ..proto::PullMessagesRequest::default()

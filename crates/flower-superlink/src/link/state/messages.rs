@@ -25,8 +25,10 @@ pub enum Answer {
     Expired(Box<Metadata>),
     /// The reply came, and expired before it was taken.
     ReplyExpired(Box<Metadata>),
-    /// The node is not registered any more, or gave no sign of life in time.
+    /// The node gave no sign of life in time.
     NodeLost(Box<Metadata>),
+    /// The node left, and did not return in time.
+    NodeLeft(Box<Metadata>),
 }
 
 /// Messages: instructions to nodes, and the replies to them.
@@ -72,9 +74,13 @@ pub trait Messages {
     /// object's bytes are there.
     ///
     /// # Behavior
-    /// - a whole reply is there already: it stays, and the error's object is freed
+    /// - a whole reply is there already: it stays, and the error's object is freed, unless the
+    ///   reply is `flawed`: its bytes cannot be given any more
     /// - the instruction is not known: the error can be pulled and confirmed all the same
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()>;
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()>;
+
+    /// Whether an instruction for the node has no whole reply.
+    async fn is_awaited(&self, node: NodeId) -> StateResult<bool>;
 
     /// The message arrived. A reply: it and its instruction are done with. An instruction: its
     /// node has it, and its objects stay until it is answered.

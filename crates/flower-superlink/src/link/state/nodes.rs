@@ -8,6 +8,11 @@ use flwr_security::key::PublicKey;
 
 use super::{StateResult, Written};
 
+/// Seconds that a node has to return: after it left, while an instruction waits for its reply, and
+/// after the SuperLink itself was gone. As long as Flower's nodes may be silent (two heartbeat
+/// intervals of 30 s).
+pub const RETURN: f64 = 60.0;
+
 /// The number of a node's session. Each activation begins a session, and each departure ends one:
 /// a call belongs to the session in which it was made.
 pub type Session = u64;
@@ -46,6 +51,25 @@ pub struct KnownNode {
     pub unregistered_at: Option<Timestamp>,
     /// Until when it counts as online; 0 before it is online for the first time.
     pub online_until: Timestamp,
+}
+
+/// Until when a reply of a node is waited for, unless the node gives a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// Until it counts as lost.
+    There(Timestamp),
+    /// It has left, and may return until then: an orderly restart is not the end of its work.
+    Left(Timestamp),
+}
+
+impl Outlook {
+    /// The moment.
+    #[must_use]
+    pub const fn until(self) -> Timestamp {
+        match self {
+            Self::There(until) | Self::Left(until) => until,
+        }
+    }
 }
 
 /// The steps of a node's life. A state keeps their outcome.
@@ -145,6 +169,23 @@ impl KnownNode {
         self.online_until = self.online_until + seconds;
     }
 
+    /// Nobody could give a sign of life for so many seconds after `since`: what the node had left of
+    /// its time then, it has again.
+    pub fn extend_lease(&mut self, since: Timestamp, seconds: f64) {
+        if self.outlook().until() > since {
+            self.move_lease(seconds);
+        }
+    }
+
+    /// Until when the node's replies are waited for.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        match self.deactivated_at {
+            Some(left) if self.has_left() => Outlook::Left(left + RETURN),
+            _ => Outlook::There(self.online_until),
+        }
+    }
+
     /// The last moment at which the node was there.
     #[must_use]
     pub fn last_seen(&self) -> Timestamp {
@@ -207,6 +248,13 @@ pub trait Nodes {
 
     /// The name of the wire that the node speaks, if it was noted.
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>>;
+
+    /// Notes that a node was seen by a certificate of this owner. The note stays for ever: a person
+    /// with a certificate of the same owner would be the node.
+    async fn note_certificate(&self, owner: &str) -> StateResult<()>;
+
+    /// Whether a node was seen by a certificate of this owner.
+    fn is_of_node(&self, owner: &str) -> bool;
 
     /// The node, also if it is unregistered.
     async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>>;

@@ -93,7 +93,7 @@ pub struct Usage {
 /// Time, space, and the end.
 #[async_trait]
 pub trait Upkeep {
-    /// Bytes that the state takes on disk; 0 where it takes none.
+    /// Bytes that the state takes on disk, but for nodes; 0 where it takes none.
     async fn used(&self) -> StateResult<u64>;
 
     /// What takes the space. It looks at every run: not for the hot path.
@@ -119,6 +119,9 @@ pub trait Upkeep {
     /// node was there since, is not known, or an instruction for it is still there.
     async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool>;
 
+    /// Writes something without a meaning: an error says that nothing can be written now.
+    async fn try_to_write(&self) -> StateResult<()>;
+
     /// Gives free space back to the file system, a little at a time, and nothing while there is
     /// something to write. A little of it stays for what comes next.
     async fn give_back(&self) -> StateResult<()>;
@@ -129,6 +132,10 @@ pub trait Upkeep {
     /// The clock was set, by so many seconds: what nodes and runs have left of their time to give
     /// a sign of life stays as it was.
     fn move_leases(&self, seconds: f64);
+
+    /// The SuperLink was away after `since`, for so many seconds: nodes and runs that had time left
+    /// then to give a sign of life have it again.
+    fn extend_leases(&self, since: Timestamp, seconds: f64);
 
     /// Lets go of what is over at `now`: instructions expired for a while, runs whose ServerApp
     /// gave no sign of life, and unused tokens of pending runs. Gives the runs that were lost by

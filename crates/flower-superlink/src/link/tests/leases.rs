@@ -79,3 +79,68 @@ async fn a_clock_that_is_set_loses_no_node_and_no_run() {
         assert_eq!(status.phase, Phase::Finished(Outcome::Failed));
     }
 }
+
+#[tokio::test]
+async fn a_superlink_that_was_stopped_loses_no_node_and_no_run_and_says_so() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let (run, node) = (federation.running().await, federation.node().await);
+    assert!(link.app_lives(run, 30.0).await.unwrap());
+    federation.clock.advance(Duration::from_secs(40));
+    link.watch_clock();
+    federation.clock.advance(Duration::from_secs(70));
+    // The first to look after the pause is whoever waits for the reply, or for the node.
+    assert_eq!(link.nodes(run).await.unwrap(), [node]);
+    link.expire().await.unwrap();
+    let phase = async || link.known_run(run).await.unwrap().status.phase;
+    assert_eq!(phase().await, Phase::Running);
+    let log = async || {
+        let entries = link.state.log_after(run, NOON, usize::MAX).await.unwrap();
+        entries
+            .into_iter()
+            .map(|entry| entry.text)
+            .collect::<String>()
+    };
+    let told = "[SuperLink] Note: the SuperLink did not run for 70 s";
+    assert!(log().await.contains(told), "{}", log().await);
+
+    // What each had left before the pause is all that it has.
+    federation.clock.advance(Duration::from_secs(4));
+    link.watch_clock();
+    federation.clock.advance(Duration::from_secs(4));
+    link.watch_clock();
+    for _ in 0..7 {
+        federation.clock.advance(Duration::from_secs(2));
+        link.watch_clock();
+    }
+    assert_eq!(link.nodes(run).await.unwrap(), []);
+    link.expire().await.unwrap();
+    assert_eq!(phase().await, Phase::Finished(Outcome::Failed));
+    let log = log().await;
+    assert!(log.contains("No heartbeat received from the run."), "{log}");
+    assert_eq!(log.matches("did not run").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_token_that_was_given_before_the_clock_was_set_keeps_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let durable = crate::store::SqliteState::open(&dir.path().join("state.db"), NOON).unwrap();
+    for state in [
+        Arc::new(MemoryState::default()) as Arc<dyn LinkState>,
+        Arc::new(durable),
+    ] {
+        let federation = Federation::over(state, None);
+        let link = &federation.link;
+        let run = link.start_run(bundle(), UserConfig::new(), &Principal::Anybody);
+        let run = run.await.unwrap();
+        let token = link.issue_token(run).await.unwrap().unwrap();
+        federation.clock.set(NOON + 600.0);
+        link.expire().await.unwrap();
+        federation.clock.advance(Duration::from_secs(100));
+        link.expire().await.unwrap();
+        assert_eq!(link.run_of_token(token.as_str()).await.unwrap(), run);
+        federation.clock.advance(Duration::from_secs(30));
+        link.expire().await.unwrap();
+        assert!(link.run_of_token(token.as_str()).await.is_err());
+    }
+}

@@ -11,6 +11,11 @@ async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
     let key = PrivateKey::generate().unwrap();
     let register = async || link.register_node(key.public_key(), 30.0, None).await;
     let first = register().await.unwrap();
+    let run = federation.running().await;
+    federation.send(run, first, "model").await;
+    let claimed = link.claim(first, Duration::ZERO).await;
+    assert!(claimed.unwrap().is_some(), "it is of use");
+    link.stop_run(run).await.unwrap();
     link.remove_node(first).await.unwrap();
     link.remove_node(first).await.unwrap();
     assert!(link.known_nodes().await.unwrap().is_empty());
@@ -23,10 +28,10 @@ async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
     };
     federation.clock.advance(DAY / 2);
     // Its key is listed, but it is another node's by now.
-    link.forget_lost_nodes(|_| true).await.unwrap();
+    link.forget_lost_nodes(|_| true, |_| false).await.unwrap();
     assert_eq!(known().await.len(), 2);
     federation.clock.advance(DAY);
-    link.forget_lost_nodes(|_| true).await.unwrap();
+    link.forget_lost_nodes(|_| true, |_| false).await.unwrap();
     assert_eq!(known().await, [second]);
 }
 
@@ -75,4 +80,58 @@ async fn a_node_is_served_in_its_latest_session_whichever_superlink_holds_its_ca
     };
     let (held, ()) = tokio::join!(held, elsewhere);
     assert_eq!(held.unwrap(), None);
+}
+
+/// The reason of the error reply to a message, once there is one.
+async fn reason(link: &Link, run: RunId, asked: &Mail) -> Option<String> {
+    let asked = [asked.id()];
+    let replies = link
+        .replies(run, &asked.map(Some), Duration::ZERO)
+        .await
+        .unwrap();
+    match &replies.first()?.message.body {
+        Body::Error { reason, .. } => Some(reason.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_with_a_message_in_hand_finds_it_when_it_returns() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let key = PrivateKey::generate().unwrap();
+    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    let run = federation.running().await;
+    let node = register().await.unwrap();
+    let sent = federation.send(run, node, "work").await;
+    let claim = async || link.claim(node, Duration::ZERO).await.unwrap();
+    assert_eq!(claim().await.unwrap().message.metadata.id, sent.id());
+    link.confirm(run, sent.id()).await.unwrap();
+
+    link.remove_node(node).await.unwrap();
+    assert_eq!(link.nodes(run).await.unwrap(), [], "it is not there");
+    federation.clock.advance(Duration::from_secs(59));
+    assert_eq!(reason(link, run, &sent).await, None, "it may return");
+    assert_eq!(register().await.unwrap(), node);
+    assert_eq!(claim().await.unwrap().message.metadata.id, sent.id());
+
+    // It does not return in time.
+    link.remove_node(node).await.unwrap();
+    federation.clock.advance(Duration::from_secs(61));
+    let reason = reason(link, run, &sent).await.unwrap();
+    assert!(reason.contains("left"), "{reason}");
+    let log = link.state.log_after(run, NOON, usize::MAX).await.unwrap();
+    let log: String = log.into_iter().map(|entry| entry.text).collect();
+    assert!(log.contains(&format!("{node} left")), "{log}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_falls_silent_is_told_from_one_that_left() {
+    let federation = Federation::new();
+    let run = federation.running().await;
+    let node = federation.node().await;
+    let sent = federation.send(run, node, "work").await;
+    federation.clock.advance(Duration::from_secs(61));
+    let reason = reason(&federation.link, run, &sent).await.unwrap();
+    assert!(reason.contains("failed to report a heartbeat"), "{reason}");
 }

@@ -13,10 +13,7 @@ async fn a_broadcast_costs_a_look_up_for_each_reply_and_not_for_each_pair() {
         let node_id = federation.node().await;
         mails.push(federation.send(run, node_id, &node.to_string()).await);
     }
-    let asked: Vec<_> = mails
-        .iter()
-        .map(|mail| mail.parcel.message.metadata.id)
-        .collect();
+    let asked: Vec<_> = mails.iter().map(|mail| Some(mail.id())).collect();
     let link = Arc::clone(&federation.link);
     let asking = tokio::spawn(async move { link.replies(run, &asked, Duration::MAX).await });
     for mail in &mails {

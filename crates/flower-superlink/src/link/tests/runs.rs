@@ -51,7 +51,10 @@ async fn a_log_that_is_read_ends_when_the_daemon_stops() {
     let run = federation.running().await;
     let begun = Instant::now();
     federation.stopper.stop();
-    let read = federation.link.next_log(run, Timestamp::ZERO).await;
+    let read = federation
+        .link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await;
     assert!(matches!(read, Err(Error::Stopping)));
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
@@ -66,7 +69,11 @@ async fn what_a_serverapp_printed_before_a_restart_is_not_logged_twice() {
     for text in ["one\n", "one\n", "two\n"] {
         link.push_app_log(run, text.to_owned()).await.unwrap();
     }
-    let entry = link.next_log(run, Timestamp::ZERO).await.unwrap().unwrap();
+    let entry = link
+        .next_log(run, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(entry.text, "one\none\ntwo\n");
 }
 
@@ -87,12 +94,29 @@ async fn a_full_superlink_takes_nothing_new_until_there_is_space() {
     // What is under way comes to its end, and space returns.
     federation.answer(run, &first, "an answer").await;
     let reply = link
-        .replies(run, &[first.id()], Duration::MAX)
+        .replies(run, &[Some(first.id())], Duration::MAX)
         .await
         .unwrap()
         .remove(0);
     link.confirm(run, reply.message.metadata.id).await.unwrap();
     link.send(run, vec![other]).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_serverapps_print_counts_towards_the_limit() {
+    let federation = Federation::with_limit(Some(bundle().len() as u64 + 1000));
+    let run = federation.running().await;
+    let node = federation.node().await;
+    federation.link.note_outputs(1000);
+    let mail = Mail::new(run, "a message", |metadata| Metadata {
+        dst: node,
+        ..metadata
+    });
+    let parcels = vec![mail.parcel];
+    let refused = federation.link.send(run, parcels.clone()).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::Full { .. }))));
+    federation.link.note_outputs(0);
+    federation.link.send(run, parcels).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +126,7 @@ async fn a_log_is_read_to_the_end_of_its_run() {
     let link = Arc::clone(&federation.link);
     let reader = tokio::spawn(async move {
         let (mut text, mut after) = (String::new(), Timestamp::ZERO);
-        while let Some(entry) = link.next_log(run, after).await.unwrap() {
+        while let Some(entry) = link.next_log(run, after, usize::MAX).await.unwrap() {
             text.push_str(&entry.text);
             after = entry.at;
         }

@@ -5,6 +5,19 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
+impl Federation {
+    /// A node that got a message of a run that is over.
+    async fn used_node(&self) -> NodeId {
+        let node = self.node().await;
+        let run = self.running().await;
+        self.send(run, node, "model").await;
+        let claimed = self.link.claim(node, Duration::ZERO).await;
+        assert!(claimed.unwrap().is_some());
+        self.link.stop_run(run).await.unwrap();
+        node
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_nodes_says_so_in_its_log() {
     let federation = Federation::new();
@@ -12,7 +25,11 @@ async fn a_run_that_waits_for_nodes_says_so_in_its_log() {
     let run = federation.running().await;
     let link = &federation.link;
     let text = async || {
-        let log = link.state.log_after(run, Timestamp::ZERO).await.unwrap();
+        let log = link
+            .state
+            .log_after(run, Timestamp::ZERO, usize::MAX)
+            .await
+            .unwrap();
         log.into_iter().map(|entry| entry.text).collect::<String>()
     };
     let ask = async |seconds: u32| {
@@ -103,8 +120,8 @@ async fn old_runs_go_and_those_that_are_not_finished_stay() {
 async fn nodes_that_are_gone_for_a_month_are_forgotten_but_for_those_on_a_list() {
     let federation = Federation::new();
     let link = &federation.link;
-    let listed = federation.node().await;
-    let _gone = federation.node().await;
+    let listed = federation.used_node().await;
+    let _gone = federation.used_node().await;
     let nodes = link.state.nodes().await.unwrap();
     let key = nodes
         .iter()
@@ -115,11 +132,62 @@ async fn nodes_that_are_gone_for_a_month_are_forgotten_but_for_those_on_a_list()
     let is_listed = |found: &flwr_security::key::PublicKey| *found == key;
     federation.clock.advance(29 * DAY);
     let there = federation.node().await;
-    link.forget_lost_nodes(is_listed).await.unwrap();
+    link.forget_lost_nodes(is_listed, |_| false).await.unwrap();
     assert_eq!(link.state.nodes().await.unwrap().len(), 3);
     federation.clock.advance(2 * DAY);
-    link.forget_lost_nodes(is_listed).await.unwrap();
+    assert!(link.node_lives(there, 30.0).await.unwrap());
+    link.forget_lost_nodes(is_listed, |_| false).await.unwrap();
     let left = link.state.nodes().await.unwrap();
     let left: std::collections::BTreeSet<_> = left.into_iter().map(|node| node.id).collect();
     assert_eq!(left, [listed, there].into());
+}
+
+#[tokio::test]
+async fn nodes_of_no_use_are_forgotten_after_an_hour() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let run = federation.running().await;
+    let (unused, used) = (federation.node().await, federation.node().await);
+    let (asked, long) = (federation.node().await, federation.node().await);
+    federation.send(run, used, "model").await;
+    let claimed = link.claim(used, Duration::ZERO).await;
+    assert!(claimed.unwrap().is_some());
+    // A message waits for this one.
+    federation.send(run, asked, "model").await;
+    let left = async || {
+        link.forget_lost_nodes(|_| false, |_| false).await.unwrap();
+        let nodes = link.state.nodes().await.unwrap();
+        nodes.into_iter().map(|node| node.id).collect::<Vec<_>>()
+    };
+    federation.clock.advance(3_600 * SECOND);
+    assert_eq!(left().await.len(), 4, "the last lease ends a minute later");
+    federation.clock.advance(120 * SECOND);
+    let kept = left().await;
+    assert!(!kept.contains(&unused));
+    assert!(kept.contains(&used) && kept.contains(&asked));
+    // It comes back, with another id.
+    assert!(!link.node_lives(unused, 30.0).await.unwrap());
+    assert!(!kept.contains(&long), "it was there for a minute");
+    let long = federation.node().await;
+    for _ in 0..25 {
+        federation.clock.advance(3_590 * SECOND);
+        link.node_lives(long, 300.0).await.unwrap();
+    }
+    federation.clock.advance(7_200 * SECOND);
+    assert!(left().await.contains(&long), "it was there for a day");
+}
+
+#[tokio::test]
+async fn nodes_without_a_key_are_forgotten_after_a_day() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    federation.used_node().await;
+    let left = async || {
+        link.forget_lost_nodes(|_| false, |_| true).await.unwrap();
+        link.state.nodes().await.unwrap().len()
+    };
+    federation.clock.advance(DAY);
+    assert_eq!(left().await, 1);
+    federation.clock.advance(120 * SECOND);
+    assert_eq!(left().await, 0);
 }

@@ -3,7 +3,7 @@
 use flwr_core::id::NodeId;
 use flwr_security::key::PublicKey;
 
-use super::world::{NOON, World, key};
+use super::world::{NOON, Sent, World, key};
 use crate::link::state::{Changed, KnownNode, Registration};
 use crate::link::wake::Topic;
 
@@ -107,6 +107,44 @@ pub(super) async fn leases_move_with_a_clock_that_is_set(world: World) {
     assert_eq!(expiry.0, [run]);
 }
 
+pub(super) async fn who_had_time_left_before_the_superlink_was_away_has_it_again(world: World) {
+    let there = world.node(3, NOON + 30.0).await;
+    let lost = world.node(4, NOON + 5.0).await;
+    let run = world.running().await;
+    assert!(world.app_lives(NOON + 60.0).await);
+    // From ten seconds on nobody could give a sign of life, for 70 s.
+    world.state.extend_leases(NOON + 10.0, 70.0);
+    assert_eq!(world.state.expire(NOON + 129.0).await.unwrap().0, []);
+    let online = world.state.online_nodes(NOON + 99.0).await.unwrap();
+    assert_eq!(online, [there]);
+    let status = world.state.node(lost).await.unwrap().unwrap();
+    assert_eq!(status.online_until, NOON + 5.0, "it was lost before");
+    assert_eq!(world.state.online_nodes(NOON + 100.0).await.unwrap(), []);
+    let expiry = world.state.expire(NOON + 131.0).await.unwrap();
+    assert_eq!(expiry.0, [run]);
+    let log = world.state.log_after(run, NOON, usize::MAX).await.unwrap();
+    let last = &log.last().unwrap().text;
+    assert!(
+        last.contains("No heartbeat received from the run."),
+        "{last}"
+    );
+}
+
+pub(super) async fn a_node_is_awaited_until_it_has_answered(world: World) {
+    world.running().await;
+    let node = world.node(3, NOON + 30.0).await;
+    let other = world.node(4, NOON + 30.0).await;
+    let is_awaited = async |node| world.state.is_awaited(node).await.unwrap();
+    assert!(!is_awaited(node).await);
+    let sent = world.send("model", node).await;
+    assert!(is_awaited(node).await && !is_awaited(other).await);
+    let half = Sent::reply("answer", &sent);
+    world.state.insert_reply(half.parcel, NOON).await.unwrap();
+    assert!(is_awaited(node).await, "half a reply is none");
+    world.reply("answer", &sent).await;
+    assert!(!is_awaited(node).await);
+}
+
 pub(super) async fn a_node_that_left_is_unknown(world: World) {
     let key = key();
     world.comes(&key, NodeId(5), NOON + 30.0).await;
@@ -149,4 +187,15 @@ pub(super) async fn only_the_message_that_was_handed_out_can_be_confirmed(world:
         .freed
         .clear();
     assert_eq!(world.claim(node, NOON).await, Some(second.id()));
+}
+
+pub(crate) async fn the_owner_of_a_nodes_certificate_stays_known(world: World) {
+    let node = world.node(5, NOON + 60.0).await;
+    assert!(!world.state.is_of_node("CN=node-1"));
+    for _ in 0..2 {
+        world.state.note_certificate("CN=node-1").await.unwrap();
+    }
+    world.state.unregister_node(node, NOON).await.unwrap();
+    assert!(world.state.is_of_node("CN=node-1"));
+    assert!(!world.state.is_of_node("CN=node-2"));
 }

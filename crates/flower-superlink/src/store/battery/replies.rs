@@ -4,7 +4,7 @@ use flwr_core::message::Metadata;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, Sent, TTL, World, error_for};
-use crate::link::state::{Answer, Changed};
+use crate::link::state::{Answer, Changed, RETURN};
 use crate::link::wake::Topic;
 use flwr_core::refusal::Refusal;
 
@@ -96,6 +96,11 @@ pub(super) async fn a_reply_must_not_outlive_its_instruction(world: World) {
         matches!(refused, Refusal::ReplyOutlivesInstruction { excess } if (excess - 0.5).abs() < 0.01),
         "{refused:?}"
     );
+    for dead in [0.0, -5.0, f64::NAN] {
+        let late = world.state.insert_reply(long(dead).parcel, NOON).await;
+        let asked = sent.parcel.message.metadata.id;
+        assert_eq!(refusal(late), Refusal::ReplyExpired(asked), "{dead}");
+    }
     world
         .state
         .insert_reply(long(TTL - 9.95).parcel, NOON)
@@ -132,8 +137,22 @@ pub(super) async fn why_no_reply_comes_is_told(world: World) {
     let metadata = told(to_lost.parcel.message.metadata.clone());
     let gone = Answer::NodeLost(metadata);
     assert_eq!(world.answer(&to_lost, NOON + 31.0).await, gone);
-    world.state.unregister_node(lost, NOON).await.unwrap();
-    assert_eq!(world.answer(&to_lost, NOON).await, gone);
+
+    // A node that left may return for a while.
+    let metadata = told(to_lost.parcel.message.metadata.clone());
+    let left = Answer::NodeLeft(metadata);
+    let deactivated = world.state.deactivate_node(lost, NOON + 10.0);
+    deactivated.await.unwrap();
+    let until = NOON + 10.0 + RETURN;
+    let waiting = Answer::Waiting { until };
+    assert_eq!(world.answer(&to_lost, until).await, waiting);
+    assert_eq!(world.answer(&to_lost, until + 1.0).await, left);
+    world
+        .state
+        .unregister_node(lost, NOON + 20.0)
+        .await
+        .unwrap();
+    assert_eq!(world.answer(&to_lost, NOON + 20.0).await, left);
 
     let never_sent = Sent::instruction("nothing", steady);
     assert_eq!(world.answer(&never_sent, NOON).await, Answer::Unknown);
@@ -154,7 +173,7 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let (error, _) = error_for(&sent, NOON + 31.0);
     let mut freed = world
         .state
-        .settle(RUN, error.clone())
+        .settle(RUN, error.clone(), None)
         .await
         .unwrap()
         .1
@@ -183,9 +202,37 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let sent = world.send("other", node).await;
     let reply = world.reply("answer", &sent).await;
     let (error, _) = error_for(&sent, NOON + 31.0);
-    let ((), changed) = world.state.settle(RUN, error.clone()).await.unwrap();
+    let settled = world.state.settle(RUN, error.clone(), None).await;
+    let ((), changed) = settled.unwrap();
     assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, reply.as_answer());
+}
+
+pub(super) async fn an_error_takes_the_place_of_a_flawed_reply_and_of_no_other(world: World) {
+    world.running().await;
+    let node = world.node(5, NOON + LATER).await;
+    let sent = world.send("model", node).await;
+    let reply = world.reply("answer", &sent).await;
+    let (error, _) = error_for(&sent, NOON + 1.0);
+    let other = Some(sent.id());
+    let settled = world.state.settle(RUN, error.clone(), other).await;
+    let ((), changed) = settled.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
+    assert_eq!(world.answer(&sent, NOON + 1.0).await, reply.as_answer());
+
+    let flawed = Some(reply.id());
+    let settled = world.state.settle(RUN, error.clone(), flawed).await;
+    let ((), changed) = settled.unwrap();
+    let mut freed = changed.freed;
+    freed.reverse();
+    assert_eq!(freed, reply.objects, "nobody can read them any more");
+    let Answer::Reply(answer) = world.answer(&sent, NOON + 1.0).await else {
+        panic!("an error answers the instruction");
+    };
+    assert_eq!(answer.message, error);
+    let ((), changed) = world.state.confirm(RUN, error.metadata.id).await.unwrap();
+    assert_eq!(changed.freed, [error.metadata.id]);
+    assert_eq!(world.answer(&sent, NOON + 1.0).await, Answer::Unknown);
 }
 
 pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {

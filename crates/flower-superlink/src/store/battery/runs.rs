@@ -9,7 +9,7 @@ use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::world::{NOON, RUN, TASK, World};
-use crate::link::state::{APP_FIRST_HEARTBEAT, StateError, Traffic};
+use crate::link::state::{APP_FIRST_HEARTBEAT, LogEntry, StateError, Traffic};
 use crate::link::wake::Topic;
 
 /// The refusal of something that must not work.
@@ -114,14 +114,26 @@ pub(super) async fn a_log_is_read_from_any_moment_without_loss_or_repetition(wor
             .await
             .unwrap();
     }
-    let all = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    let all = world
+        .state
+        .log_after(RUN, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(all.len(), 50);
     for (n, entry) in all.iter().enumerate() {
-        let rest = world.state.log_after(RUN, entry.at).await.unwrap();
+        let rest = world
+            .state
+            .log_after(RUN, entry.at, usize::MAX)
+            .await
+            .unwrap();
         assert_eq!(rest, all[n + 1..]);
         // Flower's reader adds a microsecond to the moment it saw last.
         assert_eq!(
-            world.state.log_after(RUN, entry.at + 1e-6).await.unwrap(),
+            world
+                .state
+                .log_after(RUN, entry.at + 1e-6, usize::MAX)
+                .await
+                .unwrap(),
             all[n + 1..]
         );
     }
@@ -159,20 +171,91 @@ pub(super) async fn a_run_begins_again_once(world: World) {
     assert_eq!(refusal(again), Refusal::ResumedBefore(RUN));
 }
 
+/// Bytes that a log keeps.
+const KEPT: usize = 8 << 20;
+
+fn text_of(entries: &[LogEntry]) -> String {
+    entries.iter().map(|entry| entry.text.as_str()).collect()
+}
+
 pub(super) async fn a_log_loses_its_oldest_pieces_and_says_so(world: World) {
     world.pending().await;
     let piece = "x".repeat(1 << 20);
+    let mut pushed = String::new();
     for n in 0..10 {
         let text = format!("{n}{piece}");
+        pushed += &text;
         world.state.append_log(RUN, text, NOON).await.unwrap();
     }
-    let all = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    let all = world.state.log_after(RUN, Timestamp::ZERO, usize::MAX);
+    let all = all.await.unwrap();
     assert!(all[0].text.contains("dropped"));
-    assert_eq!(all.len(), 8);
-    assert!(all[1].text.starts_with('3'));
+    let kept = text_of(&all[1..]);
+    assert!(pushed.ends_with(&kept), "the end is kept");
+    assert!(kept.len() <= KEPT && kept.len() > KEPT - (128 << 10));
     // Who has read the dropped pieces does not hear of it.
-    let rest = world.state.log_after(RUN, all[0].at).await.unwrap();
-    assert_eq!(rest, all[1..]);
+    let rest = world.state.log_after(RUN, all[0].at, usize::MAX).await;
+    assert_eq!(rest.unwrap(), all[1..]);
+}
+
+pub(super) async fn of_a_burst_the_end_is_kept_also_when_a_little_follows(world: World) {
+    world.pending().await;
+    let state = &world.state;
+    state
+        .append_log(RUN, "before\n".to_owned(), NOON)
+        .await
+        .unwrap();
+    let burst: String = (0..2_500_000).map(|n| format!("{n:07}\n")).collect();
+    state.append_log(RUN, burst.clone(), NOON).await.unwrap();
+    state
+        .append_log(RUN, "after\n".to_owned(), NOON)
+        .await
+        .unwrap();
+    let all = state
+        .log_after(RUN, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
+    assert!(all[0].text.contains("dropped"), "{}", all[0].text);
+    let kept = text_of(&all[1..]);
+    assert!(
+        kept.len() <= KEPT && kept.len() > KEPT - (128 << 10),
+        "{}",
+        kept.len()
+    );
+    assert!((burst + "after\n").ends_with(&kept));
+    assert_eq!(kept.as_bytes().first(), Some(&b'1'), "a whole line");
+    let used = state.usage().await.unwrap().log_bytes;
+    assert_eq!(used, kept.len() as u64);
+}
+
+pub(super) async fn a_log_is_read_in_pages_of_a_bounded_size(world: World) {
+    world.pending().await;
+    const PAGE: usize = 100 << 10;
+    let lines: String = (0..40_000).map(|n| format!("line {n}\n")).collect();
+    world
+        .state
+        .append_log(RUN, lines.clone(), NOON)
+        .await
+        .unwrap();
+    let (mut read, mut after, mut pages) = (String::new(), Timestamp::ZERO, 0);
+    loop {
+        let page = world.state.log_after(RUN, after, PAGE).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.at;
+        let text = text_of(&page);
+        assert!(text.len() <= PAGE, "{}", text.len());
+        read += &text;
+        pages += 1;
+    }
+    assert_eq!(read, lines);
+    assert!(pages >= lines.len() / PAGE, "{pages}");
+    // An entry that is longer than a page is read all the same.
+    let first = world
+        .state
+        .log_after(RUN, Timestamp::ZERO, 0)
+        .await
+        .unwrap();
+    assert_eq!(first.len(), 1);
 }
 
 pub(super) async fn each_step_of_a_run_wakes_those_who_wait_for_it(world: World) {

@@ -68,7 +68,11 @@ pub(super) async fn only_a_finished_run_is_deleted_and_nothing_names_it_then(wor
     let refused = refusal(state.delete_run(RUN).await);
     assert_eq!(refused, Refusal::RunIs { run: RUN, phase });
     assert_eq!(
-        state.log_after(RUN, Timestamp::ZERO).await.unwrap().len(),
+        state
+            .log_after(RUN, Timestamp::ZERO, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
         1
     );
 
@@ -81,21 +85,31 @@ pub(super) async fn only_a_finished_run_is_deleted_and_nothing_names_it_then(wor
     state.delete_run(RUN).await.unwrap();
     assert_eq!(state.run(RUN).await.unwrap(), None);
     assert_eq!(state.runs().await.unwrap().len(), 1);
-    let log = state.log_after(RUN, Timestamp::ZERO).await;
+    let log = state.log_after(RUN, Timestamp::ZERO, usize::MAX).await;
     assert_eq!(refusal(log), unknown);
     let late = state.append_log(RUN, "late".to_owned(), NOON).await;
     assert_eq!(refusal(late), unknown);
     assert_eq!(refusal(state.context(RUN).await), unknown);
     assert_eq!(refusal(state.delete_run(RUN).await), unknown);
     assert_eq!(
-        state.log_after(other, Timestamp::ZERO).await.unwrap().len(),
+        state
+            .log_after(other, Timestamp::ZERO, usize::MAX)
+            .await
+            .unwrap()
+            .len(),
         1
     );
     assert_eq!(world.claim(node, NOON).await, None);
 
     // The same id again is another run: nothing of the old one is in it.
     world.running().await;
-    assert_eq!(state.log_after(RUN, Timestamp::ZERO).await.unwrap(), []);
+    assert_eq!(
+        state
+            .log_after(RUN, Timestamp::ZERO, usize::MAX)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 pub(super) async fn a_run_whose_process_lives_is_not_deleted(world: World) {

@@ -16,7 +16,7 @@ use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Answer, Changed, Parcel, Role, Sent, Session, StateResult, Written,
+    self, Answer, Changed, Outlook, Parcel, Role, Sent, Session, StateResult, Written,
 };
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
@@ -55,6 +55,13 @@ impl Messages {
     pub(super) fn has_instruction_for(&self, node: NodeId) -> bool {
         let mut instructions = self.instructions.values();
         instructions.any(|instruction| instruction.message.metadata.dst == node)
+    }
+
+    pub(super) fn awaits(&self, node: NodeId) -> bool {
+        self.instructions.values().any(|instruction| {
+            let is_for_node = instruction.message.metadata.dst == node;
+            is_for_node && self.replies.whole(instruction.reply).is_none()
+        })
     }
 
     /// The messages to which the node is this.
@@ -176,25 +183,34 @@ impl Messages {
         &self,
         id: MessageId,
         now: Timestamp,
-        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+        outlook: impl Fn(NodeId) -> Option<Outlook>,
     ) -> Result<&Message, Answer> {
         let instruction = self.instructions.get(&id).ok_or(Answer::Unknown)?;
         let whole = self.replies.whole(instruction.reply);
-        rules::answer(&instruction.message.metadata, whole, now, online_until)
+        rules::answer(&instruction.message.metadata, whole, now, outlook)
     }
 
     /// Stores an error of the SuperLink's own, and gives the messages that need their objects no
-    /// more. `None`: a whole reply is there, and stays, unless it is too old to be taken.
-    pub(super) fn settle(&mut self, reply: Message) -> Option<Vec<MessageId>> {
+    /// more. `None`: a whole reply is there, and stays, unless it is too old to be taken, or
+    /// `flawed`.
+    pub(super) fn settle(
+        &mut self,
+        reply: Message,
+        flawed: Option<MessageId>,
+    ) -> Option<Vec<MessageId>> {
         let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
         let mut replaced = Vec::new();
         let asked = reply.metadata.reply_to;
         if let Some(instruction) = asked.and_then(|asked| self.instructions.get_mut(&asked)) {
-            let stands = self.replies.whole(instruction.reply);
-            if stands.is_some_and(|reply| reply.metadata.expires_at() >= made_at) {
+            let whole = self.replies.whole(instruction.reply);
+            let stands = |reply: &Message| {
+                let Metadata { id, .. } = reply.metadata;
+                reply.metadata.expires_at() >= made_at && Some(id) != flawed
+            };
+            if whole.is_some_and(stands) {
                 return None;
             }
-            if stands.is_none() {
+            if whole.is_none() {
                 // Until now the instruction held its objects.
                 replaced.push(instruction.message.metadata.id);
             }
@@ -334,16 +350,22 @@ impl state::Messages for MemoryState {
         let Inner { nodes, runs, .. } = &mut *inner;
         let state = runs.get_mut(&run).ok_or(Refusal::UnknownRun(run))?;
         state.require_running()?;
-        let online = |node| nodes.online_until(node);
+        let outlook = |node| nodes.outlook(node);
         Ok(instructions
             .iter()
-            .map(|id| state.answer(*id, now, online))
+            .map(|id| state.answer(*id, now, outlook))
             .collect())
     }
 
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
-        let freed = self.0.lock().running(run)?.settle(reply);
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+        let freed = self.0.lock().running(run)?.settle(reply, flawed);
         Ok(((), Changed::freed(freed)))
+    }
+
+    async fn is_awaited(&self, node: NodeId) -> StateResult<bool> {
+        let inner = self.0.lock();
+        let mut runs = inner.runs.values();
+        Ok(runs.any(|state| state.awaits(node)))
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {

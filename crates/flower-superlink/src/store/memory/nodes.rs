@@ -1,6 +1,6 @@
 //! Nodes, their keys and life, and what waits for each.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
@@ -12,7 +12,7 @@ use flwr_security::key::PublicKey;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Changed, KnownNode, NodeStatus, Registration, Session, StateResult, Written,
+    self, Changed, KnownNode, NodeStatus, Outlook, Registration, Session, StateResult, Written,
 };
 use crate::link::wake::Topic;
 
@@ -21,6 +21,8 @@ pub(super) struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
     /// The nodes that are registered.
     by_key: HashMap<PublicKey, NodeId>,
+    /// The owners of the certificates by which nodes were seen.
+    certificates: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -128,9 +130,16 @@ impl Nodes {
         }
     }
 
-    /// Until when the node counts as online; `None` if it is not known.
-    pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
-        self.registered(node).map(|node| node.known.online_until)
+    pub(super) fn extend_leases(&mut self, since: Timestamp, seconds: f64) {
+        let nodes = self.nodes.values_mut();
+        for node in nodes.filter(|node| node.is_registered()) {
+            node.known.extend_lease(since, seconds);
+        }
+    }
+
+    /// Until when the node's replies are waited for; `None` if it is not known.
+    pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {
+        self.registered(node).map(|node| node.known.outlook())
     }
 
     pub(super) fn wait(&mut self, node: NodeId, run: RunId, message: MessageId) {
@@ -273,6 +282,16 @@ impl state::Nodes for MemoryState {
         let inner = self.0.lock();
         let node = inner.nodes.registered(node);
         Ok(node.and_then(|node| node.known.wire.clone()))
+    }
+
+    async fn note_certificate(&self, owner: &str) -> StateResult<()> {
+        let mut inner = self.0.lock();
+        inner.nodes.certificates.insert(owner.to_owned());
+        Ok(())
+    }
+
+    fn is_of_node(&self, owner: &str) -> bool {
+        self.0.lock().nodes.certificates.contains(owner)
     }
 
     async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>> {

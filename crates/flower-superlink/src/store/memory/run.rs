@@ -12,7 +12,7 @@ use flwr_core::time::Timestamp;
 use super::logs::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{Answer, Changed, Parcel, Role, Sent, Traffic};
+use crate::link::state::{Answer, Changed, Outlook, Parcel, Role, Sent, Traffic};
 use crate::link::wake::Topic;
 use crate::store::rules::Stored;
 use flwr_core::refusal::Refusal;
@@ -199,6 +199,11 @@ impl RunState {
         self.messages.has_instruction_for(node)
     }
 
+    /// Whether an instruction for the node has no whole reply.
+    pub(super) fn awaits(&self, node: NodeId) -> bool {
+        self.messages.awaits(node)
+    }
+
     /// Bytes of its Contexts.
     pub(super) fn bytes(&self) -> u64 {
         (self.first_context.kept_bytes() + self.context.kept_bytes()) as u64
@@ -267,9 +272,9 @@ impl RunState {
         &self,
         instruction: MessageId,
         now: Timestamp,
-        online_until: impl Fn(NodeId) -> Option<Timestamp>,
+        outlook: impl Fn(NodeId) -> Option<Outlook>,
     ) -> Answer {
-        match self.messages.answer(instruction, now, online_until) {
+        match self.messages.answer(instruction, now, outlook) {
             Ok(reply) => {
                 let tree = self.objects.tree(reply.metadata.id);
                 Answer::Reply(Box::new(Parcel {
@@ -281,10 +286,10 @@ impl RunState {
         }
     }
 
-    pub(super) fn settle(&mut self, reply: Message) -> Vec<ObjectId> {
+    pub(super) fn settle(&mut self, reply: Message, flawed: Option<MessageId>) -> Vec<ObjectId> {
         let id = reply.metadata.id;
         let tree = reply.childless_tree();
-        let Some(replaced) = self.messages.settle(reply) else {
+        let Some(replaced) = self.messages.settle(reply, flawed) else {
             return vec![id];
         };
         let known = self.objects.entry(id).is_some_and(|entry| entry.available);

@@ -83,6 +83,15 @@ impl Tasks {
     pub(super) fn move_leases(&mut self, seconds: f64) {
         for state in self.tasks.values_mut() {
             state.lost_at = state.lost_at.map(|lost_at| lost_at + seconds);
+            state.task.claimed_at = state.task.claimed_at.map(|at| at + seconds);
+        }
+    }
+
+    pub(super) fn extend_leases(&mut self, since: Timestamp, seconds: f64) {
+        for state in self.tasks.values_mut() {
+            let extended = |moment: Timestamp| moment + if moment > since { seconds } else { 0.0 };
+            state.lost_at = state.lost_at.map(extended);
+            state.task.claimed_at = state.task.claimed_at.map(|at| at + seconds);
         }
     }
 

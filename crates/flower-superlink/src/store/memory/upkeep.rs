@@ -8,7 +8,7 @@ use flwr_core::time::Timestamp;
 use super::{Inner, MemoryState};
 use crate::link::state::{self, Changed, Keep, KnownNode, StateResult, Usage, Written};
 use crate::link::wake::Topic;
-use crate::store::LOST;
+use crate::store::{LOST, lost_line};
 use flwr_core::refusal::Refusal;
 
 impl Inner {
@@ -116,6 +116,10 @@ impl state::Upkeep for MemoryState {
         Ok((is_gone, changed))
     }
 
+    async fn try_to_write(&self) -> StateResult<()> {
+        Ok(())
+    }
+
     async fn give_back(&self) -> StateResult<()> {
         Ok(())
     }
@@ -128,6 +132,12 @@ impl state::Upkeep for MemoryState {
         inner.tasks.move_leases(seconds);
     }
 
+    fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        let mut inner = self.0.lock();
+        inner.nodes.extend_leases(since, seconds);
+        inner.tasks.extend_leases(since, seconds);
+    }
+
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
         let mut inner = self.0.lock();
         let mut changed = Changed::default();
@@ -137,6 +147,7 @@ impl state::Upkeep for MemoryState {
         let lost = inner.tasks.lost_runs(now);
         for run in &lost {
             let status = RunStatus::failed(LOST);
+            inner.run(*run)?.log.append(&lost_line(), now);
             changed.freed.extend(inner.change_run(*run, status, now)?);
             changed.wake.extend([Topic::Run(*run), Topic::Log(*run)]);
         }

@@ -204,6 +204,7 @@ impl History {
             Answer::Expired(_) => Told::Expired,
             Answer::ReplyExpired(_) => Told::ReplyExpired,
             Answer::NodeLost(_) => Told::NodeLost,
+            Answer::NodeLeft(_) => Told::NodeLeft,
         };
         prop_assert_eq!(Some(is), told);
         Ok(Some(answer))
@@ -225,7 +226,7 @@ impl History {
             error.metadata.src = NodeId::SUPERLINK;
         }
         *self.kept.entry(error.metadata.id).or_default() += 1;
-        let ((), changed) = self.state().settle(RUN, error.clone()).await.unwrap();
+        let ((), changed) = self.state().settle(RUN, error.clone(), None).await.unwrap();
         self.model.settle(&error, self.now);
         self.free(changed);
         Ok(())

@@ -120,6 +120,9 @@ impl History {
             if node.left {
                 let known = state.node(node.id).await.unwrap().unwrap();
                 prop_assert_eq!(known.status(self.now), node.status(self.now));
+                // It has the time to return once more.
+                prop_assert!(known.has_left() && known.online_until >= node.until);
+                node.until = known.online_until;
             }
         }
         let (kept, counted) = (

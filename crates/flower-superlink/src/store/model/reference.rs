@@ -10,7 +10,7 @@ use flwr_core::time::Timestamp;
 
 use super::NODES;
 use super::life::{Node, Task};
-use crate::link::state::Parcel;
+use crate::link::state::{Parcel, RETURN};
 use crate::store::EXPIRED_KEPT;
 use crate::store::battery::world::Sent;
 
@@ -23,6 +23,7 @@ pub(super) enum Told {
     Expired,
     ReplyExpired,
     NodeLost,
+    NodeLeft,
 }
 
 #[derive(Debug, Default)]
@@ -195,9 +196,14 @@ impl Reference {
             .iter()
             .flatten()
             .find(|node| node.id == about.dst);
-        Some(match node.filter(|node| node.until >= now) {
-            Some(node) => Told::Waiting(node.until.min(about.expires_at())),
-            None => Told::NodeLost,
+        let Some(node) = node else {
+            return Some(Told::NodeLeft);
+        };
+        let until = node.until + if node.left { RETURN } else { 0.0 };
+        Some(match node.left {
+            _ if until >= now => Told::Waiting(until.min(about.expires_at())),
+            true => Told::NodeLeft,
+            false => Told::NodeLost,
         })
     }
 

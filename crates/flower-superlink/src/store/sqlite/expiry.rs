@@ -6,10 +6,10 @@ use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 
 use super::presence::Presence;
-use super::{lifecycle, messages, tasks};
+use super::{lifecycle, logs, messages, runs, tasks};
 use crate::link::state::{Changed, StateError, StateResult, Traffic};
 use crate::link::wake::Topic;
-use crate::store::LOST;
+use crate::store::{LOST, lost_line};
 
 /// Whether there is something to do. It reads only, for it is asked every second.
 pub(super) fn is_due(
@@ -21,7 +21,7 @@ pub(super) fn is_due(
     Ok(!lost.is_empty()
         || presence.is_due(now)
         || messages::any_expired(connection, now)?
-        || tasks::any_unused_token(connection, now)?)
+        || (presence.may_drop_tokens(now) && tasks::any_unused_token(connection, now)?))
 }
 
 /// What time has changed.
@@ -43,6 +43,11 @@ pub(super) fn expire(
     let mut changed = Changed::freed(messages::drop_expired(connection, now)?);
     let (mut lost, mut traffic) = (Vec::new(), Vec::new());
     for run in due {
+        if runs::phase(connection, run)?.is_finished() {
+            // It was over in this very moment.
+            continue;
+        }
+        logs::append(connection, run, &lost_line(), now)?;
         match lifecycle::change(connection, run, &RunStatus::failed(LOST), now) {
             Ok(freed) => {
                 changed.freed.extend(freed);
@@ -54,7 +59,7 @@ pub(super) fn expire(
             Err(broken) => return Err(broken),
         }
     }
-    let has_dropped = tasks::drop_unused_tokens(connection, now)?;
+    let has_dropped = presence.may_drop_tokens(now) && tasks::drop_unused_tokens(connection, now)?;
     changed.wake.extend(has_dropped.then_some(Topic::Pending));
     if presence.is_due(now) {
         traffic = presence.write(connection, now)?;

@@ -2,7 +2,7 @@
 //!
 //! Whatever is refused stays as it was: nothing is written before the last check has passed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use crate::link::state::StateResult;
 const APPLICATION: i32 = i32::from_be_bytes(*b"FwSL");
 /// The first bytes of each SQLite database (SQLite file format, 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// How a database is opened to be written.
+const WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Pages of the log that is written ahead, after which it is brought into the database.
 const CHECKPOINT_PAGES: u32 = 1000;
 /// Bytes that the log may keep on disk once it is brought in.
@@ -226,15 +228,54 @@ pub(super) fn first_problem(connection: &Connection) -> rusqlite::Result<Option<
 /// Opens the database to write to it, making it where there is none, and brings it up to date.
 pub(super) fn open(database: &Path) -> Result<Connection, OpenError> {
     create_private(database).map_err(|error| failed(database, error))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if !exists(database)? {
+        create(database)?;
+    }
     let mut connection =
-        Connection::open_with_flags(database, flags).map_err(|error| failed(database, error))?;
+        Connection::open_with_flags(database, WRITE).map_err(|error| failed(database, error))?;
     migration::keep_copy(&connection, database)?;
     prepare(&mut connection).map_err(|error| OpenError::Failed {
         file: database.to_owned(),
         source: error,
     })?;
     Ok(connection)
+}
+
+/// Makes a database that is complete from the moment it has its name. SQLite writes a new database
+/// in several transactions: a power cut or a kill between them would leave one that the next start
+/// takes for damaged.
+fn create(database: &Path) -> Result<(), OpenError> {
+    // The file is there, and empty. It may be reached through a link, which stays.
+    let target = database.canonicalize();
+    let target = target.map_err(|error| failed(database, error))?;
+    let fresh = beside(&target, "new");
+    let made = remove_rest(&fresh).and_then(|()| create_private(&fresh));
+    made.map_err(|error| failed(&fresh, error))?;
+    let opened = Connection::open_with_flags(&fresh, WRITE);
+    let mut connection = opened.map_err(|error| failed(&fresh, error))?;
+    prepare(&mut connection).map_err(|source| OpenError::Failed {
+        file: fresh.clone(),
+        source,
+    })?;
+    // The last connection brings everything into the file, and removes the other files.
+    let closed = connection.close();
+    closed.map_err(|(_, error)| failed(&fresh, error))?;
+    fs::rename(&fresh, &target)
+        .and_then(|()| private_files::sync_dir(target.parent().unwrap_or(&target)))
+        .map_err(|error| failed(database, error))
+}
+
+/// Removes what a crash left of a database that was being made.
+fn remove_rest(fresh: &Path) -> io::Result<()> {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        let mut path = fresh.as_os_str().to_owned();
+        path.push(ending);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Opens an existing database to look at it.
@@ -253,13 +294,18 @@ fn prepare(connection: &mut Connection) -> Result<(), Box<dyn std::error::Error 
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
+    mark(connection)?;
     migration::migrate(connection)?;
     // A database that was restored from a dump.
     if !is_converted && used(connection)? <= CHEAP_BYTES {
         connection.execute_batch("VACUUM")?;
     }
     Ok(())
+}
+
+/// Marks the database as ours. Marking it again writes a page all the same.
+pub(super) fn mark(connection: &Connection) -> StateResult<()> {
+    Ok(connection.pragma_update(None, "application_id", APPLICATION)?)
 }
 
 /// Whether free pages can be given back to the file system.

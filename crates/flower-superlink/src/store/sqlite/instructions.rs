@@ -43,6 +43,16 @@ pub(super) fn set_reply(
     Ok(())
 }
 
+/// Whether an instruction for the node has no whole reply.
+pub(super) fn any_unanswered(connection: &Connection, node: NodeId) -> StateResult<bool> {
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM instruction LEFT JOIN reply
+           ON reply.run = instruction.run AND reply.id = instruction.reply
+         WHERE instruction.dst = ? AND (reply.id IS NULL OR reply.missing > 0)",
+    )?;
+    Ok(select.exists([signed(node)])?)
+}
+
 pub(super) fn remove(connection: &Connection, run: RunId, id: MessageId) -> StateResult<()> {
     connection
         .prepare_cached("DELETE FROM instruction WHERE run = ? AND id = ?")?

@@ -266,16 +266,21 @@ impl state::Messages for SqliteState {
         self.reader
             .read(move |c| {
                 runs::require_running(c, run)?;
-                let online = |node| presence.online_until(node);
-                let answer = |id| replies::answer(c, run, id, now, online);
+                let outlook = |node| presence.outlook(node);
+                let answer = |id| replies::answer(c, run, id, now, outlook);
                 asked.into_iter().map(answer).collect()
             })
             .await
     }
 
-    async fn settle(&self, run: RunId, reply: Message) -> Written<()> {
-        let settle = move |c: &_| replies::settle(c, run, &reply);
+    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+        let settle = move |c: &_| replies::settle(c, run, &reply, flawed);
         Ok(((), Changed::freed(self.writer.write(settle).await?)))
+    }
+
+    async fn is_awaited(&self, node: NodeId) -> StateResult<bool> {
+        let is_awaited = move |c: &_| instructions::any_unanswered(c, node);
+        self.reader.read(is_awaited).await
     }
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {

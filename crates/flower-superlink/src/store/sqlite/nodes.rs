@@ -1,5 +1,7 @@
 //! The rows of nodes: keys, life, and what a node has in hand.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
@@ -37,6 +39,11 @@ pub(super) fn registered(connection: &Connection) -> StateResult<Vec<(KnownNode,
     let mut select = connection.prepare(&sql)?;
     let nodes = select.query_map([], |row| Ok((read(row)?, row.get(10)?)))?;
     Ok(nodes.collect::<Result<_, _>>()?)
+}
+
+/// The rows of all nodes.
+pub(super) fn count(connection: &Connection) -> StateResult<u64> {
+    Ok(connection.query_row("SELECT count(*) FROM node", [], |row| row.get(0))?)
 }
 
 pub(super) fn unregistered(connection: &Connection) -> StateResult<Vec<KnownNode>> {
@@ -117,6 +124,19 @@ pub(super) fn note_wire(connection: &Connection, node: NodeId, wire: &str) -> St
     let mut update = connection.prepare_cached("UPDATE node SET wire = ? WHERE id = ?")?;
     update.execute(params![wire, signed(node)])?;
     Ok(())
+}
+
+fn note_certificate(connection: &Connection, owner: &str) -> StateResult<()> {
+    let sql = "INSERT OR IGNORE INTO node_certificate (owner) VALUES (?)";
+    connection.prepare_cached(sql)?.execute([owner])?;
+    Ok(())
+}
+
+/// The owners of the certificates by which nodes were seen.
+pub(super) fn certificates(connection: &Connection) -> StateResult<HashSet<String>> {
+    let mut select = connection.prepare("SELECT owner FROM node_certificate")?;
+    let owners = select.query_map([], |row| row.get(0))?;
+    Ok(owners.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn exists(connection: &Connection, node: NodeId) -> StateResult<bool> {
@@ -274,6 +294,21 @@ impl state::Nodes for SqliteState {
 
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
         Ok(self.presence.wire(node))
+    }
+
+    async fn note_certificate(&self, owner: &str) -> StateResult<()> {
+        let presence = self.presence();
+        let (kept, noted) = (owner.to_owned(), owner.to_owned());
+        self.writer
+            .write_then(
+                move |c| note_certificate(c, &kept),
+                move |()| presence.note_certificate(noted.clone()),
+            )
+            .await
+    }
+
+    fn is_of_node(&self, owner: &str) -> bool {
+        self.presence.is_of_node(owner)
     }
 
     async fn node(&self, node: NodeId) -> StateResult<Option<KnownNode>> {

@@ -2,7 +2,7 @@
 //! written now and then; a SuperLink that comes back gives everybody who was there time to
 //! return. What is added to the traffic of runs is kept and written alike.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flwr_core::id::{NodeId, RunId, TaskId};
 use flwr_core::time::Timestamp;
@@ -11,12 +11,11 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::{nodes, runs, tasks};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Changed, KnownNode, Session, StateResult, Traffic};
+use crate::link::state::{
+    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
+};
 use crate::link::wake::Topic;
 
-/// Seconds that nodes have to return after the SuperLink did: as long as Flower's may be
-/// silent (two heartbeat intervals of 30 s).
-const RETURN: f64 = 60.0;
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
 
@@ -28,11 +27,28 @@ struct Inner {
     by_key: HashMap<PublicKey, NodeId>,
     /// The nodes that are registered.
     nodes: BTreeMap<NodeId, Node>,
+    /// Rows of nodes, also of those that are unregistered.
+    rows: u64,
     /// When the process of each task is lost whose run is starting or running.
     tasks: HashMap<TaskId, Lease>,
     /// What is to be added to the runs' traffic on disk.
     traffic: HashMap<RunId, Traffic>,
     written_at: Option<Timestamp>,
+    tokens: Tokens,
+    /// The owners of the certificates by which nodes were seen.
+    certificates: HashSet<String>,
+}
+
+/// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
+/// of the clock as it was.
+#[derive(Debug, Clone, Copy, Default)]
+enum Tokens {
+    #[default]
+    Droppable,
+    /// The clock was set, or the SuperLink was away.
+    Moved,
+    /// Their processes have so long to come.
+    KeptUntil(Timestamp),
 }
 
 #[derive(Debug)]
@@ -72,13 +88,25 @@ impl Presence {
         let seen_at = connection.query_row("SELECT seen_at FROM link", [], |row| {
             row.get(0).map(Timestamp::from_secs)
         })?;
-        let mut inner = Inner::default();
+        let mut inner = Inner {
+            certificates: nodes::certificates(connection)?,
+            ..Inner::default()
+        };
         for (mut known, heard) in nodes::registered(connection)? {
-            if known.online_until > seen_at && !known.has_left() {
-                known.online_until = known.online_until.max(now + RETURN);
+            match known.outlook() {
+                Outlook::There(until) if until > seen_at => {
+                    known.online_until = until.max(now + RETURN);
+                }
+                // It could not return meanwhile.
+                Outlook::Left(until) if until > seen_at => {
+                    known.online_until = now;
+                    known.deactivated_at = Some(now);
+                }
+                _ => {}
             }
             inner.add(known, heard);
         }
+        inner.rows = nodes::count(connection)?;
         for task in tasks::begun(connection)? {
             let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
             inner.tasks.insert(task.id, Lease { run, lost_at });
@@ -91,7 +119,14 @@ impl Presence {
     }
 
     pub(super) fn registered(&self, node: KnownNode) {
-        self.0.lock().add(node, false);
+        let mut inner = self.0.lock();
+        inner.add(node, false);
+        inner.rows += 1;
+    }
+
+    /// Rows of nodes, also of those that are unregistered.
+    pub(super) fn rows(&self) -> u64 {
+        self.0.lock().rows
     }
 
     /// The node has begun a session.
@@ -156,11 +191,26 @@ impl Presence {
         self.0.lock().nodes.get(&node)?.known.wire.clone()
     }
 
+    pub(super) fn note_certificate(&self, owner: String) {
+        self.0.lock().certificates.insert(owner);
+    }
+
+    pub(super) fn is_of_node(&self, owner: &str) -> bool {
+        self.0.lock().certificates.contains(owner)
+    }
+
     pub(super) fn removed(&self, node: NodeId) {
         let mut inner = self.0.lock();
         if let Some(node) = inner.nodes.remove(&node) {
             inner.by_key.remove(&node.known.key);
         }
+    }
+
+    /// The row of the node is gone.
+    pub(super) fn forgotten(&self, node: NodeId) {
+        self.removed(node);
+        let mut inner = self.0.lock();
+        inner.rows = inner.rows.saturating_sub(1);
     }
 
     pub(super) fn session(&self, node: NodeId) -> Option<Session> {
@@ -204,9 +254,9 @@ impl Presence {
         online.map(|(id, _)| *id).collect()
     }
 
-    pub(super) fn online_until(&self, node: NodeId) -> Option<Timestamp> {
+    pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {
         let inner = self.0.lock();
-        inner.nodes.get(&node).map(|node| node.known.online_until)
+        inner.nodes.get(&node).map(|node| node.known.outlook())
     }
 
     /// The run has begun; the process of its ServerApp is lost at `lost_at`.
@@ -273,6 +323,39 @@ impl Presence {
         }
         // What is on disk tells of the clock as it was.
         inner.written_at = None;
+        inner.tokens = Tokens::Moved;
+    }
+
+    pub(super) fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        let mut inner = self.0.lock();
+        for node in inner.nodes.values_mut() {
+            node.known.extend_lease(since, seconds);
+        }
+        for lease in inner
+            .tasks
+            .values_mut()
+            .filter(|lease| lease.lost_at > since)
+        {
+            lease.lost_at = lease.lost_at + seconds;
+        }
+        inner.tokens = Tokens::Moved;
+    }
+
+    /// Whether tokens that nobody used may be dropped at `now`.
+    pub(super) fn may_drop_tokens(&self, now: Timestamp) -> bool {
+        let tokens = &mut self.0.lock().tokens;
+        match *tokens {
+            Tokens::Droppable => true,
+            Tokens::KeptUntil(until) if until <= now => {
+                *tokens = Tokens::Droppable;
+                true
+            }
+            Tokens::KeptUntil(_) => false,
+            Tokens::Moved => {
+                *tokens = Tokens::KeptUntil(now + APP_FIRST_HEARTBEAT);
+                false
+            }
+        }
     }
 
     /// Whether it is time to write who is online.

@@ -1,7 +1,7 @@
 //! Replies: stored, told, settled by an error, and confirmed.
 
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Message, MessageId};
+use flwr_core::message::{Message, MessageId, Metadata};
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
 use super::{instructions, nodes, runs};
-use crate::link::state::{Answer, Changed, Parcel, StateResult, Written};
+use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::rules::{self, Stored};
 
@@ -169,14 +169,14 @@ pub(super) fn answer(
     run: RunId,
     id: MessageId,
     now: Timestamp,
-    online_until: impl Fn(NodeId) -> Option<Timestamp>,
+    outlook: impl Fn(NodeId) -> Option<Outlook>,
 ) -> StateResult<Answer> {
     let Some(instruction) = instructions::get(connection, run, id)? else {
         return Ok(Answer::Unknown);
     };
     let whole = whole(connection, run, instruction.reply)?;
     let about = &instruction.message.metadata;
-    Ok(match rules::answer(about, whole, now, online_until) {
+    Ok(match rules::answer(about, whole, now, outlook) {
         Ok(message) => {
             let tree = Shelf::new(connection, run).tree(message.metadata.id)?;
             Answer::Reply(Box::new(Parcel { message, tree }))
@@ -185,11 +185,13 @@ pub(super) fn answer(
     })
 }
 
-/// Stores an error of the SuperLink's own, unless a whole reply is there that can be taken.
+/// Stores an error of the SuperLink's own, unless a whole reply is there that can be taken and is
+/// not `flawed`.
 pub(super) fn settle(
     connection: &Connection,
     run: RunId,
     reply: &Message,
+    flawed: Option<MessageId>,
 ) -> StateResult<Vec<ObjectId>> {
     runs::require_running(connection, run)?;
     let (id, made_at) = (reply.metadata.id, reply.metadata.created_at);
@@ -198,14 +200,15 @@ pub(super) fn settle(
     if let Some(asked) = reply.metadata.reply_to
         && let Some(instruction) = instructions::get(connection, run, asked)?
     {
-        let stands = whole(connection, run, instruction.reply)?;
-        if stands
-            .as_ref()
-            .is_some_and(|reply| reply.metadata.expires_at() >= made_at)
-        {
+        let whole = whole(connection, run, instruction.reply)?;
+        let stands = |reply: &Message| {
+            let Metadata { id, .. } = reply.metadata;
+            reply.metadata.expires_at() >= made_at && Some(id) != flawed
+        };
+        if whole.as_ref().is_some_and(stands) {
             return Ok(vec![id]);
         }
-        if stands.is_none() {
+        if whole.is_none() {
             // Until now the instruction held its objects.
             replaced.push(asked);
         }

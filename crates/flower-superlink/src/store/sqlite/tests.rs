@@ -1,7 +1,7 @@
 //! What is special about a state in a file: it comes back, and it is not opened by mistake.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use flwr_core::id::{NodeId, RunId};
@@ -92,7 +92,11 @@ async fn everything_is_there_again() {
         .clear();
     assert_eq!(world.claim(node, later).await, Some(half.id()));
     assert_eq!(world.state.task_of_token(token).await.unwrap().run, RUN);
-    let log = world.state.log_after(RUN, Timestamp::ZERO).await.unwrap();
+    let log = world
+        .state
+        .log_after(RUN, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log.len(), 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status.phase, Phase::Running);
@@ -116,6 +120,17 @@ async fn nodes_that_were_gone_do_not_come_back_by_a_restart() {
     assert!(world.is_kept(gone, NOON + 300.0).await, "it may return");
 }
 
+#[tokio::test]
+async fn the_owners_of_nodes_certificates_are_known_after_a_restart() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.state.note_certificate("CN=node-1").await.unwrap();
+    drop(world);
+    let world = place.open(NOON);
+    assert!(world.state.is_of_node("CN=node-1"));
+    assert!(!world.state.is_of_node("CN=node-2"));
+}
+
 #[test]
 fn one_superlink_at_a_time() {
     let place = Place::new();
@@ -135,6 +150,24 @@ fn the_file_is_private() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(file.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn a_new_database_has_its_name_once_it_is_complete() {
+    let place = Place::new();
+    let rest = ["new", "new-journal", "new-wal"].map(|ending| beside(&place.file(), ending));
+    for path in &rest {
+        fs::write(path, "of a SuperLink that was killed").unwrap();
+    }
+    // An empty file, reached through a link: the link stays.
+    let link = place.0.path().join("link.db");
+    fs::write(place.file(), "").unwrap();
+    symlink(place.file(), &link).unwrap();
+    SqliteState::open(&link, NOON).unwrap();
+    assert!(link.is_symlink());
+    assert!(rest.iter().all(|path| !path.exists()));
+    let start = fs::read(place.file()).unwrap();
+    assert!(start.starts_with(b"SQLite format 3\0"));
 }
 
 #[test]
@@ -276,4 +309,13 @@ async fn a_restored_dump_can_give_space_back_again() {
     drop(world);
     let connection = Connection::open(place.file()).unwrap();
     assert!(file::gives_back(&connection).unwrap());
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_written_says_so() {
+    let place = Place::new();
+    let world = place.open(NOON);
+    world.state.try_to_write().await.unwrap();
+    world.state.close().await;
+    assert!(world.state.try_to_write().await.is_err(), "nobody writes");
 }

@@ -17,6 +17,10 @@ use crate::link::wake::Topic;
 pub(super) const STEPS: usize = 8;
 /// Pages that a step gives back: 1 MiB. A commit that comes meanwhile waits for one step.
 const STEP_PAGES: u64 = 256;
+/// Bytes that a node takes with the index of its key, in pages that are filled by two thirds. Nodes do
+/// not count: where there is no list anybody can register them, and they must not keep people from
+/// their work.
+const NODE_BYTES: u64 = 768;
 /// Free pages that stay, 4 MiB: messages come and go, and need not make the file grow each time.
 const SLACK_PAGES: u64 = 1024;
 
@@ -119,7 +123,9 @@ pub(super) fn give_back(connection: &Connection) -> StateResult<()> {
 #[async_trait]
 impl state::Upkeep for SqliteState {
     async fn used(&self) -> StateResult<u64> {
-        self.reader.read(file::used).await
+        let nodes = NODE_BYTES * self.presence.rows();
+        let used = self.reader.read(file::used).await?;
+        Ok(used.saturating_sub(nodes))
     }
 
     async fn usage(&self) -> StateResult<Usage> {
@@ -148,13 +154,17 @@ impl state::Upkeep for SqliteState {
             move |c| life::forget(c, &presence, node, moment),
             move |gone| {
                 if *gone {
-                    forgotten.removed(node);
+                    forgotten.forgotten(node);
                 }
             },
         );
         let (is_gone, mut changed) = (is_gone.await?, Changed::default());
         changed.wake.extend(is_gone.then_some(Topic::Node(node)));
         Ok((is_gone, changed))
+    }
+
+    async fn try_to_write(&self) -> StateResult<()> {
+        self.writer.write(file::mark).await
     }
 
     async fn give_back(&self) -> StateResult<()> {
@@ -191,6 +201,10 @@ impl state::Upkeep for SqliteState {
 
     fn move_leases(&self, seconds: f64) {
         self.presence.move_leases(seconds);
+    }
+
+    fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        self.presence.extend_leases(since, seconds);
     }
 
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {

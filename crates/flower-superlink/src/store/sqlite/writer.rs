@@ -241,3 +241,6 @@ fn in_savepoint<T>(
     connection.prepare_cached("RELEASE work")?.execute([])?;
     done
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::link::{Answer, Link};
-use super::{ForkServer, Forked, Output, Place, arguments, failed};
+use super::{ForkServer, Forked, Output, Place, failed};
 use crate::apps::{AppCommand, AppProcess, Error, Identity};
 
 /// The app to load.
@@ -90,7 +90,7 @@ impl ForkServer {
             process,
         };
         let (output, [out, err]) = Output::pipes()?;
-        let request = json!({"do": "load", "arguments": arguments(command), "app": {
+        let request = json!({"do": "load", "arguments": command.own_arguments(), "app": {
             "fab_id": app.fab_id,
             "fab_version": app.fab_version,
             "fab_hash": app.fab_hash,
@@ -128,7 +128,7 @@ impl Template {
     pub async fn run(&self, command: &AppCommand) -> Result<Forked, Error> {
         let failed = |source| failed(&command.program, source);
         let (output, files) = Output::pipes().map_err(failed)?;
-        let request = json!({"do": "run", "arguments": arguments(command)});
+        let request = json!({"do": "run", "arguments": command.own_arguments()});
         Ok(
             match self.link.ask(request, &files).await.map_err(failed)? {
                 Answer::Refused(reason) => Forked::Refused(reason),

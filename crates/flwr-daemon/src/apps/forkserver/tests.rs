@@ -37,6 +37,7 @@ impl Site {
         AppCommand {
             program: self.program.clone(),
             args: vec![argument.into()],
+            told: Vec::new(),
             env: Vec::new(),
             name: "test app".to_owned(),
         }

@@ -7,6 +7,7 @@ fn shell(script: &str) -> AppCommand {
     AppCommand {
         program: find_program("sh").unwrap(),
         args: vec!["-c".into(), script.into()],
+        told: Vec::new(),
         env: vec![("GREETING".into(), "hello".into())],
         name: "test app".to_owned(),
     }

@@ -1,13 +1,14 @@
 //! With a script in place of `flwr-serverapp`.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::*;
-use crate::apps::serverapp_command;
+use crate::apps::{clientapp_command, serverapp_command};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -96,4 +97,45 @@ async fn one_that_has_ended_is_not_begun() {
 fn a_program_that_is_no_python_script_is_not_started_ahead() {
     let spawned = WaitingApp::spawn(Path::new("/bin/true"), None).unwrap();
     assert!(spawned.is_none());
+}
+
+/// A process from nothing, whose arguments other users must not see.
+#[tokio::test]
+async fn a_token_is_on_no_command_line_of_a_fresh_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = script(dir.path());
+    let text = fs::read_to_string(&program).unwrap();
+    let text = text.replace(
+        "sys.exit(7)",
+        "import os\n\
+         lines = [open(f'/proc/{pid}/cmdline').read() for pid in (os.getpid(), os.getppid())]\n\
+         print('shown', any('the-token' in line for line in lines), sys.orig_argv[1:] == sys.argv)\n\
+         sys.exit(7)",
+    );
+    fs::write(&program, text).unwrap();
+    let parent = std::process::id();
+    let output = dir.path().join("run.out");
+    for (command, flag) in [
+        (
+            clientapp_command(&program, "a:1", "the-token", parent, None),
+            "--clientappio-api-address",
+        ),
+        (
+            serverapp_command(&program, "a:1", "the-token", Some(parent), None),
+            "--serverappio-api-address",
+        ),
+    ] {
+        let told = format!(
+            "told ['--insecure', '{flag}', 'a:1', '--token', 'the-token', '--parent-pid', '{parent}'] True"
+        );
+        let watchers = Watchers::new();
+        for app in [
+            AppProcess::spawn(&command, &watchers).unwrap(),
+            AppProcess::spawn_lasting(&command, &output, &watchers).unwrap(),
+        ] {
+            let exit = timeout(SOON, app.wait()).await.unwrap();
+            assert_eq!(exit.tail, [told.as_str(), "shown False True"]);
+            assert_eq!(exit.status.and_then(|status| status.code()), Some(7));
+        }
+    }
 }

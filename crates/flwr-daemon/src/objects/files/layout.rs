@@ -55,7 +55,7 @@ pub fn files_in(dir: &Path) -> Result<Vec<Found>, Error> {
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.display().to_string();
-    move |source| Error {
+    move |source| Error::Failed {
         action,
         path,
         source,

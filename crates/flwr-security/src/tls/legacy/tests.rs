@@ -12,6 +12,8 @@ use time::{Duration, OffsetDateTime};
 use super::*;
 use crate::tls::{ClientFiles, ClientTls, Reason, file_roots, provider};
 
+mod lax;
+
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 type Change = fn(&mut CertificateParams);
 

@@ -4,14 +4,12 @@ use bytes::Bytes;
 use flwr_core::refusal::Failure;
 use futures::StreamExt;
 use futures::stream::{BoxStream, Stream};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::server::Grpc;
-use tower::service_fn;
 
-use super::{Encoded, Frames, once, status};
+use super::{Encoded, Intake, failed, framed, status};
 
 /// The answers of one call, not encoded yet.
 pub struct Answers(BoxStream<'static, Result<Box<dyn Encoded>, Status>>);
@@ -36,9 +34,9 @@ impl std::fmt::Debug for Answers {
     }
 }
 
-/// Reads the only message of a call, of at most `limit` bytes, and frames the answers to it.
+/// Reads the only message of a call, and frames the answers to it.
 pub(crate) async fn streaming<A, F>(
-    limit: usize,
+    intake: Intake<'_>,
     request: Request<Body>,
     answer: A,
 ) -> Response<Body>
@@ -46,16 +44,12 @@ where
     A: FnOnce(Bytes) -> F + Send,
     F: Future<Output = Result<Answers, Failure>> + Send,
 {
-    let mut answer = once(answer);
-    let service = service_fn(move |request: tonic::Request<Bytes>| {
-        let answered = answer(request.into_inner());
-        async move {
-            let Answers(answers) = answered?.await.map_err(status)?;
-            Ok(tonic::Response::new(answers))
-        }
-    });
-    Grpc::new(Frames)
-        .apply_max_message_size_config(Some(limit), None)
-        .server_streaming(service, request)
-        .await
+    let taken = match intake.read(request.into_body()).await {
+        Ok(taken) => taken,
+        Err(status) => return status.into_http(),
+    };
+    match answer(taken.message).await {
+        Ok(Answers(answers)) => framed(answers, HeaderMap::new()),
+        Err(failure) => failed(failure),
+    }
 }

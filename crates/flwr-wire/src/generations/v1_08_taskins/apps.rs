@@ -3,6 +3,7 @@
 //! run and its message, for the question for a reply names no run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
@@ -30,7 +31,7 @@ const RUN_DIGITS: usize = 16;
 /// What the generation keeps of ServerApps between calls.
 #[derive(Debug, Default)]
 pub(super) struct Apps {
-    unconfirmed: Unconfirmed,
+    unconfirmed: Arc<Unconfirmed>,
     /// How the records of each run are numbered, where that is known.
     numberings: ByRun<Numbering>,
 }
@@ -115,14 +116,13 @@ impl Apps {
     ) -> Result<Answer> {
         let now = request.now.as_secs();
         let request: wire::PullTaskResRequest = read(request)?;
-        let mut runs: BTreeMap<RunId, Vec<MessageId>> = BTreeMap::new();
-        for task in &request.task_ids {
-            let (run, message) = read_name(task)?;
-            runs.entry(run).or_default().push(message);
-        }
+        let Questions { runs, unsent } = Questions::read(&request.task_ids)?;
         let mut task_res_list = Vec::new();
+        if unsent {
+            task_res_list.push(task::of_unsent(now));
+        }
         for (run, asked) in runs {
-            let runtime = host.admit(by.proof(run), &head).await?;
+            let runtime = Arc::new(host.admit(by.proof(run), &head).await?);
             runtime.alive(SILENCE).await?;
             let numbering = self.numbering(by, run);
             let make = |inflated| {
@@ -155,6 +155,30 @@ async fn send(
     inflate::send(runtime, instructions).await
 }
 
+/// The tasks for whose replies a ServerApp asks.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Questions {
+    /// The messages that are these tasks, by run.
+    runs: BTreeMap<RunId, Vec<Option<MessageId>>>,
+    /// Whether a name is empty, which is the name of a task that was not sent.
+    unsent: bool,
+}
+
+impl Questions {
+    fn read(tasks: &[String]) -> Result<Self> {
+        let mut questions = Self::default();
+        for task in tasks {
+            if task.is_empty() {
+                questions.unsent = true;
+                continue;
+            }
+            let (run, message) = read_name(task)?;
+            questions.runs.entry(run).or_default().push(Some(message));
+        }
+        Ok(questions)
+    }
+}
+
 /// A task's name.
 fn name(run: RunId, message: &str) -> String {
     format!("{:016x}{message}", run.0)
@@ -170,6 +194,20 @@ fn read_name(task: &str) -> Result<(RunId, MessageId)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_that_was_not_sent_is_asked_for_by_an_empty_name() {
+        let message = MessageId::of(b"a message");
+        let named = name(RunId(7), &message.to_string());
+        let questions = Questions::read(&[String::new(), named]).unwrap();
+        let runs = BTreeMap::from([(RunId(7), vec![Some(message)])]);
+        let unsent = true;
+        assert_eq!(questions, Questions { runs, unsent });
+        assert!(Questions::read(&["z".repeat(80)]).is_err());
+        let answer = task::of_unsent(1.0).task.unwrap();
+        assert!(answer.ancestry.is_empty() && answer.recordset.is_none());
+        assert_eq!(answer.error.unwrap().code, 3, "a node that is gone");
+    }
 
     #[test]
     fn a_tasks_name_holds_its_run_and_its_message() {

@@ -7,21 +7,21 @@ use flwr_core::message::{Message, Parcel};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::AppRun;
-use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::shared::{PingRequest, PingResponse};
 use flwr_proto::v1_08 as wire;
 use http::{HeaderMap, HeaderValue};
 
-use super::admission::{self, Shown, Signed};
+use super::admission::{Admission, Newcomer, Shown, Signed, is_welcome, note};
 use super::records::{self, Numbering};
-use super::secret::{PUBLIC_KEY_HEADER, Secrets};
-use super::{ANY, FROM_12, NAMES, UNTIL_11, layout, task};
+use super::secret::PUBLIC_KEY_HEADER;
+use super::{ANY, FROM_12, UNTIL_11, layout, task};
 use crate::carrier::grpc::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
 use crate::inflate;
-use crate::methods::fleet::Unproven;
+use crate::methods::Size;
+use crate::methods::fleet::{OpenRules, Unproven};
 use crate::objects::{self, RECONNECT};
 use crate::raw::has_bytes;
 
@@ -49,12 +49,16 @@ pub(super) const METHODS: [(&str, Method); 7] = [
 ];
 
 impl Method {
-    /// Whether the call changes something.
-    pub(super) const fn changes(self) -> bool {
-        matches!(
-            self,
-            Self::CreateNode | Self::DeleteNode | Self::PushTaskRes
-        )
+    /// What holds for the method. The list of keys is asked before a body is read.
+    pub(super) const fn rules<H: FleetHost>(self) -> OpenRules<H> {
+        OpenRules {
+            is_held: matches!(self, Self::PullTaskIns),
+            size: match self {
+                Self::PushTaskRes => Size::TASKS,
+                _ => Size::CALL,
+            },
+            is_welcome: is_welcome::<H>,
+        }
     }
 }
 
@@ -64,12 +68,12 @@ const REPLIES: [u32; 2] = [1, 2];
 /// What the generation keeps of nodes between calls.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    secrets: Secrets,
+    admission: Admission,
 }
 
 /// A call of this generation, and whom it is for.
 struct Call<'a, H> {
-    secrets: &'a Secrets,
+    admission: &'a Admission,
     host: &'a H,
     request: Unproven,
 }
@@ -82,7 +86,7 @@ impl Nodes {
         request: Unproven,
     ) -> Result<Answer> {
         let call = Call {
-            secrets: &self.secrets,
+            admission: &self.admission,
             host,
             request,
         };
@@ -116,25 +120,34 @@ impl<H: FleetHost> Call<'_, H> {
             signed,
             node,
         };
-        admission::node(self.host, self.secrets, shown).await
+        self.admission.node(self.host, shown).await
     }
 
     async fn create_node(&self) -> Result<Answer> {
         let Unproven { head, headers, .. } = &self.request;
-        let (fleet, superlink_key) = admission::newcomer(self.host, head, headers).await?;
         let interval = decode::<wire::CreateNodeRequest>(self.body())?.ping_interval;
-        let node = fleet.activate(interval).await?;
-        self.note(node, ANY).await?;
+        let newcomer = self
+            .admission
+            .newcomer(self.host, head, headers, interval)
+            .await?;
+        let mut headers = HeaderMap::new();
+        let node = match newcomer {
+            Newcomer::Admitted(fleet) => {
+                let node = fleet.activate(interval).await?;
+                note(self.host, node, ANY).await?;
+                node
+            }
+            Newcomer::Unproven { id, superlink_key } => {
+                if let Ok(key) = HeaderValue::from_str(&superlink_key) {
+                    headers.insert(PUBLIC_KEY_HEADER, key);
+                }
+                id
+            }
+        };
         let node = wire::Node {
             node_id: node.0,
             anonymous: false,
         };
-        let mut headers = HeaderMap::new();
-        if let Some(key) = superlink_key
-            && let Ok(key) = HeaderValue::from_str(&key)
-        {
-            headers.insert(PUBLIC_KEY_HEADER, key);
-        }
         let answer = wire::CreateNodeResponse { node: Some(node) };
         Ok(Answer::with_headers(answer, headers))
     }
@@ -157,7 +170,10 @@ impl<H: FleetHost> Call<'_, H> {
         let fleet = self.session(Some(node)).await?;
         let mut task_ins_list = Vec::new();
         if let Some(parcel) = fleet.pull(self.request.head.patience).await? {
-            task_ins_list.extend(self.task(&fleet, node, parcel).await?);
+            // The instruction may turn out to be one that cannot be given, and is answered then.
+            let host = self.host.clone();
+            let task = async move { task_for(&host, &fleet, node, parcel).await };
+            task_ins_list.extend(self.host.complete(Box::pin(task)).await?);
         }
         Ok(Answer::new(wire::PullTaskInsResponse {
             reconnect: Some(RECONNECT),
@@ -182,8 +198,8 @@ impl<H: FleetHost> Call<'_, H> {
         let list = REPLIES[usize::from(from_12)];
         let signed = Signed::PushTaskRes(&self.request.body, list);
         let fleet = self.session_by(signed, Some(node)).await?;
-        self.note(node, wire).await?;
-        let reply = deflated(reply, numbering(wire), self.host.now()).await?;
+        note(self.host, node, wire).await?;
+        let reply = deflated(reply, numbering(wire)).await?;
         let taken = inflate::push(&fleet, reply).await?;
         Ok(Answer::new(objects::pushed(taken, &[])))
     }
@@ -205,34 +221,23 @@ impl<H: FleetHost> Call<'_, H> {
         let fab = Some(proto::Fab { hash_str, content });
         Ok(Answer::new(proto::GetFabResponse { fab }))
     }
+}
 
-    /// The message as a task. `None`: that cannot be, and the ServerApp got an error reply.
-    async fn task(
-        &self,
-        fleet: &H::Fleet,
-        node: NodeId,
-        parcel: Parcel,
-    ) -> Result<Option<wire::TaskMessage>> {
-        let noted = self.host.noted(node).await?;
-        let numbering = noted.map_or(Numbering::Either, numbering);
-        let now = self.host.now();
-        let make = |inflated| {
-            let task = task::from_message(inflated, numbering, str::to_owned, now.as_secs());
-            task.map_err(|unreadable| unreadable.to_string())
-        };
-        inflate::instruction(fleet, node, parcel, now, make).await
-    }
-
-    /// Notes how the node numbers records, once that is known.
-    async fn note(&self, node: NodeId, wire: WireName) -> Result<()> {
-        let noted = self.host.noted(node).await?;
-        let noted = noted.filter(|noted| NAMES.contains(noted));
-        if noted.is_none_or(|noted| noted != wire && wire != ANY) {
-            self.host.note(node, wire).await?;
-        }
-        self.host.hear(node);
-        Ok(())
-    }
+/// The message as a task. `None`: that cannot be, and the ServerApp got an error reply.
+async fn task_for<H: FleetHost>(
+    host: &H,
+    fleet: &H::Fleet,
+    node: NodeId,
+    parcel: Parcel,
+) -> Result<Option<wire::TaskMessage>> {
+    let noted = host.noted(node).await?;
+    let numbering = noted.map_or(Numbering::Either, numbering);
+    let now = host.now();
+    let make = |inflated| {
+        let task = task::from_message(inflated, numbering, str::to_owned, now.as_secs());
+        task.map_err(|unreadable| unreadable.to_string())
+    };
+    inflate::instruction(fleet, node, parcel, now, make).await
 }
 
 fn numbering(wire: WireName) -> Numbering {
@@ -243,15 +248,11 @@ fn numbering(wire: WireName) -> Numbering {
     }
 }
 
-async fn deflated(
-    reply: wire::TaskMessage,
-    numbering: Numbering,
-    now: Timestamp,
-) -> Result<inflate::Deflated> {
+async fn deflated(reply: wire::TaskMessage, numbering: Numbering) -> Result<inflate::Deflated> {
     let parts = task::parts(reply);
     let content = parts.recordset.map(|set| records::read(set, numbering));
     let content = content.transpose()?;
-    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+    let read = |message| Message::reply(message).map_err(Refusal::Malformed);
     inflate::deflate(Some(parts.metadata), content, parts.error, read).await
 }
 

@@ -53,6 +53,29 @@ pub(super) fn from_message(
     })
 }
 
+/// The answer to a task that was not sent, whose name is empty: no run is known of it, and it
+/// replies to no task.
+pub(super) fn of_unsent(now: f64) -> wire::TaskMessage {
+    let superlink = node(NodeId::SUPERLINK.0);
+    let task = wire::Task {
+        producer: Some(superlink),
+        consumer: Some(superlink),
+        created_at: now,
+        pushed_at: now,
+        task_type: "system".to_owned(),
+        error: Some(proto::Error {
+            code: NODE_UNAVAILABLE[1],
+            reason: "Error: Node Unavailable - The destination node is not there any more."
+                .to_owned(),
+        }),
+        ..wire::Task::default()
+    };
+    wire::TaskMessage {
+        task: Some(task),
+        ..wire::TaskMessage::default()
+    }
+}
+
 /// The ServerApp is 0 and anonymous in those versions.
 fn node(id: u64) -> wire::Node {
     let is_server_app = id == NodeId::SUPERLINK.0;

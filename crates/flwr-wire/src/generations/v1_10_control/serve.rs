@@ -14,6 +14,10 @@ use futures::stream::{self, Stream};
 
 use crate::methods::Request;
 
+/// Readers with less time than this read one answer: `flwr log --show` of flwr 1.20 to 1.22 gives the
+/// call 5 s, prints the first answer and ends. Readers that follow a log give a call a minute.
+const ONE_ANSWER: Duration = Duration::from_secs(10);
+
 pub(super) async fn start_run(
     control: impl Control,
     request: Request<proto::StartRunRequest>,
@@ -63,11 +67,20 @@ pub(super) async fn stream_logs<C: Control>(
         after_timestamp,
     } = request.message;
     let after = Timestamp::from_secs(after_timestamp);
+    let reads_one_answer = request.patience <= ONE_ANSWER;
     let log = control.log(RunId(run_id), after).await?;
-    Ok(stream::try_unfold(log, |mut log: C::Log| async move {
-        let entry = log.next().await?;
-        Ok(entry.map(|entry| (log_entry(entry), log)))
-    }))
+    let begun = (log, reads_one_answer);
+    Ok(stream::try_unfold(
+        begun,
+        |(mut log, whole): (C::Log, bool)| async move {
+            let entry = if whole {
+                log.next_whole().await?
+            } else {
+                log.next().await?
+            };
+            Ok(entry.map(|entry| (log_entry(entry), (log, false))))
+        },
+    ))
 }
 
 fn log_entry(entry: LogEntry) -> proto::StreamLogsResponse {

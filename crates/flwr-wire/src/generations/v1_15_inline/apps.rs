@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
-use flwr_core::message::{Message, MessageId};
+use flwr_core::message::Message;
 use flwr_core::port::runtime::Inputs;
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
@@ -88,9 +88,8 @@ pub(super) async fn push_messages(
         instructions.push(instruction.await?);
     }
     let sent = inflate::send(&runtime, instructions).await?;
-    let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
     Ok(wire::PushInsMessagesResponse {
-        message_ids: sent.into_iter().map(id).collect(),
+        message_ids: objects::texts_of_sent(&sent),
     })
 }
 
@@ -102,8 +101,8 @@ pub(super) async fn pull_messages<H: ServerAppHost>(
 ) -> Result<Answer> {
     let request: wire::PullResMessagesRequest = read(request)?;
     let run = RunId(request.run_id);
-    let runtime = host.admit(AppProof::Tokenless(Some(run)), &head).await?;
-    let asked = objects::ids(&request.message_ids)?;
+    let runtime = Arc::new(host.admit(AppProof::Tokenless(Some(run)), &head).await?);
+    let asked = objects::ids_of_sent(&request.message_ids)?;
     let make = |inflated| Ok(message::from_inflated(inflated));
     let replies = unconfirmed.replies(&host, &runtime, run, asked, head.patience, make);
     let messages_list = replies.await?;

@@ -41,19 +41,19 @@ pub(super) async fn push_messages(
     fleet: impl Fleet,
     request: Request<wire::PushMessagesRequest>,
 ) -> Result<proto::PushMessagesResponse> {
-    let Request { message, now, .. } = request;
+    let message = request.message;
     named(&fleet, message.node)?;
     let mut messages = message.messages_list.into_iter();
     let message = messages
         .next()
         .ok_or_else(|| objects::no_reply("messages_list"))?;
-    let reply = reply(message, now).await?;
+    let reply = reply(message).await?;
     let taken = inflate::push(&fleet, reply).await?;
     Ok(objects::pushed(taken, &[]))
 }
 
-async fn reply(message: wire::Message, now: Timestamp) -> Result<Deflated> {
-    let read = |message| Message::reply(message, now).map_err(Refusal::Malformed);
+async fn reply(message: wire::Message) -> Result<Deflated> {
+    let read = |message| Message::reply(message).map_err(Refusal::Malformed);
     let content = message.content.map(record_maps::from_maps);
     inflate::deflate(message.metadata, content, message.error, read).await
 }

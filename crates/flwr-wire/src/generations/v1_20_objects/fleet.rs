@@ -54,9 +54,9 @@ pub(super) async fn push_messages(
     fleet: impl Fleet,
     request: Request<proto::PushMessagesRequest>,
 ) -> Result<proto::PushMessagesResponse> {
-    let Request { message, now, .. } = request;
+    let message = request.message;
     named(&fleet, message.node)?;
-    let reply = objects::reply(message.messages_list, message.message_object_trees, now)?;
+    let reply = objects::reply(message.messages_list, message.message_object_trees)?;
     let id = reply.message.metadata.id;
     let missing = fleet.push(reply).await?;
     let taken = missing.as_ref().map(|_| id);

@@ -1,7 +1,7 @@
 //! What ServerApps and ClientApps of flwr 1.20 to 1.22 say alike, each to its own daemon.
 
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Flaws, Message, MessageId};
+use flwr_core::message::{Flaws, Message};
 use flwr_core::port::runtime::{Asked, Inputs};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
@@ -70,9 +70,8 @@ pub(super) async fn push_messages(
     let read = |message| read(message, now).map_err(Refusal::Malformed);
     let parcels = objects::parcels(message.messages_list, message.message_object_trees, read)?;
     let sent = runtime.send(parcels).await?;
-    let id = |id: Option<MessageId>| id.map(|id| id.to_string()).unwrap_or_default();
     Ok(proto::PushAppMessagesResponse {
-        message_ids: sent.ids.into_iter().map(id).collect(),
+        message_ids: objects::texts_of_sent(&sent.ids),
         objects_to_push: sent.missing.iter().map(ToString::to_string).collect(),
     })
 }

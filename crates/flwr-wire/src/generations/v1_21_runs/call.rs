@@ -129,13 +129,8 @@ impl<L: Line> Runtime for ServerAppCaller<L> {
             message_object_trees,
         };
         let answer = rpcs::PUSH_MESSAGES.call(&self.line, request).await?;
-        let id = |id: &String| match id.as_str() {
-            "" => Ok(None),
-            id => id.parse().map(Some).map_err(Refusal::ObjectId),
-        };
-        let ids = answer.message_ids.iter().map(id);
         Ok(Sent {
-            ids: ids.collect::<std::result::Result<_, _>>()?,
+            ids: objects::ids_of_sent(&answer.message_ids)?,
             missing: objects::ids(&answer.objects_to_push)?,
         })
     }
@@ -147,7 +142,7 @@ impl<L: Line> Runtime for ServerAppCaller<L> {
         };
         let request = proto::PullAppMessagesRequest {
             token: self.token.clone(),
-            message_ids: ids.iter().map(ToString::to_string).collect(),
+            message_ids: objects::texts_of_sent(&ids),
             run_id: self.run.0,
         };
         let answer = rpcs::PULL_MESSAGES.call_within(&self.line, request, patience);

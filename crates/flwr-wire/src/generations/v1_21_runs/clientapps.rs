@@ -43,7 +43,7 @@ pub(super) async fn push_message(
     request: Request<proto::PushAppMessagesRequest>,
 ) -> Result<proto::PushAppMessagesResponse> {
     of_named_run(&runtime, request.message.run_id)?;
-    apps::push_messages(runtime, request, Message::reply).await
+    apps::push_messages(runtime, request, |message, _| Message::reply(message)).await
 }
 
 pub(super) fn by_pull(request: &proto::PullAppMessagesRequest) -> AppProof {

@@ -53,7 +53,7 @@ pub(super) async fn pull_messages(
     request: Request<proto::PullAppMessagesRequest>,
 ) -> Result<proto::PullAppMessagesResponse> {
     of_run(&runtime, request.message.run_id)?;
-    let asked = Asked::Replies(objects::ids(&request.message.message_ids)?);
+    let asked = Asked::Replies(objects::ids_of_sent(&request.message.message_ids)?);
     apps::pull_messages(runtime, request, asked).await
 }
 

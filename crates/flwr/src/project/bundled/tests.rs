@@ -109,14 +109,27 @@ fn a_package_that_is_a_link_is_named() {
     let (error, hint) = made.refused();
     assert!(error.contains("net is a link to a directory"), "{error}");
     assert!(hint.contains("in the place of the link"), "{hint}");
-    // A module that is a link is bundled.
+    // A module that is a link within the app is bundled.
     fs::remove_file(made.root().join("net")).unwrap();
     fs::create_dir(made.root().join("net")).unwrap();
+    fs::rename(&elsewhere, made.root().join("shared")).unwrap();
     for file in ["server.py", "client.py"] {
-        symlink(elsewhere.join(file), made.root().join("net").join(file)).unwrap();
+        let target = Path::new("../shared").join(file);
+        symlink(target, made.root().join("net").join(file)).unwrap();
     }
     let bundle = App::load(&made.root()).unwrap().bundle().unwrap();
     assert_eq!(bundle.warnings, [""; 0]);
+    // A `pyproject.toml` from outside is not.
+    let project = made.root().join("pyproject.toml");
+    let moved = made.directory.path().join("moved.toml");
+    fs::rename(&project, &moved).unwrap();
+    symlink(&moved, &project).unwrap();
+    let app = App::load(&made.root()).unwrap();
+    let error = app.bundle().unwrap_err().to_string();
+    assert!(
+        error.starts_with("pyproject.toml is a link to") && error.contains("outside the app"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::world::{App, Way, World, is_over};
 use crate::link::tests::{Mail, bundle};
 
 fn replies(ids: impl IntoIterator<Item = MessageId>) -> Asked {
-    Asked::Replies(ids.into_iter().collect())
+    Asked::Replies(ids.into_iter().map(Some).collect())
 }
 
 /// A call that waits for replies.
@@ -181,6 +181,33 @@ pub(super) async fn an_instruction_that_is_not_known_is_answered_at_once(world: 
     assert!(matches!(pulled, Pulled::There(_)));
 }
 
+/// A ServerApp sends to a node that has just left, and asks for the reply like for any other.
+pub(super) async fn an_instruction_that_was_not_sent_is_answered_with_an_error(
+    world: World<impl Way>,
+) {
+    let (app, node) = (world.running().await, world.node().await);
+    let to_nobody = Mail::new(app.run, "model", |metadata| Metadata {
+        dst: NodeId(4711),
+        ..metadata
+    });
+    let sent = app.runtime.send(vec![to_nobody.parcel]).await.unwrap();
+    assert_eq!(sent.ids, [None]);
+    let mail = app.send(node.id, "model").await;
+    let asked = Asked::Replies(vec![None, Some(mail.id()), None]);
+    let told = app.runtime.receive(asked, Duration::MAX).await.unwrap();
+    let why = reason(&told);
+    assert!(why.starts_with("3 Error: Message Unavailable"), "{why}");
+    assert_eq!((told.len(), told[0].message.metadata.reply_to), (1, None));
+    let id = told[0].message.metadata.id;
+    let pulled = app.runtime.pull_object(id).await.unwrap();
+    assert!(matches!(pulled, Pulled::There(_)));
+    app.runtime.confirm(id).await.unwrap();
+    node.answer(&mail, "model").await;
+    let twice = replies([mail.id(), mail.id()]);
+    let rest = app.runtime.receive(twice, Duration::MAX).await;
+    assert_eq!(rest.unwrap().len(), 1, "a reply is given once");
+}
+
 pub(super) async fn a_call_held_for_a_stopped_run_is_refused_at_once(world: World<impl Way>) {
     let (app, node) = (world.running().await, world.node().await);
     let mail = app.send(node.id, "model").await;
@@ -217,7 +244,10 @@ pub(super) async fn an_app_sees_its_nodes_its_run_and_its_log(world: World<impl 
     assert_eq!(phase, Some(Phase::Running));
     assert!(runtime.alive(30.0).await.unwrap());
     runtime.log("one line\n".to_owned()).await.unwrap();
-    let log = world.federation.link.next_log(app.run, Timestamp::ZERO);
+    let log = world
+        .federation
+        .link
+        .next_log(app.run, Timestamp::ZERO, usize::MAX);
     assert_eq!(log.await.unwrap().unwrap().text, "one line\n");
     let nobody = world.node().await;
     nobody.fleet.deactivate().await.unwrap();

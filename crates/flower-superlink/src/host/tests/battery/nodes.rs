@@ -25,7 +25,10 @@ pub(super) async fn a_node_has_its_id_again_and_leaves_with_it(world: World<impl
     assert_ne!(other.id, first.id);
     again.fleet.deactivate().await.unwrap();
     assert_eq!(app.runtime.nodes().await.unwrap(), [other.id]);
-    for interval in [0.0, -1.0, 1e9] {
+    for interval in [10.0, 1800.0] {
+        assert!(other.fleet.heartbeat(interval).await.unwrap(), "{interval}");
+    }
+    for interval in [0.0, -1.0, 9.9, 1800.1, 1e9, f64::NAN] {
         let refused = other.fleet.heartbeat(interval).await.unwrap_err();
         assert_eq!(refused.class(), Some(Class::Invalid), "{interval}");
     }
@@ -63,7 +66,7 @@ pub(super) async fn a_node_takes_a_message_with_all_that_belongs_to_it_and_answe
     let unknown = ObjectId::of(b"nothing");
     let pulled = node.fleet.pull_object(app.run, unknown).await.unwrap();
     assert_eq!(pulled, Pulled::Unknown);
-    let asked = Asked::Replies(vec![mail.id()]);
+    let asked = Asked::Replies(vec![Some(mail.id())]);
     let replies = app.runtime.receive(asked, Duration::MAX).await.unwrap();
     assert_eq!(replies, [reply.parcel]);
 }
@@ -228,7 +231,7 @@ pub(super) async fn a_node_does_not_reach_the_objects_of_another(world: World<im
     for fleet in [&node.fleet, &other.fleet] {
         fleet.confirm(app.run, reply.id()).await.unwrap();
     }
-    let asked = Asked::Replies(vec![mail.id()]);
+    let asked = Asked::Replies(vec![Some(mail.id())]);
     let replies = app.runtime.receive(asked, PATIENCE).await.unwrap();
     assert_eq!(replies[0].message.metadata.id, reply.id());
 }

@@ -3,6 +3,7 @@
 use rusqlite::StatementStatus;
 
 use super::*;
+use crate::link::state::Nodes as _;
 
 #[tokio::test]
 async fn a_node_that_asks_in_vain_is_answered_without_a_read() {
@@ -116,4 +117,29 @@ async fn a_sign_of_life_costs_no_commit() {
         sent: 29,
     };
     assert_eq!(world.state.traffic(RUN).await.unwrap(), all);
+}
+
+/// Anybody can register nodes where there is no list.
+#[tokio::test]
+async fn nodes_do_not_count_for_the_limit_of_the_storage() {
+    let place = Place::new();
+    let state = SqliteState::open(&place.file(), NOON).unwrap();
+    let before = state.used().await.unwrap();
+    let file = || async { state.usage().await.unwrap() };
+    let empty = file().await.file_bytes;
+    for id in 0..1_500_u64 {
+        // Scattered, as random ids are.
+        let id = NodeId((id + 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 2);
+        state.register_node(&key(), id, None, NOON).await.unwrap();
+        if id.0.is_multiple_of(3) {
+            state.unregister_node(id, NOON).await.unwrap();
+        }
+    }
+    let grown = file().await.file_bytes - empty;
+    let counted = state.used().await.unwrap().abs_diff(before);
+    assert!(counted < grown / 4, "{counted} of {grown}");
+    drop(state);
+    let state = SqliteState::open(&place.file(), NOON).unwrap();
+    let again = state.used().await.unwrap().abs_diff(before);
+    assert!(again < grown / 4, "{again} of {grown}");
 }

@@ -25,6 +25,11 @@ const NODE_5: NodeId = NodeId(17_899_712_697_016_300_700);
 const TOKEN_5: &str = "dd0ee5a64b776f6c9d411788a3e03413d667c1392022973cd8eaea26ec256cd9";
 const THEN_5: Timestamp = Timestamp::from_secs(1_795_669_021.0);
 
+/// The copy that is made before the database comes to the latest version.
+fn copy_name() -> String {
+    format!("state.db.before-{}", migration::VERSION)
+}
+
 impl Place {
     fn of_version_4() -> Self {
         Self::of(4, include_str!("vectors/version_4.sql"))
@@ -45,7 +50,7 @@ impl Place {
     }
 
     fn copy(&self) -> std::path::PathBuf {
-        self.0.path().join("state.db.before-7")
+        self.0.path().join(copy_name())
     }
 }
 
@@ -55,7 +60,11 @@ async fn has_everything(world: &World) {
     assert_eq!(run.fab_id, "me/vector");
     assert_eq!(world.waiting().await, []);
     assert_eq!(world.state.online_nodes(THEN).await.unwrap(), [NODE_4]);
-    let log = world.state.log_after(RUN_4, Timestamp::ZERO).await.unwrap();
+    let log = world
+        .state
+        .log_after(RUN_4, Timestamp::ZERO, usize::MAX)
+        .await
+        .unwrap();
     assert_eq!(log.len(), 3);
 }
 
@@ -191,11 +200,11 @@ async fn a_step_that_shuts_older_programs_out_keeps_a_copy_for_them() {
 #[test]
 fn without_a_copy_nothing_is_changed() {
     let place = Place::of_version_4();
-    let obstacle = place.0.path().join("state.db.before-7.part");
+    let obstacle = place.0.path().join(format!("{}.part", copy_name()));
     fs::create_dir(&obstacle).unwrap();
     let text = place.refused();
     assert!(
-        text.contains("state.db.before-7") && text.contains("nothing is changed"),
+        text.contains(&copy_name()) && text.contains("nothing is changed"),
         "{text}"
     );
     fs::remove_dir(obstacle).unwrap();
@@ -218,7 +227,10 @@ async fn a_newer_state_is_opened_if_it_allows_that() {
     drop(world);
     let newer = Connection::open(place.file()).unwrap();
     assert_eq!(migration::version(&newer).unwrap(), 99, "left as it is");
-    newer.execute("UPDATE link SET oldest = 8", []).unwrap();
+    let oldest = migration::VERSION + 1;
+    newer
+        .execute("UPDATE link SET oldest = ?", [oldest])
+        .unwrap();
     drop(newer);
     assert!(place.refused().contains("schema version 99"));
 }

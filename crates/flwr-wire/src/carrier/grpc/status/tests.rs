@@ -62,10 +62,11 @@ fn requests() -> Vec<Number> {
         (
             Refusal::HeartbeatInterval {
                 given: -0.5,
-                max: 86_400.0,
+                min: 10.0,
+                max: 1800.0,
             },
             InvalidArgument,
-            "`heartbeat_interval` is -0.5: seconds above 0 and up to 86400 are expected",
+            "`heartbeat_interval` is -0.5: 10 to 1800 seconds are expected",
         ),
     ])
 }
@@ -166,6 +167,10 @@ fn messages() -> Vec<Number> {
     let other_run = format!("message {} is of run 8, not of run 7", id());
     let unknown = format!("no instruction {} waits for a reply of this node", id());
     let answered = format!("instruction {} is answered already", id());
+    let late = format!(
+        "the reply to instruction {} came after its time to live",
+        id()
+    );
     check(&[
         (
             Refusal::Malformed(flaws),
@@ -191,6 +196,7 @@ fn messages() -> Vec<Number> {
             FailedPrecondition,
             &answered,
         ),
+        (Refusal::ReplyExpired(id()), InvalidArgument, &late),
         (
             Refusal::ReplyOutlivesInstruction { excess: 12.51 },
             InvalidArgument,
@@ -273,11 +279,21 @@ fn nodes_and_processes() -> Vec<Number> {
         (other, Unauthenticated, "Invalid node ID"),
         (Refusal::AccessDenied, Unauthenticated, "Access denied"),
         (
+            Refusal::UnsignedNotServed,
+            Unauthenticated,
+            "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`",
+        ),
+        (
             Refusal::UnexpectedNode(NodeId(5)),
             FailedPrecondition,
             "Unexpected node ID.",
         ),
         (Refusal::UnknownToken, PermissionDenied, "Invalid token."),
+        (
+            Refusal::CertificateOfNode("CN=node-1".to_owned()),
+            PermissionDenied,
+            "The client certificate CN=node-1 is a SuperNode's, and opens no port for people: use a certificate of your own",
+        ),
         (
             Refusal::ClientNotListed("CN=alice".to_owned()),
             Unauthenticated,
@@ -348,6 +364,11 @@ fn people() -> Vec<Number> {
             Refusal::NotOffered(Feature::Artifacts),
             Unimplemented,
             "ControlServicer initialized without artifact provider",
+        ),
+        (
+            Refusal::NotStored("could not write `/data/a`: No space left on device".to_owned()),
+            ResourceExhausted,
+            "nothing can be stored: could not write `/data/a`: No space left on device; the SuperLink's operator has to look at its disk",
         ),
         (
             Refusal::Full {

@@ -13,6 +13,9 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
         Refusal::UnexpectedNode(_) => "Unexpected node ID.",
         Refusal::UnknownToken => "Invalid token.",
         Refusal::AccessDenied | Refusal::NotSignedIn => "Access denied",
+        Refusal::UnsignedNotServed => {
+            "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`"
+        }
         Refusal::AccountNotListed => {
             "❗\u{fe0f} User not authorized. Please contact the SuperLink administrator."
         }

@@ -1,0 +1,94 @@
+//! Writes and what follows from them, in one piece.
+//!
+//! A caller may go away at any moment: its connection breaks, or a held call is dropped. Between a
+//! commit and the wake-ups and deletions that follow from it, that would leave waiting callers asleep
+//! and bytes without a holder. [`Link::commit`] is the only way to apply [`Changed`], and does its
+//! work in a task of its own.
+
+use std::sync::Arc;
+
+use flwr_core::object::ObjectId;
+use flwr_daemon::completion::Completion;
+use flwr_daemon::objects::ObjectBytes;
+use tracing::error;
+
+use super::Link;
+use super::state::{Changed, LinkState};
+use super::wake::Wake;
+use crate::error::{Error, Result};
+
+/// Writes under way at the same time. Later ones wait for a place.
+const UNDER_WAY: usize = 4096;
+
+/// What a write works on.
+#[derive(Debug, Clone)]
+pub(super) struct Stores {
+    pub(super) state: Arc<dyn LinkState>,
+    pub(super) objects: Arc<dyn ObjectBytes>,
+}
+
+impl Stores {
+    /// Deletes the bytes of an object that nothing refers to. A failed deletion wastes space and
+    /// nothing else. The failure is therefore logged, and not told to the caller.
+    pub(super) async fn delete(&self, object: ObjectId) {
+        if let Err(error) = self.objects.delete(&object).await {
+            error!(%object, error = &error as &dyn std::error::Error, "object not removed");
+        }
+    }
+}
+
+/// Writes, and those who wait for them.
+#[derive(Debug, Clone)]
+pub(super) struct Commits {
+    stores: Stores,
+    wake: Arc<Wake>,
+    under_way: Completion,
+}
+
+impl Commits {
+    pub(super) fn new(stores: Stores, wake: Arc<Wake>) -> Self {
+        let under_way = Completion::new(UNDER_WAY);
+        Self {
+            stores,
+            wake,
+            under_way,
+        }
+    }
+
+    /// Waits until all writes under way are done. Called once nobody can begin another.
+    pub(super) async fn settled(&self) {
+        self.under_way.settled().await;
+    }
+
+    /// Does for others what a write changed: wakes who waits, and deletes the bytes of objects
+    /// that nothing refers to.
+    async fn apply(&self, changed: Changed) {
+        for topic in changed.wake {
+            self.wake.notify(topic);
+        }
+        for object in changed.freed {
+            self.stores.delete(object).await;
+        }
+    }
+}
+
+impl Link {
+    /// Writes, and then does for others what the write changed. Both happen to their end, also when
+    /// the caller goes away.
+    pub(super) async fn commit<T, E, W>(&self, write: impl FnOnce(Stores) -> W) -> Result<T>
+    where
+        T: Send + 'static,
+        E: Into<Error>,
+        W: Future<Output = std::result::Result<(T, Changed), E>> + Send + 'static,
+    {
+        let commits = self.commits.clone();
+        let written = write(commits.stores.clone());
+        let work = async move {
+            let (value, changed) = written.await.map_err(Into::into)?;
+            commits.apply(changed).await;
+            Ok(value)
+        };
+        let written = self.commits.under_way.of(work).await;
+        written.unwrap_or(Err(Error::Stopping))
+    }
+}

@@ -1,0 +1,45 @@
+//! Whether anything can be kept. A SuperLink whose disk is full or away answers nothing that it would
+//! have to keep. Its health check says so.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flwr_core::cause::chain;
+use tracing::{error, info};
+
+use super::Link;
+use crate::error::Result;
+
+/// What was last found.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    is_broken: AtomicBool,
+}
+
+impl Link {
+    /// Whether state and objects could be written when that was last tried.
+    #[must_use]
+    pub fn can_write(&self) -> bool {
+        !self.disk.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// Tries to write to the state and to the objects' disk, and notes what comes of it.
+    pub async fn try_to_write(&self) {
+        let tried = self.write_both().await;
+        let was_broken = self.disk.is_broken.swap(tried.is_err(), Ordering::Relaxed);
+        match tried {
+            Err(problem) if !was_broken => {
+                error!(
+                    error = chain(&problem),
+                    "nothing can be stored: health checks say NOT_SERVING until that has changed"
+                );
+            }
+            Ok(()) if was_broken => info!("everything can be stored again"),
+            _ => {}
+        }
+    }
+
+    async fn write_both(&self) -> Result<()> {
+        self.objects.try_to_write().await?;
+        Ok(self.state.try_to_write().await?)
+    }
+}
