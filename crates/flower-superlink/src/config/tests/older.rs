@@ -23,7 +23,8 @@ fn older_nodes_on_a_list_are_served_only_where_a_flag_says_so() {
             true,
         ),
     ] {
-        let config = files.config(&line).unwrap();
+        let config = format!("{line} --serverappio-api-address 127.0.0.1:9091");
+        let config = files.config(&config).unwrap();
         assert_eq!(config.own_key.is_some(), is_served, "{line}");
         let named = |told: &String| told.contains("--serve-older 1.8");
         let is_told = config.warnings.iter().any(named);
