@@ -10,7 +10,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
-use flwr_wire::generations::{WireName, v1_08_taskins};
+use flwr_wire::generations::WireName;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
@@ -46,8 +46,7 @@ impl Rules {
     /// Whether the node has shown no key: its release signs no requests, and no list asks for keys.
     fn is_keyless(&self, node: &KnownNode) -> bool {
         let wire = node.wire.as_deref().and_then(WireName::find);
-        matches!(self.policy, Policy::AnyKey)
-            && wire.is_some_and(|wire| v1_08_taskins::NAMES.contains(&wire))
+        matches!(self.policy, Policy::AnyKey) && wire.is_some_and(|wire| !wire.is_signed())
     }
 }
 

@@ -62,6 +62,13 @@ macro_rules! generations {
                 $($(generations!(@names $name $port text);)+)+
                 None
             }
+
+            /// Whether nodes that speak this wire sign their requests with a key of their own.
+            #[must_use]
+            pub fn is_signed(self) -> bool {
+                $($(generations!(@signs $name $port self);)+)+
+                true
+            }
         }
     };
     (@fleet $name:ident fleet $methods:ident) => { $name::fleet(&mut $methods) };
@@ -74,7 +81,12 @@ macro_rules! generations {
             return Some(*name);
         }
     };
-    (@$table:ident $name:ident $port:ident $rest:ident) => {};
+    (@signs $name:ident fleet $wire:tt) => {
+        if $name::NAMES.contains(&$wire) {
+            return $name::IS_SIGNED;
+        }
+    };
+    (@$table:ident $name:ident $port:ident $rest:tt) => {};
 }
 
 generations! {

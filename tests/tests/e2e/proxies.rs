@@ -69,8 +69,9 @@ fn a_finished_reply_outlives_a_proxys_answers(kind: Kind, says: &str) {
     federation.superlink().kill();
     fs::write(file, "").unwrap();
     wait_for_end(client);
-    // More tries than a message would survive that is refused.
-    for _ in 0..5 {
+    // More tries than a message would survive that is refused. After five of them the node tells
+    // only one a minute.
+    for _ in 0..3 {
         let seen = federation.node(0).lines().len();
         federation.node(0).line_after(seen, says);
     }

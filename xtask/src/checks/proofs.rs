@@ -55,6 +55,9 @@ mod tests {
         write(DOCUMENT, "`a_test_that_is_there` `a_test_that_is_gone`");
         write("tests.rs", "fn a_test_that_is_there() {}");
         let missing = missing(root.path(), &[PathBuf::from("tests.rs")]).unwrap();
-        assert_eq!(missing, ["SECURITY.md: there is no test a_test_that_is_gone"]);
+        assert_eq!(
+            missing,
+            ["SECURITY.md: there is no test a_test_that_is_gone"]
+        );
     }
 }

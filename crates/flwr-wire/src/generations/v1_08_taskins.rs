@@ -33,6 +33,8 @@ const UNTIL_11: WireName = WireName("tasks-1.11");
 const FROM_12: WireName = WireName("tasks-1.12");
 /// What the state notes beside nodes of this generation.
 pub const NAMES: &[WireName] = &[ANY, UNTIL_11, FROM_12];
+/// Their nodes sign no requests: they show a key only where a list asks for keys.
+pub const IS_SIGNED: bool = false;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {

@@ -23,6 +23,8 @@ mod nodes;
 pub const NAME: WireName = WireName("inline");
 /// All of them.
 pub const NAMES: &[WireName] = &[NAME];
+/// Their nodes sign their requests.
+pub const IS_SIGNED: bool = true;
 
 /// Field 3 of a node's PushMessages: the trees of later releases.
 const TREES: u32 = 3;

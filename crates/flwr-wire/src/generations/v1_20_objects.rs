@@ -17,6 +17,8 @@ pub use call::{FleetCaller, fleet_over};
 pub const NAME: WireName = WireName("objects");
 /// All of them.
 pub const NAMES: &[WireName] = &[NAME];
+/// Their nodes sign their requests.
+pub const IS_SIGNED: bool = true;
 
 /// Field 3 of PushMessages: the trees, which earlier releases do not have.
 const TREES: u32 = 3;
