@@ -49,8 +49,8 @@ enum Command {
     Demo(demo::Args),
     /// Run all tests, the end-to-end ones with the real Python peers included.
     Test(test::Args),
-    /// Refuse Rust files over 400 lines, names in rooms that may not use them, and files that are
-    /// binary or over 256 KB, unless listed.
+    /// Refuse Rust files over 400 lines, names in rooms that may not use them, promises of SECURITY.md
+    /// without a test, and files that are binary or over 256 KB, unless listed.
     Lint(lint::Args),
     /// Check licences, sources and known holes of all crates with cargo-deny, if it is installed.
     Deny(deny::Args),

@@ -1,4 +1,4 @@
-//! Inputs like others: a few bytes changed, cut out, said twice, or taken from another input.
+//! Mutates inputs: changes, cuts, repeats or splices bytes.
 
 /// Numbers that a seed determines: splitmix64.
 #[derive(Debug)]

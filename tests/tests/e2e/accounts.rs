@@ -394,9 +394,7 @@ fn the_provider_is_part_of_a_checkup() {
     assert!(told.contains("it answers, and publishes 1 keys"), "{told}");
     club.provider.state().mood = Mood::NoDevices;
     let told = check();
-    assert!(
-        told.contains("the provider offers no device login"),
-        "{told}"
-    );
+    let why = "the provider offers no device login";
+    assert!(told.contains(why), "{told}");
     club.close();
 }

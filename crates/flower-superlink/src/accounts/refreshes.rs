@@ -1,6 +1,5 @@
-//! New tokens for old, once. A provider that rotates refresh tokens makes the old one void when
-//! it is used, so that of two `flwr` that use it at the same time one would be logged out: the
-//! second gets what the first got.
+//! Refreshes each token once. A provider that rotates refresh tokens voids the old one at its first
+//! use. If two `flwr` refresh the same token, both get the same new tokens.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

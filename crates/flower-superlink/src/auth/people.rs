@@ -1,6 +1,6 @@
-//! Which of the clients with a good certificate may speak on the ports for people. Where one CA signs
-//! for SuperNodes and people, a SuperNode's certificate passes the handshake there: whoever gets it
-//! from a data owner's machine could start runs on all SuperNodes.
+//! Decides which certificates may call on the ports for people. If one CA signs for nodes and
+//! people, a node's certificate passes the TLS handshake there. A thief of that certificate could
+//! start runs on all SuperNodes, so these ports refuse it.
 
 use std::sync::Arc;
 use std::time::Duration;

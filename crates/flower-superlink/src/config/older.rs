@@ -1,5 +1,5 @@
-//! Flags of older versions of Flower: what they are called today. And SuperNodes of older versions:
-//! whether they are served where keys are asked for.
+//! Maps flags of older releases of Flower to today's. Decides whether older SuperNodes are served
+//! beside a key list.
 
 use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};

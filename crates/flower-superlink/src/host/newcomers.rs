@@ -1,5 +1,5 @@
-//! How fast new SuperNodes come from one address, where any key may come in. Each is a row of the
-//! state, and anybody may make keys.
+//! Limits how fast one address registers new SuperNodes if there is no key list. Each registration
+//! adds a row to the state, and anybody can make keys.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

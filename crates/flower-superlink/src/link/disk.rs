@@ -1,5 +1,5 @@
-//! Whether anything can be kept. A SuperLink whose disk is full or away answers nothing that it would
-//! have to keep. Its health check says so.
+//! Tests whether the disk can be written. While it cannot, the SuperLink refuses every change, and
+//! its health check answers NOT_SERVING.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

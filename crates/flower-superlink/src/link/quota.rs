@@ -1,5 +1,5 @@
-//! How much may be kept. Past the limit there is nothing new, while what is under way is brought
-//! to its end, by which space returns.
+//! Limits how much the SuperLink stores. Above the limit it refuses new runs and messages, but
+//! finishes what has begun, since that frees space.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,5 @@
-//! ServerApps: each is a task of its run. Its process comes by the task with a token, or is
-//! expected, and gives back what it leaves behind.
+//! The task of each run's ServerApp. A ServerApp process claims its task with a token. Processes of
+//! flwr 1.20 and before have none: they get the run that has waited longest.
 
 use std::collections::HashSet;
 

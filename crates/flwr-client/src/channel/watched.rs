@@ -1,4 +1,4 @@
-//! A connection of which somebody sees what is read.
+//! Wraps a connection and tells an observer which bytes were read.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What is wrong with a part of a request is the reason to refuse the request.
+//! Converts errors of reading and checking a request into refusals.
 
 use super::Refusal;
 use crate::cause::chain;

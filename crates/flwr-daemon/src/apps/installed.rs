@@ -1,6 +1,5 @@
-//! Installs an app before its process is started. flwr's own installation copies file by file, and
-//! takes every directory that is there for a whole one: a process that was killed meanwhile, or a
-//! disk that was full, would leave an app that never works again.
+//! Installs an app before its process is started. flwr's own installer takes any directory that
+//! exists for a complete one. After a kill or a full disk the app would stay broken.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,8 @@
-//! The output of a lasting app on its way to its file.
+//! Copies the output of a lasting app from a pipe to a file, inside the keeper.
 //!
-//! The app writes into a pipe, and its keeper into the file. A full disk, or a daemon that reads
-//! slowly or not at all, would otherwise be the app's: its next `print` would fail, and with it the
-//! run. What cannot be written is dropped and counted. The file is kept small, since nobody else does
-//! while there is no daemon.
+//! A full disk or a slow daemon thus never fails the app's `print`, and with it the run. Output
+//! that cannot be written is dropped and counted. The file is kept small, also while there is no
+//! daemon.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};

@@ -1,5 +1,6 @@
-//! Balancers that tell the true address of their clients (HAProxy, "The PROXY protocol", version 2).
-//! Whoever else sent such a header could take any address.
+//! Reads the client's address from the PROXY protocol, version 2 (HAProxy, "The PROXY protocol").
+//! Only balancers that `--proxy-protocol-from` names may send it: anybody else could forge an
+//! address.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

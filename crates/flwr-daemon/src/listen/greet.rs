@@ -2,9 +2,8 @@
 //! client starts with 24 known bytes (RFC 9113, 3.4), an HTTP/1 client with a method in letters.
 //!
 //! A client that speaks the wrong protocol is answered in its own protocol, so that its log has the
-//! reason too:
-//! a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not TLS"), a
-//! plaintext HTTP/2 client gets GOAWAY with a debug text, an HTTP/1 client a 400 with text.
+//! reason too: a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not
+//! TLS"), a plaintext HTTP/2 client GOAWAY with a debug text, an HTTP/1 client a 400 with text.
 
 use std::fmt;
 use std::io;
@@ -394,8 +393,7 @@ mod tests {
     #[test]
     fn goaway_has_the_length_of_its_text() {
         let frames = goaway("abc");
-        assert_eq!(frames.len(), 9 + 9 + 8 + 3);
-        assert_eq!(frames[9 + 2], 11);
+        assert_eq!((frames.len(), frames[9 + 2]), (9 + 9 + 8 + 3, 11));
         assert!(frames.ends_with(b"abc"));
         assert!(USE_TLS.len() < 248);
     }

@@ -1,9 +1,9 @@
 //! The door for nodes.
 //!
-//! A generation is known by, first match wins: the path, where one generation has it; the form of
-//! the proof (a signature, or none: flwr 1.14 and earlier); what the node was noted to speak; the
-//! layout of the body. Nothing is held to find it out. Only a message that comes before the first
-//! sign of life of its node waits for that sign, since it cannot be encoded before.
+//! The door finds the generation of a node's request. The first match decides: the path, if one
+//! generation has it; the proof (a signature, or none before flwr 1.15); the generation that was
+//! noted for the node; the layout of the body. No request waits for this. A message to a node waits
+//! for the node's first sign of life, since its encoding is unknown until then.
 
 use std::time::Duration;
 

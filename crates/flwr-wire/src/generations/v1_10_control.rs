@@ -1,6 +1,7 @@
 //! flwr 1.13 to 1.22: what the `flwr` command says. The service is Exec until 1.20 and Control from
-//! 1.21 on; their messages are the same, field for field. Earlier ones are not served: 1.10 to 1.12
-//! lay out the options of a run otherwise, and 1.14 its login.
+//! 1.21 on; their messages are the same, field for field. The service began with flwr 1.10, hence
+//! the name of the folder. Commands of 1.10 to 1.12 are not served, since they lay out the options
+//! of a run otherwise. The login of 1.14 is laid out otherwise, too.
 
 use flwr_core::port::{Control, SignIn};
 

@@ -1,4 +1,4 @@
-//! What is deleted since it is old or not wanted any more.
+//! Deletes old and unwanted runs and nodes.
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};

@@ -1,6 +1,6 @@
-//! What changes with each heartbeat, and is kept in memory: who is online, and until when. It is
-//! written now and then; a SuperLink that comes back gives everybody who was there time to
-//! return. What is added to the traffic of runs is kept and written alike.
+//! Data that changes with each heartbeat: who is online, until when, and the traffic of runs. The
+//! data lives in memory and is written now and then. After a restart, nodes that were online have
+//! time to return.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What is deleted since it is old or not wanted any more, and the space that returns by it.
+//! Deletes old and unwanted runs and nodes, and gives their space back.
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};

@@ -1,4 +1,4 @@
-//! What the files of a CA for client certificates mean.
+//! Loads the CA for client certificates, with its revocations.
 
 use std::sync::Arc;
 
