@@ -1,5 +1,5 @@
 //! The task of each run's ServerApp. A ServerApp process claims its task with a token. Processes of
-//! flwr 1.20 and before have none: they get the run that has waited longest.
+//! older releases have none: they get the run that has waited longest.
 
 use std::collections::{HashSet, VecDeque};
 
