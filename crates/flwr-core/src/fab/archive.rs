@@ -130,12 +130,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Files, FabError> {
     if bytes.len() > MAX_BYTES {
         return Err(FabError::TooLarge(bytes.len()));
     }
+    if is_zip64(bytes) {
+        return Err(FabError::Format("it is a zip64 archive"));
+    }
     let counted = count_entries(bytes)?;
     if counted > MAX_ENTRIES {
         return Err(FabError::TooMany(counted));
-    }
-    if is_zip64(bytes) {
-        return Err(FabError::Format("it is a zip64 archive"));
     }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(FabError::Zip)?;
     // The reader keeps one of several entries with the same name; another reader may keep

@@ -88,9 +88,9 @@ async fn a_request_without_one_good_reply_is_refused() {
     let two = refused(vec![good.clone(); 2]).await;
     assert!(two.contains("one reply, not with 2"), "{two}");
     let mut malformed = good.clone();
-    malformed.message.metadata.ttl = 0.0;
+    malformed.message.metadata.message_type = "nonsense".to_owned();
     let malformed = refused(vec![malformed]).await;
-    assert!(malformed.contains("`metadata.ttl`"), "{malformed}");
+    assert!(malformed.contains("`metadata.message_type`"), "{malformed}");
     let mut other = good.clone();
     other.message.metadata.run = RunId(OTHER_RUN);
     let other = refused(vec![other]).await;
