@@ -149,7 +149,9 @@ fn every_kind_of_server_key_serves_tls_1_2_and_1_3() {
     ] {
         let [certificate, key] = ["crt", "key"].map(|kind| server(&format!("{name}.{kind}")));
         let tls = ServerTls::load(server_files(&server("ca.crt"), &certificate, &key)).unwrap();
-        let warnings = tls.warnings();
+        let mut warnings = tls.warnings();
+        // Git keeps no mode by which a file is its owner's alone.
+        warnings.retain(|told| !told.contains("can be read by others"));
         if name.starts_with("ed25519") {
             assert!(
                 warnings[0].contains("its key is of kind Ed25519"),
