@@ -78,6 +78,29 @@ pub struct Cut<'a> {
     pub disk: &'a Path,
 }
 
+/// Whether this machine lets `strace` trace a program: containers may forbid that. A test that cannot
+/// be played is told past the tests' capture of what is printed.
+#[must_use]
+#[track_caller]
+pub fn can_trace() -> bool {
+    let tried = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .output();
+    let tried = tried.unwrap_or_else(|error| {
+        panic!("strace: {error}: install strace, as `cargo xtask test` does")
+    });
+    if tried.status.success() {
+        return true;
+    }
+    let why = String::from_utf8_lossy(&tried.stderr).into_owned();
+    let told = format!(
+        "SKIPPED: no power cut is played, since strace may not trace: {}\n",
+        why.trim()
+    );
+    let _ = std::io::stderr().write_all(told.as_bytes());
+    false
+}
+
 /// Runs the test `child` of this test program under `strace`, to its end.
 #[must_use]
 #[track_caller]

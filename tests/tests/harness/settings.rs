@@ -1,6 +1,7 @@
 //! What the environment says; see the top of `main.rs`.
 
 use std::env;
+use std::io::{self, Write};
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,9 +33,26 @@ impl Settings {
 fn scenarios(only: Option<Kind>, count: Option<usize>) -> Vec<(Kind, usize)> {
     match (only, count) {
         (Some(kind), count) => vec![(kind, count.unwrap_or(SAMPLE))],
-        (None, None) => vec![(Kind::Mixed, SAMPLE)],
+        (None, None) => sample(),
         (None, Some(count)) => Kind::shared(count),
     }
+}
+
+/// The tests play a sample wherever they run. What a machine does not allow is left out aloud there;
+/// `cargo xtask faults` fails.
+fn sample() -> Vec<(Kind, usize)> {
+    let Some(obstacle) = Kind::Mixed.obstacle() else {
+        return vec![(Kind::Mixed, SAMPLE)];
+    };
+    // Past the tests' capture of what is printed.
+    let told = format!("SKIPPED: faults of the disk are not played: {obstacle}\n");
+    let _ = io::stderr().write_all(told.as_bytes());
+    let share = SAMPLE / 3;
+    vec![
+        (Kind::Both, share),
+        (Kind::Cut, share),
+        (Kind::Stall, share),
+    ]
 }
 
 fn read(name: &str) -> Option<String> {
