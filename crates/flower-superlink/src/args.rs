@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_core::size::Size;
 use flwr_daemon::config_file::{Configurable, Side};
-use flwr_daemon::listen::Network;
+use flwr_daemon::network::Network;
 use flwr_daemon::telemetry::Format;
 use flwr_wire::InFlight;
 
@@ -227,10 +227,27 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 
-    /// Where ServerApp processes connect to [default: 127.0.0.1:9091, with `--isolation process`
-    /// 0.0.0.0:9091]
+    /// Where ServerApp processes connect to. With `--isolation subprocess` that is this machine, and
+    /// another address counts for its port. With `process`, other machines need --serverappio-tls or
+    /// --allow-plaintext-appio [default: 127.0.0.1:9091, with that leave 0.0.0.0:9091]
     #[arg(long, value_name = "HOST:PORT")]
     pub serverappio_api_address: Option<String>,
+
+    /// Speak plaintext with ServerApp processes of other machines. Whoever reads the network between
+    /// can take their tokens, read models and speak for their runs
+    #[arg(long)]
+    pub allow_plaintext_appio: bool,
+
+    /// With `--isolation process`: let only those start ServerApps who hold the secret in this file,
+    /// as `flower-superexec` of flwr 1.29 and later does with the same flag
+    #[arg(long, value_name = "FILE")]
+    pub superexec_auth_secret_file: Option<PathBuf>,
+
+    /// With `--isolation process`: let those start ServerApps who call from these addresses, for a
+    /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
+    /// this machine, by its loopback address, unless there is a secret]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub appio_allow_from: Vec<Network>,
 
     /// Let ServerApps come that were started elsewhere and make their runs themselves, over TLS, as
     /// those of `flower-server-app` do; plaintext is then for processes of this machine

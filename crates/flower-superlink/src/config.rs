@@ -7,6 +7,7 @@ use std::sync::Arc;
 use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
+use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
 use flwr_daemon::apps;
 use flwr_daemon::listen::Balancers;
 use flwr_security::allow_list::AllowListError;
@@ -17,10 +18,12 @@ use flwr_security::tls::{ServerTls, TlsError};
 use thiserror::Error;
 
 mod accounts;
+mod appio;
 mod older;
 mod transport;
 
 use accounts::accounts;
+use appio::appio;
 use older::{Older, deprecations};
 use transport::transport;
 
@@ -34,7 +37,6 @@ use crate::store::{Database, Places, Storage};
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
-const SERVERAPPIO_PORT: u16 = 9091;
 /// The first flwr whose ServerApp processes are started with a token.
 const FIRST_WITH_TOKENS: (u32, u32) = (1, 21);
 
@@ -68,6 +70,8 @@ pub struct Config {
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts ServerApp processes.
     pub launch: Launch,
+    /// Who may start them, where that is somebody else.
+    pub launchers: Launchers,
     /// Where state and bytes are kept.
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
@@ -216,6 +220,12 @@ pub enum ConfigError {
         /// What is wrong with its value.
         source: AddressError,
     },
+    /// Where ServerApp processes connect to would be open to others.
+    #[error(transparent)]
+    Appio(#[from] PlaceError),
+    /// Who may start ServerApp processes.
+    #[error(transparent)]
+    Launchers(#[from] LaunchersError),
     /// No `flwr-serverapp`.
     #[error("--isolation subprocess")]
     NoServerApp(#[source] apps::Error),
@@ -262,6 +272,8 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (accounts, told) = accounts(&args, &transport)?;
         warnings.extend(told);
+        let (serverappio, launchers, told) = appio(&args)?;
+        warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -269,10 +281,8 @@ impl TryFrom<Args> for Config {
                 "--control-api-address",
                 control.as_deref().unwrap_or(CONTROL_ADDRESS),
             )?,
-            serverappio: match args.serverappio_api_address {
-                Some(given) => address("--serverappio-api-address", &given)?,
-                None => serverappio_default(args.isolation),
-            },
+            serverappio,
+            launchers,
             health: args
                 .health_server_address
                 .map(|given| address("--health-server-address", &given))
@@ -371,19 +381,6 @@ fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
                 way,
             })
         }
-    }
-}
-
-/// Whoever reaches ServerAppIo may speak for every run: without a reason to be reached from
-/// elsewhere, it is not.
-fn serverappio_default(isolation: Isolation) -> Address {
-    let host = match isolation {
-        Isolation::Subprocess => "127.0.0.1",
-        Isolation::Process => "0.0.0.0",
-    };
-    Address {
-        host: host.to_owned(),
-        port: SERVERAPPIO_PORT,
     }
 }
 

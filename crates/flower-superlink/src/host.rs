@@ -9,6 +9,7 @@ use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
+use flwr_daemon::appio::{Holders, Launchers};
 use flwr_daemon::completion::Completion;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
@@ -22,9 +23,11 @@ use crate::accounts::Accounts;
 use crate::auth::{self, People, Policy};
 use crate::link::Link;
 
+mod admission;
 mod control;
 mod failure;
 mod fleet;
+mod jobs;
 mod launch;
 mod newcomers;
 mod runtime;
@@ -33,6 +36,7 @@ use newcomers::Newcomers;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
+pub use jobs::JobsSession;
 pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
@@ -61,6 +65,8 @@ pub struct Parts {
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
     pub apps: Apps,
+    /// Who may start them, where that is somebody else.
+    pub launchers: Launchers,
     /// Whether everything is spoken in plaintext here.
     pub is_insecure: bool,
     /// The budget for the bytes of requests.
@@ -83,6 +89,8 @@ struct Inner {
     parts: Parts,
     verifier: Verifier,
     completion: Completion,
+    /// The connections of ServerApps.
+    holders: Holders,
     /// Limits the log lines of refused Fleet requests.
     quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
     newcomers: Newcomers,
@@ -101,6 +109,7 @@ impl Host {
             parts,
             verifier,
             completion: Completion::new(UNDER_WAY),
+            holders: Holders::default(),
             quiet: Quiet::default(),
             newcomers: Newcomers::default(),
         }))

@@ -26,6 +26,7 @@ mod objects;
 mod pace;
 mod permission;
 mod quota;
+mod reach;
 mod runs;
 mod steps;
 mod tasks;
@@ -35,6 +36,7 @@ mod wires;
 
 pub use permission::Principal;
 pub use state::Keep;
+pub use tasks::token_id;
 pub use upkeep::Space;
 pub use waiting::Waits;
 
@@ -43,6 +45,7 @@ use connections::Connections;
 use disk::Disk;
 use pace::Pace;
 use quota::Outputs;
+use reach::Reach;
 use state::LinkState;
 use steps::{Event, Steps};
 use tasks::Processes;
@@ -93,6 +96,7 @@ pub struct Link {
     pace: Pace,
     waiting: Waiting,
     connections: Connections,
+    reach: Reach,
     processes: Processes,
     stopper: Stopper,
 }
@@ -150,6 +154,7 @@ impl Link {
             pace: Pace::default(),
             waiting: Waiting::default(),
             connections: Connections::default(),
+            reach: Reach::default(),
             processes: Processes::default(),
             stopper,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
+use flwr_daemon::network::Network;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -115,10 +116,27 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Reuse::Never)]
     pub clientapp_reuse: Reuse,
 
-    /// Where ClientApp processes reach this node [default: 127.0.0.1:9094, with --isolation
-    /// process 0.0.0.0:9094]
+    /// Where ClientApp processes reach this node. With --isolation subprocess that is this machine,
+    /// and another address counts for its port. With process, other machines need
+    /// --allow-plaintext-appio [default: 127.0.0.1:9094, with that leave 0.0.0.0:9094]
     #[arg(long, value_name = "HOST:PORT")]
     pub clientappio_api_address: Option<String>,
+
+    /// Speak plaintext with ClientApp processes of other machines. Whoever reads the network between
+    /// can take their tokens, and read and change models and results
+    #[arg(long)]
+    pub allow_plaintext_appio: bool,
+
+    /// With --isolation process: let only those start ClientApps who hold the secret in this file,
+    /// as `flower-superexec` of flwr 1.29 and later does with the same flag
+    #[arg(long, value_name = "FILE")]
+    pub superexec_auth_secret_file: Option<PathBuf>,
+
+    /// With --isolation process: let those start ClientApps who call from these addresses, for a
+    /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
+    /// this machine, by its loopback address, unless there is a secret]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub appio_allow_from: Vec<Network>,
 
     /// Flower's directory: ClientApp processes install apps there, and a node with a key of its
     /// own keeps finished replies there until the SuperLink has them [default: $FLWR_HOME,

@@ -13,17 +13,18 @@ use flwr_core::config::{self, ConfigError, UserConfig};
 use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
+use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
 use flwr_daemon::apps;
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
 
+mod appio;
 mod trust;
+
+use appio::appio;
 
 pub use crate::args::Reuse;
 use crate::args::{Args, Isolation, Start};
-
-/// The default port of ClientAppIo (flwr 1.22).
-const CLIENTAPPIO_PORT: u16 = 9094;
 
 /// Everything a SuperNode needs to start.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct Config {
     pub launch: Launch,
     /// Where ClientApp processes reach this node.
     pub clientappio: Address,
+    /// Who may start ClientApp processes, where that is somebody else.
+    pub launchers: Launchers,
     /// Flower's directory, if it is not the default one.
     pub flwr_dir: Option<PathBuf>,
     /// Where finished replies and the state of runs are kept, if this node has a key of its own
@@ -196,6 +199,12 @@ pub enum Error {
     /// A waiting time that is none.
     #[error("--max-wait-time {0}: expected a number of seconds, 0 or more")]
     WaitTime(f64),
+    /// Where ClientApp processes reach this node would be open to others.
+    #[error(transparent)]
+    Appio(#[from] PlaceError),
+    /// Who may start ClientApp processes.
+    #[error(transparent)]
+    Launchers(#[from] LaunchersError),
     /// The program that runs ClientApps is missing.
     #[error("--isolation subprocess")]
     NoClientApp(#[source] apps::Error),
@@ -207,6 +216,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, Error> {
         let (trust, trust_origin) = trust::load(&args)?;
         let launch = launch(&args)?;
+        let (clientappio, launchers, told) = appio(&args)?;
         let key = load_key(
             args.auth_supernode_private_key,
             args.auth_supernode_public_key,
@@ -224,6 +234,7 @@ impl TryFrom<Args> for Config {
             warnings: advice
                 .into_iter()
                 .chain(warning.map(ToString::to_string))
+                .chain(told)
                 .collect(),
             superlink,
             trust,
@@ -237,7 +248,8 @@ impl TryFrom<Args> for Config {
             },
             node_config: node_config(args.node_config.as_deref())?,
             launch,
-            clientappio: clientappio(args.clientappio_api_address.as_deref(), args.isolation)?,
+            clientappio,
+            launchers,
             // pip's rule: a directory that does not exist counts as not given.
             flwr_dir: args.flwr_dir.filter(|dir| dir.is_dir()),
             drain: args.drain,
@@ -337,19 +349,6 @@ fn parse_superlink(text: &str) -> Result<Address, Error> {
 fn address(flag: &'static str, text: &str) -> Result<Address, Error> {
     text.parse()
         .map_err(|source| Error::Address { flag, source })
-}
-
-/// In subprocess isolation only processes of this machine have business here.
-fn clientappio(given: Option<&str>, isolation: Isolation) -> Result<Address, Error> {
-    let host = match (given, isolation) {
-        (Some(text), _) => return address("--clientappio-api-address", text),
-        (None, Isolation::Subprocess) => "127.0.0.1",
-        (None, Isolation::Process) => "0.0.0.0",
-    };
-    Ok(Address {
-        host: host.to_owned(),
-        port: CLIENTAPPIO_PORT,
-    })
 }
 
 fn wait_time(seconds: Option<f64>) -> Result<Option<Duration>, Error> {

@@ -5,22 +5,25 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use flwr_core::id::RunId;
-use flwr_core::port::{Jobs, Result};
+use flwr_core::message::Metadata;
+use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
+use flwr_daemon::appio::{Holders, Launchers, Origin, Readmission};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
 use flwr_wire::InFlight;
-use flwr_wire::host::{AppProof, Head, RuntimeHost};
+use flwr_wire::host::{AppProof, Head, LauncherProof, RuntimeHost};
 use futures::future::BoxFuture;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::error::Error;
-use crate::work::Desk;
+use crate::work::{Desk, Job};
 
+mod jobs;
 mod runtime;
 
+use jobs::JobsSession;
 use runtime::RuntimeSession;
 
 /// Calls under way at the same time, without those that are held. One ClientApp makes a few at once.
@@ -33,19 +36,25 @@ pub(crate) struct Host(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     desk: Arc<Desk>,
+    /// Who may start ClientApps, where that is somebody else.
+    launchers: Launchers,
     clock: Arc<dyn Clock>,
     completion: Completion,
+    /// The connections of ClientApps.
+    holders: Holders,
     /// Limits the log lines of refused calls.
     quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
     in_flight: InFlight,
 }
 
 impl Host {
-    pub(crate) fn new(desk: Arc<Desk>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, launchers: Launchers, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
             desk,
+            launchers,
             clock,
             completion: Completion::new(UNDER_WAY),
+            holders: Holders::default(),
             quiet: Quiet::default(),
             in_flight: InFlight::default(),
         }))
@@ -85,32 +94,83 @@ impl flwr_wire::host::Host for Host {
     }
 }
 
-impl RuntimeHost for Host {
-    type Runtime = RuntimeSession;
+impl Host {
+    /// The message of a token that is shown.
+    async fn shown(&self, token: &str, head: &Head) -> Result<Arc<Job>> {
+        let job = self.0.desk.job(token).ok_or(Refusal::UnknownToken)?;
+        let Metadata { run, id, .. } = *job.inbox.metadata();
+        let Some(peer) = &head.peer else {
+            return Ok(job);
+        };
+        if peer.proven.of(run) != Some(id) {
+            job.note_holder(Origin::of(peer).await);
+            peer.proven.add(run, id);
+            self.0.holders.opened(run, &peer.proven);
+        }
+        self.0.holders.used(&peer.proven);
+        Ok(job)
+    }
 
-    async fn admit(&self, proof: AppProof, _: &Head) -> Result<RuntimeSession> {
-        let desk = Arc::clone(&self.0.desk);
-        match proof {
-            AppProof::Token(token) => {
-                let job = desk.job(&token).ok_or(Refusal::UnknownToken)?;
-                Ok(RuntimeSession::of_token(desk, job))
+    /// The message in work, for a caller without a token that names its run, if the caller is known
+    /// to be the ClientApp of this message. The calls for objects carry no token.
+    async fn known(&self, run: RunId, head: &Head) -> Result<Arc<Job>> {
+        let refused = || Failure::from(Refusal::UnknownToken);
+        let peer = head.peer.as_ref().ok_or_else(refused)?;
+        let job = self.0.desk.job_of(run).ok_or_else(refused)?;
+        let id = job.inbox.metadata().id;
+        if peer.proven.of(run) == Some(id) {
+            self.0.holders.used(&peer.proven);
+            return Ok(job);
+        }
+        let readmission = match job.holder() {
+            Some(origin) => self.0.holders.readmit(run, &origin, peer).await,
+            None => Readmission::Refused,
+        };
+        match readmission {
+            Readmission::Admitted => {
+                peer.proven.add(run, id);
+                info!(run_id = %run, address = %peer.address, "the ClientApp calls on another connection");
+                Ok(job)
             }
-            AppProof::Named(run) => Ok(RuntimeSession::of_run(desk, run)),
-            // All ClientApps get a token here.
-            AppProof::Tokenless(_) | AppProof::Stranger(_) => Err(Refusal::UnknownToken.into()),
+            Readmission::Later => Err(Failure::TryAgain(format!(
+                "another connection of the ClientApp of run {run} is open: this one is admitted when that is closed, or silent for a minute"
+            ))),
+            Readmission::Refused => Err(refused()),
         }
     }
 }
 
-impl Jobs for Host {
-    async fn waiting(&self) -> Result<Vec<RunId>> {
-        Ok(self.0.desk.waiting())
+impl RuntimeHost for Host {
+    type Runtime = RuntimeSession;
+    type Jobs = JobsSession;
+
+    async fn admit(&self, proof: AppProof, head: &Head) -> Result<RuntimeSession> {
+        let desk = Arc::clone(&self.0.desk);
+        match proof {
+            AppProof::Token(token) => {
+                let job = self.shown(&token, head).await?;
+                Ok(RuntimeSession::of_token(desk, job))
+            }
+            AppProof::Named(run) => {
+                let job = self.known(run, head).await?;
+                Ok(RuntimeSession::of_connection(desk, job))
+            }
+            // All ClientApps get a token here.
+            AppProof::Tokenless(_) | AppProof::Stranger(_) => Err(Refusal::UnknownToken.into()),
+        }
     }
 
-    async fn claim(&self, run: RunId) -> Result<Option<String>> {
-        let failed = |error: Error| Failure::TryAgain(error.to_string());
-        let token = self.0.desk.claim(run).map_err(failed)?;
-        Ok(token.map(|token| token.as_str().to_owned()))
+    fn admit_launcher(&self, proof: &LauncherProof, head: &Head) -> Result<JobsSession> {
+        let LauncherProof {
+            headers,
+            method,
+            body,
+        } = proof;
+        let call = (*method, &body[..]);
+        let (launchers, now) = (&self.0.launchers, self.0.clock.now());
+        launchers.admit(headers.as_ref(), call, head.peer.as_ref(), now)?;
+        let desk = Arc::clone(&self.0.desk);
+        Ok(JobsSession { desk })
     }
 }
 

@@ -80,7 +80,11 @@ impl SuperNode {
         log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
-        let host = Host::new(Arc::clone(&desk), Arc::clone(&clock));
+        let host = Host::new(
+            Arc::clone(&desk),
+            config.launchers.clone(),
+            Arc::clone(&clock),
+        );
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
@@ -270,7 +274,12 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
             format!("subprocess, starting {}", program.display())
         }
         Launch::Process => {
-            "process, waiting for your flower-superexec or flwr-clientapp".to_owned()
+            let reach = if clientappio.is_loopback() {
+                " of this machine; --allow-plaintext-appio opens it to others"
+            } else {
+                ""
+            };
+            format!("process, waiting for your flower-superexec or flwr-clientapp{reach}")
         }
     };
     info!("Flower SuperNode {VERSION}");

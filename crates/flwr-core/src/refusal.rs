@@ -221,6 +221,12 @@ pub enum Refusal {
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
+    /// The caller does not prove that it may start the processes of apps.
+    #[error("the caller may not start apps here: {0} (--superexec-auth-secret-file)")]
+    LauncherNotProven(&'static str),
+    /// The processes of apps are started from other addresses.
+    #[error("apps are not started from {0} here: --appio-allow-from of the daemon allows that")]
+    LauncherNotAllowed(std::net::IpAddr),
     /// A node's certificate, on a port for people.
     #[error(
         "The client certificate {0} is a SuperNode's, and opens no port for people: use a certificate of your own"
@@ -343,6 +349,8 @@ impl Refusal {
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
+            Self::LauncherNotProven(_) => Code::LauncherNotProven,
+            Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
             Self::CertificateOfNode(_) => Code::CertificateOfNode,
             Self::TlsRequired => Code::TlsRequired,
             Self::NotSignedIn => Code::AccountAuthenticationFailed,

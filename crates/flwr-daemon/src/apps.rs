@@ -25,6 +25,7 @@ mod watchers;
 pub use command::{
     AppCommand, clientapp_command, flower_version, serverapp_command, tokenless_serverapp_command,
 };
+pub(crate) use descendants::descendants;
 pub use exit::Exit;
 pub use find::find_program;
 pub use forkserver::{AppBundle, ForkServer, Forked, Loaded, Place, Template};

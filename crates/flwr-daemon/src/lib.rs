@@ -7,6 +7,7 @@
 //! - [`clock`] — the time, as a value that tests can set
 //! - [`completion`] — calls that are served to their end
 //! - [`apps`] — app processes and their tokens
+//! - [`appio`] — who may call the API of app processes
 //! - [`checkup`] — what daemons look at before they start
 //! - [`console`] — stdout and stderr, which no slow reader holds up
 //! - [`config_file`] — flags from a file and from variables
@@ -25,6 +26,7 @@
     )
 )]
 
+pub mod appio;
 pub mod apps;
 pub mod checkup;
 pub mod clock;
@@ -34,6 +36,7 @@ pub mod console;
 pub mod health;
 pub mod limits;
 pub mod listen;
+pub mod network;
 pub mod objects;
 pub mod renew;
 pub mod service;

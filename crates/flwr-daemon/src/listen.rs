@@ -16,7 +16,7 @@ mod greet;
 mod sockets;
 mod strangers;
 
-pub use balancers::{Balancers, InvalidNetwork, Network};
+pub use balancers::Balancers;
 pub use connection::Connection;
 pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};

@@ -9,6 +9,7 @@ pub mod peer;
 pub mod pki;
 pub mod private_files;
 pub mod signature;
+pub mod superexec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;

@@ -18,7 +18,7 @@ mod runtime;
 pub use control::{AccountProof, Admission, ControlHost};
 pub use fleet::{FleetHost, NodeProof, Unsigned};
 pub use launch::LaunchHost;
-pub use runtime::{AppProof, Launch, RuntimeHost, ServerAppHost};
+pub use runtime::{AppProof, Launch, LauncherProof, RuntimeHost, ServerAppHost};
 
 /// What a request says before its body, whatever carries it.
 #[derive(Debug, Clone)]

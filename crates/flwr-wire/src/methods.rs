@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flwr_core::port::Result;
 use flwr_core::time::Timestamp;
+use flwr_security::superexec::SuperexecHeaders;
 use futures::future::BoxFuture;
 use prost::Message;
 
@@ -28,13 +29,15 @@ pub(crate) type StreamHandler<A> =
     Box<dyn Fn(A) -> BoxFuture<'static, Result<Answers>> + Send + Sync>;
 
 /// A request that has come through a door.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request<Q> {
     pub(crate) message: Q,
     /// How long the call may be held.
     pub(crate) patience: Duration,
     /// The time by the host's clock.
     pub(crate) now: Timestamp,
+    /// The headers by which a caller proves that it may start apps, where it sends them.
+    pub(crate) superexec: Option<SuperexecHeaders>,
 }
 
 impl Request<Bytes> {
@@ -44,6 +47,7 @@ impl Request<Bytes> {
             message: body,
             patience: head.patience,
             now: host.now(),
+            superexec: None,
         }
     }
 
@@ -52,6 +56,7 @@ impl Request<Bytes> {
             message: decode(self.message)?,
             patience: self.patience,
             now: self.now,
+            superexec: self.superexec,
         })
     }
 }

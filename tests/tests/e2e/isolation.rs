@@ -51,3 +51,19 @@ fn a_run_whose_apps_a_superexec_started_can_be_stopped() {
     assert_eq!(statuses.values().collect::<Vec<_>>(), ["finished:stopped"]);
     federation.stop();
 }
+
+#[test]
+fn an_address_alone_does_not_open_the_api_of_apps_to_other_machines() {
+    for (daemon, flag) in [
+        ("flower-superlink", "--serverappio-api-address"),
+        ("flower-supernode", "--clientappio-api-address"),
+    ] {
+        let line = ["--insecure", "--isolation", "process", flag, "0.0.0.0:0"];
+        let output = Maker::Ours.command(daemon).args(line).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{daemon}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        for told in [flag, "0.0.0.0:0", "--allow-plaintext-appio"] {
+            assert!(said.contains(told), "{said}");
+        }
+    }
+}

@@ -174,7 +174,7 @@ fn accounts_need_tls_and_a_good_file() {
         "{open}"
     );
     let asked = files.config(&format!(
-        "{line} --serverappio-tls --ssl-client-ca-certfile DIR/ca.crt"
+        "{line} --serverappio-tls --ssl-client-ca-certfile DIR/ca.crt --appio-allow-from ::1"
     ));
     assert!(asked.unwrap().accounts.is_some());
 
@@ -207,19 +207,37 @@ fn accounts_need_tls_and_a_good_file() {
 }
 
 #[test]
-fn serverappio_is_reachable_from_elsewhere_only_where_that_is_needed() {
-    assert_eq!(
-        serverappio_default(Isolation::Subprocess).to_string(),
-        "127.0.0.1:9091"
-    );
-    assert_eq!(
-        serverappio_default(Isolation::Process).to_string(),
-        "0.0.0.0:9091"
-    );
-    let given = Files::new()
-        .config("--insecure --serverappio-api-address [::1]:7")
-        .unwrap();
-    assert_eq!(given.serverappio.to_string(), "[::1]:7");
+fn serverappio_is_reachable_from_elsewhere_only_with_leave() {
+    let files = Files::new();
+    let address = |line: &str| files.config(line).unwrap().serverappio.to_string();
+    assert_eq!(address("--insecure"), "127.0.0.1:9091");
+    let given = "--insecure --serverappio-api-address";
+    assert_eq!(address(&format!("{given} [::1]:7")), "[::1]:7");
+    let typed = format!("{given} 0.0.0.0:7");
+    let refused = files.error(&typed);
+    assert!(refused.contains("--allow-plaintext-appio"), "{refused}");
+    let plaintext = "--allow-plaintext-appio";
+    assert_eq!(address(&format!("{typed} {plaintext}")), "0.0.0.0:7");
+    assert_eq!(address(&format!("--insecure {plaintext}")), "0.0.0.0:9091");
+
+    // Where strangers are kept out, nobody gets tokens by reaching the port.
+    fs::write(files.0.dir().join("secret"), "a secret that is long enough").unwrap();
+    for leave in [plaintext, "--serverappio-tls"] {
+        let listed = format!("{TLS} --auth-list-public-keys DIR/keys.csv {leave}");
+        let refused = files.error(&listed);
+        assert!(
+            refused.contains("--superexec-auth-secret-file"),
+            "{refused}"
+        );
+        for named in [
+            "--appio-allow-from 10.0.0.0/8",
+            "--superexec-auth-secret-file DIR/secret",
+        ] {
+            assert_eq!(address(&format!("{listed} {named}")), "0.0.0.0:9091");
+        }
+    }
+    let gone = files.error("--insecure --superexec-auth-secret-file DIR/gone");
+    assert!(gone.starts_with("--superexec-auth-secret-file: "), "{gone}");
 }
 
 #[test]

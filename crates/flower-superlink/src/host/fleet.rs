@@ -123,9 +123,15 @@ impl Fleet for FleetSession {
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
         self.require_admitted()?;
+        let node = self.required_node()?;
+        // Objects are known by their content: another node's would be taken as well.
+        if !self.link().may_push(node, run, id).await? {
+            return Ok(false);
+        }
         let received = content.len() as u64;
         let is_stored = self.link().push_object(run, id, content).await?;
         if is_stored {
+            self.link().has_pushed(node, id);
             self.link().count_received(run, received);
         }
         Ok(is_stored)
@@ -133,6 +139,10 @@ impl Fleet for FleetSession {
 
     async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
         self.require_admitted()?;
+        let node = self.required_node()?;
+        if !self.link().may_pull(node, run, id).await? {
+            return Ok(Pulled::Unknown);
+        }
         let pulled = self.link().pull_object(run, id).await?;
         if let Pulled::There(content) = &pulled {
             self.link().count_sent(run, content.len() as u64);
@@ -142,7 +152,12 @@ impl Fleet for FleetSession {
 
     async fn confirm(&self, run: RunId, message: MessageId) -> Result<()> {
         self.require_admitted()?;
-        Ok(self.link().confirm(run, message).await?)
+        let node = self.required_node()?;
+        if self.link().is_for(node, run, message).await? {
+            self.link().confirm(run, message).await?;
+            self.link().has_received(node);
+        }
+        Ok(())
     }
 
     async fn run(&self, run: RunId) -> Result<AppRun> {

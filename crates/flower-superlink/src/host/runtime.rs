@@ -9,12 +9,12 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::runtime::{Asked, Inputs, Sent};
-use flwr_core::port::{Jobs, Result, Runtime};
+use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{KnownRun, RunStatus};
-use flwr_security::peer::Peer;
-use flwr_wire::host::{AppProof, Head, Launch, RuntimeHost, ServerAppHost};
+use flwr_wire::host::{AppProof, Head, Launch, LauncherProof, RuntimeHost, ServerAppHost};
 
+use super::jobs::JobsSession;
 use super::{Apps, Host};
 use crate::link::Link;
 
@@ -106,59 +106,28 @@ impl Runtime for RuntimeSession {
     }
 }
 
-impl Host {
-    /// The run of a process that gives this proof.
-    async fn run_of(&self, proof: AppProof, head: &Head) -> Result<Option<RunId>> {
-        let starts_tokenless = self.0.parts.apps == Apps::Tokenless;
-        match proof {
-            AppProof::Token(token) => Ok(Some(self.link().run_of_token(&token).await?)),
-            AppProof::Named(run) => Ok(Some(run)),
-            AppProof::Tokenless(None) if starts_tokenless => Ok(self.link().take_expected()),
-            AppProof::Tokenless(run) if starts_tokenless => Ok(run),
-            AppProof::Tokenless(_) => Err(Refusal::UnknownToken.into()),
-            AppProof::Stranger(run) => {
-                self.require_tls(head.peer.as_ref())?;
-                Ok(Some(run))
-            }
-        }
-    }
-
-    /// Refuses to start runs over plaintext, unless everything is spoken in plaintext here: a
-    /// caller that reaches the port in plaintext is on this machine, and need not be somebody who
-    /// may start runs.
-    pub(crate) fn require_tls(&self, peer: Option<&Peer>) -> Result<()> {
-        let is_over_tls = peer.is_some_and(|peer| peer.tls);
-        if self.0.parts.is_insecure || is_over_tls {
-            return Ok(());
-        }
-        Err(Refusal::TlsRequired.into())
-    }
-}
-
 impl RuntimeHost for Host {
     type Runtime = RuntimeSession;
+    type Jobs = JobsSession;
 
     async fn admit(&self, proof: AppProof, head: &Head) -> Result<RuntimeSession> {
         let run = self.run_of(proof, head).await?;
         let link = Arc::clone(self.link());
         Ok(RuntimeSession { link, run })
     }
-}
 
-impl Jobs for Host {
-    async fn waiting(&self) -> Result<Vec<RunId>> {
-        match self.0.parts.apps {
-            Apps::OfStrangers => Ok(self.link().pending_runs().await?),
-            Apps::WithTokens | Apps::Tokenless => Ok(Vec::new()),
-        }
-    }
-
-    async fn claim(&self, run: RunId) -> Result<Option<String>> {
-        if self.0.parts.apps != Apps::OfStrangers {
-            return Ok(None);
-        }
-        let token = self.link().issue_token(run).await?;
-        Ok(token.map(|token| token.as_str().to_owned()))
+    fn admit_launcher(&self, proof: &LauncherProof, head: &Head) -> Result<JobsSession> {
+        let LauncherProof {
+            headers,
+            method,
+            body,
+        } = proof;
+        let (launchers, now) = (&self.0.parts.launchers, self.link().now());
+        let call = (*method, &body[..]);
+        launchers.admit(headers.as_ref(), call, head.peer.as_ref(), now)?;
+        let is_waiting = self.0.parts.apps == Apps::OfStrangers;
+        let link = Arc::clone(self.link());
+        Ok(JobsSession { link, is_waiting })
     }
 }
 
@@ -169,7 +138,11 @@ impl ServerAppHost for Host {
         let started = self
             .link()
             .start_run_of_a_stranger(app, launch.fab, launch.overrides);
-        Ok(started.await?)
+        let run = started.await?;
+        // Nobody is told the token: the connection stands for the run.
+        self.link().issue_token(run).await?;
+        self.bind(run, head).await?;
+        Ok(run)
     }
 
     async fn is_over(&self, run: RunId) -> Result<bool> {

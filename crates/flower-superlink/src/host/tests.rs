@@ -1,6 +1,7 @@
 //! Calls through the door, as peers frame them.
 
 use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
 use flwr_daemon::objects::{Memory, ObjectBytes};
 use flwr_daemon::stop::Stopper;
+use flwr_security::peer::Standing;
 use flwr_wire::door::FleetDoor;
 use flwr_wire::generations::WireName;
 use flwr_wire::host::{FleetHost, Head, NodeProof};
@@ -92,8 +94,21 @@ fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts 
         people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: true,
         in_flight: InFlight::default(),
+    }
+}
+
+/// A connection from this address.
+fn peer(address: SocketAddr) -> Peer {
+    Peer {
+        address,
+        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
+        tls: false,
+        certificate: None,
+        standing: Standing::default(),
+        proven: Arc::default(),
     }
 }
 
@@ -114,12 +129,26 @@ async fn call(host: &Host, method: &str, headers: HeaderMap, message: Bytes) -> 
 
 /// Calls a method behind a door.
 async fn call_door(
+    door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    path: &str,
+    headers: HeaderMap,
+    message: Bytes,
+) -> Answered {
+    call_over(None, door, path, headers, message).await
+}
+
+/// Calls a method behind a door over this connection.
+async fn call_over(
+    peer: Option<&Peer>,
     mut door: impl Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     path: &str,
     headers: HeaderMap,
     message: Bytes,
 ) -> Answered {
-    let request = request(path, headers, message);
+    let mut request = request(path, headers, message);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(peer.clone());
+    }
     Answered::of(door.call(request).await.unwrap()).await
 }
 

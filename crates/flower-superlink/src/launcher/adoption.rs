@@ -47,7 +47,7 @@ impl Launcher {
                 );
                 let phase = self.link.known_run(run).await?.status.phase;
                 if self.turns.is_some() && phase == Phase::Pending {
-                    self.link.expect(run);
+                    self.link.expect(run, app.identity());
                 }
                 self.stay_with(run, app, stopper).await
             }

@@ -32,13 +32,13 @@ impl Launcher {
     ) -> Result<AppProcess, Error> {
         // The semaphore is never closed; were it, processes would not wait for each other.
         let _turn = turns.acquire().await;
-        self.link.expect(run);
         let command = tokenless_serverapp_command(
             &self.program,
             &self.serverappio_address,
             self.flwr_dir.as_deref(),
         );
         let app = self.start(run, &command).await?;
+        self.link.expect(run, app.identity());
         tokio::select! {
             () = self.has_begun(run) => {}
             _ = app.wait() => {}

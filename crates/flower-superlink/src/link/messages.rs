@@ -138,6 +138,7 @@ impl Link {
                 }
                 let Metadata { run, id, .. } = *metadata;
                 self.connections.use_node(node);
+                self.reach.receives(node, run, &parcel.tree);
                 debug!(run_id = %run, node_id = %node, message_id = %id, "message handed out");
                 return Ok(Some(parcel));
             }
@@ -176,6 +177,7 @@ impl Link {
             }
             Err(error) => return Err(error),
         };
+        self.reach.sends(src, run, &missing);
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
         Ok(Some(missing))
     }

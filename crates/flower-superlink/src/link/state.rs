@@ -28,9 +28,9 @@ pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
 pub use nodes::{KnownNode, Nodes, Outlook, RETURN, Registration, Session};
-pub use objects::{ObjectEntry, Objects};
+pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
-pub use tasks::{APP_FIRST_HEARTBEAT, Process, Tasks};
+pub use tasks::{APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
 
 /// What a write changed for others. `Link::apply` is where both are done.

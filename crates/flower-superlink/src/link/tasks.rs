@@ -1,7 +1,7 @@
 //! The task of each run's ServerApp. A ServerApp process claims its task with a token. Processes of
-//! older releases have none: they get the run that has waited longest.
+//! older releases have none: each gets the run that it was started for.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use flwr_core::context::Context;
 use flwr_core::id::{RunId, TaskId};
@@ -10,19 +10,20 @@ use flwr_core::port::runtime::Inputs;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_core::task::TaskKind;
+use flwr_daemon::appio::Origin;
 use flwr_daemon::apps::{Identity, Token};
 use parking_lot::Mutex;
 
 use super::Link;
 use super::commit::Stores;
-use super::state::Process;
+use super::state::{Claim, Process};
 use crate::error::{Error, Result};
 
 /// What this SuperLink knows of the processes of its ServerApps beside the state.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
-    /// The runs that processes will ask for that have no token, in the order of their start.
-    expected: Mutex<VecDeque<RunId>>,
+    /// The runs that processes will ask for that have no token, each with its process.
+    expected: Mutex<Vec<(RunId, Identity)>>,
     /// Runs whose ServerApp has printed something since the link began.
     printed: Mutex<HashSet<RunId>>,
 }
@@ -124,9 +125,30 @@ impl Link {
         Ok(self.state.task_of_token(token_id(token)).await?.run)
     }
 
-    /// A process will ask for this run that has no token.
-    pub fn expect(&self, run: RunId) {
-        self.processes.expected.lock().push_back(run);
+    /// Who may speak for a run's ServerApp. `None`: nobody, or not any more.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn claim_of(&self, run: RunId) -> Result<Option<Claim>> {
+        Ok(self.state.claim_of(TaskId::of_serverapp(run)).await?)
+    }
+
+    /// Notes from where the holder of a run's token calls.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn note_holder(&self, run: RunId, token: ObjectId, from: &Origin) -> Result<()> {
+        let task = TaskId::of_serverapp(run);
+        Ok(self
+            .state
+            .note_holder(task, token, from.to_string())
+            .await?)
+    }
+
+    /// This process will ask for this run, and has no token.
+    pub fn expect(&self, run: RunId, process: Identity) {
+        let mut expected = self.processes.expected.lock();
+        expected.push((run, process));
     }
 
     /// No such process will ask for it any more.
@@ -134,14 +156,22 @@ impl Link {
         self.processes
             .expected
             .lock()
-            .retain(|expected| *expected != run);
+            .retain(|(expected, _)| *expected != run);
     }
 
-    /// The run that the next process without a token is for. `None`: no run waits for such a
-    /// process.
+    /// The runs that processes without a token will ask for, in the order of their start.
     #[must_use]
-    pub fn take_expected(&self) -> Option<RunId> {
-        self.processes.expected.lock().pop_front()
+    pub fn expected(&self) -> Vec<(RunId, Identity)> {
+        self.processes.expected.lock().clone()
+    }
+
+    /// The process asks for its run. True once.
+    #[must_use]
+    pub fn take_expected(&self, run: RunId) -> bool {
+        let mut expected = self.processes.expected.lock();
+        let before = expected.len();
+        expected.retain(|(expected, _)| *expected != run);
+        expected.len() < before
     }
 
     /// Hands a ServerApp process its inputs. From here on its run is starting. A process whose
@@ -185,7 +215,8 @@ impl Link {
 
 /// Tokens are known by their hash: whoever reads the state learns none, and a look-up's time
 /// tells nothing.
-fn token_id(token: &str) -> ObjectId {
+#[must_use]
+pub fn token_id(token: &str) -> ObjectId {
     ObjectId::of(token.as_bytes())
 }
 

@@ -48,6 +48,7 @@ macro_rules! battery {
                 tasks::a_task_is_claimed_once_until_it_is_revoked;
                 tasks::a_claim_that_nobody_uses_expires;
                 tasks::a_token_is_of_use_until_its_run_is_over;
+                tasks::the_holder_of_a_token_is_known_while_the_token_is;
                 tasks::a_sign_of_life_counts_once_the_run_has_begun;
                 tasks::the_process_of_a_task_is_noted;
                 tasks::a_run_that_begins_again_has_a_free_task;
@@ -60,6 +61,7 @@ macro_rules! battery {
                 upkeep::a_node_that_is_gone_for_long_is_forgotten;
                 upkeep::what_is_kept_is_counted;
                 messages::a_message_is_handed_out_when_it_is_whole_and_once;
+                messages::a_node_is_known_by_the_objects_of_its_messages;
                 messages::a_message_that_was_never_confirmed_comes_again;
                 messages::what_a_node_took_is_handed_out_again_when_its_key_returns;
                 messages::the_same_instruction_again_changes_nothing;

@@ -46,9 +46,13 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
                 program.display()
             )
         }
-        Launch::Process => {
-            "isolation process, waiting for flower-superexec or flwr-serverapp".to_owned()
-        }
+        Launch::Process => format!(
+            "isolation process, waiting for flower-superexec or flwr-serverapp{}",
+            reach(
+                addresses.serverappio.is_loopback(),
+                "--serverappio-tls or --allow-plaintext-appio"
+            )
+        ),
     };
     let mut facts = vec![
         format!(
@@ -92,6 +96,15 @@ pub(super) fn kept(keep: Keep, usage: &Usage) -> String {
             "runs are kept for ever: {there}; --keep-runs 90d or 1000 deletes older ones, `flwr run delete` one"
         ),
         keep => format!("finished runs are kept {keep} (--keep-runs): {there}"),
+    }
+}
+
+/// Who reaches a port for app processes, where others start these.
+fn reach(is_loopback: bool, leave: &str) -> String {
+    if is_loopback {
+        format!(" of this machine; {leave} opens it to others")
+    } else {
+        String::new()
     }
 }
 

@@ -124,6 +124,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
         people: People::new(config.people.clone(), config.transport.tls().cloned()),
         accounts: config.accounts.clone(),
         apps: apps(config),
+        launchers: config.launchers.clone(),
         is_insecure: matches!(config.transport, Transport::Plaintext),
         in_flight: InFlight::new(config.max_in_flight),
     })

@@ -39,19 +39,43 @@ fn keygen(dir: &Path, name: &str) -> String {
 fn without_flags_the_node_speaks_tls_and_makes_a_key() {
     let config = config(&["--insecure"]).unwrap();
     assert_eq!(config.superlink.to_string(), "127.0.0.1:9092");
-    assert_eq!(config.clientappio.to_string(), "0.0.0.0:9094");
+    assert_eq!(config.clientappio.to_string(), "127.0.0.1:9094");
     assert!(config.key.path.is_none() && config.node_config.is_empty());
     assert!(config.persistence.max_retries.is_none() && config.persistence.max_wait.is_none());
 }
 
 #[test]
-fn in_subprocess_isolation_only_this_machine_reaches_clientappio() {
-    let address = |given, isolation| clientappio(given, isolation).unwrap().to_string();
-    assert_eq!(address(None, Isolation::Subprocess), "127.0.0.1:9094");
-    assert_eq!(
-        address(Some("0.0.0.0:9095"), Isolation::Subprocess),
-        "0.0.0.0:9095"
-    );
+fn other_machines_reach_clientappio_only_with_leave() {
+    let typed = ["--insecure", "--clientappio-api-address", "0.0.0.0:9095"];
+    let text = refused(&typed);
+    assert!(text.contains("--allow-plaintext-appio"), "{text}");
+    let open = config(&[&typed[..], &["--allow-plaintext-appio"]].concat()).unwrap();
+    assert_eq!(open.clientappio.to_string(), "0.0.0.0:9095");
+    assert_eq!(open.warnings.len(), 2, "{:?}", open.warnings);
+    let args = Args::parse_from(["flower-supernode"].iter().chain(&typed));
+    let (address, _, warnings) = appio(&args).unwrap();
+    assert_eq!(address.to_string(), "127.0.0.1:9095");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn a_node_with_a_key_says_who_starts_its_clientapps() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = keygen(dir.path(), "node");
+    let public = format!("{key}.pub");
+    let line = [
+        "--auth-supernode-private-key",
+        &key,
+        "--auth-supernode-public-key",
+        &public,
+        "--allow-plaintext-appio",
+    ];
+    let text = refused(&line);
+    assert!(text.contains("--appio-allow-from"), "{text}");
+    let named = [&line[..], &["--appio-allow-from", "10.0.0.0/8,192.0.2.7"]].concat();
+    let config = config(&named).unwrap();
+    assert_eq!(config.clientappio.to_string(), "0.0.0.0:9094");
+    assert!(config.launchers.are_named());
 }
 
 #[test]

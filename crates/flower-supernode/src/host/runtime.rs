@@ -20,56 +20,53 @@ use crate::work::{Desk, Job};
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeSession {
     desk: Arc<Desk>,
-    run: RunId,
-    /// The message in work, if it is of this run.
-    job: Option<Arc<Job>>,
-    /// Whether the process has shown the token of the message.
+    /// The message in work.
+    job: Arc<Job>,
+    /// Whether the call shows the token of the message.
     has_token: bool,
 }
 
 impl RuntimeSession {
-    /// For a process that has shown the token of this message.
-    pub(super) fn of_token(desk: Arc<Desk>, job: Arc<Job>) -> Self {
+    /// For a call that shows the token of this message.
+    pub(super) const fn of_token(desk: Arc<Desk>, job: Arc<Job>) -> Self {
+        let has_token = true;
         Self {
             desk,
-            run: job.inbox.metadata().run,
-            job: Some(job),
-            has_token: true,
+            job,
+            has_token,
         }
     }
 
-    /// For a process that names a run.
-    pub(super) fn of_run(desk: Arc<Desk>, run: RunId) -> Self {
-        let job = desk.job_of(run);
+    /// For a call of a process that has shown the token of this message in another call.
+    pub(super) const fn of_connection(desk: Arc<Desk>, job: Arc<Job>) -> Self {
+        let has_token = false;
         Self {
             desk,
-            run,
             job,
-            has_token: false,
+            has_token,
         }
     }
 
     /// The message, for calls that need its token.
     fn job_by_token(&self) -> Result<&Job> {
-        let job = self.job.as_deref().filter(|_| self.has_token);
+        let job = self.has_token.then_some(&*self.job);
         Ok(job.ok_or(Refusal::UnknownToken)?)
     }
 
     /// The message, for the calls for its objects. These carry no token on the wire, so they reach
     /// the message only while a process holds its token.
     fn job_at_work(&self) -> Option<&Job> {
-        let job = self.job.as_deref();
-        job.filter(|job| self.desk.is_claimed(job))
+        self.desk.is_claimed(&self.job).then_some(&*self.job)
     }
 }
 
 impl Runtime for RuntimeSession {
     fn run_id(&self) -> Option<RunId> {
-        Some(self.run)
+        Some(self.job.inbox.metadata().run)
     }
 
     fn node(&self) -> Option<NodeId> {
-        self.job.as_ref().map(|job| job.node)
+        Some(self.job.node)
     }
 
     async fn inputs(&self) -> Result<Option<Inputs>> {
@@ -83,7 +80,7 @@ impl Runtime for RuntimeSession {
 
     /// The process is watched by its SuperNode, and the message has an end of its own.
     async fn alive(&self, _: f64) -> Result<bool> {
-        Ok(self.job.is_some())
+        Ok(true)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>> {
@@ -91,8 +88,7 @@ impl Runtime for RuntimeSession {
     }
 
     async fn run(&self) -> Result<Option<KnownRun>> {
-        let job = self.job.as_ref().ok_or(Refusal::NotInWork(self.run))?;
-        Ok(Some(job.inbox.inputs.run.clone().into()))
+        Ok(Some(self.job.inbox.inputs.run.clone().into()))
     }
 
     async fn fab(&self, hash: &str) -> Result<Bytes> {

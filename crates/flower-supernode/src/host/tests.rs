@@ -1,6 +1,7 @@
 //! Calls through the door, as ClientApps frame them.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 use flwr_core::config::UserConfig;
@@ -12,6 +13,7 @@ use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::run::AppRun;
 use flwr_daemon::clock::MockClock;
 use flwr_proto as proto;
+use flwr_security::peer::{Peer, Standing};
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tonic::Code;
 use tonic::client::Grpc;
@@ -36,21 +38,63 @@ struct Scene {
     host: Host,
     desk: Arc<Desk>,
     job: Arc<Job>,
+    /// The connection of the ClientApp.
+    peer: Peer,
+}
+
+/// A connection from this address.
+fn peer_at(ip: Ipv4Addr) -> Peer {
+    Peer {
+        address: (ip, 50_000).into(),
+        local: (ip, 9094).into(),
+        tls: false,
+        certificate: None,
+        standing: Standing::default(),
+        proven: Arc::default(),
+    }
 }
 
 impl Scene {
     fn new() -> Self {
         let desk = Arc::new(Desk::new(true));
         let clock = Arc::new(MockClock::new(NOW));
-        let host = Host::new(Arc::clone(&desk), clock);
+        let host = Host::new(Arc::clone(&desk), Launchers::default(), clock);
         let job = Arc::new(job());
         desk.open(Arc::clone(&job));
-        Self { host, desk, job }
+        let peer = peer_at(Ipv4Addr::LOCALHOST);
+        Self {
+            host,
+            desk,
+            job,
+            peer,
+        }
     }
 
     /// The token of the message.
     async fn token(&self) -> String {
-        self.host.claim(RUN).await.unwrap().unwrap()
+        let token = self.desk.claim(RUN).unwrap().unwrap();
+        token.as_str().to_owned()
+    }
+
+    /// Shows the token on the connection of the ClientApp.
+    async fn show(&self, token: &str) {
+        let token = token.to_owned();
+        let request = proto::PullAppInputsRequest { token };
+        let answer: Answer<proto::PullAppInputsResponse> =
+            self.call("PullClientAppInputs", request).await;
+        answer.unwrap();
+    }
+
+    /// The ClientApp calls on another connection from now on.
+    fn reconnect(&mut self, ip: Ipv4Addr) {
+        self.peer = peer_at(ip);
+    }
+
+    fn head(&self) -> Head {
+        Head {
+            patience: std::time::Duration::ZERO,
+            peer: Some(self.peer.clone()),
+        }
     }
 
     /// Calls a method of ClientAppIo.
@@ -59,12 +103,8 @@ impl Scene {
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
-        call(
-            &self.host,
-            &format!("/flwr.proto.ClientAppIo/{method}"),
-            request,
-        )
-        .await
+        let path = format!("/flwr.proto.ClientAppIo/{method}");
+        call(&self.host, &self.peer, &path, request).await
     }
 
     async fn pull_object(&self, run: u64, node: NodeId) -> Answer<bool> {
@@ -112,14 +152,15 @@ impl Scene {
     }
 }
 
-async fn call<Q, A>(host: &Host, path: &str, request: Q) -> Answer<A>
+async fn call<Q, A>(host: &Host, peer: &Peer, path: &str, request: Q) -> Answer<A>
 where
     Q: prost::Message + 'static,
     A: prost::Message + Default + 'static,
 {
     let mut client = Grpc::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
     let codec = ProstCodec::<Q, A>::default();
-    let request = tonic::Request::new(request);
+    let mut request = tonic::Request::new(request);
+    request.extensions_mut().insert(peer.clone());
     let answered = client.unary(request, path.parse().unwrap(), codec).await;
     answered
         .map(tonic::Response::into_inner)
@@ -180,11 +221,8 @@ fn job() -> Job {
     let (Parcel { message, tree }, object) = sealed(instruction(), &content);
     let objects = HashMap::from([(object.id, object.bytes), (content.id, content.bytes)]);
     let inputs = Arc::new(RunInputs::bound(run(), &bundle()));
-    Job {
-        node: NODE,
-        inbox: Inbox::new(message, tree, inputs, context(), objects),
-        outbox: Outbox::default(),
-    }
+    let inbox = Inbox::new(message, tree, inputs, context(), objects);
+    Job::new(NODE, inbox, Outbox::default())
 }
 
 /// A reply to the message in work, with its two objects.

@@ -169,11 +169,7 @@ impl Worker {
                 .lock()
                 .context(transfer.run, transfer.node, &self.parts.node_config);
         let inbox = Inbox::new(message.clone(), tree.clone(), inputs, context, objects);
-        let job = Arc::new(Job {
-            node: transfer.node,
-            inbox,
-            outbox: Outbox::default(),
-        });
+        let job = Arc::new(Job::new(transfer.node, inbox, Outbox::default()));
         self.parts.desk.open(Arc::clone(&job));
         let app = self.launch(&job).await?;
         tokio::select! {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
+use flwr_daemon::appio::Origin;
 use flwr_daemon::apps::{Token, Tokens};
 use parking_lot::Mutex;
 
@@ -26,6 +27,29 @@ pub(crate) struct Job {
     pub(crate) node: NodeId,
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,
+    /// From where the ClientApp calls that has shown the token.
+    holder: Mutex<Option<Origin>>,
+}
+
+impl Job {
+    pub(crate) fn new(node: NodeId, inbox: Inbox, outbox: Outbox) -> Self {
+        Self {
+            node,
+            inbox,
+            outbox,
+            holder: Mutex::default(),
+        }
+    }
+
+    /// The ClientApp has shown the token, and calls from here.
+    pub(crate) fn note_holder(&self, origin: Origin) {
+        *self.holder.lock() = Some(origin);
+    }
+
+    /// From where the ClientApp calls. `None`: no ClientApp has shown the token.
+    pub(crate) fn holder(&self) -> Option<Origin> {
+        self.holder.lock().clone()
+    }
 }
 
 impl Desk {

@@ -99,6 +99,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,
         clientappio: "127.0.0.1:0".parse().unwrap(),
+        launchers: Default::default(),
         flwr_dir: None,
         store: None,
         app: None,
@@ -309,6 +310,10 @@ async fn objects_that_are_not_announced_or_not_what_they_say_are_not_taken() {
     scene.fleet.hand_out(NODE, 3600.0);
     let token = scene.token().await;
     let mut app = scene.app().await;
+    let inputs = proto::PullAppInputsRequest {
+        token: token.clone(),
+    };
+    app.pull_client_app_inputs(inputs).await.unwrap();
     let object = Object::new(Kind::RecordDict, &[], b"{}");
     let mut push = proto::PushObjectRequest {
         node: Some(proto::Node { node_id: NODE }),

@@ -3,9 +3,10 @@
 
 use super::Result;
 use crate::id::RunId;
+use crate::run::KnownRun;
 
-/// The runs that wait for a process. Whoever reaches the daemon's port may ask: a claim gives the
-/// token by which the process is admitted.
+/// The runs that wait for a process. A claim gives the token by which the process is admitted, so
+/// that a daemon opens a session only for callers that may start apps.
 pub trait Jobs: Send + Sync + 'static {
     /// The runs that wait for a process. Empty where the daemon starts the processes itself.
     ///
@@ -19,4 +20,10 @@ pub trait Jobs: Send + Sync + 'static {
     /// # Errors
     /// If the run is not known or over.
     fn claim(&self, run: RunId) -> impl Future<Output = Result<Option<String>>> + Send;
+
+    /// The run, which tells what is to be started.
+    ///
+    /// # Errors
+    /// If the run is not known, or the daemon starts the processes itself.
+    fn run(&self, run: RunId) -> impl Future<Output = Result<Option<KnownRun>>> + Send;
 }

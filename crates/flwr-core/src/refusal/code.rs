@@ -161,12 +161,14 @@ codes! {
     NodeNotProven = 50109, "NODE_NOT_PROVEN", Unauthenticated;
     ClientNotListed = 50110, "CLIENT_NOT_LISTED", Unauthenticated;
     LoginUnknown = 50111, "LOGIN_UNKNOWN", Unauthenticated;
+    LauncherNotProven = 50120, "LAUNCHER_NOT_PROVEN", Unauthenticated;
     UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;
     TokensUseless = 50204, "TOKENS_USELESS", Forbidden;
     TlsRequired = 50205, "TLS_REQUIRED", Forbidden;
+    LauncherNotAllowed = 50220, "LAUNCHER_NOT_ALLOWED", Forbidden;
     CertificateOfNode = 50221, "CERTIFICATE_OF_NODE", Forbidden;
     ObjectMalformed = 50301, "OBJECT_MALFORMED", Precondition;
     RunTransition = 50302, "RUN_TRANSITION", Precondition;

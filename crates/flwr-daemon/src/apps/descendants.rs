@@ -27,7 +27,7 @@ pub(super) fn processes() -> Vec<Process> {
 }
 
 /// The living processes below `root`, parents before their children.
-pub(super) fn descendants(root: Pid) -> Vec<Pid> {
+pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in processes() {
         children.entry(process.parent).or_default().push(process);

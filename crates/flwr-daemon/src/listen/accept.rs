@@ -143,6 +143,8 @@ async fn enter(
     ready: Ready,
     cut: CancellationToken,
 ) {
+    // Unknown of a connection that has ended meanwhile: the greeting will tell.
+    let local = stream.local_addr().unwrap_or(address);
     let mut client = address;
     match timeout(door.timeout, door.greet(stream, &mut client)).await {
         Ok(Ok((transport, preface, standing))) => {
@@ -151,7 +153,13 @@ async fn enter(
                 standing,
                 within: door.stranger_timeout,
             };
-            match Connection::new(transport, preface, client, (admission, &door.clients), cut) {
+            match Connection::new(
+                transport,
+                preface,
+                (client, local),
+                (admission, &door.clients),
+                cut,
+            ) {
                 // Nobody takes it: the server is stopping.
                 Ok(connection) => drop(ready.send(Ok(connection)).await),
                 Err(refused) => log_refused(&door, client, &refused),

@@ -60,7 +60,7 @@ impl Connection {
     pub(super) fn new(
         transport: Transport,
         preface: Bytes,
-        address: SocketAddr,
+        (address, local): (SocketAddr, SocketAddr),
         (admission, clients): (Admission, &Arc<Clients>),
         cut: CancellationToken,
     ) -> Result<Self, Refused> {
@@ -78,9 +78,11 @@ impl Connection {
         Ok(Self {
             peer: Peer {
                 address,
+                local,
                 tls: transport.is_tls(),
                 certificate,
                 standing,
+                proven: Arc::default(),
             },
             stranger: Some(Box::pin(sleep(within))),
             transport,

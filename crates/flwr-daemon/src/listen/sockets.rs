@@ -155,6 +155,14 @@ impl Sockets {
 }
 
 impl Bound {
+    /// Whether only this machine reaches the addresses.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.0
+            .iter()
+            .all(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// The first of the addresses.
     #[must_use]
     pub fn first(&self) -> SocketAddr {

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use flwr_core::port::Result;
+use flwr_security::superexec::SuperexecHeaders;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -83,13 +84,18 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             return grpc::unknown_method();
         };
         let head = grpc::head(&request);
+        let superexec = SuperexecHeaders::read(request.headers());
         let sizes = methods.iter().map(|method| method.rules.size.bytes);
         let intake = Intake {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: sizes.max().unwrap_or(0),
         };
-        let answer = |body| self.answer(methods, newest, head, body);
+        let answer = |body| {
+            let mut request = Decoded::new(body, &head, &self.host);
+            request.superexec = superexec;
+            self.answer(methods, newest, head.clone(), request)
+        };
         grpc::unary(intake, request, answer).await
     }
 }
@@ -104,15 +110,14 @@ impl<H: RuntimeHost> Apps<H> {
         methods: &[Method<H>],
         newest: &Method<H>,
         head: Head,
-        body: Bytes,
+        request: Decoded<Bytes>,
     ) -> Result<Answer> {
         let mut of_layout = methods
             .iter()
-            .filter(|method| (method.rules.has_layout)(&body));
+            .filter(|method| (method.rules.has_layout)(&request.message));
         // A layout of nobody is the newest generation's to refuse.
         let method = of_layout.next().unwrap_or(newest);
-        method.rules.size.check(&body)?;
-        let request = Decoded::new(body, &head, &self.host);
+        method.rules.size.check(&request.message)?;
         let answer = (method.handler)((self.host.clone(), head.clone(), request));
         let answer = if method.rules.is_held {
             answer.await?

@@ -19,16 +19,36 @@ pub mod watch;
 /// Field 2 of PushMessages and PullMessages: the run, a number, in earlier releases.
 const EARLIER_RUN: u32 = 2;
 
+/// What those call who start app processes in the daemon's place.
+fn launchers<H: RuntimeHost>(
+    m: &mut Methods<H>,
+    lists: &[&'static str],
+    request_token: &'static str,
+    get_run: &'static str,
+) {
+    for path in lists.iter().copied() {
+        m.open(path, Rules::CALL, move |host, head, request| {
+            jobs::list_apps_to_launch(path, host, head, request)
+        });
+    }
+    m.open(request_token, Rules::CALL, move |host, head, request| {
+        jobs::request_token(request_token, host, head, request)
+    });
+    m.open(get_run, Rules::CALL, move |host, head, request| {
+        jobs::get_run(get_run, host, head, request)
+    });
+}
+
 /// What ServerApps of this generation call.
 pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     let call = Rules::CALL;
     let new = |rules: Rules| rules.with_layout(|body| !has_number(body, EARLIER_RUN));
-    m.open(
-        "/flwr.proto.ServerAppIo/ListAppsToLaunch",
-        call,
-        jobs::list_apps_to_launch,
+    launchers(
+        m,
+        &["/flwr.proto.ServerAppIo/ListAppsToLaunch"],
+        rpcs::REQUEST_TOKEN.path(),
+        rpcs::GET_RUN.path(),
     );
-    m.open(rpcs::REQUEST_TOKEN.path(), call, jobs::request_token);
     m.open(
         rpcs::GET_RUN_STATUS.path(),
         call,
@@ -64,7 +84,6 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         serverapps::by_get_nodes,
         serverapps::get_nodes,
     );
-    m.call(rpcs::GET_RUN, call, apps::by_get_run, apps::get_run);
     m.call(
         rpcs::GET_FAB,
         call,
@@ -112,26 +131,14 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
 /// What ClientApps of this generation call.
 pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
     let call = Rules::CALL;
-    m.open(
-        "/flwr.proto.ClientAppIo/ListAppsToLaunch",
-        call,
-        jobs::list_apps_to_launch,
-    );
-    m.open(
-        tokenless::LIST_APPS_TO_LAUNCH,
-        call,
-        jobs::list_apps_to_launch,
-    );
-    m.open(
+    launchers(
+        m,
+        &[
+            "/flwr.proto.ClientAppIo/ListAppsToLaunch",
+            tokenless::LIST_APPS_TO_LAUNCH,
+        ],
         "/flwr.proto.ClientAppIo/RequestToken",
-        call,
-        jobs::request_token,
-    );
-    m.call(
-        Rpc::at("/flwr.proto.ClientAppIo/GetRun"),
-        call,
-        apps::by_get_run,
-        apps::get_run,
+        "/flwr.proto.ClientAppIo/GetRun",
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullClientAppInputs"),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flwr_core::config::UserConfig;
 use flwr_core::id::RunId;
 use flwr_core::port::{Jobs, Result, Runtime};
+use flwr_security::superexec::SuperexecHeaders;
 
 use super::{Head, Host};
 
@@ -15,12 +16,12 @@ pub enum AppProof {
     /// Its token. An empty token is a token that nobody has.
     Token(String),
     /// The run that it names. Processes of flwr 1.20 to 1.22 show their token with inputs and
-    /// outputs only. The daemon decides what the run opens without a token.
+    /// outputs only: the connection on which they did so admits their other calls.
     Named(RunId),
     /// Nothing: its release knows no tokens. It is admitted where the daemon itself starts such
-    /// processes.
+    /// processes, and known by its connection.
     Tokenless(Option<RunId>),
-    /// Nothing: somebody else has started it, and it has made its run itself.
+    /// Nothing: somebody else has started it. It has made its run itself, on its connection.
     Stranger(RunId),
 }
 
@@ -50,10 +51,23 @@ pub struct Launch {
     pub overrides: UserConfig,
 }
 
+/// A call of a caller that starts app processes in the daemon's place, with what proves that it may.
+#[derive(Debug, Clone)]
+pub struct LauncherProof {
+    /// The headers by the secret that the caller shares with the daemon, where it sends them.
+    pub headers: Option<SuperexecHeaders>,
+    /// The path of the method.
+    pub method: &'static str,
+    /// The message. The headers are over it.
+    pub body: Bytes,
+}
+
 /// A daemon, as the doors for app processes see it.
-pub trait RuntimeHost: Host + Jobs {
+pub trait RuntimeHost: Host {
     /// A session of an app process.
     type Runtime: Runtime;
+    /// A session of a caller that starts app processes.
+    type Jobs: Jobs;
 
     /// Opens a session for whoever gives this proof.
     ///
@@ -64,6 +78,12 @@ pub trait RuntimeHost: Host + Jobs {
         proof: AppProof,
         head: &Head,
     ) -> impl Future<Output = Result<Self::Runtime>> + Send;
+
+    /// Opens a session for a caller that starts app processes.
+    ///
+    /// # Errors
+    /// If the caller may not.
+    fn admit_launcher(&self, proof: &LauncherProof, head: &Head) -> Result<Self::Jobs>;
 }
 
 /// The SuperLink, as the doors for ServerApps see it.

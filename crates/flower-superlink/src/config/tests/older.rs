@@ -23,7 +23,8 @@ fn older_nodes_on_a_list_are_served_only_where_a_flag_says_so() {
             true,
         ),
     ] {
-        let config = files.config(&line).unwrap();
+        let config = format!("{line} --serverappio-api-address 127.0.0.1:9091");
+        let config = files.config(&config).unwrap();
         assert_eq!(config.own_key.is_some(), is_served, "{line}");
         let named = |told: &String| told.contains("--serve-older 1.8");
         let is_told = config.warnings.iter().any(named);
@@ -75,7 +76,8 @@ fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
     key.write_openssh_pair(&files.0.dir().join("server"), false)
         .unwrap();
     let line = "--certificates DIR/ca.crt DIR/server.pem DIR/server.key \
-        --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub";
+        --require-client-authentication DIR/keys.csv DIR/server DIR/server.pub \
+        --serverappio-api-address 127.0.0.1:9091";
     let config = files.config(line).unwrap();
     assert!(matches!(config.transport, Transport::Tls(_)));
     assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));

@@ -13,7 +13,6 @@ use flwr_proto as proto;
 use flwr_proto::launch::StartRunRequest;
 use flwr_proto::upkeep::DeleteRunRequest;
 use flwr_security::key::PrivateKey;
-
 use flwr_wire::door::{Control, ControlDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep};
 use futures::FutureExt;
 use tempfile::TempDir;
@@ -21,10 +20,10 @@ use tokio::task::yield_now;
 
 use super::wires::signed;
 use super::*;
-use crate::link::Principal;
 use crate::link::state::LogEntry;
 use crate::link::tests::{Mail, bundle};
 use crate::link::wake::Topic;
+use crate::link::{Principal, token_id};
 use crate::store::SqliteState;
 
 const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
@@ -33,6 +32,8 @@ const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 struct Scene {
     host: Host,
     key: PrivateKey,
+    /// The connection of the callers.
+    peer: Peer,
     _dir: TempDir,
 }
 
@@ -57,6 +58,7 @@ impl Scene {
             people: People::default(),
             accounts: None,
             apps,
+            launchers: Launchers::default(),
             is_insecure: true,
             in_flight: InFlight::default(),
         });
@@ -64,6 +66,7 @@ impl Scene {
         Self {
             host,
             key,
+            peer: peer((Ipv4Addr::LOCALHOST, 50_000).into()),
             _dir: dir,
         }
     }
@@ -86,7 +89,8 @@ impl Scene {
     {
         let listener = topic.map(|topic| self.link().wake().listen(topic));
         let woken = listener.as_ref().map(crate::link::wake::Listener::next);
-        let request = request(path, headers, message.encode_to_vec().into());
+        let mut request = request(path, headers, message.encode_to_vec().into());
+        request.extensions_mut().insert(self.peer.clone());
         {
             let mut call = pin!(door.call(request));
             loop {
@@ -140,13 +144,16 @@ impl Scene {
         self.link().known_run(run).await.unwrap().status.phase
     }
 
-    /// A running run of a ServerApp that needs no token.
+    /// A running run of a ServerApp that needs no token, and calls on the scene's connection.
     async fn running(&self) -> RunId {
         let app = ("a/b".to_owned(), "1.0.0".to_owned());
         let run = self
             .link()
             .start_run_of_a_stranger(app, None, Default::default());
-        run.await.unwrap()
+        let run = run.await.unwrap();
+        let token = self.link().issue_token(run).await.unwrap().unwrap();
+        self.peer.proven.add(run, token_id(token.as_str()));
+        run
     }
 
     async fn node(&self) -> NodeId {

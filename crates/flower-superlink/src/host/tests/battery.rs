@@ -21,9 +21,11 @@ macro_rules! battery {
                 nodes::a_call_held_for_a_nodes_earlier_life_takes_nothing;
                 nodes::a_reply_that_comes_twice_is_taken_once;
                 nodes::a_node_is_refused_what_is_not_its_own;
+                nodes::a_node_does_not_reach_the_objects_of_another;
                 nodes::a_node_learns_that_a_run_is_over_from_each_call;
                 apps::a_serverapp_that_heard_no_answer_says_everything_again;
                 apps::bytes_must_have_the_announced_id_and_children;
+                apps::an_instruction_that_contradicts_its_request_is_refused;
                 apps::replies_that_come_close_together_are_given_together;
                 apps::an_app_that_asks_again_at_once_does_not_wait_long_for_stragglers;
                 apps::an_app_with_less_patience_is_answered_sooner;

@@ -9,8 +9,6 @@ use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
 };
 
-use flwr_security::peer::Standing;
-
 use super::*;
 
 pub(super) fn peer(common_name: &str) -> Peer {
@@ -26,8 +24,10 @@ pub(super) fn peer(common_name: &str) -> Peer {
     };
     Peer {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)),
+        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
         tls: true,
         certificate: Some(Arc::new(certificate)),
+        proven: Arc::default(),
         standing: Standing::default(),
     }
 }
@@ -68,6 +68,7 @@ fn host_for(link: Arc<Link>, clients: Option<&str>, people: People) -> Host {
         people,
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: false,
         in_flight: InFlight::default(),
     })
@@ -165,6 +166,7 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
         people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: false,
         in_flight: InFlight::default(),
     });

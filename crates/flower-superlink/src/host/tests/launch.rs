@@ -7,8 +7,6 @@ use flwr_proto::launch::{StartRunRequest, StartRunResponse};
 use flwr_wire::door::LaunchDoor;
 use flwr_wire::host::{AppProof, RuntimeHost};
 
-use flwr_security::peer::Standing;
-
 use super::*;
 use crate::link::tests::bundle;
 
@@ -21,6 +19,7 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
         people: People::default(),
         accounts: None,
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure,
         in_flight: InFlight::default(),
     });
@@ -37,10 +36,8 @@ async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
 fn peer(tls: bool) -> Option<Peer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
     Some(Peer {
-        address,
         tls,
-        certificate: None,
-        standing: Standing::default(),
+        ..super::peer(address)
     })
 }
 

@@ -18,6 +18,7 @@ use tokio::io::duplex;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
 use tower::service_fn;
+use tower::util::MapRequestLayer;
 
 use super::*;
 use crate::link::tests::bundle;
@@ -28,7 +29,12 @@ const AHEAD: usize = 64 * 1024;
 /// A channel to services that are at the other end of a connection in memory.
 pub(super) async fn channel(services: Routes) -> Channel {
     let (near, far) = duplex(AHEAD);
-    let server = Server::builder().add_routes(services);
+    let connection = peer((Ipv4Addr::LOCALHOST, 50_000).into());
+    let of_connection = MapRequestLayer::new(move |mut request: Request<_>| {
+        request.extensions_mut().insert(connection.clone());
+        request
+    });
+    let server = Server::builder().layer(of_connection).add_routes(services);
     let connections = stream::iter([Ok::<_, std::io::Error>(far)]);
     tokio::spawn(server.serve_with_incoming(connections));
     let mut near = Some(near);

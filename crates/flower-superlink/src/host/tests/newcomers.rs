@@ -1,8 +1,6 @@
 //! How many nodes come in where any key may.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use flwr_security::peer::{Peer, Standing};
+use std::net::Ipv4Addr;
 
 use super::*;
 use crate::host::tests::taskins;
@@ -14,12 +12,9 @@ async fn registers(host: &Host, address: Ipv4Addr) -> Code {
     };
     let path = "/flwr.proto.Fleet/CreateNode";
     let mut request = request(path, HeaderMap::new(), message.encode_to_vec().into());
-    request.extensions_mut().insert(Peer {
-        address: SocketAddr::from((address, 50_000)),
-        tls: false,
-        certificate: None,
-        standing: Standing::default(),
-    });
+    request
+        .extensions_mut()
+        .insert(peer((address, 50_000).into()));
     let mut door = FleetDoor::new(host.clone());
     Answered::of(door.call(request).await.unwrap()).await.code
 }

@@ -39,6 +39,7 @@ fn with_accounts(accounts: Accounts) -> Host {
         people: People::default(),
         accounts: Some(Arc::new(accounts)),
         apps: Apps::WithTokens,
+        launchers: Launchers::default(),
         is_insecure: true,
         in_flight: InFlight::default(),
     })

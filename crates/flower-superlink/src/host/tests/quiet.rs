@@ -1,9 +1,8 @@
 //! The log lines that strangers cause.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flwr_security::peer::Standing;
 use flwr_security::signature::{SignatureHeaders, sign};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
@@ -44,12 +43,7 @@ impl Subscriber for Lines {
 fn head(last: u8) -> Head {
     Head {
         patience: Duration::from_secs(1),
-        peer: Some(Peer {
-            address: SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), 50_000)),
-            tls: false,
-            certificate: None,
-            standing: Standing::default(),
-        }),
+        peer: Some(peer((Ipv4Addr::new(10, 0, 0, last), 50_000).into())),
     }
 }
 

@@ -1,11 +1,10 @@
 //! By which calls a connection ceases to be that of a stranger.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use flwr_proto as proto;
 use flwr_proto::v1_08;
 use flwr_security::key::PrivateKey;
-use flwr_security::peer::Standing;
 use flwr_wire::door::{Control, ControlDoor, RuntimeDoor, ServerAppIo};
 
 use super::taskins;
@@ -22,10 +21,8 @@ async fn admits(
     let standing = Standing::default();
     let mut request = request(path, headers, message.encode_to_vec().into());
     request.extensions_mut().insert(Peer {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)),
-        tls: false,
-        certificate: None,
         standing: standing.clone(),
+        ..peer((Ipv4Addr::LOCALHOST, 50_000).into())
     });
     Answered::of(door.call(request).await.unwrap()).await;
     standing.is_admitted()

@@ -242,3 +242,101 @@ async fn a_session_without_a_node_pulls_nothing() {
     assert_eq!(session.node(), None);
     assert!(session.pull(Duration::ZERO).await.is_err());
 }
+
+#[tokio::test]
+async fn no_call_speaks_for_another_node() {
+    let (node, other) = (Node::new().await, 7);
+    let named = Some(proto::Node { node_id: other });
+    let id = "0".repeat(64);
+    let calls: [(&str, Vec<u8>); 10] = [
+        (
+            "DeleteNode",
+            proto::DeleteNodeRequest { node: named }.encode_to_vec(),
+        ),
+        (
+            "SendNodeHeartbeat",
+            proto::SendNodeHeartbeatRequest {
+                node: named,
+                heartbeat_interval: 30.0,
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "Ping",
+            PingRequest {
+                node: named,
+                ping_interval: 30.0,
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "PullMessages",
+            proto::PullMessagesRequest {
+                node: named,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "PushMessages",
+            proto::PushMessagesRequest {
+                node: named,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "GetRun",
+            proto::GetRunRequest {
+                node: named,
+                run_id: 1,
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "GetFab",
+            proto::GetFabRequest {
+                node: named,
+                hash_str: id.clone(),
+                run_id: 1,
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "PushObject",
+            proto::PushObjectRequest {
+                node: named,
+                run_id: 1,
+                object_id: id.clone(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "PullObject",
+            proto::PullObjectRequest {
+                node: named,
+                run_id: 1,
+                object_id: id.clone(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "ConfirmMessageReceived",
+            proto::ConfirmMessageReceivedRequest {
+                node: named,
+                run_id: 1,
+                message_object_id: id,
+            }
+            .encode_to_vec(),
+        ),
+    ];
+    for (method, message) in calls {
+        let answer = call(&node.host, method, signed(&node.key), message.into()).await;
+        assert_eq!(
+            answer.said(),
+            (Code::Unauthenticated, "Invalid node ID"),
+            "{method}"
+        );
+    }
+}

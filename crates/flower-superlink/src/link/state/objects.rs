@@ -1,7 +1,9 @@
 //! What must not be forgotten of objects: what they are made of, and who needs them.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
-use flwr_core::id::RunId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::object::ObjectId;
 
 use super::{StateResult, Written};
@@ -15,11 +17,28 @@ pub struct ObjectEntry {
     pub available: bool,
 }
 
+/// What a node is to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The message is an instruction to the node.
+    Receiver,
+    /// The message is a reply of the node.
+    Sender,
+}
+
 /// Objects, by id. Their bytes are kept elsewhere.
 #[async_trait]
 pub trait Objects {
     /// What is known of an object of a running run.
     async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>>;
+
+    /// The objects of the messages of a running run to which the node is this.
+    async fn objects_of(
+        &self,
+        run: RunId,
+        node: NodeId,
+        role: Role,
+    ) -> StateResult<HashSet<ObjectId>>;
 
     /// The object's bytes are kept, once for this run. False where nobody waits for them (any
     /// more), or where they were there already: they are freed then.

@@ -22,6 +22,15 @@ pub struct Process {
     pub identity: Identity,
 }
 
+/// The right to work on a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The hash of the token.
+    pub token: ObjectId,
+    /// From where the holder of the token calls, as text. `None`: nobody has shown the token.
+    pub holder: Option<String>,
+}
+
 /// Tasks, with their tokens and processes. Creating a run creates the task of its ServerApp in the
 /// same write, and finishing a run ends the task: there is no run without its task.
 #[async_trait]
@@ -41,6 +50,13 @@ pub trait Tasks {
     /// The task that the token with this hash stands for; else
     /// [`Refusal::UnknownToken`](flwr_core::refusal::Refusal::UnknownToken).
     async fn task_of_token(&self, token: ObjectId) -> StateResult<Task>;
+
+    /// The right to work on the task. `None`: nobody has claimed the task, or it is not known.
+    async fn claim_of(&self, task: TaskId) -> StateResult<Option<Claim>>;
+
+    /// Notes from where the holder of this token calls. Nothing happens if the token is not the
+    /// task's any more.
+    async fn note_holder(&self, task: TaskId, token: ObjectId, holder: String) -> StateResult<()>;
 
     /// Makes the task's token invalid. The task can be claimed again.
     async fn revoke_task(&self, task: TaskId) -> StateResult<()>;

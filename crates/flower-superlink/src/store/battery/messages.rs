@@ -1,10 +1,13 @@
 //! Instructions are handed out once, and go with their objects when they are answered or over.
 
+use std::collections::HashSet;
+
+use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, Sent, TTL, World, key};
-use crate::link::state::{Answer, Changed};
+use crate::link::state::{Answer, Changed, Role};
 use crate::link::wake::Topic;
 use flwr_core::refusal::Refusal;
 
@@ -46,6 +49,27 @@ pub(super) async fn a_message_is_handed_out_when_it_is_whole_and_once(world: Wor
     assert_eq!(claimed, Some(sent.parcel.clone()));
     world.confirm(&sent).await;
     assert_eq!(world.claim(node, NOON).await, None);
+}
+
+pub(super) async fn a_node_is_known_by_the_objects_of_its_messages(world: World) {
+    let of = async |node, role| world.state.objects_of(RUN, node, role).await.unwrap();
+    world.running().await;
+    let node = world.node(5, NOON + LATER).await;
+    let other = world.node(6, NOON + LATER).await;
+    let (mine, others) = (
+        world.send("mine", node).await,
+        world.send("other", other).await,
+    );
+    let all = |sent: &Sent| sent.objects.iter().copied().collect::<HashSet<_>>();
+    assert_eq!(of(node, Role::Receiver).await, all(&mine));
+    assert_eq!(of(other, Role::Receiver).await, all(&others));
+    assert_eq!(of(node, Role::Sender).await, HashSet::new());
+    world.claim(node, NOON).await.unwrap();
+    let reply = world.reply("answer", &mine).await;
+    assert_eq!(of(node, Role::Sender).await, all(&reply));
+    assert_eq!(of(other, Role::Sender).await, HashSet::new());
+    let unknown = world.state.objects_of(RunId(99), node, Role::Sender).await;
+    assert_eq!(refusal(unknown), Refusal::UnknownRun(RunId(99)));
 }
 
 pub(super) async fn a_message_that_was_never_confirmed_comes_again(world: World) {

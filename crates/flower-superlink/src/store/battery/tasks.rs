@@ -10,7 +10,7 @@ use flwr_daemon::apps::Identity;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, TASK, World};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Process};
+use crate::link::state::{APP_FIRST_HEARTBEAT, Claim, Process};
 use crate::link::wake::Topic;
 
 impl World {
@@ -108,6 +108,32 @@ pub(super) async fn a_token_is_of_use_until_its_run_is_over(world: World) {
     assert!(!world.app_lives(NOON + 60.0).await);
     world.state.delete_run(RUN).await.unwrap();
     assert!(!world.claim_task(other, NOON).await, "it is not known");
+}
+
+pub(super) async fn the_holder_of_a_token_is_known_while_the_token_is(world: World) {
+    let (token, other) = tokens();
+    let state = &world.state;
+    let claim = |token, holder: Option<&str>| {
+        let holder = holder.map(str::to_owned);
+        Some(Claim { token, holder })
+    };
+    let note = |token, holder: &str| state.note_holder(TASK, token, holder.to_owned());
+    world.pending().await;
+    assert_eq!(state.claim_of(TASK).await.unwrap(), None);
+    assert!(world.claim_task(token, NOON).await);
+    assert_eq!(state.claim_of(TASK).await.unwrap(), claim(token, None));
+    note(other, "a stranger").await.unwrap();
+    assert_eq!(state.claim_of(TASK).await.unwrap(), claim(token, None));
+    for holder in ["here", "there"] {
+        note(token, holder).await.unwrap();
+        let known = state.claim_of(TASK).await.unwrap();
+        assert_eq!(known, claim(token, Some(holder)));
+    }
+    state.revoke_task(TASK).await.unwrap();
+    assert_eq!(state.claim_of(TASK).await.unwrap(), None);
+    assert!(world.claim_task(other, NOON).await);
+    assert_eq!(state.claim_of(TASK).await.unwrap(), claim(other, None));
+    assert_eq!(state.claim_of(TaskId(99)).await.unwrap(), None);
 }
 
 pub(super) async fn a_sign_of_life_counts_once_the_run_has_begun(world: World) {

@@ -16,7 +16,7 @@ use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Answer, Changed, Outlook, Parcel, Sent, Session, StateResult, Written,
+    self, Answer, Changed, Outlook, Parcel, Role, Sent, Session, StateResult, Written,
 };
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
@@ -62,6 +62,25 @@ impl Messages {
             let is_for_node = instruction.message.metadata.dst == node;
             is_for_node && self.replies.whole(instruction.reply).is_none()
         })
+    }
+
+    /// The messages to which the node is this.
+    pub(super) fn of_node(&self, node: NodeId, role: Role) -> Vec<MessageId> {
+        let id_of = |message: &Message| message.metadata.id;
+        match role {
+            Role::Receiver => {
+                let all = self.instructions.values().map(|asked| &asked.message);
+                all.filter(|message| message.metadata.dst == node)
+                    .map(id_of)
+                    .collect()
+            }
+            Role::Sender => {
+                let all = self.replies.0.values().map(|reply| &reply.message);
+                all.filter(|message| message.metadata.src == node)
+                    .map(id_of)
+                    .collect()
+            }
+        }
     }
 
     pub(super) fn add_instruction(&mut self, message: Message, missing: usize) {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
-use flwr_core::id::RunId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::refusal::Refusal;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Changed, ObjectEntry, StateResult, Written};
+use crate::link::state::{self, Changed, ObjectEntry, Role, StateResult, Written};
 
 #[derive(Debug, Default)]
 pub(super) struct Objects(HashMap<ObjectId, Object>);
@@ -133,6 +133,19 @@ impl Objects {
         })
     }
 
+    /// These objects, and all that they are made of.
+    pub(super) fn below(&self, roots: Vec<ObjectId>) -> HashSet<ObjectId> {
+        let (mut found, mut next) = (HashSet::new(), roots);
+        while let Some(id) = next.pop() {
+            if let Some(object) = self.0.get(&id)
+                && found.insert(id)
+            {
+                next.extend(&object.children);
+            }
+        }
+        found
+    }
+
     /// The tree below a known object.
     pub(super) fn tree(&self, id: ObjectId) -> ObjectTree {
         let children = self
@@ -158,6 +171,15 @@ fn distinct_children(tree: &ObjectTree) -> Vec<ObjectId> {
 impl state::Objects for MemoryState {
     async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
         Ok(self.0.lock().running(run)?.objects().entry(object))
+    }
+
+    async fn objects_of(
+        &self,
+        run: RunId,
+        node: NodeId,
+        role: Role,
+    ) -> StateResult<HashSet<ObjectId>> {
+        Ok(self.0.lock().running(run)?.objects_of(node, role))
     }
 
     async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {

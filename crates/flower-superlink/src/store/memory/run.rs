@@ -1,5 +1,7 @@
 //! One run: its status, its ServerApp's Context, its messages, objects and log.
 
+use std::collections::HashSet;
+
 use flwr_core::context::Context;
 use flwr_core::id::NodeId;
 use flwr_core::message::{Message, MessageId};
@@ -10,7 +12,7 @@ use flwr_core::time::Timestamp;
 use super::logs::Log;
 use super::messages::Messages;
 use super::objects::Objects;
-use crate::link::state::{Answer, Changed, Outlook, Parcel, Sent, Traffic};
+use crate::link::state::{Answer, Changed, Outlook, Parcel, Role, Sent, Traffic};
 use crate::link::wake::Topic;
 use crate::store::rules::Stored;
 use flwr_core::refusal::Refusal;
@@ -50,6 +52,11 @@ impl RunState {
 
     pub(super) const fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// The objects of the messages to which the node is this.
+    pub(super) fn objects_of(&self, node: NodeId, role: Role) -> HashSet<ObjectId> {
+        self.objects.below(self.messages.of_node(node, role))
     }
 
     pub(super) const fn objects(&self) -> &Objects {

@@ -11,7 +11,9 @@ use flwr_core::time::Timestamp;
 
 use super::run::RunState;
 use super::{Inner, MemoryState};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, Process, StateResult, Written};
+use crate::link::state::{
+    self, APP_FIRST_HEARTBEAT, Changed, Claim, Process, StateResult, Written,
+};
 use crate::link::wake::Topic;
 
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub(super) struct Tasks {
 #[derive(Debug)]
 struct TaskState {
     task: Task,
+    claim: Option<Claim>,
     process: Option<Process>,
     /// When the run is lost, should the process give no further sign of life. `None`: the run has
     /// not begun, or is over.
@@ -34,6 +37,7 @@ impl Tasks {
     pub(super) fn add(&mut self, task: Task) {
         let state = TaskState {
             task,
+            claim: None,
             process: None,
             lost_at: None,
         };
@@ -98,9 +102,12 @@ impl Tasks {
     }
 
     fn revoke(&mut self, task: TaskId) {
-        let claimed = self.tasks.get_mut(&task);
-        if claimed.is_some_and(|state| state.task.claimed_at.take().is_some()) {
-            self.by_token.retain(|_, claimed| *claimed != task);
+        let Some(state) = self.tasks.get_mut(&task) else {
+            return;
+        };
+        state.task.claimed_at = None;
+        if let Some(claim) = state.claim.take() {
+            self.by_token.remove(&claim.token);
         }
     }
 }
@@ -121,6 +128,10 @@ impl Inner {
             return Ok(false);
         }
         state.task.claimed_at = Some(now);
+        state.claim = Some(Claim {
+            token,
+            holder: None,
+        });
         self.tasks.by_token.insert(token, task);
         Ok(true)
     }
@@ -170,6 +181,22 @@ impl state::Tasks for MemoryState {
         let task = inner.tasks.by_token.get(&token);
         let state = task.and_then(|task| inner.tasks.tasks.get(task));
         Ok(state.ok_or(Refusal::UnknownToken)?.task)
+    }
+
+    async fn claim_of(&self, task: TaskId) -> StateResult<Option<Claim>> {
+        let inner = self.0.lock();
+        let state = inner.tasks.tasks.get(&task);
+        Ok(state.and_then(|state| state.claim.clone()))
+    }
+
+    async fn note_holder(&self, task: TaskId, token: ObjectId, holder: String) -> StateResult<()> {
+        let mut inner = self.0.lock();
+        let state = inner.tasks.tasks.get_mut(&task);
+        let claim = state.and_then(|state| state.claim.as_mut());
+        if let Some(claim) = claim.filter(|claim| claim.token == token) {
+            claim.holder = Some(holder);
+        }
+        Ok(())
     }
 
     async fn revoke_task(&self, task: TaskId) -> StateResult<()> {

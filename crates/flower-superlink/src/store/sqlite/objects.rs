@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use flwr_core::id::RunId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::refusal::Refusal;
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
 use super::{SqliteState, replies, runs};
-use crate::link::state::{self, ObjectEntry, StateResult, Written};
+use crate::link::state::{self, ObjectEntry, Role, StateResult, Written};
 
 /// The objects of a run within one piece of work: rows are read when they are needed, changed
 /// here, and written once at the end. A broadcast touches the rows of its model thousands of
@@ -148,6 +148,19 @@ impl<'c> Shelf<'c> {
         Ok(freed)
     }
 
+    /// These objects, and all that they are made of.
+    fn below(&mut self, roots: Vec<ObjectId>) -> StateResult<HashSet<ObjectId>> {
+        let (mut found, mut next) = (HashSet::new(), roots);
+        while let Some(id) = next.pop() {
+            if let Some(object) = self.get(id)?
+                && found.insert(id)
+            {
+                next.extend(&object.children);
+            }
+        }
+        Ok(found)
+    }
+
     /// The tree below a known object.
     pub(super) fn tree(&mut self, id: ObjectId) -> StateResult<ObjectTree> {
         let children = self.get(id)?.map(|object| object.children.clone());
@@ -255,6 +268,21 @@ impl<'c> Shelf<'c> {
     }
 }
 
+/// The messages to which the node is this.
+fn messages_of(
+    connection: &Connection,
+    run: RunId,
+    node: NodeId,
+    role: Role,
+) -> StateResult<Vec<ObjectId>> {
+    let mut select = connection.prepare_cached(match role {
+        Role::Receiver => "SELECT id FROM instruction WHERE run = ? AND dst = ?",
+        Role::Sender => "SELECT id FROM reply WHERE run = ? AND src = ?",
+    })?;
+    let ids = select.query_map([signed(run), signed(node)], |row| row::object_id(row, 0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// Ids that stand one after the other.
 pub(super) fn ids(bytes: &[u8]) -> Vec<ObjectId> {
     let (ids, _) = bytes.as_chunks::<32>();
@@ -298,6 +326,21 @@ impl state::Objects for SqliteState {
             .read(move |c| {
                 runs::require_running(c, run)?;
                 Shelf::new(c, run).entry(object)
+            })
+            .await
+    }
+
+    async fn objects_of(
+        &self,
+        run: RunId,
+        node: NodeId,
+        role: Role,
+    ) -> StateResult<HashSet<ObjectId>> {
+        self.reader
+            .read(move |c| {
+                runs::require_running(c, run)?;
+                let roots = messages_of(c, run, node, role)?;
+                Shelf::new(c, run).below(roots)
             })
             .await
     }

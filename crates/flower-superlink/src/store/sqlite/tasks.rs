@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use super::row::{self, signed, unreadable};
 use super::{SqliteState, runs};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, Process, StateResult, Written};
+use crate::link::state::{
+    self, APP_FIRST_HEARTBEAT, Changed, Claim, Process, StateResult, Written,
+};
 use crate::link::wake::Topic;
 
 /// The columns that [`read`] reads.
@@ -78,7 +80,7 @@ fn claim(
         return Err(Refusal::RunIs { run, phase }.into());
     }
     let mut update = connection.prepare_cached(
-        "UPDATE task SET token = ?, claimed_at = ? WHERE id = ? AND token IS NULL",
+        "UPDATE task SET token = ?, claimed_at = ?, holder = NULL WHERE id = ? AND token IS NULL",
     )?;
     Ok(update.execute(params![token.as_bytes(), now.as_secs(), signed(task)])? > 0)
 }
@@ -88,6 +90,30 @@ fn of_token(connection: &Connection, token: ObjectId) -> StateResult<Task> {
     let mut select = connection.prepare_cached(&sql)?;
     let task = select.query_row([token.as_bytes()], read).optional()?;
     Ok(task.ok_or(Refusal::UnknownToken)?)
+}
+
+fn claim_of(connection: &Connection, task: TaskId) -> StateResult<Option<Claim>> {
+    let mut select = connection
+        .prepare_cached("SELECT token, holder FROM task WHERE id = ? AND token IS NOT NULL")?;
+    let claim = select.query_row([signed(task)], |row| {
+        Ok(Claim {
+            token: row::object_id(row, 0)?,
+            holder: row.get(1)?,
+        })
+    });
+    Ok(claim.optional()?)
+}
+
+fn note_holder(
+    connection: &Connection,
+    task: TaskId,
+    token: ObjectId,
+    holder: &str,
+) -> StateResult<()> {
+    connection
+        .prepare_cached("UPDATE task SET holder = ? WHERE id = ? AND token = ?")?
+        .execute(params![holder, signed(task), token.as_bytes()])?;
+    Ok(())
 }
 
 fn revoke(connection: &Connection, task: TaskId) -> StateResult<()> {
@@ -180,6 +206,15 @@ impl state::Tasks for SqliteState {
 
     async fn task_of_token(&self, token: ObjectId) -> StateResult<Task> {
         self.reader.read(move |c| of_token(c, token)).await
+    }
+
+    async fn claim_of(&self, task: TaskId) -> StateResult<Option<Claim>> {
+        self.reader.read(move |c| claim_of(c, task)).await
+    }
+
+    async fn note_holder(&self, task: TaskId, token: ObjectId, holder: String) -> StateResult<()> {
+        let note = move |c: &_| note_holder(c, task, token, &holder);
+        self.writer.write(note).await
     }
 
     async fn revoke_task(&self, task: TaskId) -> StateResult<()> {

@@ -1,7 +1,7 @@
 //! What admits a call of a ClientApp, and what each proof opens.
 
-use flwr_core::port::Runtime;
 use flwr_core::port::runtime::Asked;
+use flwr_core::port::{Jobs, Runtime};
 use flwr_core::refusal::Code as Number;
 use flwr_core::run::{Phase, RunStatus};
 
@@ -77,10 +77,12 @@ async fn a_token_opens_no_later_message_and_nothing_after_the_outputs() {
 async fn objects_are_reached_only_while_a_process_holds_the_token() {
     let scene = Scene::new();
     let (parcel, [object, _]) = reply(&scene.job, b"{}");
-    assert_eq!(scene.pull_object(RUN.0, NODE).await, Ok(false));
+    assert_eq!(scene.pull_object(RUN.0, NODE).await, invalid_token());
     let token = scene.token().await;
+    assert_eq!(scene.pull_object(RUN.0, NODE).await, invalid_token());
+    scene.show(&token).await;
     assert_eq!(scene.pull_object(RUN.0, NODE).await, Ok(true));
-    assert_eq!(scene.pull_object(OTHER_RUN, NODE).await, Ok(false));
+    assert_eq!(scene.pull_object(OTHER_RUN, NODE).await, invalid_token());
     scene.push_message(&token, vec![parcel]).await.unwrap();
     let bytes = object.bytes;
     assert_eq!(scene.push_object(object.id, bytes.clone()).await, Ok(true));
@@ -88,13 +90,95 @@ async fn objects_are_reached_only_while_a_process_holds_the_token() {
     assert_eq!(scene.push_object(object.id, bytes).await, Ok(false));
     assert_eq!(scene.pull_object(RUN.0, NODE).await, Ok(false));
     scene.desk.clear();
-    assert_eq!(scene.pull_object(RUN.0, NODE).await, Ok(false));
+    assert_eq!(scene.pull_object(RUN.0, NODE).await, invalid_token());
+}
+
+/// Makes each call that carries no token.
+async fn by_connection(scene: &Scene) -> [Answer<bool>; 3] {
+    let (_, [object, _]) = reply(&scene.job, b"{}");
+    let pulled = scene.pull_object(RUN.0, NODE).await;
+    let pushed = scene.push_object(object.id, object.bytes.clone()).await;
+    let confirm = proto::ConfirmMessageReceivedRequest {
+        node: Some(NODE.into()),
+        run_id: RUN.0,
+        message_object_id: scene.job.inbox.tree.id.to_string(),
+    };
+    let confirmed: Answer<proto::ConfirmMessageReceivedResponse> =
+        scene.call("ConfirmMessageReceived", confirm).await;
+    [pulled, pushed, confirmed.map(|_| true)]
+}
+
+#[tokio::test]
+async fn calls_without_a_token_need_the_connection_on_which_it_was_shown() {
+    let mut scene = Scene::new();
+    let token = scene.token().await;
+    scene.show(&token).await;
+    let shown = scene.peer.clone();
+    scene.reconnect(Ipv4Addr::new(192, 0, 2, 1));
+    for answer in by_connection(&scene).await {
+        assert_eq!(answer, invalid_token());
+    }
+    // Another process at the ClientApp's address, while the ClientApp is there.
+    scene.reconnect(Ipv4Addr::LOCALHOST);
+    for answer in by_connection(&scene).await {
+        assert_eq!(answer.unwrap_err().0, Code::Unavailable);
+    }
+    scene.peer = shown;
+    let [pulled, ..] = by_connection(&scene).await;
+    assert_eq!(pulled, Ok(true));
+}
+
+#[tokio::test]
+async fn a_clientapp_that_lost_its_connection_goes_on_with_another() {
+    let mut scene = Scene::new();
+    let token = scene.token().await;
+    scene.show(&token).await;
+    scene.reconnect(Ipv4Addr::LOCALHOST);
+    assert_eq!(scene.pull_object(RUN.0, NODE).await, Ok(true));
+}
+
+#[tokio::test]
+async fn others_than_this_machine_start_clientapps_only_with_leave() {
+    let mut scene = Scene::new();
+    let list = async |scene: &Scene| -> Answer<proto::ListAppsToLaunchResponse> {
+        let request = proto::ListAppsToLaunchRequest {};
+        scene.call("ListAppsToLaunch", request).await
+    };
+    let claim = async |scene: &Scene| -> Answer<proto::RequestTokenResponse> {
+        let request = proto::RequestTokenRequest { run_id: RUN.0 };
+        scene.call("RequestToken", request).await
+    };
+    let get_run = async |scene: &Scene| -> Answer<proto::GetRunResponse> {
+        let request = proto::GetRunRequest {
+            run_id: RUN.0,
+            ..Default::default()
+        };
+        scene.call("GetRun", request).await
+    };
+    scene.reconnect(Ipv4Addr::new(192, 0, 2, 1));
+    for refused in [
+        list(&scene).await.map(drop),
+        claim(&scene).await.map(drop),
+        get_run(&scene).await.map(drop),
+    ] {
+        let (code, text) = refused.unwrap_err();
+        assert_eq!(code, Code::PermissionDenied);
+        assert!(text.contains("--appio-allow-from"), "{text}");
+    }
+    let networks = vec!["192.0.2.0/24".parse().unwrap()];
+    let launchers = Launchers::load(None, networks).unwrap();
+    let clock = Arc::new(MockClock::new(NOW));
+    scene.host = Host::new(Arc::clone(&scene.desk), launchers, clock);
+    assert_eq!(list(&scene).await.unwrap().run_ids, [RUN.0]);
+    assert!(get_run(&scene).await.unwrap().run.is_some());
+    assert_eq!(claim(&scene).await.unwrap().token.len(), 256);
 }
 
 #[tokio::test]
 async fn an_app_speaks_for_its_own_node() {
     let scene = Scene::new();
-    scene.token().await;
+    let token = scene.token().await;
+    scene.show(&token).await;
     let refused = (Code::FailedPrecondition, "Unexpected node ID.".to_owned());
     for node in [NodeId::SUPERLINK, NodeId(10)] {
         assert_eq!(scene.pull_object(RUN.0, node).await, Err(refused.clone()));
@@ -121,10 +205,7 @@ async fn a_run_is_known_while_its_message_is_in_work() {
 #[tokio::test]
 async fn a_process_without_a_token_is_not_admitted() {
     let scene = Scene::new();
-    let head = Head {
-        patience: std::time::Duration::ZERO,
-        peer: None,
-    };
+    let head = scene.head();
     for proof in [
         AppProof::Tokenless(None),
         AppProof::Tokenless(Some(RUN)),
@@ -134,8 +215,9 @@ async fn a_process_without_a_token_is_not_admitted() {
         let refused = scene.host.admit(proof, &head).await.unwrap_err();
         assert_eq!(refused, Refusal::UnknownToken.into());
     }
-    // Whoever names the run of the message gets no more than the run and the objects.
-    scene.token().await;
+    // A call without the token reaches no more than the run and the objects.
+    let token = scene.token().await;
+    scene.show(&token).await;
     let named = scene.host.admit(AppProof::Named(RUN), &head).await.unwrap();
     let refused = [
         named.inputs().await.map(drop),
@@ -167,7 +249,8 @@ async fn a_clientapp_gets_nothing_that_only_serverapps_have() {
     }
     let path = "/flwr.proto.ServerAppIo/PullAppInputs";
     let request = proto::PullAppInputsRequest::default();
-    let answer: Answer<proto::PullAppInputsResponse> = call(&scene.host, path, request).await;
+    let answer: Answer<proto::PullAppInputsResponse> =
+        call(&scene.host, &scene.peer, path, request).await;
     assert_eq!(answer.unwrap_err().0, Code::Unimplemented);
 }
 
@@ -200,7 +283,7 @@ async fn work_is_given_once_by_either_name_of_the_question() {
 async fn a_node_that_starts_its_apps_itself_gives_no_work_away() {
     let desk = Arc::new(Desk::new(false));
     desk.open(Arc::new(job()));
-    let host = Host::new(desk, Arc::new(MockClock::new(NOW)));
-    assert_eq!(host.waiting().await.unwrap(), []);
-    assert_eq!(host.claim(RUN).await.unwrap(), None);
+    let jobs = JobsSession { desk };
+    assert_eq!(jobs.waiting().await.unwrap(), []);
+    assert_eq!(jobs.claim(RUN).await.unwrap(), None);
 }

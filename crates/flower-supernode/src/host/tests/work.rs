@@ -55,7 +55,8 @@ async fn a_message_goes_to_the_clientapp_and_its_reply_to_the_outbox() {
 #[tokio::test]
 async fn objects_are_freed_when_their_own_message_is_confirmed() {
     let scene = Scene::new();
-    scene.token().await;
+    let token = scene.token().await;
+    scene.show(&token).await;
     for (message, is_there) in [
         (ObjectId::of(b"other"), true),
         (scene.job.inbox.tree.id, false),
@@ -114,6 +115,7 @@ async fn a_request_without_one_good_reply_is_refused() {
 async fn bytes_that_are_not_what_they_are_called_are_not_stored() {
     let scene = Scene::new();
     let token = scene.token().await;
+    scene.show(&token).await;
     let (parcel, [object, content]) = reply(&scene.job, b"{}");
     let bytes = object.bytes.clone();
     let unannounced = scene.push_object(object.id, bytes.clone()).await;

@@ -11,6 +11,7 @@ use tonic::server::NamedService;
 use tower::Service as Tower;
 
 use super::*;
+use crate::network::Network;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 

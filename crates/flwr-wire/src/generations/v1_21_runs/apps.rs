@@ -90,18 +90,6 @@ pub(super) async fn pull_messages(
     })
 }
 
-pub(super) fn by_get_run(request: &proto::GetRunRequest) -> AppProof {
-    AppProof::Named(RunId(request.run_id))
-}
-
-pub(super) async fn get_run(
-    runtime: impl Runtime,
-    _: Request<proto::GetRunRequest>,
-) -> Result<proto::GetRunResponse> {
-    let run = runtime.run().await?.map(Into::into);
-    Ok(proto::GetRunResponse { run })
-}
-
 pub(super) fn by_push_object(request: &proto::PushObjectRequest) -> AppProof {
     AppProof::Named(RunId(request.run_id))
 }

@@ -7,7 +7,7 @@ use flwr_core::id::RunId;
 use flwr_core::message::Message;
 use flwr_core::port::runtime::Asked;
 use flwr_core::port::{Result, Runtime};
-use flwr_core::refusal::Refusal;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::run::KnownRun;
 use flwr_proto as proto;
 
@@ -122,7 +122,7 @@ pub(super) async fn send_app_heartbeat(
     Ok(proto::SendAppHeartbeatResponse { success })
 }
 
-/// Where several runs stand.
+/// Where several runs stand. A run for which the caller does not speak is as one that is not known.
 pub(super) async fn get_run_status<H: RuntimeHost>(
     host: H,
     head: Head,
@@ -131,7 +131,11 @@ pub(super) async fn get_run_status<H: RuntimeHost>(
     let request: proto::GetRunStatusRequest = read(request)?;
     let mut run_status_dict = BTreeMap::new();
     for id in request.run_ids {
-        let run = host.admit(named(id), &head).await?.run().await?;
+        let run = match host.admit(named(id), &head).await {
+            Ok(runtime) => runtime.run().await?,
+            Err(Failure::Refused(Refusal::UnknownToken)) => None,
+            Err(failure) => return Err(failure),
+        };
         if let Some(status) = run.and_then(KnownRun::into_status) {
             run_status_dict.insert(id, status.into());
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
-use flwr_core::message::{Body, MessageId, Metadata, Parcel};
+use flwr_core::message::{Body, Message as CoreMessage, MessageId, Metadata, Parcel};
 use flwr_core::object::{ObjectId, ObjectTree, Pulled};
 use flwr_core::port::runtime::Asked;
 use flwr_core::port::{Fleet, Result, Runtime};
@@ -257,4 +257,51 @@ pub(super) async fn an_app_sees_its_nodes_its_run_and_its_log(world: World<impl 
     });
     let sent = runtime.send(vec![mail.parcel]).await.unwrap();
     assert_eq!(sent.ids, [None], "the node is gone");
+}
+
+pub(super) async fn an_instruction_that_contradicts_its_request_is_refused(world: World<impl Way>) {
+    let (app, other, node) = (
+        world.running().await,
+        world.running().await,
+        world.node().await,
+    );
+    let to_node = |metadata| Metadata {
+        dst: node.id,
+        ..metadata
+    };
+    let refused = async |parcel: Parcel, why: &str| {
+        let failure = app.runtime.send(vec![parcel]).await.unwrap_err();
+        assert!(failure.to_string().contains(why), "{why}: {failure}");
+    };
+    let of_other = Mail::new(other.run, "of another run", to_node).parcel;
+    refused(of_other, "not of run").await;
+    let good = Mail::new(app.run, "good", to_node);
+    let another = Mail::new(app.run, "another", to_node);
+    let swapped = Parcel {
+        tree: another.parcel.tree.clone(),
+        ..good.parcel.clone()
+    };
+    refused(swapped, "no object tree of its own").await;
+    // The same object, made of something in one tree and of nothing in the other.
+    let grown = ObjectTree {
+        id: good.objects[0].id,
+        children: vec![ObjectTree::leaf(another.objects[0].id)],
+    };
+    let (contradicts, _) = CoreMessage {
+        metadata: Metadata {
+            group: "2".to_owned(),
+            ..good.parcel.message.metadata.clone()
+        },
+        body: Body::Content,
+    }
+    .announced(Some(grown));
+    app.runtime.send(vec![good.parcel.clone()]).await.unwrap();
+    refused(contradicts, "other children").await;
+    assert!(
+        node.fleet
+            .pull(Duration::from_secs(60))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::id::RunId;
-use flwr_core::message::Metadata;
-use flwr_core::object::{ObjectId, Pulled};
+use flwr_core::message::{Metadata, Parcel};
+use flwr_core::object::{Object, ObjectId, Pulled};
 use flwr_core::port::runtime::Asked;
 use flwr_core::port::{Fleet, Runtime};
 use flwr_core::refusal::Class;
@@ -147,6 +147,13 @@ pub(super) async fn a_node_is_refused_what_is_not_its_own(world: World<impl Way>
     });
     let stolen = other.fleet.push(reply.parcel).await.unwrap_err();
     assert_eq!(stolen.class(), Some(Class::Unauthenticated), "{stolen}");
+    let (good, other_reply) = (mail.reply(app.run, "good"), mail.reply(app.run, "other"));
+    let swapped = Parcel {
+        tree: other_reply.parcel.tree,
+        ..good.parcel
+    };
+    let swapped = node.fleet.push(swapped).await.unwrap_err();
+    assert_eq!(swapped.class(), Some(Class::Invalid), "{swapped}");
     let unknown = node.fleet.fab(Some(app.run), &"0".repeat(64)).await;
     let unknown = unknown.unwrap_err();
     assert_eq!(unknown.class(), Some(Class::NotFound), "{unknown}");
@@ -168,4 +175,63 @@ pub(super) async fn a_node_learns_that_a_run_is_over_from_each_call(world: World
     assert!(is_over(fleet.push_object(run, object.id, bytes).await));
     assert!(is_over(fleet.confirm(run, mail.id()).await));
     assert!(is_over(fleet.push(mail.reply(run, "late").parcel).await));
+}
+
+/// More than a call is held.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether the object is taken.
+async fn pushes(fleet: &impl Fleet, run: RunId, object: &Object) -> bool {
+    let (id, bytes) = (object.id, object.bytes.clone());
+    fleet.push_object(run, id, bytes).await.unwrap()
+}
+
+/// Both nodes are of one run, and each knows the ids of the other's objects.
+pub(super) async fn a_node_does_not_reach_the_objects_of_another(world: World<impl Way>) {
+    let (app, node, other) = (
+        world.running().await,
+        world.node().await,
+        world.node().await,
+    );
+    let mail = app.send(node.id, "for one node only").await;
+    app.send(other.id, "for the other").await;
+    let unknown = Pulled::Unknown;
+    for object in &mail.objects {
+        let pulled = other.fleet.pull_object(app.run, object.id).await.unwrap();
+        assert_eq!(pulled, unknown, "before its node has it");
+    }
+    let taken = node.fleet.pull(PATIENCE).await.unwrap().unwrap();
+    assert_eq!(taken.message.metadata.id, mail.id());
+    other.fleet.pull(PATIENCE).await.unwrap().unwrap();
+    other.fleet.confirm(app.run, mail.id()).await.unwrap();
+    for object in &mail.objects {
+        let pulled = other.fleet.pull_object(app.run, object.id).await.unwrap();
+        assert_eq!(pulled, unknown);
+        let pulled = node.fleet.pull_object(app.run, object.id).await.unwrap();
+        assert_eq!(pulled, Pulled::There(object.bytes.clone()));
+    }
+    // What was not confirmed comes again.
+    let again = node.fleet.pull(PATIENCE).await.unwrap().unwrap();
+    assert_eq!(again.message.metadata.id, mail.id());
+    node.fleet.confirm(app.run, mail.id()).await.unwrap();
+    assert!(node.fleet.pull(PATIENCE).await.unwrap().is_none());
+
+    let reply = mail.reply(app.run, "an answer");
+    let missing = node.fleet.push(reply.parcel.clone()).await.unwrap();
+    assert_eq!(missing.unwrap().len(), reply.objects.len());
+    for object in &reply.objects {
+        assert!(!pushes(&*other.fleet, app.run, object).await);
+        assert!(pushes(&*node.fleet, app.run, object).await);
+        assert!(
+            pushes(&*node.fleet, app.run, object).await,
+            "its answer was lost"
+        );
+    }
+    // No node confirms a reply, its own or another's: the ServerApp does.
+    for fleet in [&node.fleet, &other.fleet] {
+        fleet.confirm(app.run, reply.id()).await.unwrap();
+    }
+    let asked = Asked::Replies(vec![Some(mail.id())]);
+    let replies = app.runtime.receive(asked, PATIENCE).await.unwrap();
+    assert_eq!(replies[0].message.metadata.id, reply.id());
 }

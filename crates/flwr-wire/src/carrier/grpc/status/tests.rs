@@ -15,6 +15,8 @@ use tonic::Code::{
 
 use super::*;
 
+mod callers;
+
 const RUN: RunId = RunId(7);
 
 fn id() -> ObjectId {
@@ -43,8 +45,8 @@ fn every_refusal_has_its_code_and_text() {
         causes_on_the_same_line(),
         messages(),
         objects(),
-        nodes_and_processes(),
-        people(),
+        callers::nodes_and_processes(),
+        callers::people(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
@@ -236,138 +238,6 @@ fn objects() -> Vec<Number> {
             &head,
         ),
         (Refusal::ObjectChildren(id()), FailedPrecondition, &children),
-    ])
-}
-
-fn nodes_and_processes() -> Vec<Number> {
-    let other = Refusal::OtherNode {
-        caller: Some(NodeId(5)),
-        claimed: NodeId(6),
-    };
-    check(&[
-        (
-            Refusal::MissingSignature,
-            Unauthenticated,
-            "Missing authentication metadata",
-        ),
-        (
-            Refusal::UnknownKey,
-            Unauthenticated,
-            "Public key not recognized",
-        ),
-        (
-            Refusal::MalformedKey,
-            Unauthenticated,
-            "Public key not recognized: it is not an elliptic curve public key in PEM",
-        ),
-        (
-            Refusal::InvalidSignature,
-            Unauthenticated,
-            "Invalid signature",
-        ),
-        (
-            Refusal::MalformedTimestamp,
-            Unauthenticated,
-            "Invalid timestamp: ISO 8601 with a UTC offset is expected",
-        ),
-        (
-            Refusal::StaleTimestamp { age: 400.04 },
-            Unauthenticated,
-            "Invalid timestamp: it is 400.0 s old by the SuperLink's clock, and -5 to 305 s are allowed; set the clocks",
-        ),
-        (Refusal::NotRegistered, Unauthenticated, "Invalid node ID"),
-        (other, Unauthenticated, "Invalid node ID"),
-        (Refusal::AccessDenied, Unauthenticated, "Access denied"),
-        (
-            Refusal::UnsignedNotServed,
-            Unauthenticated,
-            "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`",
-        ),
-        (
-            Refusal::UnexpectedNode(NodeId(5)),
-            FailedPrecondition,
-            "Unexpected node ID.",
-        ),
-        (Refusal::UnknownToken, PermissionDenied, "Invalid token."),
-        (
-            Refusal::CertificateOfNode("CN=node-1".to_owned()),
-            PermissionDenied,
-            "The client certificate CN=node-1 is a SuperNode's, and opens no port for people: use a certificate of your own",
-        ),
-        (
-            Refusal::ClientNotListed("CN=alice".to_owned()),
-            Unauthenticated,
-            "The client certificate CN=alice is not on the SuperLink's list of clients",
-        ),
-        (
-            Refusal::TlsRequired,
-            PermissionDenied,
-            "Runs are started over TLS here: drop --insecure and give --root-certificates",
-        ),
-    ])
-}
-
-fn people() -> Vec<Number> {
-    check(&[
-        (Refusal::NotSignedIn, Unauthenticated, "Access denied"),
-        (
-            Refusal::AccountNotListed,
-            PermissionDenied,
-            "\u{2757}\u{fe0f} User not authorized. Please contact the SuperLink administrator.",
-        ),
-        (
-            Refusal::ProviderRefuses,
-            PermissionDenied,
-            "the login provider refuses this SuperLink: the SuperLink's log says why",
-        ),
-        (
-            Refusal::UnknownLogin,
-            Unauthenticated,
-            "the login is not known here, or took too long: run `flwr login` again",
-        ),
-        (
-            Refusal::LoginDenied,
-            PermissionDenied,
-            "the login was denied",
-        ),
-        (
-            Refusal::UselessTokens("why".to_owned()),
-            PermissionDenied,
-            "the login provider's tokens are of no use to this SuperLink: why",
-        ),
-        (
-            Refusal::RunOfNobody,
-            PermissionDenied,
-            "\u{26d4}\u{fe0f} User authentication is enabled, but the run is not associated with a `flwr_aid`.",
-        ),
-        (
-            Refusal::RunOfAnother,
-            PermissionDenied,
-            "\u{26d4}\u{fe0f} Run ID does not belong to the user",
-        ),
-        (
-            Refusal::NotOffered(Feature::Accounts),
-            Unimplemented,
-            "ControlServicer initialized without user authentication",
-        ),
-        (
-            Refusal::NotOffered(Feature::Artifacts),
-            Unimplemented,
-            "ControlServicer initialized without artifact provider",
-        ),
-        (
-            Refusal::NotStored("could not write `/data/a`: No space left on device".to_owned()),
-            ResourceExhausted,
-            "nothing can be stored: could not write `/data/a`: No space left on device; the SuperLink's operator has to look at its disk",
-        ),
-        (
-            Refusal::Full {
-                used: 11,
-                limit: 10,
-            },
-            ResourceExhausted,
-            "the SuperLink is full: 11 bytes are kept, and --max-storage allows 10; it takes new runs and messages again when runs have finished",
-        ),
     ])
 }
 

@@ -27,6 +27,7 @@ fn request<M: Message + Default>(name: &str) -> Request<M> {
         message: recorded(name),
         patience: Duration::ZERO,
         now: AT,
+        superexec: None,
     };
     request.decoded().unwrap()
 }
@@ -166,6 +167,7 @@ async fn a_person_logs_in() {
         message: proto::GetLoginDetailsRequest {},
         patience: Duration::ZERO,
         now: AT,
+        superexec: None,
     };
     let login = get_login_details(Person, empty).await.unwrap();
     assert_eq!(login.encode_to_vec(), recorded("login"));

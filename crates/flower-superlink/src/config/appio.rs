@@ -1,0 +1,46 @@
+//! Where ServerAppIo listens, and who may start ServerApps.
+
+use flwr_core::address::Address;
+use flwr_daemon::appio::{Launchers, Place, Wanted};
+
+use super::{ConfigError, accounts, address};
+use crate::args::{Args, Isolation};
+
+const FLAG: &str = "--serverappio-api-address";
+/// Flower's port.
+const PORT: u16 = 9091;
+
+/// The address, who may start ServerApps, and what the operator should know of both.
+pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), ConfigError> {
+    let networks = args.appio_allow_from.clone();
+    let launchers = Launchers::load(args.superexec_auth_secret_file.as_deref(), networks)?;
+    let given = args.serverappio_api_address.as_deref();
+    let given = given.map(|text| address(FLAG, text)).transpose()?;
+    let is_own = args.isolation == Isolation::Subprocess;
+    let wanted = Wanted {
+        api: "ServerAppIo",
+        flag: FLAG,
+        given,
+        port: PORT,
+        is_own,
+        tls_flag: Some("--serverappio-tls"),
+        tls: args.serverappio_tls,
+        plaintext: args.allow_plaintext_appio,
+        names_launchers: launchers.are_named(),
+        guard: guard(args),
+    };
+    let Place { address, warnings } = wanted.place()?;
+    let idle = launchers.idle_warning(is_own);
+    Ok((
+        address,
+        launchers,
+        idle.into_iter().chain(warnings).collect(),
+    ))
+}
+
+/// The flag by which strangers are kept out of the federation.
+fn guard(args: &Args) -> Option<&'static str> {
+    let accounts = args.account_auth_config.is_some().then_some(accounts::FLAG);
+    let list = args.auth_list_public_keys.is_some();
+    accounts.or_else(|| list.then_some("--auth-list-public-keys"))
+}

@@ -1,0 +1,40 @@
+//! Where ClientAppIo listens, and who may start ClientApps.
+
+use flwr_core::address::Address;
+use flwr_daemon::appio::{Launchers, Place, Wanted};
+
+use super::{Error, PRIVATE_KEY, address};
+use crate::args::{Args, Isolation};
+
+const FLAG: &str = "--clientappio-api-address";
+/// Flower's port (flwr 1.22).
+const PORT: u16 = 9094;
+
+/// The address, who may start ClientApps, and what the operator should know of both.
+pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Error> {
+    let networks = args.appio_allow_from.clone();
+    let launchers = Launchers::load(args.superexec_auth_secret_file.as_deref(), networks)?;
+    let given = args.clientappio_api_address.as_deref();
+    let given = given.map(|text| address(FLAG, text)).transpose()?;
+    let is_own = args.isolation == Isolation::Subprocess;
+    let has_key = args.auth_supernode_private_key.is_some();
+    let wanted = Wanted {
+        api: "ClientAppIo",
+        flag: FLAG,
+        given,
+        port: PORT,
+        is_own,
+        tls_flag: None,
+        tls: false,
+        plaintext: args.allow_plaintext_appio,
+        names_launchers: launchers.are_named(),
+        guard: has_key.then_some(PRIVATE_KEY),
+    };
+    let Place { address, warnings } = wanted.place()?;
+    let idle = launchers.idle_warning(is_own);
+    Ok((
+        address,
+        launchers,
+        idle.into_iter().chain(warnings).collect(),
+    ))
+}

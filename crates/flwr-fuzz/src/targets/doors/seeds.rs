@@ -1,0 +1,165 @@
+//! The inputs to begin with.
+
+use bytes::Bytes;
+use flwr_core::object::ObjectId;
+use flwr_proto as proto;
+use flwr_wire::generations::v1_08_taskins::{PUBLIC_KEY_HEADER, TOKEN_HEADER, public_key_text};
+use prost::Message;
+
+use super::{NODE, NOW, RUN, TOKEN, node_key};
+
+/// An input.
+fn seed(path: &str, headers: &[(&str, String)], message: &(impl Message + Sized)) -> Vec<u8> {
+    raw(path, headers, message.encode_to_vec())
+}
+
+fn raw(path: &str, headers: &[(&str, String)], message: Vec<u8>) -> Vec<u8> {
+    let mut head = format!("/flwr.proto.{path}\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\n");
+    }
+    [head.into_bytes(), b"\n".to_vec(), message].concat()
+}
+
+const fn node() -> Option<proto::Node> {
+    Some(proto::Node { node_id: NODE })
+}
+
+/// A task for the node, or its answer.
+fn task(ancestry: &[&str]) -> proto::v1_08::TaskMessage {
+    let side = |node_id, anonymous| Some(proto::v1_08::Node { node_id, anonymous });
+    let (producer, consumer) = match ancestry {
+        [] => (side(0, true), side(NODE, false)),
+        _ => (side(NODE, false), side(0, true)),
+    };
+    proto::v1_08::TaskMessage {
+        task_id: String::new(),
+        group_id: "1".to_owned(),
+        run_id: RUN,
+        task: Some(proto::v1_08::Task {
+            producer,
+            consumer,
+            created_at: NOW.as_secs(),
+            pushed_at: NOW.as_secs(),
+            ttl: 3600.0,
+            ancestry: ancestry.iter().map(|id| (*id).to_owned()).collect(),
+            task_type: "train".to_owned(),
+            recordset: Some(Bytes::new()),
+            ..Default::default()
+        }),
+    }
+}
+
+/// The recorded call of a node of flwr 1.12 that asks for a task, with its HMAC.
+fn recorded_pull() -> Vec<u8> {
+    let shown = public_key_text(node_key().public_key());
+    let token = "ekYKvrgzaJI2e7FIWrXjkUpzXJ6AftS6Q86KV8kOoGU=".to_owned();
+    let headers = [
+        (PUBLIC_KEY_HEADER, shown),
+        (TOKEN_HEADER, token),
+        ("grpc-timeout", "20S".to_owned()),
+    ];
+    let message = hex::decode("0a0a089582a6efc79e849111").unwrap();
+    raw("Fleet/PullTaskIns", &headers, message)
+}
+
+pub(in crate::targets) fn fleet_seeds() -> Vec<Vec<u8>> {
+    use proto::v1_08 as old;
+    let (message, tree) = crate::targets::core::parcel(Some(ObjectId::of(b"asked")));
+    let created = old::CreateNodeRequest {
+        ping_interval: 30.0,
+    };
+    let pushed = old::PushTaskResRequest12 {
+        node: Some(old::Node {
+            node_id: NODE,
+            anonymous: false,
+        }),
+        task_res_list: vec![task(&["asked"])],
+    };
+    let inline = proto::v1_15::PushMessagesRequest {
+        node: node(),
+        messages_list: vec![proto::v1_15::Message {
+            metadata: message.metadata.clone(),
+            ..Default::default()
+        }],
+    };
+    let objects = proto::PushMessagesRequest {
+        node: node(),
+        messages_list: vec![message],
+        message_object_trees: vec![tree],
+    };
+    let pull = proto::PullMessagesRequest {
+        node: node(),
+        ..Default::default()
+    };
+    let pushed_object = proto::PushObjectRequest {
+        node: node(),
+        run_id: RUN,
+        object_id: ObjectId::of(b"object").to_string(),
+        object_content: Bytes::from_static(b"object"),
+    };
+    let timeout = [("grpc-timeout", "300m".to_owned())];
+    vec![
+        recorded_pull(),
+        seed("Fleet/CreateNode", &[], &created),
+        seed("Fleet/PushTaskRes", &[], &pushed),
+        seed("Fleet/PushMessages", &[], &inline),
+        seed("Fleet/PushMessages", &timeout, &objects),
+        seed("Fleet/PullMessages", &timeout, &pull),
+        seed("Fleet/PushObject", &[], &pushed_object),
+    ]
+}
+
+pub(in crate::targets) fn runtime_seeds() -> Vec<Vec<u8>> {
+    use proto::v1_08 as old;
+    let (message, tree) = crate::targets::core::parcel(None);
+    let token = TOKEN.to_owned();
+    let tasks = old::PushTaskInsRequest {
+        task_ins_list: vec![task(&[])],
+    };
+    let inline = proto::v1_15::PushInsMessagesRequest {
+        messages_list: vec![proto::v1_15::Message {
+            metadata: message.metadata.clone(),
+            ..Default::default()
+        }],
+        run_id: RUN,
+    };
+    let objects = proto::PushAppMessagesRequest {
+        token: token.clone(),
+        messages_list: vec![message],
+        run_id: RUN,
+        message_object_trees: vec![tree],
+    };
+    let outputs = proto::PushAppOutputsRequest {
+        token: token.clone(),
+        run_id: RUN,
+        context: Some(proto::Context::default()),
+    };
+    let inputs = proto::PullAppInputsRequest { token };
+    vec![
+        seed("Driver/PushTaskIns", &[], &tasks),
+        seed("ServerAppIo/PushMessages", &[], &inline),
+        seed("ServerAppIo/PushMessages", &[], &objects),
+        seed("ServerAppIo/PullAppInputs", &[], &inputs),
+        seed("ServerAppIo/PushAppOutputs", &[], &outputs),
+    ]
+}
+
+pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
+    let fab = crate::targets::core::bundle();
+    let start = proto::StartRunRequest {
+        fab: Some(proto::Fab {
+            hash_str: fab.hash,
+            content: fab.bytes,
+        }),
+        ..Default::default()
+    };
+    let stop = proto::StopRunRequest { run_id: RUN };
+    let list = proto::ListRunsRequest { run_id: Some(RUN) };
+    vec![
+        seed("Control/StartRun", &[], &start),
+        seed("Exec/StartRun", &[], &start),
+        seed("Control/StopRun", &[], &stop),
+        seed("Control/ListRuns", &[], &list),
+    ]
+}
