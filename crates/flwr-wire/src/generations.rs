@@ -5,11 +5,7 @@ use flwr_core::port::{Control, SignIn};
 
 use crate::host::{FleetHost, RuntimeHost, ServerAppHost};
 use crate::methods::{fleet, runtime, session};
-
-/// The name of the way in which a node wants its messages. The state keeps it beside the node, and
-/// only the generation that gave it reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WireName(pub &'static str);
+pub use crate::wire_name::WireName;
 
 /// What a node is taken to speak of which nothing is noted.
 pub(crate) const ASSUMED: WireName = v1_20_objects::NAME;

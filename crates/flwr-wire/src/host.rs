@@ -1,8 +1,5 @@
 //! What the program behind a door gives: sessions for those who have proven who they are.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use flwr_core::port::Result;
 use flwr_core::time::Timestamp;
 use flwr_security::peer::Peer;
@@ -15,34 +12,11 @@ mod fleet;
 mod launch;
 mod runtime;
 
+pub use crate::head::Head;
 pub use control::{AccountProof, Admission, ControlHost};
 pub use fleet::{FleetHost, NodeProof, Unsigned};
 pub use launch::LaunchHost;
 pub use runtime::{AppProof, Launch, LauncherProof, RuntimeHost, ServerAppHost};
-
-/// What a request says before its body, whatever carries it.
-#[derive(Debug, Clone)]
-pub struct Head {
-    /// How long the caller waits for its answer, less the time of the answer's way back.
-    pub patience: Duration,
-    /// The other end of the connection, where the listener has told it.
-    pub peer: Option<Peer>,
-}
-
-impl Head {
-    /// The address of the other end, for the limits of what one address may do.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        self.peer.as_ref().map(|peer| peer.address.ip())
-    }
-
-    /// The caller was admitted: the connection does not count among those of strangers any more.
-    pub(crate) fn admitted(&self) {
-        if let Some(peer) = &self.peer {
-            peer.standing.admit();
-        }
-    }
-}
 
 /// What all hosts give.
 pub trait Host: Clone + Send + Sync + 'static {

@@ -19,7 +19,7 @@ use thiserror::Error;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::host::Head;
+use crate::head::Head;
 
 /// Requests up to this size do not count.
 const SMALL: usize = 64 << 10;

@@ -15,6 +15,7 @@ pub mod launch;
 pub mod line;
 pub mod methods;
 
+mod head;
 mod in_flight;
 mod inflate;
 mod objects;
@@ -24,5 +25,6 @@ mod record_maps;
 mod rpc;
 mod unconfirmed;
 mod upkeep;
+mod wire_name;
 
 pub use in_flight::InFlight;

@@ -17,7 +17,7 @@ use tonic::codec::{EncodeBody, EncodeBuf, Encoder};
 use tonic::metadata::GRPC_CONTENT_TYPE;
 
 use super::patience;
-use crate::host::Head;
+use crate::head::Head;
 
 mod body;
 mod status;

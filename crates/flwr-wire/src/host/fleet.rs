@@ -10,7 +10,7 @@ use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::signature::SignatureHeaders;
 
 use super::{Head, Host};
-use crate::generations::WireName;
+use crate::wire_name::WireName;
 
 /// How a node proves who it is.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use prost::Message;
 
 use super::{Handler, Request, Size, Table};
 use crate::carrier::grpc::Answer;
-use crate::generations::WireName;
 use crate::host::{FleetHost, Head};
 use crate::rpc::Rpc;
+use crate::wire_name::WireName;
 
 /// What a caller must have proven before its body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
