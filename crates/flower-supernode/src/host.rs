@@ -161,14 +161,9 @@ impl RuntimeHost for Host {
     }
 
     fn admit_launcher(&self, proof: &LauncherProof, head: &Head) -> Result<JobsSession> {
-        let LauncherProof {
-            headers,
-            method,
-            body,
-        } = proof;
-        let call = (*method, &body[..]);
         let (launchers, now) = (&self.0.launchers, self.0.clock.now());
-        launchers.admit(headers.as_ref(), call, head.peer.as_ref(), now)?;
+        let (headers, call) = (proof.headers.as_ref(), proof.call());
+        launchers.admit(headers, call, head.peer.as_ref(), now)?;
         let desk = Arc::clone(&self.0.desk);
         Ok(JobsSession { desk })
     }

@@ -16,26 +16,19 @@ pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Co
     let launchers = Launchers::load(args.superexec_auth_secret_file.as_deref(), networks)?;
     let given = args.serverappio_api_address.as_deref();
     let given = given.map(|text| address(FLAG, text)).transpose()?;
-    let is_own = args.isolation == Isolation::Subprocess;
     let wanted = Wanted {
         api: "ServerAppIo",
         flag: FLAG,
         given,
         port: PORT,
-        is_own,
+        is_own: args.isolation == Isolation::Subprocess,
         tls_flag: Some("--serverappio-tls"),
         tls: args.serverappio_tls,
         plaintext: args.allow_plaintext_appio,
-        names_launchers: launchers.are_named(),
         guard: guard(args),
     };
-    let Place { address, warnings } = wanted.place()?;
-    let idle = launchers.idle_warning(is_own);
-    Ok((
-        address,
-        launchers,
-        idle.into_iter().chain(warnings).collect(),
-    ))
+    let Place { address, warnings } = wanted.place(&launchers)?;
+    Ok((address, launchers, warnings))
 }
 
 /// The flag by which strangers are kept out of the federation.

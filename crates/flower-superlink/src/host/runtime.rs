@@ -117,14 +117,9 @@ impl RuntimeHost for Host {
     }
 
     fn admit_launcher(&self, proof: &LauncherProof, head: &Head) -> Result<JobsSession> {
-        let LauncherProof {
-            headers,
-            method,
-            body,
-        } = proof;
         let (launchers, now) = (&self.0.parts.launchers, self.link().now());
-        let call = (*method, &body[..]);
-        launchers.admit(headers.as_ref(), call, head.peer.as_ref(), now)?;
+        let (headers, call) = (proof.headers.as_ref(), proof.call());
+        launchers.admit(headers, call, head.peer.as_ref(), now)?;
         let is_waiting = self.0.parts.apps == Apps::OfStrangers;
         let link = Arc::clone(self.link());
         Ok(JobsSession { link, is_waiting })

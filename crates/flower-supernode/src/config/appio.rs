@@ -16,25 +16,18 @@ pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Er
     let launchers = Launchers::load(args.superexec_auth_secret_file.as_deref(), networks)?;
     let given = args.clientappio_api_address.as_deref();
     let given = given.map(|text| address(FLAG, text)).transpose()?;
-    let is_own = args.isolation == Isolation::Subprocess;
     let has_key = args.auth_supernode_private_key.is_some();
     let wanted = Wanted {
         api: "ClientAppIo",
         flag: FLAG,
         given,
         port: PORT,
-        is_own,
+        is_own: args.isolation == Isolation::Subprocess,
         tls_flag: None,
         tls: false,
         plaintext: args.allow_plaintext_appio,
-        names_launchers: launchers.are_named(),
         guard: has_key.then_some(PRIVATE_KEY),
     };
-    let Place { address, warnings } = wanted.place()?;
-    let idle = launchers.idle_warning(is_own);
-    Ok((
-        address,
-        launchers,
-        idle.into_iter().chain(warnings).collect(),
-    ))
+    let Place { address, warnings } = wanted.place(&launchers)?;
+    Ok((address, launchers, warnings))
 }

@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use flwr_core::address::Address;
 use thiserror::Error;
 
+use super::Launchers;
+
 /// What was asked for.
 #[derive(Debug)]
 pub struct Wanted {
@@ -26,8 +28,6 @@ pub struct Wanted {
     pub tls: bool,
     /// `--allow-plaintext-appio`
     pub plaintext: bool,
-    /// Whether it is said who may start apps.
-    pub names_launchers: bool,
     /// The flag by which strangers are kept out elsewhere.
     pub guard: Option<&'static str>,
 }
@@ -79,11 +79,19 @@ fn tls_first(flag: Option<&str>) -> String {
 }
 
 impl Wanted {
-    /// Where the API listens.
+    /// Where the API listens, if these may start the processes of apps.
     ///
     /// # Errors
     /// If it would be open to others than the operator has allowed.
-    pub fn place(self) -> Result<Place, PlaceError> {
+    pub fn place(self, launchers: &Launchers) -> Result<Place, PlaceError> {
+        let mut place = self.listen(launchers.are_named())?;
+        let idle = launchers.idle_warning(self.is_own);
+        place.warnings.splice(0..0, idle);
+        Ok(place)
+    }
+
+    /// Where the API listens. `names_launchers`: it is said who may start apps.
+    fn listen(&self, names_launchers: bool) -> Result<Place, PlaceError> {
         let may_leave = self.tls || self.plaintext;
         let address = self.given.clone().unwrap_or_else(|| Address {
             host: if self.is_own || !may_leave {
@@ -106,14 +114,14 @@ impl Wanted {
                 api: self.api,
                 tls_flag: self.tls_flag,
             }),
-            (true, false, Some(guard)) if !self.names_launchers => Err(PlaceError::Strangers {
+            (true, false, Some(guard)) if !names_launchers => Err(PlaceError::Strangers {
                 flag: self.flag,
                 address,
                 api: self.api,
                 guard,
             }),
             (true, ..) => {
-                let warnings = self.dangers(&address);
+                let warnings = self.dangers(&address, names_launchers);
                 Ok(Place { address, warnings })
             }
         }
@@ -142,14 +150,14 @@ impl Wanted {
     }
 
     /// What others can do who reach the API, or read the network.
-    fn dangers(&self, address: &Address) -> Vec<String> {
+    fn dangers(&self, address: &Address, names_launchers: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         if !self.tls {
             warnings.push(format!(
                 "--allow-plaintext-appio: whoever reads the network between {address} and the apps can take their tokens, read their models and speak for their runs"
             ));
         }
-        if !self.is_own && !self.names_launchers {
+        if !self.is_own && !names_launchers {
             warnings.push(format!(
                 "{}: apps are started from this machine only, by its loopback address: give --superexec-auth-secret-file or --appio-allow-from for a flower-superexec elsewhere",
                 self.api
@@ -185,14 +193,13 @@ mod tests {
             tls_flag: Some("--serverappio-tls"),
             tls: false,
             plaintext: false,
-            names_launchers: false,
             guard: None,
         }
     }
 
     /// The address, and the number of warnings.
-    fn placed(wanted: Wanted) -> (String, usize) {
-        let Place { address, warnings } = wanted.place().unwrap();
+    fn placed(wanted: &Wanted, names_launchers: bool) -> (String, usize) {
+        let Place { address, warnings } = wanted.listen(names_launchers).unwrap();
         (address.to_string(), warnings.len())
     }
 
@@ -208,17 +215,19 @@ mod tests {
             ("192.0.2.1:7", "127.0.0.1:7", 1),
             ("[2001:db8::1]:7", "[::1]:7", 1),
         ] {
-            let found = placed(wanted(given, true));
+            let found = placed(&wanted(given, true), false);
             assert_eq!(found, (address.to_owned(), warnings), "{given}");
         }
     }
 
     #[test]
     fn a_typed_address_alone_does_not_open_the_api_to_other_machines() {
-        assert_eq!(placed(wanted("", false)), ("127.0.0.1:9091".to_owned(), 0));
-        assert_eq!(placed(wanted("127.0.0.1:7", false)).1, 0);
+        let home = placed(&wanted("", false), false);
+        assert_eq!(home, ("127.0.0.1:9091".to_owned(), 0));
+        assert_eq!(placed(&wanted("127.0.0.1:7", false), false).1, 0);
         for given in ["0.0.0.0:7", "[::]:7", "192.0.2.1:7"] {
-            let refused = wanted(given, false).place().unwrap_err().to_string();
+            let refused = wanted(given, false).listen(false);
+            let refused = refused.unwrap_err().to_string();
             for told in [FLAG, given, "--allow-plaintext-appio", "--serverappio-tls"] {
                 assert!(refused.contains(told), "{refused}");
             }
@@ -229,7 +238,7 @@ mod tests {
     fn with_leave_it_listens_as_typed_and_says_what_others_can_do() {
         let mut plaintext = wanted("", false);
         plaintext.plaintext = true;
-        let Place { address, warnings } = plaintext.place().unwrap();
+        let Place { address, warnings } = plaintext.listen(false).unwrap();
         assert_eq!(address.to_string(), "0.0.0.0:9091");
         assert!(
             warnings[0].contains("whoever reads the network"),
@@ -239,22 +248,20 @@ mod tests {
         for is_own in [true, false] {
             let tls = Wanted {
                 tls: true,
-                names_launchers: true,
                 ..wanted("192.0.2.1:7", is_own)
             };
-            assert_eq!(placed(tls), ("192.0.2.1:7".to_owned(), 0));
+            assert_eq!(placed(&tls, true), ("192.0.2.1:7".to_owned(), 0));
         }
     }
 
     #[test]
     fn where_strangers_are_kept_out_it_is_said_who_starts_apps() {
-        let guarded = |names_launchers| Wanted {
+        let guarded = Wanted {
             plaintext: true,
             guard: Some("--auth-list-public-keys"),
-            names_launchers,
             ..wanted("0.0.0.0:7", false)
         };
-        let refused = guarded(false).place().unwrap_err().to_string();
+        let refused = guarded.listen(false).unwrap_err().to_string();
         for told in [
             "--auth-list-public-keys",
             "--superexec-auth-secret-file",
@@ -262,6 +269,6 @@ mod tests {
         ] {
             assert!(refused.contains(told), "{refused}");
         }
-        assert_eq!(placed(guarded(true)), ("0.0.0.0:7".to_owned(), 1));
+        assert_eq!(placed(&guarded, true), ("0.0.0.0:7".to_owned(), 1));
     }
 }

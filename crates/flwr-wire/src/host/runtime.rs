@@ -62,6 +62,14 @@ pub struct LauncherProof {
     pub body: Bytes,
 }
 
+impl LauncherProof {
+    /// What the headers are over: the path of the method, and the message.
+    #[must_use]
+    pub fn call(&self) -> (&'static str, &[u8]) {
+        (self.method, &self.body)
+    }
+}
+
 /// A daemon, as the doors for app processes see it.
 pub trait RuntimeHost: Host {
     /// A session of an app process.
