@@ -1,5 +1,7 @@
 //! The tree of ids that announces an object and all that it is made of.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use flwr_proto as proto;
 use prost::Message as _;
@@ -54,6 +56,14 @@ impl ObjectTree {
         let mut order = Vec::new();
         self.walk(&mut order);
         order
+    }
+
+    /// Each child once, in the order of first use: what the object's head lists.
+    #[must_use]
+    pub fn distinct_children(&self) -> Vec<ObjectId> {
+        let mut seen = HashSet::new();
+        let children = self.children.iter().map(|child| child.id);
+        children.filter(|child| seen.insert(*child)).collect()
     }
 
     /// The form in which a tree is kept.

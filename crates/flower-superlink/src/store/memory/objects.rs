@@ -30,7 +30,7 @@ impl Objects {
     pub(super) fn check(&self, tree: &ObjectTree) -> Result<(), Refusal> {
         let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
         for tree in tree.post_order() {
-            let children = distinct_children(tree);
+            let children = tree.distinct_children();
             let known = self.0.get(&tree.id).map(|object| &object.children);
             let agrees = known
                 .or_else(|| told.get(&tree.id))
@@ -61,7 +61,7 @@ impl Objects {
 
     /// Its children are there: the tree is walked from the leaves.
     fn add(&mut self, tree: &ObjectTree) {
-        let children = distinct_children(tree);
+        let children = tree.distinct_children();
         for child in &children {
             self.refer(*child);
         }
@@ -158,13 +158,6 @@ impl Objects {
             children: children.iter().map(|child| self.tree(*child)).collect(),
         }
     }
-}
-
-/// Each child once, in the order of first use: what the object's head lists.
-fn distinct_children(tree: &ObjectTree) -> Vec<ObjectId> {
-    let mut seen = HashSet::new();
-    let children = tree.children.iter().map(|child| child.id);
-    children.filter(|child| seen.insert(*child)).collect()
 }
 
 #[async_trait]

@@ -47,7 +47,7 @@ impl<'c> Shelf<'c> {
     pub(super) fn check(&mut self, tree: &ObjectTree) -> StateResult<()> {
         let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
         for tree in tree.post_order() {
-            let children = distinct_children(tree);
+            let children = tree.distinct_children();
             let known = self.get(tree.id)?.map(|object| &object.children);
             let agrees = known
                 .or_else(|| told.get(&tree.id))
@@ -217,7 +217,7 @@ impl<'c> Shelf<'c> {
 
     /// Its children are there: the tree is walked from the leaves.
     fn add(&mut self, tree: &ObjectTree) -> StateResult<()> {
-        let children = distinct_children(tree);
+        let children = tree.distinct_children();
         for child in &children {
             self.refer(*child)?;
         }
@@ -310,13 +310,6 @@ pub(super) fn held(connection: &Connection) -> StateResult<Vec<(ObjectId, usize)
         connection.prepare("SELECT id, count(*) FROM object WHERE available GROUP BY id")?;
     let rows = counted.query_map([], |row| Ok((row::object_id(row, 0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Each child once, in the order of first use: what the object's head lists.
-fn distinct_children(tree: &ObjectTree) -> Vec<ObjectId> {
-    let mut seen = HashSet::new();
-    let children = tree.children.iter().map(|child| child.id);
-    children.filter(|child| seen.insert(*child)).collect()
 }
 
 #[async_trait]
