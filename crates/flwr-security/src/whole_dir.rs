@@ -33,7 +33,9 @@ pub enum Found {
 /// If the system refuses.
 pub fn ensure<C: AsRef<[u8]>>(directory: &Path, files: &[(String, C)]) -> io::Result<Found> {
     if !fs::exists(directory)? {
-        let written = write(directory, files);
+        remove_rests(directory);
+        let files = files.iter().map(|(file, content)| (file, content));
+        let written = create(directory, files);
         // Unless another process was faster.
         if written.is_ok() || !fs::exists(directory)? {
             return written.map(|()| Found::Nothing);
@@ -42,14 +44,20 @@ pub fn ensure<C: AsRef<[u8]>>(directory: &Path, files: &[(String, C)]) -> io::Re
     mend(directory, files)
 }
 
-fn write<C: AsRef<[u8]>>(directory: &Path, files: &[(String, C)]) -> io::Result<()> {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    remove_rests(directory.parent().unwrap_or(directory), &prefix);
-    let unfinished = directory.with_file_name(format!("{prefix}{}", std::process::id()));
+/// Writes a new directory with these files, whose paths are relative to `directory`. The directory
+/// gets its name by a rename, once all files are in it.
+///
+/// # Errors
+/// If the system refuses.
+pub fn create<P: AsRef<Path>, C: AsRef<[u8]>>(
+    directory: &Path,
+    files: impl IntoIterator<Item = (P, C)>,
+) -> io::Result<()> {
+    let unfinished = format!("{}{}", prefix(directory), std::process::id());
+    let unfinished = directory.with_file_name(unfinished);
     let written = fs::create_dir_all(&unfinished)
         .and_then(|()| {
-            files.iter().try_for_each(|(file, content)| {
+            files.into_iter().try_for_each(|(file, content)| {
                 let path = unfinished.join(file);
                 fs::create_dir_all(path.parent().unwrap_or(&unfinished))?;
                 fs::write(path, content)
@@ -63,11 +71,20 @@ fn write<C: AsRef<[u8]>>(directory: &Path, files: &[(String, C)]) -> io::Result<
     written
 }
 
-/// Removes what writers left that were killed. Best effort: a rest is in nobody's way.
-fn remove_rests(parent: &Path, prefix: &str) {
+/// How the names of unfinished directories begin.
+fn prefix(directory: &Path) -> String {
+    let name = directory.file_name().unwrap_or_default();
+    format!(".{}.", name.to_string_lossy())
+}
+
+/// Removes what writers of this directory left that were killed. Best effort: a rest is in nobody's
+/// way.
+fn remove_rests(directory: &Path) {
+    let prefix = prefix(directory);
+    let parent = directory.parent().unwrap_or(directory);
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let rests = entries.filter(|entry| {
-        let is_its = entry.file_name().to_string_lossy().starts_with(prefix);
+        let is_its = entry.file_name().to_string_lossy().starts_with(&prefix);
         let modified = entry.metadata().and_then(|about| about.modified());
         let age = modified.ok().and_then(|time| time.elapsed().ok());
         is_its && age.is_some_and(|age| age > REST)

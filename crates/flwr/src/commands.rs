@@ -16,7 +16,6 @@ use crate::project::{App, ignored_words};
 use crate::render::Output;
 use crate::resolved::ResolvedFederation;
 
-mod atomic_dir;
 mod build;
 mod cert;
 mod delete;

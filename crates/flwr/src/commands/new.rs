@@ -4,8 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use flwr_security::whole_dir;
 
-use super::atomic_dir;
 use crate::cli::{Framework, NewArgs};
 use crate::error::{Error, Result};
 use crate::render::Output;
@@ -128,7 +128,7 @@ fn write(parent: &Path, name: &Name, framework: Framework, publisher: &str) -> R
             .replace("{{publisher}}", publisher);
         (file, text)
     });
-    atomic_dir::write(&directory, files).map_err(|source| Error::Write {
+    whole_dir::create(&directory, files).map_err(|source| Error::Write {
         path: directory,
         source,
     })
