@@ -26,7 +26,7 @@ use tower::Service;
 
 use super::*;
 use crate::link::Holds;
-use crate::link::state::Nodes as _;
+use crate::link::state::{LinkState, Nodes as _};
 use crate::store::MemoryState;
 
 mod abandoned;
@@ -67,18 +67,28 @@ fn link_that_holds(state: MemoryState, hold: Duration) -> Arc<Link> {
 }
 
 fn link_of(state: MemoryState, fabs: Arc<dyn ObjectBytes>, hold: Duration) -> Arc<Link> {
+    let now = Timestamp::from_secs(1_750_000_100.0);
     Arc::new(Link::new(crate::link::Parts {
-        state: Arc::new(state),
-        objects: Arc::new(Memory::new()),
         fabs,
-        clock: Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0))),
         holds: Holds {
             node: hold,
             ..Holds::default()
         },
+        ..link_parts(Arc::new(state), now)
+    }))
+}
+
+/// The parts of a link over this state, at this time.
+fn link_parts(state: Arc<dyn LinkState>, now: Timestamp) -> crate::link::Parts {
+    crate::link::Parts {
+        state,
+        objects: Arc::new(Memory::new()),
+        fabs: Arc::new(Memory::new()),
+        clock: Arc::new(MockClock::new(now)),
+        holds: Holds::default(),
         max_storage: None,
         stopper: Stopper::new(),
-    }))
+    }
 }
 
 fn host(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Host {

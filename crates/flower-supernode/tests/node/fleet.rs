@@ -77,6 +77,13 @@ impl FakeFleet {
         }
     }
 
+    /// One that serves in plaintext, what stops it, and its address.
+    pub(crate) async fn in_plaintext() -> (Self, Stopper, String) {
+        let (fleet, superlink) = (Self::new(), Stopper::new());
+        let address = fleet.serve(Security::Plaintext, &superlink).await;
+        (fleet, superlink, address.to_string())
+    }
+
     /// Serves on a free port until the stopper stops.
     pub(crate) async fn serve(&self, security: Security, stopper: &Stopper) -> SocketAddr {
         let service = Service {

@@ -1,6 +1,5 @@
 //! A node that ends before its reply is pushed, and comes back over the same files.
 
-use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
 use tempfile::TempDir;
 
@@ -25,11 +24,7 @@ pub(crate) fn files(dir: &TempDir, shelf: &str) -> usize {
 
 #[tokio::test]
 async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
-    let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
-    let address = fleet
-        .serve(Security::Plaintext, &superlink)
-        .await
-        .to_string();
+    let (fleet, superlink, address) = FakeFleet::in_plaintext().await;
     let kept = tempfile::tempdir().unwrap();
     fleet.change(|world| world.is_full = true);
     let message = fleet.hand_out(NODE, 3600.0);
@@ -71,11 +66,7 @@ async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
 
 /// A node that ended with a finished reply on disk, and the SuperLink's world.
 async fn ended_with_a_reply() -> (FakeFleet, String, TempDir, Stopper) {
-    let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
-    let address = fleet
-        .serve(Security::Plaintext, &superlink)
-        .await
-        .to_string();
+    let (fleet, superlink, address) = FakeFleet::in_plaintext().await;
     let kept = tempfile::tempdir().unwrap();
     fleet.change(|world| world.is_full = true);
     fleet.hand_out(NODE, 3600.0);

@@ -1,8 +1,6 @@
 //! Runs that end while the node has nothing to do for them.
 
 use flwr_core::id::RunId;
-use flwr_daemon::listen::Security;
-use flwr_daemon::stop::Stopper;
 
 use super::restart::{files, node};
 use super::*;
@@ -11,11 +9,7 @@ const RUNS: std::ops::Range<u64> = 100..112;
 
 #[tokio::test]
 async fn all_runs_that_ended_are_forgotten_in_one_sweep_while_others_go_on() {
-    let (fleet, superlink) = (FakeFleet::new(), Stopper::new());
-    let address = fleet
-        .serve(Security::Plaintext, &superlink)
-        .await
-        .to_string();
+    let (fleet, superlink, address) = FakeFleet::in_plaintext().await;
     let kept = tempfile::tempdir().unwrap();
     let scene = Scene {
         node: node(&fleet, &address, &kept).await,

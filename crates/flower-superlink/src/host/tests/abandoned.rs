@@ -41,26 +41,10 @@ impl Scene {
     fn new(apps: Apps) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let state = SqliteState::open(&dir.path().join("state.db"), NOON).unwrap();
-        let link = Arc::new(Link::new(crate::link::Parts {
-            state: Arc::new(state),
-            objects: Arc::new(Memory::new()),
-            fabs: Arc::new(Memory::new()),
-            clock: Arc::new(MockClock::new(NOON)),
-            holds: Holds::default(),
-            max_storage: None,
-            stopper: Stopper::new(),
-        }));
+        let link = Link::new(link_parts(Arc::new(state), NOON));
         let host = Host::new(Parts {
-            link,
-            policy: Policy::AnyKey,
-            own_key: None,
-            clients: None,
-            people: People::default(),
-            accounts: None,
             apps,
-            launchers: Launchers::default(),
-            is_insecure: true,
-            in_flight: InFlight::default(),
+            ..parts(Arc::new(link), Policy::AnyKey, None)
         });
         let key = PrivateKey::generate().unwrap();
         Self {

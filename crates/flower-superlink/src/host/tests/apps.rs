@@ -18,16 +18,9 @@ fn started_by(apps: Apps, is_insecure: bool) -> Host {
 
 fn parts(apps: Apps, is_insecure: bool) -> Parts {
     Parts {
-        link: link(MemoryState::default()),
-        policy: Policy::AnyKey,
-        own_key: None,
-        clients: None,
-        people: People::default(),
-        accounts: None,
         apps,
-        launchers: Launchers::default(),
         is_insecure,
-        in_flight: InFlight::default(),
+        ..super::parts(link(MemoryState::default()), Policy::AnyKey, None)
     }
 }
 

@@ -61,16 +61,10 @@ async fn all_doors(host: &Host, peer: Option<Peer>) -> [Code; 7] {
 fn host_for(link: Arc<Link>, clients: Option<&str>, people: People) -> Host {
     let clients = clients.map(|lines| Arc::new(list(lines)));
     Host::new(Parts {
-        link,
-        policy: Policy::AnyKey,
-        own_key: None,
         clients,
         people,
-        accounts: None,
-        apps: Apps::WithTokens,
-        launchers: Launchers::default(),
         is_insecure: false,
-        in_flight: InFlight::default(),
+        ..parts(link, Policy::AnyKey, None)
     })
 }
 
@@ -159,16 +153,9 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
     fs::write(&list, "CN=alice\n").unwrap();
     let clients = Arc::new(FromFile::load(&list).unwrap());
     let host = Host::new(Parts {
-        link: link(MemoryState::default()),
-        policy: Policy::AnyKey,
-        own_key: None,
         clients: Some(Arc::clone(&clients)),
-        people: People::default(),
-        accounts: None,
-        apps: Apps::WithTokens,
-        launchers: Launchers::default(),
         is_insecure: false,
-        in_flight: InFlight::default(),
+        ..parts(link(MemoryState::default()), Policy::AnyKey, None)
     });
     let calls = async |peer: Option<Peer>| all_doors(&host, peer).await;
     let (let_in, refused) = ([Code::Unimplemented; 7], [Code::Unauthenticated; 7]);

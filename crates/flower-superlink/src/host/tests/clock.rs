@@ -11,13 +11,8 @@ use super::*;
 fn scene() -> (Host, Arc<MockClock>) {
     let clock = Arc::new(MockClock::new(Timestamp::from_secs(1_750_000_100.0)));
     let link = Arc::new(Link::new(crate::link::Parts {
-        state: Arc::new(MemoryState::default()),
-        objects: Arc::new(Memory::new()),
-        fabs: Arc::new(Memory::new()),
         clock: Arc::<MockClock>::clone(&clock),
-        holds: Holds::default(),
-        max_storage: None,
-        stopper: Stopper::new(),
+        ..link_parts(Arc::new(MemoryState::default()), clock.now())
     }));
     (host(link, Policy::AnyKey, None), clock)
 }

@@ -12,16 +12,8 @@ use crate::link::tests::bundle;
 
 async fn launch(is_insecure: bool, peer: Option<Peer>) -> (Host, Answered) {
     let host = Host::new(Parts {
-        link: link(MemoryState::default()),
-        policy: Policy::AnyKey,
-        own_key: None,
-        clients: None,
-        people: People::default(),
-        accounts: None,
-        apps: Apps::WithTokens,
-        launchers: Launchers::default(),
         is_insecure,
-        in_flight: InFlight::default(),
+        ..parts(link(MemoryState::default()), Policy::AnyKey, None)
     });
     let message = StartRunRequest { fab: bundle() };
     let path = "/flower.launch.Launch/StartRun";

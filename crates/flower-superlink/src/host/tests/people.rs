@@ -32,16 +32,8 @@ const SIGNED_IN: [&str; 12] = [
 
 fn with_accounts(accounts: Accounts) -> Host {
     Host::new(Parts {
-        link: link(MemoryState::default()),
-        policy: Policy::AnyKey,
-        own_key: None,
-        clients: None,
-        people: People::default(),
         accounts: Some(Arc::new(accounts)),
-        apps: Apps::WithTokens,
-        launchers: Launchers::default(),
-        is_insecure: true,
-        in_flight: InFlight::default(),
+        ..parts(link(MemoryState::default()), Policy::AnyKey, None)
     })
 }
 

@@ -6,13 +6,13 @@ use std::path::Path;
 use flwr_core::fab;
 use flwr_core::id::RunId;
 use flwr_core::message::{MessageId, Metadata};
-use flwr_core::object::{Object, ObjectId};
+use flwr_core::object::Object;
 use flwr_core::port::Fleet;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 use flwr_powercut::{self as powercut, Cut};
 use flwr_security::key::PrivateKey;
 
-use super::traffic::{mail, session};
+use super::traffic::{instruction_to, mail, session};
 use super::*;
 use crate::link::state::Answer;
 use crate::store::{Database, Opened, Places, Storage};
@@ -46,13 +46,9 @@ async fn work(dir: &Path) {
         ..
     } = open(dir);
     let link = Arc::new(Link::new(crate::link::Parts {
-        state,
         objects,
         fabs,
-        clock: Arc::new(MockClock::new(NOON)),
-        holds: Holds::default(),
-        max_storage: None,
-        stopper: Stopper::new(),
+        ..link_parts(state, NOON)
     }));
     let host = host(link, Policy::AnyKey, None);
     let (link, key) = (host.link(), PrivateKey::generate().unwrap());
@@ -66,17 +62,7 @@ async fn work(dir: &Path) {
     powercut::acknowledge(&format!("node {node}"));
     let session = session(&host, &key).await;
 
-    let metadata = Metadata {
-        run,
-        id: ObjectId::of(b""),
-        src: NodeId::SUPERLINK,
-        dst: node,
-        reply_to: None,
-        group: String::new(),
-        ttl: 600.0,
-        message_type: "train".to_owned(),
-        created_at: NOON,
-    };
+    let metadata = instruction_to(run, node, NOON);
     let (instruction, asked) = mail(metadata.clone(), b"a model");
     let id = instruction.message.metadata.id;
     link.send(run, vec![instruction]).await.unwrap();

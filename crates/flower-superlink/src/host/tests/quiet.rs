@@ -1,6 +1,7 @@
 //! The log lines that strangers cause.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flwr_security::signature::{SignatureHeaders, sign};
@@ -47,16 +48,22 @@ fn head(last: u8) -> Head {
     }
 }
 
+/// A SuperLink with a list of keys in this folder, and the key on the list.
+fn with_a_list(folder: &Path) -> (Host, PrivateKey) {
+    let list = folder.join("keys");
+    let known = PrivateKey::generate().unwrap();
+    std::fs::write(&list, known.public_key().to_openssh()).unwrap();
+    let keys = Arc::new(FromFile::load(&list).unwrap());
+    let host = host(link(MemoryState::default()), Policy::Listed(keys), None);
+    (host, known)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stranger_whose_requests_are_refused_writes_one_line_in_five_seconds() {
     let lines = Lines::default();
     let _guard = set_default(lines.clone());
     let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("keys");
-    let known = PrivateKey::generate().unwrap();
-    std::fs::write(&list, known.public_key().to_openssh()).unwrap();
-    let keys = Arc::new(FromFile::load(&list).unwrap());
-    let host = host(link(MemoryState::default()), Policy::Listed(keys), None);
+    let (host, known) = with_a_list(folder.path());
     let flood = async |signature: &SignatureHeaders, address: u8| {
         for _ in 0..1000 {
             let proof = NodeProof::Signature(signature.clone());
@@ -86,11 +93,7 @@ async fn older_strangers_and_clients_off_the_list_are_as_quiet() {
     let lines = Lines::default();
     let _guard = set_default(lines.clone());
     let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("keys");
-    let known = PrivateKey::generate().unwrap();
-    std::fs::write(&list, known.public_key().to_openssh()).unwrap();
-    let keys = Arc::new(FromFile::load(&list).unwrap());
-    let host = host(link(MemoryState::default()), Policy::Listed(keys), None);
+    let (host, _) = with_a_list(folder.path());
     for _ in 0..100 {
         let answer = call(&host, "CreateNode", HeaderMap::new(), Bytes::new()).await;
         assert_ne!(answer.code, Code::Ok);

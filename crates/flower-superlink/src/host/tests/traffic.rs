@@ -1,7 +1,8 @@
 //! The bytes that a run's nodes push and pull are counted, and those of its ServerApp are not.
 
+use flwr_core::id::RunId;
 use flwr_core::message::{Body as MessageBody, Message as CoreMessage, Metadata, Parcel};
-use flwr_core::object::{Kind, Object, ObjectTree, Pulled};
+use flwr_core::object::{Kind, Object, ObjectId, ObjectTree, Pulled};
 use flwr_core::port::Fleet;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature;
@@ -18,6 +19,21 @@ pub(super) async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
     };
     let session = host.admit(NodeProof::Signature(headers), &head).await;
     session.unwrap()
+}
+
+/// What a run says of an instruction to the node that was made at this time.
+pub(super) fn instruction_to(run: RunId, node: NodeId, created_at: Timestamp) -> Metadata {
+    Metadata {
+        run,
+        id: ObjectId::of(b""),
+        src: NodeId::SUPERLINK,
+        dst: node,
+        reply_to: None,
+        group: String::new(),
+        ttl: 600.0,
+        message_type: "train".to_owned(),
+        created_at,
+    }
 }
 
 /// A message with content, and its two objects, children first.
@@ -44,17 +60,7 @@ async fn the_traffic_of_a_run_is_that_of_its_nodes() {
     let app = ("a/b".to_owned(), "1.0.0".to_owned());
     let run = link.start_run_of_a_stranger(app, None, Default::default());
     let run = run.await.unwrap();
-    let metadata = Metadata {
-        run,
-        id: flwr_core::object::ObjectId::of(b""),
-        src: NodeId::SUPERLINK,
-        dst: node,
-        reply_to: None,
-        group: String::new(),
-        ttl: 600.0,
-        message_type: "train".to_owned(),
-        created_at: link.now(),
-    };
+    let metadata = instruction_to(run, node, link.now());
 
     let (instruction, asked) = mail(metadata.clone(), b"a model");
     link.send(run, vec![instruction.clone()]).await.unwrap();
