@@ -15,6 +15,9 @@
 
 use std::sync::Arc;
 
+use pkcs8::der::asn1::{AnyRef, BitStringRef};
+use pkcs8::der::{Decode, Reader, SliceReader, Tag, Tagged};
+use pkcs8::spki::AlgorithmIdentifierRef;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
@@ -132,10 +135,27 @@ impl LegacyRoots {
 }
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, CertificateError> {
+    require_form(der).map_err(|_| CertificateError::BadEncoding)?;
     match X509Certificate::from_der(der) {
         Ok((&[], certificate)) => Ok(certificate),
         _ => Err(CertificateError::BadEncoding),
     }
+}
+
+/// Reads what no signature covers: the SEQUENCE around the three parts, and the algorithm.
+/// `x509-parser` looks at few of the tags there. Bytes that it overlooks would make many
+/// certificates of one.
+fn require_form(der: &[u8]) -> pkcs8::der::Result<()> {
+    let mut reader = SliceReader::new(der)?;
+    reader.sequence(|parts| {
+        let content = AnyRef::decode(parts)?;
+        content.tag().assert_eq(Tag::Sequence)?;
+        AlgorithmIdentifierRef::decode(parts)?;
+        let signature = BitStringRef::decode(parts)?;
+        let whole = signature.as_bytes().map(drop);
+        whole.ok_or_else(|| Tag::BitString.value_error())
+    })?;
+    reader.finish(())
 }
 
 /// Whether it is a certificate of the kind that this module is for.

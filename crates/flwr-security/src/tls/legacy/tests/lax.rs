@@ -113,3 +113,24 @@ fn an_algorithm_that_the_signed_part_does_not_name_is_refused() {
     other[at..at + 10].copy_from_slice(&SHA384);
     assert!(verdict(&verifier, &made(&other), "localhost").is_err());
 }
+
+#[test]
+fn no_bit_around_the_signed_part_can_be_another() {
+    let issuer = authority("root");
+    let certificate = signed(&nameless("localhost"), &issuer);
+    let (_, parsed) = X509Certificate::from_der(&certificate).unwrap();
+    let inside = parsed.tbs_certificate.as_ref();
+    let at = certificate
+        .windows(inside.len())
+        .position(|window| window == inside)
+        .unwrap();
+    let verifier = servers(der(&issuer));
+    verdict(&verifier, &certificate, "localhost").unwrap();
+    let around = (0..at).chain(at + inside.len()..certificate.len());
+    for (byte, bit) in around.flat_map(|byte| (0..8).map(move |bit| (byte, bit))) {
+        let mut other = certificate.to_vec();
+        other[byte] ^= 1 << bit;
+        let verdict = verdict(&verifier, &other.into(), "localhost");
+        assert!(verdict.is_err(), "byte {byte}, bit {bit}");
+    }
+}
