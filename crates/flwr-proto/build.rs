@@ -14,6 +14,9 @@ const FILES: &[&str] = &[
     "shared/maps",
     "v1_08/tasks",
     "v1_15/inline",
+    "v1_24/federation",
+    "v1_24/heartbeat",
+    "v1_30/tasks",
 ];
 /// Services for which a client and a server are generated. `flwr-wire` serves and calls all services
 /// by tables of its own; tests of nodes and SuperLinks speak Fleet by generated code.

@@ -32,6 +32,7 @@ impl Context {
             node_config: config::to_wire(node_config),
             state: Some(state.0),
             run_config: config::to_wire(run_config),
+            series_id: 0,
         })
     }
 

@@ -109,6 +109,8 @@ impl Metadata {
             ttl: self.ttl,
             message_type: self.message_type.clone(),
             created_at: self.created_at.as_secs(),
+            src_task_id: None,
+            dst_task_id: None,
         }
     }
 }

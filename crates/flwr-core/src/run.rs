@@ -249,6 +249,7 @@ impl From<Run> for proto::Run {
             finished_at: text(run.finished_at),
             status: Some(run.status.into()),
             flwr_aid: run.account,
+            ..Self::default()
         }
     }
 }

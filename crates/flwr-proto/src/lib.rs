@@ -1,4 +1,4 @@
-//! What the wire says: message types and gRPC services of flwr 1.20 to 1.22, generated from
+//! What the wire says: message types and gRPC services of flwr 1.20 to 1.39, generated from
 //! `proto/`. No logic lives here; `flwr-core` gives the words their meaning.
 
 // The wire's names are its own: what they mean is told in the .proto files, not per field.
@@ -33,6 +33,16 @@ pub mod shared {
 /// flwr 1.15 to 1.18: messages with their content in them.
 pub mod v1_15 {
     tonic::include_proto!("v1_15");
+}
+
+/// flwr 1.24 to 1.29: what these releases lay out in a way of their own.
+pub mod v1_24 {
+    tonic::include_proto!("v1_24");
+}
+
+/// flwr 1.30 to 1.34: app processes as tasks.
+pub mod v1_30 {
+    tonic::include_proto!("v1_30");
 }
 
 /// flwr 1.8 to 1.14: messages as tasks.

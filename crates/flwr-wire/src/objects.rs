@@ -1,6 +1,7 @@
 //! What every generation since flwr 1.20 says alike: nodes, messages with their object trees,
 //! objects and runs.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use bytes::Bytes;
@@ -140,6 +141,7 @@ pub(crate) fn pushed(
         reconnect: Some(RECONNECT),
         results: [(name, 0)].into(),
         objects_to_push: missing.iter().map(ToString::to_string).collect(),
+        session_id: String::new(),
     }
 }
 
@@ -147,6 +149,15 @@ pub(crate) fn pushed(
 pub(crate) fn object(run: u64, id: &str) -> Result<(RunId, ObjectId)> {
     let id = id.parse().map_err(Refusal::ObjectId)?;
     Ok((RunId(run), id))
+}
+
+/// A bundle, with its SHA-256 in hexadecimal.
+pub(crate) fn fab(hash_str: String, content: Bytes) -> proto::Fab {
+    proto::Fab {
+        hash_str,
+        content,
+        verifications: BTreeMap::new(),
+    }
 }
 
 /// An object as its receiver gets it.

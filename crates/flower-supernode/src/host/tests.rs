@@ -173,6 +173,7 @@ fn push_object(id: ObjectId, object_content: Bytes) -> proto::PushObjectRequest 
         run_id: RUN.0,
         object_id: id.to_string(),
         object_content,
+        ..proto::PushObjectRequest::default()
     }
 }
 

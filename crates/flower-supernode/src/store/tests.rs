@@ -93,6 +93,7 @@ async fn files_keep_the_form_of_the_first_release() {
             ttl: 60.0,
             message_type: "train".to_owned(),
             created_at: 1_758_000_000.5,
+            ..proto::Metadata::default()
         }),
         content: Some(proto::RecordDict::default()),
         error: None,

@@ -305,6 +305,7 @@ impl Fleet for FakeFleet {
                     .iter()
                     .map(|part| part.id.to_string())
                     .collect(),
+                ..proto::PushMessagesResponse::default()
             }
         })
     }
@@ -348,6 +349,7 @@ impl Fleet for FakeFleet {
                 fab: Some(proto::Fab {
                     hash_str: fab.hash,
                     content: fab.bytes,
+                    ..proto::Fab::default()
                 }),
             }
         })

@@ -228,6 +228,7 @@ async fn work_at(address: String, token: &str, state: Option<proto::RecordDict>)
             run_id,
             object_id: object.id.to_string(),
             object_content: object.bytes,
+            ..proto::PushObjectRequest::default()
         };
         assert!(app.push_object(push).await.unwrap().stored);
     }
@@ -320,6 +321,7 @@ async fn objects_that_are_not_announced_or_not_what_they_say_are_not_taken() {
         run_id: RUN.0,
         object_id: object.id.to_string(),
         object_content: object.bytes,
+        ..proto::PushObjectRequest::default()
     };
     assert!(!app.push_object(push.clone()).await.unwrap().stored);
     push.object_content = "RecordDict  3\0{ }".into();

@@ -35,6 +35,7 @@ impl<L: Line> RunObjects<'_, L> {
             run_id: self.run.0,
             object_id: id.to_string(),
             object_content: content,
+            session_id: String::new(),
         };
         let answer = self.rpcs.push.call(self.line, request).await?;
         Ok(answer.stored)

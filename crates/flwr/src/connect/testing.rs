@@ -84,7 +84,10 @@ impl Line for OldSuperLink {
         _: Option<Duration>,
     ) -> port::Result<A> {
         match path {
-            "/flwr.proto.Exec/StartRun" => answer(&proto::StartRunResponse { run_id: Some(RUN) }),
+            "/flwr.proto.Exec/StartRun" => answer(&proto::StartRunResponse {
+                run_id: Some(RUN),
+                ..proto::StartRunResponse::default()
+            }),
             "/flwr.proto.Exec/ListRuns" => answer(&self.list_runs(&request(&message))?),
             "/flwr.proto.Exec/GetLoginDetails" => Err(not_offered(
                 "ExecServicer initialized without user authentication",

@@ -286,6 +286,7 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         run_id: run.0,
         object_id: object.id.to_string(),
         object_content: object.bytes.clone(),
+        ..proto::PushObjectRequest::default()
     };
     let [first, last] = &asked.objects[..] else {
         panic!("two objects");
@@ -318,6 +319,7 @@ async fn messages_travel_there_and_back_though_every_caller_goes_away() {
         node: own,
         messages_list: vec![message.into()],
         message_object_trees: vec![tree.into()],
+        ..proto::PushMessagesRequest::default()
     };
     scene.fleet("PushMessages", &push, None).await;
     scene

@@ -82,6 +82,7 @@ async fn a_run_is_started_listed_and_stopped_by_either_name_of_the_service() {
         let run_id = started.read::<proto::StartRunResponse>().run_id.unwrap();
         let one = proto::ListRunsRequest {
             run_id: Some(run_id),
+            ..proto::ListRunsRequest::default()
         };
         for request in [one, proto::ListRunsRequest::default()] {
             let listed = either(&host, is_exec, "ListRuns", &request).await;
@@ -109,6 +110,7 @@ async fn a_run_that_is_not_there_is_not_found_by_any_call() {
     };
     let list = proto::ListRunsRequest {
         run_id: Some(run_id),
+        ..proto::ListRunsRequest::default()
     };
     for answer in [
         control(&host, "StopRun", &stop).await,

@@ -22,6 +22,7 @@ async fn a_message_goes_to_the_clientapp_and_its_reply_to_the_outbox() {
     let fab = proto::Fab {
         hash_str: bundle().hash,
         content: bundle().bytes,
+        ..proto::Fab::default()
     };
     let expected = proto::PullAppInputsResponse {
         context: Some(context().into()),

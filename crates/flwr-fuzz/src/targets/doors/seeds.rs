@@ -87,6 +87,7 @@ pub(in crate::targets) fn fleet_seeds() -> Vec<Vec<u8>> {
         node: node(),
         messages_list: vec![message],
         message_object_trees: vec![tree],
+        ..proto::PushMessagesRequest::default()
     };
     let pull = proto::PullMessagesRequest {
         node: node(),
@@ -97,6 +98,7 @@ pub(in crate::targets) fn fleet_seeds() -> Vec<Vec<u8>> {
         run_id: RUN,
         object_id: ObjectId::of(b"object").to_string(),
         object_content: Bytes::from_static(b"object"),
+        ..proto::PushObjectRequest::default()
     };
     let timeout = [("grpc-timeout", "300m".to_owned())];
     vec![
@@ -151,11 +153,15 @@ pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
         fab: Some(proto::Fab {
             hash_str: fab.hash,
             content: fab.bytes,
+            ..proto::Fab::default()
         }),
         ..Default::default()
     };
     let stop = proto::StopRunRequest { run_id: RUN };
-    let list = proto::ListRunsRequest { run_id: Some(RUN) };
+    let list = proto::ListRunsRequest {
+        run_id: Some(RUN),
+        ..proto::ListRunsRequest::default()
+    };
     vec![
         seed("Control/StartRun", &[], &start),
         seed("Exec/StartRun", &[], &start),

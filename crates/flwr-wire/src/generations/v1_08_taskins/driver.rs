@@ -14,6 +14,7 @@ use crate::carrier::grpc::Answer;
 use crate::host::{AppProof, Head, Launch, ServerAppHost};
 use crate::methods::Request;
 use crate::methods::runtime::read;
+use crate::objects;
 
 pub(super) async fn create_run<H: ServerAppHost>(
     host: H,
@@ -78,6 +79,6 @@ pub(super) async fn get_fab<H: ServerAppHost>(
     let (run, hash_str) = (RunId(request.run_id), request.hash_str);
     let runtime = host.admit(AppProof::Stranger(run), &head).await?;
     let content = runtime.fab(&hash_str).await?;
-    let fab = Some(proto::Fab { hash_str, content });
+    let fab = Some(objects::fab(hash_str, content));
     Ok(Answer::new(proto::GetFabResponse { fab }))
 }

@@ -218,7 +218,7 @@ impl<H: FleetHost> Call<'_, H> {
         let node = node.map(|node| NodeId(node.node_id));
         let fleet = self.session(node).await?;
         let content = fleet.fab(None, &hash_str).await?;
-        let fab = Some(proto::Fab { hash_str, content });
+        let fab = Some(objects::fab(hash_str, content));
         Ok(Answer::new(proto::GetFabResponse { fab }))
     }
 }

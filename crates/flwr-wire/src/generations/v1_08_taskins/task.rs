@@ -115,6 +115,8 @@ pub(super) fn parts(message: wire::TaskMessage) -> Parts {
             ttl: task.ttl,
             message_type: task.task_type,
             created_at: task.created_at,
+            src_task_id: None,
+            dst_task_id: None,
         },
         recordset: task.recordset,
         error: task.error,

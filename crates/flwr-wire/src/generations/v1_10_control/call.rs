@@ -11,12 +11,14 @@ use flwr_core::port::control::{Login, NodeInfo, Runs, Start, Tokens, Usage};
 use flwr_core::port::{Control, Result, SignIn};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
+use prost::Message as _;
 use proto::config_record::Item;
 use proto::config_record_value::Value;
 use sha2::{Digest, Sha256};
 
 use super::rpcs;
 use crate::line::{Line, Read, Sent};
+use crate::objects;
 use crate::rpc::Rpc;
 use crate::upkeep;
 
@@ -56,12 +58,10 @@ impl<L: Line> Control for ControlOver<L> {
             options,
         } = start;
         let request = proto::StartRunRequest {
-            fab: Some(proto::Fab {
-                hash_str: hex::encode(Sha256::digest(&fab)),
-                content: fab,
-            }),
+            fab: Some(objects::fab(hex::encode(Sha256::digest(&fab)), fab)),
             override_config: config::to_wire(&overrides),
-            federation_options: Some(record(options)),
+            federation_options: record(options).encode_to_vec().into(),
+            ..proto::StartRunRequest::default()
         };
         let answer = self.call(rpcs::START_RUN, request).await?;
         Ok(answer.run_id.map(RunId))
@@ -76,6 +76,7 @@ impl<L: Line> Control for ControlOver<L> {
     async fn runs(&self, only: Option<RunId>) -> Result<Runs> {
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
+            limit: None,
         };
         read::runs(self.call(rpcs::LIST_RUNS, request).await?)
     }

@@ -33,8 +33,10 @@ pub(super) async fn start_run(
         ..Start::default()
     };
     let run = control.start(start).await?;
-    let run_id = run.map(u64::from);
-    Ok(proto::StartRunResponse { run_id })
+    Ok(proto::StartRunResponse {
+        run_id: run.map(u64::from),
+        ..proto::StartRunResponse::default()
+    })
 }
 
 pub(super) async fn stop_run(

@@ -32,10 +32,7 @@ pub(super) async fn pull_server_app_inputs(
     let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
         return Ok(wire::PullServerAppInputsResponse::default());
     };
-    let fab = proto::Fab {
-        hash_str: run.fab_hash().to_owned(),
-        content: fab,
-    };
+    let fab = objects::fab(run.fab_hash().to_owned(), fab);
     let context = proto::Context::from(context);
     let context = wire::Context {
         run_id: context.run_id,
@@ -66,6 +63,7 @@ pub(super) async fn push_server_app_outputs(
         node_config: context.node_config,
         state: context.state.map(record_maps::from_maps),
         run_config: context.run_config,
+        series_id: 0,
     };
     runtime.finish(Some(context.into())).await?;
     Ok(wire::PushServerAppOutputsResponse {})

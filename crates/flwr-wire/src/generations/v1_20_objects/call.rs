@@ -112,6 +112,7 @@ impl<L: Line> Fleet for FleetCaller<L> {
             node: self.named(),
             messages_list: vec![reply.message.into()],
             message_object_trees: vec![reply.tree.into()],
+            clientapp_runtime_list: Vec::new(),
         };
         let answer = rpcs::PUSH_MESSAGES.call(&self.line, request).await?;
         // A SuperLink that has the reply from a try whose answer was lost does not name the reply

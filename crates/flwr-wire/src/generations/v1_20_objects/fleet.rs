@@ -84,7 +84,7 @@ pub(super) async fn get_fab(
     } = request.message;
     named(&fleet, node)?;
     let content = fleet.fab(Some(RunId(run_id)), &hash_str).await?;
-    let fab = Some(proto::Fab { hash_str, content });
+    let fab = Some(objects::fab(hash_str, content));
     Ok(proto::GetFabResponse { fab })
 }
 
@@ -97,6 +97,7 @@ pub(super) async fn push_object(
         run_id,
         object_id,
         object_content,
+        session_id: _,
     } = request.message;
     named(&fleet, node)?;
     let (run, id) = objects::object(run_id, &object_id)?;

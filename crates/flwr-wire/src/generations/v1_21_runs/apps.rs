@@ -37,10 +37,7 @@ pub(super) async fn pull_app_inputs(
     let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
         return Ok(proto::PullAppInputsResponse::default());
     };
-    let fab = proto::Fab {
-        hash_str: run.fab_hash().to_owned(),
-        content: fab,
-    };
+    let fab = objects::fab(run.fab_hash().to_owned(), fab);
     Ok(proto::PullAppInputsResponse {
         context: Some(context.into()),
         run: Some(run.into()),

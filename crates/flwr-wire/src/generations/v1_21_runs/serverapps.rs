@@ -79,7 +79,7 @@ pub(super) async fn get_fab(
 ) -> Result<proto::GetFabResponse> {
     let hash_str = request.message.hash_str;
     let content = runtime.fab(&hash_str).await?;
-    let fab = Some(proto::Fab { hash_str, content });
+    let fab = Some(objects::fab(hash_str, content));
     Ok(proto::GetFabResponse { fab })
 }
 

@@ -137,7 +137,10 @@ async fn read_log(superlink: &Scripted) -> (Vec<f64>, Result<()>, Vec<f64>) {
 async fn a_run_is_started_with_the_bytes_of_pips_flwr() {
     // Printed by flwr 1.22.0: StartRunRequest of the FAB "foo", overrides and options.
     let recorded = "0a470a40326332366234366236386666633638666639396234353363316433303431333431333432326437303634383362666130663938613565383836323636653761651203666f6f120f0a026c72120909000000000000e03f120c0a06726f756e6473120240061a310a190a0c6261636b656e642e63707573120909000000000000f83f0a140a0e6e756d2d73757065726e6f64657312021004";
-    let answer = proto::StartRunResponse { run_id: Some(7) };
+    let answer = proto::StartRunResponse {
+        run_id: Some(7),
+        ..proto::StartRunResponse::default()
+    };
     let superlink = Scripted::default().answers(&answer);
     let config = |pairs: &str| config::flatten(&pairs.parse().unwrap()).unwrap();
     let start = Start {
