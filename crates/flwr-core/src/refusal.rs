@@ -218,6 +218,10 @@ pub enum Refusal {
     /// The token is none of this program's.
     #[error("the token is unknown")]
     UnknownToken,
+    /// The metadata of a call has no token, or one of nobody. Such calls are of releases whose apps
+    /// show their token there.
+    #[error("the metadata of the call has no token of an app here")]
+    UnknownAppToken,
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
@@ -286,6 +290,10 @@ pub enum Feature {
     Accounts,
     /// Files that a run leaves behind.
     Artifacts,
+    /// Runs without SuperNodes.
+    Simulations,
+    /// Tasks of agents, models and connectors.
+    Agents,
 }
 
 impl std::fmt::Display for Feature {
@@ -293,6 +301,8 @@ impl std::fmt::Display for Feature {
         f.write_str(match self {
             Self::Accounts => "accounts",
             Self::Artifacts => "artifacts",
+            Self::Simulations => "simulations",
+            Self::Agents => "tasks of agents",
         })
     }
 }
@@ -347,7 +357,7 @@ impl Refusal {
             Self::AccessDenied => Code::NodeNotProven,
             Self::UnsignedNotServed => Code::UnsignedNotServed,
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
-            Self::UnknownToken => Code::RuntimeAuthenticationFailed,
+            Self::UnknownToken | Self::UnknownAppToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
             Self::LauncherNotProven(_) => Code::LauncherNotProven,
             Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
@@ -365,6 +375,7 @@ impl Refusal {
             Self::NotStored(_) => Code::StorageFailed,
             Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,
             Self::NotOffered(Feature::Artifacts) => Code::NoArtifactProvider,
+            Self::NotOffered(_) => Code::FeatureNotOffered,
         }
     }
 

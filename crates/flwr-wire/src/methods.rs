@@ -11,6 +11,7 @@ use flwr_security::superexec::SuperexecHeaders;
 use futures::future::BoxFuture;
 use prost::Message;
 
+use crate::app_token::AppToken;
 use crate::carrier::grpc::{Answer, Answers, decode};
 use crate::host::{Head, Host};
 
@@ -38,6 +39,8 @@ pub(crate) struct Request<Q> {
     pub(crate) now: Timestamp,
     /// The headers by which a caller proves that it may start apps, where it sends them.
     pub(crate) superexec: Option<SuperexecHeaders>,
+    /// The token of an app, where the app shows it in the metadata.
+    pub(crate) token: Option<AppToken>,
 }
 
 impl Request<Bytes> {
@@ -48,6 +51,7 @@ impl Request<Bytes> {
             patience: head.patience,
             now: host.now(),
             superexec: None,
+            token: None,
         }
     }
 
@@ -57,6 +61,7 @@ impl Request<Bytes> {
             patience: self.patience,
             now: self.now,
             superexec: self.superexec,
+            token: self.token,
         })
     }
 }

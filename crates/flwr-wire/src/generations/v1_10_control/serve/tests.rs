@@ -28,6 +28,7 @@ fn request<M: Message + Default>(name: &str) -> Request<M> {
         patience: Duration::ZERO,
         now: AT,
         superexec: None,
+        token: None,
     };
     request.decoded().unwrap()
 }
@@ -168,6 +169,7 @@ async fn a_person_logs_in() {
         patience: Duration::ZERO,
         now: AT,
         superexec: None,
+        token: None,
     };
     let login = get_login_details(Person, empty).await.unwrap();
     assert_eq!(login.encode_to_vec(), recorded("login"));
