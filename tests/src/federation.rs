@@ -127,6 +127,12 @@ impl Federation {
         self.addresses.serverappio
     }
 
+    /// The address that the ClientApps of a node connect to.
+    #[must_use]
+    pub fn clientappio(&self, node: usize) -> SocketAddr {
+        self.addresses.clientappio[node]
+    }
+
     /// What clients trust, if there is TLS.
     #[must_use]
     pub fn ca(&self) -> Option<&Path> {

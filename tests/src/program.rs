@@ -51,6 +51,26 @@ impl Release {
     pub const V1_21: Self = Self::new(21, 0);
     /// flwr 1.22.0
     pub const V1_22: Self = Self::new(22, 0);
+    /// flwr 1.23.0
+    pub const V1_23: Self = Self::new(23, 0);
+    /// flwr 1.25.0
+    pub const V1_25: Self = Self::new(25, 0);
+    /// flwr 1.26.1
+    pub const V1_26: Self = Self::new(26, 1);
+    /// flwr 1.28.0
+    pub const V1_28: Self = Self::new(28, 0);
+    /// flwr 1.29.0
+    pub const V1_29: Self = Self::new(29, 0);
+    /// flwr 1.31.0
+    pub const V1_31: Self = Self::new(31, 0);
+    /// flwr 1.33.0
+    pub const V1_33: Self = Self::new(33, 0);
+    /// flwr 1.34.0
+    pub const V1_34: Self = Self::new(34, 0);
+    /// flwr 1.36.0
+    pub const V1_36: Self = Self::new(36, 0);
+    /// flwr 1.39.0
+    pub const V1_39: Self = Self::new(39, 0);
 
     const fn new(minor: u8, patch: u8) -> Self {
         Self { minor, patch }

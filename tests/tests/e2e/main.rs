@@ -42,6 +42,7 @@ mod refusals;
 mod renewal;
 mod restarts;
 mod run;
+mod runtimes;
 mod scripts;
 mod service;
 mod sessions;

@@ -99,8 +99,9 @@ impl Link {
             .state
             .keep_task(TaskId::of_serverapp(run), until)
             .await?;
-        // Else not begun, over, or not known: the last is refused.
-        Ok(lives || self.known_run(run).await?.status.phase == Phase::Pending)
+        // Else not begun at that moment, over, or not known: the last is refused. The process may ask
+        // for its inputs at the same time, so that the run has begun by now.
+        Ok(lives || !self.known_run(run).await?.status.phase.is_finished())
     }
 
     /// The ServerApp is at work: a run that is starting is running from here on.
