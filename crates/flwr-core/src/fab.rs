@@ -1,9 +1,10 @@
 //! Flower App Bundles (FAB): the zip archive in which an app travels from the user to the
-//! SuperLink and on to every SuperNode (flwr 1.17 to 1.22).
+//! SuperLink and on to every SuperNode (flwr 1.17 and later).
 //!
 //! Inside are a re-written `pyproject.toml`, the app's files, and `.info/CONTENT`, which has a
-//! line `path,sha256,size in bits` for every file but those two. A bundle is known by the SHA-256
-//! of its bytes, so building must give the bytes that Flower's own builder gives.
+//! line `path,sha256,size in bits` for every file of the app. From flwr 1.27 on `pyproject.toml` has a
+//! line too, the first one. A bundle is known by the SHA-256 of its bytes, so building must give the
+//! bytes that the builder of flwr 1.22 gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,11 +118,14 @@ impl Fab {
     /// As there.
     pub fn unpack(bytes: Bytes) -> Result<(Self, Files), FabError> {
         let mut files = archive::read(&bytes)?;
-        let project = text(files.remove(MANIFEST), MANIFEST)?;
+        if !files.contains_key(MANIFEST) {
+            return Err(FabError::Missing(MANIFEST));
+        }
         let list = text(files.remove(CONTENT), CONTENT)?;
         // What else lies in `.info` is not installed: no part of the app.
         files.retain(|path, _| !path.starts_with(INFO));
         content::verify(&list, &files)?;
+        let project = text(files.remove(MANIFEST), MANIFEST)?;
         let manifest = Project::parse(&project).map_err(FabError::Project)?;
         let fab = Self::new(bytes, manifest.manifest().clone())?;
         files.insert(MANIFEST.to_owned(), project.into_bytes());
