@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flwr_core::refusal::Refusal;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
@@ -28,6 +29,17 @@ impl Policy {
         match self {
             Self::AnyKey => false,
             Self::Listed(keys) => keys.now().contains(key),
+        }
+    }
+
+    /// Whether people register and unregister nodes.
+    ///
+    /// # Errors
+    /// If a list of keys decides in their place.
+    pub fn open_to_enrolment(&self) -> Result<(), Refusal> {
+        match self {
+            Self::AnyKey => Ok(()),
+            Self::Listed(keys) => Err(Refusal::KeysAreListed(keys.path().display().to_string())),
         }
     }
 

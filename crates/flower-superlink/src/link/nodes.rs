@@ -227,7 +227,7 @@ fn checked_interval(seconds: f64) -> Result<f64> {
     Err(Refusal::HeartbeatInterval { given, min, max }.into())
 }
 
-fn random_node() -> Result<NodeId> {
+pub(super) fn random_node() -> Result<NodeId> {
     loop {
         if let Some(node) = NodeId::from_random(super::runs::random_id()?) {
             return Ok(node);
