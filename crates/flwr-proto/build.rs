@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "shared/maps",
     "v1_08/tasks",
     "v1_15/inline",
+    "v1_23/nodes",
     "v1_24/federation",
     "v1_24/heartbeat",
     "v1_30/tasks",

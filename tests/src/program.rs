@@ -51,6 +51,16 @@ impl Release {
     pub const V1_21: Self = Self::new(21, 0);
     /// flwr 1.22.0
     pub const V1_22: Self = Self::new(22, 0);
+    /// flwr 1.23.0
+    pub const V1_23: Self = Self::new(23, 0);
+    /// flwr 1.26.1
+    pub const V1_26: Self = Self::new(26, 1);
+    /// flwr 1.28.0
+    pub const V1_28: Self = Self::new(28, 0);
+    /// flwr 1.31.0
+    pub const V1_31: Self = Self::new(31, 0);
+    /// flwr 1.36.0
+    pub const V1_36: Self = Self::new(36, 0);
 
     const fn new(minor: u8, patch: u8) -> Self {
         Self { minor, patch }
@@ -119,6 +129,9 @@ impl Maker {
         command.env("PATH", self.path());
         command.env("FLWR_TELEMETRY_ENABLED", "0");
         command.env("PYTHONUNBUFFERED", "1");
+        // Releases from 1.26 on look for a newer one, and from 1.32 on fetch the packages of an app.
+        command.env("FLWR_DISABLE_UPDATE_CHECK", "1");
+        command.env("FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION", "1");
         command
             .env_remove("RUST_LOG")
             .env_remove("FLWR_LOG_LEVEL")

@@ -35,6 +35,11 @@ pub mod v1_15 {
     tonic::include_proto!("v1_15");
 }
 
+/// flwr 1.23: what this release alone lays out in a way of its own.
+pub mod v1_23 {
+    tonic::include_proto!("v1_23");
+}
+
 /// flwr 1.24 to 1.29: what these releases lay out in a way of their own.
 pub mod v1_24 {
     tonic::include_proto!("v1_24");

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use prost::Message;
 
 use crate::carrier::grpc::{Answer, Answers, decode};
-use crate::host::{Head, Host};
+use crate::host::{Head, Host, Release};
 
 pub(crate) mod fleet;
 pub(crate) mod runtime;
@@ -38,6 +38,8 @@ pub(crate) struct Request<Q> {
     pub(crate) now: Timestamp,
     /// The headers by which a caller proves that it may start apps, where it sends them.
     pub(crate) superexec: Option<SuperexecHeaders>,
+    /// The caller's release of Flower, if it tells.
+    pub(crate) release: Option<Release>,
 }
 
 impl Request<Bytes> {
@@ -48,6 +50,7 @@ impl Request<Bytes> {
             patience: head.patience,
             now: host.now(),
             superexec: None,
+            release: head.release,
         }
     }
 
@@ -57,6 +60,7 @@ impl Request<Bytes> {
             patience: self.patience,
             now: self.now,
             superexec: self.superexec,
+            release: self.release,
         })
     }
 }

@@ -12,6 +12,8 @@ use flwr_core::project::{FederationError, ProjectError};
 use flwr_core::refusal::Failure;
 use flwr_security::pki::PkiError;
 
+use crate::project::ChoiceError;
+
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a command did not do what was asked.
@@ -43,6 +45,8 @@ pub(crate) enum Error {
         target: PathBuf,
         why: &'static str,
     },
+    #[error(transparent)]
+    Choice(ChoiceError),
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]
@@ -196,6 +200,10 @@ pub(crate) enum Error {
     },
     #[error("{}", refused::explain(.0))]
     Call(Box<Failure>),
+    #[error("the public key cannot be used")]
+    Key(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("SuperNode couldn't be registered.")]
+    NotRegistered,
     #[error("Failed to start run")]
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
@@ -261,6 +269,7 @@ impl Error {
             | Self::NotText { .. }
             | Self::NotBundled { .. }
             | Self::LinkOutside { .. }
+            | Self::Choice(_)
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
@@ -297,6 +306,7 @@ impl Error {
             | Self::Proxy(_)
             | Self::Pki(_)
             | Self::Passphrase(_)
+            | Self::Key(_)
             | Self::Exists(_) => 2,
             Self::Runtime(_)
             | Self::NoHomeDefault(_)
@@ -314,6 +324,7 @@ impl Error {
             | Self::Told
             | Self::Fab(_)
             | Self::Call(_)
+            | Self::NotRegistered
             | Self::NotStarted
             | Self::NotStopped(_)
             | Self::CannotDelete

@@ -174,10 +174,16 @@ pub(super) fn start_superlink(
         command.args(["--auth-list-public-keys", "keys/list.csv"]);
     }
     command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
-    command.args([
-        "--serverappio-api-address",
-        &addresses.serverappio.to_string(),
-    ]);
+    match plan.superlink {
+        // One port for the processes of apps and for HTTP.
+        Maker::Pip(release) if release >= Release::V1_36 => command
+            .args(["--host", &addresses.serverappio.ip().to_string()])
+            .args(["--port", &addresses.serverappio.port().to_string()]),
+        _ => command.args([
+            "--serverappio-api-address",
+            &addresses.serverappio.to_string(),
+        ]),
+    };
     let control = match plan.superlink {
         Maker::Pip(release) if release <= Release::V1_20 => "--exec-api-address",
         _ => "--control-api-address",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, LATER, OLDER};
 use crate::support::tools;
 
 /// One of each earlier generation that the SuperLink serves.
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for flower in [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
         .into_iter()
         .chain(earlier)
+        .chain(&LATER)
     {
         tests.env(flower.variable(), flower.prepare()?);
     }

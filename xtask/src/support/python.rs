@@ -50,6 +50,15 @@ pub(crate) const OLDER: [Flower; 10] = [
     Flower::new("1.8.0", &[NUMPY_1, CLICK]),
 ];
 
+/// Later versions, which the tests need: they register SuperNodes, and from 1.31 on want Python 3.11.
+pub(crate) const LATER: [Flower; 5] = [
+    Flower::new("1.23.0", &[NUMPY]),
+    Flower::new("1.26.1", &[NUMPY]),
+    Flower::new("1.28.0", &[NUMPY]),
+    Flower::new("1.31.0", &[NUMPY]),
+    Flower::new("1.36.0", &[NUMPY]),
+];
+
 impl Flower {
     const fn new(version: &'static str, with: &'static [&'static str]) -> Self {
         Self { version, with }

@@ -37,6 +37,7 @@ mod changes;
 mod clients;
 mod clock;
 mod control;
+mod enrolment;
 mod intake;
 mod launch;
 mod loopback;

@@ -94,6 +94,7 @@ impl Scene {
         Head {
             patience: std::time::Duration::ZERO,
             peer: Some(self.peer.clone()),
+            release: None,
         }
     }
 

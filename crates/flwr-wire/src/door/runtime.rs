@@ -9,7 +9,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer, Intake};
+use crate::carrier::grpc::{self, Answer, Intake, Reader};
 use crate::generations;
 use crate::host::{Head, RuntimeHost, ServerAppHost};
 use crate::in_flight::Payer;
@@ -90,6 +90,7 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: sizes.max().unwrap_or(0),
+            reader: Reader::Peer,
         };
         let answer = |body| {
             let mut request = Decoded::new(body, &head, &self.host);

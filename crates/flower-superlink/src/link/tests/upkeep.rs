@@ -65,6 +65,7 @@ async fn only_a_finished_run_is_deleted_and_by_whom_it_belongs_to() {
     let link = &federation.link;
     let account = |id: &str| Principal::Account {
         id: id.to_owned(),
+        name: String::new(),
         admin: false,
     };
     let (alice, bob) = (account("alice-1"), account("bob-1"));
