@@ -22,7 +22,7 @@ pub(super) fn add_superlink_addresses(command: &mut Command, maker: Maker, addre
     }
     let serverappio = addresses.serverappio.to_string();
     command.args(["--serverappio-api-address", &serverappio]);
-    if maker.pips_since(23).is_some() && maker.pips_since(29).is_none() {
+    if maker.pips_since(23).is_some() && maker.pips_since(28).is_none() {
         let free = format!("127.0.0.1:{}", ports::free());
         command.args(["--simulationio-api-address", &free]);
     }
