@@ -51,6 +51,15 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     }
     match &config.policy {
         Policy::AnyKey => checkup.good(SUPERNODES, "any key is let in"),
+        Policy::Enrolled => checkup.good(
+            SUPERNODES,
+            "those that were registered with `flwr supernode register` are let in",
+        ),
+        Policy::ListedOrEnrolled(keys) => {
+            let number = keys.now().len();
+            let text = format!("{number} keys are on the list, and those that were registered with `flwr supernode register` are let in");
+            checkup.good(SUPERNODES, text);
+        }
         Policy::Listed(keys) => match keys.now().len() {
             0 => checkup.warning(SUPERNODES, "no key is on the list: nobody is let in", None),
             number => checkup.good(SUPERNODES, format!("{number} keys are on the list")),

@@ -186,9 +186,9 @@ pub enum ConfigError {
     },
     /// Signatures over plaintext can be replayed by whoever listens.
     #[error(
-        "--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
+        "{0} needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
     )]
-    AuthWithoutTls,
+    AuthWithoutTls(&'static str),
     /// The accounts' file.
     #[error("{}", accounts::FLAG)]
     Accounts(#[source] FileError),
@@ -272,6 +272,7 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (serverappio, launchers, told) = appio(&args)?;
         warnings.extend(told);
+        let policy = policy(&args, &transport)?;
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -287,7 +288,7 @@ impl TryFrom<Args> for Config {
                 .transpose()?,
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
-            policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
+            policy,
             own_key,
             clients: clients(
                 "--ssl-client-allow-list",
@@ -344,15 +345,25 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     Ok(Places { database, storage })
 }
 
-fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigError> {
-    let Some(list) = list else {
-        return Ok(Policy::AnyKey);
-    };
+fn policy(args: &Args, transport: &Transport) -> Result<Policy, ConfigError> {
+    let (list, enrolls) = (&args.auth_list_public_keys, args.enable_supernode_auth);
     if matches!(transport, Transport::Plaintext) {
-        return Err(ConfigError::AuthWithoutTls);
+        let flags = [
+            (list.is_some(), "--auth-list-public-keys"),
+            (enrolls, "--enable-supernode-auth"),
+        ];
+        if let Some((_, flag)) = flags.into_iter().find(|(is_given, _)| *is_given) {
+            return Err(ConfigError::AuthWithoutTls(flag));
+        }
     }
-    let keys = FromFile::load(list).map_err(ConfigError::AllowList)?;
-    Ok(Policy::Listed(Arc::new(keys)))
+    let list = list.as_deref().map(FromFile::load).transpose();
+    let list = list.map_err(ConfigError::AllowList)?.map(Arc::new);
+    Ok(match (list, enrolls) {
+        (None, false) => Policy::AnyKey,
+        (None, true) => Policy::Enrolled,
+        (Some(keys), false) => Policy::Listed(keys),
+        (Some(keys), true) => Policy::ListedOrEnrolled(keys),
+    })
 }
 
 fn clients(

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{NoAnswer, Upstream, signer};
+use crate::upstream::{Lasting, NoAnswer, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -229,6 +229,7 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
         superlink.to_string(),
         &config.trust,
         key,
+        Lasting::of(&config.key),
         config.persistence,
     )
 }

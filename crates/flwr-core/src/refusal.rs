@@ -198,6 +198,28 @@ pub enum Refusal {
     /// The caller's key is bound to no node: the node has to register first.
     #[error("the caller's key is of no registered node")]
     NotRegistered,
+    /// The caller's key is bound to no node, and a node is activated by its key.
+    #[error("No SuperNode found with the given public key.{}", way_out(*.by_people))]
+    NoNodeOfKey {
+        /// People register nodes here.
+        by_people: bool,
+    },
+    /// A node registers itself where people register nodes, or a list names them.
+    #[error(
+        "SuperNode authentication is enabled. All SuperNodes must be registered via the CLI: start the SuperNode with --auth-supernode-private-key, and register its public key with `flwr supernode register`, or add the key to the SuperLink's list"
+    )]
+    RegisteredByPeople,
+    /// A node unregisters itself where people register nodes.
+    #[error(
+        "SuperNode authentication is enabled. All SuperNodes must be unregistered via the CLI: `flwr supernode unregister`"
+    )]
+    UnregisteredByPeople,
+    /// A key that is bound to a node is registered once more.
+    #[error("Public key already in use")]
+    KeyInUse,
+    /// A node that is not online cannot go offline.
+    #[error("SuperNode with node ID {0} could not be deactivated: it is not online")]
+    NotOnline(NodeId),
     /// A node speaks for another.
     #[error("the caller is not node {claimed}, for which it speaks")]
     OtherNode {
@@ -297,6 +319,15 @@ impl std::fmt::Display for Feature {
     }
 }
 
+/// What the holder of a key without a node can do.
+const fn way_out(by_people: bool) -> &'static str {
+    if by_people {
+        " Register it with `flwr supernode register`, or add it to the SuperLink's list."
+    } else {
+        ""
+    }
+}
+
 impl Refusal {
     /// A field of the request is not what it should be.
     #[must_use]
@@ -343,6 +374,11 @@ impl Refusal {
             Self::MalformedTimestamp => Code::TimestampMalformed,
             Self::StaleTimestamp { .. } => Code::TimestampStale,
             Self::NotRegistered => Code::NodeNotRegistered,
+            Self::NoNodeOfKey { .. } => Code::FleetNodeActivationFailed,
+            Self::RegisteredByPeople => Code::FleetSupernodeRegistrationDisabled,
+            Self::UnregisteredByPeople => Code::FleetSupernodeUnregistrationDisabled,
+            Self::KeyInUse => Code::PublicKeyAlreadyInUse,
+            Self::NotOnline(_) => Code::FleetNodeDeactivationFailed,
             Self::OtherNode { .. } => Code::NodeIsAnother,
             Self::AccessDenied => Code::NodeNotProven,
             Self::UnsignedNotServed => Code::UnsignedNotServed,

@@ -82,6 +82,11 @@ impl<M> Table<M> {
         self.0.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// All methods.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &M> {
+        self.0.values().flatten()
+    }
+
     pub(crate) fn add(&mut self, path: &'static str, method: M) {
         self.0.entry(path).or_default().push(method);
     }

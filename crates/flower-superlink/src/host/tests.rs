@@ -44,6 +44,7 @@ mod newcomers;
 mod people;
 mod power;
 mod quiet;
+mod registered;
 mod shut_out;
 mod standing;
 mod taskins;

@@ -140,7 +140,8 @@ impl Link {
                 true => GONE,
             };
             let since = now + -kept;
-            if node.last_seen() >= since || is_registered && is_listed(&node.key) {
+            let is_known_to_people = node.owner.is_some() || is_listed(&node.key);
+            if node.last_seen() >= since || is_registered && is_known_to_people {
                 continue;
             }
             let forgotten = self.commit(move |Stores { state, .. }| async move {

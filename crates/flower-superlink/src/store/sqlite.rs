@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use crate::link::state::{Changed, Written};
 
 mod audit;
+mod dismissed;
 mod expiry;
 mod file;
 mod instructions;

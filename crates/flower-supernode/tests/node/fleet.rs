@@ -33,6 +33,18 @@ pub(crate) struct World {
     pub(crate) next_node: u64,
     pub(crate) created: u32,
     pub(crate) deleted: u32,
+    /// The SuperLink is of flwr 1.23 or later.
+    pub(crate) is_modern: bool,
+    /// The node's key is registered at a SuperLink of flwr 1.23 or later.
+    pub(crate) knows_key: bool,
+    /// Only people register keys there.
+    pub(crate) is_for_people: bool,
+    /// The calls by which the node came and went there.
+    pub(crate) steps: Vec<&'static str>,
+    /// The session in which objects are to be pushed, as SuperLinks of flwr 1.33 and later name it.
+    pub(crate) upload: &'static str,
+    /// The sessions in which objects were pushed.
+    pub(crate) uploads: BTreeSet<String>,
     pub(crate) run_is_over: bool,
     /// Runs that are over, beside all others if `run_is_over`.
     pub(crate) over: BTreeSet<u64>,
@@ -153,6 +165,24 @@ impl FakeFleet {
         object.id
     }
 
+    /// Takes a step of a node's life, which SuperLinks of before flwr 1.23 do not know.
+    fn step<T>(
+        &self,
+        name: &'static str,
+        take: impl FnOnce(&mut World) -> Result<T, &'static str>,
+    ) -> Answer<T> {
+        self.change(|world| {
+            if !world.is_modern {
+                return Err(Status::unknown("Error in service handler!"));
+            }
+            world.steps.push(name);
+            match take(world) {
+                Ok(answer) => Ok(Response::new(answer)),
+                Err(text) => Err(Status::failed_precondition(text)),
+            }
+        })
+    }
+
     fn known<T>(
         &self,
         node: Option<proto::Node>,
@@ -238,6 +268,54 @@ impl Fleet for FakeFleet {
         }))
     }
 
+    async fn register_node(
+        &self,
+        _: Request<proto::RegisterNodeFleetRequest>,
+    ) -> Answer<proto::RegisterNodeFleetResponse> {
+        self.step("register", |world| {
+            if world.is_for_people {
+                return Err("SuperNode authentication is enabled. All SuperNodes must be registered via the CLI.");
+            }
+            world.knows_key = true;
+            let node_id = world.next_node;
+            Ok(proto::RegisterNodeFleetResponse { node_id })
+        })
+    }
+
+    async fn activate_node(
+        &self,
+        _: Request<proto::ActivateNodeRequest>,
+    ) -> Answer<proto::ActivateNodeResponse> {
+        self.step("activate", |world| {
+            if !world.knows_key {
+                return Err("No SuperNode found with the given public key.");
+            }
+            let node_id = world.next_node;
+            world.registered = Some(node_id);
+            Ok(proto::ActivateNodeResponse { node_id })
+        })
+    }
+
+    async fn deactivate_node(
+        &self,
+        _: Request<proto::DeactivateNodeRequest>,
+    ) -> Answer<proto::DeactivateNodeResponse> {
+        self.step("deactivate", |world| {
+            world.registered = None;
+            Ok(proto::DeactivateNodeResponse {})
+        })
+    }
+
+    async fn unregister_node(
+        &self,
+        _: Request<proto::UnregisterNodeFleetRequest>,
+    ) -> Answer<proto::UnregisterNodeFleetResponse> {
+        self.step("unregister", |world| {
+            world.knows_key = false;
+            Ok(proto::UnregisterNodeFleetResponse {})
+        })
+    }
+
     async fn delete_node(
         &self,
         request: Request<proto::DeleteNodeRequest>,
@@ -305,7 +383,7 @@ impl Fleet for FakeFleet {
                     .iter()
                     .map(|part| part.id.to_string())
                     .collect(),
-                ..proto::PushMessagesResponse::default()
+                session_id: world.upload.to_owned(),
             }
         })
     }
@@ -361,6 +439,7 @@ impl Fleet for FakeFleet {
     ) -> Answer<proto::PushObjectResponse> {
         let request = request.into_inner();
         self.running(request.node, |world| {
+            world.uploads.insert(request.session_id);
             world
                 .pushed
                 .insert(request.object_id, request.object_content);

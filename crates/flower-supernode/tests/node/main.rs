@@ -13,6 +13,7 @@
 mod app;
 mod ends;
 mod fleet;
+mod joining;
 mod power;
 mod refused;
 mod restart;

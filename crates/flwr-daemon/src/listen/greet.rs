@@ -3,7 +3,7 @@
 //!
 //! A client that speaks the wrong protocol is answered in its own protocol, so that its log has the
 //! reason too: a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not
-//! TLS"), a plaintext HTTP/2 client GOAWAY with a debug text, an HTTP/1 client a 400 with text.
+//! TLS"), a plaintext HTTP/2 client GOAWAY with a debug text, an HTTP/1 client an answer with text.
 
 use std::fmt;
 use std::io;
@@ -35,7 +35,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const USE_TLS: &str = "this port speaks TLS: leave out --insecure and give --root-certificates";
 const USE_PLAINTEXT: &str =
     "this port speaks plaintext gRPC: use --insecure, or start the server with TLS";
-const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
+const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1: SuperNodes of flwr 1.8 to 1.39, `flwr` of 1.13 to 1.36 and apps of 1.8 to 1.34 are served here, and later ones, which speak HTTP/1, are not";
+/// The number by which peers of flwr 1.35 and later know that the two releases do not fit.
+const VERSION_INCOMPATIBLE: u16 = 1001;
 
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
@@ -127,7 +129,7 @@ impl Greeter {
                 if matches!(refused, Refused::Http1) {
                     let _ = timeout(
                         FAREWELL,
-                        stream.write_all(http1_answer(USE_HTTP2).as_bytes()),
+                        stream.write_all(incompatible_answer().as_bytes()),
                     )
                     .await;
                     let _ = timeout(FAREWELL, stream.shutdown()).await;
@@ -243,7 +245,7 @@ async fn greet_plaintext(mut stream: TcpStream) -> Result<(Transport, Bytes), Re
     match read_preface(&mut stream).await {
         Ok(preface) => Ok((Transport::Plain(stream), preface)),
         Err(Refused::Http1) => {
-            farewell(&mut stream, http1_answer(USE_HTTP2).as_bytes()).await;
+            farewell(&mut stream, incompatible_answer().as_bytes()).await;
             Err(Refused::Http1)
         }
         Err(refused) => Err(refused),
@@ -325,6 +327,16 @@ async fn farewell(stream: &mut TcpStream, word: &[u8]) {
     };
     // Whether the client listens or not, the connection is over.
     let _ = timeout(FAREWELL, said).await;
+}
+
+/// The answer to a peer that speaks HTTP/1 where gRPC is spoken, as peers of flwr 1.35 and later read
+/// it.
+fn incompatible_answer() -> String {
+    let body = serde_json::json!({ "code": VERSION_INCOMPATIBLE, "detail": USE_HTTP2 }).to_string();
+    let length = body.len();
+    format!(
+        "HTTP/1.1 412 Precondition Failed\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 fn http1_answer(text: &str) -> String {

@@ -113,7 +113,7 @@ async fn is_refused(control: &impl Control, finished: RunId) {
 /// What only SuperLinks of today and ours have.
 async fn looks_around_and_tidies_up(control: &impl Control, host: &Host, finished: RunId) {
     let key = PrivateKey::generate().unwrap().public_key().clone();
-    let node = host.link().register_node(&key, 30.0, None).await.unwrap();
+    let node = host.link().take_in(&key, 30.0, None).await.unwrap();
     let nodes = control.nodes().await.unwrap();
     let [shown] = &nodes[..] else {
         panic!("{nodes:?}");

@@ -10,9 +10,9 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{nodes, runs, tasks};
+use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
+    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic, Traits,
 };
 use crate::link::wake::Topic;
 
@@ -37,6 +37,8 @@ struct Inner {
     tokens: Tokens,
     /// The owners of the certificates by which nodes were seen.
     certificates: HashSet<String>,
+    /// The keys of nodes that people have unregistered.
+    dismissed: HashSet<PublicKey>,
 }
 
 /// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
@@ -90,6 +92,7 @@ impl Presence {
         })?;
         let mut inner = Inner {
             certificates: nodes::certificates(connection)?,
+            dismissed: dismissed::all(connection)?,
             ..Inner::default()
         };
         for (mut known, heard) in nodes::registered(connection)? {
@@ -124,6 +127,29 @@ impl Presence {
         inner.rows += 1;
     }
 
+    /// A person has registered the node.
+    pub(super) fn enrolled(&self, node: &KnownNode, is_new: bool) {
+        if is_new {
+            self.registered(node.clone());
+        }
+        let mut inner = self.0.lock();
+        if let Some(known) = inner.nodes.get_mut(&node.id) {
+            known.known.owner.clone_from(&node.owner);
+            known.known.name.clone_from(&node.name);
+            known.known.location.clone_from(&node.location);
+        }
+        inner.dismissed.remove(&node.key);
+    }
+
+    /// A person has unregistered the node of this key.
+    pub(super) fn dismissed(&self, key: PublicKey) {
+        self.0.lock().dismissed.insert(key);
+    }
+
+    pub(super) fn is_dismissed(&self, key: &PublicKey) -> bool {
+        self.0.lock().dismissed.contains(key)
+    }
+
     /// Rows of nodes, also of those that are unregistered.
     pub(super) fn rows(&self) -> u64 {
         self.0.lock().rows
@@ -145,8 +171,12 @@ impl Presence {
     fn replace(&self, known: &KnownNode, change: impl FnOnce(&mut Node)) {
         if let Some(node) = self.0.lock().nodes.get_mut(&known.id) {
             node.known = KnownNode {
-                // It may have been noted meanwhile.
+                // They may have been noted meanwhile.
                 wire: node.known.wire.take(),
+                traits: std::mem::take(&mut node.known.traits),
+                owner: node.known.owner.take(),
+                name: node.known.name.take(),
+                location: node.known.location.take(),
                 ..known.clone()
             };
             change(node);
@@ -189,6 +219,12 @@ impl Presence {
 
     pub(super) fn wire(&self, node: NodeId) -> Option<String> {
         self.0.lock().nodes.get(&node)?.known.wire.clone()
+    }
+
+    pub(super) fn note_traits(&self, node: NodeId, traits: &Traits) {
+        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.known.traits = traits.clone();
+        }
     }
 
     pub(super) fn note_certificate(&self, owner: String) {
