@@ -57,8 +57,6 @@ impl Policy {
     /// registered the key.
     #[must_use]
     pub fn admits(&self, key: Option<&PublicKey>, is_enrolled: bool) -> bool {
-        self.is_open()
-            || (self.enrolls() && is_enrolled)
-            || key.is_some_and(|key| self.lists(key))
+        self.is_open() || (self.enrolls() && is_enrolled) || key.is_some_and(|key| self.lists(key))
     }
 }

@@ -57,7 +57,9 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
         ),
         Policy::ListedOrEnrolled(keys) => {
             let number = keys.now().len();
-            let text = format!("{number} keys are on the list, and those that were registered with `flwr supernode register` are let in");
+            let text = format!(
+                "{number} keys are on the list, and those that were registered with `flwr supernode register` are let in"
+            );
             checkup.good(SUPERNODES, text);
         }
         Policy::Listed(keys) => match keys.now().len() {

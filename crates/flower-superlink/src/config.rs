@@ -19,11 +19,13 @@ use thiserror::Error;
 
 mod accounts;
 mod appio;
+mod keys;
 mod older;
 mod transport;
 
 use accounts::accounts;
 use appio::appio;
+use keys::policy;
 use older::{Older, deprecations};
 use transport::transport;
 
@@ -343,27 +345,6 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         (None, Database::File(file)) => Storage::beside(file),
     };
     Ok(Places { database, storage })
-}
-
-fn policy(args: &Args, transport: &Transport) -> Result<Policy, ConfigError> {
-    let (list, enrolls) = (&args.auth_list_public_keys, args.enable_supernode_auth);
-    if matches!(transport, Transport::Plaintext) {
-        let flags = [
-            (list.is_some(), "--auth-list-public-keys"),
-            (enrolls, "--enable-supernode-auth"),
-        ];
-        if let Some((_, flag)) = flags.into_iter().find(|(is_given, _)| *is_given) {
-            return Err(ConfigError::AuthWithoutTls(flag));
-        }
-    }
-    let list = list.as_deref().map(FromFile::load).transpose();
-    let list = list.map_err(ConfigError::AllowList)?.map(Arc::new);
-    Ok(match (list, enrolls) {
-        (None, false) => Policy::AnyKey,
-        (None, true) => Policy::Enrolled,
-        (Some(keys), false) => Policy::Listed(keys),
-        (Some(keys), true) => Policy::ListedOrEnrolled(keys),
-    })
 }
 
 fn clients(

@@ -142,12 +142,7 @@ impl Upstream {
             signer,
             hold: Arc::default(),
             registration: Arc::default(),
-            explainer: Arc::new(Explainer::new(
-                address,
-                key.fingerprint(),
-                lasting,
-                trust,
-            )),
+            explainer: Arc::new(Explainer::new(address, key.fingerprint(), lasting, trust)),
             report: Arc::default(),
             persistence,
             is_passing: lasting == Lasting::Process,

@@ -121,9 +121,7 @@ fn number(class: Class, text: &str) -> Option<Number> {
         Class::Precondition if text.starts_with(REGISTERED_BY_PEOPLE) => {
             Some(Number::FleetSupernodeRegistrationDisabled)
         }
-        Class::Precondition if text.starts_with(KEY_IN_USE) => {
-            Some(Number::PublicKeyAlreadyInUse)
-        }
+        Class::Precondition if text.starts_with(KEY_IN_USE) => Some(Number::PublicKeyAlreadyInUse),
         Class::NotFound if text == UNKNOWN_RUN => Some(Number::RunIdNotFound),
         Class::NotOffered if !text.contains(WITHOUT) => None,
         Class::NotOffered if text.contains(ARTIFACTS) => Some(Number::NoArtifactProvider),

@@ -35,7 +35,10 @@ pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Co
 fn guard(args: &Args) -> Option<&'static str> {
     let accounts = args.account_auth_config.is_some().then_some(accounts::FLAG);
     let keys = [
-        (args.auth_list_public_keys.is_some(), "--auth-list-public-keys"),
+        (
+            args.auth_list_public_keys.is_some(),
+            "--auth-list-public-keys",
+        ),
         (args.enable_supernode_auth, "--enable-supernode-auth"),
     ];
     let keys = keys.into_iter().find(|(is_given, _)| *is_given);

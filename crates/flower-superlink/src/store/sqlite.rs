@@ -17,6 +17,7 @@ mod audit;
 mod dismissed;
 mod expiry;
 mod file;
+mod in_hand;
 mod instructions;
 mod life;
 mod lifecycle;

@@ -19,7 +19,9 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     let nodes = match &config.policy {
         Policy::AnyKey => "any SuperNode key".to_owned(),
         Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.now().len()),
-        Policy::Enrolled => "SuperNodes that were registered with `flwr supernode register`".to_owned(),
+        Policy::Enrolled => {
+            "SuperNodes that were registered with `flwr supernode register`".to_owned()
+        }
         Policy::ListedOrEnrolled(keys) => format!(
             "{} SuperNode keys allowed, and those that were registered with `flwr supernode register`",
             keys.now().len()

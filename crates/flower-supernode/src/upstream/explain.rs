@@ -3,8 +3,8 @@
 use std::error::Error as _;
 
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
-use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_client::refused::is_unknown_key;
+use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
 
 use super::Lasting;
@@ -85,9 +85,13 @@ impl Explainer {
     fn not_activated(&self, refused: &Refused) -> String {
         let (address, key) = (&self.address, &self.fingerprint);
         let way_out = if is_unknown_key(refused) {
-            format!("this node's key is {key}: `flwr supernode register` lets it in, or the SuperLink's --auth-list-public-keys")
+            format!(
+                "this node's key is {key}: `flwr supernode register` lets it in, or the SuperLink's --auth-list-public-keys"
+            )
         } else {
-            format!("another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life")
+            format!(
+                "another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life"
+            )
         };
         format!("the SuperLink at {address} refused: {refused}; {way_out}")
     }

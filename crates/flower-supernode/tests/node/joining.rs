@@ -76,9 +76,7 @@ async fn a_superlink_of_before_1_23_is_found_out() {
     let (peer, node) = comes(|_| {}, false).await;
     peer.has_node().await;
     node.shutdown().await;
-    let (created, deleted) = peer
-        .fleet
-        .change(|world| (world.created, world.deleted));
+    let (created, deleted) = peer.fleet.change(|world| (world.created, world.deleted));
     assert_eq!((created, deleted), (1, 1));
 }
 

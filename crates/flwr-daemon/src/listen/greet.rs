@@ -22,6 +22,10 @@ use super::Security;
 use super::connection::{Transport, is_local};
 use super::strangers::TooMany;
 
+mod answers;
+
+use answers::{USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer, incompatible_answer};
+
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How the PROXY protocol begins: version 1 in letters, version 2 in bytes (HAProxy, "The PROXY
@@ -31,13 +35,6 @@ const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 const TLS_HANDSHAKE: u8 = 0x16;
 /// The time limit for a refused client to read the reason.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-const USE_TLS: &str = "this port speaks TLS: leave out --insecure and give --root-certificates";
-const USE_PLAINTEXT: &str =
-    "this port speaks plaintext gRPC: use --insecure, or start the server with TLS";
-const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1: SuperNodes of flwr 1.8 to 1.39, `flwr` of 1.13 to 1.36 and apps of 1.8 to 1.34 are served here, and later ones, which speak HTTP/1, are not";
-/// The number by which peers of flwr 1.35 and later know that the two releases do not fit.
-const VERSION_INCOMPATIBLE: u16 = 1001;
 
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
@@ -127,11 +124,8 @@ impl Greeter {
             Ok(preface) => Ok((Transport::Tls(stream), preface)),
             Err(refused) => {
                 if matches!(refused, Refused::Http1) {
-                    let _ = timeout(
-                        FAREWELL,
-                        stream.write_all(incompatible_answer().as_bytes()),
-                    )
-                    .await;
+                    let _ =
+                        timeout(FAREWELL, stream.write_all(incompatible_answer().as_bytes())).await;
                     let _ = timeout(FAREWELL, stream.shutdown()).await;
                 }
                 Err(refused)
@@ -327,37 +321,6 @@ async fn farewell(stream: &mut TcpStream, word: &[u8]) {
     };
     // Whether the client listens or not, the connection is over.
     let _ = timeout(FAREWELL, said).await;
-}
-
-/// The answer to a peer that speaks HTTP/1 where gRPC is spoken, as peers of flwr 1.35 and later read
-/// it.
-fn incompatible_answer() -> String {
-    let body = serde_json::json!({ "code": VERSION_INCOMPATIBLE, "detail": USE_HTTP2 }).to_string();
-    let length = body.len();
-    format!(
-        "HTTP/1.1 412 Precondition Failed\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
-}
-
-fn http1_answer(text: &str) -> String {
-    let length = text.len() + 1;
-    format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}\n"
-    )
-}
-
-/// An empty SETTINGS frame, as every server must start, and GOAWAY with INADEQUATE_SECURITY and
-/// a debug text (RFC 9113, 6.5, 6.8 and 7).
-fn goaway(text: &str) -> Vec<u8> {
-    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const INADEQUATE_SECURITY: u8 = 0xc;
-    // The texts are constants of this file, far below 248 bytes.
-    let length = u8::try_from(text.len() + 8).unwrap_or(u8::MAX);
-    let mut frames = SETTINGS.to_vec();
-    frames.extend([0, 0, length, 7, 0, 0, 0, 0, 0]);
-    frames.extend([0, 0, 0, 0, 0, 0, 0, INADEQUATE_SECURITY]);
-    frames.extend(text.bytes().take(usize::from(length) - 8));
-    frames
 }
 
 #[cfg(test)]

@@ -164,7 +164,12 @@ async fn garbage_and_http1_are_turned_away() {
     let served = serve(Security::Plaintext, Limits::default()).await;
     assert_eq!(talk(served.address, &[0, 1, 2, 3]).await, b"");
     let answer = talk(served.address, b"GET / HTTP/1.1\r\n\r\n").await;
-    for part in ["HTTP/1.1 412", "{\"code\":1001,", "gRPC over HTTP/2", "1.39"] {
+    for part in [
+        "HTTP/1.1 412",
+        "{\"code\":1001,",
+        "gRPC over HTTP/2",
+        "1.39",
+    ] {
         assert!(contains(&answer, part), "{answer:?}");
     }
     let served = serve(tls().0, Limits::default()).await;

@@ -17,8 +17,8 @@ use super::identity;
 use super::legacy::LegacyRoots;
 use super::strict::StrictServerVerifier;
 use super::{
-    ALPN, Certificate, HTTP_1, Identity, Reason, TlsError, advice, certificates, file_roots, provider,
-    versions,
+    ALPN, Certificate, HTTP_1, Identity, Reason, TlsError, advice, certificates, file_roots,
+    provider, versions,
 };
 
 mod client_ca;

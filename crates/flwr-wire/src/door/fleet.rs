@@ -81,10 +81,7 @@ impl<H: FleetHost> Opened for Nodes<H> {
             return grpc::unknown_method();
         };
         let head = grpc::head(&request);
-        match self
-            .admit(request.headers(), &head, &newest.rules)
-            .await
-        {
+        match self.admit(request.headers(), &head, &newest.rules).await {
             Err(failure) => grpc::failed(failure),
             Ok(fleet) => {
                 // Who has a key only has no node yet, and gets one by the call.

@@ -28,7 +28,17 @@ pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {
     m.signed(NAME, rpcs::REGISTER_NODE, registering, fleet::register_node);
     let entering = Rules::KEY.turning_away(fleet::no_node).telling();
     m.entry(NAME, rpcs::ACTIVATE_NODE, entering, fleet::activate_node);
-    m.signed(NAME, rpcs::DEACTIVATE_NODE, Rules::NODE, fleet::deactivate_node);
-    m.signed(NAME, rpcs::UNREGISTER_NODE, Rules::NODE, fleet::unregister_node);
+    m.signed(
+        NAME,
+        rpcs::DEACTIVATE_NODE,
+        Rules::NODE,
+        fleet::deactivate_node,
+    );
+    m.signed(
+        NAME,
+        rpcs::UNREGISTER_NODE,
+        Rules::NODE,
+        fleet::unregister_node,
+    );
     objects::fleet(m, NAME);
 }

@@ -72,7 +72,9 @@ pub(crate) struct Signed<H: FleetHost> {
 
 /// A method by which a node begins a session. Gives the node with the answer.
 pub(crate) type EntryHandler<H> = Box<
-    dyn Fn((<H as FleetHost>::Fleet, Request<Bytes>)) -> BoxFuture<'static, Result<(Answer, NodeId)>>
+    dyn Fn(
+            (<H as FleetHost>::Fleet, Request<Bytes>),
+        ) -> BoxFuture<'static, Result<(Answer, NodeId)>>
         + Send
         + Sync,
 >;

@@ -30,12 +30,7 @@ pub(crate) struct RunObjects<'a, L> {
 
 impl<L: Line> RunObjects<'_, L> {
     /// `session` is the name of the upload, or empty.
-    pub(crate) async fn push(
-        self,
-        id: ObjectId,
-        content: Bytes,
-        session: String,
-    ) -> Result<bool> {
+    pub(crate) async fn push(self, id: ObjectId, content: Bytes, session: String) -> Result<bool> {
         let request = proto::PushObjectRequest {
             node: self.node,
             run_id: self.run.0,

@@ -24,7 +24,8 @@ pub trait Entrance: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// If the SuperLink refuses, or gives no answer.
-    fn join<L: Line>(&self, line: &L, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
+    fn join<L: Line>(&self, line: &L, interval: f64)
+    -> impl Future<Output = Result<NodeId>> + Send;
 
     /// The node goes.
     ///

@@ -127,7 +127,10 @@ enum Known {
 
 /// A caller with such a key at a SuperLink with these flags.
 async fn caller(flags: Flags, known: Known) -> (Caller, TempDir) {
-    let (dir, key) = (tempfile::tempdir().unwrap(), PrivateKey::generate().unwrap());
+    let (dir, key) = (
+        tempfile::tempdir().unwrap(),
+        PrivateKey::generate().unwrap(),
+    );
     let file = dir.path().join("keys.csv");
     let other = PrivateKey::generate().unwrap();
     let mut lines = other.public_key().to_openssh();
@@ -247,9 +250,7 @@ async fn a_node_that_a_person_registered_stays_registered_until_a_person_says_no
     let refused = node.unregister(id).await;
     assert_eq!(refused.code, Code::FailedPrecondition);
     assert!(
-        refused
-            .text
-            .contains("must be unregistered via the CLI"),
+        refused.text.contains("must be unregistered via the CLI"),
         "{}",
         refused.text
     );
@@ -274,11 +275,7 @@ async fn a_node_that_a_person_registered_stays_registered_until_a_person_says_no
 #[tokio::test]
 async fn a_key_is_registered_and_activated_by_its_holder_alone() {
     let (node, _dir) = caller(Flags::None, Known::Nothing).await;
-    let other: Bytes = PrivateKey::generate()
-        .unwrap()
-        .public_key()
-        .to_pem()
-        .into();
+    let other: Bytes = PrivateKey::generate().unwrap().public_key().to_pem().into();
     let register = proto::RegisterNodeFleetRequest {
         public_key: other.clone(),
     };

@@ -71,7 +71,10 @@ impl Listed {
     /// What the SuperLink does when the list has changed.
     async fn shut_out(&self) {
         let list = self.list.now();
-        let ended = self.host.link().end_sessions(|node| list.contains(&node.key));
+        let ended = self
+            .host
+            .link()
+            .end_sessions(|node| list.contains(&node.key));
         ended.await.unwrap();
     }
 

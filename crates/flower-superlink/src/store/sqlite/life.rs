@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::presence::Presence;
 use super::row::signed;
-use super::{dismissed, messages, nodes};
+use super::{dismissed, in_hand, messages, nodes};
 use crate::link::state::{Changed, Enrolment, KnownNode, StateResult, Written};
 use crate::link::wake::Topic;
 
@@ -129,7 +129,7 @@ pub(super) fn unregister(
     };
     known.unregister(now);
     nodes::update(connection, &known)?;
-    nodes::handed_out(connection, node, None)?;
+    in_hand::handed_out(connection, node, None)?;
     Ok((true, Changed::wake([Topic::Node(node)])))
 }
 

@@ -12,9 +12,11 @@ use rusqlite::Connection;
 
 use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic, Traits,
+    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
 };
 use crate::link::wake::Topic;
+
+mod notes;
 
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
@@ -127,29 +129,6 @@ impl Presence {
         inner.rows += 1;
     }
 
-    /// A person has registered the node.
-    pub(super) fn enrolled(&self, node: &KnownNode, is_new: bool) {
-        if is_new {
-            self.registered(node.clone());
-        }
-        let mut inner = self.0.lock();
-        if let Some(known) = inner.nodes.get_mut(&node.id) {
-            known.known.owner.clone_from(&node.owner);
-            known.known.name.clone_from(&node.name);
-            known.known.location.clone_from(&node.location);
-        }
-        inner.dismissed.remove(&node.key);
-    }
-
-    /// A person has unregistered the node of this key.
-    pub(super) fn dismissed(&self, key: PublicKey) {
-        self.0.lock().dismissed.insert(key);
-    }
-
-    pub(super) fn is_dismissed(&self, key: &PublicKey) -> bool {
-        self.0.lock().dismissed.contains(key)
-    }
-
     /// Rows of nodes, also of those that are unregistered.
     pub(super) fn rows(&self) -> u64 {
         self.0.lock().rows
@@ -209,30 +188,6 @@ impl Presence {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
             node.nothing_at = Some(version);
         }
-    }
-
-    pub(super) fn note_wire(&self, node: NodeId, wire: &str) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.known.wire = Some(wire.to_owned());
-        }
-    }
-
-    pub(super) fn wire(&self, node: NodeId) -> Option<String> {
-        self.0.lock().nodes.get(&node)?.known.wire.clone()
-    }
-
-    pub(super) fn note_traits(&self, node: NodeId, traits: &Traits) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.known.traits = traits.clone();
-        }
-    }
-
-    pub(super) fn note_certificate(&self, owner: String) {
-        self.0.lock().certificates.insert(owner);
-    }
-
-    pub(super) fn is_of_node(&self, owner: &str) -> bool {
-        self.0.lock().certificates.contains(owner)
     }
 
     pub(super) fn removed(&self, node: NodeId) {
