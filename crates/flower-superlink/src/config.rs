@@ -8,7 +8,7 @@ use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
-use flwr_daemon::apps;
+use flwr_daemon::apps::{self, Program};
 use flwr_daemon::listen::Balancers;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
@@ -39,8 +39,6 @@ use crate::store::{Database, Places, Storage};
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
-/// The first flwr whose ServerApp processes are started with a token.
-const FIRST_WITH_TOKENS: (u32, u32) = (1, 21);
 
 /// What a SuperLink is made from.
 #[derive(Debug)]
@@ -111,7 +109,7 @@ pub enum Launch {
     /// The SuperLink.
     Subprocess {
         /// `flwr-serverapp`.
-        program: PathBuf,
+        program: Program,
         /// Whether a process is started for the next run before there is one.
         ahead: bool,
         /// How its processes come by their run.
@@ -362,10 +360,10 @@ fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
     match isolation {
         Isolation::Process => Ok(Launch::Process),
         Isolation::Subprocess => {
-            let program = apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
-            let way = match apps::flower_version(&program) {
-                Some(version) if version < FIRST_WITH_TOKENS => Way::Tokenless,
-                _ => Way::Token,
+            let program = Program::find("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
+            let way = match program.gives_token_to_serverapp() {
+                true => Way::Token,
+                false => Way::Tokenless,
             };
             Ok(Launch::Subprocess {
                 program,

@@ -276,7 +276,10 @@ async fn guard_serverapps(config: &Config) -> Option<String> {
         return None;
     };
     let (program, flwr_dir) = (program.clone(), config.flwr_dir.clone());
-    let prepare = move || Guard::prepare(&program, flwr_dir.as_deref()).warning(&program);
+    let prepare = move || {
+        let program = program.path();
+        Guard::prepare(program, flwr_dir.as_deref()).warning(program)
+    };
     let (text, hint) = spawn_blocking(prepare).await.ok()??;
     Some(format!("{text}; {hint}"))
 }

@@ -272,7 +272,7 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     });
     let isolation = match &config.launch {
         Launch::Subprocess { program, .. } => {
-            format!("subprocess, starting {}", program.display())
+            format!("subprocess, starting {}", program.shown())
         }
         Launch::Process => {
             let reach = if clientappio.is_loopback() {
