@@ -47,6 +47,7 @@ mod power;
 mod quiet;
 mod shut_out;
 mod standing;
+mod starts;
 mod taskins;
 mod tokens;
 mod traffic;
