@@ -35,11 +35,6 @@ pub mod v1_15 {
     tonic::include_proto!("v1_15");
 }
 
-/// flwr 1.23: what this release alone lays out in a way of its own.
-pub mod v1_23 {
-    tonic::include_proto!("v1_23");
-}
-
 /// flwr 1.24 to 1.29: what these releases lay out in a way of their own.
 pub mod v1_24 {
     tonic::include_proto!("v1_24");
@@ -48,6 +43,11 @@ pub mod v1_24 {
 /// flwr 1.30 to 1.34: app processes as tasks.
 pub mod v1_30 {
     tonic::include_proto!("v1_30");
+}
+
+/// flwr 1.23 to 1.26: what these releases lay out on Control in ways of their own.
+pub mod v1_10 {
+    tonic::include_proto!("v1_10");
 }
 
 /// flwr 1.8 to 1.14: messages as tasks.

@@ -12,8 +12,6 @@ use flwr_core::project::{FederationError, ProjectError};
 use flwr_core::refusal::Failure;
 use flwr_security::pki::PkiError;
 
-use crate::project::ChoiceError;
-
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a command did not do what was asked.
@@ -46,7 +44,7 @@ pub(crate) enum Error {
         why: &'static str,
     },
     #[error(transparent)]
-    Choice(ChoiceError),
+    Choice(crate::project::ChoiceError),
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]

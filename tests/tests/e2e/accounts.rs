@@ -14,7 +14,6 @@ mod latest;
 
 /// Whose `flwr` most users have.
 const PIP: Maker = Maker::Pip(Release::V1_22);
-/// pip's words.
 const DENIED: &str = "Permission denied";
 const UNAUTHENTICATED: &str = "Authentication failed";
 const LOGGED_IN: &str = "Login successful";

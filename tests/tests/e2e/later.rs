@@ -45,9 +45,13 @@ fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Feder
     };
     assert_eq!(status(), "registered");
     let unregister = ["supernode", "unregister", &id, "e2e"];
-    let _ = flwr.call(&app.path, &unregister).success();
+    flwr.call(&app.path, &unregister)
+        .success()
+        .must_say(&["unregistered successfully"]);
     assert_eq!(status(), "unregistered");
-    let _ = flwr.call(&app.path, &unregister).failure(1);
+    flwr.call(&app.path, &unregister)
+        .failure(1)
+        .must_say(&["the SuperLink refused"]);
 }
 
 #[test]
@@ -60,12 +64,11 @@ fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() 
         let (app, flwr) = (federation.app("mean"), federation.flwr(OURS));
         let run = flwr.start(&app, "rounds=1");
         assert!(flwr.statuses(&app).contains_key(&run));
-        let _ = flwr
-            .call(&app.path, &["stop", &run.to_string(), ".", "e2e"])
-            .success();
+        flwr.call(&app.path, &["stop", &run.to_string(), ".", "e2e"])
+            .success()
+            .must_say(&["successfully stopped"]);
         assert_eq!(flwr.status(&app, run), "finished:stopped");
-        let _ = flwr
-            .call(&app.path, &["stop", &run.to_string(), ".", "e2e"])
+        flwr.call(&app.path, &["stop", &run.to_string(), ".", "e2e"])
             .failure(1)
             .must_say(&["already finished"]);
         flwr.call(&app.path, &["log", "7", ".", "e2e", "--show"])
@@ -98,7 +101,6 @@ fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() 
                 .failure(1)
                 .must_say(&["ederation"]);
         }
-        federation.stop();
     }
 }
 
@@ -277,14 +279,15 @@ fn control_refuses_as_superlinks_of_later_releases_do() {
             .superlink(maker)
             .nodes(0)
             .start();
-        let found =
-            runtime.block_on(async { refusals(&mut Asker::new(&federation, release)).await });
-        federation.stop();
-        found
+        runtime.block_on(async { refusals(&mut Asker::new(&federation, release)).await })
     };
     for release in LATER {
         let (theirs, ours) = (asked(Maker::Pip(release), release), asked(OURS, release));
         for ((what, theirs), (_, ours)) in theirs.iter().zip(&ours) {
+            if [Code::Unknown, Code::Internal].contains(&theirs.0) {
+                // Their handler raised, where it was to refuse.
+                continue;
+            }
             assert_eq!(theirs.0, ours.0, "{what}, flwr {}", release.number());
             // 1.31 gives numbers for a part of its refusals.
             if theirs.1.is_some() {

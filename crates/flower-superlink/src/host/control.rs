@@ -127,9 +127,10 @@ impl Control for ControlSession {
     // Nodes, and sums over all runs, are for everybody who is admitted.
     async fn nodes(&self) -> Result<Nodes> {
         let now = self.link.now();
-        let nodes = self.link.all_nodes().await?.into_iter();
+        let nodes = self.link.all_nodes().await?;
+        let shown = nodes.iter().map(|node| self.node_info(node, now));
         Ok(Nodes {
-            nodes: nodes.map(|node| self.node_info(node, now)).collect(),
+            nodes: shown.collect(),
             now: Some(now),
         })
     }

@@ -48,6 +48,7 @@ mod quiet;
 mod registered;
 mod shut_out;
 mod standing;
+mod starts;
 mod taskins;
 mod tokens;
 mod traffic;

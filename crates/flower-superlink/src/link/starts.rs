@@ -10,7 +10,7 @@ use super::Link;
 use super::permission::Principal;
 use crate::error::{Error, Result};
 
-/// The name of the federation until flwr 1.25.
+/// The name by which earlier commands know the federation.
 const EARLIER: &str = "default";
 
 /// Whether the name is the federation's. An empty name means the only one.

@@ -12,6 +12,10 @@ use crate::id::{NodeId, RunId};
 use crate::run::Run;
 use crate::time::Timestamp;
 
+mod federation;
+
+pub use federation::{AccountInfo, Federation, Member, WholeFederation};
+
 /// What a run is started from.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
@@ -129,15 +133,6 @@ pub struct NodeInfo {
     pub certificate: Option<String>,
 }
 
-/// An account, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AccountInfo {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-}
-
 /// Nodes, at a time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Nodes {
@@ -156,41 +151,6 @@ pub struct NewNode {
     pub name: Option<String>,
     /// Where it is: degrees of latitude and longitude.
     pub location: Option<String>,
-}
-
-/// A federation: people, nodes and runs that belong together.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Federation {
-    /// Its id: `@account/name`.
-    pub id: String,
-    /// What it is for.
-    pub description: String,
-    /// Whether it is closed for new runs.
-    pub archived: bool,
-    /// Whether its runs are simulations.
-    pub simulation: bool,
-}
-
-/// Somebody in a federation.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Member {
-    /// Who it is.
-    pub account: AccountInfo,
-    /// `owner` or `member`. Empty: the SuperLink does not say.
-    pub role: String,
-}
-
-/// A federation, with all that is in it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct WholeFederation {
-    /// The federation itself.
-    pub federation: Federation,
-    /// The people.
-    pub members: Vec<Member>,
-    /// The nodes, in the order of their ids.
-    pub nodes: Vec<NodeInfo>,
-    /// The runs that the caller may look at, oldest first, and the SuperLink's time.
-    pub runs: Runs,
 }
 
 /// A login that has begun, as its user is told.

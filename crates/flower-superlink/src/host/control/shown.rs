@@ -29,7 +29,7 @@ pub(super) fn the_federation() -> Federation {
 
 impl ControlSession {
     /// A node, as it stands at `now`.
-    pub(super) fn node_info(&self, node: KnownNode, now: Timestamp) -> NodeInfo {
+    pub(super) fn node_info(&self, node: &KnownNode, now: Timestamp) -> NodeInfo {
         let certificate = self.link.certificate_of(node.id);
         let since_start = |at: Timestamp| (at > Timestamp::ZERO).then_some(at);
         NodeInfo {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::project::App;
 
 const PROJECT: &str = r#"
 [project]
@@ -120,4 +121,41 @@ fn a_pattern_of_no_use_is_refused() {
     let directory = app(&[&deep, "mini/s.py"]);
     let error = selected(&directory, r#"fab-include = ["mini/**"]"#).unwrap_err();
     assert!(error.to_string().contains("10 directories"), "{error}");
+}
+
+/// The bundle of this app by the `flwr build` of flwr 1.28.0, 1.31.0 and 1.36.0, which is the same.
+#[test]
+fn a_bundle_has_the_bytes_that_flwr_1_28_writes() {
+    const MINI: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../flwr-core/testdata/fab/mini"
+    );
+    let directory = app(&[
+        "LICENSE",
+        "README.md",
+        "a/z.py",
+        "a-b/c.py",
+        "mini/test_x.py",
+    ]);
+    let read = |file: &str| std::fs::read_to_string(Path::new(MINI).join(file)).unwrap();
+    let project = read("pyproject.toml").replace(
+        "publisher = \"pub\"",
+        "publisher = \"pub\"\nfab-include = [\"**/*.py\", \"conf/**\", \"LICENSE\"]\nfab-exclude = [\"a/z.py\"]",
+    );
+    std::fs::create_dir(directory.path().join("conf")).unwrap();
+    for (file, text) in [
+        ("pyproject.toml", project),
+        ("mini/s.py", read("mini/s.py")),
+        ("mini/c.py", read("mini/c.py")),
+        ("conf/a.yaml", "x: 1\n".to_owned()),
+        ("conf/b.json", "{}\n".to_owned()),
+    ] {
+        std::fs::write(directory.path().join(file), text).unwrap();
+    }
+    let bundle = App::load(directory.path()).unwrap().bundle().unwrap();
+    assert_eq!(
+        bundle.fab.hash,
+        "d8298605bedee1aad4162b2d533dbeea2ca67798d97963c42403cf8548ddb790"
+    );
+    assert!(flwr_core::fab::Fab::open(bundle.fab.bytes).is_ok());
 }

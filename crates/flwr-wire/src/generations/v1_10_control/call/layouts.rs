@@ -9,7 +9,7 @@ use flwr_core::port::control::{
 };
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
-use flwr_proto::{v1_23, v1_24};
+use flwr_proto::v1_10;
 use flwr_security::key::spki_from_pem;
 use prost::Message;
 
@@ -59,7 +59,7 @@ fn any_node(bytes: Bytes) -> Result<NodeInfo> {
     {
         return node(info.clone());
     }
-    if let Ok(info) = v1_23::NodeInfo::decode(bytes)
+    if let Ok(info) = v1_10::NodeInfo::decode(bytes)
         && status(&info.status).is_some()
     {
         return node(as_later(info));
@@ -70,7 +70,7 @@ fn any_node(bytes: Bytes) -> Result<NodeInfo> {
     }
 }
 
-fn as_later(info: v1_23::NodeInfo) -> proto::NodeInfo {
+fn as_later(info: v1_10::NodeInfo) -> proto::NodeInfo {
     proto::NodeInfo {
         node_id: info.node_id,
         owner_aid: info.owner_aid,
@@ -170,7 +170,7 @@ fn any_federation(bytes: Bytes) -> Result<AnyLayout> {
         Ok(later) if is_readable(&later.nodes) => return Ok(later.into()),
         later => later,
     };
-    match (v1_24::Federation::decode(bytes), later) {
+    match (v1_10::Federation::decode(bytes), later) {
         (Ok(earlier), _) if is_readable(&earlier.nodes) => Ok(earlier.into()),
         (_, Ok(later)) => Ok(later.into()),
         (_, Err(error)) => Err(unreadable(&error.to_string())),
@@ -196,8 +196,8 @@ impl From<proto::Federation> for AnyLayout {
 }
 
 /// flwr 1.24 and 1.25 give the ids of accounts, and 1.26 gives their names too.
-impl From<v1_24::Federation> for AnyLayout {
-    fn from(federation: v1_24::Federation) -> Self {
+impl From<v1_10::Federation> for AnyLayout {
+    fn from(federation: v1_10::Federation) -> Self {
         let mut accounts: Vec<AccountInfo> = federation.accounts.into_iter().map(account).collect();
         if accounts.is_empty() {
             let known_by_id = |id: String| AccountInfo {

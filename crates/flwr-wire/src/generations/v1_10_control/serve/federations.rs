@@ -9,7 +9,7 @@
 use flwr_core::port::control::{Federation, Member, WholeFederation};
 use flwr_core::port::{Control, Result};
 use flwr_proto as proto;
-use flwr_proto::v1_24;
+use flwr_proto::v1_10;
 use prost::Message as _;
 
 use super::nodes::node_info;
@@ -54,7 +54,7 @@ pub(in super::super) async fn show(
     let nodes = nodes.into_iter().map(node_info).collect();
     let runs = shown_runs(runs, request.release);
     let bytes = if is_earlier {
-        let federation = v1_24::Federation {
+        let federation = v1_10::Federation {
             name,
             member_aids: members
                 .iter()
@@ -65,7 +65,7 @@ pub(in super::super) async fn show(
             description: federation.description,
             accounts: members.into_iter().map(|member| account(&member)).collect(),
         };
-        v1_24::ShowFederationResponse {
+        v1_10::ShowFederationResponse {
             federation: Some(federation),
             now,
         }

@@ -346,7 +346,7 @@ async fn a_command_without_a_release_lists_federations_by_their_names_alone() {
         assert_eq!(federation.name, FEDERATION);
         assert_eq!(federation.description, description);
         let bytes = listed.encode_to_vec();
-        let earlier = flwr_proto::v1_24::ListFederationsResponse::decode(bytes.as_slice());
+        let earlier = flwr_proto::v1_10::ListFederationsResponse::decode(bytes.as_slice());
         assert_eq!(
             earlier.is_ok_and(|it| it.federations[0].runs.is_empty()),
             release.is_none()
@@ -363,7 +363,7 @@ async fn a_federation_is_shown_in_the_layout_of_the_release_that_asks_by_this_na
         shown.unwrap().0
     };
     let earlier = show("default", None).await;
-    let earlier = flwr_proto::v1_24::ShowFederationResponse::decode(earlier).unwrap();
+    let earlier = flwr_proto::v1_10::ShowFederationResponse::decode(earlier).unwrap();
     let federation = earlier.federation.unwrap();
     assert_eq!(
         (&*federation.name, &*federation.member_aids),

@@ -22,15 +22,15 @@ fn later(node_id: u64, status: &str) -> proto::NodeInfo {
     }
 }
 
-fn earlier(status: &str, online_until: Option<f64>) -> v1_23::NodeInfo {
-    v1_23::NodeInfo {
+fn earlier(status: &str, online_until: Option<f64>) -> v1_10::NodeInfo {
+    v1_10::NodeInfo {
         node_id: 2,
         owner_aid: "alice-1".to_owned(),
         status: status.to_owned(),
         registered_at: AT.to_owned(),
         online_until,
         public_key: PEM.into(),
-        ..v1_23::NodeInfo::default()
+        ..v1_10::NodeInfo::default()
     }
 }
 
@@ -112,8 +112,8 @@ fn a_federation_is_read_in_the_layout_of_each_release() {
         now: AT.to_owned(),
     };
     let earlier = |accounts: Vec<proto::Account>, nodes: Vec<proto::NodeInfo>| {
-        v1_24::ShowFederationResponse {
-            federation: Some(v1_24::Federation {
+        v1_10::ShowFederationResponse {
+            federation: Some(v1_10::Federation {
                 name: "default".to_owned(),
                 member_aids: vec!["<id:none>".to_owned()],
                 nodes,
@@ -154,11 +154,11 @@ fn a_list_of_federations_is_read_in_both_layouts() {
             ..proto::Federation::default()
         }],
     };
-    let earlier = v1_24::ListFederationsResponse {
-        federations: vec![v1_24::Federation {
+    let earlier = v1_10::ListFederationsResponse {
+        federations: vec![v1_10::Federation {
             name: "default".to_owned(),
             member_aids: vec!["<id:none>".to_owned()],
-            ..v1_24::Federation::default()
+            ..v1_10::Federation::default()
         }],
     };
     let listed = federations(read(&later)).unwrap();
