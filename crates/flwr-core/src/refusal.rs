@@ -260,6 +260,10 @@ pub enum Refusal {
     /// The token is none of this program's.
     #[error("the token is unknown")]
     UnknownToken,
+    /// The metadata of a call has no token, or one of nobody. Such calls are of releases whose apps
+    /// show their token there.
+    #[error("the metadata of the call has no token of an app here")]
+    UnknownAppToken,
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),

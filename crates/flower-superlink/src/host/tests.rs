@@ -46,6 +46,7 @@ mod people;
 mod power;
 mod quiet;
 mod registered;
+mod runtimes;
 mod shut_out;
 mod standing;
 mod starts;

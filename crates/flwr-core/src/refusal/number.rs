@@ -52,7 +52,7 @@ impl Refusal {
             Self::AccessDenied => Code::NodeNotProven,
             Self::UnsignedNotServed => Code::UnsignedNotServed,
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
-            Self::UnknownToken => Code::RuntimeAuthenticationFailed,
+            Self::UnknownToken | Self::UnknownAppToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
             Self::LauncherNotProven(_) => Code::LauncherNotProven,
             Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
