@@ -76,6 +76,12 @@ impl Release {
         Self { minor, patch }
     }
 
+    /// Whether it is flwr 1.`minor` or later.
+    #[must_use]
+    pub const fn is_since(self, minor: u8) -> bool {
+        self.minor >= minor
+    }
+
     /// As `flwr --version` has it.
     #[must_use]
     pub fn number(self) -> String {
@@ -113,6 +119,15 @@ impl Release {
 }
 
 impl Maker {
+    /// The release, if the program is pip's and of flwr 1.`minor` or later.
+    #[must_use]
+    pub fn pips_since(self, minor: u8) -> Option<Release> {
+        match self {
+            Self::Pip(release) if release.is_since(minor) => Some(release),
+            _ => None,
+        }
+    }
+
     /// The program's file, by its name.
     ///
     /// # Panics
@@ -139,6 +154,9 @@ impl Maker {
         command.env("PATH", self.path());
         command.env("FLWR_TELEMETRY_ENABLED", "0");
         command.env("PYTHONUNBUFFERED", "1");
+        // pip's releases of today would ask the internet for updates and for packages.
+        command.env("FLWR_DISABLE_UPDATE_CHECK", "1");
+        command.env("FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION", "1");
         command
             .env_remove("RUST_LOG")
             .env_remove("FLWR_LOG_LEVEL")

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{NoAnswer, Upstream, signer};
+use crate::upstream::{Lasting, NoAnswer, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -230,6 +230,7 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
         superlink.to_string(),
         &config.trust,
         key,
+        Lasting::of(&config.key),
         config.persistence,
     )
 }
@@ -272,7 +273,7 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     });
     let isolation = match &config.launch {
         Launch::Subprocess { program, .. } => {
-            format!("subprocess, starting {}", program.display())
+            format!("subprocess, starting {}", program.shown())
         }
         Launch::Process => {
             let reach = if clientappio.is_loopback() {

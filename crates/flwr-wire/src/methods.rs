@@ -13,7 +13,7 @@ use prost::Message;
 
 use crate::app_token::AppToken;
 use crate::carrier::grpc::{Answer, Answers, decode};
-use crate::host::{Head, Host};
+use crate::host::{Head, Host, Release};
 
 pub(crate) mod fleet;
 pub(crate) mod runtime;
@@ -39,6 +39,8 @@ pub(crate) struct Request<Q> {
     pub(crate) now: Timestamp,
     /// The headers by which a caller proves that it may start apps, where it sends them.
     pub(crate) superexec: Option<SuperexecHeaders>,
+    /// The caller's release of Flower, if it tells.
+    pub(crate) release: Option<Release>,
     /// The token of an app, where the app shows it in the metadata.
     pub(crate) token: Option<AppToken>,
 }
@@ -51,6 +53,7 @@ impl Request<Bytes> {
             patience: head.patience,
             now: host.now(),
             superexec: None,
+            release: head.release,
             token: None,
         }
     }
@@ -61,6 +64,7 @@ impl Request<Bytes> {
             patience: self.patience,
             now: self.now,
             superexec: self.superexec,
+            release: self.release,
             token: self.token,
         })
     }
@@ -85,6 +89,11 @@ impl<M> Table<M> {
     /// What is served under this path.
     pub(crate) fn at(&self, path: &str) -> &[M] {
         self.0.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// All methods.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &M> {
+        self.0.values().flatten()
     }
 
     pub(crate) fn add(&mut self, path: &'static str, method: M) {

@@ -95,6 +95,7 @@ impl Scene {
         Head {
             patience: std::time::Duration::ZERO,
             peer: Some(self.peer.clone()),
+            release: None,
         }
     }
 

@@ -135,7 +135,7 @@ impl World {
         let task = TaskId::of_serverapp(RunId(RUN));
         let _ = state.claim_task(task, token, NOW).await.unwrap();
         let (key, node) = (node_key().public_key().clone(), NodeId(NODE));
-        let _ = state.register_node(&key, node, None, NOW).await.unwrap();
+        let _ = state.register_node(&key, node, NOW).await.unwrap();
         let until = Timestamp::NEVER;
         let _ = state.activate_node(node, until, NOW).await.unwrap();
         let tasks = WireName::find("tasks").unwrap();

@@ -10,7 +10,7 @@ use tonic::server::NamedService;
 
 use super::{Door, Opened};
 use crate::app_token::AppToken;
-use crate::carrier::grpc::{self, Answer, Intake};
+use crate::carrier::grpc::{self, Answer, Intake, Reader};
 use crate::generations;
 use crate::host::{Head, RuntimeHost, ServerAppHost};
 use crate::in_flight::Payer;
@@ -132,6 +132,7 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: sizes.max().unwrap_or(0),
+            reader: Reader::Peer,
         };
         let answer = |body| {
             let mut request = Decoded::new(body, &head, &self.host);

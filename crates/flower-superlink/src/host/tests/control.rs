@@ -128,7 +128,7 @@ async fn a_start_is_refused_that_could_not_go_on() {
     let host = without_accounts();
     let empty = proto::StartRunRequest::default();
     let answer = control(&host, "StartRun", &empty).await;
-    assert_eq!(answer.code, Code::InvalidArgument);
+    assert_eq!(answer.code, Code::FailedPrecondition);
     assert!(
         answer.text.starts_with("the FAB is refused"),
         "{}",
@@ -136,7 +136,7 @@ async fn a_start_is_refused_that_could_not_go_on() {
     );
     let unknown = UserConfig::from([("no.such.key".to_owned(), Scalar::Int(1))]);
     let answer = control(&host, "StartRun", &start(&unknown)).await;
-    assert_eq!(answer.code, Code::InvalidArgument);
+    assert_eq!(answer.code, Code::FailedPrecondition);
     let text = &answer.text;
     assert!(
         text.starts_with("the run configuration is refused"),
@@ -191,7 +191,7 @@ async fn a_log_is_read_from_a_moment_to_the_end_of_its_run() {
 async fn nodes_are_listed_with_their_keys() {
     let host = without_accounts();
     let key = PrivateKey::generate().unwrap().public_key().clone();
-    let node = host.link().register_node(&key, 30.0, None).await.unwrap();
+    let node = host.link().take_in(&key, 30.0, None).await.unwrap();
     let listed = control(&host, "ListNodes", &proto::ListNodesRequest {}).await;
     let listed: proto::ListNodesResponse = listed.read();
     let [shown] = &listed.nodes_info[..] else {

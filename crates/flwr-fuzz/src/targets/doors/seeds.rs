@@ -184,8 +184,23 @@ pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
         run_id: Some(RUN),
         ..proto::ListRunsRequest::default()
     };
+    let register = proto::RegisterNodeRequest {
+        public_key: b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+            .to_vec()
+            .into(),
+        location: Some("53.55,9.99".to_owned()),
+        name: Some("north".to_owned()),
+    };
+    let unregister = proto::UnregisterNodeRequest { node_id: 7 };
+    let show = proto::ShowFederationRequest {
+        federation_name: "default".to_owned(),
+    };
     vec![
         seed("Control/StartRun", &[], &start),
+        seed("Control/RegisterNode", &[], &register),
+        seed("Control/UnregisterNode", &[], &unregister),
+        seed("Control/ShowFederation", &[], &show),
+        seed("Control/CreateFederation", &[], &show),
         seed("Exec/StartRun", &[], &start),
         seed("Control/StopRun", &[], &stop),
         seed("Control/ListRuns", &[], &list),

@@ -251,7 +251,7 @@ pub(super) async fn an_app_sees_its_nodes_its_run_and_its_log(world: World<impl 
         .next_log(app.run, Timestamp::ZERO, usize::MAX);
     assert_eq!(log.await.unwrap().unwrap().text, "one line\n");
     let nobody = world.node().await;
-    nobody.fleet.deactivate().await.unwrap();
+    nobody.fleet.leave().await.unwrap();
     let mail = Mail::new(app.run, "model", |metadata| Metadata {
         dst: nobody.id,
         ..metadata
