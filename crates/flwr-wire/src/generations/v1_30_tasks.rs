@@ -124,3 +124,6 @@ fn launchers<H: RuntimeHost>(m: &mut Methods<H>, service: &Service, kind: jobs::
 fn task_id(runtime: &impl Runtime) -> u64 {
     runtime.run_id().map(u64::from).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
