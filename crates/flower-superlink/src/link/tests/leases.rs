@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::link::state::APP_FIRST_CONTACT;
 
 /// What a node is told of once: `calls` SuperNodes make their calls side by side for two minutes.
 async fn told_of_calls(calls: usize) -> usize {
@@ -134,9 +135,10 @@ async fn a_token_that_was_given_before_the_clock_was_set_keeps_its_time() {
         let run = link.start_run(bundle(), UserConfig::new(), &Principal::Anybody);
         let run = run.await.unwrap();
         let token = link.issue_token(run).await.unwrap().unwrap();
-        federation.clock.set(NOON + 600.0);
+        federation.clock.set(NOON + 2.0 * APP_FIRST_CONTACT);
         link.expire().await.unwrap();
-        federation.clock.advance(Duration::from_secs(100));
+        let almost = Duration::from_secs_f64(APP_FIRST_CONTACT - 20.0);
+        federation.clock.advance(almost);
         link.expire().await.unwrap();
         assert_eq!(link.run_of_token(token.as_str()).await.unwrap(), run);
         federation.clock.advance(Duration::from_secs(30));
