@@ -1,6 +1,7 @@
 //! ClientAppIo, as the process of a ClientApp calls it.
 
 use flwr_proto as proto;
+use flwr_proto::v1_30;
 use tonic::Code;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
@@ -28,6 +29,26 @@ impl App {
         let path = format!("/flwr.proto.ClientAppIo/{method}").parse().unwrap();
         let codec = ProstCodec::<Q, A>::default();
         let answered = self.0.unary(tonic::Request::new(request), path, codec);
+        match answered.await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => Err(Refused(status.code(), status.message().to_owned())),
+        }
+    }
+}
+
+impl App {
+    /// The end of a task, whose token is in the metadata of the call.
+    pub(crate) async fn push_task_output(
+        &mut self,
+        token: &str,
+        output: v1_30::PushTaskOutputRequest,
+    ) -> Result<v1_30::PushTaskOutputResponse, Refused> {
+        self.0.ready().await.unwrap();
+        let path = "/flwr.proto.ClientAppIo/PushTaskOutput".parse().unwrap();
+        let mut request = tonic::Request::new(output);
+        let token = token.parse().unwrap();
+        request.metadata_mut().insert("flwr-task-token", token);
+        let answered = self.0.unary(request, path, ProstCodec::default());
         match answered.await {
             Ok(answer) => Ok(answer.into_inner()),
             Err(status) => Err(Refused(status.code(), status.message().to_owned())),

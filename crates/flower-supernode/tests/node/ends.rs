@@ -1,5 +1,7 @@
 //! The ends of an app: its message expires, its run is stopped, the node stops.
 
+use flwr_proto::v1_30;
+
 use super::*;
 
 const SLEEPER: &str = "echo $$ > DIR/pid; trap 'exit 0' TERM; while :; do sleep 0.02; done";
@@ -100,4 +102,22 @@ async fn in_subprocess_isolation_nobody_else_gets_work() {
         .await
         .unwrap();
     assert_eq!(token.token, "");
+}
+
+/// Nobody here sees the process of a ClientApp end that somebody else has started.
+#[tokio::test]
+async fn a_clientapp_that_says_it_failed_without_a_reply_is_an_error_reply() {
+    let scene = scene(None).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    let output = v1_30::PushTaskOutputRequest {
+        sub_status: "failed".to_owned(),
+        details: "no module named torch".to_owned(),
+        ..v1_30::PushTaskOutputRequest::default()
+    };
+    let mut app = scene.app().await;
+    app.push_task_output(&token, output).await.unwrap();
+    let error = scene.first_reply().await.error.unwrap();
+    let reason = "the ClientApp failed without a reply: no module named torch";
+    assert_eq!(error.reason, reason);
 }
