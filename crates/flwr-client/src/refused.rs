@@ -73,12 +73,6 @@ pub fn failure(status: Status) -> refusal::Failure {
     }
 }
 
-/// Whether a node is refused because no node is registered with its key.
-#[must_use]
-pub fn is_unknown_key(refused: &refusal::Refused) -> bool {
-    refused.text.starts_with(NO_NODE)
-}
-
 /// The status of a call that failed on its way. Its text leaves the code out: the error that the
 /// status was made of says more.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 use std::error::Error as _;
 
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
-use flwr_client::refused::is_unknown_key;
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
 
@@ -81,19 +80,10 @@ impl Explainer {
         }
     }
 
-    /// The key is of no node, or of a node that is online.
+    /// The key is of a node that is online: a key of no node was to be registered.
     fn not_activated(&self, refused: &Refused) -> String {
         let (address, key) = (&self.address, &self.fingerprint);
-        let way_out = if is_unknown_key(refused) {
-            format!(
-                "this node's key is {key}: `flwr supernode register` lets it in, or the SuperLink's --auth-list-public-keys"
-            )
-        } else {
-            format!(
-                "another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life"
-            )
-        };
-        format!("the SuperLink at {address} refused: {refused}; {way_out}")
+        format!("the SuperLink at {address} refused: {refused}; another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life")
     }
 
     fn way_out(&self, class: Class, code: Option<Code>) -> String {

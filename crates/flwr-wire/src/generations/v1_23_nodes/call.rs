@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::Result;
-use flwr_core::refusal::{Class, Failure, Silence};
+use flwr_core::refusal::{Class, Code, Failure, Silence};
 use flwr_proto as proto;
 
 use super::rpcs;
@@ -65,6 +65,10 @@ pub fn is_unknown(failure: &Failure) -> bool {
     }
 }
 
+fn has_code(failure: &Failure, code: Code) -> bool {
+    matches!(failure, Failure::Answered(refused) if refused.code == Some(code))
+}
+
 impl Activated {
     async fn activate<L: Line>(&self, line: &L, interval: f64) -> Result<NodeId> {
         let request = proto::ActivateNodeRequest {
@@ -86,12 +90,15 @@ impl Activated {
 
 impl Entrance for Activated {
     async fn join<L: Line>(&self, line: &L, interval: f64) -> Result<NodeId> {
-        match self.activate(line, interval).await {
-            Err(Failure::Answered(refused)) if refused.text.starts_with(NO_NODE) => {
-                self.register(line).await?;
-                self.activate(line, interval).await
-            }
-            activated => activated,
+        // SuperLinks of flwr 1.33 and later do not tell whether no node has the key, or an online one.
+        let not_activated = match self.activate(line, interval).await {
+            Err(failure) if has_code(&failure, Code::FleetNodeActivationFailed) => failure,
+            activated => return activated,
+        };
+        match self.register(line).await {
+            Ok(()) => self.activate(line, interval).await,
+            Err(failure) if has_code(&failure, Code::PublicKeyAlreadyInUse) => Err(not_activated),
+            Err(failure) => Err(failure),
         }
     }
 
