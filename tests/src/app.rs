@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::federation::Federation;
 
+/// The beginning of the table that [`App::join`] adds.
+const FEDERATIONS: &str = "\n[tool.flwr.federations]";
+
 /// A copy of an app whose `pyproject.toml` names the federation `e2e`.
 #[derive(Debug)]
 pub struct App {
@@ -38,6 +41,16 @@ impl App {
         fs::write(&project, text).unwrap();
     }
 
+    /// Removes the federation from the `pyproject.toml` in this folder: pip's `flwr` of 1.26 and later
+    /// would move the table to a file of its own.
+    pub(crate) fn forget_federations(folder: &Path) {
+        let project = folder.join("pyproject.toml");
+        let text = fs::read_to_string(&project).unwrap_or_default();
+        if let Some((own, _)) = text.split_once(FEDERATIONS) {
+            fs::write(&project, own).unwrap();
+        }
+    }
+
     /// Has the app's federation reached at `control`, where somebody passes calls on.
     ///
     /// # Panics
@@ -56,7 +69,7 @@ fn section(federation: &Federation) -> String {
         Some(ca) => format!("root-certificates = \"{}\"", ca.display()),
     };
     format!(
-        "\n[tool.flwr.federations]\ndefault = \"e2e\"\n\n\
+        "{FEDERATIONS}\ndefault = \"e2e\"\n\n\
          [tool.flwr.federations.e2e]\naddress = \"{}\"\n{trust}\n",
         federation.control()
     )

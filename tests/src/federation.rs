@@ -17,6 +17,7 @@ use crate::program::{Maker, Release};
 use crate::scratch::Scratch;
 use crate::{PATIENCE, ports};
 
+mod pips;
 mod plan;
 
 use plan::start_superlink;
@@ -48,6 +49,8 @@ pub enum Isolation {
 pub struct Plan {
     security: Security,
     isolation: Isolation,
+    superexec: Release,
+    superexec_secret: bool,
     superlink: Maker,
     supernodes: Vec<Maker>,
     superlink_flags: Vec<String>,
@@ -89,6 +92,8 @@ impl Federation {
         Plan {
             security,
             isolation: Isolation::Subprocess,
+            superexec: Release::V1_22,
+            superexec_secret: false,
             superlink: Maker::Ours,
             supernodes: vec![Maker::Ours; 2],
             superlink_flags: Vec::new(),
@@ -192,7 +197,11 @@ impl Federation {
     /// `flwr`, of whom you like.
     #[must_use]
     pub fn flwr(&self, maker: Maker) -> Flwr<'_> {
-        Flwr::new(maker, &self.scratch)
+        let flwr = Flwr::new(maker, &self.scratch);
+        if let Some(release) = maker.pips_since(26) {
+            flwr.connect(self.control_of(release), self.ca());
+        }
+        flwr
     }
 
     /// The command line of a SuperNode of this federation, without key and addresses.
@@ -235,10 +244,14 @@ impl Federation {
         }
         let superlink = self.plan.gateway.unwrap_or(self.addresses.fleet);
         command.args(["--superlink", &superlink.to_string()]);
-        command.args([
-            "--clientappio-api-address",
-            &self.addresses.clientappio[index].to_string(),
-        ]);
+        command.args(pips::clientappio_flags(
+            self.plan.supernodes[index],
+            self.addresses.clientappio[index],
+        ));
+        command.args(
+            self.plan
+                .secret_flags(&self.scratch, &format!("node-{index}")),
+        );
         command.args(["--node-config", &format!("value={}.0", index + 1)]);
         command
             .args(self.plan.isolation.flags())
@@ -252,7 +265,7 @@ impl Federation {
         if self.plan.isolation != Isolation::Process {
             return;
         }
-        let mut command = Maker::Pip(Release::V1_22).command("flower-superexec");
+        let mut command = Maker::Pip(self.plan.superexec).command("flower-superexec");
         command.env(
             "FLWR_HOME",
             self.scratch
@@ -261,6 +274,7 @@ impl Federation {
         command.args(["--insecure", "--plugin-type", kind]);
         command.args(["--appio-api-address", &address.to_string()]);
         let name = format!("superexec-{kind}-{}", address.port());
+        command.args(self.plan.secret_flags(&self.scratch, &name));
         self.superexecs
             .push(Process::start(&name, &mut command, self.scratch.path()));
     }

@@ -1,6 +1,8 @@
 //! The `flwr` command as a test types it.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +53,39 @@ impl<'a> Flwr<'a> {
     #[must_use]
     pub const fn new(maker: Maker, scratch: &'a Scratch) -> Self {
         Self { maker, scratch }
+    }
+
+    /// Writes the connection `e2e` where pip's `flwr` of 1.26 and later looks for it.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub(crate) fn connect(self, control: SocketAddr, ca: Option<&Path>) {
+        let trust = match ca {
+            None => "insecure = true".to_owned(),
+            Some(ca) => format!("root-certificates = \"{}\"", ca.display()),
+        };
+        let text = format!(
+            "[superlink]\ndefault = \"e2e\"\n\n[superlink.e2e]\naddress = \"{control}\"\n{trust}\n"
+        );
+        let home = self.scratch.folder("home-flwr");
+        fs::write(home.join("config.toml"), text).unwrap();
+    }
+
+    /// The arguments by which a command other than `run` names the federation.
+    #[must_use]
+    pub fn place(self) -> &'static [&'static str] {
+        match self.maker.pips_since(26) {
+            Some(_) => &["e2e"],
+            None => &[".", "e2e"],
+        }
+    }
+
+    /// `flwr <command>` about a run.
+    #[track_caller]
+    pub fn about(self, app: &App, command: &str, run: u64, more: &[&str]) -> Outcome {
+        let run = run.to_string();
+        let words = [&[command, &run][..], self.place(), more].concat();
+        self.call(&app.path, &words)
     }
 
     /// `flwr <arguments>`, in the app's folder, to its end.
@@ -138,7 +173,8 @@ impl<'a> Flwr<'a> {
     /// If `flwr` does not start, or prints no JSON.
     #[track_caller]
     pub fn try_statuses(self, app: &App) -> Result<BTreeMap<u64, String>, Value> {
-        let answer = self.json(app, &["ls", ".", "e2e", "--format", "json"]);
+        let words = [&["ls"][..], self.place(), &["--format", "json"]].concat();
+        let answer = self.json(app, &words);
         let Some(runs) = answer["runs"].as_array() else {
             return Err(answer);
         };
@@ -189,10 +225,7 @@ impl<'a> Flwr<'a> {
     /// The log of a run, to its end.
     #[track_caller]
     pub fn log(self, app: &App, run: u64) -> Outcome {
-        self.call(
-            &app.path,
-            &["log", &run.to_string(), ".", "e2e", "--stream"],
-        )
+        self.about(app, "log", run, &["--stream"])
     }
 
     /// The JSON that a command prints to stdout.
@@ -207,6 +240,9 @@ impl<'a> Flwr<'a> {
     }
 
     fn command(self, folder: &Path) -> Command {
+        if self.maker.pips_since(26).is_some() {
+            App::forget_federations(folder);
+        }
         let mut command = self.maker.command("flwr");
         command
             .current_dir(folder)

@@ -53,17 +53,33 @@ impl Release {
     pub const V1_22: Self = Self::new(22, 0);
     /// flwr 1.23.0
     pub const V1_23: Self = Self::new(23, 0);
+    /// flwr 1.25.0
+    pub const V1_25: Self = Self::new(25, 0);
     /// flwr 1.26.1
     pub const V1_26: Self = Self::new(26, 1);
     /// flwr 1.28.0
     pub const V1_28: Self = Self::new(28, 0);
+    /// flwr 1.29.0
+    pub const V1_29: Self = Self::new(29, 0);
     /// flwr 1.31.0
     pub const V1_31: Self = Self::new(31, 0);
+    /// flwr 1.33.0
+    pub const V1_33: Self = Self::new(33, 0);
+    /// flwr 1.34.0
+    pub const V1_34: Self = Self::new(34, 0);
     /// flwr 1.36.0
     pub const V1_36: Self = Self::new(36, 0);
+    /// flwr 1.39.0
+    pub const V1_39: Self = Self::new(39, 0);
 
     const fn new(minor: u8, patch: u8) -> Self {
         Self { minor, patch }
+    }
+
+    /// Whether it is flwr 1.`minor` or later.
+    #[must_use]
+    pub const fn is_since(self, minor: u8) -> bool {
+        self.minor >= minor
     }
 
     /// As `flwr --version` has it.
@@ -103,6 +119,15 @@ impl Release {
 }
 
 impl Maker {
+    /// The release, if the program is pip's and of flwr 1.`minor` or later.
+    #[must_use]
+    pub fn pips_since(self, minor: u8) -> Option<Release> {
+        match self {
+            Self::Pip(release) if release.is_since(minor) => Some(release),
+            _ => None,
+        }
+    }
+
     /// The program's file, by its name.
     ///
     /// # Panics
@@ -129,7 +154,7 @@ impl Maker {
         command.env("PATH", self.path());
         command.env("FLWR_TELEMETRY_ENABLED", "0");
         command.env("PYTHONUNBUFFERED", "1");
-        // Releases from 1.26 on look for a newer one, and from 1.32 on fetch the packages of an app.
+        // pip's releases of today would ask the internet for updates and for packages.
         command.env("FLWR_DISABLE_UPDATE_CHECK", "1");
         command.env("FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION", "1");
         command

@@ -1,7 +1,7 @@
 //! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench` and `soak`: what
 //! people and CI run.
 //!
-//! They need nothing but the Rust toolchain, a C compiler, Python 3.10 or later and the package
+//! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
 
 #![expect(

@@ -16,7 +16,7 @@ use flwr_core::port::Launch as _;
 use flwr_core::port::launch::Launched;
 use flwr_core::refusal::{Class, Failure};
 use flwr_core::run::{Outcome, Phase, RunStatus};
-use flwr_daemon::apps::{self, AppProcess, Exit, Guard, Watchers, serverapp_command};
+use flwr_daemon::apps::{AppProcess, Exit, Guard, Program, Watchers, serverapp_command};
 use flwr_daemon::stop::Signals;
 use flwr_security::tls::{ClientFiles, ClientTls};
 use tokio::time::timeout;
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A run that can be started: everything that was typed is good.
 pub(crate) struct Run {
     fab: Fab,
-    program: PathBuf,
+    program: Program,
     superlink: Address,
     trust: Trust,
     route: Route,
@@ -131,17 +131,16 @@ async fn attended(app: &AppProcess, tunnel: &Tunnel, signals: &mut Signals) -> R
     }
 }
 
-fn program(flwr_dir: Option<&Path>) -> Result<PathBuf> {
-    let program = apps::find_program("flwr-serverapp")?;
-    if let Some((major, minor)) = apps::flower_version(&program)
-        && (major, minor) < (1, 21)
-    {
+fn program(flwr_dir: Option<&Path>) -> Result<Program> {
+    let program = Program::find("flwr-serverapp")?;
+    if !program.gives_token_to_serverapp() {
         bail!(
-            "{} is of flwr {major}.{minor}, which cannot be told its run: install 1.21 or later, or use that version's own flower-server-app",
-            program.display()
+            "{}, which cannot be told its run: install 1.21 or later, or use that version's own flower-server-app",
+            program.shown()
         );
     }
-    if let Some((text, hint)) = Guard::prepare(&program, flwr_dir).warning(&program) {
+    let path = program.path();
+    if let Some((text, hint)) = Guard::prepare(path, flwr_dir).warning(path) {
         warn!("{text}; {hint}");
     }
     Ok(program)

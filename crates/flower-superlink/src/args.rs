@@ -115,6 +115,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
+    /// Let in only SuperNodes whose public key was registered with `flwr supernode register`; with
+    /// --auth-list-public-keys those on the list, too. Needs TLS
+    #[arg(long)]
+    pub enable_supernode_auth: bool,
+
     /// With --serve-older: the SuperLink's own key, by which SuperNodes of flwr 1.9 to 1.14 on the
     /// list prove who they are; later ones need none
     #[arg(long, value_name = "FILE")]

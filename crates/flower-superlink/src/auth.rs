@@ -20,35 +20,55 @@ pub enum Policy {
     AnyKey,
     /// The listed ones.
     Listed(Arc<FromFile<AllowList>>),
+    /// Those that people have registered.
+    Enrolled,
+    /// The listed ones, and those that people have registered.
+    ListedOrEnrolled(Arc<FromFile<AllowList>>),
 }
 
 impl Policy {
-    /// Whether a list names the key.
+    /// The list of keys, if there is one.
     #[must_use]
-    pub fn lists(&self, key: &PublicKey) -> bool {
+    pub const fn list(&self) -> Option<&Arc<FromFile<AllowList>>> {
         match self {
-            Self::AnyKey => false,
-            Self::Listed(keys) => keys.now().contains(key),
+            Self::AnyKey | Self::Enrolled => None,
+            Self::Listed(keys) | Self::ListedOrEnrolled(keys) => Some(keys),
         }
     }
 
-    /// Whether people register and unregister nodes.
+    /// Checks that people register and unregister nodes.
     ///
     /// # Errors
     /// If a list of keys decides in their place.
     pub fn open_to_enrolment(&self) -> Result<(), Refusal> {
         match self {
-            Self::AnyKey => Ok(()),
+            Self::AnyKey | Self::Enrolled | Self::ListedOrEnrolled(_) => Ok(()),
             Self::Listed(keys) => Err(Refusal::KeysAreListed(keys.path().display().to_string())),
         }
     }
 
-    /// Whether the holder of this key, or of none, may speak now.
+    /// Whether people alone register nodes (`--enable-supernode-auth`).
     #[must_use]
-    pub fn admits(&self, key: Option<&PublicKey>) -> bool {
-        match self {
-            Self::AnyKey => true,
-            Self::Listed(keys) => key.is_some_and(|key| keys.now().contains(key)),
-        }
+    pub const fn enrolls(&self) -> bool {
+        matches!(self, Self::Enrolled | Self::ListedOrEnrolled(_))
+    }
+
+    /// Whether nodes register themselves.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::AnyKey)
+    }
+
+    /// Whether a list names the key.
+    #[must_use]
+    pub fn lists(&self, key: &PublicKey) -> bool {
+        self.list().is_some_and(|keys| keys.now().contains(key))
+    }
+
+    /// Whether the holder of this key, or of none, may speak now. `is_enrolled`: a person has
+    /// registered the key.
+    #[must_use]
+    pub fn admits(&self, key: Option<&PublicKey>, is_enrolled: bool) -> bool {
+        self.is_open() || (self.enrolls() && is_enrolled) || key.is_some_and(|key| self.lists(key))
     }
 }

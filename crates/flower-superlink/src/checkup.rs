@@ -6,7 +6,7 @@ use std::path::Path;
 use flwr_client::channel::Route;
 use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
-use flwr_daemon::apps::{self, Guard};
+use flwr_daemon::apps::Guard;
 use flwr_daemon::checkup::port;
 use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
@@ -51,6 +51,17 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     }
     match &config.policy {
         Policy::AnyKey => checkup.good(SUPERNODES, "any key is let in"),
+        Policy::Enrolled => checkup.good(
+            SUPERNODES,
+            "those that were registered with `flwr supernode register` are let in",
+        ),
+        Policy::ListedOrEnrolled(keys) => {
+            let number = keys.now().len();
+            let text = format!(
+                "{number} keys are on the list, and those that were registered with `flwr supernode register` are let in"
+            );
+            checkup.good(SUPERNODES, text);
+        }
         Policy::Listed(keys) => match keys.now().len() {
             0 => checkup.warning(SUPERNODES, "no key is on the list: nobody is let in", None),
             number => checkup.good(SUPERNODES, format!("{number} keys are on the list")),
@@ -181,14 +192,9 @@ fn serverapp(config: &Config, checkup: &mut Checkup) {
     let Launch::Subprocess { program, .. } = &config.launch else {
         return checkup.good(SERVERAPP, "started by somebody else (--isolation process)");
     };
-    let shown = program.display();
-    let version = apps::flower_version(program);
-    let of = version.map_or_else(String::new, |(major, minor)| {
-        format!(", of flwr {major}.{minor}")
-    });
-    let guard = Guard::prepare(program, config.flwr_dir.as_deref());
-    match guard.warning(program) {
-        None => checkup.good(SERVERAPP, format!("{shown}{of}")),
+    let guard = Guard::prepare(program.path(), config.flwr_dir.as_deref());
+    match guard.warning(program.path()) {
+        None => checkup.good(SERVERAPP, program.shown()),
         Some((text, hint)) => checkup.warning(SERVERAPP, text, Some(hint)),
     }
 }

@@ -8,7 +8,7 @@ use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::home::flwr_home;
 use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
-use flwr_daemon::apps;
+use flwr_daemon::apps::{self, Program};
 use flwr_daemon::listen::Balancers;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
@@ -19,11 +19,13 @@ use thiserror::Error;
 
 mod accounts;
 mod appio;
+mod keys;
 mod older;
 mod transport;
 
 use accounts::accounts;
 use appio::appio;
+use keys::policy;
 use older::{Older, deprecations};
 use transport::transport;
 
@@ -37,8 +39,6 @@ use crate::store::{Database, Places, Storage};
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
-/// The first flwr whose ServerApp processes are started with a token.
-const FIRST_WITH_TOKENS: (u32, u32) = (1, 21);
 
 /// What a SuperLink is made from.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub enum Launch {
     /// The SuperLink.
     Subprocess {
         /// `flwr-serverapp`.
-        program: PathBuf,
+        program: Program,
         /// Whether a process is started for the next run before there is one.
         ahead: bool,
         /// How its processes come by their run.
@@ -188,9 +188,9 @@ pub enum ConfigError {
     },
     /// Signatures over plaintext can be replayed by whoever listens.
     #[error(
-        "--auth-list-public-keys needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
+        "{0} needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
     )]
-    AuthWithoutTls,
+    AuthWithoutTls(&'static str),
     /// The accounts' file.
     #[error("{}", accounts::FLAG)]
     Accounts(#[source] FileError),
@@ -274,6 +274,7 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (serverappio, launchers, told) = appio(&args)?;
         warnings.extend(told);
+        let policy = policy(&args, &transport)?;
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -289,7 +290,7 @@ impl TryFrom<Args> for Config {
                 .transpose()?,
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
-            policy: policy(args.auth_list_public_keys.as_deref(), &transport)?,
+            policy,
             own_key,
             clients: clients(
                 "--ssl-client-allow-list",
@@ -346,17 +347,6 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     Ok(Places { database, storage })
 }
 
-fn policy(list: Option<&Path>, transport: &Transport) -> Result<Policy, ConfigError> {
-    let Some(list) = list else {
-        return Ok(Policy::AnyKey);
-    };
-    if matches!(transport, Transport::Plaintext) {
-        return Err(ConfigError::AuthWithoutTls);
-    }
-    let keys = FromFile::load(list).map_err(ConfigError::AllowList)?;
-    Ok(Policy::Listed(Arc::new(keys)))
-}
-
 fn clients(
     flag: &'static str,
     list: Option<&Path>,
@@ -370,10 +360,10 @@ fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
     match isolation {
         Isolation::Process => Ok(Launch::Process),
         Isolation::Subprocess => {
-            let program = apps::find_program("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
-            let way = match apps::flower_version(&program) {
-                Some(version) if version < FIRST_WITH_TOKENS => Way::Tokenless,
-                _ => Way::Token,
+            let program = Program::find("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
+            let way = match program.gives_token_to_serverapp() {
+                true => Way::Token,
+                false => Way::Tokenless,
             };
             Ok(Launch::Subprocess {
                 program,

@@ -100,9 +100,10 @@ impl Host {
     /// A host of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        // Where people register keys too, the state knows who may come in.
         let allowed = match &parts.policy {
-            Policy::AnyKey => None,
             Policy::Listed(keys) => Some(Arc::clone(keys)),
+            Policy::AnyKey | Policy::Enrolled | Policy::ListedOrEnrolled(_) => None,
         };
         let verifier = Verifier::new(allowed);
         Self(Arc::new(Inner {

@@ -11,7 +11,7 @@ use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
 use flwr_daemon::apps::{
-    AppCommand, AppProcess, Exit, MissingModule, Watchers, install, serverapp_command,
+    AppCommand, AppProcess, Exit, MissingModule, Program, Watchers, install, serverapp_command,
 };
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
@@ -43,7 +43,7 @@ pub struct Parts {
     /// Where the runs are.
     pub link: Arc<Link>,
     /// `flwr-serverapp`.
-    pub program: PathBuf,
+    pub program: Program,
     /// Where the processes find ServerAppIo.
     pub serverappio_address: String,
     /// Flower's home, for the processes.
@@ -63,7 +63,7 @@ pub struct Parts {
 #[derive(Debug, Clone)]
 pub struct Launcher {
     link: Arc<Link>,
-    program: PathBuf,
+    program: Program,
     serverappio_address: String,
     flwr_dir: Option<PathBuf>,
     outputs: Option<PathBuf>,
@@ -88,14 +88,14 @@ impl Launcher {
             way,
             resume_runs,
         } = parts;
-        let prepared = Arc::new(PreparedApps::new(&program, outputs.as_deref(), ahead));
+        let prepared = PreparedApps::new(&program, flwr_dir.as_deref(), outputs.as_deref(), ahead);
         Self {
             link,
             program,
             serverappio_address,
             flwr_dir,
             outputs,
-            prepared,
+            prepared: Arc::new(prepared),
             watchers: Watchers::new(),
             turns: (way == Way::Tokenless).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
-use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
 use flwr_wire::generations::WireName;
 use tokio::task::spawn_blocking;
@@ -46,7 +45,7 @@ impl Rules {
     /// Whether the node has shown no key: its release signs no requests, and no list asks for keys.
     fn is_keyless(&self, node: &KnownNode) -> bool {
         let wire = node.wire.as_deref().and_then(WireName::find);
-        matches!(self.policy, Policy::AnyKey) && wire.is_some_and(|wire| !wire.is_signed())
+        self.policy.is_open() && wire.is_some_and(|wire| !wire.is_signed())
     }
 }
 
@@ -86,18 +85,24 @@ pub async fn watch_disk(link: Arc<Link>, stopper: Stopper) {
     }
 }
 
-/// Ends the sessions of nodes whose keys are taken off the list, until it is time to stop. The list
-/// may have changed while this program was away, so that the first look ends sessions too.
-pub async fn shut_out(link: Arc<Link>, keys: Arc<FromFile<AllowList>>, stopper: Stopper) {
+/// Ends the sessions of nodes that may not come in any more, until it is time to stop. The list, or the
+/// flags, may have changed while this program was away, so that the first look ends sessions too.
+pub async fn shut_out(link: Arc<Link>, policy: Policy, stopper: Stopper) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known: Option<Arc<AllowList>> = None;
+    let mut known: Option<Option<Arc<AllowList>>> = None;
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
-        let now = keys.now();
-        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &now)) {
+        let now = policy.list().map(|keys| keys.now());
+        let is_known = match (&known, &now) {
+            (Some(Some(known)), Some(now)) => Arc::ptr_eq(known, now),
+            (Some(None), None) => true,
+            _ => false,
+        };
+        if is_known {
             continue;
         }
-        match link.end_sessions(|key| now.contains(key)).await {
+        let is_admitted = |node: &KnownNode| policy.admits(Some(&node.key), node.owner.is_some());
+        match link.end_sessions(is_admitted).await {
             Ok(()) => known = Some(now),
             // It is tried again with the next tick.
             Err(error) => error!(

@@ -24,7 +24,6 @@ use tracing::{error, info, warn};
 
 use crate::accounts::Accounts;
 use crate::args::VERSION;
-use crate::auth::Policy;
 use crate::config::{Config, Launch, Transport};
 use crate::host::Host;
 use crate::launcher::{self, Launcher};
@@ -129,9 +128,9 @@ impl SuperLink {
         if config.health.is_some() {
             workers.spawn(reaper::watch_disk(Arc::clone(&link), work.clone()));
         }
-        if let Policy::Listed(keys) = &config.policy {
-            let keys = Arc::<FromFile<_>>::clone(keys);
-            workers.spawn(reaper::shut_out(Arc::clone(&link), keys, work.clone()));
+        if !config.policy.is_open() {
+            let policy = config.policy.clone();
+            workers.spawn(reaper::shut_out(Arc::clone(&link), policy, work.clone()));
         }
         workers.spawn(renewals.clone().run(work.clone()));
         if let Some(accounts) = &config.accounts {
@@ -234,7 +233,7 @@ fn renewals(config: &Config) -> Renewals {
     if let Transport::Tls(tls) = &config.transport {
         renewals.add("--ssl-certfile", Arc::new(tls.clone()));
     }
-    if let Policy::Listed(keys) = &config.policy {
+    if let Some(keys) = config.policy.list() {
         renewals.add("--auth-list-public-keys", Arc::<FromFile<_>>::clone(keys));
     }
     if let Some(clients) = &config.clients {
@@ -277,7 +276,10 @@ async fn guard_serverapps(config: &Config) -> Option<String> {
         return None;
     };
     let (program, flwr_dir) = (program.clone(), config.flwr_dir.clone());
-    let prepare = move || Guard::prepare(&program, flwr_dir.as_deref()).warning(&program);
+    let prepare = move || {
+        let program = program.path();
+        Guard::prepare(program, flwr_dir.as_deref()).warning(program)
+    };
     let (text, hint) = spawn_blocking(prepare).await.ok()??;
     Some(format!("{text}; {hint}"))
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use flwr_client::channel::{self, Trust};
 use flwr_core::checkup::Checkup;
-use flwr_daemon::apps;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
 use flwr_security::private_files;
@@ -75,19 +74,15 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
     let Launch::Subprocess { program, .. } = &config.launch else {
         return checkup.good(CLIENTAPP, "started by somebody else (--isolation process)");
     };
-    let shown = program.display();
     if let Some((text, hint)) = config.launch.unprepared() {
         checkup.warning(CLIENTAPP, text, Some(hint));
     }
-    match apps::flower_version(program) {
+    match program.version() {
         Some((1, minor)) if minor < 20 => {
             let hint = "SuperNodes start those of flwr 1.20 and later: `pip install flwr==1.22.0`";
-            checkup.failed(CLIENTAPP, format!("{shown}, of flwr 1.{minor}"), Some(hint));
+            checkup.failed(CLIENTAPP, program.shown(), Some(hint));
         }
-        Some((major, minor)) => {
-            checkup.good(CLIENTAPP, format!("{shown}, of flwr {major}.{minor}"))
-        }
-        None => checkup.good(CLIENTAPP, shown.to_string()),
+        _ => checkup.good(CLIENTAPP, program.shown()),
     }
 }
 

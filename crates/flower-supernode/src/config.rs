@@ -14,7 +14,7 @@ use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
-use flwr_daemon::apps;
+use flwr_daemon::apps::{self, Program};
 use flwr_security::key::{self, PrivateKey, PublicKey};
 use flwr_security::tls::TlsError;
 
@@ -79,7 +79,7 @@ pub enum Launch {
     /// This node.
     Subprocess {
         /// `flwr-clientapp`.
-        program: PathBuf,
+        program: Program,
         /// Whether Python and its modules are imported before there is a message.
         ahead: bool,
         /// Whether messages share a process.
@@ -102,12 +102,12 @@ impl Launch {
             return None;
         };
         let prepares = *ahead || *reuse == Reuse::Run;
-        if !prepares || apps::names_its_python(program) {
+        if !prepares || apps::names_its_python(program.path()) {
             return None;
         }
         let text = format!(
             "{} is no script that names its Python: each ClientApp's process starts from nothing",
-            program.display()
+            program.path().display()
         );
         let hint = "put the environment's own flwr-clientapp first on PATH, as pip installs it";
         Some((text, hint))
@@ -287,7 +287,7 @@ fn launch(args: &Args) -> Result<Launch, Error> {
         return Ok(Launch::Process);
     }
     Ok(Launch::Subprocess {
-        program: apps::find_program("flwr-clientapp").map_err(Error::NoClientApp)?,
+        program: Program::find("flwr-clientapp").map_err(Error::NoClientApp)?,
         ahead: args.clientapp_start == Start::Ahead,
         reuse: args.clientapp_reuse,
     })

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_daemon::apps::{
-    self, AppBundle, AppProcess, Place, Token, Watchers, clientapp_command, exemptions,
+    self, AppBundle, AppProcess, Place, Program, Token, Watchers, app_environment,
+    clientapp_command,
 };
 use tracing::info;
 
@@ -23,7 +24,7 @@ pub(crate) enum Launcher {
     /// One process of this node's a message.
     Subprocess {
         /// `flwr-clientapp`.
-        program: PathBuf,
+        program: Program,
         /// Where the process reaches this node.
         address: String,
         /// Flower's directory, if it is not the default one.
@@ -55,8 +56,12 @@ impl Launcher {
             } => {
                 let address = reachable.to_string();
                 let prepared = || {
-                    let exemptions = exemptions(&address);
-                    Box::new(PreparedApps::new(&program, exemptions, watchers.clone()))
+                    let environment = app_environment(&program, &address, flwr_dir.as_deref());
+                    Box::new(PreparedApps::new(
+                        program.path(),
+                        environment,
+                        watchers.clone(),
+                    ))
                 };
                 Self::Subprocess {
                     prepared: (ahead || reuse == Reuse::Run).then(prepared),

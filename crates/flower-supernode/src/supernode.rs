@@ -12,7 +12,7 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::private_files;
-use flwr_wire::door::{ClientAppIo, RuntimeDoor};
+use flwr_wire::door::{ClientAppIo, Runtime, RuntimeDoor};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::service::Routes;
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{NoAnswer, Upstream, signer};
+use crate::upstream::{Lasting, NoAnswer, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -85,7 +85,8 @@ impl SuperNode {
             config.launchers.clone(),
             Arc::clone(&clock),
         );
-        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()));
+        let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
+            .add_service(RuntimeDoor::<_, Runtime>::for_clientapps(host.clone()));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -229,6 +230,7 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
         superlink.to_string(),
         &config.trust,
         key,
+        Lasting::of(&config.key),
         config.persistence,
     )
 }
@@ -271,7 +273,7 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     });
     let isolation = match &config.launch {
         Launch::Subprocess { program, .. } => {
-            format!("subprocess, starting {}", program.display())
+            format!("subprocess, starting {}", program.shown())
         }
         Launch::Process => {
             let reach = if clientappio.is_loopback() {

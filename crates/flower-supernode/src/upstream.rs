@@ -19,9 +19,10 @@ pub(crate) use ping::ping;
 pub(crate) use transfer::Transfer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
-use flwr_client::find::NodeLine;
+use flwr_client::find::{Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
 use flwr_client::line::GrpcLine;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
@@ -37,6 +38,8 @@ use hold::Hold;
 use registration::Registration;
 use report::Report;
 
+use crate::config::NodeKey;
+
 /// A registration's end of the port `Fleet`.
 type Fleet = NodeSession<NodeLine>;
 
@@ -50,6 +53,26 @@ pub(crate) struct Upstream {
     explainer: Arc<Explainer>,
     report: Arc<Report>,
     persistence: Persistence,
+    /// The node's key goes with this process.
+    is_passing: bool,
+}
+
+/// How long a node's key lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// As long as its file.
+    File,
+    /// As long as this process.
+    Process,
+}
+
+impl Lasting {
+    pub(crate) const fn of(key: &NodeKey) -> Self {
+        match key.path {
+            Some(_) => Self::File,
+            None => Self::Process,
+        }
+    }
 }
 
 /// Why a call ended without an answer.
@@ -111,6 +134,7 @@ impl Upstream {
         address: String,
         trust: &Trust,
         key: &PublicKey,
+        lasting: Lasting,
         persistence: Persistence,
     ) -> Self {
         Self {
@@ -118,9 +142,10 @@ impl Upstream {
             signer,
             hold: Arc::default(),
             registration: Arc::default(),
-            explainer: Arc::new(Explainer::new(address, key.fingerprint(), trust)),
+            explainer: Arc::new(Explainer::new(address, key.fingerprint(), lasting, trust)),
             report: Arc::default(),
             persistence,
+            is_passing: lasting == Lasting::Process,
         }
     }
 
@@ -193,10 +218,14 @@ impl Upstream {
         Verdict::of(failure)
     }
 
-    /// A session of its own for a registration.
-    async fn open(&self) -> port::Result<Fleet> {
+    /// Joins the SuperLink, with a session of its own for this registration.
+    async fn join(&self, interval: Duration) -> port::Result<(Fleet, NodeId)> {
         let line = GrpcLine::new(self.channel.clone(), self.signer.clone());
-        flwr_client::find::fleet(line).await
+        let joining = Joining {
+            interval: interval.as_secs_f64(),
+            is_passing: self.is_passing,
+        };
+        flwr_client::find::joined(line, joining).await
     }
 
     /// Waits before the next try, and says why; or gives up.
@@ -234,6 +263,15 @@ impl Verdict {
                 // On Fleet FORBIDDEN means that the run is over (flwr 1.20 to 1.22).
                 (Class::Forbidden | Class::RunOver, _) => Self::RunOver,
                 (_, Some(Code::NodeNotRegistered)) => Self::UnknownNode,
+                // A person registers the key, or the other SuperNode with the key ends.
+                (
+                    _,
+                    Some(
+                        Code::FleetNodeActivationFailed
+                        | Code::FleetSupernodeRegistrationDisabled
+                        | Code::PublicKeyAlreadyInUse,
+                    ),
+                ) => Self::Passing,
                 // These say nothing of the message. An administrator edits the list of keys, NTP
                 // sets a clock, a proxy gets its route back: the message waits for as long as it
                 // lives.

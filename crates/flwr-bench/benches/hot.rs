@@ -147,7 +147,7 @@ async fn begin(state: &dyn LinkState) {
     for node in 1..=AT_ONCE {
         let key = PrivateKey::generate().unwrap();
         let registered = state
-            .register_node(key.public_key(), NodeId(node), None, NOON)
+            .register_node(key.public_key(), NodeId(node), NOON)
             .await;
         assert!(registered.unwrap().1.freed.is_empty());
         let activated = state

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use flwr_client::find::{self, NodeLine};
+use flwr_client::find::{self, Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
 use flwr_client::line::GrpcLine;
 use flwr_client::signer::Signer;
@@ -37,8 +37,12 @@ impl VirtualNode {
     /// Connects and registers.
     pub(crate) async fn register(target: &Target, key: &PrivateKey) -> Result<Self> {
         let signer = target.signer(key);
-        let fleet = find::fleet(GrpcLine::new(target.fleet(), signer.clone())).await?;
-        let id = fleet.activate(HEARTBEAT).await?;
+        let line = GrpcLine::new(target.fleet(), signer.clone());
+        let joining = Joining {
+            interval: HEARTBEAT,
+            is_passing: true,
+        };
+        let (fleet, id) = find::joined(line, joining).await?;
         let registered = Self {
             fleet: Arc::new(fleet),
             signer,
@@ -66,7 +70,7 @@ impl VirtualNode {
 
     /// Gives its id back, so that its key can be used again.
     pub(crate) async fn leave(self) -> port::Result<()> {
-        self.fleet.deactivate().await
+        self.fleet.leave().await
     }
 
     /// Asks for a message.

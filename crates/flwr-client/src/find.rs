@@ -5,5 +5,5 @@ mod fleet;
 mod launch;
 
 pub use control::{ControlLine, Found, FoundControl, control};
-pub use fleet::{NodeLine, fleet};
+pub use fleet::{Joining, NodeLine, joined, unjoined};
 pub use launch::{RunWatch, launch};

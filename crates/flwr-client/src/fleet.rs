@@ -8,14 +8,16 @@ use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::{Fleet, Result};
 use flwr_core::run::AppRun;
-use flwr_wire::generations::v1_20_objects;
+use flwr_wire::generations::{v1_20_objects, v1_23_nodes};
 use flwr_wire::line::Line;
 
-/// A node's session, in the wire that its SuperLink speaks. [`crate::find::fleet`] makes sessions.
+/// A node's session, in the wire that its SuperLink speaks. [`crate::find::joined`] makes sessions.
 #[derive(Debug)]
 pub enum NodeSession<L> {
     /// flwr 1.20 to 1.22.
     V1_20(v1_20_objects::FleetCaller<L>),
+    /// flwr 1.23 to 1.39.
+    V1_23(v1_23_nodes::FleetCaller<L>),
 }
 
 /// Does this with the session, whichever it is.
@@ -23,6 +25,7 @@ macro_rules! with {
     ($whole:ident, $session:ident => $call:expr) => {
         match $whole {
             Self::V1_20($session) => $call,
+            Self::V1_23($session) => $call,
         }
     };
 }
@@ -32,16 +35,16 @@ impl<L: Line> Fleet for NodeSession<L> {
         with!(self, session => session.node())
     }
 
-    async fn activate(&self, interval: f64) -> Result<NodeId> {
-        with!(self, session => session.activate(interval).await)
+    async fn join(&self, interval: f64) -> Result<NodeId> {
+        with!(self, session => session.join(interval).await)
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
         with!(self, session => session.heartbeat(interval).await)
     }
 
-    async fn deactivate(&self) -> Result<()> {
-        with!(self, session => session.deactivate().await)
+    async fn leave(&self) -> Result<()> {
+        with!(self, session => session.leave().await)
     }
 
     async fn pull(&self, patience: Duration) -> Result<Option<Parcel>> {

@@ -11,6 +11,7 @@ use std::fmt;
 
 use flwr_core::printable;
 use flwr_core::refusal::{self, Class, Code as Number, Silence, Unanswered};
+use flwr_wire::generations::v1_23_nodes::NO_NODE;
 use tonic::{Code, Status, TimeoutExpired};
 
 use crate::channel::cause;
@@ -20,10 +21,15 @@ const UNKNOWN_NODE: &str = "Invalid node ID";
 /// UNAUTHENTICATED: the key is not on the SuperLink's list (flwr 1.17 to 1.22).
 const UNKNOWN_KEY: &str = "Public key not recognized";
 /// UNAUTHENTICATED: CreateNode by the holder of a registered node's key (flwr 1.17 to 1.22).
-/// FAILED_PRECONDITION of Control: the key is registered already (flwr 1.23 to 1.32).
+/// FAILED_PRECONDITION: RegisterNode with such a key (flwr 1.23 to 1.39).
 const KEY_IN_USE: &str = "Public key already in use";
 /// UNAUTHENTICATED: the clocks differ (flwr 1.17 to 1.22).
 const STALE_SIGNATURE: &str = "Invalid timestamp";
+/// FAILED_PRECONDITION of RegisterNode: people register nodes (flwr 1.23 to 1.39).
+const REGISTERED_BY_PEOPLE: &str =
+    "SuperNode authentication is enabled. All SuperNodes must be registered";
+/// FAILED_PRECONDITION of ActivateNode: the node is online (flwr 1.23 to 1.39).
+const NOT_ACTIVATED: &str = "could not be activated";
 /// NOT_FOUND of Control: no such run (flwr 1.20 to 1.22).
 const UNKNOWN_RUN: &str = "Run ID not found";
 /// FAILED_PRECONDITION of Control: no elliptic curve key (flwr 1.23 to 1.32).
@@ -65,6 +71,12 @@ pub fn failure(status: Status) -> refusal::Failure {
         }
         Err(why) => Unanswered::new(why, printable::line(text)).into(),
     }
+}
+
+/// Whether a node is refused because no node is registered with its key.
+#[must_use]
+pub fn is_unknown_key(refused: &refusal::Refused) -> bool {
+    refused.text.starts_with(NO_NODE)
 }
 
 /// The status of a call that failed on its way. Its text leaves the code out: the error that the
@@ -113,9 +125,15 @@ fn number(class: Class, text: &str) -> Option<Number> {
         ]
         .into_iter()
         .find_map(|(words, number)| text.starts_with(words).then_some(number)),
+        Class::Precondition if text.starts_with(NO_NODE) || text.contains(NOT_ACTIVATED) => {
+            Some(Number::FleetNodeActivationFailed)
+        }
+        Class::Precondition if text.starts_with(REGISTERED_BY_PEOPLE) => {
+            Some(Number::FleetSupernodeRegistrationDisabled)
+        }
+        Class::Precondition if text.starts_with(KEY_IN_USE) => Some(Number::PublicKeyAlreadyInUse),
         Class::NotFound if text == UNKNOWN_RUN => Some(Number::RunIdNotFound),
         Class::NotFound if text == UNKNOWN_NODE_OF_ACCOUNT => Some(Number::NodeNotFound),
-        Class::Precondition if text == KEY_IN_USE => Some(Number::PublicKeyAlreadyInUse),
         Class::Precondition if text.starts_with(KEY_NOT_VALID) => Some(Number::PublicKeyNotValid),
         Class::NotOffered if !text.contains(WITHOUT) => None,
         Class::NotOffered if text.contains(ARTIFACTS) => Some(Number::NoArtifactProvider),

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use flwr_core::port::Result;
 use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
@@ -83,6 +84,12 @@ impl Signer {
             Signatures::Single(prepared) => prepared.len(),
             Signatures::Reused(_) => 0,
         }
+    }
+
+    /// The public half of the key: PEM text.
+    #[must_use]
+    pub fn public_key(&self) -> Bytes {
+        Bytes::from(self.key.public_key().to_pem())
     }
 
     /// The clock that the signer looks at.

@@ -7,12 +7,14 @@ pub mod control;
 pub mod fleet;
 pub mod jobs;
 pub mod launch;
+pub mod node_life;
 pub mod runtime;
 
 pub use control::{Control, SignIn};
 pub use fleet::Fleet;
 pub use jobs::Jobs;
 pub use launch::Launch;
+pub use node_life::NodeLife;
 pub use runtime::Runtime;
 
 /// The result of a call through a port.

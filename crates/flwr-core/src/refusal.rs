@@ -218,6 +218,28 @@ pub enum Refusal {
     /// The caller's key is bound to no node: the node has to register first.
     #[error("the caller's key is of no registered node")]
     NotRegistered,
+    /// The caller's key is bound to no node, and a node is activated by its key.
+    #[error("No SuperNode found with the given public key.{}", way_out(*.by_people))]
+    NoNodeOfKey {
+        /// People register nodes here.
+        by_people: bool,
+    },
+    /// A node registers itself where people register nodes, or a list names them.
+    #[error(
+        "SuperNode authentication is enabled. All SuperNodes must be registered via the CLI: start the SuperNode with --auth-supernode-private-key, and register its public key with `flwr supernode register`, or add the key to the SuperLink's list"
+    )]
+    RegisteredByPeople,
+    /// A node unregisters itself where people register nodes.
+    #[error(
+        "SuperNode authentication is enabled. All SuperNodes must be unregistered via the CLI: `flwr supernode unregister`"
+    )]
+    UnregisteredByPeople,
+    /// A key that is bound to a node is registered once more.
+    #[error("Public key already in use")]
+    KeyInUse,
+    /// A node that is not online cannot go offline.
+    #[error("SuperNode with node ID {0} could not be deactivated: it is not online")]
+    NotOnline(NodeId),
     /// A node speaks for another.
     #[error("the caller is not node {claimed}, for which it speaks")]
     OtherNode {
@@ -238,6 +260,10 @@ pub enum Refusal {
     /// The token is none of this program's.
     #[error("the token is unknown")]
     UnknownToken,
+    /// The metadata of a call has no token, or one of nobody. Such calls are of releases whose apps
+    /// show their token there.
+    #[error("the metadata of the call has no token of an app here")]
+    UnknownAppToken,
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
@@ -293,9 +319,6 @@ pub enum Refusal {
     /// The key of a node that is to be registered is no elliptic curve key.
     #[error("The provided public key is not valid: {0}")]
     KeyNotValid(String),
-    /// The key is bound to a node already.
-    #[error("Public key already in use")]
-    KeyInUse,
     /// There is no such node, or it is another account's.
     #[error("this account has no node {0}")]
     NodeNotFound(NodeId),
@@ -321,6 +344,15 @@ pub enum Refusal {
     /// This program does not have a feature of Flower.
     #[error("{0} are not offered here")]
     NotOffered(Feature),
+}
+
+/// What the holder of a key without a node can do.
+const fn way_out(by_people: bool) -> &'static str {
+    if by_people {
+        " Register it with `flwr supernode register`, or add it to the SuperLink's list."
+    } else {
+        ""
+    }
 }
 
 impl Refusal {

@@ -1,5 +1,6 @@
 //! App processes: starts, watches and ends ServerApps and ClientApps.
 
+mod ask;
 mod command;
 mod descendants;
 mod exit;
@@ -16,6 +17,7 @@ mod missing;
 mod output;
 mod process;
 mod proxy;
+mod release;
 mod spool;
 mod tail;
 mod token;
@@ -23,7 +25,7 @@ mod waiting;
 mod watchers;
 
 pub use command::{
-    AppCommand, clientapp_command, flower_version, serverapp_command, tokenless_serverapp_command,
+    AppCommand, app_environment, clientapp_command, serverapp_command, tokenless_serverapp_command,
 };
 pub(crate) use descendants::descendants;
 pub use exit::Exit;
@@ -35,7 +37,7 @@ pub use installed::install;
 pub use missing::MissingModule;
 pub use output::last_lines;
 pub use process::AppProcess;
-pub use proxy::exemptions;
+pub use release::{Program, Version};
 pub use token::{Token, Tokens};
 pub use waiting::WaitingApp;
 pub use watchers::Watchers;
@@ -54,6 +56,16 @@ pub enum Error {
     NotFound {
         /// The program looked for.
         program: String,
+    },
+    /// Its release speaks a wire that is not served yet.
+    #[error(
+        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.34 but for 1.19, ClientApps of flwr 1.20 to 1.34; install one of these, for example with `pip install flwr==1.22.0`"
+    )]
+    NotServed {
+        /// The program's path.
+        program: String,
+        /// Its release.
+        version: String,
     },
     /// The system could not start it.
     #[error("could not start `{program}`{}", limits::named(.source))]

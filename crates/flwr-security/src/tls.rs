@@ -52,6 +52,8 @@ use roots::Roots;
 
 /// What gRPC speaks over TLS.
 const ALPN: &[u8] = b"h2";
+/// What peers of flwr 1.37 and later speak over TLS.
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// Why TLS cannot be set up. Each names the file at fault.
 #[derive(Debug, Error)]

@@ -1,5 +1,6 @@
 //! What a request says before its body.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -29,6 +30,12 @@ impl Release {
             (Some(Ok(major)), Some(Ok(minor))) => Some(Self { major, minor }),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
     }
 }
 

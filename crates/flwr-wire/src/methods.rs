@@ -11,6 +11,7 @@ use flwr_security::superexec::SuperexecHeaders;
 use futures::future::BoxFuture;
 use prost::Message;
 
+use crate::app_token::AppToken;
 use crate::carrier::grpc::{Answer, Answers, decode};
 use crate::host::{Head, Host, Release};
 
@@ -40,6 +41,8 @@ pub(crate) struct Request<Q> {
     pub(crate) superexec: Option<SuperexecHeaders>,
     /// The caller's release of Flower, if it tells.
     pub(crate) release: Option<Release>,
+    /// The token of an app, where the app shows it in the metadata.
+    pub(crate) token: Option<AppToken>,
 }
 
 impl Request<Bytes> {
@@ -51,6 +54,7 @@ impl Request<Bytes> {
             now: host.now(),
             superexec: None,
             release: head.release,
+            token: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Request<Bytes> {
             now: self.now,
             superexec: self.superexec,
             release: self.release,
+            token: self.token,
         })
     }
 }
@@ -84,6 +89,11 @@ impl<M> Table<M> {
     /// What is served under this path.
     pub(crate) fn at(&self, path: &str) -> &[M] {
         self.0.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// All methods.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &M> {
+        self.0.values().flatten()
     }
 
     pub(crate) fn add(&mut self, path: &'static str, method: M) {

@@ -18,8 +18,14 @@ use flwr_proto as proto;
 use crate::carrier::grpc::decode;
 
 mod call;
+mod caller;
+mod fleet;
+mod rpcs;
+mod uploads;
 
 pub(crate) use call::{ObjectRpcs, RunObjects};
+pub(crate) use caller::{Entrance, NodeCaller};
+pub(crate) use fleet::fleet;
 
 /// Seconds until a node should come back: flwr 1.22's SuperLink fills it, and nobody reads it.
 pub(crate) const RECONNECT: proto::Reconnect = proto::Reconnect { reconnect: 5 };

@@ -1,10 +1,11 @@
 //! The plan of a federation: whose programs, which flags, and the start of all of them.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Addresses, Federation, Isolation, Plan, Security};
+use super::{Addresses, Federation, Isolation, Plan, Security, pips};
 use crate::keys::{self, NodeKey};
 use crate::launcher::Launcher;
 use crate::pki::{self, Flaw, Pki};
@@ -38,6 +39,31 @@ impl Plan {
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
         self
+    }
+
+    /// The release of the superexecs that start the apps; 1.22 if nothing is said.
+    #[must_use]
+    pub const fn superexec(mut self, release: Release) -> Self {
+        self.superexec = release;
+        self
+    }
+
+    /// The superexecs prove that they may start apps, by a secret that they share with the daemons.
+    #[must_use]
+    pub const fn superexec_secret(mut self) -> Self {
+        self.superexec_secret = true;
+        self
+    }
+
+    /// The flags of the shared secret. Each process has a file of its own: a superexec deletes its
+    /// file.
+    pub(super) fn secret_flags(&self, scratch: &Scratch, name: &str) -> Vec<OsString> {
+        if !self.superexec_secret {
+            return Vec::new();
+        }
+        let file = scratch.folder("secrets").join(name);
+        fs::write(&file, "a secret that superexecs and daemons share").unwrap();
+        vec!["--superexec-auth-secret-file".into(), file.into()]
     }
 
     /// What is wrong with the SuperLink's certificate; nothing if nothing is said.
@@ -140,6 +166,7 @@ impl Plan {
             scratch,
         };
         federation.wait_for_superlink();
+        federation.register_keys();
         federation.start_superexec("serverapp", federation.addresses.serverappio);
         for index in 0..count {
             let node = federation.start_node(index);
@@ -171,24 +198,15 @@ pub(super) fn start_superlink(
             .arg(&pki.key),
     };
     if plan.security == Security::TlsAndAuth {
-        command.args(["--auth-list-public-keys", "keys/list.csv"]);
+        match plan.superlink.pips_since(23) {
+            // Keys are registered when the SuperLink is there.
+            Some(_) => command.arg("--enable-supernode-auth"),
+            None => command.args(["--auth-list-public-keys", "keys/list.csv"]),
+        };
     }
     command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
-    match plan.superlink {
-        // One port for the processes of apps and for HTTP.
-        Maker::Pip(release) if release >= Release::V1_36 => command
-            .args(["--host", &addresses.serverappio.ip().to_string()])
-            .args(["--port", &addresses.serverappio.port().to_string()]),
-        _ => command.args([
-            "--serverappio-api-address",
-            &addresses.serverappio.to_string(),
-        ]),
-    };
-    let control = match plan.superlink {
-        Maker::Pip(release) if release <= Release::V1_20 => "--exec-api-address",
-        _ => "--control-api-address",
-    };
-    command.args([control, &addresses.control.to_string()]);
+    pips::add_superlink_addresses(&mut command, plan.superlink, addresses);
+    command.args(plan.secret_flags(scratch, "superlink"));
     command
         .args(plan.isolation.flags())
         .args(&plan.superlink_flags)

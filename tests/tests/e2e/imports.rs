@@ -18,6 +18,13 @@ use kinds::{KINDS, Kind};
 const OURS: Maker = Maker::Ours;
 const PATIENCE: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 3;
+/// One of each later family of app processes.
+const LATER: [Release; 4] = [
+    Release::V1_26,
+    Release::V1_29,
+    Release::V1_31,
+    Release::V1_34,
+];
 /// In the node's log, where processes share nothing.
 const ANEW: &str = "loads the app anew";
 
@@ -102,9 +109,14 @@ fn federation(bin: &Path, flags: &[&str]) -> Federation {
 
 /// What a module of this code saw in each round.
 fn seen(federation: &Federation, code: &str) -> Vec<String> {
+    seen_with(federation, OURS, code)
+}
+
+/// The same, with the `flwr` of this maker.
+fn seen_with(federation: &Federation, flwr: Maker, code: &str) -> Vec<String> {
     let app = federation.app("imports");
     fs::write(app.path.join("imports/seen.py"), code).unwrap();
-    let outcome = federation.flwr(OURS).run(&app, "rounds=3").success();
+    let outcome = federation.flwr(flwr).run(&app, "rounds=3").success();
     outcome.must_say(&["finished"]);
     let told = |line: &str| {
         let place = line.find("seen: ").or_else(|| line.find("an error: "))?;
@@ -184,12 +196,20 @@ fn what_is_done_at_import_is_done_in_each_process_as_often_as_without_a_template
     assert_eq!(fs::read_to_string(&ended).unwrap(), "x".repeat(ROUNDS));
 }
 
+/// Whose the rest of the federation is: pip's own for its releases after 1.22, so that nothing of
+/// ours is between its programs.
+fn around(maker: Maker) -> Maker {
+    maker.pips_since(23).map_or(OURS, Maker::Pip)
+}
+
 /// The names of all modules that are there when an app's first line is run.
 fn modules_with(maker: Maker) -> BTreeSet<String> {
-    let plan = Federation::plan(Security::Insecure).supernodes(vec![maker]);
-    let federation = plan.start();
+    let around = around(maker);
+    let plan = Federation::plan(Security::Insecure).superlink(around);
+    let mut federation = plan.supernodes(vec![maker]).start();
     let code = "import sys; NAMES = sorted(sys.modules)\ndef look(): return ' '.join(NAMES)";
-    let seen = seen(&federation, code);
+    let seen = seen_with(&federation, around, code);
+    assert_eq!(told_anew(&mut federation), 0, "{maker:?}");
     federation.stop();
     assert_eq!(distinct(&seen), 1, "{maker:?}");
     seen[0].split(' ').map(str::to_owned).collect()
@@ -207,16 +227,17 @@ fn modules_are_those_of_pip(release: Release) {
 
 /// The same for a ServerApp, whose SuperLink is told this.
 fn server_modules_with(maker: Maker, flags: &[&str]) -> BTreeSet<String> {
+    let around = around(maker);
     let plan = Federation::plan(Security::Insecure)
         .superlink(maker)
-        .nodes(1);
+        .supernodes([around]);
     let federation = plan.superlink_flags(flags).start();
     let app = federation.app("imports");
     let server = app.path.join("imports/server.py");
     let code = fs::read_to_string(&server).unwrap();
     let first = "import sys; print('modules:', *sorted(sys.modules), flush=True)\n";
     fs::write(server, format!("{first}{code}")).unwrap();
-    let outcome = federation.flwr(OURS).run(&app, "rounds=1").success();
+    let outcome = federation.flwr(around).run(&app, "rounds=1").success();
     federation.stop();
     let found = outcome
         .text
@@ -226,13 +247,32 @@ fn server_modules_with(maker: Maker, flags: &[&str]) -> BTreeSet<String> {
     names.split(' ').map(str::to_owned).collect()
 }
 
-#[test]
-fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_pip_1_22() {
-    let pip = server_modules_with(Maker::Pip(Release::V1_22), &[]);
+#[track_caller]
+fn server_modules_are_those_of_pip(release: Release) {
+    let pip = server_modules_with(Maker::Pip(release), &[]);
     for start in ["ahead", "fresh"] {
-        let ours = server_modules_with(OURS, &["--serverapp-start", start]);
+        let ours = server_modules_with(Maker::OursWith(release), &["--serverapp-start", start]);
         let differ: Vec<_> = pip.symmetric_difference(&ours).collect();
         assert!(differ.is_empty(), "{start}: {differ:?}");
+    }
+}
+
+#[test]
+fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_pip_1_22() {
+    server_modules_are_those_of_pip(Release::V1_22);
+}
+
+#[test]
+fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_later_releases() {
+    for release in LATER {
+        server_modules_are_those_of_pip(release);
+    }
+}
+
+#[test]
+fn an_apps_first_line_finds_the_modules_that_it_finds_with_later_releases() {
+    for release in LATER {
+        modules_are_those_of_pip(release);
     }
 }
 

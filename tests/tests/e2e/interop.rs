@@ -129,3 +129,15 @@ fn everything_of_1_22_trains_in_this_harness() {
         flwr: pip,
     });
 }
+
+#[test]
+fn everything_of_later_releases_trains_in_this_harness() {
+    for release in [Release::V1_26, Release::V1_31] {
+        let pip = Maker::Pip(release);
+        trains(&Cast {
+            superlink: pip,
+            supernodes: [pip, pip],
+            flwr: pip,
+        });
+    }
+}

@@ -141,7 +141,7 @@ fn of_a_burst_of_20_mb_everybody_reads_the_end() {
 fn a_server_app_that_does_not_call_is_told_of_with_what_it_printed() {
     let scratch = Scratch::new();
     let program = scratch.path().join("flwr-serverapp");
-    let text = "#!/bin/sh\n[ \"$4\" = --help ] && exit\necho waiting for the license >&2\nexec sleep 600\n";
+    let text = "#!/bin/sh\ncase $* in *--help) exit;; esac\necho waiting for the license >&2\nexec sleep 600\n";
     fs::write(&program, text).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let rest = OURS.path();

@@ -7,16 +7,21 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{Federation, Maker, PATIENCE, Security, leftovers, ports};
+use e2e::{Federation, Maker, PATIENCE, Release, Security, leftovers, ports};
 
 const OURS: Maker = Maker::Ours;
 const ROUNDS: usize = 3;
 
-/// Two runs on one node; gives the pid of the process that answered each message, and how many it
-/// had answered before.
 #[track_caller]
 fn answers(flags: &[&str]) -> [Vec<(u32, usize)>; 2] {
-    let plan = Federation::plan(Security::TlsAndAuth).nodes(1);
+    answers_of(OURS, flags)
+}
+
+/// Two runs on one node of this maker; gives the pid of the process that answered each message, and
+/// how many it had answered before.
+#[track_caller]
+fn answers_of(maker: Maker, flags: &[&str]) -> [Vec<(u32, usize)>; 2] {
+    let plan = Federation::plan(Security::TlsAndAuth).supernodes([maker]);
     let mut federation = plan.supernode_flags(flags).start();
     let app = federation.app("mean");
     let config = format!("rounds={ROUNDS} nodes=1");
@@ -62,15 +67,28 @@ fn each_message_has_a_process_from_nothing_if_that_was_asked_for() {
     each_message_has_its_own(&["--clientapp-start", "fresh"]);
 }
 
-#[test]
-fn all_messages_of_a_run_share_a_process_if_that_was_asked_for_and_no_other_run_does() {
-    let [first, second] = answers(&["--clientapp-reuse", "run"]);
+#[track_caller]
+fn all_messages_of_a_run_share_a_process(maker: Maker) {
+    let [first, second] = answers_of(maker, &["--clientapp-reuse", "run"]);
     for answers in [&first, &second] {
         let pid = answers[0].0;
         let expected: Vec<_> = (0..ROUNDS).map(|before| (pid, before)).collect();
         assert_eq!(*answers, expected);
     }
     assert_ne!(first[0].0, second[0].0);
+}
+
+#[test]
+fn all_messages_of_a_run_share_a_process_if_that_was_asked_for_and_no_other_run_does() {
+    all_messages_of_a_run_share_a_process(OURS);
+}
+
+/// Programs of 1.24 and later set handlers of signals, and have a thread end their process.
+#[test]
+fn all_messages_of_a_run_share_a_process_of_later_releases() {
+    for release in [Release::V1_26, Release::V1_31, Release::V1_34] {
+        all_messages_of_a_run_share_a_process(Maker::OursWith(release));
+    }
 }
 
 #[test]

@@ -127,3 +127,36 @@ fn that_do_not_tell_their_python_are_named_by_the_checks() {
         assert!(text.contains("first on PATH"), "{text}");
     }
 }
+
+/// Its apps would speak to nobody.
+#[test]
+fn of_a_release_that_is_not_started_yet_are_refused_with_the_ranges() {
+    let scratch = Scratch::new();
+    let packages = "environment/lib/python3.11/site-packages/flwr-1.36.0.dist-info";
+    fs::create_dir_all(scratch.path().join(packages)).unwrap();
+    let bin = scratch.folder("environment/bin");
+    for (daemon, program) in [
+        ("flower-superlink", "flwr-serverapp"),
+        ("flower-supernode", "flwr-clientapp"),
+    ] {
+        let path = bin.join(program);
+        fs::write(&path, "#!/bin/sh\nexit 2\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        for flags in [&["--insecure"][..], &["--insecure", "--check-config"]] {
+            let output = OURS
+                .command(daemon)
+                .args(flags)
+                .env("PATH", path_with(&bin))
+                .env("FLWR_HOME", scratch.folder("home"))
+                .output()
+                .unwrap();
+            assert!(!output.status.success(), "{daemon} {flags:?}");
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            let path = path.display().to_string();
+            for told in [&path, "of flwr 1.36", "1.13 to 1.34", "1.20 to 1.34"] {
+                assert!(said.contains(told), "{said}");
+            }
+            assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The combinations of our programs and pip's that the matrix tries.
 
-use e2e::{Federation, Maker, Plan, Release, Security};
+use e2e::{Federation, Isolation, Maker, Plan, Release, Security};
 
 /// Which of pip's programs is tried with which of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub(crate) enum Kind {
     SuperNodeAndClientApp,
     /// Our `flwr`, pip's SuperLink.
     CliAndSuperLink,
+    /// Our daemons, pip's app processes, in what goes well and what goes wrong.
+    DaemonsAndApps,
+    /// Our daemons, and pip's `flower-superexec`, which starts all apps.
+    DaemonsAndSuperexec,
 }
 
 /// One of ours and one of pip's.
@@ -41,7 +45,7 @@ pub(crate) enum Protection {
     Token,
 }
 
-/// The combinations of versions before 1.13, of those before 1.15, and of all later ones.
+/// The combinations of versions before 1.13, of those before 1.15, and of those to 1.22.
 const OLDEST: [Kind; 1] = [Kind::SuperLinkAndOldest];
 const OLDER: [Kind; 2] = [Kind::SuperLinkAndSuperNode, Kind::SuperLinkAndServerApp];
 const LATER: [Kind; 6] = [
@@ -53,18 +57,68 @@ const LATER: [Kind; 6] = [
     Kind::CliAndSuperLink,
 ];
 
+/// What is tried of later versions: a few of each, since few releases change a wire.
+const NEWER: [(Kind, &[Release]); 8] = [
+    (Kind::SuperLinkAndSuperNode, SUPERNODES),
+    (Kind::SuperLinkAndCli, CLIS),
+    (Kind::SuperLinkAndServerApp, APPS),
+    (Kind::SuperNodeAndSuperLink, SUPERNODES),
+    (Kind::SuperNodeAndClientApp, APPS),
+    (Kind::CliAndSuperLink, CLIS),
+    (Kind::DaemonsAndApps, APPS),
+    (Kind::DaemonsAndSuperexec, SUPEREXECS),
+];
+const SUPERNODES: &[Release] = &[
+    Release::V1_23,
+    Release::V1_26,
+    Release::V1_31,
+    Release::V1_36,
+    Release::V1_39,
+];
+const CLIS: &[Release] = &[
+    Release::V1_23,
+    Release::V1_26,
+    Release::V1_28,
+    Release::V1_31,
+    Release::V1_36,
+];
+const APPS: &[Release] = &[
+    Release::V1_22,
+    Release::V1_23,
+    Release::V1_25,
+    Release::V1_26,
+    Release::V1_29,
+    Release::V1_31,
+    Release::V1_33,
+    Release::V1_34,
+];
+const SUPEREXECS: &[Release] = &[
+    Release::V1_22,
+    Release::V1_23,
+    Release::V1_26,
+    Release::V1_29,
+    Release::V1_31,
+    Release::V1_34,
+];
+
 impl Combination {
     /// All combinations with this version.
     pub(crate) fn all(release: Release) -> Vec<Self> {
-        let combination = |kind| Self { kind, release };
-        let kinds = if release < Release::V1_13 {
+        let earlier = if release < Release::V1_13 {
             &OLDEST[..]
         } else if release < Release::V1_15 {
             &OLDER[..]
+        } else if release.is_since(23) {
+            &[]
         } else {
             &LATER[..]
         };
-        kinds.iter().copied().map(combination).collect()
+        let newer = NEWER.iter().filter(|(_, of)| of.contains(&release));
+        let newer = newer
+            .map(|(kind, _)| *kind)
+            .filter(|kind| !earlier.contains(kind));
+        let kinds = earlier.iter().copied().chain(newer);
+        kinds.map(|kind| Self { kind, release }).collect()
     }
 
     /// Whether its nodes prove who they are by a secret that they share with the SuperLink.
@@ -82,7 +136,10 @@ impl Combination {
     /// The ways in which the two can speak; the last is the most protected.
     pub(crate) fn protections(self) -> &'static [Protection] {
         match self.kind {
-            Kind::SuperLinkAndServerApp | Kind::SuperNodeAndClientApp => &[Protection::Token],
+            Kind::SuperLinkAndServerApp
+            | Kind::SuperNodeAndClientApp
+            | Kind::DaemonsAndApps
+            | Kind::DaemonsAndSuperexec => &[Protection::Token],
             // Authentication came with 1.9.
             Kind::SuperLinkAndOldest if self.release.number() == "1.8.0" => {
                 &[Protection::Insecure, Protection::Tls]
@@ -103,7 +160,8 @@ impl Combination {
             Protection::TlsAndAuth => Security::TlsAndAuth,
         };
         let pip = Maker::Pip(self.release);
-        let with_apps = Maker::OursWith(self.release);
+        // The apps of later releases speak HTTP, which our daemons do not.
+        let with_apps = Maker::OursWith(self.release.min(Release::V1_34));
         let plan = Federation::plan(security);
         match self.kind {
             Kind::SuperLinkAndOldest => plan.nodes(0),
@@ -113,12 +171,22 @@ impl Combination {
             Kind::SuperNodeAndSuperLink => plan.superlink(pip).supernodes([with_apps, with_apps]),
             Kind::SuperNodeAndClientApp => plan.supernodes([with_apps, with_apps]),
             Kind::CliAndSuperLink => plan.superlink(pip).supernodes([pip, pip]),
+            Kind::DaemonsAndApps => plan.superlink(with_apps).supernodes([with_apps]),
+            Kind::DaemonsAndSuperexec => {
+                let plan = plan.isolation(Isolation::Process).superexec(self.release);
+                match self.release.is_since(29) {
+                    true => plan.superexec_secret(),
+                    false => plan,
+                }
+            }
         }
     }
 
     /// Whose `flwr` is used.
     pub(crate) fn flwr(self) -> Maker {
         match self.kind {
+            // From 1.37 on it speaks HTTP alone.
+            Kind::SuperNodeAndSuperLink if self.release.is_since(37) => Maker::Ours,
             Kind::SuperLinkAndCli | Kind::SuperNodeAndSuperLink => Maker::Pip(self.release),
             _ => Maker::Ours,
         }
@@ -151,7 +219,7 @@ impl Combination {
 }
 
 impl Kind {
-    /// All.
+    /// Those of 1.15 to 1.22.
     pub(crate) const ALL: [Self; 6] = LATER;
     /// Those in which earlier versions are served.
     pub(crate) const OF_THE_SUPERLINK: [Self; 3] = [
@@ -172,6 +240,8 @@ impl Kind {
             Self::SuperNodeAndSuperLink => ("flower-supernode", "flower-superlink"),
             Self::SuperNodeAndClientApp => ("flower-supernode", "flwr-clientapp"),
             Self::CliAndSuperLink => ("flwr", "flower-superlink"),
+            Self::DaemonsAndApps => ("daemons", "flwr-serverapp and flwr-clientapp"),
+            Self::DaemonsAndSuperexec => ("daemons", "flower-superexec"),
         }
     }
 }

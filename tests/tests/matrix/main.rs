@@ -1,8 +1,9 @@
 //! Which of our programs work with which of pip's, tried: one of each combination is ours, the other of
 //! some version from PyPI, and the rest of the federation is of the side that is in question least.
 //!
-//! `cargo xtask test` tries versions 1.20 and 1.22, and with our SuperLink one of each earlier
-//! generation; all of which must work but for what `known` says.
+//! `cargo xtask test` tries versions 1.20 and 1.22, with our SuperLink one of each earlier
+//! generation, and with our daemons one of each later family of app processes; all of which must
+//! work but for what `known` says.
 //! `cargo xtask interop` tries all, prints the table, and writes it. The environment says more:
 //!
 //! | variable | |
@@ -16,7 +17,9 @@
     reason = "a test, and its report"
 )]
 
+mod behaviour;
 mod combination;
+mod mixed;
 mod oldest;
 mod table;
 mod trial;
@@ -29,7 +32,7 @@ use e2e::Release;
 
 use crate::combination::{Combination, Kind, Protection};
 use crate::table::Table;
-use crate::trial::Verdict;
+use crate::trial::{Extent, Verdict};
 
 /// One federation at a time: each keeps a small machine busy.
 fn alone() -> MutexGuard<'static, ()> {
@@ -44,7 +47,7 @@ fn as_known(release: Release, kinds: &[Kind]) {
     let combinations = Combination::all(release).into_iter();
     for combination in combinations.filter(|combination| kinds.contains(&combination.kind)) {
         let protection = combination.protections().last().copied().unwrap();
-        let verdict = trial::run(combination, protection);
+        let verdict = trial::run(combination, protection, Extent::Sample);
         println!("{}: {verdict}", combination.title());
         match (&verdict, combination.known()) {
             (Verdict::Works, None) | (Verdict::Fails(_), Some(_)) => {}
@@ -72,7 +75,39 @@ fn earlier_generations_work_with_our_superlink() {
 }
 
 #[test]
-#[ignore = "half an hour: `cargo xtask interop` runs it"]
+fn app_processes_of_later_families_work_with_our_daemons() {
+    for release in [Release::V1_26, Release::V1_31, Release::V1_34] {
+        as_known(release, &[Kind::DaemonsAndApps]);
+    }
+}
+
+#[test]
+fn superexecs_of_later_families_work_with_our_daemons() {
+    for release in [Release::V1_29, Release::V1_31] {
+        as_known(release, &[Kind::DaemonsAndSuperexec]);
+    }
+}
+
+#[test]
+fn supernodes_of_1_31_work_with_our_superlink() {
+    as_known(Release::V1_31, &[Kind::SuperLinkAndSuperNode]);
+}
+
+#[test]
+fn nodes_of_many_releases_train_in_one_federation() {
+    let _alone = alone();
+    mixed::train(2);
+}
+
+#[test]
+#[ignore = "ten minutes: `cargo xtask interop` runs it"]
+fn all_pairs_in_one_federation() {
+    let _alone = alone();
+    mixed::train(20);
+}
+
+#[test]
+#[ignore = "an hour: `cargo xtask interop` runs it"]
 fn all_pairs() {
     let _alone = alone();
     let only = env::var("FLOWER_INTEROP_ONLY").unwrap_or_default();
@@ -91,11 +126,21 @@ fn all_pairs() {
         Release::V1_20,
         Release::V1_21,
         Release::V1_22,
+        Release::V1_23,
+        Release::V1_25,
+        Release::V1_26,
+        Release::V1_28,
+        Release::V1_29,
+        Release::V1_31,
+        Release::V1_33,
+        Release::V1_34,
+        Release::V1_36,
+        Release::V1_39,
     ] {
         let combinations = Combination::all(release).into_iter();
         for combination in combinations.filter(|combination| combination.title().contains(&only)) {
             for protection in combination.protections() {
-                let verdict = trial::run(combination, *protection);
+                let verdict = trial::run(combination, *protection, Extent::Whole);
                 println!("{}, {}: {verdict}", combination.title(), protection.title());
                 table.add(combination, *protection, verdict);
             }

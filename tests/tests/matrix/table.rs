@@ -59,7 +59,10 @@ impl Table {
             "# What works with what\n\n\
              Made by `cargo xtask interop`, which runs each pair: one program is ours, the other \
              pip's, and an app trains for two rounds on two nodes. `flwr` of both sides also lists, \
-             logs and stops runs. App processes speak plaintext on their machine, with a token.\n\n\
+             logs and stops runs. App processes speak plaintext on their machine, with a token. \
+             Our daemons with both app processes of a release: runs that complete, that raise, \
+             whose processes are killed, that are stopped, two at once, and an app whose imports \
+             take a minute.\n\n\
              | pair | insecure | TLS | TLS + authentication | token | why not |\n\
              | --- | --- | --- | --- | --- | --- |\n",
         );
@@ -69,15 +72,19 @@ impl Table {
         text
     }
 
-    /// An earlier table with the lines of this one in it.
+    /// An earlier table with the lines of this one in it. Those that it did not have come last.
     pub(crate) fn renew(&self, earlier: &str) -> String {
-        let renewed = |line: &str| {
-            let same =
-                |mine: &&Line| line.starts_with(&format!("| {} |", mine.combination.title()));
-            let mine = self.0.iter().find(same).map(Line::to_markdown);
-            mine.unwrap_or_else(|| line.to_owned()) + "\n"
+        let is_of = |line: &str, mine: &Line| {
+            line.starts_with(&format!("| {} |", mine.combination.title()))
         };
-        earlier.lines().map(renewed).collect()
+        let renewed = |line: &str| {
+            let mine = self.0.iter().find(|mine| is_of(line, mine));
+            mine.map_or_else(|| line.to_owned(), Line::to_markdown)
+        };
+        let is_new = |mine: &&Line| !earlier.lines().any(|line| is_of(line, mine));
+        let new = self.0.iter().filter(is_new).map(Line::to_markdown);
+        let lines = earlier.lines().map(renewed).chain(new);
+        lines.map(|line| line + "\n").collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One combination, tried.
 
+use std::any::Any;
 use std::fmt;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,15 +9,26 @@ use std::time::Duration;
 
 use e2e::{App, Federation};
 
+use crate::behaviour;
 use crate::combination::{Combination, Kind, Protection};
 use crate::oldest::{self, Keys};
 
-/// How long a run may take: pip's daemons poll every 3 s.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a run may take: pip's daemons poll every 3 s, and the imports of later releases take
+/// longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// The same where nothing is expected of it.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(20);
 /// Characters of what a program said last.
 const EVIDENCE: usize = 200;
+
+/// How much of it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What takes seconds.
+    Sample,
+    /// All, with apps whose imports take a minute.
+    Whole,
+}
 
 /// What came of it.
 #[derive(Clone, Debug)]
@@ -38,16 +50,25 @@ impl fmt::Display for Verdict {
 
 /// Has an app trained by the combination, and its runs listed, logged and stopped where that is in
 /// question.
-pub(crate) fn run(combination: Combination, protection: Protection) -> Verdict {
-    let attempt = AssertUnwindSafe(|| attempt(combination, protection));
+pub(crate) fn run(combination: Combination, protection: Protection, extent: Extent) -> Verdict {
+    let attempt = AssertUnwindSafe(|| attempt(combination, protection, extent));
     match panic::catch_unwind(attempt) {
         Ok(Ok(())) => Verdict::Works,
         Ok(Err(said)) => Verdict::Fails(said),
-        Err(_) => Verdict::Fails("a program did not start".to_owned()),
+        Err(panic) => Verdict::Fails(said(panic.as_ref())),
     }
 }
 
-fn attempt(combination: Combination, protection: Protection) -> Result<(), String> {
+/// What a panic says, in a line.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let line = text.and_then(|text| text.lines().next());
+    let line = line.unwrap_or("a program did not start");
+    line.chars().take(EVIDENCE).collect()
+}
+
+fn attempt(combination: Combination, protection: Protection, extent: Extent) -> Result<(), String> {
     // The SuperLink's own key, which nodes before 1.15 need, and the keys of the oldest.
     let keys = Keys::make();
     let mut flags = Vec::new();
@@ -63,7 +84,11 @@ fn attempt(combination: Combination, protection: Protection) -> Result<(), Strin
             flags.push("--serverappio-tls");
         }
     }
-    let federation = combination.plan(protection).superlink_flags(&flags).start();
+    let mut federation = combination.plan(protection).superlink_flags(&flags).start();
+    if combination.kind == Kind::DaemonsAndApps {
+        behaviour::show(&mut federation, extent);
+        return Ok(());
+    }
     let app = federation.app("average");
     let trained = if combination.kind == Kind::SuperLinkAndOldest {
         oldest::train(&federation, combination.release, protection, &keys)
@@ -118,12 +143,12 @@ fn runs_are_told(
     if status != "finished:completed" {
         return Err(format!("the run is listed as {status}"));
     }
-    let log = flwr.call(&app.path, &["log", &run.to_string(), ".", "e2e", "--show"]);
+    let log = flwr.about(app, "log", *run, &["--show"]);
     if !log.text.contains("round 2: mean 3.000") {
         return Err(format!("the log says {}", log.text));
     }
     let second = flwr.start(app, "nodes=3");
-    let stop = flwr.call(&app.path, &["stop", &second.to_string(), ".", "e2e"]);
+    let stop = flwr.about(app, "stop", second, &[]);
     if stop.code != Some(0) {
         return Err(format!("stop says {}", stop.text));
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, OLDER};
+use crate::support::python::{FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, LATER, OLDER};
 
 /// `cargo xtask interop`
 #[derive(clap::Args)]
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for flower in OLDER
         .iter()
         .chain([&FLOWER_1_20, &FLOWER_1_21, &FLOWER_1_22])
+        .chain(&LATER)
     {
         tests.env(flower.variable(), flower.prepare()?);
     }

@@ -5,11 +5,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, LATER, OLDER};
+use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, Flower, LATER, OLDER};
 use crate::support::tools;
 
 /// One of each earlier generation that the SuperLink serves.
 const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
+/// One of each later family of app processes, and one whose SuperNodes are served.
+const NEWER: [&str; 7] = [
+    "1.23.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0",
+];
 
 /// `cargo xtask test`
 #[derive(clap::Args)]
@@ -34,13 +38,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
     let mut tests = build::cargo();
-    let earlier = OLDER
-        .iter()
-        .filter(|flower| EARLIER.iter().any(|version| flower.is(version)));
+    let sample = |flower: &&Flower| {
+        let mut wanted = EARLIER.iter().chain(&NEWER);
+        wanted.any(|version| flower.is(version))
+    };
+    let others = OLDER.iter().chain(&LATER).filter(sample);
     for flower in [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
         .into_iter()
-        .chain(earlier)
-        .chain(&LATER)
+        .chain(others)
     {
         tests.env(flower.variable(), flower.prepare()?);
     }

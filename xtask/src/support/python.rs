@@ -11,13 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::support::build;
 
 /// The programs tried for making environments, when `PYTHON` does not name one.
-const CANDIDATES: [&str; 5] = [
-    "python3",
-    "python3.11",
-    "python3.12",
-    "python3.13",
-    "python3.10",
-];
+const CANDIDATES: [&str; 4] = ["python3", "python3.11", "python3.12", "python3.13"];
 
 /// A version of Flower from PyPI, and what goes with it.
 pub(crate) struct Flower {
@@ -50,13 +44,18 @@ pub(crate) const OLDER: [Flower; 10] = [
     Flower::new("1.8.0", &[NUMPY_1, CLICK]),
 ];
 
-/// Later versions, which the tests need: they register SuperNodes, and from 1.31 on want Python 3.11.
-pub(crate) const LATER: [Flower; 5] = [
+/// Later versions: `cargo xtask interop` needs all of them, the tests one of each generation.
+pub(crate) const LATER: [Flower; 10] = [
     Flower::new("1.23.0", &[NUMPY]),
+    Flower::new("1.25.0", &[NUMPY]),
     Flower::new("1.26.1", &[NUMPY]),
     Flower::new("1.28.0", &[NUMPY]),
+    Flower::new("1.29.0", &[NUMPY]),
     Flower::new("1.31.0", &[NUMPY]),
+    Flower::new("1.33.0", &[NUMPY]),
+    Flower::new("1.34.0", &[NUMPY]),
     Flower::new("1.36.0", &[NUMPY]),
+    Flower::new("1.39.0", &[NUMPY]),
 ];
 
 impl Flower {
@@ -184,11 +183,11 @@ fn interpreter() -> Result<OsString> {
         .iter()
         .find(|candidate| is_recent(candidate))
         .map(OsString::from)
-        .context("Python 3.10 or later was not found: install it, or name it with PYTHON=/path")
+        .context("Python 3.11 or later was not found: install it, or name it with PYTHON=/path")
 }
 
 fn is_recent(candidate: &str) -> bool {
-    let question = "import sys; sys.exit(sys.version_info < (3, 10))";
+    let question = "import sys; sys.exit(sys.version_info < (3, 11))";
     let answer = Command::new(candidate).args(["-c", question]).output();
     answer.is_ok_and(|answer| answer.status.success())
 }

@@ -34,6 +34,13 @@ pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Co
 /// The flag by which strangers are kept out of the federation.
 fn guard(args: &Args) -> Option<&'static str> {
     let accounts = args.account_auth_config.is_some().then_some(accounts::FLAG);
-    let list = args.auth_list_public_keys.is_some();
-    accounts.or_else(|| list.then_some("--auth-list-public-keys"))
+    let keys = [
+        (
+            args.auth_list_public_keys.is_some(),
+            "--auth-list-public-keys",
+        ),
+        (args.enable_supernode_auth, "--enable-supernode-auth"),
+    ];
+    let keys = keys.into_iter().find(|(is_given, _)| *is_given);
+    accounts.or_else(|| keys.map(|(_, flag)| flag))
 }

@@ -8,15 +8,15 @@ use bytes::Bytes;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
-use flwr_core::port::{Fleet, Result};
-use flwr_core::refusal::Refusal;
+use flwr_core::port::{Fleet, NodeLife, Result};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::run::AppRun;
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
 use flwr_wire::generations::WireName;
-use flwr_wire::host::{FleetHost, Head, NodeProof, Unsigned};
+use flwr_wire::host::{FleetHost, Head, NodeProof, Release, Unsigned};
 use time::OffsetDateTime;
 use tracing::warn;
 
@@ -24,6 +24,7 @@ use super::Host;
 use crate::auth::Policy;
 use crate::error::Error;
 use crate::link::Link;
+use crate::link::state::Traits;
 
 /// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
 #[derive(Debug, Clone)]
@@ -32,8 +33,12 @@ pub struct FleetSession {
     /// None where the node has shown no key.
     key: Option<PublicKey>,
     node: Option<NodeId>,
+    /// A person has registered the node.
+    is_enrolled: bool,
     /// The other end of the caller's connection.
     peer: Option<Peer>,
+    /// The caller's release, where it tells that.
+    release: Option<Release>,
 }
 
 impl FleetSession {
@@ -46,16 +51,56 @@ impl FleetSession {
         self.peer.as_ref()?.certificate.clone()
     }
 
+    fn policy(&self) -> &Policy {
+        &self.host.0.parts.policy
+    }
+
+    /// What is seen of a node that begins a session stays with the node.
+    async fn note_traits(&self, node: NodeId) -> Result<()> {
+        let certificate = self.certificate();
+        let traits = Traits {
+            release: self.release.map(|release| release.to_string()),
+            certificate: certificate.map(|shown| shown.subject.clone()),
+        };
+        Ok(self.link().note_traits(node, traits).await?)
+    }
+
     fn is_admitted(&self) -> bool {
-        self.host.0.parts.policy.admits(self.key.as_ref())
+        self.policy().admits(self.key.as_ref(), self.is_enrolled)
     }
 
     /// The body of a request may take hours. Whoever is off the list by then is refused.
     fn require_admitted(&self) -> Result<()> {
         match self.is_admitted() {
             true => Ok(()),
+            // Where people register nodes, a key that is not let in is a key without a node.
+            false if self.policy().enrolls() => Err(Refusal::NotRegistered.into()),
             false => Err(Refusal::UnknownKey.into()),
         }
+    }
+
+    /// Whether the key may begin a session though it is bound to no node: a list names it, and nobody
+    /// has unregistered its node.
+    fn is_listed(&self) -> bool {
+        let key = self.key.as_ref();
+        key.is_some_and(|key| {
+            let is_dismissed = self.policy().enrolls() && self.link().is_dismissed(key);
+            self.policy().lists(key) && !is_dismissed
+        })
+    }
+
+    /// A key for a node that has shown none: nobody has this key, and the node is known by its id.
+    fn keyless() -> Result<PublicKey> {
+        let key = PrivateKey::generate().map_err(|_| Error::Random)?;
+        Ok(key.public_key().clone())
+    }
+
+    /// A new node takes a row of the state.
+    fn require_room(&self) -> Result<()> {
+        if self.policy().is_open() && (self.key.is_none() || self.node.is_none()) {
+            self.host.0.newcomers.require_room(self.peer.as_ref())?;
+        }
+        Ok(())
     }
 
     fn required_node(&self) -> Result<NodeId> {
@@ -68,25 +113,24 @@ impl Fleet for FleetSession {
         self.node
     }
 
-    async fn activate(&self, interval: f64) -> Result<NodeId> {
-        self.require_admitted()?;
-        let is_open = matches!(self.host.0.parts.policy, Policy::AnyKey);
-        if is_open && (self.key.is_none() || self.node.is_none()) {
-            self.host.0.newcomers.require_room(self.peer.as_ref())?;
+    async fn join(&self, interval: f64) -> Result<NodeId> {
+        let may_come = self.policy().is_open()
+            || self.is_listed()
+            || (self.is_admitted() && self.node.is_some());
+        if !may_come {
+            let by_people = true;
+            return Err(match self.policy().enrolls() {
+                true => Refusal::NoNodeOfKey { by_people }.into(),
+                // As SuperLinks of flwr 1.22 with a list say it.
+                false => Refusal::UnknownKey.into(),
+            });
         }
-        let key = match &self.key {
-            Some(key) => key.clone(),
-            // Nobody has this key: the node is known by the id that it gets.
-            None => PrivateKey::generate()
-                .map_err(|_| Error::Random)?
-                .public_key()
-                .clone(),
-        };
+        self.require_room()?;
+        let key = self.key.clone().map_or_else(Self::keyless, Ok)?;
         let certificate = self.certificate();
-        Ok(self
-            .link()
-            .register_node(&key, interval, certificate)
-            .await?)
+        let node = self.link().take_in(&key, interval, certificate).await?;
+        self.note_traits(node).await?;
+        Ok(node)
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
@@ -97,7 +141,7 @@ impl Fleet for FleetSession {
         Ok(self.link().node_lives(node, interval).await?)
     }
 
-    async fn deactivate(&self) -> Result<()> {
+    async fn leave(&self) -> Result<()> {
         self.require_admitted()?;
         Ok(self.link().remove_node(self.required_node()?).await?)
     }
@@ -174,6 +218,53 @@ impl Fleet for FleetSession {
     }
 }
 
+impl NodeLife for FleetSession {
+    fn key(&self) -> Option<Bytes> {
+        self.key.as_ref().map(|key| key.to_spki().into())
+    }
+
+    async fn register(&self) -> Result<NodeId> {
+        let key = self.key.as_ref().ok_or(Refusal::MissingSignature)?;
+        if !self.policy().is_open() && !self.is_listed() {
+            return Err(Refusal::RegisteredByPeople.into());
+        }
+        self.require_room()?;
+        Ok(self.link().register(key).await?)
+    }
+
+    async fn activate(&self, interval: f64) -> Result<NodeId> {
+        let key = self.key.as_ref().ok_or(Refusal::MissingSignature)?;
+        if self.is_listed() {
+            return self.join(interval).await;
+        }
+        let by_people = !self.policy().is_open();
+        let unknown = || Failure::from(Refusal::NoNodeOfKey { by_people });
+        if !self.is_admitted() {
+            return Err(unknown());
+        }
+        let activated = self.link().activate(key, interval, self.certificate());
+        let node = activated.await.map_err(|error| match error {
+            Error::Refused(Refusal::NotRegistered) => unknown(),
+            error => error.into(),
+        })?;
+        self.note_traits(node).await?;
+        Ok(node)
+    }
+
+    async fn deactivate(&self) -> Result<()> {
+        self.require_admitted()?;
+        Ok(self.link().deactivate(self.required_node()?).await?)
+    }
+
+    async fn unregister(&self) -> Result<()> {
+        self.require_admitted()?;
+        if self.policy().enrolls() {
+            return Err(Refusal::UnregisteredByPeople.into());
+        }
+        Ok(self.link().remove_node(self.required_node()?).await?)
+    }
+}
+
 impl Host {
     /// The proven key of a caller that signs.
     fn verified(&self, signature: &SignatureHeaders, head: &Head) -> Result<PublicKey> {
@@ -215,12 +306,25 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
+        let is_enrolled = match node {
+            Some(node) if self.0.parts.policy.enrolls() => link.is_enrolled(node).await?,
+            _ => false,
+        };
         Ok(FleetSession {
             host: self.clone(),
             key,
             node,
+            is_enrolled,
             peer: head.peer.clone(),
+            release: head.release,
         })
+    }
+
+    fn require_node(&self, session: &FleetSession) -> Result<()> {
+        if session.node.is_none() {
+            return Err(Refusal::NotRegistered.into());
+        }
+        session.require_admitted()
     }
 
     async fn bind(&self, key: &PublicKey, interval: f64) -> Result<NodeId> {
@@ -228,10 +332,11 @@ impl FleetHost for Host {
     }
 
     fn unsigned(&self) -> Unsigned<'_> {
-        match (&self.0.parts.policy, &self.0.parts.own_key) {
-            (Policy::AnyKey, _) => Unsigned::Open,
-            (Policy::Listed(allowed), Some(own)) => Unsigned::Shared { own, allowed },
-            (Policy::Listed(_), None) => Unsigned::Closed,
+        let policy = &self.0.parts.policy;
+        match (policy.list(), &self.0.parts.own_key) {
+            (Some(allowed), Some(own)) => Unsigned::Shared { own, allowed },
+            _ if policy.is_open() => Unsigned::Open,
+            _ => Unsigned::Closed,
         }
     }
 

@@ -45,6 +45,8 @@ mod newcomers;
 mod people;
 mod power;
 mod quiet;
+mod registered;
+mod runtimes;
 mod shut_out;
 mod standing;
 mod starts;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flwr_core::cause::chain;
-use flwr_daemon::apps::{AppCommand, AppProcess, Error, WaitingApp, Watchers};
+use flwr_daemon::apps::{AppCommand, AppProcess, Error, Program, WaitingApp, Watchers};
 use parking_lot::Mutex;
 use tracing::warn;
 
@@ -13,16 +13,23 @@ const NEXT: &str = "next.out";
 /// Starts ServerApps: in the prepared process, or else in a new process.
 #[derive(Debug)]
 pub(super) struct PreparedApps {
-    program: PathBuf,
+    program: Program,
+    flwr_dir: Option<PathBuf>,
     outputs: Option<PathBuf>,
     ahead: bool,
     waiting: Mutex<Option<WaitingApp>>,
 }
 
 impl PreparedApps {
-    pub(super) fn new(program: &Path, outputs: Option<&Path>, ahead: bool) -> Self {
+    pub(super) fn new(
+        program: &Program,
+        flwr_dir: Option<&Path>,
+        outputs: Option<&Path>,
+        ahead: bool,
+    ) -> Self {
         Self {
-            program: program.to_owned(),
+            program: program.clone(),
+            flwr_dir: flwr_dir.map(Path::to_owned),
             outputs: outputs.map(Path::to_owned),
             ahead,
             waiting: Mutex::default(),
@@ -36,7 +43,9 @@ impl PreparedApps {
             return;
         }
         let output = self.outputs.as_ref().map(|outputs| outputs.join(NEXT));
-        *waiting = WaitingApp::spawn(&self.program, output.as_deref()).unwrap_or_else(|error| {
+        let flwr_dir = self.flwr_dir.as_deref();
+        let spawned = WaitingApp::spawn(&self.program, flwr_dir, output.as_deref());
+        *waiting = spawned.unwrap_or_else(|error| {
             warn!(error = chain(&error), "no ServerApp can be prepared");
             None
         });

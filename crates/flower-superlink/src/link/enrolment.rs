@@ -12,7 +12,7 @@ use tracing::info;
 use super::Link;
 use super::commit::Stores;
 use super::permission::Principal;
-use super::state::KnownNode;
+use super::state::{Enrolment, KnownNode};
 use crate::error::Result;
 
 /// What people say of a node.
@@ -36,19 +36,19 @@ impl Link {
         principal: &Principal,
         label: Label,
     ) -> Result<NodeId> {
-        let fresh = super::nodes::random_node()?;
-        let (bound, now) = (key.clone(), self.now());
-        let owner = principal.account().to_owned();
-        let registered = self.commit(move |Stores { state, .. }| async move {
-            state.register_node(&bound, fresh, Some(&owner), now).await
-        });
-        let registration = registered.await?;
-        if registration.resumed {
-            return Err(Refusal::KeyInUse.into());
-        }
-        let (node, key, account) = (registration.node, key.fingerprint(), principal.account());
-        // The state has no columns for the label yet.
+        let (fresh, now) = (super::nodes::random_node()?, self.now());
         let Label { name, location } = label;
+        let enrolment = Enrolment {
+            key: key.clone(),
+            owner: principal.account().to_owned(),
+            name: name.clone(),
+            location: location.clone(),
+        };
+        let enrolled = self.commit(move |Stores { state, .. }| async move {
+            state.enroll_node(&enrolment, fresh, now).await
+        });
+        let node = enrolled.await?;
+        let (key, account) = (key.fingerprint(), principal.account());
         info!(node_id = %node, %key, account, name, location, "SuperNode registered by `flwr supernode register`");
         Ok(node)
     }
@@ -64,9 +64,8 @@ impl Link {
         principal.may_dismiss(&known)?;
         self.connections.leave(node);
         let now = self.now();
-        let gone = self.commit(move |Stores { state, .. }| async move {
-            state.unregister_node(node, now).await
-        });
+        let gone = self
+            .commit(move |Stores { state, .. }| async move { state.dismiss_node(node, now).await });
         gone.await?;
         let (key, account) = (known.key.fingerprint(), principal.account());
         info!(node_id = %node, %key, account, "SuperNode unregistered by `flwr supernode unregister`");

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::port::control::NodeStatus;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 
 use super::Link;
 use super::commit::Stores;
-use super::state::KnownNode;
+use super::state::{KnownNode, Traits};
 use crate::error::{Error, Result};
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
@@ -24,39 +25,79 @@ const INTERVALS: RangeInclusive<f64> = 10.0..=1800.0;
 const COUNTED_INTERVAL: f64 = 300.0;
 
 impl Link {
-    /// Takes a node in. It is online for one heartbeat interval (in seconds). A key that was
-    /// here before gets its node's id back, also where its process died without a goodbye. The
-    /// certificate is the one it came with, if it was asked for one.
+    /// Takes a node in. It is online for one heartbeat interval (in seconds). A new key is bound to a
+    /// node first. A key that was here before gets its node's id back, also where its process died
+    /// without a goodbye. The certificate is the one it came with, if it was asked for one.
     ///
     /// # Errors
     /// If the interval is none.
-    pub async fn register_node(
+    pub async fn take_in(
         &self,
         key: &PublicKey,
         interval: f64,
         certificate: Option<Arc<Certificate>>,
     ) -> Result<NodeId> {
-        let interval = checked_interval(interval)?;
-        let (node, resumed) = loop {
+        checked_interval(interval)?;
+        loop {
             let (node, resumed) = self.node_for(key).await?;
-            let now = self.now();
-            // A call that is still held for the node's earlier life would take its messages: it is
-            // woken, and ends.
-            let activated = self.commit(move |Stores { state, .. }| async move {
-                state.activate_node(node, now + interval, now).await
-            });
-            match activated.await {
-                Ok(_) => break (node, resumed),
+            match self.activate_node(node, interval).await {
+                Ok(()) => {
+                    self.tell_of(node, key, resumed, certificate.as_deref());
+                    self.identify_node(node, certificate).await?;
+                    return Ok(node);
+                }
                 // Another process with this key said goodbye in this very moment.
                 Err(Error::Refused(Refusal::NotRegistered)) => {}
                 Err(error) => return Err(error),
             }
-        };
-        let subject = certificate.as_ref().map(|shown| shown.subject.as_str());
-        let key = key.fingerprint();
-        info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
+        }
+    }
+
+    /// The node of this key begins a session, and is online for one heartbeat interval (in seconds).
+    ///
+    /// # Errors
+    /// If the interval is none, or the key is bound to no node.
+    pub async fn activate(
+        &self,
+        key: &PublicKey,
+        interval: f64,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Result<NodeId> {
+        checked_interval(interval)?;
+        let node = self.state.node_of_key(key).await?;
+        let node = node.ok_or(Refusal::NotRegistered)?;
+        self.activate_node(node, interval).await?;
+        self.tell_of(node, key, true, certificate.as_deref());
         self.identify_node(node, certificate).await?;
         Ok(node)
+    }
+
+    async fn activate_node(&self, node: NodeId, interval: f64) -> Result<()> {
+        let interval = checked_interval(interval)?;
+        let now = self.now();
+        // A call that is still held for the node's earlier life would take its messages: it is woken,
+        // and ends.
+        let activated = self.commit(move |Stores { state, .. }| async move {
+            state.activate_node(node, now + interval, now).await
+        });
+        activated.await.map(drop)
+    }
+
+    fn tell_of(&self, node: NodeId, key: &PublicKey, resumed: bool, shown: Option<&Certificate>) {
+        let subject = shown.map(|shown| shown.subject.as_str());
+        let key = key.fingerprint();
+        info!(node_id = %node, resumed, %key, subject, "SuperNode registered");
+    }
+
+    /// Binds a new key to a node, which is not online by that.
+    ///
+    /// # Errors
+    /// If the key is bound already.
+    pub async fn register(&self, key: &PublicKey) -> Result<NodeId> {
+        match self.node_for(key).await? {
+            (node, false) => Ok(node),
+            (_, true) => Err(Refusal::KeyInUse.into()),
+        }
     }
 
     /// The node of this key. A new key is bound to a node, which is not online by that; a node that
@@ -77,10 +118,30 @@ impl Link {
         let fresh = random_node()?;
         let (key, now) = (key.clone(), self.now());
         let registered = self.commit(move |Stores { state, .. }| async move {
-            state.register_node(&key, fresh, None, now).await
+            state.register_node(&key, fresh, now).await
         });
         let registration = registered.await?;
         Ok((registration.node, registration.resumed))
+    }
+
+    /// Notes what was seen of a node. What is not seen this time stays as it was noted.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn note_traits(&self, node: NodeId, seen: Traits) -> Result<()> {
+        let Some(known) = self.state.node(node).await? else {
+            return Ok(());
+        };
+        let traits = Traits {
+            release: seen.release.or_else(|| known.traits.release.clone()),
+            certificate: seen
+                .certificate
+                .or_else(|| known.traits.certificate.clone()),
+        };
+        if traits != known.traits {
+            self.state.note_traits(node, &traits).await?;
+        }
+        Ok(())
     }
 
     /// Notes by which certificate a node was seen.
@@ -158,17 +219,50 @@ impl Link {
         Ok(())
     }
 
+    /// The node ends its session, and stays registered.
+    ///
+    /// # Errors
+    /// If the node is not online.
+    pub async fn deactivate(&self, node: NodeId) -> Result<()> {
+        let now = self.now();
+        let known = self.state.node(node).await?;
+        if known.is_none_or(|known| known.status(now) != NodeStatus::Online) {
+            return Err(Refusal::NotOnline(node).into());
+        }
+        let left = self.commit(move |Stores { state, .. }| async move {
+            state.deactivate_node(node, now).await
+        });
+        left.await?;
+        info!(node_id = %node, "SuperNode left");
+        Ok(())
+    }
+
+    /// Whether a person has registered the node.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn is_enrolled(&self, node: NodeId) -> Result<bool> {
+        let known = self.state.node(node).await?;
+        Ok(known.is_some_and(|known| known.owner.is_some() && known.unregistered_at.is_none()))
+    }
+
+    /// Whether a person has unregistered the node of this key, and nobody has registered the key since.
+    #[must_use]
+    pub fn is_dismissed(&self, key: &PublicKey) -> bool {
+        self.state.is_dismissed(key)
+    }
+
     /// Ends the sessions of nodes whose keys are not admitted any more: they are offline, and the
     /// calls that are held for them end. A node that is admitted again goes on with its next
     /// heartbeat.
     ///
     /// # Errors
     /// If the state fails.
-    pub async fn end_sessions(&self, is_admitted: impl Fn(&PublicKey) -> bool) -> Result<()> {
+    pub async fn end_sessions(&self, is_admitted: impl Fn(&KnownNode) -> bool) -> Result<()> {
         for node in self.state.nodes().await? {
             let has_session =
                 node.unregistered_at.is_none() && node.session > 0 && !node.has_left();
-            if !has_session || is_admitted(&node.key) {
+            if !has_session || is_admitted(&node) {
                 continue;
             }
             let (id, now) = (node.id, self.now());
@@ -177,7 +271,7 @@ impl Link {
             });
             ended.await?;
             let key = node.key.fingerprint();
-            warn!(node_id = %node.id, %key, "the SuperNode is offline from now on: its key is not on --auth-list-public-keys any more");
+            warn!(node_id = %node.id, %key, "the SuperNode is offline from now on: its key is not on --auth-list-public-keys any more, or nobody has registered it with `flwr supernode register`");
         }
         Ok(())
     }

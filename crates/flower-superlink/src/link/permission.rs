@@ -134,8 +134,11 @@ mod tests {
         };
         let key = flwr_security::key::PrivateKey::generate().unwrap();
         let node = |owner: Option<&str>| {
-            let (key, owner) = (key.public_key().clone(), owner.map(str::to_owned));
-            KnownNode::registered(flwr_core::id::NodeId(5), key, owner, Timestamp::ZERO)
+            let (id, key) = (flwr_core::id::NodeId(5), key.public_key().clone());
+            KnownNode {
+                owner: owner.map(str::to_owned),
+                ..KnownNode::registered(id, key, Timestamp::ZERO)
+            }
         };
         let (alice, admin) = (account("alice-1", false), account("root-1", true));
         for owner in [None, Some(""), Some("alice-1"), Some("bob-1")] {

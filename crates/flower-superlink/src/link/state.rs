@@ -27,10 +27,10 @@ pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
-pub use nodes::{KnownNode, Nodes, Outlook, RETURN, Registration, Session};
+pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
-pub use tasks::{APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
+pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
 
 /// What a write changed for others. `Link::apply` is where both are done.

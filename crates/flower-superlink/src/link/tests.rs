@@ -100,7 +100,7 @@ impl Federation {
         let key = PrivateKey::generate().unwrap();
         let node = self
             .link
-            .register_node(key.public_key(), 30.0, None)
+            .take_in(key.public_key(), 30.0, None)
             .await
             .unwrap();
         assert!(self.link.node_lives(node, 30.0).await.unwrap());

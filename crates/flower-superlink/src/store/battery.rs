@@ -29,6 +29,9 @@ macro_rules! battery {
                 nodes::the_owner_of_a_nodes_certificate_stays_known;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;
+                life::a_node_that_registered_itself_gets_its_owner;
+                life::a_dismissed_key_is_so_until_it_is_enrolled_again;
+                life::what_was_seen_of_a_node_stays_with_it;
                 life::sessions_follow_each_other;
                 life::a_call_of_an_earlier_session_takes_nothing;
                 life::a_node_is_heard_in_its_session;

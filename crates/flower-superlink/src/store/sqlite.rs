@@ -14,8 +14,10 @@ use rusqlite::Connection;
 use crate::link::state::{Changed, Written};
 
 mod audit;
+mod dismissed;
 mod expiry;
 mod file;
+mod in_hand;
 mod instructions;
 mod life;
 mod lifecycle;

@@ -7,7 +7,7 @@ use flwr_security::from_file::FromFile;
 
 use super::Addresses;
 use crate::auth::Policy;
-use crate::config::{Config, Launch, Transport, Way};
+use crate::config::{Config, Launch, Transport};
 use crate::link::Keep;
 use crate::link::state::Usage;
 use crate::store::{Database, Storage};
@@ -19,6 +19,13 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     let nodes = match &config.policy {
         Policy::AnyKey => "any SuperNode key".to_owned(),
         Policy::Listed(keys) => format!("{} SuperNode keys allowed", keys.now().len()),
+        Policy::Enrolled => {
+            "SuperNodes that were registered with `flwr supernode register`".to_owned()
+        }
+        Policy::ListedOrEnrolled(keys) => format!(
+            "{} SuperNode keys allowed, and those that were registered with `flwr supernode register`",
+            keys.now().len()
+        ),
     };
     let accounts = match &config.accounts {
         None => String::new(),
@@ -36,15 +43,8 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         Storage::Dir(dir) => format!("in {}", dir.display()),
     };
     let starter = match &config.launch {
-        Launch::Subprocess { program, way, .. } => {
-            let version = match way {
-                Way::Token => "",
-                Way::Tokenless => " (of flwr before 1.21)",
-            };
-            format!(
-                "isolation subprocess, starting {}{version}",
-                program.display()
-            )
+        Launch::Subprocess { program, .. } => {
+            format!("isolation subprocess, starting {}", program.shown())
         }
         Launch::Process => format!(
             "isolation process, waiting for flower-superexec or flwr-serverapp{}",

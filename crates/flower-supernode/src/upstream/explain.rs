@@ -3,8 +3,11 @@
 use std::error::Error as _;
 
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
+use flwr_client::refused::is_unknown_key;
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
+
+use super::Lasting;
 
 /// Explains failed calls. Knows both ends, so that its sentences can name address and key.
 #[derive(Debug)]
@@ -12,15 +15,22 @@ pub(crate) struct Explainer {
     address: String,
     fingerprint: String,
     is_plaintext: bool,
+    /// The node's key goes with this process.
+    is_passing: bool,
 }
 
 impl Explainer {
-    pub(crate) fn new(address: String, fingerprint: String, trust: &Trust) -> Self {
-        let is_plaintext = matches!(trust, Trust::Plaintext);
+    pub(crate) fn new(
+        address: String,
+        fingerprint: String,
+        lasting: Lasting,
+        trust: &Trust,
+    ) -> Self {
         Self {
             address,
             fingerprint,
-            is_plaintext,
+            is_plaintext: matches!(trust, Trust::Plaintext),
+            is_passing: lasting == Lasting::Process,
         }
     }
 
@@ -50,6 +60,7 @@ impl Explainer {
     fn refusal(&self, refused: &Refused) -> String {
         let (address, class) = (&self.address, refused.class);
         match (class, refused.code) {
+            (_, Some(Code::FleetNodeActivationFailed)) => self.not_activated(refused),
             (Class::Forbidden | Class::RunOver, _) | (_, Some(Code::NodeNotRegistered)) => {
                 format!("the SuperLink at {address} says: {refused}")
             }
@@ -70,9 +81,30 @@ impl Explainer {
         }
     }
 
+    /// The key is of no node, or of a node that is online.
+    fn not_activated(&self, refused: &Refused) -> String {
+        let (address, key) = (&self.address, &self.fingerprint);
+        let way_out = if is_unknown_key(refused) {
+            format!(
+                "this node's key is {key}: `flwr supernode register` lets it in, or the SuperLink's --auth-list-public-keys"
+            )
+        } else {
+            format!(
+                "another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life"
+            )
+        };
+        format!("the SuperLink at {address} refused: {refused}; {way_out}")
+    }
+
     fn way_out(&self, class: Class, code: Option<Code>) -> String {
         let key = &self.fingerprint;
         match (class, code) {
+            (_, Some(Code::FleetSupernodeRegistrationDisabled)) if self.is_passing => {
+                "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key, and register the key's public half with `flwr supernode register`".to_owned()
+            }
+            (_, Some(Code::FleetSupernodeRegistrationDisabled)) => {
+                format!("; this node's key is {key}: `flwr supernode register` lets it in")
+            }
             (_, Some(Code::KeyNotListed)) => {
                 format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")
             }
@@ -83,7 +115,7 @@ impl Explainer {
                 "; this machine's clock and the SuperLink's differ by more than the signature allows: set the clock".to_owned()
             }
             (Class::NotOffered, _) => {
-                "; --superlink must name the Fleet address (default port 9092) of a SuperLink of flwr 1.20 to 1.22".to_owned()
+                "; --superlink must name the Fleet address (default port 9092) of a SuperLink of flwr 1.20 to 1.39".to_owned()
             }
             _ => String::new(),
         }
@@ -130,7 +162,7 @@ mod tests {
 
     fn explain(failure: impl Into<Failure>) -> String {
         let (address, key) = ("127.0.0.1:9092".to_owned(), "SHA256:abc".to_owned());
-        Explainer::new(address, key, &Trust::Plaintext).explain(&failure.into())
+        Explainer::new(address, key, Lasting::File, &Trust::Plaintext).explain(&failure.into())
     }
 
     fn refused(class: Class, code: Option<Code>, said: &str) -> Refused {

@@ -9,7 +9,7 @@ use flwr_core::port::Fleet as _;
 use flwr_daemon::clock::Clock;
 
 use super::explain::Explainer;
-use super::{Verdict, signer};
+use super::{Lasting, Verdict, signer};
 use crate::config::Config;
 
 /// Seconds until the next heartbeat, of which there will be none.
@@ -26,9 +26,14 @@ pub(crate) async fn ping(config: &Config, clock: Arc<dyn Clock>) -> Result<(), S
     );
     let key = &config.key.private;
     let fingerprint = key.public_key().fingerprint();
-    let explainer = Explainer::new(superlink.to_string(), fingerprint, &config.trust);
+    let explainer = Explainer::new(
+        superlink.to_string(),
+        fingerprint,
+        Lasting::of(&config.key),
+        &config.trust,
+    );
     let line = GrpcLine::new(channel, signer(key.clone(), clock));
-    let asked = async { find::fleet(line).await?.heartbeat(INTERVAL).await };
+    let asked = async { find::unjoined(line).heartbeat(INTERVAL).await };
     match asked.await {
         Ok(_) => Ok(()),
         Err(failure) if Verdict::of(&failure) == Verdict::UnknownNode => Ok(()),

@@ -174,7 +174,7 @@ impl Upstream {
     async fn register(&self, stopper: &Stopper) -> Result<Option<(Fleet, NodeId)>, NoAnswer> {
         let mut backoff = Backoff::new(self.persistence);
         loop {
-            let failure = match self.activate(stopper).await {
+            let failure = match self.try_to_join(stopper).await {
                 Some(Ok(registered)) => return Ok(Some(registered)),
                 Some(Err(failure)) => failure,
                 None => return Ok(None),
@@ -191,15 +191,14 @@ impl Upstream {
 
     /// One try. A request that is on its way when it is time to stop is waited for a little: an
     /// id that this node never hears of is one that it cannot say goodbye with.
-    async fn activate(&self, stopper: &Stopper) -> Option<port::Result<(Fleet, NodeId)>> {
-        let activated = timeout(DEADLINE, async {
-            let fleet = self.open().await?;
-            let node = fleet.activate(INTERVAL.as_secs_f64()).await?;
+    async fn try_to_join(&self, stopper: &Stopper) -> Option<port::Result<(Fleet, NodeId)>> {
+        let joined = timeout(DEADLINE, async {
+            let joined = self.join(INTERVAL).await?;
             self.report.answered();
-            Ok((fleet, node))
+            Ok(joined)
         });
         tokio::select! {
-            activated = activated => Some(activated.unwrap_or_else(|_| {
+            joined = joined => Some(joined.unwrap_or_else(|_| {
                 let text = format!("no answer to a registration within {} s", DEADLINE.as_secs());
                 Err(Unanswered::new(Silence::Late, text).into())
             })),
@@ -212,7 +211,7 @@ impl Upstream {
         let Some(session) = self.registration.peek() else {
             return;
         };
-        match timeout(GOODBYE, session.fleet.deactivate()).await {
+        match timeout(GOODBYE, session.fleet.leave()).await {
             Ok(Ok(())) => info!(node_id = %session.node, "unregistered from the SuperLink"),
             Ok(Err(failure)) => {
                 warn!(node_id = %session.node, "could not unregister: {}", self.explainer.explain(&failure))

@@ -15,12 +15,13 @@ use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen::{Limits, Listener, Security, Service};
 use flwr_daemon::stop::Stopper;
 use flwr_proto as proto;
-use flwr_proto::fleet_server::{Fleet, FleetServer};
-use flwr_security::signature::{SignatureHeaders, Verifier};
+use flwr_proto::fleet_server::FleetServer;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tonic::service::Routes;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Response, Status};
+
+mod served;
 
 pub(crate) const RUN: RunId = RunId(7);
 
@@ -33,6 +34,18 @@ pub(crate) struct World {
     pub(crate) next_node: u64,
     pub(crate) created: u32,
     pub(crate) deleted: u32,
+    /// The SuperLink is of flwr 1.23 or later.
+    pub(crate) is_modern: bool,
+    /// The node's key is registered at a SuperLink of flwr 1.23 or later.
+    pub(crate) knows_key: bool,
+    /// Only people register keys there.
+    pub(crate) is_for_people: bool,
+    /// The calls by which the node came and went there.
+    pub(crate) steps: Vec<&'static str>,
+    /// The session in which objects are to be pushed, as SuperLinks of flwr 1.33 and later name it.
+    pub(crate) upload: &'static str,
+    /// The sessions in which objects were pushed.
+    pub(crate) uploads: BTreeSet<String>,
     pub(crate) run_is_over: bool,
     /// Runs that are over, beside all others if `run_is_over`.
     pub(crate) over: BTreeSet<u64>,
@@ -153,6 +166,24 @@ impl FakeFleet {
         object.id
     }
 
+    /// Takes a step of a node's life, which SuperLinks of before flwr 1.23 do not know.
+    fn step<T>(
+        &self,
+        name: &'static str,
+        take: impl FnOnce(&mut World) -> Result<T, &'static str>,
+    ) -> Answer<T> {
+        self.change(|world| {
+            if !world.is_modern {
+                return Err(Status::unknown("Error in service handler!"));
+            }
+            world.steps.push(name);
+            match take(world) {
+                Ok(answer) => Ok(Response::new(answer)),
+                Err(text) => Err(Status::failed_precondition(text)),
+            }
+        })
+    }
+
     fn known<T>(
         &self,
         node: Option<proto::Node>,
@@ -217,182 +248,4 @@ fn bundle() -> fab::Fab {
         [tool.flwr.app.config]\nlr = 0.1\n";
     let file = |path: &str| (path.to_owned(), Bytes::from_static(b"app = 1\n"));
     fab::build(project, vec![file("mini/c.py"), file("mini/s.py")]).unwrap()
-}
-
-#[tonic::async_trait]
-impl Fleet for FakeFleet {
-    async fn create_node(
-        &self,
-        request: Request<proto::CreateNodeRequest>,
-    ) -> Answer<proto::CreateNodeResponse> {
-        let headers = SignatureHeaders::read(&request.into_parts().0.into_headers()).unwrap();
-        let now = SystemClock.now().to_date_time().unwrap();
-        Verifier::new(None).verify(&headers, now).unwrap();
-        let node_id = self.change(|world| {
-            world.created += 1;
-            world.registered = Some(world.next_node);
-            world.next_node
-        });
-        Ok(Response::new(proto::CreateNodeResponse {
-            node: Some(proto::Node { node_id }),
-        }))
-    }
-
-    async fn delete_node(
-        &self,
-        request: Request<proto::DeleteNodeRequest>,
-    ) -> Answer<proto::DeleteNodeResponse> {
-        self.known(request.into_inner().node, |world| {
-            world.deleted += 1;
-            world.registered = None;
-            Ok(Response::new(proto::DeleteNodeResponse {}))
-        })
-    }
-
-    async fn send_node_heartbeat(
-        &self,
-        request: Request<proto::SendNodeHeartbeatRequest>,
-    ) -> Answer<proto::SendNodeHeartbeatResponse> {
-        let node = request.into_inner().node.map(|node| node.node_id);
-        let success = self.change(|world| world.registered == node);
-        Ok(Response::new(proto::SendNodeHeartbeatResponse { success }))
-    }
-
-    async fn pull_messages(
-        &self,
-        request: Request<proto::PullMessagesRequest>,
-    ) -> Answer<proto::PullMessagesResponse> {
-        let node = request.into_inner().node;
-        // Held until there is a message, or the node is no longer known.
-        self.until(|world| {
-            let is_known = world.registered == node.map(|node| node.node_id);
-            (!is_known || !world.waiting.is_empty()).then_some(())
-        })
-        .await;
-        self.known(node, |world| {
-            world.taken = world.waiting.pop_front();
-            let (message, tree) = world.taken.clone().unzip();
-            Ok(Response::new(proto::PullMessagesResponse {
-                reconnect: None,
-                messages_list: message.into_iter().collect(),
-                message_object_trees: tree.into_iter().collect(),
-            }))
-        })
-    }
-
-    async fn push_messages(
-        &self,
-        request: Request<proto::PushMessagesRequest>,
-    ) -> Answer<proto::PushMessagesResponse> {
-        let request = request.into_inner();
-        let turned_away = self.change(|world| {
-            let full = (Code::Unavailable, "the disk is full");
-            let refusal = world.refusal.or(world.is_full.then_some(full));
-            world.turned_away += u32::from(refusal.is_some());
-            refusal
-        });
-        if let Some((code, text)) = turned_away {
-            return Err(Status::new(code, text));
-        }
-        self.running(request.node, |world| {
-            let tree = ObjectTree::try_from(request.message_object_trees[0].clone()).unwrap();
-            world.replies.extend(request.messages_list);
-            proto::PushMessagesResponse {
-                reconnect: None,
-                results: BTreeMap::from([(tree.id.to_string(), 0)]),
-                objects_to_push: tree
-                    .post_order()
-                    .iter()
-                    .map(|part| part.id.to_string())
-                    .collect(),
-                ..proto::PushMessagesResponse::default()
-            }
-        })
-    }
-
-    async fn get_run(
-        &self,
-        request: Request<proto::GetRunRequest>,
-    ) -> Answer<proto::GetRunResponse> {
-        let request = request.into_inner();
-        if request.run_id != RUN.0 {
-            self.change(|world| {
-                let (open, most) = &mut world.open_get_run;
-                *open += 1;
-                *most = (*most).max(*open);
-            });
-            self.until(|world| (!world.holds_get_run).then_some(()))
-                .await;
-            self.change(|world| world.open_get_run.0 -= 1);
-        }
-        if self.change(|world| world.over.contains(&request.run_id)) {
-            return Err(Status::permission_denied("Run is finished."));
-        }
-        self.running(request.node, |_| {
-            let fab_hash = bundle().hash;
-            let run = proto::Run {
-                run_id: request.run_id,
-                fab_hash,
-                ..Default::default()
-            };
-            proto::GetRunResponse { run: Some(run) }
-        })
-    }
-
-    async fn get_fab(
-        &self,
-        request: Request<proto::GetFabRequest>,
-    ) -> Answer<proto::GetFabResponse> {
-        self.running(request.into_inner().node, |_| {
-            let fab = bundle();
-            proto::GetFabResponse {
-                fab: Some(proto::Fab {
-                    hash_str: fab.hash,
-                    content: fab.bytes,
-                    ..proto::Fab::default()
-                }),
-            }
-        })
-    }
-
-    async fn push_object(
-        &self,
-        request: Request<proto::PushObjectRequest>,
-    ) -> Answer<proto::PushObjectResponse> {
-        let request = request.into_inner();
-        self.running(request.node, |world| {
-            world
-                .pushed
-                .insert(request.object_id, request.object_content);
-            proto::PushObjectResponse { stored: true }
-        })
-    }
-
-    async fn pull_object(
-        &self,
-        request: Request<proto::PullObjectRequest>,
-    ) -> Answer<proto::PullObjectResponse> {
-        let request = request.into_inner();
-        self.running(request.node, |world| {
-            let object = world.objects.get(&request.object_id).cloned();
-            let is_early = world.not_yet > 0;
-            world.not_yet = world.not_yet.saturating_sub(1);
-            proto::PullObjectResponse {
-                object_found: object.is_some(),
-                object_available: object.is_some() && !is_early,
-                object_content: object.filter(|_| !is_early).unwrap_or_default(),
-            }
-        })
-    }
-
-    async fn confirm_message_received(
-        &self,
-        request: Request<proto::ConfirmMessageReceivedRequest>,
-    ) -> Answer<proto::ConfirmMessageReceivedResponse> {
-        let request = request.into_inner();
-        self.running(request.node, |world| {
-            world.confirmed.push(request.message_object_id);
-            proto::ConfirmMessageReceivedResponse {}
-        })
-    }
 }

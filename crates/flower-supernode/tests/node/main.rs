@@ -13,6 +13,7 @@
 mod app;
 mod ends;
 mod fleet;
+mod joining;
 mod power;
 mod refused;
 mod restart;
@@ -108,12 +109,12 @@ fn config(superlink: &str, trust: Trust) -> Config {
     }
 }
 
-fn program(dir: &Path, script: &str) -> PathBuf {
+fn program(dir: &Path, script: &str) -> flwr_daemon::apps::Program {
     let path = dir.join("flwr-clientapp");
     let script = script.replace("DIR", &dir.display().to_string());
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
+    flwr_daemon::apps::Program::of(path, (1, 22))
 }
 
 impl Scene {

@@ -54,3 +54,19 @@ async fn a_message_that_was_given_up_is_tried_again_with_the_reply_that_is_finis
     let (message, reply) = replied_after(refused, 2 * FEW).await;
     assert_is_the_apps(message, reply);
 }
+
+#[tokio::test]
+async fn the_state_of_a_reply_that_was_refused_does_not_count() {
+    let scene = scene(None).await;
+    scene.fleet.hand_out(NODE, 3600.0);
+    let token = scene.token().await;
+    let over = (Code::PermissionDenied, "Run is finished.");
+    scene.fleet.change(|world| world.refusal = Some(over));
+    work(&scene, &token, Some(seen())).await;
+    let refused = |world: &fleet::World| (world.turned_away >= 1).then_some(());
+    scene.fleet.until(refused).await;
+    scene.fleet.change(|world| world.refusal = None);
+    scene.fleet.hand_out(NODE, 3600.0);
+    let context = work(&scene, &scene.token().await, None).await;
+    assert_ne!(context.state, Some(seen()));
+}

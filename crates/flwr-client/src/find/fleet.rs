@@ -1,7 +1,8 @@
 //! Finds out in which wire a SuperLink serves Fleet.
 
-use flwr_core::port::Result;
-use flwr_wire::generations::v1_20_objects;
+use flwr_core::id::NodeId;
+use flwr_core::port::{Fleet, Result};
+use flwr_wire::generations::{v1_20_objects, v1_23_nodes};
 
 use crate::channel::Channel;
 use crate::fleet::NodeSession;
@@ -11,17 +12,54 @@ use crate::signer::Signer;
 /// A node's line to its SuperLink: signed, over gRPC.
 pub type NodeLine = GrpcLine<Channel, Signer>;
 
-/// A session with the SuperLink at the other end of this line, in the wire that the SuperLink
-/// speaks. A node opens a session for each registration, since a SuperLink of another release may
-/// have taken the place of the last.
+/// What a node asks of its session.
+#[derive(Debug, Clone, Copy)]
+pub struct Joining {
+    /// Seconds between two heartbeats, as the SuperLink is told.
+    pub interval: f64,
+    /// The node's key goes with this process. The node is unregistered when it leaves.
+    pub is_passing: bool,
+}
+
+/// Joins the SuperLink at the other end of this line, in the wire that the SuperLink speaks. Gives the
+/// session and the node's id. A node joins anew for each registration, since a SuperLink of another
+/// release may have taken the place of the last.
 ///
-/// All SuperLinks that a node can work for today speak one wire, so that nothing is asked.
+/// The newest wire is tried first: a modern SuperLink is asked nothing else. The call by which a
+/// node joins there leaves no trace in an earlier SuperLink, which does not have it.
 ///
 /// # Errors
-/// If the SuperLink does not answer.
-pub async fn fleet<S: Carries>(
+/// If the SuperLink refuses, or does not answer.
+pub async fn joined<S: Carries>(
     line: GrpcLine<S, Signer>,
-) -> Result<NodeSession<GrpcLine<S, Signer>>> {
+    joining: Joining,
+) -> Result<(NodeSession<GrpcLine<S, Signer>>, NodeId)> {
+    let Joining {
+        interval,
+        is_passing,
+    } = joining;
+    let (clock, key) = (line.proof().clock(), line.proof().public_key());
+    let newest = v1_23_nodes::fleet_over(line.clone(), clock, key, is_passing);
+    match newest.join(interval).await {
+        Ok(node) => Ok((NodeSession::V1_23(newest), node)),
+        Err(failure) if v1_23_nodes::is_unknown(&failure) => {
+            let session = NodeSession::V1_20(earlier(line));
+            let node = session.join(interval).await?;
+            Ok((session, node))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A session without a node, for calls that all SuperLinks have.
+#[must_use]
+pub fn unjoined<S: Carries>(line: GrpcLine<S, Signer>) -> NodeSession<GrpcLine<S, Signer>> {
+    NodeSession::V1_20(earlier(line))
+}
+
+fn earlier<S: Carries>(
+    line: GrpcLine<S, Signer>,
+) -> v1_20_objects::FleetCaller<GrpcLine<S, Signer>> {
     let clock = line.proof().clock();
-    Ok(NodeSession::V1_20(v1_20_objects::fleet_over(line, clock)))
+    v1_20_objects::fleet_over(line, clock)
 }

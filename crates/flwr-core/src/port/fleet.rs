@@ -17,11 +17,12 @@ pub trait Fleet: Send + Sync + 'static {
     /// The node for which this session speaks. `None`: its key is not bound to a node yet.
     fn node(&self) -> Option<NodeId>;
 
-    /// Takes the node in. The node is online for one heartbeat `interval`, in seconds.
+    /// Takes the node in: it is online for one heartbeat `interval`, in seconds. A key that is bound to
+    /// no node is bound to one first, where nodes register themselves or a list names the key.
     ///
     /// # Errors
-    /// If the interval is not 10 to 1,800 s.
-    fn activate(&self, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
+    /// If the interval is not 10 to 1,800 s, or the key may not come in.
+    fn join(&self, interval: f64) -> impl Future<Output = Result<NodeId>> + Send;
 
     /// Gives a sign of life, and promises the next within `interval` seconds. False if the node is
     /// not known.
@@ -30,11 +31,12 @@ pub trait Fleet: Send + Sync + 'static {
     /// If the interval is not 10 to 1,800 s.
     fn heartbeat(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
 
-    /// The node leaves.
+    /// The node says goodbye: it goes offline. A node that registered itself is unregistered by that,
+    /// unless a ServerApp waits for a reply of it.
     ///
     /// # Errors
     /// If the session has no node.
-    fn deactivate(&self) -> impl Future<Output = Result<()>> + Send;
+    fn leave(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// The next message for the node. The call is held for `patience` at most.
     ///

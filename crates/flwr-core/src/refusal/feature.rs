@@ -25,6 +25,8 @@ pub enum Feature {
     Connectors,
     /// Apps that are kept for later runs.
     Apps,
+    /// Tasks of agents, models and connectors.
+    Agents,
 }
 
 impl fmt::Display for Feature {
@@ -44,6 +46,7 @@ impl fmt::Display for Feature {
             Self::Automations => "automations",
             Self::Connectors => "connectors",
             Self::Apps => "apps stored at the SuperLink",
+            Self::Agents => "tasks of agents",
         })
     }
 }

@@ -3,6 +3,14 @@
 import sys
 
 
+def shows_token_in_metadata():
+    """Whether the program's channel adds the token to each call (flwr 1.29 and later)."""
+    makers = ("flwr.supernode.runtime.run_clientapp", "flwr.server.grid.grpc_grid")
+    makers += ("flwr.superlink.grid.grpc_grid",)
+    names = [name for maker in makers for name in vars(sys.modules.get(maker, object))]
+    return any(name.endswith("TokenClientInterceptor") for name in names)
+
+
 def main_module(program):
     """The module that the program is run in, with its imports done, and its code."""
     with open(program, "rb") as file:
@@ -23,6 +31,8 @@ def main_module(program):
         if "grpc" in sys.modules:
             # The program has opened a channel when it comes to the app, at which gRPC imports this.
             __import__("grpc._channel")
+            if shows_token_in_metadata():
+                __import__("grpc._interceptor")
     except Exception:
         # The program will meet it too, or does not need it.
         pass

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::json;
 
 use super::interpreter::Interpreter;
+use super::release::{Home, Program};
 use super::{guard, proxy};
 
 /// What runs `flwr-serverapp`.
@@ -26,6 +28,9 @@ const CLIENTAPP: &str = concat!(
     include_str!("clientapp.py")
 );
 
+/// Where a program finds its token that reads it from a file: the file is its stdin.
+const TOKEN_FILE: &str = "/proc/self/fd/0";
+
 /// Bytes that a pipe takes before somebody reads: 16 pages on Linux, of 4 KiB at least.
 const PIPE: usize = 64 * 1024;
 
@@ -39,6 +44,8 @@ pub struct AppCommand {
     /// The arguments that the process reads on its stdin. Other users can read a command line, and
     /// the token is among these arguments.
     pub told: Vec<OsString>,
+    /// The token that the process reads in the file that is its stdin.
+    pub token: Option<String>,
     /// Variables added to the daemon's own environment.
     pub env: Vec<(OsString, OsString)>,
     /// The app's name in logs, e.g. `ClientApp`.
@@ -58,9 +65,31 @@ impl AppCommand {
             .collect()
     }
 
-    /// The stdin of a process that starts with this command. It is empty but for the arguments that
-    /// the process reads there.
+    /// Adds the token, in a file or not, and the parent, if the process is to end with it.
+    fn add_token(&mut self, token: &str, parent_pid: Option<u32>, in_file: bool) {
+        if in_file {
+            self.args
+                .extend(["--token-file", TOKEN_FILE].map(Into::into));
+            self.token = Some(token.to_owned());
+        } else {
+            self.args.extend(["--token", token].map(Into::into));
+        }
+        if let Some(pid) = parent_pid {
+            self.args
+                .extend(["--parent-pid".into(), pid.to_string().into()]);
+        }
+    }
+
+    /// The stdin of a process that starts with this command. It is empty but for the arguments or
+    /// the token that the process reads there.
     pub(super) fn stdin(&self) -> io::Result<Stdio> {
+        if let Some(token) = &self.token {
+            // The program wants a regular file.
+            let mut file = File::from(memfd_create("token", MemfdFlags::CLOEXEC)?);
+            file.write_all(token.as_bytes())?;
+            file.rewind()?;
+            return Ok(file.into());
+        }
         if self.told.is_empty() {
             return Ok(Stdio::null());
         }
@@ -84,23 +113,24 @@ impl AppCommand {
     }
 }
 
-/// The command of a ClientApp for one message. `program` is a `flwr-clientapp` of flwr 1.20 to
-/// 1.22: these take the same flags. If the program is a Python script, its own Python runs the script
-/// and reads the arguments on stdin. Any other program gets them on its command line, as it has no
-/// other way.
+/// The command of a ClientApp for one message. If the program is a Python script, its own Python runs
+/// the script and reads the arguments on stdin. Any other program of flwr 1.31 or later reads its
+/// token on stdin. Earlier ones get the token on their command line, as they have no other way.
 #[must_use]
 pub fn clientapp_command(
-    program: &Path,
+    program: &Program,
     clientappio_address: &str,
     token: &str,
     parent_pid: u32,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
     let address = ["--clientappio-api-address", clientappio_address];
-    let own = token_flags(token, Some(parent_pid));
-    let command = app_command("ClientApp", program, address, own, flwr_dir);
-    match Interpreter::of(program) {
-        Some(interpreter) => interpreted(command, interpreter, [CLIENTAPP.into(), program.into()]),
+    let mut command = app_command("ClientApp", program, address, flwr_dir);
+    let script = Interpreter::of(program.path());
+    let in_file = script.is_none() && program.flags().token_file;
+    command.add_token(token, Some(parent_pid), in_file);
+    match script {
+        Some(script) => interpreted(command, script, [CLIENTAPP.into(), program.path().into()]),
         None => command,
     }
 }
@@ -121,88 +151,76 @@ fn interpreted(
     }
 }
 
-/// The command of a ServerApp for one run. `program` is a `flwr-serverapp` of flwr 1.21 or 1.22. If
-/// the program is a Python script, its own Python runs the script through `serverapp.py`, which
-/// ends the process when the app ends. Any other program runs unchanged: see
-/// [`Guard`](super::Guard). With a `parent_pid`, the process ends itself once the parent is gone.
+/// The command of a ServerApp for one run, whose program takes tokens. If the program is a Python
+/// script, its own Python runs the script through `serverapp.py`, which ends the process when the
+/// app ends. Any other program runs unchanged: see [`Guard`](super::Guard). The token reaches the
+/// program as in [`clientapp_command`]. With a `parent_pid`, the process ends itself once the parent
+/// is gone.
 #[must_use]
 pub fn serverapp_command(
-    program: &Path,
+    program: &Program,
     serverappio_address: &str,
     token: &str,
     parent_pid: Option<u32>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let own = token_flags(token, parent_pid);
-    serverapp(program, serverappio_address, own, flwr_dir)
+    let address = ["--serverappio-api-address", serverappio_address];
+    let mut command = app_command("ServerApp", program, address, flwr_dir);
+    let script = Interpreter::of(program.path());
+    let in_file = script.is_none() && program.flags().token_file;
+    command.add_token(token, parent_pid, in_file);
+    guarded(command, program, script, flwr_dir)
 }
 
 /// As [`serverapp_command`], for a `flwr-serverapp` of flwr 1.15 to 1.20. These take no token: the
 /// process asks for any run that waits.
 #[must_use]
 pub fn tokenless_serverapp_command(
-    program: &Path,
+    program: &Program,
     serverappio_address: &str,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    serverapp(
-        program,
-        serverappio_address,
-        vec!["--run-once".into()],
-        flwr_dir,
-    )
+    let address = ["--serverappio-api-address", serverappio_address];
+    let mut command = app_command("ServerApp", program, address, flwr_dir);
+    command.args.push("--run-once".into());
+    guarded(command, program, Interpreter::of(program.path()), flwr_dir)
 }
 
-/// Has a Python script run through `serverapp.py`, by the script's own Python.
-fn serverapp(
-    program: &Path,
-    address: &str,
-    own: Vec<OsString>,
+/// Has a Python script run through `serverapp.py`, and any other program find the module that ends
+/// its process.
+fn guarded(
+    mut command: AppCommand,
+    program: &Program,
+    script: Option<Interpreter>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let address = ["--serverappio-api-address", address];
-    let mut command = app_command("ServerApp", program, address, own, flwr_dir);
-    if let Some(interpreter) = Interpreter::of(program) {
-        return interpreted(command, interpreter, waiting(program));
+    match script {
+        Some(script) => interpreted(command, script, waiting(program.path())),
+        None => {
+            command.env.extend(guard::variable(flwr_dir));
+            command
+        }
     }
-    command.env.extend(guard::variable(flwr_dir));
-    command
-}
-
-/// The version of flwr that a program belongs to, as (1, 22). `None` if the version is unknown. We
-/// read the package that is installed beside the program: starting the program would take seconds.
-#[must_use]
-pub fn flower_version(program: &Path) -> Option<(u32, u32)> {
-    let environment = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
-    let pythons = fs::read_dir(environment).ok()?.flatten();
-    pythons
-        .flat_map(|python| fs::read_dir(python.path().join("site-packages")))
-        .flatten()
-        .flatten()
-        .find_map(|package| version_of(package.file_name().to_str()?))
-}
-
-/// The version in a name such as `flwr-1.22.0.dist-info`.
-fn version_of(package: &str) -> Option<(u32, u32)> {
-    let version = package.strip_prefix("flwr-")?.strip_suffix(".dist-info")?;
-    let mut parts = version.split('.').map(str::parse);
-    Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
 /// The command of a prepared ServerApp: the process does its imports and then waits for the
 /// arguments of [`serverapp_command`]. `None` if the program is no Python script.
-pub(super) fn waiting_serverapp_command(program: &Path) -> Option<AppCommand> {
+pub(super) fn waiting_serverapp_command(
+    program: &Program,
+    flwr_dir: Option<&Path>,
+) -> Option<AppCommand> {
     let command = AppCommand {
-        program: program.to_owned(),
+        program: program.path().to_owned(),
         args: Vec::new(),
         told: Vec::new(),
-        env: Vec::new(),
+        token: None,
+        env: home_variable(program, flwr_dir).into_iter().collect(),
         name: "ServerApp".to_owned(),
     };
     Some(interpreted(
         command,
-        Interpreter::of(program)?,
-        waiting(program),
+        Interpreter::of(program.path())?,
+        waiting(program.path()),
     ))
 }
 
@@ -211,108 +229,45 @@ fn waiting(program: &Path) -> [OsString; 3] {
     [SERVERAPP.into(), "--wait".into(), program.into()]
 }
 
-/// Order and names of the flags: section 1.7 of the flwr 1.22 process protocol.
+/// The variables of an app process beside the daemon's own: those that exempt the daemon's address
+/// from a proxy, and the one of Flower's directory if the release has no flag for it.
+#[must_use]
+pub fn app_environment(
+    program: &Program,
+    address: &str,
+    flwr_dir: Option<&Path>,
+) -> Vec<(OsString, OsString)> {
+    let exemptions = proxy::exemptions(address).into_iter();
+    exemptions.chain(home_variable(program, flwr_dir)).collect()
+}
+
+fn home_variable(program: &Program, flwr_dir: Option<&Path>) -> Option<(OsString, OsString)> {
+    let dir = flwr_dir.filter(|_| program.flags().home == Home::Variable)?;
+    Some(("FLWR_HOME".into(), dir.into()))
+}
+
+/// What every app process is told, whatever its release and its run.
 fn app_command(
     name: &str,
-    program: &Path,
+    program: &Program,
     address: [&str; 2],
-    own: Vec<OsString>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
     let mut args: Vec<OsString> = ["--insecure", address[0], address[1]]
         .map(Into::into)
         .into();
-    args.extend(own);
-    if let Some(dir) = flwr_dir {
+    if let Some(dir) = flwr_dir.filter(|_| program.flags().home == Home::Flag) {
         args.extend(["--flwr-dir".into(), dir.into()]);
     }
     AppCommand {
-        program: program.to_owned(),
+        program: program.path().to_owned(),
         args,
         told: Vec::new(),
-        env: proxy::exemptions(address[1]),
+        token: None,
+        env: app_environment(program, address[1], flwr_dir),
         name: name.to_owned(),
     }
 }
 
-fn token_flags(token: &str, parent_pid: Option<u32>) -> Vec<OsString> {
-    let mut flags = vec!["--token".into(), token.into()];
-    if let Some(pid) = parent_pid {
-        flags.extend(["--parent-pid".into(), pid.to_string().into()]);
-    }
-    flags
-}
-
 #[cfg(test)]
-mod tests {
-    use std::ffi::OsStr;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_that_of_flwr_1_22() {
-        let command = clientapp_command(
-            Path::new("/bin/flwr-clientapp"),
-            "127.0.0.1:9094",
-            "abc",
-            7,
-            Some(Path::new("/home")),
-        );
-        let args: Vec<_> = command
-            .args
-            .iter()
-            .map(|arg| arg.to_str().unwrap())
-            .collect();
-        let expected = "--insecure --clientappio-api-address 127.0.0.1:9094 --token abc --parent-pid 7 --flwr-dir /home";
-        assert_eq!(args.join(" "), expected);
-    }
-
-    #[test]
-    fn a_server_app_without_a_parent_is_told_of_none() {
-        let program = Path::new("/nonexistent/flwr-serverapp");
-        let args = |parent| serverapp_command(program, "127.0.0.1:9091", "abc", parent, None).args;
-        let without = "--insecure --serverappio-api-address 127.0.0.1:9091 --token abc";
-        assert_eq!(args(None).join(OsStr::new(" ")), without);
-        let with = format!("{without} --parent-pid 7");
-        assert_eq!(args(Some(7)).join(OsStr::new(" ")), *with);
-    }
-
-    #[test]
-    fn the_version_is_that_of_the_package_beside_the_program() {
-        let dir = tempfile::tempdir().unwrap();
-        let bin = dir.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        let program = bin.join("flwr-serverapp");
-        fs::write(&program, "").unwrap();
-        assert_eq!(flower_version(&program), None);
-        let packages = dir.path().join("lib/python3.11/site-packages");
-        fs::create_dir_all(packages.join("flwr_datasets-0.5.0.dist-info")).unwrap();
-        fs::create_dir_all(packages.join("flwr-1.20.0.dist-info")).unwrap();
-        assert_eq!(flower_version(&program), Some((1, 20)));
-    }
-
-    #[test]
-    fn a_server_app_that_asks_gets_no_token() {
-        let program = Path::new("/nonexistent/flwr-serverapp");
-        let command = tokenless_serverapp_command(program, "127.0.0.1:9091", None);
-        let expected = "--insecure --serverappio-api-address 127.0.0.1:9091 --run-once";
-        assert_eq!(command.args.join(OsStr::new(" ")), expected);
-    }
-
-    #[test]
-    fn a_server_app_that_leaves_a_thread_behind_ends_all_the_same() {
-        let dir = tempfile::tempdir().unwrap();
-        let script = dir.path().join("app.py");
-        let text = "import sys, threading\nthreading.Thread(target=threading.Event().wait).start()\nprint(sys.argv[1:], __name__)\nsys.exit(7)\n";
-        fs::write(&script, text).unwrap();
-        let output = std::process::Command::new("python3")
-            .args(["-c", SERVERAPP])
-            .arg(&script)
-            .args(["--token", "x"])
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(7), "{output:?}");
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(said, "['--token', 'x'] __main__\n");
-    }
-}
+mod tests;

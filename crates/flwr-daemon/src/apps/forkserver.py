@@ -115,6 +115,40 @@ def close_channels_aside():
     Channel.close = close_aside
 
 
+class NoThreads:
+    """Stands for the module `threading`, and starts nothing."""
+
+    def Thread(self, *_, **__):
+        return self
+
+    def start(self):
+        pass
+
+
+def run_again(arguments, again):
+    """Runs the program in a process that runs it once a message. Releases from 1.24 on set handlers
+    of signals, and have a thread end the process soon after the program has."""
+    if again:
+        # The thread of the first message goes on looking after the parent.
+        pairs = list(zip(["", *arguments], [*arguments, ""]))
+        arguments = [to for of, to in pairs[:-1] if "--parent-pid" not in (of, to)]
+    leave = getattr(sys.modules.get(RUNTIME), "flwr_exit", None)
+    leaving = sys.modules.get(getattr(leave, "__module__", None))
+    threads = getattr(leaving, "threading", None)
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    if threads is not None:
+        leaving.threading = NoThreads()
+    try:
+        return run(arguments)
+    finally:
+        if threads is not None:
+            leaving.threading = threads
+        for number, handler in before.items():
+            now = getattr(signal.getsignal(number), "__module__", None) or ""
+            if now.startswith("flwr."):
+                signal.signal(number, handler)
+
+
 def tasks():
     try:
         return len(os.listdir("/proc/self/task"))
@@ -269,13 +303,13 @@ class Server:
 
     def stay(self, request, files):
         """Runs the program here."""
-        if not self.stays:
-            self.stays = True
+        again, self.stays = self.stays, True
+        if not again:
             close_channels_aside()
         self.link.tell(id=request["id"], pid=os.getpid())
         own = [os.dup(1), os.dup(2)]
         take_output(files)
-        status = run(request["arguments"])
+        status = run_again(request["arguments"], again)
         flush()
         take_output(own)
         self.link.tell(id=request["id"], status=status << 8)

@@ -100,6 +100,7 @@ impl ForkServer {
             program: python,
             args: options.into_iter().chain(script).collect(),
             told: Vec::new(),
+            token: None,
             env: environment.to_vec(),
             name: "fork server".to_owned(),
         };

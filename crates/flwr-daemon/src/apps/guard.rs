@@ -9,18 +9,13 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::process::Command;
 use std::time::Duration;
 
 use flwr_core::home::flwr_home;
-use flwr_core::monotonic;
-use rustix::process::Signal;
 use tracing::debug;
 
-use super::Identity;
 use super::interpreter::Interpreter;
 use flwr_security::private_files;
 
@@ -29,8 +24,6 @@ const MODULE: &str = include_str!("sitecustomize.py");
 const ANSWER: &str = "FLWR_GUARD_ANSWER";
 /// The time limit for the start of a program's Python. Wrappers may load modules first.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The interval between two looks at the program.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// How the processes of a program are guarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,22 +118,13 @@ fn write_module(folder: &Path) -> io::Result<()> {
 fn ask(program: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
     let answer = folder.join(format!("answer-{}", std::process::id()));
     let path = python_path(folder).ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--insecure", "--serverappio-api-address", "127.0.0.1:9091"])
         .arg("--help")
         .env("PYTHONPATH", path)
-        .env(ANSWER, &answer)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()?;
-    let start = monotonic::now();
-    while child.try_wait()?.is_none() && start.elapsed() < PATIENCE {
-        sleep(LOOK);
-    }
-    Identity::of_child(child.id()).signal_group(Signal::KILL);
-    child.wait()?;
+        .env(ANSWER, &answer);
+    super::ask::ask(&mut command, PATIENCE)?;
     let python = fs::read_to_string(&answer).ok();
     if python.is_some() {
         fs::remove_file(&answer)?;

@@ -29,7 +29,7 @@ const ALL: &str = "*";
 /// The variables for an app: they exempt the daemon's address and all that is exempted now. Empty
 /// if no proxy is set.
 #[must_use]
-pub fn exemptions(address: &str) -> Vec<(OsString, OsString)> {
+pub(super) fn exemptions(address: &str) -> Vec<(OsString, OsString)> {
     exemptions_in(address, |name| {
         env::var_os(name).filter(|value| !value.is_empty())
     })

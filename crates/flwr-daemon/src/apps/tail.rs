@@ -12,8 +12,11 @@ use super::MissingModule;
 
 /// Lines kept for the error text.
 const KEPT_LINES: usize = 20;
-/// Lines kept that name a missing module: Python's and Flower's.
-const KEPT_MISSING: usize = 4;
+/// Lines kept that name a missing module, Python's and Flower's, with the lines before Python's
+/// that name files.
+const KEPT_MISSING: usize = 8;
+/// Lines that name files kept before the line of a missing module.
+const KEPT_FRAMES: usize = 2;
 /// Bytes of a line that are passed on at once; a longer line is passed on in pieces.
 const LINE_BYTES: usize = 16 * 1024;
 /// Characters kept of a line for the error text.
@@ -28,6 +31,8 @@ struct Kept {
     lines: VecDeque<String>,
     /// The lines that name a missing module, oldest first.
     missing: Vec<String>,
+    /// The last lines of a traceback that name files.
+    frames: VecDeque<String>,
 }
 
 impl Tail {
@@ -54,10 +59,18 @@ impl Tail {
             return;
         }
         let mut kept = self.0.lock();
+        if MissingModule::is_frame(&text) {
+            if kept.frames.len() == KEPT_FRAMES {
+                kept.frames.pop_front();
+            }
+            kept.frames.push_back(text.clone());
+        }
         if MissingModule::is_told_by(&text) {
-            let first = kept.missing.len().saturating_sub(KEPT_MISSING - 1);
-            kept.missing.drain(..first);
+            let frames = std::mem::take(&mut kept.frames);
+            kept.missing.extend(frames);
             kept.missing.push(text.clone());
+            let first = kept.missing.len().saturating_sub(KEPT_MISSING);
+            kept.missing.drain(..first);
         }
         if kept.lines.len() == KEPT_LINES {
             kept.lines.pop_front();

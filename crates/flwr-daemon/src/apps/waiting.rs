@@ -12,7 +12,7 @@ use super::command::waiting_serverapp_command;
 use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
-use super::{AppCommand, AppProcess, Error, Identity, Watchers};
+use super::{AppCommand, AppProcess, Error, Identity, Program, Watchers};
 
 /// A prepared process. It ends when this value is dropped, and when the daemon dies.
 #[derive(Debug)]
@@ -27,12 +27,17 @@ pub struct WaitingApp {
 
 impl WaitingApp {
     /// Starts a process of this `flwr-serverapp`. It writes to the file `output`, or to the
-    /// daemon's own stdout and stderr. `None` if the program is no Python script.
+    /// daemon's own stdout and stderr. `None` if the program is no Python script. `flwr_dir` is
+    /// Flower's directory, if it is not the default one.
     ///
     /// # Errors
     /// The system cannot create the file or start the program.
-    pub fn spawn(serverapp: &Path, output: Option<&Path>) -> Result<Option<Self>, Error> {
-        let Some(command) = waiting_serverapp_command(serverapp) else {
+    pub fn spawn(
+        serverapp: &Program,
+        flwr_dir: Option<&Path>,
+        output: Option<&Path>,
+    ) -> Result<Option<Self>, Error> {
+        let Some(command) = waiting_serverapp_command(serverapp, flwr_dir) else {
             return Ok(None);
         };
         let life = if output.is_some() {

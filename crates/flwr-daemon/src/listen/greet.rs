@@ -3,7 +3,7 @@
 //!
 //! A client that speaks the wrong protocol is answered in its own protocol, so that its log has the
 //! reason too: a TLS client gets HTTP/1 text (TLS stacks call that "wrong version number" or "not
-//! TLS"), a plaintext HTTP/2 client GOAWAY with a debug text, an HTTP/1 client a 400 with text.
+//! TLS"), a plaintext HTTP/2 client GOAWAY with a debug text, an HTTP/1 client an answer with text.
 
 use std::fmt;
 use std::io;
@@ -22,6 +22,10 @@ use super::Security;
 use super::connection::{Transport, is_local};
 use super::strangers::TooMany;
 
+mod answers;
+
+use answers::{USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer, incompatible_answer};
+
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How the PROXY protocol begins: version 1 in letters, version 2 in bytes (HAProxy, "The PROXY
@@ -31,11 +35,6 @@ const PROXY_PROTOCOL: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 const TLS_HANDSHAKE: u8 = 0x16;
 /// The time limit for a refused client to read the reason.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-const USE_TLS: &str = "this port speaks TLS: leave out --insecure and give --root-certificates";
-const USE_PLAINTEXT: &str =
-    "this port speaks plaintext gRPC: use --insecure, or start the server with TLS";
-const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
 
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
@@ -125,11 +124,8 @@ impl Greeter {
             Ok(preface) => Ok((Transport::Tls(stream), preface)),
             Err(refused) => {
                 if matches!(refused, Refused::Http1) {
-                    let _ = timeout(
-                        FAREWELL,
-                        stream.write_all(http1_answer(USE_HTTP2).as_bytes()),
-                    )
-                    .await;
+                    let _ =
+                        timeout(FAREWELL, stream.write_all(incompatible_answer().as_bytes())).await;
                     let _ = timeout(FAREWELL, stream.shutdown()).await;
                 }
                 Err(refused)
@@ -243,7 +239,7 @@ async fn greet_plaintext(mut stream: TcpStream) -> Result<(Transport, Bytes), Re
     match read_preface(&mut stream).await {
         Ok(preface) => Ok((Transport::Plain(stream), preface)),
         Err(Refused::Http1) => {
-            farewell(&mut stream, http1_answer(USE_HTTP2).as_bytes()).await;
+            farewell(&mut stream, incompatible_answer().as_bytes()).await;
             Err(Refused::Http1)
         }
         Err(refused) => Err(refused),
@@ -325,27 +321,6 @@ async fn farewell(stream: &mut TcpStream, word: &[u8]) {
     };
     // Whether the client listens or not, the connection is over.
     let _ = timeout(FAREWELL, said).await;
-}
-
-fn http1_answer(text: &str) -> String {
-    let length = text.len() + 1;
-    format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}\n"
-    )
-}
-
-/// An empty SETTINGS frame, as every server must start, and GOAWAY with INADEQUATE_SECURITY and
-/// a debug text (RFC 9113, 6.5, 6.8 and 7).
-fn goaway(text: &str) -> Vec<u8> {
-    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    const INADEQUATE_SECURITY: u8 = 0xc;
-    // The texts are constants of this file, far below 248 bytes.
-    let length = u8::try_from(text.len() + 8).unwrap_or(u8::MAX);
-    let mut frames = SETTINGS.to_vec();
-    frames.extend([0, 0, length, 7, 0, 0, 0, 0, 0]);
-    frames.extend([0, 0, 0, 0, 0, 0, 0, INADEQUATE_SECURITY]);
-    frames.extend(text.bytes().take(usize::from(length) - 8));
-    frames
 }
 
 #[cfg(test)]

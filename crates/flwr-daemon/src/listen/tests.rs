@@ -163,10 +163,15 @@ async fn a_tls_client_on_a_plaintext_port_learns_that_it_is_no_tls() {
 async fn garbage_and_http1_are_turned_away() {
     let served = serve(Security::Plaintext, Limits::default()).await;
     assert_eq!(talk(served.address, &[0, 1, 2, 3]).await, b"");
-    assert!(contains(
-        &talk(served.address, b"GET / HTTP/1.1\r\n\r\n").await,
-        "gRPC over HTTP/2"
-    ));
+    let answer = talk(served.address, b"GET / HTTP/1.1\r\n\r\n").await;
+    for part in [
+        "HTTP/1.1 412",
+        "{\"code\":1001,",
+        "gRPC over HTTP/2",
+        "1.39",
+    ] {
+        assert!(contains(&answer, part), "{answer:?}");
+    }
     let served = serve(tls().0, Limits::default()).await;
     assert_eq!(talk(served.address, &[0, 1, 2, 3]).await, b"");
     assert!(

@@ -84,6 +84,7 @@ pub(crate) fn shell(dir: &str, script: &str) -> AppCommand {
         program: find_program("sh").unwrap(),
         args: vec!["-c".into(), format!("cd \"$DIR\"\n{script}").into()],
         told: Vec::new(),
+        token: None,
         env: vec![("DIR".into(), dir.into())],
         name: "test app".to_owned(),
     }

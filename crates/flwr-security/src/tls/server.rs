@@ -17,8 +17,8 @@ use super::identity;
 use super::legacy::LegacyRoots;
 use super::strict::StrictServerVerifier;
 use super::{
-    ALPN, Certificate, Identity, Reason, TlsError, advice, certificates, file_roots, provider,
-    versions,
+    ALPN, Certificate, HTTP_1, Identity, Reason, TlsError, advice, certificates, file_roots,
+    provider, versions,
 };
 
 mod client_ca;
@@ -328,7 +328,9 @@ fn config(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&own.key));
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    // A client that offers HTTP/1.1 only is answered in words, which it shows. An alert of TLS would
+    // look like a fault of the certificate.
+    config.alpn_protocols = vec![ALPN.to_vec(), HTTP_1.to_vec()];
     if asks {
         // A resumed session shows no certificate: nobody would see that it has expired since.
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -1,16 +1,16 @@
 //! The door for nodes.
 //!
 //! The door finds the generation of a node's request. The first match decides: the path, if one
-//! generation has it; the proof (a signature, or none before flwr 1.15); the generation that was
-//! noted for the node; the layout of the body. No request waits for this. A message to a node waits
-//! for the node's first sign of life, since its encoding is unknown until then.
+//! generation has it; the proof (a signature, or none before flwr 1.15); the layout of the body; the
+//! generation that was noted for the node. No request waits for this. A message to a node of flwr
+//! 1.15 to 1.22 waits for the node's first sign of life, since its encoding is unknown until then.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet as _, Result};
-use flwr_core::refusal::Refusal;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::peer::Peer;
 use flwr_security::signature;
 use http::{HeaderMap, Request, Response};
@@ -25,7 +25,7 @@ use crate::host::{FleetHost, Head, NodeProof, Unsigned};
 use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
 use crate::methods::fleet::{
-    self, Encode, Method, Methods, OpenRules, Proof, Serve, Signed, Unproven,
+    self, Encode, Method, Methods, OpenRules, Proof, Rules, Serve, Signed, Unproven,
 };
 
 /// How long a message waits for the first sign of life of its node. Nodes of flwr 1.15 to 1.22
@@ -81,10 +81,7 @@ impl<H: FleetHost> Opened for Nodes<H> {
             return grpc::unknown_method();
         };
         let head = grpc::head(&request);
-        match self
-            .admit(request.headers(), &head, newest.rules.proof)
-            .await
-        {
+        match self.admit(request.headers(), &head, &newest.rules).await {
             Err(failure) => grpc::failed_for(failure, Reader::node(head.release)),
             Ok(fleet) => {
                 // Who has a key only has no node yet, and gets one by the call.
@@ -159,13 +156,17 @@ impl<H: FleetHost> Nodes<H> {
     }
 
     /// Opens the session of a caller that signs.
-    async fn admit(&self, headers: &HeaderMap, head: &Head, proof: Proof) -> Result<H::Fleet> {
+    async fn admit(&self, headers: &HeaderMap, head: &Head, rules: &Rules) -> Result<H::Fleet> {
         let signature = NodeProof::Signature(grpc::signature(headers)?);
-        let fleet = self.host.admit(signature, head).await?;
-        match (proof, fleet.node()) {
-            (Proof::Node, None) => Err(Refusal::NotRegistered.into()),
-            _ => Ok(fleet),
+        let admitted = self.host.admit(signature, head).await;
+        let fleet = admitted.map_err(|failure| match failure {
+            Failure::Refused(refusal) => (rules.turned_away)(refusal).into(),
+            failure => failure,
+        })?;
+        if rules.proof == Proof::Node {
+            self.host.require_node(&fleet)?;
         }
+        Ok(fleet)
     }
 
     /// Answers a call that one of these methods is for. They all have the same path.
@@ -177,15 +178,21 @@ impl<H: FleetHost> Nodes<H> {
         head: Head,
         body: Bytes,
     ) -> Result<Answer> {
-        let signed = methods.iter().filter_map(Method::signed);
-        let mut of_layout = signed.filter(|method| (method.rules.has_layout)(&body));
-        let method = of_layout.next().unwrap_or(newest);
+        let method = self.chosen(methods, newest, fleet.node(), &body).await?;
         method.rules.size.check(&body)?;
-        if let (true, Some(node)) = (method.rules.is_sign_of_life, fleet.node()) {
-            self.hear(node, method.wire).await?;
-        }
         match &method.serve {
+            Serve::Entry(handler) => {
+                let request = Decoded::new(body, &head, &self.host);
+                let entered = self.host.complete(handler((fleet, request))).await;
+                let (answer, node) = entered?;
+                self.entered(node, method).await?;
+                head.admitted();
+                Ok(answer)
+            }
             Serve::Call(handler) => {
+                if let (true, Some(node)) = (method.rules.is_sign_of_life, fleet.node()) {
+                    self.hear(node, method.wire).await?;
+                }
                 let request = Decoded::new(body, &head, &self.host);
                 let answer = self.host.complete(handler((fleet, request))).await?;
                 head.admitted();
@@ -202,6 +209,42 @@ impl<H: FleetHost> Nodes<H> {
                 let answer = encode((fleet, parcel, self.host.now()));
                 self.host.complete(answer).await
             }
+        }
+    }
+
+    /// The method of the generation that the call is of. They all have the same path. The layout of the
+    /// body decides; where it is the same, what was noted of the node.
+    async fn chosen<'a>(
+        &self,
+        methods: &'a [Method<H>],
+        newest: &'a Signed<H>,
+        node: Option<NodeId>,
+        body: &Bytes,
+    ) -> Result<&'a Signed<H>> {
+        let signed = methods.iter().filter_map(Method::signed);
+        let of_layout = signed.filter(|method| (method.rules.has_layout)(body));
+        let mut of_layout: Vec<_> = of_layout.collect();
+        if let (Some(node), 2..) = (node, of_layout.len()) {
+            let noted = self.host.noted(node).await?.unwrap_or(generations::ASSUMED);
+            let of = |wire| of_layout.iter().position(|method| method.wire == wire);
+            if let Some(at) = of(noted).or_else(|| of(generations::ASSUMED)) {
+                of_layout.swap(0, at);
+            }
+        }
+        Ok(of_layout.first().copied().unwrap_or(newest))
+    }
+
+    /// The node has begun a session by this method.
+    async fn entered(&self, node: NodeId, method: &Signed<H>) -> Result<()> {
+        if method.rules.is_sign_of_life {
+            return self.hear(node, method.wire).await;
+        }
+        // Several generations enter by it. Whoever has an entry of its own is none of them any more.
+        match self.host.noted(node).await? {
+            Some(noted) if self.methods.has_entry_of_its_own(noted) => {
+                self.host.note(node, method.wire).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -233,7 +276,7 @@ impl<H: FleetHost> Nodes<H> {
         let method = signed.find(|method| method.wire == wire);
         Ok(method.and_then(|method| match &method.serve {
             Serve::Pull { encode, .. } => Some(encode),
-            Serve::Call(_) => None,
+            Serve::Call(_) | Serve::Entry(_) => None,
         }))
     }
 }

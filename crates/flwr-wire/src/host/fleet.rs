@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flwr_core::id::NodeId;
-use flwr_core::port::{Fleet, Result};
+use flwr_core::port::{NodeLife, Result};
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{PrivateKey, PublicKey};
@@ -43,7 +43,7 @@ pub enum Unsigned<'a> {
 /// The SuperLink, as the door for nodes sees it.
 pub trait FleetHost: Host {
     /// A session of a node.
-    type Fleet: Fleet;
+    type Fleet: NodeLife;
 
     /// Opens a session for whoever gives this proof.
     ///
@@ -54,6 +54,12 @@ pub trait FleetHost: Host {
         proof: NodeProof,
         head: &Head,
     ) -> impl Future<Output = Result<Self::Fleet>> + Send;
+
+    /// Checks that the caller may speak as a node (still).
+    ///
+    /// # Errors
+    /// If the caller's key is not let in, or is bound to no node.
+    fn require_node(&self, fleet: &Self::Fleet) -> Result<()>;
 
     /// The id of the node of this key. A new key is bound to an id. The node does not come online by
     /// that, and a node that is there is not touched: the caller has proven nothing yet.

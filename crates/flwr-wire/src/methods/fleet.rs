@@ -1,9 +1,12 @@
 //! The methods for nodes.
 
 use bytes::Bytes;
+use flwr_core::id::NodeId;
 use flwr_core::message::Parcel;
 use flwr_core::port::Result;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
+use futures::future::BoxFuture;
 use http::HeaderMap;
 use prost::Message;
 
@@ -67,10 +70,21 @@ pub(crate) struct Signed<H: FleetHost> {
     pub(crate) serve: Serve<H>,
 }
 
+/// A method by which a node begins a session. Gives the node with the answer.
+pub(crate) type EntryHandler<H> = Box<
+    dyn Fn(
+            (<H as FleetHost>::Fleet, Request<Bytes>),
+        ) -> BoxFuture<'static, Result<(Answer, NodeId)>>
+        + Send
+        + Sync,
+>;
+
 /// What serves a method behind a signature.
 pub(crate) enum Serve<H: FleetHost> {
     /// Reads the request, calls the session, encodes the answer.
     Call(Handler<(H::Fleet, Request<Bytes>)>),
+    /// The same, and the node begins a session by it.
+    Entry(EntryHandler<H>),
     /// The door pulls a message for the node, and has it encoded by the generation of which the
     /// node is: of a node that has just been taken in nothing else is unknown.
     Pull {
@@ -89,6 +103,8 @@ pub(crate) struct Rules {
     pub(crate) has_layout: fn(&Bytes) -> bool,
     /// How large a request may be.
     pub(crate) size: Size,
+    /// What a caller is told who may not come in.
+    pub(crate) turned_away: fn(Refusal) -> Refusal,
 }
 
 impl Rules {
@@ -98,6 +114,7 @@ impl Rules {
         is_sign_of_life: false,
         has_layout: |_| true,
         size: Size::CALL,
+        turned_away: |refusal| refusal,
     };
     /// For all who hold a key that may come in.
     pub(crate) const KEY: Self = Self {
@@ -118,6 +135,22 @@ impl Rules {
     /// For requests of this size.
     pub(crate) const fn of_size(self, size: Size) -> Self {
         Self { size, ..self }
+    }
+
+    /// Nodes of no other generation call it.
+    pub(crate) const fn telling(self) -> Self {
+        Self {
+            is_sign_of_life: true,
+            ..self
+        }
+    }
+
+    /// With these words for a caller who may not come in.
+    pub(crate) const fn turning_away(self, turned_away: fn(Refusal) -> Refusal) -> Self {
+        Self {
+            turned_away,
+            ..self
+        }
     }
 }
 
@@ -143,6 +176,35 @@ impl<H: FleetHost> Methods<H> {
             Box::pin(async move { Ok(Answer::new(method(fleet, request.decoded()?).await?)) })
         });
         self.add_signed(wire, rpc.path(), rules, Serve::Call(handler));
+    }
+
+    /// Serves a method by which a node begins a session.
+    pub(crate) fn entry<Q, A, M, F>(
+        &mut self,
+        wire: WireName,
+        rpc: Rpc<Q, A>,
+        rules: Rules,
+        method: M,
+    ) where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(H::Fleet, Request<Q>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<(A, NodeId)>> + Send + 'static,
+    {
+        let handler: EntryHandler<H> = Box::new(move |(fleet, request)| {
+            let method = method.clone();
+            Box::pin(async move {
+                let (answer, node) = method(fleet, request.decoded()?).await?;
+                Ok((Answer::new(answer), node))
+            })
+        });
+        self.add_signed(wire, rpc.path(), rules, Serve::Entry(handler));
+    }
+
+    /// Whether nodes of this wire begin a session by a method of their own.
+    pub(crate) fn has_entry_of_its_own(&self, wire: WireName) -> bool {
+        let mut signed = self.all().filter_map(Method::signed);
+        signed.any(|method| method.wire == wire && method.is_telling_entry())
     }
 
     /// Serves the method by which a node asks for a message. `check` reads the request.
@@ -177,6 +239,13 @@ impl<H: FleetHost> Methods<H> {
 
     fn add_signed(&mut self, wire: WireName, path: &'static str, rules: Rules, serve: Serve<H>) {
         self.add(path, Method::Signed(Signed { wire, rules, serve }));
+    }
+}
+
+impl<H: FleetHost> Signed<H> {
+    /// Whether nodes of this generation, and no others, begin a session by it.
+    fn is_telling_entry(&self) -> bool {
+        self.rules.is_sign_of_life && matches!(self.serve, Serve::Entry(_))
     }
 }
 

@@ -29,13 +29,14 @@ pub(crate) struct RunObjects<'a, L> {
 }
 
 impl<L: Line> RunObjects<'_, L> {
-    pub(crate) async fn push(self, id: ObjectId, content: Bytes) -> Result<bool> {
+    /// `session` is the name of the upload, or empty.
+    pub(crate) async fn push(self, id: ObjectId, content: Bytes, session: String) -> Result<bool> {
         let request = proto::PushObjectRequest {
             node: self.node,
             run_id: self.run.0,
             object_id: id.to_string(),
             object_content: content,
-            session_id: String::new(),
+            session_id: session,
         };
         let answer = self.rpcs.push.call(self.line, request).await?;
         Ok(answer.stored)

@@ -42,9 +42,11 @@ impl ControlSession {
             unregistered_at: node.unregistered_at,
             online_until: since_start(node.online_until),
             key: node.key.to_spki().into(),
-            name: None,
-            location: None,
-            certificate: certificate.map(|shown| shown.subject.clone()),
+            name: node.name.clone(),
+            location: node.location.clone(),
+            certificate: certificate
+                .map(|shown| shown.subject.clone())
+                .or_else(|| node.traits.certificate.clone()),
         }
     }
 

@@ -142,7 +142,7 @@ impl Scene {
 
     async fn node(&self) -> NodeId {
         let key = self.key.public_key();
-        let node = self.link().register_node(key, 30.0, None).await.unwrap();
+        let node = self.link().take_in(key, 30.0, None).await.unwrap();
         assert!(self.link().node_lives(node, 30.0).await.unwrap());
         node
     }

@@ -49,4 +49,5 @@ macro_rules! battery {
 }
 
 battery!(sessions, world::Sessions);
-battery!(wire, world::Wire);
+battery!(wire_of_1_20, world::Wire<world::Objects>);
+battery!(wire_of_1_23, world::Wire<world::Nodes>);

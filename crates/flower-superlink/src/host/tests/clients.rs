@@ -123,7 +123,7 @@ async fn a_certificate_by_which_a_node_was_seen_opens_the_door_of_nodes_only() {
     };
     let session = host.admit(NodeProof::Signature(headers), &head);
     let session: FleetSession = session.await.unwrap();
-    let id = session.activate(30.0).await.unwrap();
+    let id = session.join(30.0).await.unwrap();
     assert_eq!(all_doors(&host, Some(node.clone())).await, NODES_ONLY);
     assert_eq!(all_doors(&host, Some(alice)).await, [IN; 7]);
     // Its certificate does not become a person's when the node leaves.

@@ -191,7 +191,7 @@ async fn a_log_is_read_from_a_moment_to_the_end_of_its_run() {
 async fn nodes_are_listed_with_their_keys() {
     let host = without_accounts();
     let key = PrivateKey::generate().unwrap().public_key().clone();
-    let node = host.link().register_node(&key, 30.0, None).await.unwrap();
+    let node = host.link().take_in(&key, 30.0, None).await.unwrap();
     let listed = control(&host, "ListNodes", &proto::ListNodesRequest {}).await;
     let listed: proto::ListNodesResponse = listed.read();
     let [shown] = &listed.nodes_info[..] else {

@@ -152,7 +152,7 @@ async fn registers_and_unregisters(control: &impl Control, other: NodeId) {
 /// What only SuperLinks of today and ours have.
 async fn looks_around_and_tidies_up(control: &impl Control, host: &Host, finished: RunId) {
     let key = PrivateKey::generate().unwrap().public_key().clone();
-    let node = host.link().register_node(&key, 30.0, None).await.unwrap();
+    let node = host.link().take_in(&key, 30.0, None).await.unwrap();
     let Nodes { nodes, now } = control.nodes().await.unwrap();
     assert_eq!(now, Some(host.link().now()));
     let [shown] = &nodes[..] else {

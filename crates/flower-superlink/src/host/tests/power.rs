@@ -58,7 +58,7 @@ async fn work(dir: &Path) {
     let run = link.start_run_of_a_stranger(app, Some(fab.bytes.clone()), Default::default());
     let run = run.await.unwrap();
     powercut::acknowledge(&format!("run {run} {}", fab.hash));
-    let node = session(&host, &key).await.activate(30.0).await.unwrap();
+    let node = session(&host, &key).await.join(30.0).await.unwrap();
     powercut::acknowledge(&format!("node {node}"));
     let session = session(&host, &key).await;
 

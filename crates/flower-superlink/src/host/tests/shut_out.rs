@@ -72,7 +72,10 @@ impl Listed {
     /// What the SuperLink does when the list has changed.
     async fn shut_out(&self) {
         let list = self.list.now();
-        let ended = self.host.link().end_sessions(|key| list.contains(key));
+        let ended = self
+            .host
+            .link()
+            .end_sessions(|node| list.contains(&node.key));
         ended.await.unwrap();
     }
 
@@ -149,14 +152,14 @@ async fn a_request_whose_body_comes_after_its_key_is_gone_is_refused() {
     listed.keep(&[1]);
     let id = ObjectId::of(b"");
     is_refused(session.heartbeat(30.0).await);
-    is_refused(session.activate(30.0).await);
+    is_refused(session.join(30.0).await);
     is_refused(session.pull(Duration::ZERO).await);
     is_refused(session.push_object(run, id, Bytes::new()).await);
     is_refused(session.pull_object(run, id).await);
     is_refused(session.confirm(run, id).await);
     is_refused(session.run(run).await);
     is_refused(session.fab(Some(run), "").await);
-    is_refused(session.deactivate().await);
+    is_refused(session.leave().await);
     let heartbeat = proto::SendNodeHeartbeatRequest {
         node: Some(node.id.into()),
         heartbeat_interval: 30.0,

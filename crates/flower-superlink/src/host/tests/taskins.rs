@@ -37,7 +37,7 @@ pub(super) async fn host() -> (Host, tempfile::TempDir) {
     std::fs::write(&list, node.to_openssh()).unwrap();
     let state = MemoryState::default();
     let (now, until) = (Timestamp::from_secs(1.75e9), Timestamp::from_secs(2e9));
-    let registered = state.register_node(&node, NodeId(NODE), None, now);
+    let registered = state.register_node(&node, NodeId(NODE), now);
     let (registration, _) = registered.await.unwrap();
     assert_eq!(registration.node, NodeId(NODE));
     let activated = state.activate_node(NodeId(NODE), until, now).await;

@@ -56,7 +56,7 @@ fn bytes(objects: &[Object]) -> u64 {
 async fn the_traffic_of_a_run_is_that_of_its_nodes() {
     let host = host(link(MemoryState::default()), Policy::AnyKey, None);
     let (link, key) = (host.link(), PrivateKey::generate().unwrap());
-    let node = session(&host, &key).await.activate(30.0).await.unwrap();
+    let node = session(&host, &key).await.join(30.0).await.unwrap();
     let node_session = session(&host, &key).await;
     let app = ("a/b".to_owned(), "1.0.0".to_owned());
     let run = link.start_run_of_a_stranger(app, None, Default::default());

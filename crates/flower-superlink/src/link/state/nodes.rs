@@ -26,6 +26,28 @@ pub struct Registration {
     pub resumed: bool,
 }
 
+/// What a person says who registers a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The key by which the node proves itself.
+    pub key: PublicKey,
+    /// The account of the person; empty where nobody signs in.
+    pub owner: String,
+    /// What people call the node.
+    pub name: Option<String>,
+    /// Degrees of latitude and longitude.
+    pub location: Option<String>,
+}
+
+/// What was last seen of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traits {
+    /// The release of Flower that the node told.
+    pub release: Option<String>,
+    /// The subject of the certificate that the node showed.
+    pub certificate: Option<String>,
+}
+
 /// A node, as it stands in the state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownNode {
@@ -36,6 +58,12 @@ pub struct KnownNode {
     /// The account that registered the node, empty where nobody signs in. `None`: the node
     /// registered itself.
     pub owner: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Degrees of latitude and longitude.
+    pub location: Option<String>,
+    /// What was last seen of it.
+    pub traits: Traits,
     /// The name of the wire that the node speaks, if it was noted.
     pub wire: Option<String>,
     /// The session in which the node is, or was last; 0 before the first.
@@ -74,18 +102,16 @@ impl Outlook {
 
 /// The steps of a node's life. A state keeps their outcome.
 impl KnownNode {
-    /// A node that was registered at `now`.
+    /// A node that registered itself at `now`.
     #[must_use]
-    pub const fn registered(
-        id: NodeId,
-        key: PublicKey,
-        owner: Option<String>,
-        now: Timestamp,
-    ) -> Self {
+    pub fn registered(id: NodeId, key: PublicKey, now: Timestamp) -> Self {
         Self {
             id,
             key,
-            owner,
+            owner: None,
+            name: None,
+            location: None,
+            traits: Traits::default(),
             wire: None,
             session: 0,
             registered_at: Some(now),
@@ -94,6 +120,13 @@ impl KnownNode {
             unregistered_at: None,
             online_until: Timestamp::ZERO,
         }
+    }
+
+    /// A person registers the node.
+    pub fn enroll(&mut self, enrolment: &Enrolment) {
+        self.owner = Some(enrolment.owner.clone());
+        self.name.clone_from(&enrolment.name);
+        self.location.clone_from(&enrolment.location);
     }
 
     /// The node begins a session, online until `until`.
@@ -207,9 +240,29 @@ pub trait Nodes {
         &self,
         key: &PublicKey,
         fresh: NodeId,
-        owner: Option<&str>,
         now: Timestamp,
     ) -> Written<Registration>;
+
+    /// A person registers a node. The node is not online by that. Refused with
+    /// [`Refusal::KeyInUse`](flwr_core::refusal::Refusal::KeyInUse) if a person has registered the
+    /// key.
+    ///
+    /// # Behavior
+    /// - a new key, or the key of a node that was unregistered: the node is named `fresh`
+    /// - a key that registered itself: its node has an owner from now on
+    /// - a key that was dismissed is so no more
+    async fn enroll_node(
+        &self,
+        enrolment: &Enrolment,
+        fresh: NodeId,
+        now: Timestamp,
+    ) -> Written<NodeId>;
+
+    /// A person unregisters the node, and its key is dismissed. Unknown: nothing happens.
+    async fn dismiss_node(&self, node: NodeId, now: Timestamp) -> Written<()>;
+
+    /// Whether the node of this key was dismissed, and no person has registered the key since.
+    fn is_dismissed(&self, key: &PublicKey) -> bool;
 
     /// Begins the node's next session, online until `until`. What the node took but did not answer
     /// is handed out again, since whoever took it is gone; a reply that it had begun to push goes.
@@ -250,6 +303,9 @@ pub trait Nodes {
 
     /// The name of the wire that the node speaks, if it was noted.
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>>;
+
+    /// Notes what was seen of the node. Unknown: nothing happens.
+    async fn note_traits(&self, node: NodeId, traits: &Traits) -> StateResult<()>;
 
     /// Notes that a node was seen by a certificate of this owner. The note stays for ever: a person
     /// with a certificate of the same owner would be the node.

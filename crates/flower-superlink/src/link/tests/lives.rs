@@ -1,6 +1,7 @@
 //! The life of nodes, also where two SuperLinks have one state.
 
 use super::*;
+use crate::link::state::Enrolment;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -9,7 +10,7 @@ async fn a_node_that_says_goodbye_frees_its_key_and_is_forgotten_after_a_day() {
     let federation = Federation::new();
     let link = &federation.link;
     let key = PrivateKey::generate().unwrap();
-    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    let register = async || link.take_in(key.public_key(), 30.0, None).await;
     let first = register().await.unwrap();
     let run = federation.running().await;
     federation.send(run, first, "model").await;
@@ -40,11 +41,15 @@ async fn a_node_that_an_account_registered_goes_offline_and_keeps_its_id() {
     let federation = Federation::new();
     let link = &federation.link;
     let key = PrivateKey::generate().unwrap();
-    let registered = link
-        .state
-        .register_node(key.public_key(), NodeId(7), Some("alice-1"), NOON);
-    assert!(!registered.await.unwrap().0.resumed);
-    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    let enrolment = Enrolment {
+        key: key.public_key().clone(),
+        owner: "alice-1".to_owned(),
+        name: None,
+        location: None,
+    };
+    let enrolled = link.state.enroll_node(&enrolment, NodeId(7), NOON);
+    assert_eq!(enrolled.await.unwrap().0, NodeId(7));
+    let register = async || link.take_in(key.public_key(), 30.0, None).await;
     assert_eq!(register().await.unwrap(), NodeId(7));
     link.remove_node(NodeId(7)).await.unwrap();
     let run = federation.running().await;
@@ -69,7 +74,7 @@ async fn a_node_that_is_dismissed_is_cut_off_and_its_key_gets_another_id() {
     assert!(matches!(twice, Error::Refused(Refusal::KeyInUse)));
     let run = federation.running().await;
     assert_eq!(link.nodes(run).await.unwrap(), [], "it has not come");
-    let came = link.register_node(key.public_key(), 30.0, None).await;
+    let came = link.take_in(key.public_key(), 30.0, None).await;
     assert_eq!(came.unwrap(), node);
     let begun = Instant::now();
     let held = link.claim(node, Duration::from_secs(20));
@@ -97,7 +102,7 @@ async fn a_node_is_served_in_its_latest_session_whichever_superlink_holds_its_ca
     let [here, there] = [0, 1].map(|_| Federation::over(Arc::clone(&state) as _, None));
     let key = PrivateKey::generate().unwrap();
     let register = async |link: &Link| {
-        let node = link.register_node(key.public_key(), 30.0, None).await;
+        let node = link.take_in(key.public_key(), 30.0, None).await;
         node.unwrap()
     };
     let node = register(&here.link).await;
@@ -137,7 +142,7 @@ async fn a_node_that_leaves_with_a_message_in_hand_finds_it_when_it_returns() {
     let federation = Federation::new();
     let link = &federation.link;
     let key = PrivateKey::generate().unwrap();
-    let register = async || link.register_node(key.public_key(), 30.0, None).await;
+    let register = async || link.take_in(key.public_key(), 30.0, None).await;
     let run = federation.running().await;
     let node = register().await.unwrap();
     let sent = federation.send(run, node, "work").await;

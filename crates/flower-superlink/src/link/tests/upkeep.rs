@@ -205,9 +205,7 @@ async fn a_node_that_a_person_registered_is_kept_until_it_is_dismissed() {
     };
     // The one never comes, and the other came once.
     let ((waits, _), (came, key)) = (enroll().await, enroll().await);
-    link.register_node(key.public_key(), 30.0, None)
-        .await
-        .unwrap();
+    link.take_in(key.public_key(), 30.0, None).await.unwrap();
     let left = async || {
         link.forget_lost_nodes(|_| false, |_| false).await.unwrap();
         link.state.nodes().await.unwrap().len()

@@ -3,13 +3,24 @@
 use flwr_core::id::NodeId;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
+use flwr_security::key::PublicKey;
 
 use super::runs::refusal;
 use super::world::{NOON, World, key};
-use crate::link::state::{Changed, KnownNode, NodeStatus};
+use crate::link::state::{Changed, Enrolment, KnownNode, NodeStatus, Traits};
 use crate::link::wake::Topic;
 
 const NODE: NodeId = NodeId(5);
+
+/// What alice says of a node with this key.
+fn enrolment(key: &PublicKey) -> Enrolment {
+    Enrolment {
+        key: key.clone(),
+        owner: "alice-1".to_owned(),
+        name: Some("ward 7".to_owned()),
+        location: Some("48.1,11.6".to_owned()),
+    }
+}
 
 impl World {
     async fn known(&self) -> KnownNode {
@@ -27,8 +38,8 @@ impl World {
 pub(super) async fn a_registered_node_is_not_online(world: World) {
     let key = key();
     let state = &world.state;
-    let owned = state.register_node(&key, NODE, Some("alice-1"), NOON).await;
-    assert_eq!(owned.unwrap().1, Changed::default());
+    let owned = state.enroll_node(&enrolment(&key), NODE, NOON).await;
+    assert_eq!(owned.unwrap(), (NODE, Changed::default()));
     let known = world.known().await;
     assert_eq!(known.status(NOON), NodeStatus::Registered);
     assert_eq!(known.owner.as_deref(), Some("alice-1"));
@@ -37,7 +48,7 @@ pub(super) async fn a_registered_node_is_not_online(world: World) {
     assert_eq!(state.node_of_key(&key).await.unwrap(), Some(NODE));
 
     // The key is bound: whoever registers it again changes nothing.
-    let again = state.register_node(&key, NodeId(6), None, NOON + 1.0).await;
+    let again = state.register_node(&key, NodeId(6), NOON + 1.0).await;
     let (again, _) = again.unwrap();
     assert_eq!((again.node, again.resumed), (NODE, true));
     assert_eq!(world.known().await, known);
@@ -139,4 +150,58 @@ pub(super) async fn an_unregistered_node_is_forgotten_after_a_while(world: World
     assert!(forget(NOON + 101.0).await);
     assert_eq!(state.node(NODE).await.unwrap(), None);
     assert_eq!(state.nodes().await.unwrap(), []);
+}
+
+pub(super) async fn a_node_that_registered_itself_gets_its_owner(world: World) {
+    let key = key();
+    world.comes(&key, NODE, NOON + 30.0).await;
+    let enrolled = world
+        .state
+        .enroll_node(&enrolment(&key), NodeId(6), NOON)
+        .await;
+    assert_eq!(enrolled.unwrap().0, NODE, "it is the same node");
+    let known = world.known().await;
+    assert_eq!(known.owner.as_deref(), Some("alice-1"));
+    assert_eq!(known.name.as_deref(), Some("ward 7"));
+    assert_eq!(known.location.as_deref(), Some("48.1,11.6"));
+    assert_eq!(known.status(NOON), NodeStatus::Online);
+    let again = world
+        .state
+        .enroll_node(&enrolment(&key), NodeId(6), NOON)
+        .await;
+    assert_eq!(refusal(again), Refusal::KeyInUse);
+    assert_eq!(world.known().await, known);
+}
+
+pub(super) async fn a_dismissed_key_is_so_until_it_is_enrolled_again(world: World) {
+    let (key, state) = (key(), &world.state);
+    state
+        .enroll_node(&enrolment(&key), NODE, NOON)
+        .await
+        .unwrap();
+    world.activate(NOON + 30.0, NOON).await;
+    let gone = state.dismiss_node(NODE, NOON + 1.0).await.unwrap().1;
+    assert_eq!(gone, Changed::wake([Topic::Node(NODE)]));
+    assert!(state.is_dismissed(&key));
+    let known = world.known().await;
+    assert_eq!(known.status(NOON + 1.0), NodeStatus::Unregistered);
+    assert_eq!(state.session(NODE).await.unwrap(), None);
+    let again = state.dismiss_node(NODE, NOON + 2.0).await.unwrap().1;
+    assert_eq!(again, Changed::default());
+    let other = NodeId(6);
+    let enrolled = state.enroll_node(&enrolment(&key), other, NOON + 3.0).await;
+    assert_eq!(enrolled.unwrap().0, other, "a new id");
+    assert!(!state.is_dismissed(&key));
+}
+
+pub(super) async fn what_was_seen_of_a_node_stays_with_it(world: World) {
+    world.comes(&key(), NODE, NOON + 30.0).await;
+    let traits = Traits {
+        release: Some("1.31.0".to_owned()),
+        certificate: Some("CN=node-1".to_owned()),
+    };
+    world.state.note_traits(NODE, &traits).await.unwrap();
+    world.state.note_traits(NodeId(9), &traits).await.unwrap();
+    world.activate(NOON + 60.0, NOON).await;
+    assert_eq!(world.known().await.traits, traits);
 }

@@ -43,7 +43,7 @@ pub(super) async fn all_nodes_are_listed_with_their_keys(world: World) {
         activated_at: Some(NOON),
         session: 1,
         online_until: until,
-        ..KnownNode::registered(NodeId(id), key.clone(), None, NOON)
+        ..KnownNode::registered(NodeId(id), key.clone(), NOON)
     };
     let all = [
         known(5, &first, NOON + 60.0),

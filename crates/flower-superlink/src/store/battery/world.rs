@@ -43,7 +43,7 @@ impl World {
         fresh: NodeId,
         until: Timestamp,
     ) -> (Registration, Changed) {
-        let registered = self.state.register_node(key, fresh, None, NOON).await;
+        let registered = self.state.register_node(key, fresh, NOON).await;
         let (registration, changed) = registered.unwrap();
         assert_eq!(changed, Changed::default());
         let activated = self.state.activate_node(registration.node, until, NOON);

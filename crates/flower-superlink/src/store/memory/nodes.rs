@@ -12,7 +12,8 @@ use flwr_security::key::PublicKey;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Changed, KnownNode, NodeStatus, Outlook, Registration, Session, StateResult, Written,
+    self, Changed, Enrolment, KnownNode, NodeStatus, Outlook, Registration, Session, StateResult,
+    Traits, Written,
 };
 use crate::link::wake::Topic;
 
@@ -23,6 +24,8 @@ pub(super) struct Nodes {
     by_key: HashMap<PublicKey, NodeId>,
     /// The owners of the certificates by which nodes were seen.
     certificates: HashSet<String>,
+    /// The keys of nodes that people have unregistered.
+    dismissed: HashSet<PublicKey>,
 }
 
 #[derive(Debug)]
@@ -44,19 +47,12 @@ impl Node {
 
 impl Nodes {
     /// The node with this key, and whether it was here before.
-    fn register(
-        &mut self,
-        key: &PublicKey,
-        fresh: NodeId,
-        owner: Option<&str>,
-        now: Timestamp,
-    ) -> (NodeId, bool) {
+    fn register(&mut self, key: &PublicKey, fresh: NodeId, now: Timestamp) -> (NodeId, bool) {
         if let Some(bound) = self.by_key.get(key) {
             return (*bound, true);
         }
-        let owner = owner.map(str::to_owned);
         let node = Node {
-            known: KnownNode::registered(fresh, key.clone(), owner, now),
+            known: KnownNode::registered(fresh, key.clone(), now),
             heard: false,
             waiting: VecDeque::new(),
             unconfirmed: None,
@@ -64,6 +60,23 @@ impl Nodes {
         self.by_key.insert(key.clone(), fresh);
         self.nodes.insert(fresh, node);
         (fresh, false)
+    }
+
+    fn enroll(
+        &mut self,
+        enrolment: &Enrolment,
+        fresh: NodeId,
+        now: Timestamp,
+    ) -> Result<NodeId, Refusal> {
+        let (id, _) = self.register(&enrolment.key, fresh, now);
+        if let Some(node) = self.registered_mut(id) {
+            if node.known.owner.is_some() {
+                return Err(Refusal::KeyInUse);
+            }
+            node.known.enroll(enrolment);
+        }
+        self.dismissed.remove(&enrolment.key);
+        Ok(id)
     }
 
     /// The node, unless it is unregistered.
@@ -198,12 +211,38 @@ impl state::Nodes for MemoryState {
         &self,
         key: &PublicKey,
         fresh: NodeId,
-        owner: Option<&str>,
         now: Timestamp,
     ) -> Written<Registration> {
         let mut inner = self.0.lock();
-        let (node, resumed) = inner.nodes.register(key, fresh, owner, now);
+        let (node, resumed) = inner.nodes.register(key, fresh, now);
         Ok((Registration { node, resumed }, Changed::default()))
+    }
+
+    async fn enroll_node(
+        &self,
+        enrolment: &Enrolment,
+        fresh: NodeId,
+        now: Timestamp,
+    ) -> Written<NodeId> {
+        let node = self.0.lock().nodes.enroll(enrolment, fresh, now)?;
+        Ok((node, Changed::default()))
+    }
+
+    async fn dismiss_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
+        let mut inner = self.0.lock();
+        let nodes = &mut inner.nodes;
+        let key = nodes.registered(node).map(|node| node.known.key.clone());
+        let mut changed = Changed::default();
+        if let Some(key) = key {
+            nodes.unregister(node, now);
+            nodes.dismissed.insert(key);
+            changed.wake.push(Topic::Node(node));
+        }
+        Ok(((), changed))
+    }
+
+    fn is_dismissed(&self, key: &PublicKey) -> bool {
+        self.0.lock().nodes.dismissed.contains(key)
     }
 
     async fn activate_node(
@@ -282,6 +321,13 @@ impl state::Nodes for MemoryState {
         let inner = self.0.lock();
         let node = inner.nodes.registered(node);
         Ok(node.and_then(|node| node.known.wire.clone()))
+    }
+
+    async fn note_traits(&self, node: NodeId, traits: &Traits) -> StateResult<()> {
+        if let Some(node) = self.0.lock().nodes.registered_mut(node) {
+            node.known.traits = traits.clone();
+        }
+        Ok(())
     }
 
     async fn note_certificate(&self, owner: &str) -> StateResult<()> {

@@ -15,9 +15,7 @@ impl History {
         self.registered += 1;
         let (fresh, until) = (self.registered.into(), self.now + 60.0);
         let state = self.state();
-        let registration = state
-            .register_node(&KEYS[node], fresh, None, self.now)
-            .await;
+        let registration = state.register_node(&KEYS[node], fresh, self.now).await;
         let (registration, changed) = registration.unwrap();
         let told = self.model.register(node, fresh, until);
         prop_assert_eq!((registration.node, registration.resumed), told);

@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 
 use super::presence::Presence;
 use super::row::signed;
-use super::{messages, nodes};
-use crate::link::state::{Changed, KnownNode, StateResult, Written};
+use super::{dismissed, in_hand, messages, nodes};
+use crate::link::state::{Changed, Enrolment, KnownNode, StateResult, Written};
 use crate::link::wake::Topic;
 
 /// Binds the key to a node, and gives the node if it is new.
@@ -17,15 +17,56 @@ pub(super) fn register(
     connection: &Connection,
     key: &PublicKey,
     fresh: NodeId,
-    owner: Option<&str>,
     now: Timestamp,
 ) -> StateResult<(NodeId, Option<KnownNode>)> {
     if let Some(node) = nodes::of_key(connection, key)? {
         return Ok((node, None));
     }
-    let node = KnownNode::registered(fresh, key.clone(), owner.map(str::to_owned), now);
+    let node = KnownNode::registered(fresh, key.clone(), now);
     nodes::add(connection, &node)?;
     Ok((fresh, Some(node)))
+}
+
+/// A person registers a node. Gives the node, and whether it is new.
+pub(super) fn enroll(
+    connection: &Connection,
+    presence: &Presence,
+    enrolment: &Enrolment,
+    fresh: NodeId,
+    now: Timestamp,
+) -> StateResult<(KnownNode, bool)> {
+    let bound = match nodes::of_key(connection, &enrolment.key)? {
+        Some(node) => known(connection, presence, node)?,
+        None => None,
+    };
+    let is_new = bound.is_none();
+    let mut node =
+        bound.unwrap_or_else(|| KnownNode::registered(fresh, enrolment.key.clone(), now));
+    if node.owner.is_some() {
+        return Err(Refusal::KeyInUse.into());
+    }
+    if is_new {
+        nodes::add(connection, &node)?;
+    }
+    node.enroll(enrolment);
+    nodes::update_enrolment(connection, &node)?;
+    dismissed::remove(connection, &enrolment.key)?;
+    Ok((node, is_new))
+}
+
+/// A person ends the life of the node. Gives its key. `None`: the node is not known.
+pub(super) fn dismiss(
+    connection: &Connection,
+    presence: &Presence,
+    node: NodeId,
+    now: Timestamp,
+) -> Written<Option<PublicKey>> {
+    let Some(known) = known(connection, presence, node)? else {
+        return Ok((None, Changed::default()));
+    };
+    dismissed::add(connection, &known.key, now)?;
+    let (_, changed) = unregister(connection, presence, node, now)?;
+    Ok((Some(known.key), changed))
 }
 
 /// The node, if it is registered. The row tells its session, which other work of the same
@@ -88,7 +129,7 @@ pub(super) fn unregister(
     };
     known.unregister(now);
     nodes::update(connection, &known)?;
-    nodes::handed_out(connection, node, None)?;
+    in_hand::handed_out(connection, node, None)?;
     Ok((true, Changed::wake([Topic::Node(node)])))
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::SqliteState;
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
-use super::{instructions, nodes, replies, runs};
+use super::{in_hand, instructions, nodes, replies, runs};
 use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
@@ -135,12 +135,12 @@ pub(super) fn claim(
     if !nodes::is_in_session(connection, node, session)? {
         return Ok(None);
     }
-    if let Some((run, message)) = nodes::unconfirmed(connection, node)? {
+    if let Some((run, message)) = in_hand::unconfirmed(connection, node)? {
         let mut lost = connection.prepare_cached(
             "UPDATE instruction SET taken = 0 WHERE run = ? AND id = ? AND reply IS NULL",
         )?;
         lost.execute(params![signed(run), message.as_bytes()])?;
-        nodes::handed_out(connection, node, None)?;
+        in_hand::handed_out(connection, node, None)?;
     }
     let mut open = connection.prepare_cached(&format!(
         "SELECT {MESSAGE} FROM instruction WHERE {OPEN} ORDER BY place LIMIT 1"
@@ -155,7 +155,7 @@ pub(super) fn claim(
     connection
         .prepare_cached("UPDATE instruction SET taken = 1 WHERE run = ? AND id = ?")?
         .execute(params![signed(run), id.as_bytes()])?;
-    nodes::handed_out(connection, node, Some((run, id)))?;
+    in_hand::handed_out(connection, node, Some((run, id)))?;
     let tree = Shelf::new(connection, run).tree(id)?;
     Ok(Some(Parcel { message, tree }))
 }

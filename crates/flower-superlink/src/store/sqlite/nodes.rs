@@ -3,19 +3,21 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::MessageId;
+use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed};
 use super::{SqliteState, life};
-use crate::link::state::{self, Changed, KnownNode, Registration, Session, StateResult, Written};
+use crate::link::state::{
+    self, Changed, Enrolment, KnownNode, Registration, Session, StateResult, Traits, Written,
+};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, key, owner, wire, session, registered_at, activated_at, \
-                       deactivated_at, unregistered_at, online_until";
+                       deactivated_at, unregistered_at, online_until, name, location, release, \
+                       certificate";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
     let wire: String = row.get(3)?;
@@ -30,6 +32,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
         deactivated_at: row::moment(row, 7)?,
         unregistered_at: row::moment(row, 8)?,
         online_until: Timestamp::from_secs(row.get(9)?),
+        name: row.get(10)?,
+        location: row.get(11)?,
+        traits: Traits {
+            release: row.get(12)?,
+            certificate: row.get(13)?,
+        },
     })
 }
 
@@ -37,7 +45,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
 pub(super) fn registered(connection: &Connection) -> StateResult<Vec<(KnownNode, bool)>> {
     let sql = format!("SELECT {COLUMNS}, heard FROM node WHERE unregistered_at IS NULL");
     let mut select = connection.prepare(&sql)?;
-    let nodes = select.query_map([], |row| Ok((read(row)?, row.get(10)?)))?;
+    let nodes = select.query_map([], |row| Ok((read(row)?, row.get(14)?)))?;
     Ok(nodes.collect::<Result<_, _>>()?)
 }
 
@@ -69,15 +77,34 @@ pub(super) fn of_key(connection: &Connection, key: &PublicKey) -> StateResult<Op
 pub(super) fn add(connection: &Connection, node: &KnownNode) -> StateResult<()> {
     connection
         .prepare_cached(
-            "INSERT INTO node (id, key, owner, registered_at, online_until) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO node (id, key, registered_at, online_until) VALUES (?, ?, ?, ?)",
         )?
         .execute(params![
             signed(node.id),
             node.key.to_openssh(),
-            node.owner,
             node.registered_at.map(Timestamp::as_secs),
             node.online_until.as_secs(),
         ])?;
+    Ok(())
+}
+
+/// Writes what a person has said of the node.
+pub(super) fn update_enrolment(connection: &Connection, node: &KnownNode) -> StateResult<()> {
+    let sql = "UPDATE node SET owner = ?2, name = ?3, location = ?4 WHERE id = ?1";
+    let mut update = connection.prepare_cached(sql)?;
+    update.execute(params![
+        signed(node.id),
+        node.owner,
+        node.name,
+        node.location
+    ])?;
+    Ok(())
+}
+
+fn note_traits(connection: &Connection, node: NodeId, traits: &Traits) -> StateResult<()> {
+    let sql = "UPDATE node SET release = ?2, certificate = ?3 WHERE id = ?1";
+    let mut update = connection.prepare_cached(sql)?;
+    update.execute(params![signed(node), traits.release, traits.certificate])?;
     Ok(())
 }
 
@@ -156,63 +183,19 @@ pub(super) fn is_in_session(
     Ok(select.exists([signed(node), signed(session)])?)
 }
 
-/// What was handed to the node last, if it never said that it arrived.
-pub(super) fn unconfirmed(
-    connection: &Connection,
-    node: NodeId,
-) -> StateResult<Option<(RunId, MessageId)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT unconfirmed_run, unconfirmed FROM node WHERE id = ? AND unconfirmed IS NOT NULL",
-    )?;
-    let found = select.query_row([signed(node)], |row| {
-        Ok((RunId(row::id(row, 0)?), row::object_id(row, 1)?))
-    });
-    Ok(found.optional()?)
-}
-
-pub(super) fn handed_out(
-    connection: &Connection,
-    node: NodeId,
-    message: Option<(RunId, MessageId)>,
-) -> StateResult<()> {
-    let mut update = connection
-        .prepare_cached("UPDATE node SET unconfirmed_run = ?, unconfirmed = ? WHERE id = ?")?;
-    let (run, id) = message.unzip();
-    let id = id.as_ref().map(MessageId::as_bytes);
-    update.execute(params![run.map(signed), id, signed(node)])?;
-    Ok(())
-}
-
-/// The node has the message.
-pub(super) fn confirmed(
-    connection: &Connection,
-    run: RunId,
-    message: MessageId,
-) -> StateResult<()> {
-    let mut update = connection.prepare_cached(
-        "UPDATE node SET unconfirmed_run = NULL, unconfirmed = NULL
-         WHERE id = (SELECT dst FROM instruction WHERE run = ?1 AND id = ?2)
-         AND unconfirmed_run = ?1 AND unconfirmed = ?2",
-    )?;
-    update.execute(params![signed(run), message.as_bytes()])?;
-    Ok(())
-}
-
 #[async_trait]
 impl state::Nodes for SqliteState {
     async fn register_node(
         &self,
         key: &PublicKey,
         fresh: NodeId,
-        owner: Option<&str>,
         now: Timestamp,
     ) -> Written<Registration> {
         let (presence, key) = (self.presence(), key.clone());
-        let owner = owner.map(str::to_owned);
         let (node, new) = self
             .writer
             .write_then(
-                move |c| life::register(c, &key, fresh, owner.as_deref(), now),
+                move |c| life::register(c, &key, fresh, now),
                 move |(_, new)| {
                     if let Some(node) = new {
                         presence.registered(node.clone());
@@ -222,6 +205,42 @@ impl state::Nodes for SqliteState {
             .await?;
         let resumed = new.is_none();
         Ok((Registration { node, resumed }, Changed::default()))
+    }
+
+    async fn enroll_node(
+        &self,
+        enrolment: &Enrolment,
+        fresh: NodeId,
+        now: Timestamp,
+    ) -> Written<NodeId> {
+        let (presence, enrolled) = (self.presence(), self.presence());
+        let enrolment = enrolment.clone();
+        let (node, _) = self
+            .writer
+            .write_then(
+                move |c| life::enroll(c, &presence, &enrolment, fresh, now),
+                move |(node, is_new)| enrolled.enrolled(node, *is_new),
+            )
+            .await?;
+        Ok((node.id, Changed::default()))
+    }
+
+    async fn dismiss_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
+        let (presence, dismissed) = (self.presence(), self.presence());
+        let written = self.writer.write_then(
+            move |c| life::dismiss(c, &presence, node, now),
+            move |(key, _)| {
+                if let Some(key) = key {
+                    dismissed.removed(node);
+                    dismissed.dismissed(key.clone());
+                }
+            },
+        );
+        Ok(((), written.await?.1))
+    }
+
+    fn is_dismissed(&self, key: &PublicKey) -> bool {
+        self.presence.is_dismissed(key)
     }
 
     async fn activate_node(
@@ -294,6 +313,17 @@ impl state::Nodes for SqliteState {
 
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
         Ok(self.presence.wire(node))
+    }
+
+    async fn note_traits(&self, node: NodeId, traits: &Traits) -> StateResult<()> {
+        let presence = self.presence();
+        let (kept, noted) = (traits.clone(), traits.clone());
+        self.writer
+            .write_then(
+                move |c| note_traits(c, node, &kept),
+                move |()| presence.note_traits(node, &noted),
+            )
+            .await
     }
 
     async fn note_certificate(&self, owner: &str) -> StateResult<()> {

@@ -10,11 +10,14 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{nodes, runs, tasks};
+use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session,
+    StateResult, Traffic,
 };
 use crate::link::wake::Topic;
+
+mod notes;
 
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
@@ -37,6 +40,8 @@ struct Inner {
     tokens: Tokens,
     /// The owners of the certificates by which nodes were seen.
     certificates: HashSet<String>,
+    /// The keys of nodes that people have unregistered.
+    dismissed: HashSet<PublicKey>,
 }
 
 /// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
@@ -90,6 +95,7 @@ impl Presence {
         })?;
         let mut inner = Inner {
             certificates: nodes::certificates(connection)?,
+            dismissed: dismissed::all(connection)?,
             ..Inner::default()
         };
         for (mut known, heard) in nodes::registered(connection)? {
@@ -145,8 +151,12 @@ impl Presence {
     fn replace(&self, known: &KnownNode, change: impl FnOnce(&mut Node)) {
         if let Some(node) = self.0.lock().nodes.get_mut(&known.id) {
             node.known = KnownNode {
-                // It may have been noted meanwhile.
+                // They may have been noted meanwhile.
                 wire: node.known.wire.take(),
+                traits: std::mem::take(&mut node.known.traits),
+                owner: node.known.owner.take(),
+                name: node.known.name.take(),
+                location: node.known.location.take(),
                 ..known.clone()
             };
             change(node);
@@ -179,24 +189,6 @@ impl Presence {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
             node.nothing_at = Some(version);
         }
-    }
-
-    pub(super) fn note_wire(&self, node: NodeId, wire: &str) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.known.wire = Some(wire.to_owned());
-        }
-    }
-
-    pub(super) fn wire(&self, node: NodeId) -> Option<String> {
-        self.0.lock().nodes.get(&node)?.known.wire.clone()
-    }
-
-    pub(super) fn note_certificate(&self, owner: String) {
-        self.0.lock().certificates.insert(owner);
-    }
-
-    pub(super) fn is_of_node(&self, owner: &str) -> bool {
-        self.0.lock().certificates.contains(owner)
     }
 
     pub(super) fn removed(&self, node: NodeId) {
@@ -352,7 +344,7 @@ impl Presence {
             }
             Tokens::KeptUntil(_) => false,
             Tokens::Moved => {
-                *tokens = Tokens::KeptUntil(now + APP_FIRST_HEARTBEAT);
+                *tokens = Tokens::KeptUntil(now + APP_FIRST_CONTACT);
                 false
             }
         }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::Shelf;
 use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
-use super::{instructions, nodes, runs};
+use super::{in_hand, instructions, runs};
 use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::rules::{self, Stored};
@@ -239,7 +239,7 @@ pub(super) fn confirm(
     message: MessageId,
 ) -> StateResult<Vec<ObjectId>> {
     runs::require_running(connection, run)?;
-    nodes::confirmed(connection, run, message)?;
+    in_hand::confirmed(connection, run, message)?;
     // Nobody can have pulled half a reply.
     if whole(connection, run, Some(message))?.is_none() {
         return Ok(Vec::new());

@@ -1,13 +1,13 @@
 # Loads an app as `flwr-clientapp` does, once, for the messages of a run.
 import logging
 import os
+import signal
 import sys
 import warnings
 
-# Where the parts of `flwr-clientapp` are that load an app (flwr 1.20 to 1.22).
+# Where `flwr-clientapp` loads an app (flwr 1.20 to 1.34). The functions that it calls for that have
+# moved between the releases: each is looked up in the module that defines it.
 RUNTIME = "flwr.supernode.runtime.run_clientapp"
-LOADING = "flwr.client.clientapp.utils"
-FINDING = "flwr.common.object_ref"
 
 
 class Unknown(Exception):
@@ -68,19 +68,25 @@ class Template:
 
     def __init__(self, app, arguments, fab):
         try:
-            runtime, self.loading = sys.modules[RUNTIME], sys.modules[LOADING]
-            self.finding = sys.modules[FINDING]
-            install, directory = runtime.install_from_fab, runtime.get_flwr_dir
-            get_load, self.load_app = runtime.get_load_client_app_fn, self.loading.load_app
-            self.current = self.finding._current_sys_path
+            runtime = sys.modules[RUNTIME]
+            install, get_load = runtime.install_from_fab, runtime.get_load_client_app_fn
+            self.loading = sys.modules[get_load.__module__]
+            self.load_app = self.loading.load_app
+            self.finding = sys.modules[self.load_app.__module__]
         except (KeyError, AttributeError) as error:
             raise Unknown(str(error)) from None
+        # Releases from 1.31 on do not keep the path of the last app.
+        self.current = vars(self.finding).get("_current_sys_path", MISSING)
         set_arguments(arguments)
         sys.modules["__main__"] = MAIN
-        home = directory(app["flwr_dir"])
-        install(fab, flwr_dir=home, skip_prompt=True)
-        load = get_load(default_app_ref="", app_path=None, multi_app=True, flwr_dir=str(home))
+        # Releases from 1.27 on find Flower's directory by FLWR_HOME.
+        directory = getattr(runtime, "get_flwr_dir", None)
+        home = directory and directory(app["flwr_dir"])
+        install(fab, skip_prompt=True, **({"flwr_dir": home} if home else {}))
+        place = {"flwr_dir": str(home)} if home else {}
+        load = get_load(default_app_ref="", app_path=None, multi_app=True, **place)
         flush()
+        self.handlers = Handlers(runtime)
         self.before = State()
         self.output = Output()
         self.watch = Watch()
@@ -89,6 +95,7 @@ class Template:
                 load(app["fab_id"], app["fab_version"], app["fab_hash"])
         finally:
             self.output.stop()
+        self.handlers.take()
         self.after = State()
         self.replaced = self.watch.before.replaced()
         self.random = random.getstate() if self.watch.random.fixed else None
@@ -98,7 +105,7 @@ class Template:
         loaded when it comes to the app."""
         if self.random is not None:
             random.setstate(self.random)
-        self.finding._current_sys_path = self.current
+        put(vars(self.finding), "_current_sys_path", self.current)
         self.before.put()
         for owner, name, original, _ in self.replaced:
             put(owner, name, original)
@@ -106,6 +113,7 @@ class Template:
 
     def hand_over(self, *arguments, **named):
         self.loading.load_app = self.load_app
+        self.handlers.put()
         self.output.repeat()
         directory = self.after.paths
         current = list(sys.path)
@@ -117,6 +125,41 @@ class Template:
             return self.load_app(*arguments, **named)
         finally:
             sys.path[:] = directory
+
+
+class Handlers:
+    """The handlers of signals that the program has set when it comes to the app (flwr 1.24 and
+    later). While the app is loaded, a function stands for each of them. An app may replace it, or
+    keep it to call it."""
+
+    def __init__(self, runtime):
+        register = getattr(runtime, "register_signal_handlers", None)
+        module = sys.modules.get(getattr(register, "__module__", None))
+        self.programs = {}
+        self.apps = {}
+        self.first = {}
+        self.standing = {}
+        for number in getattr(module, "SIGNAL_TO_EXIT_CODE", ()):
+            self.standing[number] = self.stand_in(number)
+            self.first[number] = signal.signal(number, self.standing[number])
+
+    def stand_in(self, number):
+        def handler(*arguments):
+            return self.programs[number](*arguments)
+
+        return handler
+
+    def take(self):
+        """Notes what the app has set, and has the process as the program finds it at its start."""
+        for number, first in self.first.items():
+            self.apps[number] = signal.signal(number, first)
+
+    def put(self):
+        """In the process of a message, when the program comes to the app."""
+        for number, handler in self.apps.items():
+            self.programs[number] = signal.getsignal(number)
+            if handler is not self.standing[number]:
+                signal.signal(number, handler)
 
 
 class Output:

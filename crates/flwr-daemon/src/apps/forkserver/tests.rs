@@ -38,6 +38,7 @@ impl Site {
             program: self.program.clone(),
             args: vec![argument.into()],
             told: Vec::new(),
+            token: None,
             env: Vec::new(),
             name: "test app".to_owned(),
         }

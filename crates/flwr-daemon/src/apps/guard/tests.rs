@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 use super::*;
-use crate::apps::serverapp_command;
+use crate::apps::{Program, serverapp_command};
 
 /// Ends by `sys.exit`, with a thread that goes on; tells what it got.
 const PROGRAM: &str = "
@@ -48,7 +48,8 @@ fn a_wrapped_program_ends_with_its_status() {
     );
     let (text, _) = guard.warning(&place.wrapper).unwrap();
     assert!(text.contains("starts from nothing"), "{text}");
-    let command = serverapp_command(&place.wrapper, "a:1", "abc", None, Some(place.dir.path()));
+    let program = Program::at(place.wrapper.clone());
+    let command = serverapp_command(&program, "a:1", "abc", None, Some(place.dir.path()));
     assert_eq!(command.program, place.wrapper);
     // The environment's own module of that name still counts.
     let own = place.dir.path().join("own");

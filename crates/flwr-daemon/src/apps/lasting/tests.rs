@@ -59,6 +59,7 @@ fn shell(script: &str, dir: &Path) -> AppCommand {
         program: find_program("sh").unwrap(),
         args: vec!["-c".into(), format!("cd \"$DIR\"; {script}").into()],
         told: Vec::new(),
+        token: None,
         env: vec![("DIR".into(), dir.into())],
         name: "ServerApp".to_owned(),
     }

@@ -8,6 +8,7 @@ fn shell(script: &str) -> AppCommand {
         program: find_program("sh").unwrap(),
         args: vec!["-c".into(), script.into()],
         told: Vec::new(),
+        token: None,
         env: vec![("GREETING".into(), "hello".into())],
         name: "test app".to_owned(),
     }

@@ -1,7 +1,6 @@
 //! With a script in place of `flwr-serverapp`.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -13,7 +12,7 @@ use crate::apps::{clientapp_command, serverapp_command};
 const SOON: Duration = Duration::from_secs(30);
 
 /// A program that tells its arguments, and the Python that runs it.
-fn script(dir: &Path) -> PathBuf {
+fn script(dir: &Path) -> Program {
     let found = std::process::Command::new("python3")
         .args(["-c", "import sys; print(sys.executable)"])
         .output()
@@ -26,7 +25,7 @@ fn script(dir: &Path) -> PathBuf {
     );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    script
+    Program::at(script)
 }
 
 const TOLD: &str = "told ['--insecure', '--serverappio-api-address', 'a:1', '--token', 'abc'] True";
@@ -36,7 +35,7 @@ async fn it_begins_with_the_arguments_that_it_is_told_and_nothing_to_read() {
     let dir = tempfile::tempdir().unwrap();
     let program = script(dir.path());
     let command = serverapp_command(&program, "a:1", "abc", None, None);
-    let waiting = WaitingApp::spawn(&program, None).unwrap().unwrap();
+    let waiting = WaitingApp::spawn(&program, None, None).unwrap().unwrap();
     let app = waiting
         .begin(&command, None, &Watchers::new())
         .await
@@ -52,7 +51,9 @@ async fn its_output_is_in_the_file_of_the_run_that_it_became() {
     let program = script(dir.path());
     let (next, run) = (dir.path().join("next.out"), dir.path().join("run-1.out"));
     let command = serverapp_command(&program, "a:1", "abc", None, None);
-    let waiting = WaitingApp::spawn(&program, Some(&next)).unwrap().unwrap();
+    let waiting = WaitingApp::spawn(&program, None, Some(&next))
+        .unwrap()
+        .unwrap();
     assert!(next.exists());
     let app = waiting
         .begin(&command, Some(&run), &Watchers::new())
@@ -67,7 +68,7 @@ async fn its_output_is_in_the_file_of_the_run_that_it_became() {
 async fn one_that_is_not_needed_ends_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let next = dir.path().join("next.out");
-    let waiting = WaitingApp::spawn(&script(dir.path()), Some(&next)).unwrap();
+    let waiting = WaitingApp::spawn(&script(dir.path()), None, Some(&next)).unwrap();
     let identity = waiting.as_ref().unwrap().identity.clone();
     drop(waiting);
     timeout(SOON, super::super::lasting::ended(&identity))
@@ -81,7 +82,7 @@ async fn one_that_has_ended_is_not_begun() {
     let dir = tempfile::tempdir().unwrap();
     let program = script(dir.path());
     let command = serverapp_command(&program, "a:1", "abc", None, None);
-    let mut waiting = WaitingApp::spawn(&program, None).unwrap().unwrap();
+    let mut waiting = WaitingApp::spawn(&program, None, None).unwrap().unwrap();
     waiting.identity.signal_group(Signal::KILL);
     let ended = waiting.child.as_mut().unwrap().wait();
     timeout(SOON, ended).await.unwrap().unwrap();
@@ -95,7 +96,8 @@ async fn one_that_has_ended_is_not_begun() {
 
 #[test]
 fn a_program_that_is_no_python_script_is_not_started_ahead() {
-    let spawned = WaitingApp::spawn(Path::new("/bin/true"), None).unwrap();
+    let program = Program::at("/bin/true".into());
+    let spawned = WaitingApp::spawn(&program, None, None).unwrap();
     assert!(spawned.is_none());
 }
 
@@ -104,7 +106,7 @@ fn a_program_that_is_no_python_script_is_not_started_ahead() {
 async fn a_token_is_on_no_command_line_of_a_fresh_process() {
     let dir = tempfile::tempdir().unwrap();
     let program = script(dir.path());
-    let text = fs::read_to_string(&program).unwrap();
+    let text = fs::read_to_string(program.path()).unwrap();
     let text = text.replace(
         "sys.exit(7)",
         "import os\n\
@@ -112,7 +114,7 @@ async fn a_token_is_on_no_command_line_of_a_fresh_process() {
          print('shown', any('the-token' in line for line in lines), sys.orig_argv[1:] == sys.argv)\n\
          sys.exit(7)",
     );
-    fs::write(&program, text).unwrap();
+    fs::write(program.path(), text).unwrap();
     let parent = std::process::id();
     let output = dir.path().join("run.out");
     for (command, flag) in [

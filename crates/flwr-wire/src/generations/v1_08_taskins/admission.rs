@@ -103,7 +103,7 @@ impl Admission {
         let begun = {
             let host = host.clone();
             async move {
-                fleet.activate(beginning.interval).await?;
+                fleet.join(beginning.interval).await?;
                 note(&host, node, ANY).await?;
                 drop(beginning);
                 Ok(fleet)

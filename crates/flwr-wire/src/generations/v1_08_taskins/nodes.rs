@@ -133,7 +133,7 @@ impl<H: FleetHost> Call<'_, H> {
         let mut headers = HeaderMap::new();
         let node = match newcomer {
             Newcomer::Admitted(fleet) => {
-                let node = fleet.activate(interval).await?;
+                let node = fleet.join(interval).await?;
                 note(self.host, node, ANY).await?;
                 node
             }
@@ -154,7 +154,7 @@ impl<H: FleetHost> Call<'_, H> {
 
     async fn delete_node(&self) -> Result<Answer> {
         let node = named(decode::<wire::DeleteNodeRequest>(self.body())?.node)?;
-        self.session(Some(node)).await?.deactivate().await?;
+        self.session(Some(node)).await?.leave().await?;
         Ok(Answer::new(wire::DeleteNodeResponse {}))
     }
 

@@ -152,7 +152,7 @@ impl<L: Line> Runtime for ServerAppCaller<L> {
     }
 
     async fn push_object(&self, id: ObjectId, content: Bytes) -> Result<bool> {
-        self.objects().push(id, content).await
+        self.objects().push(id, content, String::new()).await
     }
 
     async fn pull_object(&self, id: ObjectId) -> Result<Pulled> {

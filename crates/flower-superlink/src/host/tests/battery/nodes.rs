@@ -23,7 +23,7 @@ pub(super) async fn a_node_has_its_id_again_and_leaves_with_it(world: World<impl
     assert_eq!(again.id, first.id);
     let other = world.node().await;
     assert_ne!(other.id, first.id);
-    again.fleet.deactivate().await.unwrap();
+    again.fleet.leave().await.unwrap();
     assert_eq!(app.runtime.nodes().await.unwrap(), [other.id]);
     for interval in [10.0, 1800.0] {
         assert!(other.fleet.heartbeat(interval).await.unwrap(), "{interval}");

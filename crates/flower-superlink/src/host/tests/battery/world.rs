@@ -1,5 +1,6 @@
 //! A federation, and the two ways to its ports.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use flwr_daemon::clock::{Clock, MockClock};
 use flwr_security::key::PrivateKey;
 use flwr_security::signature;
 use flwr_wire::door::{FleetDoor, RuntimeDoor, ServerAppIo};
-use flwr_wire::generations::v1_20_objects::{FleetCaller, fleet_over};
 use flwr_wire::generations::v1_21_runs::call::{ServerAppCaller, serverapp_over};
+use flwr_wire::generations::{v1_20_objects, v1_23_nodes};
 use flwr_wire::host::{AppProof, FleetHost, Head, NodeProof, RuntimeHost};
 use flwr_wire::line::Now;
 use time::OffsetDateTime;
@@ -72,7 +73,7 @@ impl Way for Sessions {
     }
 
     async fn node(&self, key: &PrivateKey) -> FleetSession {
-        let node = self.admit(key).await.activate(30.0).await.unwrap();
+        let node = self.admit(key).await.join(30.0).await.unwrap();
         let session = self.admit(key).await;
         assert_eq!(session.node(), Some(node));
         session
@@ -84,30 +85,68 @@ impl Way for Sessions {
     }
 }
 
+/// A node's line to the doors.
+type NodeLine = GrpcLine<Channel, Signer>;
+
 /// The calling halves of generations, over a connection in memory to the doors.
-pub(super) struct Wire {
+pub(super) struct Wire<G> {
     channel: Channel,
     clock: Arc<MockClock>,
+    generation: PhantomData<fn() -> G>,
 }
 
-impl Way for Wire {
-    type Fleet = FleetCaller<GrpcLine<Channel, Signer>>;
+/// A generation that nodes speak.
+pub(super) trait Generation: 'static {
+    type Fleet: Fleet;
+
+    fn over(line: NodeLine, now: Now) -> Self::Fleet;
+}
+
+/// flwr 1.20 to 1.22.
+pub(super) struct Objects;
+
+/// flwr 1.23 to 1.39.
+pub(super) struct Nodes;
+
+impl Generation for Objects {
+    type Fleet = v1_20_objects::FleetCaller<NodeLine>;
+
+    fn over(line: NodeLine, now: Now) -> Self::Fleet {
+        v1_20_objects::fleet_over(line, now)
+    }
+}
+
+impl Generation for Nodes {
+    type Fleet = v1_23_nodes::FleetCaller<NodeLine>;
+
+    fn over(line: NodeLine, now: Now) -> Self::Fleet {
+        let key = line.proof().public_key();
+        v1_23_nodes::fleet_over(line, now, key, true)
+    }
+}
+
+impl<G: Generation> Way for Wire<G> {
+    type Fleet = G::Fleet;
     type Runtime = ServerAppCaller<GrpcLine<Channel, Nobody>>;
 
     async fn to(host: Host, clock: Arc<MockClock>) -> Self {
         let doors = Routes::new(FleetDoor::new(host.clone()))
             .add_service(RuntimeDoor::<_, ServerAppIo>::new(host));
         let channel = channel(doors).await;
-        Self { channel, clock }
+        Self {
+            channel,
+            clock,
+            generation: PhantomData,
+        }
     }
 
     async fn node(&self, key: &PrivateKey) -> Self::Fleet {
         let signer = Signer::new(key.clone(), OffsetDateTime::now_utc);
         let clock = Arc::clone(&self.clock);
         let now: Now = Arc::new(move || clock.now());
-        let fleet = fleet_over(GrpcLine::new(self.channel.clone(), signer), now);
+        let fleet = G::over(GrpcLine::new(self.channel.clone(), signer), now);
         assert_eq!(fleet.node(), None);
-        let node = fleet.activate(30.0).await.unwrap();
+        let node = fleet.join(30.0).await.unwrap();
         assert_eq!(fleet.node(), Some(node));
         fleet
     }

@@ -130,7 +130,7 @@ async fn nodes_do_not_count_for_the_limit_of_the_storage() {
     for id in 0..1_500_u64 {
         // Scattered, as random ids are.
         let id = NodeId((id + 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 2);
-        state.register_node(&key(), id, None, NOON).await.unwrap();
+        state.register_node(&key(), id, NOON).await.unwrap();
         if id.0.is_multiple_of(3) {
             state.unregister_node(id, NOON).await.unwrap();
         }

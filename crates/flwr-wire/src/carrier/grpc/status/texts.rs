@@ -13,6 +13,7 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
         Refusal::NotRegistered | Refusal::OtherNode { .. } => "Invalid node ID",
         Refusal::UnexpectedNode(_) => "Unexpected node ID.",
         Refusal::UnknownToken => "Invalid token.",
+        Refusal::UnknownAppToken => "Authentication failed.",
         Refusal::AccessDenied | Refusal::NotSignedIn => "Access denied",
         Refusal::UnsignedNotServed => {
             "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`"

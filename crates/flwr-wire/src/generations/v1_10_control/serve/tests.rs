@@ -33,6 +33,7 @@ fn request<M: Message + Default>(name: &str) -> Request<M> {
         now: AT,
         superexec: None,
         release: None,
+        token: None,
     };
     request.decoded().unwrap()
 }
@@ -260,6 +261,7 @@ async fn a_person_logs_in() {
         now: AT,
         superexec: None,
         release: None,
+        token: None,
     };
     let login = get_login_details(Person, empty).await.unwrap();
     assert_eq!(login.encode_to_vec(), recorded("login"));
@@ -273,6 +275,7 @@ fn asked<M>(message: M, release: Option<Release>) -> Request<M> {
         patience: Duration::ZERO,
         now: AT,
         superexec: None,
+        token: None,
         release,
     }
 }

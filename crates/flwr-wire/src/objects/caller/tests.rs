@@ -43,13 +43,27 @@ impl Line for Fixed {
     }
 }
 
+/// A SuperLink that gives no id.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Entrance for Nowhere {
+    async fn join<L: Line>(&self, _: &L, _: f64) -> Result<NodeId> {
+        Ok(NodeId::UNSET)
+    }
+
+    async fn leave<L: Line>(&self, _: &L, _: NodeId) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// A session at a SuperLink that answers like this.
-fn answering(answer: &impl prost::Message) -> FleetCaller<Fixed> {
+fn answering(answer: &impl prost::Message) -> NodeCaller<Fixed, Nowhere> {
     let line = Fixed {
         answer: answer.encode_to_vec(),
         limits: Arc::default(),
     };
-    fleet_over(line, Arc::new(|| NOW))
+    NodeCaller::over(line, Arc::new(|| NOW), Nowhere)
 }
 
 fn instruction() -> (Message, ObjectTree) {
@@ -92,9 +106,9 @@ async fn a_reply_is_wanted_while_the_superlink_asks_for_its_objects() {
 }
 
 #[tokio::test]
-async fn a_node_without_an_id_is_not_active() {
-    let fleet = answering(&proto::CreateNodeResponse { node: None });
-    let failure = fleet.activate(30.0).await.unwrap_err();
+async fn a_node_without_an_id_has_not_joined() {
+    let fleet = answering(&proto::PullMessagesResponse::default());
+    let failure = fleet.join(30.0).await.unwrap_err();
     assert!(
         matches!(failure, Failure::Unanswered(unanswered) if unanswered.why == Silence::Broken)
     );
@@ -160,5 +174,5 @@ async fn only_a_pull_without_end_leaves_its_end_to_the_superlink() {
     for patience in [Duration::MAX, eight] {
         assert_eq!(fleet.pull(patience).await, Ok(None));
     }
-    assert_eq!(*fleet.line.limits.lock(), [None, Some(eight)]);
+    assert_eq!(*fleet.line().limits.lock(), [None, Some(eight)]);
 }

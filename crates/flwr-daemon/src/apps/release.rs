@@ -1,0 +1,230 @@
+//! The releases of flwr whose app processes we start, and how each is started.
+//!
+//! A range of releases with the same flags is a row of [`ROWS`]. A new range is one more row.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::ask::ask;
+use super::interpreter::Interpreter;
+use super::{Error, find_program};
+
+/// A release of flwr by its first two numbers, as (1, 22).
+pub type Version = (u32, u32);
+
+/// The time limit for a program's Python to name its release. The Python imports a few modules.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Prints the release of the flwr that a Python would import.
+const NAME_RELEASE: &str = "\
+from importlib import metadata
+for name in ('flwr', 'flwr-nightly'):
+    try:
+        print(metadata.version(name))
+        break
+    except metadata.PackageNotFoundError:
+        pass";
+
+/// How the app processes of a range of releases are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flags {
+    /// Whether a ServerApp is given the token of its run. A ServerApp of an earlier release asks
+    /// for any run that waits. ClientApps have had tokens since 1.20, the first that we start.
+    serverapp_token: bool,
+    /// How the process learns Flower's directory.
+    pub(super) home: Home,
+    /// Whether `--token-file` is known.
+    pub(super) token_file: bool,
+}
+
+/// How a process learns Flower's directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// By the flag `--flwr-dir`.
+    Flag,
+    /// By the variable `FLWR_HOME`.
+    Variable,
+}
+
+/// The releases from `first` to the next row.
+struct Row {
+    first: Version,
+    flags: Flags,
+}
+
+const fn row(first: Version, serverapp_token: bool, home: Home, token_file: bool) -> Row {
+    let flags = Flags {
+        serverapp_token,
+        home,
+        token_file,
+    };
+    Row { first, flags }
+}
+
+/// All that we start, in the order of the releases.
+const ROWS: [Row; 4] = [
+    row((1, 13), false, Home::Flag, false),
+    row((1, 21), true, Home::Flag, false),
+    row((1, 27), true, Home::Variable, false),
+    row((1, 31), true, Home::Variable, true),
+];
+/// The release that is assumed where a program does not tell its own.
+const USUAL: Version = (1, 22);
+/// The first release after the last row.
+const END: Version = (1, 35);
+
+/// A program that runs apps, and the release of flwr that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    path: PathBuf,
+    version: Option<Version>,
+    flags: Flags,
+}
+
+impl Program {
+    /// Finds a program on `PATH`, and the release that it belongs to. Blocks: the program's Python
+    /// is asked if the package is not installed beside the program.
+    ///
+    /// # Errors
+    /// No directory on `PATH` holds the program, or we do not start its release.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        Self::found(find_program(name)?)
+    }
+
+    fn found(path: PathBuf) -> Result<Self, Error> {
+        let program = Self::at(path);
+        match program.version {
+            Some(version) if version >= END => Err(Error::NotServed {
+                program: program.path.display().to_string(),
+                version: shown(version),
+            }),
+            _ => Ok(program),
+        }
+    }
+
+    /// The program of this path. Blocks, as [`Self::find`] does.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        let version = version_beside(&path).or_else(|| version_by_python(&path));
+        let flags = match version {
+            Some(version) => Flags::of(version),
+            None => Flags::by_help(&path).unwrap_or_else(|| Flags::of(USUAL)),
+        };
+        Self {
+            path,
+            version,
+            flags,
+        }
+    }
+
+    /// The program of this path, which is of this release.
+    #[must_use]
+    pub fn of(path: PathBuf, version: Version) -> Self {
+        Self {
+            path,
+            version: Some(version),
+            flags: Flags::of(version),
+        }
+    }
+
+    /// The program's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The release, if it is known.
+    #[must_use]
+    pub const fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Whether a ServerApp of this program is given a token. A ServerApp of flwr 1.13 to 1.20 asks
+    /// for any run that waits.
+    #[must_use]
+    pub const fn gives_token_to_serverapp(&self) -> bool {
+        self.flags.serverapp_token
+    }
+
+    /// The path and the release, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let of = self
+            .version
+            .map(|version| format!(", of flwr {}", shown(version)));
+        format!("{}{}", self.path.display(), of.unwrap_or_default())
+    }
+
+    pub(super) const fn flags(&self) -> Flags {
+        self.flags
+    }
+}
+
+impl Flags {
+    /// The flags of a release. Those before the first row are started as the first row.
+    fn of(version: Version) -> Self {
+        let row = ROWS.iter().rev().find(|row| row.first <= version);
+        row.unwrap_or(&ROWS[0]).flags
+    }
+
+    /// The flags that a program names in its help. A program that is no Python script, such as a
+    /// shell script that sets variables first, is asked so. `None` if the program names none.
+    fn by_help(program: &Path) -> Option<Self> {
+        let help = ask(Command::new(program).arg("--help"), PATIENCE).ok()?;
+        let has = |flag: &str| {
+            help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+                .any(|word| word == flag)
+        };
+        let names_address = has("--serverappio-api-address") || has("--clientappio-api-address");
+        names_address.then(|| Self {
+            serverapp_token: has("--token"),
+            home: if has("--flwr-dir") {
+                Home::Flag
+            } else {
+                Home::Variable
+            },
+            token_file: has("--token-file"),
+        })
+    }
+}
+
+fn shown((major, minor): Version) -> String {
+    format!("{major}.{minor}")
+}
+
+/// The release of the package that is installed beside the program. Starting the program would take
+/// seconds.
+fn version_beside(program: &Path) -> Option<Version> {
+    let environment = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
+    let pythons = fs::read_dir(environment).ok()?.flatten();
+    pythons
+        .flat_map(|python| fs::read_dir(python.path().join("site-packages")))
+        .flatten()
+        .flatten()
+        .find_map(|package| version_of_package(package.file_name().to_str()?))
+}
+
+/// The release in a name such as `flwr-1.22.0.dist-info`.
+fn version_of_package(package: &str) -> Option<Version> {
+    let version = package.strip_suffix(".dist-info")?;
+    let nightly = version.strip_prefix("flwr_nightly-");
+    version_in(version.strip_prefix("flwr-").or(nightly)?)
+}
+
+/// The first two numbers of a version such as `1.43.0.dev20261026`.
+fn version_in(version: &str) -> Option<Version> {
+    let mut parts = version.trim().split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+/// The release that the Python of a script would import: its packages may be elsewhere.
+fn version_by_python(program: &Path) -> Option<Version> {
+    let Interpreter { python, options } = Interpreter::of(program)?;
+    let mut command = Command::new(python);
+    command.args(options).args(["-c", NAME_RELEASE]);
+    version_in(&ask(&mut command, PATIENCE).ok()?)
+}
+
+#[cfg(test)]
+mod tests;
