@@ -34,6 +34,8 @@ const NOT_ACTIVATED: &str = "could not be activated";
 const UNKNOWN_RUN: &str = "Run ID not found";
 /// FAILED_PRECONDITION of Control: no elliptic curve key (flwr 1.23 to 1.32).
 const KEY_NOT_VALID: &str = "The provided public key is not valid";
+/// FAILED_PRECONDITION of Control: a run without the name of its federation (flwr 1.24 and 1.25).
+const NO_FEDERATION: &str = "Federation '' does not exist";
 /// NOT_FOUND of Control: no such node of this account (flwr 1.23 to 1.32).
 const UNKNOWN_NODE_OF_ACCOUNT: &str = "Node ID not found for account";
 /// UNKNOWN of every service: no such method (flwr 1.23 to 1.41). 1.22 answers UNIMPLEMENTED.
@@ -128,6 +130,9 @@ fn number(class: Class, text: &str) -> Option<Number> {
         Class::Precondition if text.starts_with(KEY_IN_USE) => Some(Number::PublicKeyAlreadyInUse),
         Class::NotFound if text == UNKNOWN_RUN => Some(Number::RunIdNotFound),
         Class::NotFound if text == UNKNOWN_NODE_OF_ACCOUNT => Some(Number::NodeNotFound),
+        Class::Precondition if text.starts_with(NO_FEDERATION) => {
+            Some(Number::FederationNotSpecified)
+        }
         Class::Precondition if text.starts_with(KEY_NOT_VALID) => Some(Number::PublicKeyNotValid),
         Class::NotOffered if !text.contains(WITHOUT) => None,
         Class::NotOffered if text.contains(ARTIFACTS) => Some(Number::NoArtifactProvider),

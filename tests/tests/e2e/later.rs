@@ -14,6 +14,8 @@ use tonic_prost::ProstCodec;
 
 const OURS: Maker = Maker::Ours;
 const LATER: [Release; 3] = [Release::V1_23, Release::V1_31, Release::V1_36];
+/// SuperLinks of this release want the name of the federation, and lay it out in another way.
+const NAMED: Release = Release::V1_25;
 
 fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
@@ -56,7 +58,7 @@ fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Feder
 
 #[test]
 fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() {
-    for release in LATER {
+    for release in [Release::V1_23, NAMED, Release::V1_31, Release::V1_36] {
         let federation = Federation::plan(Security::Tls)
             .superlink(Maker::Pip(release))
             .nodes(0)
@@ -81,19 +83,16 @@ fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() 
                 .failure(1)
                 .must_say(&["The SuperLink cannot process this request"]);
         } else {
+            let (id, member) = match release == NAMED {
+                true => ("default", "<id:none>"),
+                false => ("@none/default", "none"),
+            };
             let listed = json(flwr, &app, &list);
-            assert_eq!(listed["federations"][0]["id"], "@none/default", "{listed}");
-            let show = [
-                "federation",
-                "list",
-                ".",
-                "e2e",
-                "--federation",
-                "@none/default",
-            ];
+            assert_eq!(listed["federations"][0]["id"], id, "{listed}");
+            let show = ["federation", "list", ".", "e2e", "--federation", id];
             let shown = json(flwr, &app, &show);
             assert_eq!(
-                shown["federation"]["members"][0]["member_id"], "none",
+                shown["federation"]["members"][0]["member_id"], member,
                 "{shown}"
             );
             let other = ["run", ".", "e2e", "--federation", "@none/other"];

@@ -78,7 +78,10 @@ fn shape(value: &Value) -> Vec<(String, &'static str)> {
     };
     let fields = value.as_object().unwrap().iter();
     fields
-        .filter(|(name, _)| !["run-id-text", "status-details"].contains(&name.as_str()))
+        // Ours, or of later releases.
+        .filter(|(name, _)| {
+            !["run-id-text", "status-details", "network-traffic"].contains(&name.as_str())
+        })
         .map(|(name, value)| (name.clone(), kind(value)))
         .collect()
 }

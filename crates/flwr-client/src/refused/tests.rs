@@ -64,6 +64,16 @@ fn a_refusal_in_words_gets_the_number_that_later_releases_give() {
             Some(Number::PublicKeyNotValid),
         ),
         (
+            Status::failed_precondition("Federation '' does not exist."),
+            Class::Precondition,
+            Some(Number::FederationNotSpecified),
+        ),
+        (
+            Status::failed_precondition("Federation 'x' does not exist."),
+            Class::Precondition,
+            None,
+        ),
+        (
             Status::not_found("Node ID not found for account"),
             Class::NotFound,
             Some(Number::NodeNotFound),

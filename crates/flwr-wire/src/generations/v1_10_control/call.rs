@@ -11,6 +11,7 @@ use flwr_core::port::control::{
     Federation, Login, NewNode, Nodes, RunFilter, Runs, Start, Tokens, Usage, WholeFederation,
 };
 use flwr_core::port::{Control, Result, SignIn};
+use flwr_core::refusal::{Code, Failure};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_security::key::spki_to_pem;
@@ -30,6 +31,10 @@ mod log;
 mod read;
 
 pub use log::Log;
+
+/// The name of the only federation until flwr 1.25. SuperLinks of 1.24 and 1.25 start no run without it,
+/// and later ones take another name, or none.
+const EARLIER_FEDERATION: &str = "default";
 
 /// How long a call may take: a bundle of 10 MiB may go over a slow line.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -73,7 +78,17 @@ impl<L: Line> Control for ControlOver<L> {
             federation,
             ..proto::StartRunRequest::default()
         };
-        let answer = self.call(rpcs::START_RUN, request).await?;
+        let answer = match self.call(rpcs::START_RUN, request.clone()).await {
+            Err(failure) if request.federation.is_empty() && wants_federation(&failure) => {
+                let federation = EARLIER_FEDERATION.to_owned();
+                let named = proto::StartRunRequest {
+                    federation,
+                    ..request
+                };
+                self.call(rpcs::START_RUN, named).await?
+            }
+            answer => answer?,
+        };
         Ok(answer.run_id.map(RunId))
     }
 
@@ -166,6 +181,11 @@ impl<L: Line> SignIn for ControlOver<L> {
         let answer = self.call(rpcs::GET_AUTH_TOKENS, request);
         Ok(read::tokens(answer.await?))
     }
+}
+
+/// Whether a run was not started for want of its federation's name. The call can be made again.
+fn wants_federation(failure: &Failure) -> bool {
+    matches!(failure, Failure::Answered(refused) if refused.code == Some(Code::FederationNotSpecified))
 }
 
 /// Options as a record: their keys are flat.

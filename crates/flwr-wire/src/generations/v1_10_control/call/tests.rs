@@ -174,6 +174,33 @@ async fn a_run_without_options_leaves_their_field_out() {
 }
 
 #[tokio::test]
+async fn a_superlink_that_wants_the_name_of_the_federation_gets_the_one_of_its_time() {
+    let mut refused = Refused::read(Class::Precondition, "Federation '' does not exist.");
+    refused.code = Some(Code::FederationNotSpecified);
+    let none: [proto::StartRunResponse; 0] = [];
+    let answer = proto::StartRunResponse {
+        run_id: Some(7),
+        ..proto::StartRunResponse::default()
+    };
+    let superlink = Scripted::default()
+        .then(&none, Some(Err(refused.clone().into())))
+        .answers(&answer)
+        .then(&none, Some(Err(refused.into())));
+    let control = control_over(superlink.clone());
+    let run = control.start(Start::default()).await.unwrap();
+    assert_eq!(run, Some(RunId(7)));
+    let named = Start {
+        federation: "@none/other".to_owned(),
+        ..Start::default()
+    };
+    assert!(control.start(named).await.is_err(), "as it was typed, once");
+    let calls = superlink.calls.lock();
+    let federation = |body: &[u8]| proto::StartRunRequest::decode(body).unwrap().federation;
+    let asked: Vec<_> = calls.iter().map(|(_, body)| federation(body)).collect();
+    assert_eq!(asked, ["", "default", "@none/other"]);
+}
+
+#[tokio::test]
 async fn a_node_is_registered_by_its_key_and_unregistered_by_its_id() {
     let registered = proto::RegisterNodeResponse { node_id: Some(7) };
     let superlink = Scripted::default()
