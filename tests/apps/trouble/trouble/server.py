@@ -20,6 +20,8 @@ def main(grid: Grid, context: Context) -> None:
         leave("serverapp")
     if config["server"] == "raise":
         raise RuntimeError("this server has trouble")
+    if config["server"] == "break":
+        raise ValueError("this server is broken")
     if config["server"] == "exit":
         sys.exit(config["exit-code"])
     if config["server"] == "die":
