@@ -13,8 +13,8 @@ const FILES: &[&str] = &[
     "flower/upkeep",
     "shared/maps",
     "v1_08/tasks",
+    "v1_10/earlier",
     "v1_15/inline",
-    "v1_24/federation",
     "v1_24/heartbeat",
     "v1_30/tasks",
 ];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use flwr_core::refusal::Refusal;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PublicKey;
@@ -35,7 +36,18 @@ impl Policy {
         }
     }
 
-    /// Whether people register nodes (`--enable-supernode-auth`).
+    /// Checks that people register and unregister nodes.
+    ///
+    /// # Errors
+    /// If a list of keys decides in their place.
+    pub fn open_to_enrolment(&self) -> Result<(), Refusal> {
+        match self {
+            Self::AnyKey | Self::Enrolled | Self::ListedOrEnrolled(_) => Ok(()),
+            Self::Listed(keys) => Err(Refusal::KeysAreListed(keys.path().display().to_string())),
+        }
+    }
+
+    /// Whether people alone register nodes (`--enable-supernode-auth`).
     #[must_use]
     pub const fn enrolls(&self) -> bool {
         matches!(self, Self::Enrolled | Self::ListedOrEnrolled(_))

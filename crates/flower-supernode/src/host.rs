@@ -98,6 +98,7 @@ impl Host {
     /// The message of a token that is shown.
     async fn shown(&self, token: &str, head: &Head) -> Result<Arc<Job>> {
         let job = self.0.desk.job(token).ok_or(Refusal::UnknownToken)?;
+        job.lease.called();
         let Metadata { run, id, .. } = *job.inbox.metadata();
         let Some(peer) = &head.peer else {
             return Ok(job);

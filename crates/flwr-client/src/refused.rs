@@ -21,7 +21,7 @@ const UNKNOWN_NODE: &str = "Invalid node ID";
 /// UNAUTHENTICATED: the key is not on the SuperLink's list (flwr 1.17 to 1.22).
 const UNKNOWN_KEY: &str = "Public key not recognized";
 /// UNAUTHENTICATED: CreateNode by the holder of a registered node's key (flwr 1.17 to 1.22).
-/// FAILED_PRECONDITION: RegisterNode by such a holder (flwr 1.23 to 1.39).
+/// FAILED_PRECONDITION: RegisterNode with such a key (flwr 1.23 to 1.39).
 const KEY_IN_USE: &str = "Public key already in use";
 /// UNAUTHENTICATED: the clocks differ (flwr 1.17 to 1.22).
 const STALE_SIGNATURE: &str = "Invalid timestamp";
@@ -32,6 +32,12 @@ const REGISTERED_BY_PEOPLE: &str =
 const NOT_ACTIVATED: &str = "could not be activated";
 /// NOT_FOUND of Control: no such run (flwr 1.20 to 1.22).
 const UNKNOWN_RUN: &str = "Run ID not found";
+/// FAILED_PRECONDITION of Control: no elliptic curve key (flwr 1.23 to 1.32).
+const KEY_NOT_VALID: &str = "The provided public key is not valid";
+/// NOT_FOUND of Control: no such node of this account (flwr 1.23 to 1.32).
+const UNKNOWN_NODE_OF_ACCOUNT: &str = "Node ID not found for account";
+/// UNKNOWN of every service: no such method (flwr 1.23 to 1.41). 1.22 answers UNIMPLEMENTED.
+const NO_METHOD: &str = "Error in service handler!";
 /// UNIMPLEMENTED: "ExecServicer initialized without user authentication" (flwr 1.20), and
 /// "ControlServicer initialized without ..." (flwr 1.21 and 1.22).
 const WITHOUT: &str = "initialized without";
@@ -51,7 +57,11 @@ pub fn failure(status: Status) -> refusal::Failure {
         return unanswered.into();
     }
     let text = status.message();
-    match meaning(status.code()) {
+    let meaning = match status.code() {
+        Code::Unknown if text == NO_METHOD => Ok(Class::NotOffered),
+        code => meaning(code),
+    };
+    match meaning {
         Ok(class) => {
             let mut refused = refusal::Refused::read(class, text);
             refused.code = refused.code.or_else(|| number(class, text));
@@ -123,6 +133,8 @@ fn number(class: Class, text: &str) -> Option<Number> {
         }
         Class::Precondition if text.starts_with(KEY_IN_USE) => Some(Number::PublicKeyAlreadyInUse),
         Class::NotFound if text == UNKNOWN_RUN => Some(Number::RunIdNotFound),
+        Class::NotFound if text == UNKNOWN_NODE_OF_ACCOUNT => Some(Number::NodeNotFound),
+        Class::Precondition if text.starts_with(KEY_NOT_VALID) => Some(Number::PublicKeyNotValid),
         Class::NotOffered if !text.contains(WITHOUT) => None,
         Class::NotOffered if text.contains(ARTIFACTS) => Some(Number::NoArtifactProvider),
         Class::NotOffered => Some(Number::NoAccountAuth),

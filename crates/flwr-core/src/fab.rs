@@ -1,9 +1,10 @@
 //! Flower App Bundles (FAB): the zip archive in which an app travels from the user to the
-//! SuperLink and on to every SuperNode (flwr 1.17 to 1.22).
+//! SuperLink and on to every SuperNode (flwr 1.17 and later).
 //!
 //! Inside are a re-written `pyproject.toml`, the app's files, and `.info/CONTENT`, which has a
-//! line `path,sha256,size in bits` for every file but those two. A bundle is known by the SHA-256
-//! of its bytes, so building must give the bytes that Flower's own builder gives.
+//! line `path,sha256,size in bits` for every file of the app. From flwr 1.27 on `pyproject.toml` has a
+//! line too, the first one. A bundle is known by the SHA-256 of its bytes, so building must give the
+//! bytes that the builder of flwr 1.22 gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,11 +118,14 @@ impl Fab {
     /// As there.
     pub fn unpack(bytes: Bytes) -> Result<(Self, Files), FabError> {
         let mut files = archive::read(&bytes)?;
-        let project = text(files.remove(MANIFEST), MANIFEST)?;
+        if !files.contains_key(MANIFEST) {
+            return Err(FabError::Missing(MANIFEST));
+        }
         let list = text(files.remove(CONTENT), CONTENT)?;
         // What else lies in `.info` is not installed: no part of the app.
         files.retain(|path, _| !path.starts_with(INFO));
         content::verify(&list, &files)?;
+        let project = text(files.remove(MANIFEST), MANIFEST)?;
         let manifest = Project::parse(&project).map_err(FabError::Project)?;
         let fab = Self::new(bytes, manifest.manifest().clone())?;
         files.insert(MANIFEST.to_owned(), project.into_bytes());
@@ -186,25 +190,48 @@ impl Fab {
     }
 }
 
-/// Builds a bundle with the bytes that Flower's builder would give. `files` are the app's files
-/// (path with `/`, bytes), in any order, without `pyproject.toml`.
+/// Builds a bundle with the bytes that the builder of flwr 1.17 to 1.26 would give. `files` are the
+/// app's files (path with `/`, bytes), in any order, without `pyproject.toml`.
 ///
 /// # Errors
 /// [`FabError::Project`] when `pyproject_toml` is invalid, [`FabError::TooLarge`], and the faults
 /// of single paths.
 pub fn build(pyproject_toml: &str, files: Vec<(String, Bytes)>) -> Result<Fab, FabError> {
-    let project = Project::parse(pyproject_toml).map_err(FabError::Project)?;
-    let manifest = project.manifest().clone();
     let mut sorted = files;
     // By path components, as Python sorts paths: `a/z.py` before `a-b/c.py`.
     sorted.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
-    check_paths(&sorted)?;
-    let list = content::list(&sorted);
-    let mut entries = vec![(
-        MANIFEST.to_owned(),
-        Bytes::from(tomlw::to_string(&project.without_federations())),
-    )];
-    entries.append(&mut sorted);
+    write(pyproject_toml, sorted, |_, files| content::list(files))
+}
+
+/// Builds a bundle with the bytes that the builder of flwr 1.28 and later would give. This builder
+/// sorts paths as texts, and lists `pyproject.toml` too.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_listed(pyproject_toml: &str, files: Vec<(String, Bytes)>) -> Result<Fab, FabError> {
+    let mut sorted = files;
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    write(pyproject_toml, sorted, |manifest, files| {
+        let list = content::list(std::slice::from_ref(manifest)) + &content::list(files);
+        list.trim_end().to_owned()
+    })
+}
+
+/// Writes a bundle of files in their order, with the list that `listed` makes of the manifest and the
+/// files.
+fn write(
+    pyproject_toml: &str,
+    mut files: Vec<(String, Bytes)>,
+    listed: impl FnOnce(&(String, Bytes), &[(String, Bytes)]) -> String,
+) -> Result<Fab, FabError> {
+    let project = Project::parse(pyproject_toml).map_err(FabError::Project)?;
+    let manifest = project.manifest().clone();
+    check_paths(&files)?;
+    let text = Bytes::from(tomlw::to_string(&project.without_federations()));
+    let first = (MANIFEST.to_owned(), text);
+    let list = listed(&first, &files);
+    let mut entries = vec![first];
+    entries.append(&mut files);
     entries.push((CONTENT.to_owned(), Bytes::from(list)));
     Fab::new(archive::write(&entries)?.into(), manifest)
 }

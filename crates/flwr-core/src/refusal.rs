@@ -16,12 +16,18 @@ use crate::run::{InvalidStatus, Phase};
 
 mod answer;
 mod code;
+mod feature;
 mod from;
+mod number;
 mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
+pub use feature::Feature;
 pub use unanswered::{Silence, Unanswered};
+
+/// The name of the one federation that a SuperLink has.
+pub const FEDERATION: &str = "@none/default";
 
 /// Why a program does not do what it is asked.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -103,6 +109,20 @@ pub enum Refusal {
     /// There is no FAB with this hash.
     #[error("Found no FAB with hash: {0}")]
     UnknownFab(String),
+    /// A request gives a hash beside a bundle that has another one.
+    #[error("FAB ({0}) hash from request doesn't match contents")]
+    FabHash(String),
+    /// The name of an app on Flower Hub is malformed.
+    #[error("{0:?} is not the name of an app: `@account/app` or `@account/app==1.2.3` is expected")]
+    AppSpec(String),
+    /// A request names an app on Flower Hub, from which this program fetches nothing.
+    #[error(
+        "the app {0} is not fetched: this SuperLink does not call Flower Hub. Get the app, and run it from its directory: `flwr run path/to/app`"
+    )]
+    AppNotFetched(String),
+    /// A request names a bundle by its hash alone.
+    #[error("this SuperLink stores no apps: the request must carry the bundle of the app")]
+    AppNotStored,
     /// The run configuration is malformed.
     #[error("the run configuration is refused: {}", chain(.0.as_ref()))]
     RunConfig(Box<ConfigError>),
@@ -240,6 +260,10 @@ pub enum Refusal {
     /// The token is none of this program's.
     #[error("the token is unknown")]
     UnknownToken,
+    /// The metadata of a call has no token, or one of nobody. Such calls are of releases whose apps
+    /// show their token there.
+    #[error("the metadata of the call has no token of an app here")]
+    UnknownAppToken,
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
@@ -283,6 +307,27 @@ pub enum Refusal {
     #[error("the run belongs to another account")]
     RunOfAnother,
 
+    /// A run is to be started in a federation that does not exist.
+    #[error("Federation '{0}' does not exist: this SuperLink has one federation, {only}", only = FEDERATION)]
+    NoFederation(String),
+    /// A federation is asked for that does not exist, or that the caller may not see.
+    #[error(
+        "Federation '{0}' does not exist or you are not a member of it: this SuperLink has one federation, {only}",
+        only = FEDERATION
+    )]
+    NotInFederation(String),
+    /// The key of a node that is to be registered is no elliptic curve key.
+    #[error("The provided public key is not valid: {0}")]
+    KeyNotValid(String),
+    /// There is no such node, or it is another account's.
+    #[error("this account has no node {0}")]
+    NodeNotFound(NodeId),
+    /// A list of keys decides who may come in, and nobody registers nodes.
+    #[error(
+        "SuperNodes are not registered or unregistered here: the list of keys decides ({0}, --auth-list-public-keys). Put the key on the list, or take it off"
+    )]
+    KeysAreListed(String),
+
     /// The storage limit is reached: nothing new is taken.
     #[error(
         "the SuperLink is full: {used} bytes are kept, and --max-storage allows {limit}; it takes new runs and messages again when runs have finished"
@@ -301,24 +346,6 @@ pub enum Refusal {
     NotOffered(Feature),
 }
 
-/// What a SuperLink may offer or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Feature {
-    /// People sign in.
-    Accounts,
-    /// Files that a run leaves behind.
-    Artifacts,
-}
-
-impl std::fmt::Display for Feature {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Accounts => "accounts",
-            Self::Artifacts => "artifacts",
-        })
-    }
-}
-
 /// What the holder of a key without a node can do.
 const fn way_out(by_people: bool) -> &'static str {
     if by_people {
@@ -334,74 +361,6 @@ impl Refusal {
     pub fn field(field: &'static str, problem: impl Into<String>) -> Self {
         let problem = problem.into();
         Self::Field { field, problem }
-    }
-
-    /// The number. Several refusals share one where upstream has one for all of them.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Field { .. } => Code::Field,
-            Self::Unreadable(_) => Code::InvalidProtobufPayload,
-            Self::HeartbeatInterval { .. } => Code::FleetInvalidHeartbeatInterval,
-            Self::UnknownRun(_) | Self::RunIs { .. } => Code::FleetRunStatusNotAllowed,
-            Self::RunNotFound(_) => Code::RunIdNotFound,
-            Self::Transition { .. } => Code::RunTransition,
-            Self::AlreadyFinished(_) => Code::RunAlreadyFinished,
-            Self::NotFinished { .. } => Code::RunNotFinished,
-            Self::HasToken(_) => Code::RuntimeTaskStartFailed,
-            Self::ResumedBefore(_) => Code::RunResumedBefore,
-            Self::ProcessLives(_) => Code::ServerAppLives,
-            Self::Status(_) => Code::RunStatus,
-            Self::Fab(_) => Code::Fab,
-            Self::UnknownFab(_) => Code::RuntimeFabNotFound,
-            Self::RunConfig(_) => Code::InvalidRunConfig,
-            Self::Malformed(_) => Code::Message,
-            Self::OtherRun { .. } => Code::RuntimeMessageRunIdMismatch,
-            Self::UnknownInstruction(_) => Code::InstructionUnknown,
-            Self::NotInWork(_) => Code::RunIdNotFound,
-            Self::ReplyCount(_) => Code::RuntimeInvalidMessageCount,
-            Self::NotForClientApps(_) => Code::RuntimeEndpointUnavailable,
-            Self::AlreadyAnswered(_) => Code::InstructionAnswered,
-            Self::ReplyExpired(_) | Self::ReplyOutlivesInstruction { .. } => Code::ReplyTtl,
-            Self::NoTree(_) | Self::Tree(_) => Code::Tree,
-            Self::ObjectId(_) => Code::ObjectId,
-            Self::ObjectDiffers(_) => Code::ObjectDiffers,
-            Self::Object { .. } | Self::ObjectChildren(_) => Code::ObjectMalformed,
-            Self::MissingSignature => Code::SignatureMissing,
-            Self::UnknownKey => Code::KeyNotListed,
-            Self::MalformedKey => Code::KeyMalformed,
-            Self::InvalidSignature => Code::SignatureWrong,
-            Self::MalformedTimestamp => Code::TimestampMalformed,
-            Self::StaleTimestamp { .. } => Code::TimestampStale,
-            Self::NotRegistered => Code::NodeNotRegistered,
-            Self::NoNodeOfKey { .. } => Code::FleetNodeActivationFailed,
-            Self::RegisteredByPeople => Code::FleetSupernodeRegistrationDisabled,
-            Self::UnregisteredByPeople => Code::FleetSupernodeUnregistrationDisabled,
-            Self::KeyInUse => Code::PublicKeyAlreadyInUse,
-            Self::NotOnline(_) => Code::FleetNodeDeactivationFailed,
-            Self::OtherNode { .. } => Code::NodeIsAnother,
-            Self::AccessDenied => Code::NodeNotProven,
-            Self::UnsignedNotServed => Code::UnsignedNotServed,
-            Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
-            Self::UnknownToken => Code::RuntimeAuthenticationFailed,
-            Self::ClientNotListed(_) => Code::ClientNotListed,
-            Self::LauncherNotProven(_) => Code::LauncherNotProven,
-            Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
-            Self::CertificateOfNode(_) => Code::CertificateOfNode,
-            Self::TlsRequired => Code::TlsRequired,
-            Self::NotSignedIn => Code::AccountAuthenticationFailed,
-            Self::AccountNotListed => Code::AccountNotListed,
-            Self::ProviderRefuses => Code::ProviderRefuses,
-            Self::UnknownLogin => Code::LoginUnknown,
-            Self::LoginDenied => Code::LoginDenied,
-            Self::UselessTokens(_) => Code::TokensUseless,
-            Self::RunOfNobody => Code::RunNotAssociatedWithAccount,
-            Self::RunOfAnother => Code::RunIdNotBelongToAccount,
-            Self::Full { .. } => Code::StorageFull,
-            Self::NotStored(_) => Code::StorageFailed,
-            Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,
-            Self::NotOffered(Feature::Artifacts) => Code::NoArtifactProvider,
-        }
     }
 
     /// What a caller does about it.

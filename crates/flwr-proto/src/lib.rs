@@ -45,6 +45,11 @@ pub mod v1_30 {
     tonic::include_proto!("v1_30");
 }
 
+/// flwr 1.23 to 1.26: what these releases lay out on Control in ways of their own.
+pub mod v1_10 {
+    tonic::include_proto!("v1_10");
+}
+
 /// flwr 1.8 to 1.14: messages as tasks.
 pub mod v1_08 {
     tonic::include_proto!("v1_08");

@@ -88,7 +88,7 @@ impl fmt::Debug for Standing {
     }
 }
 
-/// What the caller at the other end of one connection has proven. App processes of flwr 1.20 to 1.22
+/// What the caller at the other end of one connection has proven. App processes of flwr 1.20 to 1.28
 /// show their token in a few calls only; the connection answers for the others.
 #[derive(Debug, Default)]
 pub struct Proven {
@@ -115,6 +115,14 @@ impl Proven {
         let runs = self.runs.lock();
         let found = runs.iter().find(|(known, _)| *known == run);
         found.map(|(_, by)| *by)
+    }
+
+    /// The run for which this proves the right to speak. `None`: it was not shown here.
+    #[must_use]
+    pub fn run_by(&self, proof: ObjectId) -> Option<RunId> {
+        let runs = self.runs.lock();
+        let found = runs.iter().find(|(_, by)| *by == proof);
+        found.map(|(run, _)| *run)
     }
 
     /// An admitted call came at this moment.

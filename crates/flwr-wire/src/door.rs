@@ -25,7 +25,7 @@ mod runtime;
 pub use control::{Control, Exec, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
 pub use launch::{Launch, Launchers};
-pub use runtime::{Apps, ClientAppIo, Driver, ServerAppIo};
+pub use runtime::{Apps, ClientAppIo, Driver, Runtime, ServerAppIo, SimulationIo};
 
 pub use crate::methods::session::MAX_CONTROL_BYTES;
 

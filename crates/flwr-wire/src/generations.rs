@@ -86,7 +86,11 @@ macro_rules! generations {
 }
 
 generations! {
-    /// flwr 1.20 to 1.22: app processes that get a run.
+    /// flwr 1.30 to 1.34: app processes that get a task.
+    v1_30_tasks: serverapps clientapps,
+    /// flwr 1.24 to 1.29: app processes that give signs of life by their token.
+    v1_24_signs: serverapps clientapps,
+    /// flwr 1.20 to 1.29: app processes that get a run.
     v1_21_runs: serverapps clientapps,
     /// flwr 1.23 to 1.39 over gRPC: registered nodes.
     v1_23_nodes: fleet,

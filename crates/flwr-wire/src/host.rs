@@ -12,7 +12,7 @@ mod fleet;
 mod launch;
 mod runtime;
 
-pub use crate::head::Head;
+pub use crate::head::{Head, Release};
 pub use control::{AccountProof, Admission, ControlHost};
 pub use fleet::{FleetHost, NodeProof, Unsigned};
 pub use launch::LaunchHost;

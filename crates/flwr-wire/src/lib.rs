@@ -15,6 +15,8 @@ pub mod launch;
 pub mod line;
 pub mod methods;
 
+mod app_token;
+mod apps;
 mod head;
 mod in_flight;
 mod inflate;

@@ -11,8 +11,9 @@ use flwr_security::superexec::SuperexecHeaders;
 use futures::future::BoxFuture;
 use prost::Message;
 
+use crate::app_token::AppToken;
 use crate::carrier::grpc::{Answer, Answers, decode};
-use crate::host::{Head, Host};
+use crate::host::{Head, Host, Release};
 
 pub(crate) mod fleet;
 pub(crate) mod runtime;
@@ -38,6 +39,10 @@ pub(crate) struct Request<Q> {
     pub(crate) now: Timestamp,
     /// The headers by which a caller proves that it may start apps, where it sends them.
     pub(crate) superexec: Option<SuperexecHeaders>,
+    /// The caller's release of Flower, if it tells.
+    pub(crate) release: Option<Release>,
+    /// The token of an app, where the app shows it in the metadata.
+    pub(crate) token: Option<AppToken>,
 }
 
 impl Request<Bytes> {
@@ -48,6 +53,8 @@ impl Request<Bytes> {
             patience: head.patience,
             now: host.now(),
             superexec: None,
+            release: head.release,
+            token: None,
         }
     }
 
@@ -57,6 +64,8 @@ impl Request<Bytes> {
             patience: self.patience,
             now: self.now,
             superexec: self.superexec,
+            release: self.release,
+            token: self.token,
         })
     }
 }

@@ -71,6 +71,8 @@ pub(crate) static INLINE_MESSAGES: Layout = Fields(&[(1, &INLINE_MESSAGE), (2, &
 pub(crate) static TASKS: Layout = Fields(&[(1, &TASK_MESSAGE), (2, &TASK_MESSAGE)]);
 /// The outputs of an app.
 pub(crate) static OUTPUTS: Layout = Fields(&[(3, &CONTEXT)]);
+/// The output of a task.
+pub(crate) static TASK_OUTPUT: Layout = Fields(&[(1, &CONTEXT)]);
 /// The outputs of a ServerApp of flwr 1.15 to 1.18.
 pub(crate) static INLINE_OUTPUTS: Layout = Fields(&[(2, &INLINE_CONTEXT)]);
 
@@ -157,6 +159,7 @@ mod tests {
             (&TASKS, &[2, 1, 9, 4, 2], &[0x0a, 0]),
             (&INLINE_MESSAGES, &[2, 1, 2, 2], &[0x12, 0]),
             (&OUTPUTS, &[2, 1, 4, 3], &[0x0a, 0]),
+            (&TASK_OUTPUT, &[2, 1, 4, 1], &[0x0a, 0]),
             (&INLINE_OUTPUTS, &[2, 3, 4, 2], &[0x0a, 0]),
         ] {
             let body = within(around, &part.repeat(1_000));
@@ -224,7 +227,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for layout in [&MESSAGES, &INLINE_MESSAGES, &TASKS, &OUTPUTS, &INLINE_OUTPUTS] {
+            for layout in [&MESSAGES, &INLINE_MESSAGES, &TASKS, &OUTPUTS, &TASK_OUTPUT, &INLINE_OUTPUTS] {
                 let _ = layout.check(&body, 10);
             }
         }

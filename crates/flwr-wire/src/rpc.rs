@@ -24,6 +24,11 @@ impl<Q, A> Rpc<Q, A> {
         }
     }
 
+    /// The same method, whose answers are laid out otherwise.
+    pub(crate) const fn answered_as<B>(self) -> Rpc<Q, B> {
+        Rpc::at(self.path)
+    }
+
     /// Where the method is called.
     pub(crate) const fn path(self) -> &'static str {
         self.path

@@ -14,6 +14,7 @@ mod local;
 mod mistake;
 mod new;
 mod runs;
+mod supernode;
 mod value;
 
 pub use app::{BuildArgs, InstallArgs, RunArgs, RunCommand};
@@ -25,10 +26,13 @@ pub use federation::{
     FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
     FederationRemoveArgs, FederationShowArgs,
 };
-pub use link::{DoctorArgs, LoginArgs, LogoutArgs, SupernodeCommand, SupernodeListArgs};
+pub use link::{DoctorArgs, LoginArgs, LogoutArgs};
 pub use local::{DownArgs, StatusArgs, UpArgs};
 pub use new::{Framework, NewArgs};
 pub use runs::{DeleteArgs, ListArgs, LogArgs, PullArgs, StopArgs};
+pub use supernode::{
+    SupernodeCommand, SupernodeListArgs, SupernodeRegisterArgs, SupernodeUnregisterArgs,
+};
 pub use value::RunName;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
@@ -36,7 +40,7 @@ const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.15 to 1.22)"
+    "; speaks flwr 1.15 to 1.36)"
 );
 
 /// Runs Flower apps on a federation.
@@ -146,9 +150,7 @@ impl Command {
             Self::Run(args) => args.asked_format(),
             Self::List(args) => args.format,
             Self::Stop(args) => args.format,
-            Self::Supernode {
-                command: SupernodeCommand::List(args),
-            } => args.format,
+            Self::Supernode { command } => command.format(),
             Self::Build(args) => args.format,
             Self::Install(args) => args.format,
             Self::Pull(args) => args.format,

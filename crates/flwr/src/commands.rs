@@ -8,7 +8,7 @@ use flwr_core::project::FederationError;
 use flwr_core::refusal::{Class, Failure};
 use serde_json::json;
 
-use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, SupernodeCommand, Target};
+use crate::cli::{CertCommand, Command, KeyCommand, RunCommand, Target};
 use crate::connect::{SuperLink, proxies};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
@@ -52,14 +52,12 @@ pub(crate) async fn execute(command: Command, output: &mut Output) -> Result<()>
         Command::Login(args) => login::login(&args, output).await,
         Command::Logout(args) => login::logout(&args, output),
         Command::Stop(args) => stop::stop(&args, output).await,
-        Command::Supernode {
-            command: SupernodeCommand::List(args),
-        } => supernode::list(&args, output).await,
+        Command::Supernode { command } => supernode::execute(&command, output).await,
         Command::Up(args) => local::up(&args, output).await,
         Command::Down(args) => local::down(&args, output).await,
         Command::Doctor(args) => doctor::doctor(&args, output).await,
         Command::Status(args) => local::status(&args, output).await,
-        Command::Federation { command } => federation::execute(&command, output),
+        Command::Federation { command } => federation::execute(&command, output).await,
         Command::Cert { command } => match command {
             CertCommand::New(args) => cert::new(&args, output),
             CertCommand::Ca(args) => cert::authority(&args, output),

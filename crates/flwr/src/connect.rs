@@ -84,7 +84,7 @@ impl<L: Line> SuperLink<L> {
 
     /// How many SuperNodes are online.
     pub(crate) async fn nodes_online(&self) -> Result<usize> {
-        let nodes = self.control.nodes().await?;
+        let nodes = self.control.nodes().await?.nodes;
         let online = nodes
             .iter()
             .filter(|node| node.status == NodeStatus::Online);

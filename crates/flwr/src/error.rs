@@ -43,6 +43,8 @@ pub(crate) enum Error {
         target: PathBuf,
         why: &'static str,
     },
+    #[error(transparent)]
+    Choice(crate::project::ChoiceError),
     #[error("Project configuration could not be loaded")]
     Project(#[source] ProjectError),
     #[error("Project configuration could not be loaded.\npyproject.toml is invalid:\n- {0}")]
@@ -196,6 +198,10 @@ pub(crate) enum Error {
     },
     #[error("{}", refused::explain(.0))]
     Call(Box<Failure>),
+    #[error("the public key cannot be used")]
+    Key(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("SuperNode couldn't be registered.")]
+    NotRegistered,
     #[error("Failed to start run")]
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
@@ -261,6 +267,7 @@ impl Error {
             | Self::NotText { .. }
             | Self::NotBundled { .. }
             | Self::LinkOutside { .. }
+            | Self::Choice(_)
             | Self::NotADirectory(_)
             | Self::DirectoryName(_)
             | Self::FileName(_)
@@ -297,6 +304,7 @@ impl Error {
             | Self::Proxy(_)
             | Self::Pki(_)
             | Self::Passphrase(_)
+            | Self::Key(_)
             | Self::Exists(_) => 2,
             Self::Runtime(_)
             | Self::NoHomeDefault(_)
@@ -314,6 +322,7 @@ impl Error {
             | Self::Told
             | Self::Fab(_)
             | Self::Call(_)
+            | Self::NotRegistered
             | Self::NotStarted
             | Self::NotStopped(_)
             | Self::CannotDelete

@@ -13,11 +13,14 @@ use crate::error::{Error, Result};
 use crate::text;
 
 mod bundled;
+mod chosen;
 mod gitignore;
 mod imports;
 mod modules;
 mod select;
 
+use chosen::Choice;
+pub(crate) use chosen::ChoiceError;
 use select::Selection;
 
 /// An app whose `pyproject.toml` was read and checked.
@@ -59,10 +62,14 @@ impl App {
         &self.root
     }
 
-    /// Bundles the app as Flower's own `flwr build` does. Unlike Flower, refuses a bundle without
-    /// the app's modules.
+    /// Bundles the app as the `flwr build` of flwr 1.22 does, or as that of 1.28 if the app says which
+    /// files go into its bundle. Unlike Flower, refuses a bundle without the app's modules.
     pub(crate) fn bundle(&self) -> Result<Bundle> {
-        let mut selection = Selection::of(&self.root)?;
+        let choice = Choice::of(&self.project)?;
+        let mut selection = match &choice {
+            Some(choice) => choice.select(&self.root)?,
+            None => Selection::of(&self.root)?,
+        };
         select::within(&selection.root, &selection.root.join("pyproject.toml"))?;
         bundled::check(self.project.manifest(), &selection)?;
         let mut files = Vec::new();
@@ -78,8 +85,13 @@ impl App {
         }
         let mut warnings = bundled::missed(&selection, &files);
         warnings.append(&mut selection.warnings);
+        let build = if choice.is_some() {
+            fab::build_listed
+        } else {
+            fab::build
+        };
         Ok(Bundle {
-            fab: fab::build(&self.text, files).map_err(Error::Fab)?,
+            fab: build(&self.text, files).map_err(Error::Fab)?,
             warnings,
         })
     }

@@ -21,6 +21,7 @@ mod federations;
 mod local;
 mod nodes;
 mod runs;
+mod superlink;
 mod table;
 
 pub(crate) use federations::FederationRow;
@@ -141,14 +142,21 @@ impl Output {
 
     /// The list of SuperNodes, in the format that was asked for.
     pub(crate) fn nodes(&mut self, rows: &[NodeRow]) -> Result<()> {
-        self.list(&nodes::table(rows), || nodes::json(rows))
+        self.list(&nodes::table(rows, self.verbose), || nodes::json(rows))
     }
 
     fn list(&mut self, table: &Table, json: impl FnOnce() -> Value) -> Result<()> {
-        let text = match self.format {
-            Format::Json => pretty(&json()),
-            Format::Default if self.terminal => table.framed(self.colours, self.width),
-            Format::Default => table.columns(),
+        match self.format {
+            Format::Json => self.put(&pretty(&json())),
+            Format::Default => self.table(table),
+        }
+    }
+
+    fn table(&mut self, table: &Table) -> Result<()> {
+        let text = if self.terminal {
+            table.framed(self.colours, self.width)
+        } else {
+            table.columns()
         };
         self.put(&text)
     }

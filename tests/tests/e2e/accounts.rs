@@ -9,11 +9,11 @@ use e2e::{App, Federation, Maker, Outcome, Process, Release, Scratch, Security};
 use serde_json::{Value, json};
 
 mod delete;
+mod later;
 mod latest;
 
 /// Whose `flwr` most users have.
 const PIP: Maker = Maker::Pip(Release::V1_22);
-/// pip's words.
 const DENIED: &str = "Permission denied";
 const UNAUTHENTICATED: &str = "Authentication failed";
 const LOGGED_IN: &str = "Login successful";

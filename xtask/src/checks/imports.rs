@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 /// The generations: each a file and a folder here.
 const GENERATIONS: &str = "crates/flwr-wire/src/generations/";
 /// The rooms that generations share.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
+    "apps",
     "inflate",
     "objects",
     "raw",

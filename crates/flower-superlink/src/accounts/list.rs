@@ -85,6 +85,7 @@ impl Account {
     pub fn principal(&self) -> Principal {
         Principal::Account {
             id: self.id.clone(),
+            name: self.name.clone(),
             admin: self.admin,
         }
     }

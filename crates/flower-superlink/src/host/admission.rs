@@ -1,20 +1,23 @@
 //! For which run a caller of ServerAppIo speaks.
 //!
-//! A ServerApp of flwr 1.20 to 1.22 shows its token when it asks for its inputs and when it gives its
+//! A ServerApp of flwr 1.20 to 1.28 shows its token when it asks for its inputs and when it gives its
 //! outputs. Its other calls name the run. They are admitted on a connection on which the token was
 //! shown, or on another one of the same ServerApp, since gRPC connects again by itself. Where the
-//! ServerApp called from is kept in the state: a ServerApp outlives its SuperLink.
+//! ServerApp called from is kept in the state: a ServerApp outlives its SuperLink. Later ServerApps
+//! show their token with every call.
 
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::port::Result;
 use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::run::{Outcome, Phase};
 use flwr_daemon::appio::{Origin, Readmission};
 use flwr_security::peer::Peer;
 use flwr_wire::host::{AppProof, Head};
 use tracing::{debug, info};
 
 use super::{Apps, Host};
+use crate::error::Error;
 use crate::link::state::Claim;
 use crate::link::token_id;
 
@@ -58,9 +61,25 @@ impl Host {
 
     /// The run of a token that is shown.
     async fn shown(&self, token: &str, head: &Head) -> Result<RunId> {
-        let run = self.link().run_of_token(token).await?;
+        let run = match self.link().run_of_token(token).await {
+            Err(Error::Refused(Refusal::UnknownToken)) => return self.parting(token, head).await,
+            found => found?,
+        };
         self.admit_on(run, token_id(token), head).await?;
         Ok(run)
+    }
+
+    /// The run of a token that was of use on this connection until the run ended by itself: its
+    /// ServerApp may still have something to print. One that a person has stopped is to end.
+    async fn parting(&self, token: &str, head: &Head) -> Result<RunId> {
+        let refused = || Failure::from(Refusal::UnknownToken);
+        let proven = head.peer.as_ref().map(|peer| &peer.proven);
+        let run = proven.and_then(|proven| proven.run_by(token_id(token)));
+        let run = run.ok_or_else(refused)?;
+        match self.phase(run).await? {
+            Some(Phase::Finished(Outcome::Completed | Outcome::Failed)) => Ok(run),
+            _ => Err(refused()),
+        }
     }
 
     /// Notes that the holder of this token calls on this connection.
@@ -147,7 +166,12 @@ impl Host {
     }
 
     async fn is_finished(&self, run: RunId) -> Result<bool> {
+        Ok(self.phase(run).await?.is_some_and(Phase::is_finished))
+    }
+
+    /// How far the run has come. `None`: it is not known.
+    async fn phase(&self, run: RunId) -> Result<Option<Phase>> {
         let run = self.link().run(run).await?;
-        Ok(run.is_some_and(|run| run.status.phase.is_finished()))
+        Ok(run.map(|run| run.status.phase))
     }
 }

@@ -3,26 +3,32 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use flwr_core::id::RunId;
-use flwr_core::port::control::{LogEntry, LogReader, Login, NodeInfo, Runs, Start, Tokens, Usage};
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::port::control::{
+    Federation, LogEntry, LogReader, Login, NewNode, Nodes, RunFilter, Runs, Start, Tokens, Usage,
+    WholeFederation,
+};
 use flwr_core::port::{Control, Result, SignIn};
 use flwr_core::refusal::{Failure, Feature, Refusal};
 use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
-use flwr_security::tls::Certificate;
+use flwr_security::key::{PublicKey, spki_to_pem};
 use flwr_wire::host::{AccountProof, Admission, ControlHost, Head};
 
 use super::Host;
 use crate::accounts::{Accounts, Admitted, Turned};
+use crate::auth::Policy;
 use crate::error::Error;
-use crate::link::state::KnownNode;
-use crate::link::{Link, Principal, Space};
+use crate::link::{Label, Link, Principal, Space};
+
+mod shown;
 
 /// A person's session. Only [`Host`] makes sessions, each for the principal that it has admitted.
 #[derive(Debug, Clone)]
 pub struct ControlSession {
     link: Arc<Link>,
     principal: Principal,
+    policy: Policy,
 }
 
 /// The log of a run, for a person who may read it.
@@ -81,9 +87,8 @@ impl Control for ControlSession {
     type Log = LogSession;
 
     async fn start(&self, start: Start) -> Result<Option<RunId>> {
-        let Start { fab, overrides, .. } = start;
-        let run = self.link.start_run(fab, overrides, &self.principal);
-        Ok(Some(run.await.map_err(for_changes)?))
+        let run = self.link.start(start, &self.principal).await;
+        Ok(Some(run.map_err(for_changes)?))
     }
 
     async fn stop(&self, run: RunId) -> Result<bool> {
@@ -92,12 +97,18 @@ impl Control for ControlSession {
         Ok(true)
     }
 
-    async fn runs(&self, only: Option<RunId>) -> Result<Runs> {
-        let runs = match only {
+    async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
+        let RunFilter { only, newest } = which.into();
+        let mut runs = match only {
             None => self.link.runs(&self.principal).await?,
             Some(run) => vec![self.own_run(run).await?],
         };
+        if let Some(newest) = newest {
+            let surplus = (runs.len() as u64).saturating_sub(newest);
+            runs.drain(..usize::try_from(surplus).unwrap_or(runs.len()));
+        }
         Ok(Runs {
+            uses: self.uses(&runs).await?,
             runs: runs.into_iter().map(|run| self.shown(run)).collect(),
             now: Some(self.link.now()),
         })
@@ -114,10 +125,38 @@ impl Control for ControlSession {
     }
 
     // Nodes, and sums over all runs, are for everybody who is admitted.
-    async fn nodes(&self) -> Result<Vec<NodeInfo>> {
+    async fn nodes(&self) -> Result<Nodes> {
         let now = self.link.now();
-        let nodes = self.link.known_nodes().await?.into_iter();
-        Ok(nodes.map(|node| node_info(node, now)).collect())
+        let nodes = self.link.all_nodes().await?;
+        let shown = nodes.iter().map(|node| self.node_info(node, now));
+        Ok(Nodes {
+            nodes: shown.collect(),
+            now: Some(now),
+        })
+    }
+
+    async fn enroll(&self, node: NewNode) -> Result<Option<NodeId>> {
+        self.policy.open_to_enrolment()?;
+        let key = PublicKey::from_pem(spki_to_pem(&node.key).as_bytes());
+        let key = key.map_err(|problem| Refusal::KeyNotValid(problem.to_string()))?;
+        let NewNode { name, location, .. } = node;
+        let label = Label { name, location };
+        let enrolled = self.link.enroll(&key, &self.principal, label).await;
+        Ok(Some(enrolled.map_err(for_changes)?))
+    }
+
+    async fn dismiss(&self, node: NodeId) -> Result<()> {
+        self.policy.open_to_enrolment()?;
+        let dismissed = self.link.dismiss(node, &self.principal).await;
+        dismissed.map_err(for_changes)
+    }
+
+    async fn federations(&self) -> Result<Vec<Federation>> {
+        Ok(vec![shown::the_federation()])
+    }
+
+    async fn federation(&self, id: &str) -> Result<WholeFederation> {
+        self.whole_federation(id).await
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {
@@ -142,19 +181,6 @@ impl Control for ControlSession {
             object_bytes: objects,
             fab_bytes: fabs,
         })
-    }
-}
-
-fn node_info(
-    (node, certificate): (KnownNode, Option<Arc<Certificate>>),
-    now: Timestamp,
-) -> NodeInfo {
-    NodeInfo {
-        id: node.id,
-        status: node.status(now),
-        online_until: Some(node.online_until),
-        key: node.key.to_spki().into(),
-        certificate: certificate.map(|shown| shown.subject.clone()),
     }
 }
 
@@ -202,8 +228,11 @@ impl SignIn for SignInSession {
 
 impl Host {
     fn session(&self, principal: Principal) -> ControlSession {
-        let link = Arc::clone(self.link());
-        ControlSession { link, principal }
+        ControlSession {
+            link: Arc::clone(self.link()),
+            principal,
+            policy: self.0.parts.policy.clone(),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use flwr_security::peer::Peer;
 use flwr_security::signature::SignatureHeaders;
 use flwr_security::tls::Certificate;
 use flwr_wire::generations::WireName;
-use flwr_wire::host::{FleetHost, Head, NodeProof, Unsigned};
+use flwr_wire::host::{FleetHost, Head, NodeProof, Release, Unsigned};
 use time::OffsetDateTime;
 use tracing::warn;
 
@@ -24,6 +24,7 @@ use super::Host;
 use crate::auth::Policy;
 use crate::error::Error;
 use crate::link::Link;
+use crate::link::state::Traits;
 
 /// A node's session. Only [`Host`](super::Host) makes sessions, each from a proof.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct FleetSession {
     is_enrolled: bool,
     /// The other end of the caller's connection.
     peer: Option<Peer>,
+    /// The caller's release, where it tells that.
+    release: Option<Release>,
 }
 
 impl FleetSession {
@@ -50,6 +53,16 @@ impl FleetSession {
 
     fn policy(&self) -> &Policy {
         &self.host.0.parts.policy
+    }
+
+    /// What is seen of a node that begins a session stays with the node.
+    async fn note_traits(&self, node: NodeId) -> Result<()> {
+        let certificate = self.certificate();
+        let traits = Traits {
+            release: self.release.map(|release| release.to_string()),
+            certificate: certificate.map(|shown| shown.subject.clone()),
+        };
+        Ok(self.link().note_traits(node, traits).await?)
     }
 
     fn is_admitted(&self) -> bool {
@@ -115,7 +128,9 @@ impl Fleet for FleetSession {
         self.require_room()?;
         let key = self.key.clone().map_or_else(Self::keyless, Ok)?;
         let certificate = self.certificate();
-        Ok(self.link().take_in(&key, interval, certificate).await?)
+        let node = self.link().take_in(&key, interval, certificate).await?;
+        self.note_traits(node).await?;
+        Ok(node)
     }
 
     async fn heartbeat(&self, interval: f64) -> Result<bool> {
@@ -228,10 +243,12 @@ impl NodeLife for FleetSession {
             return Err(unknown());
         }
         let activated = self.link().activate(key, interval, self.certificate());
-        activated.await.map_err(|error| match error {
+        let node = activated.await.map_err(|error| match error {
             Error::Refused(Refusal::NotRegistered) => unknown(),
             error => error.into(),
-        })
+        })?;
+        self.note_traits(node).await?;
+        Ok(node)
     }
 
     async fn deactivate(&self) -> Result<()> {
@@ -299,6 +316,7 @@ impl FleetHost for Host {
             node,
             is_enrolled,
             peer: head.peer.clone(),
+            release: head.release,
         })
     }
 

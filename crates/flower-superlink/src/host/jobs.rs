@@ -22,7 +22,7 @@ impl Jobs for JobsSession {
         if !self.is_waiting {
             return Ok(Vec::new());
         }
-        Ok(self.link.pending_runs().await?)
+        Ok(self.link.unclaimed_runs().await?)
     }
 
     async fn claim(&self, run: RunId) -> Result<Option<String>> {

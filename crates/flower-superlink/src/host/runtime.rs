@@ -52,6 +52,10 @@ impl Runtime for RuntimeSession {
         Ok(self.link.app_lives(self.required_run()?, interval).await?)
     }
 
+    async fn at_work(&self) -> Result<()> {
+        Ok(self.link.app_works(self.required_run()?).await?)
+    }
+
     async fn nodes(&self) -> Result<Vec<NodeId>> {
         Ok(self.link.nodes(self.required_run()?).await?)
     }
@@ -103,6 +107,11 @@ impl Runtime for RuntimeSession {
         let run = self.required_run()?;
         let context = context.unwrap_or_default();
         Ok(self.link.keep_context(run, context).await?)
+    }
+
+    async fn conclude(&self, context: Option<Context>, end: RunStatus) -> Result<()> {
+        let run = self.required_run()?;
+        Ok(self.link.conclude_run(run, context, end).await?)
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::Link;
 use super::commit::Stores;
-use super::state::KnownNode;
+use super::state::{KnownNode, Traits};
 use crate::error::{Error, Result};
 
 /// Intervals that a node may miss before it counts as lost (as Flower has it).
@@ -122,6 +122,26 @@ impl Link {
         });
         let registration = registered.await?;
         Ok((registration.node, registration.resumed))
+    }
+
+    /// Notes what was seen of a node. What is not seen this time stays as it was noted.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn note_traits(&self, node: NodeId, seen: Traits) -> Result<()> {
+        let Some(known) = self.state.node(node).await? else {
+            return Ok(());
+        };
+        let traits = Traits {
+            release: seen.release.or_else(|| known.traits.release.clone()),
+            certificate: seen
+                .certificate
+                .or_else(|| known.traits.certificate.clone()),
+        };
+        if traits != known.traits {
+            self.state.note_traits(node, &traits).await?;
+        }
+        Ok(())
     }
 
     /// Notes by which certificate a node was seen.
@@ -301,7 +321,7 @@ fn checked_interval(seconds: f64) -> Result<f64> {
     Err(Refusal::HeartbeatInterval { given, min, max }.into())
 }
 
-fn random_node() -> Result<NodeId> {
+pub(super) fn random_node() -> Result<NodeId> {
     loop {
         if let Some(node) = NodeId::from_random(super::runs::random_id()?) {
             return Ok(node);

@@ -296,6 +296,14 @@ impl Link {
         Ok(self.state.traffic(run).await?)
     }
 
+    /// The traffic of all runs so far.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn all_traffic(&self) -> Result<Vec<(RunId, Traffic)>> {
+        Ok(self.state.all_traffic().await?)
+    }
+
     /// The runs that the principal may look at, oldest first.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub use messages::{Answer, Messages};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
-pub use tasks::{APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
+pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
 
 /// What a write changed for others. `Link::apply` is where both are done.

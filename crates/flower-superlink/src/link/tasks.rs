@@ -77,7 +77,19 @@ impl Link {
         Ok(waiting.into_iter().map(|task| task.run).collect())
     }
 
-    /// The ServerApp gives a sign of life. False unless its run is starting or running.
+    /// Those of them for which nobody has a token: whoever takes the first of a list is not kept from
+    /// the others by a process that is slow to begin.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn unclaimed_runs(&self) -> Result<Vec<RunId>> {
+        let waiting = self.state.waiting_tasks(TaskKind::ServerApp).await?;
+        let unclaimed = waiting.into_iter().filter(|task| task.claimed_at.is_none());
+        Ok(unclaimed.map(|task| task.run).collect())
+    }
+
+    /// The ServerApp gives a sign of life. False if its run is over. The process of a run that has
+    /// not begun may give one before it asks for its inputs.
     ///
     /// # Errors
     /// If the run is not known, or the interval is none.
@@ -87,11 +99,23 @@ impl Link {
             .state
             .keep_task(TaskId::of_serverapp(run), until)
             .await?;
-        if !lives {
-            // Not begun, over, or not known: the last is refused.
-            self.known_run(run).await?;
+        // Else not begun, over, or not known: the last is refused.
+        Ok(lives || self.known_run(run).await?.status.phase == Phase::Pending)
+    }
+
+    /// The ServerApp is at work: a run that is starting is running from here on.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    pub async fn app_works(&self, run: RunId) -> Result<()> {
+        if self.known_run(run).await?.status.phase != Phase::Starting {
+            return Ok(());
         }
-        Ok(lives)
+        match self.change_run(run, RunStatus::plain(Phase::Running)).await {
+            // Another call of the ServerApp came first.
+            Err(Error::Refused(Refusal::Transition { .. })) => Ok(()),
+            moved => moved,
+        }
     }
 
     /// Makes the token of a run invalid: whoever had it is gone.
@@ -178,7 +202,7 @@ impl Link {
     /// answer was lost asks again, and is answered alike.
     ///
     /// # Errors
-    /// If the run is running or over.
+    /// If the run is over.
     pub async fn inputs(&self, id: RunId) -> Result<Inputs> {
         let context = self.state.context(id).await?;
         let run = self.known_run(id).await?;
@@ -192,7 +216,7 @@ impl Link {
                 _ => return Err(error),
             },
         };
-        if run.status.phase != Phase::Starting {
+        if !matches!(run.status.phase, Phase::Starting | Phase::Running) {
             self.change_run(id, RunStatus::plain(Phase::Starting))
                 .await?;
         }
@@ -210,6 +234,27 @@ impl Link {
     /// If the run is not running.
     pub async fn keep_context(&self, run: RunId, context: Context) -> Result<()> {
         Ok(self.state.set_context(run, context).await?)
+    }
+
+    /// Stores the Context that a ServerApp leaves behind, if there is one, and ends its run. A process
+    /// whose answer was lost says so again.
+    ///
+    /// # Errors
+    /// If the run cannot end so from where it stands: only a running run is completed.
+    pub async fn conclude_run(
+        &self,
+        run: RunId,
+        context: Option<Context>,
+        end: RunStatus,
+    ) -> Result<()> {
+        let (from, to) = (self.known_run(run).await?.status.phase, end.phase);
+        if !from.is_finished() && !from.may_become(to) {
+            return Err(Refusal::Transition { run, from, to }.into());
+        }
+        if let (Phase::Running, Some(context)) = (from, context) {
+            self.keep_context(run, context).await?;
+        }
+        self.report_status(run, end).await
     }
 }
 

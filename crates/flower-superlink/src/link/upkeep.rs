@@ -140,8 +140,9 @@ impl Link {
                 true => GONE,
             };
             let since = now + -kept;
-            let is_known_to_people = node.owner.is_some() || is_listed(&node.key);
-            if node.last_seen() >= since || is_registered && is_known_to_people {
+            // A person who has registered a node takes the registration back, or nobody does.
+            let is_wanted = is_registered && (node.owner.is_some() || is_listed(&node.key));
+            if is_wanted || node.last_seen() >= since {
                 continue;
             }
             let forgotten = self.commit(move |Stores { state, .. }| async move {

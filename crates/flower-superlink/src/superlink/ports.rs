@@ -8,7 +8,8 @@ use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Stra
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
+    Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, Runtime, RuntimeDoor, ServerAppIo,
+    SimulationIo, Upkeep,
 };
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -146,7 +147,9 @@ fn control(host: Host) -> Routes {
 }
 
 fn serverappio(host: Host, config: &Config) -> Routes {
-    let apps = Routes::new(RuntimeDoor::<_, ServerAppIo>::new(host.clone()));
+    let apps = Routes::new(RuntimeDoor::<_, ServerAppIo>::new(host.clone()))
+        .add_service(RuntimeDoor::<_, Runtime>::for_serverapps(host.clone()))
+        .add_service(RuntimeDoor::<_, SimulationIo>::new(host.clone()));
     let insecure = matches!(config.transport, Transport::Plaintext);
     if !insecure && !config.serverappio_tls {
         // Runs are started on Control alone.

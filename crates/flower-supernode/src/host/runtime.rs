@@ -12,7 +12,7 @@ use flwr_core::object::{Head, ObjectId, Pulled};
 use flwr_core::port::runtime::{Asked, Inputs, Sent};
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
-use flwr_core::run::{KnownRun, RunStatus};
+use flwr_core::run::{KnownRun, Outcome, Phase, RunStatus};
 
 use crate::work::{Desk, Job};
 
@@ -78,9 +78,15 @@ impl Runtime for RuntimeSession {
         }))
     }
 
-    /// The process is watched by its SuperNode, and the message has an end of its own.
+    /// A process that its SuperNode has started is watched, and the message has an end of its own.
     async fn alive(&self, _: f64) -> Result<bool> {
+        self.job.lease.alive();
         Ok(true)
+    }
+
+    /// A ClientApp has no run of its own to move on.
+    async fn at_work(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>> {
@@ -161,5 +167,14 @@ impl Runtime for RuntimeSession {
         self.desk.revoke(job);
         job.outbox.finish(context);
         Ok(())
+    }
+
+    async fn conclude(&self, context: Option<Context>, end: RunStatus) -> Result<()> {
+        if end.phase != Phase::Finished(Outcome::Completed) {
+            let details = Some(end.details).filter(|details| !details.is_empty());
+            let reason = details.unwrap_or_else(|| end.phase.to_string());
+            self.job_by_token()?.outbox.fail(reason);
+        }
+        self.finish(context).await
     }
 }

@@ -23,6 +23,7 @@ use super::*;
 use crate::work::{Inbox, Job, Outbox, RunInputs};
 
 mod proofs;
+mod runtimes;
 mod work;
 
 const RUN: RunId = RunId(7);
@@ -94,6 +95,7 @@ impl Scene {
         Head {
             patience: std::time::Duration::ZERO,
             peer: Some(self.peer.clone()),
+            release: None,
         }
     }
 

@@ -20,7 +20,8 @@ use super::abandoned::Abandoned;
 use super::again::GivenUp;
 use super::desk::Job;
 use super::inbox::Inbox;
-use super::outbox::Outbox;
+use super::lease::Lapse;
+use super::outbox::{Outbox, Progress};
 use super::runs::{InputsError, RunInputs};
 use super::worker::Worker;
 use crate::error::Error;
@@ -201,14 +202,9 @@ impl Worker {
         app: Option<&AppProcess>,
         finished: &mut Option<Stored>,
     ) -> Result<(), NoReply> {
-        let exit = tokio::select! {
-            biased;
-            () = job.outbox.until(|progress| progress.is_answered) => None,
-            exit = exit_of(app) => Some(exit),
-        };
+        let end = self.end_of(job, app).await;
         let Some(reply) = job.outbox.take_reply() else {
-            let how = exit.map_or_else(|| "gave no reply".to_owned(), |exit| describe(&exit));
-            return Err(NoReply::Told(ErrorCode::Unknown, how));
+            return Err(NoReply::Told(ErrorCode::Unknown, end.describe(job)));
         };
         if let Some(cause) = not_loaded(&reply, app).await {
             return Err(NoReply::Told(ErrorCode::LoadClientApp, cause));
@@ -227,6 +223,27 @@ impl Worker {
             self.late_context(job, app).await;
         }
         Ok(())
+    }
+
+    /// Waits until there is a reply, or will be none any more.
+    async fn end_of(&self, job: &Job, app: Option<&AppProcess>) -> End {
+        let said_all = |progress: Progress| progress.is_answered || progress.is_finished;
+        loop {
+            let lapse = tokio::select! {
+                biased;
+                () = job.outbox.until(said_all) => return End::Said,
+                exit = exit_of(app) => return End::Exited(exit),
+                // A process that is watched may be as silent as it likes.
+                lapse = job.lease.lapsed(), if app.is_none() => lapse,
+            };
+            match lapse {
+                Lapse::FellSilent => return End::Silent,
+                Lapse::NeverBegan => {
+                    warn!("whoever claimed the message never called: others can claim it again");
+                    self.parts.desk.give_back(job);
+                }
+            }
+        }
     }
 
     /// Takes a Context that did not come with its reply.
@@ -287,6 +304,30 @@ async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), NoAnswer> {
     transfer
         .push_reply(&reply.message, &reply.tree, &reply.objects)
         .await
+}
+
+/// How the work of a ClientApp ended.
+enum End {
+    /// It has said everything.
+    Said,
+    /// Its process has ended.
+    Exited(Exit),
+    /// It gives no signs of life any more.
+    Silent,
+}
+
+impl End {
+    /// Why there is no reply.
+    fn describe(&self, job: &Job) -> String {
+        match (self, job.outbox.take_failure()) {
+            (_, Some(failure)) => format!("the ClientApp failed without a reply: {failure}"),
+            (Self::Said, None) => "the ClientApp gave no reply".to_owned(),
+            (Self::Exited(exit), None) => describe(exit),
+            (Self::Silent, None) => {
+                "the ClientApp stopped responding: it gives no signs of life any more".to_owned()
+            }
+        }
+    }
 }
 
 /// The end of the app's process; never, where somebody else started it.

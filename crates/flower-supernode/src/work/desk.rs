@@ -9,6 +9,7 @@ use flwr_daemon::apps::{Token, Tokens};
 use parking_lot::Mutex;
 
 use super::inbox::Inbox;
+use super::lease::Lease;
 use super::outbox::Outbox;
 use crate::error::Error;
 
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) node: NodeId,
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,
+    /// How long a ClientApp may be silent that somebody else has started.
+    pub(crate) lease: Lease,
     /// From where the ClientApp calls that has shown the token.
     holder: Mutex<Option<Origin>>,
 }
@@ -37,6 +40,7 @@ impl Job {
             node,
             inbox,
             outbox,
+            lease: Lease::default(),
             holder: Mutex::default(),
         }
     }
@@ -95,7 +99,11 @@ impl Desk {
     /// A token for the message that waits, for the first who asks.
     pub(crate) fn claim(&self, run: RunId) -> Result<Option<Token>, Error> {
         match self.unclaimed() {
-            Some(job) if job.inbox.metadata().run == run => self.issue(&job).map(Some),
+            Some(job) if job.inbox.metadata().run == run => {
+                let token = self.issue(&job)?;
+                job.lease.claimed();
+                Ok(Some(token))
+            }
             _ => Ok(None),
         }
     }
@@ -128,6 +136,12 @@ impl Desk {
     pub(crate) fn revoke(&self, job: &Job) {
         let id = job.inbox.metadata().id;
         self.tokens.revoke_where(|message| *message == id);
+    }
+
+    /// Whoever claimed this message never called: somebody else can claim it.
+    pub(crate) fn give_back(&self, job: &Job) {
+        self.revoke(job);
+        job.lease.given_back();
     }
 
     fn current(&self) -> Option<Arc<Job>> {

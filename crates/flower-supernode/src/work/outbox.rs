@@ -39,6 +39,8 @@ struct Content {
     /// Announced, and not here yet.
     missing: BTreeSet<ObjectId>,
     context: Option<Context>,
+    /// Why the ClientApp failed, if it said so.
+    failure: Option<String>,
 }
 
 impl Default for Outbox {
@@ -104,6 +106,11 @@ impl Outbox {
             .send_modify(|progress| progress.is_finished = true);
     }
 
+    /// Takes the reason for which the ClientApp failed. Its Context follows.
+    pub(crate) fn fail(&self, reason: String) {
+        self.content.lock().failure = Some(reason);
+    }
+
     /// Waits until the ClientApp has come as far as `wanted` says.
     pub(crate) async fn until(&self, wanted: impl Fn(Progress) -> bool) {
         // The sender is in `self`: it outlives this wait.
@@ -126,6 +133,11 @@ impl Outbox {
             .is_empty()
             .then(|| content.reply.take())
             .flatten()
+    }
+
+    /// Why the ClientApp failed, if it said so. Once.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.content.lock().failure.take()
     }
 
     /// The Context, if it came. Once.

@@ -54,6 +54,27 @@ fn a_refusal_in_words_gets_the_number_that_later_releases_give() {
             Some(Number::PublicKeyAlreadyInUse),
         ),
         (
+            Status::failed_precondition("Public key already in use"),
+            Class::Precondition,
+            Some(Number::PublicKeyAlreadyInUse),
+        ),
+        (
+            Status::failed_precondition("The provided public key is not valid"),
+            Class::Precondition,
+            Some(Number::PublicKeyNotValid),
+        ),
+        (
+            Status::not_found("Node ID not found for account"),
+            Class::NotFound,
+            Some(Number::NodeNotFound),
+        ),
+        // flwr 1.23 and later do not know the method.
+        (
+            Status::unknown("Error in service handler!"),
+            Class::NotOffered,
+            None,
+        ),
+        (
             Status::unauthenticated("Invalid signature"),
             Class::Unauthenticated,
             None,

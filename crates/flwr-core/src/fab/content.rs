@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{FabError, Files};
+use super::{FabError, Files, MANIFEST};
 
 /// The list for these files, in their order. Sizes are in bits.
 pub(super) fn list(files: &[(String, Bytes)]) -> String {
@@ -19,10 +19,13 @@ pub(super) fn list(files: &[(String, Bytes)]) -> String {
     list
 }
 
-/// Checks that every line has its file and every file its line.
+/// Checks that every line has its file and every file its line. `pyproject.toml` has a line in the
+/// bundles of flwr 1.27 and later, and none in earlier ones. In the later bundles no line feed ends the
+/// list.
 pub(super) fn verify(list: &str, files: &Files) -> Result<(), FabError> {
-    let mut listed = BTreeSet::new();
-    for (index, line) in list.lines().enumerate() {
+    let mut listed = BTreeSet::from([MANIFEST]);
+    let mut is_manifest_listed = false;
+    for (index, line) in list.trim_end().lines().enumerate() {
         let (path, hash, bits) = split(line).ok_or(FabError::ContentLine(index + 1))?;
         let bytes = files
             .get(path)
@@ -33,7 +36,12 @@ pub(super) fn verify(list: &str, files: &Files) -> Result<(), FabError> {
         if hash != hex::encode(Sha256::digest(bytes)) {
             return Err(differs(path, "has another hash than listed"));
         }
-        if !listed.insert(path) {
+        let is_new = if path == MANIFEST {
+            !std::mem::replace(&mut is_manifest_listed, true)
+        } else {
+            listed.insert(path)
+        };
+        if !is_new {
             return Err(differs(path, "is listed twice"));
         }
     }

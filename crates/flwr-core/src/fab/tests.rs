@@ -116,6 +116,41 @@ fn every_file_must_be_listed_and_every_line_have_its_file() {
     }
 }
 
+/// flwr 1.27 and later: `pyproject.toml` is the first line, and no line feed ends the list.
+#[test]
+fn a_list_may_have_the_manifest_and_no_last_line_feed() {
+    let line = |path: &str, bytes: &[u8]| {
+        let hash = hex::encode(Sha256::digest(bytes));
+        format!("{path},{hash},{}", bytes.len() * 8)
+    };
+    let opened = |list: &str| {
+        Fab::unpack(archive(&[
+            (MANIFEST, PYPROJECT.as_bytes()),
+            ("a.py", b"a"),
+            (CONTENT, list.as_bytes()),
+        ]))
+    };
+    let (manifest, app) = (line(MANIFEST, PYPROJECT.as_bytes()), line("a.py", b"a"));
+    for list in [
+        format!("{manifest}\n{app}"),
+        format!("{app}\n{manifest}\n"),
+        app.clone(),
+    ] {
+        let (fab, files) = opened(&list).unwrap();
+        assert_eq!(fab.fab_id(), "pub/mini");
+        assert_eq!(files[MANIFEST], PYPROJECT.as_bytes());
+    }
+    let altered = line(MANIFEST, b"[project]");
+    for (list, why) in [
+        (format!("{altered}\n{app}"), "another size than listed"),
+        (format!("{manifest}\n{app}\n{manifest}"), "is listed twice"),
+        (manifest, "\"a.py\" is not listed"),
+    ] {
+        let error = opened(&list).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[test]
 fn a_bundle_without_its_two_files_is_refused() {
     assert!(refused(&[(CONTENT, b"")]).contains("pyproject.toml is missing"));

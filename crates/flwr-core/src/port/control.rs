@@ -1,5 +1,6 @@
 //! What a person asks of a SuperLink.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,24 +12,56 @@ use crate::id::{NodeId, RunId};
 use crate::run::Run;
 use crate::time::Timestamp;
 
+mod federation;
+
+pub use federation::{AccountInfo, Federation, Member, WholeFederation};
+
 /// What a run is started from.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
-    /// The app's bundle.
+    /// The app's bundle. Empty: another field names the app.
     pub fab: Bytes,
+    /// The SHA-256 of the bundle, as the caller gives it. Empty: the caller gives none.
+    pub fab_hash: String,
+    /// The app on Flower Hub, in the place of a bundle: `@account/app` or `@account/app==1.2.3`.
+    pub app_spec: String,
+    /// The federation in which the run is to be. Empty: the default one.
+    pub federation: String,
     /// What replaces the app's own configuration.
     pub overrides: UserConfig,
     /// Options of the federation. Only SuperLinks that simulate read them.
     pub options: UserConfig,
 }
 
+/// Which runs are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// This one only.
+    pub only: Option<RunId>,
+    /// The newest so many.
+    pub newest: Option<u64>,
+}
+
 /// Runs, at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Runs {
     /// The runs, oldest first. The details of an unfinished run's status say what it waits for.
     pub runs: Vec<Run>,
+    /// What each run has used, as far as that is known.
+    pub uses: BTreeMap<RunId, RunUse>,
     /// The SuperLink's time. `None`: it gives none.
     pub now: Option<Timestamp>,
+}
+
+/// What a run has used.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RunUse {
+    /// Bytes of messages and objects that the nodes of the run got.
+    pub sent: u64,
+    /// Bytes of messages and objects that came from the nodes of the run.
+    pub received: u64,
+    /// Seconds that ClientApps worked. 0 where nobody counts them.
+    pub clientapp_seconds: f64,
 }
 
 /// A piece of a run's log.
@@ -72,18 +105,52 @@ pub enum NodeStatus {
 }
 
 /// A node, as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NodeInfo {
     /// Its id.
     pub id: NodeId,
+    /// The account that registered it. Empty: the node registered itself, or nobody signs in.
+    pub owner: AccountInfo,
     /// Where it stands.
     pub status: NodeStatus,
+    /// When it was registered.
+    pub registered_at: Option<Timestamp>,
+    /// When it last came online.
+    pub activated_at: Option<Timestamp>,
+    /// When it last went offline.
+    pub deactivated_at: Option<Timestamp>,
+    /// When it was unregistered.
+    pub unregistered_at: Option<Timestamp>,
     /// Until when it counts as online.
     pub online_until: Option<Timestamp>,
     /// Its public key: SubjectPublicKeyInfo in DER.
     pub key: Bytes,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where it is: degrees of latitude and longitude.
+    pub location: Option<String>,
     /// The subject of the certificate that it shows, where the SuperLink asks for one.
     pub certificate: Option<String>,
+}
+
+/// Nodes, at a time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Nodes {
+    /// The nodes, in the order of their ids. Those that were unregistered are among them.
+    pub nodes: Vec<NodeInfo>,
+    /// The SuperLink's time. `None`: it gives none.
+    pub now: Option<Timestamp>,
+}
+
+/// A node that is to be registered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewNode {
+    /// Its public key: SubjectPublicKeyInfo in DER.
+    pub key: Bytes,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where it is: degrees of latitude and longitude.
+    pub location: Option<String>,
 }
 
 /// A login that has begun, as its user is told.
@@ -152,11 +219,12 @@ pub trait Control: Send + Sync + 'static {
     /// If there is no such run, it is not the caller's, or it is over.
     fn stop(&self, run: RunId) -> impl Future<Output = Result<bool>> + Send;
 
-    /// The runs that the caller may look at, or one of them.
+    /// The runs that the caller may look at, or some of them.
     ///
     /// # Errors
     /// If there is no such run, or it is not the caller's.
-    fn runs(&self, only: Option<RunId>) -> impl Future<Output = Result<Runs>> + Send;
+    fn runs(&self, which: impl Into<RunFilter> + Send)
+    -> impl Future<Output = Result<Runs>> + Send;
 
     /// The log of a run after that moment.
     ///
@@ -170,11 +238,37 @@ pub trait Control: Send + Sync + 'static {
     /// If the SuperLink keeps no such files.
     fn artifacts(&self, run: RunId) -> impl Future<Output = Result<Option<String>>> + Send;
 
-    /// The nodes of the federation, in the order of their ids.
+    /// The nodes of the SuperLink.
     ///
     /// # Errors
     /// If the state fails.
-    fn nodes(&self) -> impl Future<Output = Result<Vec<NodeInfo>>> + Send;
+    fn nodes(&self) -> impl Future<Output = Result<Nodes>> + Send;
+
+    /// Registers a node by its key. The node belongs to the caller. `None`: the SuperLink does not
+    /// say why it registered none.
+    ///
+    /// # Errors
+    /// If the key is of a node already, or nobody registers nodes at this SuperLink.
+    fn enroll(&self, node: NewNode) -> impl Future<Output = Result<Option<NodeId>>> + Send;
+
+    /// Unregisters a node, for ever. Its key is free.
+    ///
+    /// # Errors
+    /// If there is no such node, it is not the caller's, or nobody unregisters nodes at this
+    /// SuperLink.
+    fn dismiss(&self, node: NodeId) -> impl Future<Output = Result<()>> + Send;
+
+    /// The federations that the caller is in.
+    ///
+    /// # Errors
+    /// If the state fails.
+    fn federations(&self) -> impl Future<Output = Result<Vec<Federation>>> + Send;
+
+    /// The federation with this id.
+    ///
+    /// # Errors
+    /// If there is no such federation, or the caller is not in it.
+    fn federation(&self, id: &str) -> impl Future<Output = Result<WholeFederation>> + Send;
 
     /// Deletes a finished run and its log.
     ///
@@ -202,6 +296,12 @@ pub trait SignIn: Send + Sync + 'static {
     /// # Errors
     /// If there is no such login, or it was denied.
     fn tokens(&self, device_code: &str) -> impl Future<Output = Result<Option<Tokens>>> + Send;
+}
+
+impl From<Option<RunId>> for RunFilter {
+    fn from(only: Option<RunId>) -> Self {
+        Self { only, newest: None }
+    }
 }
 
 impl NodeStatus {

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::id::{NodeId, RunId};
 use crate::message::{MessageId, Parcel};
 use crate::object::{ObjectId, Pulled};
-use crate::run::{KnownRun, RunStatus};
+use crate::run::{KnownRun, Phase, RunStatus};
 
 /// What an app starts from.
 #[derive(Debug, Clone)]
@@ -53,18 +53,27 @@ pub trait Runtime: Send + Sync + 'static {
     fn node(&self) -> Option<NodeId>;
 
     /// What the app starts from. `None`: no run waits for a process. A process whose answer was
-    /// lost asks again, and is answered alike.
+    /// lost asks again, and is answered alike, also if its run is running already.
     ///
     /// # Errors
-    /// If the run of a ServerApp is running or over.
+    /// If the run of a ServerApp is over.
     fn inputs(&self) -> impl Future<Output = Result<Option<Inputs>>> + Send;
 
     /// Gives a sign of life, and promises the next within `interval` seconds. False if the run is
-    /// neither starting nor running.
+    /// over. A process may give signs before it asks for its inputs.
     ///
     /// # Errors
     /// If the interval is not 10 to 1,800 s.
     fn alive(&self, interval: f64) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The app is at work. The run of a ServerApp that is starting is running from here on. Nothing
+    /// happens where it is running already, or the process has no inputs yet.
+    ///
+    /// # Errors
+    /// If the run is not known.
+    fn at_work(&self) -> impl Future<Output = Result<()>> + Send {
+        self.status(RunStatus::plain(Phase::Running))
+    }
 
     /// The nodes to which the run can send.
     ///
@@ -139,4 +148,22 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Errors
     /// If the run is not running.
     fn finish(&self, context: Option<Context>) -> impl Future<Output = Result<()>> + Send;
+
+    /// The app has ended as `end` says, and has said everything. Stores the Context that the app
+    /// leaves behind, if there is one. A process whose answer was lost says so again.
+    ///
+    /// # Errors
+    /// If the run cannot end so from where it stands: only a running run is completed.
+    fn conclude(
+        &self,
+        context: Option<Context>,
+        end: RunStatus,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            if context.is_some() {
+                self.finish(context).await?;
+            }
+            self.status(end).await
+        }
+    }
 }

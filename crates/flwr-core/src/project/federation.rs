@@ -8,7 +8,7 @@ use crate::config::{self, ConfigError};
 use crate::proxy::ProxySetting;
 
 /// Settings that a federation may have, so that `--federation-config` may also add one.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "address",
     "insecure",
     "root-certificates",
@@ -19,6 +19,7 @@ const SETTINGS: [&str; 11] = [
     "ssl-allow-legacy-certificates",
     "enable-user-auth",
     "enable-account-auth",
+    "federation",
     "options",
 ];
 
@@ -52,6 +53,8 @@ pub struct Federation {
     pub legacy_certificates: bool,
     /// Whether the SuperLink asks for a login (OpenID Connect).
     pub enable_user_auth: bool,
+    /// The id of the federation at the SuperLink in which runs are to be; its default one if absent.
+    pub federation: Option<String>,
     /// Settings of a simulation.
     pub options: Table,
 }
@@ -219,6 +222,8 @@ impl Federation {
             // The second name is that of flwr 1.23 and later.
             enable_user_auth: flag(place, &mut table, "enable-user-auth")?
                 || flag(place, &mut table, "enable-account-auth")?,
+            // flwr 1.24 and later. An empty id counts as none.
+            federation: text(place, &mut table, "federation")?.filter(|id| !id.is_empty()),
             options: match table.remove("options") {
                 None => Table::new(),
                 Some(Value::Table(options)) => options,

@@ -4,7 +4,7 @@
 //! failures (HTTP 500 and 503) are absent, since a failure is no refusal. Upstream has deleted 2010;
 //! it must not be given again. Numbers from 50,000 are ours, for refusals that have no number
 //! upstream: 500xx Invalid, 501xx Unauthenticated, 502xx Forbidden, 503xx Precondition, 504xx
-//! Exhausted. A number keeps its meaning for ever.
+//! Exhausted, 505xx NotOffered. A number keeps its meaning for ever.
 
 /// What a caller does about a refusal. Each wire renders a class in its own terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,6 +179,7 @@ codes! {
     InstructionAnswered = 50307, "INSTRUCTION_ANSWERED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
+    FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;
 }
 
 impl Code {
@@ -217,7 +218,8 @@ mod tests {
                 1 => Class::Unauthenticated,
                 2 => Class::Forbidden,
                 3 => Class::Precondition,
-                _ => Class::Exhausted,
+                4 => Class::Exhausted,
+                _ => Class::NotOffered,
             };
             assert_eq!(code.class(), class, "{}", code.name());
         }

@@ -31,7 +31,9 @@ pub(super) fn fab(data: &[u8]) {
 }
 
 pub(super) fn fab_seeds() -> Vec<Vec<u8>> {
-    vec![bundle().bytes.to_vec()]
+    let file = ("mini/c.py".to_owned(), Bytes::from_static(b"app = 1\n"));
+    let listed = fab::build_listed(PROJECT, vec![file]).unwrap();
+    vec![bundle().bytes.to_vec(), listed.bytes.to_vec()]
 }
 
 pub(super) fn object(data: &[u8]) {

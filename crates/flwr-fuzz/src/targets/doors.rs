@@ -28,12 +28,14 @@ use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
 use flwr_security::peer::{Peer, Proven, Standing};
 use flwr_wire::InFlight;
-use flwr_wire::door::{Control, ControlDoor, Driver, FleetDoor, RuntimeDoor, ServerAppIo, Upkeep};
+use flwr_wire::door::{
+    Control, ControlDoor, Driver, FleetDoor, Runtime, RuntimeDoor, ServerAppIo, Upkeep,
+};
 use flwr_wire::generations::WireName;
 use flwr_wire::host::FleetHost;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use tokio::runtime::Runtime;
+use tokio::runtime;
 use tonic::body::Body;
 use tower::Service;
 
@@ -54,7 +56,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A SuperLink with a run and a node, as different policies show it.
 struct World {
-    runtime: Runtime,
+    runtime: runtime::Runtime,
     /// Everybody may register, and ServerApps have no tokens.
     open: Host,
     /// Nodes are on a list and share a secret; ServerApps show tokens.
@@ -78,7 +80,7 @@ fn node_key() -> PrivateKey {
 
 impl World {
     fn new() -> Self {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let mut builder = runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build().unwrap();
         let (link, state) = runtime.block_on(link());
         let dir = tempfile::tempdir().unwrap();
@@ -233,6 +235,8 @@ pub(super) fn runtime(data: &[u8]) {
         for host in [&world.open, &world.listed] {
             let door = RuntimeDoor::<_, ServerAppIo>::new(host.clone());
             call(door, request(data, &["flwr.proto.ServerAppIo"])).await;
+            let door = RuntimeDoor::<_, Runtime>::for_serverapps(host.clone());
+            call(door, request(data, &["flwr.proto.Runtime"])).await;
             let door = RuntimeDoor::<_, Driver>::new(host.clone());
             call(door, request(data, &["flwr.proto.Driver"])).await;
         }

@@ -17,7 +17,7 @@ use tonic::codec::{EncodeBody, EncodeBuf, Encoder};
 use tonic::metadata::GRPC_CONTENT_TYPE;
 
 use super::patience;
-use crate::head::Head;
+use crate::head::{Head, Release};
 
 mod body;
 mod status;
@@ -25,6 +25,7 @@ mod streaming;
 mod tokens;
 
 pub(crate) use body::Intake;
+pub(crate) use status::Reader;
 pub use status::status;
 pub use streaming::Answers;
 pub(crate) use streaming::streaming;
@@ -79,7 +80,14 @@ pub(crate) fn head<B>(request: &Request<B>) -> Head {
     Head {
         patience: patience::of(request.headers()),
         peer: request.extensions().get::<Peer>().cloned(),
+        release: release(request.headers()),
     }
+}
+
+/// The caller's release of Flower (flwr 1.30 and later).
+fn release(headers: &HeaderMap) -> Option<Release> {
+    let version = headers.get("flwr-package-version")?;
+    Release::read(version.to_str().ok()?)
 }
 
 /// How long a call with these headers may be held, for the answer to be in time.
@@ -104,6 +112,7 @@ where
     A: FnOnce(Bytes) -> F + Send,
     F: Future<Output = Result<Answer, Failure>> + Send,
 {
+    let reader = intake.reader;
     let taken = match intake.read(request.into_body()).await {
         Ok(taken) => taken,
         Err(status) => return status.into_http(),
@@ -112,7 +121,7 @@ where
     drop(taken.room);
     match answered {
         Ok(Answer { body, headers }) => framed(stream::iter([Ok(body)]), headers),
-        Err(failure) => failed(failure),
+        Err(failure) => failed_for(failure, reader),
     }
 }
 
@@ -133,6 +142,11 @@ where
 /// The response to a call that fails before its body was read.
 pub(crate) fn failed(failure: Failure) -> Response<Body> {
     status(failure).into_http()
+}
+
+/// The same, as this reader knows refusals.
+pub(crate) fn failed_for(failure: Failure, reader: Reader) -> Response<Body> {
+    reader.status(failure).into_http()
 }
 
 /// The response to a call of a method that nobody serves.

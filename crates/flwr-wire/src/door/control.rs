@@ -6,7 +6,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc;
+use crate::carrier::grpc::{self, Reader};
 use crate::host::{Admission, ControlHost};
 use crate::methods::session::Methods;
 use crate::{generations, upkeep};
@@ -77,7 +77,7 @@ impl<H: ControlHost> Opened for People<H> {
         let proof = grpc::account_proof(request.headers());
         let Admission { session, fresh } = self.host.admit(proof, &head).await;
         let response = match session {
-            Err(failure) => grpc::failed(failure),
+            Err(failure) => grpc::failed_for(failure, Reader::command(head.release)),
             Ok(session) => {
                 head.admitted();
                 let session = (&self.host, session);

@@ -19,7 +19,7 @@ use tonic::server::NamedService;
 use tracing::info;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer, Intake};
+use crate::carrier::grpc::{self, Answer, Intake, Reader};
 use crate::generations::{self, WireName};
 use crate::host::{FleetHost, Head, NodeProof, Unsigned};
 use crate::in_flight::Payer;
@@ -82,13 +82,13 @@ impl<H: FleetHost> Opened for Nodes<H> {
         };
         let head = grpc::head(&request);
         match self.admit(request.headers(), &head, &newest.rules).await {
-            Err(failure) => grpc::failed(failure),
+            Err(failure) => grpc::failed_for(failure, Reader::node(head.release)),
             Ok(fleet) => {
                 // Who has a key only has no node yet, and gets one by the call.
                 if fleet.node().is_some() {
                     head.admitted();
                 }
-                let intake = self.intake(methods, Payer::of(fleet.node(), &head));
+                let intake = self.intake(methods, fleet.node(), &head);
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
                 grpc::unary(intake, request, answer).await
             }
@@ -113,6 +113,7 @@ impl<H: FleetHost> Nodes<H> {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: size.bytes,
+            reader: Reader::Peer,
         };
         let answer = |body: Bytes| async {
             size.check(&body)?;
@@ -129,15 +130,16 @@ impl<H: FleetHost> Nodes<H> {
     }
 
     /// What a request of these methods may be, which all have the same path.
-    fn intake(&self, methods: &[Method<H>], payer: Payer) -> Intake<'_> {
+    fn intake(&self, methods: &[Method<H>], node: Option<NodeId>, head: &Head) -> Intake<'_> {
         let signed = methods.iter().filter_map(Method::signed);
         Intake {
             in_flight: self.host.in_flight(),
-            payer,
+            payer: Payer::of(node, head),
             limit: signed
                 .map(|method| method.rules.size.bytes)
                 .max()
                 .unwrap_or(0),
+            reader: Reader::node(head.release),
         }
     }
 

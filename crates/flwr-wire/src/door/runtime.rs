@@ -1,5 +1,5 @@
-//! The door for app processes. The layout of a body says of which generation a call is, where two
-//! have the method.
+//! The door for app processes. Where two generations have a method, the metadata of a call (the token
+//! of a task, or none) and the layout of its body say of which generation the call is.
 
 use bytes::Bytes;
 use flwr_core::port::Result;
@@ -9,12 +9,13 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer, Intake};
+use crate::app_token::AppToken;
+use crate::carrier::grpc::{self, Answer, Intake, Reader};
 use crate::generations;
 use crate::host::{Head, RuntimeHost, ServerAppHost};
 use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
-use crate::methods::runtime::{Method, Methods};
+use crate::methods::runtime::{Method, Methods, Rules};
 
 /// The service of ServerApp processes: `flwr.proto.ServerAppIo`.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,14 @@ pub struct Driver;
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAppIo;
 
+/// The service of all app processes in flwr 1.34, of both daemons: `flwr.proto.Runtime`.
+#[derive(Debug, Clone, Copy)]
+pub struct Runtime;
+
+/// The service of simulations until flwr 1.28: `flwr.proto.SimulationIo`. Its calls are refused.
+#[derive(Debug, Clone, Copy)]
+pub struct SimulationIo;
+
 impl NamedService for ServerAppIo {
     const NAME: &'static str = "flwr.proto.ServerAppIo";
 }
@@ -38,6 +47,14 @@ impl NamedService for Driver {
 
 impl NamedService for ClientAppIo {
     const NAME: &'static str = "flwr.proto.ClientAppIo";
+}
+
+impl NamedService for Runtime {
+    const NAME: &'static str = "flwr.proto.Runtime";
+}
+
+impl NamedService for SimulationIo {
+    const NAME: &'static str = "flwr.proto.SimulationIo";
 }
 
 /// What is behind the doors for app processes.
@@ -71,6 +88,30 @@ impl<H: RuntimeHost> Door<Apps<H>, ClientAppIo> {
     }
 }
 
+impl<H: ServerAppHost> Door<Apps<H>, Runtime> {
+    /// The door to this SuperLink for processes of ServerApps.
+    #[must_use]
+    pub fn for_serverapps(host: H) -> Self {
+        Self::of(Apps::new(host, generations::serverapps()))
+    }
+}
+
+impl<H: RuntimeHost> Door<Apps<H>, Runtime> {
+    /// The door to this SuperNode for processes of ClientApps.
+    #[must_use]
+    pub fn for_clientapps(host: H) -> Self {
+        Self::of(Apps::new(host, generations::clientapps()))
+    }
+}
+
+impl<H: ServerAppHost> Door<Apps<H>, SimulationIo> {
+    /// The door to this SuperLink for simulations.
+    #[must_use]
+    pub fn new(host: H) -> Self {
+        Self::of(Apps::new(host, generations::serverapps()))
+    }
+}
+
 impl<H: RuntimeHost> Opened for Apps<H> {
     type Host = H;
 
@@ -85,15 +126,18 @@ impl<H: RuntimeHost> Opened for Apps<H> {
         };
         let head = grpc::head(&request);
         let superexec = SuperexecHeaders::read(request.headers());
+        let token = AppToken::read(request.headers());
         let sizes = methods.iter().map(|method| method.rules.size.bytes);
         let intake = Intake {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: sizes.max().unwrap_or(0),
+            reader: Reader::Peer,
         };
         let answer = |body| {
             let mut request = Decoded::new(body, &head, &self.host);
             request.superexec = superexec;
+            request.token = token;
             self.answer(methods, newest, head.clone(), request)
         };
         grpc::unary(intake, request, answer).await
@@ -112,11 +156,17 @@ impl<H: RuntimeHost> Apps<H> {
         head: Head,
         request: Decoded<Bytes>,
     ) -> Result<Answer> {
-        let mut of_layout = methods
-            .iter()
-            .filter(|method| (method.rules.has_layout)(&request.message));
-        // A layout of nobody is the newest generation's to refuse.
-        let method = of_layout.next().unwrap_or(newest);
+        let is_of_task = request.token.as_ref().is_some_and(AppToken::is_of_task);
+        let mut of_caller = methods.iter().filter(|method| {
+            let Rules {
+                is_for_tasks,
+                has_layout,
+                ..
+            } = method.rules;
+            is_for_tasks == is_of_task && has_layout(&request.message)
+        });
+        // What is of nobody is the newest generation's to refuse.
+        let method = of_caller.next().unwrap_or(newest);
         method.rules.size.check(&request.message)?;
         let answer = (method.handler)((self.host.clone(), head.clone(), request));
         let answer = if method.rules.is_held {

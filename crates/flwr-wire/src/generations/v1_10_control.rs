@@ -1,12 +1,15 @@
-//! flwr 1.13 to 1.22: what the `flwr` command says. The service is Exec until 1.20 and Control from
-//! 1.21 on; their messages are the same, field for field. The service began with flwr 1.10, hence
-//! the name of the folder. Commands of 1.10 to 1.12 are not served, since they lay out the options
-//! of a run otherwise. The login of 1.14 is laid out otherwise, too.
+//! flwr 1.13 to 1.36: what the `flwr` command says over gRPC. The service is Exec until 1.20 and Control
+//! from 1.21 on; their messages are the same, field for field, and only grow. The service began with
+//! flwr 1.10, hence the name of the folder. Commands of 1.10 to 1.12 are not served, since they lay out
+//! the options of a run otherwise. The login of 1.14 is laid out otherwise, too, and so are the
+//! federations of 1.24 to 1.26.
 
 use flwr_core::port::{Control, SignIn};
 
 use crate::methods::session::Methods;
+use crate::rpc::Rpc;
 
+mod absent;
 pub mod call;
 mod rpcs;
 mod serve;
@@ -28,7 +31,17 @@ pub(crate) fn control<C: Control>(m: &mut Methods<C>) {
         m.streaming(rpc, serve::stream_logs);
     }
     m.call(rpcs::PULL_ARTIFACTS, serve::pull_artifacts);
-    m.call(rpcs::LIST_NODES, serve::list_nodes);
+    m.call(rpcs::REGISTER_NODE, serve::nodes::register);
+    m.call(rpcs::UNREGISTER_NODE, serve::nodes::unregister);
+    m.call(rpcs::LIST_NODES, serve::nodes::list);
+    m.call(rpcs::LIST_FEDERATIONS, serve::federations::list);
+    m.call(
+        rpcs::SHOW_FEDERATION.answered_as(),
+        serve::federations::show,
+    );
+    for (path, feature) in absent::METHODS {
+        m.upload(Rpc::<(), ()>::at(path), absent::refuse(feature));
+    }
 }
 
 /// What people call who have no account yet.

@@ -1,10 +1,14 @@
-//! App processes of flwr 1.20 to 1.22. Their token comes with inputs, messages and outputs; other
-//! calls name a run. ServerApps of 1.20 have no token.
+//! App processes of flwr 1.20 to 1.29. Their token comes with inputs, messages and outputs; other calls
+//! name a run. ServerApps of 1.20 have no token. Processes of 1.29 show their token in the metadata of
+//! each call too.
 
+use flwr_core::refusal::Feature;
+
+use crate::apps as shared;
 use crate::host::RuntimeHost;
 use crate::methods::Size;
 use crate::methods::runtime::{Methods, Rules};
-use crate::raw::has_number;
+use crate::raw::{has_bytes, has_number};
 use crate::rpc::Rpc;
 
 mod apps;
@@ -13,18 +17,25 @@ mod clientapps;
 mod jobs;
 mod rpcs;
 mod serverapps;
+mod simulations;
 mod tokenless;
 pub mod watch;
 
 /// Field 2 of PushMessages and PullMessages: the run, a number, in earlier releases.
 const EARLIER_RUN: u32 = 2;
+/// Field 3 of PushMessages: the object trees, in later releases.
+const LATER_TREES: u32 = 3;
+/// What Run says of a run with a ServerApp (flwr 1.28 and 1.29 wire).
+const SERVERAPP: &str = "serverapp";
+/// What Run says of the run of a ClientApp, of which nobody asks.
+const UNSAID: &str = "";
 
 /// What those call who start app processes in the daemon's place.
 fn launchers<H: RuntimeHost>(
     m: &mut Methods<H>,
     lists: &[&'static str],
     request_token: &'static str,
-    get_run: &'static str,
+    get_run: (&'static str, &'static str),
 ) {
     for path in lists.iter().copied() {
         m.open(path, Rules::CALL, move |host, head, request| {
@@ -34,7 +45,7 @@ fn launchers<H: RuntimeHost>(
     m.open(request_token, Rules::CALL, move |host, head, request| {
         jobs::request_token(request_token, host, head, request)
     });
-    m.open(get_run, Rules::CALL, move |host, head, request| {
+    m.open(get_run.0, Rules::CALL, move |host, head, request| {
         jobs::get_run(get_run, host, head, request)
     });
 }
@@ -42,13 +53,18 @@ fn launchers<H: RuntimeHost>(
 /// What ServerApps of this generation call.
 pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
     let call = Rules::CALL;
-    let new = |rules: Rules| rules.with_layout(|body| !has_number(body, EARLIER_RUN));
+    let new = |rules: Rules| {
+        rules.with_layout(|body| !has_number(body, EARLIER_RUN) && !has_bytes(body, LATER_TREES))
+    };
     launchers(
         m,
         &["/flwr.proto.ServerAppIo/ListAppsToLaunch"],
         rpcs::REQUEST_TOKEN.path(),
-        rpcs::GET_RUN.path(),
+        (rpcs::GET_RUN.path(), SERVERAPP),
     );
+    for call in simulations::CALLS {
+        m.refuse(call, Feature::Simulations);
+    }
     m.open(
         rpcs::GET_RUN_STATUS.path(),
         call,
@@ -82,7 +98,7 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         rpcs::GET_NODES,
         call,
         serverapps::by_get_nodes,
-        serverapps::get_nodes,
+        shared::get_nodes,
     );
     m.call(
         rpcs::GET_FAB,
@@ -100,7 +116,7 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         rpcs::PUSH_LOGS,
         call.of_size(Size::CONTENT),
         serverapps::by_logs,
-        serverapps::push_logs,
+        shared::push_logs,
     );
     m.call(
         rpcs::SEND_APP_HEARTBEAT,
@@ -112,19 +128,19 @@ pub(crate) fn serverapps<H: RuntimeHost>(m: &mut Methods<H>) {
         rpcs::OBJECTS.push,
         call.of_size(Size::CONTENT),
         apps::by_push_object,
-        apps::push_object,
+        shared::push_object,
     );
     m.call(
         rpcs::OBJECTS.pull,
         call,
         apps::by_pull_object,
-        apps::pull_object,
+        shared::pull_object,
     );
     m.call(
         rpcs::OBJECTS.confirm,
         call,
         apps::by_confirm,
-        apps::confirm_message_received,
+        shared::confirm_message_received,
     );
 }
 
@@ -138,23 +154,28 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
             tokenless::LIST_APPS_TO_LAUNCH,
         ],
         "/flwr.proto.ClientAppIo/RequestToken",
-        "/flwr.proto.ClientAppIo/GetRun",
+        ("/flwr.proto.ClientAppIo/GetRun", UNSAID),
     );
-    m.call(
-        Rpc::at("/flwr.proto.ClientAppIo/PullClientAppInputs"),
-        call,
-        clientapps::by_inputs,
-        apps::pull_app_inputs,
-    );
-    m.call(
-        Rpc::at("/flwr.proto.ClientAppIo/PushClientAppOutputs"),
-        call.of_size(Size::OUTPUTS),
-        clientapps::by_outputs,
-        clientapps::push_client_app_outputs,
-    );
+    for pull_inputs in clientapps::PULL_INPUTS {
+        m.call(
+            Rpc::at(pull_inputs),
+            call,
+            clientapps::by_inputs,
+            apps::pull_app_inputs,
+        );
+    }
+    for push_outputs in clientapps::PUSH_OUTPUTS {
+        m.call(
+            Rpc::at(push_outputs),
+            call.of_size(Size::OUTPUTS),
+            clientapps::by_outputs,
+            clientapps::push_outputs,
+        );
+    }
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PushMessage"),
-        call.of_size(Size::INSTRUCTIONS),
+        call.with_layout(|body| !has_bytes(body, LATER_TREES))
+            .of_size(Size::INSTRUCTIONS),
         clientapps::by_push,
         clientapps::push_message,
     );
@@ -168,18 +189,18 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
         Rpc::at("/flwr.proto.ClientAppIo/PushObject"),
         call.of_size(Size::CONTENT),
         apps::by_push_object,
-        apps::push_object,
+        shared::push_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/PullObject"),
         call,
         apps::by_pull_object,
-        apps::pull_object,
+        shared::pull_object,
     );
     m.call(
         Rpc::at("/flwr.proto.ClientAppIo/ConfirmMessageReceived"),
         call,
         apps::by_confirm,
-        apps::confirm_message_received,
+        shared::confirm_message_received,
     );
 }

@@ -15,8 +15,8 @@ use super::{Head, Host};
 pub enum AppProof {
     /// Its token. An empty token is a token that nobody has.
     Token(String),
-    /// The run that it names. Processes of flwr 1.20 to 1.22 show their token with inputs and
-    /// outputs only: the connection on which they did so admits their other calls.
+    /// The run that it names. Processes of flwr 1.20 to 1.28 show their token in a few calls only:
+    /// the connection on which they did so admits their other calls.
     Named(RunId),
     /// Nothing: its release knows no tokens. It is admitted where the daemon itself starts such
     /// processes, and known by its connection.

@@ -8,7 +8,7 @@ use prost::Message;
 use tonic::body::Body;
 
 use super::{Handler, Request, Size, StreamHandler, Table};
-use crate::carrier::grpc::{self, Answer, Answers, Intake};
+use crate::carrier::grpc::{self, Answer, Answers, Intake, Reader};
 use crate::host::{Head, Host};
 use crate::in_flight::Payer;
 use crate::rpc::Rpc;
@@ -98,6 +98,7 @@ impl<S: Send> Method<S> {
             in_flight: host.in_flight(),
             payer: Payer::of(None, &head),
             limit: size.bytes,
+            reader: Reader::command(head.release),
         };
         let read = |body| Request::new(body, &head, host);
         match self {

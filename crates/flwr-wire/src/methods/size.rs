@@ -6,7 +6,9 @@ use flwr_core::size::Size as Shown;
 use flwr_proto::MAX_MESSAGE_BYTES;
 
 use super::session::MAX_CONTROL_BYTES;
-use crate::parts::{FLAT, INLINE_MESSAGES, INLINE_OUTPUTS, Layout, MESSAGES, OUTPUTS, TASKS};
+use crate::parts::{
+    FLAT, INLINE_MESSAGES, INLINE_OUTPUTS, Layout, MESSAGES, OUTPUTS, TASK_OUTPUT, TASKS,
+};
 
 /// Parts of a request that carries content, at most: they take a gigabyte once they are decoded.
 const MOST_PARTS: usize = 1 << 23;
@@ -73,6 +75,11 @@ impl Size {
     /// For the Context that an app leaves.
     pub(crate) const OUTPUTS: Self = Self {
         layout: &OUTPUTS,
+        ..Self::INSTRUCTIONS
+    };
+    /// For the Context that a task leaves.
+    pub(crate) const TASK_OUTPUT: Self = Self {
+        layout: &TASK_OUTPUT,
         ..Self::INSTRUCTIONS
     };
     /// For the Context that a ServerApp of flwr 1.15 to 1.18 leaves.

@@ -26,6 +26,9 @@ pub struct RunArgs {
     /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
+    /// Id of the federation at the SuperLink in which to run, `@account/name`; its default one if absent.
+    #[arg(long = "federation", value_name = "ID")]
+    pub federation_id: Option<String>,
     /// Override values of the app's configuration (repeatable).
     ///
     /// Pairs are separated by spaces; values are TOML: 'rounds=3 lr=0.1 fast=true name="x"'. Dotted

@@ -14,7 +14,7 @@ They are kept in `config.toml` in Flower's home directory, in the same tables as
 those of an app come before them. FLWR_FEDERATION names the one to use where none is typed;
 FLWR_SUPERLINK_ADDRESS and FLWR_ROOT_CERTIFICATES describe one by themselves.")]
 pub enum FederationCommand {
-    /// List the federations that can be named here.
+    /// List the federations that can be named here, or those of a SuperLink.
     #[command(visible_alias = "ls")]
     List(FederationListArgs),
     /// Keep a federation under a name.
@@ -26,6 +26,22 @@ pub enum FederationCommand {
     Default(FederationDefaultArgs),
     /// Show a federation, and why it is the one that is used.
     Show(FederationShowArgs),
+}
+
+impl FederationListArgs {
+    /// The SuperLink to ask. `None`: what is described here is meant.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        if self.superlink.is_none() && self.federation_id.is_none() {
+            return None;
+        }
+        Some(Target {
+            app: self.app.clone(),
+            federation: self.superlink.clone(),
+            federation_config: Vec::new(),
+            proxy: None,
+        })
+    }
 }
 
 impl FederationCommand {
@@ -42,10 +58,22 @@ impl FederationCommand {
 
 /// `flwr federation list`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Without NAME and --federation: the federations that are described in the app and in `config.toml`.
+
+Examples:
+  flwr federation list . hospital                              what its SuperLink has
+  flwr federation list . hospital --federation @none/default   people, SuperNodes and runs of one")]
 pub struct FederationListArgs {
     /// Directory of the app, with its `pyproject.toml`.
     #[arg(default_value = ".")]
     pub app: PathBuf,
+    /// Ask the SuperLink of this federation which federations it has.
+    #[arg(value_name = "NAME")]
+    pub superlink: Option<String>,
+    /// Ask the SuperLink what is in the federation with this id.
+    #[arg(long = "federation", value_name = "ID")]
+    pub federation_id: Option<String>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,

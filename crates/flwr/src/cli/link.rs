@@ -1,8 +1,8 @@
-//! The arguments of `flwr doctor`, `flwr login`, `flwr logout` and `flwr supernode`.
+//! The arguments of `flwr doctor`, `flwr login` and `flwr logout`.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use flwr_core::proxy::ProxySetting;
 
 use super::{Format, Target};
@@ -53,26 +53,4 @@ pub struct LogoutArgs {
     /// The app and the federation.
     #[command(flatten)]
     pub target: Target,
-}
-
-/// `flwr supernode`
-#[derive(Debug, Subcommand)]
-pub enum SupernodeCommand {
-    /// List the SuperNodes that are registered.
-    #[command(visible_alias = "ls")]
-    List(SupernodeListArgs),
-}
-
-/// `flwr supernode list`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  flwr supernode list . hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
-pub struct SupernodeListArgs {
-    /// The app and the federation.
-    #[command(flatten)]
-    pub target: Target,
-    /// How to answer.
-    #[arg(long, value_enum, default_value_t, ignore_case = true)]
-    pub format: Format,
 }

@@ -35,6 +35,30 @@ pub(super) fn run_name(text: &str) -> Result<RunName, String> {
         .map_err(|error| format!("{error}, or `{LATEST}`"))
 }
 
+/// Parses a node id.
+pub(super) fn node_id(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "expected the id of a SuperNode, as `flwr supernode list` has it: a whole number up to {}",
+            u64::MAX
+        )
+    })
+}
+
+/// Checks a place: degrees of latitude and longitude.
+pub(super) fn location(text: &str) -> Result<String, String> {
+    let degrees = |text: &str, most: f64| {
+        let number: Option<f64> = text.trim().parse().ok();
+        number.is_some_and(|degrees| (-most..=most).contains(&degrees))
+    };
+    match text.split_once(',') {
+        Some((latitude, longitude)) if degrees(latitude, 90.0) && degrees(longitude, 180.0) => {
+            Ok(format!("{},{}", latitude.trim(), longitude.trim()))
+        }
+        _ => Err("expected degrees of latitude (-90 to 90) and longitude (-180 to 180), as in 53.55,9.99".to_owned()),
+    }
+}
+
 /// Parses a whole number within bounds.
 pub(super) fn whole(
     bounds: RangeInclusive<u32>,
@@ -83,6 +107,14 @@ mod tests {
                 "expected a whole number from 1 to 10",
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_place_has_two_numbers_of_degrees() {
+        assert_eq!(location("-33.86, 151.2").unwrap(), "-33.86,151.2");
+        for text in ["53.55", "north,9", "91,0", "0,181", "nan,0", ""] {
+            assert!(location(text).is_err(), "{text}");
         }
     }
 }

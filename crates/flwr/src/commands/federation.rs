@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use flwr_core::address::Address;
+use flwr_core::port::Control as _;
 use toml::Table;
 use toml_edit::Value;
 
 use crate::cli::{
     FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
-    FederationRemoveArgs, FederationShowArgs,
+    FederationRemoveArgs, FederationShowArgs, Target,
 };
 use crate::connect;
 use crate::error::{Error, Result};
@@ -16,15 +17,38 @@ use crate::federation::{Home, Source, Surroundings};
 use crate::local;
 use crate::render::{FederationRow, Output};
 
-pub(super) fn execute(command: &FederationCommand, output: &mut Output) -> Result<()> {
+pub(super) async fn execute(command: &FederationCommand, output: &mut Output) -> Result<()> {
     let surroundings = Surroundings::of_process();
     match command {
-        FederationCommand::List(args) => list(args, &surroundings, output),
+        FederationCommand::List(args) => match args.target() {
+            Some(target) => list_of_superlink(args, &target, output).await,
+            None => list(args, &surroundings, output),
+        },
         FederationCommand::Show(args) => show(args, &surroundings, output),
         FederationCommand::Add(args) => add(args, &surroundings.home_file()?, output),
         FederationCommand::Remove(args) => remove(args, &surroundings.home_file()?, output),
         FederationCommand::Default(args) => default(args, &surroundings.home_file()?, output),
     }
+}
+
+/// The federations of a SuperLink, or all that is in one of them.
+async fn list_of_superlink(
+    args: &FederationListArgs,
+    target: &Target,
+    output: &mut Output,
+) -> Result<()> {
+    let superlink = super::reach(target, "federation", output)?;
+    let busy = output.busy("Asking the SuperLink");
+    let Some(id) = &args.federation_id else {
+        let federations = superlink.control.federations().await;
+        busy.finish_and_clear();
+        output.progress("📄 Listing federations...");
+        return output.superlink_federations(&federations?);
+    };
+    let whole = superlink.control.federation(id).await;
+    busy.finish_and_clear();
+    output.progress(&format!("📄 Showing federation '{id}'..."));
+    output.whole_federation(&whole?)
 }
 
 fn list(args: &FederationListArgs, around: &Surroundings, output: &mut Output) -> Result<()> {

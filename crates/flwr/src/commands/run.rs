@@ -38,7 +38,10 @@ pub(super) async fn run(args: &RunArgs, output: &mut Output) -> Result<()> {
     }
     let (name, size) = (fab.file_name(), fab.bytes.len());
     output.talk(&format!("Bundled {name}: {size} bytes"));
-    let start = start(&fab, &override_config, &chosen.federation)?;
+    let mut start = start(&fab, &override_config, &chosen.federation)?;
+    if let Some(id) = &args.federation_id {
+        start.federation.clone_from(id);
+    }
     if args.dry_run {
         return rehearsed(&fab, &override_config, &chosen, output);
     }
@@ -111,6 +114,8 @@ fn start(fab: &Fab, overrides: &UserConfig, federation: &Federation) -> Result<S
         fab: fab.bytes.clone(),
         overrides: overrides.clone(),
         options,
+        federation: federation.federation.clone().unwrap_or_default(),
+        ..Start::default()
     })
 }
 

@@ -20,7 +20,12 @@ impl Rules {
     pub(super) fn new(text: &str) -> Self {
         // Python ends a line at a lone carriage return too.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let lines = std::iter::once(ALWAYS).chain(text.lines()).enumerate();
+        Self::of(std::iter::once(ALWAYS).chain(text.lines()))
+    }
+
+    /// Reads these lines, and nothing else.
+    pub(super) fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+        let lines = lines.into_iter().enumerate();
         let patterns: Vec<_> = lines
             .filter_map(|(number, line)| Pattern::parse(number, line))
             .collect();
@@ -29,6 +34,12 @@ impl Rules {
             patterns,
             takes_back,
         }
+    }
+
+    /// Whether the patterns pick a file, where they are a list of files that are wanted. `path` is the
+    /// path in the app.
+    pub(super) fn pick(&self, path: &str) -> bool {
+        self.ignores(&path.split('/').collect::<Vec<_>>())
     }
 
     /// Whether a file is left out. `path` are the names from the root of the file system.

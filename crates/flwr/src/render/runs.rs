@@ -1,6 +1,6 @@
 //! The list of runs.
 
-use flwr_core::port::control::Runs;
+use flwr_core::port::control::{RunUse, Runs};
 use flwr_core::run::{Outcome, Phase, Run};
 use flwr_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const SPARE: [usize; 3] = [5, 6, 4];
 const NEVER: &str = "N/A";
 
 /// One run, every field in the words it is shown with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunRow {
     run_id: u64,
     fab_id: String,
@@ -40,13 +40,18 @@ pub(crate) struct RunRow {
     created_at: String,
     running_at: String,
     finished_at: String,
+    /// What it has used, where the SuperLink tells.
+    used: Option<RunUse>,
 }
 
 impl RunRow {
     /// The runs in the order in which they were created.
     pub(crate) fn all(runs: &Runs) -> Vec<Self> {
-        let rows = runs.runs.iter().map(|run| Self::new(run, runs.now));
-        rows.collect()
+        let row = |run: &Run| Self {
+            used: runs.uses.get(&run.id).copied(),
+            ..Self::new(run, runs.now)
+        };
+        runs.runs.iter().map(row).collect()
     }
 
     fn new(run: &Run, now: Option<Timestamp>) -> Self {
@@ -61,7 +66,18 @@ impl RunRow {
             created_at: moment(Some(run.pending_at)),
             running_at: moment(run.running_at),
             finished_at: moment(run.finished_at),
+            used: None,
         }
+    }
+
+    /// What a list of a federation's runs has of it.
+    pub(super) fn brief(&self) -> Value {
+        json!({
+            "run_id": self.run_id.to_string(),
+            "app": format!("@{}=={}", self.fab_id, self.fab_version),
+            "status": self.phase.to_string(),
+            "elapsed": self.elapsed,
+        })
     }
 
     fn cells(&self) -> [String; 7] {
@@ -107,7 +123,7 @@ fn date_time(moment: Option<Timestamp>) -> Option<OffsetDateTime> {
     moment.and_then(Timestamp::to_date_time)
 }
 
-fn moment(moment: Option<Timestamp>) -> String {
+pub(super) fn moment(moment: Option<Timestamp>) -> String {
     let shape = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     let shown = date_time(moment).and_then(|moment| moment.format(shape).ok());
     shown.unwrap_or_else(|| NEVER.into())
@@ -133,9 +149,18 @@ fn elapsed(run: &Run, now: Option<Timestamp>) -> String {
     }
 }
 
+/// As the SuperLink sees it.
+fn traffic(used: RunUse) -> Value {
+    json!({
+        "inbound-bytes": used.received,
+        "outbound-bytes": used.sent,
+        "total-bytes": used.received.saturating_add(used.sent),
+    })
+}
+
 pub(super) fn json(rows: &[RunRow]) -> Value {
     let run = |row: &RunRow| {
-        json!({
+        let mut run = json!({
             "run-id": row.run_id,
             "run-id-text": row.run_id.to_string(),
             "fab-id": row.fab_id,
@@ -148,7 +173,11 @@ pub(super) fn json(rows: &[RunRow]) -> Value {
             "created-at": row.created_at,
             "running-at": row.running_at,
             "finished-at": row.finished_at,
-        })
+        });
+        if let Some(used) = row.used {
+            run["network-traffic"] = traffic(used);
+        }
+        run
     };
     json!({"success": true, "runs": rows.iter().map(run).collect::<Vec<_>>()})
 }

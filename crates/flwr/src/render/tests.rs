@@ -1,4 +1,4 @@
-use flwr_core::port::control::{NodeInfo, NodeStatus, Runs};
+use flwr_core::port::control::Runs;
 use flwr_core::time::Timestamp;
 
 use super::testing::run;
@@ -6,6 +6,7 @@ use super::*;
 
 mod local;
 mod log;
+mod nodes;
 
 fn rows() -> Vec<RunRow> {
     let at = |day: u8, time: &str| format!("2026-11-{day:02}T{time}+00:00");
@@ -28,6 +29,7 @@ fn rows() -> Vec<RunRow> {
     ];
     RunRow::all(&Runs {
         runs: runs.into(),
+        uses: Default::default(),
         now: Timestamp::from_iso8601(&at(20, "10:00:01")),
     })
 }
@@ -53,6 +55,7 @@ fn what_a_run_waits_for_is_beside_its_status_where_there_is_room() {
     waits.status.details = "waits for nodes: 1 online".to_owned();
     let rows = RunRow::all(&Runs {
         runs: vec![waits],
+        uses: Default::default(),
         now: Timestamp::from_iso8601("2026-11-20T09:30:01+00:00"),
     });
     let (mut output, out, _) = pages(Format::Default, false);
@@ -135,30 +138,13 @@ fn control_characters_of_an_app_do_not_reach_the_terminal() {
     evil.fab_id = "a\u{1b}[31m/b\n".into();
     let rows = RunRow::all(&Runs {
         runs: vec![evil],
+        uses: Default::default(),
         now: None,
     });
     let (mut output, out, _) = pages(Format::Default, true);
     output.runs(&rows).unwrap();
     assert!(!out.text().contains('\u{1b}'));
     assert_eq!(out.text().lines().count(), 5);
-}
-
-#[test]
-fn nodes_are_named_by_the_hash_of_their_key() {
-    let node = NodeInfo {
-        id: flwr_core::id::NodeId(9),
-        status: NodeStatus::Online,
-        online_until: None,
-        key: [0, 0, 0].as_slice().into(),
-        certificate: None,
-    };
-    let (mut output, out, _) = pages(Format::Json, false);
-    output.nodes(&NodeRow::all(&[node])).unwrap();
-    let json: Value = serde_json::from_str(&out.text()).unwrap();
-    assert_eq!(json["nodes"][0]["status"], "online");
-    // Printed by sha256sum for the PEM text of this key.
-    let hash = "f61b347fbb8e6469f294c1faa146d37688e5c1c8a6b1b25653ee85ad10b7447a";
-    assert_eq!(json["nodes"][0]["public-key-sha256"], hash);
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn head_of(peer: Peer) -> Head {
     Head {
         patience: Duration::ZERO,
         peer: Some(peer),
+        release: None,
     }
 }
 

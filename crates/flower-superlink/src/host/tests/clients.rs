@@ -119,6 +119,7 @@ async fn a_certificate_by_which_a_node_was_seen_opens_the_door_of_nodes_only() {
     let head = Head {
         patience: Duration::ZERO,
         peer: Some(node.clone()),
+        release: None,
     };
     let session = host.admit(NodeProof::Signature(headers), &head);
     let session: FleetSession = session.await.unwrap();

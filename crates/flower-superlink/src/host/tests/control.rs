@@ -128,7 +128,7 @@ async fn a_start_is_refused_that_could_not_go_on() {
     let host = without_accounts();
     let empty = proto::StartRunRequest::default();
     let answer = control(&host, "StartRun", &empty).await;
-    assert_eq!(answer.code, Code::InvalidArgument);
+    assert_eq!(answer.code, Code::FailedPrecondition);
     assert!(
         answer.text.starts_with("the FAB is refused"),
         "{}",
@@ -136,7 +136,7 @@ async fn a_start_is_refused_that_could_not_go_on() {
     );
     let unknown = UserConfig::from([("no.such.key".to_owned(), Scalar::Int(1))]);
     let answer = control(&host, "StartRun", &start(&unknown)).await;
-    assert_eq!(answer.code, Code::InvalidArgument);
+    assert_eq!(answer.code, Code::FailedPrecondition);
     let text = &answer.text;
     assert!(
         text.starts_with("the run configuration is refused"),

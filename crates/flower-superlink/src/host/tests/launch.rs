@@ -41,6 +41,7 @@ async fn a_run_is_launched_with_the_token_for_its_inputs() {
         let head = Head {
             patience: Duration::ZERO,
             peer: None,
+            release: None,
         };
         let session = RuntimeHost::admit(&host, AppProof::Token(token), &head);
         let session = session.await.unwrap();

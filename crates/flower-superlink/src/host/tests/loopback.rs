@@ -5,7 +5,7 @@ use flwr_client::find;
 use flwr_client::line::{GrpcLine, Nobody};
 use flwr_core::config::{Scalar, UserConfig};
 use flwr_core::id::RunId;
-use flwr_core::port::control::{LogReader as _, NodeStatus, Start};
+use flwr_core::port::control::{LogReader as _, NewNode, NodeStatus, Nodes, Start};
 use flwr_core::port::{Control, Launch as _, SignIn as _};
 use flwr_core::refusal::Class;
 use flwr_core::run::{Phase, RunStatus};
@@ -107,19 +107,61 @@ async fn is_refused(control: &impl Control, finished: RunId) {
         assert_eq!(failure.class(), Some(Class::NotFound), "{failure:?}");
     }
     let empty = control.start(Start::default()).await.unwrap_err();
-    assert_eq!(empty.class(), Some(Class::Invalid));
+    // A command without numbers prints this refusal at another class only.
+    let class = empty.class().unwrap();
+    assert!(
+        [Class::Invalid, Class::Precondition].contains(&class),
+        "{class:?}"
+    );
+}
+
+/// What a person does with a node, beside `other`, which is there.
+async fn registers_and_unregisters(control: &impl Control, other: NodeId) {
+    let key = PrivateKey::generate().unwrap().public_key().to_spki();
+    let new = || NewNode {
+        key: key.clone().into(),
+        ..NewNode::default()
+    };
+    let node = control.enroll(new()).await.unwrap().unwrap();
+    let twice = control.enroll(new()).await.unwrap_err();
+    assert_eq!(twice.class(), Some(Class::Precondition));
+    let whole = control.federation("@none/default").await.unwrap();
+    let mut nodes: Vec<_> = whole.nodes.iter().map(|node| node.id).collect();
+    nodes.sort_unstable();
+    let mut both = [node, other];
+    both.sort_unstable();
+    assert_eq!(nodes, both);
+    assert_eq!(whole.members[0].account.name, "none");
+    let federations = control.federations().await.unwrap();
+    assert_eq!(federations[0].id, whole.federation.id);
+    control.dismiss(node).await.unwrap();
+    let nodes = control.nodes().await.unwrap().nodes;
+    let gone = nodes.iter().find(|shown| shown.id == node).unwrap();
+    assert_eq!(gone.status, NodeStatus::Unregistered);
+    assert!(gone.unregistered_at.is_some());
+    let unknown = control.dismiss(node).await.unwrap_err();
+    assert_eq!(unknown.class(), Some(Class::NotFound));
+    assert_eq!(
+        control.dismiss(NodeId(3)).await.unwrap_err().class(),
+        unknown.class()
+    );
+    let other = control.federation("@none/other").await.unwrap_err();
+    assert_eq!(other.class(), Some(Class::Precondition));
 }
 
 /// What only SuperLinks of today and ours have.
 async fn looks_around_and_tidies_up(control: &impl Control, host: &Host, finished: RunId) {
     let key = PrivateKey::generate().unwrap().public_key().clone();
     let node = host.link().take_in(&key, 30.0, None).await.unwrap();
-    let nodes = control.nodes().await.unwrap();
+    let Nodes { nodes, now } = control.nodes().await.unwrap();
+    assert_eq!(now, Some(host.link().now()));
     let [shown] = &nodes[..] else {
         panic!("{nodes:?}");
     };
     assert_eq!((shown.id, shown.status), (node, NodeStatus::Online));
+    assert_eq!((shown.activated_at, shown.deactivated_at), (now, None));
     assert_eq!(shown.key, key.to_spki());
+    registers_and_unregisters(control, node).await;
     let artifacts = control.artifacts(finished).await.unwrap_err();
     assert_eq!(artifacts.class(), Some(Class::NotOffered));
     let usage = control.usage().await.unwrap();
@@ -137,6 +179,7 @@ async fn a_session_is_control() {
     let head = Head {
         patience: Duration::MAX,
         peer: None,
+        release: None,
     };
     let admission = ControlHost::admit(&host, AccountProof::default(), &head).await;
     let control = admission.session.unwrap();

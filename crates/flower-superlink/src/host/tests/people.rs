@@ -15,12 +15,17 @@ const ACCESS: &str = "flwr-oidc-access-token";
 const REFRESH: &str = "flwr-oidc-refresh-token";
 
 /// All calls but those of a login.
-const SIGNED_IN: [&str; 12] = [
+const SIGNED_IN: [&str; 17] = [
     "/flwr.proto.Control/StartRun",
     "/flwr.proto.Control/StopRun",
     "/flwr.proto.Control/StreamLogs",
     "/flwr.proto.Control/ListRuns",
+    "/flwr.proto.Control/RegisterNode",
+    "/flwr.proto.Control/UnregisterNode",
     "/flwr.proto.Control/ListNodes",
+    "/flwr.proto.Control/ListFederations",
+    "/flwr.proto.Control/ShowFederation",
+    "/flwr.proto.Control/CreateFederation",
     "/flwr.proto.Control/PullArtifacts",
     "/flwr.proto.Exec/StartRun",
     "/flwr.proto.Exec/StopRun",
@@ -67,6 +72,7 @@ async fn call(host: &Host, path: &str, headers: HeaderMap, message: &impl Messag
 async fn run_of(host: &Host, account: &str) -> RunId {
     let principal = crate::link::Principal::Account {
         id: account.to_owned(),
+        name: String::new(),
         admin: false,
     };
     let run = host

@@ -45,6 +45,7 @@ fn head(last: u8) -> Head {
     Head {
         patience: Duration::from_secs(1),
         peer: Some(peer((Ipv4Addr::new(10, 0, 0, last), 50_000).into())),
+        release: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Listed {
         let head = Head {
             patience: Duration::MAX,
             peer: None,
+            release: None,
         };
         let admitted = self.host.admit(NodeProof::Signature(headers), &head);
         admitted.await.unwrap()

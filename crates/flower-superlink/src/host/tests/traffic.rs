@@ -16,6 +16,7 @@ pub(super) async fn session(host: &Host, key: &PrivateKey) -> FleetSession {
     let head = Head {
         patience: Duration::ZERO,
         peer: None,
+        release: None,
     };
     let session = host.admit(NodeProof::Signature(headers), &head).await;
     session.unwrap()

@@ -234,6 +234,7 @@ async fn a_session_without_a_node_pulls_nothing() {
     let head = Head {
         patience: Duration::ZERO,
         peer: None,
+        release: None,
     };
     let session = host
         .admit(NodeProof::Signature(headers), &head)

@@ -219,10 +219,12 @@ impl KnownNode {
         }
     }
 
-    /// The last moment at which the node was there.
+    /// The last moment at which the node was there, or was registered to come.
     #[must_use]
     pub fn last_seen(&self) -> Timestamp {
-        self.unregistered_at.unwrap_or(self.online_until)
+        let registered = self.registered_at.unwrap_or(Timestamp::ZERO);
+        let seen = self.online_until.max(registered);
+        self.unregistered_at.unwrap_or(seen)
     }
 }
 

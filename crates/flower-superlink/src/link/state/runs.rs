@@ -62,4 +62,7 @@ pub trait Runs {
 
     /// The run's traffic so far.
     async fn traffic(&self, run: RunId) -> StateResult<Traffic>;
+
+    /// The traffic of all runs so far, each run once and in no order.
+    async fn all_traffic(&self) -> StateResult<Vec<(RunId, Traffic)>>;
 }

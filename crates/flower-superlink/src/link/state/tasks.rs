@@ -9,9 +9,12 @@ use flwr_daemon::apps::Identity;
 
 use super::{StateResult, Written};
 
-/// Seconds for a ServerApp process from its token to its inputs, and from those to its first
-/// sign of life. Python takes a second or two; a machine under load, more.
+/// Seconds for a ServerApp process from its inputs to its first sign of life. Python takes a second or
+/// two; a machine under load, more.
 pub const APP_FIRST_HEARTBEAT: f64 = 120.0;
+/// Seconds for a ServerApp process from its token to its inputs, where nobody watches the process. It
+/// may have to import much before its first call.
+pub const APP_FIRST_CONTACT: f64 = 600.0;
 
 /// A process of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +43,9 @@ pub trait Tasks {
     async fn waiting_tasks(&self, kind: TaskKind) -> StateResult<Vec<Task>>;
 
     /// Makes this the token of the task, by its hash. False if somebody has claimed the task, or it
-    /// is not known. A token that nobody uses for [`APP_FIRST_HEARTBEAT`] expires: whoever was
-    /// given it did not get as far as to begin.
+    /// is not known. A token that nobody uses for [`APP_FIRST_CONTACT`] expires: whoever was
+    /// given it did not get as far as to begin. It does not expire while the process of the task is
+    /// noted, since that process is watched.
     ///
     /// # Behavior
     /// - the run is finished: refused with [`Refusal::RunIs`](flwr_core::refusal::Refusal::RunIs)

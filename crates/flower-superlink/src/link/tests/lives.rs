@@ -60,6 +60,43 @@ async fn a_node_that_an_account_registered_goes_offline_and_keeps_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_is_dismissed_is_cut_off_and_its_key_gets_another_id() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let key = PrivateKey::generate().unwrap();
+    let nobody = Principal::Anybody;
+    let enroll = async || {
+        let node = link.enroll(key.public_key(), &nobody, Label::default());
+        node.await
+    };
+    let node = enroll().await.unwrap();
+    let twice = enroll().await.unwrap_err();
+    assert!(matches!(twice, Error::Refused(Refusal::KeyInUse)));
+    let run = federation.running().await;
+    assert_eq!(link.nodes(run).await.unwrap(), [], "it has not come");
+    let came = link.take_in(key.public_key(), 30.0, None).await;
+    assert_eq!(came.unwrap(), node);
+    let begun = Instant::now();
+    let held = link.claim(node, Duration::from_secs(20));
+    let dismissal = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(link.held_calls(node), 1);
+        link.dismiss(node, &nobody).await.unwrap();
+    };
+    let (held, ()) = tokio::join!(held, dismissal);
+    assert!(!matches!(held, Ok(Some(_))));
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "the held call ends at once"
+    );
+    assert_eq!(link.nodes(run).await.unwrap(), []);
+    assert_eq!(link.node_of_key(key.public_key()).await.unwrap(), None);
+    let again = link.dismiss(node, &nobody).await.unwrap_err();
+    assert!(matches!(again, Error::Refused(Refusal::NodeNotFound(gone)) if gone == node));
+    assert_ne!(enroll().await.unwrap(), node);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_is_served_in_its_latest_session_whichever_superlink_holds_its_calls() {
     let state = Arc::new(MemoryState::default());
     let [here, there] = [0, 1].map(|_| Federation::over(Arc::clone(&state) as _, None));

@@ -65,6 +65,7 @@ async fn only_a_finished_run_is_deleted_and_by_whom_it_belongs_to() {
     let link = &federation.link;
     let account = |id: &str| Principal::Account {
         id: id.to_owned(),
+        name: String::new(),
         admin: false,
     };
     let (alice, bob) = (account("alice-1"), account("bob-1"));
@@ -189,5 +190,33 @@ async fn nodes_without_a_key_are_forgotten_after_a_day() {
     federation.clock.advance(DAY);
     assert_eq!(left().await, 1);
     federation.clock.advance(120 * SECOND);
+    assert_eq!(left().await, 0);
+}
+
+#[tokio::test]
+async fn a_node_that_a_person_registered_is_kept_until_it_is_dismissed() {
+    let federation = Federation::new();
+    let link = &federation.link;
+    let enroll = async || {
+        let key = PrivateKey::generate().unwrap();
+        let (nobody, label) = (Principal::Anybody, Label::default());
+        let node = link.enroll(key.public_key(), &nobody, label).await.unwrap();
+        (node, key)
+    };
+    // The one never comes, and the other came once.
+    let ((waits, _), (came, key)) = (enroll().await, enroll().await);
+    link.take_in(key.public_key(), 30.0, None).await.unwrap();
+    let left = async || {
+        link.forget_lost_nodes(|_| false, |_| false).await.unwrap();
+        link.state.nodes().await.unwrap().len()
+    };
+    assert_eq!(left().await, 2);
+    federation.clock.advance(400 * DAY);
+    assert_eq!(left().await, 2);
+    for node in [waits, came] {
+        link.dismiss(node, &Principal::Anybody).await.unwrap();
+    }
+    assert_eq!(left().await, 2, "people see what became of it");
+    federation.clock.advance(2 * DAY);
     assert_eq!(left().await, 0);
 }

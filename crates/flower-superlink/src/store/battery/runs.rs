@@ -296,8 +296,10 @@ pub(super) async fn the_traffic_of_a_run_adds_up(world: World) {
     }
     let all = more((1 << 40) + 1005, (1 << 41) + 2007);
     assert_eq!(state.traffic(RUN).await.unwrap(), all);
+    assert_eq!(state.all_traffic().await.unwrap(), [(RUN, all)]);
     state.expire(NOON).await.unwrap();
     assert_eq!(state.traffic(RUN).await.unwrap(), all, "counted once");
+    assert_eq!(state.all_traffic().await.unwrap(), [(RUN, all)]);
     world.change(Phase::Finished(Outcome::Completed)).await;
     assert_eq!(state.traffic(RUN).await.unwrap(), all);
 }

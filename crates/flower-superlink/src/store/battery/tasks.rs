@@ -10,7 +10,7 @@ use flwr_daemon::apps::Identity;
 
 use super::runs::refusal;
 use super::world::{NOON, RUN, TASK, World};
-use crate::link::state::{APP_FIRST_HEARTBEAT, Claim, Process};
+use crate::link::state::{APP_FIRST_CONTACT, Claim, Process};
 use crate::link::wake::Topic;
 
 impl World {
@@ -81,7 +81,15 @@ pub(super) async fn a_claim_that_nobody_uses_expires(world: World) {
     world.pending().await;
     assert!(world.claim_task(token, NOON).await);
     assert_eq!(world.state.expire(NOON + 1.0).await.unwrap().1.wake, []);
-    let later = NOON + APP_FIRST_HEARTBEAT;
+    let later = NOON + APP_FIRST_CONTACT;
+    let before = later + -1.0;
+    assert_eq!(world.state.expire(before).await.unwrap().1.wake, []);
+    // The process is watched: it may take as long as it lives.
+    let watched = world.state.set_process(TASK, Some(process(4711))).await;
+    watched.unwrap();
+    assert_eq!(world.state.expire(later).await.unwrap().1.wake, []);
+    assert!(world.task_of(token).await.is_some());
+    world.state.set_process(TASK, None).await.unwrap();
     assert_eq!(
         world.state.expire(later).await.unwrap().1.wake,
         [Topic::Pending]

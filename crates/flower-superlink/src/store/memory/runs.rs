@@ -109,4 +109,10 @@ impl state::Runs for MemoryState {
     async fn traffic(&self, run: RunId) -> StateResult<Traffic> {
         Ok(self.0.lock().run(run)?.traffic)
     }
+
+    async fn all_traffic(&self) -> StateResult<Vec<(RunId, Traffic)>> {
+        let inner = self.0.lock();
+        let runs = inner.runs.iter();
+        Ok(runs.map(|(run, state)| (*run, state.traffic)).collect())
+    }
 }

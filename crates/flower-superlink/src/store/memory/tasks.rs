@@ -11,9 +11,7 @@ use flwr_core::time::Timestamp;
 
 use super::run::RunState;
 use super::{Inner, MemoryState};
-use crate::link::state::{
-    self, APP_FIRST_HEARTBEAT, Changed, Claim, Process, StateResult, Written,
-};
+use crate::link::state::{self, APP_FIRST_CONTACT, Changed, Claim, Process, StateResult, Written};
 use crate::link::wake::Topic;
 
 #[derive(Debug, Default)]
@@ -140,7 +138,8 @@ impl Inner {
     pub(super) fn drop_unused_tokens(&mut self, now: Timestamp) -> bool {
         let is_unused = |state: &&TaskState| {
             let claimed = state.task.claimed_at;
-            claimed.is_some_and(|at| now.since(at) >= APP_FIRST_HEARTBEAT)
+            claimed.is_some_and(|at| now.since(at) >= APP_FIRST_CONTACT)
+                && state.process.is_none()
                 && self.pending.contains(&state.task.run)
         };
         let Tasks { tasks, by_token } = &self.tasks;

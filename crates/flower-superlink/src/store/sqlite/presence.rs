@@ -12,7 +12,8 @@ use rusqlite::Connection;
 
 use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, StateResult, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session,
+    StateResult, Traffic,
 };
 use crate::link::wake::Topic;
 
@@ -343,7 +344,7 @@ impl Presence {
             }
             Tokens::KeptUntil(_) => false,
             Tokens::Moved => {
-                *tokens = Tokens::KeptUntil(now + APP_FIRST_HEARTBEAT);
+                *tokens = Tokens::KeptUntil(now + APP_FIRST_CONTACT);
                 false
             }
         }

@@ -1,5 +1,7 @@
 //! The rows of runs: their status, their ServerApp's Context, and their traffic.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use flwr_core::config;
 use flwr_core::context::Context;
@@ -146,6 +148,15 @@ fn traffic(connection: &Connection, run: RunId) -> StateResult<Traffic> {
     Ok(found.optional()?.ok_or(Refusal::UnknownRun(run))?)
 }
 
+fn all_traffic(connection: &Connection) -> StateResult<Vec<(RunId, Traffic)>> {
+    let mut select = connection.prepare_cached("SELECT id, bytes_received, bytes_sent FROM run")?;
+    let rows = select.query_map([], |row| {
+        let (received, sent) = (row.get(1)?, row.get(2)?);
+        Ok((RunId(row::id(row, 0)?), Traffic { received, sent }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The FABs that unfinished runs are made from, as often as there are such runs.
 pub(super) fn fabs(connection: &Connection) -> StateResult<Vec<(String, usize)>> {
     let mut counted = connection.prepare(
@@ -240,6 +251,19 @@ impl state::Runs for SqliteState {
             let unwritten = presence.unwritten_traffic(run);
             let mut so_far = traffic(c, run)?;
             so_far += unwritten;
+            Ok(so_far)
+        };
+        self.reader.read(so_far).await
+    }
+
+    async fn all_traffic(&self) -> StateResult<Vec<(RunId, Traffic)>> {
+        let presence = self.presence();
+        let so_far = move |c: &_| {
+            let unwritten: HashMap<_, _> = presence.all_unwritten_traffic().into_iter().collect();
+            let mut so_far = all_traffic(c)?;
+            for (run, traffic) in &mut so_far {
+                *traffic += unwritten.get(run).copied().unwrap_or_default();
+            }
             Ok(so_far)
         };
         self.reader.read(so_far).await

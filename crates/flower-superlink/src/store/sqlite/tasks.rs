@@ -12,9 +12,7 @@ use thiserror::Error;
 
 use super::row::{self, signed, unreadable};
 use super::{SqliteState, runs};
-use crate::link::state::{
-    self, APP_FIRST_HEARTBEAT, Changed, Claim, Process, StateResult, Written,
-};
+use crate::link::state::{self, APP_FIRST_CONTACT, Changed, Claim, Process, StateResult, Written};
 use crate::link::wake::Topic;
 
 /// The columns that [`read`] reads.
@@ -25,7 +23,9 @@ pub(super) const WAITING: &str = "SELECT task.id, task.run, task.kind, task.clai
      FROM run CROSS JOIN task ON task.run = run.id
      WHERE run.phase = 'pending' AND task.kind = ? ORDER BY run.pending_at, run.id";
 
-const UNUSED: &str = "claimed_at <= ? AND run IN (SELECT id FROM run WHERE phase = 'pending')";
+/// The tasks whose token nobody uses, and whose process nobody watches.
+const UNUSED: &str = "claimed_at <= ? AND pid IS NULL
+     AND run IN (SELECT id FROM run WHERE phase = 'pending')";
 
 #[derive(Debug, Error)]
 #[error("{0:?} is not the kind of a task")]
@@ -183,7 +183,7 @@ fn processes(connection: &Connection) -> StateResult<Vec<(Task, Process)>> {
 /// Whether [`drop_unused_tokens`] would find something.
 pub(super) fn any_unused_token(connection: &Connection, now: Timestamp) -> StateResult<bool> {
     let mut select = connection.prepare_cached(&format!("SELECT 1 FROM task WHERE {UNUSED}"))?;
-    Ok(select.exists([now.as_secs() - APP_FIRST_HEARTBEAT])?)
+    Ok(select.exists([now.as_secs() - APP_FIRST_CONTACT])?)
 }
 
 /// Drops the tokens of pending runs that nobody used in time. Whether there were any.
@@ -191,7 +191,7 @@ pub(super) fn drop_unused_tokens(connection: &Connection, now: Timestamp) -> Sta
     let mut update = connection.prepare_cached(&format!(
         "UPDATE task SET token = NULL, claimed_at = NULL WHERE {UNUSED}"
     ))?;
-    Ok(update.execute([now.as_secs() - APP_FIRST_HEARTBEAT])? > 0)
+    Ok(update.execute([now.as_secs() - APP_FIRST_CONTACT])? > 0)
 }
 
 #[async_trait]

@@ -83,6 +83,15 @@ async fn control_is_called_once() {
     assert_eq!(*superlink.asked.lock(), ["/flwr.proto.Control/ListRuns"]);
 }
 
+/// Releases from 1.23 on do not say UNIMPLEMENTED.
+#[test]
+fn a_later_release_has_another_word_for_an_unknown_method() {
+    let later = failure(tonic::Status::unknown("Error in service handler!"));
+    assert!(is_unknown_method(&later), "{later:?}");
+    let raised = failure(tonic::Status::unknown("Exception calling application: 7"));
+    assert!(!is_unknown_method(&raised), "{raised:?}");
+}
+
 #[tokio::test]
 async fn another_api_is_not_taken_for_exec() {
     let superlink = Serves::only("/flwr.proto.Fleet/");

@@ -137,6 +137,22 @@ pub(in crate::targets) fn runtime_seeds() -> Vec<Vec<u8>> {
         run_id: RUN,
         context: Some(proto::Context::default()),
     };
+    let sign = proto::v1_24::SendAppHeartbeatRequest {
+        token: token.clone(),
+    };
+    let by_task = proto::v1_30::PushAppMessagesRequest {
+        messages_list: objects.messages_list.clone(),
+        message_object_trees: objects.message_object_trees.clone(),
+    };
+    let output = proto::v1_30::PushTaskOutputRequest {
+        context: Some(proto::Context::default()),
+        sub_status: "completed".to_owned(),
+        ..Default::default()
+    };
+    let claim = proto::v1_30::ClaimTaskRequest { task_id: RUN };
+    let nothing = proto::v1_30::PullTaskInputRequest {};
+    let app = [("flwr-app-token", token.clone())];
+    let task = [("flwr-task-token", token.clone())];
     let inputs = proto::PullAppInputsRequest { token };
     vec![
         seed("Driver/PushTaskIns", &[], &tasks),
@@ -144,6 +160,12 @@ pub(in crate::targets) fn runtime_seeds() -> Vec<Vec<u8>> {
         seed("ServerAppIo/PushMessages", &[], &objects),
         seed("ServerAppIo/PullAppInputs", &[], &inputs),
         seed("ServerAppIo/PushAppOutputs", &[], &outputs),
+        seed("ServerAppIo/SendAppHeartbeat", &[], &sign),
+        seed("ServerAppIo/PullAppInputs", &app, &inputs),
+        seed("ServerAppIo/ClaimTask", &[], &claim),
+        seed("ServerAppIo/PullTaskInput", &task, &nothing),
+        seed("ServerAppIo/PushMessages", &task, &by_task),
+        seed("Runtime/PushTaskOutput", &task, &output),
     ]
 }
 
@@ -162,8 +184,23 @@ pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
         run_id: Some(RUN),
         ..proto::ListRunsRequest::default()
     };
+    let register = proto::RegisterNodeRequest {
+        public_key: b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+            .to_vec()
+            .into(),
+        location: Some("53.55,9.99".to_owned()),
+        name: Some("north".to_owned()),
+    };
+    let unregister = proto::UnregisterNodeRequest { node_id: 7 };
+    let show = proto::ShowFederationRequest {
+        federation_name: "default".to_owned(),
+    };
     vec![
         seed("Control/StartRun", &[], &start),
+        seed("Control/RegisterNode", &[], &register),
+        seed("Control/UnregisterNode", &[], &unregister),
+        seed("Control/ShowFederation", &[], &show),
+        seed("Control/CreateFederation", &[], &show),
         seed("Exec/StartRun", &[], &start),
         seed("Control/StopRun", &[], &stop),
         seed("Control/ListRuns", &[], &list),

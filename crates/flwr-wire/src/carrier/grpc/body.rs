@@ -9,6 +9,7 @@ use tokio::time::{error::Elapsed, timeout};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::Reader;
 use crate::in_flight::{InFlight, NoRoom, Payer, Room};
 
 /// Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2).
@@ -29,6 +30,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) payer: Payer,
     /// Bytes at most.
     pub(crate) limit: usize,
+    /// Who reads a refusal of the call.
+    pub(crate) reader: Reader,
 }
 
 /// A message, and the room that it takes until it is answered.
@@ -192,6 +195,7 @@ mod tests {
             in_flight: &in_flight,
             payer: Payer::Unknown,
             limit,
+            reader: Reader::Peer,
         };
         intake.read(body).await.map(|taken| taken.message)
     }

@@ -2,25 +2,87 @@
 //! over", and UNAVAILABLE as "try again". A disk that is full or fails is one to try again: nothing
 //! was acknowledged, and space may return.
 
-use flwr_core::refusal::{Class, Failure, Refusal};
+use flwr_core::refusal::{Class, Failure, Feature, Refusal};
+use serde_json::json;
 use tonic::{Code, Status};
+
+use crate::head::Release;
 
 mod texts;
 
 use texts::texts;
 
-/// The status of a call that is refused or fails.
+/// The first release whose `flwr` command reads numbers. 1.29 prints the text as it is (checked with
+/// 1.29.0 and 1.30.0).
+const COMMAND_WITH_NUMBERS: Release = Release::new(1, 30);
+/// The first release whose SuperNode does.
+const NODE_WITH_NUMBERS: Release = Release::new(1, 39);
+
+/// Who reads a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A daemon or an app process, which prints the text.
+    Peer,
+    /// The `flwr` command until 1.29. At FAILED_PRECONDITION, and a few texts of other codes, the
+    /// command prints a sentence. At INVALID_ARGUMENT and ALREADY_EXISTS releases 1.23 to 1.26 print a
+    /// traceback of Python, and at UNIMPLEMENTED a sentence that says nothing of the cause.
+    Command,
+    /// A program that reads the number of a refusal beside its text.
+    Numbers,
+}
+
+/// The status of a call that is refused or fails, for a daemon or an app process.
 #[must_use]
 pub fn status(failure: impl Into<Failure>) -> Status {
-    match failure.into() {
-        Failure::Refused(refusal) => {
-            let text = texts(&refusal).unwrap_or_else(|| refusal.to_string());
-            Status::new(code(class(&refusal)), text)
+    Reader::Peer.status(failure)
+}
+
+impl Reader {
+    /// A `flwr` command of this release.
+    pub(crate) fn command(release: Option<Release>) -> Self {
+        match release {
+            Some(release) if release >= COMMAND_WITH_NUMBERS => Self::Numbers,
+            _ => Self::Command,
         }
-        Failure::Answered(refused) => Status::new(code(refused.class), refused.to_string()),
-        Failure::TryAgain(text) => Status::unavailable(text),
-        Failure::Unanswered(unanswered) => Status::unavailable(unanswered.text),
     }
+
+    /// A SuperNode of this release.
+    pub(crate) fn node(release: Option<Release>) -> Self {
+        match release {
+            Some(release) if release >= NODE_WITH_NUMBERS => Self::Numbers,
+            _ => Self::Peer,
+        }
+    }
+
+    /// The status of a call that is refused or fails.
+    pub(crate) fn status(self, failure: impl Into<Failure>) -> Status {
+        match failure.into() {
+            Failure::Refused(refusal) => self.refused(&refusal),
+            Failure::Answered(refused) => Status::new(code(refused.class), refused.to_string()),
+            Failure::TryAgain(text) => Status::unavailable(text),
+            Failure::Unanswered(unanswered) => Status::unavailable(unanswered.text),
+        }
+    }
+
+    fn refused(self, refusal: &Refusal) -> Status {
+        match self {
+            // Commands know this one by its code, and tell how to sign in.
+            Self::Numbers if !matches!(refusal, Refusal::NotSignedIn) => {
+                let answer = json!({
+                    "code": refusal.code().number(),
+                    "public_message": refusal.to_string(),
+                    "public_details": null,
+                });
+                Status::new(code(refusal.class()), answer.to_string())
+            }
+            Self::Command => Status::new(code(class_for_command(refusal)), words(refusal)),
+            Self::Peer | Self::Numbers => Status::new(code(class(refusal)), words(refusal)),
+        }
+    }
+}
+
+fn words(refusal: &Refusal) -> String {
+    texts(refusal).unwrap_or_else(|| refusal.to_string())
 }
 
 /// The class by which peers of flwr 1.8 to 1.22 know a refusal. Upstream's later releases, from
@@ -31,6 +93,19 @@ const fn class(refusal: &Refusal) -> Class {
         Refusal::UnknownToken => Class::RunOver,
         Refusal::RunConfig(_) | Refusal::OtherRun { .. } => Class::Invalid,
         refusal => refusal.class(),
+    }
+}
+
+/// The class at which a `flwr` command without numbers prints the text.
+const fn class_for_command(refusal: &Refusal) -> Class {
+    match (class(refusal), refusal) {
+        (Class::NotFound, Refusal::NoFederation(_)) | (Class::Invalid | Class::Exists, _) => {
+            Class::Precondition
+        }
+        // Command lines know these two by their texts.
+        (class, Refusal::NotOffered(Feature::Accounts | Feature::Artifacts)) => class,
+        (Class::NotOffered, _) => Class::Precondition,
+        (class, _) => class,
     }
 }
 

@@ -6,13 +6,12 @@ use futures::StreamExt;
 use futures::stream::{BoxStream, Stream};
 use http::{HeaderMap, Request, Response};
 use prost::Message;
-use tonic::Status;
 use tonic::body::Body;
 
-use super::{Encoded, Intake, failed, framed, status};
+use super::{Encoded, Intake, failed_for, framed};
 
 /// The answers of one call, not encoded yet.
-pub struct Answers(BoxStream<'static, Result<Box<dyn Encoded>, Status>>);
+pub struct Answers(BoxStream<'static, Result<Box<dyn Encoded>, Failure>>);
 
 impl Answers {
     /// The messages of this stream. The first failure ends the call.
@@ -20,11 +19,10 @@ impl Answers {
     where
         M: Message + 'static,
     {
-        let encoded = |message: Result<M, Failure>| match message {
-            Ok(message) => Ok(Box::new(message) as Box<dyn Encoded>),
-            Err(failure) => Err(status(failure)),
+        let boxed = |message: Result<M, Failure>| {
+            message.map(|message| Box::new(message) as Box<dyn Encoded>)
         };
-        Self(messages.map(encoded).boxed())
+        Self(messages.map(boxed).boxed())
     }
 }
 
@@ -44,12 +42,16 @@ where
     A: FnOnce(Bytes) -> F + Send,
     F: Future<Output = Result<Answers, Failure>> + Send,
 {
+    let reader = intake.reader;
     let taken = match intake.read(request.into_body()).await {
         Ok(taken) => taken,
         Err(status) => return status.into_http(),
     };
     match answer(taken.message).await {
-        Ok(Answers(answers)) => framed(answers, HeaderMap::new()),
-        Err(failure) => failed(failure),
+        Ok(Answers(answers)) => {
+            let answers = answers.map(move |answer| answer.map_err(|why| reader.status(why)));
+            framed(answers, HeaderMap::new())
+        }
+        Err(failure) => failed_for(failure, reader),
     }
 }

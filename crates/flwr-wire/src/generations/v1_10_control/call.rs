@@ -6,11 +6,14 @@
 use std::time::Duration;
 
 use flwr_core::config::{self, Scalar, UserConfig};
-use flwr_core::id::RunId;
-use flwr_core::port::control::{Login, NodeInfo, Runs, Start, Tokens, Usage};
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::port::control::{
+    Federation, Login, NewNode, Nodes, RunFilter, Runs, Start, Tokens, Usage, WholeFederation,
+};
 use flwr_core::port::{Control, Result, SignIn};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
+use flwr_security::key::spki_to_pem;
 use prost::Message as _;
 use proto::config_record::Item;
 use proto::config_record_value::Value;
@@ -22,6 +25,7 @@ use crate::objects;
 use crate::rpc::Rpc;
 use crate::upkeep;
 
+mod layouts;
 mod log;
 mod read;
 
@@ -56,11 +60,17 @@ impl<L: Line> Control for ControlOver<L> {
             fab,
             overrides,
             options,
+            app_spec,
+            federation,
+            ..
         } = start;
         let request = proto::StartRunRequest {
             fab: Some(objects::fab(hex::encode(Sha256::digest(&fab)), fab)),
             override_config: config::to_wire(&overrides),
+            // Without options the field is left out: flwr 1.28 and later read another message there.
             federation_options: record(options).encode_to_vec().into(),
+            app_spec,
+            federation,
             ..proto::StartRunRequest::default()
         };
         let answer = self.call(rpcs::START_RUN, request).await?;
@@ -73,10 +83,11 @@ impl<L: Line> Control for ControlOver<L> {
         Ok(answer.success)
     }
 
-    async fn runs(&self, only: Option<RunId>) -> Result<Runs> {
+    async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
+        let RunFilter { only, newest } = which.into();
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
-            limit: None,
+            limit: newest,
         };
         read::runs(self.call(rpcs::LIST_RUNS, request).await?)
     }
@@ -91,9 +102,45 @@ impl<L: Line> Control for ControlOver<L> {
         Ok(answer.url)
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeInfo>> {
+    async fn nodes(&self) -> Result<Nodes> {
         let request = proto::ListNodesRequest {};
-        read::nodes(self.call(rpcs::LIST_NODES, request).await?)
+        let answer = self.call(rpcs::LIST_NODES.answered_as(), request);
+        layouts::nodes(answer.await?)
+    }
+
+    async fn enroll(&self, node: NewNode) -> Result<Option<NodeId>> {
+        let NewNode {
+            key,
+            name,
+            location,
+        } = node;
+        let request = proto::RegisterNodeRequest {
+            public_key: spki_to_pem(&key).into(),
+            location,
+            name,
+        };
+        let answer = self.call(rpcs::REGISTER_NODE, request).await?;
+        Ok(answer.node_id.filter(|node| *node != 0).map(NodeId))
+    }
+
+    async fn dismiss(&self, node: NodeId) -> Result<()> {
+        let request = proto::UnregisterNodeRequest { node_id: node.0 };
+        self.call(rpcs::UNREGISTER_NODE, request).await?;
+        Ok(())
+    }
+
+    async fn federations(&self) -> Result<Vec<Federation>> {
+        let request = proto::ListFederationsRequest {};
+        let answer = self.call(rpcs::LIST_FEDERATIONS.answered_as(), request);
+        layouts::federations(answer.await?)
+    }
+
+    async fn federation(&self, id: &str) -> Result<WholeFederation> {
+        let request = proto::ShowFederationRequest {
+            federation_name: id.to_owned(),
+        };
+        let answer = self.call(rpcs::SHOW_FEDERATION.answered_as(), request);
+        layouts::federation(answer.await?)
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {

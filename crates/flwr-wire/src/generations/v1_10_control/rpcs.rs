@@ -20,8 +20,19 @@ pub(super) const GET_AUTH_TOKENS: Rpc<proto::GetAuthTokensRequest, proto::GetAut
     Rpc::at("/flwr.proto.Control/GetAuthTokens");
 pub(super) const PULL_ARTIFACTS: Rpc<proto::PullArtifactsRequest, proto::PullArtifactsResponse> =
     Rpc::at("/flwr.proto.Control/PullArtifacts");
+pub(super) const REGISTER_NODE: Rpc<proto::RegisterNodeRequest, proto::RegisterNodeResponse> =
+    Rpc::at("/flwr.proto.Control/RegisterNode");
+pub(super) const UNREGISTER_NODE: Rpc<proto::UnregisterNodeRequest, proto::UnregisterNodeResponse> =
+    Rpc::at("/flwr.proto.Control/UnregisterNode");
 pub(super) const LIST_NODES: Rpc<proto::ListNodesRequest, proto::ListNodesResponse> =
     Rpc::at("/flwr.proto.Control/ListNodes");
+
+pub(super) const LIST_FEDERATIONS: Rpc<
+    proto::ListFederationsRequest,
+    proto::ListFederationsResponse,
+> = Rpc::at("/flwr.proto.Control/ListFederations");
+pub(super) const SHOW_FEDERATION: Rpc<proto::ShowFederationRequest, proto::ShowFederationResponse> =
+    Rpc::at("/flwr.proto.Control/ShowFederation");
 
 /// The methods that flwr 1.20 and earlier have too, with their names there.
 const OF_EXEC: [(&str, &str); 6] = [

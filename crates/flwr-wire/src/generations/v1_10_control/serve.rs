@@ -4,39 +4,74 @@ use std::time::Duration;
 
 use flwr_core::config;
 use flwr_core::id::RunId;
-use flwr_core::port::control::{LogEntry, LogReader, NodeInfo, Runs, Start};
+use flwr_core::port::control::{LogEntry, LogReader, RunFilter, RunUse, Runs, Start};
 use flwr_core::port::{Control, Result, SignIn};
-use flwr_core::refusal::Refusal;
+use flwr_core::refusal::{FEDERATION, Refusal};
+use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
-use flwr_security::key::spki_to_pem;
 use futures::stream::{self, Stream};
 
+use crate::host::Release;
 use crate::methods::Request;
+
+pub(super) mod federations;
+pub(super) mod nodes;
 
 /// Readers with less time than this read one answer: `flwr log --show` of flwr 1.20 to 1.22 gives the
 /// call 5 s, prints the first answer and ends. Readers that follow a log give a call a minute.
 const ONE_ANSWER: Duration = Duration::from_secs(10);
 
+/// From this release on the hash beside a bundle is not read (checked with 1.34.0 and 1.36.0).
+const WITHOUT_HASH: Release = Release::new(1, 35);
+/// From this release on a command prints the federation of a run that it has started, and knows the task
+/// of a ServerApp by another word.
+const WITH_TASK_TYPES: Release = Release::new(1, 32);
+
 pub(super) async fn start_run(
     control: impl Control,
     request: Request<proto::StartRunRequest>,
 ) -> Result<proto::StartRunResponse> {
+    let release = request.release;
     let proto::StartRunRequest {
         fab,
         override_config,
+        app_spec,
+        federation,
         ..
     } = request.message;
+    let proto::Fab {
+        hash_str, content, ..
+    } = fab.unwrap_or_default();
+    let is_hash_read = content.is_empty() || !is_at_least(release, WITHOUT_HASH);
     let start = Start {
-        fab: fab.unwrap_or_default().content,
+        fab: content,
+        fab_hash: if is_hash_read {
+            hash_str
+        } else {
+            String::new()
+        },
+        app_spec,
+        federation,
         overrides: config::from_wire(override_config).map_err(Refusal::from)?,
         ..Start::default()
     };
     let run = control.start(start).await?;
+    let is_federation_read = run.is_some() && is_at_least(release, WITH_TASK_TYPES);
     Ok(proto::StartRunResponse {
         run_id: run.map(u64::from),
+        federation: if is_federation_read {
+            FEDERATION.to_owned()
+        } else {
+            String::new()
+        },
         ..proto::StartRunResponse::default()
     })
+}
+
+/// Whether the caller is of this release or a later one.
+fn is_at_least(release: Option<Release>, first: Release) -> bool {
+    release.is_some_and(|release| release >= first)
 }
 
 pub(super) async fn stop_run(
@@ -51,13 +86,48 @@ pub(super) async fn list_runs(
     control: impl Control,
     request: Request<proto::ListRunsRequest>,
 ) -> Result<proto::ListRunsResponse> {
-    let only = request.message.run_id.map(RunId);
-    let Runs { runs, now } = control.runs(only).await?;
-    let runs = runs.into_iter().map(|run| (run.id.0, run.into()));
+    let which = RunFilter {
+        only: request.message.run_id.map(RunId),
+        newest: request.message.limit,
+    };
+    let runs = control.runs(which).await?;
+    let now = runs.now.map(Timestamp::iso8601).unwrap_or_default();
+    let runs = shown_runs(runs, request.release).into_iter();
     Ok(proto::ListRunsResponse {
-        run_dict: runs.collect(),
-        now: now.map(Timestamp::iso8601).unwrap_or_default(),
+        run_dict: runs.map(|run| (run.run_id, run)).collect(),
+        now,
     })
+}
+
+/// Runs, as a command of this release reads them.
+fn shown_runs(runs: Runs, release: Option<Release>) -> Vec<proto::Run> {
+    let Runs { runs, uses, .. } = runs;
+    let shown = |run: Run| {
+        let used = uses.get(&run.id).copied().unwrap_or_default();
+        shown_run(run, used, release)
+    };
+    runs.into_iter().map(shown).collect()
+}
+
+fn shown_run(run: Run, used: RunUse, release: Option<Release>) -> proto::Run {
+    let account_name = match run.account.as_str() {
+        "" => "none".to_owned(),
+        account => account.to_owned(),
+    };
+    let task_type = if is_at_least(release, WITH_TASK_TYPES) {
+        "flwr-serverapp"
+    } else {
+        "serverapp"
+    };
+    proto::Run {
+        federation: FEDERATION.to_owned(),
+        bytes_sent: used.sent,
+        bytes_recv: used.received,
+        clientapp_runtime: used.clientapp_seconds,
+        primary_task_type: task_type.to_owned(),
+        account_name,
+        ..run.into()
+    }
 }
 
 pub(super) async fn stream_logs<C: Control>(
@@ -98,28 +168,6 @@ pub(super) async fn pull_artifacts(
 ) -> Result<proto::PullArtifactsResponse> {
     let url = control.artifacts(RunId(request.message.run_id)).await?;
     Ok(proto::PullArtifactsResponse { url })
-}
-
-pub(super) async fn list_nodes(
-    control: impl Control,
-    request: Request<proto::ListNodesRequest>,
-) -> Result<proto::ListNodesResponse> {
-    let nodes = control.nodes().await?;
-    Ok(proto::ListNodesResponse {
-        nodes_info: nodes.into_iter().map(node_info).collect(),
-        now: request.now.iso8601(),
-    })
-}
-
-fn node_info(node: NodeInfo) -> proto::NodeInfo {
-    proto::NodeInfo {
-        node_id: node.id.0,
-        status: node.status.name().to_owned(),
-        online_until: node.online_until.map(Timestamp::as_secs),
-        public_key: spki_to_pem(&node.key).into(),
-        certificate: node.certificate,
-        ..proto::NodeInfo::default()
-    }
 }
 
 pub(super) async fn get_login_details(

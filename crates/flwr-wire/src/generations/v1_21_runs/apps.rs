@@ -1,6 +1,6 @@
-//! What ServerApps and ClientApps of flwr 1.20 to 1.22 say alike, each to its own daemon.
+//! What ServerApps and ClientApps of flwr 1.20 to 1.29 say alike, each to its own daemon.
 
-use flwr_core::id::{NodeId, RunId};
+use flwr_core::id::RunId;
 use flwr_core::message::{Flaws, Message};
 use flwr_core::port::runtime::{Asked, Inputs};
 use flwr_core::port::{Result, Runtime};
@@ -20,23 +20,17 @@ pub(super) fn of_run(runtime: &impl Runtime, claimed: u64) -> Result<()> {
     Err(Refusal::UnknownToken.into())
 }
 
-/// Makes sure that the session is of the node that the request names. Nothing is at work for a
-/// session without a node, so that its calls find nothing.
-fn of_node(runtime: &impl Runtime, claimed: Option<proto::Node>) -> Result<()> {
-    let claimed = NodeId::from(claimed);
-    match runtime.node() {
-        Some(node) if node != claimed => Err(Refusal::UnexpectedNode(claimed).into()),
-        _ => Ok(()),
-    }
-}
-
 pub(super) async fn pull_app_inputs(
     runtime: impl Runtime,
-    _: Request<proto::PullAppInputsRequest>,
+    request: Request<proto::PullAppInputsRequest>,
 ) -> Result<proto::PullAppInputsResponse> {
     let Some(Inputs { run, context, fab }) = runtime.inputs().await? else {
         return Ok(proto::PullAppInputsResponse::default());
     };
+    if request.token.is_some() {
+        // An app of flwr 1.29, which does not say itself that it begins.
+        runtime.at_work().await?;
+    }
     let fab = objects::fab(run.fab_hash().to_owned(), fab);
     Ok(proto::PullAppInputsResponse {
         context: Some(context.into()),
@@ -50,6 +44,8 @@ pub(super) async fn push_app_outputs(
     request: Request<proto::PushAppOutputsRequest>,
 ) -> Result<proto::PushAppOutputsResponse> {
     let context = request.message.context.map(Into::into);
+    // The app may have been done before it gave its first sign of life.
+    runtime.at_work().await?;
     runtime.finish(context).await?;
     Ok(proto::PushAppOutputsResponse {})
 }
@@ -66,6 +62,7 @@ pub(super) async fn push_messages(
     }
     let read = |message| read(message, now).map_err(Refusal::Malformed);
     let parcels = objects::parcels(message.messages_list, message.message_object_trees, read)?;
+    runtime.at_work().await?;
     let sent = runtime.send(parcels).await?;
     Ok(proto::PushAppMessagesResponse {
         message_ids: objects::texts_of_sent(&sent.ids),
@@ -91,42 +88,10 @@ pub(super) fn by_push_object(request: &proto::PushObjectRequest) -> AppProof {
     AppProof::Named(RunId(request.run_id))
 }
 
-pub(super) async fn push_object(
-    runtime: impl Runtime,
-    request: Request<proto::PushObjectRequest>,
-) -> Result<proto::PushObjectResponse> {
-    let request = request.message;
-    of_node(&runtime, request.node)?;
-    let (_, id) = objects::object(request.run_id, &request.object_id)?;
-    let stored = runtime.push_object(id, request.object_content).await?;
-    Ok(proto::PushObjectResponse { stored })
-}
-
 pub(super) fn by_pull_object(request: &proto::PullObjectRequest) -> AppProof {
     AppProof::Named(RunId(request.run_id))
 }
 
-pub(super) async fn pull_object(
-    runtime: impl Runtime,
-    request: Request<proto::PullObjectRequest>,
-) -> Result<proto::PullObjectResponse> {
-    let request = request.message;
-    of_node(&runtime, request.node)?;
-    let (_, id) = objects::object(request.run_id, &request.object_id)?;
-    Ok(objects::pulled(runtime.pull_object(id).await?))
-}
-
 pub(super) fn by_confirm(request: &proto::ConfirmMessageReceivedRequest) -> AppProof {
     AppProof::Named(RunId(request.run_id))
-}
-
-pub(super) async fn confirm_message_received(
-    runtime: impl Runtime,
-    request: Request<proto::ConfirmMessageReceivedRequest>,
-) -> Result<proto::ConfirmMessageReceivedResponse> {
-    let request = request.message;
-    of_node(&runtime, request.node)?;
-    let (_, message) = objects::object(request.run_id, &request.message_object_id)?;
-    runtime.confirm(message).await?;
-    Ok(proto::ConfirmMessageReceivedResponse {})
 }

@@ -10,6 +10,17 @@ use super::apps::{self, of_run};
 use crate::host::AppProof;
 use crate::methods::Request;
 
+/// Where the inputs are asked for: until flwr 1.25, and in flwr 1.26 to 1.29.
+pub(super) const PULL_INPUTS: [&str; 2] = [
+    "/flwr.proto.ClientAppIo/PullClientAppInputs",
+    "/flwr.proto.ClientAppIo/PullAppInputs",
+];
+/// Where the outputs are given, in the same releases.
+pub(super) const PUSH_OUTPUTS: [&str; 2] = [
+    "/flwr.proto.ClientAppIo/PushClientAppOutputs",
+    "/flwr.proto.ClientAppIo/PushAppOutputs",
+];
+
 /// The run of a request that need not name its run: the token says which run is meant.
 fn of_named_run(runtime: &impl Runtime, claimed: u64) -> Result<()> {
     match claimed {
@@ -26,7 +37,7 @@ pub(super) fn by_outputs(request: &proto::PushAppOutputsRequest) -> AppProof {
     AppProof::Token(request.token.clone())
 }
 
-pub(super) async fn push_client_app_outputs(
+pub(super) async fn push_outputs(
     runtime: impl Runtime,
     request: Request<proto::PushAppOutputsRequest>,
 ) -> Result<proto::PushAppOutputsResponse> {

@@ -1,4 +1,4 @@
-//! The methods of ServerAppIo in flwr 1.20 to 1.22, for both halves.
+//! The methods of ServerAppIo in flwr 1.20 to 1.29, for both halves.
 
 use flwr_proto as proto;
 

@@ -16,7 +16,7 @@ use super::tokenless::token_or;
 use crate::carrier::grpc::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
-use crate::methods::runtime::read;
+use crate::methods::runtime::{admit, read};
 use crate::objects;
 
 /// A call without a field for the token, which names its run.
@@ -61,14 +61,6 @@ pub(super) fn by_get_nodes(request: &proto::GetNodesRequest) -> AppProof {
     named(request.run_id)
 }
 
-pub(super) async fn get_nodes(
-    runtime: impl Runtime,
-    _: Request<proto::GetNodesRequest>,
-) -> Result<proto::GetNodesResponse> {
-    let nodes = runtime.nodes().await?.into_iter().map(Into::into).collect();
-    Ok(proto::GetNodesResponse { nodes })
-}
-
 pub(super) fn by_get_fab(request: &proto::GetFabRequest) -> AppProof {
     named(request.run_id)
 }
@@ -101,14 +93,6 @@ pub(super) fn by_logs(request: &proto::PushLogsRequest) -> AppProof {
     named(request.run_id)
 }
 
-pub(super) async fn push_logs(
-    runtime: impl Runtime,
-    request: Request<proto::PushLogsRequest>,
-) -> Result<proto::PushLogsResponse> {
-    runtime.log(request.message.logs.concat()).await?;
-    Ok(proto::PushLogsResponse {})
-}
-
 pub(super) fn by_heartbeat(request: &proto::SendAppHeartbeatRequest) -> AppProof {
     named(request.run_id)
 }
@@ -128,10 +112,11 @@ pub(super) async fn get_run_status<H: RuntimeHost>(
     head: Head,
     request: Request<Bytes>,
 ) -> Result<Answer> {
+    let token = request.token.clone();
     let request: proto::GetRunStatusRequest = read(request)?;
     let mut run_status_dict = BTreeMap::new();
     for id in request.run_ids {
-        let run = match host.admit(named(id), &head).await {
+        let run = match admit(&host, &head, named(id), token.as_ref()).await {
             Ok(runtime) => runtime.run().await?,
             Err(Failure::Refused(Refusal::UnknownToken)) => None,
             Err(failure) => return Err(failure),

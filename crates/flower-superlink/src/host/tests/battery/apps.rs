@@ -47,8 +47,8 @@ pub(super) async fn a_serverapp_that_heard_no_answer_says_everything_again(world
         let running = RunStatus::plain(Phase::Running);
         runtime.status(running).await.unwrap();
     }
-    let begun = runtime.inputs().await.unwrap_err();
-    assert_eq!(begun.class(), Some(Class::Precondition), "{begun}");
+    let again = runtime.inputs().await.unwrap().unwrap();
+    assert_eq!(again.fab, inputs.fab, "the run is running already");
     for _ in 0..2 {
         let context = inputs.context.clone();
         runtime.finish(Some(context)).await.unwrap();
@@ -62,6 +62,7 @@ pub(super) async fn a_serverapp_that_heard_no_answer_says_everything_again(world
     assert!(runtime.status(stopped).await.is_err());
     let late = runtime.finish(Some(inputs.context)).await;
     assert!(is_over(late), "the token is spent");
+    assert!(is_over(runtime.inputs().await));
     let gone = runtime.fab(&hash).await.unwrap_err();
     let why = "nobody needs the FAB any more";
     assert_eq!(gone.class(), Some(Class::NotFound), "{why}: {gone}");

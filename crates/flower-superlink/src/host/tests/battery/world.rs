@@ -60,6 +60,7 @@ const fn head() -> Head {
     Head {
         patience: Duration::MAX,
         peer: None,
+        release: None,
     }
 }
 

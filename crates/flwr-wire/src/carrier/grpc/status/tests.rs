@@ -1,4 +1,5 @@
-//! Every refusal on the wire, byte for byte, as peers of flwr 1.8 to 1.22 know it.
+//! Every refusal on the wire, byte for byte, as peers of flwr 1.8 to 1.22 know it, and as commands of
+//! later releases do.
 
 use flwr_core::config::ConfigError;
 use flwr_core::fab::FabError;
@@ -16,6 +17,7 @@ use tonic::Code::{
 use super::*;
 
 mod callers;
+mod commands;
 
 const RUN: RunId = RunId(7);
 
@@ -47,6 +49,7 @@ fn every_refusal_has_its_code_and_text() {
         objects(),
         callers::nodes_and_processes(),
         callers::people(),
+        commands::later_refusals(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {

@@ -1,4 +1,5 @@
-//! Refusals in the words that peers of flwr 1.8 to 1.22 know.
+//! Refusals in the words that peers know: nodes and app processes of flwr 1.8 to 1.22, and the `flwr`
+//! command until 1.29.
 
 use flwr_core::refusal::{Feature, Refusal};
 use flwr_core::run::{Outcome, Phase};
@@ -12,6 +13,7 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
         Refusal::NotRegistered | Refusal::OtherNode { .. } => "Invalid node ID",
         Refusal::UnexpectedNode(_) => "Unexpected node ID.",
         Refusal::UnknownToken => "Invalid token.",
+        Refusal::UnknownAppToken => "Authentication failed.",
         Refusal::AccessDenied | Refusal::NotSignedIn => "Access denied",
         Refusal::UnsignedNotServed => {
             "Missing authentication metadata: SuperNodes of flwr 1.8 to 1.14, which sign nothing, are served only where the SuperLink is given `--serve-older 1.8`"
@@ -23,6 +25,8 @@ pub(super) fn texts(refusal: &Refusal) -> Option<String> {
             "⛔\u{fe0f} User authentication is enabled, but the run is not associated with a `flwr_aid`."
         }
         Refusal::RunOfAnother => "⛔\u{fe0f} Run ID does not belong to the user",
+        Refusal::KeyNotValid(_) => "The provided public key is not valid",
+        Refusal::NodeNotFound(_) => "Node ID not found for account",
         // By these two, command lines know what is not offered.
         Refusal::NotOffered(Feature::Accounts) => {
             "ControlServicer initialized without user authentication"

@@ -1,46 +1,40 @@
 //! Answers of a SuperLink in domain words.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flwr_core::id::NodeId;
 use flwr_core::port::Result;
-use flwr_core::port::control::{Login, NodeInfo, NodeStatus, Runs, Tokens};
+use flwr_core::port::control::{Login, RunUse, Runs, Tokens};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
-use flwr_security::key::spki_from_pem;
 
-use crate::objects::{read_run, unreadable};
+use crate::objects::read_run;
 
 pub(super) fn runs(answer: proto::ListRunsResponse) -> Result<Runs> {
-    let runs = answer.run_dict.into_values().map(read_run);
-    let mut runs = runs.collect::<Result<Vec<_>>>()?;
-    // The map is sorted by id. Runs of the same moment stay so.
-    runs.sort_by_key(|run| run.pending_at);
+    runs_of(answer.run_dict.into_values(), &answer.now)
+}
+
+/// Runs in any order, at this time.
+pub(super) fn runs_of(runs: impl Iterator<Item = proto::Run>, now: &str) -> Result<Runs> {
+    let mut read = Vec::new();
+    let mut uses = BTreeMap::new();
+    for run in runs {
+        let used = RunUse {
+            sent: run.bytes_sent,
+            received: run.bytes_recv,
+            clientapp_seconds: run.clientapp_runtime,
+        };
+        let run = read_run(run)?;
+        if used != RunUse::default() {
+            uses.insert(run.id, used);
+        }
+        read.push(run);
+    }
+    read.sort_by_key(|run| (run.pending_at, run.id));
     Ok(Runs {
-        runs,
-        now: Timestamp::from_iso8601(&answer.now),
-    })
-}
-
-pub(super) fn nodes(answer: proto::ListNodesResponse) -> Result<Vec<NodeInfo>> {
-    let nodes = answer.nodes_info.into_iter().map(node);
-    let mut nodes = nodes.collect::<Result<Vec<_>>>()?;
-    nodes.sort_by_key(|node| node.id.0);
-    Ok(nodes)
-}
-
-fn node(node: proto::NodeInfo) -> Result<NodeInfo> {
-    let id = NodeId(node.node_id);
-    let status = NodeStatus::ALL
-        .into_iter()
-        .find(|status| status.name() == node.status)
-        .ok_or_else(|| unreadable(&format!("node {id}: `status` is {:?}", node.status)))?;
-    Ok(NodeInfo {
-        id,
-        status,
-        online_until: node.online_until.map(Timestamp::from_secs),
-        key: spki_from_pem(&node.public_key).unwrap_or_default().into(),
-        certificate: node.certificate,
+        runs: read,
+        uses,
+        now: Timestamp::from_iso8601(now),
     })
 }
 

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use flwr_core::monotonic;
-use flwr_core::port::control::{LogEntry, LogReader, NodeStatus};
+use flwr_core::port::control::{LogEntry, LogReader};
 use flwr_core::refusal::{Class, Failure, Refused, Silence, Unanswered};
 use flwr_core::run::Phase;
 use futures::{StreamExt, stream};
@@ -147,6 +147,7 @@ async fn a_run_is_started_with_the_bytes_of_pips_flwr() {
         fab: "foo".into(),
         overrides: config("lr = 0.5\nrounds = 3"),
         options: config("num-supernodes = 2\nbackend.cpus = 1.5"),
+        ..Start::default()
     };
     let run = control_over(superlink.clone()).start(start).await.unwrap();
     assert_eq!(run, Some(RunId(7)));
@@ -156,13 +157,59 @@ async fn a_run_is_started_with_the_bytes_of_pips_flwr() {
 }
 
 #[tokio::test]
+async fn a_run_without_options_leaves_their_field_out() {
+    let answer = proto::StartRunResponse::default();
+    let superlink = Scripted::default().answers(&answer);
+    let start = Start {
+        fab: "foo".into(),
+        federation: "@none/default".to_owned(),
+        ..Start::default()
+    };
+    let run = control_over(superlink.clone()).start(start).await.unwrap();
+    assert_eq!(run, None);
+    let body = superlink.calls.lock()[0].1.clone();
+    let request = proto::StartRunRequest::decode(body.as_slice()).unwrap();
+    assert_eq!(request.federation, "@none/default");
+    assert!(!crate::raw::has_bytes(&body.into(), 3));
+}
+
+#[tokio::test]
+async fn a_node_is_registered_by_its_key_and_unregistered_by_its_id() {
+    let registered = proto::RegisterNodeResponse { node_id: Some(7) };
+    let superlink = Scripted::default()
+        .answers(&registered)
+        .answers(&proto::RegisterNodeResponse::default())
+        .answers(&proto::UnregisterNodeResponse {});
+    let control = control_over(superlink.clone());
+    let node = NewNode {
+        key: vec![0, 0, 0].into(),
+        name: Some("north".to_owned()),
+        location: None,
+    };
+    assert_eq!(control.enroll(node.clone()).await.unwrap(), Some(NodeId(7)));
+    assert_eq!(control.enroll(node).await.unwrap(), None);
+    control.dismiss(NodeId(7)).await.unwrap();
+    let calls = superlink.calls.lock();
+    let request = proto::RegisterNodeRequest::decode(calls[0].1.as_slice()).unwrap();
+    assert!(
+        request
+            .public_key
+            .starts_with(b"-----BEGIN PUBLIC KEY-----\n")
+    );
+    assert_eq!(request.name.as_deref(), Some("north"));
+    assert_eq!(calls[2].0, "/flwr.proto.Control/UnregisterNode");
+    let request = proto::UnregisterNodeRequest::decode(calls[2].1.as_slice()).unwrap();
+    assert_eq!(request.node_id, 7);
+}
+
+#[tokio::test]
 async fn runs_of_pips_superlink_are_read_oldest_first() {
     // Printed by flwr 1.22.0: ListRunsResponse with runs 7 and 3.
     let recorded = "0a6e0807126a080712077075622f6170701a05312e302e302a0261623219323032362d31312d32305430393a33303a30302b30303a30304a19323032362d31312d32305430393a33313a30302b30303a303052150a0866696e69736865641209636f6d706c657465645a05616c6963650a6908031265080312077075622f6170701a05312e302e302a0261623220323032362d31312d32305430393a30303a30302e3235303030302b30303a30304219323032362d31312d32305430393a30313a30302b30303a303052090a0772756e6e696e675a05616c6963651220323032362d31312d32305431303a30303a30312e3030303030302b30303a3030";
     let recorded = hex::decode(recorded).unwrap();
     let answer = proto::ListRunsResponse::decode(recorded.as_slice()).unwrap();
     let superlink = Scripted::default().answers(&answer);
-    let Runs { runs, now } = control_over(superlink).runs(None).await.unwrap();
+    let Runs { runs, now, .. } = control_over(superlink).runs(None).await.unwrap();
     assert_eq!(now.unwrap().iso8601(), "2026-11-20T10:00:01.000000+00:00");
     let ids: Vec<_> = runs.iter().map(|run| run.id.0).collect();
     assert_eq!(ids, [3, 7]);
@@ -186,26 +233,6 @@ async fn an_answer_that_cannot_be_read_is_named() {
     let superlink = Scripted::default().answers(&undated);
     let failure = control_over(superlink).runs(None).await.unwrap_err();
     assert!(failure.to_string().contains("run 7: `pending_at` is \"\""));
-}
-
-#[tokio::test]
-async fn nodes_are_in_the_order_of_their_ids() {
-    let pem = b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
-    let node = |node_id, status: &str| proto::NodeInfo {
-        node_id,
-        status: status.to_owned(),
-        public_key: pem.to_vec().into(),
-        ..proto::NodeInfo::default()
-    };
-    let answer = proto::ListNodesResponse {
-        nodes_info: vec![node(9, "offline"), node(2, "online")],
-        now: String::new(),
-    };
-    let superlink = Scripted::default().answers(&answer);
-    let nodes = control_over(superlink).nodes().await.unwrap();
-    assert_eq!((nodes[0].id.0, nodes[0].status), (2, NodeStatus::Online));
-    assert_eq!((nodes[1].id.0, nodes[1].status), (9, NodeStatus::Offline));
-    assert_eq!(nodes[0].key.as_ref(), [0, 0, 0]);
 }
 
 #[tokio::test]

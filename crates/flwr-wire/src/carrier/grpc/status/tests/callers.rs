@@ -53,6 +53,21 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
         ),
         (Refusal::UnknownToken, PermissionDenied, "Invalid token."),
         (
+            Refusal::UnknownAppToken,
+            Unauthenticated,
+            "Authentication failed.",
+        ),
+        (
+            Refusal::NotOffered(Feature::Simulations),
+            Unimplemented,
+            "simulations are not offered here",
+        ),
+        (
+            Refusal::NotOffered(Feature::Agents),
+            Unimplemented,
+            "tasks of agents are not offered here",
+        ),
+        (
             Refusal::CertificateOfNode("CN=node-1".to_owned()),
             PermissionDenied,
             "The client certificate CN=node-1 is a SuperNode's, and opens no port for people: use a certificate of your own",

@@ -1,0 +1,69 @@
+//! What app processes say alike since flwr 1.20: nodes, objects and what an app prints.
+
+use flwr_core::id::NodeId;
+use flwr_core::port::{Result, Runtime};
+use flwr_core::refusal::Refusal;
+use flwr_proto as proto;
+
+use crate::methods::Request;
+use crate::objects;
+
+/// Makes sure that the session is of the node that the request names. Nothing is at work for a
+/// session without a node, so that its calls find nothing.
+fn of_node(runtime: &impl Runtime, claimed: Option<proto::Node>) -> Result<()> {
+    let claimed = NodeId::from(claimed);
+    match runtime.node() {
+        Some(node) if node != claimed => Err(Refusal::UnexpectedNode(claimed).into()),
+        _ => Ok(()),
+    }
+}
+
+/// The nodes to which an app can send: it is at work.
+pub(crate) async fn get_nodes(
+    runtime: impl Runtime,
+    _: Request<proto::GetNodesRequest>,
+) -> Result<proto::GetNodesResponse> {
+    runtime.at_work().await?;
+    let nodes = runtime.nodes().await?.into_iter().map(Into::into).collect();
+    Ok(proto::GetNodesResponse { nodes })
+}
+
+pub(crate) async fn push_logs(
+    runtime: impl Runtime,
+    request: Request<proto::PushLogsRequest>,
+) -> Result<proto::PushLogsResponse> {
+    runtime.log(request.message.logs.concat()).await?;
+    Ok(proto::PushLogsResponse {})
+}
+
+pub(crate) async fn push_object(
+    runtime: impl Runtime,
+    request: Request<proto::PushObjectRequest>,
+) -> Result<proto::PushObjectResponse> {
+    let request = request.message;
+    of_node(&runtime, request.node)?;
+    let (_, id) = objects::object(request.run_id, &request.object_id)?;
+    let stored = runtime.push_object(id, request.object_content).await?;
+    Ok(proto::PushObjectResponse { stored })
+}
+
+pub(crate) async fn pull_object(
+    runtime: impl Runtime,
+    request: Request<proto::PullObjectRequest>,
+) -> Result<proto::PullObjectResponse> {
+    let request = request.message;
+    of_node(&runtime, request.node)?;
+    let (_, id) = objects::object(request.run_id, &request.object_id)?;
+    Ok(objects::pulled(runtime.pull_object(id).await?))
+}
+
+pub(crate) async fn confirm_message_received(
+    runtime: impl Runtime,
+    request: Request<proto::ConfirmMessageReceivedRequest>,
+) -> Result<proto::ConfirmMessageReceivedResponse> {
+    let request = request.message;
+    of_node(&runtime, request.node)?;
+    let (_, message) = objects::object(request.run_id, &request.message_object_id)?;
+    runtime.confirm(message).await?;
+    Ok(proto::ConfirmMessageReceivedResponse {})
+}
