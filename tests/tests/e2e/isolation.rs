@@ -1,7 +1,7 @@
 //! App processes that somebody else starts: pip's `flower-superexec`, one beside each daemon.
 
 use e2e::process::wait_for_end;
-use e2e::{Federation, Isolation, Maker, Security};
+use e2e::{Federation, Isolation, Maker, Release, Security};
 
 use crate::faults::pid_in;
 
@@ -19,6 +19,17 @@ fn an_app_trains_with_superexecs_beside_the_daemons() {
     );
     // The apps' output is on the superexecs' side: the daemons have started nothing.
     assert!(!federation.superlink().has_said("greeting"));
+    federation.stop();
+}
+
+#[test]
+fn superexecs_that_hold_the_secret_start_apps() {
+    let plan = Federation::plan(Security::TlsAndAuth).isolation(Isolation::Process);
+    let plan = plan.superexec(Release::V1_31).superexec_secret();
+    let federation = plan.start();
+    let (app, flwr) = (federation.app("mean"), federation.flwr(Maker::Ours));
+    let outcome = flwr.run(&app, "rounds=2").success();
+    outcome.must_say(&["round 2: mean 3.000 of 2, calls [2, 2]", "finished"]);
     federation.stop();
 }
 

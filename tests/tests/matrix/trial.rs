@@ -103,7 +103,8 @@ fn attempt(combination: Combination, protection: Protection, extent: Extent) -> 
     };
     outcome.map_err(|said| {
         let last = last_complaint(federation.scratch().path());
-        let text = if last.is_empty() { said } else { last };
+        let text = [said, last].join("; ");
+        let text = text.trim_matches([';', ' ']);
         text.chars().take(EVIDENCE).collect()
     })
 }

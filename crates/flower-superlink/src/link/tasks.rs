@@ -99,8 +99,9 @@ impl Link {
             .state
             .keep_task(TaskId::of_serverapp(run), until)
             .await?;
-        // Else not begun at that moment, over, or not known: the last is refused. The process may ask
-        // for its inputs at the same time, so that the run has begun by now.
+        // Else not begun, over, or not known: the last is refused. The lease of a run that begins in
+        // this moment may not be there yet: heartbeats of flwr 1.29 and later begin before the
+        // inputs are pulled, and a process that is told that it is given up ends itself.
         Ok(lives || !self.known_run(run).await?.status.phase.is_finished())
     }
 

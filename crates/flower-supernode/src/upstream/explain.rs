@@ -83,7 +83,9 @@ impl Explainer {
     /// The key is of a node that is online: a key of no node was to be registered.
     fn not_activated(&self, refused: &Refused) -> String {
         let (address, key) = (&self.address, &self.fingerprint);
-        format!("the SuperLink at {address} refused: {refused}; another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life")
+        format!(
+            "the SuperLink at {address} refused: {refused}; another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life"
+        )
     }
 
     fn way_out(&self, class: Class, code: Option<Code>) -> String {

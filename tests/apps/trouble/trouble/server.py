@@ -22,6 +22,8 @@ def main(grid: Grid, context: Context) -> None:
         raise RuntimeError("this server has trouble")
     if config["server"] == "divide":
         print(1 // 0)
+    if config["server"] == "break":
+        raise ValueError("this server is broken")
     if config["server"] == "exit":
         sys.exit(config["exit-code"])
     if config["server"] == "die":
