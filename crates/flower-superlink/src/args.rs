@@ -115,8 +115,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_list_public_keys: Option<PathBuf>,
 
-    /// Let in only SuperNodes whose public key was registered with `flwr supernode register`; with
-    /// --auth-list-public-keys those on the list, too. Needs TLS
+    /// Let in SuperNodes that `flwr supernode register` has registered, and listed ones. Needs TLS
     #[arg(long)]
     pub enable_supernode_auth: bool,
 

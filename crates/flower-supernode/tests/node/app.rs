@@ -1,5 +1,9 @@
 //! ClientAppIo, as the process of a ClientApp calls it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use flwr_proto as proto;
 use flwr_proto::v1_30;
 use tonic::Code;
@@ -79,4 +83,13 @@ calls! {
     push_message: "PushMessage", PushAppMessagesRequest -> PushAppMessagesResponse;
     push_object: "PushObject", PushObjectRequest -> PushObjectResponse;
     push_client_app_outputs: "PushClientAppOutputs", PushAppOutputsRequest -> PushAppOutputsResponse;
+}
+
+/// A `flwr-clientapp` that is this shell script. `DIR` in it is the directory.
+pub(crate) fn program(dir: &Path, script: &str) -> flwr_daemon::apps::Program {
+    let path = dir.join("flwr-clientapp");
+    let script = script.replace("DIR", &dir.display().to_string());
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    flwr_daemon::apps::Program::of(path, (1, 22))
 }

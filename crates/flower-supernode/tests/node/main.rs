@@ -21,7 +21,6 @@ mod sweep;
 mod trust;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ use flwr_security::key::PrivateKey;
 use tempfile::TempDir;
 use tonic::Code;
 
-use app::{App, Refused};
+use app::{App, Refused, program};
 use fleet::{FakeFleet, RUN, reply_to, seal};
 
 const NODE: u64 = 100;
@@ -107,14 +106,6 @@ fn config(superlink: &str, trust: Trust) -> Config {
         drain: Duration::from_secs(60),
         health: None,
     }
-}
-
-fn program(dir: &Path, script: &str) -> flwr_daemon::apps::Program {
-    let path = dir.join("flwr-clientapp");
-    let script = script.replace("DIR", &dir.display().to_string());
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    flwr_daemon::apps::Program::of(path, (1, 22))
 }
 
 impl Scene {
