@@ -100,8 +100,8 @@ impl Link {
             .keep_task(TaskId::of_serverapp(run), until)
             .await?;
         // Else not begun, over, or not known: the last is refused. The lease of a run that begins in
-        // this moment may not be there yet: heartbeats of flwr 1.29 and later begin before the
-        // inputs are pulled, and a process that is told that it is given up ends itself.
+        // this moment may not be there yet: a process may give its first sign while it asks for its
+        // inputs. A process that hears that it is given up ends itself.
         Ok(lives || !self.known_run(run).await?.status.phase.is_finished())
     }
 
