@@ -20,8 +20,6 @@ def main(grid: Grid, context: Context) -> None:
         leave("serverapp")
     if config["server"] == "raise":
         raise RuntimeError("this server has trouble")
-    if config["server"] == "divide":
-        print(1 // 0)
     if config["server"] == "break":
         raise ValueError("this server is broken")
     if config["server"] == "exit":

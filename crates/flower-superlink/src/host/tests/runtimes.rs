@@ -1,5 +1,5 @@
-//! ServerApp processes of flwr 1.23 to 1.34 at one port. What real processes send, and in which order,
-//! was recorded with a relay; `tests/tests/e2e/runtimes.rs` runs the processes themselves.
+//! ServerApp processes of flwr 1.23 to 1.34 at one port. The layouts are those of the descriptors in
+//! the packages; `tests/tests/e2e/runtimes.rs` runs the processes themselves.
 
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase, RunStatus};
