@@ -107,7 +107,7 @@ fn all_pairs_in_one_federation() {
 }
 
 #[test]
-#[ignore = "an hour: `cargo xtask interop` runs it"]
+#[ignore = "two hours: `cargo xtask interop` runs it"]
 fn all_pairs() {
     let _alone = alone();
     let only = env::var("FLOWER_INTEROP_ONLY").unwrap_or_default();
