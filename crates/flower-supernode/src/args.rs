@@ -13,7 +13,7 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.20 to 1.22)"
+    "; speaks flwr 1.20 to 1.39)"
 );
 
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.

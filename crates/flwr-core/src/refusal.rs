@@ -226,7 +226,7 @@ pub enum Refusal {
     },
     /// A node registers itself where people register nodes, or a list names them.
     #[error(
-        "SuperNode authentication is enabled. All SuperNodes must be registered via the CLI: start the SuperNode with --auth-supernode-private-key, and register its public key with `flwr supernode register`, or add the key to the SuperLink's list"
+        "SuperNode authentication is enabled. All SuperNodes must be registered via the CLI: register the public key with `flwr supernode register`, or add it to the SuperLink's list"
     )]
     RegisteredByPeople,
     /// A node unregisters itself where people register nodes.

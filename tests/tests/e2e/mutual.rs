@@ -370,7 +370,7 @@ fn mutual_tls_and_signatures_work_together() {
     superlink.line("the certificate is marked as a SuperNode's");
     // A good certificate is no key.
     let unsigned = scene.named_node("node-2");
-    unsigned.line("Public key not recognized");
+    unsigned.line("SuperNode authentication is enabled");
     node.stop();
     superlink.stop();
 }

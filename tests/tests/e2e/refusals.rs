@@ -194,7 +194,7 @@ fn a_supernode_that_is_not_on_the_list_says_so() {
     let port = e2e::ports::free();
     command.args(["--clientappio-api-address", &format!("127.0.0.1:{port}")]);
     let node = Process::start("stranger", &mut command, federation.scratch().path());
-    node.line("Public key not recognized");
+    node.line("SuperNode authentication is enabled");
     federation.superlink().line("Public key not recognized");
 }
 

@@ -50,6 +50,8 @@ impl Hands<'_> {
             Kind::List => self.leave_out(),
             Kind::Damage => self.damage(),
             Kind::Print => self.fill(),
+            Kind::Releases if self.random.once_in(3) => self.kill_superlink(),
+            Kind::Releases => self.kill_supernode(),
             Kind::Mixed => unreachable!("one of the others was chosen"),
         }
         self.totals.faults += 1;

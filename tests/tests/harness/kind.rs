@@ -1,7 +1,10 @@
 //! The kinds of faults.
 
+use e2e::{Maker, Release};
+
 use crate::clock;
 use crate::random::Random;
+use crate::scenario::NODES;
 use crate::state;
 
 /// What is done to a federation.
@@ -31,13 +34,16 @@ pub(crate) enum Kind {
     Damage,
     /// The disk is full while the ServerApp prints.
     Print,
+    /// The SuperLink or a SuperNode is killed, in a federation whose SuperNodes are of several
+    /// releases.
+    Releases,
     /// Any of those in [`Kind::MIXED`], one after the other.
     Mixed,
 }
 
 impl Kind {
     /// All that are of one sort.
-    pub(crate) const PURE: [Self; 12] = [
+    pub(crate) const PURE: [Self; 13] = [
         Self::Superlink,
         Self::Supernode,
         Self::Both,
@@ -50,6 +56,7 @@ impl Kind {
         Self::List,
         Self::Damage,
         Self::Print,
+        Self::Releases,
     ];
     /// Those that are over within seconds and spoil no run: they can hit one federation in turns.
     pub(crate) const MIXED: [Self; 6] = [
@@ -75,6 +82,7 @@ impl Kind {
             Self::List => "list",
             Self::Damage => "damage",
             Self::Print => "print",
+            Self::Releases => "releases",
             Self::Mixed => "mixed",
         }
     }
@@ -102,6 +110,7 @@ impl Kind {
     const fn share(self) -> usize {
         match self {
             Self::Freeze => 1,
+            Self::Releases => 2,
             Self::List | Self::Restart | Self::Damage => 4,
             _ => 8,
         }
@@ -117,6 +126,23 @@ impl Kind {
     /// Whether a run may fail by it, as long as the reason is told and no digit is wrong.
     pub(crate) fn may_fail_runs(self) -> bool {
         self == Self::Damage
+    }
+
+    /// Whose SuperNodes there are.
+    pub(crate) fn supernodes(self) -> Vec<Maker> {
+        let pips = [Release::V1_22, Release::V1_31].map(Maker::Pip);
+        match self {
+            Self::Releases => vec![Maker::Ours, pips[0], pips[1], Maker::Ours],
+            _ => vec![Maker::Ours; NODES],
+        }
+    }
+
+    /// The rounds of a run. SuperNodes of pip's ask for messages every few seconds only.
+    pub(crate) const fn rounds(self) -> usize {
+        match self {
+            Self::Releases => 6,
+            _ => 20,
+        }
     }
 
     /// Whether the ServerApp prints all the time.
@@ -140,7 +166,7 @@ impl Kind {
             Self::Cut => 5,
             Self::Superlink | Self::Supernode | Self::Mixed => 3,
             Self::Both | Self::Stall | Self::Disk | Self::Restart | Self::Clock | Self::Print => 2,
-            Self::Freeze | Self::List | Self::Damage => 1,
+            Self::Freeze | Self::List | Self::Damage | Self::Releases => 1,
         };
         // Some more than its share: faults take time, and the run does not wait for them.
         let share = (faults + faults / 2).div_ceil(rounds);

@@ -19,9 +19,8 @@ use crate::run_in_progress::{Found, RunInProgress};
 use crate::state::State;
 use crate::totals::Totals;
 
-/// SuperNodes in the federation, and rounds in a run.
-const NODES: usize = 4;
-const ROUNDS: usize = 20;
+/// SuperNodes in the federation.
+pub(crate) const NODES: usize = 4;
 /// How often it is looked how far a run is.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The time from one fault to the next, in milliseconds.
@@ -55,7 +54,7 @@ impl Scenario {
     pub(crate) fn start(kind: Kind, seed: u64) -> Self {
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
-        let mut plan = plan(NODES, state.path(), &[]);
+        let mut plan = plan(NODES, state.path(), &[]).supernodes(kind.supernodes());
         let clock = (kind == Kind::Clock).then(|| Clock::new(state.path()));
         if let Some(clock) = &clock {
             plan = plan.superlink_variables(clock.variables());
@@ -70,7 +69,7 @@ impl Scenario {
         let app = federation.app("steady");
         let task = Task {
             seed,
-            rounds: ROUNDS,
+            rounds: kind.rounds(),
             nodes: NODES,
             noisy: kind.is_noisy(),
         };
@@ -131,7 +130,7 @@ impl Scenario {
     /// Makes faults until there are enough, or the run is over. They are spread over its rounds.
     fn disturb(&mut self, running: &mut RunInProgress, wanted: usize, totals: &mut Totals) {
         let before = totals.faults;
-        let rate = self.kind.in_a_round(wanted - before, ROUNDS);
+        let rate = self.kind.in_a_round(wanted - before, self.kind.rounds());
         while totals.faults < wanted {
             let pause = self.random.millis(PAUSE);
             let rounds = (totals.faults - before) / rate;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::FLOWER_1_22;
+use crate::support::python::{FLOWER_1_22, LATER};
 use crate::support::tools;
 
 /// `cargo xtask faults`
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     seed: Option<u64>,
 
     /// One kind: superlink, supernode, both, cut, stall, disk, restart, freeze, clock, list, damage,
-    /// print, or mixed for several in one federation.
+    /// print, releases, or mixed for several in one federation.
     #[arg(long, value_name = "KIND")]
     only: Option<String>,
 }
@@ -30,6 +30,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare_for_faults()?;
     let mut tests = build::cargo();
     tests.env(FLOWER_1_22.variable(), FLOWER_1_22.prepare()?);
+    // SuperNodes of several releases.
+    for flower in LATER.iter().filter(|flower| flower.is("1.31.0")) {
+        tests.env(flower.variable(), flower.prepare()?);
+    }
     build::programs(Profile::Dev)?;
     tests.env("FLOWER_FAULTS", args.faults.to_string());
     if let Some(seed) = args.seed {

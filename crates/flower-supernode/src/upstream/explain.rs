@@ -92,10 +92,10 @@ impl Explainer {
         let key = &self.fingerprint;
         match (class, code) {
             (_, Some(Code::FleetSupernodeRegistrationDisabled)) if self.is_passing => {
-                "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key, and register the key's public half with `flwr supernode register`".to_owned()
+                "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key".to_owned()
             }
             (_, Some(Code::FleetSupernodeRegistrationDisabled)) => {
-                format!("; this node's key is {key}: `flwr supernode register` lets it in")
+                format!("; this node's key is {key}")
             }
             (_, Some(Code::KeyNotListed)) => {
                 format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")

@@ -12,7 +12,7 @@ const PYTHON: &str = "python";
 /// What daemons start for apps.
 const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
 /// Versions whose app processes our daemons start.
-const FITS: std::ops::RangeInclusive<(u32, u32)> = (1, 20)..=(1, 22);
+const FITS: std::ops::RangeInclusive<(u32, u32)> = (1, 20)..=(1, 34);
 
 /// Looks for the programs that daemons of this machine would start: on PATH, then in the environment
 /// of `flwr up`. Without them runs work all the same where the daemons are elsewhere.
@@ -35,7 +35,7 @@ pub(super) fn look(local: Option<&Local>, checkup: &mut Checkup) {
             checkup.good(PYTHON, format!("{shown}, of flwr {version}{whose}"));
         }
         Some((version, _)) => {
-            let hint = "our daemons start those of flwr 1.20 to 1.22: `pip install flwr==1.22.0`";
+            let hint = "our daemons start those of flwr 1.20 to 1.34: `pip install flwr==1.22.0`";
             checkup.warning(PYTHON, format!("{shown}, of flwr {version}"), Some(hint));
         }
     }
