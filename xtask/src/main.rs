@@ -60,7 +60,7 @@ enum Command {
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
-    /// Run every pair of our programs and pip's of flwr 1.8 to 1.22 together, print the table of
+    /// Run every pair of our programs and pip's of flwr 1.8 to 1.39 together, print the table of
     /// what works and write it to docs/interop.md.
     Interop(interop::Args),
     /// Play many runs, and one of many rounds, and print what they leave: memory, open files,
