@@ -11,7 +11,6 @@ use std::fmt;
 
 use flwr_core::printable;
 use flwr_core::refusal::{self, Class, Code as Number, Silence, Unanswered};
-use flwr_wire::generations::v1_23_nodes::NO_NODE;
 use tonic::{Code, Status, TimeoutExpired};
 
 use crate::channel::cause;
@@ -28,6 +27,8 @@ const STALE_SIGNATURE: &str = "Invalid timestamp";
 /// FAILED_PRECONDITION of RegisterNode: people register nodes (flwr 1.23 to 1.39).
 const REGISTERED_BY_PEOPLE: &str =
     "SuperNode authentication is enabled. All SuperNodes must be registered";
+/// FAILED_PRECONDITION of ActivateNode: no node has the key (flwr 1.23 to 1.39).
+const NO_NODE: &str = "No SuperNode found with the given public key";
 /// FAILED_PRECONDITION of ActivateNode: the node is online (flwr 1.23 to 1.39).
 const NOT_ACTIVATED: &str = "could not be activated";
 /// NOT_FOUND of Control: no such run (flwr 1.20 to 1.22).

@@ -5,22 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::Result;
-use flwr_core::refusal::{Class, Code, Failure, Silence};
+use flwr_core::refusal::{Class, Code, Failure};
 use flwr_proto as proto;
 
 use super::rpcs;
 use crate::line::{Line, Now};
 use crate::objects::{Entrance, NodeCaller};
-
-/// How the text of a SuperLink begins that knows no node of the key (flwr 1.23 to 1.39). Other nodes
-/// that cannot be activated are online.
-pub const NO_NODE: &str = "No SuperNode found with the given public key";
-/// What SuperLinks of flwr 1.22 and 1.23 to 1.39 say of a method that they do not have, or that
-/// failed.
-const NO_METHOD: &str = "Error in service handler!";
-/// What our own SuperLinks of before flwr 1.23 say of ActivateNode: they look for the caller's node
-/// first.
-const NO_ID: &str = "Invalid node ID";
 
 /// A node's session with a SuperLink at the other end of a line.
 pub type FleetCaller<L> = NodeCaller<L, Activated>;
@@ -49,20 +39,12 @@ pub fn fleet_over<L: Line>(line: L, now: Now, key: Bytes, is_passing: bool) -> F
     NodeCaller::over(line, now, entrance)
 }
 
-/// Whether the answer to ActivateNode means that the SuperLink is of an earlier release.
+/// Whether the answer to ActivateNode means that the SuperLink is of an earlier release. Our own
+/// SuperLinks of before flwr 1.23 look for the caller's node first, and find none.
 #[must_use]
 pub fn is_unknown(failure: &Failure) -> bool {
-    match failure {
-        Failure::Answered(refused) => match refused.class {
-            Class::NotOffered => true,
-            Class::Unauthenticated => refused.text.starts_with(NO_ID),
-            _ => false,
-        },
-        Failure::Unanswered(unanswered) => {
-            unanswered.why == Silence::Broken && unanswered.text.starts_with(NO_METHOD)
-        }
-        Failure::Refused(_) | Failure::TryAgain(_) => false,
-    }
+    matches!(failure, Failure::Answered(refused) if refused.class == Class::NotOffered)
+        || has_code(failure, Code::NodeNotRegistered)
 }
 
 fn has_code(failure: &Failure, code: Code) -> bool {
