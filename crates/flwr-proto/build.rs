@@ -9,6 +9,7 @@ const FILES: &[&str] = &[
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
+    "flower/join",
     "flower/launch",
     "flower/upkeep",
     "shared/maps",

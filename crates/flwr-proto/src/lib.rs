@@ -20,6 +20,11 @@ pub mod launch {
     tonic::include_proto!("flower.launch");
 }
 
+/// How SuperNodes join with a token, which is ours.
+pub mod join {
+    tonic::include_proto!("flower.join");
+}
+
 /// What a federation keeps and how it is deleted, which is ours.
 pub mod upkeep {
     tonic::include_proto!("flower.upkeep");
