@@ -18,6 +18,7 @@ use super::*;
 
 mod callers;
 mod commands;
+mod joining;
 
 const RUN: RunId = RunId(7);
 
@@ -50,6 +51,7 @@ fn every_refusal_has_its_code_and_text() {
         callers::nodes_and_processes(),
         callers::people(),
         commands::later_refusals(),
+        joining::all(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
