@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod identity;
 mod legacy;
 mod localhost;
+mod pinned;
 mod proof;
 mod reason;
 mod revocation;
@@ -42,6 +43,7 @@ pub use dated::{Dated, Standing};
 pub use flaw::{Flaw, Problem, Whose};
 pub use identity::Identity;
 pub use localhost::Localhost;
+pub use pinned::{is_proven_by, pinned};
 pub use reason::{Reason, explain};
 pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
 pub(crate) use signed::weakness;
@@ -172,10 +174,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Legacy certificates are checked against signatures of TLS 1.3 only.
-const fn versions(legacy: bool) -> &'static [&'static rustls::SupportedProtocolVersion] {
+/// Legacy certificates are checked against signatures of TLS 1.3 only, and nodes join over TLS 1.3 only.
+const fn versions(tls13_only: bool) -> &'static [&'static rustls::SupportedProtocolVersion] {
     static TLS13_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    if legacy {
+    if tls13_only {
         TLS13_ONLY
     } else {
         rustls::DEFAULT_VERSIONS

@@ -28,6 +28,7 @@ pub(super) fn load(args: &Args) -> Result<(Trust, String), Error> {
             Some(LocalhostToo::Anywhere) => Localhost::Anywhere,
         },
         legacy: args.ssl_allow_legacy_certificates,
+        ..ClientFiles::default()
     };
     let flag = match (&files.roots, &files.identity) {
         (None, None) => "neither --root-certificates nor --insecure",
