@@ -34,17 +34,21 @@ impl PinnedServerVerifier {
     }
 }
 
+/// The pin of an authority. `None`: the certificate cannot be read.
+#[must_use]
+pub fn pin_of(authority: &CertificateDer<'_>) -> Option<Pin> {
+    let (_, read) = X509Certificate::from_der(authority).ok()?;
+    Some(Pin::of_spki(read.tbs_certificate.subject_pki.raw))
+}
+
 /// The certificate of the authority with this pin, in a chain that a server has shown.
 #[must_use]
-pub fn pinned<'a>(
+pub fn pinned<'a, 'b: 'a>(
     pin: &Pin,
-    chain: impl IntoIterator<Item = &'a CertificateDer<'a>>,
-) -> Option<&'a CertificateDer<'a>> {
-    let is_pinned = |shown: &&CertificateDer<'_>| {
-        let read = X509Certificate::from_der(shown);
-        read.is_ok_and(|(_, read)| Pin::of_spki(read.tbs_certificate.subject_pki.raw) == *pin)
-    };
-    chain.into_iter().find(is_pinned)
+    chain: impl IntoIterator<Item = &'a CertificateDer<'b>>,
+) -> Option<&'a CertificateDer<'b>> {
+    let mut chain = chain.into_iter();
+    chain.find(|shown| pin_of(shown).as_ref() == Some(pin))
 }
 
 /// Whether a chain, the server's own certificate first, ends at this authority now.

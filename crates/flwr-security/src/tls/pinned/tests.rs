@@ -23,10 +23,8 @@ fn authority(path: &Path) -> CertificateDer<'static> {
     certificates(path, None).unwrap().remove(0)
 }
 
-fn pin_of(files: &Files) -> Pin {
-    let authority = authority(&files.path("ca.crt"));
-    let (_, read) = X509Certificate::from_der(&authority).unwrap();
-    Pin::of_spki(read.tbs_certificate.subject_pki.raw)
+fn pin(files: &Files) -> Pin {
+    pin_of(&authority(&files.path("ca.crt"))).unwrap()
 }
 
 /// What a client with this pin says of the server, and what the server says of the client.
@@ -60,7 +58,7 @@ fn reason(met: Result<(), Error>) -> Reason {
 fn a_chain_that_ends_in_the_pinned_authority_is_accepted() {
     let files = Files::new();
     let server = showing(&files, |_| {});
-    assert_eq!(meet(pin_of(&files), "localhost", server), (Ok(()), None));
+    assert_eq!(meet(pin(&files), "localhost", server), (Ok(()), None));
 }
 
 #[test]
@@ -68,7 +66,7 @@ fn another_authority_is_refused_in_the_handshake() {
     let (files, others) = (Files::new(), Files::new());
     let server = showing(&others, |_| {});
     showing(&files, |_| {});
-    let (met, said) = meet(pin_of(&files), "localhost", server);
+    let (met, said) = meet(pin(&files), "localhost", server);
     assert_eq!(reason(met), Reason::OtherAuthority);
     let alerted = matches!(said, Some(Error::AlertReceived(_)));
     assert!(alerted, "{said:?}");
@@ -78,7 +76,7 @@ fn another_authority_is_refused_in_the_handshake() {
 fn an_authority_that_is_not_shown_is_unknown() {
     let files = Files::new();
     let server = files.server(|_| {}).asking().config();
-    let (met, _) = meet(pin_of(&files), "localhost", server);
+    let (met, _) = meet(pin(&files), "localhost", server);
     assert_eq!(reason(met), Reason::OtherAuthority);
 }
 
@@ -91,7 +89,7 @@ fn a_shown_authority_that_did_not_sign_proves_nothing() {
     let chain = read(&others, "server.pem") + &read(&files, "ca.crt");
     others.write("server.pem", &chain);
     let server = others.load().unwrap().asking().config();
-    let (met, _) = meet(pin_of(&files), "localhost", server);
+    let (met, _) = meet(pin(&files), "localhost", server);
     assert_eq!(reason(met), Reason::UnknownIssuer);
 }
 
@@ -99,13 +97,13 @@ fn a_shown_authority_that_did_not_sign_proves_nothing() {
 fn name_and_dates_count_under_a_pin_too() {
     let files = Files::new();
     let server = showing(&files, |_| {});
-    let (met, _) = meet(pin_of(&files), "superlink.example", server);
+    let (met, _) = meet(pin(&files), "superlink.example", server);
     assert!(matches!(reason(met), Reason::NameMismatch { .. }));
     let yesterday = OffsetDateTime::now_utc() - Duration::DAY;
     let server = showing(&files, |params| {
         (params.not_before, params.not_after) = (yesterday - Duration::WEEK, yesterday);
     });
-    let (met, _) = meet(pin_of(&files), "localhost", server);
+    let (met, _) = meet(pin(&files), "localhost", server);
     assert!(matches!(reason(met), Reason::Expired { .. }));
 }
 
@@ -123,7 +121,7 @@ fn a_server_of_tls_1_2_has_no_version_in_common() {
         .with_no_client_auth()
         .with_single_cert(chain, key.into_iter().next().unwrap())
         .unwrap();
-    let tls = ClientTls::pinned(pin_of(&files), None).unwrap();
+    let tls = ClientTls::pinned(pin(&files), None).unwrap();
     let name = "localhost".try_into().unwrap();
     let mut client = rustls::ClientConnection::new(tls.config(), name).unwrap();
     let mut server = rustls::ServerConnection::new(Arc::new(server)).unwrap();
