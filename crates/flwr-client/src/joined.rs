@@ -383,10 +383,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let enrolments = Enrolments::below(home.path());
         let joined = join(&enrolments, JoinTokenId([1; 8]), 7);
-        for content in ["", "{}", r#"{"superlink":"a:1","node_id":"x","token_id":"1"}"#] {
+        for content in [
+            "",
+            "{}",
+            r#"{"superlink":"a:1","node_id":"x","token_id":"1"}"#,
+        ] {
             fs::write(joined.dir().join(FACTS), content).unwrap();
             let told = enrolments.joined().unwrap_err().to_string();
-            assert!(told.contains("damaged") && told.contains("--rejoin"), "{told}");
+            assert!(
+                told.contains("damaged") && told.contains("--rejoin"),
+                "{told}"
+            );
         }
     }
 }

@@ -144,7 +144,10 @@ async fn an_answer_without_an_address_means_that_of_the_token_and_one_without_a_
 async fn a_refusal_is_final_and_a_busy_superlink_is_asked_again() {
     let files = files();
     for (status, is_passing) in [
-        (Status::permission_denied("the join token has expired"), false),
+        (
+            Status::permission_denied("the join token has expired"),
+            false,
+        ),
         (Status::unimplemented("no such method"), false),
         (Status::unavailable("too many wrong tries: 60 s"), true),
     ] {
@@ -173,7 +176,9 @@ async fn a_superlink_of_another_authority_gets_the_handshake_and_nothing_else() 
     let error = joined.unwrap_err();
     assert!(!error.is_passing(), "{error}");
     assert!(
-        error.to_string().contains("the authority that the join token names"),
+        error
+            .to_string()
+            .contains("the authority that the join token names"),
         "{error}"
     );
     // The node's alert is the end of its handshake: no byte of a call was sent.
@@ -196,12 +201,18 @@ async fn a_superlink_of_tls_1_2_is_refused_with_the_likely_cause() {
     let (listener, address) = listen().await;
     let task = tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.unwrap();
-        TlsAcceptor::from(Arc::new(server)).accept(tcp).await.map(drop)
+        TlsAcceptor::from(Arc::new(server))
+            .accept(tcp)
+            .await
+            .map(drop)
     });
     let (_, joined) = join_with(&address, pin(&files)).await;
     let error = joined.unwrap_err();
     assert!(matches!(error, JoinError::NoTls13(_)), "{error}");
-    assert!(error.to_string().contains("a proxy that ends TLS"), "{error}");
+    assert!(
+        error.to_string().contains("a proxy that ends TLS"),
+        "{error}"
+    );
     task.await.unwrap().unwrap_err();
 }
 

@@ -88,7 +88,9 @@ impl ServerCertVerifier for PinnedServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let shown = [end_entity].into_iter().chain(intermediates);
-        let root = pinned(&self.pin, shown).and_then(only).ok_or_else(foreign)?;
+        let root = pinned(&self.pin, shown)
+            .and_then(only)
+            .ok_or_else(foreign)?;
         let strict = StrictServerVerifier::new(root).map_err(|_| foreign())?;
         strict.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
