@@ -1,5 +1,4 @@
-//! Every refusal on the wire, byte for byte, as peers of flwr 1.8 to 1.22 know it, and as commands of
-//! later releases do.
+//! Every refusal on the wire, byte for byte, as peers with and without numbers know it.
 
 use flwr_core::config::ConfigError;
 use flwr_core::fab::FabError;
