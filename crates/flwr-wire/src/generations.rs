@@ -59,6 +59,12 @@ macro_rules! generations {
                 None
             }
 
+            /// Whether nodes that speak this wire may do so over HTTP.
+            pub(crate) fn is_over_http(self) -> bool {
+                $($(generations!(@over_http $name $port self);)+)+
+                false
+            }
+
             /// Whether nodes that speak this wire sign their requests with a key of their own.
             #[must_use]
             pub fn is_signed(self) -> bool {
@@ -82,6 +88,11 @@ macro_rules! generations {
             return $name::IS_SIGNED;
         }
     };
+    (@over_http $name:ident fleet $wire:tt) => {
+        if $name::NAMES.contains(&$wire) {
+            return $name::IS_OVER_HTTP;
+        }
+    };
     (@$table:ident $name:ident $port:ident $rest:tt) => {};
 }
 
@@ -92,7 +103,7 @@ generations! {
     v1_24_signs: serverapps clientapps,
     /// flwr 1.20 to 1.29: app processes that get a run.
     v1_21_runs: serverapps clientapps,
-    /// flwr 1.23 to 1.39 over gRPC: registered nodes.
+    /// flwr 1.23 and later: registered nodes, over gRPC until 1.39 and over HTTP from 1.40 on.
     v1_23_nodes: fleet,
     /// flwr 1.20 to 1.22: messages and their objects.
     v1_20_objects: fleet,

@@ -8,8 +8,8 @@ use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Stra
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, Runtime, RuntimeDoor, ServerAppIo,
-    SimulationIo, Upkeep,
+    Control, ControlDoor, Driver, Exec, FleetDoor, HttpDoors, LaunchDoor, Runtime, RuntimeDoor,
+    ServerAppIo, SimulationIo, Upkeep,
 };
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -102,8 +102,9 @@ impl Ports {
         let fleet = Routes::new(FleetDoor::new(host.clone()));
         let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
+        let http1 = HttpDoors::new().with(FleetDoor::new(host.clone()));
         let mut servers = JoinSet::new();
-        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
+        servers.spawn(self.fleet.with_http1(http1).serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
         servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
         if let Some(listener) = self.health {

@@ -8,7 +8,7 @@ use flwr_core::run::{Phase, RunStatus};
 use flwr_proto as proto;
 use flwr_proto::v1_30;
 
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{admit_by_metadata, admit_launcher, read};
