@@ -82,9 +82,7 @@ struct Proof {
 /// Whether a request has a header of a signature: one that has none is of flwr 1.14 or earlier.
 #[must_use]
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    OVER_GRPC
-        .iter()
-        .any(|name| headers.contains_key(*name))
+    OVER_GRPC.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Signs a request with the time of now.

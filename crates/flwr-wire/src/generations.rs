@@ -97,7 +97,9 @@ macro_rules! generations {
 }
 
 generations! {
-    /// flwr 1.30 to 1.34: app processes that get a task.
+    /// flwr 1.43: ServerApps that ask for replies by a list of its own.
+    v1_43_replies: serverapps,
+    /// flwr 1.30 and later, over gRPC until 1.34 and over HTTP from 1.35 on: app processes that get a task.
     v1_30_tasks: serverapps clientapps,
     /// flwr 1.24 to 1.29: app processes that give signs of life by their token.
     v1_24_signs: serverapps clientapps,
@@ -111,6 +113,6 @@ generations! {
     v1_15_inline: fleet serverapps,
     /// flwr 1.8 to 1.14: messages as tasks.
     v1_08_taskins: fleet serverapps,
-    /// flwr 1.13 to 1.22: the `flwr` command.
+    /// flwr 1.13 and later, over gRPC until 1.36 and over HTTP from 1.37 on: the `flwr` command.
     v1_10_control: control,
 }
