@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Subcommand};
 use flwr_core::address::Address;
 
-use super::supernode::SuperLinkArgs;
+use super::link::SuperLinkArgs;
 use super::value::whole;
 use super::{Cli, Format};
 
