@@ -93,7 +93,12 @@ mod tests {
         let [(Outcome::Good, text)] = &told[..] else {
             panic!("{told:?}")
         };
-        for part in ["node 7", "superlink.example:9092", "0909090909090909", "SHA256:"] {
+        for part in [
+            "node 7",
+            "superlink.example:9092",
+            "0909090909090909",
+            "SHA256:",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         std::fs::remove_file(joined.authorities_file()).unwrap();
