@@ -1,6 +1,7 @@
 //! SuperNodes that join with a token: the one line, what is refused, and how keys and authorities change
 //! while rounds go on.
 
+mod commands;
 mod live;
 mod refused;
 mod remembered;
