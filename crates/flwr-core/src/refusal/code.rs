@@ -177,6 +177,7 @@ codes! {
     ServerAppLives = 50305, "SERVER_APP_LIVES", Precondition;
     InstructionUnknown = 50306, "INSTRUCTION_UNKNOWN", Precondition;
     InstructionAnswered = 50307, "INSTRUCTION_ANSWERED", Precondition;
+    CertificateNeeded = 50330, "CERTIFICATE_NEEDED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
     FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;
