@@ -54,6 +54,7 @@ impl Refusal {
             Self::UnexpectedNode(_) => Code::RuntimeUnexpectedNodeId,
             Self::UnknownToken | Self::UnknownAppToken => Code::RuntimeAuthenticationFailed,
             Self::ClientNotListed(_) => Code::ClientNotListed,
+            Self::CertificateNeeded(_) => Code::CertificateNeeded,
             Self::LauncherNotProven(_) => Code::LauncherNotProven,
             Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
             Self::CertificateOfNode(_) => Code::CertificateOfNode,
