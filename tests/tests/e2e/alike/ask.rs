@@ -175,6 +175,10 @@ impl Caller {
         }
     }
 
+    pub(super) const fn release(&self) -> Release {
+        self.release
+    }
+
     pub(super) const fn service(&self) -> &'static str {
         self.service
     }

@@ -111,6 +111,12 @@ pub(super) const FLEET: &[Purpose] = &[
         SAYS_WHY,
     ),
     Purpose::other(
+        &["push in an unknown session"],
+        "answer: stored=true",
+        "ours opens no sessions: an object is taken that a message of the run has announced, and whose \
+         bytes have the announced hash",
+    ),
+    Purpose::other(
         &["reply to an unknown message", "reply that lives too long"],
         "answer: [0], 0 objects",
         "the bytes of a reply that is refused are not asked for",

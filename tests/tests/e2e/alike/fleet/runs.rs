@@ -76,12 +76,23 @@ impl Stray {
     }
 
     async fn push_object(&mut self, what: &'static str, run_id: u64, id: &str, content: &[u8]) {
+        self.push_object_in("", what, run_id, (id, content)).await;
+    }
+
+    /// In the session of an upload, which flwr 1.33 and later have.
+    async fn push_object_in(
+        &mut self,
+        session: &str,
+        what: &'static str,
+        run_id: u64,
+        (id, content): (&str, &[u8]),
+    ) {
         let request = proto::PushObjectRequest {
             node: node(self.id),
             run_id,
             object_id: id.to_owned(),
             object_content: content.to_vec().into(),
-            session_id: String::new(),
+            session_id: session.to_owned(),
         };
         let proof = self.proof();
         let _ = self
@@ -173,7 +184,14 @@ impl Stray {
         let _ = self.push("reply twice", good).await;
         self.push_object("push of other bytes", run, &id, b"nothing")
             .await;
-        self.push_object("push", run, &id, &content).await;
+        if self.fleet.release().is_since(33) {
+            let what = "push in an unknown session";
+            let session = "00000000-0000-4000-8000-000000000000";
+            self.push_object_in(session, what, run, (&id, &content))
+                .await;
+        } else {
+            self.push_object("push", run, &id, &content).await;
+        }
         run
     }
 }
