@@ -7,7 +7,7 @@ use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto as proto;
 use flwr_proto::v1_24;
 
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{Methods, Rules, admit, read};

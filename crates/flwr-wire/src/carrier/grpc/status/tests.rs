@@ -1,5 +1,4 @@
-//! Every refusal on the wire, byte for byte, as peers of flwr 1.8 to 1.22 know it, and as commands of
-//! later releases do.
+//! Every refusal on the wire, byte for byte, as peers with and without numbers know it.
 
 use flwr_core::config::ConfigError;
 use flwr_core::fab::FabError;
@@ -18,6 +17,7 @@ use super::*;
 
 mod callers;
 mod commands;
+mod joining;
 
 const RUN: RunId = RunId(7);
 
@@ -31,9 +31,16 @@ fn said(status: &Status) -> (Code, &str) {
 
 /// Checks the rows, and gives the numbers of their refusals.
 fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
+    check_for(&[Form::Peer], rows)
+}
+
+/// The same, for each of these readers.
+fn check_for(readers: &[Form], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
-        let status = status(refusal.clone());
-        assert_eq!(said(&status), (*code, *text), "{refusal:?}");
+        for reader in readers {
+            let status = reader.status(refusal.clone());
+            assert_eq!(said(&status), (*code, *text), "{refusal:?} for {reader:?}");
+        }
     }
     rows.iter().map(|(refusal, ..)| refusal.code()).collect()
 }
@@ -50,6 +57,7 @@ fn every_refusal_has_its_code_and_text() {
         callers::nodes_and_processes(),
         callers::people(),
         commands::later_refusals(),
+        joining::all(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
@@ -84,7 +92,6 @@ fn runs() -> Vec<Number> {
             PermissionDenied,
             "run 7 is not known to this SuperLink",
         ),
-        (Refusal::RunNotFound(RUN), NotFound, "Run ID not found"),
         (
             Refusal::Transition {
                 run: RUN,
