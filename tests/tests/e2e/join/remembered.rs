@@ -1,6 +1,6 @@
 //! What a SuperNode remembers of its enrolment: the next start needs no flags.
 
-use e2e::Maker;
+use e2e::{Maker, Outcome};
 
 use super::{Scene, ends, id_in};
 
@@ -32,10 +32,9 @@ fn two_nodes_join_with_one_line_each_do_a_run_and_come_back_without_flags() {
     let app = scene.app();
     let home = scene.home("one");
     let mut doctor = Maker::Ours.command("flwr");
-    doctor.args(["doctor", ".", "e2e"]).current_dir(&app.path);
-    let told = doctor.env("FLWR_HOME", home).output().unwrap();
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains(&format!("node {} of", ids[0])), "{told}");
+    doctor.args(["doctor", "e2e"]).current_dir(&app.path);
+    let told = Outcome::from(doctor.env("FLWR_HOME", home).output().unwrap());
+    told.must_say(&[&format!("node {} of", ids[0])]);
     for node in &mut nodes {
         node.stop();
     }
