@@ -78,7 +78,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "token",
-        what: "key sets and tokens of an OpenID provider",
+        what: "key sets and tokens of an OpenID provider, join tokens",
         run: security::token,
         seeds: security::token_seeds,
     },

@@ -9,6 +9,7 @@ use flower_superlink::accounts::oidc::{Keys, Rules, verify};
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::Readable;
+use flwr_security::joining::{JoinSecret, JoinToken, JoinTokenId, Pin};
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::pki::{self, Authority, Purpose};
 use flwr_security::signature::{self, SignatureHeaders, Verifier};
@@ -247,7 +248,7 @@ pub(super) fn tls_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A key set of a provider, or a token.
+/// A key set of a provider, a token, or a token by which nodes join.
 pub(super) fn token(data: &[u8]) {
     let _ = Keys::parse(data);
     let keys = Keys::parse(KEY_SET.as_bytes()).unwrap();
@@ -258,6 +259,9 @@ pub(super) fn token(data: &[u8]) {
     if let Ok(text) = str::from_utf8(data) {
         let verified = verify(text, &keys, &rules, NOW);
         assert!(verified.is_err(), "a token out of nothing");
+        if let Ok(joins) = text.parse::<JoinToken>() {
+            assert_eq!(joins.reveal().parse(), Ok(joins));
+        }
     }
 }
 
@@ -268,7 +272,14 @@ const KEY_SET: &str = "{\"keys\": [{\"kty\": \"EC\", \"crv\": \"P-256\", \"kid\"
 
 pub(super) fn token_seeds() -> Vec<Vec<u8>> {
     // {"alg":"ES256","kid":"1"} . {"iss":"https://idp.example.org/","sub":"a","aud":"flower","exp":1758100000}
+    let joins = JoinToken {
+        id: JoinTokenId([1; 8]),
+        secret: JoinSecret::from_bytes(&[2; 32]).unwrap(),
+        pin: Pin([3; 32]),
+        address: "superlink.example:9092".parse().unwrap(),
+    };
     texts([
+        &joins.reveal(),
         KEY_SET,
         "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlLm9yZy8iLCJzdWIiOiJhIiwiYXVkIjoiZmxvd2VyIiwiZXhwIjoxNzU4MTAwMDAwfQ.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.",
