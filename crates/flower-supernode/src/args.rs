@@ -13,7 +13,7 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.20 to 1.39)"
+    "; speaks flwr 1.20 to 1.43)"
 );
 
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
@@ -69,9 +69,10 @@ pub struct Args {
     #[arg(long, requires = "root_certificates")]
     pub ssl_allow_legacy_certificates: bool,
 
-    /// The SuperLink's Fleet address
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
-    pub superlink: String,
+    /// The SuperLink's Fleet address [default: 127.0.0.1:9092, and while nothing listens there
+    /// 127.0.0.1:8000, where SuperLinks of flwr 1.40 and later listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub superlink: Option<String>,
 
     /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
     /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn flags_are_read_as_argparse_reads_them() {
         let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
-        assert_eq!(Args::parse_from(typed).superlink, "b:2");
+        assert_eq!(Args::parse_from(typed).superlink.as_deref(), Some("b:2"));
     }
 
     #[test]
@@ -341,7 +342,7 @@ mod tests {
     fn the_defaults_are_those_of_the_documentation() {
         let args = Args::parse_from(["flower-supernode"]);
         assert_eq!(args.drain, Duration::from_secs(60));
-        assert_eq!(args.superlink, "127.0.0.1:9092");
+        assert_eq!(args.superlink, None);
         assert_eq!(args.isolation, Isolation::Subprocess);
         assert_eq!(args.clientappio_api_address, None);
     }

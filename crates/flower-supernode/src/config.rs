@@ -31,6 +31,8 @@ use crate::args::{Args, Isolation, Start};
 pub struct Config {
     /// The SuperLink's Fleet address.
     pub superlink: Address,
+    /// The port that is tried while nothing listens at that address.
+    pub other_port: Option<u16>,
     /// Whom to trust there.
     pub trust: Trust,
     /// Where the trust comes from, for the log.
@@ -222,7 +224,11 @@ impl TryFrom<Args> for Config {
             args.auth_supernode_public_key,
         )?;
         let store = store(&key, args.flwr_dir.clone());
-        let superlink = parse_superlink(&args.superlink)?;
+        let (superlink, other_port) = match &args.superlink {
+            Some(given) => (given.as_str(), None),
+            None => (SUPERLINK, Some(HTTP_PORT)),
+        };
+        let superlink = parse_superlink(superlink)?;
         let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, |name| {
             env::var(name).ok()
         })?;
@@ -237,6 +243,7 @@ impl TryFrom<Args> for Config {
                 .chain(told)
                 .collect(),
             superlink,
+            other_port,
             trust,
             trust_origin,
             key,
@@ -292,6 +299,11 @@ fn launch(args: &Args) -> Result<Launch, Error> {
         reuse: args.clientapp_reuse,
     })
 }
+
+/// Where SuperLinks of flwr 1.39 and earlier listen for SuperNodes, unless they are told otherwise.
+const SUPERLINK: &str = "127.0.0.1:9092";
+/// The port on which later ones do.
+const HTTP_PORT: u16 = 8000;
 
 const PRIVATE_KEY: &str = "--auth-supernode-private-key";
 const PUBLIC_KEY: &str = "--auth-supernode-public-key";
