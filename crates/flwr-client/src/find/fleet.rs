@@ -48,7 +48,7 @@ pub async fn joined(line: NodeLine, joining: Joining) -> Result<(NodeSession<Nod
             info!("the SuperLink speaks the wire of {wire}");
             Ok((NodeSession::V1_23(newest), node))
         }
-        Err(failure) if line.carrier() == Carrier::Grpc && v1_23_nodes::is_unknown(&failure) => {
+        Err(failure) if line.carrier() == Carrier::Grpc && v1_23_nodes::is_earlier(&failure) => {
             let session = NodeSession::V1_20(earlier(line));
             let node = session.join(interval).await?;
             info!("the SuperLink speaks the wire of flwr 1.20 to 1.22, over gRPC");

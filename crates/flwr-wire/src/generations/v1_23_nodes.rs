@@ -11,7 +11,7 @@ mod call;
 mod fleet;
 mod rpcs;
 
-pub use call::{FleetCaller, fleet_over, is_unknown};
+pub use call::{FleetCaller, fleet_over, is_earlier};
 
 /// What the state notes beside a node of this generation.
 pub const NAME: WireName = WireName("nodes");
@@ -19,6 +19,8 @@ pub const NAME: WireName = WireName("nodes");
 pub const NAMES: &[WireName] = &[NAME];
 /// Their nodes sign their requests.
 pub const IS_SIGNED: bool = true;
+/// They speak over HTTP, too: flwr 1.40 and later.
+pub(crate) const IS_OVER_HTTP: bool = true;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::{Handler, Request, Size, Table};
 use crate::app_token::AppToken;
-use crate::carrier::grpc::{Answer, decode};
+use crate::carrier::{Answer, decode};
 use crate::host::{AppProof, Head, LauncherProof, RuntimeHost};
 use crate::rpc::Rpc;
 
@@ -118,6 +118,28 @@ impl<H: RuntimeHost> Methods<H> {
                         }
                         _ => Ok(Answer::new(method(runtime, request).await?)),
                     }
+                }
+            },
+        );
+    }
+
+    /// Serves a method for those who start app processes in the daemon's place.
+    pub(crate) fn launcher<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(H::Jobs, Q) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        let path = rpc.path();
+        self.open(
+            path,
+            Rules::CALL,
+            move |host: H, head: Head, request: Request<Bytes>| {
+                let method = method.clone();
+                async move {
+                    let jobs = admit_launcher(&host, &head, path, &request)?;
+                    Ok(Answer::new(method(jobs, read(request)?).await?))
                 }
             },
         );
