@@ -22,6 +22,9 @@ use super::{
 };
 
 mod client_ca;
+mod nodes;
+
+use nodes::{NodeCa, NodeVerifier};
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,9 @@ pub struct ServerFiles {
     /// The CA for the certificates of people, on the ports for people. `None`: they show
     /// certificates of the other CA, if there is one.
     pub people: Option<ClientCa>,
+    /// The certificate of the CA for nodes, which issues certificates to nodes that join. The ports for
+    /// programs take them, beside those of the CA for client certificates.
+    pub nodes: Option<PathBuf>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
 }
@@ -51,7 +57,7 @@ pub struct ClientCa {
 /// The server's side of TLS. Clones share the loaded files.
 #[derive(Clone)]
 pub struct ServerTls {
-    files: ServerFiles,
+    files: Arc<ServerFiles>,
     now: Arc<RwLock<Loaded>>,
 }
 
@@ -88,6 +94,7 @@ struct Loaded {
     clients: Port,
     people: Port,
     open: Port,
+    nodes: Option<NodeCa>,
     /// A CA signs for both programs and people.
     shares_ca: bool,
     certificate: Certificate,
@@ -103,6 +110,7 @@ impl ServerTls {
     /// If a file is not usable, or the key does not belong to the certificate.
     pub fn load(files: ServerFiles) -> Result<Self, TlsError> {
         let now = Arc::new(RwLock::new(files.load()?));
+        let files = Arc::new(files);
         Ok(Self { files, now })
     }
 
@@ -143,13 +151,13 @@ impl ServerTls {
 
     /// Whether clients are asked for certificates.
     #[must_use]
-    pub const fn asks_clients(&self) -> bool {
-        self.files.clients.is_some()
+    pub fn asks_clients(&self) -> bool {
+        self.files.clients.is_some() || self.files.nodes.is_some()
     }
 
     /// Whether people are asked for certificates, on the ports for them.
     #[must_use]
-    pub const fn asks_people(&self) -> bool {
+    pub fn asks_people(&self) -> bool {
         self.files.clients.is_some() || self.files.people.is_some()
     }
 
@@ -185,8 +193,9 @@ impl ServerTls {
             identity,
             clients,
             people,
+            nodes,
             ..
-        } = &self.files;
+        } = &*self.files;
         let mut paths = vec![
             ca.clone(),
             identity.certificate.clone(),
@@ -196,6 +205,7 @@ impl ServerTls {
             paths.push(clients.ca.clone());
             paths.extend(clients.crl.clone());
         }
+        paths.extend(nodes.clone());
         paths
     }
 }
@@ -268,7 +278,20 @@ impl ServerFiles {
         let people = self.people.as_ref().map(&mut asking).transpose()?;
         let clients = clients.unwrap_or_else(|| open.clone());
         let people = people.unwrap_or_else(|| clients.clone());
+        let (nodes, clients) = match &self.nodes {
+            None => (None, clients),
+            Some(path) => {
+                let nodes = self.node_ca(path)?;
+                dated.extend(nodes.dated(path));
+                let verifier = NodeVerifier::new(nodes.clone(), clients.verifier);
+                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(verifier);
+                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+                let verifier = Some(verifier);
+                (Some(nodes), Port { config, verifier })
+            }
+        };
         Ok(Loaded {
+            nodes,
             shares_ca: self.shares_ca()?,
             clients,
             people,
