@@ -35,7 +35,7 @@ mod server;
 mod signed;
 mod strict;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, Issued};
 pub(crate) use certificate::{NODE_USE, rare_key, small_rsa};
 #[cfg(test)]
 pub(crate) use chain::has_signed;

@@ -56,8 +56,9 @@ pub(super) async fn run(
         name,
         limits,
         allowed,
+        nodes,
     } = listener;
-    let clients = Arc::new(Clients::new(name, &security, allowed));
+    let clients = Arc::new(Clients::new(name, &security, allowed, nodes));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),

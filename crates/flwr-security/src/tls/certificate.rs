@@ -9,6 +9,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::reason::Reason;
+use crate::key;
 
 /// The extended key usage of SuperNodes, beside clientAuth. The last number is a random one: under
 /// 2.25 nobody asks a registry (ITU-T X.667).
@@ -27,17 +28,24 @@ pub struct Certificate {
     pub common_name: Option<String>,
     /// Whether it is marked as a SuperNode's, by [`NODE_USE`] among its extended key usages.
     pub is_node: bool,
-    /// The node to which the CA for nodes has issued it. `None` for certificates of other CAs, and
-    /// where nobody has looked.
-    pub issued_to: Option<NodeId>,
-    /// Its key: the SubjectPublicKeyInfo in DER.
-    pub key: Vec<u8>,
+    /// To whom the CA for nodes has issued it. `None` for certificates of other CAs, and where nobody
+    /// has looked.
+    pub issued: Option<Issued>,
     /// Whether it is of X.509 version 3; TLS stacks of today take no other.
     pub is_v3: bool,
     /// From when on it is valid.
     pub not_before: OffsetDateTime,
     /// Until when it is valid.
     pub not_after: OffsetDateTime,
+}
+
+/// To whom the CA for nodes has issued a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The node.
+    pub node: NodeId,
+    /// The node's key, which is the certificate's.
+    pub key: key::PublicKey,
 }
 
 impl Certificate {
@@ -56,8 +64,7 @@ impl Certificate {
             other_names: names(&certificate, other_name),
             common_name: common_name(&certificate),
             is_node: is_node(&certificate),
-            issued_to: None,
-            key: certificate.public_key().raw.to_vec(),
+            issued: None,
             is_v3: certificate.version() == X509Version::V3,
             not_before: certificate.validity().not_before.to_datetime(),
             not_after: certificate.validity().not_after.to_datetime(),

@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use flwr_core::id::NodeId;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
@@ -13,11 +12,12 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Asks, ClientCa, PortTls, ServerFiles, ServerTls, Source};
+use crate::key::PublicKey;
 use crate::tls::chain::{Purpose, has_signed};
 use crate::tls::dated::{Dated, Role};
 use crate::tls::revocation::RevocationLists;
 use crate::tls::strict::StrictClientVerifier;
-use crate::tls::{Certificate, TlsError, certificates, file_roots};
+use crate::tls::{Certificate, Issued, TlsError, certificates, file_roots};
 
 /// The certificates in the file of the CA for nodes. While the CA is replaced, there are two.
 #[derive(Clone)]
@@ -79,10 +79,11 @@ impl NodeCa {
         })
     }
 
-    /// The node to which the CA for nodes has issued this certificate.
-    pub(super) fn issued_to(&self, der: &CertificateDer<'_>) -> Option<NodeId> {
+    /// To whom the CA for nodes has issued this certificate.
+    pub(super) fn issued(&self, der: &CertificateDer<'_>) -> Option<Issued> {
         let node = Certificate::read(der).ok()?.named_node()?;
-        self.has_signed(der).then_some(node)
+        let key = PublicKey::from_spki(read(der)?.public_key().raw).ok()?;
+        self.has_signed(der).then_some(Issued { node, key })
     }
 }
 
@@ -95,15 +96,15 @@ impl ServerTls {
 }
 
 impl PortTls {
-    /// The node to which the CA for nodes has issued this certificate, on ports that take such
+    /// To whom the CA for nodes has issued this certificate, on ports that take such
     /// certificates. `None`: another CA has signed it.
     #[must_use]
-    pub fn issued_to(&self, shown: &CertificateDer<'_>) -> Option<NodeId> {
+    pub fn issued(&self, shown: &CertificateDer<'_>) -> Option<Issued> {
         match &self.0 {
             Source::Shared {
                 tls,
                 asks: Asks::Clients,
-            } => tls.now.read().nodes.clone()?.issued_to(shown),
+            } => tls.now.read().nodes.clone()?.issued(shown),
             _ => None,
         }
     }

@@ -134,9 +134,9 @@ fn certificates_of_joined_nodes_are_good_on_ports_for_programs_only() {
         let (fleet, control) = (tls.asking(), tls.asking_people());
         let now = UnixTime::now();
         assert_eq!(fleet.check(std::slice::from_ref(&node), now), Ok(()));
-        assert_eq!(fleet.issued_to(&node), Some(NodeId(7)));
+        assert_eq!(fleet.issued(&node).map(|to| to.node), Some(NodeId(7)));
         assert!(control.check(std::slice::from_ref(&node), now).is_err());
-        assert_eq!(control.issued_to(&node), None);
+        assert_eq!(control.issued(&node), None);
         // Other nodes come with certificates of the other CA.
         assert!(takes(&fleet, &cas.nodes, Purpose::Client));
         assert!(!takes(&fleet, &cas.people, Purpose::Client));
@@ -169,12 +169,12 @@ fn only_what_the_ca_for_nodes_issued_to_a_node_is_the_nodes() {
     let [other, other_key] = ["nodes.crt", "nodes.key"].map(|name| cas.files.path(name));
     let other = NodeAuthority::load(&other, &other_key).unwrap();
     let forged = issue(&other, OffsetDateTime::now_utc());
-    assert_eq!(fleet.issued_to(&forged), None);
+    assert_eq!(fleet.issued(&forged), None);
     let key = cas.files.path("joined.key");
     let ca = Authority::read(&cas.files.path("joined.crt"), &key, || unreachable!()).unwrap();
     let made = ca.issue(&["node-7".to_owned()], 10, Purpose::Node).unwrap();
     let made = CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap();
-    assert_eq!(fleet.issued_to(&made), None);
+    assert_eq!(fleet.issued(&made), None);
     // A certificate that has expired, and one of a CA that was taken out of the file.
     let long_ago = issue(
         &authority,
@@ -184,7 +184,7 @@ fn only_what_the_ca_for_nodes_issued_to_a_node_is_the_nodes() {
     let Pair { certificate, .. } = Authority::make("CA", 60, None).unwrap();
     cas.files.write("joined.crt", &certificate);
     tls.reload().unwrap();
-    assert_eq!(fleet.issued_to(&node), None);
+    assert_eq!(fleet.issued(&node), None);
     assert!(fleet.check(&[node], UnixTime::now()).is_err());
 }
 
