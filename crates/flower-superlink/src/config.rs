@@ -19,12 +19,15 @@ use thiserror::Error;
 
 mod accounts;
 mod appio;
+mod joining;
 mod keys;
 mod older;
 mod transport;
 
 use accounts::accounts;
 use appio::appio;
+use joining::joining;
+pub use joining::{Joining, JoiningError};
 use keys::policy;
 use older::{Older, deprecations};
 use transport::transport;
@@ -59,6 +62,8 @@ pub struct Config {
     pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
+    /// How SuperNodes join where they are asked for client certificates.
+    pub joining: Joining,
     /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other, where they
     /// are served.
     pub own_key: Option<PrivateKey>,
@@ -157,6 +162,9 @@ pub enum ConfigError {
         "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
     )]
     OlderWithoutKey,
+    /// SuperNodes that join.
+    #[error(transparent)]
+    Joining(#[from] JoiningError),
     /// The SuperLink's own key.
     #[error("--auth-superlink-private-key")]
     OwnKey(#[source] KeyError),
@@ -275,6 +283,8 @@ impl TryFrom<Args> for Config {
         let (serverappio, launchers, told) = appio(&args)?;
         warnings.extend(told);
         let policy = policy(&args, &transport)?;
+        let (joining, told) = joining(&args)?;
+        warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -291,6 +301,7 @@ impl TryFrom<Args> for Config {
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy,
+            joining,
             own_key,
             clients: clients(
                 "--ssl-client-allow-list",

@@ -24,6 +24,7 @@ use crate::auth::{self, People, Policy};
 use crate::link::Link;
 
 mod admission;
+mod certificates;
 mod control;
 mod failure;
 mod fleet;

@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use tracing::warn;
 
 use super::Host;
-use crate::auth::Policy;
+use crate::auth::{self, Policy};
 use crate::error::Error;
 use crate::link::Link;
 use crate::link::state::Traits;
@@ -306,6 +306,7 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
+        auth::require_own(link, head.peer.as_ref(), node)?;
         let is_enrolled = match node {
             Some(node) if self.0.parts.policy.enrolls() => link.is_enrolled(node).await?,
             _ => false,

@@ -14,7 +14,7 @@ use flwr_wire::door::{
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
-use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use super::services::{CONTROL, FLEET, HEALTH, JOIN, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host};
@@ -29,6 +29,8 @@ pub struct Addresses {
     pub control: Bound,
     /// For ServerApp processes.
     pub serverappio: Bound,
+    /// For SuperNodes that join and have no client certificate yet.
+    pub join: Option<Bound>,
     /// For health checks.
     pub health: Option<Bound>,
 }
@@ -38,6 +40,7 @@ pub(super) struct Ports {
     fleet: Listener,
     control: Listener,
     serverappio: Listener,
+    join: Option<Listener>,
     health: Option<Listener>,
 }
 
@@ -73,6 +76,12 @@ impl Ports {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
+        let join = match (&config.joining.address, &config.transport) {
+            (Some(address), Transport::Tls(tls)) => {
+                Some(bind(address, Security::Tls(tls.open()), JOIN, &far).await?)
+            }
+            _ => None,
+        };
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
@@ -80,6 +89,7 @@ impl Ports {
             fleet: fleet.only_for(config.clients.clone()),
             control: control.only_for(config.list_of_people()),
             serverappio: serverappio.only_for(config.list_of_people()),
+            join,
             health,
         })
     }
@@ -89,6 +99,7 @@ impl Ports {
             fleet: self.fleet.bound().clone(),
             control: self.control.bound().clone(),
             serverappio: self.serverappio.bound().clone(),
+            join: self.join.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
         }
     }
@@ -103,9 +114,13 @@ impl Ports {
         let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
         let mut servers = JoinSet::new();
-        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
+        let listener = self.fleet.watched_by(Arc::new(host.clone()));
+        servers.spawn(listener.serve(fleet, stopper.clone()));
         servers.spawn(self.control.serve(control, stopper.clone()));
         servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
+        if let Some(listener) = self.join {
+            servers.spawn(listener.serve(Routes::default(), stopper.clone()));
+        }
         if let Some(listener) = self.health {
             let link = Arc::clone(host.link());
             let health = health::service_while(move || link.can_write());

@@ -163,6 +163,7 @@ codes! {
     LoginUnknown = 50111, "LOGIN_UNKNOWN", Unauthenticated;
     LauncherNotProven = 50120, "LAUNCHER_NOT_PROVEN", Unauthenticated;
     UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
+    CertificateWithdrawn = 50124, "CERTIFICATE_WITHDRAWN", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;

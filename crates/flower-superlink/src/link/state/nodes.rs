@@ -264,6 +264,9 @@ pub trait Nodes {
     /// Whether the node of this key was dismissed, and no person has registered the key since.
     fn is_dismissed(&self, key: &PublicKey) -> bool;
 
+    /// Whether the node is registered, and the key is the node's.
+    fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool;
+
     /// Begins the node's next session, online until `until`. What the node took but did not answer
     /// is handed out again, since whoever took it is gone; a reply that it had begun to push goes.
     /// Refused with [`Refusal::NotRegistered`](flwr_core::refusal::Refusal::NotRegistered) if the

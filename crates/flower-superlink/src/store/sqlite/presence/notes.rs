@@ -30,6 +30,12 @@ impl Presence {
         self.0.lock().dismissed.contains(key)
     }
 
+    pub(in super::super) fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool {
+        let inner = self.0.lock();
+        let node = inner.nodes.get(&node);
+        node.is_some_and(|node| node.known.key == *key)
+    }
+
     pub(in super::super) fn note_wire(&self, node: NodeId, wire: &str) {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
             node.known.wire = Some(wire.to_owned());
