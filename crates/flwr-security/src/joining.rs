@@ -124,7 +124,7 @@ impl JoinSecret {
     /// What the SuperLink keeps of the secret. The secret is random: no salt is needed.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(*self.0).into()
+        Sha256::digest(self.0.as_slice()).into()
     }
 }
 

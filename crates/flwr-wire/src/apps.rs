@@ -1,6 +1,10 @@
-//! What app processes say alike since flwr 1.20: nodes, objects and what an app prints.
+//! What app processes say alike since flwr 1.20: nodes, messages for the app, objects and what an
+//! app prints.
+
+use std::time::Duration;
 
 use flwr_core::id::NodeId;
+use flwr_core::port::runtime::Asked;
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_proto as proto;
@@ -26,6 +30,20 @@ pub(crate) async fn get_nodes(
     runtime.at_work().await?;
     let nodes = runtime.nodes().await?.into_iter().map(Into::into).collect();
     Ok(proto::GetNodesResponse { nodes })
+}
+
+/// Receives the messages that the app asks for. The call is held as long as `patience`.
+pub(crate) async fn pull_messages(
+    runtime: impl Runtime,
+    asked: Asked,
+    patience: Duration,
+) -> Result<proto::PullAppMessagesResponse> {
+    let parcels = runtime.receive(asked, patience).await?;
+    let (messages_list, message_object_trees) = objects::parts(parcels);
+    Ok(proto::PullAppMessagesResponse {
+        messages_list,
+        message_object_trees,
+    })
 }
 
 pub(crate) async fn push_logs(

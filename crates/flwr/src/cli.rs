@@ -154,7 +154,7 @@ impl Command {
             Self::Build(args) => args.format,
             Self::Install(args) => args.format,
             Self::Pull(args) => args.format,
-            Self::Doctor(args) => args.format,
+            Self::Doctor(args) => args.at.format,
             Self::Status(args) => args.format,
             Self::Federation { command } => command.format(),
             Self::New(_)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flwr_core::port::Result;
-use flwr_core::refusal::{Class, Failure};
+use flwr_core::refusal::Failure;
 use flwr_wire::generations::v1_10_control::call::{ControlOver, control_over};
 use flwr_wire::generations::v1_10_control::exec_path;
 
@@ -63,7 +63,7 @@ impl<L: Line> ControlLine<L> {
         };
         if !self.found.is_exec() {
             let answer = call(path, message.clone()).await;
-            if !answer.as_ref().is_err_and(is_unknown_method) {
+            if !answer.as_ref().is_err_and(Failure::is_unknown_method) {
                 return answer;
             }
         }
@@ -73,12 +73,6 @@ impl<L: Line> ControlLine<L> {
         }
         answer
     }
-}
-
-fn is_unknown_method(failure: &Failure) -> bool {
-    // A method that is known, and not set up, has a number.
-    matches!(failure, Failure::Answered(refused)
-        if refused.class == Class::NotOffered && refused.code.is_none())
 }
 
 impl<L: Line> Line for ControlLine<L> {

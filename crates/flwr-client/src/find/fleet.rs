@@ -42,7 +42,7 @@ pub async fn joined<S: Carries>(
     let newest = v1_23_nodes::fleet_over(line.clone(), clock, key, is_passing);
     match newest.join(interval).await {
         Ok(node) => Ok((NodeSession::V1_23(newest), node)),
-        Err(failure) if v1_23_nodes::is_unknown(&failure) => {
+        Err(failure) if v1_23_nodes::is_earlier(&failure) => {
             let session = NodeSession::V1_20(earlier(line));
             let node = session.join(interval).await?;
             Ok((session, node))

@@ -54,6 +54,13 @@ impl Failure {
             Self::Refused(_) | Self::Answered(_) => self.class() == Some(Class::Exhausted),
         }
     }
+
+    /// Whether the program at the other end of a wire does not have the method. Such a call was not
+    /// carried out.
+    #[must_use]
+    pub fn is_unknown_method(&self) -> bool {
+        matches!(self, Self::Answered(refused) if refused.is_unknown_method())
+    }
 }
 
 impl From<Refusal> for Failure {
@@ -99,6 +106,13 @@ impl Refused {
             text: text.to_owned(),
             details: None,
         })
+    }
+
+    /// Whether the peer does not have the method. A method that the peer has, and that is not set up
+    /// there, has a number.
+    #[must_use]
+    pub fn is_unknown_method(&self) -> bool {
+        self.class == Class::NotOffered && self.code.is_none()
     }
 
     /// Over gRPC the text's field is `public_message`, over HTTP `detail`.
@@ -172,6 +186,18 @@ mod tests {
             assert_eq!((refused.class, refused.code), (Class::Precondition, None));
             assert_eq!(refused.text, "No.");
         }
+    }
+
+    #[test]
+    fn a_method_that_is_not_set_up_is_known() {
+        let answered = |class, code| {
+            let read = Refused::read(class, "No.");
+            Failure::from(Refused { code, ..read }).is_unknown_method()
+        };
+        assert!(answered(Class::NotOffered, None));
+        assert!(!answered(Class::NotOffered, Some(Code::NoAccountAuth)));
+        assert!(!answered(Class::NotFound, None));
+        assert!(!Failure::from(Unanswered::new(Silence::Busy, "No.")).is_unknown_method());
     }
 
     #[test]

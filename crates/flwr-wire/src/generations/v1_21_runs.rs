@@ -37,14 +37,10 @@ fn launchers<H: RuntimeHost>(
     request_token: &'static str,
     get_run: (&'static str, &'static str),
 ) {
-    for path in lists.iter().copied() {
-        m.open(path, Rules::CALL, move |host, head, request| {
-            jobs::list_apps_to_launch(path, host, head, request)
-        });
+    for path in lists {
+        m.launcher(Rpc::at(path), jobs::list_apps_to_launch);
     }
-    m.open(request_token, Rules::CALL, move |host, head, request| {
-        jobs::request_token(request_token, host, head, request)
-    });
+    m.launcher(Rpc::at(request_token), jobs::request_token);
     m.open(get_run.0, Rules::CALL, move |host, head, request| {
         jobs::get_run(get_run, host, head, request)
     });

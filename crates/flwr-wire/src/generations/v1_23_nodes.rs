@@ -11,7 +11,7 @@ mod call;
 mod fleet;
 mod rpcs;
 
-pub use call::{FleetCaller, fleet_over, is_unknown};
+pub use call::{FleetCaller, fleet_over, is_earlier};
 
 /// What the state notes beside a node of this generation.
 pub const NAME: WireName = WireName("nodes");

@@ -105,14 +105,10 @@ fn app<H: RuntimeHost>(m: &mut Methods<H>, service: &Service, kind: jobs::Kind) 
 
 /// What those call who start app processes in the daemon's place.
 fn launchers<H: RuntimeHost>(m: &mut Methods<H>, service: &Service, kind: jobs::Kind) {
-    let path = service.pull_pending.path();
-    m.open(path, Rules::CALL, move |host, head, request| {
-        jobs::pull_pending_tasks((path, kind), host, head, request)
+    m.launcher(service.pull_pending, move |jobs, _| {
+        jobs::pull_pending_tasks(kind, jobs)
     });
-    let path = service.claim.path();
-    m.open(path, Rules::CALL, move |host, head, request| {
-        jobs::claim_task(path, host, head, request)
-    });
+    m.launcher(service.claim, jobs::claim_task);
     let path = service.get_run.path();
     m.open(path, Rules::CALL.for_tasks(), move |host, head, request| {
         jobs::get_run((path, kind), host, head, request)

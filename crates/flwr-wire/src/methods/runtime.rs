@@ -123,6 +123,28 @@ impl<H: RuntimeHost> Methods<H> {
         );
     }
 
+    /// Serves a method for those who start app processes in the daemon's place.
+    pub(crate) fn launcher<Q, A, M, F>(&mut self, rpc: Rpc<Q, A>, method: M)
+    where
+        Q: Message + Default + 'static,
+        A: Message + 'static,
+        M: Fn(H::Jobs, Q) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<A>> + Send + 'static,
+    {
+        let path = rpc.path();
+        self.open(
+            path,
+            Rules::CALL,
+            move |host: H, head: Head, request: Request<Bytes>| {
+                let method = method.clone();
+                async move {
+                    let jobs = admit_launcher(&host, &head, path, &request)?;
+                    Ok(Answer::new(method(jobs, read(request)?).await?))
+                }
+            },
+        );
+    }
+
     /// Refuses every call of a method, which is of something that this program does not have.
     pub(crate) fn refuse(&mut self, path: &'static str, feature: Feature) {
         self.open(path, Rules::CALL, move |_, _, _| async move {

@@ -41,14 +41,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 const APART: time::Duration = time::Duration::seconds(5);
 
 pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()> {
-    let target = Target {
-        app: args.app.clone(),
-        federation: args.federation.clone(),
-        federation_config: args.federation_config.clone(),
-        proxy: args.proxy.clone(),
-    };
     let mut checkup = Checkup::new();
-    walk(&target, &mut checkup).await;
+    walk(&args.at.target(), &mut checkup).await;
     let local = Surroundings::of_process().local().ok();
     python::look(local.as_ref(), &mut checkup);
     output.checkup(&checkup)?;

@@ -65,7 +65,7 @@ fn refusal(refused: &Refused) -> String {
         Class::Forbidden | Class::RunOver => format!("Permission denied.\n{refused}"),
         Class::NotFound if refused.code == Some(Code::RunIdNotFound) => "Run ID not found.".into(),
         // A SuperLink without the method, or of a release that gives no numbers.
-        Class::NotOffered if refused.code.is_none() => {
+        Class::NotOffered if refused.is_unknown_method() => {
             "The SuperLink cannot process this request. Please verify that you set the address to its Control API \
              endpoint correctly in your `pyproject.toml`, and ensure that the Flower versions used by the CLI and \
              SuperLink are compatible."

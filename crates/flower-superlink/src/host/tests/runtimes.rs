@@ -31,18 +31,19 @@ struct Scene {
 /// A token in the metadata of a call, under its name. `None`: the call has none.
 type Shown<'a> = Option<(&'static str, &'a str)>;
 
-fn new_peer() -> Peer {
-    peer((Ipv4Addr::LOCALHOST, 50_000).into())
-}
-
 impl Scene {
     fn new() -> Self {
-        let link = link(MemoryState::default());
+        Self::with(Launchers::default())
+    }
+
+    /// The same, where these may start the ServerApps.
+    fn with(launchers: Launchers) -> Self {
         let host = Host::new(Parts {
             apps: Apps::OfStrangers,
-            ..parts(link, Policy::AnyKey, None)
+            launchers,
+            ..parts(link(MemoryState::default()), Policy::AnyKey, None)
         });
-        let peer = new_peer();
+        let peer = peer((Ipv4Addr::LOCALHOST, 50_000).into());
         Self { host, peer }
     }
 
@@ -70,25 +71,36 @@ impl Scene {
         if let Some((name, token)) = shown {
             headers.insert(name, token.parse().unwrap());
         }
-        let (path, body) = (
-            format!("/flwr.proto.{method}"),
-            message.encode_to_vec().into(),
-        );
+        let path = format!("/flwr.proto.{method}");
+        self.call_with(&path, headers, message.encode_to_vec().into())
+            .await
+    }
+
+    /// Calls the method at this path, with these headers.
+    async fn call_with(&self, path: &str, headers: HeaderMap, body: Bytes) -> Answered {
         let (host, peer) = (self.host.clone(), Some(&self.peer));
-        match method.split_once('/').unwrap().0 {
-            "ServerAppIo" => {
+        match path.split('/').nth(1).unwrap() {
+            "flwr.proto.ServerAppIo" => {
                 let door = RuntimeDoor::<_, ServerAppIo>::new(host);
-                call_over(peer, door, &path, headers, body).await
+                call_over(peer, door, path, headers, body).await
             }
-            "Runtime" => {
+            "flwr.proto.Runtime" => {
                 let door = RuntimeDoor::<_, Runtime>::for_serverapps(host);
-                call_over(peer, door, &path, headers, body).await
+                call_over(peer, door, path, headers, body).await
             }
             _ => {
                 let door = RuntimeDoor::<_, SimulationIo>::new(host);
-                call_over(peer, door, &path, headers, body).await
+                call_over(peer, door, path, headers, body).await
             }
         }
+    }
+
+    /// The inputs for the app with this token in the request's field.
+    async fn inputs(&self, token: &str) -> proto::PullAppInputsResponse {
+        let token = token.to_owned();
+        let request = proto::PullAppInputsRequest { token };
+        let inputs = self.call("ServerAppIo/PullAppInputs", None, &request).await;
+        inputs.read()
     }
 }
 
@@ -157,4 +169,44 @@ async fn naming(scene: &Scene, service: &str, shown: Shown<'_>, run: RunId) -> V
         scene.call(&path("PushLogs"), shown, &logs).await,
         scene.call(&path("GetRun"), shown, &get_run).await,
     ]
+}
+
+#[tokio::test]
+async fn what_is_not_offered_is_refused_in_words() {
+    let scene = Scene::new();
+    let (_, token) = scene.claimed().await;
+    let simulations = [
+        "SimulationIo/ListAppsToLaunch",
+        "SimulationIo/RequestToken",
+        "SimulationIo/PullAppInputs",
+        "SimulationIo/GetFederationOptions",
+        "ServerAppIo/GetFederationOptions",
+    ];
+    let of_agents = [
+        "CreateTask",
+        "PushTaskMessage",
+        "PullTaskMessage",
+        "GetConnector",
+    ];
+    let agents = ["ServerAppIo", "Runtime"]
+        .into_iter()
+        .flat_map(|service| of_agents.map(|method| format!("{service}/{method}")));
+    let request = v1_30::PullTaskInputRequest {};
+    for (methods, shown, text) in [
+        (
+            simulations.map(str::to_owned).to_vec(),
+            None,
+            "simulations are not offered here",
+        ),
+        (
+            agents.collect(),
+            Some((TASK, token.as_str())),
+            "tasks of agents are not offered here",
+        ),
+    ] {
+        for method in methods {
+            let answered = scene.call(&method, shown, &request).await;
+            assert_eq!(answered.said(), (Code::Unimplemented, text), "{method}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use flwr_core::id::RunId;
 use flwr_core::port::{Control, SignIn};
-use flwr_core::refusal::{Code, Refused};
+use flwr_core::refusal::{Class, Code, Refused};
 use parking_lot::Mutex;
 
 use super::*;
@@ -87,9 +87,9 @@ async fn control_is_called_once() {
 #[test]
 fn a_later_release_has_another_word_for_an_unknown_method() {
     let later = failure(tonic::Status::unknown("Error in service handler!"));
-    assert!(is_unknown_method(&later), "{later:?}");
+    assert!(later.is_unknown_method(), "{later:?}");
     let raised = failure(tonic::Status::unknown("Exception calling application: 7"));
-    assert!(!is_unknown_method(&raised), "{raised:?}");
+    assert!(!raised.is_unknown_method(), "{raised:?}");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn another_api_is_not_taken_for_exec() {
     let superlink = Serves::only("/flwr.proto.Fleet/");
     let (control, found) = control(superlink);
     let failure = control.runs(None).await.unwrap_err();
-    assert!(is_unknown_method(&failure), "{failure:?}");
+    assert!(failure.is_unknown_method(), "{failure:?}");
     assert!(!found.is_exec());
 }
 

@@ -85,8 +85,8 @@ fn words(refusal: &Refusal) -> String {
     texts(refusal).unwrap_or_else(|| refusal.to_string())
 }
 
-/// The class by which peers of flwr 1.8 to 1.22 know a refusal. Upstream's later releases, from
-/// which the numbers are, class some refusals otherwise.
+/// The class by which peers that read no numbers know a refusal. The class of a refusal's number
+/// differs from it for the refusals named here.
 const fn class(refusal: &Refusal) -> Class {
     match refusal {
         // A process with a wrong token ends as if its run were over.

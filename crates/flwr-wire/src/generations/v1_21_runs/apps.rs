@@ -2,7 +2,7 @@
 
 use flwr_core::id::RunId;
 use flwr_core::message::{Flaws, Message};
-use flwr_core::port::runtime::{Asked, Inputs};
+use flwr_core::port::runtime::Inputs;
 use flwr_core::port::{Result, Runtime};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
@@ -67,20 +67,6 @@ pub(super) async fn push_messages(
     Ok(proto::PushAppMessagesResponse {
         message_ids: objects::texts_of_sent(&sent.ids),
         objects_to_push: sent.missing.iter().map(ToString::to_string).collect(),
-    })
-}
-
-/// Receives the messages that the app asks for.
-pub(super) async fn pull_messages(
-    runtime: impl Runtime,
-    request: Request<proto::PullAppMessagesRequest>,
-    asked: Asked,
-) -> Result<proto::PullAppMessagesResponse> {
-    let parcels = runtime.receive(asked, request.patience).await?;
-    let (messages_list, message_object_trees) = objects::parts(parcels);
-    Ok(proto::PullAppMessagesResponse {
-        messages_list,
-        message_object_trees,
     })
 }
 

@@ -7,6 +7,7 @@ use flwr_core::port::{Result, Runtime};
 use flwr_proto as proto;
 
 use super::apps::{self, of_run};
+use crate::apps::pull_messages;
 use crate::host::AppProof;
 use crate::methods::Request;
 
@@ -66,5 +67,5 @@ pub(super) async fn pull_message(
     request: Request<proto::PullAppMessagesRequest>,
 ) -> Result<proto::PullAppMessagesResponse> {
     of_named_run(&runtime, request.message.run_id)?;
-    apps::pull_messages(runtime, request, Asked::All).await
+    pull_messages(runtime, Asked::All, request.patience).await
 }

@@ -11,27 +11,20 @@ use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{admit, admit_launcher, read};
 
-pub(super) async fn list_apps_to_launch<H: RuntimeHost>(
-    path: &'static str,
-    host: H,
-    head: Head,
-    request: Request<Bytes>,
-) -> Result<Answer> {
-    let jobs = admit_launcher(&host, &head, path, &request)?;
+pub(super) async fn list_apps_to_launch(
+    jobs: impl Jobs,
+    _: proto::ListAppsToLaunchRequest,
+) -> Result<proto::ListAppsToLaunchResponse> {
     let run_ids = jobs.waiting().await?.into_iter().map(u64::from).collect();
-    Ok(Answer::new(proto::ListAppsToLaunchResponse { run_ids }))
+    Ok(proto::ListAppsToLaunchResponse { run_ids })
 }
 
-pub(super) async fn request_token<H: RuntimeHost>(
-    path: &'static str,
-    host: H,
-    head: Head,
-    request: Request<Bytes>,
-) -> Result<Answer> {
-    let jobs = admit_launcher(&host, &head, path, &request)?;
-    let request: proto::RequestTokenRequest = read(request)?;
+pub(super) async fn request_token(
+    jobs: impl Jobs,
+    request: proto::RequestTokenRequest,
+) -> Result<proto::RequestTokenResponse> {
     let token = jobs.claim(RunId(request.run_id)).await?.unwrap_or_default();
-    Ok(Answer::new(proto::RequestTokenResponse { token }))
+    Ok(proto::RequestTokenResponse { token })
 }
 
 /// `GetRun`: apps ask, and those who start apps, to know what to start: `kind`.

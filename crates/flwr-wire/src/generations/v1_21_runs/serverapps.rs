@@ -13,6 +13,7 @@ use flwr_proto as proto;
 
 use super::apps::{self, of_run};
 use super::tokenless::token_or;
+use crate::apps::pull_messages as pull;
 use crate::carrier::grpc::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
@@ -54,7 +55,7 @@ pub(super) async fn pull_messages(
 ) -> Result<proto::PullAppMessagesResponse> {
     of_run(&runtime, request.message.run_id)?;
     let asked = Asked::Replies(objects::ids_of_sent(&request.message.message_ids)?);
-    apps::pull_messages(runtime, request, asked).await
+    pull(runtime, asked, request.patience).await
 }
 
 pub(super) fn by_get_nodes(request: &proto::GetNodesRequest) -> AppProof {

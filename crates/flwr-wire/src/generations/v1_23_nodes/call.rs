@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use flwr_core::id::NodeId;
 use flwr_core::port::Result;
-use flwr_core::refusal::{Class, Code, Failure};
+use flwr_core::refusal::{Code, Failure};
 use flwr_proto as proto;
 
 use super::rpcs;
@@ -42,9 +42,8 @@ pub fn fleet_over<L: Line>(line: L, now: Now, key: Bytes, is_passing: bool) -> F
 /// Whether the answer to ActivateNode means that the SuperLink is of an earlier release. Our own
 /// SuperLinks of before flwr 1.23 look for the caller's node first, and find none.
 #[must_use]
-pub fn is_unknown(failure: &Failure) -> bool {
-    matches!(failure, Failure::Answered(refused) if refused.class == Class::NotOffered)
-        || has_code(failure, Code::NodeNotRegistered)
+pub fn is_earlier(failure: &Failure) -> bool {
+    failure.is_unknown_method() || has_code(failure, Code::NodeNotRegistered)
 }
 
 fn has_code(failure: &Failure, code: Code) -> bool {

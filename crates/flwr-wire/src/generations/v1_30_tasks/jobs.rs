@@ -46,32 +46,25 @@ impl Kind {
     }
 }
 
-pub(super) async fn pull_pending_tasks<H: RuntimeHost>(
-    (path, kind): (&'static str, Kind),
-    host: H,
-    head: Head,
-    request: Request<Bytes>,
-) -> Result<Answer> {
-    let jobs = admit_launcher(&host, &head, path, &request)?;
+pub(super) async fn pull_pending_tasks(
+    kind: Kind,
+    jobs: impl Jobs,
+) -> Result<v1_30::PullPendingTasksResponse> {
     let waiting = jobs.waiting().await?.into_iter();
     let tasks = waiting.map(|run| kind.waiting(run)).collect();
-    Ok(Answer::new(v1_30::PullPendingTasksResponse { tasks }))
+    Ok(v1_30::PullPendingTasksResponse { tasks })
 }
 
-pub(super) async fn claim_task<H: RuntimeHost>(
-    path: &'static str,
-    host: H,
-    head: Head,
-    request: Request<Bytes>,
-) -> Result<Answer> {
-    let jobs = admit_launcher(&host, &head, path, &request)?;
-    let request: v1_30::ClaimTaskRequest = read(request)?;
+pub(super) async fn claim_task(
+    jobs: impl Jobs,
+    request: v1_30::ClaimTaskRequest,
+) -> Result<v1_30::ClaimTaskResponse> {
     let token = match jobs.claim(RunId(request.task_id)).await {
         // The run is over since the caller listed its task. A refusal would end the caller.
         Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => None,
         claimed => claimed?,
     };
-    Ok(Answer::new(v1_30::ClaimTaskResponse { token }))
+    Ok(v1_30::ClaimTaskResponse { token })
 }
 
 /// `GetRun`: apps ask, and those who start apps.

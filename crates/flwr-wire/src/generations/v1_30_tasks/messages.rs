@@ -8,6 +8,7 @@ use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 use flwr_proto::v1_30;
 
+use crate::apps::pull_messages;
 use crate::methods::Request;
 use crate::objects;
 
@@ -54,25 +55,12 @@ pub(super) async fn pull_replies(
     request: Request<v1_30::PullAppMessagesRequest>,
 ) -> Pulled {
     let asked = Asked::Replies(objects::ids_of_sent(&request.message.message_ids)?);
-    pull(runtime, request, asked).await
+    pull_messages(runtime, asked, request.patience).await
 }
 
 pub(super) async fn pull_instruction(
     runtime: impl Runtime,
     request: Request<v1_30::PullAppMessagesRequest>,
 ) -> Pulled {
-    pull(runtime, request, Asked::All).await
-}
-
-async fn pull(
-    runtime: impl Runtime,
-    request: Request<v1_30::PullAppMessagesRequest>,
-    asked: Asked,
-) -> Pulled {
-    let parcels = runtime.receive(asked, request.patience).await?;
-    let (messages_list, message_object_trees) = objects::parts(parcels);
-    Ok(proto::PullAppMessagesResponse {
-        messages_list,
-        message_object_trees,
-    })
+    pull_messages(runtime, Asked::All, request.patience).await
 }

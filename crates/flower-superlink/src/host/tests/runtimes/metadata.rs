@@ -62,9 +62,7 @@ async fn a_token_in_the_metadata_admits_on_every_connection() {
 async fn a_wrong_token_in_the_metadata_opens_nothing() {
     let scene = Scene::new();
     let (run, token) = scene.claimed().await;
-    inputs(&scene, None, &token)
-        .await
-        .read::<proto::PullAppInputsResponse>();
+    scene.inputs(&token).await;
     // The connection speaks for the run. The metadata counts nevertheless, and so does the body.
     for wrong in ["guess", ""] {
         for answered in calls(&scene, Some((APP, wrong)), &token, run).await {

@@ -19,13 +19,6 @@ impl Scene {
         self.call("ServerAppIo/SendAppHeartbeat", None, message)
             .await
     }
-
-    async fn inputs(&self, token: &str) -> proto::PullAppInputsResponse {
-        let token = token.to_owned();
-        let request = proto::PullAppInputsRequest { token };
-        let inputs = self.call("ServerAppIo/PullAppInputs", None, &request).await;
-        inputs.read()
-    }
 }
 
 fn lives(answered: Answered) -> bool {
@@ -109,24 +102,4 @@ async fn an_app_whose_run_is_stopped_hears_so() {
     let answered = scene.sign(&by_token(&token)).await;
     assert_eq!(answered.said(), INVALID_TOKEN);
     assert!(!lives(scene.sign(&by_run(run)).await));
-}
-
-#[tokio::test]
-async fn simulations_are_refused_in_words() {
-    let scene = Scene::new();
-    let (_, token) = scene.claimed().await;
-    for method in [
-        "SimulationIo/ListAppsToLaunch",
-        "SimulationIo/RequestToken",
-        "SimulationIo/PullAppInputs",
-        "SimulationIo/GetFederationOptions",
-        "ServerAppIo/GetFederationOptions",
-    ] {
-        let request = proto::PullAppInputsRequest {
-            token: token.clone(),
-        };
-        let answered = scene.call(method, None, &request).await;
-        let text = "simulations are not offered here";
-        assert_eq!(answered.said(), (Code::Unimplemented, text), "{method}");
-    }
 }

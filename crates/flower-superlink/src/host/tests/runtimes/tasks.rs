@@ -25,6 +25,11 @@ impl Scene {
             .await
     }
 
+    /// Begins the task, which its input does.
+    async fn begin(&self, service: &str, shown: Shown<'_>) -> v1_30::PullTaskInputResponse {
+        self.input(service, shown).await.read()
+    }
+
     async fn heartbeat(&self, service: &str, shown: Shown<'_>) -> Answered {
         let path = format!("{service}/SendTaskHeartbeat");
         self.call(&path, shown, &v1_30::SendTaskHeartbeatRequest {})
@@ -123,15 +128,7 @@ async fn a_task_is_claimed_by_whoever_holds_the_secret() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("secret");
     std::fs::write(&file, SECRET).unwrap();
-    let host = Host::new(Parts {
-        apps: Apps::OfStrangers,
-        launchers: Launchers::load(Some(&file), Vec::new()).unwrap(),
-        ..parts(link(MemoryState::default()), Policy::AnyKey, None)
-    });
-    let scene = Scene {
-        host,
-        peer: new_peer(),
-    };
+    let scene = Scene::with(Launchers::load(Some(&file), Vec::new()).unwrap());
     let run = scene.run().await;
     let claim = v1_30::ClaimTaskRequest { task_id: run.0 };
     let refused = scene.call("ServerAppIo/ClaimTask", None, &claim).await;
@@ -139,8 +136,7 @@ async fn a_task_is_claimed_by_whoever_holds_the_secret() {
     let body = Bytes::from(claim.encode_to_vec());
     let (path, nonce) = ("/flwr.proto.ServerAppIo/ClaimTask", "0".repeat(32));
     let headers = flwr_security::superexec::sign(SECRET, path, &body, 1_750_000_100, &nonce);
-    let door = RuntimeDoor::<_, ServerAppIo>::new(scene.host.clone());
-    let claimed = call_over(Some(&scene.peer), door, path, headers, body).await;
+    let claimed = scene.call_with(path, headers, body).await;
     assert!(claimed.read::<v1_30::ClaimTaskResponse>().token.is_some());
 }
 
@@ -157,7 +153,7 @@ async fn a_task_begins_with_its_input_and_may_give_signs_of_life_before() {
         assert!(lives().await);
         assert_eq!(scene.phase(run).await, Phase::Pending);
         for _ in 0..2 {
-            let input: v1_30::PullTaskInputResponse = scene.input(service, shown).await.read();
+            let input = scene.begin(service, shown).await;
             assert_eq!(input.task_id, run.0);
             assert_eq!(input.run.unwrap().run_id, run.0);
             assert_eq!(input.fab.unwrap().content, bundle());
@@ -189,10 +185,7 @@ async fn a_task_ends_its_run_as_its_output_says() {
         let shown = Some((TASK, token.as_str()));
         let early = scene.output(service, shown, "completed", "").await;
         assert_eq!(early.code, Code::FailedPrecondition, "{}", early.text);
-        scene
-            .input(service, shown)
-            .await
-            .read::<v1_30::PullTaskInputResponse>();
+        scene.begin(service, shown).await;
         let unknown = scene.output(service, shown, "asleep", "").await;
         assert_eq!(unknown.code, Code::InvalidArgument, "{}", unknown.text);
         let output = scene.output(service, shown, end, "why").await;
@@ -220,12 +213,7 @@ async fn an_app_that_fails_before_its_input_fails_its_run() {
     let scene = Scene::new();
     let (run, token) = scene.claimed().await;
     let shown = Some((TASK, token.as_str()));
-    let output = v1_30::PushTaskOutputRequest {
-        sub_status: "failed".to_owned(),
-        details: "no module".to_owned(),
-        ..v1_30::PushTaskOutputRequest::default()
-    };
-    let pushed = scene.call("Runtime/PushTaskOutput", shown, &output).await;
+    let pushed = scene.output("Runtime", shown, "failed", "no module").await;
     pushed.read::<v1_30::PushTaskOutputResponse>();
     let status = scene.host.link().known_run(run).await.unwrap().status;
     assert_eq!(status, RunStatus::failed("no module"));
@@ -238,10 +226,7 @@ async fn without_the_token_of_a_task_nothing_is_opened() {
         let (run, token) = scene.claimed().await;
         // The connection is that of the run's app, and does not count.
         let shown = Some((TASK, token.as_str()));
-        scene
-            .input(service, shown)
-            .await
-            .read::<v1_30::PullTaskInputResponse>();
+        scene.begin(service, shown).await;
         for wrong in [Some((TASK, "guess")), Some((TASK, ""))] {
             let mut answers = scene.unnamed(service, wrong, run).await;
             answers.extend(naming(&scene, service, wrong, run).await);
@@ -270,10 +255,7 @@ async fn a_task_reaches_nothing_of_another_run() {
         let scene = Scene::new();
         let ((run, token), (other, _)) = (scene.claimed().await, scene.claimed().await);
         let shown = Some((TASK, token.as_str()));
-        scene
-            .input(service, shown)
-            .await
-            .read::<v1_30::PullTaskInputResponse>();
+        scene.begin(service, shown).await;
         for answered in naming(&scene, service, shown, other).await {
             assert_eq!(answered.said(), NOT_AUTHENTICATED, "{service}");
         }
@@ -290,10 +272,7 @@ async fn a_task_that_is_stopped_hears_so_by_its_next_call() {
         let scene = Scene::new();
         let (run, token) = scene.claimed().await;
         let shown = Some((TASK, token.as_str()));
-        scene
-            .input(service, shown)
-            .await
-            .read::<v1_30::PullTaskInputResponse>();
+        scene.begin(service, shown).await;
         scene.host.link().stop_run(run).await.unwrap();
         for answered in scene.unnamed(service, shown, run).await {
             assert_eq!(answered.said(), NOT_AUTHENTICATED, "{service}");
@@ -313,10 +292,7 @@ async fn apps_of_all_families_are_served_on_one_port_at_the_same_time() {
         message_object_trees: vec![tree],
     };
     let shown = Some((TASK, new_token.as_str()));
-    scene
-        .input("ServerAppIo", shown)
-        .await
-        .read::<v1_30::PullTaskInputResponse>();
+    scene.begin("ServerAppIo", shown).await;
     let inputs = proto::PullAppInputsRequest { token: old_token };
     let inputs = scene.call("ServerAppIo/PullAppInputs", None, &inputs).await;
     inputs.read::<proto::PullAppInputsResponse>();
@@ -326,25 +302,4 @@ async fn apps_of_all_families_are_served_on_one_port_at_the_same_time() {
     let pushed = scene.push("ServerAppIo", shown, new).await;
     let pushed: v1_30::PushAppMessagesResponse = pushed.read();
     assert_eq!(pushed.message_ids, [""]);
-}
-
-#[tokio::test]
-async fn what_only_agents_ask_is_refused_in_words() {
-    let scene = Scene::new();
-    let (_, token) = scene.claimed().await;
-    let shown = Some((TASK, token.as_str()));
-    for service in SERVICES {
-        for method in [
-            "CreateTask",
-            "PushTaskMessage",
-            "PullTaskMessage",
-            "GetConnector",
-        ] {
-            let request = v1_30::PullTaskInputRequest {};
-            let path = format!("{service}/{method}");
-            let answered = scene.call(&path, shown, &request);
-            let text = "tasks of agents are not offered here";
-            assert_eq!(answered.await.said(), (Code::Unimplemented, text));
-        }
-    }
 }

@@ -1,5 +1,4 @@
-//! Every refusal on the wire, byte for byte, as peers of flwr 1.8 to 1.22 know it, and as commands of
-//! later releases do.
+//! Every refusal on the wire, byte for byte, as peers with and without numbers know it.
 
 use flwr_core::config::ConfigError;
 use flwr_core::fab::FabError;
@@ -31,9 +30,16 @@ fn said(status: &Status) -> (Code, &str) {
 
 /// Checks the rows, and gives the numbers of their refusals.
 fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
+    check_for(&[Reader::Peer], rows)
+}
+
+/// The same, for each of these readers.
+fn check_for(readers: &[Reader], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
-        let status = status(refusal.clone());
-        assert_eq!(said(&status), (*code, *text), "{refusal:?}");
+        for reader in readers {
+            let status = reader.status(refusal.clone());
+            assert_eq!(said(&status), (*code, *text), "{refusal:?} for {reader:?}");
+        }
     }
     rows.iter().map(|(refusal, ..)| refusal.code()).collect()
 }
@@ -84,7 +90,6 @@ fn runs() -> Vec<Number> {
             PermissionDenied,
             "run 7 is not known to this SuperLink",
         ),
-        (Refusal::RunNotFound(RUN), NotFound, "Run ID not found"),
         (
             Refusal::Transition {
                 run: RUN,

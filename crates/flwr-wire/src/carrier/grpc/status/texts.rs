@@ -1,5 +1,4 @@
-//! Refusals in the words that peers know: nodes and app processes of flwr 1.8 to 1.22, and the `flwr`
-//! command until 1.29.
+//! Refusals in the words of flwr 1.8 to 1.22, for peers that read no numbers.
 
 use flwr_core::refusal::{Feature, Refusal};
 use flwr_core::run::{Outcome, Phase};

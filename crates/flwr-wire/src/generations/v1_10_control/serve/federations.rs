@@ -6,7 +6,7 @@
 //! 1.25 ask for `default`, and those of 1.26 and later for `@account/name`. The command of 1.26 gets the
 //! later layout, which it cannot read: it asks as 1.27 to 1.29 do.
 
-use flwr_core::port::control::{Federation, Member, WholeFederation};
+use flwr_core::port::control::{AccountInfo, Federation, Member, WholeFederation};
 use flwr_core::port::{Control, Result};
 use flwr_proto as proto;
 use flwr_proto::v1_10;
@@ -63,7 +63,10 @@ pub(in super::super) async fn show(
             nodes,
             runs,
             description: federation.description,
-            accounts: members.into_iter().map(|member| account(&member)).collect(),
+            accounts: members
+                .into_iter()
+                .map(|member| account(member.account))
+                .collect(),
         };
         v1_10::ShowFederationResponse {
             federation: Some(federation),
@@ -100,14 +103,11 @@ fn outline(federation: Federation) -> proto::Federation {
 
 fn member(member: Member) -> proto::Member {
     proto::Member {
-        account: Some(account(&member)),
+        account: Some(account(member.account)),
         role: member.role,
     }
 }
 
-fn account(member: &Member) -> proto::Account {
-    proto::Account {
-        id: member.account.id.clone(),
-        name: member.account.name.clone(),
-    }
+fn account(AccountInfo { id, name }: AccountInfo) -> proto::Account {
+    proto::Account { id, name }
 }

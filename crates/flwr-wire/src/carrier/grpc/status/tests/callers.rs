@@ -101,7 +101,8 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
 }
 
 pub(super) fn people() -> Vec<Number> {
-    check(&[
+    let rows = [
+        (Refusal::RunNotFound(RUN), NotFound, "Run ID not found"),
         (Refusal::NotSignedIn, Unauthenticated, "Access denied"),
         (
             Refusal::AccountNotListed,
@@ -161,5 +162,6 @@ pub(super) fn people() -> Vec<Number> {
             ResourceExhausted,
             "the SuperLink is full: 11 bytes are kept, and --max-storage allows 10; it takes new runs and messages again when runs have finished",
         ),
-    ])
+    ];
+    check_for(&[Reader::Peer, Reader::Command], &rows)
 }

@@ -81,22 +81,10 @@ fn rows() -> Vec<Row> {
             Unimplemented,
         ),
         (
-            Refusal::RunNotFound(RUN),
-            NotFound,
-            "Run ID not found",
-            NotFound,
-        ),
-        (
             Refusal::from(FabError::Missing("a")),
             FailedPrecondition,
             "the FAB is refused: FAB file has incorrect format: a is missing",
             InvalidArgument,
-        ),
-        (
-            Refusal::NotOffered(Feature::Accounts),
-            Unimplemented,
-            "ControlServicer initialized without user authentication",
-            Unimplemented,
         ),
     ]
 }
@@ -119,11 +107,9 @@ pub(super) fn later_refusals() -> Vec<Number> {
 }
 
 #[test]
-fn a_command_that_is_not_signed_in_gets_the_words_at_which_it_says_how() {
-    for release in [None, Some(Release::new(1, 36))] {
-        let status = Reader::command(release).status(Refusal::NotSignedIn);
-        assert_eq!(said(&status), (Unauthenticated, "Access denied"));
-    }
+fn a_command_that_is_not_signed_in_and_reads_numbers_gets_the_words_at_which_it_says_how() {
+    let status = Reader::Numbers.status(Refusal::NotSignedIn);
+    assert_eq!(said(&status), (Unauthenticated, "Access denied"));
 }
 
 #[test]
