@@ -32,6 +32,7 @@ fn certificates() -> (TempDir, Security, Trust) {
         },
         clients: None,
         people: None,
+        nodes: None,
         legacy: false,
     });
     let client = ClientTls::trusting(&files[0]).unwrap();
