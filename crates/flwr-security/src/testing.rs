@@ -28,6 +28,7 @@ pub fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
         people: None,
         nodes: None,
         legacy: false,
+        shows_authority: false,
     }
 }
 

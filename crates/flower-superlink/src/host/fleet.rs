@@ -42,8 +42,18 @@ pub struct FleetSession {
 }
 
 impl FleetSession {
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
+    }
+
     fn link(&self) -> &Arc<Link> {
         self.host.link()
+    }
+
+    /// The key and the node of a caller that is admitted.
+    pub(super) fn identity(&self) -> Option<(PublicKey, NodeId)> {
+        let key = self.key.clone().filter(|_| self.is_admitted())?;
+        Some((key, self.node?))
     }
 
     /// The certificate that the caller's connection was made with.
@@ -297,7 +307,7 @@ impl FleetHost for Host {
         let (key, node) = match proof {
             NodeProof::Signature(signature) => {
                 let key = self.verified(&signature, head)?;
-                let node = link.node_of_key(&key).await?;
+                let node = link.node_of_caller(&key).await?;
                 (Some(key), node)
             }
             NodeProof::Shared(key) => {

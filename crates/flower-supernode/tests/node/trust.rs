@@ -34,6 +34,7 @@ fn certificates() -> (TempDir, Security, Trust) {
         people: None,
         nodes: None,
         legacy: false,
+        shows_authority: false,
     });
     let client = ClientTls::trusting(&files[0]).unwrap();
     let port = server.unwrap().asking();

@@ -169,6 +169,7 @@ impl Issued {
             people: None,
             nodes: None,
             legacy: true,
+            shows_authority: true,
         }
     }
 

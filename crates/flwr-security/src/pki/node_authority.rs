@@ -80,6 +80,29 @@ impl NodeAuthority {
         vec![self.certificate.clone(), self.key.clone()]
     }
 
+    /// Checks that a node with this request and key gets a certificate.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub fn check(
+        &self,
+        request: &[u8],
+        key: &PublicKey,
+        now: OffsetDateTime,
+    ) -> Result<(), IssueError> {
+        requested(request, key)?;
+        self.require_current(&self.now.read(), now)
+    }
+
+    fn require_current(&self, ca: &Authority, now: OffsetDateTime) -> Result<(), IssueError> {
+        let until = ca.until();
+        if until > now {
+            return Ok(());
+        }
+        let path = self.certificate.clone();
+        Err(IssueError::Expired { path, until })
+    }
+
     /// Issues a certificate for a node, as PEM text. Of the request (PKCS#10 in DER) only its key
     /// counts, which must be the `key` that the node has proven. Another subject, other names or uses in
     /// the request are ignored.
@@ -95,11 +118,7 @@ impl NodeAuthority {
     ) -> Result<String, IssueError> {
         let key = requested(request, key)?;
         let authority = Arc::clone(&self.now.read());
-        let until = authority.until();
-        if until <= now {
-            let path = self.certificate.clone();
-            return Err(IssueError::Expired { path, until });
-        }
+        self.require_current(&authority, now)?;
         let mut serial = [0; 16];
         aws_lc_rs::rand::fill(&mut serial).map_err(|_| IssueError::Random)?;
         // A serial number is positive.
@@ -111,7 +130,7 @@ impl NodeAuthority {
             .distinguished_name
             .push(DnType::CommonName, node.to_string());
         params.not_before = now - BACKDATED;
-        params.not_after = (now + LIFETIME).min(until);
+        params.not_after = (now + LIFETIME).min(authority.until());
         Purpose::Node.allow(&mut params);
         Ok(authority.certify(&params, &key)?)
     }
@@ -127,14 +146,19 @@ fn read(certificate: &Path, key: &Path) -> Result<Authority, PkiError> {
 
 /// The key in a request that this key has signed.
 fn requested(request: &[u8], key: &PublicKey) -> Result<SubjectPublicKeyInfo, IssueError> {
-    let damaged = IssueError::Request("it is damaged: PKCS#10 in DER is expected");
+    if request.is_empty() {
+        return Err(IssueError::Request(
+            "is empty: this SuperLink issues a client certificate to each node",
+        ));
+    }
+    let damaged = IssueError::Request("is damaged: PKCS#10 in DER is expected");
     let Ok(([], request)) = X509CertificationRequest::from_der(request) else {
         return Err(damaged);
     };
     let content = &request.certification_request_info;
     let spki = content.subject_pki.raw;
     if spki != key.to_spki() {
-        return Err(IssueError::Request("it is for another key than the node's"));
+        return Err(IssueError::Request("is for another key than the node's"));
     }
     let is_signed = is_signed(
         content.raw,
@@ -143,7 +167,7 @@ fn requested(request: &[u8], key: &PublicKey) -> Result<SubjectPublicKeyInfo, Is
         spki,
     );
     if !is_signed {
-        return Err(IssueError::Request("its key has not signed it"));
+        return Err(IssueError::Request("is not signed by its key"));
     }
     Ok(SubjectPublicKeyInfo::from_der(spki)?)
 }

@@ -55,6 +55,8 @@ pub struct KnownNode {
     pub id: NodeId,
     /// The key it proves itself with.
     pub key: PublicKey,
+    /// The key that it has from the first call on that it makes with that key.
+    pub next_key: Option<PublicKey>,
     /// The account that registered the node, empty where nobody signs in. `None`: the node
     /// registered itself.
     pub owner: Option<String>,
@@ -108,6 +110,7 @@ impl KnownNode {
         Self {
             id,
             key,
+            next_key: None,
             owner: None,
             name: None,
             location: None,
@@ -153,6 +156,19 @@ impl KnownNode {
             self.online_until = now;
         }
         self.deactivated_at = self.last_deactivated_at(now);
+    }
+
+    /// Whether the key is the node's, or will be.
+    #[must_use]
+    pub fn has_key(&self, key: &PublicKey) -> bool {
+        self.key == *key || self.next_key.as_ref() == Some(key)
+    }
+
+    /// The node has another key. Calls with the old one are of an earlier session.
+    pub fn change_key(&mut self, key: PublicKey) {
+        self.key = key;
+        self.next_key = None;
+        self.session += 1;
     }
 
     /// The node goes for good.
@@ -264,7 +280,7 @@ pub trait Nodes {
     /// Whether the node of this key was dismissed, and no person has registered the key since.
     fn is_dismissed(&self, key: &PublicKey) -> bool;
 
-    /// Whether the node is registered, and the key is the node's.
+    /// Whether the node is registered, and the key is the node's or will be.
     fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool;
 
     /// Begins the node's next session, online until `until`. What the node took but did not answer

@@ -143,24 +143,26 @@ fn a_request_that_is_damaged_or_not_the_nodes_is_refused() {
     let [key, other] = [(); 2].map(|()| PrivateKey::generate().unwrap());
     let request = node_request(&key).unwrap();
     let refused = |request: &[u8], key: &PrivateKey| ca.issue(request, key.public_key());
-    let damaged = Err("it is damaged: PKCS#10 in DER is expected".to_owned());
-    for length in 0..request.len() {
+    let damaged = Err("is damaged: PKCS#10 in DER is expected".to_owned());
+    for length in 1..request.len() {
         assert_eq!(refused(&request[..length], &key), damaged, "{length}");
     }
+    let empty = refused(&[], &key).unwrap_err();
+    assert!(empty.starts_with("is empty: "), "{empty}");
     let longer = [&request[..], b"\0"].concat();
     assert_eq!(refused(&longer, &key), damaged);
     let pem = pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", request.clone()));
     assert_eq!(refused(pem.as_bytes(), &key), damaged);
     assert_eq!(
         refused(&request, &other),
-        Err("it is for another key than the node's".to_owned())
+        Err("is for another key than the node's".to_owned())
     );
     // The signature stands last.
     let mut forged = request;
     *forged.last_mut().unwrap() ^= 1;
     assert_eq!(
         refused(&forged, &key),
-        Err("its key has not signed it".to_owned())
+        Err("is not signed by its key".to_owned())
     );
     // The key of another node, put into a request that its own key has signed.
     let mut stolen = node_request(&key).unwrap();
@@ -170,7 +172,7 @@ fn a_request_that_is_damaged_or_not_the_nodes_is_refused() {
     stolen[at..at + spki.len()].copy_from_slice(&other.public_key().to_spki());
     assert_eq!(
         refused(&stolen, &other),
-        Err("its key has not signed it".to_owned())
+        Err("is not signed by its key".to_owned())
     );
 }
 
@@ -187,6 +189,11 @@ fn no_certificate_outlives_its_ca() {
     let issued = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
     let issued = Certificate::read(&issued).unwrap();
     assert!(issued.not_after <= now + Duration::days(10));
+    let check = |days| {
+        let at = now + Duration::days(days);
+        ca.authority.check(&request, key.public_key(), at)
+    };
+    assert!(check(9).is_ok() && check(11).is_err());
     let refused = issue(11).unwrap_err().to_string();
     assert!(refused.contains("ca.crt expired on"), "{refused}");
 }
