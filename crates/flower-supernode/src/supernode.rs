@@ -12,7 +12,7 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::private_files;
-use flwr_wire::door::{ClientAppIo, Runtime, RuntimeDoor};
+use flwr_wire::door::{ClientAppIo, HttpDoors, Runtime, RuntimeDoor};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -90,6 +90,8 @@ impl SuperNode {
         );
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
             .add_service(RuntimeDoor::<_, Runtime>::for_clientapps(host.clone()));
+        let runtime = RuntimeDoor::<_, Runtime>::for_clientapps(host.clone());
+        let listener = listener.with_http1(HttpDoors::new().with(runtime));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(

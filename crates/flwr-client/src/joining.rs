@@ -6,32 +6,24 @@
 //! 2. The node's key signs a statement about this connection, the token and the key.
 //! 3. The token's secret and the signature go to the SuperLink, which registers the node.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use flwr_core::address::Address;
 use flwr_core::id::NodeId;
 use flwr_core::refusal::{Class, Failure, Refused};
 use flwr_proto::join::{
-    GetTrustRequest, GetTrustResponse, JoinRequest, JoinResponse, RenewCertificateRequest,
-    RenewCertificateResponse, RenewKeyRequest, RenewKeyResponse,
+    GetTrustResponse, JoinRequest, JoinResponse, RenewCertificateRequest, RenewCertificateResponse,
+    RenewKeyRequest, RenewKeyResponse,
 };
 use flwr_security::joining::{Exported, JoinToken, join_statement, renew_key_statement};
 use flwr_security::key::{KeyError, PrivateKey};
 use flwr_security::tls::{ClientTls, Reason, TlsError, pinned};
+use flwr_wire::join::call;
 use rustls_pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 
 use crate::channel::{ConnectError, Route, Single, connect_error, single};
-use crate::line::{GrpcLine, Line, Nobody};
+use crate::line::{GrpcLine, Nobody};
 use crate::signer::Signer;
-
-const JOIN: &str = "/flower.join.Join/Join";
-const RENEW_KEY: &str = "/flower.join.Join/RenewKey";
-const RENEW_CERTIFICATE: &str = "/flower.join.Join/RenewCertificate";
-const GET_TRUST: &str = "/flower.join.Join/GetTrust";
-/// How long a call may take.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the SuperLink gave a node that joined.
 #[derive(Debug)]
@@ -175,7 +167,7 @@ pub async fn join(
         signing_request: signing_request.into(),
     };
     let line = GrpcLine::new(single.channel, Nobody);
-    let answer = line.call(JOIN, request, Some(LIMIT)).await;
+    let answer = call::join(&line, request).await;
     let JoinResponse {
         node_id,
         superlink,
@@ -225,7 +217,7 @@ pub async fn renew_key(
         signing_request: signing_request.into(),
     };
     let line = GrpcLine::new(single.channel, Nobody);
-    let answer = line.call(RENEW_KEY, request, Some(LIMIT)).await;
+    let answer = call::renew_key(&line, request).await;
     let RenewKeyResponse {
         node_id,
         certificate,
@@ -248,7 +240,7 @@ pub async fn trusted(
 ) -> Result<Trusted, JoinError> {
     let single = single((&address.host, address.port), tls, route).await?;
     let line = GrpcLine::new(single.channel, signer.clone());
-    let answer = line.call(GET_TRUST, GetTrustRequest {}, Some(LIMIT)).await;
+    let answer = call::trust(&line).await;
     let GetTrustResponse { authorities } =
         answer.map_err(|failure| JoinError::of(address, failure))?;
     let owned = |der: Bytes| CertificateDer::from(der.to_vec());
@@ -275,7 +267,7 @@ pub async fn renew_certificate(
     let request = RenewCertificateRequest {
         signing_request: signing_request.into(),
     };
-    let answer = line.call(RENEW_CERTIFICATE, request, Some(LIMIT)).await;
+    let answer = call::renew_certificate(&line, request).await;
     let RenewCertificateResponse { certificate } =
         answer.map_err(|failure| JoinError::of(address, failure))?;
     Ok(certificate)

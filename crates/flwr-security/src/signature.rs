@@ -40,6 +40,11 @@ const MAX_TEXT: usize = 256;
 /// are more, so that the holder of many keys cannot make the memory grow.
 const MAX_CACHED: usize = 16_384;
 
+/// The names of the three headers over gRPC, in the order of [`SignatureHeaders`].
+const OVER_GRPC: [&str; 3] = [PUBLIC_KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];
+/// The same over HTTP (flwr 1.40 and later).
+const OVER_HTTP: [&str; 3] = ["flwr-public-key", TIMESTAMP_HEADER, "flwr-signature"];
+
 /// The three headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureHeaders {
@@ -77,9 +82,7 @@ struct Proof {
 /// Whether a request has a header of a signature: one that has none is of flwr 1.14 or earlier.
 #[must_use]
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    [PUBLIC_KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER]
-        .iter()
-        .any(|name| headers.contains_key(*name))
+    OVER_GRPC.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Signs a request with the time of now.
@@ -98,11 +101,23 @@ pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, K
 }
 
 impl SignatureHeaders {
-    /// Takes the headers from a request.
+    /// Takes the headers from a request over gRPC.
     ///
     /// # Errors
     /// If one is not there, or is no base64.
     pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Self::named(headers, OVER_GRPC)
+    }
+
+    /// Takes the headers from a request over HTTP.
+    ///
+    /// # Errors
+    /// If one is not there, or is no base64.
+    pub fn read_http(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Self::named(headers, OVER_HTTP)
+    }
+
+    fn named(headers: &HeaderMap, [key, time, signature]: [&str; 3]) -> Result<Self, Refusal> {
         let text = |name: &str| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.ok_or(Refusal::MissingSignature)
@@ -115,9 +130,9 @@ impl SignatureHeaders {
                 .map_err(|_| Refusal::MissingSignature)
         };
         Ok(Self {
-            public_key: binary(PUBLIC_KEY_HEADER)?,
-            timestamp: text(TIMESTAMP_HEADER)?.to_owned(),
-            signature: binary(SIGNATURE_HEADER)?,
+            public_key: binary(key)?,
+            timestamp: text(time)?.to_owned(),
+            signature: binary(signature)?,
         })
     }
 

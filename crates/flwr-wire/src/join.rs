@@ -8,6 +8,7 @@ use flwr_proto::join::{
 
 use crate::rpc::Rpc;
 
+pub mod call;
 mod serve;
 pub(crate) mod tokens;
 

@@ -100,11 +100,13 @@ impl Control for ControlSession {
     }
 
     async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
-        let RunFilter { only, newest } = which.into();
+        let RunFilter { only, newest, skip } = which.into();
         let mut runs = match only {
             None => self.link.runs(&self.principal).await?,
             Some(run) => vec![self.own_run(run).await?],
         };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        runs.truncate(runs.len().saturating_sub(skip));
         if let Some(newest) = newest {
             let surplus = (runs.len() as u64).saturating_sub(newest);
             runs.drain(..usize::try_from(surplus).unwrap_or(runs.len()));
@@ -225,6 +227,10 @@ impl SignIn for SignInSession {
 
     async fn tokens(&self, device_code: &str) -> Result<Option<Tokens>> {
         self.accounts()?.poll_login(device_code).await
+    }
+
+    async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
+        self.accounts()?.renew_login(refresh_token).await
     }
 }
 

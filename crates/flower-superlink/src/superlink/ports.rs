@@ -8,8 +8,8 @@ use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Stra
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, Exec, FleetDoor, JoinDoor, JoinTokens, LaunchDoor, Runtime,
-    RuntimeDoor, ServerAppIo, SimulationIo, Upkeep,
+    Control, ControlDoor, Driver, Exec, FleetDoor, HttpDoors, JoinDoor, JoinTokens, LaunchDoor,
+    Runtime, RuntimeDoor, ServerAppIo, SimulationIo, Upkeep,
 };
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -114,14 +114,23 @@ impl Ports {
             Routes::new(FleetDoor::new(host.clone())).add_service(JoinDoor::new(host.clone()));
         let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
+        let on_fleet = HttpDoors::new().with(FleetDoor::new(host.clone()));
+        let on_control = HttpDoors::new().with(ControlDoor::<_, Control>::new(host.clone()));
+        let runtime = RuntimeDoor::<_, Runtime>::for_serverapps(host.clone());
+        let on_serverappio = HttpDoors::new().with(runtime);
         let mut servers = JoinSet::new();
-        let listener = self.fleet.watched_by(Arc::new(host.clone()));
-        servers.spawn(listener.serve(fleet, stopper.clone()));
-        servers.spawn(self.control.serve(control, stopper.clone()));
-        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
         if let Some(listener) = self.join {
             let join = Routes::new(JoinDoor::only_to_join(host.clone()));
             servers.spawn(listener.serve(join, stopper.clone()));
+        }
+        let fleet_port = self.fleet.watched_by(Arc::new(host.clone()));
+        let ports = [
+            (fleet_port.with_http1(on_fleet), fleet),
+            (self.control.with_http1(on_control), control),
+            (self.serverappio.with_http1(on_serverappio), serverappio),
+        ];
+        for (listener, routes) in ports {
+            servers.spawn(listener.serve(routes, stopper.clone()));
         }
         if let Some(listener) = self.health {
             let link = Arc::clone(host.link());

@@ -66,7 +66,7 @@ async fn superlink(
         let calls = hyper::service::service_fn(move |request: Request<Incoming>| {
             let (hears, answer) = (Arc::clone(&hears), answer.clone());
             async move {
-                assert_eq!(request.uri().path(), JOIN);
+                assert_eq!(request.uri().path(), "/flower.join.Join/Join");
                 let method = service_fn(move |request: tonic::Request<JoinRequest>| {
                     *hears.lock() = Some((request.into_inner(), exported));
                     let answer = answer.clone().map(tonic::Response::new);
@@ -113,7 +113,7 @@ async fn a_node_proves_its_key_on_this_connection_and_gets_its_id() {
     assert_eq!(request.token_id, token.id.0[..]);
     assert_eq!(request.secret, token.secret.reveal());
     assert_eq!(request.signing_request, [1, 2][..]);
-    let key = PublicKey::from_pem(flwr_security::key::spki_to_pem(&request.key).as_bytes());
+    let key = PublicKey::from_spki(&request.key);
     let key = key.unwrap();
     let statement = join_statement(&exported, token.id, &key);
     key.verify(&statement, &request.proof).unwrap();

@@ -96,6 +96,11 @@ impl Connection {
         })
     }
 
+    /// Who is at the other end.
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
     fn poll_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if let Some(stranger) = &mut self.stranger

@@ -11,6 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 mod binding;
+mod http1;
 mod strangers;
 
 use super::*;
@@ -170,12 +171,7 @@ async fn garbage_and_http1_are_turned_away() {
     let served = serve(Security::Plaintext, Limits::default()).await;
     assert_eq!(talk(served.address, &[0, 1, 2, 3]).await, b"");
     let answer = talk(served.address, b"GET / HTTP/1.1\r\n\r\n").await;
-    for part in [
-        "HTTP/1.1 412",
-        "{\"code\":1001,",
-        "gRPC over HTTP/2",
-        "1.39",
-    ] {
+    for part in ["HTTP/1.1 400", "gRPC over HTTP/2"] {
         assert!(contains(&answer, part), "{answer:?}");
     }
     let served = serve(tls().0, Limits::default()).await;

@@ -5,13 +5,14 @@
 
 use flwr_core::port::Result;
 use flwr_security::peer::Peer;
-use http::{HeaderMap, Request, Response};
+use flwr_security::signature::SignatureHeaders;
+use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Reader};
-use crate::host::{Head, JoinHost, NodeProof};
+use crate::carrier::{Carrier, Reader};
+use crate::host::{Head, JoinHost, NodeProof, Release};
 use crate::join;
 use crate::methods::session::Methods;
 
@@ -70,25 +71,32 @@ impl<H: JoinHost> Opened for Joiners<H> {
         self.host.accept(peer)
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    fn reader(_: Option<Release>) -> Reader {
+        Reader::Joiner
+    }
+
+    async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
-        let head = grpc::head(&request);
+        let head = carrier.head(&request);
         if let Some(method) = self.joining.at(path).first() {
             let session = (&self.host, self.host.joining(&head));
             return method
-                .serve_for(Reader::Numbers, session, head, request)
+                .serve_for(Reader::Joiner, session, head, request)
                 .await;
         }
         let Some(method) = self.sessions.at(path).first() else {
-            return grpc::unknown_method();
+            return carrier.unknown_method();
         };
-        match self.admit(request.headers(), &head).await {
-            Err(failure) => grpc::failed_for(failure, Reader::Numbers),
+        match self
+            .admit(carrier.signature(request.headers()), &head)
+            .await
+        {
+            Err(failure) => carrier.failed(failure, Reader::Joiner),
             Ok(node) => {
                 head.admitted();
                 let session = (&self.host, node);
                 method
-                    .serve_for(Reader::Numbers, session, head, request)
+                    .serve_for(Reader::Joiner, session, head, request)
                     .await
             }
         }
@@ -97,8 +105,8 @@ impl<H: JoinHost> Opened for Joiners<H> {
 
 impl<H: JoinHost> Joiners<H> {
     /// The session of a node.
-    async fn admit(&self, headers: &HeaderMap, head: &Head) -> Result<H::Fleet> {
-        let signature = NodeProof::Signature(grpc::signature(headers)?);
+    async fn admit(&self, signature: Result<SignatureHeaders>, head: &Head) -> Result<H::Fleet> {
+        let signature = NodeProof::Signature(signature?);
         let node = self.host.admit(signature, head).await?;
         self.host.require_node(&node)?;
         Ok(node)

@@ -8,7 +8,7 @@ use prost::Message;
 use tonic::body::Body;
 
 use super::{Handler, Request, Size, StreamHandler, Table};
-use crate::carrier::grpc::{self, Answer, Answers, Intake, Reader};
+use crate::carrier::{Answer, Answers, Carrier, Intake, Reader};
 use crate::host::{Head, Host};
 use crate::in_flight::Payer;
 use crate::rpc::Rpc;
@@ -94,7 +94,7 @@ impl<S: Send> Method<S> {
         head: Head,
         request: HttpRequest<Body>,
     ) -> Response<Body> {
-        let reader = Reader::command(head.release);
+        let reader = Reader::Command(head.release);
         self.serve_for(reader, session, head, request).await
     }
 
@@ -106,6 +106,7 @@ impl<S: Send> Method<S> {
         head: Head,
         request: HttpRequest<Body>,
     ) -> Response<Body> {
+        let carrier = Carrier::of(&request);
         let intake = |size: Size| Intake {
             in_flight: host.in_flight(),
             payer: Payer::of(None, &head),
@@ -119,11 +120,11 @@ impl<S: Send> Method<S> {
                     size.check(&body)?;
                     host.complete(handler((session, read(body)))).await
                 };
-                grpc::unary(intake(*size), request, answer).await
+                carrier.unary(intake(*size), request, answer).await
             }
             Self::Streaming(handler) => {
                 let answer = |body| handler((session, read(body)));
-                grpc::streaming(intake(Size::CALL), request, answer).await
+                carrier.streaming(intake(Size::CALL), request, answer).await
             }
         }
     }

@@ -100,10 +100,11 @@ impl<L: Line> Control for ControlOver<L> {
     }
 
     async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
-        let RunFilter { only, newest } = which.into();
+        let RunFilter { only, newest, skip } = which.into();
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
             limit: newest,
+            skip: (skip > 0).then_some(skip),
         };
         read::runs(self.call(rpcs::LIST_RUNS, request).await?)
     }

@@ -6,7 +6,7 @@ use flwr_core::port::{Jobs, Result, Runtime};
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto as proto;
 
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{admit, admit_launcher, read};

@@ -31,11 +31,11 @@ fn said(status: &Status) -> (Code, &str) {
 
 /// Checks the rows, and gives the numbers of their refusals.
 fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
-    check_for(&[Reader::Peer], rows)
+    check_for(&[Form::Peer], rows)
 }
 
 /// The same, for each of these readers.
-fn check_for(readers: &[Reader], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
+fn check_for(readers: &[Form], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
         for reader in readers {
             let status = reader.status(refusal.clone());

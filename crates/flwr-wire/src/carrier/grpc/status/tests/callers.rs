@@ -163,5 +163,5 @@ pub(super) fn people() -> Vec<Number> {
             "the SuperLink is full: 11 bytes are kept, and --max-storage allows 10; it takes new runs and messages again when runs have finished",
         ),
     ];
-    check_for(&[Reader::Peer, Reader::Command], &rows)
+    check_for(&[Form::Peer, Form::Command], &rows)
 }

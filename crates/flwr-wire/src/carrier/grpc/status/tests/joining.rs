@@ -83,7 +83,7 @@ pub(super) fn all() -> Vec<Number> {
     ];
     let checked = rows.iter().map(|(refusal, code, text)| {
         let refusal = Refusal::from(refusal.clone());
-        let numbered = Reader::Numbers.status(refusal.clone());
+        let numbered = Form::of(Reader::Joiner).status(refusal.clone());
         let read = Refused::read(Class::Invalid, numbered.message());
         assert_eq!((numbered.code(), &read.text), (*code, text));
         assert_eq!(read.code, Some(refusal.code()));
