@@ -2,6 +2,7 @@
 //! while rounds go on.
 
 mod live;
+mod mutual;
 mod refused;
 mod remembered;
 mod secrets;
