@@ -83,6 +83,7 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
             config.joining.address.as_ref(),
             "--join-api-address",
         ),
+        ("http", Some(&config.common.address), "--port"),
         ("health", config.health.as_ref(), "--health-server-address"),
     ] {
         if let Some(address) = address.map(ToString::to_string) {

@@ -30,7 +30,6 @@ use std::time::Duration;
 use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_client::find::{Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
-use flwr_client::line::GrpcLine;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_client::signer::Signer;
 use flwr_core::id::NodeId;
@@ -234,7 +233,7 @@ impl Upstream {
 
     /// Joins the SuperLink, with a session of its own for this registration.
     async fn join(&self, interval: Duration) -> port::Result<(Fleet, NodeId)> {
-        let line = GrpcLine::new(self.channel.clone(), self.signer.clone());
+        let line = NodeLine::new(self.channel.clone(), self.signer.clone());
         let joining = Joining {
             interval: interval.as_secs_f64(),
             is_passing: self.is_passing,

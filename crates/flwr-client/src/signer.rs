@@ -135,8 +135,9 @@ impl Signed {
     }
 }
 
-impl Proof for Signer {
-    fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
+impl Signer {
+    /// The signature for the next request.
+    fn next(&self) -> Result<SignatureHeaders> {
         let now = (self.now)();
         let mut signatures = self.signatures.lock();
         match &mut *signatures {
@@ -148,15 +149,26 @@ impl Proof for Signer {
                         headers: self.sign(now)?,
                     },
                 };
-                last.insert(signed).headers.write(headers);
+                Ok(last.insert(signed).headers.clone())
             }
             Signatures::Single(prepared) => {
                 let prepared = prepared.pop_front();
                 // Requests of one node do not wait for each other's signatures.
                 drop(signatures);
-                prepared.map_or_else(|| self.sign(now), Ok)?.write(headers);
+                prepared.map_or_else(|| self.sign(now), Ok)
             }
         }
+    }
+}
+
+impl Proof for Signer {
+    fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
+        self.next()?.write(headers);
+        Ok(())
+    }
+
+    fn prove_over_http(&self, headers: &mut HeaderMap) -> Result<()> {
+        self.next()?.write_over_http(headers);
         Ok(())
     }
 }

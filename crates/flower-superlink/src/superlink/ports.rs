@@ -14,6 +14,7 @@ use flwr_wire::door::{
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
+use super::common;
 use super::services::{CONTROL, FLEET, HEALTH, JOIN, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
@@ -31,6 +32,8 @@ pub struct Addresses {
     pub serverappio: Bound,
     /// For SuperNodes that join and have no client certificate yet.
     pub join: Option<Bound>,
+    /// For all of them over HTTP, unless the usual port was taken.
+    pub common: Option<Bound>,
     /// For health checks.
     pub health: Option<Bound>,
 }
@@ -41,6 +44,7 @@ pub(super) struct Ports {
     control: Listener,
     serverappio: Listener,
     join: Option<Listener>,
+    common: Option<Listener>,
     health: Option<Listener>,
 }
 
@@ -49,10 +53,7 @@ impl Ports {
         let (fleet, control) = match &config.transport {
             Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
             Transport::Tls(tls) => {
-                let control = match config.control_asks {
-                    true => tls.asking_people(),
-                    false => tls.open(),
-                };
+                let control = config.control_tls(tls);
                 (Security::Tls(tls.asking()), Security::Tls(control))
             }
         };
@@ -85,7 +86,9 @@ impl Ports {
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
+        let common = common::bind(config, &far).await?;
         Ok(Self {
+            common,
             fleet: fleet.only_for(config.clients.clone()),
             control: control.only_for(config.list_of_people()),
             serverappio: serverappio.only_for(config.list_of_people()),
@@ -100,6 +103,7 @@ impl Ports {
             control: self.control.bound().clone(),
             serverappio: self.serverappio.bound().clone(),
             join: self.join.as_ref().map(Listener::bound).cloned(),
+            common: self.common.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
         }
     }
@@ -131,6 +135,11 @@ impl Ports {
         ];
         for (listener, routes) in ports {
             servers.spawn(listener.serve(routes, stopper.clone()));
+        }
+        if let Some(listener) = self.common {
+            let listener = listener.with_http1(common::doors(host, config));
+            let listener = listener.watched_by(Arc::new(host.clone()));
+            servers.spawn(listener.serve(Routes::default(), stopper.clone()));
         }
         if let Some(listener) = self.health {
             let link = Arc::clone(host.link());

@@ -12,6 +12,8 @@ use rustls_pki_types::CertificateDer;
 use tokio_rustls::client::TlsStream;
 use tower::service_fn;
 
+use super::carrier::Carrier;
+use super::http1::HttpChannel;
 use super::line::Received;
 use super::secured::secured;
 use super::{Channel, ConnectError, Io, Route, Target, Trust, endpoint, reach};
@@ -72,7 +74,8 @@ fn channel(io: Box<dyn Io>, target: &Target) -> Channel {
     let (received, last_word) = (Received::default(), target.last_word.clone());
     let (counter, address) = (received.clone(), target.address());
     let only = Arc::new(Mutex::new(Some(io)));
-    Channel::new(target.address(), received, last_word, move || {
+    let http = HttpChannel::new(target.speaking(Carrier::Http), received.clone());
+    Channel::new(target.address(), received, http, last_word, move || {
         let (only, counter, address) = (Arc::clone(&only), counter.clone(), address.clone());
         let connector = service_fn(move |_| {
             let io = only.lock().take();

@@ -61,7 +61,7 @@ pub enum JoinRefusal {
     NoAuthority,
     /// Fleet demands client certificates, which a joining node has not got.
     #[error(
-        "nodes cannot join where Fleet demands client certificates (--ssl-client-ca-certfile) unless the SuperLink is given {0}"
+        "nodes cannot join where Fleet demands client certificates, unless the SuperLink is given {0}"
     )]
     NeedsFlags(&'static str),
     /// A list decides about the key of a node.

@@ -22,7 +22,7 @@ use super::pinned::PinnedServerVerifier;
 use super::roots::Roots;
 use super::strict::StrictServerVerifier;
 use super::{
-    ALPN, Certificate, Identity, TlsError, advice, certificates, file_roots, provider,
+    ALPN, Certificate, HTTP_1, Identity, TlsError, advice, certificates, file_roots, provider,
     system_roots, versions,
 };
 use crate::joining::Pin;
@@ -113,10 +113,18 @@ impl ClientTls {
         })
     }
 
-    /// The configuration for a new connection, from the last loaded files.
+    /// The configuration for a new connection that speaks gRPC, from the last loaded files.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0.now.read().config)
+    }
+
+    /// The configuration for a new connection that speaks HTTP/1.1, from the last loaded files.
+    #[must_use]
+    pub fn http_config(&self) -> Arc<ClientConfig> {
+        let mut config = (*self.config()).clone();
+        config.alpn_protocols = vec![HTTP_1.to_vec()];
+        Arc::new(config)
     }
 
     /// Reloads the files. Only new connections use them.

@@ -9,7 +9,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::CertificateDer;
 
 use super::chain::Purpose;
 use super::dated::{Dated, Role};
@@ -23,11 +23,13 @@ use super::{
 
 mod authority;
 mod client_ca;
+mod either;
 mod nodes;
-
-use nodes::{NodeCa, NodeVerifier};
+mod port;
 
 use authority::Origin;
+use either::Either;
+use nodes::{NodeCa, NodeVerifier};
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +88,8 @@ enum Asks {
     People,
     /// None.
     Nobody,
+    /// Those of programs and of people. A client may show none.
+    Anybody,
 }
 
 /// The configuration of a kind of port.
@@ -101,6 +105,7 @@ struct Loaded {
     people: Port,
     open: Port,
     nodes: Option<NodeCa>,
+    common: Port,
     /// A CA signs for both programs and people.
     shares_ca: bool,
     certificate: Certificate,
@@ -147,6 +152,13 @@ impl ServerTls {
     #[must_use]
     pub fn open(&self) -> PortTls {
         self.port(Asks::Nobody)
+    }
+
+    /// For a port of several services: a client may show a certificate that the port of one of them
+    /// takes, or none. Each service checks with [`PortTls::require`] what it needs.
+    #[must_use]
+    pub fn asking_anybody(&self) -> PortTls {
+        self.port(Asks::Anybody)
     }
 
     fn port(&self, asks: Asks) -> PortTls {
@@ -217,46 +229,13 @@ impl ServerTls {
     }
 }
 
-impl PortTls {
-    /// The configuration for the next connection.
-    #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        match &self.0 {
-            Source::Fixed(config) => Arc::clone(config),
-            Source::Shared { tls, asks } => Arc::clone(&tls.now.read().port(*asks).config),
-        }
-    }
-
-    /// Checks again a certificate that a client has shown, with those of its CAs behind it, by the
-    /// files as they were loaded last.
-    ///
-    /// # Errors
-    /// If a client that shows it now would be refused.
-    pub fn check(&self, shown: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Reason> {
-        let Source::Shared { tls, asks } = &self.0 else {
-            return Ok(());
-        };
-        let verifier = tls.now.read().port(*asks).verifier.clone();
-        let (Some(verifier), Some((own, others))) = (verifier, shown.split_first()) else {
-            return Ok(());
-        };
-        let verdict = verifier.verify_client_cert(own, others, now);
-        verdict.map(drop).map_err(|refusal| Reason::from(&refusal))
-    }
-}
-
-impl From<Arc<ServerConfig>> for PortTls {
-    fn from(config: Arc<ServerConfig>) -> Self {
-        Self(Source::Fixed(config))
-    }
-}
-
 impl Loaded {
     const fn port(&self, asks: Asks) -> &Port {
         match asks {
             Asks::Clients => &self.clients,
             Asks::People => &self.people,
             Asks::Nobody => &self.open,
+            Asks::Anybody => &self.common,
         }
     }
 }
@@ -301,12 +280,23 @@ impl ServerFiles {
                 (Some(nodes), Port { config, verifier })
             }
         };
+        let verifiers = [&clients, &people].map(|port| port.verifier.clone());
+        let common = match Either::of(verifiers.into_iter().flatten().collect()) {
+            None => open.clone(),
+            Some(either) => {
+                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(either);
+                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+                let verifier = Some(verifier);
+                Port { config, verifier }
+            }
+        };
         Ok(Loaded {
             nodes,
             shares_ca: self.shares_ca()?,
             clients,
             people,
             open,
+            common,
             certificate: own.certificate,
             origin,
             dated,
@@ -378,12 +368,6 @@ fn config(
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerTls({})", self.now.read().certificate.subject)
-    }
-}
-
-impl fmt::Debug for PortTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PortTls(…)")
     }
 }
 

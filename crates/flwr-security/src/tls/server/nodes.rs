@@ -103,7 +103,7 @@ impl PortTls {
         match &self.0 {
             Source::Shared {
                 tls,
-                asks: Asks::Clients,
+                asks: Asks::Clients | Asks::Anybody,
             } => tls.now.read().nodes.clone()?.issued(shown),
             _ => None,
         }

@@ -1,5 +1,6 @@
 //! The CAs of clients and of people.
 
+use rustls_pki_types::UnixTime;
 use rustls_pki_types::pem::PemObject;
 
 use super::*;
@@ -137,6 +138,10 @@ fn certificates_of_joined_nodes_are_good_on_ports_for_programs_only() {
         assert_eq!(fleet.issued(&node).map(|to| to.node), Some(NodeId(7)));
         assert!(control.check(std::slice::from_ref(&node), now).is_err());
         assert_eq!(control.issued(&node), None);
+        // The port of all services leaves the decision to each service.
+        let common = tls.asking_anybody();
+        assert_eq!(common.check(std::slice::from_ref(&node), now), Ok(()));
+        assert_eq!(common.issued(&node).map(|to| to.node), Some(NodeId(7)));
         // Other nodes come with certificates of the other CA.
         assert!(takes(&fleet, &cas.nodes, Purpose::Client));
         assert!(!takes(&fleet, &cas.people, Purpose::Client));

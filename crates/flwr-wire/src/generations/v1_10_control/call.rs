@@ -30,8 +30,10 @@ use crate::{join, upkeep};
 mod layouts;
 mod log;
 mod read;
+mod refresh;
 
 pub use log::Log;
+pub use refresh::{REFRESH_PATH, RefreshRequest, refreshed};
 
 /// The name of the only federation until flwr 1.25. SuperLinks of 1.24 and 1.25 start no run without it,
 /// and later ones take another name, or none.
