@@ -102,14 +102,14 @@ pub enum Error {
     Memory(#[from] MemoryError),
     /// The SuperLink does not let the node join.
     #[error("--join")]
-    Join(#[source] JoinError),
+    Join(#[source] Box<JoinError>),
     /// The SuperLink was not reached within the limits that were set.
     #[error("--join: gave up after {tries} tries, as --max-retries or --max-wait-time says")]
     GaveUp {
         /// Requests sent.
         tries: u64,
         /// The last failure.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// The request for a client certificate cannot be made.
     #[error("the node's key signs no request for a client certificate")]
@@ -124,14 +124,14 @@ pub enum Error {
     RenewWithoutTls,
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
-    NotRenewed(#[source] JoinError),
+    NotRenewed(#[source] Box<JoinError>),
     /// It is not known whether the new key was taken.
     #[error("the old key stays in use; `key renew` again goes on with the new key in {}", new.display())]
     RenewalUnknown {
         /// The file of the new key.
         new: PathBuf,
         /// What happened.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// The SuperLink has a list of keys.
     #[error(
@@ -143,7 +143,7 @@ pub enum Error {
         /// The file of the old key.
         path: PathBuf,
         /// The line for the list.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// A file of the new key cannot be written.
     #[error("{}: cannot be written", path.display())]

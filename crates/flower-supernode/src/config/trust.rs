@@ -63,7 +63,6 @@ pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> 
             Some(LocalhostToo::Anywhere) => Localhost::Anywhere,
         },
         legacy: args.ssl_allow_legacy_certificates,
-        ..ClientFiles::default()
     };
     let flag = match (&files.roots, &files.identity) {
         _ if is_remembered || is_certified => "what the node remembers of its enrolment (--join)",

@@ -55,12 +55,12 @@ impl Join {
             let error = match asked.await {
                 Ok(welcome) => return Ok(welcome),
                 Err(error) if error.is_passing() => error,
-                Err(error) => return Err(Error::Join(error)),
+                Err(error) => return Err(Error::Join(error.into())),
             };
             let Some(delay) = backoff.next_delay() else {
                 return Err(Error::GaveUp {
                     tries: backoff.tries(),
-                    source: error,
+                    source: error.into(),
                 });
             };
             warn!(

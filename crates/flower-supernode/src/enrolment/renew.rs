@@ -112,21 +112,21 @@ impl Files {
         match error {
             error if error.is_passing() => Error::RenewalUnknown {
                 new: self.private,
-                source: error,
+                source: error.into(),
             },
             // The text has the line for the list, which is that of the new key.
             JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
                 Error::Listed {
                     new: self.private,
                     path: self.old,
-                    source: error,
+                    source: error.into(),
                 }
             }
             error => {
                 // Best effort: the next renewal would go on with them.
                 let _ = fs::remove_file(&self.private);
                 let _ = fs::remove_file(&self.public);
-                Error::NotRenewed(error)
+                Error::NotRenewed(error.into())
             }
         }
     }
