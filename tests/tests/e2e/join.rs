@@ -4,6 +4,7 @@
 mod commands;
 mod listed;
 mod live;
+mod mutual;
 mod refused;
 mod remembered;
 mod secrets;
