@@ -9,6 +9,7 @@ use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
 use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
+use flwr_security::pki::PkiError;
 use tracing::info;
 
 use crate::args::Args;
@@ -110,6 +111,9 @@ pub enum Error {
         /// The last failure.
         source: Box<JoinError>,
     },
+    /// The request for a client certificate cannot be made.
+    #[error("the node's key signs no request for a client certificate")]
+    SigningRequest(#[source] PkiError),
     /// There is no key to renew.
     #[error(
         "`key renew` needs a key that lasts: give --auth-supernode-private-key and --auth-supernode-public-key, or join with --join first"

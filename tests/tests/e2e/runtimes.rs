@@ -93,7 +93,7 @@ fn a_stopped_run_ends_the_apps_of_each_family() {
 #[test]
 fn a_clientapp_that_hangs_ends_when_its_run_is_stopped() {
     let federation = federation();
-    let superexecs = superexecs(&federation, Release::V1_26);
+    let superexecs = federation.superexecs(Release::V1_26, None);
     let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
     let run = flwr.start(&app, "client=\"hang\"").to_string();
     let client = pid_in(&superexecs[1], "clientapp");
