@@ -48,7 +48,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "keys",
-        what: "key files",
+        what: "key files and join tokens",
         run: security::keys,
         seeds: security::key_seeds,
     },
@@ -78,7 +78,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "token",
-        what: "key sets and tokens of an OpenID provider, join tokens",
+        what: "key sets and tokens of an OpenID provider",
         run: security::token,
         seeds: security::token_seeds,
     },

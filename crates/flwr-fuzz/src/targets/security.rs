@@ -9,7 +9,7 @@ use flower_superlink::accounts::oidc::{Keys, Rules, verify};
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::Readable;
-use flwr_security::joining::{JoinSecret, JoinToken, JoinTokenId, Pin};
+use flwr_security::joining::JoinToken;
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::pki::{self, Authority, Purpose};
 use flwr_security::signature::{self, SignatureHeaders, Verifier};
@@ -24,6 +24,9 @@ use super::texts;
 
 const NOW: OffsetDateTime = datetime!(2025-09-16 06:13:20 UTC);
 
+/// A join token whose id, secret and pin are 1, 2 and 3 over and over.
+const TOKEN: &str = "fjt1_AQEBAQEBAQECAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDc3VwZXJsaW5rLmV4YW1wbGU6OTA5MgiheKM";
+
 macro_rules! testdata {
     ($($name:literal),* $(,)?) => {
         vec![$(include_bytes!(concat!("../../../flwr-security/testdata/", $name)).to_vec()),*]
@@ -37,11 +40,15 @@ pub(super) fn keys(data: &[u8]) {
             assert!(PublicKey::from_openssh(&key.to_openssh()).is_ok());
         }
         let _ = PrivateKey::parse(text);
+        if let Ok(token) = text.parse::<JoinToken>() {
+            assert_eq!(token.reveal().parse(), Ok(token));
+        }
     }
+    let _ = PublicKey::from_spki(data);
 }
 
 pub(super) fn key_seeds() -> Vec<Vec<u8>> {
-    testdata![
+    let mut seeds = testdata![
         "p256",
         "p256.pub",
         "p256-sec1.pem",
@@ -57,7 +64,9 @@ pub(super) fn key_seeds() -> Vec<Vec<u8>> {
         "encrypted-sec1.pem",
         "secp256k1.pem",
         "secp256k1.pem.pub",
-    ]
+    ];
+    seeds.extend(texts([TOKEN]));
+    seeds
 }
 
 pub(super) fn lists(data: &[u8]) {
@@ -249,7 +258,7 @@ pub(super) fn tls_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A key set of a provider, a token, or a token by which nodes join.
+/// A key set of a provider, or a token.
 pub(super) fn token(data: &[u8]) {
     let _ = Keys::parse(data);
     let keys = Keys::parse(KEY_SET.as_bytes()).unwrap();
@@ -260,9 +269,6 @@ pub(super) fn token(data: &[u8]) {
     if let Ok(text) = str::from_utf8(data) {
         let verified = verify(text, &keys, &rules, NOW);
         assert!(verified.is_err(), "a token out of nothing");
-        if let Ok(joins) = text.parse::<JoinToken>() {
-            assert_eq!(joins.reveal().parse(), Ok(joins));
-        }
     }
 }
 
@@ -273,14 +279,7 @@ const KEY_SET: &str = "{\"keys\": [{\"kty\": \"EC\", \"crv\": \"P-256\", \"kid\"
 
 pub(super) fn token_seeds() -> Vec<Vec<u8>> {
     // {"alg":"ES256","kid":"1"} . {"iss":"https://idp.example.org/","sub":"a","aud":"flower","exp":1758100000}
-    let joins = JoinToken {
-        id: JoinTokenId([1; 8]),
-        secret: JoinSecret::from_bytes(&[2; 32]).unwrap(),
-        pin: Pin([3; 32]),
-        address: "superlink.example:9092".parse().unwrap(),
-    };
     texts([
-        &joins.reveal(),
         KEY_SET,
         "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlLm9yZy8iLCJzdWIiOiJhIiwiYXVkIjoiZmxvd2VyIiwiZXhwIjoxNzU4MTAwMDAwfQ.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.",
