@@ -37,7 +37,7 @@ impl Service<http::Request<Body>> for Kept {
         let peer = request.extensions().get::<Peer>().unwrap();
         self.0.lock().push(peer.binding);
         let mut response = http::Response::new(Body::default());
-        let unimplemented = http::HeaderValue::from_static("12");
+        let unimplemented = HeaderValue::from_static("12");
         response.headers_mut().insert("grpc-status", unimplemented);
         ready(Ok(response))
     }
