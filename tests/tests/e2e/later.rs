@@ -104,10 +104,17 @@ fn the_time_of_clientapps_adds_up() {
         let app = federation.app("mean");
         let outcome = federation.flwr(OURS).run(&app, "rounds=1 nodes=1");
         let _ = outcome.success();
-        let listed = json(federation.flwr(Maker::Pip(Release::V1_31)), &app, &["list", "e2e"]);
+        let listed = json(
+            federation.flwr(Maker::Pip(Release::V1_31)),
+            &app,
+            &["list", "e2e"],
+        );
         let used = &listed["runs"][0]["compute-time"];
         let seconds = used["clientapp-seconds"].as_f64().unwrap();
-        assert!(seconds > 0.0 && seconds < PATIENCE.as_secs_f64(), "{listed}");
+        assert!(
+            seconds > 0.0 && seconds < PATIENCE.as_secs_f64(),
+            "{listed}"
+        );
         federation.stop();
     }
 }

@@ -85,7 +85,11 @@ impl Person {
             ("list of an unknown run", Some(7), None),
             ("list of no runs", None, Some(0)),
         ] {
-            let request = proto::ListRunsRequest { run_id, limit };
+            let request = proto::ListRunsRequest {
+                run_id,
+                limit,
+                ..proto::ListRunsRequest::default()
+            };
             let told = |it: &proto::ListRunsResponse| format!("{} runs", it.run_dict.len());
             self.ask(what, "ListRuns", request, told).await;
         }
