@@ -8,16 +8,20 @@
 mod explain;
 mod heartbeat;
 mod hold;
+mod key;
 mod ping;
 mod pull;
 mod registration;
 mod report;
 mod run;
 mod transfer;
+mod trust;
 
+pub(crate) use key::KeyFile;
 pub(crate) use ping::{Pinged, ping};
 pub(crate) use registration::NotJoined;
 pub(crate) use transfer::Transfer;
+pub(crate) use trust::Learning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +156,14 @@ impl Upstream {
     /// The node id in use, as soon as there is one.
     pub(crate) async fn node(&self) -> NodeId {
         self.registration.current().await.node
+    }
+
+    /// Goes on with another key of the same node. The node registers again, by which the SuperLink hears
+    /// of the key.
+    pub(crate) fn go_on_with(&self, key: PrivateKey) {
+        self.explainer.name_key(key.public_key().fingerprint());
+        self.signer.replace(key);
+        self.registration.end();
     }
 
     /// Waits until this node is no longer registered as `node`, but as another.

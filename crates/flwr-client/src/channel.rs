@@ -30,6 +30,7 @@ mod proxied;
 mod proxy;
 mod reach;
 mod secured;
+mod single;
 mod walk;
 mod watched;
 
@@ -40,6 +41,7 @@ pub use http1::HttpChannel;
 pub use line::Channel;
 pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
 pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Tunnel, Warning};
+pub use single::{Single, single};
 pub use walk::{Proven, Walk, WalkError, walk, walk_or};
 
 use last_word::LastWord;

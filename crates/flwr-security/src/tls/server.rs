@@ -21,7 +21,10 @@ use super::{
     provider, versions,
 };
 
+mod authority;
 mod client_ca;
+
+use authority::Origin;
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub struct ServerFiles {
     pub people: Option<ClientCa>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
+    /// Whether the server shows the authority of its certificate at the end of the chain. A client that
+    /// knows the authority by its hash alone then gets it.
+    pub shows_authority: bool,
 }
 
 /// The CA for client certificates.
@@ -91,6 +97,7 @@ struct Loaded {
     /// A CA signs for both programs and people.
     shares_ca: bool,
     certificate: Certificate,
+    origin: Origin,
     dated: Vec<Dated>,
     warnings: Vec<String>,
 }
@@ -247,11 +254,15 @@ impl Loaded {
 impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
         let authorities = certificates(&self.ca, Some(Purpose::Server))?;
-        let own = self.identity.load(self.legacy)?;
+        let mut own = self.identity.load(self.legacy)?;
         let mut warnings = self.warnings(&own, &authorities)?;
         warnings.extend(self.identity.exposed());
         let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
         dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
+        let origin = Origin::new(&own.chain, authorities);
+        if let (true, Some(authority)) = (self.shows_authority, origin.authority()) {
+            own.end_with(authority);
+        }
         let open = Port {
             config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
             verifier: None,
@@ -274,6 +285,7 @@ impl ServerFiles {
             people,
             open,
             certificate: own.certificate,
+            origin,
             dated,
             warnings,
         })
