@@ -9,7 +9,7 @@ use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::printable;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_core::refusal::Failure;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::pki::PkiError;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +17,8 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("FLWR_JSON={0}: 1.22 or newest is expected")]
+    JsonAs(String),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
     #[error("Project configuration could not be loaded. `pyproject.toml` does not exist ({})", .0.display())]
@@ -185,6 +187,9 @@ pub(crate) enum Error {
          the federation configuration."
     )]
     LoginNotAsked(String),
+    /// What upstream has a number for, and this program does not do.
+    #[error("[code: {}] {}", .0.code().number(), .0)]
+    NotOffered(Refusal),
     #[error("User authentication is not enabled on this SuperLink.")]
     NoAccounts,
     #[error("Unknown user authentication type: {0}")]
@@ -260,7 +265,8 @@ impl Error {
     /// 1: it was tried and failed; 2: it was asked for in a way that cannot work; 130: Ctrl-C.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoProject(_)
+            Self::JsonAs(_)
+            | Self::NoProject(_)
             | Self::Project(_)
             | Self::Module(_)
             | Self::Encoding { .. }
@@ -329,6 +335,7 @@ impl Error {
             | Self::NoneUnfinished { .. }
             | Self::LeftRunning(_)
             | Self::NoAccounts
+            | Self::NotOffered(_)
             | Self::UnknownLogin(_)
             | Self::LoginTimeout
             | Self::NoArtifacts(_)
