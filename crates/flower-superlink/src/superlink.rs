@@ -31,6 +31,7 @@ use crate::link::{Link, Parts};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
+mod common;
 mod facts;
 mod ports;
 mod services;

@@ -14,6 +14,7 @@ use flwr_wire::door::{
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
+use super::common;
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
@@ -29,6 +30,8 @@ pub struct Addresses {
     pub control: Bound,
     /// For ServerApp processes.
     pub serverappio: Bound,
+    /// For all of them over HTTP, unless the usual port was taken.
+    pub common: Option<Bound>,
     /// For health checks.
     pub health: Option<Bound>,
 }
@@ -38,6 +41,7 @@ pub(super) struct Ports {
     fleet: Listener,
     control: Listener,
     serverappio: Listener,
+    common: Option<Listener>,
     health: Option<Listener>,
 }
 
@@ -46,10 +50,7 @@ impl Ports {
         let (fleet, control) = match &config.transport {
             Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
             Transport::Tls(tls) => {
-                let control = match config.control_asks {
-                    true => tls.asking_people(),
-                    false => tls.open(),
-                };
+                let control = config.control_tls(tls);
                 (Security::Tls(tls.asking()), Security::Tls(control))
             }
         };
@@ -76,7 +77,9 @@ impl Ports {
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
+        let common = common::bind(config, &far).await?;
         Ok(Self {
+            common,
             fleet: fleet.only_for(config.clients.clone()),
             control: control.only_for(config.list_of_people()),
             serverappio: serverappio.only_for(config.list_of_people()),
@@ -89,6 +92,7 @@ impl Ports {
             fleet: self.fleet.bound().clone(),
             control: self.control.bound().clone(),
             serverappio: self.serverappio.bound().clone(),
+            common: self.common.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
         }
     }
@@ -115,6 +119,10 @@ impl Ports {
         ];
         for (listener, routes) in ports {
             servers.spawn(listener.serve(routes, stopper.clone()));
+        }
+        if let Some(listener) = self.common {
+            let listener = listener.with_http1(common::doors(host, config));
+            servers.spawn(listener.serve(Routes::default(), stopper.clone()));
         }
         if let Some(listener) = self.health {
             let link = Arc::clone(host.link());

@@ -189,6 +189,7 @@ codes! {
     JoinTokenImpossible = 50327, "JOIN_TOKEN_IMPOSSIBLE", Precondition;
     KeyIsListed = 50328, "KEY_IS_LISTED", Precondition;
     CertificatesNotIssued = 50329, "CERTIFICATES_NOT_ISSUED", Precondition;
+    CertificateNeeded = 50330, "CERTIFICATE_NEEDED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
     FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;

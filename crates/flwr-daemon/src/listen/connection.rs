@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flwr_security::joining::EXPORTER_LABEL;
-use flwr_security::peer::{Binding, Peer, Standing};
+use flwr_security::peer::{Binding, Chain, Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -30,6 +30,7 @@ pub struct Connection {
     /// The bytes that were read to detect the protocol. The server reads them again.
     preface: Bytes,
     peer: Peer,
+    chain: Option<Chain>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// When the connection ends if no caller was admitted by then. `None`: somebody was.
     stranger: Option<Pin<Box<Sleep>>>,
@@ -77,6 +78,7 @@ impl Connection {
             None => cut,
         };
         let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        let chain = shown.as_ref().map(|shown| Chain(Arc::clone(&shown.chain)));
         Ok(Self {
             peer: Peer {
                 address,
@@ -87,6 +89,7 @@ impl Connection {
                 binding: transport.binding(),
                 proven: Arc::default(),
             },
+            chain,
             stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
@@ -99,6 +102,11 @@ impl Connection {
     /// Who is at the other end.
     pub(super) const fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// The certificates that the client has shown, if it has.
+    pub(super) const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.

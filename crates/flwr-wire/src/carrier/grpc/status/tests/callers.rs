@@ -78,6 +78,11 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
             "The client certificate CN=alice is not on the SuperLink's list of clients",
         ),
         (
+            Refusal::CertificateNeeded("the client shows none".to_owned()),
+            FailedPrecondition,
+            "this service needs a client certificate: the client shows none",
+        ),
+        (
             Refusal::LauncherNotProven("why"),
             Unauthenticated,
             "the caller may not start apps here: why (--superexec-auth-secret-file)",
