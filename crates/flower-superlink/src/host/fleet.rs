@@ -166,13 +166,18 @@ impl Fleet for FleetSession {
         Ok(claimed)
     }
 
-    async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+    async fn push(&self, reply: Parcel, worked: Option<Duration>) -> Result<Option<Vec<ObjectId>>> {
         self.require_admitted()?;
         let (caller, claimed) = (self.node, reply.message.metadata.src);
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
         }
-        Ok(self.link().reply(reply).await?)
+        let run = reply.message.metadata.run;
+        let missing = self.link().reply(reply).await?;
+        if let (Some(_), Some(worked)) = (&missing, worked) {
+            self.link().count_work(run, worked);
+        }
+        Ok(missing)
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
