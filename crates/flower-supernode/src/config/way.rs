@@ -18,7 +18,7 @@ use crate::enrolment::Enrolment;
 
 /// Where SuperLinks of flwr 1.39 and earlier listen for SuperNodes, unless they are told otherwise.
 const SUPERLINK: &str = "127.0.0.1:9092";
-/// The port on which later ones do.
+/// The port on which later SuperLinks do.
 const HTTP_PORT: u16 = 8000;
 
 /// The way to the SuperLink.
@@ -26,7 +26,7 @@ const HTTP_PORT: u16 = 8000;
 pub struct Way {
     /// The SuperLink's Fleet address.
     pub superlink: Address,
-    /// The port that is tried while nothing listens at that address.
+    /// The port that is tried while nothing listens at the address.
     pub other_port: Option<u16>,
     /// Whom to trust there.
     pub trust: Trust,
@@ -83,6 +83,8 @@ pub struct Remembered {
     pub trust: bool,
     /// The key is in use.
     pub key: bool,
+    /// The client certificate is in use. `false` too where the SuperLink issued none.
+    pub certificate: bool,
 }
 
 impl Way {
@@ -103,6 +105,7 @@ impl Way {
             address: args.superlink.is_none(),
             trust: loaded.is_remembered,
             key: key.path.as_ref() == Some(&joined.key_file()),
+            certificate: loaded.is_certified,
         });
         let is_default = args.superlink.is_none() && matches!(enrolment, Enrolment::None);
         Ok(Self {
@@ -162,12 +165,16 @@ impl fmt::Display for Remembered {
             ..
         } = &self.joined;
         let dir = self.joined.dir().display();
+        let is_issued = self.joined.certificate_file().exists();
         write!(f, "node {node} of {superlink}, joined with token {token}; ")?;
-        let parts = [
+        let mut parts = vec![
             (self.address, "address"),
             (self.trust, "trust"),
             (self.key, "key"),
         ];
+        if is_issued {
+            parts.push((self.certificate, "client certificate"));
+        }
         let names = |in_use: bool| {
             let named = parts.iter().filter(|(used, _)| *used == in_use);
             named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
