@@ -13,7 +13,10 @@ use flwr_wire::InFlight;
 
 use crate::link::Keep;
 
+mod joining;
 mod keep;
+
+pub use joining::Joining;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -90,6 +93,10 @@ pub struct Args {
     /// As --ssl-client-allow-list, of those who may call Control: no other list counts there
     #[arg(long, value_name = "FILE")]
     pub ssl_control_client_allow_list: Option<PathBuf>,
+
+    /// The certificates of SuperNodes that join, and where they join.
+    #[command(flatten)]
+    pub joining: Joining,
 
     /// Whether `flwr` must show a client certificate too, where SuperNodes must
     #[arg(long, value_enum, default_value = "required")]
@@ -274,6 +281,15 @@ pub struct Args {
         hide = true
     )]
     pub exec_api_address: Option<String>,
+
+    /// Where all services are reached together over HTTP, by SuperNodes of flwr 1.40 and later, `flwr`
+    /// of 1.37 and later, and apps of 1.35 and later on this machine [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// The port at --host; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
 
     /// Serve gRPC health checks here, in plaintext [default: not at all]
     #[arg(long, value_name = "HOST:PORT")]

@@ -9,6 +9,7 @@ use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
 use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
+use flwr_security::pki::PkiError;
 use tracing::info;
 
 use crate::args::Args;
@@ -101,15 +102,18 @@ pub enum Error {
     Memory(#[from] MemoryError),
     /// The SuperLink does not let the node join.
     #[error("--join")]
-    Join(#[source] JoinError),
+    Join(#[source] Box<JoinError>),
     /// The SuperLink was not reached within the limits that were set.
     #[error("--join: gave up after {tries} tries, as --max-retries or --max-wait-time says")]
     GaveUp {
         /// Requests sent.
         tries: u64,
         /// The last failure.
-        source: JoinError,
+        source: Box<JoinError>,
     },
+    /// The request for a client certificate cannot be made.
+    #[error("the node's key signs no request for a client certificate")]
+    SigningRequest(#[source] PkiError),
     /// There is no key to renew.
     #[error(
         "`key renew` needs a key that lasts: give --auth-supernode-private-key and --auth-supernode-public-key, or join with --join first"
@@ -118,19 +122,16 @@ pub enum Error {
     /// Keys are renewed over TLS only.
     #[error("`key renew` needs TLS, but --insecure turns it off")]
     RenewWithoutTls,
-    /// The node has not joined yet.
-    #[error("`key renew` and --join do not go together: join first")]
-    RenewAndJoin,
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
-    NotRenewed(#[source] JoinError),
+    NotRenewed(#[source] Box<JoinError>),
     /// It is not known whether the new key was taken.
     #[error("the old key stays in use; `key renew` again goes on with the new key in {}", new.display())]
     RenewalUnknown {
         /// The file of the new key.
         new: PathBuf,
         /// What happened.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// The SuperLink has a list of keys.
     #[error(
@@ -142,7 +143,7 @@ pub enum Error {
         /// The file of the old key.
         path: PathBuf,
         /// The line for the list.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// A file of the new key cannot be written.
     #[error("{}: cannot be written", path.display())]
@@ -160,20 +161,14 @@ impl Enrolment {
     /// # Errors
     /// If the token or the memory cannot be used, or the node has joined with another token.
     pub fn of(args: &Args) -> Result<Self, Error> {
-        let home = args.flwr_dir.clone();
-        let home = home.or_else(|| flwr_home(|name| env::var_os(name)));
         let Some(from) = &args.join else {
-            let enrolments = home.filter(|_| !args.insecure);
-            let enrolments = enrolments.map(|home| Enrolments::below(&home));
-            let joined = enrolments.map(|enrolments| enrolments.joined());
-            let joined = joined.transpose()?.flatten();
-            return Ok(joined.map_or(Self::None, Self::Joined));
+            return Self::remembered(args);
         };
         require_no_other_identity(args)?;
         if args.until_stdin_closes && from.takes_stdin() {
             return Err(Error::StdinTwice);
         }
-        let enrolments = Enrolments::below(&home.ok_or(Error::NoHome)?);
+        let enrolments = enrolments(args).ok_or(Error::NoHome)?;
         let token = from.read()?;
         let joining = |token| {
             let enrolments = enrolments.clone();
@@ -201,6 +196,17 @@ impl Enrolment {
         }
     }
 
+    /// What the node remembers, whatever `--join` says: a start's flags serve for other commands too.
+    ///
+    /// # Errors
+    /// If the memory cannot be used.
+    pub fn remembered(args: &Args) -> Result<Self, Error> {
+        let enrolments = enrolments(args).filter(|_| !args.insecure);
+        let joined = enrolments.map(|enrolments| enrolments.joined());
+        let joined = joined.transpose()?.flatten();
+        Ok(joined.map_or(Self::None, Self::Joined))
+    }
+
     /// What the node remembers.
     #[must_use]
     pub const fn joined(&self) -> Option<&Joined> {
@@ -218,6 +224,13 @@ impl Enrolment {
             Self::None | Self::Joined(_) => None,
         }
     }
+}
+
+/// Where a node with these flags keeps its enrolment. `None`: there is no home directory.
+fn enrolments(args: &Args) -> Option<Enrolments> {
+    let home = args.flwr_dir.clone();
+    let home = home.or_else(|| flwr_home(|name| env::var_os(name)))?;
+    Some(Enrolments::below(&home))
 }
 
 fn require_no_other_identity(args: &Args) -> Result<(), Error> {

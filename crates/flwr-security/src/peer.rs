@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use parking_lot::Mutex;
+use rustls_pki_types::CertificateDer;
 
 use crate::joining::Exported;
 use crate::tls::Certificate;
@@ -48,6 +49,12 @@ impl fmt::Debug for Binding {
         f.write_str("Binding")
     }
 }
+
+/// The certificates that a client has shown, its own first. Requests over HTTP/1.1 have this among their
+/// extensions, where the client has shown a certificate: services on a common port check it again, each
+/// by its own CA.
+#[derive(Clone, Debug)]
+pub struct Chain(pub Arc<[CertificateDer<'static>]>);
 
 /// Whether a caller over a connection was admitted. All requests of the connection share this.
 #[derive(Clone, Default)]

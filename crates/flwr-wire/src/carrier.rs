@@ -31,7 +31,7 @@ pub(crate) enum Carrier {
 
 /// Who reads a refusal of a call. Each reader knows refusals in another form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// A SuperNode, of this release.
     Node(Option<Release>),
     /// A SuperNode of ours that joins.

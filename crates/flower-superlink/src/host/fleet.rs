@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use tracing::warn;
 
 use super::Host;
-use crate::auth::Policy;
+use crate::auth::{self, Policy};
 use crate::error::Error;
 use crate::link::Link;
 use crate::link::state::Traits;
@@ -48,6 +48,12 @@ impl FleetSession {
 
     fn link(&self) -> &Arc<Link> {
         self.host.link()
+    }
+
+    /// The key and the node of a caller that is admitted.
+    pub(super) fn identity(&self) -> Option<(PublicKey, NodeId)> {
+        let key = self.key.clone().filter(|_| self.is_admitted())?;
+        Some((key, self.node?))
     }
 
     /// The certificate that the caller's connection was made with.
@@ -319,6 +325,7 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
+        auth::require_own(link, head.peer.as_ref(), node)?;
         let is_enrolled = match node {
             Some(node) if self.0.parts.policy.enrolls() => link.is_enrolled(node).await?,
             _ => false,

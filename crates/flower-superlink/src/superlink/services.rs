@@ -14,7 +14,15 @@ pub(super) const SERVERAPPIO: Service = Service {
     name: "ServerAppIo",
     flag: "--serverappio-api-address",
 };
+pub(super) const COMMON: Service = Service {
+    name: "HTTP",
+    flag: "--port",
+};
 pub(super) const HEALTH: Service = Service {
     name: "Health",
     flag: "--health-server-address",
+};
+pub(super) const JOIN: Service = Service {
+    name: "Join",
+    flag: "--join-api-address",
 };

@@ -12,11 +12,12 @@ use flwr_client::channel::Trust;
 use flwr_client::joining::{self, JoinError};
 use flwr_core::id::NodeId;
 use flwr_security::key::PrivateKey;
+use flwr_security::pki::node_request;
 use flwr_security::private_files;
 
 use super::Error;
 use crate::args::Args;
-use crate::config::{self, Way};
+use crate::config::{self, Remembered, Way};
 
 /// A key that was renewed.
 #[derive(Debug)]
@@ -41,7 +42,12 @@ pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
     let files = Files::beside(&path);
     let (old, new) = (&way.key.private, files.prepare()?);
     let keys = (old, &new);
-    let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, Vec::new());
+    let certified = way.remembered.as_ref().filter(|known| known.certificate);
+    let request = match certified {
+        Some(_) => node_request(&new).map_err(Error::SigningRequest)?,
+        None => Vec::new(),
+    };
+    let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, request);
     let renewed = match asked.await {
         Ok(renewed) => renewed,
         Err(error) => return Err(files.failed(error, &new)),
@@ -49,19 +55,20 @@ pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
     keep_store(args, &way, &new);
     let public = args.auth_supernode_public_key.as_deref();
     let public = public.map_or_else(|| with(&path, ".pub"), Path::to_owned);
+    let written = |certificate: &Path| {
+        let path = certificate.to_owned();
+        move |source| Error::Write { path, source }
+    };
+    let certified = certified.filter(|_| !renewed.certificate.is_empty());
+    if let Some(Remembered { joined, .. }) = certified {
+        // Until the key is in its place both certificates are there: the key's is taken.
+        let added = joined.add_certificate(&renewed.certificate);
+        added.map_err(written(&joined.certificate_file()))?;
+    }
     files.take_place(&path, &public)?;
-    if let Some(remembered) = &way.remembered
-        && remembered.key
-        && !renewed.certificate.is_empty()
-    {
-        let certificate = remembered.joined.certificate_file();
-        let written = private_files::replace(&certificate, |file| {
-            io::Write::write_all(file, &renewed.certificate)
-        });
-        written.map_err(|source| Error::Write {
-            path: certificate,
-            source,
-        })?;
+    if let Some(Remembered { joined, .. }) = certified {
+        let replaced = joined.certify(&renewed.certificate);
+        replaced.map_err(written(&joined.certificate_file()))?;
     }
     Ok(KeyRenewal {
         node: renewed.node,
@@ -105,21 +112,21 @@ impl Files {
         match error {
             error if error.is_passing() => Error::RenewalUnknown {
                 new: self.private,
-                source: error,
+                source: error.into(),
             },
             // The text has the line for the list, which is that of the new key.
             JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
                 Error::Listed {
                     new: self.private,
                     path: self.old,
-                    source: error,
+                    source: error.into(),
                 }
             }
             error => {
                 // Best effort: the next renewal would go on with them.
                 let _ = fs::remove_file(&self.private);
                 let _ = fs::remove_file(&self.public);
-                Error::NotRenewed(error)
+                Error::NotRenewed(error.into())
             }
         }
     }
@@ -171,4 +178,130 @@ fn with(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use clap::Parser;
+    use flwr_core::refusal::{Class, Refused, Silence, Unanswered};
+    use flwr_security::testing::Files as TlsFiles;
+
+    use super::super::Enrolment;
+    use super::*;
+
+    struct Node {
+        dir: tempfile::TempDir,
+        key: PrivateKey,
+        certificates: TlsFiles,
+    }
+
+    impl Node {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let key = PrivateKey::generate().unwrap();
+            key.write_openssh_pair(&dir.path().join("key"), false)
+                .unwrap();
+            Self {
+                dir,
+                key,
+                certificates: TlsFiles::new(),
+            }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn files(&self) -> Files {
+            Files::beside(&self.path("key"))
+        }
+
+        fn args(&self) -> Args {
+            let text = |name: &str| self.path(name).display().to_string();
+            Args::parse_from([
+                "flower-supernode",
+                "--flwr-dir",
+                &text(""),
+                "--root-certificates",
+                &self.certificates.path("ca.crt").display().to_string(),
+                "--auth-supernode-private-key",
+                &text("key"),
+                "--auth-supernode-public-key",
+                &text("key.pub"),
+            ])
+        }
+    }
+
+    fn refused(text: &str) -> JoinError {
+        JoinError::Refused {
+            address: "superlink.example:9092".parse().unwrap(),
+            refused: Refused::read(Class::Precondition, text),
+        }
+    }
+
+    #[test]
+    fn the_new_key_is_kept_until_its_fate_is_known() {
+        let node = Node::new();
+        let new = node.files().prepare().unwrap();
+        let file = node.path("key.new");
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+
+        // No answer: the next renewal has the same key.
+        let unanswered = JoinError::Unanswered {
+            address: "superlink.example:9092".parse().unwrap(),
+            failure: Unanswered::new(Silence::Late, "late").into(),
+        };
+        let error = node.files().failed(unanswered, &new);
+        assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
+        let again = node.files().prepare().unwrap();
+        assert_eq!(again.public_key(), new.public_key());
+
+        // A list decides: the person needs the key.
+        let line = format!("replace its line by `{}`", new.public_key().to_openssh());
+        let error = node.files().failed(refused(&line), &new);
+        assert!(matches!(error, Error::Listed { .. }), "{error}");
+        assert!(file.exists());
+
+        // The SuperLink does not want it: another renewal has another key.
+        let error = node.files().failed(refused("no such node"), &new);
+        assert!(matches!(error, Error::NotRenewed(_)), "{error}");
+        assert!(!file.exists());
+        let other = node.files().prepare().unwrap();
+        assert_ne!(other.public_key(), new.public_key());
+    }
+
+    #[test]
+    fn what_is_kept_under_the_first_key_is_found_by_each_later_one() {
+        let node = Node::new();
+        let store = |args: &Args| config::store_of(args).unwrap().unwrap();
+        let first = store(&node.args());
+        for _ in 0..2 {
+            let args = node.args();
+            let way = Way::of(&args, &Enrolment::None).unwrap();
+            let files = node.files();
+            let new = files.prepare().unwrap();
+            keep_store(&args, &way, &new);
+            files
+                .take_place(&node.path("key"), &node.path("key.pub"))
+                .unwrap();
+        }
+        fs::write(first.join("kept"), "reply").unwrap();
+        let last = store(&node.args());
+        assert_ne!(last, first);
+        assert_ne!(
+            PrivateKey::from_file(&node.path("key"))
+                .unwrap()
+                .public_key(),
+            node.key.public_key()
+        );
+        assert_eq!(fs::read_to_string(last.join("kept")).unwrap(), "reply");
+        assert!(
+            fs::read_link(&last)
+                .unwrap()
+                .ends_with(first.file_name().unwrap())
+        );
+    }
 }

@@ -165,6 +165,7 @@ codes! {
     UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
     JoinTokenUnknown = 50122, "JOIN_TOKEN_UNKNOWN", Unauthenticated;
     JoinProofWrong = 50123, "JOIN_PROOF_WRONG", Unauthenticated;
+    CertificateWithdrawn = 50124, "CERTIFICATE_WITHDRAWN", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;
@@ -189,6 +190,7 @@ codes! {
     JoinTokenImpossible = 50327, "JOIN_TOKEN_IMPOSSIBLE", Precondition;
     KeyIsListed = 50328, "KEY_IS_LISTED", Precondition;
     CertificatesNotIssued = 50329, "CERTIFICATES_NOT_ISSUED", Precondition;
+    CertificateNeeded = 50330, "CERTIFICATE_NEEDED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
     FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;

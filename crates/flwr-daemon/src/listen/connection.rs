@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use flwr_security::joining::EXPORTER_LABEL;
-use flwr_security::peer::{Binding, Peer, Standing};
+use flwr_security::peer::{Binding, Chain, Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -30,6 +30,7 @@ pub struct Connection {
     /// The bytes that were read to detect the protocol. The server reads them again.
     preface: Bytes,
     peer: Peer,
+    chain: Option<Chain>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// When the connection ends if no caller was admitted by then. `None`: somebody was.
     stranger: Option<Pin<Box<Sleep>>>,
@@ -71,12 +72,13 @@ impl Connection {
             standing,
             within,
         } = admission;
-        let shown = transport.shown()?;
+        let shown = transport.shown(clients)?;
         let cut = match shown {
             Some(_) => cut.child_token(),
             None => cut,
         };
         let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        let chain = shown.as_ref().map(|shown| Chain(Arc::clone(&shown.chain)));
         Ok(Self {
             peer: Peer {
                 address,
@@ -87,6 +89,7 @@ impl Connection {
                 binding: transport.binding(),
                 proven: Arc::default(),
             },
+            chain,
             stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
@@ -99,6 +102,11 @@ impl Connection {
     /// Who is at the other end.
     pub(super) const fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// The certificates that the client has shown, if it has.
+    pub(super) const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
@@ -160,7 +168,7 @@ impl Transport {
 
     /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name
     /// by which a list could know it: its client must not count as one that has shown nothing.
-    fn shown(&self) -> Result<Option<Shown>, Refused> {
+    fn shown(&self, clients: &Clients) -> Result<Option<Shown>, Refused> {
         let Self::Tls(stream) = self else {
             return Ok(None);
         };
@@ -171,7 +179,7 @@ impl Transport {
         else {
             return Ok(None);
         };
-        let shown = Shown::read(chain).map_err(Refused::Certificate)?;
+        let shown = clients.read(chain).map_err(Refused::Certificate)?;
         Ok(Some(shown))
     }
 }

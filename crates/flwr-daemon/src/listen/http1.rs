@@ -51,10 +51,12 @@ pub(super) async fn run(
 
 async fn serve(connection: Connection, service: Http1Service, stopper: Stopper) {
     let peer = connection.peer().clone();
+    let chain = connection.chain().cloned();
     let framing = Framing::default();
     let io = TokioIo::new(Framed::new(connection, framing.clone()));
     let answers = service_fn(|request: Request<Incoming>| {
-        let (service, peer, framing) = (service.clone(), peer.clone(), framing.clone());
+        let (service, framing) = (service.clone(), framing.clone());
+        let (peer, chain) = (peer.clone(), chain.clone());
         async move {
             if framing.is_ambiguous() {
                 return Ok(ambiguous());
@@ -62,6 +64,9 @@ async fn serve(connection: Connection, service: Http1Service, stopper: Stopper) 
             let is_last = request.headers().contains_key(TRANSFER_ENCODING);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            if let Some(chain) = chain {
+                request.extensions_mut().insert(chain);
+            }
             let mut response = service.oneshot(request).await?;
             if is_last {
                 close_after(&mut response);

@@ -167,6 +167,7 @@ impl Issued {
             },
             clients: None,
             people: None,
+            nodes: None,
             legacy: true,
             shows_authority: true,
         }

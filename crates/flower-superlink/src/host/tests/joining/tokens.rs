@@ -98,7 +98,8 @@ async fn where_fleet_demands_certificates_a_token_is_refused_with_what_is_missin
     };
     let joining = JoinPlace {
         tls: Some(tls),
-        port: 9092,
+        fleet: 9092,
+        ..JoinPlace::default()
     };
     let host = Host::new(Parts {
         joining,
