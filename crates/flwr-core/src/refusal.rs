@@ -18,12 +18,14 @@ mod answer;
 mod code;
 mod feature;
 mod from;
+mod joining;
 mod number;
 mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
 pub use feature::Feature;
+pub use joining::JoinRefusal;
 pub use unanswered::{Silence, Unanswered};
 
 /// The name of the one federation that a SuperLink has.
@@ -330,6 +332,10 @@ pub enum Refusal {
         "SuperNodes are not registered or unregistered here: the list of keys decides ({0}, --auth-list-public-keys). Put the key on the list, or take it off"
     )]
     KeysAreListed(String),
+
+    /// A node does not join, or does not change its key.
+    #[error("{0}")]
+    Joining(JoinRefusal),
 
     /// The storage limit is reached: nothing new is taken.
     #[error(

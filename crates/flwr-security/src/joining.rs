@@ -126,6 +126,12 @@ impl JoinSecret {
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_slice()).into()
     }
+
+    /// Whether this hash is the secret's. The time of the comparison tells nothing of the hash.
+    #[must_use]
+    pub fn has_hash(&self, hash: &[u8; 32]) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.hash(), hash).is_ok()
+    }
 }
 
 /// The secret is not printed.

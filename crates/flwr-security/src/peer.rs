@@ -11,6 +11,7 @@ use flwr_core::object::ObjectId;
 use parking_lot::Mutex;
 use rustls_pki_types::CertificateDer;
 
+use crate::joining::Exported;
 use crate::tls::Certificate;
 
 /// Runs for which one connection may speak. An app speaks for one; a forwarder may carry the
@@ -29,6 +30,9 @@ pub struct Peer {
     pub tls: bool,
     /// The certificate it has shown, which was checked, if it was asked for one.
     pub certificate: Option<Arc<Certificate>>,
+    /// What both ends of the connection know and nobody else, for proofs that hold on this connection
+    /// only. `None`: the connection is plaintext, or older than TLS 1.3.
+    pub binding: Option<Binding>,
     /// Whether a caller over the connection was admitted.
     pub standing: Standing,
     /// What was proven over the connection.
@@ -40,6 +44,17 @@ pub struct Peer {
 /// by its own CA.
 #[derive(Clone, Debug)]
 pub struct Chain(pub Arc<[CertificateDer<'static>]>);
+
+/// The keying material of one TLS 1.3 connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Binding(pub Exported);
+
+/// The material is not printed.
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Binding")
+    }
+}
 
 /// Whether a caller over a connection was admitted. All requests of the connection share this.
 #[derive(Clone, Default)]

@@ -29,6 +29,10 @@ pub const PUBLIC_KEY_HEADER: &str = "flwr-public-key-bin";
 pub const TIMESTAMP_HEADER: &str = "flwr-timestamp";
 /// The signature over the time's text: DER, base64 on the wire.
 pub const SIGNATURE_HEADER: &str = "flwr-signature-bin";
+/// The public key over HTTP/1.1 (flwr 1.40 wire).
+pub const HTTP_PUBLIC_KEY_HEADER: &str = "flwr-public-key";
+/// The signature over HTTP/1.1 (flwr 1.40 wire).
+pub const HTTP_SIGNATURE_HEADER: &str = "flwr-signature";
 
 /// Seconds that a signer's clock may be ahead of ours (flwr 1.22 wire).
 const MAX_AHEAD: f64 = 5.0;
@@ -146,6 +150,19 @@ impl SignatureHeaders {
         insert(PUBLIC_KEY_HEADER, &STANDARD_NO_PAD.encode(&self.public_key));
         insert(TIMESTAMP_HEADER, &self.timestamp);
         insert(SIGNATURE_HEADER, &STANDARD_NO_PAD.encode(&self.signature));
+    }
+
+    /// Puts the headers on a request over HTTP/1.1, as flwr 1.40 and later send them: the binary ones
+    /// in base64 with padding, under names without `-bin`.
+    pub fn write_over_http(&self, headers: &mut HeaderMap) {
+        let mut insert = |name: &'static str, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        insert(HTTP_PUBLIC_KEY_HEADER, &STANDARD.encode(&self.public_key));
+        insert(TIMESTAMP_HEADER, &self.timestamp);
+        insert(HTTP_SIGNATURE_HEADER, &STANDARD.encode(&self.signature));
     }
 
     /// The headers as plain HTTP has them.

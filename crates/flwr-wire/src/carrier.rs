@@ -34,6 +34,8 @@ pub(crate) enum Carrier {
 pub enum Reader {
     /// A SuperNode, of this release.
     Node(Option<Release>),
+    /// A SuperNode of ours that joins.
+    Joiner,
     /// An app process, or whoever starts app processes.
     App,
     /// The `flwr` command, of this release.

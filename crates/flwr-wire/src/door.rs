@@ -20,12 +20,14 @@ use crate::host::{Host, Release};
 mod control;
 mod fleet;
 mod http1;
+mod joining;
 mod launch;
 mod runtime;
 
-pub use control::{Control, Exec, People, Upkeep};
+pub use control::{Control, Exec, JoinTokens, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
 pub use http1::{Fenced, HttpDoors, OverHttp, is_launchers};
+pub use joining::{Join, Joiners};
 pub use launch::{Launch, Launchers};
 pub use runtime::{Apps, ClientAppIo, Driver, Runtime, ServerAppIo, SimulationIo};
 
@@ -33,6 +35,8 @@ pub use crate::methods::session::MAX_CONTROL_BYTES;
 
 /// The door for nodes.
 pub type FleetDoor<H> = Door<Nodes<H>, Fleet>;
+/// The door for nodes that join.
+pub type JoinDoor<H> = Door<Joiners<H>, Join>;
 /// The door for app processes, under the name of service `N`.
 pub type RuntimeDoor<H, N> = Door<Apps<H>, N>;
 

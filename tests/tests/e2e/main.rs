@@ -27,6 +27,7 @@ mod imports;
 mod interop;
 mod isolation;
 mod issued;
+mod join;
 mod later;
 mod lines;
 mod local;

@@ -15,13 +15,14 @@ use flwr_core::time::Timestamp;
 use flwr_security::key::{PublicKey, spki_to_pem};
 use flwr_wire::host::{AccountProof, Admission, ControlHost, Head};
 
-use super::Host;
+use super::{Host, JoinPlace};
 use crate::accounts::{Accounts, Admitted, Turned};
 use crate::auth::Policy;
 use crate::error::Error;
 use crate::link::{Label, Link, Principal, Space};
 
 mod shown;
+mod tokens;
 
 /// A person's session. Only [`Host`] makes sessions, each for the principal that it has admitted.
 #[derive(Debug, Clone)]
@@ -29,6 +30,7 @@ pub struct ControlSession {
     link: Arc<Link>,
     principal: Principal,
     policy: Policy,
+    joining: JoinPlace,
 }
 
 /// The log of a run, for a person who may read it.
@@ -238,6 +240,7 @@ impl Host {
             link: Arc::clone(self.link()),
             principal,
             policy: self.0.parts.policy.clone(),
+            joining: self.0.parts.joining.clone(),
         }
     }
 }

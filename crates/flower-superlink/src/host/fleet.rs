@@ -42,6 +42,10 @@ pub struct FleetSession {
 }
 
 impl FleetSession {
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
+    }
+
     fn link(&self) -> &Arc<Link> {
         self.host.link()
     }
@@ -297,7 +301,7 @@ impl FleetHost for Host {
         let (key, node) = match proof {
             NodeProof::Signature(signature) => {
                 let key = self.verified(&signature, head)?;
-                let node = link.node_of_key(&key).await?;
+                let node = link.node_of_caller(&key).await?;
                 (Some(key), node)
             }
             NodeProof::Shared(key) => {

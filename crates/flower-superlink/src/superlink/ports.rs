@@ -8,8 +8,8 @@ use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Stra
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, Exec, FleetDoor, HttpDoors, LaunchDoor, Runtime, RuntimeDoor,
-    ServerAppIo, SimulationIo, Upkeep,
+    Control, ControlDoor, Driver, Exec, FleetDoor, HttpDoors, JoinDoor, JoinTokens, LaunchDoor,
+    Runtime, RuntimeDoor, ServerAppIo, SimulationIo, Upkeep,
 };
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -18,7 +18,7 @@ use super::common;
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
-use crate::host::{self, Apps, Host};
+use crate::host::{self, Apps, Host, JoinPlace};
 use crate::link::Link;
 
 /// Where a SuperLink listens, with the ports that were really taken.
@@ -103,7 +103,8 @@ impl Ports {
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let fleet = Routes::new(FleetDoor::new(host.clone()));
+        let fleet =
+            Routes::new(FleetDoor::new(host.clone())).add_service(JoinDoor::new(host.clone()));
         let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
         let on_fleet = HttpDoors::new().with(FleetDoor::new(host.clone()));
@@ -133,13 +134,18 @@ impl Ports {
 }
 
 /// The host behind the doors of all ports.
-pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
+pub(super) fn host(link: &Arc<Link>, config: &Config, addresses: &Addresses) -> Host {
+    let joining = JoinPlace {
+        tls: config.transport.tls().cloned(),
+        port: addresses.fleet.reachable().port(),
+    };
     Host::new(host::Parts {
         link: Arc::clone(link),
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
         clients: config.clients.clone(),
         people: People::new(config.people.clone(), config.transport.tls().cloned()),
+        joining,
         accounts: config.accounts.clone(),
         apps: apps(config),
         launchers: config.launchers.clone(),
@@ -160,6 +166,7 @@ async fn bind(
 fn control(host: Host) -> Routes {
     Routes::new(ControlDoor::<_, Control>::new(host.clone()))
         .add_service(ControlDoor::<_, Exec>::new(host.clone()))
+        .add_service(ControlDoor::<_, JoinTokens>::new(host.clone()))
         .add_service(ControlDoor::<_, Upkeep>::new(host))
 }
 

@@ -73,6 +73,7 @@ impl Refusal {
             Self::KeyInUse => Code::PublicKeyAlreadyInUse,
             Self::NodeNotFound(_) => Code::NodeNotFound,
             Self::KeysAreListed(_) => Code::ForbiddenAction,
+            Self::Joining(refusal) => refusal.code(),
             Self::Full { .. } => Code::StorageFull,
             Self::NotStored(_) => Code::StorageFailed,
             Self::NotOffered(Feature::Accounts) => Code::NoAccountAuth,

@@ -110,6 +110,7 @@ mod tests {
             tls: false,
             certificate: None,
             standing: Standing::default(),
+            binding: None,
             proven: Arc::default(),
         }
     }

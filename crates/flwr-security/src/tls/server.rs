@@ -21,10 +21,13 @@ use super::{
     provider, versions,
 };
 
+mod authority;
 mod client_ca;
 mod either;
 
 use either::Either;
+
+use authority::Origin;
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,9 @@ pub struct ServerFiles {
     pub people: Option<ClientCa>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
+    /// Whether the server shows the authority of its certificate at the end of the chain. A client that
+    /// knows the authority by its hash alone then gets it.
+    pub shows_authority: bool,
 }
 
 /// The CA for client certificates.
@@ -97,6 +103,7 @@ struct Loaded {
     /// A CA signs for both programs and people.
     shares_ca: bool,
     certificate: Certificate,
+    origin: Origin,
     dated: Vec<Dated>,
     warnings: Vec<String>,
 }
@@ -289,11 +296,15 @@ impl Loaded {
 impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
         let authorities = certificates(&self.ca, Some(Purpose::Server))?;
-        let own = self.identity.load(self.legacy)?;
+        let mut own = self.identity.load(self.legacy)?;
         let mut warnings = self.warnings(&own, &authorities)?;
         warnings.extend(self.identity.exposed());
         let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
         dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
+        let origin = Origin::new(&own.chain, authorities);
+        if let (true, Some(authority)) = (self.shows_authority, origin.authority()) {
+            own.end_with(authority);
+        }
         let open = Port {
             config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
             verifier: None,
@@ -327,6 +338,7 @@ impl ServerFiles {
             open,
             common,
             certificate: own.certificate,
+            origin,
             dated,
             warnings,
         })

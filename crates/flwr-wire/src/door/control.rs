@@ -9,7 +9,7 @@ use super::{Door, Opened};
 use crate::carrier::{Carrier, Reader, grpc};
 use crate::host::{Admission, ControlHost, Release};
 use crate::methods::session::Methods;
-use crate::{generations, upkeep};
+use crate::{generations, join, upkeep};
 
 /// The service of the `flwr` command: `flwr.proto.Control`.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,10 @@ pub struct Exec;
 #[derive(Debug, Clone, Copy)]
 pub struct Upkeep;
 
+/// The service of join tokens beside Control: `flower.join.JoinTokens`.
+#[derive(Debug, Clone, Copy)]
+pub struct JoinTokens;
+
 impl NamedService for Control {
     const NAME: &'static str = "flwr.proto.Control";
 }
@@ -33,6 +37,10 @@ impl NamedService for Exec {
 
 impl NamedService for Upkeep {
     const NAME: &'static str = "flower.upkeep.Upkeep";
+}
+
+impl NamedService for JoinTokens {
+    const NAME: &'static str = "flower.join.JoinTokens";
 }
 
 /// What is behind the doors for people.
@@ -49,6 +57,7 @@ impl<H: ControlHost, N> Door<People<H>, N> {
     pub fn new(host: H) -> Self {
         let mut control = generations::control();
         upkeep::control(&mut control);
+        join::tokens::serve(&mut control);
         Self::of(People {
             host,
             sign_in: generations::sign_in(),

@@ -87,9 +87,21 @@ impl<S: Send + 'static> Methods<S> {
 }
 
 impl<S: Send> Method<S> {
-    /// Answers a request in this session.
+    /// Answers a request of a command in this session.
     pub(crate) async fn serve(
         &self,
+        session: (&impl Host, S),
+        head: Head,
+        request: HttpRequest<Body>,
+    ) -> Response<Body> {
+        let reader = Reader::Command(head.release);
+        self.serve_for(reader, session, head, request).await
+    }
+
+    /// Answers a request in this session, and refuses as this reader knows refusals.
+    pub(crate) async fn serve_for(
+        &self,
+        reader: Reader,
         (host, session): (&impl Host, S),
         head: Head,
         request: HttpRequest<Body>,
@@ -99,7 +111,7 @@ impl<S: Send> Method<S> {
             in_flight: host.in_flight(),
             payer: Payer::of(None, &head),
             limit: size.bytes,
-            reader: Reader::Command(head.release),
+            reader,
         };
         let read = |body| Request::new(body, &head, host);
         match self {

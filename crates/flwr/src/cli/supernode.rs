@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::link::SuperLinkArgs;
 use super::value::{location, node_id};
-use super::{Format, Target};
+use super::{Format, JoinTokenCommand, Target};
 
 /// `flwr supernode`
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,12 @@ pub enum SupernodeCommand {
     /// List the SuperNodes that are registered.
     #[command(visible_alias = "ls")]
     List(SupernodeListArgs),
+    /// Tokens by which SuperNodes join, in one line and without files.
+    JoinToken {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: JoinTokenCommand,
+    },
 }
 
 impl SupernodeCommand {
@@ -28,6 +34,7 @@ impl SupernodeCommand {
             Self::Register(args) => args.at.format,
             Self::Unregister(args) => args.at.format,
             Self::List(args) => args.format,
+            Self::JoinToken { command } => command.format(),
         }
     }
 }

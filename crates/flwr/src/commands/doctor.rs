@@ -21,6 +21,7 @@ use crate::render::Output;
 use crate::resolved::ResolvedFederation;
 
 mod python;
+mod supernode;
 
 const FEDERATION: &str = "federation";
 const ADDRESS: &str = "address";
@@ -43,8 +44,11 @@ const APART: time::Duration = time::Duration::seconds(5);
 pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()> {
     let mut checkup = Checkup::new();
     walk(&args.at.target(), &mut checkup).await;
-    let local = Surroundings::of_process().local().ok();
-    python::look(local.as_ref(), &mut checkup);
+    let surroundings = Surroundings::of_process();
+    python::look(surroundings.local().ok().as_ref(), &mut checkup);
+    if let Some(home) = &surroundings.home {
+        supernode::look(home, OffsetDateTime::now_utc(), &mut checkup);
+    }
     output.checkup(&checkup)?;
     if checkup.is_good() {
         Ok(())

@@ -134,6 +134,7 @@ async fn only_the_newest_runs_are_listed_where_a_limit_is_given() {
     ] {
         let request = proto::ListRunsRequest {
             limit,
+            skip,
             run_id: None,
         };
         let listed: proto::ListRunsResponse = caller.call("ListRuns", &request).await.read();

@@ -43,6 +43,7 @@ impl Form {
     pub(crate) fn of(reader: Reader) -> Self {
         match reader {
             Reader::Node(release) => Self::node(release),
+            Reader::Joiner => Self::Numbers,
             Reader::App => Self::Peer,
             Reader::Command(release) => Self::command(release),
         }

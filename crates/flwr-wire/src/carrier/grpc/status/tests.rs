@@ -17,6 +17,7 @@ use super::*;
 
 mod callers;
 mod commands;
+mod joining;
 
 const RUN: RunId = RunId(7);
 
@@ -56,6 +57,7 @@ fn every_refusal_has_its_code_and_text() {
         callers::nodes_and_processes(),
         callers::people(),
         commands::later_refusals(),
+        joining::all(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
