@@ -19,6 +19,7 @@ use crate::{PATIENCE, ports};
 
 mod pips;
 mod plan;
+mod superexecs;
 
 use plan::start_superlink;
 
@@ -265,24 +266,6 @@ impl Federation {
             .envs(self.plan.variables.iter().cloned());
         let mut command = self.plan.launcher.of(&command);
         Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
-    }
-
-    fn start_superexec(&mut self, kind: &str, address: SocketAddr) {
-        if self.plan.isolation != Isolation::Process {
-            return;
-        }
-        let mut command = Maker::Pip(self.plan.superexec).command("flower-superexec");
-        command.env(
-            "FLWR_HOME",
-            self.scratch
-                .folder(&format!("home-{kind}-{}", address.port())),
-        );
-        command.args(["--insecure", "--plugin-type", kind]);
-        command.args(["--appio-api-address", &address.to_string()]);
-        let name = format!("superexec-{kind}-{}", address.port());
-        command.args(self.plan.secret_flags(&self.scratch, &name));
-        self.superexecs
-            .push(Process::start(&name, &mut command, self.scratch.path()));
     }
 
     fn wait_for_superlink(&mut self) {

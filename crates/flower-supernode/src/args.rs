@@ -52,7 +52,7 @@ pub struct Args {
     /// the authority that the token names. Later starts need no flag: address, trust and key are
     /// remembered in --flwr-dir. Nodes that share a machine need a directory each. A token on the
     /// command line is taken out of the process list
-    #[arg(long, value_name = "TOKEN|FILE|-", conflicts_with = "check_state")]
+    #[arg(long, value_name = "TOKEN|FILE|-")]
     pub join: Option<JoinFrom>,
 
     /// With --join on a node that has joined: replace what it remembers, once it has joined anew

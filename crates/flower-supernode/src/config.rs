@@ -286,7 +286,7 @@ pub(crate) fn persistence(args: &Args) -> Result<Persistence, Error> {
 /// # Errors
 /// If the key cannot be used.
 pub fn store_of(args: &Args) -> Result<Option<PathBuf>, Error> {
-    let enrolment = Enrolment::of(args)?;
+    let enrolment = Enrolment::remembered(args)?;
     let key = NodeKey::load(args, &enrolment)?;
     Ok(store(&key, args.flwr_dir.clone()))
 }

@@ -118,9 +118,6 @@ pub enum Error {
     /// Keys are renewed over TLS only.
     #[error("`key renew` needs TLS, but --insecure turns it off")]
     RenewWithoutTls,
-    /// The node has not joined yet.
-    #[error("`key renew` and --join do not go together: join first")]
-    RenewAndJoin,
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
     NotRenewed(#[source] JoinError),
@@ -160,20 +157,14 @@ impl Enrolment {
     /// # Errors
     /// If the token or the memory cannot be used, or the node has joined with another token.
     pub fn of(args: &Args) -> Result<Self, Error> {
-        let home = args.flwr_dir.clone();
-        let home = home.or_else(|| flwr_home(|name| env::var_os(name)));
         let Some(from) = &args.join else {
-            let enrolments = home.filter(|_| !args.insecure);
-            let enrolments = enrolments.map(|home| Enrolments::below(&home));
-            let joined = enrolments.map(|enrolments| enrolments.joined());
-            let joined = joined.transpose()?.flatten();
-            return Ok(joined.map_or(Self::None, Self::Joined));
+            return Self::remembered(args);
         };
         require_no_other_identity(args)?;
         if args.until_stdin_closes && from.takes_stdin() {
             return Err(Error::StdinTwice);
         }
-        let enrolments = Enrolments::below(&home.ok_or(Error::NoHome)?);
+        let enrolments = enrolments(args).ok_or(Error::NoHome)?;
         let token = from.read()?;
         let joining = |token| {
             let enrolments = enrolments.clone();
@@ -201,6 +192,17 @@ impl Enrolment {
         }
     }
 
+    /// What the node remembers, whatever `--join` says: a start's flags serve for other commands too.
+    ///
+    /// # Errors
+    /// If the memory cannot be used.
+    pub fn remembered(args: &Args) -> Result<Self, Error> {
+        let enrolments = enrolments(args).filter(|_| !args.insecure);
+        let joined = enrolments.map(|enrolments| enrolments.joined());
+        let joined = joined.transpose()?.flatten();
+        Ok(joined.map_or(Self::None, Self::Joined))
+    }
+
     /// What the node remembers.
     #[must_use]
     pub const fn joined(&self) -> Option<&Joined> {
@@ -218,6 +220,13 @@ impl Enrolment {
             Self::None | Self::Joined(_) => None,
         }
     }
+}
+
+/// Where a node with these flags keeps its enrolment. `None`: there is no home directory.
+fn enrolments(args: &Args) -> Option<Enrolments> {
+    let home = args.flwr_dir.clone();
+    let home = home.or_else(|| flwr_home(|name| env::var_os(name)))?;
+    Some(Enrolments::below(&home))
 }
 
 fn require_no_other_identity(args: &Args) -> Result<(), Error> {

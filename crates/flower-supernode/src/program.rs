@@ -202,10 +202,7 @@ impl Program {
 
 /// The way of a node whose key is to be renewed.
 fn renewal_way(args: &Args) -> Result<Way, config::Error> {
-    if args.join.is_some() {
-        return Err(enrolment::Error::RenewAndJoin.into());
-    }
-    let way = Way::of(args, &Enrolment::of(args)?)?;
+    let way = Way::of(args, &Enrolment::remembered(args)?)?;
     match (&way.trust, &way.key.path) {
         (Trust::Plaintext, _) => Err(enrolment::Error::RenewWithoutTls.into()),
         (_, None) => Err(enrolment::Error::NothingToRenew.into()),

@@ -117,6 +117,10 @@ impl JoinError {
                     | ConnectError::Timeout { .. }
                     | ConnectError::Network { .. }
                     | ConnectError::Proxy { .. }
+                    | ConnectError::Tls {
+                        reason: Reason::Closed,
+                        ..
+                    }
             ),
             Self::Unanswered { .. } => true,
             Self::NoTls13(_)

@@ -46,7 +46,9 @@ pub enum Refusal {
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
     /// A node's heartbeat interval is out of bounds.
-    #[error("`heartbeat_interval` is {given}: {min} to {max} seconds are expected")]
+    #[error(
+        "Invalid heartbeat interval: `heartbeat_interval` is {given}, and {min} to {max} seconds are expected"
+    )]
     HeartbeatInterval {
         /// Seconds, as the node asks for.
         given: f64,
@@ -108,6 +110,20 @@ pub enum Refusal {
     /// The FAB is malformed.
     #[error("the FAB is refused: {0}")]
     Fab(String),
+    /// A node asks what an unknown run is.
+    #[error("Run ID not found: {0}")]
+    NoRunForNode(RunId),
+    /// A node gets no FAB, for this reason.
+    #[error("{0}")]
+    NoFabForNode(Box<Self>),
+    /// A node asks for a FAB that is not its run's.
+    #[error("Requested FAB hash {hash} does not match the FAB hash of run {run}")]
+    FabOfAnotherRun {
+        /// The run.
+        run: RunId,
+        /// The hash that the node asks for.
+        hash: String,
+    },
     /// There is no FAB with this hash.
     #[error("Found no FAB with hash: {0}")]
     UnknownFab(String),

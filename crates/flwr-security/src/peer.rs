@@ -39,12 +39,6 @@ pub struct Peer {
     pub proven: Arc<Proven>,
 }
 
-/// The certificates that a client has shown, its own first. Requests over HTTP/1.1 have this among their
-/// extensions, where the client has shown a certificate: services on a common port check it again, each
-/// by its own CA.
-#[derive(Clone, Debug)]
-pub struct Chain(pub Arc<[CertificateDer<'static>]>);
-
 /// The keying material of one TLS 1.3 connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Binding(pub Exported);
@@ -55,6 +49,12 @@ impl fmt::Debug for Binding {
         f.write_str("Binding")
     }
 }
+
+/// The certificates that a client has shown, its own first. Requests over HTTP/1.1 have this among their
+/// extensions, where the client has shown a certificate: services on a common port check it again, each
+/// by its own CA.
+#[derive(Clone, Debug)]
+pub struct Chain(pub Arc<[CertificateDer<'static>]>);
 
 /// Whether a caller over a connection was admitted. All requests of the connection share this.
 #[derive(Clone, Default)]

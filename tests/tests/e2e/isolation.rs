@@ -1,9 +1,6 @@
 //! App processes that somebody else starts: pip's `flower-superexec`, one beside each daemon.
 
-use e2e::process::wait_for_end;
 use e2e::{Federation, Isolation, Maker, Release, Security};
-
-use crate::faults::pid_in;
 
 #[test]
 fn an_app_trains_with_superexecs_beside_the_daemons() {
@@ -42,24 +39,6 @@ fn a_run_waits_until_somebody_starts_its_server_app() {
     let (app, flwr) = (federation.app("mean"), federation.flwr(Maker::Ours));
     let run = flwr.start(&app, "rounds=1");
     assert_eq!(flwr.status(&app, run), "pending");
-    federation.stop();
-}
-
-/// The daemons cannot end a process that is not theirs: it hears of the stop when it asks next.
-#[test]
-fn a_run_whose_apps_a_superexec_started_can_be_stopped() {
-    let plan = Federation::plan(Security::Insecure).isolation(Isolation::Process);
-    let federation = plan.nodes(1).start();
-    let (app, flwr) = (federation.app("trouble"), federation.flwr(Maker::Ours));
-    let run = flwr.start(&app, "client=\"hang\"").to_string();
-    let mut log = flwr.spawn(&app.path, &["log", &run, ".", "e2e", "--stream"]);
-    let server = pid_in(&log, "serverapp");
-
-    let _ = flwr.call(&app.path, &["stop", &run, ".", "e2e"]).success();
-    wait_for_end(server);
-    assert!(log.wait().success(), "{}", log.last_words());
-    let statuses = flwr.statuses(&app);
-    assert_eq!(statuses.values().collect::<Vec<_>>(), ["finished:stopped"]);
     federation.stop();
 }
 

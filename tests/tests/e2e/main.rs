@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod alike;
 mod certificates;
 mod churn;
 mod cli;

@@ -2,19 +2,19 @@
 //! their release beside our daemons.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use e2e::process::wait_for_end;
-use e2e::{Federation, Isolation, Maker, PATIENCE, Process, Release, Security};
+use e2e::{Federation, Isolation, Maker, PATIENCE, Release, Security};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::faults::pid_in;
 
 const OURS: Maker = Maker::Ours;
-/// One of each family: a token in the body, in the metadata too, tasks, and the service Runtime.
-const FAMILIES: [Release; 4] = [
+/// One of each family: a token in the body, by two names of the calls, in the metadata too, tasks, and
+/// the service Runtime.
+const FAMILIES: [Release; 5] = [
+    Release::V1_22,
     Release::V1_26,
     Release::V1_29,
     Release::V1_31,
@@ -27,44 +27,15 @@ fn federation() -> Federation {
     plan.nodes(1).start()
 }
 
-/// Starts what starts the apps of this release, for both daemons.
-fn superexecs(federation: &Federation, release: Release) -> [Process; 2] {
-    superexecs_after(federation, release, None)
-}
-
-/// The same, with a folder of programs before the release's own.
-fn superexecs_after(
-    federation: &Federation,
-    release: Release,
-    first: Option<&Path>,
-) -> [Process; 2] {
-    let places = [
-        ("serverapp", federation.serverappio()),
-        ("clientapp", federation.clientappio(0)),
-    ];
-    places.map(|(kind, address)| superexec(federation, release, first, (kind, address)))
-}
-
-fn superexec(
-    federation: &Federation,
-    release: Release,
-    first: Option<&Path>,
-    (kind, address): (&str, SocketAddr),
-) -> Process {
-    let maker = Maker::Pip(release);
-    let name = format!("superexec-{kind}-{}", release.number());
-    let mut command = maker.command("flower-superexec");
-    let home = federation.scratch().folder(&format!("home-{name}"));
-    command.env("FLWR_HOME", home);
-    command.env("FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION", "1");
-    if let Some(first) = first {
-        let path = maker.path();
-        let folders = std::iter::once(first.to_owned()).chain(std::env::split_paths(&path));
-        command.env("PATH", std::env::join_paths(folders).unwrap());
+/// Makes a test of apps of each family, in a federation of its own.
+fn with_each_family(test: impl Fn(&Federation)) {
+    for release in FAMILIES {
+        let federation = federation();
+        let superexecs = federation.superexecs(release, None);
+        test(&federation);
+        drop(superexecs);
+        federation.stop();
     }
-    command.args(["--insecure", "--plugin-type", kind]);
-    command.args(["--appio-api-address", &address.to_string()]);
-    Process::start(&name, &mut command, federation.scratch().path())
 }
 
 /// The statuses of all runs.
@@ -76,46 +47,36 @@ fn statuses(federation: &Federation, name: &str) -> Vec<String> {
 
 #[test]
 fn a_run_completes_with_apps_of_each_family() {
-    for release in FAMILIES {
-        let federation = federation();
-        let superexecs = superexecs(&federation, release);
+    with_each_family(|federation| {
         let app = federation.app("mean");
         let outcome = federation.flwr(OURS).run(&app, "rounds=2 nodes=1");
         outcome
             .success()
             .must_say(&["round 2: mean 2.000 of 1, calls [2]", "finished"]);
-        assert_eq!(statuses(&federation, "mean"), ["finished:completed"]);
-        drop(superexecs);
-        federation.stop();
-    }
+        assert_eq!(statuses(federation, "mean"), ["finished:completed"]);
+    });
 }
 
 /// Programs of flwr 1.24 to 1.29 take a RuntimeError of the ServerApp for a start that was rejected,
 /// and say nothing of it to the SuperLink.
 #[test]
 fn an_app_of_each_family_that_raises_says_so() {
-    for release in FAMILIES {
-        let federation = federation();
-        let superexecs = superexecs(&federation, release);
+    with_each_family(|federation| {
         let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
         let outcome = flwr.run(&app, "client=\"raise\"").success();
         outcome.must_say(&["reply: error 2", "this client has trouble", "finished"]);
         let outcome = flwr.run(&app, "server=\"break\"");
         outcome.must_say(&["this server is broken"]);
-        let mut statuses = statuses(&federation, "trouble");
+        let mut statuses = statuses(federation, "trouble");
         statuses.sort();
         assert_eq!(statuses, ["finished:completed", "finished:failed"]);
-        drop(superexecs);
-        federation.stop();
-    }
+    });
 }
 
 /// The daemons cannot end a process that is not theirs: it hears of the stop when it asks next.
 #[test]
 fn a_stopped_run_ends_the_apps_of_each_family() {
-    for release in FAMILIES {
-        let federation = federation();
-        let superexecs = superexecs(&federation, release);
+    with_each_family(|federation| {
         let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
         let run = flwr.start(&app, "client=\"hang\"").to_string();
         let mut log = flwr.spawn(&app.path, &["log", &run, ".", "e2e", "--stream"]);
@@ -123,16 +84,29 @@ fn a_stopped_run_ends_the_apps_of_each_family() {
         let _ = flwr.call(&app.path, &["stop", &run, ".", "e2e"]).success();
         wait_for_end(server);
         assert!(log.wait().success(), "{}", log.last_words());
-        assert_eq!(statuses(&federation, "trouble"), ["finished:stopped"]);
-        drop(superexecs);
-        federation.stop();
-    }
+        assert_eq!(statuses(federation, "trouble"), ["finished:stopped"]);
+    });
+}
+
+/// The process of nobody here works on and asks for nothing: it hears of the stop by its next sign of
+/// life. A refusal would end the signs only.
+#[test]
+fn a_clientapp_that_hangs_ends_when_its_run_is_stopped() {
+    let federation = federation();
+    let superexecs = federation.superexecs(Release::V1_26, None);
+    let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
+    let run = flwr.start(&app, "client=\"hang\"").to_string();
+    let client = pid_in(&superexecs[1], "clientapp");
+    let _ = flwr.call(&app.path, &["stop", &run, ".", "e2e"]).success();
+    wait_for_end(client);
+    drop(superexecs);
+    federation.stop();
 }
 
 #[test]
 fn apps_of_two_families_work_at_the_same_time() {
     let federation = federation();
-    let both = [Release::V1_26, Release::V1_31].map(|release| superexecs(&federation, release));
+    let both = [Release::V1_26, Release::V1_31].map(|release| federation.superexecs(release, None));
     let (app, flwr) = (federation.app("mean"), federation.flwr(OURS));
     let runs = [1, 2].map(|_| flwr.start(&app, "rounds=3 nodes=1").to_string());
     for run in runs {
@@ -149,7 +123,7 @@ fn apps_of_two_families_work_at_the_same_time() {
 #[test]
 fn apps_that_are_killed_are_missed() {
     let federation = federation();
-    let superexecs = superexecs(&federation, Release::V1_31);
+    let superexecs = federation.superexecs(Release::V1_31, None);
     let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
     let outcome = flwr.run(&app, "client=\"die\"").success();
     outcome.must_say(&["reply: error", "stopped responding", "finished"]);
@@ -182,7 +156,7 @@ fn a_token_outlives_an_import_of_40_s() {
         fs::write(programs.join(name), text).unwrap();
         fs::set_permissions(programs.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let superexecs = superexecs_after(&federation, Release::V1_31, Some(&programs));
+    let superexecs = federation.superexecs(Release::V1_31, Some(&programs));
     let app = federation.app("trouble");
     let outcome = federation.flwr(OURS).run(&app, "client=\"fine\"");
     outcome.success().must_say(&["reply: 42", "finished"]);

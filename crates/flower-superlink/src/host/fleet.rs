@@ -216,7 +216,11 @@ impl Fleet for FleetSession {
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
         self.require_admitted()?;
         if let Some(run) = run {
-            self.link().require_running(run).await?;
+            let known = self.link().require_running(run).await?;
+            if known.fab_hash != hash {
+                let hash = hash.chars().take(64).collect();
+                return Err(Refusal::FabOfAnotherRun { run, hash }.into());
+            }
         }
         Ok(self.link().fab(hash).await?)
     }

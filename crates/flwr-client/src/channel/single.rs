@@ -73,8 +73,9 @@ fn channel(io: Box<dyn Io>, target: &Target) -> Channel {
     let endpoint = endpoint((&target.host, target.port), &target.trust);
     let (received, last_word) = (Received::default(), target.last_word.clone());
     let (counter, address) = (received.clone(), target.address());
-    let only = Arc::new(Mutex::new(Some(io)));
+    // Nobody uses it: Join is spoken over gRPC only.
     let http = HttpChannel::new(target.speaking(Carrier::Http), received.clone());
+    let only = Arc::new(Mutex::new(Some(io)));
     Channel::new(target.address(), received, http, last_word, move || {
         let (only, counter, address) = (Arc::clone(&only), counter.clone(), address.clone());
         let connector = service_fn(move |_| {

@@ -20,6 +20,8 @@ impl Refusal {
             Self::ProcessLives(_) => Code::ServerAppLives,
             Self::Status(_) => Code::RunStatus,
             Self::Fab(_) => Code::Fab,
+            Self::NoRunForNode(_) => Code::FleetGetRunFailed,
+            Self::NoFabForNode(_) | Self::FabOfAnotherRun { .. } => Code::FleetGetFabFailed,
             Self::UnknownFab(_) => Code::RuntimeFabNotFound,
             Self::RunConfig(_) | Self::FabHash(_) => Code::InvalidRunConfig,
             Self::AppSpec(_) => Code::InvalidAppSpec,

@@ -1,15 +1,23 @@
 //! What a SuperNode remembers of its enrolment: the next start needs no flags.
 
-use e2e::Maker;
+use e2e::{Maker, Outcome};
 
 use super::{Scene, ends, id_in};
 
 #[test]
 fn two_nodes_join_with_one_line_each_do_a_run_and_come_back_without_flags() {
     let mut scene = Scene::new();
-    let token = scene.token(2, 3600);
+    let app = scene.app();
+    let words = ["supernode", "join-token", "new", "e2e", "--uses", "2"];
+    let printed = scene.federation.flwr(Maker::Ours).call(&app.path, &words);
+    let printed = printed.success().text;
+    let mut lines = printed
+        .lines()
+        .filter_map(|line| line.split_once("flower-supernode "));
+    let (_, flags) = lines.next().unwrap();
+    let flags: Vec<_> = flags.split_whitespace().collect();
     let names = ["one", "two"];
-    let mut nodes = names.map(|name| scene.node(name, &["--join", &token.text]));
+    let mut nodes = names.map(|name| scene.node(name, &flags));
     let ids = nodes.each_ref().map(|node| {
         node.line("joined; the next start needs no flags");
         id_in(&node.line("registered with the SuperLink"))
@@ -29,13 +37,11 @@ fn two_nodes_join_with_one_line_each_do_a_run_and_come_back_without_flags() {
     assert_eq!(again, ids);
     scene.runs(2);
 
-    let app = scene.app();
     let home = scene.home("one");
     let mut doctor = Maker::Ours.command("flwr");
-    doctor.args(["doctor", ".", "e2e"]).current_dir(&app.path);
-    let told = doctor.env("FLWR_HOME", home).output().unwrap();
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains(&format!("node {} of", ids[0])), "{told}");
+    doctor.args(["doctor", "e2e"]).current_dir(&app.path);
+    let told = Outcome::from(doctor.env("FLWR_HOME", home).output().unwrap());
+    told.must_say(&[&format!("node {} of", ids[0])]);
     for node in &mut nodes {
         node.stop();
     }

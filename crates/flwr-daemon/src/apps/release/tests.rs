@@ -133,7 +133,7 @@ fn a_wrapper_tells_its_flags_by_its_help() {
         assert_eq!(program.version(), None);
         assert_eq!(
             program.flags().home,
-            flags.map_or(Home::Flag, |(_, home, _)| home)
+            flags.map_or(Home::Flag, |(_, home, ..)| home)
         );
     }
 }

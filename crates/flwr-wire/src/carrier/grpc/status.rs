@@ -77,8 +77,7 @@ impl Form {
 
     fn refused(self, refusal: &Refusal) -> Status {
         match self {
-            // Commands know this one by its code, and tell how to sign in.
-            Self::Numbers if !matches!(refusal, Refusal::NotSignedIn) => {
+            Self::Numbers if !is_by_words(refusal) => {
                 let answer = json!({
                     "code": refusal.code().number(),
                     "public_message": refusal.to_string(),
@@ -90,6 +89,24 @@ impl Form {
             Self::Peer | Self::Numbers => Status::new(code(class(refusal)), words(refusal)),
         }
     }
+}
+
+/// Whether upstream has words and no number for it in every release. Commands know the first by its
+/// status, and tell how to sign in. The others are about a node's signature.
+const fn is_by_words(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotSignedIn
+            | Refusal::MissingSignature
+            | Refusal::UnknownKey
+            | Refusal::MalformedKey
+            | Refusal::InvalidSignature
+            | Refusal::MalformedTimestamp
+            | Refusal::StaleTimestamp { .. }
+            | Refusal::NotRegistered
+            | Refusal::OtherNode { .. }
+            | Refusal::AccessDenied
+    )
 }
 
 fn words(refusal: &Refusal) -> String {

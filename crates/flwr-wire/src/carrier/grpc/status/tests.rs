@@ -79,7 +79,7 @@ fn requests() -> Vec<Number> {
                 max: 1800.0,
             },
             InvalidArgument,
-            "`heartbeat_interval` is -0.5: 10 to 1800 seconds are expected",
+            "Invalid heartbeat interval: `heartbeat_interval` is -0.5, and 10 to 1800 seconds are expected",
         ),
     ])
 }
@@ -125,6 +125,24 @@ fn runs() -> Vec<Number> {
             Refusal::ProcessLives(RUN),
             FailedPrecondition,
             "run 7 is finished, and its ServerApp process is still ending: try again in a moment",
+        ),
+        (
+            Refusal::NoRunForNode(RUN),
+            PermissionDenied,
+            "Run ID not found: 7",
+        ),
+        (
+            Refusal::NoFabForNode(Box::new(Refusal::UnknownRun(RUN))),
+            PermissionDenied,
+            "run 7 is not known to this SuperLink",
+        ),
+        (
+            Refusal::FabOfAnotherRun {
+                run: RUN,
+                hash: "abc".to_owned(),
+            },
+            PermissionDenied,
+            "Requested FAB hash abc does not match the FAB hash of run 7",
         ),
         (
             Refusal::UnknownFab("abc".to_owned()),
