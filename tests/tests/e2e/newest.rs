@@ -77,7 +77,7 @@ fn the_command_of_1_42_stops_registers_and_reads_why_it_is_refused() {
     let (app, flwr) = (federation.app("mean"), federation.flwr(NEWEST));
     let call = |words: &[&str]| flwr.call(&app.path, &[words, flwr.place()].concat());
     let run = flwr.start(&app, "rounds=1").to_string();
-    call(&["stop", &run]).success();
+    let _ = call(&["stop", &run]).success();
     call(&["stop", &run])
         .failure(1)
         .must_say(&["[code: 18]", "already finished"]);
