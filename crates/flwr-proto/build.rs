@@ -9,6 +9,7 @@ const FILES: &[&str] = &[
     "flwr/proto/serverappio",
     "flwr/proto/clientappio",
     "flwr/proto/control",
+    "flower/join",
     "flower/launch",
     "flower/upkeep",
     "shared/maps",
@@ -17,6 +18,7 @@ const FILES: &[&str] = &[
     "v1_15/inline",
     "v1_24/heartbeat",
     "v1_30/tasks",
+    "v1_43/replies",
 ];
 /// Services for which a client and a server are generated. `flwr-wire` serves and calls all services
 /// by tables of its own; tests of nodes and SuperLinks speak Fleet by generated code.

@@ -22,6 +22,9 @@ pub enum Maker {
     OursWith(Release),
     /// From PyPI.
     Pip(Release),
+    /// Built from an earlier commit of this workspace, in the folder that `FLOWER_EARLIER` names. App
+    /// processes are those of flwr 1.22.
+    Earlier,
 }
 
 impl Release {
@@ -137,6 +140,7 @@ impl Maker {
         let path = match self {
             Self::Ours | Self::OursWith(_) => ours().join(name),
             Self::Pip(release) => release.bin().join(name),
+            Self::Earlier => earlier().join(name),
         };
         assert!(
             path.is_file(),
@@ -181,10 +185,17 @@ impl Maker {
             Self::Ours => vec![ours(), Release::V1_22.bin()],
             Self::OursWith(release) => vec![ours(), release.bin()],
             Self::Pip(release) => vec![release.bin()],
+            Self::Earlier => vec![earlier(), Release::V1_22.bin()],
         };
         folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         env::join_paths(folders).unwrap()
     }
+}
+
+/// The programs of an earlier commit.
+fn earlier() -> PathBuf {
+    let folder = env::var_os("FLOWER_EARLIER");
+    PathBuf::from(folder.expect("FLOWER_EARLIER names a folder with earlier programs"))
 }
 
 /// `target/<profile>`: the test binary is in `target/<profile>/deps`.

@@ -209,19 +209,31 @@ impl Accounts {
         }
     }
 
+    /// New tokens for a person who asks for them.
+    ///
+    /// # Errors
+    /// If the provider gives none for this token, or the account is not on the list.
+    pub async fn renew_login(&self, refresh: &str) -> Result<control::Tokens, Failure> {
+        let (pair, claims) = self.renewed(Some(refresh)).await?;
+        self.listed(&claims, None).map_err(|turned| turned.why)?;
+        Ok(pair)
+    }
+
+    /// What the provider gives for this token.
+    async fn renewed(&self, refresh: Option<&str>) -> Result<(control::Tokens, Claims), Failure> {
+        let refresh = refresh.filter(|token| tokens::can_refresh(token));
+        let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
+        let now = self.clock.date_time();
+        self.refreshes.refresh(&self.provider, refresh, now).await
+    }
+
     /// New tokens of the same account.
     async fn refresh(
         &self,
         old: &Claims,
         refresh: Option<&str>,
     ) -> Result<(control::Tokens, Claims), Failure> {
-        let refresh = refresh.filter(|token| tokens::can_refresh(token));
-        let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
-        let renewed = self
-            .refreshes
-            .refresh(&self.provider, refresh, self.clock.date_time())
-            .await;
-        let (pair, claims) = renewed?;
+        let (pair, claims) = self.renewed(refresh).await?;
         if claims.sub == old.sub {
             Ok((pair, claims))
         } else {

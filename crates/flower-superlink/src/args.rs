@@ -275,6 +275,15 @@ pub struct Args {
     )]
     pub exec_api_address: Option<String>,
 
+    /// Where all services are reached together over HTTP, by SuperNodes of flwr 1.40 and later, `flwr`
+    /// of 1.37 and later, and apps of 1.35 and later on this machine [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// The port at --host; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+
     /// Serve gRPC health checks here, in plaintext [default: not at all]
     #[arg(long, value_name = "HOST:PORT")]
     pub health_server_address: Option<String>,

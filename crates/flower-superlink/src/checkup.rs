@@ -78,6 +78,7 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
             Some(&config.serverappio),
             "--serverappio-api-address",
         ),
+        ("http", Some(&config.common.address), "--port"),
         ("health", config.health.as_ref(), "--health-server-address"),
     ] {
         if let Some(address) = address.map(ToString::to_string) {

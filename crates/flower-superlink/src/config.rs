@@ -14,7 +14,7 @@ use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::{ClientList, ClientListError};
 use flwr_security::from_file::FromFile;
 use flwr_security::key::{KeyError, PrivateKey};
-use flwr_security::tls::{ServerTls, TlsError};
+use flwr_security::tls::{PortTls, ServerTls, TlsError};
 use thiserror::Error;
 
 mod accounts;
@@ -39,6 +39,17 @@ use crate::store::{Database, Places, Storage};
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
+const COMMON_HOST: &str = "127.0.0.1";
+const COMMON_PORT: u16 = 8000;
+
+/// Where all services are reached together over HTTP.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// Its address.
+    pub address: Address,
+    /// Whether somebody asked for it: then it must be free.
+    pub is_given: bool,
+}
 
 /// What a SuperLink is made from.
 #[derive(Debug)]
@@ -49,6 +60,8 @@ pub struct Config {
     pub control: Address,
     /// Where ServerApp processes connect to.
     pub serverappio: Address,
+    /// Where all services are reached together over HTTP.
+    pub common: Common,
     /// Whether TLS is spoken there, and plaintext with processes of this machine only.
     pub serverappio_tls: bool,
     /// Where health checks are answered.
@@ -248,6 +261,15 @@ impl Transport {
 }
 
 impl Config {
+    /// The TLS of the ports for people.
+    #[must_use]
+    pub fn control_tls(&self, tls: &ServerTls) -> PortTls {
+        match self.control_asks {
+            true => tls.asking_people(),
+            false => tls.open(),
+        }
+    }
+
     /// The list that counts on the ports for people: their own, or that of all clients where people
     /// have no CA of their own.
     #[must_use]
@@ -283,6 +305,7 @@ impl TryFrom<Args> for Config {
                 control.as_deref().unwrap_or(CONTROL_ADDRESS),
             )?,
             serverappio,
+            common: common(args.host.as_deref(), args.port)?,
             launchers,
             health: args
                 .health_server_address
@@ -320,6 +343,21 @@ impl TryFrom<Args> for Config {
             warnings,
         })
     }
+}
+
+/// Where all services are reached together.
+fn common(host: Option<&str>, port: Option<u16>) -> Result<Common, ConfigError> {
+    let is_given = host.is_some() || port.is_some();
+    let host = host.unwrap_or(COMMON_HOST);
+    let host = match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
+    };
+    let port = port.unwrap_or(COMMON_PORT);
+    Ok(Common {
+        address: address("--host", &format!("{host}:{port}"))?,
+        is_given,
+    })
 }
 
 /// Where the state and the objects of a command line are.

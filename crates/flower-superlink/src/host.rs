@@ -24,19 +24,23 @@ use crate::auth::{self, People, Policy};
 use crate::link::Link;
 
 mod admission;
+mod allowances;
 mod control;
 mod failure;
 mod fleet;
 mod jobs;
+mod joining;
 mod launch;
 mod newcomers;
 mod runtime;
 
+use joining::Tries;
 use newcomers::Newcomers;
 
 pub use control::{ControlSession, LogSession, SignInSession};
 pub use fleet::FleetSession;
 pub use jobs::JobsSession;
+pub use joining::{JoinPlace, JoinSession};
 pub use launch::LaunchSession;
 pub use runtime::RuntimeSession;
 
@@ -61,6 +65,8 @@ pub struct Parts {
     pub clients: Option<Arc<FromFile<ClientList>>>,
     /// Which of them may call on the ports for people.
     pub people: People,
+    /// Where nodes join by tokens.
+    pub joining: JoinPlace,
     /// Who may call Control, where people sign in.
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts the processes of ServerApps.
@@ -94,6 +100,8 @@ struct Inner {
     /// Limits the log lines of refused Fleet requests.
     quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
     newcomers: Newcomers,
+    /// The wrong tries of nodes that join.
+    tries: Tries,
 }
 
 impl Host {
@@ -113,6 +121,7 @@ impl Host {
             holders: Holders::default(),
             quiet: Quiet::default(),
             newcomers: Newcomers::default(),
+            tries: Tries::default(),
         }))
     }
 

@@ -20,6 +20,7 @@ mod connections;
 mod damage;
 mod disk;
 mod enrolment;
+mod joining;
 mod logs;
 mod messages;
 mod nodes;
@@ -37,6 +38,7 @@ mod waiting;
 mod wires;
 
 pub use enrolment::Label;
+pub use joining::TokenTerms;
 pub use permission::Principal;
 pub use starts::is_the_federation;
 pub use state::Keep;

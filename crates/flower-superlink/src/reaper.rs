@@ -137,6 +137,7 @@ async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
         let is_listed = |key: &PublicKey| rules.policy.lists(key);
         link.forget_lost_nodes(is_listed, |node| rules.is_keyless(node))
             .await?;
+        link.forget_join_tokens().await?;
     }
     count_outputs(link, rules).await;
     link.give_back_space().await

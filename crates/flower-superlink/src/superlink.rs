@@ -31,6 +31,7 @@ use crate::link::{Link, Parts};
 use crate::reaper;
 use crate::store::{Opened, Places, StoreError};
 
+mod common;
 mod facts;
 mod ports;
 mod services;
@@ -112,7 +113,7 @@ impl SuperLink {
         let mut facts = facts::of(&config, &addresses);
         facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
         let renewals = renewals(&config);
-        let host = ports::host(&link, &config);
+        let host = ports::host(&link, &config, &addresses);
         let servers = open.serve(&host, &config, &stop_ports);
         let mut warnings = config.warnings.clone();
         warnings.extend(missing_objects(missing.len()));

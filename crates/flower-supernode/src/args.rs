@@ -8,6 +8,12 @@ use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::network::Network;
 
+use crate::enrolment::JoinFrom;
+
+mod command;
+
+pub use command::{Command, UnknownCommand};
+
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -24,8 +30,12 @@ pub const VERSION: &str = concat!(
 #[command(after_help = "Examples:
   flower-supernode --superlink superlink.example:9092 --root-certificates ca.crt \\
       --auth-supernode-private-key node --auth-supernode-public-key node.pub
+  flower-supernode --join TOKEN
   flower-supernode --insecure --node-config 'partition-id=0 num-partitions=2'
   flower-supernode --check-config --superlink superlink.example:9092 --root-certificates ca.crt
+  flower-supernode key renew
+      gives the node another key, with the flags of the connection and of the key, or those that
+      the node remembers; a running node goes on with the new key
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERNODE_SUPERLINK; what is typed wins
 over that, and that over --config.
@@ -36,6 +46,18 @@ pub struct Args {
     /// and options
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Join a SuperLink with this token of `flwr supernode join-token new`, with the token in this
+    /// file, or with the token that comes on standard input (-). The node makes its key, and trusts
+    /// the authority that the token names. Later starts need no flag: address, trust and key are
+    /// remembered in --flwr-dir. Nodes that share a machine need a directory each. A token on the
+    /// command line is taken out of the process list
+    #[arg(long, value_name = "TOKEN|FILE|-")]
+    pub join: Option<JoinFrom>,
+
+    /// With --join on a node that has joined: replace what it remembers, once it has joined anew
+    #[arg(long, requires = "join")]
+    pub rejoin: bool,
 
     /// Connect without TLS. Everybody on the way can read and change models and results
     #[arg(long)]
@@ -69,9 +91,10 @@ pub struct Args {
     #[arg(long, requires = "root_certificates")]
     pub ssl_allow_legacy_certificates: bool,
 
-    /// The SuperLink's Fleet address
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
-    pub superlink: String,
+    /// The SuperLink's Fleet address [default: that of the SuperLink that the node has joined, else
+    /// 127.0.0.1:9092]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub superlink: Option<String>,
 
     /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none; to this
     /// machine itself there is none [default: $grpc_proxy, $https_proxy or $http_proxy, but for the
@@ -276,7 +299,7 @@ mod tests {
     #[test]
     fn flags_are_read_as_argparse_reads_them() {
         let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
-        assert_eq!(Args::parse_from(typed).superlink, "b:2");
+        assert_eq!(Args::parse_from(typed).superlink.unwrap(), "b:2");
     }
 
     #[test]
@@ -341,7 +364,7 @@ mod tests {
     fn the_defaults_are_those_of_the_documentation() {
         let args = Args::parse_from(["flower-supernode"]);
         assert_eq!(args.drain, Duration::from_secs(60));
-        assert_eq!(args.superlink, "127.0.0.1:9092");
+        assert_eq!(args.superlink, None);
         assert_eq!(args.isolation, Isolation::Subprocess);
         assert_eq!(args.clientappio_api_address, None);
     }

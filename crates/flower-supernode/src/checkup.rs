@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Launch};
 use crate::upstream::ping;
 
+const JOIN: &str = "join";
 const KEY: &str = "key";
 const CERTIFICATES: &str = "certificates";
 const CLIENTAPPIO: &str = "clientappio";
@@ -28,6 +29,7 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// Looks at what the flags name, and walks the way to the SuperLink.
 pub async fn check(config: &Config) -> Checkup {
     let mut checkup = Checkup::new();
+    join(config, &mut checkup);
     key(config, &mut checkup);
     let clientappio = config.clientappio.to_string();
     let flag = "--clientappio-api-address";
@@ -46,7 +48,7 @@ pub async fn check(config: &Config) -> Checkup {
     }
     let line = channel::walk(address, &config.trust, &config.route, now).await;
     line.tell(&config.trust, &mut checkup);
-    if line.stopped.is_some() {
+    if line.stopped.is_some() || config.joins_with.is_some() {
         checkup.skipped(&[AUTHENTICATION]);
     } else {
         authentication(config, &mut checkup).await;
@@ -54,9 +56,23 @@ pub async fn check(config: &Config) -> Checkup {
     checkup
 }
 
+/// What the node remembers of its enrolment, or the token that it would join with.
+fn join(config: &Config, checkup: &mut Checkup) {
+    if let Some(remembered) = &config.remembered {
+        checkup.good(JOIN, remembered.to_string());
+    }
+    if let Some(token) = &config.joins_with {
+        let text = format!("the start joins with token {token}; this check does not use the token");
+        checkup.good(JOIN, text);
+    }
+}
+
 fn key(config: &Config, checkup: &mut Checkup) {
     let fingerprint = config.key.private.public_key().fingerprint();
     match &config.key.path {
+        None if config.joins_with.is_some() => {
+            checkup.good(KEY, "made when the node joins, and kept");
+        }
         None => checkup.good(KEY, "none is given; one is made at each start"),
         Some(path) if private_files::is_exposed(path) => {
             let hint = format!("chmod 600 {}", path.display());

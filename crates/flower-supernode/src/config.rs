@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flwr_client::channel::{InvalidProxy, Proxies, Route, Traffic, Trust};
+use flwr_client::channel::{InvalidProxy, Route, Trust};
 use flwr_client::retry::Persistence;
 use flwr_core::address::{Address, AddressError};
 use flwr_core::config::{self, ConfigError, UserConfig};
@@ -15,16 +15,24 @@ use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
 use flwr_daemon::apps::{self, Program};
-use flwr_security::key::{self, PrivateKey, PublicKey};
+use flwr_security::joining::JoinTokenId;
+use flwr_security::key::{KeyError, PublicKey};
 use flwr_security::tls::TlsError;
 
 mod appio;
+mod key;
 mod trust;
+mod way;
 
 use appio::appio;
+use key::{PRIVATE_KEY, PUBLIC_KEY};
+
+pub use key::NodeKey;
+pub use way::{JoinWay, Remembered, Way};
 
 pub use crate::args::Reuse;
 use crate::args::{Args, Isolation, Start};
+use crate::enrolment::{self, Enrolment};
 
 /// Everything a SuperNode needs to start.
 #[derive(Debug)]
@@ -41,6 +49,10 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// The key that signs requests.
     pub key: NodeKey,
+    /// What the node remembers of its enrolment, and uses.
+    pub remembered: Option<Remembered>,
+    /// The token that a start would join with: nothing is joined by a check.
+    pub joins_with: Option<JoinTokenId>,
     /// When to give up on a request.
     pub persistence: Persistence,
     /// What the ClientApp reads as its node's configuration.
@@ -62,15 +74,6 @@ pub struct Config {
     pub drain: Duration,
     /// Where health checks are answered.
     pub health: Option<Address>,
-}
-
-/// The node's key, and where it comes from.
-#[derive(Debug)]
-pub struct NodeKey {
-    /// The key.
-    pub private: PrivateKey,
-    /// Its file; without one it was made for this start, and the SuperLink sees a new node.
-    pub path: Option<PathBuf>,
 }
 
 /// Who starts the ClientApp's process.
@@ -147,7 +150,7 @@ pub enum Error {
         /// Its flag.
         flag: &'static str,
         /// What is wrong with which file.
-        source: key::KeyError,
+        source: KeyError,
     },
     /// Two halves of different pairs.
     #[error(
@@ -162,7 +165,7 @@ pub enum Error {
     },
     /// No key could be made.
     #[error("could not make a key for this node")]
-    NoKey(#[source] key::KeyError),
+    NoKey(#[source] KeyError),
     /// The authorities to trust could not be loaded.
     #[error("{flag}")]
     Trust {
@@ -205,6 +208,9 @@ pub enum Error {
     /// Who may start ClientApp processes.
     #[error(transparent)]
     Launchers(#[from] LaunchersError),
+    /// How the node joins, or what it remembers of that.
+    #[error(transparent)]
+    Enrolment(#[from] enrolment::Error),
     /// The program that runs ClientApps is missing.
     #[error("--isolation subprocess")]
     NoClientApp(#[source] apps::Error),
@@ -213,39 +219,44 @@ pub enum Error {
 impl TryFrom<Args> for Config {
     type Error = Error;
 
+    /// The configuration of a node that remembers nothing.
     fn try_from(args: Args) -> Result<Self, Error> {
-        let (trust, trust_origin) = trust::load(&args)?;
+        Self::new(args, &Enrolment::None)
+    }
+}
+
+impl Config {
+    /// What the flags mean for a node that has joined, or joins, like this.
+    ///
+    /// # Errors
+    /// If a flag or a file cannot be used.
+    pub fn new(args: Args, enrolment: &Enrolment) -> Result<Self, Error> {
+        let trust = trust::load(&args, enrolment)?;
         let launch = launch(&args)?;
-        let (clientappio, launchers, told) = appio(&args)?;
-        let key = load_key(
-            args.auth_supernode_private_key,
-            args.auth_supernode_public_key,
-        )?;
-        let store = store(&key, args.flwr_dir.clone());
-        let superlink = parse_superlink(&args.superlink)?;
-        let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Grpc, |name| {
-            env::var(name).ok()
-        })?;
-        let advice = superlink.advice();
-        let advice = advice.map(|advice| format!("--superlink {superlink}: {advice}"));
-        let warning = proxies.warning(&superlink.host, superlink.port);
-        Ok(Self {
-            route: proxies.route(&superlink.host, superlink.port),
-            warnings: advice
-                .into_iter()
-                .chain(warning.map(ToString::to_string))
-                .chain(told)
-                .collect(),
+        let (clientappio, launchers, told) = appio(&args, enrolment)?;
+        let way = Way::new(&args, enrolment, trust)?;
+        let Way {
             superlink,
             trust,
             trust_origin,
+            route,
+            mut warnings,
             key,
-            store,
+            remembered,
+        } = way;
+        warnings.extend(told);
+        Ok(Self {
+            store: store(&key, args.flwr_dir.clone()),
+            superlink,
+            trust,
+            trust_origin,
+            route,
+            warnings,
+            key,
+            remembered,
+            joins_with: enrolment.token().map(|token| token.id),
             app: None,
-            persistence: Persistence {
-                max_retries: args.max_retries,
-                max_wait: wait_time(args.max_wait_time)?,
-            },
+            persistence: persistence(&args)?,
             node_config: node_config(args.node_config.as_deref())?,
             launch,
             clientappio,
@@ -261,25 +272,39 @@ impl TryFrom<Args> for Config {
     }
 }
 
+/// When these flags have a request given up.
+pub(crate) fn persistence(args: &Args) -> Result<Persistence, Error> {
+    Ok(Persistence {
+        max_retries: args.max_retries,
+        max_wait: wait_time(args.max_wait_time)?,
+    })
+}
+
 /// The directory where a SuperNode with these flags keeps replies and Contexts. Only the flags of
 /// its key and of Flower's directory are read. `None`: the node keeps nothing.
 ///
 /// # Errors
 /// If the key cannot be used.
-pub fn store_of(args: Args) -> Result<Option<PathBuf>, Error> {
-    let key = load_key(
-        args.auth_supernode_private_key,
-        args.auth_supernode_public_key,
-    )?;
-    Ok(store(&key, args.flwr_dir))
+pub fn store_of(args: &Args) -> Result<Option<PathBuf>, Error> {
+    let enrolment = Enrolment::remembered(args)?;
+    let key = NodeKey::load(args, &enrolment)?;
+    Ok(store(&key, args.flwr_dir.clone()))
 }
 
 /// A directory for each key, named by its hash: two nodes may share a home.
-fn store(key: &NodeKey, flwr_dir: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn store(key: &NodeKey, flwr_dir: Option<PathBuf>) -> Option<PathBuf> {
     key.path.as_ref()?;
     let home = flwr_dir.or_else(|| flwr_home(|name| env::var_os(name)));
-    let name = ObjectId::of(key.private.public_key().to_openssh().as_bytes()).to_string();
-    Some(home?.join("supernode").join(&name[..16]))
+    Some(
+        home?
+            .join("supernode")
+            .join(store_name(key.private.public_key())),
+    )
+}
+
+/// The name of the directory for this key.
+pub(crate) fn store_name(key: &PublicKey) -> String {
+    ObjectId::of(key.to_openssh().as_bytes()).to_string()[..16].to_owned()
 }
 
 fn launch(args: &Args) -> Result<Launch, Error> {
@@ -291,59 +316,6 @@ fn launch(args: &Args) -> Result<Launch, Error> {
         ahead: args.clientapp_start == Start::Ahead,
         reuse: args.clientapp_reuse,
     })
-}
-
-const PRIVATE_KEY: &str = "--auth-supernode-private-key";
-const PUBLIC_KEY: &str = "--auth-supernode-public-key";
-
-fn load_key(private: Option<PathBuf>, public: Option<PathBuf>) -> Result<NodeKey, Error> {
-    let (private_path, public_path) = match (private, public) {
-        (Some(private), Some(public)) => (private, public),
-        (None, None) => {
-            let private = PrivateKey::generate().map_err(Error::NoKey)?;
-            return Ok(NodeKey {
-                private,
-                path: None,
-            });
-        }
-        (Some(_), None) => {
-            return Err(Error::OneOfTwo {
-                given: PRIVATE_KEY,
-                missing: PUBLIC_KEY,
-            });
-        }
-        (None, Some(_)) => {
-            return Err(Error::OneOfTwo {
-                given: PUBLIC_KEY,
-                missing: PRIVATE_KEY,
-            });
-        }
-    };
-    let unusable = |flag| move |source| Error::Key { flag, source };
-    let private = PrivateKey::from_file(&private_path).map_err(unusable(PRIVATE_KEY))?;
-    let public = PublicKey::from_file(&public_path).map_err(unusable(PUBLIC_KEY))?;
-    if *private.public_key() != public {
-        return Err(Error::KeyPair {
-            public: public_path,
-            private: private_path,
-        });
-    }
-    Ok(NodeKey {
-        private,
-        path: Some(private_path),
-    })
-}
-
-fn parse_superlink(text: &str) -> Result<Address, Error> {
-    let address = Address::from_target(text).map_err(|source| Error::Address {
-        flag: "--superlink",
-        source,
-    })?;
-    if address.port == 0 {
-        Err(Error::PortZero(address))
-    } else {
-        Ok(address)
-    }
 }
 
 fn address(flag: &'static str, text: &str) -> Result<Address, Error> {

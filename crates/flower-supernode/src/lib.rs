@@ -9,6 +9,7 @@
 pub mod args;
 pub mod checkup;
 pub mod config;
+pub mod enrolment;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,9 +1,10 @@
 //! `flower-supernode`: parse, bind, wait, stop.
 
+use std::env;
 use std::process::ExitCode;
 
-use flower_supernode::args::Args;
-use flower_supernode::config::Config;
+use flower_supernode::args::{Args, Command};
+use flower_supernode::enrolment::leave_process_list;
 use flower_supernode::program::Program;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::config_file;
@@ -17,11 +18,18 @@ fn main() -> ExitCode {
         return ended;
     }
     limits::tighten_umask();
-    let args: Args = match config_file::parse() {
+    let (command, typed) = match Command::of(env::args_os()) {
+        Ok(read) => read,
+        Err(error) => return PROGRAM.refuse(&error),
+    };
+    let args: Args = match config_file::parse_from(&typed, |name| env::var_os(name)) {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),
         Err(error) => return PROGRAM.refuse(&error),
     };
+    if let Err(error) = leave_process_list(&args) {
+        return PROGRAM.refuse(&error);
+    }
     let logging = args
         .log_format
         .parse()
@@ -30,14 +38,8 @@ fn main() -> ExitCode {
         Ok(logs) => logs,
         Err(error) => return PROGRAM.refuse(&error),
     };
-    if args.check_state {
-        return PROGRAM.check_state(args);
-    }
-    let (check_config, json) = (args.check_config, args.log_format == "json");
-    let until_stdin_closes = args.until_stdin_closes;
-    match Config::try_from(args) {
-        Ok(config) if check_config => PROGRAM.check_config(&config, json),
-        Ok(config) => PROGRAM.run(config, until_stdin_closes),
-        Err(error) => PROGRAM.refuse(&error),
+    match command {
+        Command::Run => PROGRAM.start(args),
+        Command::RenewKey => PROGRAM.renew_key(&args),
     }
 }

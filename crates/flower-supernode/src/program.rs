@@ -4,6 +4,8 @@
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
+use flwr_client::channel::Trust;
+use flwr_client::joined::Joined;
 use flwr_core::cause::chain;
 use flwr_core::printable::lines;
 use flwr_daemon::checkup::print;
@@ -15,7 +17,8 @@ use tracing::info;
 use crate::SuperNode;
 use crate::args::Args;
 use crate::checkup;
-use crate::config::{self, Config};
+use crate::config::{self, Config, JoinWay, Way};
+use crate::enrolment::{self, Enrolment, KeyRenewal};
 use crate::store;
 
 /// For flags and files that cannot be used.
@@ -26,6 +29,80 @@ const USAGE: u8 = 2;
 pub struct Program(pub &'static str);
 
 impl Program {
+    /// Does what the flags of `flower-supernode` say: checks, or joins first if it is asked to, and runs
+    /// a SuperNode.
+    #[must_use]
+    pub fn start(self, args: Args) -> ExitCode {
+        if args.check_state {
+            return self.check_state(&args);
+        }
+        let enrolment = match Enrolment::of(&args) {
+            Ok(enrolment) => enrolment,
+            Err(error) => return self.refuse(&error),
+        };
+        let (check_config, json) = (args.check_config, args.log_format == "json");
+        let until_stdin_closes = args.until_stdin_closes;
+        let enrolment = match enrolment {
+            // A start whose other flags are wrong does not use a token.
+            Enrolment::Joining(join) if !check_config => {
+                let enrolment = Enrolment::Joining(join);
+                if let Err(error) = Config::new(args.clone(), &enrolment) {
+                    return self.refuse(&error);
+                }
+                match self.join(&args, enrolment) {
+                    Ok(joined) => Enrolment::Joined(joined),
+                    Err(code) => return code,
+                }
+            }
+            enrolment => enrolment,
+        };
+        match Config::new(args, &enrolment) {
+            Ok(config) if check_config => self.check_config(&config, json),
+            Ok(config) => self.run(config, until_stdin_closes),
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn join(self, args: &Args, enrolment: Enrolment) -> Result<Joined, ExitCode> {
+        let way = JoinWay::of(args, &enrolment).map_err(|error| self.refuse(&error))?;
+        let runtime = limits::runtime().map_err(|error| self.fail(&error, 1))?;
+        let Enrolment::Joining(join) = enrolment else {
+            return Err(ExitCode::FAILURE);
+        };
+        let joined = runtime.block_on(join.run(&way));
+        joined.map_err(|error| self.fail(&error, 1))
+    }
+
+    /// Gives the node another key.
+    #[must_use]
+    pub fn renew_key(self, args: &Args) -> ExitCode {
+        let way = match renewal_way(args) {
+            Ok(way) => way,
+            Err(error) => return self.refuse(&error),
+        };
+        let runtime = match limits::runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.fail(&error, 1),
+        };
+        match runtime.block_on(enrolment::renew_key(args, way)) {
+            Ok(KeyRenewal {
+                node,
+                fingerprint,
+                path,
+            }) => {
+                let path = path.display();
+                #[expect(clippy::print_stdout, reason = "the answer of a command")]
+                {
+                    println!(
+                        "node {node} has key {fingerprint}, in {path}. The old key ends when the new one is first used."
+                    );
+                }
+                ExitCode::SUCCESS
+            }
+            Err(error) => self.fail(&error, 1),
+        }
+    }
+
     /// Runs a SuperNode until a signal asks it to end, or the end of standard input where that
     /// counts as one, or the SuperLink is given up.
     #[must_use]
@@ -52,8 +129,7 @@ impl Program {
     }
 
     /// Tells whether what a SuperNode with these flags keeps is whole.
-    #[must_use]
-    pub fn check_state(self, args: Args) -> ExitCode {
+    fn check_state(self, args: &Args) -> ExitCode {
         let repair = args.repair;
         match config::store_of(args) {
             Err(error) => self.refuse(&error),
@@ -121,5 +197,15 @@ impl Program {
             eprintln!("{}: error: {}", self.0, lines(&chain(error)));
         }
         ExitCode::from(code)
+    }
+}
+
+/// The way of a node whose key is to be renewed.
+fn renewal_way(args: &Args) -> Result<Way, config::Error> {
+    let way = Way::of(args, &Enrolment::remembered(args)?)?;
+    match (&way.trust, &way.key.path) {
+        (Trust::Plaintext, _) => Err(enrolment::Error::RenewWithoutTls.into()),
+        (_, None) => Err(enrolment::Error::NothingToRenew.into()),
+        _ => Ok(way),
     }
 }

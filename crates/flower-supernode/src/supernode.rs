@@ -12,7 +12,8 @@ use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::private_files;
-use flwr_wire::door::{ClientAppIo, Runtime, RuntimeDoor};
+use flwr_wire::door::{ClientAppIo, HttpDoors, Runtime, RuntimeDoor};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::service::Routes;
@@ -24,7 +25,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{Lasting, NoAnswer, Upstream, signer};
+use crate::upstream::{KeyFile, Lasting, Learning, NoAnswer, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -58,6 +59,8 @@ pub struct SuperNode {
     host: Host,
     clientappio: SocketAddr,
     renewals: Renewals,
+    /// Has the node ask now whom to trust.
+    learn_now: Arc<Notify>,
 }
 
 impl SuperNode {
@@ -87,6 +90,8 @@ impl SuperNode {
         );
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
             .add_service(RuntimeDoor::<_, Runtime>::for_clientapps(host.clone()));
+        let runtime = RuntimeDoor::<_, Runtime>::for_clientapps(host.clone());
+        let listener = listener.with_http1(HttpDoors::new().with(runtime));
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -101,8 +106,12 @@ impl SuperNode {
         let (mut work, work_stopper) = (JoinSet::new(), Stopper::new());
         work.spawn(keep_registered(upstream.clone(), work_stopper.clone()));
         work.spawn(keep_alive(upstream.clone(), work_stopper.clone()));
-        let renewals = renewals(&config.trust, &clock);
+        let renewals = renewals(&config, &upstream, &clock);
         work.spawn(keep_fresh(renewals.clone(), work_stopper.clone()));
+        let learn_now = Arc::<Notify>::default();
+        if let Some(learning) = learning(&config, &learn_now) {
+            work.spawn(keep_trust(upstream.clone(), learning, work_stopper.clone()));
+        }
         let watchers = Watchers::new();
         let launcher = Launcher::new(
             config.launch,
@@ -135,6 +144,7 @@ impl SuperNode {
             host,
             clientappio: clientappio.first(),
             renewals,
+            learn_now,
         })
     }
 
@@ -148,6 +158,7 @@ impl SuperNode {
     /// stays in use.
     pub async fn reload(&self) {
         self.renewals.renew().await;
+        self.learn_now.notify_one();
     }
 
     /// Waits until a part ends that should not: the SuperLink was given up, or a port died.
@@ -249,16 +260,50 @@ async fn keep_alive(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
 }
 
 /// What is read again when its files change.
-fn renewals(trust: &Trust, clock: &Arc<dyn Clock>) -> Renewals {
+fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clock>) -> Renewals {
     let mut renewals = Renewals::new(Arc::clone(clock));
-    if let Trust::Tls(tls) = trust {
+    let remembered = config.remembered.as_ref();
+    if let Trust::Tls(tls) = &config.trust {
         let flag = match tls.certificate() {
+            _ if remembered.is_some_and(|remembered| remembered.trust) => "the enrolment's trust",
             Some(_) => "--client-certificate",
             None => "--root-certificates",
         };
         renewals.add(flag, Arc::new(tls.clone()));
     }
+    if let Some(path) = &config.key.path {
+        let flag = match remembered {
+            Some(remembered) if remembered.key => "the enrolment's key",
+            _ => "--auth-supernode-private-key",
+        };
+        let key = config.key.private.public_key();
+        let file = KeyFile::new(path.clone(), key, upstream.clone());
+        renewals.add(flag, Arc::new(file));
+    }
     renewals
+}
+
+/// How the node learns whom to trust, where it trusts those that it remembers.
+fn learning(config: &Config, now: &Arc<Notify>) -> Option<Learning> {
+    let remembered = config.remembered.as_ref();
+    let remembered = remembered.filter(|remembered| remembered.trust)?;
+    let Trust::Tls(tls) = &config.trust else {
+        return None;
+    };
+    Some(Learning {
+        joined: remembered.joined.clone(),
+        superlink: config.superlink.clone(),
+        tls: tls.clone(),
+        route: config.route.clone(),
+        now: Arc::clone(now),
+    })
+}
+
+async fn keep_trust(upstream: Upstream, learning: Learning, stopper: Stopper) -> Result<(), Error> {
+    stopper
+        .run_until_stopped(upstream.learn_trust(learning))
+        .await;
+    Ok(())
 }
 
 async fn keep_fresh(renewals: Renewals, stopper: Stopper) -> Result<(), Error> {
@@ -289,6 +334,9 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
         "SuperLink {}, {} (trusted certificates: {})",
         config.superlink, config.route, config.trust_origin
     );
+    if let Some(remembered) = &config.remembered {
+        info!("remembered: {remembered}");
+    }
     for warning in &config.warnings {
         warn!("{warning}");
     }

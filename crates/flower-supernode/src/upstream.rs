@@ -8,15 +8,19 @@
 mod explain;
 mod heartbeat;
 mod hold;
+mod key;
 mod ping;
 mod pull;
 mod registration;
 mod report;
 mod run;
 mod transfer;
+mod trust;
 
+pub(crate) use key::KeyFile;
 pub(crate) use ping::ping;
 pub(crate) use transfer::Transfer;
+pub(crate) use trust::Learning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +28,6 @@ use std::time::Duration;
 use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_client::find::{Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
-use flwr_client::line::GrpcLine;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_client::signer::Signer;
 use flwr_core::id::NodeId;
@@ -154,6 +157,14 @@ impl Upstream {
         self.registration.current().await.node
     }
 
+    /// Goes on with another key of the same node. The node registers again, by which the SuperLink hears
+    /// of the key.
+    pub(crate) fn go_on_with(&self, key: PrivateKey) {
+        self.explainer.name_key(key.public_key().fingerprint());
+        self.signer.replace(key);
+        self.registration.end();
+    }
+
     /// Waits until this node is no longer registered as `node`, but as another.
     pub(crate) async fn replaced(&self, node: NodeId) {
         self.registration.replaced(node).await;
@@ -220,7 +231,7 @@ impl Upstream {
 
     /// Joins the SuperLink, with a session of its own for this registration.
     async fn join(&self, interval: Duration) -> port::Result<(Fleet, NodeId)> {
-        let line = GrpcLine::new(self.channel.clone(), self.signer.clone());
+        let line = NodeLine::new(self.channel.clone(), self.signer.clone());
         let joining = Joining {
             interval: interval.as_secs_f64(),
             is_passing: self.is_passing,

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use flwr_client::find::{self, Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
-use flwr_client::line::GrpcLine;
 use flwr_client::signer::Signer;
 use flwr_client::transfer::{self, Check, Objects};
 use flwr_core::id::{NodeId, RunId};
@@ -37,7 +36,7 @@ impl VirtualNode {
     /// Connects and registers.
     pub(crate) async fn register(target: &Target, key: &PrivateKey) -> Result<Self> {
         let signer = target.signer(key);
-        let line = GrpcLine::new(target.fleet(), signer.clone());
+        let line = NodeLine::new(target.fleet(), signer.clone());
         let joining = Joining {
             interval: HEARTBEAT,
             is_passing: true,

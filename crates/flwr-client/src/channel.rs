@@ -1,5 +1,5 @@
-//! A gRPC channel to an address, with trust: it connects when it is needed, connects again when
-//! it must, and says why it cannot.
+//! Channels to an address, with trust: they connect when they are needed, connect again when they
+//! must, and say why they cannot. One carries gRPC over HTTP/2, the other one HTTP/1.1.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::Endpoint;
@@ -14,8 +15,11 @@ use tower::service_fn;
 
 use flwr_security::tls::{ClientTls, Reason, explain};
 
+mod carrier;
 mod error;
 mod findings;
+mod greeting;
+mod http1;
 mod last_word;
 mod line;
 mod plaintext;
@@ -23,13 +27,18 @@ mod proxied;
 mod proxy;
 mod reach;
 mod secured;
+mod single;
 mod walk;
 mod watched;
 
+pub use carrier::Carrier;
+pub(crate) use carrier::Spoken;
 pub use error::ConnectError;
+pub use http1::HttpChannel;
 pub use line::Channel;
 pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
 pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Tunnel, Warning};
+pub use single::{Single, single};
 pub use walk::{Proven, Walk, WalkError, walk};
 
 use last_word::LastWord;
@@ -59,10 +68,22 @@ pub enum Trust {
 /// A channel to `host:port`. It connects at the first call.
 #[must_use]
 pub fn channel(address: (&str, u16), trust: &Trust, route: &Route) -> Channel {
-    let target = Target::new(address, trust, route);
+    channel_or(address, None, trust, route)
+}
+
+/// A channel to `host:port`, and to another port of the host while nothing listens at the first.
+#[must_use]
+pub fn channel_or(
+    address: (&str, u16),
+    other_port: Option<u16>,
+    trust: &Trust,
+    route: &Route,
+) -> Channel {
+    let target = Target::new(address, trust, route).or_port(other_port);
     let (endpoint, received) = (endpoint(address, trust), Received::default());
     let (counter, last_word) = (received.clone(), target.last_word.clone());
-    Channel::new(target.address(), received, last_word, move || {
+    let http = HttpChannel::new(target.speaking(Carrier::Http), received.clone());
+    Channel::new(target.address(), received, http, last_word, move || {
         let (target, counter) = (target.clone(), counter.clone());
         let connector = service_fn(move |_| {
             let (target, counter) = (target.clone(), counter.clone());
@@ -119,8 +140,11 @@ pub fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option
 struct Target {
     host: String,
     port: u16,
+    /// Tried while nothing listens at `port`.
+    other_port: Option<u16>,
     trust: Trust,
     route: Route,
+    carrier: Carrier,
     last_word: LastWord,
 }
 
@@ -133,15 +157,31 @@ impl Target {
         Self {
             host: host.to_owned(),
             port,
+            other_port: None,
             trust: trust.clone(),
             route: route.clone(),
+            carrier: Carrier::Grpc,
             last_word: LastWord::default(),
+        }
+    }
+
+    fn or_port(mut self, other: Option<u16>) -> Self {
+        self.other_port = other;
+        self
+    }
+
+    /// The same program, spoken to by another carrier.
+    fn speaking(&self, carrier: Carrier) -> Self {
+        Self {
+            carrier,
+            last_word: LastWord::default(),
+            ..self.clone()
         }
     }
 
     async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
         match &self.route {
-            Route::Direct => self.secure(reach::tcp(&self.host, self.port).await?).await,
+            Route::Direct => self.secure(self.reach().await?).await,
             Route::Through(proxy) => {
                 let tunnel = proxy.tunnel(&self.host, self.port).await?;
                 self.secure(tunnel).await
@@ -149,10 +189,26 @@ impl Target {
         }
     }
 
+    /// A TCP connection to the first port, or to the other one.
+    async fn reach(&self) -> Result<TcpStream, ConnectError> {
+        match (reach::tcp(&self.host, self.port).await, self.other_port) {
+            (Err(ConnectError::Refused { address }), Some(other)) => {
+                let reached = reach::tcp(&self.host, other).await;
+                reached.map_err(|error| match error {
+                    ConnectError::Refused { .. } => ConnectError::Refused {
+                        address: format!("{address} and port {other}"),
+                    },
+                    error => error,
+                })
+            }
+            (reached, _) => reached,
+        }
+    }
+
     /// Makes of a line what the trust asks for.
     async fn secure<T: Io + 'static>(&self, line: T) -> Result<Box<dyn Io>, ConnectError> {
         match &self.trust {
-            Trust::Plaintext => Ok(Box::new(plaintext(line, self))),
+            Trust::Plaintext => reach::in_time(&self.host, self.port, plaintext(line, self)).await,
             Trust::Tls(tls) => {
                 let stream = self.greet(tls, line).await?;
                 Ok(Box::new(secured(stream, self)))
@@ -163,9 +219,15 @@ impl Target {
     async fn greet<T: Io>(&self, tls: &ClientTls, line: T) -> Result<TlsStream<T>, ConnectError> {
         let greeting = async {
             let name = self.server_name(tls)?;
-            let stream = TlsConnector::from(tls.config()).connect(name, line).await;
+            let config = match self.carrier {
+                Carrier::Grpc => tls.config(),
+                Carrier::Http => tls.http_config(),
+            };
+            let stream = TlsConnector::from(config).connect(name, line).await;
             let stream = stream.map_err(|error| self.tls(explain(&error)))?;
-            if stream.get_ref().1.alpn_protocol().is_none() {
+            // Servers of HTTP/1.1 may do without ALPN. gRPC asks for ALPN.
+            let is_named = stream.get_ref().1.alpn_protocol().is_some();
+            if self.carrier == Carrier::Grpc && !is_named {
                 return Err(self.tls(Reason::NothingInCommon));
             }
             Ok(stream)

@@ -13,6 +13,8 @@
 pub mod channel;
 pub mod find;
 pub mod fleet;
+pub mod joined;
+pub mod joining;
 pub mod line;
 pub mod refused;
 pub mod retry;

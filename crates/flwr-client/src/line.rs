@@ -1,10 +1,12 @@
-//! The line over gRPC: sends the messages of any generation, with the caller's proof in the headers.
+//! Lines: send the messages of any generation over gRPC or HTTP/1.1, with the caller's proof in the
+//! headers.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use flwr_core::port::Result;
+use flwr_core::port::control::Tokens;
 use flwr_core::refusal::{Class, Failure};
 use flwr_proto::MAX_MESSAGE_BYTES;
 use futures::StreamExt;
@@ -18,6 +20,11 @@ use tower::Service;
 
 use crate::refused::failure;
 pub use flwr_wire::line::{Answers, Line, Read, Sent};
+pub use http1::HttpLine;
+pub use superlink::SuperLinkLine;
+
+mod http1;
+mod superlink;
 
 /// What proves who calls: headers of each request. Clones share what they have learned.
 pub trait Proof: Clone + Send + Sync + 'static {
@@ -30,6 +37,12 @@ pub trait Proof: Clone + Send + Sync + 'static {
     /// If the proof cannot be made.
     fn prove(&self, headers: &mut HeaderMap) -> Result<()>;
 
+    /// Adds the proof to the headers of a request over HTTP/1.1, where they have other names.
+    ///
+    /// # Errors
+    /// If the proof cannot be made.
+    fn prove_over_http(&self, headers: &mut HeaderMap) -> Result<()>;
+
     /// Reads the headers of an answer or a refusal.
     fn read(&self, _: &HeaderMap) {}
 
@@ -38,6 +51,15 @@ pub trait Proof: Clone + Send + Sync + 'static {
     fn renew(&self) -> bool {
         false
     }
+
+    /// The token for which a SuperLink gives new tokens over HTTP/1.1. Over gRPC new tokens come by
+    /// themselves.
+    fn refresh_token(&self) -> Option<String> {
+        None
+    }
+
+    /// Uses these tokens from now on.
+    fn refreshed(&self, _: Tokens) {}
 }
 
 /// For callers who prove nothing.
@@ -46,6 +68,10 @@ pub struct Nobody;
 
 impl Proof for Nobody {
     fn prove(&self, _: &mut HeaderMap) -> Result<()> {
+        Ok(())
+    }
+
+    fn prove_over_http(&self, _: &mut HeaderMap) -> Result<()> {
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! What a failed call means. The one place where the words of a SuperLink are read: everybody
 //! else compares values.
 //!
-//! gRPC has one code for refusals that ask for different things of a caller, so upstream's text
-//! tells them apart. A text may go on after these words, as those of our SuperLink do.
+//! gRPC and HTTP have one code for refusals that ask for different things of a caller, so upstream's
+//! text tells them apart. A text may go on after these words, as those of our SuperLink do.
 //!
 //! From here on a text is one printable line, whatever the peer has sent.
 
@@ -17,6 +17,10 @@ use crate::channel::cause;
 
 /// UNAUTHENTICATED: no node is registered with this key, or another one (flwr 1.17 to 1.22).
 const UNKNOWN_NODE: &str = "Invalid node ID";
+/// 401 of Fleet over HTTP/1.1: one text for a key of no node, a node of another key, a wrong
+/// signature and clocks that differ (flwr 1.40 to 1.43). What helps is the same as for the first:
+/// the node joins anew, which finds out the rest.
+const NOT_THE_NODE: &str = "Invalid SuperNode authentication";
 /// UNAUTHENTICATED: the key is not on the SuperLink's list (flwr 1.17 to 1.22).
 const UNKNOWN_KEY: &str = "Public key not recognized";
 /// UNAUTHENTICATED: CreateNode by the holder of a registered node's key (flwr 1.17 to 1.22).
@@ -65,15 +69,18 @@ pub fn failure(status: Status) -> refusal::Failure {
         code => meaning(code),
     };
     match meaning {
-        Ok(class) => {
-            let mut refused = refusal::Refused::read(class, text);
-            refused.code = refused.code.or_else(|| number(class, text));
-            refused.text = printable::line(&refused.text);
-            refused.details = refused.details.as_deref().map(printable::line);
-            refused.into()
-        }
+        Ok(class) => refusal(class, text).into(),
         Err(why) => Unanswered::new(why, printable::line(text)).into(),
     }
+}
+
+/// The refusal with this text, which is plain or JSON.
+pub(crate) fn refusal(class: Class, text: &str) -> refusal::Refused {
+    let mut refused = refusal::Refused::read(class, text);
+    refused.code = refused.code.or_else(|| number(class, text));
+    refused.text = printable::line(&refused.text);
+    refused.details = refused.details.as_deref().map(printable::line);
+    refused
 }
 
 /// The status of a call that failed on its way. Its text leaves the code out: the error that the
@@ -116,6 +123,7 @@ fn number(class: Class, text: &str) -> Option<Number> {
     match class {
         Class::Unauthenticated => [
             (UNKNOWN_NODE, Number::NodeNotRegistered),
+            (NOT_THE_NODE, Number::NodeNotRegistered),
             (UNKNOWN_KEY, Number::KeyNotListed),
             (KEY_IN_USE, Number::PublicKeyAlreadyInUse),
             (STALE_SIGNATURE, Number::TimestampStale),

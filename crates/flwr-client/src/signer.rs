@@ -15,7 +15,7 @@ use flwr_security::key::PrivateKey;
 use flwr_security::signature::{self, SignatureHeaders};
 use flwr_wire::line::Now;
 use http::HeaderMap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use time::{Duration, OffsetDateTime};
 
 use crate::line::Proof;
@@ -24,10 +24,10 @@ use crate::line::Proof;
 /// own clock: the rest is for clocks that differ.
 const SIGNATURE_LIFE: Duration = Duration::seconds(120);
 
-/// Signs requests. Clones share the signatures.
+/// Signs requests. Clones share the key and the signatures.
 #[derive(Clone)]
 pub struct Signer {
-    key: PrivateKey,
+    key: Arc<RwLock<PrivateKey>>,
     now: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
     signatures: Arc<Mutex<Signatures>>,
 }
@@ -52,7 +52,7 @@ impl Signer {
     #[must_use]
     pub fn new(key: PrivateKey, now: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         Self {
-            key,
+            key: Arc::new(RwLock::new(key)),
             now: Arc::new(now),
             signatures: Arc::new(Mutex::new(Signatures::Reused(None))),
         }
@@ -89,7 +89,15 @@ impl Signer {
     /// The public half of the key: PEM text.
     #[must_use]
     pub fn public_key(&self) -> Bytes {
-        Bytes::from(self.key.public_key().to_pem())
+        Bytes::from(self.key.read().public_key().to_pem())
+    }
+
+    /// Signs with another key from now on.
+    pub fn replace(&self, key: PrivateKey) {
+        // Whoever makes a signature that is used again holds this lock.
+        let mut signatures = self.signatures.lock();
+        *self.key.write() = key;
+        signatures.forget();
     }
 
     /// The clock that the signer looks at.
@@ -101,15 +109,22 @@ impl Signer {
 
     /// Forgets the signatures: the SuperLink does not take one, by its clock it may be too old.
     pub fn renew(&self) {
-        match &mut *self.signatures.lock() {
-            Signatures::Reused(last) => *last = None,
-            Signatures::Single(prepared) => prepared.clear(),
-        }
+        self.signatures.lock().forget();
     }
 
     fn sign(&self, now: OffsetDateTime) -> Result<SignatureHeaders> {
         let failed = |error| Failure::TryAgain(format!("could not sign a request: {error}"));
-        signature::sign(&self.key, now).map_err(failed)
+        let key = self.key.read().clone();
+        signature::sign(&key, now).map_err(failed)
+    }
+}
+
+impl Signatures {
+    fn forget(&mut self) {
+        match self {
+            Self::Reused(last) => *last = None,
+            Self::Single(prepared) => prepared.clear(),
+        }
     }
 }
 
@@ -120,8 +135,9 @@ impl Signed {
     }
 }
 
-impl Proof for Signer {
-    fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
+impl Signer {
+    /// The signature for the next request.
+    fn next(&self) -> Result<SignatureHeaders> {
         let now = (self.now)();
         let mut signatures = self.signatures.lock();
         match &mut *signatures {
@@ -133,15 +149,26 @@ impl Proof for Signer {
                         headers: self.sign(now)?,
                     },
                 };
-                last.insert(signed).headers.write(headers);
+                Ok(last.insert(signed).headers.clone())
             }
             Signatures::Single(prepared) => {
                 let prepared = prepared.pop_front();
                 // Requests of one node do not wait for each other's signatures.
                 drop(signatures);
-                prepared.map_or_else(|| self.sign(now), Ok)?.write(headers);
+                prepared.map_or_else(|| self.sign(now), Ok)
             }
         }
+    }
+}
+
+impl Proof for Signer {
+    fn prove(&self, headers: &mut HeaderMap) -> Result<()> {
+        self.next()?.write(headers);
+        Ok(())
+    }
+
+    fn prove_over_http(&self, headers: &mut HeaderMap) -> Result<()> {
+        self.next()?.write_over_http(headers);
         Ok(())
     }
 }
@@ -149,7 +176,7 @@ impl Proof for Signer {
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")
-            .field("key", &self.key)
+            .field("key", &*self.key.read())
             .finish_non_exhaustive()
     }
 }
@@ -192,6 +219,17 @@ mod tests {
         assert_ne!(third.timestamp, second.timestamp);
         *clock.lock() = START;
         assert_eq!(headers_of(&signer).timestamp, first.timestamp);
+    }
+
+    #[test]
+    fn another_key_signs_from_the_next_request_on() {
+        let (signer, _) = signer();
+        let (first, clone) = (headers_of(&signer), signer.clone());
+        let key = PrivateKey::generate().unwrap();
+        signer.replace(key.clone());
+        let second = headers_of(&clone);
+        assert_ne!(second.signature, first.signature);
+        assert_eq!(clone.public_key(), key.public_key().to_pem());
     }
 
     #[test]

@@ -18,12 +18,14 @@ mod answer;
 mod code;
 mod feature;
 mod from;
+mod joining;
 mod number;
 mod unanswered;
 
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
 pub use feature::Feature;
+pub use joining::JoinRefusal;
 pub use unanswered::{Silence, Unanswered};
 
 /// The name of the one federation that a SuperLink has.
@@ -44,7 +46,9 @@ pub enum Refusal {
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
     /// A node's heartbeat interval is out of bounds.
-    #[error("`heartbeat_interval` is {given}: {min} to {max} seconds are expected")]
+    #[error(
+        "Invalid heartbeat interval: `heartbeat_interval` is {given}, and {min} to {max} seconds are expected"
+    )]
     HeartbeatInterval {
         /// Seconds, as the node asks for.
         given: f64,
@@ -106,6 +110,20 @@ pub enum Refusal {
     /// The FAB is malformed.
     #[error("the FAB is refused: {0}")]
     Fab(String),
+    /// A node asks what an unknown run is.
+    #[error("Run ID not found: {0}")]
+    NoRunForNode(RunId),
+    /// A node gets no FAB, for this reason.
+    #[error("{0}")]
+    NoFabForNode(Box<Self>),
+    /// A node asks for a FAB that is not its run's.
+    #[error("Requested FAB hash {hash} does not match the FAB hash of run {run}")]
+    FabOfAnotherRun {
+        /// The run.
+        run: RunId,
+        /// The hash that the node asks for.
+        hash: String,
+    },
     /// There is no FAB with this hash.
     #[error("Found no FAB with hash: {0}")]
     UnknownFab(String),
@@ -267,6 +285,9 @@ pub enum Refusal {
     /// The client's certificate is not on the list.
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
+    /// The service asks for a certificate, and the port does not.
+    #[error("this service needs a client certificate: {0}")]
+    CertificateNeeded(String),
     /// The caller does not prove that it may start the processes of apps.
     #[error("the caller may not start apps here: {0} (--superexec-auth-secret-file)")]
     LauncherNotProven(&'static str),
@@ -327,6 +348,10 @@ pub enum Refusal {
         "SuperNodes are not registered or unregistered here: the list of keys decides ({0}, --auth-list-public-keys). Put the key on the list, or take it off"
     )]
     KeysAreListed(String),
+
+    /// A node does not join, or does not change its key.
+    #[error("{0}")]
+    Joining(JoinRefusal),
 
     /// The storage limit is reached: nothing new is taken.
     #[error(

@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// Its release speaks a wire that is not served yet.
     #[error(
-        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.34 but for 1.19, ClientApps of flwr 1.20 to 1.34; install one of these, for example with `pip install flwr==1.22.0`"
+        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.43 but for 1.19, ClientApps of flwr 1.20 to 1.43; install one of these, for example with `pip install flwr==1.22.0`"
     )]
     NotServed {
         /// The program's path.

@@ -1,8 +1,8 @@
-//! Sockets: an accept loop with TLS, limits and drain, and gRPC served on top of it.
+//! Sockets: an accept loop with TLS, limits and drain, and gRPC and HTTP/1.1 served on top of it.
 //!
 //! The steps of a connection: a place under [`Limits::connections`]; the client's address, if a
 //! balancer tells it; a place among [`Limits::strangers`], until a caller is admitted; the first byte, which tells
-//! whether the client speaks TLS; the handshake, if the port speaks TLS; the HTTP/2 preface. All
+//! whether the client speaks TLS; the handshake, if the port speaks TLS; the first bytes, which tell HTTP/2 from HTTP/1. All
 //! steps have one deadline, [`Limits::handshake_timeout`]. A client that speaks the wrong protocol
 //! gets an error in its own protocol, and the log says the same.
 //!
@@ -13,6 +13,7 @@ mod balancers;
 mod clients;
 mod connection;
 mod greet;
+mod http1;
 mod sockets;
 mod strangers;
 
@@ -22,6 +23,7 @@ pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};
 pub use strangers::Strangers;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +39,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tower::layer::util::{Identity, Stack};
@@ -45,6 +48,7 @@ use tracing::warn;
 
 use crate::clock::SystemClock;
 use crate::stop::Stopper;
+use http1::Http1Service;
 use sockets::{NotBound, Sockets};
 
 /// Concurrent calls on one connection (flwr 1.22: the Python server's setting).
@@ -125,6 +129,7 @@ pub struct Listener {
     name: &'static str,
     limits: Limits,
     allowed: Option<Arc<FromFile<ClientList>>>,
+    http1: Option<Http1Service>,
 }
 
 /// Why a port could not be opened or served.
@@ -199,6 +204,7 @@ impl Listener {
             name: service.name,
             limits,
             allowed: None,
+            http1: None,
         })
     }
 
@@ -207,6 +213,19 @@ impl Listener {
     #[must_use]
     pub fn only_for(mut self, allowed: Option<Arc<FromFile<ClientList>>>) -> Self {
         self.allowed = allowed;
+        self
+    }
+
+    /// Serves HTTP/1.1 too, by this service. Requests have the [`Peer`](flwr_security::peer::Peer) among
+    /// their extensions.
+    #[must_use]
+    pub fn with_http1<S>(mut self, service: S) -> Self
+    where
+        S: tower::Service<http::Request<Body>, Response = Answer, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.http1 = Some(Http1Service::new(service));
         self
     }
 
@@ -233,16 +252,32 @@ impl Listener {
     ///
     /// # Errors
     /// The server ended by itself.
-    pub async fn serve(self, routes: Routes, stopper: Stopper) -> Result<(), Error> {
+    pub async fn serve(mut self, routes: Routes, stopper: Stopper) -> Result<(), Error> {
         let (name, address) = (self.name, self.bound().clone());
         let grace = self.limits.drain_grace;
         let cut = CancellationToken::new();
         let _cut_at_the_latest_here = cut.clone().drop_guard();
-        let (ready, incoming) = mpsc::channel::<io::Result<Connection>>(64);
+        let (http2, incoming) = mpsc::channel::<io::Result<Connection>>(64);
+        let (http1, serving_http1) = match self.http1.take() {
+            None => (None, None),
+            Some(service) => {
+                let (http1, incoming) = mpsc::channel(64);
+                let serving = http1::run(incoming, service, stopper.clone());
+                (Some(http1), Some(serving))
+            }
+        };
+        let ready = accept::Ready { http2, http1 };
         let accepting = accept::run(self, ready, stopper.clone(), cut.clone());
         let serving = server()
             .add_routes(routes)
             .serve_with_incoming_shutdown(ReceiverStream::new(incoming), stopper.cancelled_owned());
+        let serving_http1 = async {
+            if let Some(serving) = serving_http1 {
+                serving.await;
+            }
+            Ok(())
+        };
+        let serving = async { tokio::try_join!(serving, serving_http1).map(|_| ()) };
         let serving = async {
             tokio::pin!(serving);
             tokio::select! {
@@ -299,7 +334,7 @@ fn not_bound(address: &str, service: Service, error: NotBound) -> Error {
     }
 }
 
-type Answer = http::Response<tonic::body::Body>;
+type Answer = http::Response<Body>;
 type Dating = MapResponseLayer<fn(Answer) -> Answer>;
 
 /// Adds the date as hyper would, but excludes it from HTTP/2's header index, which would fill with

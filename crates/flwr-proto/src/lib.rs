@@ -20,6 +20,11 @@ pub mod launch {
     tonic::include_proto!("flower.launch");
 }
 
+/// How SuperNodes join with a token, which is ours.
+pub mod join {
+    tonic::include_proto!("flower.join");
+}
+
 /// What a federation keeps and how it is deleted, which is ours.
 pub mod upkeep {
     tonic::include_proto!("flower.upkeep");
@@ -40,9 +45,14 @@ pub mod v1_24 {
     tonic::include_proto!("v1_24");
 }
 
-/// flwr 1.30 to 1.34: app processes as tasks.
+/// flwr 1.30 to 1.42: app processes as tasks.
 pub mod v1_30 {
     tonic::include_proto!("v1_30");
+}
+
+/// flwr 1.43: how ServerApps ask for replies.
+pub mod v1_43 {
+    tonic::include_proto!("v1_43");
 }
 
 /// flwr 1.23 to 1.26: what these releases lay out on Control in ways of their own.

@@ -165,7 +165,11 @@ impl PublicKey {
         }
     }
 
-    fn from_spki(der: &[u8]) -> Result<Self, KeyProblem> {
+    /// Reads a SubjectPublicKeyInfo in DER.
+    ///
+    /// # Errors
+    /// If the bytes are no elliptic curve key.
+    pub fn from_spki(der: &[u8]) -> Result<Self, KeyProblem> {
         let known = Curve::ALL
             .into_iter()
             .find_map(|curve| Some((curve, der.strip_prefix(curve.spki_prefix())?)));

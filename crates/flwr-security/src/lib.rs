@@ -4,6 +4,7 @@
 pub mod allow_list;
 pub mod client_list;
 pub mod from_file;
+pub mod joining;
 pub mod key;
 pub mod peer;
 pub mod pki;

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use parking_lot::Mutex;
+use rustls_pki_types::CertificateDer;
 
+use crate::joining::Exported;
 use crate::tls::Certificate;
 
 /// Runs for which one connection may speak. An app speaks for one; a forwarder may carry the
@@ -28,11 +30,31 @@ pub struct Peer {
     pub tls: bool,
     /// The certificate it has shown, which was checked, if it was asked for one.
     pub certificate: Option<Arc<Certificate>>,
+    /// What both ends of the connection know and nobody else, for proofs that hold on this connection
+    /// only. `None`: the connection is plaintext, or older than TLS 1.3.
+    pub binding: Option<Binding>,
     /// Whether a caller over the connection was admitted.
     pub standing: Standing,
     /// What was proven over the connection.
     pub proven: Arc<Proven>,
 }
+
+/// The keying material of one TLS 1.3 connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Binding(pub Exported);
+
+/// The material is not printed.
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Binding")
+    }
+}
+
+/// The certificates that a client has shown, its own first. Requests over HTTP/1.1 have this among their
+/// extensions, where the client has shown a certificate: services on a common port check it again, each
+/// by its own CA.
+#[derive(Clone, Debug)]
+pub struct Chain(pub Arc<[CertificateDer<'static>]>);
 
 /// Whether a caller over a connection was admitted. All requests of the connection share this.
 #[derive(Clone, Default)]

@@ -29,6 +29,10 @@ pub const PUBLIC_KEY_HEADER: &str = "flwr-public-key-bin";
 pub const TIMESTAMP_HEADER: &str = "flwr-timestamp";
 /// The signature over the time's text: DER, base64 on the wire.
 pub const SIGNATURE_HEADER: &str = "flwr-signature-bin";
+/// The public key over HTTP/1.1 (flwr 1.40 wire).
+pub const HTTP_PUBLIC_KEY_HEADER: &str = "flwr-public-key";
+/// The signature over HTTP/1.1 (flwr 1.40 wire).
+pub const HTTP_SIGNATURE_HEADER: &str = "flwr-signature";
 
 /// Seconds that a signer's clock may be ahead of ours (flwr 1.22 wire).
 const MAX_AHEAD: f64 = 5.0;
@@ -39,6 +43,11 @@ const MAX_TEXT: usize = 256;
 /// Parsed keys that are kept, of callers who proved them. They are forgotten all at once when there
 /// are more, so that the holder of many keys cannot make the memory grow.
 const MAX_CACHED: usize = 16_384;
+
+/// The names of the three headers over gRPC, in the order of [`SignatureHeaders`].
+const OVER_GRPC: [&str; 3] = [PUBLIC_KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER];
+/// The same over HTTP (flwr 1.40 and later).
+const OVER_HTTP: [&str; 3] = ["flwr-public-key", TIMESTAMP_HEADER, "flwr-signature"];
 
 /// The three headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +86,7 @@ struct Proof {
 /// Whether a request has a header of a signature: one that has none is of flwr 1.14 or earlier.
 #[must_use]
 pub fn is_signed(headers: &HeaderMap) -> bool {
-    [PUBLIC_KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER]
-        .iter()
-        .any(|name| headers.contains_key(*name))
+    OVER_GRPC.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Signs a request with the time of now.
@@ -98,11 +105,23 @@ pub fn sign(key: &PrivateKey, now: OffsetDateTime) -> Result<SignatureHeaders, K
 }
 
 impl SignatureHeaders {
-    /// Takes the headers from a request.
+    /// Takes the headers from a request over gRPC.
     ///
     /// # Errors
     /// If one is not there, or is no base64.
     pub fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Self::named(headers, OVER_GRPC)
+    }
+
+    /// Takes the headers from a request over HTTP.
+    ///
+    /// # Errors
+    /// If one is not there, or is no base64.
+    pub fn read_http(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Self::named(headers, OVER_HTTP)
+    }
+
+    fn named(headers: &HeaderMap, [key, time, signature]: [&str; 3]) -> Result<Self, Refusal> {
         let text = |name: &str| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.ok_or(Refusal::MissingSignature)
@@ -115,9 +134,9 @@ impl SignatureHeaders {
                 .map_err(|_| Refusal::MissingSignature)
         };
         Ok(Self {
-            public_key: binary(PUBLIC_KEY_HEADER)?,
-            timestamp: text(TIMESTAMP_HEADER)?.to_owned(),
-            signature: binary(SIGNATURE_HEADER)?,
+            public_key: binary(key)?,
+            timestamp: text(time)?.to_owned(),
+            signature: binary(signature)?,
         })
     }
 
@@ -131,6 +150,19 @@ impl SignatureHeaders {
         insert(PUBLIC_KEY_HEADER, &STANDARD_NO_PAD.encode(&self.public_key));
         insert(TIMESTAMP_HEADER, &self.timestamp);
         insert(SIGNATURE_HEADER, &STANDARD_NO_PAD.encode(&self.signature));
+    }
+
+    /// Puts the headers on a request over HTTP/1.1, as flwr 1.40 and later send them: the binary ones
+    /// in base64 with padding, under names without `-bin`.
+    pub fn write_over_http(&self, headers: &mut HeaderMap) {
+        let mut insert = |name: &'static str, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        insert(HTTP_PUBLIC_KEY_HEADER, &STANDARD.encode(&self.public_key));
+        insert(TIMESTAMP_HEADER, &self.timestamp);
+        insert(HTTP_SIGNATURE_HEADER, &STANDARD.encode(&self.signature));
     }
 
     /// The headers as plain HTTP has them.

@@ -27,6 +27,7 @@ pub fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
         clients: None,
         people: None,
         legacy: false,
+        shows_authority: false,
     }
 }
 

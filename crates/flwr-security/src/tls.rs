@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod identity;
 mod legacy;
 mod localhost;
+mod pinned;
 mod proof;
 mod reason;
 mod revocation;
@@ -42,6 +43,7 @@ pub use dated::{Dated, Standing};
 pub use flaw::{Flaw, Problem, Whose};
 pub use identity::Identity;
 pub use localhost::Localhost;
+pub use pinned::{is_proven_by, pin_of, pinned};
 pub use reason::{Reason, explain};
 pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
 pub(crate) use signed::weakness;
@@ -172,10 +174,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Legacy certificates are checked against signatures of TLS 1.3 only.
-const fn versions(legacy: bool) -> &'static [&'static rustls::SupportedProtocolVersion] {
+/// Legacy certificates are checked against signatures of TLS 1.3 only, and nodes join over TLS 1.3 only.
+const fn versions(tls13_only: bool) -> &'static [&'static rustls::SupportedProtocolVersion] {
     static TLS13_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    if legacy {
+    if tls13_only {
         TLS13_ONLY
     } else {
         rustls::DEFAULT_VERSIONS
@@ -225,6 +227,23 @@ fn certificates(
             .unwrap_or_else(|| TlsError::NoCertificate(path.to_owned())));
     }
     Ok(found)
+}
+
+/// The certificates of a file; at least one.
+///
+/// # Errors
+/// If the file cannot be read, or has none.
+pub fn certificates_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    certificates(path, None)
+}
+
+/// Certificates in PEM.
+#[must_use]
+pub fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
+    let block = |der: &CertificateDer<'_>| pem::Pem::new("CERTIFICATE", der.to_vec());
+    let blocks: Vec<_> = certificates.iter().map(block).collect();
+    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_many_config(&blocks, lines)
 }
 
 /// All private keys of a file that are not encrypted; at least one.

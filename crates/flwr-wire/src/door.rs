@@ -14,16 +14,20 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use crate::carrier::grpc;
-use crate::host::Host;
+use crate::carrier::{Carrier, Reader};
+use crate::host::{Host, Release};
 
 mod control;
 mod fleet;
+mod http1;
+mod joining;
 mod launch;
 mod runtime;
 
-pub use control::{Control, Exec, People, Upkeep};
+pub use control::{Control, Exec, JoinTokens, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
+pub use http1::{Fenced, HttpDoors, OverHttp, is_launchers};
+pub use joining::{Join, Joiners};
 pub use launch::{Launch, Launchers};
 pub use runtime::{Apps, ClientAppIo, Driver, Runtime, ServerAppIo, SimulationIo};
 
@@ -31,6 +35,8 @@ pub use crate::methods::session::MAX_CONTROL_BYTES;
 
 /// The door for nodes.
 pub type FleetDoor<H> = Door<Nodes<H>, Fleet>;
+/// The door for nodes that join.
+pub type JoinDoor<H> = Door<Joiners<H>, Join>;
 /// The door for app processes, under the name of service `N`.
 pub type RuntimeDoor<H, N> = Door<Apps<H>, N>;
 
@@ -46,7 +52,7 @@ pub struct Door<T, N> {
 }
 
 /// What is behind a door.
-pub trait Opened: Send + Sync + 'static {
+pub(crate) trait Opened: Send + Sync + 'static {
     /// The program whose door it is.
     type Host: Host;
 
@@ -61,8 +67,17 @@ pub trait Opened: Send + Sync + 'static {
         self.host().accept_person(peer)
     }
 
+    /// Who reads what is refused here.
+    #[doc(hidden)]
+    fn reader(release: Option<Release>) -> Reader;
+
     /// Answers a request.
-    fn serve(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
+    #[doc(hidden)]
+    fn serve(
+        &self,
+        carrier: Carrier,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 impl<T, N> Door<T, N> {
@@ -101,10 +116,14 @@ impl<T: Opened, N> Service<Request<Body>> for Door<T, N> {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let behind = Arc::clone(&self.behind);
         Box::pin(async move {
+            let carrier = Carrier::of(&request);
             let peer = request.extensions().get::<Peer>();
             Ok(match behind.accept(peer) {
-                Ok(()) => behind.serve(request).await,
-                Err(failure) => grpc::failed(failure),
+                Ok(()) => behind.serve(carrier, request).await,
+                Err(failure) => {
+                    let reader = T::reader(carrier.head(&request).release);
+                    carrier.turned_away(failure, reader)
+                }
             })
         })
     }

@@ -59,6 +59,12 @@ macro_rules! generations {
                 None
             }
 
+            /// Whether nodes that speak this wire may do so over HTTP.
+            pub(crate) fn is_over_http(self) -> bool {
+                $($(generations!(@over_http $name $port self);)+)+
+                false
+            }
+
             /// Whether nodes that speak this wire sign their requests with a key of their own.
             #[must_use]
             pub fn is_signed(self) -> bool {
@@ -82,17 +88,24 @@ macro_rules! generations {
             return $name::IS_SIGNED;
         }
     };
+    (@over_http $name:ident fleet $wire:tt) => {
+        if $name::NAMES.contains(&$wire) {
+            return $name::IS_OVER_HTTP;
+        }
+    };
     (@$table:ident $name:ident $port:ident $rest:tt) => {};
 }
 
 generations! {
-    /// flwr 1.30 to 1.34: app processes that get a task.
+    /// flwr 1.43: ServerApps that ask for replies by a list of its own.
+    v1_43_replies: serverapps,
+    /// flwr 1.30 and later, over gRPC until 1.34 and over HTTP from 1.35 on: app processes that get a task.
     v1_30_tasks: serverapps clientapps,
     /// flwr 1.24 to 1.29: app processes that give signs of life by their token.
     v1_24_signs: serverapps clientapps,
     /// flwr 1.20 to 1.29: app processes that get a run.
     v1_21_runs: serverapps clientapps,
-    /// flwr 1.23 to 1.39 over gRPC: registered nodes.
+    /// flwr 1.23 and later: registered nodes, over gRPC until 1.39 and over HTTP from 1.40 on.
     v1_23_nodes: fleet,
     /// flwr 1.20 to 1.22: messages and their objects.
     v1_20_objects: fleet,
@@ -100,6 +113,6 @@ generations! {
     v1_15_inline: fleet serverapps,
     /// flwr 1.8 to 1.14: messages as tasks.
     v1_08_taskins: fleet serverapps,
-    /// flwr 1.13 to 1.22: the `flwr` command.
+    /// flwr 1.13 and later, over gRPC until 1.36 and over HTTP from 1.37 on: the `flwr` command.
     v1_10_control: control,
 }

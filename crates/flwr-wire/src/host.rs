@@ -9,12 +9,14 @@ use crate::in_flight::InFlight;
 
 mod control;
 mod fleet;
+mod joining;
 mod launch;
 mod runtime;
 
 pub use crate::head::{Head, Release};
 pub use control::{AccountProof, Admission, ControlHost};
 pub use fleet::{FleetHost, NodeProof, Unsigned};
+pub use joining::JoinHost;
 pub use launch::LaunchHost;
 pub use runtime::{AppProof, Launch, LauncherProof, RuntimeHost, ServerAppHost};
 

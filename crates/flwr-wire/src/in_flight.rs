@@ -126,6 +126,12 @@ impl InFlight {
         Ok(Some(room))
     }
 
+    /// Bytes that one peer may have under way.
+    pub(crate) fn most_of_one(&self) -> usize {
+        let most = u64::from(self.0.share) * UNIT;
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
     fn share_of(&self, payer: Payer) -> Arc<Semaphore> {
         let share = || Arc::new(Semaphore::new(self.0.share as usize));
         let mut peers = self.0.peers.lock();

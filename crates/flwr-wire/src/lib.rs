@@ -5,12 +5,13 @@
 //! - [`carrier`] frames calls and answers
 //! - [`line`] is what a generation's calling half sends through
 //! - [`generations`] is the list of generations; each is a folder, and none names another
-//! - `upkeep` and [`launch`] are calls of our own programs, which no release of Flower has
+//! - `upkeep`, [`join`] and [`launch`] are calls of our own programs, which no release of Flower has
 
 pub mod carrier;
 pub mod door;
 pub mod generations;
 pub mod host;
+pub mod join;
 pub mod launch;
 pub mod line;
 pub mod methods;

@@ -12,7 +12,8 @@ use futures::future::BoxFuture;
 use prost::Message;
 
 use crate::app_token::AppToken;
-use crate::carrier::grpc::{Answer, Answers, decode};
+use crate::carrier::http1::path_of;
+use crate::carrier::{Answer, Answers, decode};
 use crate::host::{Head, Host, Release};
 
 pub(crate) mod fleet;
@@ -70,33 +71,45 @@ impl Request<Bytes> {
     }
 }
 
-/// Methods by their paths, the newest generation's first.
-pub(crate) struct Table<M>(HashMap<&'static str, Vec<M>>);
+/// Methods by their paths, the newest generation's first. The path over HTTP finds the same methods as
+/// the path over gRPC.
+pub(crate) struct Table<M> {
+    methods: HashMap<&'static str, Vec<M>>,
+    /// The path over gRPC of each path over HTTP.
+    over_http: HashMap<String, &'static str>,
+}
 
 impl<M> Default for Table<M> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            methods: HashMap::new(),
+            over_http: HashMap::new(),
+        }
     }
 }
 
 impl<M> std::fmt::Debug for Table<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.methods.keys()).finish()
     }
 }
 
 impl<M> Table<M> {
     /// What is served under this path.
     pub(crate) fn at(&self, path: &str) -> &[M] {
-        self.0.get(path).map_or(&[], Vec::as_slice)
+        let path = self.over_http.get(path).copied().unwrap_or(path);
+        self.methods.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// All methods.
     pub(crate) fn all(&self) -> impl Iterator<Item = &M> {
-        self.0.values().flatten()
+        self.methods.values().flatten()
     }
 
     pub(crate) fn add(&mut self, path: &'static str, method: M) {
-        self.0.entry(path).or_default().push(method);
+        if let Some(over_http) = path_of(path) {
+            self.over_http.insert(over_http, path);
+        }
+        self.methods.entry(path).or_default().push(method);
     }
 }

@@ -15,7 +15,7 @@ use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
-use crate::carrier::grpc::decode;
+use crate::carrier::decode;
 
 mod call;
 mod caller;

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flwr_client::line::Proof;
 use flwr_core::port;
 use flwr_core::port::control::Tokens;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 
@@ -98,6 +99,30 @@ impl Proof for Account {
             }
         }
         Ok(())
+    }
+
+    /// The refresh token goes into no header here: it is shown to get new tokens only.
+    fn prove_over_http(&self, headers: &mut HeaderMap) -> port::Result<()> {
+        if let Some(tokens) = &*self.tokens.lock() {
+            let bearer = format!("Bearer {}", tokens.access);
+            if let Ok(mut value) = HeaderValue::from_str(&bearer) {
+                value.set_sensitive(true);
+                headers.insert(AUTHORIZATION, value);
+            }
+        }
+        headers.insert("x-flwr-client", HeaderValue::from_static("cli"));
+        Ok(())
+    }
+
+    fn refresh_token(&self) -> Option<String> {
+        let tokens = self.tokens.lock();
+        tokens.as_ref().map(|tokens| tokens.refresh.clone())
+    }
+
+    fn refreshed(&self, tokens: Tokens) {
+        // If the write fails, only the next command needs a login. This command has its answer.
+        let _ = self.keep(&tokens);
+        *self.tokens.lock() = Some(tokens);
     }
 
     /// Stores the tokens that came with an answer, if any.

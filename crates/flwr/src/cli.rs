@@ -9,6 +9,7 @@ use flwr_core::proxy::ProxySetting;
 mod app;
 mod cert;
 mod federation;
+mod join_token;
 mod link;
 mod local;
 mod mistake;
@@ -26,6 +27,7 @@ pub use federation::{
     FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
     FederationRemoveArgs, FederationShowArgs,
 };
+pub use join_token::{JoinTokenCommand, JoinTokenListArgs, JoinTokenNewArgs, JoinTokenRevokeArgs};
 pub use link::{DoctorArgs, LoginArgs, LogoutArgs};
 pub use local::{DownArgs, StatusArgs, UpArgs};
 pub use new::{Framework, NewArgs};
@@ -72,11 +74,25 @@ pub struct Cli {
 /// help or the version.
 #[must_use]
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| {
+    let checked = Cli::try_parse().and_then(Cli::checked);
+    checked.unwrap_or_else(|error| {
         let words: Vec<_> = std::env::args_os().skip(1).collect();
         let words = words.iter().filter_map(|word| word.to_str());
         mistake::suggested(error, words).exit()
     })
+}
+
+impl Cli {
+    /// Checks what the types of the arguments leave open.
+    fn checked(self) -> Result<Self, clap::Error> {
+        match &self.command {
+            Command::Supernode {
+                command: SupernodeCommand::JoinToken { command },
+            } => command.checked()?,
+            _ => {}
+        }
+        Ok(self)
+    }
 }
 
 /// The commands.
@@ -154,7 +170,7 @@ impl Command {
             Self::Build(args) => args.format,
             Self::Install(args) => args.format,
             Self::Pull(args) => args.format,
-            Self::Doctor(args) => args.format,
+            Self::Doctor(args) => args.at.format,
             Self::Status(args) => args.format,
             Self::Federation { command } => command.format(),
             Self::New(_)

@@ -22,6 +22,7 @@ mod delete;
 mod doctor;
 mod federation;
 mod install;
+mod join_token;
 mod key;
 mod latest;
 mod list;

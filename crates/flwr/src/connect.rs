@@ -3,9 +3,9 @@
 use std::env;
 use std::path::Path;
 
-use flwr_client::channel::{self, Channel, Proxies, Traffic, Trust};
+use flwr_client::channel::{self, Proxies, Traffic, Trust};
 use flwr_client::find::{self, Found, FoundControl};
-use flwr_client::line::{GrpcLine, Line};
+use flwr_client::line::{Line, SuperLinkLine};
 use flwr_core::port::Control as _;
 use flwr_core::port::control::{NodeStatus, Tokens};
 use flwr_core::project::Federation;
@@ -21,7 +21,7 @@ use crate::resolved::ResolvedFederation;
 pub(crate) const LOGIN: &str = "login";
 
 /// A connection to a SuperLink for one user.
-pub(crate) struct SuperLink<L = GrpcLine<Channel, Account>> {
+pub(crate) struct SuperLink<L = SuperLinkLine<Account>> {
     /// What the user asks of the SuperLink.
     pub(crate) control: FoundControl<L>,
     /// What is known of the SuperLink.
@@ -52,7 +52,10 @@ impl SuperLink {
         };
         let route = proxies(federation.proxy.as_ref())?.route(&address.host, address.port);
         let channel = channel::channel((&address.host, address.port), &trust, &route);
-        Ok(Self::over(GrpcLine::new(channel, account.clone()), account))
+        Ok(Self::over(
+            SuperLinkLine::new(channel, account.clone()),
+            account,
+        ))
     }
 }
 

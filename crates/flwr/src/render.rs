@@ -23,6 +23,7 @@ mod nodes;
 mod runs;
 mod superlink;
 mod table;
+mod tokens;
 
 pub(crate) use federations::FederationRow;
 pub(crate) use local::LocalStatus;
@@ -31,6 +32,7 @@ pub(crate) use runs::RunRow;
 use table::Table;
 #[cfg(test)]
 pub(crate) use testing::pages;
+pub(crate) use tokens::TokenRow;
 
 /// How often a sign of life moves.
 const TICK: Duration = Duration::from_millis(100);

@@ -206,6 +206,10 @@ pub(super) fn start_superlink(
     }
     command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
     pips::add_superlink_addresses(&mut command, plan.superlink, addresses);
+    if plan.superlink == Maker::Ours {
+        // Tests that run at once would compete for the usual one.
+        command.args(["--port", "0"]);
+    }
     command.args(plan.secret_flags(scratch, "superlink"));
     command
         .args(plan.isolation.flags())

@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod alike;
 mod certificates;
 mod churn;
 mod cli;
@@ -27,6 +28,7 @@ mod imports;
 mod interop;
 mod isolation;
 mod issued;
+mod join;
 mod later;
 mod lines;
 mod local;

@@ -88,6 +88,21 @@ fn a_stopped_run_ends_the_apps_of_each_family() {
     });
 }
 
+/// The process of nobody here works on and asks for nothing: it hears of the stop by its next sign of
+/// life. A refusal would end the signs only.
+#[test]
+fn a_clientapp_that_hangs_ends_when_its_run_is_stopped() {
+    let federation = federation();
+    let superexecs = federation.superexecs(Release::V1_26, None);
+    let (app, flwr) = (federation.app("trouble"), federation.flwr(OURS));
+    let run = flwr.start(&app, "client=\"hang\"").to_string();
+    let client = pid_in(&superexecs[1], "clientapp");
+    let _ = flwr.call(&app.path, &["stop", &run, ".", "e2e"]).success();
+    wait_for_end(client);
+    drop(superexecs);
+    federation.stop();
+}
+
 #[test]
 fn apps_of_two_families_work_at_the_same_time() {
     let federation = federation();

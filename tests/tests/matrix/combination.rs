@@ -25,11 +25,13 @@ pub(crate) enum Kind {
     DaemonsAndSuperexec,
 }
 
-/// One of ours and one of pip's.
+/// One of ours and one of pip's, or one of now and one of an earlier commit of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Combination {
     pub(crate) kind: Kind,
     pub(crate) release: Release,
+    /// Theirs are our own earlier programs, which speak as this release does.
+    is_ours: bool,
 }
 
 /// How the two speak.
@@ -67,6 +69,13 @@ const NEWER: [(Kind, &[Release]); 8] = [
     (Kind::CliAndSuperLink, CLIS),
     (Kind::DaemonsAndApps, APPS),
     (Kind::DaemonsAndSuperexec, SUPEREXECS),
+];
+/// What is tried of our own earlier programs.
+const EARLIER: [Kind; 4] = [
+    Kind::SuperLinkAndSuperNode,
+    Kind::SuperLinkAndCli,
+    Kind::SuperNodeAndSuperLink,
+    Kind::CliAndSuperLink,
 ];
 const SUPERNODES: &[Release] = &[
     Release::V1_23,
@@ -118,7 +127,30 @@ impl Combination {
             .map(|(kind, _)| *kind)
             .filter(|kind| !earlier.contains(kind));
         let kinds = earlier.iter().copied().chain(newer);
-        kinds.map(|kind| Self { kind, release }).collect()
+        let of_pips = |kind| Self {
+            kind,
+            release,
+            is_ours: false,
+        };
+        kinds.map(of_pips).collect()
+    }
+
+    /// Those with our own programs of before flwr 1.23 was served.
+    pub(crate) fn with_earlier() -> Vec<Self> {
+        let of_ours = |kind| Self {
+            kind,
+            release: Release::V1_22,
+            is_ours: true,
+        };
+        EARLIER.map(of_ours).into()
+    }
+
+    /// Whose programs the other ones are.
+    const fn theirs(self) -> Maker {
+        match self.is_ours {
+            true => Maker::Earlier,
+            false => Maker::Pip(self.release),
+        }
     }
 
     /// Whether its nodes prove who they are by a secret that they share with the SuperLink.
@@ -130,6 +162,9 @@ impl Combination {
     /// Its line in the table.
     pub(crate) fn title(self) -> String {
         let (ours, theirs) = self.kind.programs();
+        if self.is_ours {
+            return format!("our {ours} with our earlier {theirs}");
+        }
         format!("our {ours} with pip's {theirs} {}", self.release.number())
     }
 
@@ -159,7 +194,7 @@ impl Combination {
             Protection::Tls => Security::Tls,
             Protection::TlsAndAuth => Security::TlsAndAuth,
         };
-        let pip = Maker::Pip(self.release);
+        let pip = self.theirs();
         // The apps of later releases speak HTTP, which our daemons do not.
         let with_apps = Maker::OursWith(self.release.min(Release::V1_34));
         let plan = Federation::plan(security);
@@ -187,7 +222,7 @@ impl Combination {
         match self.kind {
             // From 1.37 on it speaks HTTP alone.
             Kind::SuperNodeAndSuperLink if self.release.is_since(37) => Maker::Ours,
-            Kind::SuperLinkAndCli | Kind::SuperNodeAndSuperLink => Maker::Pip(self.release),
+            Kind::SuperLinkAndCli | Kind::SuperNodeAndSuperLink => self.theirs(),
             _ => Maker::Ours,
         }
     }

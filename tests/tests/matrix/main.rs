@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `FLOWER_INTEROP_TABLE` | the file that the table is written to |
 //! | `FLOWER_INTEROP_ONLY` | only combinations whose line of the table contains this; their lines of the file are renewed |
+//! | `FLOWER_EARLIER` | a folder with our programs of before flwr 1.23 was served: these are tried too |
 
 #![expect(
     clippy::unwrap_used,
@@ -112,7 +113,7 @@ fn all_pairs() {
     let _alone = alone();
     let only = env::var("FLOWER_INTEROP_ONLY").unwrap_or_default();
     let mut table = Table::default();
-    for release in [
+    let releases = [
         Release::V1_8,
         Release::V1_10,
         Release::V1_12,
@@ -136,14 +137,17 @@ fn all_pairs() {
         Release::V1_34,
         Release::V1_36,
         Release::V1_39,
-    ] {
-        let combinations = Combination::all(release).into_iter();
-        for combination in combinations.filter(|combination| combination.title().contains(&only)) {
-            for protection in combination.protections() {
-                let verdict = trial::run(combination, *protection, Extent::Whole);
-                println!("{}, {}: {verdict}", combination.title(), protection.title());
-                table.add(combination, *protection, verdict);
-            }
+    ];
+    let mut combinations: Vec<_> = releases.into_iter().flat_map(Combination::all).collect();
+    if env::var_os("FLOWER_EARLIER").is_some() {
+        combinations.extend(Combination::with_earlier());
+    }
+    combinations.retain(|combination| combination.title().contains(&only));
+    for combination in combinations {
+        for protection in combination.protections() {
+            let verdict = trial::run(combination, *protection, Extent::Whole);
+            println!("{}, {}: {verdict}", combination.title(), protection.title());
+            table.add(combination, *protection, verdict);
         }
     }
     let text = table.to_markdown();

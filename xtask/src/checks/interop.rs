@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: which of our programs work with which of pip's, tried.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -14,6 +15,10 @@ pub(crate) struct Args {
     /// anew then.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// A folder with our programs of an earlier commit, of before flwr 1.23 was served. The pairs with
+    /// these are tried too.
+    #[arg(long, value_name = "DIR")]
+    earlier: Option<PathBuf>,
 }
 
 /// Prepares all versions of Flower, builds the programs and tries all pairs (`tests/tests/matrix`).
@@ -33,6 +38,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     if let Some(text) = &args.only {
         tests.env("FLOWER_INTEROP_ONLY", text);
+    }
+    if let Some(folder) = &args.earlier {
+        tests.env("FLOWER_EARLIER", folder.canonicalize()?);
     }
     tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
     tests.args(["--nocapture", "--ignored", "all_pairs"]);

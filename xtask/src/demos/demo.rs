@@ -145,6 +145,7 @@ impl Stage {
         command.args(["--fleet-api-address", &self.fleet.to_string()]);
         command.args(["--control-api-address", &self.control.to_string()]);
         command.args(["--serverappio-api-address", &self.serverappio.to_string()]);
+        command.args(["--port", "0"]);
         let mut superlink = Daemon::start("superlink", &mut command, &self.project)?;
         for address in [self.fleet, self.control, self.serverappio] {
             superlink.wait_for(address, START_PATIENCE)?;

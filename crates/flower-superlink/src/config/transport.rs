@@ -31,6 +31,8 @@ pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigE
         clients: clients(args)?,
         people: people(args)?,
         legacy: args.ssl_allow_legacy_certificates,
+        // Whoever joins by a token knows the hash of the authority alone.
+        shows_authority: args.enable_supernode_auth,
     };
     let tls = ServerTls::load(files).map_err(|source| wrong(args, source))?;
     let warnings = tls.warnings();

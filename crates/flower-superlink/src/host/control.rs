@@ -15,13 +15,14 @@ use flwr_core::time::Timestamp;
 use flwr_security::key::{PublicKey, spki_to_pem};
 use flwr_wire::host::{AccountProof, Admission, ControlHost, Head};
 
-use super::Host;
+use super::{Host, JoinPlace};
 use crate::accounts::{Accounts, Admitted, Turned};
 use crate::auth::Policy;
 use crate::error::Error;
 use crate::link::{Label, Link, Principal, Space};
 
 mod shown;
+mod tokens;
 
 /// A person's session. Only [`Host`] makes sessions, each for the principal that it has admitted.
 #[derive(Debug, Clone)]
@@ -29,6 +30,7 @@ pub struct ControlSession {
     link: Arc<Link>,
     principal: Principal,
     policy: Policy,
+    joining: JoinPlace,
 }
 
 /// The log of a run, for a person who may read it.
@@ -98,11 +100,13 @@ impl Control for ControlSession {
     }
 
     async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
-        let RunFilter { only, newest } = which.into();
+        let RunFilter { only, newest, skip } = which.into();
         let mut runs = match only {
             None => self.link.runs(&self.principal).await?,
             Some(run) => vec![self.own_run(run).await?],
         };
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        runs.truncate(runs.len().saturating_sub(skip));
         if let Some(newest) = newest {
             let surplus = (runs.len() as u64).saturating_sub(newest);
             runs.drain(..usize::try_from(surplus).unwrap_or(runs.len()));
@@ -224,6 +228,10 @@ impl SignIn for SignInSession {
     async fn tokens(&self, device_code: &str) -> Result<Option<Tokens>> {
         self.accounts()?.poll_login(device_code).await
     }
+
+    async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
+        self.accounts()?.renew_login(refresh_token).await
+    }
 }
 
 impl Host {
@@ -232,6 +240,7 @@ impl Host {
             link: Arc::clone(self.link()),
             principal,
             policy: self.0.parts.policy.clone(),
+            joining: self.0.parts.joining.clone(),
         }
     }
 }

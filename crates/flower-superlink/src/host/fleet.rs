@@ -42,6 +42,10 @@ pub struct FleetSession {
 }
 
 impl FleetSession {
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
+    }
+
     fn link(&self) -> &Arc<Link> {
         self.host.link()
     }
@@ -212,7 +216,11 @@ impl Fleet for FleetSession {
     async fn fab(&self, run: Option<RunId>, hash: &str) -> Result<Bytes> {
         self.require_admitted()?;
         if let Some(run) = run {
-            self.link().require_running(run).await?;
+            let known = self.link().require_running(run).await?;
+            if known.fab_hash != hash {
+                let hash = hash.chars().take(64).collect();
+                return Err(Refusal::FabOfAnotherRun { run, hash }.into());
+            }
         }
         Ok(self.link().fab(hash).await?)
     }
@@ -297,7 +305,7 @@ impl FleetHost for Host {
         let (key, node) = match proof {
             NodeProof::Signature(signature) => {
                 let key = self.verified(&signature, head)?;
-                let node = link.node_of_key(&key).await?;
+                let node = link.node_of_caller(&key).await?;
                 (Some(key), node)
             }
             NodeProof::Shared(key) => {

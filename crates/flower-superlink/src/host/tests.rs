@@ -39,6 +39,7 @@ mod clock;
 mod control;
 mod enrolment;
 mod intake;
+mod joining;
 mod launch;
 mod loopback;
 mod newcomers;
@@ -106,6 +107,7 @@ fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts 
         own_key,
         clients: None,
         people: People::default(),
+        joining: JoinPlace::default(),
         accounts: None,
         apps: Apps::WithTokens,
         launchers: Launchers::default(),
@@ -122,6 +124,7 @@ fn peer(address: SocketAddr) -> Peer {
         tls: false,
         certificate: None,
         standing: Standing::default(),
+        binding: None,
         proven: Arc::default(),
     }
 }

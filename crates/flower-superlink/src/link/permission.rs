@@ -5,7 +5,7 @@ use flwr_core::port::control::AccountInfo;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::Run;
 
-use super::state::KnownNode;
+use super::state::{KnownNode, KnownToken};
 
 /// Somebody who asks something of Control.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,12 @@ impl Principal {
             return Ok(());
         }
         Err(Refusal::NodeNotFound(node.id))
+    }
+
+    /// Whether the caller may see and revoke a join token: users their own, and admins all.
+    #[must_use]
+    pub fn may_revoke(&self, token: &KnownToken) -> bool {
+        self.is_admin() || token.owner == self.account()
     }
 
     /// Checks that the caller may read and stop a run.

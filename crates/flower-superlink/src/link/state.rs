@@ -13,6 +13,7 @@ use flwr_core::object::ObjectId;
 use super::wake::Topic;
 
 mod error;
+mod joining;
 mod logs;
 mod messages;
 mod nodes;
@@ -25,6 +26,7 @@ pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
+pub use joining::{Entry, Joining, KnownToken, TokenUse};
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
@@ -74,11 +76,21 @@ pub type Written<T> = StateResult<(T, Changed)>;
 /// Everything durable, as one object. Each aggregate is a trait of its own, which a backend
 /// implements beside what the backend keeps of the aggregate.
 pub trait LinkState:
-    Nodes + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
+    Nodes + Joining + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
 {
 }
 
 impl<S> LinkState for S where
-    S: Nodes + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
+    S: Nodes
+        + Joining
+        + Runs
+        + Tasks
+        + Messages
+        + Objects
+        + Logs
+        + Upkeep
+        + std::fmt::Debug
+        + Send
+        + Sync
 {
 }

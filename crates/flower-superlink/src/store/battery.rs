@@ -1,6 +1,7 @@
 //! What every backend of the state must do. [`battery!`] makes a test of each behaviour for a
 //! constructor; the tests read like the promises in [`LinkState`](crate::link::state::LinkState).
 
+mod joining;
 mod life;
 mod messages;
 mod nodes;
@@ -27,6 +28,14 @@ macro_rules! battery {
                 nodes::a_node_is_awaited_until_it_has_answered;
                 nodes::a_node_that_left_is_unknown;
                 nodes::the_owner_of_a_nodes_certificate_stays_known;
+                joining::a_node_that_joins_belongs_to_who_made_the_token;
+                joining::a_token_is_used_as_often_as_it_says;
+                joining::a_key_that_joined_joins_again_as_the_same_node;
+                joining::a_token_that_is_over_is_refused;
+                joining::a_key_that_is_registered_does_not_join;
+                joining::tokens_are_forgotten_a_while_after_their_end;
+                joining::a_node_has_its_next_key_once_it_uses_that;
+                joining::a_next_key_is_of_one_node_only;
                 life::a_registered_node_is_not_online;
                 life::each_step_of_a_life_has_its_time;
                 life::a_node_that_registered_itself_gets_its_owner;

@@ -6,10 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flwr_core::id::RunId;
+use flwr_security::joining::JoinTokenId;
 use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
 
+use crate::link::state::KnownToken;
+
+mod joining;
 mod logs;
 mod messages;
 mod nodes;
@@ -42,6 +46,7 @@ struct Inner {
     /// Those of the runs that are pending.
     pending: BTreeSet<RunId>,
     tasks: Tasks,
+    join_tokens: BTreeMap<JoinTokenId, KnownToken>,
     #[cfg(test)]
     looked_up: usize,
 }

@@ -19,6 +19,7 @@ mod expiry;
 mod file;
 mod in_hand;
 mod instructions;
+mod joining;
 mod life;
 mod lifecycle;
 mod logs;

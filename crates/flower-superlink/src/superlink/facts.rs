@@ -75,6 +75,10 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         format!("state {state}"),
         format!("FABs and objects {storage}"),
     ];
+    if let Some(common) = &addresses.common {
+        let text = format!("listening for all of them over HTTP on {common} ({transport})");
+        facts.insert(3, text);
+    }
     facts.extend(
         addresses
             .health

@@ -8,16 +8,17 @@ use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Stra
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, Exec, FleetDoor, LaunchDoor, Runtime, RuntimeDoor, ServerAppIo,
-    SimulationIo, Upkeep,
+    Control, ControlDoor, Driver, Exec, FleetDoor, HttpDoors, JoinDoor, JoinTokens, LaunchDoor,
+    Runtime, RuntimeDoor, ServerAppIo, SimulationIo, Upkeep,
 };
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
+use super::common;
 use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
-use crate::host::{self, Apps, Host};
+use crate::host::{self, Apps, Host, JoinPlace};
 use crate::link::Link;
 
 /// Where a SuperLink listens, with the ports that were really taken.
@@ -29,6 +30,8 @@ pub struct Addresses {
     pub control: Bound,
     /// For ServerApp processes.
     pub serverappio: Bound,
+    /// For all of them over HTTP, unless the usual port was taken.
+    pub common: Option<Bound>,
     /// For health checks.
     pub health: Option<Bound>,
 }
@@ -38,6 +41,7 @@ pub(super) struct Ports {
     fleet: Listener,
     control: Listener,
     serverappio: Listener,
+    common: Option<Listener>,
     health: Option<Listener>,
 }
 
@@ -46,10 +50,7 @@ impl Ports {
         let (fleet, control) = match &config.transport {
             Transport::Plaintext => (Security::Plaintext, Security::Plaintext),
             Transport::Tls(tls) => {
-                let control = match config.control_asks {
-                    true => tls.asking_people(),
-                    false => tls.open(),
-                };
+                let control = config.control_tls(tls);
                 (Security::Tls(tls.asking()), Security::Tls(control))
             }
         };
@@ -76,7 +77,9 @@ impl Ports {
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
+        let common = common::bind(config, &far).await?;
         Ok(Self {
+            common,
             fleet: fleet.only_for(config.clients.clone()),
             control: control.only_for(config.list_of_people()),
             serverappio: serverappio.only_for(config.list_of_people()),
@@ -89,6 +92,7 @@ impl Ports {
             fleet: self.fleet.bound().clone(),
             control: self.control.bound().clone(),
             serverappio: self.serverappio.bound().clone(),
+            common: self.common.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
         }
     }
@@ -99,13 +103,27 @@ impl Ports {
         config: &Config,
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
-        let fleet = Routes::new(FleetDoor::new(host.clone()));
+        let fleet =
+            Routes::new(FleetDoor::new(host.clone())).add_service(JoinDoor::new(host.clone()));
         let control = control(host.clone());
         let serverappio = serverappio(host.clone(), config);
+        let on_fleet = HttpDoors::new().with(FleetDoor::new(host.clone()));
+        let on_control = HttpDoors::new().with(ControlDoor::<_, Control>::new(host.clone()));
+        let runtime = RuntimeDoor::<_, Runtime>::for_serverapps(host.clone());
+        let on_serverappio = HttpDoors::new().with(runtime);
         let mut servers = JoinSet::new();
-        servers.spawn(self.fleet.serve(fleet, stopper.clone()));
-        servers.spawn(self.control.serve(control, stopper.clone()));
-        servers.spawn(self.serverappio.serve(serverappio, stopper.clone()));
+        let ports = [
+            (self.fleet.with_http1(on_fleet), fleet),
+            (self.control.with_http1(on_control), control),
+            (self.serverappio.with_http1(on_serverappio), serverappio),
+        ];
+        for (listener, routes) in ports {
+            servers.spawn(listener.serve(routes, stopper.clone()));
+        }
+        if let Some(listener) = self.common {
+            let listener = listener.with_http1(common::doors(host, config));
+            servers.spawn(listener.serve(Routes::default(), stopper.clone()));
+        }
         if let Some(listener) = self.health {
             let link = Arc::clone(host.link());
             let health = health::service_while(move || link.can_write());
@@ -116,13 +134,18 @@ impl Ports {
 }
 
 /// The host behind the doors of all ports.
-pub(super) fn host(link: &Arc<Link>, config: &Config) -> Host {
+pub(super) fn host(link: &Arc<Link>, config: &Config, addresses: &Addresses) -> Host {
+    let joining = JoinPlace {
+        tls: config.transport.tls().cloned(),
+        port: addresses.fleet.reachable().port(),
+    };
     Host::new(host::Parts {
         link: Arc::clone(link),
         policy: config.policy.clone(),
         own_key: config.own_key.clone(),
         clients: config.clients.clone(),
         people: People::new(config.people.clone(), config.transport.tls().cloned()),
+        joining,
         accounts: config.accounts.clone(),
         apps: apps(config),
         launchers: config.launchers.clone(),
@@ -143,6 +166,7 @@ async fn bind(
 fn control(host: Host) -> Routes {
     Routes::new(ControlDoor::<_, Control>::new(host.clone()))
         .add_service(ControlDoor::<_, Exec>::new(host.clone()))
+        .add_service(ControlDoor::<_, JoinTokens>::new(host.clone()))
         .add_service(ControlDoor::<_, Upkeep>::new(host))
 }
 

@@ -14,6 +14,10 @@ pub(super) const SERVERAPPIO: Service = Service {
     name: "ServerAppIo",
     flag: "--serverappio-api-address",
 };
+pub(super) const COMMON: Service = Service {
+    name: "HTTP",
+    flag: "--port",
+};
 pub(super) const HEALTH: Service = Service {
     name: "Health",
     flag: "--health-server-address",

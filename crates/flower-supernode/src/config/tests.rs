@@ -53,7 +53,7 @@ fn other_machines_reach_clientappio_only_with_leave() {
     assert_eq!(open.clientappio.to_string(), "0.0.0.0:9095");
     assert_eq!(open.warnings.len(), 2, "{:?}", open.warnings);
     let args = Args::parse_from(["flower-supernode"].iter().chain(&typed));
-    let (address, _, warnings) = appio(&args).unwrap();
+    let (address, _, warnings) = appio(&args, &Enrolment::None).unwrap();
     assert_eq!(address.to_string(), "127.0.0.1:9095");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
@@ -100,17 +100,18 @@ fn contradictions_name_both_flags() {
 fn a_key_is_given_with_both_flags_and_both_halves_fit() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (keygen(dir.path(), "first"), keygen(dir.path(), "second"));
+    let load_key = |private: &str, public: &str| {
+        let flags = [PRIVATE_KEY, private, PUBLIC_KEY, public];
+        let args = Args::parse_from(["flower-supernode"].iter().chain(&flags));
+        NodeKey::load(&args, &Enrolment::None)
+    };
     let text = |private: &str, public: &str| {
-        let error = load_key(Some(private.into()), Some(public.into())).unwrap_err();
+        let error = load_key(private, public).unwrap_err();
         error
             .source()
             .map_or(error.to_string(), |source| format!("{error}: {source}"))
     };
-    let loaded = load_key(
-        Some(first.clone().into()),
-        Some(format!("{first}.pub").into()),
-    )
-    .unwrap();
+    let loaded = load_key(&first, &format!("{first}.pub")).unwrap();
     assert_eq!(loaded.path, Some(first.clone().into()));
     let mixed = text(&first, &format!("{second}.pub"));
     assert!(
@@ -127,7 +128,9 @@ fn a_key_is_given_with_both_flags_and_both_halves_fit() {
         swapped.starts_with("--auth-supernode-public-key"),
         "{swapped}"
     );
-    let half = load_key(Some(first.into()), None).unwrap_err().to_string();
+    let args = Args::parse_from(["flower-supernode", PRIVATE_KEY, &first]);
+    let half = NodeKey::load(&args, &Enrolment::None);
+    let half = half.unwrap_err().to_string();
     assert!(half.contains("--auth-supernode-public-key"), "{half}");
 }
 

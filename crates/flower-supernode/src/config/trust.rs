@@ -3,40 +3,73 @@
 use std::path::PathBuf;
 
 use flwr_client::channel::Trust;
+use flwr_client::joined::Joined;
 use flwr_security::tls::{ClientFiles, ClientTls, Identity, Localhost};
 use rustls_pki_types::ServerName;
 
 use super::{Error, PRIVATE_KEY, PUBLIC_KEY};
 use crate::args::{Args, LocalhostToo};
+use crate::enrolment::Enrolment;
 
 const CERTIFICATE: &str = "--client-certificate";
 const KEY: &str = "--client-key";
 
 /// The trust, and where it comes from.
-pub(super) fn load(args: &Args) -> Result<(Trust, String), Error> {
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(super) trust: Trust,
+    pub(super) origin: String,
+    /// The authorities are those that the node remembers.
+    pub(super) is_remembered: bool,
+}
+
+/// Loads the trust.
+pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> {
     if args.insecure {
         refuse_tls_flags(args)?;
-        return Ok((Trust::Plaintext, "none: plaintext".to_owned()));
+        return Ok(Loaded {
+            trust: Trust::Plaintext,
+            origin: "none: plaintext".to_owned(),
+            is_remembered: false,
+        });
     }
+    let server_name = name_of(args)?;
+    let joined = enrolment.joined();
+    let remembered = joined.filter(|_| args.root_certificates.is_none());
+    let remembered = remembered.map(Joined::authorities_file);
+    let is_remembered = remembered.is_some();
+    let pin = enrolment.token().map(|token| token.pin);
     let files = ClientFiles {
-        roots: args.root_certificates.clone(),
+        roots: args.root_certificates.clone().or(remembered),
+        pin: pin.filter(|_| args.root_certificates.is_none()),
         identity: identity(&args.client_certificate, &args.client_key)?,
-        server_name: args.server_name.as_deref().map(server_name).transpose()?,
+        server_name,
         localhost: match args.localhost_too {
             None => Localhost::Never,
             Some(LocalhostToo::Loopback) => Localhost::OnLoopback,
             Some(LocalhostToo::Anywhere) => Localhost::Anywhere,
         },
         legacy: args.ssl_allow_legacy_certificates,
+        ..ClientFiles::default()
     };
     let flag = match (&files.roots, &files.identity) {
+        _ if is_remembered => "what the node remembers of its enrolment (--join)",
         (None, None) => "neither --root-certificates nor --insecure",
         (Some(_), None) => "--root-certificates",
         (_, Some(_)) => "--root-certificates, --client-certificate and --client-key",
     };
     let tls = ClientTls::load(files).map_err(|source| Error::Trust { flag, source })?;
     let origin = tls.roots().to_owned();
-    Ok((Trust::Tls(tls), origin))
+    Ok(Loaded {
+        trust: Trust::Tls(tls),
+        origin,
+        is_remembered,
+    })
+}
+
+/// The name that the SuperLink's certificate must be for, if it is not that of its address.
+pub(crate) fn name_of(args: &Args) -> Result<Option<ServerName<'static>>, Error> {
+    args.server_name.as_deref().map(server_name).transpose()
 }
 
 fn refuse_tls_flags(args: &Args) -> Result<(), Error> {

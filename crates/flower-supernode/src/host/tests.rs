@@ -51,6 +51,7 @@ fn peer_at(ip: Ipv4Addr) -> Peer {
         tls: false,
         certificate: None,
         standing: Standing::default(),
+        binding: None,
         proven: Arc::default(),
     }
 }

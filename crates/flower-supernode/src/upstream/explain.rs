@@ -5,6 +5,7 @@ use std::error::Error as _;
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
+use parking_lot::RwLock;
 
 use super::Lasting;
 
@@ -12,7 +13,7 @@ use super::Lasting;
 #[derive(Debug)]
 pub(crate) struct Explainer {
     address: String,
-    fingerprint: String,
+    fingerprint: RwLock<String>,
     is_plaintext: bool,
     /// The node's key goes with this process.
     is_passing: bool,
@@ -27,10 +28,15 @@ impl Explainer {
     ) -> Self {
         Self {
             address,
-            fingerprint,
+            fingerprint: RwLock::new(fingerprint),
             is_plaintext: matches!(trust, Trust::Plaintext),
             is_passing: lasting == Lasting::Process,
         }
+    }
+
+    /// The node has another key.
+    pub(crate) fn name_key(&self, fingerprint: String) {
+        *self.fingerprint.write() = fingerprint;
     }
 
     /// One sentence: who, what, and the way out.
@@ -82,14 +88,14 @@ impl Explainer {
 
     /// The key is of a node that is online: a key of no node was to be registered.
     fn not_activated(&self, refused: &Refused) -> String {
-        let (address, key) = (&self.address, &self.fingerprint);
+        let (address, key) = (&self.address, self.fingerprint.read());
         format!(
             "the SuperLink at {address} refused: {refused}; another SuperNode is online with key {key}, or an earlier one ended without a goodbye: a SuperLink of flwr lets its key in again a minute after its last sign of life"
         )
     }
 
     fn way_out(&self, class: Class, code: Option<Code>) -> String {
-        let key = &self.fingerprint;
+        let key = self.fingerprint.read();
         match (class, code) {
             (_, Some(Code::FleetSupernodeRegistrationDisabled)) if self.is_passing => {
                 "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key".to_owned()

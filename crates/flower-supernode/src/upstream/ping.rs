@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use flwr_client::channel;
-use flwr_client::find;
-use flwr_client::line::GrpcLine;
+use flwr_client::find::{self, NodeLine};
 use flwr_core::port::Fleet as _;
 use flwr_daemon::clock::Clock;
 
@@ -32,7 +31,7 @@ pub(crate) async fn ping(config: &Config, clock: Arc<dyn Clock>) -> Result<(), S
         Lasting::of(&config.key),
         &config.trust,
     );
-    let line = GrpcLine::new(channel, signer(key.clone(), clock));
+    let line = NodeLine::new(channel, signer(key.clone(), clock));
     let asked = async { find::unjoined(line).heartbeat(INTERVAL).await };
     match asked.await {
         Ok(_) => Ok(()),

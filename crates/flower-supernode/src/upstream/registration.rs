@@ -121,6 +121,12 @@ impl<F> Registration<F> {
         });
     }
 
+    /// Ends the session in use, so that the node registers again.
+    pub(super) fn end(&self) {
+        self.current
+            .send_if_modified(|state| state.session.take().is_some());
+    }
+
     async fn needed(&self) {
         let mut watching = self.current.subscribe();
         let _ = watching.wait_for(|state| state.session.is_none()).await;
@@ -242,7 +248,11 @@ mod tests {
             registration.current().await.is(&second),
             "a late finder changes nothing"
         );
-        registration.lost(&second);
+        registration.end();
+        registration.needed().await;
+        assert!(registration.renew((), NodeId(7)), "a node with another key");
+        let third = registration.current().await;
+        registration.lost(&third);
         assert!(!registration.renew((), NodeId(8)));
         registration.replaced(NodeId(7)).await;
     }

@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub(crate) is_for_people: bool,
     /// The calls by which the node came and went there.
     pub(crate) steps: Vec<&'static str>,
+    /// The keys that nodes came with there: PEM text.
+    pub(crate) keys: Vec<Bytes>,
     /// The session in which objects are to be pushed, as SuperLinks of flwr 1.33 and later name it.
     pub(crate) upload: &'static str,
     /// The sessions in which objects were pushed.

@@ -1,5 +1,7 @@
 //! How the node comes to a SuperLink and goes, in the wire that the SuperLink speaks.
 
+use bytes::Bytes;
+
 use super::*;
 
 /// A SuperLink, which ends with its stopper.
@@ -92,6 +94,51 @@ async fn a_node_waits_until_a_person_has_registered_it() {
     assert_eq!(peer.fleet.change(|world| world.registered), None);
     peer.fleet.change(|world| world.knows_key = true);
     peer.has_node().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_key_file_changes_registers_with_the_new_key_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    let (old, new) = (
+        PrivateKey::generate().unwrap(),
+        PrivateKey::generate().unwrap(),
+    );
+    old.write_openssh_pair(&path, false).unwrap();
+    let (fleet, _superlink, address) = FakeFleet::in_plaintext().await;
+    fleet.change(|world| {
+        modern(world);
+        world.knows_key = true;
+    });
+    let mut config = config(&address, Trust::Plaintext);
+    config.key = NodeKey {
+        private: old.clone(),
+        path: Some(path.clone()),
+    };
+    let node = SuperNode::bind(config).await.unwrap();
+    let keys = |count: usize| {
+        fleet.until(move |world| (world.keys.len() == count).then(|| world.keys.clone()))
+    };
+    keys(1).await;
+
+    // The same key again changes nothing; another is told to the SuperLink.
+    old.write_openssh_pair(&path, true).unwrap();
+    node.reload().await;
+    new.write_openssh_pair(&path, true).unwrap();
+    node.reload().await;
+    let pem = |key: &PrivateKey| Bytes::from(key.public_key().to_pem());
+    assert_eq!(keys(2).await, [pem(&old), pem(&new)]);
+
+    // The node works under its id.
+    fleet.hand_out(NODE, 3600.0);
+    let scene = Scene {
+        fleet: fleet.clone(),
+        node,
+        dir,
+        _superlink,
+    };
+    work(&scene, &scene.token().await, None).await;
+    scene.first_reply().await;
 }
 
 #[tokio::test]

@@ -95,6 +95,8 @@ fn config(superlink: &str, trust: Trust) -> Config {
             private: PrivateKey::generate().unwrap(),
             path: None,
         },
+        remembered: None,
+        joins_with: None,
         persistence: Persistence::default(),
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,

@@ -33,6 +33,7 @@ fn certificates() -> (TempDir, Security, Trust) {
         clients: None,
         people: None,
         legacy: false,
+        shows_authority: false,
     });
     let client = ClientTls::trusting(&files[0]).unwrap();
     let port = server.unwrap().asking();

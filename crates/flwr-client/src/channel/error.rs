@@ -63,6 +63,12 @@ pub enum ConnectError {
         /// The first line of the answer.
         answer: String,
     },
+    /// The server answers in HTTP/2, where HTTP/1.1 is spoken. Known as late.
+    #[error("{address}: the server speaks HTTP/2, as gRPC does, and not HTTP/1.1")]
+    Http2 {
+        /// Host and port.
+        address: String,
+    },
     /// The server hung up before it sent anything to a client without TLS. Known as late.
     #[error("{address}: the connection was closed without a word: does it speak TLS?")]
     Wordless {

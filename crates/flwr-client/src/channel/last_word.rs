@@ -9,9 +9,8 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tonic::transport::Error;
 
-use super::ConnectError;
+use super::{ConnectError, cause};
 
 /// What a server said against this side on its last connection.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +28,8 @@ impl LastWord {
     }
 
     /// The error of a call, which says why there is no connection if that is the reason.
-    pub(super) fn named(&self, error: Error) -> BoxError {
-        let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
-        if causes.any(|cause| cause.is::<ConnectError>()) {
+    pub(super) fn named(&self, error: impl StdError + Send + Sync + 'static) -> BoxError {
+        if cause::<ConnectError>(&error).is_some() {
             return error.into();
         }
         match self.0.lock().clone() {

@@ -1,6 +1,6 @@
-//! The gRPC channel that our programs call over: a tonic channel that can be replaced by a new
-//! connection, counts what it receives, and tells an answer of the server from an answer of a
-//! proxy before it.
+//! The channel that our programs call over. It carries gRPC by a tonic channel that can be replaced by
+//! a new connection, counts what it receives, and tells an answer of the server from an answer of a
+//! proxy before it. Beside that it has the channel for HTTP/1.1 to the same program.
 
 use std::error::Error;
 use std::fmt;
@@ -17,6 +17,8 @@ use tonic::transport;
 use tower::Service;
 
 use super::Io;
+use super::carrier::Spoken;
+use super::http1::HttpChannel;
 use super::last_word::LastWord;
 use super::proxied::not_grpc;
 use super::watched::Watched;
@@ -28,6 +30,8 @@ pub struct Channel {
     open: Arc<dyn Fn() -> transport::Channel + Send + Sync>,
     current: Arc<watch::Sender<transport::Channel>>,
     received: Received,
+    http: HttpChannel,
+    spoken: Spoken,
     last_word: LastWord,
 }
 
@@ -53,6 +57,7 @@ impl Channel {
     pub(super) fn new(
         address: String,
         received: Received,
+        http: HttpChannel,
         last_word: LastWord,
         open: impl Fn() -> transport::Channel + Send + Sync + 'static,
     ) -> Self {
@@ -61,13 +66,33 @@ impl Channel {
             current: Arc::new(watch::Sender::new(open())),
             open: Arc::new(open),
             received,
+            http,
+            spoken: Spoken::default(),
             last_word,
         }
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The carrier that the program speaks.
+    pub(crate) const fn spoken(&self) -> &Spoken {
+        &self.spoken
+    }
+
+    /// The channel for HTTP/1.1 to the same program.
+    #[must_use]
+    pub const fn http(&self) -> &HttpChannel {
+        &self.http
     }
 
     /// Has later calls use a new connection, for which the name is resolved again. Calls under way
     /// stay on the old connection.
     pub fn replace(&self) {
+        self.http.replace();
         self.current.send_replace((self.open)());
     }
 

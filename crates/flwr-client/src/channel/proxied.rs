@@ -96,7 +96,19 @@ fn way_out(status: StatusCode, location: Option<&str>) -> String {
         (status, Some(place)) if status.is_redirection() => {
             format!(" and leads to {place}: a login page, or another address than the SuperLink's")
         }
-        _ => ": it does not pass gRPC on, or the address is not that of a SuperLink".to_owned(),
+        _ => ": it does not pass calls on, or the address is not that of a SuperLink".to_owned(),
+    }
+}
+
+impl Proxied {
+    /// An answer over HTTP/1.1 that no SuperLink gave.
+    pub(crate) fn over_http(address: &str, status: StatusCode, location: Option<&[u8]>) -> Self {
+        Self {
+            address: address.to_owned(),
+            status,
+            location: location.map(printable),
+            text: String::new(),
+        }
     }
 }
 

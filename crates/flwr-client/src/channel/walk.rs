@@ -116,7 +116,7 @@ async fn over<T: Io + 'static>(
     now: OffsetDateTime,
 ) -> Result<(), WalkError> {
     let io: Box<dyn Io> = match &target.trust {
-        Trust::Plaintext => Box::new(plaintext(line, target)),
+        Trust::Plaintext => plaintext(line, target).await?,
         Trust::Tls(tls) => {
             let stream = target.greet(tls, line).await?;
             walk.tls = proven(&stream, now);

@@ -3,14 +3,15 @@
 use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet, Result};
 use flwr_wire::generations::{v1_20_objects, v1_23_nodes};
+use tracing::info;
 
-use crate::channel::Channel;
+use crate::channel::Carrier;
 use crate::fleet::NodeSession;
-use crate::line::{Carries, GrpcLine};
+use crate::line::SuperLinkLine;
 use crate::signer::Signer;
 
-/// A node's line to its SuperLink: signed, over gRPC.
-pub type NodeLine = GrpcLine<Channel, Signer>;
+/// A node's line to its SuperLink: signed, over the carrier that the SuperLink speaks.
+pub type NodeLine = SuperLinkLine<Signer>;
 
 /// What a node asks of its session.
 #[derive(Debug, Clone, Copy)]
@@ -26,14 +27,12 @@ pub struct Joining {
 /// release may have taken the place of the last.
 ///
 /// The newest wire is tried first: a modern SuperLink is asked nothing else. The call by which a
-/// node joins there leaves no trace in an earlier SuperLink, which does not have it.
+/// node joins there leaves no trace in an earlier SuperLink, which does not have it. No earlier
+/// SuperLink speaks HTTP/1.1.
 ///
 /// # Errors
 /// If the SuperLink refuses, or does not answer.
-pub async fn joined<S: Carries>(
-    line: GrpcLine<S, Signer>,
-    joining: Joining,
-) -> Result<(NodeSession<GrpcLine<S, Signer>>, NodeId)> {
+pub async fn joined(line: NodeLine, joining: Joining) -> Result<(NodeSession<NodeLine>, NodeId)> {
     let Joining {
         interval,
         is_passing,
@@ -41,10 +40,18 @@ pub async fn joined<S: Carries>(
     let (clock, key) = (line.proof().clock(), line.proof().public_key());
     let newest = v1_23_nodes::fleet_over(line.clone(), clock, key, is_passing);
     match newest.join(interval).await {
-        Ok(node) => Ok((NodeSession::V1_23(newest), node)),
-        Err(failure) if v1_23_nodes::is_earlier(&failure) => {
+        Ok(node) => {
+            let wire = match line.carrier() {
+                Carrier::Grpc => "flwr 1.23 to 1.39, over gRPC",
+                Carrier::Http => "flwr 1.40 and later, over HTTP/1.1",
+            };
+            info!("the SuperLink speaks the wire of {wire}");
+            Ok((NodeSession::V1_23(newest), node))
+        }
+        Err(failure) if line.carrier() == Carrier::Grpc && v1_23_nodes::is_earlier(&failure) => {
             let session = NodeSession::V1_20(earlier(line));
             let node = session.join(interval).await?;
+            info!("the SuperLink speaks the wire of flwr 1.20 to 1.22, over gRPC");
             Ok((session, node))
         }
         Err(failure) => Err(failure),
@@ -53,13 +60,11 @@ pub async fn joined<S: Carries>(
 
 /// A session without a node, for calls that all SuperLinks have.
 #[must_use]
-pub fn unjoined<S: Carries>(line: GrpcLine<S, Signer>) -> NodeSession<GrpcLine<S, Signer>> {
+pub fn unjoined(line: NodeLine) -> NodeSession<NodeLine> {
     NodeSession::V1_20(earlier(line))
 }
 
-fn earlier<S: Carries>(
-    line: GrpcLine<S, Signer>,
-) -> v1_20_objects::FleetCaller<GrpcLine<S, Signer>> {
+fn earlier(line: NodeLine) -> v1_20_objects::FleetCaller<NodeLine> {
     let clock = line.proof().clock();
     v1_20_objects::fleet_over(line, clock)
 }

@@ -54,6 +54,10 @@ impl Proof for Numbered {
         Ok(())
     }
 
+    fn prove_over_http(&self, headers: &mut HeaderMap) -> Result<()> {
+        self.prove(headers)
+    }
+
     fn read(&self, headers: &HeaderMap) {
         self.heard.lock().push(headers.clone());
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use super::Result;
 use crate::config::UserConfig;
 use crate::id::{NodeId, RunId};
+use crate::refusal::{Feature, Refusal};
 use crate::run::Run;
 use crate::time::Timestamp;
 
@@ -40,6 +42,8 @@ pub struct RunFilter {
     pub only: Option<RunId>,
     /// The newest so many.
     pub newest: Option<u64>,
+    /// But for the newest so many, which are skipped before others are counted.
+    pub skip: u64,
 }
 
 /// Runs, at a time.
@@ -296,11 +300,23 @@ pub trait SignIn: Send + Sync + 'static {
     /// # Errors
     /// If there is no such login, or it was denied.
     fn tokens(&self, device_code: &str) -> impl Future<Output = Result<Option<Tokens>>> + Send;
+
+    /// New tokens for this refresh token.
+    ///
+    /// # Errors
+    /// If the token is good for nothing here.
+    fn refresh(&self, refresh_token: &str) -> impl Future<Output = Result<Tokens>> + Send {
+        let _ = refresh_token;
+        ready(Err(Refusal::NotOffered(Feature::Accounts).into()))
+    }
 }
 
 impl From<Option<RunId>> for RunFilter {
     fn from(only: Option<RunId>) -> Self {
-        Self { only, newest: None }
+        Self {
+            only,
+            ..Self::default()
+        }
     }
 }
 

@@ -163,6 +163,8 @@ codes! {
     LoginUnknown = 50111, "LOGIN_UNKNOWN", Unauthenticated;
     LauncherNotProven = 50120, "LAUNCHER_NOT_PROVEN", Unauthenticated;
     UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
+    JoinTokenUnknown = 50122, "JOIN_TOKEN_UNKNOWN", Unauthenticated;
+    JoinProofWrong = 50123, "JOIN_PROOF_WRONG", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;
@@ -177,6 +179,17 @@ codes! {
     ServerAppLives = 50305, "SERVER_APP_LIVES", Precondition;
     InstructionUnknown = 50306, "INSTRUCTION_UNKNOWN", Precondition;
     InstructionAnswered = 50307, "INSTRUCTION_ANSWERED", Precondition;
+    JoinNotOffered = 50320, "JOIN_NOT_OFFERED", Precondition;
+    JoinNeedsTls13 = 50321, "JOIN_NEEDS_TLS_1_3", Precondition;
+    JoinTokenUsedUp = 50322, "JOIN_TOKEN_USED_UP", Precondition;
+    JoinTokenExpired = 50323, "JOIN_TOKEN_EXPIRED", Precondition;
+    JoinTokenRevoked = 50324, "JOIN_TOKEN_REVOKED", Precondition;
+    JoinedNodeGone = 50325, "JOINED_NODE_GONE", Precondition;
+    JoinTokenNotFound = 50326, "JOIN_TOKEN_NOT_FOUND", Precondition;
+    JoinTokenImpossible = 50327, "JOIN_TOKEN_IMPOSSIBLE", Precondition;
+    KeyIsListed = 50328, "KEY_IS_LISTED", Precondition;
+    CertificatesNotIssued = 50329, "CERTIFICATES_NOT_ISSUED", Precondition;
+    CertificateNeeded = 50330, "CERTIFICATE_NEEDED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
     FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;

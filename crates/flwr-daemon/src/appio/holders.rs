@@ -116,6 +116,7 @@ mod tests {
             tls: false,
             certificate: None,
             standing: Standing::default(),
+            binding: None,
             proven: Arc::default(),
         }
     }

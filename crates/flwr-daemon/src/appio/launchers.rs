@@ -45,6 +45,12 @@ impl Launchers {
         self.secret.is_some() || !self.networks.is_empty()
     }
 
+    /// Whether those who start apps can prove by a secret that they may.
+    #[must_use]
+    pub const fn have_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
     /// What the operator should know where the daemon starts all apps itself.
     #[must_use]
     pub fn idle_warning(&self, starts_apps_itself: bool) -> Option<String> {
@@ -104,6 +110,7 @@ mod tests {
             tls: false,
             certificate: None,
             standing: Standing::default(),
+            binding: None,
             proven: Arc::default(),
         }
     }

@@ -132,6 +132,7 @@ mod tests {
             tls: false,
             certificate: None,
             standing: Standing::default(),
+            binding: None,
             proven: Arc::default(),
         }
     }

@@ -124,7 +124,8 @@ pub fn clientapp_command(
     parent_pid: u32,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let address = ["--clientappio-api-address", clientappio_address];
+    let flag = program.address_flag("--clientappio-api-address");
+    let address = [flag, clientappio_address];
     let mut command = app_command("ClientApp", program, address, flwr_dir);
     let script = Interpreter::of(program.path());
     let in_file = script.is_none() && program.flags().token_file;
@@ -164,7 +165,8 @@ pub fn serverapp_command(
     parent_pid: Option<u32>,
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let address = ["--serverappio-api-address", serverappio_address];
+    let flag = program.address_flag("--serverappio-api-address");
+    let address = [flag, serverappio_address];
     let mut command = app_command("ServerApp", program, address, flwr_dir);
     let script = Interpreter::of(program.path());
     let in_file = script.is_none() && program.flags().token_file;

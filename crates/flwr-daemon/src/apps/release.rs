@@ -36,6 +36,17 @@ pub(super) struct Flags {
     pub(super) home: Home,
     /// Whether `--token-file` is known.
     pub(super) token_file: bool,
+    /// The flag for the address of the daemon.
+    pub(super) address: Address,
+}
+
+/// The flag by which a process learns the address of its daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    /// `--serverappio-api-address` of a ServerApp, `--clientappio-api-address` of a ClientApp.
+    ByApp,
+    /// `--runtime-api-address` of both.
+    Runtime,
 }
 
 /// How a process learns Flower's directory.
@@ -53,26 +64,45 @@ struct Row {
     flags: Flags,
 }
 
-const fn row(first: Version, serverapp_token: bool, home: Home, token_file: bool) -> Row {
-    let flags = Flags {
-        serverapp_token,
-        home,
-        token_file,
-    };
+const FIRST: Flags = Flags {
+    serverapp_token: false,
+    home: Home::Flag,
+    token_file: false,
+    address: Address::ByApp,
+};
+const WITH_TOKEN: Flags = Flags {
+    serverapp_token: true,
+    ..FIRST
+};
+const WITH_HOME: Flags = Flags {
+    home: Home::Variable,
+    ..WITH_TOKEN
+};
+const WITH_TOKEN_FILE: Flags = Flags {
+    token_file: true,
+    ..WITH_HOME
+};
+const WITH_RUNTIME: Flags = Flags {
+    address: Address::Runtime,
+    ..WITH_TOKEN_FILE
+};
+
+const fn row(first: Version, flags: Flags) -> Row {
     Row { first, flags }
 }
 
 /// All that we start, in the order of the releases.
-const ROWS: [Row; 4] = [
-    row((1, 13), false, Home::Flag, false),
-    row((1, 21), true, Home::Flag, false),
-    row((1, 27), true, Home::Variable, false),
-    row((1, 31), true, Home::Variable, true),
+const ROWS: [Row; 5] = [
+    row((1, 13), FIRST),
+    row((1, 21), WITH_TOKEN),
+    row((1, 27), WITH_HOME),
+    row((1, 31), WITH_TOKEN_FILE),
+    row((1, 36), WITH_RUNTIME),
 ];
 /// The release that is assumed where a program does not tell its own.
 const USUAL: Version = (1, 22);
 /// The first release after the last row.
-const END: Version = (1, 35);
+const END: Version = (1, 44);
 
 /// A program that runs apps, and the release of flwr that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +186,14 @@ impl Program {
         format!("{}{}", self.path.display(), of.unwrap_or_default())
     }
 
+    /// The flag for the address of the daemon, of a program that has this one of its own or had it.
+    pub(super) const fn address_flag(&self, of_app: &'static str) -> &'static str {
+        match self.flags.address {
+            Address::ByApp => of_app,
+            Address::Runtime => "--runtime-api-address",
+        }
+    }
+
     pub(super) const fn flags(&self) -> Flags {
         self.flags
     }
@@ -176,8 +214,9 @@ impl Flags {
             help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
                 .any(|word| word == flag)
         };
-        let names_address = has("--serverappio-api-address") || has("--clientappio-api-address");
-        names_address.then(|| Self {
+        let is_of_app = has("--serverappio-api-address") || has("--clientappio-api-address");
+        let is_of_runtime = has("--runtime-api-address");
+        (is_of_app || is_of_runtime).then(|| Self {
             serverapp_token: has("--token"),
             home: if has("--flwr-dir") {
                 Home::Flag
@@ -185,6 +224,11 @@ impl Flags {
                 Home::Variable
             },
             token_file: has("--token-file"),
+            address: if is_of_runtime {
+                Address::Runtime
+            } else {
+                Address::ByApp
+            },
         })
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use flwr_core::quiet::Quiet;
 use flwr_security::peer::Standing;
 use tokio::net::TcpStream;
@@ -18,7 +17,7 @@ use tracing::{debug, warn};
 use super::balancers::{self, Balancers};
 use super::clients::Clients;
 use super::connection::{Admission, Connection, Transport};
-use super::greet::{self, Greeter, Refused};
+use super::greet::{self, Greeter, Refused, Spoken};
 use super::sockets::Sockets;
 use super::strangers::Strangers;
 use super::{Limits, Listener};
@@ -27,7 +26,14 @@ use crate::stop::Stopper;
 /// The pause after a failed accept. Too many open files is an error that may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-type Ready = mpsc::Sender<io::Result<Connection>>;
+/// Where connections go that are ready to be served.
+#[derive(Clone)]
+pub(super) struct Ready {
+    /// Those that speak gRPC over HTTP/2.
+    pub(super) http2: mpsc::Sender<io::Result<Connection>>,
+    /// Those that speak HTTP/1. `None`: HTTP/1 is not served.
+    pub(super) http1: Option<mpsc::Sender<Connection>>,
+}
 
 /// The parts that all handshake tasks share.
 struct Door {
@@ -56,12 +62,13 @@ pub(super) async fn run(
         name,
         limits,
         allowed,
+        http1: _,
     } = listener;
     let clients = Arc::new(Clients::new(name, &security, allowed));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),
-        greeter: Greeter::new(security, limits.handshakes),
+        greeter: Greeter::new(security, ready.http1.is_some(), limits.handshakes),
         timeout: limits.handshake_timeout,
         strangers: limits.strangers.clone(),
         stranger_timeout: limits.stranger_timeout,
@@ -147,21 +154,28 @@ async fn enter(
     let local = stream.local_addr().unwrap_or(address);
     let mut client = address;
     match timeout(door.timeout, door.greet(stream, &mut client)).await {
-        Ok(Ok((transport, preface, standing))) => {
+        Ok(Ok((transport, spoken, standing))) => {
             let admission = Admission {
                 place,
                 standing,
                 within: door.stranger_timeout,
             };
+            let (is_http1, start) = match spoken {
+                Spoken::Http1(start) => (true, start),
+                Spoken::Http2(preface) => (false, preface),
+            };
             match Connection::new(
                 transport,
-                preface,
+                start,
                 (client, local),
                 (admission, &door.clients),
                 cut,
             ) {
                 // Nobody takes it: the server is stopping.
-                Ok(connection) => drop(ready.send(Ok(connection)).await),
+                Ok(connection) => match &ready.http1 {
+                    Some(http1) if is_http1 => drop(http1.send(connection).await),
+                    _ => drop(ready.http2.send(Ok(connection)).await),
+                },
                 Err(refused) => log_refused(&door, client, &refused),
             }
         }
@@ -171,13 +185,13 @@ async fn enter(
 }
 
 impl Door {
-    /// Brings a connection up to the HTTP/2 preface, among those of strangers. A balancer tells the
+    /// Brings a connection up to its first request, among those of strangers. A balancer tells the
     /// `client`.
     async fn greet(
         &self,
         mut stream: TcpStream,
         client: &mut SocketAddr,
-    ) -> Result<(Transport, Bytes, Standing), Refused> {
+    ) -> Result<(Transport, Spoken, Standing), Refused> {
         if self.balancers.contain(client.ip()) {
             let told = balancers::client(&mut stream, *client).await;
             *client = told.map_err(Refused::NoProxyProtocol)?;
@@ -187,8 +201,8 @@ impl Door {
             .enter(client.ip())
             .map_err(Refused::Strangers)?;
         let standing = Standing::stranger(place);
-        let (transport, preface) = self.greeter.greet(stream, *client).await?;
-        Ok((transport, preface, standing))
+        let (transport, spoken) = self.greeter.greet(stream, *client).await?;
+        Ok((transport, spoken, standing))
     }
 }
 

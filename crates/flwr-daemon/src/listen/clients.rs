@@ -35,7 +35,7 @@ const AT_THE_LATEST: Duration = Duration::from_secs(3600);
 pub(super) struct Shown {
     pub(super) certificate: Arc<Certificate>,
     /// The certificate, and those of its CAs that came with it.
-    chain: Arc<[CertificateDer<'static>]>,
+    pub(super) chain: Arc<[CertificateDer<'static>]>,
     /// The first end among them.
     until: OffsetDateTime,
 }

@@ -9,11 +9,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flwr_security::peer::{Peer, Standing};
+use flwr_security::joining::EXPORTER_LABEL;
+use flwr_security::peer::{Binding, Chain, Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
@@ -28,6 +30,7 @@ pub struct Connection {
     /// The bytes that were read to detect the protocol. The server reads them again.
     preface: Bytes,
     peer: Peer,
+    chain: Option<Chain>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// When the connection ends if no caller was admitted by then. `None`: somebody was.
     stranger: Option<Pin<Box<Sleep>>>,
@@ -75,6 +78,7 @@ impl Connection {
             None => cut,
         };
         let certificate = shown.as_ref().map(|shown| Arc::clone(&shown.certificate));
+        let chain = shown.as_ref().map(|shown| Chain(Arc::clone(&shown.chain)));
         Ok(Self {
             peer: Peer {
                 address,
@@ -82,8 +86,10 @@ impl Connection {
                 tls: transport.is_tls(),
                 certificate,
                 standing,
+                binding: transport.binding(),
                 proven: Arc::default(),
             },
+            chain,
             stranger: Some(Box::pin(sleep(within))),
             transport,
             preface,
@@ -91,6 +97,16 @@ impl Connection {
             _watched: shown.map(|shown| clients.add(shown, address, cut.clone())),
             cut: Box::pin(cut.cancelled_owned()),
         })
+    }
+
+    /// Who is at the other end.
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The certificates that the client has shown, if it has.
+    pub(super) const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// Whether the connection is over: the listener cuts it, or no caller was admitted in time.
@@ -134,6 +150,20 @@ impl Transport {
     /// Whether the peer sees a certificate of ours.
     pub(super) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// What binds a proof to this connection. Versions before TLS 1.3 may give two connections the same
+    /// material (RFC 9266, 1).
+    fn binding(&self) -> Option<Binding> {
+        let Self::Tls(stream) = self else {
+            return None;
+        };
+        let (_, session) = stream.get_ref();
+        if session.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        let exported = session.export_keying_material([0; 32], EXPORTER_LABEL, None);
+        exported.ok().map(Binding)
     }
 
     /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name

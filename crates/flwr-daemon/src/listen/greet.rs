@@ -24,7 +24,7 @@ use super::strangers::TooMany;
 
 mod answers;
 
-use answers::{USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer, incompatible_answer};
+use answers::{USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer};
 
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -36,9 +36,19 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// The time limit for a refused client to read the reason.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What a client speaks, with the bytes by which that was found out. They are read again.
+pub(super) enum Spoken {
+    /// HTTP/2: its preface.
+    Http2(Bytes),
+    /// HTTP/1: the first bytes of a request.
+    Http1(Bytes),
+}
+
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
     security: Security,
+    /// Whether HTTP/1 is served, beside gRPC.
+    serves_http1: bool,
     /// Handshakes computed at the same time. Waiting for a client's first byte needs no place.
     places: Semaphore,
 }
@@ -54,7 +64,7 @@ pub(super) enum Refused {
     Plaintext,
     /// A TLS client on a plaintext port.
     Tls,
-    /// HTTP/1, on a plaintext port or inside TLS.
+    /// HTTP/1, where gRPC alone is served.
     Http1,
     /// A balancer that announces its clients by the PROXY protocol.
     ProxyProtocol,
@@ -71,19 +81,20 @@ pub(super) enum Refused {
 }
 
 impl Greeter {
-    pub(super) fn new(security: Security, handshakes: usize) -> Self {
+    pub(super) fn new(security: Security, serves_http1: bool, handshakes: usize) -> Self {
         Self {
             security,
+            serves_http1,
             places: Semaphore::new(handshakes),
         }
     }
 
-    /// Brings the connection up to the HTTP/2 preface, which is given back to be read again.
+    /// Brings the connection up to its first request.
     pub(super) async fn greet(
         &self,
         mut stream: TcpStream,
         peer: SocketAddr,
-    ) -> Result<(Transport, Bytes), Refused> {
+    ) -> Result<(Transport, Spoken), Refused> {
         let mut first = [0];
         if stream.peek(&mut first).await.unwrap_or(0) == 0 {
             return Err(Refused::Closed);
@@ -93,8 +104,10 @@ impl Greeter {
                 self.greet_tls(tls, stream).await
             }
             (Security::Plaintext, true) => Err(refuse_tls(&mut stream).await),
-            (Security::Plaintext, false) => greet_plaintext(stream).await,
-            (Security::TlsOrLocal(_), false) if is_local(peer) => greet_plaintext(stream).await,
+            (Security::Plaintext, false) => self.greet_plaintext(stream).await,
+            (Security::TlsOrLocal(_), false) if is_local(peer) => {
+                self.greet_plaintext(stream).await
+            }
             (Security::Tls(_) | Security::TlsOrLocal(_), false) => {
                 Err(refuse_plaintext(&mut stream).await)
             }
@@ -105,7 +118,7 @@ impl Greeter {
         &self,
         tls: &PortTls,
         stream: TcpStream,
-    ) -> Result<(Transport, Bytes), Refused> {
+    ) -> Result<(Transport, Spoken), Refused> {
         let handshake = async {
             // The semaphore is never closed; were it, handshakes would just not be counted.
             let _place = self.places.acquire().await;
@@ -120,16 +133,24 @@ impl Greeter {
                 return Err(Refused::Handshake(error));
             }
         };
-        match read_preface(&mut stream).await {
-            Ok(preface) => Ok((Transport::Tls(stream), preface)),
-            Err(refused) => {
-                if matches!(refused, Refused::Http1) {
-                    let _ =
-                        timeout(FAREWELL, stream.write_all(incompatible_answer().as_bytes())).await;
-                    let _ = timeout(FAREWELL, stream.shutdown()).await;
-                }
-                Err(refused)
+        match read_start(&mut stream).await? {
+            Spoken::Http1(_) if !self.serves_http1 => {
+                let answer = http1_answer(USE_HTTP2);
+                let _ = timeout(FAREWELL, stream.write_all(answer.as_bytes())).await;
+                let _ = timeout(FAREWELL, stream.shutdown()).await;
+                Err(Refused::Http1)
             }
+            spoken => Ok((Transport::Tls(stream), spoken)),
+        }
+    }
+
+    async fn greet_plaintext(&self, mut stream: TcpStream) -> Result<(Transport, Spoken), Refused> {
+        match read_start(&mut stream).await? {
+            Spoken::Http1(_) if !self.serves_http1 => {
+                farewell(&mut stream, http1_answer(USE_HTTP2).as_bytes()).await;
+                Err(Refused::Http1)
+            }
+            spoken => Ok((Transport::Plain(stream), spoken)),
         }
     }
 }
@@ -235,19 +256,8 @@ pub(super) fn describe(refused: &Refused) -> String {
     format!("{told} ({error})")
 }
 
-async fn greet_plaintext(mut stream: TcpStream) -> Result<(Transport, Bytes), Refused> {
-    match read_preface(&mut stream).await {
-        Ok(preface) => Ok((Transport::Plain(stream), preface)),
-        Err(Refused::Http1) => {
-            farewell(&mut stream, incompatible_answer().as_bytes()).await;
-            Err(Refused::Http1)
-        }
-        Err(refused) => Err(refused),
-    }
-}
-
 /// Reads HTTP/2's first 24 bytes, and stops at the first byte that is none of them.
-async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Refused> {
+async fn read_start(stream: &mut (impl AsyncRead + Unpin)) -> Result<Spoken, Refused> {
     let mut read = [0; PREFACE.len()];
     let mut length = 0;
     while length < PREFACE.len() {
@@ -257,21 +267,21 @@ async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Re
             return Err(Refused::Closed);
         }
         if read[..length] != PREFACE[..length] {
-            return Err(wrong_start(&read[..length]));
+            return other_start(&read[..length]);
         }
     }
-    Ok(Bytes::from_static(PREFACE))
+    Ok(Spoken::Http2(Bytes::from_static(PREFACE)))
 }
 
 /// What a client speaks whose first bytes are not those of HTTP/2.
-fn wrong_start(start: &[u8]) -> Refused {
+fn other_start(start: &[u8]) -> Result<Spoken, Refused> {
     let begins = |known: &[u8]| known.starts_with(start) || start.starts_with(known);
     if PROXY_PROTOCOL.into_iter().any(begins) {
-        Refused::ProxyProtocol
+        Err(Refused::ProxyProtocol)
     } else if looks_like_http1(start) {
-        Refused::Http1
+        Ok(Spoken::Http1(Bytes::copy_from_slice(start)))
     } else {
-        Refused::Garbage
+        Err(Refused::Garbage)
     }
 }
 
@@ -291,12 +301,12 @@ fn looks_like_http1(start: &[u8]) -> bool {
 }
 
 async fn refuse_plaintext(stream: &mut TcpStream) -> Refused {
-    match read_preface(stream).await {
-        Ok(_) => {
+    match read_start(stream).await {
+        Ok(Spoken::Http2(_)) => {
             farewell(stream, &goaway(USE_TLS)).await;
             Refused::Plaintext
         }
-        Err(Refused::Http1) => {
+        Ok(Spoken::Http1(_)) => {
             farewell(stream, http1_answer(USE_TLS).as_bytes()).await;
             Refused::Plaintext
         }
@@ -329,25 +339,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_preface_is_told_from_http1_and_garbage() {
-        assert_eq!(read_preface(&mut &PREFACE[..]).await.unwrap(), &PREFACE[..]);
+        let spoken = read_start(&mut &PREFACE[..]).await.unwrap();
+        assert!(matches!(spoken, Spoken::Http2(preface) if preface[..] == PREFACE[..]));
+        for request in [&b"GET / HTTP/1.1\r\n"[..], b"POST /"] {
+            let spoken = read_start(&mut &request[..]).await.unwrap();
+            assert!(matches!(spoken, Spoken::Http1(start) if request.starts_with(&start)));
+        }
         assert!(matches!(
-            read_preface(&mut &b"GET / HTTP/1.1\r\n"[..]).await,
-            Err(Refused::Http1)
-        ));
-        assert!(matches!(
-            read_preface(&mut &b"POST /"[..]).await,
-            Err(Refused::Http1)
-        ));
-        assert!(matches!(
-            read_preface(&mut &b"PRI * HTTP/2.0\r\n"[..]).await,
+            read_start(&mut &b"PRI * HTTP/2.0\r\n"[..]).await,
             Err(Refused::Closed)
         ));
         assert!(matches!(
-            read_preface(&mut &[0u8, 1, 2][..]).await,
+            read_start(&mut &[0u8, 1, 2][..]).await,
             Err(Refused::Garbage)
         ));
         assert!(matches!(
-            read_preface(&mut &b""[..]).await,
+            read_start(&mut &b""[..]).await,
             Err(Refused::Closed)
         ));
     }
@@ -358,10 +365,10 @@ mod tests {
             &b"PROXY TCP4 10.0.0.1 10.0.0.2 5 9092\r\n"[..],
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
         ] {
-            let refused = read_preface(&mut &start[..]).await.unwrap_err();
-            assert!(matches!(refused, Refused::ProxyProtocol), "{refused}");
+            let refused = read_start(&mut &start[..]).await;
+            assert!(matches!(refused, Err(Refused::ProxyProtocol)));
         }
-        let refused = read_preface(&mut &b"PROPFIND / HTTP/1.1\r\n"[..]).await;
+        let refused = read_start(&mut &b"PROPFIND / HTTP/1.1\r\n"[..]).await;
         assert!(matches!(refused, Err(Refused::Garbage)));
     }
 

@@ -10,6 +10,8 @@ use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+mod binding;
+mod http1;
 mod strangers;
 
 use super::*;
@@ -45,6 +47,11 @@ async fn serve_routes(routes: Routes, security: Security, limits: Limits) -> Ser
 }
 
 fn tls() -> (Security, TlsConnector) {
+    tls_of(rustls::DEFAULT_VERSIONS)
+}
+
+/// A server, and a client that speaks these versions.
+fn tls_of(versions: &[&'static rustls::SupportedProtocolVersion]) -> (Security, TlsConnector) {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
@@ -58,7 +65,7 @@ fn tls() -> (Security, TlsConnector) {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let mut client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -164,12 +171,7 @@ async fn garbage_and_http1_are_turned_away() {
     let served = serve(Security::Plaintext, Limits::default()).await;
     assert_eq!(talk(served.address, &[0, 1, 2, 3]).await, b"");
     let answer = talk(served.address, b"GET / HTTP/1.1\r\n\r\n").await;
-    for part in [
-        "HTTP/1.1 412",
-        "{\"code\":1001,",
-        "gRPC over HTTP/2",
-        "1.39",
-    ] {
+    for part in ["HTTP/1.1 400", "gRPC over HTTP/2"] {
         assert!(contains(&answer, part), "{answer:?}");
     }
     let served = serve(tls().0, Limits::default()).await;

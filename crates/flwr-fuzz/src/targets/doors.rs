@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use flower_superlink::auth::{People, Policy};
-use flower_superlink::host::{Apps, Host, Parts};
+use flower_superlink::host::{Apps, Host, JoinPlace, Parts};
 use flower_superlink::link::state::LinkState;
 use flower_superlink::link::{self, Holds, Link};
 use flower_superlink::store::MemoryState;
@@ -97,6 +97,7 @@ impl World {
                 own_key,
                 clients: None,
                 people: People::default(),
+                joining: JoinPlace::default(),
                 accounts: None,
                 apps,
                 launchers: Launchers::default(),
@@ -185,6 +186,7 @@ fn peer() -> Peer {
         local: (Ipv4Addr::LOCALHOST, 9091).into(),
         tls: false,
         certificate: None,
+        binding: None,
         standing: Standing::default(),
         proven: Arc::new(proven),
     }

@@ -168,6 +168,7 @@ impl Issued {
             clients: None,
             people: None,
             legacy: true,
+            shows_authority: true,
         }
     }
 

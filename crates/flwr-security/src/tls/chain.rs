@@ -60,6 +60,8 @@ impl Purpose {
 pub(super) struct Path {
     /// The CA that limits the names it signs for, and the limits in words.
     pub(super) constraints: Option<(String, String)>,
+    /// The root.
+    pub(super) root: CertificateDer<'static>,
 }
 
 /// Looks for a way from `certificate` over some of `others` to one of the roots.
@@ -280,6 +282,7 @@ fn path(way: &[X509Certificate<'_>], root: &X509Certificate<'_>) -> Path {
     let mut authorities = way.iter().skip(1).chain([root]);
     Path {
         constraints: authorities.find_map(limits),
+        root: CertificateDer::from(root.as_raw().to_vec()),
     }
 }
 

@@ -18,18 +18,22 @@ use super::chain::Purpose;
 use super::dated::{Dated, Role};
 use super::legacy::{LegacyRoots, LegacyServerVerifier};
 use super::localhost::{Localhost, LocalhostVerifier};
+use super::pinned::PinnedServerVerifier;
 use super::roots::Roots;
 use super::strict::StrictServerVerifier;
 use super::{
-    ALPN, Certificate, Identity, TlsError, advice, certificates, file_roots, provider,
+    ALPN, Certificate, HTTP_1, Identity, TlsError, advice, certificates, file_roots, provider,
     system_roots, versions,
 };
+use crate::joining::Pin;
 
 /// The files of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientFiles {
     /// The file with trusted root certificates; `None` for those of the system.
     pub roots: Option<PathBuf>,
+    /// The key of the only authority to trust, in place of roots. The server shows its certificate.
+    pub pin: Option<Pin>,
     /// The client certificate, for servers that ask for one.
     pub identity: Option<Identity>,
     /// The name that the server's certificate must have, in place of the dialled name.
@@ -68,13 +72,14 @@ impl ClientTls {
     /// # Errors
     /// If there are no trusted roots, or a file is not usable.
     pub fn load(files: ClientFiles) -> Result<Self, TlsError> {
-        let roots = files.roots.as_ref().map_or_else(
-            || "the system's certificates".to_owned(),
-            |path| path.display().to_string(),
-        );
-        let system = match &files.roots {
-            Some(_) => Vec::new(),
-            None => system_paths(),
+        let roots = match (&files.pin, &files.roots) {
+            (Some(_), _) => "the authority that the join token names".to_owned(),
+            (None, Some(path)) => path.display().to_string(),
+            (None, None) => "the system's certificates".to_owned(),
+        };
+        let system = match (&files.pin, &files.roots) {
+            (None, None) => system_paths(),
+            _ => Vec::new(),
         };
         let now = RwLock::new(files.load()?);
         Ok(Self(Arc::new(Inner {
@@ -96,10 +101,30 @@ impl ClientTls {
         })
     }
 
-    /// The configuration for a new connection, from the last loaded files.
+    /// Trusts the authority with this key. The configuration has TLS 1.3 only.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub fn pinned(pin: Pin, server_name: Option<ServerName<'static>>) -> Result<Self, TlsError> {
+        Self::load(ClientFiles {
+            pin: Some(pin),
+            server_name,
+            ..ClientFiles::default()
+        })
+    }
+
+    /// The configuration for a new connection that speaks gRPC, from the last loaded files.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0.now.read().config)
+    }
+
+    /// The configuration for a new connection that speaks HTTP/1.1, from the last loaded files.
+    #[must_use]
+    pub fn http_config(&self) -> Arc<ClientConfig> {
+        let mut config = (*self.config()).clone();
+        config.alpn_protocols = vec![HTTP_1.to_vec()];
+        Arc::new(config)
     }
 
     /// Reloads the files. Only new connections use them.
@@ -182,20 +207,26 @@ fn system_paths() -> Vec<PathBuf> {
 
 impl ClientFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
-        let (roots, mut dated, root_keys) = match &self.roots {
-            Some(path) => {
-                let trusted = certificates(path, Some(Purpose::Server))?;
-                let dated = Dated::of_authorities(path, Role::Root, &trusted);
-                let keys = trusted.iter().map(key_hash).collect();
-                (file_roots(path, Purpose::Server)?, dated, Some(keys))
-            }
-            None => (system_roots(load_native_certs())?, Vec::new(), None),
-        };
+        let (verifier, mut dated, root_keys): (Arc<dyn ServerCertVerifier>, _, _) =
+            match (self.pin, &self.roots) {
+                (Some(pin), _) => (Arc::new(PinnedServerVerifier::new(pin)), Vec::new(), None),
+                (None, Some(path)) => {
+                    let trusted = certificates(path, Some(Purpose::Server))?;
+                    let dated = Dated::of_authorities(path, Role::Root, &trusted);
+                    let keys = trusted.iter().map(key_hash).collect();
+                    let roots = file_roots(path, Purpose::Server)?;
+                    (self.verifier(roots)?, dated, Some(keys))
+                }
+                (None, None) => {
+                    let roots = system_roots(load_native_certs())?;
+                    (self.verifier(roots)?, Vec::new(), None)
+                }
+            };
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions(self.legacy))
+            .with_protocol_versions(versions(self.legacy || self.pin.is_some()))
             .map_err(TlsError::Rustls)?
             .dangerous()
-            .with_custom_certificate_verifier(self.verifier(roots)?);
+            .with_custom_certificate_verifier(verifier);
         let mut loaded = match &self.identity {
             None => Loaded {
                 config: Arc::new(builder.with_no_client_auth()),

@@ -25,6 +25,7 @@ pub(super) struct Loaded {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) certificate: Certificate,
     pub(super) key: Arc<SingleCertAndKey>,
+    signer: Arc<dyn SigningKey>,
     /// Flaws that we correct here, and that other programs do not.
     pub(super) advice: Option<String>,
 }
@@ -62,7 +63,8 @@ impl Identity {
             return Err(refused(Reason::Version));
         }
         Ok(Loaded {
-            key: Arc::new(CertifiedKey::new(chain.clone(), signer).into()),
+            key: Arc::new(CertifiedKey::new(chain.clone(), Arc::clone(&signer)).into()),
+            signer,
             certificate,
             chain,
             advice,
@@ -95,6 +97,18 @@ impl Identity {
         } else {
             TlsError::UnsupportedKey(self.key.clone())
         })
+    }
+}
+
+impl Loaded {
+    /// Shows the authority at the end of the chain, if it is not there.
+    pub(super) fn end_with(&mut self, authority: &CertificateDer<'static>) {
+        if self.chain.contains(authority) {
+            return;
+        }
+        self.chain.push(authority.clone());
+        let key = CertifiedKey::new(self.chain.clone(), Arc::clone(&self.signer));
+        self.key = Arc::new(key.into());
     }
 }
 

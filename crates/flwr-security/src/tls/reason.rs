@@ -20,6 +20,11 @@ pub enum Reason {
         "its certificate is signed by a CA that is not trusted here: check the root certificate file, and that the other side shows the CAs between"
     )]
     UnknownIssuer,
+    /// Signed by another authority than the pinned one.
+    #[error(
+        "its certificate does not come from the authority that the join token names: another server is at this address, or a proxy on the way ends TLS"
+    )]
+    OtherAuthority,
     /// For another name.
     #[error(
         "its certificate is not for {wanted}, but for {found}: use one of these names in the address, or name one with --server-name (`server-name` of a federation, `options` in a --config file), or make a certificate with `flwr cert new --name {wanted}`"

@@ -21,7 +21,13 @@ use super::{
     provider, versions,
 };
 
+mod authority;
 mod client_ca;
+mod either;
+
+use either::Either;
+
+use authority::Origin;
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +43,9 @@ pub struct ServerFiles {
     pub people: Option<ClientCa>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
+    /// Whether the server shows the authority of its certificate at the end of the chain. A client that
+    /// knows the authority by its hash alone then gets it.
+    pub shows_authority: bool,
 }
 
 /// The CA for client certificates.
@@ -74,6 +83,8 @@ enum Asks {
     People,
     /// None.
     Nobody,
+    /// Those of programs and of people. A client may show none.
+    Anybody,
 }
 
 /// The configuration of a kind of port.
@@ -88,9 +99,11 @@ struct Loaded {
     clients: Port,
     people: Port,
     open: Port,
+    common: Port,
     /// A CA signs for both programs and people.
     shares_ca: bool,
     certificate: Certificate,
+    origin: Origin,
     dated: Vec<Dated>,
     warnings: Vec<String>,
 }
@@ -132,6 +145,13 @@ impl ServerTls {
     #[must_use]
     pub fn open(&self) -> PortTls {
         self.port(Asks::Nobody)
+    }
+
+    /// For a port of several services: a client may show a certificate that the port of one of them
+    /// takes, or none. Each service checks with [`PortTls::require`] what it needs.
+    #[must_use]
+    pub fn asking_anybody(&self) -> PortTls {
+        self.port(Asks::Anybody)
     }
 
     fn port(&self, asks: Asks) -> PortTls {
@@ -216,15 +236,43 @@ impl PortTls {
     /// # Errors
     /// If a client that shows it now would be refused.
     pub fn check(&self, shown: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Reason> {
-        let Source::Shared { tls, asks } = &self.0 else {
-            return Ok(());
-        };
-        let verifier = tls.now.read().port(*asks).verifier.clone();
-        let (Some(verifier), Some((own, others))) = (verifier, shown.split_first()) else {
+        let (Some(verifier), Some((own, others))) = (self.verifier(), shown.split_first()) else {
             return Ok(());
         };
         let verdict = verifier.verify_client_cert(own, others, now);
         verdict.map(drop).map_err(|refusal| Reason::from(&refusal))
+    }
+}
+
+impl PortTls {
+    /// Whether clients are asked for certificates.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.verifier().is_some()
+    }
+
+    /// Checks, for a request, what its client has shown at the handshake of another port. `None`: the
+    /// client has shown nothing.
+    ///
+    /// # Errors
+    /// If this port would refuse the client.
+    pub fn require(
+        &self,
+        shown: Option<&[CertificateDer<'_>]>,
+        now: UnixTime,
+    ) -> Result<(), String> {
+        match shown {
+            None if self.asks() => Err("the client shows none".to_owned()),
+            None => Ok(()),
+            Some(shown) => self.check(shown, now).map_err(|why| why.to_string()),
+        }
+    }
+
+    fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        match &self.0 {
+            Source::Fixed(_) => None,
+            Source::Shared { tls, asks } => tls.now.read().port(*asks).verifier.clone(),
+        }
     }
 }
 
@@ -240,6 +288,7 @@ impl Loaded {
             Asks::Clients => &self.clients,
             Asks::People => &self.people,
             Asks::Nobody => &self.open,
+            Asks::Anybody => &self.common,
         }
     }
 }
@@ -247,11 +296,15 @@ impl Loaded {
 impl ServerFiles {
     fn load(&self) -> Result<Loaded, TlsError> {
         let authorities = certificates(&self.ca, Some(Purpose::Server))?;
-        let own = self.identity.load(self.legacy)?;
+        let mut own = self.identity.load(self.legacy)?;
         let mut warnings = self.warnings(&own, &authorities)?;
         warnings.extend(self.identity.exposed());
         let mut dated = Dated::of_chain(&self.identity.certificate, &own.chain);
         dated.extend(Dated::of_authorities(&self.ca, Role::Root, &authorities));
+        let origin = Origin::new(&own.chain, authorities);
+        if let (true, Some(authority)) = (self.shows_authority, origin.authority()) {
+            own.end_with(authority);
+        }
         let open = Port {
             config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
             verifier: None,
@@ -268,12 +321,24 @@ impl ServerFiles {
         let people = self.people.as_ref().map(&mut asking).transpose()?;
         let clients = clients.unwrap_or_else(|| open.clone());
         let people = people.unwrap_or_else(|| clients.clone());
+        let verifiers = [&clients, &people].map(|port| port.verifier.clone());
+        let common = match Either::of(verifiers.into_iter().flatten().collect()) {
+            None => open.clone(),
+            Some(either) => {
+                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(either);
+                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+                let verifier = Some(verifier);
+                Port { config, verifier }
+            }
+        };
         Ok(Loaded {
             shares_ca: self.shares_ca()?,
             clients,
             people,
             open,
+            common,
             certificate: own.certificate,
+            origin,
             dated,
             warnings,
         })

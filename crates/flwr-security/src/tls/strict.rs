@@ -257,7 +257,11 @@ fn named_as_text(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Opt
     names.contains(&wanted).then_some(wanted)
 }
 
-fn require_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
+/// Checks that a server's certificate names the host.
+pub(super) fn require_name(
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+) -> Result<(), Error> {
     match verify_server_name(&ParsedCertificate::try_from(certificate)?, name) {
         Err(_) if named_as_text(certificate, name).is_some() => Ok(()),
         verdict => verdict,

@@ -1,4 +1,4 @@
-//! How long a caller waits for its answer: gRPC says so in a header.
+//! How long a caller waits for its answer: gRPC says so in a header, HTTP does not.
 
 use std::time::Duration;
 
@@ -9,6 +9,10 @@ const TIMEOUT_HEADER: &str = "grpc-timeout";
 /// What is left for the way back, of a caller's time.
 const WAY_BACK: Duration = Duration::from_millis(500);
 
+/// How long a call over HTTP may be held. Its caller names no end: clients of flwr 1.35 and later wait
+/// for 30 s, whatever they call (flwr 1.42 wire).
+pub(super) const OF_HTTP: Duration = Duration::from_secs(25);
+
 /// How long a call may be held, for the answer to be in time. A caller that names no end waits for
 /// ever.
 pub(super) fn of(headers: &HeaderMap) -> Duration {
@@ -17,6 +21,7 @@ pub(super) fn of(headers: &HeaderMap) -> Duration {
     // A call that has hardly any time is answered at once.
     timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(WAY_BACK))
 }
+
 fn read(text: &str) -> Option<Duration> {
     let (value, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     // Eight digits at most, says gRPC.

@@ -6,10 +6,10 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Reader};
-use crate::host::{Admission, ControlHost};
+use crate::carrier::{Carrier, Reader, grpc};
+use crate::host::{Admission, ControlHost, Release};
 use crate::methods::session::Methods;
-use crate::{generations, upkeep};
+use crate::{generations, join, upkeep};
 
 /// The service of the `flwr` command: `flwr.proto.Control`.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,10 @@ pub struct Exec;
 #[derive(Debug, Clone, Copy)]
 pub struct Upkeep;
 
+/// The service of join tokens beside Control: `flower.join.JoinTokens`.
+#[derive(Debug, Clone, Copy)]
+pub struct JoinTokens;
+
 impl NamedService for Control {
     const NAME: &'static str = "flwr.proto.Control";
 }
@@ -33,6 +37,10 @@ impl NamedService for Exec {
 
 impl NamedService for Upkeep {
     const NAME: &'static str = "flower.upkeep.Upkeep";
+}
+
+impl NamedService for JoinTokens {
+    const NAME: &'static str = "flower.join.JoinTokens";
 }
 
 /// What is behind the doors for people.
@@ -49,6 +57,7 @@ impl<H: ControlHost, N> Door<People<H>, N> {
     pub fn new(host: H) -> Self {
         let mut control = generations::control();
         upkeep::control(&mut control);
+        join::tokens::serve(&mut control);
         Self::of(People {
             host,
             sign_in: generations::sign_in(),
@@ -64,24 +73,45 @@ impl<H: ControlHost> Opened for People<H> {
         &self.host
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    fn reader(release: Option<Release>) -> Reader {
+        Reader::Command(release)
+    }
+
+    async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
-        let head = grpc::head(&request);
-        if let Some(method) = self.sign_in.at(path).first() {
-            let session = (&self.host, self.host.sign_in(&head));
-            return method.serve(session, head, request).await;
+        let sign_in = self.sign_in.at(path).first();
+        let control = self.control.at(path).first();
+        if sign_in.is_none() && control.is_none() {
+            return carrier.unknown_method();
         }
-        let Some(method) = self.control.at(path).first() else {
-            return grpc::unknown_method();
+        if let Err(refused) = carrier.accept(&request) {
+            return *refused;
+        }
+        let head = carrier.head(&request);
+        if let Some(method) = sign_in {
+            let session = (&self.host, self.host.sign_in(&head));
+            let response = match carrier.accept_content(&request) {
+                Ok(()) => method.serve(session, head, request).await,
+                Err(refused) => *refused,
+            };
+            return carrier.not_to_be_kept(response);
+        }
+        let Some(method) = control else {
+            return carrier.unknown_method();
         };
-        let proof = grpc::account_proof(request.headers());
+        let proof = carrier.account_proof(request.headers());
         let Admission { session, fresh } = self.host.admit(proof, &head).await;
         let response = match session {
-            Err(failure) => grpc::failed_for(failure, Reader::command(head.release)),
+            Err(failure) => carrier.failed(failure, Self::reader(head.release)),
             Ok(session) => {
                 head.admitted();
-                let session = (&self.host, session);
-                method.serve(session, head, request).await
+                match carrier.accept_content(&request) {
+                    Ok(()) => {
+                        let session = (&self.host, session);
+                        method.serve(session, head, request).await
+                    }
+                    Err(refused) => *refused,
+                }
             }
         };
         match fresh {

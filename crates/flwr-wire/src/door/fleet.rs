@@ -12,16 +12,16 @@ use flwr_core::id::NodeId;
 use flwr_core::port::{Fleet as _, Result};
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::peer::Peer;
-use flwr_security::signature;
-use http::{HeaderMap, Request, Response};
+use flwr_security::signature::{self, SignatureHeaders};
+use http::{Request, Response};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tracing::info;
 
 use super::{Door, Opened};
-use crate::carrier::grpc::{self, Answer, Intake, Reader};
+use crate::carrier::{Answer, Carrier, Intake, Reader};
 use crate::generations::{self, WireName};
-use crate::host::{FleetHost, Head, NodeProof, Unsigned};
+use crate::host::{FleetHost, Head, NodeProof, Release, Unsigned};
 use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
 use crate::methods::fleet::{
@@ -67,22 +67,68 @@ impl<H: FleetHost> Opened for Nodes<H> {
         self.host.accept(peer)
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    fn reader(release: Option<Release>) -> Reader {
+        Reader::Node(release)
+    }
+
+    async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
+        match carrier {
+            Carrier::Grpc => self.serve_grpc(methods, request).await,
+            Carrier::Http => self.serve_http(methods, request).await,
+        }
+    }
+}
+
+impl<H: FleetHost> Nodes<H> {
+    async fn serve_grpc(&self, methods: &[Method<H>], request: Request<Body>) -> Response<Body> {
         if let Some(method) = methods.iter().find_map(Method::unsigned)
             && !signature::is_signed(request.headers())
         {
             return match self.host.unsigned() {
-                Unsigned::Closed => grpc::failed(Refusal::UnsignedNotServed.into()),
+                Unsigned::Closed => {
+                    let refusal = Refusal::UnsignedNotServed;
+                    Carrier::Grpc.turned_away(refusal.into(), Reader::Node(None))
+                }
                 _ => self.serve_unsigned(method, request).await,
             };
         }
-        let Some(newest) = methods.iter().find_map(Method::signed) else {
-            return grpc::unknown_method();
+        match methods.iter().find_map(Method::signed) {
+            None => Carrier::Grpc.unknown_method(),
+            Some(newest) => {
+                self.serve_signed((methods, newest), Carrier::Grpc, request)
+                    .await
+            }
+        }
+    }
+
+    async fn serve_http(&self, methods: &[Method<H>], request: Request<Body>) -> Response<Body> {
+        let carrier = Carrier::Http;
+        let mut signed = methods.iter().filter_map(Method::signed);
+        let Some(newest) = signed.find(|method| method.wire.is_over_http()) else {
+            return carrier.unknown_method();
         };
-        let head = grpc::head(&request);
-        match self.admit(request.headers(), &head, &newest.rules).await {
-            Err(failure) => grpc::failed_for(failure, Reader::node(head.release)),
+        let accepted = carrier.accept(&request);
+        if let Err(refused) = accepted.and_then(|()| carrier.accept_content(&request)) {
+            return *refused;
+        }
+        self.serve_signed((methods, newest), carrier, request).await
+    }
+
+    async fn serve_signed(
+        &self,
+        (methods, newest): (&[Method<H>], &Signed<H>),
+        carrier: Carrier,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let head = carrier.head(&request);
+        let signature = carrier.signature(request.headers());
+        let admitted = match signature {
+            Ok(signature) => self.admit(signature, &head, &newest.rules).await,
+            Err(failure) => Err(failure),
+        };
+        match admitted {
+            Err(failure) => carrier.failed(failure, Reader::Node(head.release)),
             Ok(fleet) => {
                 // Who has a key only has no node yet, and gets one by the call.
                 if fleet.node().is_some() {
@@ -90,30 +136,29 @@ impl<H: FleetHost> Opened for Nodes<H> {
                 }
                 let intake = self.intake(methods, fleet.node(), &head);
                 let answer = |body| self.answer(methods, newest, fleet, head, body);
-                grpc::unary(intake, request, answer).await
+                carrier.unary(intake, request, answer).await
             }
         }
     }
-}
 
-impl<H: FleetHost> Nodes<H> {
     async fn serve_unsigned(
         &self,
         method: &fleet::Unsigned<H>,
         request: Request<Body>,
     ) -> Response<Body> {
-        let (head, headers) = (grpc::head(&request), request.headers().clone());
+        let carrier = Carrier::Grpc;
+        let (head, headers) = (carrier.head(&request), request.headers().clone());
         let OpenRules {
             size, is_welcome, ..
         } = &method.rules;
         if let Err(failure) = is_welcome(&self.host, &head, &headers) {
-            return grpc::failed(failure);
+            return carrier.failed(failure, Reader::App);
         }
         let intake = Intake {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: size.bytes,
-            reader: Reader::Peer,
+            reader: Reader::App,
         };
         let answer = |body: Bytes| async {
             size.check(&body)?;
@@ -126,7 +171,7 @@ impl<H: FleetHost> Nodes<H> {
             head.admitted();
             Ok(answer)
         };
-        grpc::unary(intake, request, answer).await
+        carrier.unary(intake, request, answer).await
     }
 
     /// What a request of these methods may be, which all have the same path.
@@ -139,7 +184,7 @@ impl<H: FleetHost> Nodes<H> {
                 .map(|method| method.rules.size.bytes)
                 .max()
                 .unwrap_or(0),
-            reader: Reader::node(head.release),
+            reader: Reader::Node(head.release),
         }
     }
 
@@ -156,8 +201,13 @@ impl<H: FleetHost> Nodes<H> {
     }
 
     /// Opens the session of a caller that signs.
-    async fn admit(&self, headers: &HeaderMap, head: &Head, rules: &Rules) -> Result<H::Fleet> {
-        let signature = NodeProof::Signature(grpc::signature(headers)?);
+    async fn admit(
+        &self,
+        signature: SignatureHeaders,
+        head: &Head,
+        rules: &Rules,
+    ) -> Result<H::Fleet> {
+        let signature = NodeProof::Signature(signature);
         let admitted = self.host.admit(signature, head).await;
         let fleet = admitted.map_err(|failure| match failure {
             Failure::Refused(refusal) => (rules.turned_away)(refusal).into(),

@@ -5,8 +5,8 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 
 use super::{Door, Opened};
-use crate::carrier::grpc;
-use crate::host::LaunchHost;
+use crate::carrier::{Carrier, Reader};
+use crate::host::{LaunchHost, Release};
 use crate::launch;
 use crate::methods::session::Methods;
 
@@ -42,13 +42,17 @@ impl<H: LaunchHost> Opened for Launchers<H> {
         &self.host
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    fn reader(_: Option<Release>) -> Reader {
+        Reader::App
+    }
+
+    async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let Some(method) = self.methods.at(request.uri().path()).first() else {
-            return grpc::unknown_method();
+            return carrier.unknown_method();
         };
-        let head = grpc::head(&request);
+        let head = carrier.head(&request);
         match self.host.admit(&head) {
-            Err(failure) => grpc::failed(failure),
+            Err(failure) => carrier.failed(failure, Reader::App),
             Ok(session) => {
                 head.admitted();
                 let session = (&self.host, session);

@@ -10,9 +10,9 @@ use tonic::server::NamedService;
 
 use super::{Door, Opened};
 use crate::app_token::AppToken;
-use crate::carrier::grpc::{self, Answer, Intake, Reader};
+use crate::carrier::{Answer, Carrier, Intake, Reader};
 use crate::generations;
-use crate::host::{Head, RuntimeHost, ServerAppHost};
+use crate::host::{Head, Release, RuntimeHost, ServerAppHost};
 use crate::in_flight::Payer;
 use crate::methods::Request as Decoded;
 use crate::methods::runtime::{Method, Methods, Rules};
@@ -119,12 +119,23 @@ impl<H: RuntimeHost> Opened for Apps<H> {
         &self.host
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<Body> {
+    fn reader(_: Option<Release>) -> Reader {
+        Reader::App
+    }
+
+    async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         let Some(newest) = methods.first() else {
-            return grpc::unknown_method();
+            return carrier.unknown_method();
         };
-        let head = grpc::head(&request);
+        let accepted = carrier
+            .accept(&request)
+            .and_then(|()| carrier.accept_content(&request))
+            .and_then(|()| carrier.accept_app(&request));
+        if let Err(refused) = accepted {
+            return *refused;
+        }
+        let head = carrier.head(&request);
         let superexec = SuperexecHeaders::read(request.headers());
         let token = AppToken::read(request.headers());
         let sizes = methods.iter().map(|method| method.rules.size.bytes);
@@ -132,7 +143,7 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             in_flight: self.host.in_flight(),
             payer: Payer::of(None, &head),
             limit: sizes.max().unwrap_or(0),
-            reader: Reader::Peer,
+            reader: Reader::App,
         };
         let answer = |body| {
             let mut request = Decoded::new(body, &head, &self.host);
@@ -140,7 +151,7 @@ impl<H: RuntimeHost> Opened for Apps<H> {
             request.token = token;
             self.answer(methods, newest, head.clone(), request)
         };
-        grpc::unary(intake, request, answer).await
+        carrier.unary(intake, request, answer).await
     }
 }
 

@@ -35,6 +35,8 @@ const FROM_12: WireName = WireName("tasks-1.12");
 pub const NAMES: &[WireName] = &[ANY, UNTIL_11, FROM_12];
 /// Their nodes sign no requests: they show a key only where a list asks for keys.
 pub const IS_SIGNED: bool = false;
+/// They speak over gRPC alone.
+pub(crate) const IS_OVER_HTTP: bool = false;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut fleet::Methods<H>) {

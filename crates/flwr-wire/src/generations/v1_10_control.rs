@@ -1,4 +1,4 @@
-//! flwr 1.13 to 1.36: what the `flwr` command says over gRPC. The service is Exec until 1.20 and Control
+//! flwr 1.13 and later: what the `flwr` command says, over gRPC until 1.36 and over HTTP from 1.37 on. The service is Exec until 1.20 and Control
 //! from 1.21 on; their messages are the same, field for field, and only grow. The service began with
 //! flwr 1.10, hence the name of the folder. Commands of 1.10 to 1.12 are not served, since they lay out
 //! the options of a run otherwise. The login of 1.14 is laid out otherwise, too, and so are the
@@ -52,4 +52,5 @@ pub(crate) fn sign_in<S: SignIn>(m: &mut Methods<S>) {
     for rpc in rpcs::all_names(rpcs::GET_AUTH_TOKENS) {
         m.call(rpc, serve::get_auth_tokens);
     }
+    m.call(rpcs::REFRESH_AUTH_TOKENS, serve::refresh_auth_tokens);
 }

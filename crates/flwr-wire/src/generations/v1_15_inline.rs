@@ -25,6 +25,8 @@ pub const NAME: WireName = WireName("inline");
 pub const NAMES: &[WireName] = &[NAME];
 /// Their nodes sign their requests.
 pub const IS_SIGNED: bool = true;
+/// They speak over gRPC alone.
+pub(crate) const IS_OVER_HTTP: bool = false;
 
 /// Field 3 of a node's PushMessages: the trees of later releases.
 const TREES: u32 = 3;

@@ -18,6 +18,8 @@ pub const NAME: WireName = WireName("objects");
 pub const NAMES: &[WireName] = &[NAME];
 /// Their nodes sign their requests.
 pub const IS_SIGNED: bool = true;
+/// They speak over gRPC alone.
+pub(crate) const IS_OVER_HTTP: bool = false;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {

@@ -19,6 +19,8 @@ pub const NAME: WireName = WireName("nodes");
 pub const NAMES: &[WireName] = &[NAME];
 /// Their nodes sign their requests.
 pub const IS_SIGNED: bool = true;
+/// They speak over HTTP, too: flwr 1.40 and later.
+pub(crate) const IS_OVER_HTTP: bool = true;
 
 /// What nodes of this generation call.
 pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>) {

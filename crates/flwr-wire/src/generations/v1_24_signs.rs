@@ -1,15 +1,17 @@
 //! Signs of life of app processes of flwr 1.24 to 1.29, which show their token. Those of earlier
 //! releases name their run, and only ServerApps give them.
 
+use bytes::Bytes;
 use flwr_core::port::{Result, Runtime};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto as proto;
 use flwr_proto::v1_24;
 
-use crate::host::{AppProof, RuntimeHost};
+use crate::carrier::Answer;
+use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
-use crate::methods::runtime::{Methods, Rules};
+use crate::methods::runtime::{Methods, Rules, admit, read};
 use crate::raw::has_bytes;
-use crate::rpc::Rpc;
 
 /// The token, where earlier releases have the number of the run.
 const TOKEN: u32 = 1;
@@ -28,19 +30,27 @@ pub(crate) fn clientapps<H: RuntimeHost>(m: &mut Methods<H>) {
 
 fn serve<H: RuntimeHost>(m: &mut Methods<H>, path: &'static str) {
     let rules = Rules::CALL.with_layout(|body| has_bytes(body, TOKEN));
-    m.call(Rpc::at(path), rules, by_token, send_app_heartbeat);
+    m.open(path, rules, send_app_heartbeat);
 }
 
-fn by_token(request: &v1_24::SendAppHeartbeatRequest) -> AppProof {
-    AppProof::Token(request.token.clone())
-}
-
-async fn send_app_heartbeat(
-    runtime: impl Runtime,
-    _: Request<v1_24::SendAppHeartbeatRequest>,
-) -> Result<proto::SendAppHeartbeatResponse> {
-    // These apps do not say otherwise that they have begun.
-    runtime.at_work().await?;
-    let success = runtime.alive(INTERVAL).await?;
-    Ok(proto::SendAppHeartbeatResponse { success })
+async fn send_app_heartbeat<H: RuntimeHost>(
+    host: H,
+    head: Head,
+    request: Request<Bytes>,
+) -> Result<Answer> {
+    let shown = request.token.clone();
+    let request: v1_24::SendAppHeartbeatRequest = read(request)?;
+    let admitted = admit(&host, &head, AppProof::Token(request.token), shown.as_ref()).await;
+    let success = match admitted {
+        // The run is over. These apps end at this answer. At a refusal they would only give no more
+        // signs of life, and work on.
+        Err(Failure::Refused(Refusal::UnknownToken)) => false,
+        admitted => {
+            let runtime = admitted?;
+            // These apps do not say otherwise that they have begun.
+            runtime.at_work().await?;
+            runtime.alive(INTERVAL).await?
+        }
+    };
+    Ok(Answer::new(proto::SendAppHeartbeatResponse { success }))
 }

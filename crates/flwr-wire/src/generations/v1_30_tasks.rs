@@ -1,5 +1,6 @@
-//! App processes of flwr 1.30 to 1.34. Each works on a task, and shows the task's token in the
-//! metadata of every call. Whoever starts the processes lists the tasks, and claims one by its id.
+//! App processes of flwr 1.30 and later, over gRPC until 1.34 and over HTTP from 1.35 on. Each works on a task, and shows the task's token in the
+//! metadata of every call. Whoever starts the processes lists the tasks, and claims one by its id; from
+//! 1.39 on both in one call.
 
 use flwr_core::port::Runtime;
 use flwr_core::refusal::Feature;
@@ -109,6 +110,9 @@ fn launchers<H: RuntimeHost>(m: &mut Methods<H>, service: &Service, kind: jobs::
         jobs::pull_pending_tasks(kind, jobs)
     });
     m.launcher(service.claim, jobs::claim_task);
+    m.launcher(service.acquire, move |jobs, request| {
+        jobs::acquire_task(kind, jobs, request)
+    });
     let path = service.get_run.path();
     m.open(path, Rules::CALL.for_tasks(), move |host, head, request| {
         jobs::get_run((path, kind), host, head, request)

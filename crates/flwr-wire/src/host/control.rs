@@ -3,7 +3,7 @@
 use std::fmt;
 
 use flwr_core::port::control::Tokens;
-use flwr_core::port::{Control, Result, SignIn};
+use flwr_core::port::{Control, JoinTokens, Result, SignIn};
 
 use super::{Head, Host};
 
@@ -28,7 +28,7 @@ pub struct Admission<C> {
 /// The SuperLink, as the door for people sees it.
 pub trait ControlHost: Host {
     /// A session of a person.
-    type Control: Control;
+    type Control: Control + JoinTokens;
     /// The login of a person.
     type SignIn: SignIn;
 

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use prost::Message;
 
 use super::{Handler, Request, Size, Table};
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{FleetHost, Head};
 use crate::rpc::Rpc;
 use crate::wire_name::WireName;

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::{Handler, Request, Size, Table};
 use crate::app_token::AppToken;
-use crate::carrier::grpc::{Answer, decode};
+use crate::carrier::{Answer, decode};
 use crate::host::{AppProof, Head, LauncherProof, RuntimeHost};
 use crate::rpc::Rpc;
 

@@ -8,7 +8,7 @@ use prost::Message;
 use tonic::body::Body;
 
 use super::{Handler, Request, Size, StreamHandler, Table};
-use crate::carrier::grpc::{self, Answer, Answers, Intake, Reader};
+use crate::carrier::{Answer, Answers, Carrier, Intake, Reader};
 use crate::host::{Head, Host};
 use crate::in_flight::Payer;
 use crate::rpc::Rpc;
@@ -87,18 +87,31 @@ impl<S: Send + 'static> Methods<S> {
 }
 
 impl<S: Send> Method<S> {
-    /// Answers a request in this session.
+    /// Answers a request of a command in this session.
     pub(crate) async fn serve(
         &self,
+        session: (&impl Host, S),
+        head: Head,
+        request: HttpRequest<Body>,
+    ) -> Response<Body> {
+        let reader = Reader::Command(head.release);
+        self.serve_for(reader, session, head, request).await
+    }
+
+    /// Answers a request in this session, and refuses as this reader knows refusals.
+    pub(crate) async fn serve_for(
+        &self,
+        reader: Reader,
         (host, session): (&impl Host, S),
         head: Head,
         request: HttpRequest<Body>,
     ) -> Response<Body> {
+        let carrier = Carrier::of(&request);
         let intake = |size: Size| Intake {
             in_flight: host.in_flight(),
             payer: Payer::of(None, &head),
             limit: size.bytes,
-            reader: Reader::command(head.release),
+            reader,
         };
         let read = |body| Request::new(body, &head, host);
         match self {
@@ -107,11 +120,11 @@ impl<S: Send> Method<S> {
                     size.check(&body)?;
                     host.complete(handler((session, read(body)))).await
                 };
-                grpc::unary(intake(*size), request, answer).await
+                carrier.unary(intake(*size), request, answer).await
             }
             Self::Streaming(handler) => {
                 let answer = |body| handler((session, read(body)));
-                grpc::streaming(intake(Size::CALL), request, answer).await
+                carrier.streaming(intake(Size::CALL), request, answer).await
             }
         }
     }

@@ -3,6 +3,7 @@
 use flwr_core::id::RunId;
 use flwr_core::message::Parcel;
 use flwr_core::port::{Fleet, Result};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
 
@@ -79,8 +80,12 @@ async fn get_run(
     request: Request<proto::GetRunRequest>,
 ) -> Result<proto::GetRunResponse> {
     named(&fleet, request.message.node)?;
-    let run = fleet.run(RunId(request.message.run_id)).await?;
-    let run = Some(run.into());
+    let run = fleet.run(RunId(request.message.run_id)).await;
+    let run = run.map_err(|failure| match failure {
+        Failure::Refused(Refusal::UnknownRun(run)) => Refusal::NoRunForNode(run).into(),
+        failure => failure,
+    });
+    let run = Some(run?.into());
     Ok(proto::GetRunResponse { run })
 }
 
@@ -94,8 +99,15 @@ async fn get_fab(
         run_id,
     } = request.message;
     named(&fleet, node)?;
-    let content = fleet.fab(Some(RunId(run_id)), &hash_str).await?;
-    let fab = Some(objects::fab(hash_str, content));
+    let content = fleet.fab(Some(RunId(run_id)), &hash_str).await;
+    // At NOT_FOUND a Python SuperNode ends.
+    let content = content.map_err(|failure| match failure {
+        Failure::Refused(refusal @ (Refusal::UnknownRun(_) | Refusal::UnknownFab(_))) => {
+            Refusal::NoFabForNode(Box::new(refusal)).into()
+        }
+        failure => failure,
+    });
+    let fab = Some(objects::fab(hash_str, content?));
     Ok(proto::GetFabResponse { fab })
 }
 

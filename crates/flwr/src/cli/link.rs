@@ -1,4 +1,4 @@
-//! The arguments of `flwr doctor`, `flwr login` and `flwr logout`.
+//! The SuperLink of a command, and the arguments of `flwr doctor`, `flwr login` and `flwr logout`.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,9 @@ use flwr_core::proxy::ProxySetting;
 
 use super::{Format, Target};
 
-/// `flwr doctor`
+/// The SuperLink of a command that needs no app.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Exit status: 0 everything works, 1 something does not.
-
-Examples:
-  flwr doctor                       the default federation
-  flwr doctor hospital              one of `flwr federation list`
-  flwr doctor --format json | jq '.findings[] | select(.outcome == \"failed\")'")]
-pub struct DoctorArgs {
+pub struct SuperLinkArgs {
     /// Name of the federation; the default one if absent.
     pub federation: Option<String>,
     /// Directory of an app, whose federations count too.
@@ -34,6 +27,34 @@ pub struct DoctorArgs {
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
+}
+
+impl SuperLinkArgs {
+    /// The same, as commands have it that take an app.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            app: self.app.clone(),
+            federation: self.federation.clone(),
+            federation_config: self.federation_config.clone(),
+            proxy: self.proxy.clone(),
+        }
+    }
+}
+
+/// `flwr doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 everything works, 1 something does not.
+
+Examples:
+  flwr doctor                       the default federation
+  flwr doctor hospital              one of `flwr federation list`
+  flwr doctor --format json | jq '.findings[] | select(.outcome == \"failed\")'")]
+pub struct DoctorArgs {
+    /// Where.
+    #[command(flatten)]
+    pub at: SuperLinkArgs,
 }
 
 /// `flwr login`

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use flwr_core::proxy::ProxySetting;
 
+use super::link::SuperLinkArgs;
 use super::value::{location, node_id};
-use super::{Format, Target};
+use super::{Format, JoinTokenCommand, Target};
 
 /// `flwr supernode`
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,12 @@ pub enum SupernodeCommand {
     /// List the SuperNodes that are registered.
     #[command(visible_alias = "ls")]
     List(SupernodeListArgs),
+    /// Tokens by which SuperNodes join, in one line and without files.
+    JoinToken {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: JoinTokenCommand,
+    },
 }
 
 impl SupernodeCommand {
@@ -28,6 +34,7 @@ impl SupernodeCommand {
             Self::Register(args) => args.at.format,
             Self::Unregister(args) => args.at.format,
             Self::List(args) => args.format,
+            Self::JoinToken { command } => command.format(),
         }
     }
 }
@@ -69,38 +76,6 @@ pub struct SupernodeUnregisterArgs {
     /// Where.
     #[command(flatten)]
     pub at: SuperLinkArgs,
-}
-
-/// The SuperLink of a command that needs no app.
-#[derive(Debug, Args)]
-pub struct SuperLinkArgs {
-    /// Name of the federation whose SuperLink is meant; the default one if absent.
-    pub federation: Option<String>,
-    /// Directory of an app, whose federations count too.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub app: PathBuf,
-    /// Override settings of the federation, in `key=value` pairs.
-    #[arg(long, value_name = "PAIRS")]
-    pub federation_config: Vec<String>,
-    /// Connect through this HTTP proxy, http://[USER:PASSWORD@]HOST:PORT, or through none.
-    #[arg(long, value_name = "URL|none")]
-    pub proxy: Option<ProxySetting>,
-    /// How to answer.
-    #[arg(long, value_enum, default_value_t, ignore_case = true)]
-    pub format: Format,
-}
-
-impl SuperLinkArgs {
-    /// The same, as commands have it that take an app.
-    #[must_use]
-    pub fn target(&self) -> Target {
-        Target {
-            app: self.app.clone(),
-            federation: self.federation.clone(),
-            federation_config: self.federation_config.clone(),
-            proxy: self.proxy.clone(),
-        }
-    }
 }
 
 /// `flwr supernode list`

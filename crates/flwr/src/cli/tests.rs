@@ -8,7 +8,8 @@ use clap::CommandFactory;
 use super::*;
 
 fn parse(args: &[&str]) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(["flwr"].iter().chain(args)).map(|cli| cli.command)
+    let parsed = Cli::try_parse_from(["flwr"].iter().chain(args));
+    parsed.and_then(Cli::checked).map(|cli| cli.command)
 }
 
 #[test]
@@ -42,6 +43,10 @@ fn help_is_as_recorded() {
         &["supernode", "register"],
         &["supernode", "unregister"],
         &["supernode", "list"],
+        &["supernode", "join-token"],
+        &["supernode", "join-token", "new"],
+        &["supernode", "join-token", "list"],
+        &["supernode", "join-token", "revoke"],
         &["cert"],
         &["cert", "new"],
         &["cert", "ca"],
@@ -137,6 +142,10 @@ fn the_arguments_of_flower_are_taken() {
         "ls . fed --verbose",
         "cert new --force",
         "key new --count 2",
+        "supernode join-token new",
+        "supernode join-token new fed --address a:1 --name n --uses 1 --ttl 2h",
+        "supernode join-token ls --format json",
+        "supernode join-token revoke 00ff fed",
     ] {
         assert!(
             parse(&args.split(' ').collect::<Vec<_>>()).is_ok(),
@@ -157,6 +166,11 @@ fn wrong_usage_leaves_with_2() {
         "run . f extra",
         "run --format xml",
         "key new --count 0",
+        "supernode join-token new --uses 2 --name n",
+        "supernode join-token new --uses 0",
+        "supernode join-token new --ttl 31d",
+        "supernode join-token new --address nowhere",
+        "supernode join-token revoke",
         "stop",
         "run --dry-run --wait",
         "log 7 --since yesterday",

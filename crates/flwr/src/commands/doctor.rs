@@ -21,6 +21,7 @@ use crate::render::Output;
 use crate::resolved::ResolvedFederation;
 
 mod python;
+mod supernode;
 
 const FEDERATION: &str = "federation";
 const ADDRESS: &str = "address";
@@ -41,16 +42,13 @@ const ANSWER: Duration = Duration::from_secs(15);
 const APART: time::Duration = time::Duration::seconds(5);
 
 pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()> {
-    let target = Target {
-        app: args.app.clone(),
-        federation: args.federation.clone(),
-        federation_config: args.federation_config.clone(),
-        proxy: args.proxy.clone(),
-    };
     let mut checkup = Checkup::new();
-    walk(&target, &mut checkup).await;
-    let local = Surroundings::of_process().local().ok();
-    python::look(local.as_ref(), &mut checkup);
+    walk(&args.at.target(), &mut checkup).await;
+    let surroundings = Surroundings::of_process();
+    python::look(surroundings.local().ok().as_ref(), &mut checkup);
+    if let Some(home) = &surroundings.home {
+        supernode::look(home, OffsetDateTime::now_utc(), &mut checkup);
+    }
     output.checkup(&checkup)?;
     if checkup.is_good() {
         Ok(())

@@ -17,6 +17,9 @@ pub(super) async fn execute(command: &SupernodeCommand, output: &mut Output) -> 
         SupernodeCommand::Register(args) => register(args, output).await,
         SupernodeCommand::Unregister(args) => unregister(args, output).await,
         SupernodeCommand::List(args) => list(args, output).await,
+        SupernodeCommand::JoinToken { command } => {
+            super::join_token::execute(command, output).await
+        }
     }
 }
 

@@ -101,6 +101,8 @@ fn superlink(
         ("--serverappio-api-address", serverappio.to_string().into()),
         ("--fleet-api-address", fleet.to_string().into()),
         ("--control-api-address", control.to_string().into()),
+        // The usual one may be another SuperLink's.
+        ("--port", "0".into()),
         ("--database", state.into()),
     ]);
     arguments.push("--until-stdin-closes".into());

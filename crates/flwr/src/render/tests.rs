@@ -7,6 +7,7 @@ use super::*;
 mod local;
 mod log;
 mod nodes;
+mod tokens;
 
 fn rows() -> Vec<RunRow> {
     let at = |day: u8, time: &str| format!("2026-11-{day:02}T{time}+00:00");

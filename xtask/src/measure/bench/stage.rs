@@ -161,6 +161,9 @@ impl Stage {
         command.args(["--fleet-api-address", &here(fleet).to_string()]);
         command.args(["--control-api-address", &here(control).to_string()]);
         command.args(["--serverappio-api-address", &here(serverappio).to_string()]);
+        if maker == Maker::Ours {
+            command.args(["--port", "0"]);
+        }
         command.args(flags.iter().map(AsRef::as_ref));
         let begun = Instant::now();
         let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;

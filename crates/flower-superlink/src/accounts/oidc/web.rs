@@ -4,7 +4,6 @@
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use thiserror::Error as ThisError;
 use tokio::net::{TcpStream, lookup_host};
@@ -185,18 +183,13 @@ impl Web {
             Route::Direct => Box::new(reach(host, url.port).await.map_err(unreachable)?),
             Route::Through(proxy) => Box::new(proxy.tunnel(host, url.port).await?),
         };
-        let connected = TlsConnector::from(self.config()).connect(name, line).await;
+        let connected = TlsConnector::from(self.tls.http_config())
+            .connect(name, line)
+            .await;
         connected.map_err(|error| Error::Tls {
             host: url.place(),
             reason: explain(&error),
         })
-    }
-
-    /// The trust of gRPC's connections, for HTTP/1.1.
-    fn config(&self) -> Arc<ClientConfig> {
-        let mut config = (*self.tls.config()).clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Arc::new(config)
     }
 }
 

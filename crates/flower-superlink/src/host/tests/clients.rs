@@ -27,6 +27,7 @@ pub(super) fn peer(common_name: &str) -> Peer {
         local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
         tls: true,
         certificate: Some(Arc::new(certificate)),
+        binding: None,
         proven: Arc::default(),
         standing: Standing::default(),
     }

@@ -123,20 +123,24 @@ async fn only_the_newest_runs_are_listed_where_a_limit_is_given() {
         let answer: proto::StartRunResponse = caller.start(with_fab()).await.read();
         started.push(answer.run_id.unwrap());
     }
-    for (limit, expected) in [
-        (None, &started[..]),
-        (Some(2), &started[1..]),
-        (Some(0), &[]),
-        (Some(9), &started),
+    for (limit, skip, expected) in [
+        (None, None, &started[..]),
+        (Some(2), None, &started[1..]),
+        (Some(0), None, &[]),
+        (Some(9), None, &started),
+        (Some(1), Some(1), &started[1..2]),
+        (None, Some(2), &started[..1]),
+        (None, Some(u64::MAX), &[]),
     ] {
         let request = proto::ListRunsRequest {
             limit,
+            skip,
             run_id: None,
         };
         let listed: proto::ListRunsResponse = caller.call("ListRuns", &request).await.read();
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         let listed: Vec<_> = listed.run_dict.into_keys().collect();
-        assert_eq!(listed, expected, "{limit:?}");
+        assert_eq!(listed, expected, "{limit:?} {skip:?}");
     }
 }

@@ -55,6 +55,8 @@ pub struct KnownNode {
     pub id: NodeId,
     /// The key it proves itself with.
     pub key: PublicKey,
+    /// The key that it has from the first call on that it makes with that key.
+    pub next_key: Option<PublicKey>,
     /// The account that registered the node, empty where nobody signs in. `None`: the node
     /// registered itself.
     pub owner: Option<String>,
@@ -108,6 +110,7 @@ impl KnownNode {
         Self {
             id,
             key,
+            next_key: None,
             owner: None,
             name: None,
             location: None,
@@ -153,6 +156,13 @@ impl KnownNode {
             self.online_until = now;
         }
         self.deactivated_at = self.last_deactivated_at(now);
+    }
+
+    /// The node has another key. Calls with the old one are of an earlier session.
+    pub fn change_key(&mut self, key: PublicKey) {
+        self.key = key;
+        self.next_key = None;
+        self.session += 1;
     }
 
     /// The node goes for good.

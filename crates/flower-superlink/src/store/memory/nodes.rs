@@ -21,7 +21,9 @@ use crate::link::wake::Topic;
 pub(super) struct Nodes {
     nodes: BTreeMap<NodeId, Node>,
     /// The nodes that are registered.
-    by_key: HashMap<PublicKey, NodeId>,
+    pub(super) by_key: HashMap<PublicKey, NodeId>,
+    /// The nodes that will have another key, by that key.
+    pub(super) by_next_key: HashMap<PublicKey, NodeId>,
     /// The owners of the certificates by which nodes were seen.
     certificates: HashSet<String>,
     /// The keys of nodes that people have unregistered.
@@ -29,8 +31,8 @@ pub(super) struct Nodes {
 }
 
 #[derive(Debug)]
-struct Node {
-    known: KnownNode,
+pub(super) struct Node {
+    pub(super) known: KnownNode,
     /// A sign of life came in the node's session.
     heard: bool,
     /// Whole messages, oldest first. Some may be over by the time they are handed out.
@@ -62,7 +64,7 @@ impl Nodes {
         (fresh, false)
     }
 
-    fn enroll(
+    pub(super) fn enroll(
         &mut self,
         enrolment: &Enrolment,
         fresh: NodeId,
@@ -84,7 +86,7 @@ impl Nodes {
         self.nodes.get(&node).filter(|node| node.is_registered())
     }
 
-    fn registered_mut(&mut self, node: NodeId) -> Option<&mut Node> {
+    pub(super) fn registered_mut(&mut self, node: NodeId) -> Option<&mut Node> {
         let node = self.nodes.get_mut(&node);
         node.filter(|node| node.is_registered())
     }
@@ -96,9 +98,14 @@ impl Nodes {
         node.known.unregister(now);
         node.waiting.clear();
         node.unconfirmed = None;
-        let key = node.known.key.clone();
+        let (key, next) = (node.known.key.clone(), node.known.next_key.clone());
         self.by_key.remove(&key);
+        next.map(|next| self.by_next_key.remove(&next));
         true
+    }
+
+    pub(super) fn of_key(&self, key: &PublicKey) -> Option<NodeId> {
+        self.by_key.get(key).copied()
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
@@ -107,6 +114,9 @@ impl Nodes {
         };
         if node.is_registered() {
             self.by_key.remove(&node.known.key);
+            node.known
+                .next_key
+                .map(|next| self.by_next_key.remove(&next));
         }
     }
 
@@ -291,7 +301,7 @@ impl state::Nodes for MemoryState {
     }
 
     async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
-        Ok(self.0.lock().nodes.by_key.get(key).copied())
+        Ok(self.0.lock().nodes.of_key(key))
     }
 
     async fn session(&self, node: NodeId) -> StateResult<Option<Session>> {

@@ -17,13 +17,14 @@ use crate::link::state::{
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, key, owner, wire, session, registered_at, activated_at, \
                        deactivated_at, unregistered_at, online_until, name, location, release, \
-                       certificate";
+                       certificate, next_key";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
     let wire: String = row.get(3)?;
     Ok(KnownNode {
         id: NodeId(row::id(row, 0)?),
         key: row::key(row, 1)?,
+        next_key: row::maybe_key(row, 14)?,
         owner: row.get(2)?,
         wire: Some(wire).filter(|wire| !wire.is_empty()),
         session: row::id(row, 4)?,
@@ -45,7 +46,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
 pub(super) fn registered(connection: &Connection) -> StateResult<Vec<(KnownNode, bool)>> {
     let sql = format!("SELECT {COLUMNS}, heard FROM node WHERE unregistered_at IS NULL");
     let mut select = connection.prepare(&sql)?;
-    let nodes = select.query_map([], |row| Ok((read(row)?, row.get(14)?)))?;
+    let nodes = select.query_map([], |row| Ok((read(row)?, row.get(15)?)))?;
     Ok(nodes.collect::<Result<_, _>>()?)
 }
 

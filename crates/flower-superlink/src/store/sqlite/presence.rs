@@ -28,6 +28,7 @@ pub(super) struct Presence(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     by_key: HashMap<PublicKey, NodeId>,
+    by_next_key: HashMap<PublicKey, NodeId>,
     /// The nodes that are registered.
     nodes: BTreeMap<NodeId, Node>,
     /// Rows of nodes, also of those that are unregistered.
@@ -77,6 +78,9 @@ struct Lease {
 impl Inner {
     fn add(&mut self, known: KnownNode, heard: bool) {
         self.by_key.insert(known.key.clone(), known.id);
+        if let Some(next) = &known.next_key {
+            self.by_next_key.insert(next.clone(), known.id);
+        }
         let node = Node {
             heard,
             version: 0,
@@ -154,6 +158,7 @@ impl Presence {
                 // They may have been noted meanwhile.
                 wire: node.known.wire.take(),
                 traits: std::mem::take(&mut node.known.traits),
+                next_key: node.known.next_key.take(),
                 owner: node.known.owner.take(),
                 name: node.known.name.take(),
                 location: node.known.location.take(),
@@ -195,6 +200,9 @@ impl Presence {
         let mut inner = self.0.lock();
         if let Some(node) = inner.nodes.remove(&node) {
             inner.by_key.remove(&node.known.key);
+            if let Some(next) = &node.known.next_key {
+                inner.by_next_key.remove(next);
+            }
         }
     }
 

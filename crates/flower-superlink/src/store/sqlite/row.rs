@@ -47,6 +47,12 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PublicKey> {
     PublicKey::from_openssh(&line).map_err(|problem| unreadable(column, problem))
 }
 
+/// The same where there may be none.
+pub(super) fn maybe_key(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<PublicKey>> {
+    let line: Option<String> = row.get(column)?;
+    line.map(|_| key(row, column)).transpose()
+}
+
 /// Says that a column holds what no version of this program wrote there.
 pub(super) fn unreadable(
     column: usize,

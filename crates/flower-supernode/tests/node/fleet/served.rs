@@ -46,9 +46,11 @@ impl Fleet for FakeFleet {
 
     async fn activate_node(
         &self,
-        _: Request<proto::ActivateNodeRequest>,
+        request: Request<proto::ActivateNodeRequest>,
     ) -> Answer<proto::ActivateNodeResponse> {
+        let key = request.into_inner().public_key;
         self.step("activate", |world| {
+            world.keys.push(key);
             if !world.knows_key {
                 return Err("No SuperNode found with the given public key.");
             }

@@ -40,21 +40,29 @@ fn the_command_line_is_that_of_the_release() {
         ("1.27.0", None, IN_ARGUMENTS),
         ("1.30.0", None, IN_ARGUMENTS),
         ("1.31.0", None, IN_FILE),
-        ("1.34.0", None, IN_FILE),
+        ("1.35.0", None, IN_FILE),
+        ("1.36.0", None, IN_FILE),
+        ("1.42.0", None, IN_FILE),
     ] {
         let (_dir, program) = program(version);
         let flwr_dir = Some(Path::new("/home"));
         let command = clientapp_command(&program, "127.0.0.1:9094", "abc", 7, flwr_dir);
         let flag = dir.unwrap_or_default();
+        let is_of_runtime = program.version() >= Some((1, 36));
+        let of = |app: &str| if is_of_runtime { "runtime" } else { app }.to_owned();
         let expected = format!(
-            "--insecure --clientappio-api-address 127.0.0.1:9094{flag} {token} --parent-pid 7"
+            "--insecure --{}-api-address 127.0.0.1:9094{flag} {token} --parent-pid 7",
+            of("clientappio")
         );
         assert_eq!(words(&command), expected, "{version}");
         let variable = dir.is_none().then_some(OsStr::new("/home"));
         assert_eq!(home(&command), variable, "{version}");
 
         let command = serverapp_command(&program, "127.0.0.1:9091", "abc", None, flwr_dir);
-        let expected = format!("--insecure --serverappio-api-address 127.0.0.1:9091{flag} {token}");
+        let expected = format!(
+            "--insecure --{}-api-address 127.0.0.1:9091{flag} {token}",
+            of("serverappio")
+        );
         assert_eq!(words(&command), expected, "{version}");
         assert_eq!(home(&command), variable, "{version}");
         let command = serverapp_command(&program, "127.0.0.1:9091", "abc", Some(7), flwr_dir);

@@ -67,20 +67,24 @@ fn each_range_has_its_flags() {
     assert!(!of(20).serverapp_token && of(21).serverapp_token);
     assert_eq!((of(26).home, of(27).home), (Home::Flag, Home::Variable));
     assert!(!of(30).token_file && of(31).token_file && of(34).token_file);
+    assert_eq!(
+        (of(35).address, of(36).address),
+        (Address::ByApp, Address::Runtime)
+    );
     assert!(ROWS.is_sorted_by_key(|row| row.first) && ROWS[ROWS.len() - 1].first < END);
 }
 
 #[test]
 fn a_release_that_is_not_started_is_refused_with_the_ranges() {
-    let (_dir, program) = environment("flwr-1.35.0.dist-info");
+    let (_dir, program) = environment("flwr-1.44.0.dist-info");
     let folder = program.parent().unwrap();
     let error =
         Program::found(super::super::find::find_in("flwr-serverapp", folder.as_os_str()).unwrap());
     let text = error.unwrap_err().to_string();
     for told in [
         "flwr-serverapp",
-        "of flwr 1.35",
-        "1.20 to 1.34",
+        "of flwr 1.44",
+        "1.20 to 1.43",
         "pip install flwr==",
     ] {
         assert!(text.contains(told), "{text}");
@@ -94,32 +98,42 @@ fn a_wrapper_tells_its_flags_by_its_help() {
     for (help, flags) in [
         (
             "--serverappio-api-address A --token T --flwr-dir D",
-            Some((true, Home::Flag, false)),
+            Some((true, Home::Flag, false, Address::ByApp)),
         ),
         (
             "--serverappio-api-address A --run-once --flwr-dir D",
-            Some((false, Home::Flag, false)),
+            Some((false, Home::Flag, false, Address::ByApp)),
         ),
         (
             "--clientappio-api-address A --token T",
-            Some((true, Home::Variable, false)),
+            Some((true, Home::Variable, false, Address::ByApp)),
         ),
         (
             "[--clientappio-api-address A] (--token T | --token-file F)",
-            Some((true, Home::Variable, true)),
+            Some((true, Home::Variable, true, Address::ByApp)),
         ),
-        ("--runtime-api-address A --token T", None),
+        (
+            "--runtime-api-address A --token T",
+            Some((true, Home::Variable, false, Address::Runtime)),
+        ),
         ("", None),
     ] {
         let wrapper = program(dir.path(), &format!("#!/bin/sh\nexec echo '{help}'\n"));
         let found = Flags::by_help(&wrapper);
-        let found = found.map(|flags| (flags.serverapp_token, flags.home, flags.token_file));
+        let found = found.map(|flags| {
+            (
+                flags.serverapp_token,
+                flags.home,
+                flags.token_file,
+                flags.address,
+            )
+        });
         assert_eq!(found, flags, "{help}");
         let program = Program::at(wrapper);
         assert_eq!(program.version(), None);
         assert_eq!(
             program.flags().home,
-            flags.map_or(Home::Flag, |(_, home, _)| home)
+            flags.map_or(Home::Flag, |(_, home, ..)| home)
         );
     }
 }

@@ -3,20 +3,8 @@
 pub(super) const USE_TLS: &str =
     "this port speaks TLS: leave out --insecure and give --root-certificates";
 pub(super) const USE_PLAINTEXT: &str =
-    "this port speaks plaintext gRPC: use --insecure, or start the server with TLS";
-pub(super) const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1: SuperNodes of flwr 1.8 to 1.39, `flwr` of 1.13 to 1.36 and apps of 1.8 to 1.34 are served here, and later ones, which speak HTTP/1, are not";
-/// The number by which peers of flwr 1.35 and later know that the two releases do not fit.
-const VERSION_INCOMPATIBLE: u16 = 1001;
-
-/// The answer to a peer that speaks HTTP/1 where gRPC is spoken, as peers of flwr 1.35 and later read
-/// it.
-pub(super) fn incompatible_answer() -> String {
-    let body = serde_json::json!({ "code": VERSION_INCOMPATIBLE, "detail": USE_HTTP2 }).to_string();
-    let length = body.len();
-    format!(
-        "HTTP/1.1 412 Precondition Failed\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
-}
+    "this port speaks plaintext: use --insecure, or start the server with TLS";
+pub(super) const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
 
 pub(super) fn http1_answer(text: &str) -> String {
     let length = text.len() + 1;

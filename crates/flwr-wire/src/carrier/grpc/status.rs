@@ -6,6 +6,7 @@ use flwr_core::refusal::{Class, Failure, Feature, Refusal};
 use serde_json::json;
 use tonic::{Code, Status};
 
+use crate::carrier::Reader;
 use crate::head::Release;
 
 mod texts;
@@ -18,28 +19,38 @@ const COMMAND_WITH_NUMBERS: Release = Release::new(1, 30);
 /// The first release whose SuperNode does.
 const NODE_WITH_NUMBERS: Release = Release::new(1, 39);
 
-/// Who reads a status.
+/// The form in which a reader knows refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
-    /// A daemon or an app process, which prints the text.
+pub(crate) enum Form {
+    /// For a daemon or an app process, which prints the text.
     Peer,
-    /// The `flwr` command until 1.29. At FAILED_PRECONDITION, and a few texts of other codes, the
+    /// For the `flwr` command until 1.29. At FAILED_PRECONDITION, and a few texts of other codes, the
     /// command prints a sentence. At INVALID_ARGUMENT and ALREADY_EXISTS releases 1.23 to 1.26 print a
     /// traceback of Python, and at UNIMPLEMENTED a sentence that says nothing of the cause.
     Command,
-    /// A program that reads the number of a refusal beside its text.
+    /// For a program that reads the number of a refusal beside its text.
     Numbers,
 }
 
 /// The status of a call that is refused or fails, for a daemon or an app process.
 #[must_use]
 pub fn status(failure: impl Into<Failure>) -> Status {
-    Reader::Peer.status(failure)
+    Form::Peer.status(failure)
 }
 
-impl Reader {
+impl Form {
+    /// The form for this reader.
+    pub(crate) fn of(reader: Reader) -> Self {
+        match reader {
+            Reader::Node(release) => Self::node(release),
+            Reader::Joiner => Self::Numbers,
+            Reader::App => Self::Peer,
+            Reader::Command(release) => Self::command(release),
+        }
+    }
+
     /// A `flwr` command of this release.
-    pub(crate) fn command(release: Option<Release>) -> Self {
+    fn command(release: Option<Release>) -> Self {
         match release {
             Some(release) if release >= COMMAND_WITH_NUMBERS => Self::Numbers,
             _ => Self::Command,
@@ -47,7 +58,7 @@ impl Reader {
     }
 
     /// A SuperNode of this release.
-    pub(crate) fn node(release: Option<Release>) -> Self {
+    fn node(release: Option<Release>) -> Self {
         match release {
             Some(release) if release >= NODE_WITH_NUMBERS => Self::Numbers,
             _ => Self::Peer,
@@ -66,8 +77,7 @@ impl Reader {
 
     fn refused(self, refusal: &Refusal) -> Status {
         match self {
-            // Commands know this one by its code, and tell how to sign in.
-            Self::Numbers if !matches!(refusal, Refusal::NotSignedIn) => {
+            Self::Numbers if !is_by_words(refusal) => {
                 let answer = json!({
                     "code": refusal.code().number(),
                     "public_message": refusal.to_string(),
@@ -79,6 +89,24 @@ impl Reader {
             Self::Peer | Self::Numbers => Status::new(code(class(refusal)), words(refusal)),
         }
     }
+}
+
+/// Whether upstream has words and no number for it in every release. Commands know the first by its
+/// status, and tell how to sign in. The others are about a node's signature.
+const fn is_by_words(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotSignedIn
+            | Refusal::MissingSignature
+            | Refusal::UnknownKey
+            | Refusal::MalformedKey
+            | Refusal::InvalidSignature
+            | Refusal::MalformedTimestamp
+            | Refusal::StaleTimestamp { .. }
+            | Refusal::NotRegistered
+            | Refusal::OtherNode { .. }
+            | Refusal::AccessDenied
+    )
 }
 
 fn words(refusal: &Refusal) -> String {

@@ -15,7 +15,7 @@ use flwr_proto::v1_08 as wire;
 
 use super::records::{self, Numbering};
 use super::task;
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, ServerAppHost};
 use crate::inflate;
 use crate::methods::Request;

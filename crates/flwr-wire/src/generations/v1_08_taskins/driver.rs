@@ -10,7 +10,7 @@ use flwr_proto::v1_08 as wire;
 
 use super::apps::{Apps, SILENCE};
 use super::layout;
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, Launch, ServerAppHost};
 use crate::methods::Request;
 use crate::methods::runtime::read;

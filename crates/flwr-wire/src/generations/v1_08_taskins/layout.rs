@@ -6,7 +6,7 @@ use flwr_proto as proto;
 use flwr_proto::v1_08 as wire;
 
 use super::records::Numbering;
-use crate::carrier::grpc::decode;
+use crate::carrier::decode;
 use crate::raw::{has_bytes, has_number};
 
 /// A GetRun, and how its caller numbers records.

@@ -16,7 +16,7 @@ use super::admission::{Admission, Newcomer, Shown, Signed, is_welcome, note};
 use super::records::{self, Numbering};
 use super::secret::PUBLIC_KEY_HEADER;
 use super::{ANY, FROM_12, UNTIL_11, layout, task};
-use crate::carrier::grpc::{Answer, decode};
+use crate::carrier::{Answer, decode};
 use crate::generations::WireName;
 use crate::host::FleetHost;
 use crate::inflate;

@@ -1,4 +1,4 @@
-//! The methods of flwr 1.27 to 1.36 for what a SuperLink need not have. Each is refused by the name of
+//! The methods of flwr 1.27 and later for what a SuperLink need not have. Each is refused by the name of
 //! the feature: a command then prints a sentence, and not that it may be too old.
 
 use flwr_core::port::{Control, Result};
@@ -8,7 +8,7 @@ use futures::future::{Ready, ready};
 use crate::methods::Request;
 
 /// The methods, each with the feature that it is of.
-pub(super) const METHODS: [(&str, Feature); 25] = [
+pub(super) const METHODS: [(&str, Feature); 29] = [
     ("/flwr.proto.Control/CreateFederation", Feature::Federations),
     (
         "/flwr.proto.Control/ArchiveFederation",
@@ -58,6 +58,19 @@ pub(super) const METHODS: [(&str, Feature); 25] = [
     ("/flwr.proto.Control/StoreApp", Feature::Apps),
     ("/flwr.proto.Control/AddApp", Feature::Apps),
     ("/flwr.proto.Control/RemoveApp", Feature::Apps),
+    ("/flwr.proto.Control/ListAppAssociations", Feature::Apps),
+    (
+        "/flwr.proto.Control/UpdateRunSeriesDescription",
+        Feature::RunSeries,
+    ),
+    (
+        "/flwr.proto.Control/ListRunSeriesEvents",
+        Feature::RunSeries,
+    ),
+    (
+        "/flwr.proto.Control/SetFederationIcon",
+        Feature::Federations,
+    ),
 ];
 
 /// Refuses a request, whatever stands in it.

@@ -10,7 +10,8 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::port::control::{
     Federation, Login, NewNode, Nodes, RunFilter, Runs, Start, Tokens, Usage, WholeFederation,
 };
-use flwr_core::port::{Control, Result, SignIn};
+use flwr_core::port::joining::{IssuedJoinToken, JoinTokenList, NewJoinToken};
+use flwr_core::port::{Control, JoinTokens, Result, SignIn};
 use flwr_core::refusal::{Code, Failure};
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
@@ -24,13 +25,15 @@ use super::rpcs;
 use crate::line::{Line, Read, Sent};
 use crate::objects;
 use crate::rpc::Rpc;
-use crate::upkeep;
+use crate::{join, upkeep};
 
 mod layouts;
 mod log;
 mod read;
+mod refresh;
 
 pub use log::Log;
+pub use refresh::{REFRESH_PATH, RefreshRequest, refreshed};
 
 /// The name of the only federation until flwr 1.25. SuperLinks of 1.24 and 1.25 start no run without it,
 /// and later ones take another name, or none.
@@ -99,10 +102,11 @@ impl<L: Line> Control for ControlOver<L> {
     }
 
     async fn runs(&self, which: impl Into<RunFilter> + Send) -> Result<Runs> {
-        let RunFilter { only, newest } = which.into();
+        let RunFilter { only, newest, skip } = which.into();
         let request = proto::ListRunsRequest {
             run_id: only.map(|run| run.0),
             limit: newest,
+            skip: (skip > 0).then_some(skip),
         };
         read::runs(self.call(rpcs::LIST_RUNS, request).await?)
     }
@@ -164,6 +168,20 @@ impl<L: Line> Control for ControlOver<L> {
 
     async fn usage(&self) -> Result<Usage> {
         upkeep::call::usage(&self.line).await
+    }
+}
+
+impl<L: Line> JoinTokens for ControlOver<L> {
+    async fn issue_join_token(&self, new: NewJoinToken) -> Result<IssuedJoinToken> {
+        join::tokens::call_issue(&self.line, new).await
+    }
+
+    async fn join_tokens(&self) -> Result<JoinTokenList> {
+        join::tokens::call_list(&self.line).await
+    }
+
+    async fn revoke_join_token(&self, id: &str) -> Result<()> {
+        join::tokens::call_revoke(&self.line, id).await
     }
 }
 

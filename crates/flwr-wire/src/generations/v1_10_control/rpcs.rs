@@ -18,6 +18,11 @@ pub(super) const GET_LOGIN_DETAILS: Rpc<
 > = Rpc::at("/flwr.proto.Control/GetLoginDetails");
 pub(super) const GET_AUTH_TOKENS: Rpc<proto::GetAuthTokensRequest, proto::GetAuthTokensResponse> =
     Rpc::at("/flwr.proto.Control/GetAuthTokens");
+/// Over HTTP only (flwr 1.36 and later).
+pub(super) const REFRESH_AUTH_TOKENS: Rpc<
+    proto::RefreshAuthTokensRequest,
+    proto::GetAuthTokensResponse,
+> = Rpc::at("/flwr.proto.Control/RefreshAuthTokens");
 pub(super) const PULL_ARTIFACTS: Rpc<proto::PullArtifactsRequest, proto::PullArtifactsResponse> =
     Rpc::at("/flwr.proto.Control/PullArtifacts");
 pub(super) const REGISTER_NODE: Rpc<proto::RegisterNodeRequest, proto::RegisterNodeResponse> =

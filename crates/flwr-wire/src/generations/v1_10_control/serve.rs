@@ -89,6 +89,7 @@ pub(super) async fn list_runs(
     let which = RunFilter {
         only: request.message.run_id.map(RunId),
         newest: request.message.limit,
+        skip: request.message.skip.unwrap_or_default(),
     };
     let runs = control.runs(which).await?;
     let now = runs.now.map(Timestamp::iso8601).unwrap_or_default();
@@ -196,6 +197,17 @@ pub(super) async fn get_auth_tokens(
         refresh_token: tokens.refresh,
     });
     Ok(answer.unwrap_or_default())
+}
+
+pub(super) async fn refresh_auth_tokens(
+    sign_in: impl SignIn,
+    request: Request<proto::RefreshAuthTokensRequest>,
+) -> Result<proto::GetAuthTokensResponse> {
+    let tokens = sign_in.refresh(&request.message.refresh_token).await?;
+    Ok(proto::GetAuthTokensResponse {
+        access_token: tokens.access,
+        refresh_token: tokens.refresh,
+    })
 }
 
 #[cfg(test)]

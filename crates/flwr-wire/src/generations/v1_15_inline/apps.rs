@@ -12,7 +12,7 @@ use flwr_proto as proto;
 use flwr_proto::v1_15 as wire;
 
 use super::message;
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, ServerAppHost};
 use crate::inflate;
 use crate::methods::Request;

@@ -14,7 +14,7 @@ use flwr_proto as proto;
 use super::apps::{self, of_run};
 use super::tokenless::token_or;
 use crate::apps::pull_messages as pull;
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{admit, read};

@@ -8,7 +8,7 @@ use flwr_core::run::{Phase, RunStatus};
 use flwr_proto as proto;
 use flwr_proto::v1_30;
 
-use crate::carrier::grpc::Answer;
+use crate::carrier::Answer;
 use crate::host::{Head, RuntimeHost};
 use crate::methods::Request;
 use crate::methods::runtime::{admit_by_metadata, admit_launcher, read};
@@ -59,12 +59,35 @@ pub(super) async fn claim_task(
     jobs: impl Jobs,
     request: v1_30::ClaimTaskRequest,
 ) -> Result<v1_30::ClaimTaskResponse> {
-    let token = match jobs.claim(RunId(request.task_id)).await {
-        // The run is over since the caller listed its task. A refusal would end the caller.
-        Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => None,
-        claimed => claimed?,
-    };
+    let token = claimed(&jobs, RunId(request.task_id)).await?;
     Ok(v1_30::ClaimTaskResponse { token })
+}
+
+/// The token of the run's task. `None`: somebody else has claimed the task.
+async fn claimed(jobs: &impl Jobs, run: RunId) -> Result<Option<String>> {
+    match jobs.claim(run).await {
+        // The run is over since its task was listed. A refusal would end the caller.
+        Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => Ok(None),
+        claimed => claimed,
+    }
+}
+
+/// Claims the first task that waits and is of a type that the caller names.
+pub(super) async fn acquire_task(
+    kind: Kind,
+    jobs: impl Jobs,
+    request: v1_30::AcquireTaskRequest,
+) -> Result<v1_30::AcquireTaskResponse> {
+    let mut types = request.supported_task_types.iter();
+    if types.any(|name| name == kind.task_type()) {
+        for run in jobs.waiting().await? {
+            if let Some(token) = claimed(&jobs, run).await? {
+                let task = Some(kind.waiting(run));
+                return Ok(v1_30::AcquireTaskResponse { task, token });
+            }
+        }
+    }
+    Ok(v1_30::AcquireTaskResponse::default())
 }
 
 /// `GetRun`: apps ask, and those who start apps.

@@ -1,5 +1,5 @@
 //! The methods of this generation. ServerAppIo and ClientAppIo have the same ones, and so has Runtime,
-//! which takes the place of both in flwr 1.34.
+//! which takes the place of both from flwr 1.34 on.
 
 use flwr_proto as proto;
 use flwr_proto::v1_30;
@@ -12,6 +12,8 @@ use crate::rpc::Rpc;
 pub(super) struct Service {
     pub(super) pull_pending: Rpc<v1_30::PullPendingTasksRequest, v1_30::PullPendingTasksResponse>,
     pub(super) claim: Rpc<v1_30::ClaimTaskRequest, v1_30::ClaimTaskResponse>,
+    /// flwr 1.39 and later.
+    pub(super) acquire: Rpc<v1_30::AcquireTaskRequest, v1_30::AcquireTaskResponse>,
     pub(super) get_run: Rpc<proto::GetRunRequest, proto::GetRunResponse>,
     pub(super) heartbeat: Rpc<v1_30::SendTaskHeartbeatRequest, v1_30::SendTaskHeartbeatResponse>,
     pub(super) pull_input: Rpc<v1_30::PullTaskInputRequest, v1_30::PullTaskInputResponse>,
@@ -22,7 +24,7 @@ pub(super) struct Service {
     pub(super) push_logs: Rpc<proto::PushLogsRequest, proto::PushLogsResponse>,
     pub(super) objects: ObjectRpcs,
     /// What only agents, models and connectors call.
-    pub(super) agents: [&'static str; 7],
+    pub(super) agents: [&'static str; 10],
 }
 
 /// The methods of the service with this name, with its names for the calls for messages.
@@ -31,6 +33,7 @@ macro_rules! service {
         Service {
             pull_pending: Rpc::at(concat!("/flwr.proto.", $name, "/PullPendingTasks")),
             claim: Rpc::at(concat!("/flwr.proto.", $name, "/ClaimTask")),
+            acquire: Rpc::at(concat!("/flwr.proto.", $name, "/AcquireTask")),
             get_run: Rpc::at(concat!("/flwr.proto.", $name, "/GetRun")),
             heartbeat: Rpc::at(concat!("/flwr.proto.", $name, "/SendTaskHeartbeat")),
             pull_input: Rpc::at(concat!("/flwr.proto.", $name, "/PullTaskInput")),
@@ -52,6 +55,9 @@ macro_rules! service {
                 concat!("/flwr.proto.", $name, "/RecordTaskUsage"),
                 concat!("/flwr.proto.", $name, "/GetConnector"),
                 concat!("/flwr.proto.", $name, "/StartAutomation"),
+                concat!("/flwr.proto.", $name, "/GetRunSeriesEvents"),
+                concat!("/flwr.proto.", $name, "/GetCompactedContexts"),
+                concat!("/flwr.proto.", $name, "/PutCompactedContext"),
             ],
         }
     };

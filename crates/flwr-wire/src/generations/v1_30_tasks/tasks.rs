@@ -11,7 +11,7 @@ use super::task_id;
 use crate::methods::Request;
 use crate::objects;
 
-/// Seconds between two signs of life (flwr 1.30 to 1.34 wire).
+/// Seconds between two signs of life (flwr 1.30 to 1.42 wire).
 const INTERVAL: f64 = 30.0;
 
 /// Apps give the first sign at the same time as they ask for their input, before or after that.
@@ -33,8 +33,13 @@ pub(super) async fn pull_input(
     };
     runtime.at_work().await?;
     let fab = objects::fab(run.fab_hash().to_owned(), fab);
+    let mut context = proto::Context::from(context);
+    // Apps of flwr 1.39 and later take their own node from here, and write it into their messages.
+    if let Some(node) = runtime.node() {
+        context.node_id = node.0;
+    }
     Ok(v1_30::PullTaskInputResponse {
-        context: Some(context.into()),
+        context: Some(context),
         run: Some(run.into()),
         fab: Some(fab),
         task_id: task_id(&runtime),

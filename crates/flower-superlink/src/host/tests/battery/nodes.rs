@@ -156,7 +156,7 @@ pub(super) async fn a_node_is_refused_what_is_not_its_own(world: World<impl Way>
     assert_eq!(swapped.class(), Some(Class::Invalid), "{swapped}");
     let unknown = node.fleet.fab(Some(app.run), &"0".repeat(64)).await;
     let unknown = unknown.unwrap_err();
-    assert_eq!(unknown.class(), Some(Class::NotFound), "{unknown}");
+    assert_eq!(unknown.class(), Some(Class::Forbidden), "{unknown}");
     assert!(is_over(node.fleet.run(RunId(7)).await));
 }
 

@@ -34,10 +34,9 @@ async fn the_first_field_of_a_sign_of_life_says_of_which_release_it_is() {
     assert_eq!(by_run(run).encode_to_vec()[0], 0x08);
     let stranger = scene.sign(&by_run(run)).await;
     assert_eq!(stranger.said(), INVALID_TOKEN);
-    for wrong in ["guess", ""] {
-        let answered = scene.sign(&by_token(wrong)).await;
-        assert_eq!(answered.said(), INVALID_TOKEN, "{wrong:?}");
-    }
+    assert!(!lives(scene.sign(&by_token("guess")).await));
+    let nobody = scene.sign(&by_token("")).await;
+    assert_eq!(nobody.said(), INVALID_TOKEN);
     assert!(lives(scene.sign(&by_token(&token)).await));
     assert!(lives(scene.sign(&by_run(run)).await), "it is the same app");
 }
@@ -99,7 +98,6 @@ async fn an_app_whose_run_is_stopped_hears_so() {
     scene.inputs(&token).await;
     assert!(lives(scene.sign(&by_token(&token)).await));
     scene.host.link().stop_run(run).await.unwrap();
-    let answered = scene.sign(&by_token(&token)).await;
-    assert_eq!(answered.said(), INVALID_TOKEN);
+    assert!(!lives(scene.sign(&by_token(&token)).await));
     assert!(!lives(scene.sign(&by_run(run)).await));
 }

@@ -30,6 +30,36 @@ impl Presence {
         self.0.lock().dismissed.contains(key)
     }
 
+    /// The node will have this key.
+    pub(in super::super) fn note_next_key(&self, node: NodeId, next: &PublicKey) {
+        let mut inner = self.0.lock();
+        let Some(known) = inner.nodes.get_mut(&node) else {
+            return;
+        };
+        let earlier = known.known.next_key.replace(next.clone());
+        if let Some(earlier) = earlier {
+            inner.by_next_key.remove(&earlier);
+        }
+        inner.by_next_key.insert(next.clone(), node);
+    }
+
+    pub(in super::super) fn of_next_key(&self, next: &PublicKey) -> Option<NodeId> {
+        self.0.lock().by_next_key.get(next).copied()
+    }
+
+    /// The node has this key from now on.
+    pub(in super::super) fn use_next_key(&self, node: NodeId, next: &PublicKey) {
+        let mut inner = self.0.lock();
+        inner.by_next_key.remove(next);
+        let Some(known) = inner.nodes.get_mut(&node) else {
+            return;
+        };
+        let old = known.known.key.clone();
+        known.known.change_key(next.clone());
+        inner.by_key.remove(&old);
+        inner.by_key.insert(next.clone(), node);
+    }
+
     pub(in super::super) fn note_wire(&self, node: NodeId, wire: &str) {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
             node.known.wire = Some(wire.to_owned());

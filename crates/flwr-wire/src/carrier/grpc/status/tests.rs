@@ -17,6 +17,7 @@ use super::*;
 
 mod callers;
 mod commands;
+mod joining;
 
 const RUN: RunId = RunId(7);
 
@@ -30,11 +31,11 @@ fn said(status: &Status) -> (Code, &str) {
 
 /// Checks the rows, and gives the numbers of their refusals.
 fn check(rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
-    check_for(&[Reader::Peer], rows)
+    check_for(&[Form::Peer], rows)
 }
 
 /// The same, for each of these readers.
-fn check_for(readers: &[Reader], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
+fn check_for(readers: &[Form], rows: &[(Refusal, Code, &str)]) -> Vec<Number> {
     for (refusal, code, text) in rows {
         for reader in readers {
             let status = reader.status(refusal.clone());
@@ -56,6 +57,7 @@ fn every_refusal_has_its_code_and_text() {
         callers::nodes_and_processes(),
         callers::people(),
         commands::later_refusals(),
+        joining::all(),
     ];
     let met = tables.concat();
     for number in Number::ALL.iter().filter(|it| it.number() >= Number::OWN) {
@@ -77,7 +79,7 @@ fn requests() -> Vec<Number> {
                 max: 1800.0,
             },
             InvalidArgument,
-            "`heartbeat_interval` is -0.5: 10 to 1800 seconds are expected",
+            "Invalid heartbeat interval: `heartbeat_interval` is -0.5, and 10 to 1800 seconds are expected",
         ),
     ])
 }
@@ -123,6 +125,24 @@ fn runs() -> Vec<Number> {
             Refusal::ProcessLives(RUN),
             FailedPrecondition,
             "run 7 is finished, and its ServerApp process is still ending: try again in a moment",
+        ),
+        (
+            Refusal::NoRunForNode(RUN),
+            PermissionDenied,
+            "Run ID not found: 7",
+        ),
+        (
+            Refusal::NoFabForNode(Box::new(Refusal::UnknownRun(RUN))),
+            PermissionDenied,
+            "run 7 is not known to this SuperLink",
+        ),
+        (
+            Refusal::FabOfAnotherRun {
+                run: RUN,
+                hash: "abc".to_owned(),
+            },
+            PermissionDenied,
+            "Requested FAB hash abc does not match the FAB hash of run 7",
         ),
         (
             Refusal::UnknownFab("abc".to_owned()),

@@ -78,6 +78,11 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
             "The client certificate CN=alice is not on the SuperLink's list of clients",
         ),
         (
+            Refusal::CertificateNeeded("the client shows none".to_owned()),
+            FailedPrecondition,
+            "this service needs a client certificate: the client shows none",
+        ),
+        (
             Refusal::LauncherNotProven("why"),
             Unauthenticated,
             "the caller may not start apps here: why (--superexec-auth-secret-file)",
@@ -158,5 +163,5 @@ pub(super) fn people() -> Vec<Number> {
             "the SuperLink is full: 11 bytes are kept, and --max-storage allows 10; it takes new runs and messages again when runs have finished",
         ),
     ];
-    check_for(&[Reader::Peer, Reader::Command], &rows)
+    check_for(&[Form::Peer, Form::Command], &rows)
 }

@@ -93,10 +93,10 @@ pub(super) fn later_refusals() -> Vec<Number> {
     let rows = rows();
     for (refusal, code, text, numbered) in &rows {
         for release in [None, Some(Release::new(1, 29))] {
-            let status = Reader::command(release).status(refusal.clone());
+            let status = Form::command(release).status(refusal.clone());
             assert_eq!(said(&status), (*code, *text), "{refusal:?}");
         }
-        let status = Reader::command(Some(Release::new(1, 30))).status(refusal.clone());
+        let status = Form::command(Some(Release::new(1, 30))).status(refusal.clone());
         assert_eq!(status.code(), *numbered, "{refusal:?}");
         let answer: serde_json::Value = serde_json::from_str(status.message()).unwrap();
         assert_eq!(answer["code"], refusal.code().number());
@@ -108,15 +108,23 @@ pub(super) fn later_refusals() -> Vec<Number> {
 
 #[test]
 fn a_command_that_is_not_signed_in_and_reads_numbers_gets_the_words_at_which_it_says_how() {
-    let status = Reader::Numbers.status(Refusal::NotSignedIn);
+    let status = Form::Numbers.status(Refusal::NotSignedIn);
     assert_eq!(said(&status), (Unauthenticated, "Access denied"));
 }
 
 #[test]
+fn a_node_whose_signature_is_refused_gets_words_in_every_release() {
+    for release in [None, Some(Release::new(1, 39))] {
+        let status = Reader::node(release).status(Refusal::NotRegistered);
+        assert_eq!(said(&status), (Unauthenticated, "Invalid node ID"));
+    }
+}
+
+#[test]
 fn a_node_reads_numbers_later_than_a_command() {
-    let numbered = |reader: Reader| reader == Reader::Numbers;
-    assert!(!numbered(Reader::node(None)));
-    assert!(!numbered(Reader::node(Some(Release::new(1, 38)))));
-    assert!(numbered(Reader::node(Some(Release::new(1, 39)))));
-    assert!(numbered(Reader::command(Some(Release::new(2, 0)))));
+    let numbered = |reader: Form| reader == Form::Numbers;
+    assert!(!numbered(Form::node(None)));
+    assert!(!numbered(Form::node(Some(Release::new(1, 38)))));
+    assert!(numbered(Form::node(Some(Release::new(1, 39)))));
+    assert!(numbered(Form::command(Some(Release::new(2, 0)))));
 }

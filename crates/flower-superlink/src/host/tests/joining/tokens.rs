@@ -1,0 +1,121 @@
+//! Tokens in the hands of people.
+
+use super::*;
+
+#[tokio::test]
+async fn a_token_names_the_authority_of_the_superlink() {
+    let office = Office::new();
+    let token = office.token().await;
+    let tls = office.files.load().unwrap();
+    assert_eq!(Some(token.pin), tls.authority_pin());
+}
+
+#[tokio::test]
+async fn a_token_is_for_a_host_that_the_certificate_names() {
+    let office = Office::new();
+    let of = |host: &str, address: Option<&str>| NewJoinToken {
+        host: host.to_owned(),
+        address: address.map(|address| address.parse().unwrap()),
+        ..new_token()
+    };
+    for (host, address, expected) in [
+        ("localhost", None, "localhost:9092"),
+        ("127.0.0.1", None, "127.0.0.1:9092"),
+        ("10.0.0.7", Some("localhost:19092"), "localhost:19092"),
+    ] {
+        let token = office.issue(of(host, address)).await.unwrap();
+        assert_eq!(token.address.to_string(), expected);
+    }
+    for (host, address) in [
+        ("10.0.0.7", None),
+        ("localhost", Some("superlink.example:9092")),
+        ("not a host", None),
+    ] {
+        let refused = refusal(office.issue(of(host, address)).await);
+        assert!(
+            matches!(&refused, Refusal::Joining(JoinRefusal::Host { .. })),
+            "{refused:?}"
+        );
+        let text = refused.to_string();
+        assert!(
+            text.contains("--address") && text.contains("localhost"),
+            "{text}"
+        );
+    }
+    let nowhere = refusal(office.issue(of("", None)).await);
+    assert!(matches!(
+        nowhere,
+        Refusal::Field {
+            field: "address",
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn a_token_has_bounds() {
+    let office = Office::new();
+    let with = |ttl: u64, uses: u32, name: Option<&str>| NewJoinToken {
+        ttl: Duration::from_secs(ttl),
+        uses,
+        name: name.map(str::to_owned),
+        ..new_token()
+    };
+    for (new, field) in [
+        (with(0, 1, None), "ttl"),
+        (with(31 * 86_400, 1, None), "ttl"),
+        (with(60, 0, None), "uses"),
+        (with(60, 10_001, None), "uses"),
+        (with(60, 2, Some("ward 7")), "name"),
+    ] {
+        let refused = refusal(office.issue(new).await);
+        assert!(
+            matches!(refused, Refusal::Field { field: at, .. } if at == field),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(
+        office.person().await.join_tokens().await.unwrap().tokens,
+        []
+    );
+}
+
+#[tokio::test]
+async fn where_fleet_demands_certificates_a_token_is_refused_with_what_is_missing() {
+    let office = Office::new();
+    let tls = {
+        let ca = office.files.path("ca.crt");
+        let files = flwr_security::testing::server_files(
+            &ca,
+            &office.files.path("server.pem"),
+            &office.files.path("server.key"),
+        );
+        flwr_security::tls::ServerTls::load(flwr_security::tls::ServerFiles {
+            clients: Some(flwr_security::tls::ClientCa { ca, crl: None }),
+            ..files
+        })
+        .unwrap()
+    };
+    let joining = JoinPlace {
+        tls: Some(tls),
+        port: 9092,
+    };
+    let host = Host::new(Parts {
+        joining,
+        ..parts(link(MemoryState::default()), Policy::Enrolled, None)
+    });
+    let office = Office { host, ..office };
+    let refused = refusal(office.issue(new_token()).await).to_string();
+    assert!(refused.contains("--join-api-address"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_made_cannot_be_revoked() {
+    let office = Office::new();
+    let person = office.person().await;
+    for id in ["0011223344556677", "junk", ""] {
+        let refused = person.revoke_join_token(id).await;
+        let expected = JoinRefusal::TokenNotFound(id.to_owned());
+        assert_eq!(refusal(refused), expected.into());
+    }
+}

@@ -1,0 +1,71 @@
+//! Joining: the node tries until the SuperLink has answered.
+
+use flwr_client::joined::{Enrolled, Joined};
+use flwr_client::joining::{self, Welcome};
+use flwr_client::retry::Backoff;
+use flwr_security::key::PrivateKey;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::{Error, Join};
+use crate::config::JoinWay;
+
+impl Join {
+    /// Joins the SuperLink, and remembers that. The disk is waited for: nothing else goes on yet.
+    ///
+    /// # Errors
+    /// If the SuperLink refuses, is not the one that the token names, or is given up.
+    pub async fn run(&self, way: &JoinWay) -> Result<Joined, Error> {
+        let pending = self.enrolments.begin(self.token.id)?;
+        info!(
+            "joins the SuperLink at {} with token {} and key {}",
+            way.address,
+            self.token.id,
+            pending.key.public_key().fingerprint()
+        );
+        let welcome = self.ask(way, &pending.key).await?;
+        let joined = pending.finish(&Enrolled {
+            superlink: &welcome.superlink,
+            node: welcome.node,
+            name: &welcome.name,
+            authorities: &[welcome.authority],
+            certificate: &welcome.certificate,
+        })?;
+        let dir = joined.dir().display();
+        info!(node_id = %joined.node, "joined; the next start needs no flags: {dir} has the node's key, the SuperLink's address and whom to trust");
+        Ok(joined)
+    }
+
+    /// Asks until there is an answer. An answer that was lost is given again: the key is the same.
+    async fn ask(&self, way: &JoinWay, key: &PrivateKey) -> Result<Welcome, Error> {
+        let JoinWay {
+            address,
+            server_name,
+            route,
+            persistence,
+        } = way;
+        let mut backoff = Backoff::new(*persistence);
+        loop {
+            let name = server_name.clone();
+            let request = Vec::new();
+            let asked = joining::join(address, name, route, &self.token, key, request);
+            let error = match asked.await {
+                Ok(welcome) => return Ok(welcome),
+                Err(error) if error.is_passing() => error,
+                Err(error) => return Err(Error::Join(error)),
+            };
+            let Some(delay) = backoff.next_delay() else {
+                return Err(Error::GaveUp {
+                    tries: backoff.tries(),
+                    source: error,
+                });
+            };
+            warn!(
+                "{error} (try {}; next in {:.1} s)",
+                backoff.tries(),
+                delay.as_secs_f64()
+            );
+            sleep(delay).await;
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! `flower-supernode key renew`: another key for the same node.
+//!
+//! The new key is on disk, beside the old one, before the SuperLink hears of it. A renewal that was cut
+//! off goes on with the same new key. The old key counts until the new one is first used.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use flwr_client::channel::Trust;
+use flwr_client::joining::{self, JoinError};
+use flwr_core::id::NodeId;
+use flwr_security::key::PrivateKey;
+use flwr_security::private_files;
+
+use super::Error;
+use crate::args::Args;
+use crate::config::{self, Way};
+
+/// A key that was renewed.
+#[derive(Debug)]
+pub struct KeyRenewal {
+    /// The node.
+    pub node: NodeId,
+    /// The fingerprint of the new key.
+    pub fingerprint: String,
+    /// Its file.
+    pub path: PathBuf,
+}
+
+/// Gives the node of these flags another key.
+///
+/// # Errors
+/// If the SuperLink does not take the new key, or a file cannot be written.
+pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
+    let Trust::Tls(tls) = &way.trust else {
+        return Err(Error::RenewWithoutTls);
+    };
+    let path = way.key.path.clone().ok_or(Error::NothingToRenew)?;
+    let files = Files::beside(&path);
+    let (old, new) = (&way.key.private, files.prepare()?);
+    let keys = (old, &new);
+    let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, Vec::new());
+    let renewed = match asked.await {
+        Ok(renewed) => renewed,
+        Err(error) => return Err(files.failed(error, &new)),
+    };
+    keep_store(args, &way, &new);
+    let public = args.auth_supernode_public_key.as_deref();
+    let public = public.map_or_else(|| with(&path, ".pub"), Path::to_owned);
+    files.take_place(&path, &public)?;
+    if let Some(remembered) = &way.remembered
+        && remembered.key
+        && !renewed.certificate.is_empty()
+    {
+        let certificate = remembered.joined.certificate_file();
+        let written = private_files::replace(&certificate, |file| {
+            io::Write::write_all(file, &renewed.certificate)
+        });
+        written.map_err(|source| Error::Write {
+            path: certificate,
+            source,
+        })?;
+    }
+    Ok(KeyRenewal {
+        node: renewed.node,
+        fingerprint: new.public_key().fingerprint(),
+        path,
+    })
+}
+
+/// The files of the new key, beside the old one.
+struct Files {
+    private: PathBuf,
+    public: PathBuf,
+    old: PathBuf,
+}
+
+impl Files {
+    fn beside(path: &Path) -> Self {
+        let private = with(path, ".new");
+        Self {
+            public: with(&private, ".pub"),
+            private,
+            old: path.to_owned(),
+        }
+    }
+
+    /// The new key: of a renewal that was cut off, or made now.
+    fn prepare(&self) -> Result<PrivateKey, Error> {
+        let memory = flwr_client::joined::MemoryError::Key;
+        if self.private.exists() {
+            return Ok(PrivateKey::from_file(&self.private).map_err(memory)?);
+        }
+        let new = PrivateKey::generate().map_err(memory)?;
+        new.write_openssh_pair(&self.private, true)
+            .map_err(memory)?;
+        Ok(new)
+    }
+
+    /// What a failed renewal leaves behind.
+    fn failed(self, error: JoinError, new: &PrivateKey) -> Error {
+        let line = new.public_key().to_openssh();
+        match error {
+            error if error.is_passing() => Error::RenewalUnknown {
+                new: self.private,
+                source: error,
+            },
+            // The text has the line for the list, which is that of the new key.
+            JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
+                Error::Listed {
+                    new: self.private,
+                    path: self.old,
+                    source: error,
+                }
+            }
+            error => {
+                // Best effort: the next renewal would go on with them.
+                let _ = fs::remove_file(&self.private);
+                let _ = fs::remove_file(&self.public);
+                Error::NotRenewed(error)
+            }
+        }
+    }
+
+    /// Gives the new key the names of the old one, the private half first: it says what the public half
+    /// is.
+    fn take_place(&self, private: &Path, public: &Path) -> Result<(), Error> {
+        for (from, to) in [(&self.private, private), (&self.public, public)] {
+            let moved = fs::rename(from, to).and_then(|()| {
+                let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty());
+                private_files::sync_dir(dir.unwrap_or(Path::new(".")))
+            });
+            moved.map_err(|source| Error::Write {
+                path: to.to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the new key find what the node keeps under the old one: finished replies, Contexts. Without it
+/// the node works on these messages again.
+fn keep_store(args: &Args, way: &Way, new: &PrivateKey) {
+    let Some(old) = config::store(&way.key, args.flwr_dir.clone()) else {
+        return;
+    };
+    let linked = || {
+        private_files::create_dir(&old)?;
+        // One link leads to the directory, however often the key was renewed.
+        let target = fs::canonicalize(&old)?;
+        let target = target.file_name().unwrap_or_default();
+        let link = old.with_file_name(config::store_name(new.public_key()));
+        match symlink(target, link) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    };
+    if let Err(error) = linked() {
+        tracing::warn!(
+            "finished replies and Contexts are kept in {}, and cannot be found by the new key: {error}",
+            old.display()
+        );
+    }
+}
+
+/// A path with something behind its name.
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use clap::Parser;
+    use flwr_core::refusal::{Class, Refused, Silence, Unanswered};
+    use flwr_security::testing::Files as TlsFiles;
+
+    use super::super::Enrolment;
+    use super::*;
+
+    struct Node {
+        dir: tempfile::TempDir,
+        key: PrivateKey,
+        certificates: TlsFiles,
+    }
+
+    impl Node {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let key = PrivateKey::generate().unwrap();
+            key.write_openssh_pair(&dir.path().join("key"), false)
+                .unwrap();
+            Self {
+                dir,
+                key,
+                certificates: TlsFiles::new(),
+            }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.dir.path().join(name)
+        }
+
+        fn files(&self) -> Files {
+            Files::beside(&self.path("key"))
+        }
+
+        fn args(&self) -> Args {
+            let text = |name: &str| self.path(name).display().to_string();
+            Args::parse_from([
+                "flower-supernode",
+                "--flwr-dir",
+                &text(""),
+                "--root-certificates",
+                &self.certificates.path("ca.crt").display().to_string(),
+                "--auth-supernode-private-key",
+                &text("key"),
+                "--auth-supernode-public-key",
+                &text("key.pub"),
+            ])
+        }
+    }
+
+    fn refused(text: &str) -> JoinError {
+        JoinError::Refused {
+            address: "superlink.example:9092".parse().unwrap(),
+            refused: Refused::read(Class::Precondition, text),
+        }
+    }
+
+    #[test]
+    fn the_new_key_is_kept_until_its_fate_is_known() {
+        let node = Node::new();
+        let new = node.files().prepare().unwrap();
+        let file = node.path("key.new");
+        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+
+        // No answer: the next renewal has the same key.
+        let unanswered = JoinError::Unanswered {
+            address: "superlink.example:9092".parse().unwrap(),
+            failure: Unanswered::new(Silence::Late, "late").into(),
+        };
+        let error = node.files().failed(unanswered, &new);
+        assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
+        let again = node.files().prepare().unwrap();
+        assert_eq!(again.public_key(), new.public_key());
+
+        // A list decides: the person needs the key.
+        let line = format!("replace its line by `{}`", new.public_key().to_openssh());
+        let error = node.files().failed(refused(&line), &new);
+        assert!(matches!(error, Error::Listed { .. }), "{error}");
+        assert!(file.exists());
+
+        // The SuperLink does not want it: another renewal has another key.
+        let error = node.files().failed(refused("no such node"), &new);
+        assert!(matches!(error, Error::NotRenewed(_)), "{error}");
+        assert!(!file.exists());
+        let other = node.files().prepare().unwrap();
+        assert_ne!(other.public_key(), new.public_key());
+    }
+
+    #[test]
+    fn what_is_kept_under_the_first_key_is_found_by_each_later_one() {
+        let node = Node::new();
+        let store = |args: &Args| config::store_of(args).unwrap().unwrap();
+        let first = store(&node.args());
+        for _ in 0..2 {
+            let args = node.args();
+            let way = Way::of(&args, &Enrolment::None).unwrap();
+            let files = node.files();
+            let new = files.prepare().unwrap();
+            keep_store(&args, &way, &new);
+            files
+                .take_place(&node.path("key"), &node.path("key.pub"))
+                .unwrap();
+        }
+        fs::write(first.join("kept"), "reply").unwrap();
+        let last = store(&node.args());
+        assert_ne!(last, first);
+        assert_ne!(
+            PrivateKey::from_file(&node.path("key"))
+                .unwrap()
+                .public_key(),
+            node.key.public_key()
+        );
+        assert_eq!(fs::read_to_string(last.join("kept")).unwrap(), "reply");
+        assert!(
+            fs::read_link(&last)
+                .unwrap()
+                .ends_with(first.file_name().unwrap())
+        );
+    }
+}
