@@ -74,6 +74,8 @@ impl Release {
     pub const V1_36: Self = Self::new(36, 0);
     /// flwr 1.39.0
     pub const V1_39: Self = Self::new(39, 0);
+    /// flwr 1.42.0
+    pub const V1_42: Self = Self::new(42, 0);
 
     const fn new(minor: u8, patch: u8) -> Self {
         Self { minor, patch }

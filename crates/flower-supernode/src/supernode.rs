@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{KeyFile, Lasting, Learning, NoAnswer, Upstream, signer};
+use crate::upstream::{KeyFile, Lasting, Learning, NoAnswer, NotJoined, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -228,8 +228,9 @@ fn serve(
 
 fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
     let superlink = &config.superlink;
-    let channel = channel::channel(
+    let channel = channel::channel_or(
         (&superlink.host, superlink.port),
+        config.other_port,
         &config.trust,
         &config.route,
     );
@@ -249,7 +250,10 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
 async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
     match upstream.keep_registered(&stopper).await {
         Ok(()) => Ok(()),
-        Err(NoAnswer::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+        Err(NotJoined::NoAnswer(NoAnswer::GaveUp { tries, reason })) => {
+            Err(Error::GaveUp { tries, reason })
+        }
+        Err(NotJoined::NotServed(reason)) => Err(Error::NotServed(reason)),
         Err(other) => Err(Error::Task(other.to_string())),
     }
 }
@@ -336,6 +340,9 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     );
     if let Some(remembered) = &config.remembered {
         info!("remembered: {remembered}");
+    }
+    if let Some(port) = config.other_port {
+        info!("where nothing listens there, port {port} is tried (--superlink names another)");
     }
     for warning in &config.warnings {
         warn!("{warning}");

@@ -8,7 +8,7 @@ const OURS: Maker = Maker::Ours;
 /// SuperLinks of this release want the name of the federation, and lay it out in another way.
 const NAMED: Release = Release::V1_25;
 
-fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
+pub(crate) fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
     all.extend(["--format", "json"]);
     let said = flwr.call(&app.path, &all).success().text;
@@ -16,7 +16,7 @@ fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
     serde_json::from_str(&said[begin..]).unwrap_or_else(|error| panic!("{all:?} ({error}): {said}"))
 }
 
-fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Federation) {
+pub(crate) fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Federation) {
     let key = NodeKey::make(&federation.scratch().path().join("more"), "node");
     let key = key.public.to_str().unwrap();
     let register = ["supernode", "register", key, "e2e"];

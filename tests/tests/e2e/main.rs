@@ -39,6 +39,7 @@ mod no_proxy;
 mod older;
 mod orders;
 mod outputs;
+mod over_http;
 mod processes;
 mod programs;
 mod proxies;

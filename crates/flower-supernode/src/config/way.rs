@@ -16,14 +16,18 @@ use super::{Error, persistence, trust};
 use crate::args::Args;
 use crate::enrolment::Enrolment;
 
-/// Flower's address (flwr 1.22).
+/// Where SuperLinks of flwr 1.39 and earlier listen for SuperNodes, unless they are told otherwise.
 const SUPERLINK: &str = "127.0.0.1:9092";
+/// The port on which later SuperLinks do.
+const HTTP_PORT: u16 = 8000;
 
 /// The way to the SuperLink.
 #[derive(Debug)]
 pub struct Way {
     /// The SuperLink's Fleet address.
     pub superlink: Address,
+    /// The port that is tried while nothing listens at the address.
+    pub other_port: Option<u16>,
     /// Whom to trust there.
     pub trust: Trust,
     /// Where the trust comes from, for the log.
@@ -100,8 +104,10 @@ impl Way {
             trust: loaded.is_remembered,
             key: key.path.as_ref() == Some(&joined.key_file()),
         });
+        let is_default = args.superlink.is_none() && matches!(enrolment, Enrolment::None);
         Ok(Self {
             superlink,
+            other_port: is_default.then_some(HTTP_PORT),
             trust: loaded.trust,
             trust_origin: loaded.origin,
             route,

@@ -21,7 +21,8 @@ use crate::host::AccountProof;
 mod path;
 mod problem;
 
-pub(crate) use path::{is_method, path_of};
+pub(crate) use path::is_method;
+pub use path::path_of;
 use problem::Problem;
 
 const PROTOBUF: &str = "application/protobuf";
