@@ -25,8 +25,12 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{KeyFile, Lasting, Learning, NoAnswer, NotJoined, Upstream, signer};
+use crate::upstream::{Lasting, Learning, NoAnswer, NotJoined, Renewing, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
+
+mod fresh;
+
+use fresh::{learning, renewals, renewing};
 
 const CLIENTAPPIO: Service = Service {
     name: "ClientAppIo",
@@ -111,6 +115,10 @@ impl SuperNode {
         let learn_now = Arc::<Notify>::default();
         if let Some(learning) = learning(&config, &learn_now) {
             work.spawn(keep_trust(upstream.clone(), learning, work_stopper.clone()));
+        }
+        if let Some(renewing) = renewing(&config, &clock) {
+            let upstream = upstream.clone();
+            work.spawn(keep_certified(upstream, renewing, work_stopper.clone()));
         }
         let watchers = Watchers::new();
         let launcher = Launcher::new(
@@ -263,44 +271,15 @@ async fn keep_alive(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is read again when its files change.
-fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clock>) -> Renewals {
-    let mut renewals = Renewals::new(Arc::clone(clock));
-    let remembered = config.remembered.as_ref();
-    if let Trust::Tls(tls) = &config.trust {
-        let flag = match tls.certificate() {
-            _ if remembered.is_some_and(|remembered| remembered.trust) => "the enrolment's trust",
-            Some(_) => "--client-certificate",
-            None => "--root-certificates",
-        };
-        renewals.add(flag, Arc::new(tls.clone()));
-    }
-    if let Some(path) = &config.key.path {
-        let flag = match remembered {
-            Some(remembered) if remembered.key => "the enrolment's key",
-            _ => "--auth-supernode-private-key",
-        };
-        let key = config.key.private.public_key();
-        let file = KeyFile::new(path.clone(), key, upstream.clone());
-        renewals.add(flag, Arc::new(file));
-    }
-    renewals
-}
-
-/// How the node learns whom to trust, where it trusts those that it remembers.
-fn learning(config: &Config, now: &Arc<Notify>) -> Option<Learning> {
-    let remembered = config.remembered.as_ref();
-    let remembered = remembered.filter(|remembered| remembered.trust)?;
-    let Trust::Tls(tls) = &config.trust else {
-        return None;
-    };
-    Some(Learning {
-        joined: remembered.joined.clone(),
-        superlink: config.superlink.clone(),
-        tls: tls.clone(),
-        route: config.route.clone(),
-        now: Arc::clone(now),
-    })
+async fn keep_certified(
+    upstream: Upstream,
+    renewing: Renewing,
+    stopper: Stopper,
+) -> Result<(), Error> {
+    stopper
+        .run_until_stopped(upstream.keep_certified(renewing))
+        .await;
+    Ok(())
 }
 
 async fn keep_trust(upstream: Upstream, learning: Learning, stopper: Stopper) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 //! restarted without its state), the call waits for the new registration: under the same id it
 //! goes on, under another it ends with [`NoAnswer::Replaced`], since what it was about is gone.
 
+mod certificate;
 mod explain;
 mod heartbeat;
 mod hold;
@@ -17,6 +18,7 @@ mod run;
 mod transfer;
 mod trust;
 
+pub(crate) use certificate::{Renewing, TlsFiles};
 pub(crate) use key::KeyFile;
 pub(crate) use ping::{Pinged, ping};
 pub(crate) use registration::NotJoined;

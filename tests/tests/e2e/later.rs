@@ -1,7 +1,7 @@
 //! Our `flwr` at SuperLinks of flwr 1.23 to 1.36.
 
 use e2e::keys::NodeKey;
-use e2e::{App, Federation, Flwr, Maker, Release, Security};
+use e2e::{App, Federation, Flwr, Maker, PATIENCE, Release, Security};
 use serde_json::Value;
 
 const OURS: Maker = Maker::Ours;
@@ -91,6 +91,31 @@ fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() 
                 .failure(1)
                 .must_say(&["ederation"]);
         }
+    }
+}
+
+/// Nodes of flwr 1.25 and later tell how long their ClientApps worked, and commands of these releases
+/// show the sum.
+#[test]
+fn the_time_of_clientapps_adds_up() {
+    for node in [OURS, Maker::Pip(Release::V1_31)] {
+        let plan = Federation::plan(Security::Insecure).supernodes([node]);
+        let federation = plan.start();
+        let app = federation.app("mean");
+        let outcome = federation.flwr(OURS).run(&app, "rounds=1 nodes=1");
+        let _ = outcome.success();
+        let listed = json(
+            federation.flwr(Maker::Pip(Release::V1_31)),
+            &app,
+            &["list", "e2e"],
+        );
+        let used = &listed["runs"][0]["compute-time"];
+        let seconds = used["clientapp-seconds"].as_f64().unwrap();
+        assert!(
+            seconds > 0.0 && seconds < PATIENCE.as_secs_f64(),
+            "{listed}"
+        );
+        federation.stop();
     }
 }
 

@@ -35,6 +35,11 @@ fn our_supernodes_and_our_flwr_train_at_a_1_42_superlink_in_plaintext() {
 }
 
 #[test]
+fn our_supernodes_start_clientapps_of_1_42_for_a_1_42_superlink() {
+    trains(Security::Insecure, Release::V1_42);
+}
+
+#[test]
 fn our_supernodes_and_our_flwr_train_at_a_1_42_superlink_over_tls() {
     trains(Security::Tls, Release::V1_34);
 }

@@ -9,6 +9,7 @@ use flwr_client::joined::Joined;
 use flwr_client::retry::Persistence;
 use flwr_core::address::Address;
 use rustls_pki_types::ServerName;
+use time::OffsetDateTime;
 
 use super::key::NodeKey;
 use super::trust::Loaded;
@@ -83,6 +84,8 @@ pub struct Remembered {
     pub trust: bool,
     /// The key is in use.
     pub key: bool,
+    /// The client certificate is in use. `false` too where the SuperLink issued none.
+    pub certificate: bool,
 }
 
 impl Way {
@@ -97,12 +100,14 @@ impl Way {
     pub(super) fn new(args: &Args, enrolment: &Enrolment, loaded: Loaded) -> Result<Self, Error> {
         let key = NodeKey::load(args, enrolment)?;
         let superlink = superlink(args, enrolment)?;
-        let (route, warnings) = route(args, &superlink)?;
+        let (route, mut warnings) = route(args, &superlink)?;
+        warnings.extend(expired(&loaded));
         let remembered = enrolment.joined().map(|joined| Remembered {
             joined: joined.clone(),
             address: args.superlink.is_none(),
             trust: loaded.is_remembered,
             key: key.path.as_ref() == Some(&joined.key_file()),
+            certificate: loaded.is_certified,
         });
         let is_default = args.superlink.is_none() && matches!(enrolment, Enrolment::None);
         Ok(Self {
@@ -116,6 +121,19 @@ impl Way {
             remembered,
         })
     }
+}
+
+/// What a node can do whose client certificate expired while the node was away: Fleet refuses it.
+fn expired(loaded: &Loaded) -> Option<String> {
+    let Trust::Tls(tls) = &loaded.trust else {
+        return None;
+    };
+    let certificate = tls.certificate().filter(|_| loaded.is_certified)?;
+    let until = certificate.not_after;
+    (until < OffsetDateTime::now_utc()).then(|| {
+        let until = until.date();
+        format!("the client certificate that the SuperLink issued expired on {until}: make a token with `flwr supernode join-token new`, and join again with --join TOKEN --rejoin")
+    })
 }
 
 /// The SuperLink's address: that of the flag, of the enrolment or of the token, or Flower's.
@@ -163,11 +181,14 @@ impl fmt::Display for Remembered {
         } = &self.joined;
         let dir = self.joined.dir().display();
         write!(f, "node {node} of {superlink}, joined with token {token}; ")?;
-        let parts = [
+        let mut parts = vec![
             (self.address, "address"),
             (self.trust, "trust"),
             (self.key, "key"),
         ];
+        if self.certificate {
+            parts.push((true, "client certificate"));
+        }
         let names = |in_use: bool| {
             let named = parts.iter().filter(|(used, _)| *used == in_use);
             named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")

@@ -101,7 +101,7 @@ impl Explainer {
                 "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key".to_owned()
             }
             (_, Some(Code::FleetSupernodeRegistrationDisabled)) => {
-                format!("; this node's key is {key}")
+                format!("; this node's key is {key}: whoever may register nodes registers it, or gives a token for --join (with --rejoin, if the node has joined before)")
             }
             (_, Some(Code::KeyNotListed)) => {
                 format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")
