@@ -94,11 +94,11 @@ pub fn parse() -> Cli {
 impl Cli {
     /// Checks what the types of the arguments leave open.
     fn checked(self) -> Result<Self, clap::Error> {
-        match &self.command {
-            Command::Supernode {
-                command: SupernodeCommand::JoinToken { command },
-            } => command.checked()?,
-            _ => {}
+        if let Command::Supernode {
+            command: SupernodeCommand::JoinToken { command },
+        } = &self.command
+        {
+            command.checked()?;
         }
         Ok(self)
     }
