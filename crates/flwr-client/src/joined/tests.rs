@@ -94,3 +94,15 @@ fn damage_is_told_and_is_no_enrolment() {
         );
     }
 }
+
+#[test]
+fn a_certificate_for_the_next_key_stands_behind_that_of_the_key_until_it_takes_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let joined = join(&Enrolments::below(home.path()), JoinTokenId([1; 8]), 7);
+    let file = || fs::read_to_string(joined.certificate_file()).unwrap();
+    joined.certify(b"first").unwrap();
+    joined.add_certificate(b"second").unwrap();
+    assert_eq!(file(), "first\nsecond");
+    joined.certify(b"second").unwrap();
+    assert_eq!(file(), "second");
+}
