@@ -37,7 +37,7 @@ impl JoinPlace {
             return Ok(());
         };
         let checked = authority.check(request, key, OffsetDateTime::now_utc());
-        checked.map_err(refused)
+        checked.map_err(|why| refused(&why))
     }
 
     /// Issues a certificate (PEM) to the node. Empty: none are issued here.
@@ -58,17 +58,17 @@ impl JoinPlace {
         let issue = move || authority.issue(&request, &key, node, OffsetDateTime::now_utc());
         let issued = spawn_blocking(issue).await;
         let issued = issued.map_err(|panicked| Failure::TryAgain(panicked.to_string()))?;
-        let pem = issued.map_err(refused)?;
+        let pem = issued.map_err(|why| refused(&why))?;
         info!(node_id = %node, key = fingerprint, "client certificate issued");
         Ok(pem.into())
     }
 }
 
-fn refused(why: IssueError) -> Failure {
+fn refused(why: &IssueError) -> Failure {
     if let IssueError::Request(problem) = why {
-        return Refusal::field("signing_request", problem).into();
+        return Refusal::field("signing_request", *problem).into();
     }
-    let why = chain(&why);
+    let why = chain(why);
     error!("no client certificate can be issued (--node-ca-certfile): {why}");
     JoinRefusal::CertificateNotIssued.into()
 }

@@ -1,7 +1,7 @@
 //! SuperNodes that join where Fleet asks for client certificates: at a port of its own they get theirs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use e2e::{Flwr, Maker, Process, Scratch, ports};
 use flwr_client::channel::{Route, Trust, channel};
@@ -62,7 +62,7 @@ impl Mutual {
     }
 
     /// The flags by which a node comes with these keys, and without a certificate.
-    fn flags(&self, key: &PathBuf) -> Vec<String> {
+    fn flags(&self, key: &Path) -> Vec<String> {
         let public = key.with_extension("pub");
         let private = PrivateKey::from_file(key).unwrap();
         fs::write(&public, private.public_key().to_openssh()).unwrap();
@@ -84,7 +84,7 @@ impl Mutual {
 
     /// What a SuperNode says that does not get in.
     #[track_caller]
-    fn is_refused(&self, key: &PathBuf, more: &[&str]) -> String {
+    fn is_refused(&self, key: &Path, more: &[&str]) -> String {
         let flags = self.flags(key);
         let flags: Vec<_> = flags.iter().map(String::as_str).collect();
         let flags = [&flags, more].concat();
