@@ -213,7 +213,7 @@ pub(super) fn start_superlink(
         command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
     }
     pips::add_superlink_addresses(&mut command, plan.superlink, addresses);
-    if plan.superlink == Maker::Ours {
+    if matches!(plan.superlink, Maker::Ours | Maker::OursWith(_)) {
         // Tests that run at once would compete for the usual one.
         command.args(["--port", "0"]);
     }

@@ -35,6 +35,7 @@ mod local;
 mod login;
 mod mutual;
 mod networks;
+mod newest;
 mod no_proxy;
 mod older;
 mod orders;

@@ -38,6 +38,7 @@ mod clients;
 mod clock;
 mod control;
 mod enrolment;
+mod http1;
 mod intake;
 mod joining;
 mod launch;

@@ -98,3 +98,6 @@ fn now() -> UnixTime {
     let seconds = OffsetDateTime::now_utc().unix_timestamp();
     UnixTime::since_unix_epoch(Duration::from_secs(seconds.try_into().unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ impl PortTls {
         }
     }
 
-    fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+    pub(super) fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
         match &self.0 {
             Source::Fixed(_) => None,
             Source::Shared { tls, asks } => tls.now.read().port(*asks).verifier.clone(),
