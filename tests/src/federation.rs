@@ -230,7 +230,13 @@ impl Federation {
         for node in &mut self.nodes {
             node.stop();
         }
-        self.superlink.stop();
+        if self.plan.superlink.pips_since(35).is_some() {
+            // Its web server ends, and then raises the signal once more.
+            self.superlink.terminate();
+            let _ = self.superlink.wait();
+        } else {
+            self.superlink.stop();
+        }
     }
 
     fn start_node(&self, index: usize) -> Process {

@@ -173,15 +173,32 @@ impl<'a> Flwr<'a> {
     /// If `flwr` does not start, or prints no JSON.
     #[track_caller]
     pub fn try_statuses(self, app: &App) -> Result<BTreeMap<u64, String>, Value> {
+        self.texts(app, "status")
+    }
+
+    /// The details of a run's status.
+    ///
+    /// # Panics
+    /// If there is no such run.
+    #[must_use]
+    #[track_caller]
+    pub fn details(self, app: &App, run: u64) -> String {
+        let all = self.texts(app, "status-details");
+        let mut all = all.unwrap_or_else(|answer| panic!("no runs: {answer}"));
+        all.remove(&run)
+            .unwrap_or_else(|| panic!("run {run} is not in {all:?}"))
+    }
+
+    /// A text of each run, by its key in the list of runs. Else the answer that is no list.
+    #[track_caller]
+    fn texts(self, app: &App, key: &str) -> Result<BTreeMap<u64, String>, Value> {
         let words = [&["ls"][..], self.place(), &["--format", "json"]].concat();
         let answer = self.json(app, &words);
         let Some(runs) = answer["runs"].as_array() else {
             return Err(answer);
         };
-        Ok(runs
-            .iter()
-            .map(|run| (id_of(run), run["status"].as_str().unwrap().to_owned()))
-            .collect())
+        let of = |run: &Value| (id_of(run), run[key].as_str().unwrap_or_default().to_owned());
+        Ok(runs.iter().map(of).collect())
     }
 
     /// The status of one run.

@@ -13,7 +13,10 @@ use flwr_wire::InFlight;
 
 use crate::link::Keep;
 
+mod joining;
 mod keep;
+
+pub use joining::Joining;
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -90,6 +93,10 @@ pub struct Args {
     /// As --ssl-client-allow-list, of those who may call Control: no other list counts there
     #[arg(long, value_name = "FILE")]
     pub ssl_control_client_allow_list: Option<PathBuf>,
+
+    /// The certificates of SuperNodes that join, and where they join.
+    #[command(flatten)]
+    pub joining: Joining,
 
     /// Whether `flwr` must show a client certificate too, where SuperNodes must
     #[arg(long, value_enum, default_value = "required")]

@@ -78,6 +78,11 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
             Some(&config.serverappio),
             "--serverappio-api-address",
         ),
+        (
+            "join",
+            config.joining.address.as_ref(),
+            "--join-api-address",
+        ),
         ("http", Some(&config.common.address), "--port"),
         ("health", config.health.as_ref(), "--health-server-address"),
     ] {
@@ -130,7 +135,13 @@ fn tls(config: &Config, server: &ServerTls, now: OffsetDateTime, checkup: &mut C
     for warning in server.warnings() {
         checkup.warning(TLS, warning, None);
     }
-    if server.asks_clients() {
+    if config.joining.authority.is_some() {
+        checkup.good(
+            CLIENTS,
+            "SuperNodes that join get theirs from the CA of --node-ca-certfile",
+        );
+    }
+    if server.has_client_ca() {
         let listed = config.clients.as_ref().map(|list| list.now().len());
         let who = listed.map_or_else(
             || "all that a CA of --ssl-client-ca-certfile has signed".to_owned(),

@@ -4,32 +4,34 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flwr_client::channel::InvalidProxy;
-use flwr_core::address::{Address, AddressError};
+use flwr_core::address::Address;
 use flwr_core::home::flwr_home;
-use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
-use flwr_daemon::apps::{self, Program};
+use flwr_daemon::appio::Launchers;
+use flwr_daemon::apps::Program;
 use flwr_daemon::listen::Balancers;
-use flwr_security::allow_list::AllowListError;
-use flwr_security::client_list::{ClientList, ClientListError};
+use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
-use flwr_security::key::{KeyError, PrivateKey};
-use flwr_security::tls::{PortTls, ServerTls, TlsError};
-use thiserror::Error;
+use flwr_security::key::PrivateKey;
+use flwr_security::tls::{PortTls, ServerTls};
 
 mod accounts;
 mod appio;
+mod error;
+mod joining;
 mod keys;
 mod older;
 mod transport;
 
 use accounts::accounts;
 use appio::appio;
+pub use error::ConfigError;
+use joining::joining;
+pub use joining::{Joining, JoiningError};
 use keys::policy;
 use older::{Older, deprecations};
 use transport::transport;
 
-use crate::accounts::{Accounts, FileError};
+use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
@@ -72,6 +74,8 @@ pub struct Config {
     pub control_asks: bool,
     /// Who may speak Fleet.
     pub policy: Policy,
+    /// How SuperNodes join where they are asked for client certificates.
+    pub joining: Joining,
     /// The key by which SuperNodes of flwr 1.9 to 1.14 and the SuperLink know each other, where they
     /// are served.
     pub own_key: Option<PrivateKey>,
@@ -141,114 +145,6 @@ pub enum Way {
     Tokenless,
 }
 
-/// What is wrong with the flags.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// Neither TLS nor its absence was asked for.
-    #[error(
-        "certificates are required: give --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile (`flwr cert new` makes them), or --insecure to do without TLS"
-    )]
-    NoTransport,
-    /// A flag about clients' certificates, and nobody asks for them.
-    #[error(
-        "{0} is of use with --ssl-client-ca-certfile only, which asks clients for certificates"
-    )]
-    NobodyAsked(&'static str),
-    /// A flag about the certificates of people, and people are asked for none.
-    #[error("{0} excludes --control-client-auth none, which asks for no certificates on Control")]
-    NobodyAskedOnControl(&'static str),
-    /// The revocations of no CA.
-    #[error(
-        "--ssl-control-client-crl-file is of use with --ssl-control-client-ca-certfile only: with one CA for SuperNodes and people --ssl-client-crl-file counts for both"
-    )]
-    ControlCrlWithoutCa,
-    /// A flag that would do nothing without TLS.
-    #[error("{0} needs TLS: give the --ssl-... flags instead of --insecure")]
-    NeedsTls(&'static str),
-    /// Older nodes on a list, and no key to share secrets by.
-    #[error(
-        "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
-    )]
-    OlderWithoutKey,
-    /// The SuperLink's own key.
-    #[error("--auth-superlink-private-key")]
-    OwnKey(#[source] KeyError),
-    /// A list of clients.
-    #[error("{flag}")]
-    Clients {
-        /// The flag.
-        flag: &'static str,
-        /// What is wrong with its file.
-        source: ClientListError,
-    },
-    /// Some of the TLS flags.
-    #[error(
-        "{given} is given without {missing}: TLS needs --ssl-ca-certfile, --ssl-certfile and --ssl-keyfile"
-    )]
-    IncompleteTls {
-        /// One that is there.
-        given: &'static str,
-        /// One that is not.
-        missing: &'static str,
-    },
-    /// A file of the TLS flags.
-    #[error("{flag}")]
-    Tls {
-        /// The flag.
-        flag: &'static str,
-        /// What is wrong with its file.
-        source: TlsError,
-    },
-    /// Signatures over plaintext can be replayed by whoever listens.
-    #[error(
-        "{0} needs TLS: signatures sent in plaintext can be replayed. Give the --ssl-... flags instead of --insecure"
-    )]
-    AuthWithoutTls(&'static str),
-    /// The accounts' file.
-    #[error("{}", accounts::FLAG)]
-    Accounts(#[source] FileError),
-    /// Tokens over plaintext can be used by whoever listens.
-    #[error(
-        "{} needs TLS: tokens sent in plaintext can be used by whoever listens. Give the --ssl-... flags instead of --insecure",
-        accounts::FLAG
-    )]
-    AccountsWithoutTls,
-    /// A way to start runs that asks for no account.
-    #[error(
-        "--serverappio-tls lets everybody start runs who reaches that port, and {} does not: leave one of them out, or ask clients for certificates with --ssl-client-ca-certfile",
-        accounts::FLAG
-    )]
-    RunsWithoutAccount,
-    /// A proxy that is none.
-    #[error(transparent)]
-    Proxy(#[from] InvalidProxy),
-    /// The allow-list.
-    #[error("--auth-list-public-keys")]
-    AllowList(#[source] AllowListError),
-    /// An address.
-    #[error("{flag}")]
-    Address {
-        /// The flag.
-        flag: &'static str,
-        /// What is wrong with its value.
-        source: AddressError,
-    },
-    /// Where ServerApp processes connect to would be open to others.
-    #[error(transparent)]
-    Appio(#[from] PlaceError),
-    /// Who may start ServerApp processes.
-    #[error(transparent)]
-    Launchers(#[from] LaunchersError),
-    /// No `flwr-serverapp`.
-    #[error("--isolation subprocess")]
-    NoServerApp(#[source] apps::Error),
-    /// Nowhere to keep the state.
-    #[error(
-        "there is no place for the state: none of FLWR_HOME, XDG_DATA_HOME and HOME is set; give --database FILE, or --database :memory:"
-    )]
-    NoHome,
-}
-
 impl Transport {
     /// The TLS that is spoken, if any.
     #[must_use]
@@ -297,6 +193,8 @@ impl TryFrom<Args> for Config {
         let (serverappio, launchers, told) = appio(&args)?;
         warnings.extend(told);
         let policy = policy(&args, &transport)?;
+        let (joining, told) = joining(&args)?;
+        warnings.extend(told);
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -314,6 +212,7 @@ impl TryFrom<Args> for Config {
             serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy,
+            joining,
             own_key,
             clients: clients(
                 "--ssl-client-allow-list",

@@ -25,6 +25,7 @@ use crate::link::Link;
 
 mod admission;
 mod allowances;
+mod certificates;
 mod control;
 mod failure;
 mod fleet;

@@ -16,6 +16,7 @@ use flwr_daemon::listen;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
 use flwr_security::from_file::FromFile;
+use flwr_security::pki::NodeAuthority;
 use flwr_security::private_files;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -233,6 +234,9 @@ fn renewals(config: &Config) -> Renewals {
     let mut renewals = Renewals::new(Arc::new(SystemClock));
     if let Transport::Tls(tls) = &config.transport {
         renewals.add("--ssl-certfile", Arc::new(tls.clone()));
+    }
+    if let Some(authority) = &config.joining.authority {
+        renewals.add("--node-ca-certfile", Arc::<NodeAuthority>::clone(authority));
     }
     if let Some(keys) = config.policy.list() {
         renewals.add("--auth-list-public-keys", Arc::<FromFile<_>>::clone(keys));

@@ -19,7 +19,7 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.20 to 1.39)"
+    "; speaks flwr 1.20 to 1.43)"
 );
 
 /// Connects to a SuperLink, takes messages from it, and runs the app's ClientApp for each.
@@ -92,7 +92,8 @@ pub struct Args {
     pub ssl_allow_legacy_certificates: bool,
 
     /// The SuperLink's Fleet address [default: that of the SuperLink that the node has joined, else
-    /// 127.0.0.1:9092]
+    /// 127.0.0.1:9092, and while nothing listens there 127.0.0.1:8000, where SuperLinks of flwr 1.40
+    /// and later listen]
     #[arg(long, value_name = "HOST:PORT")]
     pub superlink: Option<String>,
 
@@ -299,7 +300,7 @@ mod tests {
     #[test]
     fn flags_are_read_as_argparse_reads_them() {
         let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
-        assert_eq!(Args::parse_from(typed).superlink.unwrap(), "b:2");
+        assert_eq!(Args::parse_from(typed).superlink.as_deref(), Some("b:2"));
     }
 
     #[test]

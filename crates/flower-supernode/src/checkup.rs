@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::config::{Config, Launch};
-use crate::upstream::ping;
+use crate::upstream::{Pinged, ping};
 
 const JOIN: &str = "join";
 const KEY: &str = "key";
@@ -46,7 +46,8 @@ pub async fn check(config: &Config) -> Checkup {
             checkup.warning(CERTIFICATES, warning, None);
         }
     }
-    let line = channel::walk(address, &config.trust, &config.route, now).await;
+    let other = config.other_port;
+    let line = channel::walk_or(address, other, &config.trust, &config.route, now).await;
     line.tell(&config.trust, &mut checkup);
     if line.stopped.is_some() || config.joins_with.is_some() {
         checkup.skipped(&[AUTHENTICATION]);
@@ -106,10 +107,16 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
 async fn authentication(config: &Config, checkup: &mut Checkup) {
     let asked = ping(config, Arc::new(SystemClock));
     match timeout(ANSWER, asked).await {
-        Ok(Ok(())) if matches!(config.trust, Trust::Plaintext) => {
+        Ok(Ok(_)) if matches!(config.trust, Trust::Plaintext) => {
             checkup.good(AUTHENTICATION, "not asked for in plaintext");
         }
-        Ok(Ok(())) => checkup.good(AUTHENTICATION, "the SuperLink takes this node's key"),
+        Ok(Ok(Pinged::Taken)) => {
+            checkup.good(AUTHENTICATION, "the SuperLink takes this node's key");
+        }
+        Ok(Ok(Pinged::Untold)) => {
+            let text = "asked for; only a start shows whether the SuperLink knows this node's key";
+            checkup.good(AUTHENTICATION, text);
+        }
         Ok(Err(refused)) => checkup.failed(AUTHENTICATION, refused, None),
         Err(_) => {
             let text = format!("no answer for {} s", ANSWER.as_secs());

@@ -39,6 +39,8 @@ use crate::enrolment::{self, Enrolment};
 pub struct Config {
     /// The SuperLink's Fleet address.
     pub superlink: Address,
+    /// The port that is tried while nothing listens at that address.
+    pub other_port: Option<u16>,
     /// Whom to trust there.
     pub trust: Trust,
     /// Where the trust comes from, for the log.
@@ -237,6 +239,7 @@ impl Config {
         let way = Way::new(&args, enrolment, trust)?;
         let Way {
             superlink,
+            other_port,
             trust,
             trust_origin,
             route,
@@ -248,6 +251,7 @@ impl Config {
         Ok(Self {
             store: store(&key, args.flwr_dir.clone()),
             superlink,
+            other_port,
             trust,
             trust_origin,
             route,

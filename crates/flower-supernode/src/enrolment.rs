@@ -9,6 +9,7 @@ use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
 use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
+use flwr_security::pki::PkiError;
 use tracing::info;
 
 use crate::args::Args;
@@ -101,15 +102,18 @@ pub enum Error {
     Memory(#[from] MemoryError),
     /// The SuperLink does not let the node join.
     #[error("--join")]
-    Join(#[source] JoinError),
+    Join(#[source] Box<JoinError>),
     /// The SuperLink was not reached within the limits that were set.
     #[error("--join: gave up after {tries} tries, as --max-retries or --max-wait-time says")]
     GaveUp {
         /// Requests sent.
         tries: u64,
         /// The last failure.
-        source: JoinError,
+        source: Box<JoinError>,
     },
+    /// The request for a client certificate cannot be made.
+    #[error("the node's key signs no request for a client certificate")]
+    SigningRequest(#[source] PkiError),
     /// There is no key to renew.
     #[error(
         "`key renew` needs a key that lasts: give --auth-supernode-private-key and --auth-supernode-public-key, or join with --join first"
@@ -120,14 +124,14 @@ pub enum Error {
     RenewWithoutTls,
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
-    NotRenewed(#[source] JoinError),
+    NotRenewed(#[source] Box<JoinError>),
     /// It is not known whether the new key was taken.
     #[error("the old key stays in use; `key renew` again goes on with the new key in {}", new.display())]
     RenewalUnknown {
         /// The file of the new key.
         new: PathBuf,
         /// What happened.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// The SuperLink has a list of keys.
     #[error(
@@ -139,7 +143,7 @@ pub enum Error {
         /// The file of the old key.
         path: PathBuf,
         /// The line for the list.
-        source: JoinError,
+        source: Box<JoinError>,
     },
     /// A file of the new key cannot be written.
     #[error("{}: cannot be written", path.display())]

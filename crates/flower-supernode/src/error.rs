@@ -18,6 +18,10 @@ pub enum Error {
         /// The last refusal.
         reason: String,
     },
+    /// What answers at the SuperLink's address serves no SuperNodes of the releases that this program
+    /// speaks.
+    #[error("this SuperNode is not served: {0}")]
+    NotServed(String),
     /// The machine has no randomness to make a token of.
     #[error("the system has no randomness to make a token of")]
     NoRandomness,

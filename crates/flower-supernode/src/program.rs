@@ -5,7 +5,6 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use flwr_client::channel::Trust;
-use flwr_client::joined::Joined;
 use flwr_core::cause::chain;
 use flwr_core::printable::lines;
 use flwr_daemon::checkup::print;
@@ -40,22 +39,12 @@ impl Program {
             Ok(enrolment) => enrolment,
             Err(error) => return self.refuse(&error),
         };
+        let enrolment = match self.joined(&args, enrolment) {
+            Ok(enrolment) => enrolment,
+            Err(code) => return code,
+        };
         let (check_config, json) = (args.check_config, args.log_format == "json");
         let until_stdin_closes = args.until_stdin_closes;
-        let enrolment = match enrolment {
-            // A start whose other flags are wrong does not use a token.
-            Enrolment::Joining(join) if !check_config => {
-                let enrolment = Enrolment::Joining(join);
-                if let Err(error) = Config::new(args.clone(), &enrolment) {
-                    return self.refuse(&error);
-                }
-                match self.join(&args, enrolment) {
-                    Ok(joined) => Enrolment::Joined(joined),
-                    Err(code) => return code,
-                }
-            }
-            enrolment => enrolment,
-        };
         match Config::new(args, &enrolment) {
             Ok(config) if check_config => self.check_config(&config, json),
             Ok(config) => self.run(config, until_stdin_closes),
@@ -63,14 +52,21 @@ impl Program {
         }
     }
 
-    fn join(self, args: &Args, enrolment: Enrolment) -> Result<Joined, ExitCode> {
+    /// Joins, if the node is to. A check uses no token, and neither does a start whose other flags are
+    /// wrong.
+    fn joined(self, args: &Args, enrolment: Enrolment) -> Result<Enrolment, ExitCode> {
+        let Enrolment::Joining(join) = &enrolment else {
+            return Ok(enrolment);
+        };
+        if args.check_config {
+            return Ok(enrolment);
+        }
+        Config::new(args.clone(), &enrolment).map_err(|error| self.refuse(&error))?;
         let way = JoinWay::of(args, &enrolment).map_err(|error| self.refuse(&error))?;
         let runtime = limits::runtime().map_err(|error| self.fail(&error, 1))?;
-        let Enrolment::Joining(join) = enrolment else {
-            return Err(ExitCode::FAILURE);
-        };
         let joined = runtime.block_on(join.run(&way));
-        joined.map_err(|error| self.fail(&error, 1))
+        let joined = joined.map_err(|error| self.fail(&error, 1))?;
+        Ok(Enrolment::Joined(joined))
     }
 
     /// Gives the node another key.

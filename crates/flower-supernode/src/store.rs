@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::context::Context;
@@ -42,6 +43,8 @@ pub(crate) struct Reply {
     pub(crate) message: Message,
     pub(crate) tree: ObjectTree,
     pub(crate) objects: HashMap<ObjectId, Bytes>,
+    /// How long the ClientApp worked. `None`: an earlier process of this node made the reply.
+    pub(crate) worked: Option<Duration>,
 }
 
 /// A reply as it was kept.

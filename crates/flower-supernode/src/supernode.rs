@@ -25,7 +25,9 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{KeyFile, Lasting, Learning, NoAnswer, Upstream, signer};
+use crate::upstream::{
+    KeyFile, Lasting, Learning, NoAnswer, NotJoined, Renewing, TlsFiles, Upstream, signer,
+};
 use crate::work::{Desk, Worker, WorkerParts};
 
 const CLIENTAPPIO: Service = Service {
@@ -111,6 +113,10 @@ impl SuperNode {
         let learn_now = Arc::<Notify>::default();
         if let Some(learning) = learning(&config, &learn_now) {
             work.spawn(keep_trust(upstream.clone(), learning, work_stopper.clone()));
+        }
+        if let Some(renewing) = renewing(&config, &clock) {
+            let upstream = upstream.clone();
+            work.spawn(keep_certified(upstream, renewing, work_stopper.clone()));
         }
         let watchers = Watchers::new();
         let launcher = Launcher::new(
@@ -228,8 +234,9 @@ fn serve(
 
 fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
     let superlink = &config.superlink;
-    let channel = channel::channel(
+    let channel = channel::channel_or(
         (&superlink.host, superlink.port),
+        config.other_port,
         &config.trust,
         &config.route,
     );
@@ -249,7 +256,10 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
 async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
     match upstream.keep_registered(&stopper).await {
         Ok(()) => Ok(()),
-        Err(NoAnswer::GaveUp { tries, reason }) => Err(Error::GaveUp { tries, reason }),
+        Err(NotJoined::NoAnswer(NoAnswer::GaveUp { tries, reason })) => {
+            Err(Error::GaveUp { tries, reason })
+        }
+        Err(NotJoined::NotServed(reason)) => Err(Error::NotServed(reason)),
         Err(other) => Err(Error::Task(other.to_string())),
     }
 }
@@ -265,11 +275,13 @@ fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clock>) -> Ren
     let remembered = config.remembered.as_ref();
     if let Trust::Tls(tls) = &config.trust {
         let flag = match tls.certificate() {
-            _ if remembered.is_some_and(|remembered| remembered.trust) => "the enrolment's trust",
+            _ if remembered.is_some_and(|known| known.trust || known.certificate) => {
+                "the enrolment's trust"
+            }
             Some(_) => "--client-certificate",
             None => "--root-certificates",
         };
-        renewals.add(flag, Arc::new(tls.clone()));
+        renewals.add(flag, Arc::new(TlsFiles::new(tls.clone(), upstream.clone())));
     }
     if let Some(path) = &config.key.path {
         let flag = match remembered {
@@ -297,6 +309,33 @@ fn learning(config: &Config, now: &Arc<Notify>) -> Option<Learning> {
         route: config.route.clone(),
         now: Arc::clone(now),
     })
+}
+
+/// How the node renews its client certificate, where the SuperLink issued one to it.
+fn renewing(config: &Config, clock: &Arc<dyn Clock>) -> Option<Renewing> {
+    let remembered = config.remembered.as_ref();
+    let remembered = remembered.filter(|remembered| remembered.certificate)?;
+    let Trust::Tls(tls) = &config.trust else {
+        return None;
+    };
+    Some(Renewing {
+        joined: remembered.joined.clone(),
+        superlink: config.superlink.clone(),
+        tls: tls.clone(),
+        route: config.route.clone(),
+        clock: Arc::clone(clock),
+    })
+}
+
+async fn keep_certified(
+    upstream: Upstream,
+    renewing: Renewing,
+    stopper: Stopper,
+) -> Result<(), Error> {
+    stopper
+        .run_until_stopped(upstream.keep_certified(renewing))
+        .await;
+    Ok(())
 }
 
 async fn keep_trust(upstream: Upstream, learning: Learning, stopper: Stopper) -> Result<(), Error> {
@@ -336,6 +375,9 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     );
     if let Some(remembered) = &config.remembered {
         info!("remembered: {remembered}");
+    }
+    if let Some(port) = config.other_port {
+        info!("where nothing listens there, port {port} is tried (--superlink names another)");
     }
     for warning in &config.warnings {
         warn!("{warning}");

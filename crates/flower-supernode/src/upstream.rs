@@ -5,6 +5,7 @@
 //! restarted without its state), the call waits for the new registration: under the same id it
 //! goes on, under another it ends with [`NoAnswer::Replaced`], since what it was about is gone.
 
+mod certificate;
 mod explain;
 mod heartbeat;
 mod hold;
@@ -17,8 +18,10 @@ mod run;
 mod transfer;
 mod trust;
 
+pub(crate) use certificate::{Renewing, TlsFiles};
 pub(crate) use key::KeyFile;
-pub(crate) use ping::ping;
+pub(crate) use ping::{Pinged, ping};
+pub(crate) use registration::NotJoined;
 pub(crate) use transfer::Transfer;
 pub(crate) use trust::Learning;
 
@@ -273,7 +276,8 @@ impl Verdict {
             Failure::Answered(refused) => match (refused.class, refused.code) {
                 // On Fleet FORBIDDEN means that the run is over (flwr 1.20 to 1.22).
                 (Class::Forbidden | Class::RunOver, _) => Self::RunOver,
-                (_, Some(Code::NodeNotRegistered)) => Self::UnknownNode,
+                // Over HTTP/1.1 a node of no key is told no more than that.
+                (_, Some(Code::NodeNotRegistered | Code::NodeNotProven)) => Self::UnknownNode,
                 // A person registers the key, or the other SuperNode with the key ends.
                 (
                     _,

@@ -89,7 +89,7 @@ impl VirtualNode {
             .await?;
         self.fleet.confirm(metadata.run, metadata.id).await?;
         let reply = Payload::reply(metadata, content);
-        let missing = self.fleet.push(reply.parcel).await?;
+        let missing = self.fleet.push(reply.parcel, None).await?;
         let missing = missing.context("a reply was not taken")?;
         transfer::push(&objects, wanted(&missing, &reply.objects)?).await
     }

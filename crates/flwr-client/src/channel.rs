@@ -2,6 +2,8 @@
 //! must, and say why they cannot. One carries gRPC over HTTP/2, the other one HTTP/1.1.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -12,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::Endpoint;
 use tower::service_fn;
+use tracing::info;
 
 use flwr_security::tls::{ClientTls, Reason, explain};
 
@@ -39,7 +42,7 @@ pub use line::Channel;
 pub use proxied::{Proxied, is_cut, is_to_be_repeated, proxied};
 pub use proxy::{InvalidProxy, Proxies, Proxy, ProxyProblem, Route, Traffic, Tunnel, Warning};
 pub use single::{Single, single};
-pub use walk::{Proven, Walk, WalkError, walk};
+pub use walk::{Proven, Walk, WalkError, walk, walk_or};
 
 use last_word::LastWord;
 use line::Received;
@@ -142,6 +145,8 @@ struct Target {
     port: u16,
     /// Tried while nothing listens at `port`.
     other_port: Option<u16>,
+    /// The port of the last connection, where there are two. 0: none yet.
+    reached: Arc<AtomicU16>,
     trust: Trust,
     route: Route,
     carrier: Carrier,
@@ -158,6 +163,7 @@ impl Target {
             host: host.to_owned(),
             port,
             other_port: None,
+            reached: Arc::default(),
             trust: trust.clone(),
             route: route.clone(),
             carrier: Carrier::Grpc,
@@ -191,7 +197,7 @@ impl Target {
 
     /// A TCP connection to the first port, or to the other one.
     async fn reach(&self) -> Result<TcpStream, ConnectError> {
-        match (reach::tcp(&self.host, self.port).await, self.other_port) {
+        let reached = match (reach::tcp(&self.host, self.port).await, self.other_port) {
             (Err(ConnectError::Refused { address }), Some(other)) => {
                 let reached = reach::tcp(&self.host, other).await;
                 reached.map_err(|error| match error {
@@ -202,7 +208,14 @@ impl Target {
                 })
             }
             (reached, _) => reached,
+        };
+        if self.other_port.is_some()
+            && let Ok(Ok(there)) = reached.as_ref().map(TcpStream::peer_addr)
+            && self.reached.swap(there.port(), Ordering::Relaxed) != there.port()
+        {
+            info!("connected to {there}");
         }
+        reached
     }
 
     /// Makes of a line what the trust asks for.

@@ -51,8 +51,8 @@ impl<L: Line> Fleet for NodeSession<L> {
         with!(self, session => session.pull(patience).await)
     }
 
-    async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
-        with!(self, session => session.push(reply).await)
+    async fn push(&self, reply: Parcel, worked: Option<Duration>) -> Result<Option<Vec<ObjectId>>> {
+        with!(self, session => session.push(reply, worked).await)
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {

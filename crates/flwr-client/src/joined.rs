@@ -267,6 +267,26 @@ impl Joined {
         self.dir.join(CERTIFICATE)
     }
 
+    /// Replaces the client certificate (PEM).
+    ///
+    /// # Errors
+    /// If the file cannot be written. The old file then stays.
+    pub fn certify(&self, certificate: &[u8]) -> io::Result<()> {
+        private_files::replace(&self.certificate_file(), |file| file.write_all(certificate))
+    }
+
+    /// Adds a client certificate behind the one that is there, for another key that is not in its place
+    /// yet.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written. The old file then stays.
+    pub fn add_certificate(&self, certificate: &[u8]) -> io::Result<()> {
+        let mut both = fs::read(self.certificate_file())?;
+        both.push(b'\n');
+        both.extend_from_slice(certificate);
+        self.certify(&both)
+    }
+
     /// Replaces the authorities to trust.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use flwr_core::address::Address;
 use flwr_core::id::NodeId;
 use flwr_core::refusal::{Class, Failure, Refused};
 use flwr_proto::join::{
-    GetTrustResponse, JoinRequest, JoinResponse, RenewKeyRequest, RenewKeyResponse,
+    GetTrustResponse, JoinRequest, JoinResponse, RenewCertificateRequest, RenewCertificateResponse,
+    RenewKeyRequest, RenewKeyResponse,
 };
 use flwr_security::joining::{Exported, JoinToken, join_statement, renew_key_statement};
 use flwr_security::key::{KeyError, PrivateKey};
@@ -252,6 +253,28 @@ pub async fn trusted(
         named: named.collect(),
         chain: single.chain,
     })
+}
+
+/// Asks the SuperLink for a new client certificate (PEM) for the node's key. The signer is the node's.
+///
+/// # Errors
+/// If the SuperLink is not trusted, does not answer, or refuses.
+pub async fn renew_certificate(
+    address: &Address,
+    tls: &ClientTls,
+    route: &Route,
+    signer: &Signer,
+    signing_request: Vec<u8>,
+) -> Result<Bytes, JoinError> {
+    let single = single((&address.host, address.port), tls, route).await?;
+    let line = GrpcLine::new(single.channel, signer.clone());
+    let request = RenewCertificateRequest {
+        signing_request: signing_request.into(),
+    };
+    let answer = call::renew_certificate(&line, request).await;
+    let RenewCertificateResponse { certificate } =
+        answer.map_err(|failure| JoinError::of(address, failure))?;
+    Ok(certificate)
 }
 
 /// A connection that a proof can be bound to.

@@ -18,8 +18,7 @@ use crate::channel::cause;
 /// UNAUTHENTICATED: no node is registered with this key, or another one (flwr 1.17 to 1.22).
 const UNKNOWN_NODE: &str = "Invalid node ID";
 /// 401 of Fleet over HTTP/1.1: one text for a key of no node, a node of another key, a wrong
-/// signature and clocks that differ (flwr 1.40 to 1.43). What helps is the same as for the first:
-/// the node joins anew, which finds out the rest.
+/// signature and clocks that differ (flwr 1.40 to 1.43).
 const NOT_THE_NODE: &str = "Invalid SuperNode authentication";
 /// UNAUTHENTICATED: the key is not on the SuperLink's list (flwr 1.17 to 1.22).
 const UNKNOWN_KEY: &str = "Public key not recognized";
@@ -123,7 +122,7 @@ fn number(class: Class, text: &str) -> Option<Number> {
     match class {
         Class::Unauthenticated => [
             (UNKNOWN_NODE, Number::NodeNotRegistered),
-            (NOT_THE_NODE, Number::NodeNotRegistered),
+            (NOT_THE_NODE, Number::NodeNotProven),
             (UNKNOWN_KEY, Number::KeyNotListed),
             (KEY_IN_USE, Number::PublicKeyAlreadyInUse),
             (STALE_SIGNATURE, Number::TimestampStale),

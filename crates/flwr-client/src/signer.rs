@@ -168,7 +168,7 @@ impl Proof for Signer {
     }
 
     fn prove_over_http(&self, headers: &mut HeaderMap) -> Result<()> {
-        self.next()?.write_over_http(headers);
+        self.next()?.write_http(headers);
         Ok(())
     }
 }

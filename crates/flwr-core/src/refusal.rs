@@ -299,6 +299,11 @@ pub enum Refusal {
         "The client certificate {0} is a SuperNode's, and opens no port for people: use a certificate of your own"
     )]
     CertificateOfNode(String),
+    /// A node shows a certificate that was issued to another node, or is not good any more.
+    #[error(
+        "The client certificate {0} is not good any more: its SuperNode was unregistered, has another key, or is another than the caller"
+    )]
+    CertificateWithdrawn(String),
     /// The call is allowed over TLS only.
     #[error("Runs are started over TLS here: drop --insecure and give --root-certificates")]
     TlsRequired,

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
-use flwr_security::tls::PortTls;
+use flwr_security::tls::{Issued, PortTls};
 use http::header::{DATE, HeaderValue};
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
@@ -129,7 +129,14 @@ pub struct Listener {
     name: &'static str,
     limits: Limits,
     allowed: Option<Arc<FromFile<ClientList>>>,
+    nodes: Option<Arc<dyn IssuedCertificates>>,
     http1: Option<Http1Service>,
+}
+
+/// Knows the nodes to which client certificates were issued.
+pub trait IssuedCertificates: fmt::Debug + Send + Sync {
+    /// Why the certificate is not good any more. `None`: it is good.
+    fn objection(&self, issued: &Issued) -> Option<String>;
 }
 
 /// Why a port could not be opened or served.
@@ -204,6 +211,7 @@ impl Listener {
             name: service.name,
             limits,
             allowed: None,
+            nodes: None,
             http1: None,
         })
     }
@@ -213,6 +221,14 @@ impl Listener {
     #[must_use]
     pub fn only_for(mut self, allowed: Option<Arc<FromFile<ClientList>>>) -> Self {
         self.allowed = allowed;
+        self
+    }
+
+    /// Ends connections whose certificate was issued to a node, and is not good any more. Whether a
+    /// request is let in is not decided here.
+    #[must_use]
+    pub fn watched_by(mut self, nodes: Arc<dyn IssuedCertificates>) -> Self {
+        self.nodes = Some(nodes);
         self
     }
 

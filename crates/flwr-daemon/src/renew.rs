@@ -19,6 +19,7 @@ use flwr_core::monotonic;
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
+use flwr_security::pki::NodeAuthority;
 use flwr_security::tls::{Certificate, ClientTls, Dated, ServerTls, Standing};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
@@ -290,6 +291,17 @@ impl Renewable for ClientTls {
 
     fn dated(&self) -> Vec<Dated> {
         self.dated()
+    }
+}
+
+impl Renewable for NodeAuthority {
+    fn paths(&self) -> Vec<PathBuf> {
+        self.paths()
+    }
+
+    fn renew(&self) -> Result<String, Box<dyn StdError + Send + Sync>> {
+        self.reload()?;
+        Ok("the CA for SuperNodes that join".to_owned())
     }
 }
 

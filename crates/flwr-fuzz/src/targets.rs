@@ -48,7 +48,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "keys",
-        what: "key files",
+        what: "key files and join tokens",
         run: security::keys,
         seeds: security::key_seeds,
     },

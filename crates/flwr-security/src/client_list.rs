@@ -108,6 +108,7 @@ mod tests {
             names: vec!["node-1.example.org".to_owned(), "10.0.0.5".to_owned()],
             other_names: vec!["spiffe://example.org/node-1".to_owned()],
             common_name: Some("node-1".to_owned()),
+            issued: None,
             is_node: false,
             is_v3: true,
             not_before: OffsetDateTime::UNIX_EPOCH,

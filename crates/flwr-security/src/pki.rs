@@ -13,10 +13,12 @@ use time::{Duration, OffsetDateTime};
 mod authority;
 mod inspect;
 mod key_pem;
+mod node_authority;
 
 pub use authority::{Authority, Pair, Purpose, Signed, request};
 pub use inspect::{Report, inspect};
 pub use key_pem::{Passphrase, PrivateKeyError};
+pub use node_authority::{IssueError, NodeAuthority, node_request};
 
 /// The names that a server on this machine has.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine;
+use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::Bytes;
 use flwr_core::refusal::Refusal;
@@ -29,10 +30,6 @@ pub const PUBLIC_KEY_HEADER: &str = "flwr-public-key-bin";
 pub const TIMESTAMP_HEADER: &str = "flwr-timestamp";
 /// The signature over the time's text: DER, base64 on the wire.
 pub const SIGNATURE_HEADER: &str = "flwr-signature-bin";
-/// The public key over HTTP/1.1 (flwr 1.40 wire).
-pub const HTTP_PUBLIC_KEY_HEADER: &str = "flwr-public-key";
-/// The signature over HTTP/1.1 (flwr 1.40 wire).
-pub const HTTP_SIGNATURE_HEADER: &str = "flwr-signature";
 
 /// Seconds that a signer's clock may be ahead of ours (flwr 1.22 wire).
 const MAX_AHEAD: f64 = 5.0;
@@ -140,29 +137,30 @@ impl SignatureHeaders {
         })
     }
 
-    /// Puts the headers on a request. gRPC writes binary headers without padding.
+    /// Puts the headers on a request over gRPC, which writes binary headers without padding.
     pub fn write(&self, headers: &mut HeaderMap) {
-        let mut insert = |name: &'static str, text: &str| {
-            if let Ok(value) = HeaderValue::from_str(text) {
-                headers.insert(name, value);
-            }
-        };
-        insert(PUBLIC_KEY_HEADER, &STANDARD_NO_PAD.encode(&self.public_key));
-        insert(TIMESTAMP_HEADER, &self.timestamp);
-        insert(SIGNATURE_HEADER, &STANDARD_NO_PAD.encode(&self.signature));
+        self.put(headers, OVER_GRPC, &STANDARD_NO_PAD);
     }
 
-    /// Puts the headers on a request over HTTP/1.1, as flwr 1.40 and later send them: the binary ones
-    /// in base64 with padding, under names without `-bin`.
-    pub fn write_over_http(&self, headers: &mut HeaderMap) {
+    /// Puts the headers on a request over HTTP, where the binary ones are padded.
+    pub fn write_http(&self, headers: &mut HeaderMap) {
+        self.put(headers, OVER_HTTP, &STANDARD);
+    }
+
+    fn put(
+        &self,
+        headers: &mut HeaderMap,
+        [key, time, signature]: [&'static str; 3],
+        base64: &GeneralPurpose,
+    ) {
         let mut insert = |name: &'static str, text: &str| {
             if let Ok(value) = HeaderValue::from_str(text) {
                 headers.insert(name, value);
             }
         };
-        insert(HTTP_PUBLIC_KEY_HEADER, &STANDARD.encode(&self.public_key));
-        insert(TIMESTAMP_HEADER, &self.timestamp);
-        insert(HTTP_SIGNATURE_HEADER, &STANDARD.encode(&self.signature));
+        insert(key, &base64.encode(&self.public_key));
+        insert(time, &self.timestamp);
+        insert(signature, &base64.encode(&self.signature));
     }
 
     /// The headers as plain HTTP has them.

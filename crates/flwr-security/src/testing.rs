@@ -26,6 +26,7 @@ pub fn server_files(ca: &Path, certificate: &Path, key: &Path) -> ServerFiles {
         },
         clients: None,
         people: None,
+        nodes: None,
         legacy: false,
         shows_authority: false,
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls_native_certs::CertificateResult;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -36,8 +36,10 @@ mod server;
 mod signed;
 mod strict;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, Issued};
 pub(crate) use certificate::{NODE_USE, rare_key, small_rsa};
+#[cfg(test)]
+pub(crate) use chain::has_signed;
 pub use client::{ClientFiles, ClientTls};
 pub use dated::{Dated, Standing};
 pub use flaw::{Flaw, Problem, Whose};
@@ -46,8 +48,9 @@ pub use localhost::Localhost;
 pub use pinned::{is_proven_by, pin_of, pinned};
 pub use reason::{Reason, explain};
 pub use server::{ClientCa, PortTls, ServerFiles, ServerTls};
-pub(crate) use signed::weakness;
+pub(crate) use signed::{is_signed, weakness};
 
+use crate::key::PrivateKey;
 use chain::Purpose;
 use encoding::{PemText, Unreadable, Wanted};
 use roots::Roots;
@@ -138,6 +141,18 @@ pub enum TlsError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A CA for nodes that signs for others, too.
+    #[error(
+        "{path}: {subject} is in {others}, or a CA there has signed it; nodes that join need a CA of their own: make it with `flwr cert ca`"
+    )]
+    NodeCa {
+        /// The file.
+        path: PathBuf,
+        /// The subject of the CA.
+        subject: String,
+        /// The file of the CAs of others.
+        others: PathBuf,
+    },
     /// The system has no certificates to trust.
     #[error("the system's certificate store has none to trust: give --root-certificates")]
     NoSystemRoots,
@@ -163,6 +178,7 @@ impl TlsError {
             | Self::Mismatch { key: path, .. }
             | Self::Certificate { path, .. }
             | Self::NoCrl(path)
+            | Self::NodeCa { path, .. }
             | Self::Crl { path, .. } => Some(path),
             Self::NoSystemRoots | Self::Rustls(_) => None,
         }
@@ -256,9 +272,20 @@ fn private_keys(path: &Path) -> Result<Vec<PrivateKeyDer<'static>>, TlsError> {
         // Under RFC 1421 a key has headers, which do not decode.
         _ if has_encrypted => Err(TlsError::EncryptedKey(path.to_owned())),
         Err(error) => Err(unreadable(error, path)),
-        Ok(_) => Err(instead(&content, path, Wanted::Key)
-            .unwrap_or_else(|| TlsError::NoKey(path.to_owned()))),
+        Ok(_) => match openssh_key(&text) {
+            Some(key) => Ok(vec![key]),
+            None => Err(instead(&content, path, Wanted::Key)
+                .unwrap_or_else(|| TlsError::NoKey(path.to_owned()))),
+        },
     }
+}
+
+/// The key of a SuperNode that has joined is in OpenSSH's format, and is the key of its client
+/// certificate too. `None` for other kinds of keys, and for encrypted ones.
+fn openssh_key(text: &PemText) -> Option<PrivateKeyDer<'static>> {
+    let text = std::str::from_utf8(text.bytes()).ok()?;
+    let key = PrivateKey::parse(text).ok()?.to_pkcs8()?;
+    Some(PrivatePkcs8KeyDer::from(key.to_vec()).into())
 }
 
 fn unreadable(error: Unreadable, path: &Path) -> TlsError {

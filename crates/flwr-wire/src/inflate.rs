@@ -117,7 +117,7 @@ pub(crate) async fn push(fleet: &impl Fleet, reply: Deflated) -> Result<Option<M
         mut objects,
     } = reply;
     let Metadata { id, run, .. } = parcel.message.metadata;
-    let Some(missing) = fleet.push(parcel).await? else {
+    let Some(missing) = fleet.push(parcel, None).await? else {
         return Ok(None);
     };
     for object in missing {

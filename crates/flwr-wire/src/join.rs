@@ -12,7 +12,7 @@ pub mod call;
 mod serve;
 pub(crate) mod tokens;
 
-pub(crate) use serve::{joining, node_trust};
+pub(crate) use serve::{joining, node_trust, renewing};
 
 const JOIN: Rpc<JoinRequest, JoinResponse> = Rpc::at("/flower.join.Join/Join");
 const RENEW_KEY: Rpc<RenewKeyRequest, RenewKeyResponse> = Rpc::at("/flower.join.Join/RenewKey");

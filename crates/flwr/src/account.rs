@@ -55,6 +55,17 @@ impl Account {
         })
     }
 
+    /// The user of this SuperLink, who has logged in or does not need to. Tokens for another SuperLink
+    /// are left alone.
+    pub(crate) fn if_logged_in(place: (TokenFile, Audience)) -> Result<Self> {
+        match Self::of(place) {
+            Err(Error::NotLoggedIn | Error::UnboundTokens(_) | Error::TokensOfAnother { .. }) => {
+                Ok(Self::nobody())
+            }
+            account => account,
+        }
+    }
+
     /// The user who is about to log in at this SuperLink.
     pub(crate) fn to_come(place: (TokenFile, Audience)) -> Self {
         Self {

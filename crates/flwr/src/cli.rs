@@ -25,7 +25,7 @@ pub use cert::{
 };
 pub use federation::{
     FederationAddArgs, FederationCommand, FederationDefaultArgs, FederationListArgs,
-    FederationRemoveArgs, FederationShowArgs,
+    FederationRemoveArgs, FederationShowArgs, NotOfferedArgs,
 };
 pub use join_token::{JoinTokenCommand, JoinTokenListArgs, JoinTokenNewArgs, JoinTokenRevokeArgs};
 pub use link::{DoctorArgs, LoginArgs, LogoutArgs};
@@ -42,7 +42,7 @@ const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.15 to 1.36)"
+    "; speaks flwr 1.15 to 1.43)"
 );
 
 /// Runs Flower apps on a federation.
@@ -65,6 +65,15 @@ pub struct Cli {
     /// Tell which federation is used, why, and where it is described.
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Types of JSON: `1.22`, or `newest`, where a run's id is text [default: $FLWR_JSON, or 1.22].
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "RELEASE",
+        hide_possible_values = true
+    )]
+    pub json_as: Option<JsonAs>,
     /// Print the version.
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
@@ -195,6 +204,17 @@ pub enum Format {
     Default,
     /// One JSON object on stdout, errors included.
     Json,
+}
+
+/// The release whose types an answer in JSON has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum JsonAs {
+    /// The id of a run is a number.
+    #[default]
+    #[value(name = "1.22")]
+    V1_22,
+    /// The id of a run is text.
+    Newest,
 }
 
 /// The app and the federation, for most commands.

@@ -46,6 +46,8 @@ impl SuperLink {
         let trust = trust(&chosen.base, federation)?;
         let at = || (chosen.credentials(), Audience::new(address, &trust));
         let account = match (federation.enable_user_auth, command) {
+            (false, LOGIN) if chosen.may_have_login() => Account::to_come(at()),
+            (false, _) if chosen.may_have_login() => Account::if_logged_in(at())?,
             (false, _) => Account::nobody(),
             (true, LOGIN) => Account::to_come(at()),
             (true, _) => Account::of(at())?,

@@ -9,7 +9,7 @@ use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::printable;
 use flwr_core::project::{FederationError, ProjectError};
-use flwr_core::refusal::Failure;
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_security::pki::PkiError;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +17,8 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("FLWR_JSON={0}: 1.22 or newest is expected")]
+    JsonAs(String),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
     #[error("Project configuration could not be loaded. `pyproject.toml` does not exist ({})", .0.display())]
@@ -185,6 +187,9 @@ pub(crate) enum Error {
          the federation configuration."
     )]
     LoginNotAsked(String),
+    /// What upstream has a number for, and this program does not do.
+    #[error("[code: {}] {}", .0.code().number(), .0)]
+    NotOffered(Refusal),
     #[error("User authentication is not enabled on this SuperLink.")]
     NoAccounts,
     #[error("Unknown user authentication type: {0}")]
@@ -257,93 +262,6 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// 1: it was tried and failed; 2: it was asked for in a way that cannot work; 130: Ctrl-C.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::NoProject(_)
-            | Self::Project(_)
-            | Self::Module(_)
-            | Self::Encoding { .. }
-            | Self::NotText { .. }
-            | Self::NotBundled { .. }
-            | Self::LinkOutside { .. }
-            | Self::Choice(_)
-            | Self::NotADirectory(_)
-            | Self::DirectoryName(_)
-            | Self::FileName(_)
-            | Self::FilePath(_)
-            | Self::Federation(_)
-            | Self::AppName(_)
-            | Self::AppNameTaken(_)
-            | Self::AppExists(_)
-            | Self::Username(_)
-            | Self::NobodyToAsk(_)
-            | Self::NotAsked { .. }
-            | Self::BundleName { .. }
-            | Self::NoHome
-            | Self::HomeFile { .. }
-            | Self::HomeFileForm { .. }
-            | Self::OneWithoutOther { .. }
-            | Self::AddressFlag(_)
-            | Self::FederationName(_)
-            | Self::FederationExists { .. }
-            | Self::NotKept { .. }
-            | Self::Config { .. }
-            | Self::NoAddress { .. }
-            | Self::NotLoggedIn
-            | Self::DamagedTokens(_)
-            | Self::TokenFile { .. }
-            | Self::UnboundTokens(_)
-            | Self::TokensOfAnother { .. }
-            | Self::AccountOverPlaintext
-            | Self::LoginNotAsked(_)
-            | Self::Tls { .. }
-            | Self::Read { .. }
-            | Self::HostName(_)
-            | Self::ServerName(_)
-            | Self::Proxy(_)
-            | Self::Pki(_)
-            | Self::Passphrase(_)
-            | Self::Key(_)
-            | Self::Exists(_) => 2,
-            Self::Runtime(_)
-            | Self::NoHomeDefault(_)
-            | Self::LocalDown
-            | Self::LocalUp
-            | Self::LocalStarting
-            | Self::NoDaemon(_)
-            | Self::NoPython
-            | Self::Python { .. }
-            | Self::NoPort(_)
-            | Self::Fallen(_)
-            | Self::NotReady(_)
-            | Self::NotUp(_)
-            | Self::NotDown(_)
-            | Self::Told
-            | Self::Fab(_)
-            | Self::Call(_)
-            | Self::NotRegistered
-            | Self::NotStarted
-            | Self::NotStopped(_)
-            | Self::CannotDelete
-            | Self::NoneUnfinished { .. }
-            | Self::LeftRunning(_)
-            | Self::NoAccounts
-            | Self::UnknownLogin(_)
-            | Self::LoginTimeout
-            | Self::NoArtifacts(_)
-            | Self::NotCompleted { .. }
-            | Self::LogLost(_)
-            | Self::Write { .. }
-            | Self::Certificates(_)
-            | Self::Keys(_) => 1,
-            // As shells report an interrupt.
-            Self::Interrupted { .. } => 130,
-            // Whoever read our output has seen enough, e.g. `flwr log 1 | head`.
-            Self::Stdout(error) => u8::from(error.kind() != io::ErrorKind::BrokenPipe),
-        }
-    }
-
     /// The place in a file that is meant, if there is one.
     pub(crate) fn picture(&self) -> Option<String> {
         let mut causes = std::iter::successors(std::error::Error::source(self), |e| e.source());
@@ -394,6 +312,7 @@ fn suffix(text: &str) -> String {
     }
 }
 
+mod exit;
 mod hint;
 mod refused;
 #[cfg(test)]

@@ -7,6 +7,10 @@
 
 use std::process::ExitCode;
 
+use clap::ValueEnum as _;
+
+use cli::JsonAs;
+
 mod account;
 pub mod cli;
 mod commands;
@@ -20,10 +24,20 @@ mod render;
 mod resolved;
 mod text;
 
+/// The variable that says which types answers in JSON have.
+const JSON: &str = "FLWR_JSON";
+
 /// Runs one command to its end and says how it went.
 #[must_use]
 pub fn run(cli: cli::Cli) -> ExitCode {
     let mut output = render::Output::stdio(cli.command.format(), cli.verbose);
+    match cli.json_as.map_or_else(json_as_of_environment, Ok) {
+        Ok(json_as) => output.json_as(json_as),
+        Err(error) => {
+            output.fail(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    }
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -36,5 +50,15 @@ pub fn run(cli: cli::Cli) -> ExitCode {
             output.fail(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The types of answers in JSON, as the environment says.
+fn json_as_of_environment() -> error::Result<JsonAs> {
+    match std::env::var(JSON) {
+        Ok(text) if !text.is_empty() => {
+            JsonAs::from_str(&text, true).map_err(|_| error::Error::JsonAs(text))
+        }
+        _ => Ok(JsonAs::default()),
     }
 }

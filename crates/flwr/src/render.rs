@@ -14,7 +14,7 @@ use flwr_core::printable::{LogFilter, is_order, lines};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use crate::cli::Format;
+use crate::cli::{Format, JsonAs};
 use crate::error::{Error, Result};
 
 mod federations;
@@ -42,6 +42,7 @@ pub(crate) struct Output {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     format: Format,
+    json_as: JsonAs,
     /// Whether the answer in JSON was given: there is one, also when a log follows it.
     answered: bool,
     /// Lines of progress for stdout. They are printed with what comes next, and dropped if that is an
@@ -80,6 +81,7 @@ impl Output {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             format,
+            json_as: JsonAs::default(),
             answered: false,
             progress: Vec::new(),
             terminal,
@@ -90,6 +92,11 @@ impl Output {
             width: terminal_size::terminal_size().map(|(width, _)| width.0.into()),
             filter: LogFilter::new(terminal && !plain),
         }
+    }
+
+    /// Answers in JSON have the types of this release from now on.
+    pub(crate) fn json_as(&mut self, release: JsonAs) {
+        self.json_as = release;
     }
 
     /// A line of the answer; silent where JSON was asked for.
@@ -132,7 +139,7 @@ impl Output {
             Format::Default => Ok(()),
             Format::Json => {
                 self.answered = true;
-                self.put(&pretty(value))
+                self.put(&pretty(&typed(value, self.json_as)))
             }
         }
     }
@@ -289,6 +296,19 @@ impl Output {
         let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
         written.map_err(Error::Stdout)
     }
+}
+
+/// An answer with the types of a release: flwr 1.22 has the id of a run as a number, where it is not
+/// one of a list, and later releases as text.
+fn typed(answer: &Value, release: JsonAs) -> Value {
+    let mut answer = answer.clone();
+    if release == JsonAs::Newest
+        && let Some(id) = answer.get_mut("run-id")
+        && id.is_number()
+    {
+        *id = Value::String(id.to_string());
+    }
+    answer
 }
 
 /// Two spaces per level, as Flower prints it. JSON escapes the control characters of ASCII by itself.

@@ -30,6 +30,13 @@ pub(crate) struct ResolvedFederation {
 }
 
 impl ResolvedFederation {
+    /// Whether a login may be kept for this connection though nothing says that there is one: it is
+    /// the user's own, and goes over TLS.
+    pub(crate) const fn may_have_login(&self) -> bool {
+        let is_own = matches!(self.logins, Logins::Home(_));
+        is_own && !self.federation.insecure && self.federation.address.is_some()
+    }
+
     /// The credentials file with the tokens of a login.
     pub(crate) fn credentials(&self) -> TokenFile {
         let name = &self.federation.name;

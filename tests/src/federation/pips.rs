@@ -9,6 +9,10 @@ use crate::program::{Maker, Release};
 
 /// Where a SuperLink listens for users and for app processes.
 pub(super) fn add_superlink_addresses(command: &mut Command, maker: Maker, addresses: &Addresses) {
+    if maker.pips_since(40).is_some() {
+        command.args(host_and_port(addresses.serverappio));
+        return;
+    }
     let control = match maker {
         Maker::Pip(release) if release <= Release::V1_20 => "--exec-api-address",
         _ => "--control-api-address",

@@ -141,6 +141,11 @@ impl Plan {
         if let Some(port) = self.fleet_port {
             addresses.fleet.set_port(port);
         }
+        if self.superlink.pips_since(40).is_some() {
+            // All services are on one port.
+            addresses.fleet = addresses.serverappio;
+            addresses.control = addresses.serverappio;
+        }
         let certificates = scratch.path().join("certificates");
         let pki =
             (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
@@ -204,7 +209,9 @@ pub(super) fn start_superlink(
             None => command.args(["--auth-list-public-keys", "keys/list.csv"]),
         };
     }
-    command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
+    if plan.superlink.pips_since(40).is_none() {
+        command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
+    }
     pips::add_superlink_addresses(&mut command, plan.superlink, addresses);
     if matches!(plan.superlink, Maker::Ours | Maker::OursWith(_)) {
         // Tests that run at once would compete for the usual one.

@@ -1,8 +1,10 @@
 //! SuperNodes that join with a token: the one line, what is refused, and how keys and authorities change
 //! while rounds go on.
 
+mod commands;
 mod listed;
 mod live;
+mod mutual;
 mod refused;
 mod remembered;
 mod secrets;

@@ -1,14 +1,14 @@
 //! Our `flwr` at SuperLinks of flwr 1.23 to 1.36.
 
 use e2e::keys::NodeKey;
-use e2e::{App, Federation, Flwr, Maker, Release, Security};
+use e2e::{App, Federation, Flwr, Maker, PATIENCE, Release, Security};
 use serde_json::Value;
 
 const OURS: Maker = Maker::Ours;
 /// SuperLinks of this release want the name of the federation, and lay it out in another way.
 const NAMED: Release = Release::V1_25;
 
-fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
+pub(crate) fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
     let mut all = arguments.to_vec();
     all.extend(["--format", "json"]);
     let said = flwr.call(&app.path, &all).success().text;
@@ -16,7 +16,7 @@ fn json(flwr: Flwr<'_>, app: &App, arguments: &[&str]) -> Value {
     serde_json::from_str(&said[begin..]).unwrap_or_else(|error| panic!("{all:?} ({error}): {said}"))
 }
 
-fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Federation) {
+pub(crate) fn registers_lists_and_unregisters(flwr: Flwr<'_>, app: &App, federation: &Federation) {
     let key = NodeKey::make(&federation.scratch().path().join("more"), "node");
     let key = key.public.to_str().unwrap();
     let register = ["supernode", "register", key, "e2e"];
@@ -91,6 +91,31 @@ fn our_command_runs_lists_stops_and_registers_at_superlinks_of_later_releases() 
                 .failure(1)
                 .must_say(&["ederation"]);
         }
+    }
+}
+
+/// Nodes of flwr 1.25 and later tell how long their ClientApps worked, and commands of these releases
+/// show the sum.
+#[test]
+fn the_time_of_clientapps_adds_up() {
+    for node in [OURS, Maker::Pip(Release::V1_31)] {
+        let plan = Federation::plan(Security::Insecure).supernodes([node]);
+        let federation = plan.start();
+        let app = federation.app("mean");
+        let outcome = federation.flwr(OURS).run(&app, "rounds=1 nodes=1");
+        let _ = outcome.success();
+        let listed = json(
+            federation.flwr(Maker::Pip(Release::V1_31)),
+            &app,
+            &["list", "e2e"],
+        );
+        let used = &listed["runs"][0]["compute-time"];
+        let seconds = used["clientapp-seconds"].as_f64().unwrap();
+        assert!(
+            seconds > 0.0 && seconds < PATIENCE.as_secs_f64(),
+            "{listed}"
+        );
+        federation.stop();
     }
 }
 

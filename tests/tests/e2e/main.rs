@@ -40,6 +40,7 @@ mod no_proxy;
 mod older;
 mod orders;
 mod outputs;
+mod over_http;
 mod processes;
 mod programs;
 mod proxies;

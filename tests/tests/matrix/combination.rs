@@ -64,9 +64,9 @@ const NEWER: [(Kind, &[Release]); 8] = [
     (Kind::SuperLinkAndSuperNode, SUPERNODES),
     (Kind::SuperLinkAndCli, CLIS),
     (Kind::SuperLinkAndServerApp, APPS),
-    (Kind::SuperNodeAndSuperLink, SUPERNODES),
+    (Kind::SuperNodeAndSuperLink, SUPERLINKS),
     (Kind::SuperNodeAndClientApp, APPS),
-    (Kind::CliAndSuperLink, CLIS),
+    (Kind::CliAndSuperLink, CONTROLS),
     (Kind::DaemonsAndApps, APPS),
     (Kind::DaemonsAndSuperexec, SUPEREXECS),
 ];
@@ -83,6 +83,22 @@ const SUPERNODES: &[Release] = &[
     Release::V1_31,
     Release::V1_36,
     Release::V1_39,
+];
+const SUPERLINKS: &[Release] = &[
+    Release::V1_23,
+    Release::V1_26,
+    Release::V1_31,
+    Release::V1_36,
+    Release::V1_39,
+    Release::V1_42,
+];
+const CONTROLS: &[Release] = &[
+    Release::V1_23,
+    Release::V1_26,
+    Release::V1_28,
+    Release::V1_31,
+    Release::V1_36,
+    Release::V1_42,
 ];
 const CLIS: &[Release] = &[
     Release::V1_23,

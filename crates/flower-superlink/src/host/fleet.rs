@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use tracing::warn;
 
 use super::Host;
-use crate::auth::Policy;
+use crate::auth::{self, Policy};
 use crate::error::Error;
 use crate::link::Link;
 use crate::link::state::Traits;
@@ -48,6 +48,12 @@ impl FleetSession {
 
     fn link(&self) -> &Arc<Link> {
         self.host.link()
+    }
+
+    /// The key and the node of a caller that is admitted.
+    pub(super) fn identity(&self) -> Option<(PublicKey, NodeId)> {
+        let key = self.key.clone().filter(|_| self.is_admitted())?;
+        Some((key, self.node?))
     }
 
     /// The certificate that the caller's connection was made with.
@@ -160,13 +166,18 @@ impl Fleet for FleetSession {
         Ok(claimed)
     }
 
-    async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+    async fn push(&self, reply: Parcel, worked: Option<Duration>) -> Result<Option<Vec<ObjectId>>> {
         self.require_admitted()?;
         let (caller, claimed) = (self.node, reply.message.metadata.src);
         if caller != Some(claimed) {
             return Err(Refusal::OtherNode { caller, claimed }.into());
         }
-        Ok(self.link().reply(reply).await?)
+        let run = reply.message.metadata.run;
+        let missing = self.link().reply(reply).await?;
+        if let (Some(_), Some(worked)) = (&missing, worked) {
+            self.link().count_work(run, worked);
+        }
+        Ok(missing)
     }
 
     async fn push_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<bool> {
@@ -314,6 +325,7 @@ impl FleetHost for Host {
             }
             NodeProof::Nothing(node) => (None, node),
         };
+        auth::require_own(link, head.peer.as_ref(), node)?;
         let is_enrolled = match node {
             Some(node) if self.0.parts.policy.enrolls() => link.is_enrolled(node).await?,
             _ => false,

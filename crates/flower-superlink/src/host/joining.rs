@@ -1,8 +1,10 @@
 //! Nodes that join by a token: what they prove, and how often an address may be wrong.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use flwr_core::address::Address;
 use flwr_core::monotonic;
 use flwr_core::port::joining::{JoinAttempt, Joined, KeyRenewal, RenewedKey};
 use flwr_core::port::{Joining, NodeTrust, Result};
@@ -11,6 +13,7 @@ use flwr_core::refusal::{Code, Failure, JoinRefusal, Refusal};
 use flwr_security::joining::{JoinSecret, JoinTokenId, join_statement, renew_key_statement};
 use flwr_security::key::PublicKey;
 use flwr_security::peer::{Binding, Peer, counted};
+use flwr_security::pki::NodeAuthority;
 use flwr_security::tls::ServerTls;
 use flwr_wire::host::{Head, JoinHost};
 use tracing::warn;
@@ -29,8 +32,41 @@ const A_SECOND: f64 = 10.0 / 60.0;
 pub struct JoinPlace {
     /// The SuperLink's TLS. `None`: everything is spoken in plaintext here, and nobody joins.
     pub tls: Option<ServerTls>,
-    /// The port at which nodes join: Fleet's.
-    pub port: u16,
+    /// The port of Fleet.
+    pub fleet: u16,
+    /// The port where nodes join that have no client certificate. `None`: they join at Fleet.
+    pub own: Option<u16>,
+    /// Issues client certificates to nodes. `None`: they get none.
+    pub authority: Option<Arc<NodeAuthority>>,
+}
+
+impl JoinPlace {
+    /// The port at which nodes join.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.own.unwrap_or(self.fleet)
+    }
+
+    /// The flags that are missing for nodes to join, if Fleet asks for client certificates.
+    #[must_use]
+    pub const fn missing(&self) -> Option<&'static str> {
+        match (&self.authority, self.own) {
+            (None, _) => Some("--join-api-address, --node-ca-certfile and --node-ca-keyfile"),
+            (Some(_), None) => Some("--join-api-address"),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// Where a node finds Fleet that has joined at this address.
+    fn superlink(&self, joined_at: String) -> String {
+        match (self.own, joined_at.parse::<Address>()) {
+            (Some(_), Ok(address)) => {
+                let port = self.fleet;
+                Address { port, ..address }.to_string()
+            }
+            _ => joined_at,
+        }
+    }
 }
 
 /// The wrong tries of each address, and how often the log has them. A stranger is limited by the
@@ -115,6 +151,9 @@ impl JoinSession {
         let secret = secret.ok_or_else(|| Refusal::field("secret", "is not 32 bytes long"))?;
         let key = key(&attempt.key)?;
         check_proof(&key, &join_statement(&binding.0, id, &key), &attempt.proof)?;
+        let place = &self.host.0.parts.joining;
+        // A token is used up by a node that gets all it needs.
+        place.check_request(&attempt.signing_request, &key)?;
         let link = self.host.link();
         let token: KnownToken = link.join_token(id, &secret).await?;
         let node = link.join(&token, &key).await?;
@@ -123,8 +162,8 @@ impl JoinSession {
         }
         Ok(Joined {
             node,
-            superlink: token.address,
-            certificate: Bytes::new(),
+            superlink: place.superlink(token.address),
+            certificate: place.certify(attempt.signing_request, key, node).await?,
             name: token.name,
         })
     }
@@ -145,14 +184,20 @@ impl JoinSession {
         if !policy.admits(Some(&old), is_enrolled) {
             return Err(Refusal::NotRegistered.into());
         }
+        let (place, request) = (&self.host.0.parts.joining, renewal.signing_request);
+        let place = Some(place).filter(|_| !request.is_empty());
+        if let Some(place) = place {
+            place.check_request(&request, &new)?;
+        }
         let node = link.note_next_key(&old, &new).await?;
+        let certificate = match place {
+            Some(place) => place.certify(request, new, node).await?,
+            None => Bytes::new(),
+        };
         if let Some(peer) = &self.peer {
             peer.standing.admit();
         }
-        Ok(RenewedKey {
-            node,
-            certificate: Bytes::new(),
-        })
+        Ok(RenewedKey { node, certificate })
     }
 }
 
@@ -192,8 +237,14 @@ impl Joining for JoinSession {
 }
 
 impl NodeTrust for FleetSession {
-    async fn renew_certificate(&self, _: Bytes) -> Result<Bytes> {
-        Err(JoinRefusal::NoCertificates.into())
+    async fn renew_certificate(&self, request: Bytes) -> Result<Bytes> {
+        let place = &self.host().0.parts.joining;
+        if place.authority.is_none() {
+            return Err(JoinRefusal::NoCertificates.into());
+        }
+        let (key, node) = self.identity().ok_or(Refusal::NotRegistered)?;
+        place.check_request(&request, &key)?;
+        place.certify(request, key, node).await
     }
 
     async fn trust(&self) -> Result<Vec<Bytes>> {

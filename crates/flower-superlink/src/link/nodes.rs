@@ -8,7 +8,7 @@ use flwr_core::port::control::NodeStatus;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
-use flwr_security::tls::Certificate;
+use flwr_security::tls::{Certificate, Issued};
 use tracing::{info, warn};
 
 use super::Link;
@@ -168,6 +168,13 @@ impl Link {
     #[must_use]
     pub fn is_of_node(&self, certificate: &Certificate) -> bool {
         self.state.is_of_node(&certificate.owner())
+    }
+
+    /// Whether a certificate that was issued to a node is good still: the node is registered, and has
+    /// the same key.
+    #[must_use]
+    pub fn is_in_force(&self, issued: &Issued) -> bool {
+        self.state.is_key_of(&issued.key, issued.node)
     }
 
     /// The calls for a message that are held for the node.

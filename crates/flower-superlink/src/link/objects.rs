@@ -1,5 +1,7 @@
 //! Objects on their way through the SuperLink.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::object::{Head, ObjectId, Pulled};
@@ -52,14 +54,29 @@ impl Link {
 
     /// A node has pushed this many bytes of the run's objects.
     pub fn count_received(&self, run: RunId, received: u64) {
-        let sent = 0;
-        self.state.add_traffic(run, Traffic { received, sent });
+        let more = Traffic {
+            received,
+            ..Traffic::default()
+        };
+        self.state.add_traffic(run, more);
     }
 
     /// A node has pulled this many bytes of the run's objects.
     pub fn count_sent(&self, run: RunId, sent: u64) {
-        let received = 0;
-        self.state.add_traffic(run, Traffic { received, sent });
+        let more = Traffic {
+            sent,
+            ..Traffic::default()
+        };
+        self.state.add_traffic(run, more);
+    }
+
+    /// A ClientApp of the run has worked on a reply for so long.
+    pub fn count_work(&self, run: RunId, worked: Duration) {
+        let more = Traffic {
+            worked,
+            ..Traffic::default()
+        };
+        self.state.add_traffic(run, more);
     }
 
     /// Gives the bytes of an object of a running run.

@@ -195,7 +195,7 @@ impl Link {
         self.pace.forget(run);
         self.waiting.forget(run);
         // A finished run may be deleted already.
-        if let Ok(Traffic { received, sent }) = self.state.traffic(run).await {
+        if let Ok(Traffic { received, sent, .. }) = self.state.traffic(run).await {
             info!(run_id = %run, received, sent, "bytes of objects that the run's nodes pushed and pulled");
         }
         if let Ok(fab) = known.fab_hash.parse() {

@@ -79,6 +79,9 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         let text = format!("listening for all of them over HTTP on {common} ({transport})");
         facts.insert(3, text);
     }
+    facts.extend(addresses.join.as_ref().map(|address| {
+        format!("listening for Join on {address} ({transport}; no client certificate needed; SuperNodes join with a token of `flwr supernode join-token new`)")
+    }));
     facts.extend(
         addresses
             .health
@@ -123,7 +126,7 @@ fn transport(config: &Config) -> String {
 
 /// Which certificates SuperNodes and `flwr` must show.
 fn clients(config: &Config) -> (String, String) {
-    let Some(tls) = config.transport.tls().filter(|tls| tls.asks_people()) else {
+    let Some(tls) = config.transport.tls() else {
         return (String::new(), String::new());
     };
     let needed = |list: Option<&FromFile<ClientList>>| match list {
@@ -137,9 +140,11 @@ fn clients(config: &Config) -> (String, String) {
         true => format!("{}; ", needed(config.clients.as_deref())),
         false => String::new(),
     };
+    let asks = tls.asks_people();
     let control = match config.control_asks {
-        true => format!("; {}", needed(config.list_of_people().as_deref())),
-        false => "; no client certificate needed".to_owned(),
+        _ if !asks && !tls.asks_clients() => String::new(),
+        true if asks => format!("; {}", needed(config.list_of_people().as_deref())),
+        _ => "; no client certificate needed".to_owned(),
     };
     (fleet, control)
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use super::common;
-use super::services::{CONTROL, FLEET, HEALTH, SERVERAPPIO};
+use super::services::{CONTROL, FLEET, HEALTH, JOIN, SERVERAPPIO};
 use crate::auth::People;
 use crate::config::{Config, Launch, Transport, Way};
 use crate::host::{self, Apps, Host, JoinPlace};
@@ -30,6 +30,8 @@ pub struct Addresses {
     pub control: Bound,
     /// For ServerApp processes.
     pub serverappio: Bound,
+    /// For SuperNodes that join and have no client certificate yet.
+    pub join: Option<Bound>,
     /// For all of them over HTTP, unless the usual port was taken.
     pub common: Option<Bound>,
     /// For health checks.
@@ -41,6 +43,7 @@ pub(super) struct Ports {
     fleet: Listener,
     control: Listener,
     serverappio: Listener,
+    join: Option<Listener>,
     common: Option<Listener>,
     health: Option<Listener>,
 }
@@ -74,6 +77,12 @@ impl Ports {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
+        let join = match (&config.joining.address, &config.transport) {
+            (Some(address), Transport::Tls(tls)) => {
+                Some(bind(address, Security::Tls(tls.open()), JOIN, &far).await?)
+            }
+            _ => None,
+        };
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
         let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
@@ -83,6 +92,7 @@ impl Ports {
             fleet: fleet.only_for(config.clients.clone()),
             control: control.only_for(config.list_of_people()),
             serverappio: serverappio.only_for(config.list_of_people()),
+            join,
             health,
         })
     }
@@ -92,6 +102,7 @@ impl Ports {
             fleet: self.fleet.bound().clone(),
             control: self.control.bound().clone(),
             serverappio: self.serverappio.bound().clone(),
+            join: self.join.as_ref().map(Listener::bound).cloned(),
             common: self.common.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
         }
@@ -112,8 +123,13 @@ impl Ports {
         let runtime = RuntimeDoor::<_, Runtime>::for_serverapps(host.clone());
         let on_serverappio = HttpDoors::new().with(runtime);
         let mut servers = JoinSet::new();
+        if let Some(listener) = self.join {
+            let join = Routes::new(JoinDoor::only_to_join(host.clone()));
+            servers.spawn(listener.serve(join, stopper.clone()));
+        }
+        let fleet_port = self.fleet.watched_by(Arc::new(host.clone()));
         let ports = [
-            (self.fleet.with_http1(on_fleet), fleet),
+            (fleet_port.with_http1(on_fleet), fleet),
             (self.control.with_http1(on_control), control),
             (self.serverappio.with_http1(on_serverappio), serverappio),
         ];
@@ -122,6 +138,7 @@ impl Ports {
         }
         if let Some(listener) = self.common {
             let listener = listener.with_http1(common::doors(host, config));
+            let listener = listener.watched_by(Arc::new(host.clone()));
             servers.spawn(listener.serve(Routes::default(), stopper.clone()));
         }
         if let Some(listener) = self.health {
@@ -137,7 +154,9 @@ impl Ports {
 pub(super) fn host(link: &Arc<Link>, config: &Config, addresses: &Addresses) -> Host {
     let joining = JoinPlace {
         tls: config.transport.tls().cloned(),
-        port: addresses.fleet.reachable().port(),
+        fleet: addresses.fleet.reachable().port(),
+        own: addresses.join.as_ref().map(|join| join.reachable().port()),
+        authority: config.joining.authority.clone(),
     };
     Host::new(host::Parts {
         link: Arc::clone(link),

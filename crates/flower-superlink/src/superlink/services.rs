@@ -22,3 +22,7 @@ pub(super) const HEALTH: Service = Service {
     name: "Health",
     flag: "--health-server-address",
 };
+pub(super) const JOIN: Service = Service {
+    name: "Join",
+    flag: "--join-api-address",
+};

@@ -39,6 +39,7 @@ fn keygen(dir: &Path, name: &str) -> String {
 fn without_flags_the_node_speaks_tls_and_makes_a_key() {
     let config = config(&["--insecure"]).unwrap();
     assert_eq!(config.superlink.to_string(), "127.0.0.1:9092");
+    assert_eq!(config.other_port, Some(8000));
     assert_eq!(config.clientappio.to_string(), "127.0.0.1:9094");
     assert!(config.key.path.is_none() && config.node_config.is_empty());
     assert!(config.persistence.max_retries.is_none() && config.persistence.max_wait.is_none());

@@ -21,6 +21,8 @@ pub(crate) struct Loaded {
     pub(super) origin: String,
     /// The authorities are those that the node remembers.
     pub(super) is_remembered: bool,
+    /// So is the client certificate.
+    pub(super) is_certified: bool,
 }
 
 /// Loads the trust.
@@ -31,6 +33,7 @@ pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> 
             trust: Trust::Plaintext,
             origin: "none: plaintext".to_owned(),
             is_remembered: false,
+            is_certified: false,
         });
     }
     let server_name = name_of(args)?;
@@ -38,11 +41,21 @@ pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> 
     let remembered = joined.filter(|_| args.root_certificates.is_none());
     let remembered = remembered.map(Joined::authorities_file);
     let is_remembered = remembered.is_some();
+    let given = identity(&args.client_certificate, &args.client_key)?;
+    // The certificate is for the remembered key: a SuperLink takes no other key with it.
+    let own_key = args.auth_supernode_private_key.is_some();
+    let issued = joined.filter(|_| given.is_none() && !own_key);
+    let issued = issued.map(|joined| Identity {
+        certificate: joined.certificate_file(),
+        key: joined.key_file(),
+    });
+    let issued = issued.filter(|issued| issued.certificate.exists());
+    let is_certified = issued.is_some();
     let pin = enrolment.token().map(|token| token.pin);
     let files = ClientFiles {
         roots: args.root_certificates.clone().or(remembered),
         pin: pin.filter(|_| args.root_certificates.is_none()),
-        identity: identity(&args.client_certificate, &args.client_key)?,
+        identity: given.or(issued),
         server_name,
         localhost: match args.localhost_too {
             None => Localhost::Never,
@@ -50,10 +63,9 @@ pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> 
             Some(LocalhostToo::Anywhere) => Localhost::Anywhere,
         },
         legacy: args.ssl_allow_legacy_certificates,
-        ..ClientFiles::default()
     };
     let flag = match (&files.roots, &files.identity) {
-        _ if is_remembered => "what the node remembers of its enrolment (--join)",
+        _ if is_remembered || is_certified => "what the node remembers of its enrolment (--join)",
         (None, None) => "neither --root-certificates nor --insecure",
         (Some(_), None) => "--root-certificates",
         (_, Some(_)) => "--root-certificates, --client-certificate and --client-key",
@@ -64,6 +76,7 @@ pub(crate) fn load(args: &Args, enrolment: &Enrolment) -> Result<Loaded, Error> 
         trust: Trust::Tls(tls),
         origin,
         is_remembered,
+        is_certified,
     })
 }
 

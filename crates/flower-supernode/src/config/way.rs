@@ -16,14 +16,18 @@ use super::{Error, persistence, trust};
 use crate::args::Args;
 use crate::enrolment::Enrolment;
 
-/// Flower's address (flwr 1.22).
+/// Where SuperLinks of flwr 1.39 and earlier listen for SuperNodes, unless they are told otherwise.
 const SUPERLINK: &str = "127.0.0.1:9092";
+/// The port on which later SuperLinks do.
+const HTTP_PORT: u16 = 8000;
 
 /// The way to the SuperLink.
 #[derive(Debug)]
 pub struct Way {
     /// The SuperLink's Fleet address.
     pub superlink: Address,
+    /// The port that is tried while nothing listens at the address.
+    pub other_port: Option<u16>,
     /// Whom to trust there.
     pub trust: Trust,
     /// Where the trust comes from, for the log.
@@ -79,6 +83,8 @@ pub struct Remembered {
     pub trust: bool,
     /// The key is in use.
     pub key: bool,
+    /// The client certificate is in use. `false` too where the SuperLink issued none.
+    pub certificate: bool,
 }
 
 impl Way {
@@ -99,9 +105,12 @@ impl Way {
             address: args.superlink.is_none(),
             trust: loaded.is_remembered,
             key: key.path.as_ref() == Some(&joined.key_file()),
+            certificate: loaded.is_certified,
         });
+        let is_default = args.superlink.is_none() && matches!(enrolment, Enrolment::None);
         Ok(Self {
             superlink,
+            other_port: is_default.then_some(HTTP_PORT),
             trust: loaded.trust,
             trust_origin: loaded.origin,
             route,
@@ -156,12 +165,16 @@ impl fmt::Display for Remembered {
             ..
         } = &self.joined;
         let dir = self.joined.dir().display();
+        let is_issued = self.joined.certificate_file().exists();
         write!(f, "node {node} of {superlink}, joined with token {token}; ")?;
-        let parts = [
+        let mut parts = vec![
             (self.address, "address"),
             (self.trust, "trust"),
             (self.key, "key"),
         ];
+        if is_issued {
+            parts.push((self.certificate, "client certificate"));
+        }
         let names = |in_use: bool| {
             let named = parts.iter().filter(|(used, _)| *used == in_use);
             named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")

@@ -4,6 +4,7 @@ use flwr_client::joined::{Enrolled, Joined};
 use flwr_client::joining::{self, Welcome};
 use flwr_client::retry::Backoff;
 use flwr_security::key::PrivateKey;
+use flwr_security::pki::node_request;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -45,19 +46,21 @@ impl Join {
             persistence,
         } = way;
         let mut backoff = Backoff::new(*persistence);
+        // A SuperLink that issues no client certificates ignores the request.
+        let signing_request = node_request(key).map_err(Error::SigningRequest)?;
         loop {
             let name = server_name.clone();
-            let request = Vec::new();
+            let request = signing_request.clone();
             let asked = joining::join(address, name, route, &self.token, key, request);
             let error = match asked.await {
                 Ok(welcome) => return Ok(welcome),
                 Err(error) if error.is_passing() => error,
-                Err(error) => return Err(Error::Join(error)),
+                Err(error) => return Err(Error::Join(error.into())),
             };
             let Some(delay) = backoff.next_delay() else {
                 return Err(Error::GaveUp {
                     tries: backoff.tries(),
-                    source: error,
+                    source: error.into(),
                 });
             };
             warn!(

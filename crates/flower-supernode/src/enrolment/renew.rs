@@ -12,11 +12,12 @@ use flwr_client::channel::Trust;
 use flwr_client::joining::{self, JoinError};
 use flwr_core::id::NodeId;
 use flwr_security::key::PrivateKey;
+use flwr_security::pki::node_request;
 use flwr_security::private_files;
 
 use super::Error;
 use crate::args::Args;
-use crate::config::{self, Way};
+use crate::config::{self, Remembered, Way};
 
 /// A key that was renewed.
 #[derive(Debug)]
@@ -41,7 +42,12 @@ pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
     let files = Files::beside(&path);
     let (old, new) = (&way.key.private, files.prepare()?);
     let keys = (old, &new);
-    let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, Vec::new());
+    let certified = way.remembered.as_ref().filter(|known| known.certificate);
+    let request = match certified {
+        Some(_) => node_request(&new).map_err(Error::SigningRequest)?,
+        None => Vec::new(),
+    };
+    let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, request);
     let renewed = match asked.await {
         Ok(renewed) => renewed,
         Err(error) => return Err(files.failed(error, &new)),
@@ -49,19 +55,20 @@ pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
     keep_store(args, &way, &new);
     let public = args.auth_supernode_public_key.as_deref();
     let public = public.map_or_else(|| with(&path, ".pub"), Path::to_owned);
+    let written = |certificate: &Path| {
+        let path = certificate.to_owned();
+        move |source| Error::Write { path, source }
+    };
+    let certified = certified.filter(|_| !renewed.certificate.is_empty());
+    if let Some(Remembered { joined, .. }) = certified {
+        // Until the key is in its place both certificates are there: the key's is taken.
+        let added = joined.add_certificate(&renewed.certificate);
+        added.map_err(written(&joined.certificate_file()))?;
+    }
     files.take_place(&path, &public)?;
-    if let Some(remembered) = &way.remembered
-        && remembered.key
-        && !renewed.certificate.is_empty()
-    {
-        let certificate = remembered.joined.certificate_file();
-        let written = private_files::replace(&certificate, |file| {
-            io::Write::write_all(file, &renewed.certificate)
-        });
-        written.map_err(|source| Error::Write {
-            path: certificate,
-            source,
-        })?;
+    if let Some(Remembered { joined, .. }) = certified {
+        let replaced = joined.certify(&renewed.certificate);
+        replaced.map_err(written(&joined.certificate_file()))?;
     }
     Ok(KeyRenewal {
         node: renewed.node,
@@ -105,21 +112,21 @@ impl Files {
         match error {
             error if error.is_passing() => Error::RenewalUnknown {
                 new: self.private,
-                source: error,
+                source: error.into(),
             },
             // The text has the line for the list, which is that of the new key.
             JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
                 Error::Listed {
                     new: self.private,
                     path: self.old,
-                    source: error,
+                    source: error.into(),
                 }
             }
             error => {
                 // Best effort: the next renewal would go on with them.
                 let _ = fs::remove_file(&self.private);
                 let _ = fs::remove_file(&self.public);
-                Error::NotRenewed(error)
+                Error::NotRenewed(error.into())
             }
         }
     }

@@ -121,10 +121,7 @@ impl Runtime for RuntimeSession {
     async fn receive(&self, asked: Asked, _: Duration) -> Result<Vec<Parcel>> {
         let inbox = &self.job_by_token()?.inbox;
         match asked {
-            Asked::All => Ok(vec![Parcel {
-                message: inbox.message.clone(),
-                tree: inbox.tree.clone(),
-            }]),
+            Asked::All => Ok(vec![inbox.take()]),
             // A ClientApp sends no instructions, so nobody replies to it.
             Asked::Replies(_) => Ok(Vec::new()),
         }

@@ -120,6 +120,7 @@ fn read_parts(mut bytes: Bytes) -> Option<Stored> {
         message,
         tree,
         objects,
+        worked: None,
     };
     Some(Stored { reply, context })
 }

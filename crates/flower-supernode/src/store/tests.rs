@@ -37,6 +37,7 @@ fn reply() -> (Reply, Option<Context>) {
         },
         tree: ObjectTree::leaf(id),
         objects: [(id, content)].into(),
+        worked: None,
     };
     (reply, Some(context()))
 }
@@ -180,7 +181,7 @@ async fn files_that_nobody_asked_for_go_after_30_days() {
     fs::write(&rest, "half").unwrap();
     let files = [&reply, &kept];
     let aged = |days: u64| {
-        let age = std::time::Duration::from_secs(days * 24 * 3600);
+        let age = Duration::from_secs(days * 24 * 3600);
         for path in files {
             let file = File::options().write(true).open(path).unwrap();
             let modified = fs::metadata(path).unwrap().modified().unwrap();

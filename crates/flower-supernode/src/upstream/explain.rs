@@ -101,7 +101,7 @@ impl Explainer {
                 "; this SuperNode made a key for itself: give it one with --auth-supernode-private-key".to_owned()
             }
             (_, Some(Code::FleetSupernodeRegistrationDisabled)) => {
-                format!("; this node's key is {key}")
+                format!("; this node's key is {key}: whoever may register nodes registers it, or gives a token for --join (with --rejoin, if the node has joined before)")
             }
             (_, Some(Code::KeyNotListed)) => {
                 format!("; this node's key is {key}: add it to the SuperLink's --auth-list-public-keys, or give a listed one with --auth-supernode-private-key")
@@ -112,8 +112,11 @@ impl Explainer {
             (_, Some(Code::TimestampStale)) => {
                 "; this machine's clock and the SuperLink's differ by more than the signature allows: set the clock".to_owned()
             }
+            (_, Some(Code::NodeNotProven)) => {
+                "; over HTTP/1.1 that is said of a key that no node has, of another key than the node's, and of a clock that is more than 5 s ahead".to_owned()
+            }
             (Class::NotOffered, _) => {
-                "; --superlink must name the Fleet address (default port 9092) of a SuperLink of flwr 1.20 to 1.39".to_owned()
+                "; --superlink must name the Fleet address of a SuperLink of flwr 1.20 to 1.43: the default port is 9092 until 1.39, and 8000 from 1.40 on".to_owned()
             }
             _ => String::new(),
         }

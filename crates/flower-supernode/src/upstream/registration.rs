@@ -6,13 +6,13 @@ use std::time::Duration;
 use flwr_client::retry::Backoff;
 use flwr_core::id::NodeId;
 use flwr_core::port::{self, Fleet as _};
-use flwr_core::refusal::{Silence, Unanswered};
+use flwr_core::refusal::{Class, Silence, Unanswered};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::{Fleet, NoAnswer, Upstream};
+use super::{FEW, Fleet, NoAnswer, Upstream};
 
 /// Between two heartbeats: what the SuperLink is told (flwr 1.22 wire).
 pub(super) const INTERVAL: Duration = Duration::from_secs(30);
@@ -43,6 +43,16 @@ struct State<F> {
     count: u64,
     /// The id before this one.
     last: Option<NodeId>,
+}
+
+/// Why a node is not registered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NotJoined {
+    /// What answers at the SuperLink's address does not have the calls of SuperNodes.
+    #[error("{0}")]
+    NotServed(String),
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
 }
 
 impl<F> Clone for Session<F> {
@@ -158,7 +168,7 @@ impl<F> Registration<F> {
 impl Upstream {
     /// Registers, and does so again whenever the SuperLink has forgotten this node, until
     /// `stopper` stops or the SuperLink is given up.
-    pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), NoAnswer> {
+    pub(crate) async fn keep_registered(&self, stopper: &Stopper) -> Result<(), NotJoined> {
         while stopper
             .run_until_stopped(self.registration.needed())
             .await
@@ -177,8 +187,9 @@ impl Upstream {
     }
 
     /// The node's session and id; `None` when it is time to stop.
-    async fn register(&self, stopper: &Stopper) -> Result<Option<(Fleet, NodeId)>, NoAnswer> {
+    async fn register(&self, stopper: &Stopper) -> Result<Option<(Fleet, NodeId)>, NotJoined> {
         let mut backoff = Backoff::new(self.persistence);
+        let mut not_offered = 0;
         loop {
             let failure = match self.try_to_join(stopper).await {
                 Some(Ok(registered)) => return Ok(Some(registered)),
@@ -186,6 +197,13 @@ impl Upstream {
                 None => return Ok(None),
             };
             self.judge(&failure);
+            // A SuperLink that does not have these calls will not get them by waiting. Some tries are
+            // for one that is just being replaced.
+            let is_offered = failure.class() != Some(Class::NotOffered);
+            not_offered = if is_offered { 0 } else { not_offered + 1 };
+            if not_offered == FEW {
+                return Err(NotJoined::NotServed(self.explainer.explain(&failure)));
+            }
             let paused = stopper
                 .run_until_stopped(self.pause(&mut backoff, &failure))
                 .await;

@@ -30,6 +30,7 @@ fn each_failure_asks_for_one_thing() {
             unauthenticated(Code::NodeNotRegistered),
             Verdict::UnknownNode,
         ),
+        (unauthenticated(Code::NodeNotProven), Verdict::UnknownNode),
         (unauthenticated(Code::TimestampStale), Verdict::Passing),
         (refused(Exhausted, None), Verdict::Passing),
         (unanswered(Silence::Busy), Verdict::Passing),

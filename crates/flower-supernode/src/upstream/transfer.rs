@@ -5,13 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 use flwr_client::transfer::{self, Check, Objects, TransferError};
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::message::{Message, MessageId, Parcel};
-use flwr_core::object::{ObjectId, ObjectTree, Pulled};
+use flwr_core::message::{MessageId, Parcel};
+use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::Fleet as _;
 use futures::TryStreamExt;
 use tracing::warn;
 
 use super::{NoAnswer, Patience, Upstream};
+use crate::store::Reply;
 
 /// Transfers for one message.
 #[derive(Debug)]
@@ -45,15 +46,18 @@ impl Transfer<'_> {
     /// Announces a reply, and pushes the objects that the SuperLink asks for.
     pub(crate) async fn push_reply(
         &self,
-        message: &Message,
-        tree: &ObjectTree,
-        objects: &HashMap<ObjectId, Bytes>,
+        Reply {
+            message,
+            tree,
+            objects,
+            worked,
+        }: &Reply,
     ) -> Result<(), NoAnswer> {
         let pushed = self
             .upstream
             .call(self.node, Patience::Reply, |fleet| {
                 let (message, tree) = (message.clone(), tree.clone());
-                async move { fleet.push(Parcel { message, tree }).await }
+                async move { fleet.push(Parcel { message, tree }, *worked).await }
             })
             .await?;
         let Some(missing) = pushed else {

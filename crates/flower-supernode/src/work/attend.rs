@@ -122,6 +122,7 @@ impl Worker {
             tree: reply.childless_tree(),
             message: reply,
             objects: HashMap::from([(object.id, object.bytes)]),
+            worked: None,
         };
         Ok(push(transfer, &reply).await?)
     }
@@ -203,9 +204,10 @@ impl Worker {
         finished: &mut Option<Stored>,
     ) -> Result<(), NoReply> {
         let end = self.end_of(job, app).await;
-        let Some(reply) = job.outbox.take_reply() else {
+        let Some(mut reply) = job.outbox.take_reply() else {
             return Err(NoReply::Told(ErrorCode::Unknown, end.describe(job)));
         };
+        reply.worked = job.inbox.taken_for();
         if let Some(cause) = not_loaded(&reply, app).await {
             return Err(NoReply::Told(ErrorCode::LoadClientApp, cause));
         }
@@ -301,9 +303,7 @@ impl Worker {
 }
 
 async fn push(transfer: &Transfer<'_>, reply: &Reply) -> Result<(), NoAnswer> {
-    transfer
-        .push_reply(&reply.message, &reply.tree, &reply.objects)
-        .await
+    transfer.push_reply(reply).await
 }
 
 /// How the work of a ClientApp ended.

@@ -1,14 +1,17 @@
 //! The instruction, with all that the ClientApp needs for it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::context::Context;
-use flwr_core::message::{Message, Metadata};
+use flwr_core::message::{Message, Metadata, Parcel};
+use flwr_core::monotonic;
 use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_daemon::apps::AppBundle;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::runs::RunInputs;
 
@@ -23,6 +26,8 @@ pub(crate) struct Inbox {
     pub(crate) context: Context,
     /// Freed once the ClientApp has them.
     objects: Mutex<HashMap<ObjectId, Bytes>>,
+    /// When the ClientApp got the message.
+    taken_at: OnceLock<Instant>,
 }
 
 impl Inbox {
@@ -39,7 +44,23 @@ impl Inbox {
             inputs,
             context,
             objects: Mutex::new(objects),
+            taken_at: OnceLock::new(),
         }
+    }
+
+    /// The message, for the ClientApp. Its time runs from the first call on.
+    pub(crate) fn take(&self) -> Parcel {
+        self.taken_at.get_or_init(monotonic::now);
+        Parcel {
+            message: self.message.clone(),
+            tree: self.tree.clone(),
+        }
+    }
+
+    /// How long the ClientApp has the message. `None`: it has not taken the message.
+    pub(crate) fn taken_for(&self) -> Option<Duration> {
+        let taken_at = self.taken_at.get()?;
+        Some(monotonic::now().saturating_duration_since(*taken_at))
     }
 
     /// What the instruction says of itself.

@@ -77,6 +77,7 @@ impl Outbox {
             message,
             tree,
             objects: HashMap::new(),
+            worked: None,
         });
         Ok(content.missing.iter().copied().collect())
     }

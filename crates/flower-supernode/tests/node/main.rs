@@ -87,6 +87,7 @@ async fn scene_draining(script: Option<&str>, drain: Duration) -> Scene {
 fn config(superlink: &str, trust: Trust) -> Config {
     Config {
         superlink: superlink.parse().unwrap(),
+        other_port: None,
         trust,
         trust_origin: "the test".to_owned(),
         route: Route::Direct,

@@ -32,6 +32,7 @@ fn certificates() -> (TempDir, Security, Trust) {
         },
         clients: None,
         people: None,
+        nodes: None,
         legacy: false,
         shows_authority: false,
     });

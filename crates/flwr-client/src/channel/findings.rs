@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flwr_core::checkup::Checkup;
 
-use super::{ConnectError, Route, Trust, Walk, WalkError};
+use super::{Carrier, ConnectError, Route, Trust, Walk, WalkError};
 use flwr_security::tls::{Certificate, Reason};
 
 const NAME: &str = "name";
@@ -75,6 +75,12 @@ impl Walk {
                 checkup.good(PROXY, format!("{route}: connected, after {took}"));
             }
             (TLS, ..) => self.tell_tls(trust, checkup),
+            (HTTP2, ..) if self.carrier == Some(Carrier::Http) => {
+                checkup.good(
+                    HTTP2,
+                    "HTTP/1.1 in its place, as SuperLinks of flwr 1.37 and later",
+                );
+            }
             (HTTP2, ..) => checkup.good(HTTP2, "spoken"),
             _ => {}
         }

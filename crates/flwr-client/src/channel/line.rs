@@ -72,12 +72,6 @@ impl Channel {
         }
     }
 
-    /// Host and port.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// The carrier that the program speaks.
     pub(crate) const fn spoken(&self) -> &Spoken {
         &self.spoken

@@ -13,11 +13,13 @@ use tokio_rustls::client::TlsStream;
 
 use super::plaintext::plaintext;
 use super::secured::secured;
-use super::{ConnectError, Io, Route, Target, Trust, reach};
-use flwr_security::tls::Certificate;
+use super::{Carrier, ConnectError, Io, Route, Target, Trust, reach};
+use flwr_security::tls::{Certificate, Reason};
 
 /// What an HTTP/2 client says first: the preface, and a SETTINGS frame without settings (RFC 9113).
 const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// What a server of HTTP/1.1 says first if all is well.
+const WELL: &[u8; 12] = b"HTTP/1.1 200";
 /// Bytes of a frame's header.
 const FRAME_HEADER: usize = 9;
 /// The type of the frame with which a server begins.
@@ -38,8 +40,8 @@ pub struct Walk {
     pub tcp: Option<(SocketAddr, Duration)>,
     /// What is known of the server's end, if there is TLS.
     pub tls: Option<Proven>,
-    /// Whether the server speaks HTTP/2.
-    pub http2: bool,
+    /// What the server speaks.
+    pub carrier: Option<Carrier>,
     /// Why it goes no further.
     pub stopped: Option<WalkError>,
 }
@@ -77,14 +79,75 @@ pub enum WalkError {
 
 /// Walks to `host:port`; dates are looked at as of `now`.
 pub async fn walk(address: (&str, u16), trust: &Trust, route: &Route, now: OffsetDateTime) -> Walk {
-    let target = Target::new(address, trust, route);
+    walk_or(address, None, trust, route, now).await
+}
+
+/// Walks to `host:port`, and to another port of the host if nothing listens at the first.
+pub async fn walk_or(
+    address: (&str, u16),
+    other_port: Option<u16>,
+    trust: &Trust,
+    route: &Route,
+    now: OffsetDateTime,
+) -> Walk {
+    let target = Target::new(address, trust, route).or_port(other_port);
     let mut walk = Walk {
         route: route.clone(),
         ..Walk::default()
     };
     let ended = go(&target, &mut walk, now).await;
-    walk.stopped = ended.err();
+    walk.stopped = match ended {
+        // A SuperLink of flwr 1.37 or later, or no SuperLink.
+        Err(stopped) if is_of_http1(&stopped) => {
+            let asked = over_http1(&target.speaking(Carrier::Http), &mut walk, now).await;
+            asked.err().map(|()| stopped)
+        }
+        ended => ended.err(),
+    };
     walk
+}
+
+/// Whether the server said that it speaks no HTTP/2.
+fn is_of_http1(stopped: &WalkError) -> bool {
+    match stopped {
+        WalkError::Connect(ConnectError::Http1 { .. }) => true,
+        WalkError::Connect(ConnectError::Tls { reason, .. }) => *reason == Reason::NothingInCommon,
+        _ => false,
+    }
+}
+
+/// Asks a SuperLink that speaks HTTP/1.1 whether it is well.
+async fn over_http1(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(), ()> {
+    let line: Box<dyn Io> = match &target.route {
+        Route::Direct => Box::new(target.reach().await.map_err(drop)?),
+        Route::Through(proxy) => {
+            let tunnel = proxy.tunnel(&target.host, target.port).await;
+            Box::new(tunnel.map_err(drop)?)
+        }
+    };
+    let mut io: Box<dyn Io> = match &target.trust {
+        Trust::Plaintext => line,
+        Trust::Tls(tls) => {
+            let stream = target.greet(tls, line).await.map_err(drop)?;
+            walk.tls = proven(&stream, now);
+            Box::new(stream)
+        }
+    };
+    let host = target.address();
+    let asked = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let mut answer = [0; WELL.len()];
+    let answered = async {
+        io.write_all(asked.as_bytes()).await?;
+        io.flush().await?;
+        io.read_exact(&mut answer).await
+    };
+    match timeout(PATIENCE, answered).await {
+        Ok(Ok(_)) if answer == *WELL => {
+            walk.carrier = Some(Carrier::Http);
+            Ok(())
+        }
+        _ => Err(()),
+    }
 }
 
 async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(), WalkError> {
@@ -93,7 +156,10 @@ async fn go(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(),
         Route::Direct => {
             walk.addresses = reach::resolve(host, port).await?;
             let begun = monotonic::now();
-            let tcp = reach::first_of(host, port, &walk.addresses).await?;
+            let tcp = match target.other_port {
+                None => reach::first_of(host, port, &walk.addresses).await?,
+                Some(_) => target.reach().await?,
+            };
             if let Ok(address) = tcp.peer_addr() {
                 walk.tcp = Some((address, begun.elapsed()));
             }
@@ -125,7 +191,7 @@ async fn over<T: Io + 'static>(
     };
     let spoken = timeout(PATIENCE, speak(io)).await;
     spoken.map_err(|_| WalkError::Silent)??;
-    walk.http2 = true;
+    walk.carrier = Some(Carrier::Grpc);
     Ok(())
 }
 

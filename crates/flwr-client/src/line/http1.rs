@@ -8,10 +8,11 @@ use flwr_core::port::Result;
 use flwr_core::port::control::Tokens;
 use flwr_core::refusal::{Class, Failure, Refused, Silence, Unanswered};
 use flwr_proto::MAX_MESSAGE_BYTES;
+use flwr_wire::carrier::http1::path_of;
 use flwr_wire::generations::v1_10_control::call::{REFRESH_PATH, RefreshRequest, refreshed};
 use futures::StreamExt;
 use futures::stream::try_unfold;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -25,7 +26,6 @@ use crate::refused::failure;
 
 mod answer;
 mod frames;
-mod path;
 
 use frames::Frames;
 
@@ -70,7 +70,7 @@ struct Call {
 
 impl Call {
     fn new(path: &'static str, message: &impl Sent, limit: Option<Duration>) -> Result<Self> {
-        let path = path::of(path).ok_or_else(|| not_spoken(path))?;
+        let path = path_of(path).ok_or_else(|| not_spoken(path))?;
         let body = Bytes::from(message.encode_to_vec());
         let for_bytes = Duration::from_secs(body.len() as u64 / SLOWEST);
         let limit = limit.unwrap_or(PATIENCE + for_bytes);
@@ -116,6 +116,8 @@ impl<P: Proof> HttpLine<P> {
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, PROTOBUF);
+        // hyper leaves out the length of an empty body, and flwr's peers do not.
+        headers.insert(CONTENT_LENGTH, call.body.len().into());
         if call.accepts == STREAM {
             headers.insert(ACCEPT_ENCODING, IDENTITY);
         }

@@ -5,7 +5,6 @@
 //! all lines to the SuperLink. When such a call gets no answer of a SuperLink, the carrier counts as
 //! unknown again, since a SuperLink of another release may have taken the place of the last.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_core::port::Result;
@@ -22,7 +21,6 @@ use crate::channel::{Carrier, Channel, ConnectError, Spoken, connect_error, prox
 pub struct SuperLinkLine<P> {
     grpc: GrpcLine<Channel, P>,
     http: HttpLine<P>,
-    address: Arc<str>,
     spoken: Spoken,
 }
 
@@ -31,7 +29,6 @@ impl<P: Proof> SuperLinkLine<P> {
     #[must_use]
     pub fn new(channel: Channel, proof: P) -> Self {
         Self {
-            address: channel.address().into(),
             http: HttpLine::new(channel.http().clone(), proof.clone()),
             spoken: channel.spoken().clone(),
             grpc: GrpcLine::new(channel, proof),
@@ -65,7 +62,7 @@ impl<P: Proof> SuperLinkLine<P> {
             return match answer {
                 Err(failure) if speaks_grpc(&failure) => {
                     self.spoken.set(Carrier::Grpc);
-                    info!("the SuperLink at {} speaks gRPC now", self.address);
+                    info!("the SuperLink speaks gRPC now");
                     grpc(message).await
                 }
                 Err(failure) => {
@@ -87,7 +84,7 @@ impl<P: Proof> SuperLinkLine<P> {
             Err(failure) if failure.silence() == Some(Silence::Connection) => Err(failure),
             answer => {
                 if self.spoken.set(Carrier::Http) {
-                    info!("the SuperLink at {} speaks HTTP/1.1", self.address);
+                    info!("the SuperLink speaks HTTP/1.1");
                 }
                 answer
             }

@@ -44,12 +44,16 @@ pub trait Fleet: Send + Sync + 'static {
     /// If the session has no node, or the message is malformed.
     fn pull(&self, patience: Duration) -> impl Future<Output = Result<Option<Parcel>>> + Send;
 
-    /// Stores the node's reply. Gives the objects that are still to be pushed. `None`: the reply
-    /// is not wanted any more.
+    /// Stores the node's reply, on which a ClientApp has `worked` for so long. Gives the objects that are
+    /// still to be pushed. `None`: the reply is not wanted any more.
     ///
     /// # Errors
     /// If the reply is of another node, or its run is not running.
-    fn push(&self, reply: Parcel) -> impl Future<Output = Result<Option<Vec<ObjectId>>>> + Send;
+    fn push(
+        &self,
+        reply: Parcel,
+        worked: Option<Duration>,
+    ) -> impl Future<Output = Result<Option<Vec<ObjectId>>>> + Send;
 
     /// Stores the bytes of an announced object. False: no message of the run announced it.
     ///

@@ -165,6 +165,7 @@ codes! {
     UnsignedNotServed = 50121, "UNSIGNED_NOT_SERVED", Unauthenticated;
     JoinTokenUnknown = 50122, "JOIN_TOKEN_UNKNOWN", Unauthenticated;
     JoinProofWrong = 50123, "JOIN_PROOF_WRONG", Unauthenticated;
+    CertificateWithdrawn = 50124, "CERTIFICATE_WITHDRAWN", Unauthenticated;
     AccountNotListed = 50201, "ACCOUNT_NOT_LISTED", Forbidden;
     LoginDenied = 50202, "LOGIN_DENIED", Forbidden;
     ProviderRefuses = 50203, "PROVIDER_REFUSES", Forbidden;

@@ -61,7 +61,7 @@ pub enum JoinRefusal {
     NoAuthority,
     /// Fleet demands client certificates, which a joining node has not got.
     #[error(
-        "nodes cannot join where Fleet demands client certificates (--ssl-client-ca-certfile) unless the SuperLink is given {0}"
+        "nodes cannot join where Fleet demands client certificates, unless the SuperLink is given {0}"
     )]
     NeedsFlags(&'static str),
     /// A list decides about the key of a node.
@@ -69,6 +69,11 @@ pub enum JoinRefusal {
         "the key of this SuperNode is on the SuperLink's list, which decides (--auth-list-public-keys): replace its line there by `{0}`"
     )]
     ListedKey(String),
+    /// The CA for client certificates is of no use.
+    #[error(
+        "the SuperLink cannot issue a client certificate: its log says why, and its operator has to act"
+    )]
+    CertificateNotIssued,
     /// Client certificates are not issued here.
     #[error("this SuperLink issues no client certificates (--node-ca-certfile)")]
     NoCertificates,
@@ -90,7 +95,7 @@ impl JoinRefusal {
                 Code::JoinTokenImpossible
             }
             Self::ListedKey(_) => Code::KeyIsListed,
-            Self::NoCertificates => Code::CertificatesNotIssued,
+            Self::NoCertificates | Self::CertificateNotIssued => Code::CertificatesNotIssued,
         }
     }
 }

@@ -60,6 +60,7 @@ impl Refusal {
             Self::LauncherNotProven(_) => Code::LauncherNotProven,
             Self::LauncherNotAllowed(_) => Code::LauncherNotAllowed,
             Self::CertificateOfNode(_) => Code::CertificateOfNode,
+            Self::CertificateWithdrawn(_) => Code::CertificateWithdrawn,
             Self::TlsRequired => Code::TlsRequired,
             Self::NotSignedIn => Code::AccountAuthenticationFailed,
             Self::AccountNotListed => Code::AccountNotListed,

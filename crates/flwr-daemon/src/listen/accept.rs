@@ -62,9 +62,10 @@ pub(super) async fn run(
         name,
         limits,
         allowed,
+        nodes,
         http1: _,
     } = listener;
-    let clients = Arc::new(Clients::new(name, &security, allowed));
+    let clients = Arc::new(Clients::new(name, &security, allowed, nodes));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),

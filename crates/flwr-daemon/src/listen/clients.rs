@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::Security;
+use super::{IssuedCertificates, Security};
 use crate::clock::{Clock, SystemClock};
 
 /// How often to look for a reason to check.
@@ -41,11 +41,12 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn read(chain: &[CertificateDer<'_>]) -> Result<Self, Reason> {
+    fn read(chain: &[CertificateDer<'_>], tls: Option<&PortTls>) -> Result<Self, Reason> {
         let all: Result<Vec<_>, _> = chain.iter().map(|der| Certificate::read(der)).collect();
         let all = all?;
         let until = all.iter().map(|certificate| certificate.not_after).min();
-        let own = all.into_iter().next().ok_or(Reason::Malformed)?;
+        let mut own = all.into_iter().next().ok_or(Reason::Malformed)?;
+        own.issued = tls.and_then(|tls| tls.issued(&chain[0]));
         Ok(Self {
             until: until.unwrap_or(own.not_after),
             certificate: Arc::new(own),
@@ -60,6 +61,7 @@ pub(super) struct Clients {
     name: &'static str,
     tls: Option<PortTls>,
     allowed: Option<Arc<FromFile<ClientList>>>,
+    nodes: Option<Arc<dyn IssuedCertificates>>,
     open: Mutex<Open>,
 }
 
@@ -104,6 +106,7 @@ impl Clients {
         name: &'static str,
         security: &Security,
         allowed: Option<Arc<FromFile<ClientList>>>,
+        nodes: Option<Arc<dyn IssuedCertificates>>,
     ) -> Self {
         let tls = match security {
             Security::Plaintext => None,
@@ -113,8 +116,20 @@ impl Clients {
             name,
             tls,
             allowed,
+            nodes,
             open: Mutex::default(),
         }
+    }
+
+    /// Reads what a client has shown.
+    pub(super) fn read(&self, chain: &[CertificateDer<'_>]) -> Result<Shown, Reason> {
+        Shown::read(chain, self.tls.as_ref())
+    }
+
+    /// Why the node to which the certificate was issued may not use it any more.
+    fn objection(&self, certificate: &Certificate) -> Option<String> {
+        let (issued, nodes) = (certificate.issued.as_ref()?, self.nodes.as_ref()?);
+        nodes.objection(issued)
     }
 
     /// Has the certificate of a connection checked again while the connection lives. `cut` ends the
@@ -174,7 +189,9 @@ impl Clients {
         let connections = open.connections.iter_mut();
         let due = connections.filter(|(_, connected)| {
             let last = connected.checked.as_ref();
-            connected.shown.until < now || !last.is_some_and(|last| last.covers(&by))
+            connected.shown.until < now
+                || !last.is_some_and(|last| last.covers(&by))
+                || self.objection(&connected.shown.certificate).is_some()
         });
         due.map(|(number, connected)| {
             connected.checked = Some(by.clone());
@@ -194,12 +211,17 @@ impl Clients {
                 checked,
             } = connected;
             let list = checked.and_then(|checked| checked.list);
+            // The list of clients does not name nodes that have joined: their registration counts.
+            let list = list.filter(|_| shown.certificate.issued.is_none());
             let why = match tls.check(&shown.chain, moment) {
                 Err(reason) => reason.to_string(),
                 Ok(()) if list.is_some_and(|list| !list.allows(&shown.certificate)) => {
                     "it is not on the list of clients any more".to_owned()
                 }
-                Ok(()) => continue,
+                Ok(()) => match self.objection(&shown.certificate) {
+                    Some(why) => why,
+                    None => continue,
+                },
             };
             let subject = &shown.certificate.subject;
             warn!(peer = %address, %subject, "{}: the connection is ended, since its client's certificate is not good any more: {why}", self.name);

@@ -72,7 +72,7 @@ impl Connection {
             standing,
             within,
         } = admission;
-        let shown = transport.shown()?;
+        let shown = transport.shown(clients)?;
         let cut = match shown {
             Some(_) => cut.child_token(),
             None => cut,
@@ -168,7 +168,7 @@ impl Transport {
 
     /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name
     /// by which a list could know it: its client must not count as one that has shown nothing.
-    fn shown(&self) -> Result<Option<Shown>, Refused> {
+    fn shown(&self, clients: &Clients) -> Result<Option<Shown>, Refused> {
         let Self::Tls(stream) = self else {
             return Ok(None);
         };
@@ -179,7 +179,7 @@ impl Transport {
         else {
             return Ok(None);
         };
-        let shown = Shown::read(chain).map_err(Refused::Certificate)?;
+        let shown = clients.read(chain).map_err(Refused::Certificate)?;
         Ok(Some(shown))
     }
 }

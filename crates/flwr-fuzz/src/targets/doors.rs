@@ -26,10 +26,11 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
-use flwr_security::peer::{Peer, Proven, Standing};
+use flwr_security::peer::{Binding, Peer, Proven, Standing};
 use flwr_wire::InFlight;
 use flwr_wire::door::{
-    Control, ControlDoor, Driver, FleetDoor, Runtime, RuntimeDoor, ServerAppIo, Upkeep,
+    Control, ControlDoor, Driver, FleetDoor, JoinDoor, JoinTokens, Runtime, RuntimeDoor,
+    ServerAppIo, Upkeep,
 };
 use flwr_wire::generations::WireName;
 use flwr_wire::host::FleetHost;
@@ -61,6 +62,8 @@ struct World {
     open: Host,
     /// Nodes are on a list and share a secret; ServerApps show tokens.
     listed: Host,
+    /// People register nodes, and nodes join by tokens.
+    enrolled: Host,
     calls: usize,
 }
 
@@ -107,10 +110,12 @@ impl World {
         };
         let open = host(Policy::AnyKey, None, Apps::Tokenless);
         let listed = host(Policy::Listed(allowed), Some(own), Apps::WithTokens);
+        let enrolled = host(Policy::Enrolled, None, Apps::WithTokens);
         let world = Self {
             runtime,
             open,
             listed,
+            enrolled,
             calls: 0,
         };
         world.runtime.block_on(world.populate(&*state));
@@ -186,7 +191,7 @@ fn peer() -> Peer {
         local: (Ipv4Addr::LOCALHOST, 9091).into(),
         tls: false,
         certificate: None,
-        binding: None,
+        binding: Some(Binding([7; 32])),
         standing: Standing::default(),
         proven: Arc::new(proven),
     }
@@ -229,6 +234,16 @@ pub(super) fn fleet(data: &[u8]) {
             let door = FleetDoor::new(host.clone());
             call(door, request(data, &["flwr.proto.Fleet"])).await;
         }
+        let mut joining = request(data, &["flower.join.Join"]);
+        if let Some(joining) = &mut joining {
+            // Wrong tries are limited for each address.
+            let address = Ipv4Addr::from_bits(u32::try_from(world.calls).unwrap_or(0));
+            joining.extensions_mut().insert(Peer {
+                address: (address, 50_000).into(),
+                ..peer()
+            });
+        }
+        call(JoinDoor::new(world.enrolled.clone()), joining).await;
     });
 }
 
@@ -255,5 +270,9 @@ pub(super) fn control(data: &[u8]) {
         .await;
         let door = ControlDoor::<_, Upkeep>::new(world.open.clone());
         call(door, request(data, &["flower.upkeep.Upkeep"])).await;
+        for host in [&world.open, &world.enrolled] {
+            let door = ControlDoor::<_, JoinTokens>::new(host.clone());
+            call(door, request(data, &["flower.join.JoinTokens"])).await;
+        }
     });
 }

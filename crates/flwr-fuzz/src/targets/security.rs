@@ -9,6 +9,7 @@ use flower_superlink::accounts::oidc::{Keys, Rules, verify};
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::Readable;
+use flwr_security::joining::JoinToken;
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::pki::{self, Authority, Purpose};
 use flwr_security::signature::{self, SignatureHeaders, Verifier};
@@ -23,6 +24,9 @@ use super::texts;
 
 const NOW: OffsetDateTime = datetime!(2025-09-16 06:13:20 UTC);
 
+/// A join token whose id, secret and pin are 1, 2 and 3 over and over.
+const TOKEN: &str = "fjt1_AQEBAQEBAQECAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDc3VwZXJsaW5rLmV4YW1wbGU6OTA5MgiheKM";
+
 macro_rules! testdata {
     ($($name:literal),* $(,)?) => {
         vec![$(include_bytes!(concat!("../../../flwr-security/testdata/", $name)).to_vec()),*]
@@ -36,11 +40,15 @@ pub(super) fn keys(data: &[u8]) {
             assert!(PublicKey::from_openssh(&key.to_openssh()).is_ok());
         }
         let _ = PrivateKey::parse(text);
+        if let Ok(token) = text.parse::<JoinToken>() {
+            assert_eq!(token.reveal().parse(), Ok(token));
+        }
     }
+    let _ = PublicKey::from_spki(data);
 }
 
 pub(super) fn key_seeds() -> Vec<Vec<u8>> {
-    testdata![
+    let mut seeds = testdata![
         "p256",
         "p256.pub",
         "p256-sec1.pem",
@@ -56,7 +64,9 @@ pub(super) fn key_seeds() -> Vec<Vec<u8>> {
         "encrypted-sec1.pem",
         "secp256k1.pem",
         "secp256k1.pem.pub",
-    ]
+    ];
+    seeds.extend(texts([TOKEN]));
+    seeds
 }
 
 pub(super) fn lists(data: &[u8]) {
@@ -167,6 +177,7 @@ impl Issued {
             },
             clients: None,
             people: None,
+            nodes: None,
             legacy: true,
             shows_authority: true,
         }

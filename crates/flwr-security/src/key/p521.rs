@@ -43,6 +43,12 @@ impl SecretKey {
         Some(scalar(&self.signing)?.as_ref().to_vec())
     }
 
+    /// The key in PKCS#8.
+    pub(super) fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let document = self.signing.to_pkcs8v1().ok()?;
+        Some(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
     /// The public key: an uncompressed point.
     pub(super) fn point(&self) -> &[u8] {
         self.signing.public_key().as_ref()

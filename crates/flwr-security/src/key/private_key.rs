@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use p256::ecdsa::signature::hazmat::PrehashSigner;
-use p256::pkcs8::DecodePrivateKey;
+use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -208,6 +208,17 @@ impl PrivateKey {
             format!("{}\n", self.public.to_openssh()).as_bytes(),
         )?;
         Ok(public)
+    }
+
+    /// The private key in PKCS#8, the form in which TLS and certificates take keys. `None` if the
+    /// arithmetic fails.
+    pub(crate) fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let document = match &*self.secret {
+            Secret::P256(key) => key.to_pkcs8_der().ok()?,
+            Secret::P384(key) => key.to_pkcs8_der().ok()?,
+            Secret::P521(key) => return key.to_pkcs8(),
+        };
+        Some(document.to_bytes())
     }
 
     /// The text of the private key in OpenSSH's format.

@@ -10,6 +10,7 @@ use rcgen::{
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use time::OffsetDateTime;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -23,6 +24,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// PEM text.
     certificate: String,
+    /// When its certificate expires.
+    until: OffsetDateTime,
 }
 
 /// A certificate and its private key, as PEM text.
@@ -75,7 +78,8 @@ impl Authority {
         })
     }
 
-    /// Reads a CA. `passphrase` is called if the key is encrypted.
+    /// Reads a CA. `passphrase` is called if the key is encrypted. If the file has several certificates,
+    /// the key's certificate is the CA.
     ///
     /// # Errors
     /// If a file has another content, or the key belongs to another certificate.
@@ -85,37 +89,46 @@ impl Authority {
         passphrase: impl FnOnce() -> Result<Passphrase, String>,
     ) -> Result<Self, PkiError> {
         let text = read(certificate)?;
-        let der = CertificateDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
-        let (_, parsed) = X509Certificate::from_der(&der)
-            .map_err(|_| PkiError::NoCertificate(certificate.to_owned()))?;
+        let none = || PkiError::NoCertificate(certificate.to_owned());
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+        let found = found.ok().filter(|found| !found.is_empty());
+        let found = found.ok_or_else(none)?;
         let pair = key_pem::read(key, passphrase).map_err(|source| PkiError::PrivateKey {
             path: key.to_owned(),
             source,
         })?;
-        if pair.subject_public_key_info() != parsed.public_key().raw {
-            return Err(PkiError::NoPair {
-                certificate: certificate.to_owned(),
-                key: key.to_owned(),
+        let own = pair.subject_public_key_info();
+        for der in &found {
+            let (_, parsed) = X509Certificate::from_der(der).map_err(|_| none())?;
+            if parsed.public_key().raw != own {
+                continue;
+            }
+            let constraints = parsed.basic_constraints();
+            if constraints.is_ok_and(|found| found.is_some_and(|c| !c.value.ca)) {
+                return Err(PkiError::NoCa(certificate.to_owned()));
+            }
+            return Ok(Self {
+                until: parsed.validity().not_after.to_datetime(),
+                issuer: Issuer::from_ca_cert_der(der, pair)?,
+                certificate: text,
             });
         }
-        if parsed
-            .basic_constraints()
-            .is_ok_and(|found| found.is_some_and(|c| !c.value.ca))
-        {
-            return Err(PkiError::NoCa(certificate.to_owned()));
-        }
-        Ok(Self {
-            issuer: Issuer::from_ca_cert_der(&der, pair)?,
-            certificate: text,
+        Err(PkiError::NoPair {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
         })
     }
 
     /// A CA from a new certificate and key.
     pub(super) fn parse(pair: &Pair) -> Result<Self, PkiError> {
         let key = KeyPair::from_pem(&pair.key)?;
+        let der = CertificateDer::from_pem_slice(pair.certificate.as_bytes())
+            .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
+        let (_, parsed) =
+            X509Certificate::from_der(&der).map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
         Ok(Self {
-            issuer: Issuer::from_ca_cert_pem(&pair.certificate, key)?,
+            until: parsed.validity().not_after.to_datetime(),
+            issuer: Issuer::from_ca_cert_der(&der, key)?,
             certificate: pair.certificate.clone(),
         })
     }
@@ -124,6 +137,20 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self) -> &str {
         &self.certificate
+    }
+
+    /// When the CA's certificate expires.
+    pub(super) const fn until(&self) -> OffsetDateTime {
+        self.until
+    }
+
+    /// Signs a certificate for a key, as PEM text.
+    pub(super) fn certify(
+        &self,
+        params: &CertificateParams,
+        key: &SubjectPublicKeyInfo,
+    ) -> Result<String, rcgen::Error> {
+        Ok(params.signed_by(key, &self.issuer)?.pem())
     }
 
     /// Makes a key and a certificate for these names. The first name is the Common Name.
@@ -217,7 +244,7 @@ pub fn request(names: &[String]) -> Result<Pair, PkiError> {
 }
 
 impl Purpose {
-    fn allow(self, params: &mut CertificateParams) {
+    pub(super) fn allow(self, params: &mut CertificateParams) {
         use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

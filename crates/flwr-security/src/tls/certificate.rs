@@ -1,5 +1,6 @@
 //! Describes a certificate for people.
 
+use flwr_core::id::NodeId;
 use time::OffsetDateTime;
 use x509_parser::der_parser::oid::Oid;
 use x509_parser::extensions::GeneralName;
@@ -8,6 +9,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::reason::Reason;
+use crate::key;
 
 /// The extended key usage of SuperNodes, beside clientAuth. The last number is a random one: under
 /// 2.25 nobody asks a registry (ITU-T X.667).
@@ -26,12 +28,24 @@ pub struct Certificate {
     pub common_name: Option<String>,
     /// Whether it is marked as a SuperNode's, by [`NODE_USE`] among its extended key usages.
     pub is_node: bool,
+    /// To whom the CA for nodes has issued it. `None` for certificates of other CAs, and where nobody
+    /// has looked.
+    pub issued: Option<Issued>,
     /// Whether it is of X.509 version 3; TLS stacks of today take no other.
     pub is_v3: bool,
     /// From when on it is valid.
     pub not_before: OffsetDateTime,
     /// Until when it is valid.
     pub not_after: OffsetDateTime,
+}
+
+/// To whom the CA for nodes has issued a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The node.
+    pub node: NodeId,
+    /// The node's key, which is the certificate's.
+    pub key: key::PublicKey,
 }
 
 impl Certificate {
@@ -50,6 +64,7 @@ impl Certificate {
             other_names: names(&certificate, other_name),
             common_name: common_name(&certificate),
             is_node: is_node(&certificate),
+            issued: None,
             is_v3: certificate.version() == X509Version::V3,
             not_before: certificate.validity().not_before.to_datetime(),
             not_after: certificate.validity().not_after.to_datetime(),
@@ -65,6 +80,15 @@ impl Certificate {
         }
         let names = self.names.iter().chain(&self.other_names);
         names.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The node that the certificate names, as the CA for nodes does it: the Common Name is the node's
+    /// id, there is no other name, and the certificate is marked as a node's.
+    pub(crate) fn named_node(&self) -> Option<NodeId> {
+        let has_others = !self.names.is_empty() || !self.other_names.is_empty();
+        let name = self.common_name.as_ref().filter(|_| !has_others)?;
+        let node = NodeId(name.parse().ok()?);
+        (self.is_node && node.to_string() == *name).then_some(node)
     }
 
     /// Whether only verifiers that allow it accept this certificate: see `legacy`.

@@ -18,8 +18,9 @@ use super::signed::weakness;
 
 mod checks;
 
+pub(crate) use checks::has_signed;
+pub(super) use checks::is_meant_for;
 use checks::{check_own, constraints, dates, is_readable, may_sign, unknown_critical};
-pub(super) use checks::{has_signed, is_meant_for};
 
 /// CAs between a certificate and its root. webpki stops at six; no real hierarchy has more than
 /// this.

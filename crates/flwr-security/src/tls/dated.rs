@@ -168,11 +168,12 @@ impl Dated {
         }
     }
 
-    /// The time before expiry at which daemons warn. CAs renew lists more often than certificates.
+    /// The time before expiry at which daemons warn. CAs renew lists more often than certificates, and a
+    /// node renews its own certificate, which is valid for a month, when a third of that is left.
     fn notice(&self) -> Duration {
         let soon = Duration::days(Certificate::SOON);
         match self.role {
-            Role::RevocationList => soon.min((self.until - self.from) / 4),
+            Role::RevocationList | Role::Own => soon.min((self.until - self.from) / 4),
             _ => soon,
         }
     }

@@ -20,10 +20,10 @@ pub struct Identity {
 }
 
 /// The content of these files.
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     /// The certificate, and those of its CAs.
     pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) certificate: Certificate,
+    pub(crate) certificate: Certificate,
     pub(super) key: Arc<SingleCertAndKey>,
     signer: Arc<dyn SigningKey>,
     /// Flaws that we correct here, and that other programs do not.
@@ -39,7 +39,7 @@ impl Identity {
     /// Reads certificate and key. A certificate that only legacy verifiers accept is refused,
     /// unless `legacy` ones are. If a file holds several certificates or keys, in any order, those
     /// that belong together are taken.
-    pub(super) fn load(&self, legacy: bool) -> Result<Loaded, TlsError> {
+    pub(crate) fn load(&self, legacy: bool) -> Result<Loaded, TlsError> {
         let mut chain = certificates(&self.certificate, None)?;
         let refused = |reason| TlsError::Certificate {
             path: self.certificate.clone(),

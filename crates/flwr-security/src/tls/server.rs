@@ -9,7 +9,7 @@ use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::CertificateDer;
 
 use super::chain::Purpose;
 use super::dated::{Dated, Role};
@@ -24,10 +24,12 @@ use super::{
 mod authority;
 mod client_ca;
 mod either;
-
-use either::Either;
+mod nodes;
+mod port;
 
 use authority::Origin;
+use either::Either;
+use nodes::{NodeCa, NodeVerifier};
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,9 @@ pub struct ServerFiles {
     /// The CA for the certificates of people, on the ports for people. `None`: they show
     /// certificates of the other CA, if there is one.
     pub people: Option<ClientCa>,
+    /// The certificate of the CA for nodes, which issues certificates to nodes that join. The ports for
+    /// programs take them, beside those of the CA for client certificates.
+    pub nodes: Option<PathBuf>,
     /// Whether certificates are accepted that have no subjectAltName, or are of version 1.
     pub legacy: bool,
     /// Whether the server shows the authority of its certificate at the end of the chain. A client that
@@ -60,7 +65,7 @@ pub struct ClientCa {
 /// The server's side of TLS. Clones share the loaded files.
 #[derive(Clone)]
 pub struct ServerTls {
-    files: ServerFiles,
+    files: Arc<ServerFiles>,
     now: Arc<RwLock<Loaded>>,
 }
 
@@ -99,6 +104,7 @@ struct Loaded {
     clients: Port,
     people: Port,
     open: Port,
+    nodes: Option<NodeCa>,
     common: Port,
     /// A CA signs for both programs and people.
     shares_ca: bool,
@@ -116,6 +122,7 @@ impl ServerTls {
     /// If a file is not usable, or the key does not belong to the certificate.
     pub fn load(files: ServerFiles) -> Result<Self, TlsError> {
         let now = Arc::new(RwLock::new(files.load()?));
+        let files = Arc::new(files);
         Ok(Self { files, now })
     }
 
@@ -163,13 +170,13 @@ impl ServerTls {
 
     /// Whether clients are asked for certificates.
     #[must_use]
-    pub const fn asks_clients(&self) -> bool {
-        self.files.clients.is_some()
+    pub fn asks_clients(&self) -> bool {
+        self.files.clients.is_some() || self.files.nodes.is_some()
     }
 
     /// Whether people are asked for certificates, on the ports for them.
     #[must_use]
-    pub const fn asks_people(&self) -> bool {
+    pub fn asks_people(&self) -> bool {
         self.files.clients.is_some() || self.files.people.is_some()
     }
 
@@ -205,8 +212,9 @@ impl ServerTls {
             identity,
             clients,
             people,
+            nodes,
             ..
-        } = &self.files;
+        } = &*self.files;
         let mut paths = vec![
             ca.clone(),
             identity.certificate.clone(),
@@ -216,69 +224,8 @@ impl ServerTls {
             paths.push(clients.ca.clone());
             paths.extend(clients.crl.clone());
         }
+        paths.extend(nodes.clone());
         paths
-    }
-}
-
-impl PortTls {
-    /// The configuration for the next connection.
-    #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        match &self.0 {
-            Source::Fixed(config) => Arc::clone(config),
-            Source::Shared { tls, asks } => Arc::clone(&tls.now.read().port(*asks).config),
-        }
-    }
-
-    /// Checks again a certificate that a client has shown, with those of its CAs behind it, by the
-    /// files as they were loaded last.
-    ///
-    /// # Errors
-    /// If a client that shows it now would be refused.
-    pub fn check(&self, shown: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Reason> {
-        let (Some(verifier), Some((own, others))) = (self.verifier(), shown.split_first()) else {
-            return Ok(());
-        };
-        let verdict = verifier.verify_client_cert(own, others, now);
-        verdict.map(drop).map_err(|refusal| Reason::from(&refusal))
-    }
-}
-
-impl PortTls {
-    /// Whether clients are asked for certificates.
-    #[must_use]
-    pub fn asks(&self) -> bool {
-        self.verifier().is_some()
-    }
-
-    /// Checks, for a request, what its client has shown at the handshake of another port. `None`: the
-    /// client has shown nothing.
-    ///
-    /// # Errors
-    /// If this port would refuse the client.
-    pub fn require(
-        &self,
-        shown: Option<&[CertificateDer<'_>]>,
-        now: UnixTime,
-    ) -> Result<(), String> {
-        match shown {
-            None if self.asks() => Err("the client shows none".to_owned()),
-            None => Ok(()),
-            Some(shown) => self.check(shown, now).map_err(|why| why.to_string()),
-        }
-    }
-
-    fn verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
-        match &self.0 {
-            Source::Fixed(_) => None,
-            Source::Shared { tls, asks } => tls.now.read().port(*asks).verifier.clone(),
-        }
-    }
-}
-
-impl From<Arc<ServerConfig>> for PortTls {
-    fn from(config: Arc<ServerConfig>) -> Self {
-        Self(Source::Fixed(config))
     }
 }
 
@@ -321,6 +268,18 @@ impl ServerFiles {
         let people = self.people.as_ref().map(&mut asking).transpose()?;
         let clients = clients.unwrap_or_else(|| open.clone());
         let people = people.unwrap_or_else(|| clients.clone());
+        let (nodes, clients) = match &self.nodes {
+            None => (None, clients),
+            Some(path) => {
+                let nodes = self.node_ca(path)?;
+                dated.extend(nodes.dated(path));
+                let verifier = NodeVerifier::new(nodes.clone(), clients.verifier);
+                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(verifier);
+                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+                let verifier = Some(verifier);
+                (Some(nodes), Port { config, verifier })
+            }
+        };
         let verifiers = [&clients, &people].map(|port| port.verifier.clone());
         let common = match Either::of(verifiers.into_iter().flatten().collect()) {
             None => open.clone(),
@@ -332,6 +291,7 @@ impl ServerFiles {
             }
         };
         Ok(Loaded {
+            nodes,
             shares_ca: self.shares_ca()?,
             clients,
             people,
@@ -408,12 +368,6 @@ fn config(
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerTls({})", self.now.read().certificate.subject)
-    }
-}
-
-impl fmt::Debug for PortTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PortTls(…)")
     }
 }
 

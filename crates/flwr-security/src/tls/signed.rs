@@ -10,7 +10,7 @@ use super::provider;
 
 /// Whether `signature` is one over `content`, by this algorithm, of the key with this
 /// SubjectPublicKeyInfo. `false` too for algorithms that TLS does not take (SHA-1, small keys).
-pub(super) fn is_signed(
+pub(crate) fn is_signed(
     content: &[u8],
     algorithm: &AlgorithmIdentifier<'_>,
     signature: &[u8],

@@ -280,3 +280,13 @@ fn a_key_that_others_can_read_is_warned_of_on_both_sides() {
     let told = client.iter().filter(|text| text.ends_with(&expected));
     assert_eq!(told.count(), 1, "{client:?}");
 }
+
+#[test]
+fn a_certificate_of_a_short_life_is_warned_of_in_its_last_quarter() {
+    let tls = Files::new().load().unwrap();
+    let dated = tls.dated().into_iter().find(Dated::is_own).unwrap();
+    let (now, day) = (OffsetDateTime::now_utc(), Duration::DAY);
+    assert!(matches!(dated.at(now + day * 7), Standing::Good(_)));
+    assert!(matches!(dated.at(now + day * 8), Standing::Ending(_)));
+    assert!(matches!(dated.at(now + day * 11), Standing::Over(_)));
+}

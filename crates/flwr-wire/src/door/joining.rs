@@ -38,7 +38,20 @@ impl<H: JoinHost> Door<Joiners<H>, Join> {
     pub fn new(host: H) -> Self {
         let (mut joining, mut sessions) = (Methods::default(), Methods::default());
         join::joining(&mut joining);
+        join::renewing(&mut joining);
         join::node_trust(&mut sessions);
+        Self::of(Joiners {
+            host,
+            joining,
+            sessions,
+        })
+    }
+
+    /// The same for a port where nodes join, and do nothing else.
+    #[must_use]
+    pub fn only_to_join(host: H) -> Self {
+        let (mut joining, sessions) = (Methods::default(), Methods::default());
+        join::joining(&mut joining);
         Self::of(Joiners {
             host,
             joining,

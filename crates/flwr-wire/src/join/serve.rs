@@ -11,9 +11,13 @@ use super::{GET_TRUST, JOIN, RENEW_CERTIFICATE, RENEW_KEY};
 use crate::methods::Request;
 use crate::methods::session::Methods;
 
-/// What a node calls before it has a session.
+/// What a node calls to join.
 pub(crate) fn joining<J: Joining>(m: &mut Methods<J>) {
     m.call(JOIN, join);
+}
+
+/// What a node calls for another key. It needs no session for that.
+pub(crate) fn renewing<J: Joining>(m: &mut Methods<J>) {
     m.call(RENEW_KEY, renew_key);
 }
 

@@ -129,14 +129,15 @@ impl<L: Line, E: Entrance> Fleet for NodeCaller<L, E> {
         )
     }
 
-    async fn push(&self, reply: Parcel) -> Result<Option<Vec<ObjectId>>> {
+    async fn push(&self, reply: Parcel, worked: Option<Duration>) -> Result<Option<Vec<ObjectId>>> {
         let run = reply.message.metadata.run;
         let id = reply.message.metadata.id.to_string();
         let request = proto::PushMessagesRequest {
             node: self.named(),
             messages_list: vec![reply.message.into()],
             message_object_trees: vec![reply.tree.into()],
-            clientapp_runtime_list: Vec::new(),
+            // SuperLinks of flwr 1.24 and before leave the field out.
+            clientapp_runtime_list: worked.iter().map(Duration::as_secs_f64).collect(),
         };
         let answer = rpcs::PUSH_MESSAGES.call(&self.line, request).await?;
         // A SuperLink that has the reply from a try whose answer was lost does not name the reply

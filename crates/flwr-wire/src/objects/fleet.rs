@@ -1,5 +1,7 @@
 //! What SuperNodes of every generation since flwr 1.20 say alike. How they come and go differs.
 
+use std::time::Duration;
+
 use flwr_core::id::RunId;
 use flwr_core::message::Parcel;
 use flwr_core::port::{Fleet, Result};
@@ -16,6 +18,9 @@ use crate::wire_name::WireName;
 
 /// Field 3 of PushMessages: the trees, which earlier releases do not have.
 const TREES: u32 = 3;
+
+/// The longest time that a ClientApp may have worked on a message: a year.
+const LONGEST_WORK: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Serves all of it to the nodes of the generation with this name.
 pub(crate) fn fleet<H: FleetHost>(m: &mut Methods<H>, name: WireName) {
@@ -70,9 +75,16 @@ async fn push_messages(
     named(&fleet, message.node)?;
     let reply = objects::reply(message.messages_list, message.message_object_trees)?;
     let id = reply.message.metadata.id;
-    let missing = fleet.push(reply).await?;
+    let worked = message.clientapp_runtime_list.first().copied();
+    let missing = fleet.push(reply, worked.and_then(worked_for)).await?;
     let taken = missing.as_ref().map(|_| id);
     Ok(objects::pushed(taken, &missing.unwrap_or_default()))
+}
+
+/// The time of a ClientApp, as its node tells. What no app could take is left out.
+fn worked_for(seconds: f64) -> Option<Duration> {
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    (time <= LONGEST_WORK).then_some(time)
 }
 
 async fn get_run(

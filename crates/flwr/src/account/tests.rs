@@ -190,3 +190,32 @@ fn the_account_is_read_from_the_access_token() {
     }
     assert_eq!(Account::nobody().id(), None);
 }
+
+#[test]
+fn over_http_the_access_token_is_a_bearer_and_the_refresh_token_stays_here() {
+    let app = tempfile::tempdir().unwrap();
+    login(app.path(), "A1", "R1");
+    let (file, superlink) = at(app.path(), "lab:9093");
+    let account = Account::if_logged_in((file.clone(), superlink.clone())).unwrap();
+    let mut headers = HeaderMap::new();
+    account.prove_over_http(&mut headers).unwrap();
+    assert_eq!(headers["authorization"], "Bearer A1");
+    assert!(headers["authorization"].is_sensitive());
+    assert_eq!(headers["x-flwr-client"], "cli");
+    assert_eq!(headers.len(), 2, "{headers:?}");
+    assert_eq!(account.refresh_token().as_deref(), Some("R1"));
+    account.refreshed(tokens("A2", "R2"));
+    assert_eq!(file.read(&superlink).unwrap(), Some(tokens("A2", "R2")));
+}
+
+#[test]
+fn who_need_not_log_in_has_no_tokens_of_another_superlink() {
+    let app = tempfile::tempdir().unwrap();
+    assert!(Account::if_logged_in(at(app.path(), "lab:9093")).is_ok());
+    login(app.path(), "A", "R");
+    let account = Account::if_logged_in(at(app.path(), "evil:9093")).unwrap();
+    let mut headers = HeaderMap::new();
+    account.prove_over_http(&mut headers).unwrap();
+    assert!(!headers.contains_key("authorization"), "{headers:?}");
+    assert_eq!(account.refresh_token(), None);
+}

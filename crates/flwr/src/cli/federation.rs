@@ -26,6 +26,48 @@ pub enum FederationCommand {
     Default(FederationDefaultArgs),
     /// Show a federation, and why it is the one that is used.
     Show(FederationShowArgs),
+    /// Make a federation at a SuperLink.
+    #[command(hide = true)]
+    Create(NotOfferedArgs),
+    /// End a federation.
+    #[command(hide = true)]
+    Archive(NotOfferedArgs),
+    /// Put a SuperNode into a federation.
+    #[command(hide = true)]
+    AddSupernode(NotOfferedArgs),
+    /// Take a SuperNode out of a federation.
+    #[command(hide = true)]
+    RemoveSupernode(NotOfferedArgs),
+    /// Take an account out of a federation.
+    #[command(hide = true)]
+    RemoveAccount(NotOfferedArgs),
+    /// Invite accounts to a federation.
+    #[command(hide = true)]
+    Invite(NotOfferedArgs),
+    /// Configure the simulations of a federation.
+    #[command(hide = true)]
+    SimulationConfig(NotOfferedArgs),
+}
+
+/// The arguments of a command of later releases for what this one does not offer: any.
+#[derive(Debug, Args)]
+pub struct NotOfferedArgs {
+    /// What was typed.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+impl NotOfferedArgs {
+    /// The format of the refusal.
+    fn format(&self) -> Format {
+        let asks = |pair: &[String]| pair[0] == "--format" && pair[1].eq_ignore_ascii_case("json");
+        let in_one = |word: &String| word.eq_ignore_ascii_case("--format=json");
+        if self.words.windows(2).any(asks) || self.words.iter().any(in_one) {
+            Format::Json
+        } else {
+            Format::Default
+        }
+    }
 }
 
 impl FederationListArgs {
@@ -51,6 +93,13 @@ impl FederationCommand {
         match self {
             Self::List(args) => args.format,
             Self::Show(args) => args.format,
+            Self::Create(args)
+            | Self::Archive(args)
+            | Self::AddSupernode(args)
+            | Self::RemoveSupernode(args)
+            | Self::RemoveAccount(args)
+            | Self::Invite(args)
+            | Self::SimulationConfig(args) => args.format(),
             Self::Add(_) | Self::Remove(_) | Self::Default(_) => Format::Default,
         }
     }

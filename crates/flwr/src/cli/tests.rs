@@ -202,3 +202,15 @@ fn the_app_is_here_unless_named() {
     assert_eq!(args.target.federation, None);
     assert!(!args.stream);
 }
+
+#[test]
+fn what_is_not_offered_is_read_with_whatever_follows() {
+    for words in [
+        "flwr federation create lab --description x --format json",
+        "flwr federation invite list --format=json",
+        "flwr federation add-supernode 7 @a/b local --format JSON",
+    ] {
+        let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+        assert_eq!(cli.command.format(), Format::Json, "{words}");
+    }
+}

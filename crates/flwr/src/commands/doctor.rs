@@ -180,7 +180,7 @@ fn is_about_the_caller(failure: &Failure) -> bool {
 
 fn wrong_port(failure: &Failure) -> Option<&'static str> {
     super::is_not_offered(failure).then_some(
-        "it is a gRPC server, but not for `flwr`: Control is on port 9093 by default, Fleet on 9092, ServerAppIo on 9091",
+        "it is a SuperLink's port, but not for `flwr`: Control is on port 9093 by default, Fleet on 9092, ServerAppIo on 9091; from flwr 1.37 on Control is on 8000",
     )
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use flwr_core::address::Address;
 use flwr_core::port::Control as _;
+use flwr_core::refusal::{Feature, Refusal};
 use toml::Table;
 use toml_edit::Value;
 
@@ -28,7 +29,18 @@ pub(super) async fn execute(command: &FederationCommand, output: &mut Output) ->
         FederationCommand::Add(args) => add(args, &surroundings.home_file()?, output),
         FederationCommand::Remove(args) => remove(args, &surroundings.home_file()?, output),
         FederationCommand::Default(args) => default(args, &surroundings.home_file()?, output),
+        FederationCommand::Create(_)
+        | FederationCommand::Archive(_)
+        | FederationCommand::AddSupernode(_)
+        | FederationCommand::RemoveSupernode(_)
+        | FederationCommand::RemoveAccount(_)
+        | FederationCommand::Invite(_) => not_offered(Feature::Federations),
+        FederationCommand::SimulationConfig(_) => not_offered(Feature::Simulations),
     }
+}
+
+fn not_offered(feature: Feature) -> Result<()> {
+    Err(Error::NotOffered(Refusal::NotOffered(feature)))
 }
 
 /// The federations of a SuperLink, or all that is in one of them.

@@ -34,18 +34,15 @@ async fn new(args: &JoinTokenNewArgs, output: &mut Output) -> Result<()> {
     busy.finish_and_clear();
     let IssuedJoinToken { token, about } = issued?;
     let command = format!("flower-supernode --join {token}");
-    output.finish()?;
-    output.note(&format!(
-        "Run this where the data is. {} within {} with the token {}, at {}. Keep the token secret.",
-        match about.uses {
-            1 => "One SuperNode joins".to_owned(),
-            uses => format!("{uses} SuperNodes join"),
-        },
-        humantime::format_duration(args.ttl),
-        about.id,
-        about.address,
-    ));
+    let who = match about.uses {
+        1 => "one SuperNode joins".to_owned(),
+        uses => format!("{uses} SuperNodes join"),
+    };
+    let (time, at) = (humantime::format_duration(args.ttl), &about.address);
     output.say(&command)?;
+    output.suggest(&format!(
+        "type this where the data is: {who} with it within {time}, at {at}; whoever has the token can join"
+    ));
     let mut answer = TokenRow::new(&about, about.issued_at).json();
     answer["success"] = true.into();
     answer["token"] = token.into();

@@ -16,6 +16,8 @@ use crate::connect::{LOGIN, SuperLink};
 use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
+/// What a SuperLink of flwr 1.26 and later without accounts answers.
+const NO_LOGIN: &str = "noop";
 /// The longest wait for a login, also if the SuperLink allows more.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The minimum polling interval, also if the SuperLink asks for a shorter one.
@@ -24,7 +26,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
     let chosen = super::federation_of(&args.target, output)?;
     let federation = &chosen.federation;
-    if !federation.enable_user_auth {
+    // Connections of flwr 1.26 and later do not say whether their SuperLink has accounts.
+    let may_ask = federation.enable_user_auth || chosen.may_have_login();
+    if !may_ask {
         return Err(Error::LoginNotAsked(federation.name.clone()));
     }
     let superlink = SuperLink::connect(&chosen, LOGIN)?;
@@ -32,6 +36,9 @@ pub(super) async fn login(args: &LoginArgs, output: &mut Output) -> Result<()> {
         Err(failure) if super::is_not_offered(&failure) => return Err(Error::NoAccounts),
         login => login?,
     };
+    if login.auth_type == NO_LOGIN {
+        return Err(Error::NoAccounts);
+    }
     if login.auth_type != OIDC {
         return Err(Error::UnknownLogin(printable(&login.auth_type)));
     }

@@ -94,7 +94,9 @@ fn list_json(rows: &[FederationRow]) -> Value {
             "default": row.is_default,
         })
     };
-    json!({"success": true, "federations": rows.iter().map(federation).collect::<Vec<_>>()})
+    let rows: Vec<_> = rows.iter().map(federation).collect();
+    // Releases from 1.26 on call connections what were federations before.
+    json!({"success": true, "federations": rows, "connections": rows})
 }
 
 impl Output {

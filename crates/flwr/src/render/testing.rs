@@ -10,7 +10,7 @@ use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 
 use super::Output;
-use crate::cli::Format;
+use crate::cli::{Format, JsonAs};
 
 /// Paper.
 #[derive(Clone, Default)]
@@ -41,6 +41,7 @@ pub(crate) fn pages(format: Format, terminal: bool) -> (Output, Page, Page) {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         format,
+        json_as: JsonAs::default(),
         answered: false,
         progress: Vec::new(),
         terminal,

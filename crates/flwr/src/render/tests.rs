@@ -353,6 +353,15 @@ here  -                 flwr up      /home/you/.flwr/config.toml
       "from": "/home/you/.flwr/config.toml",
       "default": true
     }
+  ],
+  "connections": [
+    {
+      "name": "lab",
+      "address": "lab.example:9093",
+      "trust": "TLS, ca.crt",
+      "from": "/home/you/.flwr/config.toml",
+      "default": true
+    }
   ]
 }
 "#
@@ -369,4 +378,20 @@ From          /home/you/.flwr/config.toml
 Used because  it was named on the command line
 "
     );
+}
+
+#[test]
+fn the_id_of_a_run_is_text_where_the_types_of_the_newest_release_are_asked_for() {
+    for (release, id) in [
+        (JsonAs::V1_22, json!(u64::MAX)),
+        (JsonAs::Newest, json!(u64::MAX.to_string())),
+    ] {
+        let (mut output, out, _) = pages(Format::Json, false);
+        output.json_as(release);
+        let answer = json!({"success": true, "run-id": u64::MAX, "node-id": 7});
+        output.json(&answer).unwrap();
+        let printed: Value = serde_json::from_str(&out.text()).unwrap();
+        let expected = json!({"success": true, "run-id": id, "node-id": 7});
+        assert_eq!(printed, expected);
+    }
 }

@@ -88,7 +88,7 @@ impl Person {
             let request = proto::ListRunsRequest {
                 run_id,
                 limit,
-                skip: None,
+                ..proto::ListRunsRequest::default()
             };
             let told = |it: &proto::ListRunsResponse| format!("{} runs", it.run_dict.len());
             self.ask(what, "ListRuns", request, told).await;

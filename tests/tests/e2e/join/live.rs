@@ -10,9 +10,9 @@ use super::{Scene, command, id_in};
 const ROUNDS: u32 = 40;
 
 /// Two joined nodes, and a run that is under way.
-struct Live {
-    scene: Scene,
-    nodes: [Process; 2],
+pub(super) struct Live {
+    pub(super) scene: Scene,
+    pub(super) nodes: [Process; 2],
     run: Process,
 }
 
@@ -21,7 +21,7 @@ impl Live {
         Self::of(Scene::new())
     }
 
-    fn of(scene: Scene) -> Self {
+    pub(super) fn of(scene: Scene) -> Self {
         let token = scene.token(2, 3600);
         let nodes = ["one", "two"].map(|name| scene.node(name, &["--join", &token.text]));
         for node in &nodes {
@@ -37,7 +37,7 @@ impl Live {
 
     /// Waits for the last round; each had an answer of both nodes.
     #[track_caller]
-    fn ends_well(mut self) {
+    pub(super) fn ends_well(mut self) {
         self.run.line("finished");
         let status = self.run.wait();
         let said = self.run.all_lines();

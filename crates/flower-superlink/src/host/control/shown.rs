@@ -77,10 +77,14 @@ impl ControlSession {
         let wanted: BTreeSet<_> = runs.iter().map(|run| run.id).collect();
         let traffic = traffic.into_iter();
         let traffic = traffic.filter(|(run, _)| wanted.contains(run));
-        let used = |Traffic { received, sent }| RunUse {
+        let used = |Traffic {
+                        received,
+                        sent,
+                        worked,
+                    }| RunUse {
             sent,
             received,
-            clientapp_seconds: 0.0,
+            clientapp_seconds: worked.as_secs_f64(),
         };
         Ok(traffic.map(|(run, traffic)| (run, used(traffic))).collect())
     }

@@ -29,8 +29,8 @@ impl ControlSession {
             return Err(JoinRefusal::NotOffered.into());
         }
         let tls = self.joining.tls.as_ref().ok_or(JoinRefusal::NotOffered)?;
-        if tls.asks_clients() {
-            let missing = "--join-api-address, --node-ca-certfile and --node-ca-keyfile";
+        let missing = self.joining.missing().filter(|_| tls.asks_clients());
+        if let Some(missing) = missing {
             return Err(JoinRefusal::NeedsFlags(missing).into());
         }
         Ok(tls)
@@ -41,7 +41,7 @@ impl ControlSession {
         let tls = self.join_tls()?;
         let address = new.address.clone().unwrap_or_else(|| Address {
             host: new.host.clone(),
-            port: self.joining.port,
+            port: self.joining.port(),
         });
         if address.to_string().len() > MOST_ADDRESS || address.host.is_empty() {
             return Err(Refusal::field("address", "must have 1 to 255 letters").into());

@@ -3,8 +3,10 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::link::{Label, Principal};
 use flwr_core::port::Fleet as _;
-use flwr_security::tls::Certificate;
+use flwr_daemon::listen::IssuedCertificates as _;
+use flwr_security::tls::{Certificate, Issued};
 use flwr_wire::door::{
     Control, ControlDoor, Driver, Exec, LaunchDoor, RuntimeDoor, ServerAppIo, Upkeep,
 };
@@ -17,6 +19,7 @@ pub(super) fn peer(common_name: &str) -> Peer {
         names: Vec::new(),
         other_names: Vec::new(),
         common_name: Some(common_name.to_owned()),
+        issued: None,
         is_node: false,
         is_v3: true,
         not_before: OffsetDateTime::UNIX_EPOCH,
@@ -167,4 +170,81 @@ async fn no_door_lets_a_client_in_that_is_not_on_the_list() {
     fs::write(&list, "CN=bob\n").unwrap();
     clients.reload().unwrap();
     assert_eq!(calls(Some(peer("alice"))).await, refused, "at once");
+}
+
+/// The peer with a certificate that the CA for nodes has issued.
+fn issued(node: NodeId, key: &PrivateKey) -> Peer {
+    let peer = marked(&node.to_string());
+    let certificate = peer.certificate.map(|certificate| {
+        let key = key.public_key().clone();
+        Arc::new(Certificate {
+            issued: Some(Issued { node, key }),
+            ..Certificate::clone(&certificate)
+        })
+    });
+    Peer {
+        certificate,
+        ..peer
+    }
+}
+
+/// What the host says to a node that signs with this key and shows this certificate.
+async fn admitted(host: &Host, key: &PrivateKey, peer: Peer) -> Option<Refusal> {
+    let headers = flwr_security::signature::sign(key, OffsetDateTime::now_utc()).unwrap();
+    let head = Head {
+        patience: Duration::ZERO,
+        peer: Some(peer),
+        release: None,
+    };
+    let session = host.admit(NodeProof::Signature(headers), &head).await;
+    match session {
+        Ok(_) => None,
+        Err(Failure::Refused(refusal)) => Some(refusal),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_issued_to_a_node_is_good_for_the_node_and_its_key_only() {
+    let link = link(MemoryState::default());
+    let host = Host::new(Parts {
+        // The list names people and programs. Nodes that have joined are not on it.
+        clients: Some(Arc::new(list("CN=alice\n"))),
+        is_insecure: false,
+        ..parts(Arc::clone(&link), Policy::Enrolled, None)
+    });
+    let [key, other_key] = [(); 2].map(|()| PrivateKey::generate().unwrap());
+    let admin = Principal::Anybody;
+    let enroll = async |key: &PrivateKey| {
+        let enrolled = link.enroll(key.public_key(), &admin, Label::default());
+        enrolled.await.unwrap()
+    };
+    let (node, other) = (enroll(&key).await, enroll(&other_key).await);
+    let withdrawn = |node: NodeId| Some(Refusal::CertificateWithdrawn(format!("CN = {node}")));
+    assert_eq!(admitted(&host, &key, issued(node, &key)).await, None);
+    assert_eq!(
+        called(FleetDoor::new(host.clone()), Some(issued(node, &key))).await,
+        IN
+    );
+    // The certificate of one node with the signature of another, and one of an earlier key.
+    let of_other = issued(other, &other_key);
+    assert_eq!(admitted(&host, &key, of_other).await, withdrawn(other));
+    let of_old_key = issued(node, &other_key);
+    assert_eq!(admitted(&host, &key, of_old_key).await, withdrawn(node));
+    let objection = |node: NodeId, key: &PrivateKey| {
+        let key = key.public_key().clone();
+        host.objection(&Issued { node, key })
+    };
+    assert_eq!(objection(node, &key), None);
+    assert!(objection(node, &other_key).is_some());
+    // The node is unregistered: its open connections end, and new ones are of no use.
+    link.dismiss(node, &admin).await.unwrap();
+    let of_gone = issued(node, &key);
+    assert_eq!(admitted(&host, &key, of_gone).await, withdrawn(node));
+    assert!(objection(node, &key).is_some_and(|why| why.contains("unregister")));
+    // The key gets a new node, and needs a new certificate.
+    let again = enroll(&key).await;
+    let of_gone = issued(node, &key);
+    assert_eq!(admitted(&host, &key, of_gone).await, withdrawn(node));
+    assert_eq!(admitted(&host, &key, issued(again, &key)).await, None);
 }

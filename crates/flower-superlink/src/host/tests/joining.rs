@@ -15,6 +15,7 @@ use flwr_wire::host::{AccountProof, ControlHost, JoinHost};
 
 use super::*;
 
+mod certificates;
 mod keys;
 mod refused;
 mod tokens;
@@ -44,7 +45,8 @@ impl Office {
         }));
         let joining = JoinPlace {
             tls: Some(files.load().unwrap()),
-            port: 9092,
+            fleet: 9092,
+            ..JoinPlace::default()
         };
         let host = Host::new(Parts {
             joining,

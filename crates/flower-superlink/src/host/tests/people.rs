@@ -4,7 +4,7 @@ use flwr_core::id::RunId;
 use flwr_core::port::control::Tokens;
 use flwr_proto as proto;
 use flwr_proto::upkeep::{DeleteRunRequest, GetUsageRequest};
-use flwr_wire::door::{Control, ControlDoor, Exec, Upkeep};
+use flwr_wire::door::{Control, ControlDoor, Exec, JoinTokens, Upkeep};
 
 use super::*;
 use crate::accounts::fake::Person;
@@ -15,7 +15,7 @@ const ACCESS: &str = "flwr-oidc-access-token";
 const REFRESH: &str = "flwr-oidc-refresh-token";
 
 /// All calls but those of a login.
-const SIGNED_IN: [&str; 17] = [
+const SIGNED_IN: [&str; 20] = [
     "/flwr.proto.Control/StartRun",
     "/flwr.proto.Control/StopRun",
     "/flwr.proto.Control/StreamLogs",
@@ -31,6 +31,9 @@ const SIGNED_IN: [&str; 17] = [
     "/flwr.proto.Exec/StopRun",
     "/flwr.proto.Exec/StreamLogs",
     "/flwr.proto.Exec/ListRuns",
+    "/flower.join.JoinTokens/Issue",
+    "/flower.join.JoinTokens/List",
+    "/flower.join.JoinTokens/Revoke",
     "/flower.upkeep.Upkeep/DeleteRun",
     "/flower.upkeep.Upkeep/GetUsage",
 ];
@@ -59,6 +62,10 @@ async fn call(host: &Host, path: &str, headers: HeaderMap, message: &impl Messag
         }
         Some("flwr.proto.Exec") => {
             let door = ControlDoor::<_, Exec>::new(host);
+            call_door(door, path, headers, message).await
+        }
+        Some("flower.join.JoinTokens") => {
+            let door = ControlDoor::<_, JoinTokens>::new(host);
             call_door(door, path, headers, message).await
         }
         _ => {

@@ -82,7 +82,7 @@ async fn work(dir: &Path) {
     };
     let (reply, told) = mail(reply, b"another model");
     let answer = reply.message.metadata.id;
-    session.push(reply).await.unwrap().unwrap();
+    session.push(reply, None).await.unwrap().unwrap();
     for Object { id, bytes } in told {
         assert!(session.push_object(run, id, bytes).await.unwrap());
         powercut::acknowledge(&format!("told {run} {id}"));

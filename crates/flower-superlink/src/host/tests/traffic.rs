@@ -84,7 +84,9 @@ async fn the_traffic_of_a_run_is_that_of_its_nodes() {
         ..metadata
     };
     let (reply, told) = mail(reply, b"another model, which is longer");
-    let missing = node_session.push(reply).await.unwrap().unwrap();
+    let worked = Duration::from_millis(1500);
+    let missing = node_session.push(reply, Some(worked)).await;
+    let missing = missing.unwrap().unwrap();
     assert_eq!(missing.len(), 2);
     let stray = Object::new(Kind::RecordDict, &[], b"stray");
     let stray = node_session.push_object(run, stray.id, stray.bytes);
@@ -95,6 +97,7 @@ async fn the_traffic_of_a_run_is_that_of_its_nodes() {
     let exchanged = Traffic {
         received: bytes(&told),
         sent: bytes(&asked),
+        worked,
     };
     assert_eq!(link.traffic(run).await.unwrap(), exchanged);
 }

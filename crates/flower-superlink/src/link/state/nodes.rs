@@ -158,6 +158,12 @@ impl KnownNode {
         self.deactivated_at = self.last_deactivated_at(now);
     }
 
+    /// Whether the key is the node's, or will be.
+    #[must_use]
+    pub fn has_key(&self, key: &PublicKey) -> bool {
+        self.key == *key || self.next_key.as_ref() == Some(key)
+    }
+
     /// The node has another key. Calls with the old one are of an earlier session.
     pub fn change_key(&mut self, key: PublicKey) {
         self.key = key;
@@ -273,6 +279,9 @@ pub trait Nodes {
 
     /// Whether the node of this key was dismissed, and no person has registered the key since.
     fn is_dismissed(&self, key: &PublicKey) -> bool;
+
+    /// Whether the node is registered, and the key is the node's or will be.
+    fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool;
 
     /// Begins the node's next session, online until `until`. What the node took but did not answer
     /// is handed out again, since whoever took it is gone; a reply that it had begun to push goes.

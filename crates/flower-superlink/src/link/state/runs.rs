@@ -1,5 +1,7 @@
 //! What must not be forgotten of runs.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use flwr_core::context::Context;
 use flwr_core::id::RunId;
@@ -8,20 +10,31 @@ use flwr_core::time::Timestamp;
 
 use super::{StateResult, Written};
 
-/// Bytes of objects that a run's nodes and the SuperLink have exchanged. Counted is the content of
-/// objects, where nearly all of a run's bytes are, and not the messages about them.
+/// What a run has used. Of bytes, the content of objects is counted that the run's nodes and the SuperLink
+/// have exchanged: nearly all of a run's bytes are there, and not in the messages about them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// From nodes.
     pub received: u64,
     /// To nodes.
     pub sent: u64,
+    /// The time of ClientApps, as far as their nodes tell.
+    pub worked: Duration,
 }
 
 impl std::ops::AddAssign for Traffic {
     fn add_assign(&mut self, more: Self) {
         self.received = self.received.saturating_add(more.received);
         self.sent = self.sent.saturating_add(more.sent);
+        self.worked = self.worked.saturating_add(more.worked);
+    }
+}
+
+impl std::ops::SubAssign for Traffic {
+    fn sub_assign(&mut self, less: Self) {
+        self.received = self.received.saturating_sub(less.received);
+        self.sent = self.sent.saturating_sub(less.sent);
+        self.worked = self.worked.saturating_sub(less.worked);
     }
 }
 

@@ -180,9 +180,12 @@ pub(super) async fn a_dismissed_key_is_so_until_it_is_enrolled_again(world: Worl
         .await
         .unwrap();
     world.activate(NOON + 30.0, NOON).await;
+    assert!(state.is_key_of(&key, NODE));
+    assert!(!state.is_key_of(&key, NodeId(6)), "of another node");
     let gone = state.dismiss_node(NODE, NOON + 1.0).await.unwrap().1;
     assert_eq!(gone, Changed::wake([Topic::Node(NODE)]));
     assert!(state.is_dismissed(&key));
+    assert!(!state.is_key_of(&key, NODE), "the node is gone");
     let known = world.known().await;
     assert_eq!(known.status(NOON + 1.0), NodeStatus::Unregistered);
     assert_eq!(state.session(NODE).await.unwrap(), None);

@@ -1,5 +1,7 @@
 //! Runs begin, go on, and end.
 
+use std::time::Duration;
+
 use flwr_core::config::UserConfig;
 use flwr_core::context::{Context, State};
 use flwr_core::id::NodeId;
@@ -283,7 +285,11 @@ pub(super) async fn each_step_of_a_run_wakes_those_who_wait_for_it(world: World)
 pub(super) async fn the_traffic_of_a_run_adds_up(world: World) {
     let state = &world.state;
     assert_eq!(refusal(state.traffic(RUN).await), Refusal::UnknownRun(RUN));
-    let more = |received, sent| Traffic { received, sent };
+    let more = |received, sent| Traffic {
+        received,
+        sent,
+        worked: Duration::from_micros(received + sent),
+    };
     world.running().await;
     assert_eq!(state.traffic(RUN).await.unwrap(), more(0, 0));
     state.add_traffic(RUN, more(1000, 2000));

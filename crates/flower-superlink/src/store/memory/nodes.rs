@@ -255,6 +255,12 @@ impl state::Nodes for MemoryState {
         self.0.lock().nodes.dismissed.contains(key)
     }
 
+    fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool {
+        let inner = self.0.lock();
+        let node = inner.nodes.registered(node);
+        node.is_some_and(|node| node.known.has_key(key))
+    }
+
     async fn activate_node(
         &self,
         node: NodeId,

@@ -1,5 +1,7 @@
 //! What nodes and the ServerApp's task go through in a history.
 
+use std::time::Duration;
+
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_daemon::apps::Identity;
@@ -103,6 +105,7 @@ impl History {
         let more = Traffic {
             received: bytes.into(),
             sent: 1,
+            worked: Duration::from_micros(bytes.into()),
         };
         self.state().add_traffic(RUN, more);
         self.model.task.traffic += more;
@@ -128,6 +131,7 @@ impl History {
             &mut self.model.task.traffic,
         );
         prop_assert!(kept.received <= counted.received && kept.sent <= counted.sent);
+        prop_assert!(kept.worked <= counted.worked);
         *counted = kept;
         Ok(())
     }

@@ -244,6 +244,10 @@ impl state::Nodes for SqliteState {
         self.presence.is_dismissed(key)
     }
 
+    fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool {
+        self.presence.is_key_of(key, node)
+    }
+
     async fn activate_node(
         &self,
         node: NodeId,

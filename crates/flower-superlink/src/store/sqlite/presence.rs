@@ -306,8 +306,7 @@ impl Presence {
         let mut inner = self.0.lock();
         for (run, written) in written {
             if let Some(more) = inner.traffic.get_mut(run) {
-                more.received = more.received.saturating_sub(written.received);
-                more.sent = more.sent.saturating_sub(written.sent);
+                *more -= *written;
             }
         }
         inner.traffic.retain(|_, more| *more != Traffic::default());

@@ -1,6 +1,7 @@
 //! The rows of runs: their status, their ServerApp's Context, and their traffic.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flwr_core::config;
@@ -129,31 +130,38 @@ pub(super) fn add_traffic(
     traffic: &[(RunId, Traffic)],
 ) -> StateResult<()> {
     let mut update = connection.prepare_cached(
-        "UPDATE run SET bytes_received = bytes_received + ?, bytes_sent = bytes_sent + ?
+        "UPDATE run SET bytes_received = bytes_received + ?, bytes_sent = bytes_sent + ?,
+           worked = worked + ?
          WHERE id = ?",
     )?;
     for (run, more) in traffic {
-        update.execute(params![more.received, more.sent, signed(*run)])?;
+        let worked = i64::try_from(more.worked.as_micros()).unwrap_or(i64::MAX);
+        update.execute(params![more.received, more.sent, worked, signed(*run)])?;
     }
     Ok(())
 }
 
+/// Reads the traffic from the columns `bytes_received`, `bytes_sent` and `worked`, the first of which is
+/// at `first`.
+fn traffic_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Traffic> {
+    Ok(Traffic {
+        received: row.get(first)?,
+        sent: row.get(first + 1)?,
+        worked: Duration::from_micros(row.get(first + 2)?),
+    })
+}
+
 fn traffic(connection: &Connection, run: RunId) -> StateResult<Traffic> {
-    let mut select =
-        connection.prepare_cached("SELECT bytes_received, bytes_sent FROM run WHERE id = ?")?;
-    let found = select.query_row([signed(run)], |row| {
-        let (received, sent) = (row.get(0)?, row.get(1)?);
-        Ok(Traffic { received, sent })
-    });
+    let mut select = connection
+        .prepare_cached("SELECT bytes_received, bytes_sent, worked FROM run WHERE id = ?")?;
+    let found = select.query_row([signed(run)], |row| traffic_at(row, 0));
     Ok(found.optional()?.ok_or(Refusal::UnknownRun(run))?)
 }
 
 fn all_traffic(connection: &Connection) -> StateResult<Vec<(RunId, Traffic)>> {
-    let mut select = connection.prepare_cached("SELECT id, bytes_received, bytes_sent FROM run")?;
-    let rows = select.query_map([], |row| {
-        let (received, sent) = (row.get(1)?, row.get(2)?);
-        Ok((RunId(row::id(row, 0)?), Traffic { received, sent }))
-    })?;
+    let mut select =
+        connection.prepare_cached("SELECT id, bytes_received, bytes_sent, worked FROM run")?;
+    let rows = select.query_map([], |row| Ok((RunId(row::id(row, 0)?), traffic_at(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -106,7 +106,7 @@ mod tests {
                 401,
                 r#"{"detail":"Invalid SuperNode authentication"}"#,
                 Class::Unauthenticated,
-                Some(Code::NodeNotRegistered),
+                Some(Code::NodeNotProven),
                 "Invalid SuperNode authentication",
             ),
             (

@@ -1,11 +1,14 @@
 //! Connections that end because their client is not let in any more.
 
+use flwr_core::id::NodeId;
+use flwr_security::key::PublicKey;
+use flwr_security::pki::{Authority, NodeAuthority};
 use flwr_security::testing;
-use flwr_security::tls::{ClientCa, ServerFiles, ServerTls};
+use flwr_security::tls::{ClientCa, Issued, ServerFiles, ServerTls};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -27,13 +30,31 @@ struct Port {
     ca: CertifiedIssuer<'static, KeyPair>,
     server: ServerTls,
     list: Arc<FromFile<ClientList>>,
+    authority: NodeAuthority,
+    nodes: Arc<Nodes>,
     address: SocketAddr,
     _stopper: Stopper,
+}
+
+/// The nodes that were unregistered.
+#[derive(Debug, Default)]
+struct Nodes(Mutex<Vec<NodeId>>);
+
+impl IssuedCertificates for Nodes {
+    fn objection(&self, issued: &Issued) -> Option<String> {
+        let is_gone = self.0.lock().contains(&issued.node);
+        is_gone.then(|| "its node was unregistered".to_owned())
+    }
 }
 
 impl Port {
     async fn open() -> Self {
         let files = testing::Files::new();
+        let nodes = Authority::make("Nodes", 60, None).unwrap();
+        let node_ca = files.write("nodes.crt", &nodes.certificate);
+        let node_key = files.write("nodes.key", &nodes.key);
+        let authority = NodeAuthority::load(&node_ca, &node_key).unwrap();
+        let nodes = Arc::new(Nodes::default());
         let mut ca = CertificateParams::new(vec![]).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -52,6 +73,7 @@ impl Port {
                 ca: files.path("clients.crt"),
                 crl: Some(files.path("crl.pem")),
             }),
+            nodes: Some(node_ca),
             ..server
         });
         let server = server.unwrap();
@@ -62,6 +84,7 @@ impl Port {
         let security = Security::Tls(server.asking());
         let listener = Listener::bind("127.0.0.1:0", security, service, Limits::default());
         let listener = listener.await.unwrap().only_for(Some(Arc::clone(&list)));
+        let listener = listener.watched_by(Arc::<Nodes>::clone(&nodes));
         let (address, stopper) = (listener.local_addr(), Stopper::new());
         tokio::spawn(listener.serve(Routes::default(), stopper.clone()));
         Self {
@@ -69,6 +92,8 @@ impl Port {
             ca,
             server,
             list,
+            authority,
+            nodes,
             address,
             _stopper: stopper,
         }
@@ -84,6 +109,28 @@ impl Port {
         let key = KeyPair::generate().unwrap();
         let own = params.signed_by(&key, &self.ca).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        self.connect_with(own.der().clone(), key).await
+    }
+
+    /// A node that has joined, with the certificate that was issued to it.
+    async fn connect_node(&self, node: NodeId) -> TlsStream<TcpStream> {
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default().serialize_request(&key);
+        let public = PublicKey::from_spki(&key.subject_public_key_info()).unwrap();
+        let request = request.unwrap();
+        let issued = self
+            .authority
+            .issue(request.der(), &public, node, SystemClock.date_time());
+        let issued = CertificateDer::from_pem_slice(issued.unwrap().as_bytes()).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        self.connect_with(issued, key).await
+    }
+
+    async fn connect_with(
+        &self,
+        own: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+    ) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         let root = CertificateDer::from_pem_file(self.files.path("ca.crt")).unwrap();
         roots.add(root).unwrap();
@@ -92,7 +139,7 @@ impl Port {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
-            .with_client_auth_cert(vec![own.der().clone()], key)
+            .with_client_auth_cert(vec![own], key)
             .unwrap();
         client.alpn_protocols = vec![b"h2".to_vec()];
         let stream = TcpStream::connect(self.address).await.unwrap();
@@ -180,6 +227,25 @@ async fn a_client_that_is_taken_off_the_list_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_unregistered_is_cut_off_and_the_list_does_not_name_nodes() {
+    let port = Port::open().await;
+    let mut gone = port.connect_node(NodeId(7)).await;
+    let mut stays = port.connect_node(NodeId(8)).await;
+    port.nodes.0.lock().push(NodeId(7));
+    ends(&mut gone).await;
+    lives(&mut stays).await;
+    // The list is read again, and has no line for the node.
+    port.files.write("clients.txt", "bob\n");
+    port.list.reload().unwrap();
+    let mut alice = port.connect("alice", 7, 600).await;
+    ends(&mut alice).await;
+    lives(&mut stays).await;
+    // A certificate that was withdrawn before passes the handshake, and is cut off too.
+    let mut again = port.connect_node(NodeId(7)).await;
+    ends(&mut again).await;
+}
+
+#[tokio::test]
 async fn another_ca_ends_the_connections_of_the_one_before() {
     let port = Port::open().await;
     let mut alice = port.connect("alice", 7, 600).await;
@@ -200,16 +266,16 @@ async fn another_ca_ends_the_connections_of_the_one_before() {
 
 #[tokio::test]
 async fn a_connection_that_closes_is_forgotten() {
-    let clients = Arc::new(Clients::new("Fleet", &Security::Plaintext, None));
+    let clients = Arc::new(Clients::new("Fleet", &Security::Plaintext, None, None));
     let key = KeyPair::generate().unwrap();
     let own = CertificateParams::new(vec!["alice".to_owned()]).unwrap();
     let own = own.self_signed(&key).unwrap();
-    let shown = Shown::read(&[own.der().clone()]).unwrap();
+    let shown = clients.read(&[own.der().clone()]).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let watched = clients.add(shown, address, CancellationToken::new());
     assert_eq!(clients.open.lock().connections.len(), 1);
     drop(watched);
     assert!(clients.open.lock().connections.is_empty());
     let damaged = CertificateDer::from_slice(b"no certificate");
-    assert!(Shown::read(&[damaged]).is_err());
+    assert!(clients.read(&[damaged]).is_err());
 }

@@ -36,7 +36,10 @@ impl Service<http::Request<Body>> for Kept {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let peer = request.extensions().get::<Peer>().unwrap();
         self.0.lock().push(peer.binding);
-        ready(Ok(tonic::Status::unimplemented("").into_http()))
+        let mut response = http::Response::new(Body::default());
+        let unimplemented = HeaderValue::from_static("12");
+        response.headers_mut().insert("grpc-status", unimplemented);
+        ready(Ok(response))
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use flwr_core::object::ObjectId;
 use flwr_proto as proto;
+use flwr_security::joining::{JoinTokenId, join_statement, renew_key_statement};
 use flwr_wire::generations::v1_08_taskins::{PUBLIC_KEY_HEADER, TOKEN_HEADER, public_key_text};
 use prost::Message;
 
@@ -14,7 +15,10 @@ fn seed(path: &str, headers: &[(&str, String)], message: &(impl Message + Sized)
 }
 
 fn raw(path: &str, headers: &[(&str, String)], message: Vec<u8>) -> Vec<u8> {
-    let mut head = format!("/flwr.proto.{path}\n");
+    let mut head = match path.starts_with('/') {
+        true => format!("{path}\n"),
+        false => format!("/flwr.proto.{path}\n"),
+    };
     for (name, value) in headers {
         head += &format!("{name}: {value}\n");
     }
@@ -63,6 +67,31 @@ fn recorded_pull() -> Vec<u8> {
     raw("Fleet/PullTaskIns", &headers, message)
 }
 
+/// What a node sends that joins, and one that changes its key, with good proofs.
+fn joining() -> (proto::join::JoinRequest, proto::join::RenewKeyRequest) {
+    let (key, exported, id) = (node_key(), [7; 32], JoinTokenId([7; 8]));
+    let (public, sign) = (key.public_key(), |statement: &[u8]| {
+        key.sign(statement).unwrap()
+    });
+    let proof = sign(&join_statement(&exported, id, public));
+    let join = proto::join::JoinRequest {
+        token_id: id.0.to_vec().into(),
+        secret: vec![7; 32].into(),
+        key: public.to_spki().into(),
+        proof: proof.into(),
+        signing_request: Bytes::new(),
+    };
+    let proof: Bytes = sign(&renew_key_statement(&exported, public, public)).into();
+    let renew = proto::join::RenewKeyRequest {
+        old_key: public.to_spki().into(),
+        new_key: public.to_spki().into(),
+        old_proof: proof.clone(),
+        new_proof: proof,
+        signing_request: Bytes::new(),
+    };
+    (join, renew)
+}
+
 pub(in crate::targets) fn fleet_seeds() -> Vec<Vec<u8>> {
     use proto::v1_08 as old;
     let (message, tree) = crate::targets::core::parcel(Some(ObjectId::of(b"asked")));
@@ -101,8 +130,11 @@ pub(in crate::targets) fn fleet_seeds() -> Vec<Vec<u8>> {
         ..proto::PushObjectRequest::default()
     };
     let timeout = [("grpc-timeout", "300m".to_owned())];
+    let (join, renew) = joining();
     vec![
         recorded_pull(),
+        seed("/flower.join.Join/Join", &[], &join),
+        seed("/flower.join.Join/RenewKey", &[], &renew),
         seed("Fleet/CreateNode", &[], &created),
         seed("Fleet/PushTaskRes", &[], &pushed),
         seed("Fleet/PushMessages", &[], &inline),
@@ -195,6 +227,16 @@ pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
     let show = proto::ShowFederationRequest {
         federation_name: "default".to_owned(),
     };
+    let issue = proto::join::IssueRequest {
+        address: "superlink.example:9092".to_owned(),
+        host: "superlink.example".to_owned(),
+        name: "north".to_owned(),
+        ttl: 3_600,
+        uses: 1,
+    };
+    let revoke = proto::join::RevokeRequest {
+        id: "5a0c1b9e2f3d4c77".to_owned(),
+    };
     vec![
         seed("Control/StartRun", &[], &start),
         seed("Control/RegisterNode", &[], &register),
@@ -204,5 +246,7 @@ pub(in crate::targets) fn control_seeds() -> Vec<Vec<u8>> {
         seed("Exec/StartRun", &[], &start),
         seed("Control/StopRun", &[], &stop),
         seed("Control/ListRuns", &[], &list),
+        seed("/flower.join.JoinTokens/Issue", &[], &issue),
+        seed("/flower.join.JoinTokens/Revoke", &[], &revoke),
     ]
 }

@@ -110,10 +110,7 @@ pub(super) fn dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Option<
     }
 }
 
-pub(in crate::tls) fn has_signed(
-    issuer: &X509Certificate<'_>,
-    certificate: &X509Certificate<'_>,
-) -> bool {
+pub(crate) fn has_signed(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
     // The algorithm is told twice, once outside of what is signed.
     certificate.signature_algorithm == certificate.tbs_certificate.signature
         && is_signed(

@@ -17,7 +17,8 @@ pub(crate) fn is_method(path: &str) -> bool {
 
 /// The path over HTTP of the method that has this path over gRPC. `None`: its service is not called over
 /// HTTP.
-pub(crate) fn path_of(grpc: &str) -> Option<String> {
+#[must_use]
+pub fn path_of(grpc: &str) -> Option<String> {
     let mut services = SERVICES.into_iter();
     let named = |(service, name)| Some((name, grpc.strip_prefix(service)?));
     let (service, method) = services.find_map(named)?;

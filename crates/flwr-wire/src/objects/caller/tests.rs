@@ -91,7 +91,7 @@ async fn pushed(name: &str, missing: &[&str]) -> Option<Vec<ObjectId>> {
         ..proto::PushMessagesResponse::default()
     });
     let (message, tree) = instruction();
-    fleet.push(Parcel { message, tree }).await.unwrap()
+    fleet.push(Parcel { message, tree }, None).await.unwrap()
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ pub(super) async fn a_node_takes_a_message_with_all_that_belongs_to_it_and_answe
     node.fleet.confirm(app.run, mail.id()).await.unwrap();
 
     let reply = mail.reply(app.run, "a new model");
-    let missing = node.fleet.push(reply.parcel.clone()).await.unwrap();
+    let missing = node.fleet.push(reply.parcel.clone(), None).await.unwrap();
     let missing = missing.unwrap();
     assert_eq!(missing.len(), reply.objects.len());
     for object in &reply.objects {
@@ -125,11 +125,14 @@ pub(super) async fn a_reply_that_comes_twice_is_taken_once(world: World<impl Way
     node.fleet.pull(Duration::MAX).await.unwrap().unwrap();
     let reply = mail.reply(app.run, "a new model");
     for _ in 0..2 {
-        let missing = node.fleet.push(reply.parcel.clone()).await.unwrap();
+        let missing = node.fleet.push(reply.parcel.clone(), None).await.unwrap();
         assert_eq!(missing.unwrap().len(), reply.objects.len());
     }
     node.answer(&mail, "a new model").await;
-    let other = node.fleet.push(mail.reply(app.run, "another").parcel).await;
+    let other = node
+        .fleet
+        .push(mail.reply(app.run, "another").parcel, None)
+        .await;
     assert_eq!(other.unwrap(), None, "the first counts");
 }
 
@@ -145,14 +148,14 @@ pub(super) async fn a_node_is_refused_what_is_not_its_own(world: World<impl Way>
         reply_to: Some(mail.id()),
         ..metadata
     });
-    let stolen = other.fleet.push(reply.parcel).await.unwrap_err();
+    let stolen = other.fleet.push(reply.parcel, None).await.unwrap_err();
     assert_eq!(stolen.class(), Some(Class::Unauthenticated), "{stolen}");
     let (good, other_reply) = (mail.reply(app.run, "good"), mail.reply(app.run, "other"));
     let swapped = Parcel {
         tree: other_reply.parcel.tree,
         ..good.parcel
     };
-    let swapped = node.fleet.push(swapped).await.unwrap_err();
+    let swapped = node.fleet.push(swapped, None).await.unwrap_err();
     assert_eq!(swapped.class(), Some(Class::Invalid), "{swapped}");
     let unknown = node.fleet.fab(Some(app.run), &"0".repeat(64)).await;
     let unknown = unknown.unwrap_err();
@@ -174,7 +177,9 @@ pub(super) async fn a_node_learns_that_a_run_is_over_from_each_call(world: World
     let bytes = object.bytes.clone();
     assert!(is_over(fleet.push_object(run, object.id, bytes).await));
     assert!(is_over(fleet.confirm(run, mail.id()).await));
-    assert!(is_over(fleet.push(mail.reply(run, "late").parcel).await));
+    assert!(is_over(
+        fleet.push(mail.reply(run, "late").parcel, None).await
+    ));
 }
 
 /// More than a call is held.
@@ -217,7 +222,7 @@ pub(super) async fn a_node_does_not_reach_the_objects_of_another(world: World<im
     assert!(node.fleet.pull(PATIENCE).await.unwrap().is_none());
 
     let reply = mail.reply(app.run, "an answer");
-    let missing = node.fleet.push(reply.parcel.clone()).await.unwrap();
+    let missing = node.fleet.push(reply.parcel.clone(), None).await.unwrap();
     assert_eq!(missing.unwrap().len(), reply.objects.len());
     for object in &reply.objects {
         assert!(!pushes(&*other.fleet, app.run, object).await);

@@ -246,7 +246,12 @@ impl<F: Fleet> Node<F> {
     pub(super) async fn answer(&self, asked: &Mail, content: &str) -> Mail {
         let run = asked.parcel.message.metadata.run;
         let mail = asked.reply(run, content);
-        let missing = self.fleet.push(mail.parcel.clone()).await.unwrap().unwrap();
+        let missing = self
+            .fleet
+            .push(mail.parcel.clone(), None)
+            .await
+            .unwrap()
+            .unwrap();
         for object in mail.objects_of(&missing) {
             let (id, bytes) = (object.id, object.bytes.clone());
             assert!(self.fleet.push_object(run, id, bytes).await.unwrap());

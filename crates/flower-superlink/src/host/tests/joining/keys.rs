@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a node sends that changes its key.
-fn renewal(binding: Binding, old: &PrivateKey, new: &PrivateKey) -> KeyRenewal {
+pub(super) fn renewal(binding: Binding, old: &PrivateKey, new: &PrivateKey) -> KeyRenewal {
     let (from, to) = (old.public_key(), new.public_key());
     let statement = renew_key_statement(&binding.0, from, to);
     KeyRenewal {

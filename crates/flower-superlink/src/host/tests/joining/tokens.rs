@@ -1,6 +1,7 @@
 //! Tokens in the hands of people.
 
 use super::*;
+use crate::link::{Principal, TokenTerms};
 
 #[tokio::test]
 async fn a_token_names_the_authority_of_the_superlink() {
@@ -98,7 +99,8 @@ async fn where_fleet_demands_certificates_a_token_is_refused_with_what_is_missin
     };
     let joining = JoinPlace {
         tls: Some(tls),
-        port: 9092,
+        fleet: 9092,
+        ..JoinPlace::default()
     };
     let host = Host::new(Parts {
         joining,
@@ -117,5 +119,61 @@ async fn a_token_that_nobody_made_cannot_be_revoked() {
         let refused = person.revoke_join_token(id).await;
         let expected = JoinRefusal::TokenNotFound(id.to_owned());
         assert_eq!(refusal(refused), expected.into());
+    }
+}
+
+#[tokio::test]
+async fn a_token_and_its_nodes_are_its_makers_and_the_admins() {
+    let office = Office::new();
+    let link = office.host.link();
+    let account = |id: &str, admin| Principal::Account {
+        id: id.to_owned(),
+        name: String::new(),
+        admin,
+    };
+    let (alice, carol, root) = (
+        account("alice-1", false),
+        account("carol-1", false),
+        account("root-1", true),
+    );
+    let token = JoinToken::issue(Pin([7; 32]), "localhost:9092".parse().unwrap()).unwrap();
+    let terms = TokenTerms {
+        id: token.id,
+        secret: token.secret.hash(),
+        name: None,
+        address: token.address.to_string(),
+        ttl: 60.0,
+        uses: 1,
+    };
+    let kept = link.add_join_token(terms, &alice).await.unwrap();
+    for (principal, tokens) in [(&alice, 1), (&carol, 0), (&root, 1)] {
+        let listed = link.join_tokens(principal).await.unwrap();
+        assert_eq!(listed.len(), tokens, "{principal:?}");
+    }
+    let id = kept.id.to_string();
+    let refused = link.revoke_join_token(&id, &carol).await.unwrap_err();
+    let expected = JoinRefusal::TokenNotFound(id.clone());
+    assert_eq!(Failure::from(refused), expected.into());
+    let node = office.join(&token, &key()).await.unwrap().node;
+    let nodes = link.all_nodes().await.unwrap();
+    assert_eq!(nodes[0].owner.as_deref(), Some("alice-1"));
+    assert!(link.dismiss(node, &carol).await.is_err());
+    link.dismiss(node, &alice).await.unwrap();
+    link.revoke_join_token(&id, &root).await.unwrap();
+    let listed = link.join_tokens(&alice).await.unwrap();
+    assert!(listed[0].revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn a_token_is_forgotten_thirty_days_after_its_end() {
+    let office = Office::new();
+    let person = office.person().await;
+    office.token().await;
+    let count = async || person.join_tokens().await.unwrap().tokens.len();
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    for (wait, tokens) in [(days(30), 1), (days(1), 0)] {
+        office.clock.advance(wait);
+        office.host.link().forget_join_tokens().await.unwrap();
+        assert_eq!(count().await, tokens);
     }
 }

@@ -30,6 +30,12 @@ impl Presence {
         self.0.lock().dismissed.contains(key)
     }
 
+    pub(in super::super) fn is_key_of(&self, key: &PublicKey, node: NodeId) -> bool {
+        let inner = self.0.lock();
+        let node = inner.nodes.get(&node);
+        node.is_some_and(|node| node.known.has_key(key))
+    }
+
     /// The node will have this key.
     pub(in super::super) fn note_next_key(&self, node: NodeId, next: &PublicKey) {
         let mut inner = self.0.lock();

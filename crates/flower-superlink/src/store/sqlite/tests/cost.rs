@@ -1,5 +1,7 @@
 //! What is asked often costs what is new, and not what there is.
 
+use std::time::Duration;
+
 use rusqlite::StatementStatus;
 
 use super::*;
@@ -95,6 +97,7 @@ async fn a_sign_of_life_costs_no_commit() {
     let more = Traffic {
         received: 10,
         sent: 1,
+        worked: Duration::from_millis(1),
     };
     for second in 0..29 {
         let now = NOON + f64::from(second);
@@ -115,6 +118,7 @@ async fn a_sign_of_life_costs_no_commit() {
     let all = Traffic {
         received: 290,
         sent: 29,
+        worked: Duration::from_millis(29),
     };
     assert_eq!(world.state.traffic(RUN).await.unwrap(), all);
 }

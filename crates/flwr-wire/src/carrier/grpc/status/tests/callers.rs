@@ -73,6 +73,11 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
             "The client certificate CN=node-1 is a SuperNode's, and opens no port for people: use a certificate of your own",
         ),
         (
+            Refusal::CertificateWithdrawn("CN=7".to_owned()),
+            Unauthenticated,
+            "The client certificate CN=7 is not good any more: its SuperNode was unregistered, has another key, or is another than the caller",
+        ),
+        (
             Refusal::ClientNotListed("CN=alice".to_owned()),
             Unauthenticated,
             "The client certificate CN=alice is not on the SuperLink's list of clients",

@@ -115,7 +115,7 @@ fn a_command_that_is_not_signed_in_and_reads_numbers_gets_the_words_at_which_it_
 #[test]
 fn a_node_whose_signature_is_refused_gets_words_in_every_release() {
     for release in [None, Some(Release::new(1, 39))] {
-        let status = Reader::node(release).status(Refusal::NotRegistered);
+        let status = Form::node(release).status(Refusal::NotRegistered);
         assert_eq!(said(&status), (Unauthenticated, "Invalid node ID"));
     }
 }

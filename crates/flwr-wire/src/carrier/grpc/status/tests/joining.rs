@@ -68,12 +68,17 @@ pub(super) fn all() -> Vec<Number> {
         (
             JoinRefusal::NeedsFlags("--join-api-address"),
             FailedPrecondition,
-            "nodes cannot join where Fleet demands client certificates (--ssl-client-ca-certfile) unless the SuperLink is given --join-api-address".to_owned(),
+            "nodes cannot join where Fleet demands client certificates, unless the SuperLink is given --join-api-address".to_owned(),
         ),
         (
             JoinRefusal::ListedKey("ecdsa-sha2-nistp384 AAAA".to_owned()),
             FailedPrecondition,
             "the key of this SuperNode is on the SuperLink's list, which decides (--auth-list-public-keys): replace its line there by `ecdsa-sha2-nistp384 AAAA`".to_owned(),
+        ),
+        (
+            JoinRefusal::CertificateNotIssued,
+            FailedPrecondition,
+            "the SuperLink cannot issue a client certificate: its log says why, and its operator has to act".to_owned(),
         ),
         (
             JoinRefusal::NoCertificates,
