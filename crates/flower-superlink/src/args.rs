@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
-use flwr_core::size::Size;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::network::Network;
 use flwr_daemon::telemetry::Format;
-use flwr_wire::InFlight;
 
 use crate::link::Keep;
 
+mod amounts;
 mod joining;
 mod keep;
 
 pub use joining::Joining;
+
+use amounts::{bytes, in_flight, milliseconds, seconds};
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -357,59 +358,6 @@ impl Configurable for Args {
     };
 
     const VARIABLES: &'static str = "FLOWER_SUPERLINK_";
-}
-
-/// No call is held longer: whoever made it may be long gone.
-const LONGEST_HOLD: f64 = 300.0;
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.0..=LONGEST_HOLD).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("seconds from 0 to {LONGEST_HOLD} are expected"))
-}
-
-fn milliseconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .filter(|milliseconds| *milliseconds <= 3000)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "milliseconds from 0 to 3000 are expected".to_owned())
-}
-
-/// What requests under way may take.
-fn in_flight(text: &str) -> Result<u64, String> {
-    let given = bytes(text)?;
-    if given < InFlight::LEAST {
-        return Err(format!("at least {} are needed", Size(InFlight::LEAST)));
-    }
-    Ok(given)
-}
-
-/// A number of bytes, with a unit of 1024, 1024² … or without.
-fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let shift = match unit.to_ascii_uppercase().as_str() {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        _ => {
-            return Err("a number of bytes is expected, such as 500000000, 500M or 20G".to_owned());
-        }
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "a number of bytes is expected, such as 500000000, 500M or 20G".to_owned())?;
-    number
-        .checked_mul(1 << shift)
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| format!("{text} is out of range"))
 }
 
 #[cfg(test)]

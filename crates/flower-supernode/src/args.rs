@@ -208,9 +208,21 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: String,
 
-    /// Use gRPC; there is nothing else, and the flag changes nothing
+    /// Use gRPC. The node finds out by itself what its SuperLink speaks, and the flag changes nothing
     #[arg(long, hide = true)]
     pub grpc_rere: bool,
+
+    /// Use the old REST transport, which is not built: the SuperNode ends, and tells the way out
+    #[arg(long, hide = true)]
+    pub rest: bool,
+
+    /// Use the old adapter transport, which is not built: the SuperNode ends, and tells the way out
+    #[arg(long, hide = true)]
+    pub grpc_adapter: bool,
+
+    /// Run only apps that these keys have signed, which is not built: the SuperNode ends
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub trusted_entities: Option<PathBuf>,
 }
 
 impl Configurable for Args {

@@ -204,6 +204,14 @@ pub enum Error {
     /// A waiting time that is none.
     #[error("--max-wait-time {0}: expected a number of seconds, 0 or more")]
     WaitTime(f64),
+    /// A flag of pip's SuperNode for what is not built. To ignore it could open what it closes.
+    #[error("{flag} is not built: {way_out}")]
+    NotBuilt {
+        /// The flag.
+        flag: &'static str,
+        /// What to do instead.
+        way_out: &'static str,
+    },
     /// Where ClientApp processes reach this node would be open to others.
     #[error(transparent)]
     Appio(#[from] PlaceError),
@@ -233,6 +241,7 @@ impl Config {
     /// # Errors
     /// If a flag or a file cannot be used.
     pub fn new(args: Args, enrolment: &Enrolment) -> Result<Self, Error> {
+        not_built(&args)?;
         let trust = trust::load(&args, enrolment)?;
         let launch = launch(&args)?;
         let (clientappio, launchers, told) = appio(&args, enrolment)?;
@@ -282,6 +291,29 @@ pub(crate) fn persistence(args: &Args) -> Result<Persistence, Error> {
         max_retries: args.max_retries,
         max_wait: wait_time(args.max_wait_time)?,
     })
+}
+
+/// Refuses flags for what is not built.
+const fn not_built(args: &Args) -> Result<(), Error> {
+    let (flag, way_out) = if args.trusted_entities.is_some() {
+        (
+            "--trusted-entities",
+            "this SuperNode checks no signatures of apps, and would run each. Leave the flag out where that is meant; `flower-client-app` runs one app of yours, whatever app a run has",
+        )
+    } else if args.rest {
+        (
+            "--rest",
+            "leave the flag out, and have --superlink name the SuperLink's gRPC address (port 9092), or port 8000 of flwr 1.40 and later",
+        )
+    } else if args.grpc_adapter {
+        (
+            "--grpc-adapter",
+            "leave the flag out: SuperLinks of flwr 1.20 and later serve plain gRPC at the same port",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::NotBuilt { flag, way_out })
 }
 
 /// The directory where a SuperNode with these flags keeps replies and Contexts. Only the flags of

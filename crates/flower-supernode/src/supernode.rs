@@ -25,10 +25,12 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::store::Store;
-use crate::upstream::{
-    KeyFile, Lasting, Learning, NoAnswer, NotJoined, Renewing, TlsFiles, Upstream, signer,
-};
+use crate::upstream::{Lasting, Learning, NoAnswer, NotJoined, Renewing, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
+
+mod fresh;
+
+use fresh::{learning, renewals, renewing};
 
 const CLIENTAPPIO: Service = Service {
     name: "ClientAppIo",
@@ -267,64 +269,6 @@ async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Err
 async fn keep_alive(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {
     stopper.run_until_stopped(upstream.keep_alive()).await;
     Ok(())
-}
-
-/// What is read again when its files change.
-fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clock>) -> Renewals {
-    let mut renewals = Renewals::new(Arc::clone(clock));
-    let remembered = config.remembered.as_ref();
-    if let Trust::Tls(tls) = &config.trust {
-        let flag = match tls.certificate() {
-            _ if remembered.is_some_and(|known| known.trust || known.certificate) => {
-                "the enrolment's trust"
-            }
-            Some(_) => "--client-certificate",
-            None => "--root-certificates",
-        };
-        renewals.add(flag, Arc::new(TlsFiles::new(tls.clone(), upstream.clone())));
-    }
-    if let Some(path) = &config.key.path {
-        let flag = match remembered {
-            Some(remembered) if remembered.key => "the enrolment's key",
-            _ => "--auth-supernode-private-key",
-        };
-        let key = config.key.private.public_key();
-        let file = KeyFile::new(path.clone(), key, upstream.clone());
-        renewals.add(flag, Arc::new(file));
-    }
-    renewals
-}
-
-/// How the node learns whom to trust, where it trusts those that it remembers.
-fn learning(config: &Config, now: &Arc<Notify>) -> Option<Learning> {
-    let remembered = config.remembered.as_ref();
-    let remembered = remembered.filter(|remembered| remembered.trust)?;
-    let Trust::Tls(tls) = &config.trust else {
-        return None;
-    };
-    Some(Learning {
-        joined: remembered.joined.clone(),
-        superlink: config.superlink.clone(),
-        tls: tls.clone(),
-        route: config.route.clone(),
-        now: Arc::clone(now),
-    })
-}
-
-/// How the node renews its client certificate, where the SuperLink issued one to it.
-fn renewing(config: &Config, clock: &Arc<dyn Clock>) -> Option<Renewing> {
-    let remembered = config.remembered.as_ref();
-    let remembered = remembered.filter(|remembered| remembered.certificate)?;
-    let Trust::Tls(tls) = &config.trust else {
-        return None;
-    };
-    Some(Renewing {
-        joined: remembered.joined.clone(),
-        superlink: config.superlink.clone(),
-        tls: tls.clone(),
-        route: config.route.clone(),
-        clock: Arc::clone(clock),
-    })
 }
 
 async fn keep_certified(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use flwr_core::id::NodeId;
 use futures::{StreamExt, TryStreamExt, stream};
-use rand::Rng;
+use rand::RngExt;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::time::{Instant, sleep};

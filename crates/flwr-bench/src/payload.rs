@@ -9,7 +9,7 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, Message, MessageId, Metadata, Parcel};
 use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_daemon::clock::{Clock, SystemClock};
-use rand::RngCore;
+use rand::Rng;
 
 /// Bytes of a chunk at most (flwr 1.22 wire).
 const CHUNK: usize = 20 << 20;

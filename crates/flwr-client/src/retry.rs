@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flwr_core::monotonic;
-use rand::Rng;
+use rand::RngExt;
 use tokio::time::Instant;
 
 const FIRST: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flwr_core::object::{ObjectId, Pulled};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use rand::Rng;
+use rand::RngExt;
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;

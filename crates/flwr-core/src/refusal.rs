@@ -14,6 +14,7 @@ use crate::message::{Flaws, MessageId};
 use crate::object::{InvalidObjectId, ObjectError, ObjectId, TreeError};
 use crate::run::{InvalidStatus, Phase};
 
+mod about;
 mod answer;
 mod code;
 mod feature;
@@ -382,26 +383,5 @@ const fn way_out(by_people: bool) -> &'static str {
         " Register it with `flwr supernode register`, or add it to the SuperLink's list."
     } else {
         ""
-    }
-}
-
-impl Refusal {
-    /// A field of the request is not what it should be.
-    #[must_use]
-    pub fn field(field: &'static str, problem: impl Into<String>) -> Self {
-        let problem = problem.into();
-        Self::Field { field, problem }
-    }
-
-    /// What a caller does about it.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        self.code().class()
-    }
-
-    /// Whether the run's standing is the reason, and nothing else about the request.
-    #[must_use]
-    pub const fn is_about_the_run(&self) -> bool {
-        matches!(self, Self::UnknownRun(_) | Self::RunIs { .. })
     }
 }

@@ -249,11 +249,9 @@ fn write_moment(out: &mut String, moment: &Datetime) {
 }
 
 fn write_time(out: &mut String, time: Time) {
-    push(
-        out,
-        format_args!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second),
-    );
-    let micros = time.nanosecond / 1_000;
+    let (hour, minute, second) = (time.hour, time.minute, time.second.unwrap_or(0));
+    push(out, format_args!("{hour:02}:{minute:02}:{second:02}"));
+    let micros = time.nanosecond.unwrap_or(0) / 1_000;
     if micros != 0 {
         push(out, format_args!(".{micros:06}"));
     }

@@ -60,10 +60,13 @@ impl Table {
              Made by `cargo xtask interop`, which runs each pair: one program is ours, the other \
              pip's, and an app trains for two rounds on two nodes. `flwr` of both sides also lists, \
              logs and stops runs. Our earlier programs are those of before flwr 1.23 was served \
-             (commit 04d1496a88; `--earlier DIR` names the folder that they are in). App processes speak plaintext on their machine, with a token. \
-             Our daemons with both app processes of a release: runs that complete, that raise, \
-             whose processes are killed, that are stopped, two at once, and an app whose imports \
-             take a minute.\n\n\
+             (commit 04d1496a88; `--earlier DIR` names the folder that they are in). App \
+             processes speak plaintext on their machine, with a token. Our daemons with both app \
+             processes of a release: runs that complete, that raise, whose processes are killed, \
+             that are stopped, two at once, and an app whose imports take a minute.\n\n\
+             Two commands read another layout than they get, from pip's SuperLinks of later \
+             releases as from ours (checked with 1.31.0): `flwr supernode list` of 1.23, and \
+             `flwr federation list --federation` of 1.26.\n\n\
              | pair | insecure | TLS | TLS + authentication | token | why not |\n\
              | --- | --- | --- | --- | --- | --- |\n",
         );

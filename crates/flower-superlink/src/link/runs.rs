@@ -395,6 +395,6 @@ async fn verify(fab: Bytes) -> Result<Fab> {
 
 pub(super) fn random_id() -> Result<[u8; 8]> {
     let mut id = [0; 8];
-    rand::TryRngCore::try_fill_bytes(&mut rand::rngs::OsRng, &mut id).map_err(|_| Error::Random)?;
+    rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut id).map_err(|_| Error::Random)?;
     Ok(id)
 }

@@ -200,3 +200,16 @@ fn addresses_and_times_that_are_none_name_their_flag() {
         Some(Duration::from_millis(2500))
     );
 }
+
+#[test]
+fn flags_for_what_is_not_built_are_refused_with_the_way_out() {
+    for (flags, way_out) in [
+        (&["--trusted-entities", "keys.yaml"][..], "would run each"),
+        (&["--rest"], "port 9092"),
+        (&["--grpc-adapter"], "plain gRPC"),
+    ] {
+        let text = refused(&[&["--insecure"], flags].concat());
+        assert!(text.starts_with(flags[0]), "{text}");
+        assert!(text.contains(way_out), "{text}");
+    }
+}

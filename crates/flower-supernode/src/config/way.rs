@@ -9,6 +9,7 @@ use flwr_client::joined::Joined;
 use flwr_client::retry::Persistence;
 use flwr_core::address::Address;
 use rustls_pki_types::ServerName;
+use time::OffsetDateTime;
 
 use super::key::NodeKey;
 use super::trust::Loaded;
@@ -99,7 +100,8 @@ impl Way {
     pub(super) fn new(args: &Args, enrolment: &Enrolment, loaded: Loaded) -> Result<Self, Error> {
         let key = NodeKey::load(args, enrolment)?;
         let superlink = superlink(args, enrolment)?;
-        let (route, warnings) = route(args, &superlink)?;
+        let (route, mut warnings) = route(args, &superlink)?;
+        warnings.extend(expired(&loaded));
         let remembered = enrolment.joined().map(|joined| Remembered {
             joined: joined.clone(),
             address: args.superlink.is_none(),
@@ -119,6 +121,19 @@ impl Way {
             remembered,
         })
     }
+}
+
+/// What a node can do whose client certificate expired while the node was away: Fleet refuses it.
+fn expired(loaded: &Loaded) -> Option<String> {
+    let Trust::Tls(tls) = &loaded.trust else {
+        return None;
+    };
+    let certificate = tls.certificate().filter(|_| loaded.is_certified)?;
+    let until = certificate.not_after;
+    (until < OffsetDateTime::now_utc()).then(|| {
+        let until = until.date();
+        format!("the client certificate that the SuperLink issued expired on {until}: make a token with `flwr supernode join-token new`, and join again with --join TOKEN --rejoin")
+    })
 }
 
 /// The SuperLink's address: that of the flag, of the enrolment or of the token, or Flower's.
@@ -165,15 +180,14 @@ impl fmt::Display for Remembered {
             ..
         } = &self.joined;
         let dir = self.joined.dir().display();
-        let is_issued = self.joined.certificate_file().exists();
         write!(f, "node {node} of {superlink}, joined with token {token}; ")?;
         let mut parts = vec![
             (self.address, "address"),
             (self.trust, "trust"),
             (self.key, "key"),
         ];
-        if is_issued {
-            parts.push((self.certificate, "client certificate"));
+        if self.certificate {
+            parts.push((true, "client certificate"));
         }
         let names = |in_use: bool| {
             let named = parts.iter().filter(|(used, _)| *used == in_use);

@@ -6,8 +6,11 @@ use flwr_client::joined::Enrolled;
 use flwr_core::cause::chain;
 use flwr_core::id::NodeId;
 use flwr_security::joining::Pin;
+use flwr_security::key::PrivateKey;
+use flwr_security::pki::{Authority, NodeAuthority, node_request};
 use flwr_security::testing::Files;
-use flwr_security::tls::certificates_of;
+use flwr_security::tls::{Certificate, certificates_of};
+use time::{Duration, OffsetDateTime};
 
 use super::*;
 use crate::config::Config;
@@ -96,6 +99,68 @@ fn a_node_that_has_joined_needs_no_flags_and_flags_win_one_by_one() {
     let config = home.config(&["--root-certificates", &ca]);
     assert_eq!(config.trust_origin, ca);
     assert!(!config.remembered.unwrap().trust);
+}
+
+/// A certificate that the SuperLink issued to the node at this time.
+fn certify(home: &Home, joined: &Joined, at: OffsetDateTime) {
+    let ca = Authority::make("Nodes", 365, None).unwrap();
+    let ca = NodeAuthority::load(
+        &home.files.write("nodes.crt", &ca.certificate),
+        &home.files.write("nodes.key", &ca.key),
+    );
+    let key = PrivateKey::from_file(&joined.key_file()).unwrap();
+    let request = node_request(&key).unwrap();
+    let issued = ca
+        .unwrap()
+        .issue(&request, key.public_key(), joined.node, at);
+    joined.certify(issued.unwrap().as_bytes()).unwrap();
+}
+
+fn shown(config: &Config) -> Option<Certificate> {
+    let Trust::Tls(tls) = &config.trust else {
+        panic!("{:?}", config.trust);
+    };
+    tls.certificate()
+}
+
+#[test]
+fn the_client_certificate_goes_with_the_key_that_it_is_for() {
+    let home = Home::new();
+    let joined = home.joined(&token());
+    assert_eq!(shown(&home.config(&[])), None);
+    certify(&home, &joined, OffsetDateTime::now_utc());
+    let config = home.config(&[]);
+    assert_eq!(shown(&config).unwrap().subject, "CN=7");
+    assert_eq!(config.warnings, [] as [String; 0]);
+    let told = config.remembered.unwrap().to_string();
+    assert!(told.contains("key, client certificate from"), "{told}");
+    // Another key has another certificate, or none.
+    let other = home.files.path("other");
+    let key = PrivateKey::generate().unwrap();
+    let public = key.write_openssh_pair(&other, false).unwrap();
+    let [other, public] = [other, public].map(|path| path.display().to_string());
+    let config = home.config(&[
+        "--auth-supernode-private-key",
+        &other,
+        "--auth-supernode-public-key",
+        &public,
+    ]);
+    assert_eq!(shown(&config), None);
+    let told = config.remembered.unwrap().to_string();
+    assert!(told.ends_with("key by flags"), "{told}");
+}
+
+#[test]
+fn a_node_that_was_away_for_too_long_is_told_to_join_again() {
+    let home = Home::new();
+    let joined = home.joined(&token());
+    let long_ago = OffsetDateTime::now_utc() - Duration::days(31);
+    certify(&home, &joined, long_ago);
+    let warnings = home.config(&[]).warnings;
+    assert!(
+        warnings[0].contains("--join TOKEN --rejoin"),
+        "{warnings:?}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use flwr_client::channel::is_to_be_repeated;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_core::port::Fleet as _;
 use flwr_core::refusal::{Silence, Unanswered};
-use rand::Rng;
+use rand::RngExt;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 

@@ -219,12 +219,11 @@ impl Reading {
                 return Ok(Some((answer::read(frame)?, self)));
             }
             let more = self.body.frame();
-            let more = match timeout_at(self.call.end, more).await {
-                Ok(more) => more,
-                Err(_) => return Err(Overdue(self.call.limit).into()),
+            let Ok(more) = timeout_at(self.call.end, more).await else {
+                return Err(Overdue(self.call.limit).into());
             };
             match more {
-                Some(Ok(more)) => self.frames.add(more.into_data().unwrap_or_default()),
+                Some(Ok(more)) => self.frames.add(&more.into_data().unwrap_or_default()),
                 Some(Err(error)) => return Err(failure(Status::from_error(error.into()))),
                 None => {
                     self.frames.end()?;

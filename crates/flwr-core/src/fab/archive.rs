@@ -162,7 +162,7 @@ fn read_entry<R: Read>(
     file: ZipFile<'_, R>,
     left: &mut u64,
 ) -> Result<Option<(String, Vec<u8>)>, FabError> {
-    let path = file.name().to_owned();
+    let path = name(&file)?;
     if !is_safe(path.strip_suffix('/').unwrap_or(&path)) {
         return Err(FabError::Path(path));
     }
@@ -185,6 +185,19 @@ fn read_entry<R: Read>(
     let read = read.map_err(|error| FabError::Zip(error.into()))? as u64;
     *left = left.checked_sub(read).ok_or(FabError::Inflated)?;
     Ok(Some((path, contents)))
+}
+
+/// The name of an entry. Python's `zipfile` reads a name beyond ASCII as UTF-8 where bit 11 says so,
+/// and as code page 437 elsewhere. The `zip` crate does not look at the bit.
+fn name<R: Read>(file: &ZipFile<'_, R>) -> Result<String, FabError> {
+    let raw = file.name_raw();
+    let is_marked = raw.is_ascii() || file.flags().as_u16() & UTF8 != 0;
+    match str::from_utf8(raw) {
+        Ok(name) if is_marked => Ok(name.to_owned()),
+        _ => Err(FabError::Format(
+            "the name of an entry is not UTF-8, or not marked as such",
+        )),
+    }
 }
 
 /// No link, device or the like, and not encrypted. Python's builder writes no file type at all.

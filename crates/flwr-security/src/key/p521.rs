@@ -1,7 +1,6 @@
 //! Private keys on P-521.
 //!
-//! aws-lc-rs signs P-521 with SHA-256, as Flower does. The crate `p521` 0.13 cannot: its signer
-//! wants a hash of at least half the curve's length, 33 bytes, and SHA-256 has 32.
+//! aws-lc-rs signs P-521 with SHA-256, as Flower does.
 
 use aws_lc_rs::agreement::{self, ECDH_P521, UnparsedPublicKey};
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 
 use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockDecryptMut, KeyIvInit};
+use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use md5::{Digest, Md5};
 use pem::Pem;
-use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo};
+use pkcs8::pkcs5::pbes2::Parameters;
+use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
 use rustls_pki_types::PrivateKeyDer;
 use thiserror::Error;
@@ -100,7 +101,7 @@ fn plain(
 
 fn from_pkcs8(der: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, PrivateKeyError> {
     let cipher = |error: pkcs8::Error| PrivateKeyError::Cipher(error.to_string());
-    let encrypted = EncryptedPrivateKeyInfo::try_from(der).map_err(cipher)?;
+    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(cipher)?;
     // What is wrong cannot be told apart: rubbish came out.
     let opened = encrypted.decrypt(passphrase);
     let opened = opened.map_err(|_| PrivateKeyError::WrongPassphrase)?;
@@ -139,13 +140,13 @@ fn bytes_to_key(passphrase: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<
     key
 }
 
-fn decrypt<C: KeyIvInit + BlockDecryptMut>(
+fn decrypt<C: KeyIvInit + BlockModeDecrypt>(
     key: &[u8],
     iv: &[u8],
     data: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = C::new_from_slices(key, iv).ok()?;
-    let opened = cipher.decrypt_padded_vec_mut::<Pkcs7>(data).ok()?;
+    let opened = cipher.decrypt_padded_vec::<Pkcs7>(data).ok()?;
     Some(Zeroizing::new(opened))
 }
 
@@ -161,9 +162,9 @@ pub(super) fn to_pem(
     for random in [&mut salt, &mut iv] {
         aws_lc_rs::rand::fill(random).map_err(|_| PrivateKeyError::Random)?;
     }
-    let parameters = pkcs8::pkcs5::pbes2::Parameters::pbkdf2_sha256_aes256cbc(ROUNDS, &salt, &iv);
+    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, iv);
     let der = Zeroizing::new(key.serialize_der());
-    let encrypted = PrivateKeyInfo::try_from(&der[..])
+    let encrypted = PrivateKeyInfoRef::try_from(&der[..])
         .and_then(|key| key.encrypt_with_params(parameters?, passphrase.as_bytes()))
         .and_then(|encrypted| Ok(encrypted.to_pem(ENCRYPTED, LineEnding::LF)?));
     encrypted.map_err(|_| PrivateKeyError::Unsupported)

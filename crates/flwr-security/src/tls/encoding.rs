@@ -282,7 +282,7 @@ fn binary(content: &[u8], wanted: Wanted) -> Option<(&'static str, String)> {
         return Some(("PKCS#12", line(make)));
     }
     let key = PrivateKeyDer::try_from(content).is_ok()
-        || pkcs8::EncryptedPrivateKeyInfo::try_from(content).is_ok();
+        || pkcs8::EncryptedPrivateKeyInfoRef::try_from(content).is_ok();
     let make = "openssl pkey -inform DER -in FILE -out FILE.pem";
     key.then(|| ("a private key in DER", line(make)))
 }

@@ -147,15 +147,15 @@ fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Certifi
 /// certificates of one.
 fn require_form(der: &[u8]) -> pkcs8::der::Result<()> {
     let mut reader = SliceReader::new(der)?;
-    reader.sequence(|parts| {
+    reader.sequence(|parts| -> pkcs8::der::Result<()> {
         let content = AnyRef::decode(parts)?;
         content.tag().assert_eq(Tag::Sequence)?;
         AlgorithmIdentifierRef::decode(parts)?;
         let signature = BitStringRef::decode(parts)?;
         let whole = signature.as_bytes().map(drop);
-        whole.ok_or_else(|| Tag::BitString.value_error())
+        whole.ok_or_else(|| Tag::BitString.value_error().into())
     })?;
-    reader.finish(())
+    reader.finish()
 }
 
 /// Whether it is a certificate of the kind that this module is for.

@@ -160,3 +160,17 @@ async fn confirm_message_received(
     fleet.confirm(run, message).await?;
     Ok(proto::ConfirmMessageReceivedResponse {})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clientapp_could_take_is_left_out() {
+        assert_eq!(worked_for(1.5), Some(Duration::from_millis(1500)));
+        assert_eq!(worked_for(0.0), Some(Duration::ZERO));
+        for odd in [-1.0, 4e7, 1e300, f64::NAN, f64::INFINITY] {
+            assert_eq!(worked_for(odd), None, "{odd}");
+        }
+    }
+}

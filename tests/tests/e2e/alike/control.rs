@@ -88,7 +88,7 @@ impl Person {
             let request = proto::ListRunsRequest {
                 run_id,
                 limit,
-                ..proto::ListRunsRequest::default()
+                skip: None,
             };
             let told = |it: &proto::ListRunsResponse| format!("{} runs", it.run_dict.len());
             self.ask(what, "ListRuns", request, told).await;

@@ -1,9 +1,11 @@
 //! Keys and authorities that change while rounds go on: no round fails.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::pki::{self, Flaw, Pki};
-use e2e::{Maker, Process};
+use e2e::{Maker, PATIENCE, Process};
 
 use super::{Scene, command, id_in};
 
@@ -33,6 +35,22 @@ impl Live {
         let run = flwr.spawn(&scene.app().path, &words);
         run.line("round 3: mean 3.000 of 2");
         Self { scene, nodes, run }
+    }
+
+    /// Has the SuperLink and the nodes read and ask again until both nodes have said this: a node asks
+    /// what the SuperLink has read.
+    #[track_caller]
+    fn until_nodes_say(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.nodes.iter().all(|node| node.has_said(text)) {
+            let words = self.nodes[0].last_words();
+            assert!(Instant::now() < deadline, "{text:?} was not said:\n{words}");
+            self.scene.federation.superlink().reload();
+            for node in &self.nodes {
+                node.reload();
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Waits for the last round; each had an answer of both nodes.
@@ -117,30 +135,17 @@ fn a_second_authority_takes_over_while_rounds_go_on() {
         fs::read_to_string(&ca).unwrap(),
         fs::read_to_string(&second.ca).unwrap(),
     );
-    let superlink_reads = |live: &mut Live, text: &str| {
-        let superlink = live.scene.federation.superlink();
-        superlink.reload();
-        superlink.line(text);
-    };
-
     // Both authorities: the nodes learn the second.
     fs::write(&now.ca, old_ca.clone() + &new_ca).unwrap();
-    superlink_reads(&mut live, "read again");
+    live.until_nodes_say("trusts another authority, which the SuperLink names");
     for node in &live.nodes {
-        node.reload();
-        node.line("trusts another authority, which the SuperLink names");
         node.line("the enrolment's trust read again");
     }
     // A certificate of the second, which the SuperLink then names alone.
     fs::write(&now.ca, new_ca.clone() + &old_ca).unwrap();
     fs::copy(&second.key, &now.key).unwrap();
     fs::copy(&second.certificate, &now.certificate).unwrap();
-    superlink_reads(&mut live, "read again");
     fs::write(&now.ca, new_ca).unwrap();
-    superlink_reads(&mut live, "read again");
-    for node in &live.nodes {
-        node.reload();
-        node.line("trusts an authority no longer, which the SuperLink does not name");
-    }
+    live.until_nodes_say("trusts an authority no longer, which the SuperLink does not name");
     live.ends_well();
 }

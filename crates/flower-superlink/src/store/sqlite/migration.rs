@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use rusqlite_migration::{M, Migrations};
 
 use super::file::{self, OpenError};
 
@@ -60,14 +59,18 @@ pub(super) fn is_allowed(connection: &Connection, version: i64) -> bool {
 }
 
 /// Brings the database to the latest version, each step in a transaction of its own.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Cause> {
-    if version(connection)? > VERSION {
-        // A newer program made it, and allows this one.
-        return Ok(());
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = version(connection)?;
+    let done = usize::try_from(version)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, version))?;
+    // A newer program's database, which allows this one, has all steps behind it.
+    for (to, step) in (1..).zip(STEPS).skip(done) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(&step.sql(to))?;
+        transaction.pragma_update(None, "user_version", to)?;
+        transaction.commit()?;
     }
-    let sql: Vec<_> = (1..).zip(STEPS).map(|(to, step)| step.sql(to)).collect();
-    let steps = sql.iter().map(|sql| M::up(sql)).collect();
-    Ok(Migrations::new(steps).to_latest(connection)?)
+    Ok(())
 }
 
 impl Step {

@@ -14,8 +14,8 @@ pub(super) struct Frames(BytesMut);
 
 impl Frames {
     /// More bytes have come.
-    pub(super) fn add(&mut self, bytes: Bytes) {
-        self.0.extend_from_slice(&bytes);
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
     /// The next whole message. `None`: more bytes must come first.
@@ -55,7 +55,7 @@ mod tests {
         for size in 1..=whole.len() {
             let (mut frames, mut read) = (Frames::default(), Vec::new());
             for piece in whole.chunks(size) {
-                frames.add(Bytes::copy_from_slice(piece));
+                frames.add(piece);
                 while let Some(message) = frames.next().unwrap() {
                     read.push(message);
                 }
@@ -68,12 +68,12 @@ mod tests {
     #[test]
     fn a_cut_or_oversized_message_is_an_error() {
         let mut frames = Frames::default();
-        frames.add(Bytes::from_static(b"\0\0\0\x03ab"));
+        frames.add(b"\0\0\0\x03ab");
         assert_eq!(frames.next().unwrap(), None);
         let failure = frames.end().unwrap_err();
         assert_eq!(failure.silence(), Some(Silence::Connection));
         let mut frames = Frames::default();
-        frames.add(Bytes::from_static(b"\xff\xff\xff\xff"));
+        frames.add(b"\xff\xff\xff\xff");
         assert_eq!(frames.next().unwrap_err().silence(), Some(Silence::Broken));
     }
 }

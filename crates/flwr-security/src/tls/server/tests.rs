@@ -109,40 +109,6 @@ fn people_may_be_asked_where_programs_are_not() {
     );
 }
 
-#[test]
-fn a_common_port_takes_certificates_of_both_and_each_service_those_of_its_own() {
-    let cas = Authorities::new();
-    let server = cas.server(Some("nodes"), Some("people"));
-    let made = |ca: &Authority| {
-        let made = ca
-            .issue(&["alice".to_owned()], 10, Purpose::Client)
-            .unwrap();
-        CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap()
-    };
-    let (of_node, of_person) = (made(&cas.nodes), made(&cas.people));
-    let now = UnixTime::now();
-    let is_good = |port: &PortTls, shown: Option<&CertificateDer<'static>>| {
-        let shown = shown.map(std::slice::from_ref);
-        port.require(shown, now).is_ok()
-    };
-    let common = server.asking_anybody();
-    assert!(common.asks());
-    let verifier = common.verifier().unwrap();
-    assert!(!verifier.client_auth_mandatory());
-    assert_eq!(verifier.root_hint_subjects().len(), 2);
-    for (port, node, person, nobody) in [
-        (&common, true, true, false),
-        (&server.asking(), true, false, false),
-        (&server.asking_people(), false, true, false),
-        (&server.open(), true, true, true),
-    ] {
-        assert_eq!(is_good(port, Some(&of_node)), node);
-        assert_eq!(is_good(port, Some(&of_person)), person);
-        assert_eq!(is_good(port, None), nobody);
-    }
-    assert!(!cas.server(None, None).asking_anybody().asks());
-}
-
 /// The CA for nodes, and a certificate that it has issued to node 7.
 fn joined(files: &Files) -> (NodeAuthority, CertificateDer<'static>) {
     let Pair { certificate, key } = Authority::make("CA", 60, None).unwrap();
@@ -257,4 +223,38 @@ fn the_ca_for_nodes_signs_for_nobody_else() {
     let tls = cas.load(None, Some("people"), Some("joined")).unwrap();
     cas.files.write("joined.crt", &below.pem());
     assert!(tls.reload().is_err());
+}
+
+#[test]
+fn a_common_port_takes_certificates_of_both_and_each_service_those_of_its_own() {
+    let cas = Authorities::new();
+    let server = cas.server(Some("nodes"), Some("people"));
+    let made = |ca: &Authority| {
+        let made = ca
+            .issue(&["alice".to_owned()], 10, Purpose::Client)
+            .unwrap();
+        CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap()
+    };
+    let (of_node, of_person) = (made(&cas.nodes), made(&cas.people));
+    let now = UnixTime::now();
+    let is_good = |port: &PortTls, shown: Option<&CertificateDer<'static>>| {
+        let shown = shown.map(std::slice::from_ref);
+        port.require(shown, now).is_ok()
+    };
+    let common = server.asking_anybody();
+    assert!(common.asks());
+    let verifier = common.verifier().unwrap();
+    assert!(!verifier.client_auth_mandatory());
+    assert_eq!(verifier.root_hint_subjects().len(), 2);
+    for (port, node, person, nobody) in [
+        (&common, true, true, false),
+        (&server.asking(), true, false, false),
+        (&server.asking_people(), false, true, false),
+        (&server.open(), true, true, true),
+    ] {
+        assert_eq!(is_good(port, Some(&of_node)), node);
+        assert_eq!(is_good(port, Some(&of_person)), person);
+        assert_eq!(is_good(port, None), nobody);
+    }
+    assert!(!cas.server(None, None).asking_anybody().asks());
 }
