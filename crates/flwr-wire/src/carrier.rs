@@ -85,10 +85,10 @@ impl Carrier {
     ///
     /// # Errors
     /// The response that refuses the request.
-    pub(crate) fn accept<B>(self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
+    pub(crate) fn accept<B>(self, request: &Request<B>) -> http1::Accepted {
         match self {
             Self::Grpc => Ok(()),
-            Self::Http => http1::accept(request).map_err(Box::new),
+            Self::Http => http1::accept(request),
         }
     }
 
@@ -96,10 +96,10 @@ impl Carrier {
     ///
     /// # Errors
     /// The response that refuses the request.
-    pub(crate) fn accept_content<B>(self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
+    pub(crate) fn accept_content<B>(self, request: &Request<B>) -> http1::Accepted {
         match self {
             Self::Grpc => Ok(()),
-            Self::Http => http1::accept_content(request).map_err(Box::new),
+            Self::Http => http1::accept_content(request),
         }
     }
 
@@ -107,10 +107,10 @@ impl Carrier {
     ///
     /// # Errors
     /// The response that refuses the request.
-    pub(crate) fn accept_app<B>(self, request: &Request<B>) -> Result<(), Box<Response<Body>>> {
+    pub(crate) fn accept_app<B>(self, request: &Request<B>) -> http1::Accepted {
         match self {
             Self::Grpc => Ok(()),
-            Self::Http => http1::accept_app(request).map_err(Box::new),
+            Self::Http => http1::accept_app(request),
         }
     }
 

@@ -132,7 +132,7 @@ fn that_do_not_tell_their_python_are_named_by_the_checks() {
 #[test]
 fn of_a_release_that_is_not_started_yet_are_refused_with_the_ranges() {
     let scratch = Scratch::new();
-    let packages = "environment/lib/python3.11/site-packages/flwr-1.36.0.dist-info";
+    let packages = "environment/lib/python3.11/site-packages/flwr-1.44.0.dist-info";
     fs::create_dir_all(scratch.path().join(packages)).unwrap();
     let bin = scratch.folder("environment/bin");
     for (daemon, program) in [
@@ -153,7 +153,7 @@ fn of_a_release_that_is_not_started_yet_are_refused_with_the_ranges() {
             assert!(!output.status.success(), "{daemon} {flags:?}");
             let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
             let path = path.display().to_string();
-            for told in [&path, "of flwr 1.36", "1.13 to 1.34", "1.20 to 1.34"] {
+            for told in [&path, "of flwr 1.44", "1.13 to 1.43", "1.20 to 1.43"] {
                 assert!(said.contains(told), "{said}");
             }
             assert_eq!(said.trim_end().lines().count(), 1, "{said}");

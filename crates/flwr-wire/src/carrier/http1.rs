@@ -38,43 +38,50 @@ const OF_APPS: [&str; 3] = [
 /// Headers by which a browser tells what a page does. No client of Flower sends them.
 const OF_BROWSERS: &str = "sec-fetch-";
 
+/// Whether a request is accepted; else the response that refuses it.
+pub(super) type Accepted = Result<(), Box<Response<Body>>>;
+
 /// Whether the request may be a call: POST, and not of a page in a browser. A page could have its own
 /// name point to this machine, and then call what only programs of this machine reach.
-pub(super) fn accept<B>(request: &Request<B>) -> Result<(), Response<Body>> {
+pub(super) fn accept<B>(request: &Request<B>) -> Accepted {
     if request.method() != Method::POST {
-        return Err(wrong_method("POST"));
+        return Err(Box::new(wrong_method("POST")));
     }
     let mut names = request.headers().keys();
     if names.any(|name| name == ORIGIN || name.as_str().starts_with(OF_BROWSERS)) {
         let text = "calls of web pages are not served here";
-        return Err(Problem::of(StatusCode::FORBIDDEN, text).into());
+        return Err(refused(Problem::of(StatusCode::FORBIDDEN, text)));
     }
     Ok(())
 }
 
 /// Whether the body is a message.
-pub(super) fn accept_content<B>(request: &Request<B>) -> Result<(), Response<Body>> {
+pub(super) fn accept_content<B>(request: &Request<B>) -> Accepted {
     let header = request.headers().get(CONTENT_TYPE);
     let text = header.and_then(|value| value.to_str().ok());
     let kind = text.and_then(|text| text.split(';').next()).map(str::trim);
     match kind {
         Some(kind) if kind.eq_ignore_ascii_case(PROTOBUF) => Ok(()),
-        _ => Err(Problem::content_type().into()),
+        _ => Err(refused(Problem::content_type())),
     }
 }
 
 /// Whether the request tells what an app must tell of itself. The layout of some messages depends on the
 /// release.
-pub(super) fn accept_app<B>(request: &Request<B>) -> Result<(), Response<Body>> {
+pub(super) fn accept_app<B>(request: &Request<B>) -> Accepted {
     let headers = request.headers();
     let missing = OF_APPS.iter().find(|name| !headers.contains_key(**name));
     match missing {
-        Some(name) => Err(Problem::no_metadata(name).into()),
+        Some(name) => Err(refused(Problem::no_metadata(name))),
         None if super::release(headers).is_none() => {
-            Err(Problem::no_metadata("flwr-package-version").into())
+            Err(refused(Problem::no_metadata("flwr-package-version")))
         }
         None => Ok(()),
     }
+}
+
+fn refused(problem: Problem) -> Box<Response<Body>> {
+    Box::new(problem.into())
 }
 
 /// The token that a call of a person shows. A refresh token has a call of its own.

@@ -24,8 +24,8 @@ async fn written(response: Response<Body>) -> (u16, String) {
 }
 
 #[track_caller]
-fn refused(accepted: Result<(), Response<Body>>) -> Response<Body> {
-    accepted.expect_err("the request is accepted")
+fn refused(accepted: Accepted) -> Response<Body> {
+    *accepted.expect_err("the request is accepted")
 }
 
 #[test]
