@@ -1,7 +1,7 @@
 //! TLS configurations from the files of the command line, and what goes wrong in handshakes.
 //!
 //! rustls with aws-lc-rs, TLS 1.2 and 1.3, ALPN `h2` (gRPC asks for it). Keys may be PKCS#8,
-//! PKCS#1 or SEC 1, of RSA, P-256, P-384, P-521 or Ed25519.
+//! PKCS#1 or SEC 1, of RSA, P-256, P-384, P-521 or Ed25519, or NIST keys in OpenSSH's format.
 
 use std::fs;
 use std::io;

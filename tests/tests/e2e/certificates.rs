@@ -271,8 +271,9 @@ fn keys_of_every_kind() {
                 Pip::Nothing,
                 Pip::NoServer,
             ),
+            ("key-of-openssh", Connects, "", Pip::Ready, Pip::NoServer),
             (
-                "key-of-openssh",
+                "ed25519-of-openssh",
                 Unusable("ssh-keygen -p -m PEM"),
                 "",
                 Pip::Nothing,

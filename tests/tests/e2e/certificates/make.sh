@@ -95,7 +95,8 @@ serve() { cp leaf.key server.key; for name in "$@"; do cat "$name.crt"; done > s
 (new encrypted-key; root; leaf; openssl pkey -in leaf.key -aes256 -passout pass:x -out server.key)
 (new key-in-pkcs12; root; leaf; openssl pkcs12 -export -inkey leaf.key -in leaf.crt -passout pass:x -out server.key)
 (new key-in-der; root; leaf; openssl pkey -in leaf.key -outform DER -out server.key)
-(new key-of-openssh; root; leaf; rm server.key; ssh-keygen -q -t ecdsa -N '' -f server.key)
+(new key-of-openssh; root; leaf; ssh-keygen -q -p -N '' -f server.key)
+(new ed25519-of-openssh; root; leaf; rm server.key; ssh-keygen -q -t ed25519 -N '' -f server.key)
 (new certificate-for-key; root; leaf; cp leaf.crt server.key)
 
 # --- encodings of what is trusted
