@@ -10,7 +10,7 @@ use flwr_security::key::PublicKey;
 mod clients;
 mod people;
 
-pub use clients::{require_listed, require_own};
+pub use clients::{is_issued_to, require_listed, require_own};
 pub use people::People;
 
 /// Which keys may speak.

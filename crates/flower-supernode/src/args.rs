@@ -116,7 +116,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub auth_supernode_private_key: Option<PathBuf>,
 
-    /// The public key that belongs to it
+    /// The public key that belongs to it. Not needed: the private key holds it
     #[arg(long, value_name = "FILE")]
     pub auth_supernode_public_key: Option<PathBuf>,
 

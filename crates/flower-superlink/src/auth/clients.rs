@@ -36,6 +36,14 @@ pub fn require_listed(flag: &str, list: &ClientList, peer: Option<&Peer>) -> Res
     Err(Refusal::ClientNotListed(subject.to_string()))
 }
 
+/// Whether the CA for nodes has issued the certificate of this connection to this node.
+#[must_use]
+pub fn is_issued_to(peer: Option<&Peer>, node: NodeId) -> bool {
+    let certificate = peer.and_then(|peer| peer.certificate.as_ref());
+    let issued = certificate.and_then(|certificate| certificate.issued.as_ref());
+    issued.is_some_and(|issued| issued.node == node)
+}
+
 /// Checks a certificate that the CA for nodes has issued: it is good as long as its node is registered
 /// with the same key, and for the node that signs the request. Certificates of other CAs pass.
 ///

@@ -56,6 +56,11 @@ impl FleetSession {
         Some((key, self.node?))
     }
 
+    /// The other end of the caller's connection.
+    pub(super) const fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
     /// The certificate that the caller's connection was made with.
     fn certificate(&self) -> Option<Arc<Certificate>> {
         self.peer.as_ref()?.certificate.clone()

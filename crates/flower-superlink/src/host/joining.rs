@@ -20,6 +20,7 @@ use tracing::warn;
 
 use super::allowances::Allowances;
 use super::{FleetSession, Host};
+use crate::auth;
 use crate::link::state::KnownToken;
 
 /// Wrong tries of one address at once.
@@ -180,12 +181,16 @@ impl JoinSession {
         }
         let node = link.node_of_key(&old).await?;
         let node = node.ok_or(Refusal::NotRegistered)?;
+        auth::require_own(link, self.peer.as_ref(), Some(node))?;
         let is_enrolled = link.is_enrolled(node).await?;
         if !policy.admits(Some(&old), is_enrolled) {
             return Err(Refusal::NotRegistered.into());
         }
         let (place, request) = (&self.host.0.parts.joining, renewal.signing_request);
-        let place = Some(place).filter(|_| !request.is_empty());
+        // The certificate of another CA is renewed there. Lists and revocations of that CA would not
+        // concern the one that is issued here.
+        let is_issued = auth::is_issued_to(self.peer.as_ref(), node);
+        let place = Some(place).filter(|_| is_issued && !request.is_empty());
         if let Some(place) = place {
             place.check_request(&request, &new)?;
         }
@@ -243,6 +248,9 @@ impl NodeTrust for FleetSession {
             return Err(JoinRefusal::NoCertificates.into());
         }
         let (key, node) = self.identity().ok_or(Refusal::NotRegistered)?;
+        if !auth::is_issued_to(self.peer(), node) {
+            return Err(JoinRefusal::OtherAuthority.into());
+        }
         place.check_request(&request, &key)?;
         place.certify(request, key, node).await
     }

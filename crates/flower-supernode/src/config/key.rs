@@ -31,7 +31,7 @@ impl NodeKey {
             args.auth_supernode_public_key.clone(),
         );
         match (private, public, enrolment) {
-            (Some(private), Some(public), _) => Self::pair(private, public),
+            (Some(private), public, _) => Self::of_files(private, public),
             // The public half is in the private key: a renewal that was cut off leaves them apart.
             (None, None, Enrolment::Joined(joined)) => {
                 let path = joined.key_file();
@@ -48,10 +48,6 @@ impl NodeKey {
                 private: PrivateKey::generate().map_err(Error::NoKey)?,
                 path: None,
             }),
-            (Some(_), None, _) => Err(Error::OneOfTwo {
-                given: PRIVATE_KEY,
-                missing: PUBLIC_KEY,
-            }),
             (None, Some(_), _) => Err(Error::OneOfTwo {
                 given: PUBLIC_KEY,
                 missing: PRIVATE_KEY,
@@ -59,15 +55,18 @@ impl NodeKey {
         }
     }
 
-    fn pair(private_path: PathBuf, public_path: PathBuf) -> Result<Self, Error> {
+    /// The private key holds the public one. A file of the public key that is given must be its own.
+    fn of_files(private_path: PathBuf, public_path: Option<PathBuf>) -> Result<Self, Error> {
         let unusable = |flag| move |source| Error::Key { flag, source };
         let private = PrivateKey::from_file(&private_path).map_err(unusable(PRIVATE_KEY))?;
-        let public = PublicKey::from_file(&public_path).map_err(unusable(PUBLIC_KEY))?;
-        if *private.public_key() != public {
-            return Err(Error::KeyPair {
-                public: public_path,
-                private: private_path,
-            });
+        if let Some(public_path) = public_path {
+            let public = PublicKey::from_file(&public_path).map_err(unusable(PUBLIC_KEY))?;
+            if *private.public_key() != public {
+                return Err(Error::KeyPair {
+                    public: public_path,
+                    private: private_path,
+                });
+            }
         }
         Ok(Self {
             private,

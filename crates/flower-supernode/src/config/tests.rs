@@ -98,7 +98,7 @@ fn contradictions_name_both_flags() {
 }
 
 #[test]
-fn a_key_is_given_with_both_flags_and_both_halves_fit() {
+fn a_key_is_given_by_its_private_half_and_both_halves_fit() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (keygen(dir.path(), "first"), keygen(dir.path(), "second"));
     let load_key = |private: &str, public: &str| {
@@ -129,10 +129,17 @@ fn a_key_is_given_with_both_flags_and_both_halves_fit() {
         swapped.starts_with("--auth-supernode-public-key"),
         "{swapped}"
     );
-    let args = Args::parse_from(["flower-supernode", PRIVATE_KEY, &first]);
-    let half = NodeKey::load(&args, &Enrolment::None);
+    let of = |flag: &str, path: &str| {
+        let args = Args::parse_from(["flower-supernode", flag, path]);
+        NodeKey::load(&args, &Enrolment::None)
+    };
+    assert_eq!(
+        of(PRIVATE_KEY, &first).unwrap().private.public_key(),
+        loaded.private.public_key()
+    );
+    let half = of(PUBLIC_KEY, &format!("{first}.pub"));
     let half = half.unwrap_err().to_string();
-    assert!(half.contains("--auth-supernode-public-key"), "{half}");
+    assert!(half.contains("--auth-supernode-private-key"), "{half}");
 }
 
 #[test]

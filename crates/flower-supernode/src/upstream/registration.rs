@@ -236,7 +236,7 @@ impl Upstream {
             return;
         };
         match timeout(GOODBYE, session.fleet.leave()).await {
-            Ok(Ok(())) => info!(node_id = %session.node, "unregistered from the SuperLink"),
+            Ok(Ok(())) => info!(node_id = %session.node, "said goodbye to the SuperLink"),
             Ok(Err(failure)) => {
                 warn!(node_id = %session.node, "could not unregister: {}", self.explainer.explain(&failure))
             }

@@ -77,6 +77,11 @@ pub enum JoinRefusal {
     /// Client certificates are not issued here.
     #[error("this SuperLink issues no client certificates (--node-ca-certfile)")]
     NoCertificates,
+    /// A node asks for another certificate over a connection that was made with one of another CA.
+    #[error(
+        "the client certificate of this SuperNode is not from the SuperLink's CA for SuperNodes: renew it where it comes from"
+    )]
+    OtherAuthority,
 }
 
 impl JoinRefusal {
@@ -95,7 +100,9 @@ impl JoinRefusal {
                 Code::JoinTokenImpossible
             }
             Self::ListedKey(_) => Code::KeyIsListed,
-            Self::NoCertificates | Self::CertificateNotIssued => Code::CertificatesNotIssued,
+            Self::NoCertificates | Self::CertificateNotIssued | Self::OtherAuthority => {
+                Code::CertificatesNotIssued
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_se
 const USES: RangeInclusive<u32> = 1..=10_000;
 /// Bytes of an address, as tokens have it.
 const MOST_ADDRESS: usize = 255;
+/// Bytes of a name. Lists show it in a column.
+const MOST_NAME: usize = 255;
 
 impl ControlSession {
     /// The TLS at which nodes join.
@@ -46,6 +48,9 @@ impl ControlSession {
         if address.to_string().len() > MOST_ADDRESS || address.host.is_empty() {
             return Err(Refusal::field("address", "must have 1 to 255 letters").into());
         }
+        if address.port == 0 {
+            return Err(Refusal::field("address", "has port 0, to which nobody connects").into());
+        }
         if !tls.is_for(&address.host) {
             let names = tls.certificate().names.join(", ");
             let host = address.host;
@@ -62,6 +67,9 @@ fn check(new: &NewJoinToken) -> std::result::Result<(), Refusal> {
     }
     if !USES.contains(&new.uses) {
         return Err(Refusal::field("uses", "must be 1 to 10000"));
+    }
+    if new.name.as_ref().is_some_and(|name| name.len() > MOST_NAME) {
+        return Err(Refusal::field("name", "must have at most 255 letters"));
     }
     if new.uses > 1 && new.name.is_some() {
         let problem = "is for a token of one use: several nodes would have the same";

@@ -78,7 +78,12 @@ impl Office {
 
     /// The session of a node with this key.
     async fn session(&self, key: &PrivateKey) -> FleetSession {
-        let head = head(None);
+        self.session_of(None, key).await
+    }
+
+    /// The same over this connection.
+    async fn session_of(&self, peer: Option<Peer>, key: &PrivateKey) -> FleetSession {
+        let head = head(peer);
         let admitted = FleetHost::admit(&self.host, signed(key), &head);
         admitted.await.unwrap()
     }

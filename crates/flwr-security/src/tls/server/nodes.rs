@@ -68,6 +68,16 @@ impl NodeCa {
         shared.next().map(|own| own.subject().to_string())
     }
 
+    /// The subject of an authority here whose key is the key of one of the others.
+    fn same_as(&self, others: &[CertificateDer<'_>]) -> Option<String> {
+        let mut own = self.authorities.iter().filter_map(read);
+        let same = own.find(|own| {
+            let mut others = others.iter().filter_map(read);
+            others.any(|other| other.public_key().raw == own.public_key().raw)
+        });
+        same.map(|own| own.subject().to_string())
+    }
+
     /// Whether an authority here has signed the certificate.
     fn has_signed(&self, certificate: &CertificateDer<'_>) -> bool {
         let Some(certificate) = read(certificate) else {
@@ -115,6 +125,15 @@ impl ServerFiles {
     /// this CA would pass for a node, and a node for a person.
     pub(super) fn node_ca(&self, path: &Path) -> Result<NodeCa, TlsError> {
         let nodes = NodeCa::load(path)?;
+        // The key of the CA for nodes lies at the SuperLink. That of the authority that nodes trust does
+        // not need to.
+        if let Some(subject) = nodes.same_as(&certificates(&self.ca, None)?) {
+            return Err(TlsError::NodeCa {
+                path: path.to_owned(),
+                subject,
+                others: self.ca.clone(),
+            });
+        }
         for others in self.clients.iter().chain(&self.people) {
             if let Some(subject) = nodes.shared_with(&others.authorities()?) {
                 let (path, others) = (path.to_owned(), others.ca.clone());

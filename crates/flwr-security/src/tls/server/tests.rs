@@ -207,6 +207,7 @@ fn the_ca_for_nodes_signs_for_nobody_else() {
     refused(Some("nodes"), Some("people"), "people");
     refused(Some("nodes"), None, "nodes");
     refused(None, Some("people"), "people");
+    refused(None, None, "ca");
     // A CA below that of people: a chain would lead to it.
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![]).unwrap();

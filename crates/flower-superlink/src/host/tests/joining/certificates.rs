@@ -2,7 +2,7 @@
 
 use flwr_daemon::listen::IssuedCertificates as _;
 use flwr_security::pki::{Authority, NodeAuthority, node_request};
-use flwr_security::tls::{Issued, ServerFiles, ServerTls};
+use flwr_security::tls::{Certificate, Issued, ServerFiles, ServerTls};
 use flwr_wire::door::JoinDoor;
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls_pki_types::CertificateDer;
@@ -70,6 +70,25 @@ fn issued(node: NodeId, key: &PrivateKey) -> Issued {
     Issued { node, key }
 }
 
+/// A connection that was made with this certificate.
+fn showing(tls: &ServerTls, pem: &[u8]) -> Peer {
+    let der = CertificateDer::from_pem_slice(pem).unwrap();
+    let certificate = Certificate {
+        issued: tls.asking().issued(&der),
+        ..Certificate::read(&der).unwrap()
+    };
+    Peer {
+        certificate: Some(Arc::new(certificate)),
+        ..at_home(HERE)
+    }
+}
+
+/// The same with a certificate of another CA.
+fn of_another_ca(tls: &ServerTls) -> Peer {
+    let ca = Authority::make("Other", 60, None).unwrap();
+    showing(tls, ca.certificate.as_bytes())
+}
+
 #[tokio::test]
 async fn a_node_joins_at_a_port_of_its_own_and_gets_a_certificate_for_fleet() {
     let (office, tls) = mutual(Some(9097));
@@ -126,8 +145,9 @@ async fn a_request_that_is_of_no_use_uses_no_token_up() {
 async fn a_node_renews_its_certificate_in_its_session() {
     let (office, tls) = mutual(Some(9097));
     let key = key();
-    let node = office.certified(&key).await.node;
-    let session = office.session(&key).await;
+    let joined = office.certified(&key).await;
+    let (node, peer) = (joined.node, showing(&tls, &joined.certificate));
+    let session = office.session_of(Some(peer), &key).await;
     let request = || Bytes::from(node_request(&key).unwrap());
     let renewed = session.renew_certificate(request()).await.unwrap();
     assert_eq!(seen(&tls, &renewed), Some(issued(node, &key)));
@@ -153,12 +173,10 @@ async fn a_node_renews_its_certificate_in_its_session() {
 async fn the_certificate_of_a_new_key_takes_the_place_of_the_old_ones() {
     let (office, tls) = mutual(Some(9097));
     let [old, new] = [(); 2].map(|()| key());
-    let node = office.certified(&old).await.node;
-    let joining = office.joining(Some(at_home(HERE)));
-    let renewed = joining.renew_key(KeyRenewal {
-        signing_request: node_request(&new).unwrap().into(),
-        ..keys::renewal(HERE, &old, &new)
-    });
+    let joined = office.certified(&old).await;
+    let node = joined.node;
+    let joining = office.joining(Some(showing(&tls, &joined.certificate)));
+    let renewed = joining.renew_key(renewal(&old, &new));
     let certificate = renewed.await.unwrap().certificate;
     assert_eq!(seen(&tls, &certificate), Some(issued(node, &new)));
     // Both are good until the new key is first used.
@@ -167,6 +185,42 @@ async fn the_certificate_of_a_new_key_takes_the_place_of_the_old_ones() {
     assert_eq!(office.session(&new).await.node(), Some(node));
     assert!(office.host.objection(&issued(node, &old)).is_some());
     assert_eq!(office.host.objection(&issued(node, &new)), None);
+}
+
+fn renewal(old: &PrivateKey, new: &PrivateKey) -> KeyRenewal {
+    KeyRenewal {
+        signing_request: node_request(new).unwrap().into(),
+        ..keys::renewal(HERE, old, new)
+    }
+}
+
+/// Lists and revocations of the other CA would not concern a certificate of the CA for nodes.
+#[tokio::test]
+async fn a_node_with_a_certificate_of_another_ca_gets_none_of_the_ca_for_nodes() {
+    let (office, tls) = mutual(Some(9097));
+    let [old, new] = [(); 2].map(|()| key());
+    office.certified(&old).await;
+    let session = office.session_of(Some(of_another_ca(&tls)), &old).await;
+    let refused = session.renew_certificate(node_request(&old).unwrap().into());
+    let refused = refusal(refused.await);
+    assert_eq!(refused, JoinRefusal::OtherAuthority.into());
+    let joining = office.joining(Some(of_another_ca(&tls)));
+    let renewed = joining.renew_key(renewal(&old, &new)).await.unwrap();
+    assert!(renewed.certificate.is_empty());
+}
+
+#[tokio::test]
+async fn the_key_of_a_node_is_not_renewed_with_the_certificate_of_another() {
+    let (office, tls) = mutual(Some(9097));
+    let [one, other, new] = [(); 3].map(|()| key());
+    let certificate = office.certified(&one).await.certificate;
+    office.certified(&other).await;
+    let joining = office.joining(Some(showing(&tls, &certificate)));
+    let refused = refusal(joining.renew_key(renewal(&other, &new)).await);
+    assert!(
+        matches!(refused, Refusal::CertificateWithdrawn(_)),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -68,6 +68,14 @@ async fn a_token_has_bounds() {
         (with(60, 0, None), "uses"),
         (with(60, 10_001, None), "uses"),
         (with(60, 2, Some("ward 7")), "name"),
+        (with(60, 1, Some(&"n".repeat(256))), "name"),
+        (
+            NewJoinToken {
+                address: Some("localhost:0".parse().unwrap()),
+                ..new_token()
+            },
+            "address",
+        ),
     ] {
         let refused = refusal(office.issue(new).await);
         assert!(

@@ -85,6 +85,11 @@ pub(super) fn all() -> Vec<Number> {
             FailedPrecondition,
             "this SuperLink issues no client certificates (--node-ca-certfile)".to_owned(),
         ),
+        (
+            JoinRefusal::OtherAuthority,
+            FailedPrecondition,
+            "the client certificate of this SuperNode is not from the SuperLink's CA for SuperNodes: renew it where it comes from".to_owned(),
+        ),
     ];
     let checked = rows.iter().map(|(refusal, code, text)| {
         let refusal = Refusal::from(refusal.clone());
