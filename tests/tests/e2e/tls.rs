@@ -145,8 +145,8 @@ fn garbage_is_hung_up_on() {
             [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0xff; 64][..]].concat(),
         ),
         (
-            "HTTP/1.1",
-            b"GET / HTTP/1.1\r\nHost: superlink\r\n\r\n".to_vec(),
+            "a garbled HTTP/1.1 head",
+            b"POST / HTTP/1.1\r\nno header\r\n\r\n".to_vec(),
         ),
     ];
     for security in [Security::Tls, Security::Insecure] {
