@@ -50,8 +50,12 @@ async fn what_nobody_reads_is_dropped_and_counted_once_somebody_reads_again() {
         text += &read_until(&mut reader, "the end\n");
     }
     let written = text.lines().filter(|line| line.starts_with('y')).count();
-    let told = text.lines().find(|line| line.contains("were not written"));
-    let dropped: usize = told.unwrap().split(' ').next().unwrap().parse().unwrap();
+    // A writer that is slow to begin may fall behind more than once.
+    let told = text
+        .lines()
+        .filter(|line| line.contains("were not written"));
+    let counts = told.map(|line| line.split(' ').next().unwrap().parse::<usize>().unwrap());
+    let dropped: usize = counts.sum();
     assert_eq!(written + dropped, lines);
     assert!(dropped > 0 && written > 0);
 }
