@@ -18,7 +18,7 @@ mod join;
 mod renew;
 mod token;
 
-pub use renew::{KeyRenewal, renew_key};
+pub use renew::{KeyRenewal, hold_key, renew_key};
 pub use token::{JoinFrom, leave_process_list};
 
 /// How the node comes to its SuperLink.
@@ -37,6 +37,8 @@ pub enum Enrolment {
 pub struct Join {
     /// The token.
     pub token: JoinToken,
+    /// What is remembered is replaced.
+    replaces: bool,
     enrolments: Enrolments,
 }
 
@@ -155,6 +157,29 @@ pub enum Error {
     },
 }
 
+impl Error {
+    fn joined(joined: &Joined, given: JoinTokenId) -> Self {
+        Self::Joined {
+            superlink: joined.superlink.to_string(),
+            joined: joined.token,
+            given,
+            dir: joined.dir().to_owned(),
+        }
+    }
+}
+
+impl Join {
+    /// Whether there is no enrolment in the way. The caller has the lock.
+    fn require_place(&self) -> Result<(), Error> {
+        match self.enrolments.joined() {
+            _ if self.replaces => Ok(()),
+            Ok(None) => Ok(()),
+            Ok(Some(joined)) => Err(Error::joined(&joined, self.token.id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 impl Enrolment {
     /// What the flags and the memory say. A token is read; nothing is joined yet.
     ///
@@ -172,7 +197,12 @@ impl Enrolment {
         let token = from.read()?;
         let joining = |token| {
             let enrolments = enrolments.clone();
-            Self::Joining(Box::new(Join { token, enrolments }))
+            let replaces = args.rejoin;
+            Self::Joining(Box::new(Join {
+                token,
+                replaces,
+                enrolments,
+            }))
         };
         match enrolments.joined() {
             // A damaged memory is replaced too.
@@ -186,12 +216,7 @@ impl Enrolment {
                 Ok(Self::Joined(joined))
             }
             Ok(Some(_)) if args.rejoin => Ok(joining(token)),
-            Ok(Some(joined)) => Err(Error::Joined {
-                superlink: joined.superlink.to_string(),
-                joined: joined.token,
-                given: token.id,
-                dir: joined.dir().to_owned(),
-            }),
+            Ok(Some(joined)) => Err(Error::joined(&joined, token.id)),
             Err(error) => Err(error.into()),
         }
     }

@@ -76,11 +76,20 @@ impl Program {
             Ok(way) => way,
             Err(error) => return self.refuse(&error),
         };
+        let held = match enrolment::hold_key(&way) {
+            Ok(held) => held,
+            Err(error) => return self.fail(&error, 1),
+        };
+        // Another renewal may have ended between: its key is the old one now.
+        let way = match renewal_way(args) {
+            Ok(way) => way,
+            Err(error) => return self.refuse(&error),
+        };
         let runtime = match limits::runtime() {
             Ok(runtime) => runtime,
             Err(error) => return self.fail(&error, 1),
         };
-        match runtime.block_on(enrolment::renew_key(args, way)) {
+        match runtime.block_on(enrolment::renew_key(args, way, &held)) {
             Ok(KeyRenewal {
                 node,
                 fingerprint,

@@ -1,6 +1,6 @@
 //! Joining: the node tries until the SuperLink has answered.
 
-use flwr_client::joined::{Enrolled, Joined};
+use flwr_client::joined::{Begun, Enrolled, Joined};
 use flwr_client::joining::{self, Welcome};
 use flwr_client::retry::Backoff;
 use flwr_security::key::PrivateKey;
@@ -17,7 +17,15 @@ impl Join {
     /// # Errors
     /// If the SuperLink refuses, is not the one that the token names, or is given up.
     pub async fn run(&self, way: &JoinWay) -> Result<Joined, Error> {
-        let pending = self.enrolments.begin(self.token.id)?;
+        let pending = match self.enrolments.begin(self.token.id)? {
+            Begun::Pending(pending) => pending,
+            Begun::Joined(joined) => {
+                told(&joined);
+                return Ok(joined);
+            }
+        };
+        // Another process may have joined since this one looked.
+        self.require_place()?;
         info!(
             "joins the SuperLink at {} with token {} and key {}",
             way.address,
@@ -32,8 +40,7 @@ impl Join {
             authorities: &[welcome.authority],
             certificate: &welcome.certificate,
         })?;
-        let dir = joined.dir().display();
-        info!(node_id = %joined.node, "joined; the next start needs no flags: {dir} has the node's key, the SuperLink's address and whom to trust");
+        told(&joined);
         Ok(joined)
     }
 
@@ -71,4 +78,9 @@ impl Join {
             sleep(delay).await;
         }
     }
+}
+
+fn told(joined: &Joined) {
+    let dir = joined.dir().display();
+    info!(node_id = %joined.node, "joined; the next start needs no flags: {dir} has the node's key, the SuperLink's address and whom to trust");
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use flwr_client::channel::Trust;
+use flwr_client::joined::Held;
 use flwr_client::joining::{self, JoinError};
 use flwr_core::id::NodeId;
 use flwr_security::key::PrivateKey;
@@ -30,11 +31,27 @@ pub struct KeyRenewal {
     pub path: PathBuf,
 }
 
-/// Gives the node of these flags another key.
+/// Takes the lock of those that renew this node's key. What `way` has read may be old by then: the
+/// caller reads the way again.
+///
+/// # Errors
+/// If another process renews the key, or joins.
+pub fn hold_key(way: &Way) -> Result<Held, Error> {
+    let path = way.key.path.as_ref().ok_or(Error::NothingToRenew)?;
+    // Flags may name the file of the enrolment, and links the same file twice.
+    let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let key = place(path);
+    match &way.remembered {
+        Some(known) if place(&known.joined.key_file()) == key => Ok(known.joined.hold()?),
+        _ => Ok(Held::take(&with(&key, ".lock"))?),
+    }
+}
+
+/// Gives the node of these flags another key. The caller holds the key, by [`hold_key`].
 ///
 /// # Errors
 /// If the SuperLink does not take the new key, or a file cannot be written.
-pub async fn renew_key(args: &Args, way: Way) -> Result<KeyRenewal, Error> {
+pub async fn renew_key(args: &Args, way: Way, _held: &Held) -> Result<KeyRenewal, Error> {
     let Trust::Tls(tls) = &way.trust else {
         return Err(Error::RenewWithoutTls);
     };
@@ -232,6 +249,29 @@ mod tests {
                 &text("key.pub"),
             ])
         }
+    }
+
+    #[test]
+    fn one_process_at_a_time_renews_a_key_by_whatever_name() {
+        let node = Node::new();
+        let way = |args: &Args| Way::of(args, &Enrolment::None).unwrap();
+        let held = hold_key(&way(&node.args())).unwrap();
+        symlink(node.path("key"), node.path("link")).unwrap();
+        let mut linked = node.args();
+        linked.auth_supernode_private_key = Some(node.path("link"));
+        for args in [node.args(), linked] {
+            let told = hold_key(&way(&args)).unwrap_err().to_string();
+            let dir = fs::canonicalize(node.path("")).unwrap();
+            assert_eq!(
+                told,
+                format!(
+                    "another `flower-supernode` is joining or renewing its key in {}: wait for it",
+                    dir.display()
+                )
+            );
+        }
+        drop(held);
+        drop(hold_key(&way(&node.args())).unwrap());
     }
 
     fn refused(text: &str) -> JoinError {
