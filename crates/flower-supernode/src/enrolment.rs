@@ -14,10 +14,12 @@ use tracing::info;
 
 use crate::args::Args;
 
+mod issued;
 mod join;
 mod renew;
 mod token;
 
+pub(crate) use issued::{NOT_ISSUED, issued};
 pub use renew::{KeyRenewal, hold_key, renew_key};
 pub use token::{JoinFrom, leave_process_list};
 

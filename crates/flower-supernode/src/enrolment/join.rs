@@ -8,6 +8,7 @@ use flwr_security::pki::node_request;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use super::issued::{issued, not_issued};
 use super::{Error, Join};
 use crate::config::JoinWay;
 
@@ -33,12 +34,17 @@ impl Join {
             pending.key.public_key().fingerprint()
         );
         let welcome = self.ask(way, &pending.key).await?;
+        let certificate = &welcome.certificate;
+        // A memory that no node can start with must not take the place of a good one.
+        if !certificate.is_empty() && issued(certificate, pending.key.public_key()).is_none() {
+            return Err(Error::Join(not_issued(&way.address).into()));
+        }
         let joined = pending.finish(&Enrolled {
             superlink: &welcome.superlink,
             node: welcome.node,
             name: &welcome.name,
             authorities: &[welcome.authority],
-            certificate: &welcome.certificate,
+            certificate,
         })?;
         told(&joined);
         Ok(joined)

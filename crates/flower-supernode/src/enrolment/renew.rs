@@ -17,6 +17,7 @@ use flwr_security::pki::node_request;
 use flwr_security::private_files;
 
 use super::Error;
+use super::issued::{issued, not_issued};
 use crate::args::Args;
 use crate::config::{self, Remembered, Way};
 
@@ -69,6 +70,10 @@ pub async fn renew_key(args: &Args, way: Way, _held: &Held) -> Result<KeyRenewal
         Ok(renewed) => renewed,
         Err(error) => return Err(files.failed(error, &new)),
     };
+    let certified = certified.filter(|_| !renewed.certificate.is_empty());
+    if certified.is_some() && issued(&renewed.certificate, new.public_key()).is_none() {
+        return Err(files.failed(not_issued(&way.superlink), &new));
+    }
     keep_store(args, &way, &new);
     let public = args.auth_supernode_public_key.as_deref();
     let public = public.map_or_else(|| with(&path, ".pub"), Path::to_owned);
@@ -76,7 +81,6 @@ pub async fn renew_key(args: &Args, way: Way, _held: &Held) -> Result<KeyRenewal
         let path = certificate.to_owned();
         move |source| Error::Write { path, source }
     };
-    let certified = certified.filter(|_| !renewed.certificate.is_empty());
     if let Some(Remembered { joined, .. }) = certified {
         // Until the key is in its place both certificates are there: the key's is taken.
         let added = joined.add_certificate(&renewed.certificate);
@@ -127,10 +131,13 @@ impl Files {
     fn failed(self, error: JoinError, new: &PrivateKey) -> Error {
         let line = new.public_key().to_openssh();
         match error {
-            error if error.is_passing() => Error::RenewalUnknown {
-                new: self.private,
-                source: error.into(),
-            },
+            // An answer that cannot be used comes from a SuperLink that may have taken the key.
+            error if error.is_passing() || matches!(error, JoinError::Answer { .. }) => {
+                Error::RenewalUnknown {
+                    new: self.private,
+                    source: error.into(),
+                }
+            }
             // The text has the line for the list, which is that of the new key.
             JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
                 Error::Listed {
@@ -202,6 +209,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use clap::Parser;
+    use flwr_core::address::Address;
     use flwr_core::refusal::{Class, Refused, Silence, Unanswered};
     use flwr_security::testing::Files as TlsFiles;
 
@@ -290,14 +298,19 @@ mod tests {
         assert_eq!(mode, 0o600);
 
         // No answer: the next renewal has the same key.
+        let address: Address = "superlink.example:9092".parse().unwrap();
         let unanswered = JoinError::Unanswered {
-            address: "superlink.example:9092".parse().unwrap(),
+            address: address.clone(),
             failure: Unanswered::new(Silence::Late, "late").into(),
         };
         let error = node.files().failed(unanswered, &new);
         assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
         let again = node.files().prepare().unwrap();
         assert_eq!(again.public_key(), new.public_key());
+
+        let error = node.files().failed(not_issued(&address), &new);
+        assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
+        assert!(file.exists());
 
         // A list decides: the person needs the key.
         let line = format!("replace its line by `{}`", new.public_key().to_openssh());
