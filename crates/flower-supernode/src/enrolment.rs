@@ -21,7 +21,7 @@ mod token;
 
 pub(crate) use issued::{NOT_ISSUED, issued};
 pub use renew::{KeyRenewal, hold_key, renew_key};
-pub use token::{JoinFrom, leave_process_list};
+pub use token::{JoinFrom, leave_process_list, require_token_at_flag};
 
 /// How the node comes to its SuperLink.
 #[derive(Debug)]
@@ -82,6 +82,12 @@ pub enum Error {
         /// What is wrong.
         source: InvalidJoinToken,
     },
+    /// There is neither a token nor a file.
+    #[error("--join is empty: give the token, the file that it is in, or - for standard input")]
+    EmptyJoin,
+    /// A token stands where there is none. The token is not shown.
+    #[error("a join token is given by --join, as one word: `flower-supernode --join TOKEN`")]
+    TokenElsewhere,
     /// The program cannot take the token out of the process list.
     #[error(
         "--join: the token cannot be taken out of the process list: give --join FILE or --join -"
