@@ -9,6 +9,7 @@ use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
 use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
+use flwr_security::key::KeyError;
 use flwr_security::pki::PkiError;
 use tracing::info;
 
@@ -20,6 +21,7 @@ mod renew;
 mod token;
 
 pub(crate) use issued::{NOT_ISSUED, issued};
+pub(crate) use renew::is_cut_off;
 pub use renew::{KeyRenewal, hold_key, renew_key};
 pub use token::{JoinFrom, leave_process_list, require_token_at_flag};
 
@@ -135,6 +137,11 @@ pub enum Error {
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
     NotRenewed(#[source] Box<JoinError>),
+    /// The new key of an earlier renewal cannot be read.
+    #[error(
+        "the old key stays in use: an earlier renewal has left a new key that cannot be used; delete its file and renew again"
+    )]
+    NewKey(#[source] KeyError),
     /// It is not known whether the new key was taken.
     #[error("the old key stays in use; `key renew` again goes on with the new key in {}", new.display())]
     RenewalUnknown {
