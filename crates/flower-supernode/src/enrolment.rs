@@ -9,17 +9,21 @@ use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
 use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
+use flwr_security::key::KeyError;
 use flwr_security::pki::PkiError;
 use tracing::info;
 
 use crate::args::Args;
 
+mod issued;
 mod join;
 mod renew;
 mod token;
 
-pub use renew::{KeyRenewal, renew_key};
-pub use token::{JoinFrom, leave_process_list};
+pub(crate) use issued::{NOT_ISSUED, issued};
+pub(crate) use renew::is_cut_off;
+pub use renew::{KeyRenewal, hold_key, renew_key};
+pub use token::{JoinFrom, leave_process_list, require_token_at_flag};
 
 /// How the node comes to its SuperLink.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub enum Enrolment {
 pub struct Join {
     /// The token.
     pub token: JoinToken,
+    /// What is remembered is replaced.
+    replaces: bool,
     enrolments: Enrolments,
 }
 
@@ -78,6 +84,12 @@ pub enum Error {
         /// What is wrong.
         source: InvalidJoinToken,
     },
+    /// There is neither a token nor a file.
+    #[error("--join is empty: give the token, the file that it is in, or - for standard input")]
+    EmptyJoin,
+    /// A token stands where there is none. The token is not shown.
+    #[error("a join token is given by --join, as one word: `flower-supernode --join TOKEN`")]
+    TokenElsewhere,
     /// The program cannot take the token out of the process list.
     #[error(
         "--join: the token cannot be taken out of the process list: give --join FILE or --join -"
@@ -125,6 +137,11 @@ pub enum Error {
     /// The new key was not taken.
     #[error("the key was not renewed, and the old one stays in use")]
     NotRenewed(#[source] Box<JoinError>),
+    /// The new key of an earlier renewal cannot be read.
+    #[error(
+        "the old key stays in use: an earlier renewal has left a new key that cannot be used; delete its file and renew again"
+    )]
+    NewKey(#[source] KeyError),
     /// It is not known whether the new key was taken.
     #[error("the old key stays in use; `key renew` again goes on with the new key in {}", new.display())]
     RenewalUnknown {
@@ -155,6 +172,29 @@ pub enum Error {
     },
 }
 
+impl Error {
+    fn joined(joined: &Joined, given: JoinTokenId) -> Self {
+        Self::Joined {
+            superlink: joined.superlink.to_string(),
+            joined: joined.token,
+            given,
+            dir: joined.dir().to_owned(),
+        }
+    }
+}
+
+impl Join {
+    /// Whether there is no enrolment in the way. The caller has the lock.
+    fn require_place(&self) -> Result<(), Error> {
+        match self.enrolments.joined() {
+            _ if self.replaces => Ok(()),
+            Ok(None) => Ok(()),
+            Ok(Some(joined)) => Err(Error::joined(&joined, self.token.id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 impl Enrolment {
     /// What the flags and the memory say. A token is read; nothing is joined yet.
     ///
@@ -172,7 +212,12 @@ impl Enrolment {
         let token = from.read()?;
         let joining = |token| {
             let enrolments = enrolments.clone();
-            Self::Joining(Box::new(Join { token, enrolments }))
+            let replaces = args.rejoin;
+            Self::Joining(Box::new(Join {
+                token,
+                replaces,
+                enrolments,
+            }))
         };
         match enrolments.joined() {
             // A damaged memory is replaced too.
@@ -186,12 +231,7 @@ impl Enrolment {
                 Ok(Self::Joined(joined))
             }
             Ok(Some(_)) if args.rejoin => Ok(joining(token)),
-            Ok(Some(joined)) => Err(Error::Joined {
-                superlink: joined.superlink.to_string(),
-                joined: joined.token,
-                given: token.id,
-                dir: joined.dir().to_owned(),
-            }),
+            Ok(Some(joined)) => Err(Error::joined(&joined, token.id)),
             Err(error) => Err(error.into()),
         }
     }

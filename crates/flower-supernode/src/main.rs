@@ -4,7 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 use flower_supernode::args::{Args, Command};
-use flower_supernode::enrolment::leave_process_list;
+use flower_supernode::enrolment::{leave_process_list, require_token_at_flag};
 use flower_supernode::program::Program;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::config_file;
@@ -18,13 +18,17 @@ fn main() -> ExitCode {
         return ended;
     }
     limits::tighten_umask();
-    let (command, typed) = match Command::of(env::args_os()) {
+    let typed: Vec<_> = env::args_os().collect();
+    if let Err(error) = require_token_at_flag(&typed) {
+        return PROGRAM.refuse(&error);
+    }
+    let (command, typed) = match Command::of(typed) {
         Ok(read) => read,
         Err(error) => return PROGRAM.refuse(&error),
     };
     let args: Args = match config_file::parse_from(&typed, |name| env::var_os(name)) {
         Ok(args) => args,
-        Err(config_file::Error::Usage(error)) => error.exit(),
+        Err(config_file::Error::Usage(error)) => return PROGRAM.refuse_usage(&error),
         Err(error) => return PROGRAM.refuse(&error),
     };
     if let Err(error) = leave_process_list(&args) {

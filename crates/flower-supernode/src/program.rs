@@ -11,6 +11,7 @@ use flwr_daemon::checkup::print;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::{Shutdown, Signals};
+use flwr_security::joining::JoinToken;
 use tracing::info;
 
 use crate::SuperNode;
@@ -76,11 +77,20 @@ impl Program {
             Ok(way) => way,
             Err(error) => return self.refuse(&error),
         };
+        let held = match enrolment::hold_key(&way) {
+            Ok(held) => held,
+            Err(error) => return self.fail(&error, 1),
+        };
+        // Another renewal may have ended between: its key is the old one now.
+        let way = match renewal_way(args) {
+            Ok(way) => way,
+            Err(error) => return self.refuse(&error),
+        };
         let runtime = match limits::runtime() {
             Ok(runtime) => runtime,
             Err(error) => return self.fail(&error, 1),
         };
-        match runtime.block_on(enrolment::renew_key(args, way)) {
+        match runtime.block_on(enrolment::renew_key(args, way, &held)) {
             Ok(KeyRenewal {
                 node,
                 fingerprint,
@@ -183,6 +193,23 @@ impl Program {
         self.fail(error, USAGE)
     }
 
+    /// Tells what clap says: of the flags, or the help that was asked for.
+    #[must_use]
+    pub fn refuse_usage(self, error: &clap::Error) -> ExitCode {
+        let told = error.to_string();
+        if !JoinToken::is_in(&told) {
+            error.exit();
+        }
+        #[expect(
+            clippy::print_stderr,
+            reason = "the last word of a program that cannot log"
+        )]
+        {
+            eprint!("{}", JoinToken::hide(&told));
+        }
+        ExitCode::from(USAGE)
+    }
+
     /// One line: what, where, way out.
     fn fail(self, error: &dyn StdError, code: u8) -> ExitCode {
         #[expect(
@@ -190,7 +217,9 @@ impl Program {
             reason = "the last word of a program that cannot log"
         )]
         {
-            eprintln!("{}: error: {}", self.0, lines(&chain(error)));
+            // An address, say, may be a token by mistake.
+            let told = chain(error);
+            eprintln!("{}: error: {}", self.0, lines(&JoinToken::hide(&told)));
         }
         ExitCode::from(code)
     }

@@ -13,6 +13,7 @@ mod key;
 mod ping;
 mod pull;
 mod registration;
+mod remember;
 mod report;
 mod run;
 mod transfer;

@@ -7,6 +7,7 @@
 //!   authorities.pem             whom to trust
 //!   client.crt                  the node's certificate, where the SuperLink issues some
 //! supernode/joining-<token id>/ the same while the node joins: a second try has the same key
+//! supernode/.lock               held by the process that joins or renews the key
 //! ```
 //! The token itself is not kept: its id tells whether a node has joined with it.
 
@@ -25,6 +26,11 @@ use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod lock;
+
+pub use lock::Held;
+
+const LOCK: &str = ".lock";
 const JOINED: &str = "joined";
 const JOINING: &str = "joining-";
 const FACTS: &str = "joined.json";
@@ -59,6 +65,18 @@ pub struct Pending {
     token: JoinTokenId,
     /// The key of the joining node.
     pub key: PrivateKey,
+    /// Until the enrolment is finished, no other process joins here.
+    _held: Held,
+}
+
+/// What joining begins with.
+#[derive(Debug)]
+pub enum Begun {
+    /// The SuperLink has to be asked.
+    Pending(Pending),
+    /// The node has joined with this token already: by another process, or by one that was cut off
+    /// before the enrolment had its place.
+    Joined(Joined),
 }
 
 /// What the SuperLink gave the node.
@@ -100,6 +118,11 @@ pub enum MemoryError {
         "{}: it is damaged: `--join TOKEN --rejoin` with a new token replaces it", .0.display()
     )]
     Damaged(PathBuf),
+    /// Another process has the lock.
+    #[error(
+        "another `flower-supernode` is joining or renewing its key in {}: wait for it", .0.display()
+    )]
+    Busy(PathBuf),
     /// The key cannot be made, read or written.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -136,42 +159,70 @@ impl Enrolments {
     pub fn joined(&self) -> Result<Option<Joined>, MemoryError> {
         let dir = self.joined_dir();
         let path = dir.join(FACTS);
-        let content = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(MemoryError::Read { path, source }),
-            Ok(content) => content,
+        let Some(facts) = Facts::read(&path)? else {
+            return Ok(None);
         };
-        let facts = serde_json::from_slice::<Facts>(&content).ok();
-        let joined = facts.and_then(|facts| facts.joined(dir));
+        let joined = facts.joined(dir);
         joined.map(Some).ok_or(MemoryError::Damaged(path))
     }
 
     /// Begins to join with this token, or begins again: with the same key, since the SuperLink may have
-    /// taken it.
+    /// taken it. What another process has finished meanwhile is taken.
     ///
     /// # Errors
-    /// If no key can be made or kept.
-    pub fn begin(&self, token: JoinTokenId) -> Result<Pending, MemoryError> {
-        let dir = self.0.join(format!("{JOINING}{token}"));
-        let pending = |key| Pending {
-            enrolments: self.clone(),
-            dir: dir.clone(),
-            token,
-            key,
-        };
-        let failed = |source| MemoryError::Write {
-            path: dir.clone(),
+    /// If another process joins here, or no key can be made or kept.
+    pub fn begin(&self, token: JoinTokenId) -> Result<Begun, MemoryError> {
+        let write = |path: &Path, source| MemoryError::Write {
+            path: path.to_owned(),
             source,
         };
-        if dir.join(KEY).exists() && !dir.join(FACTS).exists() {
-            return Ok(pending(PrivateKey::from_file(&dir.join(KEY))?));
+        private_files::create_dir(&self.0).map_err(|source| write(&self.0, source))?;
+        let held = Held::take(&self.0.join(LOCK))?;
+        if let Ok(Some(joined)) = self.joined()
+            && joined.token == token
+        {
+            self.remove_pending();
+            return Ok(Begun::Joined(joined));
         }
-        // A rest of a replaced enrolment has facts.
-        remove(&dir).map_err(failed)?;
-        private_files::create_dir(&dir).map_err(failed)?;
-        let key = PrivateKey::generate()?;
-        key.write_openssh_pair(&dir.join(KEY), true)?;
-        Ok(pending(key))
+        let dir = self.0.join(format!("{JOINING}{token}"));
+        let pending = |key| {
+            Begun::Pending(Pending {
+                enrolments: self.clone(),
+                dir: dir.clone(),
+                token,
+                key,
+                _held: held,
+            })
+        };
+        let key = dir.join(KEY);
+        if key.exists() && !dir.join(FACTS).exists() {
+            return Ok(pending(PrivateKey::from_file(&key)?));
+        }
+        if let Ok(Some(facts)) = Facts::read(&dir.join(FACTS))
+            && facts.token_id == token.to_string()
+            && PrivateKey::from_file(&key).is_ok()
+        {
+            return self.place(&dir, facts).map(Begun::Joined);
+        }
+        // A rest of a replaced enrolment has the facts of another token.
+        remove(&dir).map_err(|source| write(&dir, source))?;
+        private_files::create_dir(&dir).map_err(|source| write(&dir, source))?;
+        let made = PrivateKey::generate()?;
+        made.write_openssh_pair(&key, true)?;
+        Ok(pending(made))
+    }
+
+    /// Gives a whole enrolment its place.
+    fn place(&self, dir: &Path, facts: Facts) -> Result<Joined, MemoryError> {
+        let joined = self.joined_dir();
+        let damaged = MemoryError::Damaged(dir.join(FACTS));
+        let remembered = facts.joined(joined.clone()).ok_or(damaged)?;
+        take_place(dir, &joined).map_err(|source| MemoryError::Write {
+            path: joined.clone(),
+            source,
+        })?;
+        self.remove_pending();
+        Ok(remembered)
     }
 
     /// Removes what unfinished enrolments have left.
@@ -188,6 +239,19 @@ impl Enrolments {
 }
 
 impl Facts {
+    /// What a file says. `None`: there is no file.
+    fn read(path: &Path) -> Result<Option<Self>, MemoryError> {
+        let path = path.to_owned();
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(MemoryError::Read { path, source }),
+            Ok(content) => {
+                let facts = serde_json::from_slice(&content);
+                facts.map(Some).map_err(|_| MemoryError::Damaged(path))
+            }
+        }
+    }
+
     fn joined(self, dir: PathBuf) -> Option<Joined> {
         Some(Joined {
             dir,
@@ -225,14 +289,7 @@ impl Pending {
             source: error.into(),
         })?;
         write(FACTS, format!("{text}\n").as_bytes())?;
-        let joined = self.enrolments.joined_dir();
-        take_place(&self.dir, &joined).map_err(|source| MemoryError::Write {
-            path: joined.clone(),
-            source,
-        })?;
-        self.enrolments.remove_pending();
-        let damaged = || MemoryError::Damaged(joined.join(FACTS));
-        facts.joined(joined.clone()).ok_or_else(damaged)
+        self.enrolments.place(&self.dir, facts)
     }
 }
 
@@ -241,6 +298,24 @@ impl Joined {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Takes the lock of those that change this enrolment. Does not wait.
+    ///
+    /// # Errors
+    /// If another process joins or renews the key.
+    pub fn hold(&self) -> Result<Held, MemoryError> {
+        Held::take(&self.dir.with_file_name(LOCK))
+    }
+
+    /// Whether this enrolment still has its place: another may have replaced it.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let facts = Facts::read(&self.dir.join(FACTS)).ok().flatten();
+        facts
+            .and_then(|facts| facts.joined(self.dir.clone()))
+            .as_ref()
+            == Some(self)
     }
 
     /// The file of the private key.

@@ -12,6 +12,7 @@
 //!
 //! The last bytes find a token that was cut or mistyped. They are no protection.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,6 +24,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::key::PublicKey;
+
+mod shown;
 
 /// What each token begins with.
 pub const PREFIX: &str = "fjt1_";
@@ -73,6 +76,9 @@ pub enum InvalidJoinToken {
         "it is no join token: `flwr supernode join-token new` prints those, which begin with `{PREFIX}`"
     )]
     Foreign,
+    /// A token is a part of it.
+    #[error("there is other text beside the join token: give the token alone")]
+    Amid,
     /// A part of a token, or a token with other letters.
     #[error("the join token was cut or altered on its way: copy it again, whole")]
     Damaged,
@@ -185,7 +191,20 @@ impl JoinToken {
     /// Whether a text is meant as a token. It may be a damaged one.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
-        text.starts_with(PREFIX)
+        shown::bare(text).starts_with(PREFIX)
+    }
+
+    /// Whether a text has a token in it, or the beginning of one. The path of a file with such a name has
+    /// none.
+    #[must_use]
+    pub fn is_in(text: &str) -> bool {
+        shown::find(text).is_some()
+    }
+
+    /// A text for people, without the tokens in it.
+    #[must_use]
+    pub fn hide(text: &str) -> Cow<'_, str> {
+        shown::hide(text)
     }
 }
 
@@ -197,10 +216,14 @@ fn check(bytes: &[u8]) -> [u8; CHECK] {
 impl FromStr for JoinToken {
     type Err = InvalidJoinToken;
 
-    /// Reads a token. Space around the text does not count: files end with a newline.
+    /// Reads a token. Space and quotes around the text do not count: files end with a newline.
     fn from_str(text: &str) -> Result<Self, InvalidJoinToken> {
-        let encoded = text.trim().strip_prefix(PREFIX);
-        let encoded = encoded.ok_or(InvalidJoinToken::Foreign)?;
+        let Some(encoded) = shown::bare(text).strip_prefix(PREFIX) else {
+            return Err(match Self::is_in(text) {
+                true => InvalidJoinToken::Amid,
+                false => InvalidJoinToken::Foreign,
+            });
+        };
         let bytes = URL_SAFE_NO_PAD.decode(encoded).map(Zeroizing::new);
         let bytes = bytes.map_err(|_| InvalidJoinToken::Damaged)?;
         read(&bytes).ok_or(InvalidJoinToken::Damaged)

@@ -6,7 +6,7 @@ use flwr_security::key::{PrivateKey, PublicKey};
 
 use super::Error;
 use crate::args::Args;
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, is_cut_off};
 
 pub(super) const PRIVATE_KEY: &str = "--auth-supernode-private-key";
 pub(super) const PUBLIC_KEY: &str = "--auth-supernode-public-key";
@@ -32,7 +32,7 @@ impl NodeKey {
         );
         match (private, public, enrolment) {
             (Some(private), public, _) => Self::of_files(private, public),
-            // The public half is in the private key: a renewal that was cut off leaves them apart.
+            // The public half is in the private key, and may be that of a renewal that was cut off.
             (None, None, Enrolment::Joined(joined)) => {
                 let path = joined.key_file();
                 let private = PrivateKey::from_file(&path);
@@ -61,7 +61,8 @@ impl NodeKey {
         let private = PrivateKey::from_file(&private_path).map_err(unusable(PRIVATE_KEY))?;
         if let Some(public_path) = public_path {
             let public = PublicKey::from_file(&public_path).map_err(unusable(PUBLIC_KEY))?;
-            if *private.public_key() != public {
+            // A renewal that was cut off leaves the halves apart.
+            if *private.public_key() != public && !is_cut_off(&private_path, &private) {
                 return Err(Error::KeyPair {
                     public: public_path,
                     private: private_path,

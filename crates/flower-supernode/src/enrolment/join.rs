@@ -1,6 +1,6 @@
 //! Joining: the node tries until the SuperLink has answered.
 
-use flwr_client::joined::{Enrolled, Joined};
+use flwr_client::joined::{Begun, Enrolled, Joined};
 use flwr_client::joining::{self, Welcome};
 use flwr_client::retry::Backoff;
 use flwr_security::key::PrivateKey;
@@ -8,6 +8,7 @@ use flwr_security::pki::node_request;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use super::issued::{issued, not_issued};
 use super::{Error, Join};
 use crate::config::JoinWay;
 
@@ -17,7 +18,15 @@ impl Join {
     /// # Errors
     /// If the SuperLink refuses, is not the one that the token names, or is given up.
     pub async fn run(&self, way: &JoinWay) -> Result<Joined, Error> {
-        let pending = self.enrolments.begin(self.token.id)?;
+        let pending = match self.enrolments.begin(self.token.id)? {
+            Begun::Pending(pending) => pending,
+            Begun::Joined(joined) => {
+                told(&joined);
+                return Ok(joined);
+            }
+        };
+        // Another process may have joined since this one looked.
+        self.require_place()?;
         info!(
             "joins the SuperLink at {} with token {} and key {}",
             way.address,
@@ -25,15 +34,19 @@ impl Join {
             pending.key.public_key().fingerprint()
         );
         let welcome = self.ask(way, &pending.key).await?;
+        let certificate = &welcome.certificate;
+        // A memory that no node can start with must not take the place of a good one.
+        if !certificate.is_empty() && issued(certificate, pending.key.public_key()).is_none() {
+            return Err(Error::Join(not_issued(&way.address).into()));
+        }
         let joined = pending.finish(&Enrolled {
             superlink: &welcome.superlink,
             node: welcome.node,
             name: &welcome.name,
             authorities: &[welcome.authority],
-            certificate: &welcome.certificate,
+            certificate,
         })?;
-        let dir = joined.dir().display();
-        info!(node_id = %joined.node, "joined; the next start needs no flags: {dir} has the node's key, the SuperLink's address and whom to trust");
+        told(&joined);
         Ok(joined)
     }
 
@@ -71,4 +84,9 @@ impl Join {
             sleep(delay).await;
         }
     }
+}
+
+fn told(joined: &Joined) {
+    let dir = joined.dir().display();
+    info!(node_id = %joined.node, "joined; the next start needs no flags: {dir} has the node's key, the SuperLink's address and whom to trust");
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use clap::Parser;
 use flwr_client::channel::Trust;
-use flwr_client::joined::Enrolled;
+use flwr_client::joined::{Begun, Enrolled};
 use flwr_core::cause::chain;
 use flwr_core::id::NodeId;
 use flwr_security::joining::Pin;
@@ -52,7 +52,10 @@ impl Home {
 
     /// Has the node joined with this token.
     fn joined(&self, token: &JoinToken) -> Joined {
-        let pending = Enrolments::below(self.dir.path()).begin(token.id).unwrap();
+        let begun = Enrolments::below(self.dir.path()).begin(token.id);
+        let Begun::Pending(pending) = begun.unwrap() else {
+            panic!("it has joined");
+        };
         let enrolled = Enrolled {
             superlink: &token.address,
             node: NodeId(7),
@@ -199,6 +202,24 @@ fn the_same_token_is_harmless_and_another_is_refused_unless_it_replaces() {
     assert_eq!(rejoining.token(), Some(&second));
     // The first stays until the second has joined.
     assert_eq!(home.enrolment(&[]).unwrap().joined(), Some(&joined));
+}
+
+#[test]
+fn what_another_start_has_joined_meanwhile_is_not_replaced() {
+    let home = Home::new();
+    let (first, second) = (token(), token());
+    let two = second.reveal();
+    let joining = |flags: &[&str]| match home.enrolment(flags).unwrap() {
+        Enrolment::Joining(join) => join,
+        other => panic!("{other:?}"),
+    };
+    let late = joining(&["--join", &two]);
+    let replacing = joining(&["--join", &two, "--rejoin"]);
+    late.require_place().unwrap();
+    home.joined(&first);
+    let error = late.require_place().unwrap_err();
+    assert!(matches!(error, Error::Joined { .. }), "{error}");
+    replacing.require_place().unwrap();
 }
 
 #[test]

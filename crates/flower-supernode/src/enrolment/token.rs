@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
+use std::mem;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::process::Command;
 use std::str::FromStr;
 
 use flwr_daemon::config_file::Configurable;
-use flwr_security::joining::{InvalidJoinToken, JoinToken, PREFIX};
+use flwr_security::joining::{InvalidJoinToken, JoinToken};
 use flwr_security::private_files;
 use tracing::warn;
 use zeroize::Zeroizing;
@@ -42,10 +43,12 @@ impl FromStr for JoinFrom {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+        let is_token = JoinToken::is_meant(text) || JoinToken::is_in(text);
+        Ok(match text.trim() {
             STDIN => Self::Stdin,
-            text if JoinToken::is_meant(text) => Self::Token(Zeroizing::new(text.to_owned())),
-            path => Self::File(path.into()),
+            // Together with what stands around a token, which says what is wrong.
+            _ if is_token => Self::Token(Zeroizing::new(text.to_owned())),
+            _ => Self::File(text.into()),
         })
     }
 }
@@ -75,6 +78,7 @@ impl JoinFrom {
                 text_of(io::stdin().lock()).map_err(Error::Stdin)?,
                 STDIN.to_owned(),
             ),
+            Self::File(path) if path.as_os_str().is_empty() => return Err(Error::EmptyJoin),
             Self::File(path) => {
                 let text = File::open(path).and_then(text_of);
                 let text = text.map_err(|source| Error::TokenFile {
@@ -146,13 +150,15 @@ fn pipe(token: &str) -> Result<PipeReader, Error> {
     Ok(reader)
 }
 
-/// Where a token begins in a word: at the front, or behind the flag's `=`.
+/// Where the value with a token begins in a word: at the front, or behind the flag's `=`.
 fn token_at(word: &OsStr) -> Option<usize> {
     let bytes = word.as_bytes();
-    let equals = bytes.iter().position(|byte| *byte == b'=');
-    let places = [Some(0), equals.map(|equals| equals + 1)];
-    let is_token = |place: &usize| bytes[*place..].starts_with(PREFIX.as_bytes());
-    places.into_iter().flatten().find(is_token)
+    let place = match bytes.iter().position(|byte| *byte == b'=') {
+        Some(equals) if bytes.starts_with(b"--") => equals + 1,
+        _ => 0,
+    };
+    let value = String::from_utf8_lossy(&bytes[place..]);
+    matches!(value.parse(), Ok(JoinFrom::Token(_))).then_some(place)
 }
 
 fn shows_token(word: &OsStr) -> bool {
@@ -169,6 +175,34 @@ fn without_token(word: &OsStr) -> OsString {
     OsString::from_vec(bytes)
 }
 
+/// Refuses a token that is no value of `--join`, before anything prints the command line's words.
+///
+/// # Errors
+/// If there is such a token, or one of several words.
+pub fn require_token_at_flag(typed: &[OsString]) -> Result<(), Error> {
+    // Flags may be shortened.
+    let is_join = |name: &str| name.len() > 2 && "--join".starts_with(name);
+    let (mut is_value, mut is_behind_token, mut are_flags_over) = (false, false, false);
+    for word in typed.iter().skip(1) {
+        let word = word.to_string_lossy();
+        let was_behind_token = mem::take(&mut is_behind_token);
+        if mem::take(&mut is_value) {
+            is_behind_token = JoinToken::is_in(&word);
+            continue;
+        }
+        match word.split_once('=') {
+            _ if are_flags_over && JoinToken::is_in(&word) => return Err(Error::TokenElsewhere),
+            Some((name, value)) if is_join(name) => is_behind_token = JoinToken::is_in(value),
+            None if is_join(&word) => is_value = true,
+            _ if JoinToken::is_in(&word) => return Err(Error::TokenElsewhere),
+            // The rest of a token that was broken: there is no other such word.
+            _ if was_behind_token && !word.starts_with('-') => return Err(Error::TokenElsewhere),
+            _ => are_flags_over |= word == "--",
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +211,18 @@ mod tests {
     fn a_text_is_a_token_by_its_beginning_and_else_a_file() {
         let from = |text: &str| text.parse::<JoinFrom>().unwrap();
         assert!(matches!(from("fjt1_abc"), JoinFrom::Token(_)));
+        for text in [
+            " fjt1_abc",
+            "'fjt1_abc'",
+            "flower-supernode --join fjt1_abc",
+        ] {
+            assert!(matches!(from(text), JoinFrom::Token(_)), "{text}");
+            assert_eq!(format!("{:?}", from(text)), "Token");
+            let told = flwr_core::cause::chain(&from(text).read().unwrap_err());
+            assert!(!told.contains("abc"), "{told}");
+        }
+        let told = from("").read().unwrap_err().to_string();
+        assert!(told.contains("--join is empty"), "{told}");
         assert!(matches!(from("-"), JoinFrom::Stdin));
         assert!(matches!(from("./fjt1_abc"), JoinFrom::File(_)));
         assert_eq!(format!("{:?}", from("fjt1_secret")), "Token");
@@ -188,12 +234,57 @@ mod tests {
             ("fjt1_abc", "-"),
             ("--join=fjt1_abc", "--join=-"),
             ("--jo=fjt1_abc", "--jo=-"),
+            ("--join= fjt1_abc", "--join=-"),
+            ("\"fjt1_abc\"", "-"),
+            ("flower-supernode --join fjt1_abc", "-"),
             ("--superlink=a:1", "--superlink=a:1"),
             ("--join=./fjt1_abc", "--join=./fjt1_abc"),
             ("--join=", "--join="),
             ("", ""),
         ] {
             assert_eq!(without_token(OsStr::new(word)), without, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_no_value_of_its_flag_is_refused_and_not_shown() {
+        let place = |flags: &[&str]| {
+            let typed: Vec<_> = ["flower-supernode"]
+                .iter()
+                .chain(flags)
+                .map(Into::into)
+                .collect();
+            require_token_at_flag(&typed)
+        };
+        for flags in [
+            &["--join", "fjt1_abc", "--rejoin"][..],
+            &["--join=fjt1_abc"],
+            &["--jo", " fjt1_abc"],
+            &["--join", "flower-supernode --join fjt1_abc"],
+            &["--join", "-", "--superlink", "a:1"],
+            &["--root-certificates", "/run/fjt1_ward7/ca.crt"],
+            &["key", "renew", "--join", "fjt1_abc"],
+            &[],
+        ] {
+            place(flags).unwrap();
+        }
+        for flags in [
+            &["fjt1_abc"][..],
+            &["key", "renew", "fjt1_abc"],
+            &["key", "fjt1_abc"],
+            &["--rejoin=fjt1_abc"],
+            &["--superlink", "fjt1_abc"],
+            &["--join", "fjt1_abc", "fjt1_def"],
+            &["--join", "fjt1_abc", "def"],
+            &["--", "--join=fjt1_abc"],
+            &["--", "fjt1_abc"],
+        ] {
+            let told = place(flags).unwrap_err().to_string();
+            assert!(
+                told.starts_with("a join token is given by --join"),
+                "{told}"
+            );
+            assert!(!told.contains("abc") && !told.contains("def"), "{told}");
         }
     }
 

@@ -14,18 +14,17 @@ use flwr_core::address::Address;
 use flwr_core::cause::chain;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
-use flwr_security::key::PrivateKey;
+use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::pki::node_request;
 use flwr_security::tls::{Certificate, ClientTls, Dated};
 use parking_lot::Mutex;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use time::OffsetDateTime;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::Upstream;
+use super::remember::{blocking, change};
+use crate::enrolment::{NOT_ISSUED, issued};
 
 /// Between two looks at the calendar, which may be set.
 const LOOK: Duration = Duration::from_secs(600);
@@ -136,20 +135,24 @@ impl Upstream {
         let path = joined.key_file();
         let request = blocking(move || {
             let key = PrivateKey::from_file(&path).map_err(|error| chain(&error))?;
-            node_request(&key).map_err(|error| chain(&error))
+            let request = node_request(&key).map_err(|error| chain(&error))?;
+            Ok((key.public_key().clone(), request))
         });
-        let request = request.await?;
+        let (key, request) = request.await?;
         let answer = renew_certificate(superlink, tls, route, &self.signer, request).await;
         let pem = answer.map_err(|error| chain(&error))?;
-        let issued = read(&pem).ok_or("the SuperLink's answer is no certificate")?;
+        let issued = issued(&pem, &key)
+            .ok_or_else(|| format!("the SuperLink at {superlink} answers with {NOT_ISSUED}"))?;
         if due(&issued) <= clock.date_time() {
             return Err(format!(
                 "the SuperLink's new one is valid until {} only: the clocks differ, or its CA expires",
                 issued.not_after.date()
             ));
         }
-        let (joined, tls) = (joined.clone(), tls.clone());
-        blocking(move || {
+        let (own, tls) = (joined.clone(), tls.clone());
+        change(joined, move || {
+            let joined = own;
+            require_key(&joined, &key)?;
             let written = joined.certify(&pem);
             let path = joined.certificate_file();
             written.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -161,21 +164,21 @@ impl Upstream {
     }
 }
 
-fn read(pem: &[u8]) -> Option<Certificate> {
-    let der = CertificateDer::from_pem_slice(pem).ok()?;
-    Certificate::read(&der).ok()
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    let done = spawn_blocking(work).await;
-    done.map_err(|panicked| panicked.to_string())?
+/// Whether the key of this file is still the one that the certificate is for: `key renew` has brought the
+/// new key its own certificate.
+fn require_key(joined: &Joined, certified: &PublicKey) -> Result<(), String> {
+    let key = PrivateKey::from_file(&joined.key_file()).map_err(|error| chain(&error))?;
+    if key.public_key() != certified {
+        return Err("the node's key was renewed meanwhile".to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use flwr_client::joined::{Begun, Enrolled, Enrolments};
     use flwr_core::id::NodeId;
+    use flwr_security::joining::JoinTokenId;
     use flwr_security::pki::{Authority, NodeAuthority};
     use flwr_security::testing::Files;
     use time::Duration;
@@ -195,12 +198,35 @@ mod tests {
         let issued = ca
             .unwrap()
             .issue(&request, key.public_key(), NodeId(7), now);
-        let issued = read(issued.unwrap().as_bytes()).unwrap();
+        let issued = super::issued(issued.unwrap().as_bytes(), key.public_key()).unwrap();
         let due = due(&issued);
         assert!(
             due > now + Duration::days(19) && due < now + Duration::days(21),
             "{due}"
         );
-        assert!(read(b"no certificate").is_none());
+    }
+
+    #[test]
+    fn a_certificate_for_the_old_key_is_not_written_over_that_of_the_new_one() {
+        let home = tempfile::tempdir().unwrap();
+        let begun = Enrolments::below(home.path()).begin(JoinTokenId([1; 8]));
+        let Begun::Pending(pending) = begun.unwrap() else {
+            panic!("it has joined");
+        };
+        let old = pending.key.public_key().clone();
+        let enrolled = Enrolled {
+            superlink: &"superlink.example:9092".parse().unwrap(),
+            node: NodeId(7),
+            name: "",
+            authorities: &[],
+            certificate: b"",
+        };
+        let joined = pending.finish(&enrolled).unwrap();
+        require_key(&joined, &old).unwrap();
+        let new = PrivateKey::generate().unwrap();
+        new.write_openssh_pair(&joined.key_file(), true).unwrap();
+        let told = require_key(&joined, &old).unwrap_err();
+        assert!(told.contains("renewed"), "{told}");
+        require_key(&joined, new.public_key()).unwrap();
     }
 }

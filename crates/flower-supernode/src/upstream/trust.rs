@@ -5,6 +5,8 @@
 //! authorities that the SuperLink names, and drops those that it names no longer. It keeps the authority
 //! that proves this connection until one that the SuperLink names proves it too.
 
+use std::fs;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,19 +15,23 @@ use flwr_client::joined::Joined;
 use flwr_client::joining::{JoinError, Trusted, trusted};
 use flwr_core::address::Address;
 use flwr_core::cause::chain;
-use flwr_security::tls::{Certificate, ClientTls, certificates_of, is_proven_by};
+use flwr_security::private_files;
+use flwr_security::tls::{Certificate, ClientTls, certificates_of, is_proven_by, to_pem};
 use rustls_pki_types::CertificateDer;
+use time::OffsetDateTime;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Upstream;
+use super::remember::{blocking, change};
 
 /// Between two questions, where nothing happens.
 const PERIOD: Duration = Duration::from_secs(4 * 3600);
 /// Until the next question, after one without an answer.
 const AGAIN: Duration = Duration::from_secs(300);
+/// The file by which new authorities are tried.
+const TRIAL: &str = "authorities.trial";
 /// A SuperLink has one authority, or two while it changes. More than this is no answer.
 const MOST: usize = 16;
 
@@ -83,8 +89,16 @@ impl Upstream {
             Err(error) => return Err(chain(&error)),
         };
         let joined = learning.joined.clone();
-        let kept = spawn_blocking(move || keep(&joined, &answer));
-        kept.await.map_err(|panicked| panicked.to_string())?
+        let told = blocking(move || {
+            let known = certificates_of(&joined.authorities_file()).map_err(|e| chain(&e))?;
+            Ok(next(&known, &answer, OffsetDateTime::now_utc())?.map(|_| answer))
+        });
+        // Most answers change nothing: they need no lock.
+        let Some(answer) = told.await? else {
+            return Ok(());
+        };
+        let joined = learning.joined.clone();
+        change(&learning.joined, move || keep(&joined, &answer)).await
     }
 }
 
@@ -92,9 +106,10 @@ impl Upstream {
 fn keep(joined: &Joined, answer: &Trusted) -> Result<(), String> {
     let path = joined.authorities_file();
     let known = certificates_of(&path).map_err(|error| chain(&error))?;
-    let Some(next) = next(&known, answer)? else {
+    let Some(next) = next(&known, answer, OffsetDateTime::now_utc())? else {
         return Ok(());
     };
+    require_taken(joined, &next)?;
     let written = joined.trust(&next);
     written.map_err(|error| format!("{}: {error}", path.display()))?;
     for new in next.iter().filter(|new| !known.contains(new)) {
@@ -112,10 +127,28 @@ fn keep(joined: &Joined, answer: &Trusted) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a start takes these authorities. A file that no start takes would lock the node out.
+fn require_taken(joined: &Joined, next: &[CertificateDer<'_>]) -> Result<(), String> {
+    let trial = joined.dir().join(TRIAL);
+    let pem = to_pem(next);
+    let written = private_files::write(&trial, |file| file.write_all(pem.as_bytes()));
+    let taken = written
+        .map_err(|error| format!("{}: {error}", trial.display()))
+        .and_then(|()| {
+            let loaded = ClientTls::trusting(&trial);
+            loaded
+                .map_err(|error| format!("it names one that cannot be trusted: {}", chain(&error)))
+        });
+    // Best effort: the next trial writes over it.
+    let _ = fs::remove_file(&trial);
+    taken.map(drop)
+}
+
 /// Whom to trust from now on. `None`: the same as before.
 fn next(
     known: &[CertificateDer<'static>],
     answer: &Trusted,
+    now: OffsetDateTime,
 ) -> Result<Option<Vec<CertificateDer<'static>>>, String> {
     let Trusted { named, chain } = answer;
     if named.is_empty() {
@@ -127,8 +160,13 @@ fn next(
             named.len()
         ));
     }
-    if named.iter().any(|named| Certificate::read(named).is_err()) {
-        return Err("it names one that is no certificate".to_owned());
+    let mut expired = Vec::new();
+    for named in named {
+        let read = Certificate::read(named);
+        let read = read.map_err(|_| "it names one that is no certificate".to_owned())?;
+        if read.not_after < now {
+            expired.push(named);
+        }
     }
     let proves = |authority: &&CertificateDer<'_>| is_proven_by(chain, authority);
     let is_proven_anew = named.iter().any(|named| proves(&named));
@@ -136,7 +174,8 @@ fn next(
         |known: &&CertificateDer<'_>| named.contains(known) || (!is_proven_anew && proves(known));
     let mut next: Vec<_> = known.iter().filter(stays).cloned().collect();
     for named in named {
-        if !next.contains(named) {
+        // What has expired proves nothing: it is not added.
+        if !next.contains(named) && !expired.contains(&named) {
             next.push(named.clone());
         }
     }
@@ -149,9 +188,20 @@ fn shown(authority: &CertificateDer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flwr_client::joined::{Begun, Enrolled, Enrolments};
+    use flwr_core::id::NodeId;
+    use flwr_security::joining::JoinTokenId;
     use flwr_security::testing::Files;
 
     use super::*;
+
+    /// Whom to trust after an answer of now.
+    fn next(
+        known: &[CertificateDer<'static>],
+        answer: &Trusted,
+    ) -> Result<Option<Vec<CertificateDer<'static>>>, String> {
+        super::next(known, answer, OffsetDateTime::now_utc())
+    }
 
     struct Ca(Files);
 
@@ -210,5 +260,42 @@ mod tests {
         next(&known, &answer).unwrap_err();
         answer.named = vec![ca.authority(); MOST + 1];
         next(&known, &answer).unwrap_err();
+    }
+
+    #[test]
+    fn an_authority_that_has_expired_is_not_added() {
+        let (first, second) = (Ca::new(), Ca::new());
+        let known = [first.authority()];
+        let answer = first.names(&[&first, &second]);
+        assert!(next(&known, &answer).unwrap().is_some());
+        let then = Certificate::read(&second.authority()).unwrap().not_after;
+        let later = then + time::Duration::DAY;
+        assert_eq!(super::next(&known, &answer, later).unwrap(), None);
+    }
+
+    #[test]
+    fn authorities_are_tried_as_a_start_does_before_they_are_written() {
+        let home = tempfile::tempdir().unwrap();
+        let begun = Enrolments::below(home.path()).begin(JoinTokenId([1; 8]));
+        let Begun::Pending(pending) = begun.unwrap() else {
+            panic!("it has joined");
+        };
+        let (first, second) = (Ca::new(), Ca::new());
+        let enrolled = Enrolled {
+            superlink: &"superlink.example:9092".parse().unwrap(),
+            node: NodeId(7),
+            name: "",
+            authorities: &[first.authority()],
+            certificate: b"",
+        };
+        let joined = pending.finish(&enrolled).unwrap();
+        let trusted = || certificates_of(&joined.authorities_file()).unwrap();
+        let nonsense = CertificateDer::from(vec![1, 2, 3]);
+        let refused = require_taken(&joined, &[first.authority(), nonsense]).unwrap_err();
+        assert!(refused.contains("cannot be trusted"), "{refused}");
+        assert!(!joined.dir().join(TRIAL).exists());
+        keep(&joined, &first.names(&[&first, &second])).unwrap();
+        assert_eq!(trusted(), [first.authority(), second.authority()]);
+        assert!(!joined.dir().join(TRIAL).exists());
     }
 }

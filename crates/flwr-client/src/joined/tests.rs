@@ -9,9 +9,16 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+fn begin(enrolments: &Enrolments, token: JoinTokenId) -> Pending {
+    match enrolments.begin(token).unwrap() {
+        Begun::Pending(pending) => pending,
+        Begun::Joined(joined) => panic!("{joined:?}"),
+    }
+}
+
 fn join(enrolments: &Enrolments, token: JoinTokenId, node: u64) -> Joined {
     let files = Files::new();
-    let pending = enrolments.begin(token).unwrap();
+    let pending = begin(enrolments, token);
     let enrolled = Enrolled {
         superlink: &"superlink.example:9092".parse().unwrap(),
         node: NodeId(node),
@@ -45,7 +52,7 @@ fn an_enrolment_is_remembered_and_only_its_owner_can_read_it() {
     assert_eq!(mode(&joined.key_file()), 0o600);
     let files = ["authorities.pem", "joined.json", "key", "key.pub"];
     assert_eq!(names(joined.dir()), files);
-    assert_eq!(names(&home.path().join("supernode")), ["joined"]);
+    assert_eq!(names(&home.path().join("supernode")), [".lock", "joined"]);
 }
 
 #[test]
@@ -53,7 +60,7 @@ fn a_second_try_with_the_same_token_has_the_same_key_and_another_token_has_anoth
     let home = tempfile::tempdir().unwrap();
     let enrolments = Enrolments::below(home.path());
     let key = |token| {
-        let pending = enrolments.begin(JoinTokenId([token; 8])).unwrap();
+        let pending = begin(&enrolments, JoinTokenId([token; 8]));
         pending.key.public_key().fingerprint()
     };
     assert_eq!(key(1), key(1));
@@ -67,13 +74,13 @@ fn another_enrolment_takes_the_place_of_the_first_as_a_whole() {
     let first = join(&enrolments, JoinTokenId([1; 8]), 7);
     let key = fs::read(first.key_file()).unwrap();
     // A second enrolment that is not finished leaves the first alone.
-    enrolments.begin(JoinTokenId([2; 8])).unwrap();
+    drop(begin(&enrolments, JoinTokenId([2; 8])));
     assert_eq!(enrolments.joined().unwrap(), Some(first.clone()));
     assert_eq!(fs::read(first.key_file()).unwrap(), key);
     let second = join(&enrolments, JoinTokenId([2; 8]), 8);
     assert_eq!(enrolments.joined().unwrap(), Some(second.clone()));
     assert_ne!(fs::read(second.key_file()).unwrap(), key);
-    assert_eq!(names(&home.path().join("supernode")), ["joined"]);
+    assert_eq!(names(&home.path().join("supernode")), [".lock", "joined"]);
 }
 
 #[test]
@@ -105,4 +112,71 @@ fn a_certificate_for_the_next_key_stands_behind_that_of_the_key_until_it_takes_i
     assert_eq!(file(), "first\nsecond");
     joined.certify(b"second").unwrap();
     assert_eq!(file(), "second");
+}
+
+#[test]
+fn one_process_at_a_time_joins_and_the_next_finds_what_it_has_finished() {
+    let home = tempfile::tempdir().unwrap();
+    let enrolments = Enrolments::below(home.path());
+    let token = JoinTokenId([1; 8]);
+    let first = begin(&enrolments, token);
+    let fingerprint = first.key.public_key().fingerprint();
+    for other in [token, JoinTokenId([2; 8])] {
+        let error = enrolments.begin(other).unwrap_err();
+        assert!(matches!(error, MemoryError::Busy(_)), "{error}");
+        assert!(error.to_string().contains("wait for it"), "{error}");
+    }
+    drop(first);
+    assert_eq!(
+        begin(&enrolments, token).key.public_key().fingerprint(),
+        fingerprint
+    );
+    let joined = join(&enrolments, token, 7);
+    assert!(joined.is_in_place());
+    // A start that looked before the first had finished does not use the token again.
+    let Begun::Joined(found) = enrolments.begin(token).unwrap() else {
+        panic!("it joins again");
+    };
+    assert_eq!(found, joined);
+    // A renewal of the key holds the same lock.
+    let renewing = joined.hold().unwrap();
+    enrolments.begin(JoinTokenId([2; 8])).unwrap_err();
+    drop(renewing);
+    join(&enrolments, JoinTokenId([2; 8]), 8);
+    assert!(!joined.is_in_place());
+}
+
+#[test]
+fn an_enrolment_that_was_cut_off_before_it_had_its_place_gets_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let enrolments = Enrolments::below(home.path());
+    let dir = home.path().join("supernode");
+    let token = JoinTokenId([2; 8]);
+    let pending = dir.join(format!("{JOINING}{token}"));
+    let finished = || {
+        let begun = enrolments.begin(token).unwrap();
+        let Begun::Joined(joined) = begun else {
+            panic!("the token is used again");
+        };
+        assert_eq!(enrolments.joined().unwrap().as_ref(), Some(&joined));
+        assert_eq!(names(&dir), [".lock", "joined"]);
+        (joined.node, fs::read(joined.key_file()).unwrap())
+    };
+    // The first enrolment, and one that replaces another.
+    let joined = join(&enrolments, token, 8);
+    let key = fs::read(joined.key_file()).unwrap();
+    fs::rename(joined.dir(), &pending).unwrap();
+    assert_eq!(finished(), (NodeId(8), key.clone()));
+    fs::rename(joined.dir(), dir.join("rest")).unwrap();
+    join(&enrolments, JoinTokenId([1; 8]), 7);
+    fs::rename(dir.join("rest"), &pending).unwrap();
+    assert_eq!(finished(), (NodeId(8), key.clone()));
+
+    // The rest of a replaced enrolment has another token's facts: a new key is made.
+    let old = join(&enrolments, JoinTokenId([3; 8]), 9);
+    fs::rename(old.dir(), &pending).unwrap();
+    let begun = begin(&enrolments, token);
+    assert!(!pending.join(FACTS).exists());
+    assert_ne!(fs::read(pending.join(KEY)).unwrap(), key);
+    drop(begun);
 }

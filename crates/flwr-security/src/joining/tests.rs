@@ -12,7 +12,21 @@ fn a_token_is_read_as_it_was_written() {
     let text = token.reveal();
     assert!(JoinToken::is_meant(&text));
     assert_eq!(text.parse(), Ok(token.clone()));
-    assert_eq!(format!(" {}\n", *text).parse(), Ok(token));
+    for around in [
+        format!(" {}\n", *text),
+        format!("\"{}\"", *text),
+        format!(" '{} '\n", *text),
+    ] {
+        assert!(JoinToken::is_meant(&around));
+        assert_eq!(around.parse(), Ok(token.clone()));
+    }
+    let amid = format!("flower-supernode --join {}", *text);
+    assert!(!JoinToken::is_meant(&amid) && JoinToken::is_in(&amid));
+    assert_eq!(amid.parse::<JoinToken>(), Err(InvalidJoinToken::Amid));
+    assert_eq!(
+        JoinToken::hide(&amid),
+        "flower-supernode --join the join token"
+    );
 }
 
 #[test]
