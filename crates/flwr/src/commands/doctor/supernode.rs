@@ -48,7 +48,7 @@ pub(super) fn look(home: &Path, now: OffsetDateTime, checkup: &mut Checkup) {
 
 #[cfg(test)]
 mod tests {
-    use flwr_client::joined::Enrolled;
+    use flwr_client::joined::{Begun, Enrolled};
     use flwr_core::checkup::Outcome;
     use flwr_core::id::NodeId;
     use flwr_security::joining::JoinTokenId;
@@ -73,7 +73,10 @@ mod tests {
         };
         let files = Pki::make(&request).unwrap();
         let files = files.write(&home.join("certificates"), false).unwrap();
-        let pending = Enrolments::below(home).begin(JoinTokenId([9; 8])).unwrap();
+        let begun = Enrolments::below(home).begin(JoinTokenId([9; 8])).unwrap();
+        let Begun::Pending(pending) = begun else {
+            panic!("an enrolment out of nothing: {begun:?}");
+        };
         let enrolled = Enrolled {
             superlink: &"superlink.example:9092".parse().unwrap(),
             node: NodeId(7),
