@@ -172,7 +172,6 @@ fn a_supernode_names_the_flag_and_file_that_is_wrong() {
             with(&["--insecure", key, public]),
             &["--auth-supernode-private-key", "--insecure"],
         ),
-        (with(&[ca, key]), &["--auth-supernode-public-key"]),
         (with(&[ca, public]), &["--auth-supernode-private-key"]),
         (
             with(&[ca, "--auth-supernode-private-key empty", public]),
