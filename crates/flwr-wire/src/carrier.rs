@@ -19,6 +19,7 @@ mod patience;
 
 pub use answer::{Answer, Answers, decode};
 pub(crate) use intake::Intake;
+use intake::Taken;
 
 /// What carries a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +115,7 @@ impl Carrier {
         }
     }
 
-    /// Reads the only message of a call, and has it answered. The request counts as under way until
-    /// then.
+    /// Has a call answered. The request counts as under way until then.
     pub(crate) async fn unary<A, F>(
         self,
         intake: Intake<'_>,
@@ -127,15 +127,9 @@ impl Carrier {
         F: Future<Output = Result<Answer, Failure>> + Send,
     {
         let reader = intake.reader;
-        let taken = match self {
-            Self::Grpc => match grpc::read(intake, request.into_body()).await {
-                Ok(taken) => taken,
-                Err(status) => return status.into_http(),
-            },
-            Self::Http => match intake.read(request.into_body()).await {
-                Ok(taken) => taken,
-                Err(unread) => return http1::unread(&unread),
-            },
+        let taken = match self.read(intake, request).await {
+            Ok(taken) => taken,
+            Err(refused) => return *refused,
         };
         let answered = answer(taken.message).await;
         drop(taken.room);
@@ -148,7 +142,26 @@ impl Carrier {
         }
     }
 
-    /// Reads the only message of a call that has many answers.
+    /// Reads the only message of a call, or gives the response that refuses it.
+    async fn read(
+        self,
+        intake: Intake<'_>,
+        request: Request<Body>,
+    ) -> Result<Taken, Box<Response<Body>>> {
+        let body = request.into_body();
+        match self {
+            Self::Grpc => {
+                let taken = grpc::read(intake, body).await;
+                taken.map_err(|status| Box::new(status.into_http()))
+            }
+            Self::Http => {
+                let taken = intake.read(body).await;
+                taken.map_err(|unread| Box::new(http1::unread(&unread)))
+            }
+        }
+    }
+
+    /// Answers a call that has many answers.
     pub(crate) async fn streaming<A, F>(
         self,
         intake: Intake<'_>,
@@ -160,15 +173,9 @@ impl Carrier {
         F: Future<Output = Result<Answers, Failure>> + Send,
     {
         let reader = intake.reader;
-        let taken = match self {
-            Self::Grpc => match grpc::read(intake, request.into_body()).await {
-                Ok(taken) => taken,
-                Err(status) => return status.into_http(),
-            },
-            Self::Http => match intake.read(request.into_body()).await {
-                Ok(taken) => taken,
-                Err(unread) => return http1::unread(&unread),
-            },
+        let taken = match self.read(intake, request).await {
+            Ok(taken) => taken,
+            Err(refused) => return *refused,
         };
         match answer(taken.message).await {
             Err(failure) => self.failed(failure, reader),
