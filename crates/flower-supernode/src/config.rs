@@ -258,7 +258,7 @@ impl Config {
         } = way;
         warnings.extend(told);
         Ok(Self {
-            store: store(&key, args.flwr_dir.clone()),
+            store: store(&key, &args),
             superlink,
             other_port,
             trust,
@@ -324,18 +324,20 @@ const fn not_built(args: &Args) -> Result<(), Error> {
 pub fn store_of(args: &Args) -> Result<Option<PathBuf>, Error> {
     let enrolment = Enrolment::remembered(args)?;
     let key = NodeKey::load(args, &enrolment)?;
-    Ok(store(&key, args.flwr_dir.clone()))
+    Ok(store(&key, args))
 }
 
 /// A directory for each key, named by its hash: two nodes may share a home.
-pub(crate) fn store(key: &NodeKey, flwr_dir: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn store(key: &NodeKey, args: &Args) -> Option<PathBuf> {
     key.path.as_ref()?;
-    let home = flwr_dir.or_else(|| flwr_home(|name| env::var_os(name)));
-    Some(
-        home?
-            .join("supernode")
-            .join(store_name(key.private.public_key())),
-    )
+    let nodes = home(args)?.join("supernode");
+    Some(nodes.join(store_name(key.private.public_key())))
+}
+
+/// Flower's directory for a node with these flags. `None`: there is no home directory.
+pub(crate) fn home(args: &Args) -> Option<PathBuf> {
+    let given = args.flwr_dir.clone();
+    given.or_else(|| flwr_home(|name| env::var_os(name)))
 }
 
 /// The name of the directory for this key.

@@ -1,19 +1,18 @@
 //! How the node came to its SuperLink: it joins with a token (`--join`), and remembers the address,
 //! whom to trust and its key. Flags win over that, and `--insecure` turns all of it off.
 
-use std::env;
 use std::io;
 use std::path::PathBuf;
 
 use flwr_client::joined::{Enrolments, Joined, MemoryError};
 use flwr_client::joining::JoinError;
-use flwr_core::home::flwr_home;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
 use flwr_security::key::KeyError;
 use flwr_security::pki::PkiError;
 use tracing::info;
 
 use crate::args::Args;
+use crate::config;
 
 mod issued;
 mod join;
@@ -268,9 +267,7 @@ impl Enrolment {
 
 /// Where a node with these flags keeps its enrolment. `None`: there is no home directory.
 fn enrolments(args: &Args) -> Option<Enrolments> {
-    let home = args.flwr_dir.clone();
-    let home = home.or_else(|| flwr_home(|name| env::var_os(name)))?;
-    Some(Enrolments::below(&home))
+    Some(Enrolments::below(&config::home(args)?))
 }
 
 fn require_no_other_identity(args: &Args) -> Result<(), Error> {

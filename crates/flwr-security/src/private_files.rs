@@ -126,7 +126,8 @@ fn replace_by(
 }
 
 /// The directory of a file. The parent of a bare name is an empty path.
-fn dir_of(path: &Path) -> &Path {
+#[must_use]
+pub fn dir_of(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),

@@ -12,6 +12,7 @@ use flwr_client::channel::Trust;
 use flwr_client::joined::Held;
 use flwr_client::joining::{self, JoinError};
 use flwr_core::id::NodeId;
+use flwr_core::refusal::Code;
 use flwr_security::key::{PrivateKey, PublicKey};
 use flwr_security::pki::node_request;
 use flwr_security::private_files;
@@ -73,11 +74,11 @@ pub async fn renew_key(args: &Args, way: Way, _held: &Held) -> Result<KeyRenewal
     let asked = joining::renew_key(&way.superlink, tls, &way.route, keys, request);
     let renewed = match asked.await {
         Ok(renewed) => renewed,
-        Err(error) => return Err(files.failed(error, &new)),
+        Err(error) => return Err(files.failed(error)),
     };
     let certified = certified.filter(|_| !renewed.certificate.is_empty());
     if certified.is_some() && issued(&renewed.certificate, new.public_key()).is_none() {
-        return Err(files.failed(not_issued(&way.superlink), &new));
+        return Err(files.failed(not_issued(&way.superlink)));
     }
     keep_store(args, &way, &new);
     let written = |certificate: &Path| {
@@ -132,8 +133,7 @@ impl Files {
     }
 
     /// What a failed renewal leaves behind.
-    fn failed(self, error: JoinError, new: &PrivateKey) -> Error {
-        let line = new.public_key().to_openssh();
+    fn failed(self, error: JoinError) -> Error {
         match error {
             // An answer that cannot be used comes from a SuperLink that may have taken the key.
             error if error.is_passing() || matches!(error, JoinError::Answer { .. }) => {
@@ -143,7 +143,7 @@ impl Files {
                 }
             }
             // The text has the line for the list, which is that of the new key.
-            JoinError::Refused { ref refused, .. } if refused.text.contains(&line) => {
+            JoinError::Refused { ref refused, .. } if refused.code == Some(Code::KeyIsListed) => {
                 Error::Listed {
                     new: self.private,
                     path: self.old,
@@ -176,10 +176,8 @@ pub(crate) fn is_cut_off(path: &Path, key: &PrivateKey) -> bool {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    let moved = fs::rename(from, to).and_then(|()| {
-        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty());
-        private_files::sync_dir(dir.unwrap_or(Path::new(".")))
-    });
+    let moved = fs::rename(from, to);
+    let moved = moved.and_then(|()| private_files::sync_dir(private_files::dir_of(to)));
     moved.map_err(|source| Error::Write {
         path: to.to_owned(),
         source,
@@ -189,7 +187,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), Error> {
 /// Has the new key find what the node keeps under the old one: finished replies, Contexts. Without it
 /// the node works on these messages again.
 fn keep_store(args: &Args, way: &Way, new: &PrivateKey) {
-    let Some(old) = config::store(&way.key, args.flwr_dir.clone()) else {
+    let Some(old) = config::store(&way.key, args) else {
         return;
     };
     let linked = || {

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use flwr_security::private_files;
+
 use super::MemoryError;
 
 /// The right to change an enrolment or a key. It ends when the value is dropped, or with the process.
@@ -37,8 +39,8 @@ impl Held {
             }
             Err(TryLockError::Error(source)) => Err(failed(source)),
             Err(TryLockError::WouldBlock) => {
-                let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-                Err(MemoryError::Busy(dir.unwrap_or(Path::new(".")).to_owned()))
+                let dir = private_files::dir_of(path);
+                Err(MemoryError::Busy(dir.to_owned()))
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use flwr_security::private_files;
 use rusqlite::Connection;
 
 use super::file::{self, OpenError};
@@ -126,8 +127,7 @@ fn write_copy(connection: &Connection, part: &Path, copy: &PathBuf) -> Result<()
     drop(written);
     File::open(part)?.sync_all()?;
     fs::rename(part, copy)?;
-    let dir = copy.parent().filter(|dir| !dir.as_os_str().is_empty());
-    File::open(dir.unwrap_or(Path::new(".")))?.sync_all()?;
+    private_files::sync_dir(private_files::dir_of(copy))?;
     tracing::info!(copy = %copy.display(), "database copied before its schema changes: earlier versions of this program can open the copy only");
     Ok(())
 }

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use clap::Parser;
 use flwr_core::address::Address;
-use flwr_core::refusal::{Class, Refused, Silence, Unanswered};
+use flwr_core::refusal::{Class, JoinRefusal, Refusal, Refused, Silence, Unanswered};
 use flwr_security::testing::Files as TlsFiles;
 
 use super::super::Enrolment;
@@ -106,10 +106,14 @@ fn a_damaged_new_key_is_told_with_the_way_out() {
     assert!(told.contains("key.new"), "{told}");
 }
 
-fn refused(text: &str) -> JoinError {
+fn refused(refusal: JoinRefusal) -> JoinError {
+    let refusal = Refusal::from(refusal);
     JoinError::Refused {
         address: "superlink.example:9092".parse().unwrap(),
-        refused: Refused::read(Class::Precondition, text),
+        refused: Refused {
+            code: Some(refusal.code()),
+            ..Refused::read(Class::Precondition, &refusal.to_string())
+        },
     }
 }
 
@@ -127,23 +131,23 @@ fn the_new_key_is_kept_until_its_fate_is_known() {
         address: address.clone(),
         failure: Unanswered::new(Silence::Late, "late").into(),
     };
-    let error = node.files().failed(unanswered, &new);
+    let error = node.files().failed(unanswered);
     assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
     let again = node.files().prepare().unwrap();
     assert_eq!(again.public_key(), new.public_key());
 
-    let error = node.files().failed(not_issued(&address), &new);
+    let error = node.files().failed(not_issued(&address));
     assert!(matches!(error, Error::RenewalUnknown { .. }), "{error}");
     assert!(file.exists());
 
     // A list decides: the person needs the key.
-    let line = format!("replace its line by `{}`", new.public_key().to_openssh());
-    let error = node.files().failed(refused(&line), &new);
+    let listed = JoinRefusal::ListedKey(new.public_key().to_openssh());
+    let error = node.files().failed(refused(listed));
     assert!(matches!(error, Error::Listed { .. }), "{error}");
     assert!(file.exists());
 
     // The SuperLink does not want it: another renewal has another key.
-    let error = node.files().failed(refused("no such node"), &new);
+    let error = node.files().failed(refused(JoinRefusal::Proof));
     assert!(matches!(error, Error::NotRenewed(_)), "{error}");
     assert!(!file.exists());
     let other = node.files().prepare().unwrap();
