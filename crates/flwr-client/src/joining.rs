@@ -14,8 +14,9 @@ use flwr_proto::join::{
     GetTrustResponse, JoinRequest, JoinResponse, RenewCertificateRequest, RenewCertificateResponse,
     RenewKeyRequest, RenewKeyResponse,
 };
-use flwr_security::joining::{Exported, JoinToken, join_statement, renew_key_statement};
+use flwr_security::joining::{JoinToken, join_statement, renew_key_statement};
 use flwr_security::key::{KeyError, PrivateKey};
+use flwr_security::peer::Binding;
 use flwr_security::tls::{ClientTls, Reason, TlsError, pinned};
 use flwr_wire::join::call;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -161,8 +162,8 @@ pub async fn join(
     signing_request: Vec<u8>,
 ) -> Result<Welcome, JoinError> {
     let tls = ClientTls::pinned(token.pin, server_name)?;
-    let (single, exported) = proving(address, &tls, route).await?;
-    let statement = join_statement(&exported, token.id, key.public_key());
+    let (single, binding) = proving(address, &tls, route).await?;
+    let statement = join_statement(&binding.0, token.id, key.public_key());
     let request = JoinRequest {
         token_id: Bytes::copy_from_slice(&token.id.0),
         secret: Bytes::copy_from_slice(token.secret.reveal()),
@@ -211,8 +212,8 @@ pub async fn renew_key(
     (old, new): (&PrivateKey, &PrivateKey),
     signing_request: Vec<u8>,
 ) -> Result<Renewed, JoinError> {
-    let (single, exported) = proving(address, tls, route).await?;
-    let statement = renew_key_statement(&exported, old.public_key(), new.public_key());
+    let (single, binding) = proving(address, tls, route).await?;
+    let statement = renew_key_statement(&binding.0, old.public_key(), new.public_key());
     let request = RenewKeyRequest {
         old_key: old.public_key().to_spki().into(),
         new_key: new.public_key().to_spki().into(),
@@ -282,7 +283,7 @@ async fn proving(
     address: &Address,
     tls: &ClientTls,
     route: &Route,
-) -> Result<(Single, Exported), JoinError> {
+) -> Result<(Single, Binding), JoinError> {
     let single = match single((&address.host, address.port), tls, route).await {
         Err(ConnectError::Tls {
             reason: Reason::NothingInCommon,
@@ -291,8 +292,8 @@ async fn proving(
         single => single?,
     };
     let no_proof = || JoinError::NoTls13(address.clone());
-    let exported = single.exported.ok_or_else(no_proof)?;
-    Ok((single, exported))
+    let binding = single.binding.ok_or_else(no_proof)?;
+    Ok((single, binding))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flwr_core::address::Address;
+use rustls::{ConnectionCommon, ProtocolVersion};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -38,10 +39,20 @@ const ID: usize = 8;
 const SECRET: usize = 32;
 const PIN: usize = 32;
 const CHECK: usize = 4;
-const MAX_ADDRESS: usize = 255;
+/// Bytes of the address at most.
+pub const MAX_ADDRESS: usize = 255;
 
 /// The keying material of a TLS 1.3 connection. Both ends have the same, and no other connection has it.
 pub type Exported = [u8; 32];
+
+/// The keying material of a TLS connection. `None`: the handshake is not done, or the version is older
+/// than TLS 1.3. Older versions may give two connections the same material (RFC 9266, 1).
+#[must_use]
+pub fn exported<D>(session: &ConnectionCommon<D>) -> Option<Exported> {
+    let is_of_1_3 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    let material = || session.export_keying_material([0; 32], EXPORTER_LABEL, None);
+    is_of_1_3.then(material)?.ok()
+}
 
 /// The id of a join token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use flwr_security::joining::{EXPORTER_LABEL, Exported};
+use flwr_security::joining::exported;
+use flwr_security::peer::Binding;
 use flwr_security::tls::ClientTls;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use rustls::ProtocolVersion;
 use rustls_pki_types::CertificateDer;
 use tokio_rustls::client::TlsStream;
 use tower::service_fn;
@@ -16,7 +16,7 @@ use super::carrier::Carrier;
 use super::http1::HttpChannel;
 use super::line::Received;
 use super::secured::secured;
-use super::{Channel, ConnectError, Io, Route, Target, Trust, endpoint, reach};
+use super::{Channel, ConnectError, Io, Route, Target, Trust, endpoint};
 
 /// One TLS connection.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Single {
     pub channel: Channel,
     /// The material that only the two ends of the connection know. `None`: the connection is not of
     /// TLS 1.3, where two connections may have the same (RFC 9266, 1).
-    pub exported: Option<Exported>,
+    pub binding: Option<Binding>,
     /// The certificates that the server has shown, its own first.
     pub chain: Vec<CertificateDer<'static>>,
 }
@@ -42,7 +42,7 @@ pub async fn single(
     let target = Target::new(address, &Trust::Tls(tls.clone()), route);
     match route {
         Route::Direct => {
-            let line = reach::tcp(&target.host, target.port).await?;
+            let line = target.reach().await?;
             over(target.greet(tls, line).await?, &target)
         }
         Route::Through(proxy) => {
@@ -54,16 +54,14 @@ pub async fn single(
 
 fn over<T: Io + 'static>(stream: TlsStream<T>, target: &Target) -> Result<Single, ConnectError> {
     let session = stream.get_ref().1;
-    let is_of_1_3 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-    let exported = || session.export_keying_material([0; 32], EXPORTER_LABEL, None);
-    let exported = is_of_1_3.then(exported).and_then(Result::ok);
+    let binding = exported(session).map(Binding);
     let shown = session.peer_certificates().unwrap_or_default();
     let chain = shown.iter().cloned().map(CertificateDer::into_owned);
     let chain = chain.collect();
     let channel = channel(Box::new(secured(stream, target)), target);
     Ok(Single {
         channel,
-        exported,
+        binding,
         chain,
     })
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
 
-use flwr_security::joining::Pin;
+use flwr_security::joining::{Exported, Pin};
 use flwr_security::key::PublicKey;
 use flwr_security::testing::Files;
 use flwr_security::tls::{certificates_of, pin_of};

@@ -9,13 +9,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flwr_security::joining::EXPORTER_LABEL;
+use flwr_security::joining::exported;
 use flwr_security::peer::{Binding, Chain, Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
@@ -152,18 +151,13 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
-    /// What binds a proof to this connection. Versions before TLS 1.3 may give two connections the same
-    /// material (RFC 9266, 1).
+    /// What binds a proof to this connection.
     fn binding(&self) -> Option<Binding> {
         let Self::Tls(stream) = self else {
             return None;
         };
         let (_, session) = stream.get_ref();
-        if session.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
-            return None;
-        }
-        let exported = session.export_keying_material([0; 32], EXPORTER_LABEL, None);
-        exported.ok().map(Binding)
+        exported(session).map(Binding)
     }
 
     /// What the peer has shown, if it was asked. A certificate that cannot be read here has no name

@@ -256,13 +256,15 @@ impl ServerFiles {
             config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
             verifier: None,
         };
-        let mut asking = |ca: &ClientCa| {
-            let lists = ca.revoked()?;
-            dated.extend(ca.dated(&lists)?);
-            let verifier = ca.verifier(lists, self.legacy)?;
+        let port = |verifier: Arc<dyn ClientCertVerifier>| {
             let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
             let verifier = Some(verifier);
             Ok::<_, TlsError>(Port { config, verifier })
+        };
+        let mut asking = |ca: &ClientCa| {
+            let lists = ca.revoked()?;
+            dated.extend(ca.dated(&lists)?);
+            port(ca.verifier(lists, self.legacy)?)
         };
         let clients = self.clients.as_ref().map(&mut asking).transpose()?;
         let people = self.people.as_ref().map(&mut asking).transpose()?;
@@ -274,21 +276,13 @@ impl ServerFiles {
                 let nodes = self.node_ca(path)?;
                 dated.extend(nodes.dated(path));
                 let verifier = NodeVerifier::new(nodes.clone(), clients.verifier);
-                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(verifier);
-                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
-                let verifier = Some(verifier);
-                (Some(nodes), Port { config, verifier })
+                (Some(nodes), port(Arc::new(verifier))?)
             }
         };
         let verifiers = [&clients, &people].map(|port| port.verifier.clone());
         let common = match Either::of(verifiers.into_iter().flatten().collect()) {
             None => open.clone(),
-            Some(either) => {
-                let verifier: Arc<dyn ClientCertVerifier> = Arc::new(either);
-                let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
-                let verifier = Some(verifier);
-                Port { config, verifier }
-            }
+            Some(either) => port(Arc::new(either))?,
         };
         Ok(Loaded {
             nodes,

@@ -7,7 +7,7 @@ use flwr_core::address::Address;
 use flwr_core::port::joining::{IssuedJoinToken, JoinTokenInfo, JoinTokenList, NewJoinToken};
 use flwr_core::port::{JoinTokens, Result};
 use flwr_core::refusal::{JoinRefusal, Refusal};
-use flwr_security::joining::{JoinToken, Pin};
+use flwr_security::joining::{JoinToken, MAX_ADDRESS, Pin};
 use flwr_security::tls::ServerTls;
 
 use super::{ControlSession, for_changes};
@@ -19,8 +19,6 @@ use crate::link::state::KnownToken;
 const TTL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
 /// How many nodes may join with a token.
 const USES: RangeInclusive<u32> = 1..=10_000;
-/// Bytes of an address, as tokens have it.
-const MOST_ADDRESS: usize = 255;
 /// Bytes of a name. Lists show it in a column.
 const MOST_NAME: usize = 255;
 
@@ -45,7 +43,7 @@ impl ControlSession {
             host: new.host.clone(),
             port: self.joining.port(),
         });
-        if address.to_string().len() > MOST_ADDRESS || address.host.is_empty() {
+        if address.to_string().len() > MAX_ADDRESS || address.host.is_empty() {
             return Err(Refusal::field("address", "must have 1 to 255 letters").into());
         }
         if address.port == 0 {

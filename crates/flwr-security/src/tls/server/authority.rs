@@ -3,11 +3,11 @@
 
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::ServerTls;
 use crate::joining::Pin;
 use crate::tls::chain::{self, Purpose};
+use crate::tls::pin_of;
 use crate::tls::roots::Roots;
 use crate::tls::strict::require_name;
 
@@ -55,9 +55,7 @@ impl ServerTls {
     /// to none in the file of the CA.
     #[must_use]
     pub fn authority_pin(&self) -> Option<Pin> {
-        let loaded = self.now.read();
-        let (_, authority) = X509Certificate::from_der(loaded.origin.authority()?).ok()?;
-        Some(Pin::of_spki(authority.public_key().raw))
+        pin_of(self.now.read().origin.authority()?)
     }
 
     /// The certificates of the file of the CA, in DER.

@@ -59,23 +59,28 @@ impl NodeCa {
     /// The subject of an authority here that is one of `others`, or that one of them has signed.
     /// Ports that trust `others` would take certificates of nodes.
     pub(super) fn shared_with(&self, others: &[CertificateDer<'_>]) -> Option<String> {
-        let own = self.authorities.iter().filter_map(read);
-        let mut shared = own.filter(|own| {
-            others.iter().filter_map(|der| read(der)).any(|other| {
-                other.public_key().raw == own.public_key().raw || has_signed(&other, own)
-            })
-        });
-        shared.next().map(|own| own.subject().to_string())
+        self.found_among(others, |own, other| {
+            has_key_of(own, other) || has_signed(other, own)
+        })
     }
 
     /// The subject of an authority here whose key is the key of one of the others.
     fn same_as(&self, others: &[CertificateDer<'_>]) -> Option<String> {
+        self.found_among(others, has_key_of)
+    }
+
+    /// The subject of an authority here that stands so to one of the others.
+    fn found_among(
+        &self,
+        others: &[CertificateDer<'_>],
+        stands: impl Fn(&X509Certificate<'_>, &X509Certificate<'_>) -> bool,
+    ) -> Option<String> {
         let mut own = self.authorities.iter().filter_map(read);
-        let same = own.find(|own| {
-            let mut others = others.iter().filter_map(read);
-            others.any(|other| other.public_key().raw == own.public_key().raw)
+        let found = own.find(|own| {
+            let mut others = others.iter().filter_map(|der| read(der));
+            others.any(|other| stands(own, &other))
         });
-        same.map(|own| own.subject().to_string())
+        found.map(|own| own.subject().to_string())
     }
 
     /// Whether an authority here has signed the certificate.
@@ -125,27 +130,27 @@ impl ServerFiles {
     /// this CA would pass for a node, and a node for a person.
     pub(super) fn node_ca(&self, path: &Path) -> Result<NodeCa, TlsError> {
         let nodes = NodeCa::load(path)?;
+        let refused = |subject, others: &Path| TlsError::NodeCa {
+            path: path.to_owned(),
+            subject,
+            others: others.to_owned(),
+        };
         // The key of the CA for nodes lies at the SuperLink. That of the authority that nodes trust does
         // not need to.
         if let Some(subject) = nodes.same_as(&certificates(&self.ca, None)?) {
-            return Err(TlsError::NodeCa {
-                path: path.to_owned(),
-                subject,
-                others: self.ca.clone(),
-            });
+            return Err(refused(subject, &self.ca));
         }
         for others in self.clients.iter().chain(&self.people) {
             if let Some(subject) = nodes.shared_with(&others.authorities()?) {
-                let (path, others) = (path.to_owned(), others.ca.clone());
-                return Err(TlsError::NodeCa {
-                    path,
-                    subject,
-                    others,
-                });
+                return Err(refused(subject, &others.ca));
             }
         }
         Ok(nodes)
     }
+}
+
+fn has_key_of(one: &X509Certificate<'_>, other: &X509Certificate<'_>) -> bool {
+    one.public_key().raw == other.public_key().raw
 }
 
 fn read<'a>(der: &'a CertificateDer<'_>) -> Option<X509Certificate<'a>> {

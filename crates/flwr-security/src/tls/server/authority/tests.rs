@@ -1,6 +1,7 @@
 //! The authority of a server's certificate: found, shown and named by its pin.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::testing::{Files, server_files};
