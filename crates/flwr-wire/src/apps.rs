@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use flwr_core::id::NodeId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::port::runtime::Asked;
-use flwr_core::port::{Result, Runtime};
-use flwr_core::refusal::Refusal;
+use flwr_core::port::{Jobs, Result, Runtime};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto as proto;
 
 use crate::methods::Request;
@@ -84,4 +84,13 @@ pub(crate) async fn confirm_message_received(
     let (_, message) = objects::object(request.run_id, &request.message_object_id)?;
     runtime.confirm(message).await?;
     Ok(proto::ConfirmMessageReceivedResponse {})
+}
+
+/// The token of an app process of the run. `None`: somebody else has claimed the run, or the run is over
+/// since the caller listed it. A refusal would end the caller.
+pub(crate) async fn claimed(jobs: &impl Jobs, run: RunId) -> Result<Option<String>> {
+    match jobs.claim(run).await {
+        Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => Ok(None),
+        claimed => claimed,
+    }
 }

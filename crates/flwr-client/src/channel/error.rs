@@ -92,3 +92,18 @@ pub enum ConnectError {
         reason: Reason,
     },
 }
+
+impl ConnectError {
+    /// Whether the server said that it speaks HTTP/1.1 and no HTTP/2.
+    #[must_use]
+    pub fn is_of_http1(&self) -> bool {
+        matches!(
+            self,
+            Self::Http1 { .. }
+                | Self::Tls {
+                    reason: Reason::NothingInCommon,
+                    ..
+                }
+        )
+    }
+}

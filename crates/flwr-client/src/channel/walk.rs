@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::plaintext::plaintext;
 use super::secured::secured;
 use super::{Carrier, ConnectError, Io, Route, Target, Trust, reach};
-use flwr_security::tls::{Certificate, Reason};
+use flwr_security::tls::Certificate;
 
 /// What an HTTP/2 client says first: the preface, and a SETTINGS frame without settings (RFC 9113).
 const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -98,22 +98,13 @@ pub async fn walk_or(
     let ended = go(&target, &mut walk, now).await;
     walk.stopped = match ended {
         // A SuperLink of flwr 1.37 or later, or no SuperLink.
-        Err(stopped) if is_of_http1(&stopped) => {
+        Err(stopped) if matches!(&stopped, WalkError::Connect(error) if error.is_of_http1()) => {
             let asked = over_http1(&target.speaking(Carrier::Http), &mut walk, now).await;
             asked.err().map(|()| stopped)
         }
         ended => ended.err(),
     };
     walk
-}
-
-/// Whether the server said that it speaks no HTTP/2.
-fn is_of_http1(stopped: &WalkError) -> bool {
-    match stopped {
-        WalkError::Connect(ConnectError::Http1 { .. }) => true,
-        WalkError::Connect(ConnectError::Tls { reason, .. }) => *reason == Reason::NothingInCommon,
-        _ => false,
-    }
 }
 
 /// Asks a SuperLink that speaks HTTP/1.1 whether it is well.

@@ -94,20 +94,11 @@ impl<P: Proof> SuperLinkLine<P> {
 
 /// Whether a gRPC call was not carried out because the server speaks HTTP/1.1.
 fn speaks_http(failure: &Failure) -> bool {
-    matches!(
-        connect_error(failure),
-        Some(
-            ConnectError::Http1 { .. }
-                | ConnectError::Tls {
-                    reason: Reason::NothingInCommon,
-                    ..
-                }
-        )
-    )
+    connect_error(failure).is_some_and(ConnectError::is_of_http1)
 }
 
 /// Whether a call over HTTP/1.1 was not carried out because the server speaks gRPC. SuperLinks of ours
-/// that speak gRPC alone answer over HTTP/1.1 too: that the releases do not fit.
+/// of before HTTP/1.1 answer over HTTP/1.1 too: that the releases do not fit.
 fn speaks_grpc(failure: &Failure) -> bool {
     match (connect_error(failure), failure) {
         (Some(ConnectError::Http2 { .. }), _) => true,

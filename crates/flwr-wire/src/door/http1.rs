@@ -67,9 +67,9 @@ struct Way {
     rule: Option<Rule>,
 }
 
-/// The doors of one port. Paths of other services are not found there.
+/// The doors of one port. Paths of other services are not found there. Each request has a clone.
 #[derive(Clone, Default)]
-pub struct HttpDoors(Vec<Way>);
+pub struct HttpDoors(Arc<Vec<Way>>);
 
 impl HttpDoors {
     /// A port without doors, which answers health checks.
@@ -110,7 +110,7 @@ impl HttpDoors {
         Door<T, N>: Clone + Send + Sync + 'static,
         <Door<T, N> as Service<Request<Body>>>::Future: Send,
     {
-        self.0.push(Way {
+        Arc::make_mut(&mut self.0).push(Way {
             path: N::PATH,
             door: BoxCloneSyncService::new(door),
             reader: N::READER,

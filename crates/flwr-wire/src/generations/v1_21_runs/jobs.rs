@@ -6,6 +6,7 @@ use flwr_core::port::{Jobs, Result, Runtime};
 use flwr_core::refusal::{Failure, Refusal};
 use flwr_proto as proto;
 
+use crate::apps::claimed;
 use crate::carrier::Answer;
 use crate::host::{AppProof, Head, RuntimeHost};
 use crate::methods::Request;
@@ -23,11 +24,7 @@ pub(super) async fn request_token(
     jobs: impl Jobs,
     request: proto::RequestTokenRequest,
 ) -> Result<proto::RequestTokenResponse> {
-    let token = match jobs.claim(RunId(request.run_id)).await {
-        // The run is over since the caller listed the run. A refusal would end the caller.
-        Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => None,
-        claimed => claimed?,
-    };
+    let token = claimed(&jobs, RunId(request.run_id)).await?;
     let token = token.unwrap_or_default();
     Ok(proto::RequestTokenResponse { token })
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::port::{Jobs, Result, Runtime};
-use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, RunStatus};
 use flwr_proto as proto;
 use flwr_proto::v1_30;
 
+use crate::apps::claimed;
 use crate::carrier::Answer;
 use crate::host::{Head, RuntimeHost};
 use crate::methods::Request;
@@ -61,15 +62,6 @@ pub(super) async fn claim_task(
 ) -> Result<v1_30::ClaimTaskResponse> {
     let token = claimed(&jobs, RunId(request.task_id)).await?;
     Ok(v1_30::ClaimTaskResponse { token })
-}
-
-/// The token of the run's task. `None`: somebody else has claimed the task.
-async fn claimed(jobs: &impl Jobs, run: RunId) -> Result<Option<String>> {
-    match jobs.claim(run).await {
-        // The run is over since its task was listed. A refusal would end the caller.
-        Err(Failure::Refused(refusal)) if refusal.is_about_the_run() => Ok(None),
-        claimed => claimed,
-    }
 }
 
 /// Claims the first task that waits and is of a type that the caller names.

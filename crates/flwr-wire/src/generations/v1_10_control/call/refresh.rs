@@ -3,20 +3,15 @@
 
 use flwr_core::port::control::Tokens;
 use flwr_proto as proto;
-use prost::Message;
 
+use super::super::rpcs;
 use super::read;
 
-/// Where they are asked for, under gRPC.
-pub const REFRESH_PATH: &str = "/flwr.proto.Control/RefreshAuthTokens";
-
 /// The request for new tokens.
-#[derive(Clone, PartialEq, Message)]
-pub struct RefreshRequest {
-    /// The token of the last login or request.
-    #[prost(string, tag = "1")]
-    pub refresh_token: String,
-}
+pub use proto::RefreshAuthTokensRequest as RefreshRequest;
+
+/// Where they are asked for, under gRPC.
+pub const REFRESH_PATH: &str = rpcs::REFRESH_AUTH_TOKENS.path();
 
 /// The new tokens in an answer, which is laid out as that of `GetAuthTokens`. `None`: there are none.
 #[must_use]
