@@ -121,7 +121,10 @@ pub async fn keep_tidy(link: Arc<Link>, rules: Rules, stopper: Stopper) {
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
         if let Err(error) = tidy(&link, &rules, until_nodes == 0).await {
             let error = &error as &dyn std::error::Error;
-            error!(error, "old runs and nodes could not be deleted");
+            error!(
+                error,
+                "old runs, nodes and join tokens could not be deleted"
+            );
         }
         until_nodes = if until_nodes == 0 {
             NODES

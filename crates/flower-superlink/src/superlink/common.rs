@@ -1,8 +1,6 @@
 //! The port of all services over HTTP. TLS asks clients for a certificate there and takes none too, so
 //! that each service checks by itself what its own port asks for.
 
-use std::time::Duration;
-
 use flwr_core::refusal::Refusal;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
 use flwr_security::peer::{Chain, Peer};
@@ -12,7 +10,6 @@ use flwr_wire::door::{
 };
 use http::Request;
 use rustls_pki_types::UnixTime;
-use time::OffsetDateTime;
 use tonic::body::Body;
 use tracing::warn;
 
@@ -75,7 +72,7 @@ fn certified(tls: Option<&PortTls>, request: &mut Request<Body>) -> Result<(), F
         return Ok(());
     }
     let shown = request.extensions().get::<Chain>();
-    let checked = tls.require(shown.map(|chain| &*chain.0), now());
+    let checked = tls.require(shown.map(|chain| &*chain.0), UnixTime::now());
     checked.map_err(|why| Fenced::Refused(Refusal::CertificateNeeded(why).into()))
 }
 
@@ -92,11 +89,6 @@ fn of_apps(is_by_secret: bool, request: &Request<Body>) -> Result<(), Fenced> {
         return Err(Fenced::Refused(Refusal::LauncherNotProven(why).into()));
     }
     Ok(())
-}
-
-fn now() -> UnixTime {
-    let seconds = OffsetDateTime::now_utc().unix_timestamp();
-    UnixTime::since_unix_epoch(Duration::from_secs(seconds.try_into().unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -72,13 +72,15 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
                 "plaintext"
             }
         ),
-        format!("state {state}"),
-        format!("FABs and objects {storage}"),
     ];
     if let Some(common) = &addresses.common {
-        let text = format!("listening for all of them over HTTP on {common} ({transport})");
-        facts.insert(3, text);
+        let services = "Fleet, Control and ServerAppIo";
+        facts.push(format!(
+            "listening for {services} over HTTP on {common} ({transport})"
+        ));
     }
+    facts.push(format!("state {state}"));
+    facts.push(format!("FABs and objects {storage}"));
     facts.extend(addresses.join.as_ref().map(|address| {
         format!("listening for Join on {address} ({transport}; no client certificate needed; SuperNodes join with a token of `flwr supernode join-token new`)")
     }));

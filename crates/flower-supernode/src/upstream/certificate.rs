@@ -115,7 +115,7 @@ impl Upstream {
                 }
                 Err(problem) => {
                     if told.as_ref() != Some(&problem) {
-                        warn!("the client certificate is not renewed: {problem}");
+                        warn!("could not renew the client certificate: {problem}");
                     }
                     told = Some(problem);
                     sleep(AGAIN).await;

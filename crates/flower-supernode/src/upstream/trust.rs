@@ -59,7 +59,9 @@ impl Upstream {
                 }
                 Err(problem) => {
                     if told.as_ref() != Some(&problem) {
-                        warn!("the SuperLink's authorities are not known anew: {problem}");
+                        warn!(
+                            "could not update the certificate authorities that the SuperLink names; the remembered ones stay in use: {problem}"
+                        );
                     }
                     told = Some(problem);
                     AGAIN
