@@ -44,7 +44,7 @@ pub(super) fn doors(host: &Host, config: &Config) -> HttpDoors {
     let tls = config.transport.tls();
     let of_nodes = tls.map(|tls| tls.asking());
     let of_people = tls.map(|tls| config.control_tls(tls));
-    let is_by_secret = config.launchers.have_secret();
+    let is_by_secret = config.serverappio.launchers.have_secret();
     HttpDoors::new()
         .with_rule(FleetDoor::new(host.clone()), move |request| {
             certified(of_nodes.as_ref(), request)
