@@ -1,5 +1,4 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench` and `soak`: what
-//! people and CI run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench` and `soak`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -60,13 +59,14 @@ enum Command {
     /// Kill daemons, cut and stall connections and fill disks while a federation works, and count
     /// what is lost (nothing) and what is done twice (nothing).
     Faults(faults::Args),
-    /// Run every pair of our programs and pip's of flwr 1.8 to 1.39 together, print the table of
-    /// what works and write it to docs/interop.md.
+    /// Run every pair of our programs and pip's of flwr 1.8 to 1.43 together, keep what works in
+    /// tests/interop.json, and make docs/interop.md of it.
     Interop(interop::Args),
     /// Play many runs, and one of many rounds, and print what they leave: memory, open files,
     /// threads, processes and disk.
     Soak(soak::Args),
-    /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns.
+    /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns, and then pip's
+    /// newest.
     Bench(bench::Args),
 }
 
