@@ -1,4 +1,5 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench` and `soak`: what people and CI run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `compare`,
+//! `upgrade`, `bench` and `soak`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::checks::{deny, faults, fuzz, interop, lint, test};
+use crate::checks::{compare, deny, faults, fuzz, interop, lint, test, upgrade};
 use crate::demos::{demo, session};
 use crate::measure::{bench, soak};
 
@@ -62,6 +63,12 @@ enum Command {
     /// Run every pair of our programs and pip's of flwr 1.8 to 1.43 together, keep what works in
     /// tests/interop.json, and make docs/interop.md of it.
     Interop(interop::Args),
+    /// Print what a new release of flwr has on its wire and command line that a known one has not, and
+    /// the other way round.
+    Compare(compare::Args),
+    /// Upgrade SuperNodes of five releases, one after the other, while rounds go on, and count what is
+    /// lost (nothing) and which releases took part.
+    Upgrade(upgrade::Args),
     /// Play many runs, and one of many rounds, and print what they leave: memory, open files,
     /// threads, processes and disk.
     Soak(soak::Args),
@@ -81,6 +88,8 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Interop(args) => interop::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Upgrade(args) => upgrade::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
     };

@@ -14,7 +14,7 @@ use crate::inject::Hands;
 use crate::kind::Kind;
 use crate::proxy::Proxy;
 use crate::random::Random;
-use crate::report::Task;
+use crate::report::{self, Task};
 use crate::run_in_progress::{Found, RunInProgress};
 use crate::state::State;
 use crate::totals::Totals;
@@ -72,6 +72,7 @@ impl Scenario {
             rounds: kind.rounds(),
             nodes: NODES,
             noisy: kind.is_noisy(),
+            patience: report::PATIENCE,
         };
         Self {
             kind,
