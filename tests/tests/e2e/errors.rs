@@ -361,7 +361,7 @@ fn joining(page: &mut Page<'_>) {
 fn numbers(page: &mut Page<'_>) {
     page.chapter("Numbers of refusals of SuperNodes");
     page.text.push_str(
-        "\nSuperNodes and `flwr` of flwr 1.40 and later show a number with a refusal, as `[code: 2004]`. Those \
+        "\nA refusal has a number. `flwr` of flwr 1.40 and later shows the number, as `[code: 2004]`. Numbers \
          from 50000 on are of this SuperLink alone.\n\n| number | what was refused, and the way out |\n| --- | --- |\n",
     );
     let registration = [
