@@ -86,9 +86,12 @@ impl Page<'_> {
     }
 }
 
-/// What is said on the way, and not of the error: the log of daemons.
+/// What is said on the way, and not of the error: the log of daemons, and what `flwr log` says where a
+/// SuperLink takes longer than a second to refuse, as one of a busy machine may.
 fn is_beside(line: &str) -> bool {
-    line.contains(" INFO ") || line.contains(" WARN ")
+    line.contains(" INFO ")
+        || line.contains(" WARN ")
+        || line.starts_with("Starting logstream for run_id")
 }
 
 #[test]
