@@ -137,7 +137,7 @@ impl Ports {
             servers.spawn(listener.serve(routes, stopper.clone()));
         }
         if let Some(listener) = self.common {
-            let listener = listener.with_http1(common::doors(host, config));
+            let listener = listener.with_http1_alone(common::doors(host, config));
             let listener = listener.watched_by(Arc::new(host.clone()));
             servers.spawn(listener.serve(Routes::default(), stopper.clone()));
         }
