@@ -23,6 +23,7 @@ mod documented;
 mod durable;
 mod errors;
 mod faults;
+mod flags;
 mod guides;
 mod hosts;
 mod imports;
