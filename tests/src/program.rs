@@ -92,6 +92,9 @@ impl Release {
         ..Self::new(43, 0)
     };
 
+    /// The release that `flwr up` installs for apps.
+    pub const INSTALLED: Self = Self::V1_42;
+
     const fn new(minor: u8, patch: u8) -> Self {
         Self {
             minor,

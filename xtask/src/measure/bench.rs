@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{FLOWER_1_22, Flower};
+use crate::support::python::{FLOWER, FLOWER_1_22};
 
 mod crowd;
 pub(crate) mod figures;
@@ -22,9 +22,6 @@ mod what;
 use figures::{Figures, Maker};
 use stage::Stage;
 use what::Nodes;
-
-/// pip's newest release.
-const NEWEST: &str = "1.42.0";
 
 /// `cargo xtask bench`
 #[derive(clap::Args)]
@@ -155,7 +152,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figures> {
     let folder = folder.join("newest");
     fs::create_dir(&folder)?;
-    let environment = Flower::named(NEWEST).prepare()?;
+    let environment = FLOWER.prepare()?;
     let stage = Stage::set(&folder, programs, &environment, load::MOST_NODES)?;
     let mut figures = Figures::against(Maker::Newest, build::description()?);
     for repetition in 1..=extent.repetitions {
