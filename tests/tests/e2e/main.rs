@@ -13,6 +13,7 @@
 
 mod accounts;
 mod alike;
+mod backup;
 mod certificates;
 mod churn;
 mod cli;
