@@ -1,7 +1,7 @@
 //! `cargo xtask lint`: refuses tracked files that are too large or binary, Rust files with too many
-//! lines, names where they do not belong (`imports`), and promises without a test (`proofs`). Large
-//! and binary files are mostly committed by accident, and stay in the history for ever. A long Rust
-//! file has more than one subject.
+//! lines, names where they do not belong (`imports`), promises without a test (`proofs`), and links that
+//! lead nowhere (`documents`). Large and binary files are mostly committed by accident, and stay in the
+//! history for ever. A long Rust file has more than one subject.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::{imports, proofs};
+use super::{documents, imports, proofs};
 use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
@@ -42,6 +42,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     problems.extend(imports::problems(&root, &files)?);
     problems.extend(imports::unformatted(&root, &files)?);
     problems.extend(proofs::missing(&root, &files)?);
+    problems.extend(documents::problems(&root, &files)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }

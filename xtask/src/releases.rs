@@ -1,0 +1,4 @@
+//! What is done for a release: `fixture`, `release` and `swap`.
+
+pub(crate) mod fixture;
+pub(crate) mod release;
