@@ -1,6 +1,5 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `bench`, `soak`,
-//! `docs`, `fixture` and `release`: what
-//! people and CI run.
+//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`,
+//! `bench`, `soak`, `docs`, `fixture` and `release`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
