@@ -2,6 +2,7 @@
 
 pub(crate) mod deny;
 pub(crate) mod documents;
+mod environments;
 pub(crate) mod faults;
 pub(crate) mod fuzz;
 mod imports;

@@ -145,7 +145,7 @@ fn not_saved(args: &Args) -> String {
         ("--account-auth-config", &args.account_auth_config),
         (
             "--superexec-auth-secret-file",
-            &args.superexec_auth_secret_file,
+            &args.appio.superexec_auth_secret_file,
         ),
     ];
     let given = flags.iter().filter_map(|(flag, file)| {

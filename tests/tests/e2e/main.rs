@@ -23,6 +23,7 @@ mod doctor;
 mod durable;
 mod errors;
 mod faults;
+mod flags;
 mod guides;
 mod hosts;
 mod imports;
