@@ -19,9 +19,9 @@ const MDBOOK: &str = "mdbook";
 const VERSION: &str = "0.5.4";
 /// The order of the chapters.
 const SUMMARY: &str = "docs/SUMMARY.md";
-/// Where the chapter of flags stands in the order.
-const FLAGS_MARK: &str = "<!-- flags -->\n";
-const FLAGS: &str = "docs/flags.md";
+/// Where the chapter of all helps stands in the order.
+const HELP_MARK: &str = "<!-- help -->\n";
+const HELP: &str = "docs/help.md";
 /// The recorded helps: a file, or a folder with a file for each command.
 const HELPS: [(&str, &str); 3] = [
     (
@@ -106,7 +106,7 @@ fn stage(root: &Path, to: &Path) -> Result<()> {
             fs::copy(&path, &target).with_context(|| file.display().to_string())?;
         }
     }
-    put(to, Path::new(FLAGS), &flags(root)?)?;
+    put(to, Path::new(HELP), &help(root)?)?;
     let chapters = with_all(&from_root(&summary), &seen);
     put(to, Path::new("SUMMARY.md"), &chapters)
 }
@@ -124,7 +124,7 @@ fn targets<'a>(file: &'a Path, text: &'a str) -> impl Iterator<Item = PathBuf> +
 fn from_root(summary: &str) -> String {
     let folder = Path::new(SUMMARY).parent().unwrap_or(Path::new(""));
     let mut text = String::new();
-    for line in summary.replace(FLAGS_MARK, "- [Flags](flags.md)\n").lines() {
+    for line in summary.replace(HELP_MARK, "- [What --help says](help.md)\n").lines() {
         let changed = line.split_once("](").and_then(|(before, after)| {
             let path = normal(&folder.join(after.strip_suffix(')')?));
             Some(format!("{before}]({})", path.display()))
@@ -150,10 +150,10 @@ fn with_all(chapters: &str, files: &BTreeSet<PathBuf>) -> String {
     text
 }
 
-/// The page of all flags, from the recorded helps.
-fn flags(root: &Path) -> Result<String> {
+/// The page of all helps, from the recorded helps.
+fn help(root: &Path) -> Result<String> {
     let mut page =
-        "# Flags\n\n`cargo xtask docs` writes this page from the recorded helps, which a test \
+        "# What --help says\n\n`cargo xtask docs` writes this page from the recorded helps, which a test \
         compares with what the programs print.\n"
             .to_owned();
     for (program, path) in HELPS {
@@ -205,16 +205,16 @@ mod tests {
         let chapters = fs::read_to_string(to.path().join("SUMMARY.md")).unwrap();
         let named: Vec<_> = links(&chapters);
         assert!(
-            named.contains(&"README.md") && named.contains(&"docs/flags.md"),
+            named.contains(&"README.md") && named.contains(&"docs/help.md"),
             "{chapters}"
         );
         for chapter in &named {
             assert!(to.path().join(chapter).is_file(), "{chapter}");
         }
         assert!(to.path().join("docs/picture.svg").is_file());
-        let flags = fs::read_to_string(to.path().join(FLAGS)).unwrap();
+        let help = fs::read_to_string(to.path().join(HELP)).unwrap();
         for heading in ["## flower-superlink", "## flower-supernode", "## flwr run"] {
-            assert!(flags.contains(&format!("\n{heading}\n")), "{heading}");
+            assert!(help.contains(&format!("\n{heading}\n")), "{heading}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`,
-//! `bench`, `soak`, `docs`, `fixture` and `release`: what people and CI run.
+//! `bench`, `soak`, `docs`, `fixture`, `release` and `swap`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
 //! registries; what they prepare is kept under `target/` and used again.
@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 use crate::checks::{deny, faults, fuzz, interop, lint, test};
 use crate::demos::{demo, session};
 use crate::measure::{bench, soak};
-use crate::releases::{fixture, release};
+use crate::releases::{fixture, release, swap};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
@@ -76,6 +76,8 @@ enum Command {
     Release(release::Args),
     /// Make a book of the documents, in the order of docs/SUMMARY.md.
     Docs(docs::Args),
+    /// Replace the programs of an earlier commit by those of now, and back, while a run goes on.
+    Swap(swap::Args),
     /// Measure rounds, calls, throughput and memory, ours and pip's flwr 1.22 in turns.
     Bench(bench::Args),
 }
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::run(&args),
         Command::Fixture(args) => fixture::run(&args),
         Command::Release(args) => release::run(&args),
+        Command::Swap(args) => swap::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => soak::run(&args),
     };

@@ -48,6 +48,7 @@ mod programs;
 mod proxies;
 mod refusals;
 mod renewal;
+mod replaced;
 mod restarts;
 mod run;
 mod runtimes;
