@@ -3,6 +3,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod deny;
+pub(crate) mod documents;
 mod environments;
 pub(crate) mod faults;
 pub(crate) mod fuzz;

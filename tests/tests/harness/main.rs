@@ -15,7 +15,8 @@
 //! | --- | --- |
 //! | `FLOWER_FAULTS` | how many faults in all; without it, the sample |
 //! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
-//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print` or `mixed` |
+//! | `FLOWER_EARLIER` | the folder with the programs of an earlier commit, for the kind `upgrade` |
+//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print`, `mixed` or `upgrade` |
 //! | `FLOWER_UPGRADE_TO`, `FLOWER_UPGRADE_SERVERAPP` | the releases of `cargo xtask upgrade` |
 //!
 //! What is counted: a *message* is an instruction with its reply. It is *lost* if its round ended

@@ -55,6 +55,7 @@ impl Scenario {
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
         let mut plan = plan(NODES, state.path(), &[]).supernodes(kind.supernodes());
+        plan = plan.superlink(kind.superlink());
         let clock = (kind == Kind::Clock).then(|| Clock::new(state.path()));
         if let Some(clock) = &clock {
             plan = plan.superlink_variables(clock.variables());

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::support::build::{self, Profile};
 use crate::support::python::{FLOWER, FLOWER_1_22};
 
+mod backup;
 mod crowd;
 pub(crate) mod figures;
 mod imports;
@@ -34,7 +35,8 @@ Examples:
   cargo xtask bench --imports            the first message of a run and the later ones, with CPU
                                          and memory, for apps with small and large libraries
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
-                                         and all coming back at once after a kill")]
+                                         and all coming back at once after a kill
+  cargo xtask bench --backup             rounds beside backups of our SuperLink")]
 pub(crate) struct Args {
     /// Each figure once, with fewer rounds.
     #[arg(long)]
@@ -55,8 +57,12 @@ pub(crate) struct Args {
 
     /// Rounds, calls and memory beside pip's newest release, and nothing else. Ours runs the app processes of
     /// that release.
-    #[arg(long, conflicts_with_all = ["imports", "crowd", "against"])]
+    #[arg(long, conflicts_with_all = ["imports", "crowd", "against", "backup"])]
     newest: bool,
+
+    /// What backups cost our SuperLink, and nothing else.
+    #[arg(long, conflicts_with_all = ["crowd", "imports", "against"])]
+    backup: bool,
 
     /// Many nodes on our SuperLink, and nothing else.
     #[arg(long, value_name = "NODES")]
@@ -113,6 +119,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             Nodes::Pip
         };
         crowd::measure(&stage, of, nodes, args.idle)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.backup {
+        println!("{}", build::description()?);
+        backup::measure(&stage)?;
         return Ok(ExitCode::SUCCESS);
     }
     let extent = if args.quick { QUICK } else { FULL };

@@ -16,10 +16,10 @@ const POLLING_NODES: usize = 16;
 /// Rounds of each weight.
 const ROUNDS: &str = "5";
 /// Without ServerApp processes: the load generator is the ServerApp.
-const VIRTUAL: [&str; 2] = ["--isolation", "process"];
+pub(super) const VIRTUAL: [&str; 2] = ["--isolation", "process"];
 
 /// How heavy a round is.
-struct Weight {
+pub(super) struct Weight {
     nodes: &'static str,
     bytes: &'static str,
 }
@@ -28,7 +28,7 @@ const MANY_SMALL: Weight = Weight {
     nodes: "50",
     bytes: "100000",
 };
-const FEW_LARGE: Weight = Weight {
+pub(super) const FEW_LARGE: Weight = Weight {
     nodes: "10",
     bytes: "10000000",
 };
@@ -106,13 +106,24 @@ fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -
 
 /// The median of the rounds.
 fn broker(stage: &Stage, superlink: &SuperLink, nodes: Nodes, weight: &Weight) -> Result<f64> {
+    let took = rounds(stage, superlink, nodes, weight)?;
+    median(took).context("the load generator told no rounds")
+}
+
+/// The seconds of each round.
+pub(super) fn rounds(
+    stage: &Stage,
+    superlink: &SuperLink,
+    nodes: Nodes,
+    weight: &Weight,
+) -> Result<Vec<f64>> {
     let fab = stage.fab()?.display().to_string();
     let arguments = ["broker", "--fab", &fab, "--rounds", ROUNDS];
     let weight = ["--nodes", weight.nodes, "--bytes", weight.bytes];
     let arguments = [&arguments[..], &weight].concat();
     let told = run(stage, superlink, nodes, &arguments)?;
     let took = told.iter().filter_map(|round| round["seconds"].as_f64());
-    median(took.collect()).context("the load generator told no rounds")
+    Ok(took.collect())
 }
 
 fn run(
