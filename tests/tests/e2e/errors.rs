@@ -171,7 +171,7 @@ fn federations(page: &mut Page<'_>) {
     page.chapter("The federation");
     page.app(&format!("{APP}{NOBODY}"));
     page.error("The name is not declared.", "flwr run app near", 2);
-    page.error("It stands in the place of the app.", "flwr ls far", 2);
+    page.error("It stands in the place of the app.", "flwr run far", 2);
     page.error("Nobody listens at the address.", "flwr run app", 1);
     page.error(
         "The address has no port.",

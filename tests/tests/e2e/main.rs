@@ -19,6 +19,7 @@ mod cli;
 mod commands;
 mod damage;
 mod doctor;
+mod documented;
 mod durable;
 mod errors;
 mod faults;
