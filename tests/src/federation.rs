@@ -198,12 +198,6 @@ impl Federation {
         self.restart_superlink();
     }
 
-    /// Starts a SuperNode of this maker in place of the one before, with the same key and addresses.
-    pub fn replace_node(&mut self, index: usize, maker: Maker) {
-        self.plan.supernodes[index] = maker;
-        self.restart_node(index);
-    }
-
     /// Starts a SuperNode again, with the same key and addresses.
     pub fn restart_node(&mut self, index: usize) {
         self.nodes[index] = self.start_node(index);

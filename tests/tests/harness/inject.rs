@@ -196,7 +196,6 @@ impl Hands<'_> {
             Some(node) => {
                 self.event_log
                     .note(&format!("node {node} is {maker:?} from now on"));
-                self.federation.node(node).stop();
                 self.federation.replace_node(node, maker);
             }
         }
