@@ -44,7 +44,7 @@ impl Reader {
     fn both_say(&mut self, line: &str, wanted: &str) -> [String; 2] {
         [true, false].map(|pips| {
             self.machine.choose_flwr(pips);
-            let said = self.machine.types(&self.here().to_owned(), line);
+            let said = self.machine.types(self.here(), line);
             assert!(said.contains(wanted), "pip's: {pips}, {line}: {said}");
             said
         })
