@@ -124,7 +124,10 @@ fn targets<'a>(file: &'a Path, text: &'a str) -> impl Iterator<Item = PathBuf> +
 fn from_root(summary: &str) -> String {
     let folder = Path::new(SUMMARY).parent().unwrap_or(Path::new(""));
     let mut text = String::new();
-    for line in summary.replace(HELP_MARK, "- [What --help says](help.md)\n").lines() {
+    for line in summary
+        .replace(HELP_MARK, "- [What --help says](help.md)\n")
+        .lines()
+    {
         let changed = line.split_once("](").and_then(|(before, after)| {
             let path = normal(&folder.join(after.strip_suffix(')')?));
             Some(format!("{before}]({})", path.display()))

@@ -40,7 +40,9 @@ pub(crate) struct Args {
 /// round is printed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let earlier = match (&args.programs, &args.from) {
-        (Some(folder), _) => folder.canonicalize().with_context(|| folder.display().to_string())?,
+        (Some(folder), _) => folder
+            .canonicalize()
+            .with_context(|| folder.display().to_string())?,
         (None, from) => built(from.as_deref().unwrap_or("HEAD~1"))?,
     };
     let mut tests = build::cargo();
@@ -67,7 +69,14 @@ fn built(from: &str) -> Result<PathBuf> {
         let mut checkout = git(&["-C", &shown(&tree), "checkout", "--quiet", "--detach", from]);
         build::succeed(&mut checkout)?;
     } else {
-        let mut add = git(&["worktree", "add", "--quiet", "--detach", &shown(&tree), from]);
+        let mut add = git(&[
+            "worktree",
+            "add",
+            "--quiet",
+            "--detach",
+            &shown(&tree),
+            from,
+        ]);
         build::succeed(&mut add)?;
     }
     let mut cargo = build::cargo();
