@@ -41,6 +41,7 @@ pub const VERSION: &str = concat!(
       --ssl-certfile certificates/server.pem --ssl-keyfile certificates/server.key
   flower-superlink --insecure                                  # on one machine, to try things out
   flower-superlink --check-state --database FILE               # is everything there, and whole?
+  flower-superlink --simulation ...                            # starts pip's, the next on PATH
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERLINK_FLEET_API_ADDRESS; what is typed
 wins over that, and that over --config.
