@@ -77,6 +77,9 @@ impl Release {
     /// flwr 1.42.0
     pub const V1_42: Self = Self::new(42, 0);
 
+    /// The release that `flwr up` installs for apps.
+    pub const INSTALLED: Self = Self::V1_42;
+
     const fn new(minor: u8, patch: u8) -> Self {
         Self { minor, patch }
     }

@@ -42,6 +42,8 @@ pub use watchers::Watchers;
 
 use std::io;
 
+use flwr_core::flower::RELEASE;
+
 use crate::limits;
 
 /// Why an app process could not be started.
@@ -49,7 +51,8 @@ use crate::limits;
 pub enum Error {
     /// No directory on PATH holds the program.
     #[error(
-        "`{program}` was not found on PATH: activate the environment with the app's packages, or install it with `pip install flwr==1.22.0`"
+        "`{program}` was not found on PATH: activate the environment with the app's packages, or install it with `pip install flwr=={release}`",
+        release = RELEASE
     )]
     NotFound {
         /// The program looked for.
@@ -57,13 +60,24 @@ pub enum Error {
     },
     /// Its release speaks a wire that is not served yet.
     #[error(
-        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.43 but for 1.19, ClientApps of flwr 1.20 to 1.43; install one of these, for example with `pip install flwr==1.22.0`"
+        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.43 but for 1.19, ClientApps of flwr 1.20 to 1.43; install one of these, for example with `pip install flwr=={release}`",
+        release = RELEASE
     )]
     NotServed {
         /// The program's path.
         program: String,
         /// Its release.
         version: String,
+    },
+    /// Its release cannot install what apps depend on.
+    #[error(
+        "{flag} needs flwr 1.29 or later, and {program} is installed: leave the flag out and install what the apps need yourself, or upgrade flwr"
+    )]
+    NoInstaller {
+        /// The flag.
+        flag: &'static str,
+        /// The program with its release.
+        program: String,
     },
     /// The system could not start it.
     #[error("could not start `{program}`{}", limits::named(.source))]

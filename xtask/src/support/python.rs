@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::support::build;
+use crate::support::{build, flower};
 
 /// The programs tried for making environments, when `PYTHON` does not name one.
 const CANDIDATES: [&str; 4] = ["python3", "python3.11", "python3.12", "python3.13"];
@@ -31,8 +31,14 @@ const CLICK: &str = "click<8.2";
 /// What 1.42 asks for, and 1.41 in an older release.
 const UV: &str = "uv>=0.13.5,<0.14";
 
-/// The version that the demo runs and most tests use; with what the example app needs.
-pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, "scikit-learn>=1.4,<2"]);
+const SKLEARN: &str = "scikit-learn>=1.4,<2";
+
+/// The version that `flwr up` installs, which the demo and the guides run; with what the example app
+/// needs. Its requirements are those of 1.41.0 but for the pin of uv, and also an index without the
+/// newest certifi has them.
+pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]).like("1.41.0");
+/// The version that most tests use; with what the example app needs.
+pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, SKLEARN]);
 pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
 pub(crate) const FLOWER_1_20: Flower = Flower::new("1.20.0", &[NUMPY]);
 /// Earlier versions: `cargo xtask interop` needs all of them, the tests one of each generation.
@@ -61,8 +67,7 @@ pub(crate) const LATER: [Flower; 11] = [
     Flower::new("1.34.0", &[NUMPY]),
     Flower::new("1.36.0", &[NUMPY]),
     Flower::new("1.39.0", &[NUMPY]),
-    // It asks for a release of certifi that PyPI does not have. Beside that only the pin of uv is new.
-    Flower::new("1.42.0", &[NUMPY]).like("1.41.0"),
+    FLOWER,
 ];
 
 impl Flower {

@@ -34,6 +34,7 @@ mod tests {
             error.contains("`flwr-clientapp` was not found on PATH"),
             "{error}"
         );
-        assert!(error.contains("pip install flwr==1.22.0"), "{error}");
+        let install = format!("pip install flwr=={}", flwr_core::flower::RELEASE);
+        assert!(error.contains(&install), "{error}");
     }
 }
