@@ -49,6 +49,7 @@ pub const VERSION: &str = concat!(
   flower-superlink --insecure                                  # on one machine, to try things out
   flower-superlink --check-state --database FILE               # is everything there, and whole?
   flower-superlink --backup DIR --database FILE                # also while it serves
+  flower-superlink --simulation ...                            # starts pip's, the next on PATH
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERLINK_FLEET_API_ADDRESS; what is typed
 wins over that, and that over --config.

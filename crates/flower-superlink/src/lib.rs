@@ -22,6 +22,7 @@ pub mod launcher;
 pub mod link;
 pub mod reaper;
 pub mod saving;
+pub mod simulation;
 pub mod store;
 pub mod superlink;
 

@@ -25,6 +25,7 @@ mod durable;
 mod errors;
 mod faults;
 mod flags;
+mod flwrd;
 mod guides;
 mod hosts;
 mod imports;

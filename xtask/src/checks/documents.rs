@@ -171,7 +171,7 @@ fn unmarked(root: &Path, files: &[PathBuf], text: &str) -> Result<Vec<String>> {
             continue;
         };
         let mark = lines[..begin].iter().rev().find(|line| !line.is_empty());
-        let mark = mark.copied().unwrap_or_default();
+        let mark = mark.copied().unwrap_or_default().trim_start();
         if let Some(test) = mark.strip_prefix(PLAYED) {
             let test = test.trim_end_matches("-->").trim();
             if !is_test(root, files, test)? {

@@ -53,6 +53,7 @@ pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
             "flower-supernode",
             "flower-server-app",
             "flwr",
+            "flwrd",
         ],
     )
 }
