@@ -34,9 +34,8 @@ const UV: &str = "uv>=0.13.5,<0.14";
 const SKLEARN: &str = "scikit-learn>=1.4,<2";
 
 /// The version that `flwr up` installs, which the demo and the guides run; with what the example app
-/// needs. Its requirements are those of 1.41.0 but for the pin of uv, and also an index without the
-/// newest certifi has them.
-pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]).like("1.41.0");
+/// needs.
+pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]);
 /// The version that most tests use; with what the example app needs.
 pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, SKLEARN]);
 pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
