@@ -1,6 +1,5 @@
 //! App processes: starts, watches and ends ServerApps and ClientApps.
 
-mod ask;
 mod command;
 mod descendants;
 mod exit;
@@ -9,7 +8,6 @@ mod forkserver;
 mod guard;
 mod identity;
 mod installed;
-mod interpreter;
 pub mod keeper;
 mod lasting;
 mod leftovers;

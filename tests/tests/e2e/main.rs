@@ -13,6 +13,7 @@
 
 mod accounts;
 mod alike;
+mod backup;
 mod certificates;
 mod churn;
 mod cli;
@@ -24,6 +25,7 @@ mod durable;
 mod errors;
 mod faults;
 mod flags;
+mod flwrd;
 mod guides;
 mod hosts;
 mod imports;
@@ -48,6 +50,7 @@ mod programs;
 mod proxies;
 mod refusals;
 mod renewal;
+mod replaced;
 mod restarts;
 mod run;
 mod runtimes;
