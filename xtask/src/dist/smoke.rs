@@ -29,7 +29,7 @@ pub(super) fn run() -> Result<ExitCode> {
         tree::add(&built.join(name), &copy, 0o755)?;
         build::succeed(Command::new("strip").arg(&copy))?;
     }
-    let wheel = wheel::pack(&stripped, &stripped, &Source::here()?.epoch)?;
+    let wheel = wheel::make(&stripped, &stripped, &Source::here()?.epoch)?;
     let newest = python::LATER.last().context("no release of flwr")?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (newest, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
@@ -73,12 +73,12 @@ impl Venv {
         }
         self.pip(&["uninstall", "--yes", PACKAGE])?;
         self.pips_work(flower)?;
-        if self.bin().join("flwrd").exists() || self.folder.join("libexec/flower-daemons").exists()
-        {
-            bail!(
-                "`pip uninstall {PACKAGE}` leaves programs in {}",
-                self.folder.display()
-            );
+        // pip leaves empty folders.
+        let libexec = self.folder.join("libexec/flower-daemons");
+        let left = programs::names().map(|(group, name)| libexec.join(group.name()).join(name));
+        let mut left = left.chain([self.bin().join("flwrd")]);
+        if let Some(left) = left.find(|program| program.exists()) {
+            bail!("`pip uninstall {PACKAGE}` leaves {}", left.display());
         }
         install_ours()?;
         self.both_work(flower)?;
@@ -157,10 +157,12 @@ impl Venv {
     /// The first run of the README, in an environment that nobody has activated.
     fn first_run(&self) -> Result<()> {
         let flwr = format!("{}/flwrd flwr", self.bin().display());
+        // Flower leaves an app out of its own bundle where a folder above has a name such as `dist`.
+        let folder = tempfile::tempdir()?;
         let script = format!(
             "ended=0; cd {} && {flwr} up --detach && {flwr} new my-app --framework numpy && cd my-app \
              && {flwr} run . --wait || ended=$?; {flwr} down; exit $ended",
-            self.folder.display()
+            folder.path().display()
         );
         let said = self.run(&script, "/usr/bin:/bin")?;
         if !said.contains("Successfully started run") {

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::programs::Programs;
-use super::source::{Source, VERSION};
+use super::source::VERSION;
 use super::{tools, tree, work};
 use crate::support::build;
 
@@ -20,17 +19,8 @@ const NAME: &str = "flwr_daemons";
 /// The newest release of flwr whose apps were tested with these programs (docs/interop.md).
 const APPS: &str = "flwr==1.42.0";
 
-/// Makes the wheel, and says where it is.
-pub(super) fn make(
-    linked: &Programs<'_>,
-    flwrd: &Programs<'_>,
-    source: &Source,
-) -> Result<PathBuf> {
-    pack(&linked.folder, &flwrd.folder, &source.epoch)
-}
-
-/// Makes the wheel from the programs in these folders.
-pub(super) fn pack(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf> {
+/// Makes the wheel from the programs in these folders, and says where the wheel is.
+pub(super) fn make(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf> {
     let stage = work().join("wheel");
     tree::empty(&stage)?;
     let tree = stage.join("tree");

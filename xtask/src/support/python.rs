@@ -92,6 +92,11 @@ impl Flower {
         std::iter::once(flower).chain(with).collect()
     }
 
+    /// The version, as pip is asked for it.
+    pub(crate) fn requirement(&self) -> String {
+        format!("flwr=={}", self.version)
+    }
+
     /// Whether it is the version with this number.
     pub(crate) fn is(&self, version: &str) -> bool {
         self.version == version
@@ -153,7 +158,7 @@ pub(crate) fn envoy() -> Result<PathBuf> {
 
 /// The environment of this name with these packages, and then with others without their requirements,
 /// made unless an earlier call has made it.
-fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
+pub(crate) fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
     let folder = build::target().join("python").join(name);
     let stamp = folder.join("xtask-requirements.txt");
     let mut wanted = packages.join("\n") + "\n";
@@ -215,7 +220,7 @@ fn works(environment: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn interpreter() -> Result<OsString> {
+pub(crate) fn interpreter() -> Result<OsString> {
     if let Some(given) = env::var_os("PYTHON") {
         return Ok(given);
     }
