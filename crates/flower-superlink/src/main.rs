@@ -8,6 +8,7 @@ use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
 use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
+use flower_superlink::saving;
 use flower_superlink::simulation;
 use flwr_core::checkup::Checkup;
 use flwr_core::printable::lines;
@@ -52,6 +53,14 @@ fn main() -> ExitCode {
     };
     if args.check_state {
         return check_state(&args);
+    }
+    match saving::run(&args) {
+        None => {}
+        Some(Ok(is_complete)) => return ExitCode::from(u8::from(!is_complete)),
+        Some(Err(error)) => {
+            let status = if error.is_usage() { USAGE } else { 1 };
+            return fail(&error.into(), status);
+        }
     }
     let until_stdin_closes = args.until_stdin_closes;
     let (check_config, format) = (args.check_config, args.logs.log_format);

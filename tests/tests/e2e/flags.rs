@@ -4,9 +4,11 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::pki::{self, Flaw};
-use e2e::{Federation, Maker, Release, Scratch, Security};
+use e2e::{Federation, Maker, PATIENCE, Release, Scratch, Security};
 
 /// The flags of a program in `docs/flags.md`.
 fn documented(program: &str) -> Vec<String> {
@@ -68,8 +70,16 @@ fn the_log_stands_in_its_file_too_also_the_reason_of_an_end() {
     let federation = plan.superlink_flags(&["--log-file", "kept.log"]).start();
     let fleet = federation.fleet().to_string();
     let file = federation.scratch().path().join("kept.log");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("listening for Fleet on"), "{text}");
+    // The port is open before the log has its lines.
+    let deadline = Instant::now() + PATIENCE;
+    let text = loop {
+        let text = fs::read_to_string(&file).unwrap();
+        if text.contains("listening for Fleet on") {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+        thread::sleep(Duration::from_millis(50));
+    };
     assert!(!text.contains('\u{1b}'), "{text}");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -145,10 +155,9 @@ fn app_processes_speak_tls_with_daemons_that_have_a_certificate_for_that() {
     let started = fs::read_to_string(files.path().join("started")).unwrap();
     let trust = format!("--root-certificates {}", pki.ca.display());
     for name in ["flwr-serverapp", "flwr-clientapp"] {
-        let started: Vec<_> = started
-            .lines()
-            .filter(|line| line.starts_with(name))
-            .collect();
+        // The SuperLink asks whether the program can be ended, by its help.
+        let is_app = |line: &&str| line.starts_with(name) && !line.ends_with("--help");
+        let started: Vec<_> = started.lines().filter(is_app).collect();
         assert!(!started.is_empty(), "{name}");
         assert!(
             started.iter().all(|line| line.contains(&trust)),

@@ -9,7 +9,7 @@ use flwr_core::flower::RELEASE;
 
 use crate::mutual::OPENSSL;
 
-// mod today;
+mod today;
 
 /// What goes on until it is stopped.
 const DAEMONS: [&str; 3] = ["flower-superlink", "flower-supernode", "flower-client-app"];

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod alike;
+mod backup;
 mod certificates;
 mod churn;
 mod cli;
@@ -49,6 +50,7 @@ mod programs;
 mod proxies;
 mod refusals;
 mod renewal;
+mod replaced;
 mod restarts;
 mod run;
 mod runtimes;

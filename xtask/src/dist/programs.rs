@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use flwr_programs::Group;
 
 use super::source::Source;
 use super::{tools, work};
@@ -101,15 +100,19 @@ fn path_with(first: &Path) -> Result<OsString> {
     Ok(env::join_paths(folders)?)
 }
 
-/// The names of all programs but `flwrd`.
-pub(super) fn names() -> impl Iterator<Item = (Group, &'static str)> {
-    let of = |group: Group| group.programs().iter().map(move |name| (group, *name));
-    Group::ALL.into_iter().flat_map(of)
-}
+/// The programs but `flwrd`, each with its folder in an installation. `flwrd` looks for them there
+/// (`flwr-programs/src/installation.rs`).
+pub(super) const INSTALLED: [(&str, &str); 5] = [
+    ("flwr", "flwr"),
+    ("superlink", "flower-superlink"),
+    ("superlink", "flower-server-app"),
+    ("supernode", "flower-supernode"),
+    ("supernode", "flower-client-app"),
+];
 
 /// The bytes of all programs together.
 pub(super) fn size(folder: &Path) -> Result<u64> {
-    names().try_fold(0, |sum, (_, name)| {
+    INSTALLED.iter().try_fold(0, |sum, (_, name)| {
         let file = folder.join(name);
         let metadata = fs::metadata(&file).with_context(|| file.display().to_string())?;
         Ok(sum + metadata.len())

@@ -23,15 +23,14 @@ pub(super) fn run() -> Result<ExitCode> {
     let folder = work().join("smoke");
     tree::empty(&folder)?;
     let stripped = folder.join("programs");
-    let names = programs::names().map(|(_, name)| name);
+    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
     for name in names.chain(["flwrd"]) {
         let copy = stripped.join(name);
         tree::add(&built.join(name), &copy, 0o755)?;
         build::succeed(Command::new("strip").arg(&copy))?;
     }
     let wheel = wheel::make(&stripped, &stripped, &Source::here()?.epoch)?;
-    let newest = python::LATER.last().context("no release of flwr")?;
-    for (flower, plays) in [(&python::FLOWER_1_22, true), (newest, false)] {
+    for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
         venv.check(&wheel, flower, plays)?;
         println!(
@@ -60,7 +59,7 @@ impl Venv {
     }
 
     /// Installs both in both orders, and uninstalls each while the other is there.
-    fn check(&self, wheel: &Path, flower: &Flower, plays: bool) -> Result<()> {
+    fn check(&self, wheel: &Path, flower: &Flower<'_>, plays: bool) -> Result<()> {
         let ours = wheel.to_string_lossy();
         let install_ours = || self.pip(&["install", "--no-index", "--no-deps", &ours]);
         install_ours()?;
@@ -75,8 +74,8 @@ impl Venv {
         self.pips_work(flower)?;
         // pip leaves empty folders.
         let libexec = self.folder.join("libexec/flower-daemons");
-        let left = programs::names().map(|(group, name)| libexec.join(group.name()).join(name));
-        let mut left = left.chain([self.bin().join("flwrd")]);
+        let left = programs::INSTALLED.map(|(group, name)| libexec.join(group).join(name));
+        let mut left = left.into_iter().chain([self.bin().join("flwrd")]);
         if let Some(left) = left.find(|program| program.exists()) {
             bail!("`pip uninstall {PACKAGE}` leaves {}", left.display());
         }
@@ -105,7 +104,7 @@ impl Venv {
         Ok(())
     }
 
-    fn both_work(&self, flower: &Flower) -> Result<()> {
+    fn both_work(&self, flower: &Flower<'_>) -> Result<()> {
         self.ours_work()?;
         self.pips_work(flower)?;
         let own = self.bin().join("flower-superlink");
@@ -145,7 +144,7 @@ impl Venv {
         Ok(())
     }
 
-    fn pips_work(&self, flower: &Flower) -> Result<()> {
+    fn pips_work(&self, flower: &Flower<'_>) -> Result<()> {
         let said = self.shell("flwr --version\nflower-superlink --help")?;
         let release = flower.requirement().replace("flwr==", "Flower version: ");
         if !said.contains(&release) {
