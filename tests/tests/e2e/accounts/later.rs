@@ -142,7 +142,7 @@ fn a_user_of_flwr_1_31_logs_in_runs_and_owns_what_they_register() {
 }
 
 #[test]
-fn a_user_of_flwr_1_42_logs_in_over_http_and_owns_their_runs() {
+fn a_user_of_flwr_1_42_logs_in_over_http_and_has_tokens_renewed() {
     let club = Club::open("\"any\"");
     let alice = Member::new(&club, Release::V1_42, "alice");
     logs_in_runs_and_registers(&alice, "[code: 36]");
@@ -150,26 +150,15 @@ fn a_user_of_flwr_1_42_logs_in_over_http_and_owns_their_runs() {
     let run = listed["runs"][0]["run-id"].as_str().unwrap().to_owned();
     assert_eq!(listed["runs"].as_array().unwrap().len(), 1, "{listed}");
 
-    let bob = Member::new(&club, Release::V1_42, "bob");
-    bob.logs_in();
-    assert_eq!(bob.json(&["ls", "e2e"])["runs"], Value::Array(Vec::new()));
-    bob.types(&["stop", &run, "e2e"])
-        .failure(1)
-        .must_say(&["[code: 31]"]);
-
     // A token that has expired is renewed by itself.
     let mut claims = club.provider.claims(&alice.person);
     claims["exp"] = (oidc::now() - 3600).into();
     let expired = club.provider.sign(&claims);
     alice.keep(&expired);
     alice
-        .types(&["log", &run, "e2e", "--show"])
-        .success()
-        .must_say(&["serverapp pid="]);
-    assert_ne!(alice.access_token(), expired);
-    alice
         .types(&["stop", &run, "e2e"])
         .success()
         .must_say(&["successfully stopped"]);
+    assert_ne!(alice.access_token(), expired);
     club.close();
 }
