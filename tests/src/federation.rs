@@ -17,6 +17,9 @@ use crate::program::{Maker, Release};
 use crate::scratch::Scratch;
 use crate::{PATIENCE, ports};
 
+/// How long a daemon has to end before it is killed.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 mod pips;
 mod plan;
 mod superexecs;
@@ -203,13 +206,19 @@ impl Federation {
         self.nodes[index] = self.start_node(index);
     }
 
-    /// Stops a SuperNode in order, and starts one of this maker with the same key and addresses.
+    /// Stops a SuperNode as a service manager does, and starts one of this maker with the same key and
+    /// addresses.
     ///
     /// # Panics
-    /// If it does not end well.
+    /// If it does not start.
     #[track_caller]
     pub fn replace_node(&mut self, index: usize, maker: Maker) {
-        self.nodes[index].stop();
+        let node = &mut self.nodes[index];
+        node.terminate();
+        // A SuperNode of flwr 1.20 that has just got a message may not end by itself (seen once).
+        if node.ended_within(STOP_GRACE).is_none() {
+            node.kill();
+        }
         self.plan.supernodes[index] = maker;
         self.restart_node(index);
     }

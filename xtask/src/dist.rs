@@ -3,7 +3,7 @@
 //! - `source` the commit that is built
 //! - `programs` the programs, built for other machines than this one
 //! - `tree` where an installation keeps them
-//! - `wheel`, `tarball` the artefacts
+//! - `wheel` the wheel for pip
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
 //! - `smoke` the artefacts made from the programs of the tests, installed and used
@@ -12,7 +12,6 @@ mod programs;
 mod smoke;
 mod source;
 mod sums;
-mod tarball;
 mod tools;
 mod tree;
 mod wheel;
@@ -22,19 +21,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::build;
-use programs::Programs;
 use source::Source;
 
 /// `cargo xtask dist`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Make only these.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "ARTEFACTS")]
-    only: Vec<Artefact>,
     /// Where to put the files; dist/ if absent.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -42,23 +36,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Make nothing: check the files of a folder against its SHA256SUMS.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["only", "to", "sign", "smoke"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke"])]
     verify: Option<PathBuf>,
     /// With --verify: check the signature too, by this list of signers (`allowed_signers` of ssh-keygen).
     #[arg(long, value_name = "FILE", requires = "verify")]
     signers: Option<PathBuf>,
     /// Make artefacts from the programs that the tests have built, install and use them.
-    #[arg(long, conflicts_with_all = ["only", "to", "sign"])]
+    #[arg(long, conflicts_with_all = ["to", "sign"])]
     smoke: bool,
-}
-
-/// What people install.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Artefact {
-    /// For `pip install`.
-    Wheel,
-    /// Static programs.
-    Tarball,
 }
 
 /// Makes the artefacts, or checks them.
@@ -76,29 +61,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .unwrap_or_else(|| build::root().join("dist"));
     let source = Source::here()?;
     println!("Building {source} ...");
-    let wants = |artefact| args.only.is_empty() || args.only.contains(&artefact);
-    let fixed = Programs::fixed(&source)?;
-    let mut made = Vec::new();
-    if wants(Artefact::Wheel) {
-        let linked = Programs::linked(&source)?;
-        let mb = programs::size(&linked.folder)? as f64 / 1e6;
-        println!("{mb:6.1} MB  the programs in the wheel together");
-        let wheel = wheel::make(&linked, &fixed, &source)?;
-        tools::audit(&wheel)?;
-        made.push(place(&wheel, &to)?);
-    }
-    if wants(Artefact::Tarball) {
-        let programs = fixed.all()?;
-        made.push(place(&tarball::make(&programs, &source)?, &to)?);
-    }
+    let flwrd = programs::flwrd(&source)?;
+    let linked = programs::linked(&source)?;
+    let mb = programs::size(&linked)? as f64 / 1e6;
+    println!("{mb:6.1} MB  the programs in the wheel together");
+    let wheel = wheel::make(&linked, &flwrd, &source.epoch)?;
+    tools::audit(&wheel)?;
+    let made = place(&wheel, &to)?;
     sums::write(&to, source::VERSION)?;
     if let Some(key) = &args.sign {
         sums::sign(&to, key)?;
     }
-    for file in &made {
-        let mb = fs::metadata(file)?.len() as f64 / 1e6;
-        println!("{:6.1} MB  {}", mb, file.display());
-    }
+    let mb = fs::metadata(&made)?.len() as f64 / 1e6;
+    println!("{mb:6.1} MB  {}", made.display());
     Ok(ExitCode::SUCCESS)
 }
 

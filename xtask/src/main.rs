@@ -1,4 +1,4 @@
-//! `cargo xtask install`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `compare`,
+//! `cargo xtask install`, `dist`, `session`, `demo`, `test`, `lint`, `deny`, `fuzz`, `faults`, `interop`, `compare`,
 //! `upgrade`, `bench`, `soak`, `docs`, `fixture`, `release` and `swap`: what people and CI run.
 //!
 //! They need nothing but the Rust toolchain, a C compiler, Python 3.11 or later and the package
@@ -16,6 +16,7 @@
 
 mod checks;
 mod demos;
+mod dist;
 mod docs;
 mod install;
 mod measure;
@@ -41,8 +42,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Build the programs and put them where a shell finds them, in ~/.cargo/bin: flwr,
-    /// flower-superlink, flower-supernode, and the older flower-client-app and flower-server-app.
+    /// flower-superlink, flower-supernode, flwrd, and the older flower-client-app and flower-server-app.
     Install(install::Args),
+    /// Make the wheel by which people install the programs, in dist/, and its check sum.
+    Dist(dist::Args),
     /// Play what a new user types, for real, and print what is seen; with --write into the README.
     Session(session::Args),
     /// Run the example on a federation with TLS and authentication, here and now.
@@ -92,6 +95,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Install(args) => install::run(&args),
+        Command::Dist(args) => dist::run(&args),
         Command::Session(args) => session::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),

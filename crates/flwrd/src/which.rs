@@ -28,8 +28,8 @@ pub(crate) struct Report {
     gone: Vec<PathBuf>,
     /// How the user's shell reaches this program.
     flwrd: String,
-    /// Whether PATH can have the programs of one group first.
-    apart: bool,
+    /// The installation that this program belongs to.
+    installation: Option<Installation>,
 }
 
 /// A program on PATH.
@@ -52,20 +52,24 @@ impl Report {
             programs: NAMES.map(|name| (name, found(name))).into(),
             gone: named.filter(|folder| !folder.exists()).collect(),
             flwrd: typed(own, path),
-            apart: !matches!(installation, Some(Installation::Together(_))),
+            installation,
         }
     }
 
-    /// The line that gives a name to the other maker. `None` for names that this project has not.
-    fn change(&self, name: &str, maker: &Maker) -> Option<String> {
-        let group = Group::of(name)?.name();
-        let (whose, undo) = match maker {
-            Maker::Ours(_) => ("pip's", " --undo"),
+    /// The line that gives a name to the other maker. `None` for names that this project has not, and
+    /// where there are no programs to choose.
+    fn change(&self, name: &str, found: &Found) -> Option<String> {
+        let installation = self.installation.as_ref()?;
+        let group = Group::of(name)?;
+        let is_here = found.path.parent() == Some(&installation.folder(group));
+        let (whose, undo) = match &found.maker {
+            Maker::Ours(_) if is_here => ("pip's", " --undo"),
+            Maker::Ours(_) => ("that of this flwrd", ""),
             Maker::Pips(_) | Maker::Unknown => ("ours", ""),
         };
-        let only = match self.apart {
-            true => format!(" --only {group}"),
-            false => String::new(),
+        let only = match installation {
+            Installation::Apart(_) => format!(" --only {}", group.name()),
+            Installation::Together(_) => String::new(),
         };
         let flwrd = &self.flwrd;
         Some(format!("for {whose}: eval \"$({flwrd} env{only}{undo})\""))
@@ -93,13 +97,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = NAMES.iter().map(|name| name.len()).max().unwrap_or(0);
         for (name, found) in &self.programs {
-            let Some(Found { path, maker }) = found else {
+            let Some(found) = found else {
                 writeln!(f, "{name:width$}  not on PATH")?;
                 continue;
             };
-            let path = printable::line(&path.to_string_lossy());
-            writeln!(f, "{name:width$}  {maker}: {path}")?;
-            if let Some(change) = self.change(name, maker) {
+            let path = printable::line(&found.path.to_string_lossy());
+            writeln!(f, "{name:width$}  {}: {path}", found.maker)?;
+            if let Some(change) = self.change(name, found) {
                 writeln!(f, "{:width$}  {change}", "")?;
             }
         }
@@ -146,21 +150,21 @@ mod tests {
     #[test]
     fn each_name_has_its_maker_and_the_line_that_changes_it() {
         let dir = tempfile::tempdir().unwrap();
-        let libexec = dir.path().join("libexec/flower-daemons");
-        let (ours, pips) = (dir.path().join("bin"), dir.path().join("pips"));
-        fs::create_dir_all(libexec).unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (bin, pips) = (root.join("bin"), root.join("pips"));
+        let ours = root.join("libexec/flower-daemons/superlink");
         program(
             &ours,
             "flower-superlink",
             "flower-superlink 0.1.0 (commit development; x)",
         );
-        program(&ours, "flwrd", "");
+        program(&bin, "flwrd", "");
         program(&pips, "flower-superlink", "Flower version: 1.22.0");
         program(&pips, "flower-superexec", "Flower version: 1.22.0");
         program(&pips, "flwr", "Flower version: 1.22.0");
         let gone = dir.path().join("gone");
-        let path = env::join_paths([&ours, &gone, &pips]).unwrap();
-        let own = ours.join("flwrd").canonicalize().unwrap();
+        let path = env::join_paths([&ours, &bin, &gone, &pips]).unwrap();
+        let own = bin.join("flwrd");
         let report = Report::of(&path, Some(&own));
         let text = report.to_string();
         let shown = |path: &Path| path.display().to_string();
@@ -184,6 +188,19 @@ mod tests {
                 "{line:?} is not in\n{text}"
             );
         }
+        // Those of another installation are no matter of undo.
+        let elsewhere = root.join("elsewhere");
+        program(
+            &elsewhere,
+            "flower-superlink",
+            "flower-superlink 0.1.0 (commit development; x)",
+        );
+        let text = Report::of(elsewhere.as_os_str(), Some(&own)).to_string();
+        let line = format!(
+            "for that of this flwrd: eval \"$({} env --only superlink)\"",
+            shown(&own)
+        );
+        assert!(text.contains(&line), "{line:?} is not in\n{text}");
         let json = report.json();
         assert_eq!(json["programs"][1]["maker"], "ours");
         assert_eq!(json["programs"][1]["version"], "0.1.0");

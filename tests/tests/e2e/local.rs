@@ -329,7 +329,7 @@ const OFFLINE_PYTHON: &str = "#!/bin/sh
 if [ \"$1\" = -c ]; then echo 3 12; exit; fi
 if [ \"$2\" = venv ]; then mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\"; exit; fi
 echo 'Looking in indexes'
-echo \"ERROR: No matching distribution found for $5\" >&2
+echo \"ERROR: No matching distribution found for $7\" >&2
 echo 'bye'
 exit 1
 ";

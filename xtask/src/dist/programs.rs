@@ -1,4 +1,4 @@
-//! The programs, built for other machines than this one: linked against an old glibc, or static.
+//! The programs, built for other machines than this one: linked against an old glibc, and `flwrd` static.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use flwr_programs::Group;
 
 use super::source::Source;
 use super::{tools, work};
@@ -27,59 +26,24 @@ const PACKAGES: [&str; 4] = [
 /// The package of `flwrd`, which is always static: `flwrd` tells where other programs cannot start.
 const FLWRD: &str = "flwrd";
 
-/// Built programs, or programs to be built.
-pub(super) struct Programs<'a> {
-    source: &'a Source,
-    /// The folder with the programs.
-    pub(super) folder: PathBuf,
+/// Builds the programs linked against an old glibc, and says in which folder they are. They find names
+/// and users of a machine by the machine's own libraries.
+pub(super) fn linked(source: &Source) -> Result<PathBuf> {
+    let tools = tools::link()?;
+    let target = work().join("linked");
+    let mut zig = Command::new(tools.join("cargo-zigbuild"));
+    zig.current_dir(build::root()).arg("zigbuild");
+    zig.env("PATH", path_with(&tools)?);
+    zig.args(["--target", &format!("{TARGET}.{GLIBC}")]);
+    compile(&mut zig, &PACKAGES, source, &target, "")
 }
 
-impl<'a> Programs<'a> {
-    /// Builds the programs linked against an old glibc. They find names and users of a machine by
-    /// the machine's own libraries.
-    pub(super) fn linked(source: &'a Source) -> Result<Self> {
-        let tools = tools::link()?;
-        let target = work().join("linked");
-        let mut zig = Command::new(tools.join("cargo-zigbuild"));
-        zig.current_dir(build::root()).arg("zigbuild");
-        zig.env("PATH", path_with(&tools)?);
-        zig.args(["--target", &format!("{TARGET}.{GLIBC}")]);
-        compile(&mut zig, &PACKAGES, source, &target, "")?;
-        Ok(Self::in_target(source, &target))
-    }
-
-    /// The static programs, of which only `flwrd` is built yet.
-    pub(super) fn fixed(source: &'a Source) -> Result<Self> {
-        let programs = Self::in_target(source, &work().join("static"));
-        programs.build_static(&[FLWRD])?;
-        Ok(programs)
-    }
-
-    /// Builds all static programs. They run without any library of the machine.
-    pub(super) fn all(self) -> Result<Self> {
-        self.build_static(&PACKAGES)?;
-        Ok(self)
-    }
-
-    fn in_target(source: &'a Source, target: &Path) -> Self {
-        Self {
-            source,
-            folder: target.join(TARGET).join("dist"),
-        }
-    }
-
-    fn build_static(&self, packages: &[&str]) -> Result<()> {
-        let mut cargo = build::cargo();
-        cargo.args(["build", "--target", TARGET]);
-        let flags = "-C target-feature=+crt-static";
-        compile(
-            &mut cargo,
-            packages,
-            self.source,
-            &work().join("static"),
-            flags,
-        )
-    }
+/// Builds `flwrd` without any library of the machine, and says in which folder `flwrd` is.
+pub(super) fn flwrd(source: &Source) -> Result<PathBuf> {
+    let mut cargo = build::cargo();
+    cargo.args(["build", "--target", TARGET]);
+    let flags = "-C target-feature=+crt-static";
+    compile(&mut cargo, &[FLWRD], source, &work().join("static"), flags)
 }
 
 /// Runs a build whose outcome does not depend on the folder, the user or the time.
@@ -89,7 +53,7 @@ fn compile(
     source: &Source,
     target: &Path,
     flags: &str,
-) -> Result<()> {
+) -> Result<PathBuf> {
     let places = [
         (build::root(), "/flower"),
         (cargo_home()?, "/cargo"),
@@ -117,7 +81,8 @@ fn compile(
         .env("SOURCE_DATE_EPOCH", &source.epoch)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    build::succeed(cargo)
+    build::succeed(cargo)?;
+    Ok(target.join(TARGET).join("dist"))
 }
 
 fn cargo_home() -> Result<PathBuf> {
@@ -135,15 +100,19 @@ fn path_with(first: &Path) -> Result<OsString> {
     Ok(env::join_paths(folders)?)
 }
 
-/// The names of all programs but `flwrd`.
-pub(super) fn names() -> impl Iterator<Item = (Group, &'static str)> {
-    let of = |group: Group| group.programs().iter().map(move |name| (group, *name));
-    Group::ALL.into_iter().flat_map(of)
-}
+/// The programs but `flwrd`, each with its folder in an installation. `flwrd` looks for them there
+/// (`flwr-programs/src/installation.rs`).
+pub(super) const INSTALLED: [(&str, &str); 5] = [
+    ("flwr", "flwr"),
+    ("superlink", "flower-superlink"),
+    ("superlink", "flower-server-app"),
+    ("supernode", "flower-supernode"),
+    ("supernode", "flower-client-app"),
+];
 
 /// The bytes of all programs together.
 pub(super) fn size(folder: &Path) -> Result<u64> {
-    names().try_fold(0, |sum, (_, name)| {
+    INSTALLED.iter().try_fold(0, |sum, (_, name)| {
         let file = folder.join(name);
         let metadata = fs::metadata(&file).with_context(|| file.display().to_string())?;
         Ok(sum + metadata.len())

@@ -23,15 +23,14 @@ pub(super) fn run() -> Result<ExitCode> {
     let folder = work().join("smoke");
     tree::empty(&folder)?;
     let stripped = folder.join("programs");
-    let names = programs::names().map(|(_, name)| name);
+    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
     for name in names.chain(["flwrd"]) {
         let copy = stripped.join(name);
         tree::add(&built.join(name), &copy, 0o755)?;
         build::succeed(Command::new("strip").arg(&copy))?;
     }
-    let wheel = wheel::pack(&stripped, &stripped, &Source::here()?.epoch)?;
-    let newest = python::LATER.last().context("no release of flwr")?;
-    for (flower, plays) in [(&python::FLOWER_1_22, true), (newest, false)] {
+    let wheel = wheel::make(&stripped, &stripped, &Source::here()?.epoch)?;
+    for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
         venv.check(&wheel, flower, plays)?;
         println!(
@@ -60,7 +59,7 @@ impl Venv {
     }
 
     /// Installs both in both orders, and uninstalls each while the other is there.
-    fn check(&self, wheel: &Path, flower: &Flower, plays: bool) -> Result<()> {
+    fn check(&self, wheel: &Path, flower: &Flower<'_>, plays: bool) -> Result<()> {
         let ours = wheel.to_string_lossy();
         let install_ours = || self.pip(&["install", "--no-index", "--no-deps", &ours]);
         install_ours()?;
@@ -73,12 +72,12 @@ impl Venv {
         }
         self.pip(&["uninstall", "--yes", PACKAGE])?;
         self.pips_work(flower)?;
-        if self.bin().join("flwrd").exists() || self.folder.join("libexec/flower-daemons").exists()
-        {
-            bail!(
-                "`pip uninstall {PACKAGE}` leaves programs in {}",
-                self.folder.display()
-            );
+        // pip leaves empty folders.
+        let libexec = self.folder.join("libexec/flower-daemons");
+        let left = programs::INSTALLED.map(|(group, name)| libexec.join(group).join(name));
+        let mut left = left.into_iter().chain([self.bin().join("flwrd")]);
+        if let Some(left) = left.find(|program| program.exists()) {
+            bail!("`pip uninstall {PACKAGE}` leaves {}", left.display());
         }
         install_ours()?;
         self.both_work(flower)?;
@@ -105,7 +104,7 @@ impl Venv {
         Ok(())
     }
 
-    fn both_work(&self, flower: &Flower) -> Result<()> {
+    fn both_work(&self, flower: &Flower<'_>) -> Result<()> {
         self.ours_work()?;
         self.pips_work(flower)?;
         let own = self.bin().join("flower-superlink");
@@ -145,7 +144,7 @@ impl Venv {
         Ok(())
     }
 
-    fn pips_work(&self, flower: &Flower) -> Result<()> {
+    fn pips_work(&self, flower: &Flower<'_>) -> Result<()> {
         let said = self.shell("flwr --version\nflower-superlink --help")?;
         let release = flower.requirement().replace("flwr==", "Flower version: ");
         if !said.contains(&release) {
@@ -157,10 +156,12 @@ impl Venv {
     /// The first run of the README, in an environment that nobody has activated.
     fn first_run(&self) -> Result<()> {
         let flwr = format!("{}/flwrd flwr", self.bin().display());
+        // Flower leaves an app out of its own bundle where a folder above has a name such as `dist`.
+        let folder = tempfile::tempdir()?;
         let script = format!(
             "ended=0; cd {} && {flwr} up --detach && {flwr} new my-app --framework numpy && cd my-app \
              && {flwr} run . --wait || ended=$?; {flwr} down; exit $ended",
-            self.folder.display()
+            folder.path().display()
         );
         let said = self.run(&script, "/usr/bin:/bin")?;
         if !said.contains("Successfully started run") {

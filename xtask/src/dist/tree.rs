@@ -13,8 +13,8 @@ use super::programs;
 pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> Result<()> {
     add(&flwrd.join("flwrd"), &bin.join("flwrd"), 0o755)?;
     let libexec = prefix.join("libexec/flower-daemons");
-    for (group, name) in programs::names() {
-        let folder = libexec.join(group.name());
+    for (group, name) in programs::INSTALLED {
+        let folder = libexec.join(group);
         add(&programs.join(name), &folder.join(name), 0o755)?;
     }
     Ok(())

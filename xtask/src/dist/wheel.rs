@@ -8,29 +8,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::programs::Programs;
-use super::source::{Source, VERSION};
+use super::source::VERSION;
 use super::{tools, tree, work};
 use crate::support::build;
+use crate::support::flower::RELEASE;
 
 /// The systems that the wheel is for: those with glibc 2.17 or later.
 pub(super) const PLATFORM: &str = "manylinux_2_17_x86_64";
 /// The name on PyPI, as files write it.
 const NAME: &str = "flwr_daemons";
-/// The newest release of flwr whose apps were tested with these programs (docs/interop.md).
-const APPS: &str = "flwr==1.42.0";
-
-/// Makes the wheel, and says where it is.
-pub(super) fn make(
-    linked: &Programs<'_>,
-    flwrd: &Programs<'_>,
-    source: &Source,
-) -> Result<PathBuf> {
-    pack(&linked.folder, &flwrd.folder, &source.epoch)
-}
-
-/// Makes the wheel from the programs in these folders.
-pub(super) fn pack(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf> {
+/// Makes the wheel from the programs in these folders, and says where the wheel is.
+pub(super) fn make(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf> {
     let stage = work().join("wheel");
     tree::empty(&stage)?;
     let tree = stage.join("tree");
@@ -69,7 +57,7 @@ License-Expression: Apache-2.0
 License-File: LICENSE
 Requires-Python: >=3.9
 Provides-Extra: apps
-Requires-Dist: {APPS}; extra == 'apps'
+Requires-Dist: flwr=={RELEASE}; extra == 'apps'
 Description-Content-Type: text/markdown
 
 `flower-superlink`, `flower-supernode` and `flwr` for Flower federations, beside those of pip's flwr.

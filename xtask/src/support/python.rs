@@ -34,9 +34,8 @@ const UV: &str = "uv>=0.13.5,<0.14";
 const SKLEARN: &str = "scikit-learn>=1.4,<2";
 
 /// The version that `flwr up` installs, which the demo and the guides run; with what the example app
-/// needs. Its requirements are those of 1.41.0 but for the pin of uv, and also an index without the
-/// newest certifi has them.
-pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]).like("1.41.0");
+/// needs.
+pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]);
 /// The version that most tests use; with what the example app needs.
 pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, SKLEARN]);
 pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
@@ -102,7 +101,7 @@ impl<'a> Flower<'a> {
     }
 
     /// What pip calls this version. Those that come before their release have another package.
-    fn requirement(&self) -> String {
+    pub(crate) fn requirement(&self) -> String {
         let nightly = if self.version.contains(".dev") {
             "-nightly"
         } else {
@@ -180,7 +179,7 @@ pub(crate) fn envoy() -> Result<PathBuf> {
 
 /// The environment of this name with these packages, and then with others without their requirements,
 /// made unless an earlier call has made it.
-fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
+pub(crate) fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<PathBuf> {
     let folder = build::target().join("python").join(name);
     let stamp = folder.join("xtask-requirements.txt");
     let mut wanted = packages.join("\n") + "\n";
@@ -237,7 +236,7 @@ fn works(environment: &Path) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn interpreter() -> Result<OsString> {
+pub(crate) fn interpreter() -> Result<OsString> {
     if let Some(given) = env::var_os("PYTHON") {
         return Ok(given);
     }

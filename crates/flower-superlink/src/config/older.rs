@@ -10,6 +10,9 @@ use flwr_security::private_files;
 use super::ConfigError;
 use crate::args::{Args, FleetType, Isolation};
 
+/// Why flags of the executor change nothing.
+const EXECUTOR: &str = "runs are started by --isolation";
+
 /// Whether SuperNodes of flwr 1.8 to 1.14 are served where keys are asked for, and by which flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Older {
@@ -140,8 +143,6 @@ pub(super) fn deprecations(args: &Args, variable: impl Fn(&str) -> Option<String
     warnings.extend(idle.map(|(_, name, why)| format!("{name} is not used: {why}")));
     warnings
 }
-
-const EXECUTOR: &str = "runs are started by --isolation";
 
 fn is_on(variable: impl Fn(&str) -> Option<String>, name: &str) -> bool {
     variable(name).is_some_and(|value| value == "1")

@@ -30,7 +30,11 @@ fn the_printed_line_joins_a_named_node_which_is_unregistered_at_once() {
     let app = scene.app();
     let new = ["supernode", "join-token", "new", "e2e", "--name", "ward-7"];
     let printed = flwr.call(&app.path, &new).success();
-    printed.must_say(&["one SuperNode joins with it within 1h"]);
+    // The SuperLink is at 127.0.0.1.
+    printed.must_say(&[
+        "one SuperNode joins with it within 1h",
+        "is this machine only: for a SuperNode elsewhere",
+    ]);
     let line = printed
         .text
         .lines()

@@ -40,7 +40,7 @@ the other is pip's of the release, and an app trains for two rounds on two nodes
 lists, logs and stops runs, and that of 1.23 and later registers the keys of the SuperNodes.
 
 ✓: in plaintext, over TLS, and over TLS with keys of SuperNodes. App processes speak plaintext on their \
-machine, with a token. ✗: not, for the reason below. Empty: not tried, or not there in that release. \
+machine, with a token. ✗: not, for the reason below. Not named: not tried, or not there in that release. \
 \"Both, in trouble\": our daemons start both app processes: runs that complete, that raise, whose processes are \
 killed, that are stopped, two at once, and an app whose imports take a minute.
 
@@ -155,18 +155,19 @@ fn cell(line: &Line, notes: &mut Notes) -> Result<String> {
     let first = tried
         .first()
         .context("a line of the record has no outcome")?;
-    if tried.iter().any(|(_, why)| *why != first.1) {
-        let each = tried.iter().map(|(name, why)| match why {
-            None => format!("{name} ✓"),
-            Some(why) => format!("{name} ✗{}", notes.mark(why)),
+    // App processes have one way to speak, all others three.
+    let is_whole = tried.len() == 3 || first.0 == "token";
+    if is_whole && tried.iter().all(|(_, why)| *why == first.1) {
+        return Ok(match first.1 {
+            Some(why) => format!("✗{}", notes.mark(why)),
+            None => "✓".to_owned(),
         });
-        return Ok(each.collect::<Vec<_>>().join(", "));
     }
-    Ok(match first.1 {
-        Some(why) => format!("✗{}", notes.mark(why)),
-        None if tried.len() == 2 => "✓ without keys".to_owned(),
-        None => "✓".to_owned(),
-    })
+    let each = tried.iter().map(|(name, why)| match why {
+        None => format!("{name} ✓"),
+        Some(why) => format!("{name} ✗{}", notes.mark(why)),
+    });
+    Ok(each.collect::<Vec<_>>().join(", "))
 }
 
 fn text<'a>(line: &'a Line, key: &str) -> Result<&'a str> {
@@ -198,7 +199,7 @@ mod tests {
         let wanted = [
             "| 1.42.0 |  | plaintext ✓, TLS ✗[^1], keys ✓ |  |  | ✓ |  |  |  |",
             "| 1.19.0 | ✗[^2] |  | ✗[^2] |  |  |  |  |  |",
-            "| 1.8.0 | ✓ without keys |  |  |  |  |  |  |  |",
+            "| 1.8.0 | plaintext ✓, TLS ✓ |  |  |  |  |  |  |  |",
             "| ours of before 1.23 was served (commit 04d1496a88) |  | ✓ |  |  |  |  |  |  |",
             "",
             "[^1]: late",
