@@ -189,6 +189,7 @@ fn unmarked(root: &Path, files: &[PathBuf], text: &str) -> Result<Vec<String>> {
 }
 
 fn is_command(line: &str) -> bool {
+    let line = line.trim_start();
     let line = line.strip_prefix("$ ").unwrap_or(line);
     let words = line.split_whitespace();
     let mut words = words.skip_while(|word| word.contains('=') || *word == "sudo");
@@ -257,6 +258,7 @@ mod tests {
     fn each_command_names_its_test_or_says_why_none_plays_it() {
         let page = "<!-- played by this_is_played -->\n```\nflwr ls\n```\n\n\
             <!-- not played: it needs a hospital -->\n\n```\n$ A=1 flower-supernode\n```\n\n\
+            1. In a list.\n\n   <!-- not played: it takes an hour -->\n   ```\n   $ flwr ls\n   ```\n\n\
             ```toml\nissuer = 1\n```\n";
         let test = ("tests/a.rs", "fn this_is_played() {}\n");
         assert_eq!(told(&[("docs/a.md", page), test]), [] as [String; 0]);
@@ -266,6 +268,8 @@ mod tests {
         );
         let gone = told(&[("docs/a.md", page)]);
         assert!(gone[0].contains("no test this_is_played"), "{gone:?}");
+        let indented = told(&[("docs/a.md", "   ```\n   $ flwr ls\n   ```\n")]);
+        assert_eq!(indented.len(), 1, "{indented:?}");
         let unmarked = told(&[("docs/a.md", "Some words.\n\n```\nflwr ls\n```\n")]);
         assert!(
             unmarked[0].starts_with("docs/a.md: `flwr ls`: say above"),
