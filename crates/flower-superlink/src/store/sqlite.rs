@@ -28,11 +28,11 @@ mod migration;
 mod nodes;
 mod objects;
 mod opening;
-mod presence;
 mod reader;
 mod replies;
 mod row;
 mod runs;
+mod signs;
 mod tasks;
 mod upkeep;
 mod writer;
@@ -41,7 +41,7 @@ pub(super) use audit::Audit;
 pub use file::OpenError;
 pub(super) use file::beside;
 
-use presence::Presence;
+use crate::store::presence::Presence;
 use reader::Reader;
 use writer::Writer;
 
