@@ -1,6 +1,7 @@
 //! Commands that fail if something is wrong: `test`, `lint`, `deny`, `fuzz`, `faults` and `interop`.
 
 pub(crate) mod deny;
+mod environments;
 pub(crate) mod faults;
 pub(crate) mod fuzz;
 mod imports;

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     limits::tighten_umask();
     let args = Args::parse();
     let level = args.verbose.then_some("debug");
-    let _logs = match telemetry::init(level, Format::Text) {
+    let _logs = match telemetry::init(level, Format::Text, None) {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };

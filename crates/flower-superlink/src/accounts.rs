@@ -8,14 +8,16 @@
 //! Tokens and device codes are not logged.
 
 use std::error::Error as StdError;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use flwr_client::channel::{Proxies, Route};
 use flwr_core::cause::chain;
 use flwr_core::port::control;
 use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
 use flwr_daemon::stop::Stopper;
@@ -39,6 +41,7 @@ mod list;
 mod login;
 mod logins;
 pub mod oidc;
+mod owners;
 
 mod refreshes;
 mod settings;
@@ -51,6 +54,7 @@ pub use list::{Account, List};
 
 use logins::Logins;
 use oidc::{CheckError, Claims, Provider, Verdict};
+use owners::Owners;
 use refreshes::Refreshes;
 
 /// How often the provider is asked for what it publishes.
@@ -88,6 +92,7 @@ pub struct Accounts {
     logins: Mutex<Logins>,
     beginning: Semaphore,
     refreshes: Refreshes,
+    owners: Owners,
 }
 
 impl Accounts {
@@ -97,6 +102,14 @@ impl Accounts {
     /// If the file, or one that it names, cannot be used.
     pub fn load(file: &Path, proxies: Proxies, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
         let file: FromFile<AccountsFile> = FromFile::load(file)?;
+        let changed = fs::metadata(file.path()).and_then(|file| file.modified());
+        let since_1970 = changed
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let changed = since_1970.map_or_else(
+            || clock.now(),
+            |since| Timestamp::from_secs(since.as_secs_f64()),
+        );
         Ok(Self {
             provider: file.now().settings.provider(file.path(), proxies)?,
             file,
@@ -104,6 +117,7 @@ impl Accounts {
             logins: Mutex::default(),
             beginning: Semaphore::new(BEGINNING),
             refreshes: Refreshes::default(),
+            owners: Owners::new(changed),
         })
     }
 
@@ -136,6 +150,14 @@ impl Accounts {
     #[must_use]
     pub fn shown(&self) -> String {
         format!("{} of {}", self.file.now().list, self.provider.issuer())
+    }
+
+    /// Whether an account is still on the list, on which it was at `since`. If that cannot be known
+    /// before the account calls, the answer is no.
+    #[must_use]
+    pub fn still_list(&self, account: &str, since: Timestamp) -> bool {
+        self.owners
+            .are_listed(&self.file.now().list, account, since)
     }
 
     /// Asks the provider now and then for what it publishes, until it is time to stop.
@@ -244,7 +266,10 @@ impl Accounts {
 
     fn listed(&self, claims: &Claims, fresh: Option<control::Tokens>) -> Result<Admitted, Turned> {
         match self.file.now().list.account(claims) {
-            Some(account) => Ok(Admitted { account, fresh }),
+            Some(account) => {
+                self.owners.note(claims);
+                Ok(Admitted { account, fresh })
+            }
             None => {
                 let (name, account) = (claims.name(), &claims.sub);
                 warn!(
@@ -271,6 +296,9 @@ impl Renewable for Accounts {
     fn renew(&self) -> Result<String, Box<dyn StdError + Send + Sync>> {
         let before = self.file.now();
         let now = self.file.reload()?;
+        if now.list != before.list {
+            self.owners.note_change(self.clock.now());
+        }
         if now.settings != before.settings {
             warn!("--account-auth-config: what it says of the provider is for the next start");
         }

@@ -7,15 +7,20 @@ use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
 use flwr_daemon::network::Network;
-use flwr_daemon::telemetry::Format;
 
 use crate::link::Keep;
 
 mod amounts;
+mod appio;
 mod joining;
 mod keep;
+mod logs;
+mod other;
 
+pub use appio::AppIo;
 pub use joining::Joining;
+pub use logs::Logs;
+pub use other::{FleetType, Other};
 
 use amounts::{bytes, in_flight, milliseconds, seconds};
 
@@ -239,32 +244,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub flwr_dir: Option<PathBuf>,
 
-    /// Where ServerApp processes connect to. With `--isolation subprocess` that is this machine, and
-    /// another address counts for its port. With `process`, other machines need --serverappio-tls or
-    /// --allow-plaintext-appio [default: 127.0.0.1:9091, with that leave 0.0.0.0:9091]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub serverappio_api_address: Option<String>,
-
-    /// Speak plaintext with ServerApp processes of other machines. Whoever reads the network between
-    /// can take their tokens, read models and speak for their runs
-    #[arg(long)]
-    pub allow_plaintext_appio: bool,
-
-    /// With `--isolation process`: let only those start ServerApps who hold the secret in this file,
-    /// as `flower-superexec` of flwr 1.29 and later does with the same flag
-    #[arg(long, value_name = "FILE")]
-    pub superexec_auth_secret_file: Option<PathBuf>,
-
-    /// With `--isolation process`: let those start ServerApps who call from these addresses, for a
-    /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
-    /// this machine, by its loopback address, unless there is a secret]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub appio_allow_from: Vec<Network>,
-
-    /// Let ServerApps come that were started elsewhere and make their runs themselves, over TLS, as
-    /// those of `flower-server-app` do; plaintext is then for processes of this machine
-    #[arg(long)]
-    pub serverappio_tls: bool,
+    /// Where ServerApp processes connect to, and how.
+    #[command(flatten)]
+    pub appio: AppIo,
 
     /// Where SuperNodes connect to
     #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:9092")]
@@ -301,13 +283,13 @@ pub struct Args {
     #[arg(long)]
     pub until_stdin_closes: bool,
 
-    /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG, which wins
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    /// What is logged, and where.
+    #[command(flatten)]
+    pub logs: Logs,
 
-    /// How to log: text or json
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub log_format: Format,
+    /// Flags of SuperLinks of other releases.
+    #[command(flatten)]
+    pub other: Other,
 }
 
 /// Who starts app processes.

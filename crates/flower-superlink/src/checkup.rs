@@ -49,6 +49,9 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
             checkup.warning(TLS, text, None);
         }
     }
+    if let Some(own) = &config.serverappio.tls {
+        Dated::tell(&own.tls().dated(), SERVERAPP, now, &mut checkup);
+    }
     match &config.policy {
         Policy::AnyKey => checkup.good(SUPERNODES, "any key is let in"),
         Policy::Enrolled => checkup.good(
@@ -75,7 +78,7 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
         ("control", Some(&config.control), "--control-api-address"),
         (
             "serverappio",
-            Some(&config.serverappio),
+            Some(&config.serverappio.address),
             "--serverappio-api-address",
         ),
         (

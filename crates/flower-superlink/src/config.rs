@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use flwr_core::address::Address;
 use flwr_core::home::flwr_home;
-use flwr_daemon::appio::Launchers;
 use flwr_daemon::apps::Program;
 use flwr_daemon::listen::Balancers;
 use flwr_security::client_list::ClientList;
@@ -23,12 +22,13 @@ mod older;
 mod transport;
 
 use accounts::accounts;
+pub use appio::ServerAppIo;
 use appio::appio;
 pub use error::ConfigError;
 use joining::joining;
 pub use joining::{Joining, JoiningError};
 use keys::policy;
-use older::{Older, deprecations};
+use older::{Older, deprecations, not_built};
 use transport::transport;
 
 use crate::accounts::Accounts;
@@ -60,12 +60,10 @@ pub struct Config {
     pub fleet: Address,
     /// Where `flwr` connects to.
     pub control: Address,
-    /// Where ServerApp processes connect to.
-    pub serverappio: Address,
+    /// How ServerApp processes are served.
+    pub serverappio: ServerAppIo,
     /// Where all services are reached together over HTTP.
     pub common: Common,
-    /// Whether TLS is spoken there, and plaintext with processes of this machine only.
-    pub serverappio_tls: bool,
     /// Where health checks are answered.
     pub health: Option<Address>,
     /// How Fleet and Control are spoken.
@@ -87,8 +85,6 @@ pub struct Config {
     pub accounts: Option<Arc<Accounts>>,
     /// Who starts ServerApp processes.
     pub launch: Launch,
-    /// Who may start them, where that is somebody else.
-    pub launchers: Launchers,
     /// Where state and bytes are kept.
     pub places: Places,
     /// Bytes that state and objects may take, before new ones are refused.
@@ -181,7 +177,8 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let places = places(&args)?;
-        let mut warnings = deprecations(&args);
+        not_built(&args, |name| env::var(name).ok())?;
+        let mut warnings = deprecations(&args, |name| env::var(name).ok());
         let older = Older::of(&args);
         let args = args.modern();
         let (transport, told) = transport(&args)?;
@@ -190,11 +187,12 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (accounts, told) = accounts(&args, &transport)?;
         warnings.extend(told);
-        let (serverappio, launchers, told) = appio(&args)?;
+        let (serverappio, told) = appio(&args)?;
         warnings.extend(told);
         let policy = policy(&args, &transport)?;
         let (joining, told) = joining(&args)?;
         warnings.extend(told);
+        let launch = launch(&args)?;
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -204,12 +202,10 @@ impl TryFrom<Args> for Config {
             )?,
             serverappio,
             common: common(args.host.as_deref(), args.port)?,
-            launchers,
             health: args
                 .health_server_address
                 .map(|given| address("--health-server-address", &given))
                 .transpose()?,
-            serverappio_tls: args.serverappio_tls,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy,
             joining,
@@ -224,7 +220,7 @@ impl TryFrom<Args> for Config {
             )?,
             accounts,
             transport,
-            launch: launch(args.isolation, args.serverapp_start)?,
+            launch,
             places,
             max_storage: args.max_storage,
             max_strangers: args.max_strangers,
@@ -299,18 +295,22 @@ fn clients(
     Ok(list.map(Arc::new))
 }
 
-fn launch(isolation: Isolation, start: Start) -> Result<Launch, ConfigError> {
-    match isolation {
+fn launch(args: &Args) -> Result<Launch, ConfigError> {
+    match args.isolation {
         Isolation::Process => Ok(Launch::Process),
         Isolation::Subprocess => {
             let program = Program::find("flwr-serverapp").map_err(ConfigError::NoServerApp)?;
+            let program = match args.appio.allow_runtime_dependency_installation {
+                true => program.installing().map_err(ConfigError::ServerApp)?,
+                false => program,
+            };
             let way = match program.gives_token_to_serverapp() {
                 true => Way::Token,
                 false => Way::Tokenless,
             };
             Ok(Launch::Subprocess {
                 program,
-                ahead: start == Start::Ahead && way == Way::Token,
+                ahead: args.serverapp_start == Start::Ahead && way == Way::Token,
                 way,
             })
         }

@@ -17,7 +17,7 @@ use flwr_daemon::config_file;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
-use flwr_daemon::telemetry::{self, Format};
+use flwr_daemon::telemetry::{self, Format, Logs};
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -35,7 +35,12 @@ fn main() -> ExitCode {
         Err(config_file::Error::Usage(error)) => error.exit(),
         Err(error) => return fail(&error.into(), USAGE),
     };
-    let _logs = match telemetry::init(args.log_level.as_deref(), args.log_format) {
+    let logs = &args.logs;
+    // A check leaves the file to the SuperLink.
+    let file = logs
+        .file()
+        .filter(|_| !args.check_config && !args.check_state);
+    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, file) {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };
@@ -43,9 +48,9 @@ fn main() -> ExitCode {
         return check_state(&args);
     }
     let until_stdin_closes = args.until_stdin_closes;
-    let (check_config, format) = (args.check_config, args.log_format);
+    let (check_config, format) = (args.check_config, args.logs.log_format);
     match Config::try_from(args) {
-        Err(error) => fail(&error.into(), USAGE),
+        Err(error) => fail_with(&logs, &error.into(), USAGE),
         Ok(config) if check_config => match would_start(&config) {
             Err(error) => fail(&error, 1),
             Ok(checkup) => {
@@ -55,7 +60,7 @@ fn main() -> ExitCode {
         },
         Ok(config) => match start(config, until_stdin_closes) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
+            Err(error) => fail_with(&logs, &error, 1),
         },
     }
 }
@@ -129,8 +134,18 @@ fn check_state(args: &Args) -> ExitCode {
     }
 }
 
+/// As [`fail`], in the log file too.
+fn fail_with(logs: &Logs, error: &anyhow::Error, status: u8) -> ExitCode {
+    logs.end_with(&last_words(error));
+    fail(error, status)
+}
+
+fn last_words(error: &anyhow::Error) -> String {
+    format!("flower-superlink: error: {}", lines(&format!("{error:#}")))
+}
+
 #[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
 fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
-    eprintln!("flower-superlink: error: {}", lines(&format!("{error:#}")));
+    eprintln!("{}", last_words(error));
     ExitCode::from(status)
 }

@@ -119,6 +119,7 @@ impl SuperLink {
         let mut warnings = config.warnings.clone();
         warnings.extend(missing_objects(missing.len()));
         warnings.extend(guard_serverapps(&config).await);
+        let app_tls = config.serverappio.tls.clone();
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         let rules = reaper::Rules {
@@ -144,10 +145,16 @@ impl SuperLink {
             way,
         } = config.launch
         {
+            let reachable = addresses.serverappio.reachable();
+            let (program, told) = match app_tls {
+                Some(tls) => tls.trusted_by(program, &reachable.ip().to_string()),
+                None => (program, None),
+            };
+            warnings.extend(told);
             let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
                 program,
-                serverappio_address: addresses.serverappio.reachable().to_string(),
+                serverappio_address: reachable.to_string(),
                 flwr_dir: config.flwr_dir,
                 outputs,
                 ahead,
@@ -234,6 +241,10 @@ fn renewals(config: &Config) -> Renewals {
     let mut renewals = Renewals::new(Arc::new(SystemClock));
     if let Transport::Tls(tls) = &config.transport {
         renewals.add("--ssl-certfile", Arc::new(tls.clone()));
+    }
+    if let Some(own) = &config.serverappio.tls {
+        let (flag, tls) = own.renewal();
+        renewals.add(flag, tls);
     }
     if let Some(authority) = &config.joining.authority {
         renewals.add("--node-ca-certfile", Arc::<NodeAuthority>::clone(authority));

@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
-use flwr_daemon::network::Network;
 
 use crate::enrolment::JoinFrom;
 
+mod appio;
 mod command;
 
+pub use appio::AppIo;
 pub use command::{Command, UnknownCommand};
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
@@ -140,27 +141,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Reuse::Never)]
     pub clientapp_reuse: Reuse,
 
-    /// Where ClientApp processes reach this node. With --isolation subprocess that is this machine,
-    /// and another address counts for its port. With process, other machines need
-    /// --allow-plaintext-appio [default: 127.0.0.1:9094, with that leave 0.0.0.0:9094]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub clientappio_api_address: Option<String>,
-
-    /// Speak plaintext with ClientApp processes of other machines. Whoever reads the network between
-    /// can take their tokens, and read and change models and results
-    #[arg(long)]
-    pub allow_plaintext_appio: bool,
-
-    /// With --isolation process: let only those start ClientApps who hold the secret in this file,
-    /// as `flower-superexec` of flwr 1.29 and later does with the same flag
-    #[arg(long, value_name = "FILE")]
-    pub superexec_auth_secret_file: Option<PathBuf>,
-
-    /// With --isolation process: let those start ClientApps who call from these addresses, for a
-    /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
-    /// this machine, by its loopback address, unless there is a secret]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub appio_allow_from: Vec<Network>,
+    /// Where ClientApp processes reach this node, and how.
+    #[command(flatten)]
+    pub appio: AppIo,
 
     /// Flower's directory: ClientApp processes install apps there, and a node with a key of its
     /// own keeps finished replies there until the SuperLink has them [default: $FLWR_HOME,
@@ -282,103 +265,4 @@ pub enum Reuse {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use clap::CommandFactory;
-
-    use super::*;
-
-    /// Kept in `testdata/help.txt`: a change of a flag shows there. After a wanted change write it
-    /// anew with `FLWR_UPDATE_HELP=1 cargo test -p flower-supernode help`.
-    #[test]
-    fn help_is_as_recorded() {
-        let help = Args::command()
-            .term_width(100)
-            .render_long_help()
-            .to_string();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/help.txt");
-        if std::env::var_os("FLWR_UPDATE_HELP").is_some() {
-            std::fs::write(&file, &help).unwrap();
-        }
-        assert_eq!(help, std::fs::read_to_string(&file).unwrap());
-    }
-
-    #[test]
-    fn the_flags_are_consistent() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_are_read_as_argparse_reads_them() {
-        let typed = ["flower-supernode", "--superl", "a:1", "--superlink=b:2"];
-        assert_eq!(Args::parse_from(typed).superlink.as_deref(), Some("b:2"));
-    }
-
-    #[test]
-    fn what_a_flag_needs_may_stand_in_the_file_and_the_other_way_round() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("config.toml");
-        let config = format!("--config={}", path.display());
-        let (needs, needed) = ("ssl-allow-legacy-certificates", "root-certificates");
-        for (file, typed) in [
-            (format!("{needed} = 'ca.crt'"), format!("--{needs}")),
-            (format!("{needs} = true"), format!("--{needed}=ca.crt")),
-            (
-                "use_secure_connection = true".to_owned(),
-                format!("--{needs}"),
-            ),
-        ] {
-            std::fs::write(&path, file).unwrap();
-            let words = ["flower-supernode", &config, &typed].map(Into::into);
-            let args: Args = flwr_daemon::config_file::parse_from(&words, |_| None).unwrap();
-            assert!(args.ssl_allow_legacy_certificates, "{typed}");
-            assert!(args.root_certificates.is_some(), "{typed}");
-        }
-    }
-
-    #[test]
-    fn check_means_the_configuration_and_excludes_the_check_of_the_state() {
-        let parse = |flags: &[&str]| {
-            Args::try_parse_from(["flower-supernode"].iter().chain(flags))
-                .map_err(|error| error.to_string())
-        };
-        for flag in ["--check", "--check-config"] {
-            assert!(parse(&[flag]).unwrap().check_config, "{flag}");
-            let error = parse(&[flag, "--check-state"]).unwrap_err();
-            assert!(error.contains("cannot be used with"), "{error}");
-            let error = parse(&[flag, "--repair"]).unwrap_err();
-            assert!(error.contains("cannot be used with"), "{error}");
-        }
-        assert!(parse(&["--check-state", "--repair"]).unwrap().repair);
-        let error = parse(&["--repair"]).unwrap_err();
-        assert!(error.contains("--check-state"), "{error}");
-    }
-
-    #[test]
-    fn the_time_to_drain_is_a_number_of_seconds() {
-        let drain = |text: &str| {
-            let typed = ["flower-supernode".to_owned(), format!("--drain={text}")];
-            Args::try_parse_from(typed).map(|args| args.drain.as_secs_f64())
-        };
-        for (text, seconds) in [("60s", 60.0), ("0", 0.0), ("1.5", 1.5), ("2 s", 2.0)] {
-            assert_eq!(drain(text).unwrap(), seconds);
-        }
-        for wrong in ["", "s", "-1", "nan", "1m", "1e300"] {
-            let error = drain(wrong).unwrap_err().to_string();
-            assert!(
-                error.contains("--drain") && error.contains("seconds"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_documentation() {
-        let args = Args::parse_from(["flower-supernode"]);
-        assert_eq!(args.drain, Duration::from_secs(60));
-        assert_eq!(args.superlink, None);
-        assert_eq!(args.isolation, Isolation::Subprocess);
-        assert_eq!(args.clientappio_api_address, None);
-    }
-}
+mod tests;

@@ -31,9 +31,13 @@ pub async fn check(config: &Config) -> Checkup {
     let mut checkup = Checkup::new();
     join(config, &mut checkup);
     key(config, &mut checkup);
-    let clientappio = config.clientappio.to_string();
-    let flag = "--clientappio-api-address";
+    let clientappio = config.clientappio.address.to_string();
+    let flag = config.clientappio.flag;
     port(CLIENTAPPIO, &clientappio, "SuperNode", flag, &mut checkup);
+    if let Some(own) = &config.clientappio.tls {
+        let now = OffsetDateTime::now_utc();
+        Dated::tell(&own.tls().dated(), CLIENTAPPIO, now, &mut checkup);
+    }
     clientapp(config, &mut checkup);
     let address = (config.superlink.host.as_str(), config.superlink.port);
     for warning in &config.warnings {

@@ -6,20 +6,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flwr_client::channel::{InvalidProxy, Route, Trust};
+use flwr_client::channel::{Route, Trust};
 use flwr_client::retry::Persistence;
-use flwr_core::address::{Address, AddressError};
-use flwr_core::config::{self, ConfigError, UserConfig};
+use flwr_core::address::Address;
+use flwr_core::config::{self, UserConfig};
 use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
-use flwr_daemon::appio::{Launchers, LaunchersError, PlaceError};
 use flwr_daemon::apps::{self, Program};
 use flwr_security::joining::JoinTokenId;
-use flwr_security::key::{KeyError, PublicKey};
-use flwr_security::tls::TlsError;
+use flwr_security::key::PublicKey;
 
 mod appio;
+mod error;
 mod key;
 mod trust;
 mod way;
@@ -27,12 +26,14 @@ mod way;
 use appio::appio;
 use key::{PRIVATE_KEY, PUBLIC_KEY};
 
+pub use appio::ClientAppIo;
+pub use error::Error;
 pub use key::NodeKey;
 pub use way::{JoinWay, Remembered, Way};
 
 pub use crate::args::Reuse;
 use crate::args::{Args, Isolation, Start};
-use crate::enrolment::{self, Enrolment};
+use crate::enrolment::Enrolment;
 
 /// Everything a SuperNode needs to start.
 #[derive(Debug)]
@@ -61,10 +62,8 @@ pub struct Config {
     pub node_config: UserConfig,
     /// Who starts the ClientApp's process.
     pub launch: Launch,
-    /// Where ClientApp processes reach this node.
-    pub clientappio: Address,
-    /// Who may start ClientApp processes, where that is somebody else.
-    pub launchers: Launchers,
+    /// How ClientApp processes are served.
+    pub clientappio: ClientAppIo,
     /// Flower's directory, if it is not the default one.
     pub flwr_dir: Option<PathBuf>,
     /// Where finished replies and the state of runs are kept, if this node has a key of its own
@@ -119,113 +118,6 @@ impl Launch {
     }
 }
 
-/// Why the flags cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// TLS is off and on at once.
-    #[error(
-        "--insecure turns TLS off, but --root-certificates was given too: leave out one of them"
-    )]
-    InsecureWithRoots,
-    /// A flag about TLS without TLS.
-    #[error("{0} needs TLS, but --insecure turns it off: leave out one of them")]
-    NeedsTls(&'static str),
-    /// No name that a certificate could be for.
-    #[error("--server-name {0}: not a host name or IP address")]
-    ServerName(String),
-    /// A key over plaintext proves nothing: anybody on the way can use the session.
-    #[error(
-        "{0} needs TLS, but --insecure turns it off: leave out --insecure (and give --root-certificates), or leave out the key"
-    )]
-    KeyWithoutTls(&'static str),
-    /// Half of a pair.
-    #[error("{given} was given without {missing}: both are needed")]
-    OneOfTwo {
-        /// The flag that is there.
-        given: &'static str,
-        /// The flag that is not.
-        missing: &'static str,
-    },
-    /// A key file that cannot be used.
-    #[error("{flag}")]
-    Key {
-        /// Its flag.
-        flag: &'static str,
-        /// What is wrong with which file.
-        source: KeyError,
-    },
-    /// Two halves of different pairs.
-    #[error(
-        "--auth-supernode-public-key {} is not the public key of --auth-supernode-private-key {}",
-        public.display(), private.display()
-    )]
-    KeyPair {
-        /// The public key's path.
-        public: PathBuf,
-        /// The private key's path.
-        private: PathBuf,
-    },
-    /// No key could be made.
-    #[error("could not make a key for this node")]
-    NoKey(#[source] KeyError),
-    /// The authorities to trust could not be loaded.
-    #[error("{flag}")]
-    Trust {
-        /// The flag, given or not.
-        flag: &'static str,
-        /// What is wrong with which file.
-        source: TlsError,
-    },
-    /// An address that is none.
-    #[error("{flag}")]
-    Address {
-        /// Its flag.
-        flag: &'static str,
-        /// What is wrong with it.
-        source: AddressError,
-    },
-    /// A proxy that is none.
-    #[error(transparent)]
-    Proxy(#[from] InvalidProxy),
-    /// A port that cannot be connected to.
-    #[error("--superlink {0}: port 0 cannot be connected to")]
-    PortZero(Address),
-    /// A node configuration that does not parse.
-    #[error("--node-config")]
-    NodeConfig(#[source] ConfigError),
-    /// A node configuration's file that cannot be read.
-    #[error("--node-config {}", path.display())]
-    NodeConfigFile {
-        /// Its path.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A waiting time that is none.
-    #[error("--max-wait-time {0}: expected a number of seconds, 0 or more")]
-    WaitTime(f64),
-    /// A flag of pip's SuperNode for what is not built. To ignore it could open what it closes.
-    #[error("{flag} is not built: {way_out}")]
-    NotBuilt {
-        /// The flag.
-        flag: &'static str,
-        /// What to do instead.
-        way_out: &'static str,
-    },
-    /// Where ClientApp processes reach this node would be open to others.
-    #[error(transparent)]
-    Appio(#[from] PlaceError),
-    /// Who may start ClientApp processes.
-    #[error(transparent)]
-    Launchers(#[from] LaunchersError),
-    /// How the node joins, or what it remembers of that.
-    #[error(transparent)]
-    Enrolment(#[from] enrolment::Error),
-    /// The program that runs ClientApps is missing.
-    #[error("--isolation subprocess")]
-    NoClientApp(#[source] apps::Error),
-}
-
 impl TryFrom<Args> for Config {
     type Error = Error;
 
@@ -244,7 +136,7 @@ impl Config {
         not_built(&args)?;
         let trust = trust::load(&args, enrolment)?;
         let launch = launch(&args)?;
-        let (clientappio, launchers, told) = appio(&args, enrolment)?;
+        let (clientappio, told) = appio(&args, enrolment)?;
         let way = Way::new(&args, enrolment, trust)?;
         let Way {
             superlink,
@@ -273,7 +165,6 @@ impl Config {
             node_config: node_config(args.node_config.as_deref())?,
             launch,
             clientappio,
-            launchers,
             // pip's rule: a directory that does not exist counts as not given.
             flwr_dir: args.flwr_dir.filter(|dir| dir.is_dir()),
             drain: args.drain,
@@ -349,9 +240,19 @@ fn launch(args: &Args) -> Result<Launch, Error> {
     if args.isolation == Isolation::Process {
         return Ok(Launch::Process);
     }
+    let installs = args.appio.allow_runtime_dependency_installation;
+    if installs && args.clientapp_reuse == Reuse::Run {
+        return Err(Error::ReuseWithInstaller);
+    }
+    let program = Program::find("flwr-clientapp").map_err(Error::NoClientApp)?;
+    let program = match installs {
+        true => program.installing().map_err(Error::ClientApp)?,
+        false => program,
+    };
     Ok(Launch::Subprocess {
-        program: Program::find("flwr-clientapp").map_err(Error::NoClientApp)?,
-        ahead: args.clientapp_start == Start::Ahead,
+        // A process that has loaded the app is one without what the app depends on.
+        ahead: args.clientapp_start == Start::Ahead && !program.installs(),
+        program,
         reuse: args.clientapp_reuse,
     })
 }

@@ -9,7 +9,7 @@ use flwr_client::joining::JoinError;
 use flwr_security::joining::{InvalidJoinToken, JoinToken, JoinTokenId};
 use flwr_security::key::KeyError;
 use flwr_security::pki::PkiError;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args::Args;
 use crate::config;
@@ -209,6 +209,9 @@ impl Enrolment {
         }
         let enrolments = enrolments(args).ok_or(Error::NoHome)?;
         let token = from.read()?;
+        if let Some(warning) = from.exposed(args.config.as_deref()) {
+            warn!("{warning}");
+        }
         let joining = |token| {
             let enrolments = enrolments.clone();
             let replaces = args.rejoin;

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let logging = args
         .log_format
         .parse()
-        .and_then(|format| telemetry::init(args.log_level.as_deref(), format));
+        .and_then(|format| telemetry::init(args.log_level.as_deref(), format, None));
     let _logs = match logging {
         Ok(logs) => logs,
         Err(error) => return PROGRAM.refuse(&error),

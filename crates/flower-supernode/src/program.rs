@@ -54,7 +54,7 @@ impl Program {
     }
 
     /// Joins, if the node is to. A check uses no token, and neither does a start whose other flags are
-    /// wrong.
+    /// wrong, or whose ports are taken.
     fn joined(self, args: &Args, enrolment: Enrolment) -> Result<Enrolment, ExitCode> {
         let Enrolment::Joining(join) = &enrolment else {
             return Ok(enrolment);
@@ -62,9 +62,11 @@ impl Program {
         if args.check_config {
             return Ok(enrolment);
         }
-        Config::new(args.clone(), &enrolment).map_err(|error| self.refuse(&error))?;
+        let config = Config::new(args.clone(), &enrolment).map_err(|error| self.refuse(&error))?;
         let way = JoinWay::of(args, &enrolment).map_err(|error| self.refuse(&error))?;
         let runtime = limits::runtime().map_err(|error| self.fail(&error, 1))?;
+        let ports = runtime.block_on(SuperNode::require_ports(&config));
+        ports.map_err(|error| self.fail(&error, 1))?;
         let joined = runtime.block_on(join.run(&way));
         let joined = joined.map_err(|error| self.fail(&error, 1))?;
         Ok(Enrolment::Joined(joined))

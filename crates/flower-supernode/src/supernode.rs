@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_client::channel::{self, Trust};
+use flwr_daemon::appio::AppTls;
 use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
@@ -32,10 +33,6 @@ mod fresh;
 
 use fresh::{learning, renewals, renewing};
 
-const CLIENTAPPIO: Service = Service {
-    name: "ClientAppIo",
-    flag: "--clientappio-api-address",
-};
 const HEALTH: Service = Service {
     name: "Health",
     flag: "--health-server-address",
@@ -78,18 +75,14 @@ impl SuperNode {
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (mut servers, servers_stopper) = (JoinSet::new(), Stopper::new());
-        let listener = open(&config.clientappio.to_string(), CLIENTAPPIO).await?;
-        let health = match &config.health {
-            Some(address) => Some(open(&address.to_string(), HEALTH).await?),
-            None => None,
-        };
+        let (listener, health) = open_ports(&config).await?;
         let clientappio = listener.bound().clone();
         log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
         let host = Host::new(
             Arc::clone(&desk),
-            config.launchers.clone(),
+            config.clientappio.launchers.clone(),
             Arc::clone(&clock),
         );
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
@@ -121,8 +114,9 @@ impl SuperNode {
             work.spawn(keep_certified(upstream, renewing, work_stopper.clone()));
         }
         let watchers = Watchers::new();
+        let launch = trusting(config.launch, config.clientappio.tls.as_ref(), &clientappio);
         let launcher = Launcher::new(
-            config.launch,
+            launch,
             clientappio.reachable(),
             config.flwr_dir,
             watchers.clone(),
@@ -154,6 +148,15 @@ impl SuperNode {
             renewals,
             learn_now,
         })
+    }
+
+    /// Finds out whether the ports can be opened, for a node that joins before it opens them: a token
+    /// is used once.
+    ///
+    /// # Errors
+    /// A port cannot be opened.
+    pub async fn require_ports(config: &Config) -> Result<(), Error> {
+        open_ports(config).await.map(|_| ())
     }
 
     /// Where ClientApp processes reach this node, with the port the system chose.
@@ -220,8 +223,46 @@ impl SuperNode {
     }
 }
 
-async fn open(address: &str, service: Service) -> Result<Listener, Error> {
-    Ok(Listener::bind(address, Security::Plaintext, service, Limits::default()).await?)
+/// Opens the ports for ClientApps and for health checks.
+async fn open_ports(config: &Config) -> Result<(Listener, Option<Listener>), Error> {
+    let security = AppTls::security(config.clientappio.tls.as_ref());
+    let address = config.clientappio.address.to_string();
+    let clientappio = open(&address, security, config.clientappio.service()).await?;
+    let health = match &config.health {
+        Some(address) => Some(open(&address.to_string(), Security::Plaintext, HEALTH).await?),
+        None => None,
+    };
+    Ok((clientappio, health))
+}
+
+async fn open(address: &str, security: Security, service: Service) -> Result<Listener, Error> {
+    Ok(Listener::bind(address, security, service, Limits::default()).await?)
+}
+
+/// Has the processes that the node starts speak TLS with ClientAppIo, if it is spoken there.
+fn trusting(launch: Launch, tls: Option<&AppTls>, clientappio: &Bound) -> Launch {
+    match (launch, tls) {
+        (
+            Launch::Subprocess {
+                program,
+                ahead,
+                reuse,
+            },
+            Some(tls),
+        ) => {
+            let host = clientappio.reachable().ip().to_string();
+            let (program, told) = tls.trusted_by(program, &host);
+            if let Some(warning) = told {
+                warn!("{warning}");
+            }
+            Launch::Subprocess {
+                program,
+                ahead,
+                reuse,
+            }
+        }
+        (launch, _) => launch,
+    }
 }
 
 fn serve(
@@ -305,7 +346,7 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
         }
         Launch::Process => {
             let reach = if clientappio.is_loopback() {
-                " of this machine; --allow-plaintext-appio opens it to others"
+                " of this machine; --ssl-certfile or --allow-plaintext-appio opens it to others"
             } else {
                 ""
             };
@@ -347,7 +388,8 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     if let Some((text, hint)) = config.launch.unprepared() {
         warn!("{text}; {hint}");
     }
-    info!("ClientAppIo on {clientappio} (plaintext; isolation {isolation})");
+    let spoken = AppTls::security(config.clientappio.tls.as_ref());
+    info!("ClientAppIo on {clientappio} ({spoken}; isolation {isolation})");
     if let Some(address) = health {
         info!("Health on {address} (plaintext)");
     }

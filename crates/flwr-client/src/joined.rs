@@ -13,23 +13,28 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flwr_core::address::Address;
 use flwr_core::id::NodeId;
 use flwr_security::joining::JoinTokenId;
-use flwr_security::key::{KeyError, PrivateKey};
+use flwr_security::key::PrivateKey;
 use flwr_security::private_files;
 use flwr_security::tls::to_pem;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::process::geteuid;
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+mod error;
 mod lock;
 
+pub use error::MemoryError;
 pub use lock::Held;
 
+/// The user id of root.
+const ROOT: u32 = 0;
 const LOCK: &str = ".lock";
 const JOINED: &str = "joined";
 const JOINING: &str = "joining-";
@@ -94,40 +99,6 @@ pub struct Enrolled<'a> {
     pub certificate: &'a [u8],
 }
 
-/// Why the memory of an enrolment cannot be used.
-#[derive(Debug, Error)]
-pub enum MemoryError {
-    /// A file cannot be read.
-    #[error("{}: cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("{}: cannot be written", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file has another content than this program writes.
-    #[error(
-        "{}: it is damaged: `--join TOKEN --rejoin` with a new token replaces it", .0.display()
-    )]
-    Damaged(PathBuf),
-    /// Another process has the lock.
-    #[error(
-        "another `flower-supernode` is joining or renewing its key in {}: wait for it", .0.display()
-    )]
-    Busy(PathBuf),
-    /// The key cannot be made, read or written.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
 /// The content of `joined.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Facts {
@@ -162,8 +133,27 @@ impl Enrolments {
         let Some(facts) = Facts::read(&path)? else {
             return Ok(None);
         };
+        self.require_own(&dir)?;
         let joined = facts.joined(dir);
         joined.map(Some).ok_or(MemoryError::Damaged(path))
+    }
+
+    /// Whether the folder with this memory, and what is above and in it, belongs to the user of this
+    /// process, or to root, who can read and write everything.
+    fn require_own(&self, dir: &Path) -> Result<(), MemoryError> {
+        let own = geteuid().as_raw();
+        let parts = [FACTS, KEY, AUTHORITIES, CERTIFICATE].map(|name| dir.join(name));
+        for path in [self.0.clone(), dir.to_owned()].into_iter().chain(parts) {
+            // What is not there belongs to nobody, and what cannot be looked at is told of at its reading.
+            let Ok(found) = fs::metadata(&path) else {
+                continue;
+            };
+            let owner = found.uid();
+            if owner != own && owner != ROOT {
+                return Err(MemoryError::OfAnother { path, owner });
+            }
+        }
+        Ok(())
     }
 
     /// Begins to join with this token, or begins again: with the same key, since the SuperLink may have
@@ -178,13 +168,17 @@ impl Enrolments {
         };
         private_files::create_dir(&self.0).map_err(|source| write(&self.0, source))?;
         let held = Held::take(&self.0.join(LOCK))?;
-        if let Ok(Some(joined)) = self.joined()
-            && joined.token == token
-        {
-            self.remove_pending();
-            return Ok(Begun::Joined(joined));
+        match self.joined() {
+            Ok(Some(joined)) if joined.token == token => {
+                self.remove_pending();
+                return Ok(Begun::Joined(joined));
+            }
+            Err(error @ MemoryError::OfAnother { .. }) => return Err(error),
+            // The caller says whether another enrolment, or a damaged one, is replaced.
+            Ok(_) | Err(_) => {}
         }
         let dir = self.0.join(format!("{JOINING}{token}"));
+        self.require_own(&dir)?;
         let pending = |key| {
             Begun::Pending(Pending {
                 enrolments: self.clone(),

@@ -49,6 +49,9 @@ const NO_METHOD: &str = "Error in service handler!";
 const WITHOUT: &str = "initialized without";
 /// What the last text goes on with where there is no store of artifacts.
 const ARTIFACTS: &str = "artifact provider";
+/// 412 with number 1001, over HTTP/1.1: SuperLinks of ours that spoke gRPC alone (until commit
+/// 8c64d66). A SuperLink of flwr 1.35 or later gives the number to releases that differ.
+const SPEAKS_GRPC: &str = "this port speaks gRPC";
 
 /// What the status of a call means.
 #[must_use]
@@ -80,6 +83,12 @@ pub(crate) fn refusal(class: Class, text: &str) -> refusal::Refused {
     refused.text = printable::line(&refused.text);
     refused.details = refused.details.as_deref().map(printable::line);
     refused
+}
+
+/// Whether a SuperLink that was called over HTTP/1.1 says that its port speaks gRPC alone.
+pub(crate) fn speaks_grpc(refused: &refusal::Refused) -> bool {
+    refused.code == Some(Number::RuntimeVersionIncompatible)
+        && refused.text.starts_with(SPEAKS_GRPC)
 }
 
 /// The status of a call that failed on its way. Its text leaves the code out: the error that the

@@ -11,8 +11,10 @@ mod launchers;
 mod origin;
 mod place;
 mod sockets;
+mod tls;
 
 pub use holders::{Holders, Readmission};
 pub use launchers::{Launchers, LaunchersError};
 pub use origin::Origin;
 pub use place::{Place, PlaceError, Wanted};
+pub use tls::{AppTls, AppTlsError, Given};

@@ -67,6 +67,16 @@ pub enum Error {
         /// Its release.
         version: String,
     },
+    /// Its release cannot install what apps depend on.
+    #[error(
+        "{flag} needs flwr 1.29 or later, and {program} is installed: leave the flag out and install what the apps need yourself, or upgrade flwr"
+    )]
+    NoInstaller {
+        /// The flag.
+        flag: &'static str,
+        /// The program with its release.
+        program: String,
+    },
     /// The system could not start it.
     #[error("could not start `{program}`{}", limits::named(.source))]
     Spawn {

@@ -24,7 +24,7 @@ const RESERVE: usize = 1 << 18;
 /// The time that an app's line waits for a blocked reader.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One of the daemon's two streams. Cheap to clone.
+/// One of the daemon's two streams, or its log file. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Console(Arc<Shared>);
 
@@ -107,7 +107,7 @@ impl Console {
     }
 
     /// A console whose lines a thread writes to `out`. Without a thread nothing is written.
-    fn over_with(colours: bool, out: impl Write + Send + 'static) -> Self {
+    pub(crate) fn over_with(colours: bool, out: impl Write + Send + 'static) -> Self {
         let shared = Arc::new(Shared {
             colours,
             ..Shared::default()

@@ -131,6 +131,7 @@ pub struct Listener {
     allowed: Option<Arc<FromFile<ClientList>>>,
     nodes: Option<Arc<dyn IssuedCertificates>>,
     http1: Option<Http1Service>,
+    serves_grpc: bool,
 }
 
 /// Knows the nodes to which client certificates were issued.
@@ -213,6 +214,7 @@ impl Listener {
             allowed: None,
             nodes: None,
             http1: None,
+            serves_grpc: true,
         })
     }
 
@@ -243,6 +245,21 @@ impl Listener {
     {
         self.http1 = Some(Http1Service::new(service));
         self
+    }
+
+    /// Serves HTTP/1.1 by this service, and no gRPC. Clients of gRPC are answered in HTTP/1.1, as a
+    /// SuperLink of flwr 1.40 or later answers them, so that they know what is spoken here.
+    #[must_use]
+    pub fn with_http1_alone<S>(self, service: S) -> Self
+    where
+        S: tower::Service<http::Request<Body>, Response = Answer, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self {
+            serves_grpc: false,
+            ..self.with_http1(service)
+        }
     }
 
     /// The bound addresses, with the port the system chose.

@@ -1,8 +1,9 @@
-//! Logs: to stderr, for people or as JSON lines.
+//! Logs: to stderr, for people or as JSON lines, and to a file if there is to be one.
 
 use std::env;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,16 +12,37 @@ use tracing_subscriber::EnvFilter;
 
 use crate::console::{Console, coloured};
 
+mod file;
+
+pub use file::LogFile;
+
+use file::Rotating;
+
 /// How long the end of a program waits for a reader of its log.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The log, which is written to its end when this is dropped.
 #[derive(Debug)]
 #[must_use = "the log's last lines are written when this is dropped"]
-pub struct Logs(());
+pub struct Logs {
+    file: Option<Console>,
+}
+
+impl Logs {
+    /// Writes the last words of a program that ends to the log file too. On stderr they are already.
+    pub fn end_with(&self, words: &str) {
+        if let Some(file) = &self.file {
+            // The console never fails.
+            let _ = Lines::to(file.clone(), false).write(words.as_bytes());
+        }
+    }
+}
 
 impl Drop for Logs {
     fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            file.flush(FAREWELL);
+        }
         Console::stderr().flush(FAREWELL);
         Console::stdout().flush(FAREWELL);
     }
@@ -52,6 +74,14 @@ pub enum Error {
         /// The text.
         filter: String,
     },
+    /// The log file cannot be opened.
+    #[error("--log-file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Somebody else in this process has set up logging already.
     #[error("logging is set up already")]
     AlreadySet,
@@ -78,17 +108,22 @@ impl fmt::Display for Format {
     }
 }
 
-/// Starts logging to stderr. `RUST_LOG` wins over `level` (the `--log-level` flag), which wins
+/// Starts logging to stderr, and to the file if one is given. `RUST_LOG` wins over `level` (the `--log-level` flag), which wins
 /// over `FLWR_LOG_LEVEL`; without any it is `info`.
 ///
 /// # Errors
-/// A level that does not parse, or logging that was set up before.
-pub fn init(level: Option<&str>, format: Format) -> Result<Logs, Error> {
+/// A level that does not parse, a file that cannot be opened, or logging that was set up before.
+pub fn init(level: Option<&str>, format: Format, file: Option<LogFile>) -> Result<Logs, Error> {
     let filter = choose(env_text("RUST_LOG"), level, env_text("FLWR_LOG_LEVEL"))?;
+    let file = file.map(console_of).transpose()?;
+    let logs = Logs { file: file.clone() };
     let coloured = coloured(&io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(move || Lines::to(Console::stderr(), coloured))
+        .with_writer(move || Both {
+            stderr: Lines::to(Console::stderr(), coloured),
+            file: file.clone().map(|file| Lines::to(file, false)),
+        })
         .with_ansi(coloured)
         .with_target(false);
     let done = match format {
@@ -99,7 +134,33 @@ pub fn init(level: Option<&str>, format: Format) -> Result<Logs, Error> {
             .with_target(true)
             .try_init(),
     };
-    done.map(|()| Logs(())).map_err(|_| Error::AlreadySet)
+    done.map(|()| logs).map_err(|_| Error::AlreadySet)
+}
+
+/// The console that writes to the file. A disk that takes nothing holds up nobody who logs.
+fn console_of(file: LogFile) -> Result<Console, Error> {
+    let path = file.path.clone();
+    let file = Rotating::open(file).map_err(|source| Error::File { path, source })?;
+    Ok(Console::over_with(false, file))
+}
+
+/// Writes each line to stderr, and to the log file without colours.
+struct Both {
+    stderr: Lines<Console>,
+    file: Option<Lines<Console>>,
+}
+
+impl Write for Both {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(file) = &mut self.file {
+            file.write_all(line)?;
+        }
+        self.stderr.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stderr.flush()
+    }
 }
 
 /// Writes the lines of the log. A text of a peer in a line can break no line and gives the terminal no
@@ -124,7 +185,9 @@ impl<W: Write> Write for Lines<W> {
         let text = self.filter.next(line);
         let text = text.trim_end_matches(['\n', '\r']);
         let text = text.replace('\r', "").replace('\n', "\n    ");
-        writeln!(self.to, "{text}{}", self.filter.reset())?;
+        // In one piece: other lines would come between two.
+        let text = format!("{text}{}\n", self.filter.reset());
+        self.to.write_all(text.as_bytes())?;
         Ok(line.len())
     }
 

@@ -28,6 +28,9 @@ pub struct Peer {
     pub local: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether the connection may carry the calls of others. A proxy on this machine makes strangers
+    /// look like processes of this machine, so the address proves nothing.
+    pub may_be_forwarded: bool,
     /// The certificate it has shown, which was checked, if it was asked for one.
     pub certificate: Option<Arc<Certificate>>,
     /// What both ends of the connection know and nobody else, for proofs that hold on this connection
@@ -37,6 +40,23 @@ pub struct Peer {
     pub standing: Standing,
     /// What was proven over the connection.
     pub proven: Arc<Proven>,
+}
+
+impl Peer {
+    /// A client at this address, which speaks plaintext and has shown nothing. `local` is our end.
+    #[must_use]
+    pub fn plaintext(address: SocketAddr, local: SocketAddr) -> Self {
+        Self {
+            address,
+            local,
+            tls: false,
+            may_be_forwarded: false,
+            certificate: None,
+            binding: None,
+            standing: Standing::default(),
+            proven: Arc::default(),
+        }
+    }
 }
 
 /// The keying material of one TLS 1.3 connection.

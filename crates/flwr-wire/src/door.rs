@@ -26,7 +26,7 @@ mod runtime;
 
 pub use control::{Control, Exec, JoinTokens, People, Upkeep};
 pub use fleet::{Fleet, Nodes};
-pub use http1::{Fenced, HttpDoors, OverHttp, is_launchers};
+pub use http1::{Fenced, HttpDoors, OverHttp};
 pub use joining::{Join, Joiners};
 pub use launch::{Launch, Launchers};
 pub use runtime::{Apps, ClientAppIo, Driver, Runtime, ServerAppIo, SimulationIo};

@@ -22,6 +22,7 @@ mod doctor;
 mod durable;
 mod errors;
 mod faults;
+mod flags;
 mod guides;
 mod hosts;
 mod imports;

@@ -4,6 +4,8 @@
 use e2e::keys::NodeKey;
 use e2e::{Federation, Isolation, Maker, Plan, Release, Security};
 
+mod commands;
+
 const OURS: Maker = Maker::Ours;
 const NEWEST: Maker = Maker::Pip(Release::V1_42);
 /// Our daemons with the app processes of this release.

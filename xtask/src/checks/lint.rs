@@ -1,7 +1,8 @@
 //! `cargo xtask lint`: refuses tracked files that are too large or binary, Rust files with too many
-//! lines, names where they do not belong (`imports`), and promises without a test (`proofs`). Large
-//! and binary files are mostly committed by accident, and stay in the history for ever. A long Rust
-//! file has more than one subject.
+//! lines, names where they do not belong (`imports`), promises without a test (`proofs`), and tests
+//! of releases that no environment is made for (`environments`). Large and binary files are mostly
+//! committed by accident, and stay in the history for ever. A long Rust file has more than one
+//! subject.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::{imports, proofs};
+use super::{environments, imports, proofs};
 use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
@@ -42,6 +43,7 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     problems.extend(imports::problems(&root, &files)?);
     problems.extend(imports::unformatted(&root, &files)?);
     problems.extend(proofs::missing(&root, &files)?);
+    problems.extend(environments::missing(&root, &files));
     for file in &files {
         problems.extend(problem(&root, file)?);
     }
@@ -58,7 +60,8 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     eprintln!(
         "error: split a long Rust file. `git rm --cached` takes a large or binary file out; a file \
          that belongs here is listed, with its reason, in xtask/src/checks/lint.rs. A name goes to \
-         the room that may use it (xtask/src/checks/imports.rs)"
+         the room that may use it (xtask/src/checks/imports.rs), and a release that tests name \
+         into the lists of xtask/src/checks/test.rs"
     );
     Ok(ExitCode::FAILURE)
 }

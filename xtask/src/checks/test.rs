@@ -11,8 +11,9 @@ use crate::support::tools;
 /// One of each earlier generation that the SuperLink serves.
 const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
 /// One of each later family of app processes, and one whose SuperNodes are served.
-const NEWER: [&str; 9] = [
-    "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0", "1.42.0",
+const NEWER: [&str; 10] = [
+    "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0", "1.39.0",
+    "1.42.0",
 ];
 
 /// `cargo xtask test`
@@ -38,15 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
     let mut tests = build::cargo();
-    let sample = |flower: &&Flower| {
-        let mut wanted = EARLIER.iter().chain(&NEWER);
-        wanted.any(|version| flower.is(version))
-    };
-    let others = OLDER.iter().chain(&LATER).filter(sample);
-    for flower in [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
-        .into_iter()
-        .chain(others)
-    {
+    for flower in releases() {
         tests.env(flower.variable(), flower.prepare()?);
     }
     tests.env(python::ENVOY_VARIABLE, python::envoy()?);
@@ -56,6 +49,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         tests.arg("--workspace");
     }
     build::outcome(tests.args(&args.forwarded))
+}
+
+/// The releases of which the tests have an environment.
+pub(super) fn releases() -> impl Iterator<Item = &'static Flower> {
+    let sample = |flower: &&Flower| {
+        let mut wanted = EARLIER.iter().chain(&NEWER);
+        wanted.any(|version| flower.is(version))
+    };
+    let others = OLDER.iter().chain(&LATER).filter(sample);
+    [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
+        .into_iter()
+        .chain(others)
 }
 
 fn names_a_package(arguments: &[String]) -> bool {

@@ -66,6 +66,25 @@ impl List {
         })
     }
 
+    /// Whether the list names the account by its id, or lets every account in.
+    pub(super) fn names_account(&self, id: &str) -> bool {
+        let is_named = |entry: &Entry| matches!(entry, Entry::Sub(named) if named == id);
+        self.allow == Allow::Any || self.entries().any(is_named)
+    }
+
+    /// Whether the list names accounts by something else than their ids.
+    pub(super) fn names_others(&self) -> bool {
+        self.entries().any(|entry| !matches!(entry, Entry::Sub(_)))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let allowed = match &self.allow {
+            Allow::Any => &[][..],
+            Allow::Listed(entries) => entries,
+        };
+        allowed.iter().chain(&self.admins)
+    }
+
     fn names(&self, entry: &Entry, claims: &Claims) -> bool {
         match entry {
             Entry::Sub(id) => *id == claims.sub,

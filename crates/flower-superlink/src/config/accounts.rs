@@ -30,7 +30,7 @@ pub(super) fn accounts(
     }
     let asks =
         args.ssl_client_ca_certfile.is_some() || args.ssl_control_client_ca_certfile.is_some();
-    if args.serverappio_tls && !asks {
+    if args.appio.serverappio_tls && !asks {
         return Err(ConfigError::RunsWithoutAccount);
     }
     let accounts = Accounts::load(file, proxies, Arc::new(SystemClock));

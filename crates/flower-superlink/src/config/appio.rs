@@ -1,7 +1,7 @@
-//! Where ServerAppIo listens, and who may start ServerApps.
+//! Where ServerAppIo listens and what it speaks, and who may start ServerApps.
 
 use flwr_core::address::Address;
-use flwr_daemon::appio::{Launchers, Place, Wanted};
+use flwr_daemon::appio::{AppTls, Launchers, Place, Wanted};
 
 use super::{ConfigError, accounts, address};
 use crate::args::{Args, Isolation};
@@ -10,11 +10,35 @@ const FLAG: &str = "--serverappio-api-address";
 /// Flower's port.
 const PORT: u16 = 9091;
 
-/// The address, who may start ServerApps, and what the operator should know of both.
-pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), ConfigError> {
-    let networks = args.appio_allow_from.clone();
-    let launchers = Launchers::load(args.superexec_auth_secret_file.as_deref(), networks)?;
-    let given = args.serverappio_api_address.as_deref();
+/// The flags of its own certificate.
+const CERTIFICATE: &str = "--appio-ssl-certfile";
+const KEY: &str = "--appio-ssl-keyfile";
+const CA: &str = "--appio-ssl-ca-certfile";
+
+/// How ServerAppIo is served, and to whom.
+#[derive(Debug)]
+pub struct ServerAppIo {
+    /// Where ServerApp processes connect to.
+    pub address: Address,
+    /// Whether the TLS of the SuperLink is spoken there, and plaintext with processes of this machine.
+    pub shares_tls: bool,
+    /// The TLS of its own, if there is one. Processes of this machine may speak plaintext.
+    pub tls: Option<AppTls>,
+    /// Who may start ServerApp processes, where that is somebody else.
+    pub launchers: Launchers,
+}
+
+/// How ServerAppIo is served, and what the operator should know of it.
+pub(super) fn appio(args: &Args) -> Result<(ServerAppIo, Vec<String>), ConfigError> {
+    let flags = &args.appio;
+    let networks = flags.appio_allow_from.clone();
+    let launchers = Launchers::load(flags.superexec_auth_secret_file.as_deref(), networks)?;
+    let tls = AppTls::load(
+        (CA, flags.appio_ssl_ca_certfile.as_deref()),
+        (CERTIFICATE, flags.appio_ssl_certfile.as_deref()),
+        (KEY, flags.appio_ssl_keyfile.as_deref()),
+    )?;
+    let given = flags.serverappio_api_address.as_deref();
     let given = given.map(|text| address(FLAG, text)).transpose()?;
     let wanted = Wanted {
         api: "ServerAppIo",
@@ -22,13 +46,21 @@ pub(super) fn appio(args: &Args) -> Result<(Address, Launchers, Vec<String>), Co
         given,
         port: PORT,
         is_own: args.isolation == Isolation::Subprocess,
-        tls_flag: Some("--serverappio-tls"),
-        tls: args.serverappio_tls,
-        plaintext: args.allow_plaintext_appio,
+        tls_flag: Some("--serverappio-tls, --appio-ssl-certfile"),
+        tls: flags.serverappio_tls || tls.is_some(),
+        plaintext: flags.allow_plaintext_appio,
         guard: guard(args),
     };
     let Place { address, warnings } = wanted.place(&launchers)?;
-    Ok((address, launchers, warnings))
+    let own = tls.as_ref().map(|tls| tls.tls().warnings());
+    let warnings = warnings.into_iter().chain(own.unwrap_or_default());
+    let serverappio = ServerAppIo {
+        address,
+        shares_tls: flags.serverappio_tls && tls.is_none(),
+        tls,
+        launchers,
+    };
+    Ok((serverappio, warnings.collect()))
 }
 
 /// The flag by which strangers are kept out of the federation.

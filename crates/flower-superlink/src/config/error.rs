@@ -2,7 +2,7 @@
 
 use flwr_client::channel::InvalidProxy;
 use flwr_core::address::AddressError;
-use flwr_daemon::appio::{LaunchersError, PlaceError};
+use flwr_daemon::appio::{AppTlsError, LaunchersError, PlaceError};
 use flwr_daemon::apps;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::ClientListError;
@@ -119,12 +119,27 @@ pub enum ConfigError {
     /// Where ServerApp processes connect to would be open to others.
     #[error(transparent)]
     Appio(#[from] PlaceError),
+    /// The TLS of ServerAppIo.
+    #[error(transparent)]
+    AppTls(#[from] AppTlsError),
+    /// A flag or a variable of flwr's SuperLink for what is not built. To ignore it could open what it
+    /// closes, or leave out what somebody counts on.
+    #[error("{name} is not built: {way_out}")]
+    NotBuilt {
+        /// The flag or the variable.
+        name: &'static str,
+        /// What to do instead.
+        way_out: &'static str,
+    },
     /// Who may start ServerApp processes.
     #[error(transparent)]
     Launchers(#[from] LaunchersError),
     /// No `flwr-serverapp`.
     #[error("--isolation subprocess")]
     NoServerApp(#[source] apps::Error),
+    /// A `flwr-serverapp` that does not do what was asked for.
+    #[error(transparent)]
+    ServerApp(apps::Error),
     /// Nowhere to keep the state.
     #[error(
         "there is no place for the state: none of FLWR_HOME, XDG_DATA_HOME and HOME is set; give --database FILE, or --database :memory:"

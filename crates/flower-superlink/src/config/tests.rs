@@ -12,6 +12,7 @@ use super::*;
 
 mod joining;
 mod older;
+mod other;
 
 struct Files(testing::Files);
 
@@ -210,7 +211,7 @@ fn accounts_need_tls_and_a_good_file() {
 #[test]
 fn serverappio_is_reachable_from_elsewhere_only_with_leave() {
     let files = Files::new();
-    let address = |line: &str| files.config(line).unwrap().serverappio.to_string();
+    let address = |line: &str| files.config(line).unwrap().serverappio.address.to_string();
     assert_eq!(address("--insecure"), "127.0.0.1:9091");
     let given = "--insecure --serverappio-api-address";
     assert_eq!(address(&format!("{given} [::1]:7")), "[::1]:7");

@@ -75,7 +75,7 @@ fn plaintext(
     own: &[(&'static str, &Option<PathBuf>)],
 ) -> Result<(Transport, Vec<String>), ConfigError> {
     let needs_tls = [
-        ("--serverappio-tls", args.serverappio_tls),
+        ("--serverappio-tls", args.appio.serverappio_tls),
         (
             "--ssl-client-allow-list",
             args.ssl_client_allow_list.is_some(),

@@ -157,6 +157,7 @@ impl JoinSession {
         place.check_request(&attempt.signing_request, &key)?;
         let link = self.host.link();
         let token: KnownToken = link.join_token(id, &secret).await?;
+        self.require_owner(&token)?;
         let node = link.join(&token, &key).await?;
         if let Some(peer) = &self.peer {
             peer.standing.admit();
@@ -167,6 +168,18 @@ impl JoinSession {
             certificate: place.certify(attempt.signing_request, key, node).await?,
             name: token.name,
         })
+    }
+
+    /// A token ends with its account: who takes an account off the list means its tokens too.
+    fn require_owner(&self, token: &KnownToken) -> Result<()> {
+        let accounts = self.host.0.parts.accounts.as_ref();
+        let is_listed = accounts.is_none_or(|accounts| {
+            token.owner.is_empty() || accounts.still_list(&token.owner, token.issued_at)
+        });
+        match is_listed {
+            true => Ok(()),
+            false => Err(JoinRefusal::OwnerNotListed.into()),
+        }
     }
 
     async fn try_to_renew_key(&self, renewal: KeyRenewal) -> Result<RenewedKey> {

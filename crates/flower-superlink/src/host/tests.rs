@@ -119,15 +119,7 @@ fn parts(link: Arc<Link>, policy: Policy, own_key: Option<PrivateKey>) -> Parts 
 
 /// A connection from this address.
 fn peer(address: SocketAddr) -> Peer {
-    Peer {
-        address,
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
-        tls: false,
-        certificate: None,
-        standing: Standing::default(),
-        binding: None,
-        proven: Arc::default(),
-    }
+    Peer::plaintext(address, (Ipv4Addr::LOCALHOST, 9091).into())
 }
 
 /// What a caller gets.

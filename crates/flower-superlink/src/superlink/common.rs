@@ -5,9 +5,7 @@ use flwr_core::refusal::Refusal;
 use flwr_daemon::listen::{self, Limits, Listener, Security};
 use flwr_security::peer::{Chain, Peer};
 use flwr_security::tls::PortTls;
-use flwr_wire::door::{
-    Control, ControlDoor, Fenced, FleetDoor, HttpDoors, Runtime, RuntimeDoor, is_launchers,
-};
+use flwr_wire::door::{Control, ControlDoor, Fenced, FleetDoor, HttpDoors, Runtime, RuntimeDoor};
 use http::Request;
 use rustls_pki_types::UnixTime;
 use tonic::body::Body;
@@ -44,7 +42,6 @@ pub(super) fn doors(host: &Host, config: &Config) -> HttpDoors {
     let tls = config.transport.tls();
     let of_nodes = tls.map(|tls| tls.asking());
     let of_people = tls.map(|tls| config.control_tls(tls));
-    let is_by_secret = config.launchers.have_secret();
     HttpDoors::new()
         .with_rule(FleetDoor::new(host.clone()), move |request| {
             certified(of_nodes.as_ref(), request)
@@ -55,7 +52,7 @@ pub(super) fn doors(host: &Host, config: &Config) -> HttpDoors {
         )
         .with_rule(
             RuntimeDoor::<_, Runtime>::for_serverapps(host.clone()),
-            move |request| of_apps(is_by_secret, request),
+            of_apps,
         )
 }
 
@@ -76,19 +73,16 @@ fn certified(tls: Option<&PortTls>, request: &mut Request<Body>) -> Result<(), F
     checked.map_err(|why| Fenced::Refused(Refusal::CertificateNeeded(why).into()))
 }
 
-/// Apps come from this machine, and whoever starts apps holds the secret: a program that forwards to
-/// this port, such as a proxy, makes strangers look like processes of this machine.
-fn of_apps(is_by_secret: bool, request: &Request<Body>) -> Result<(), Fenced> {
-    let peer = request.extensions().get::<Peer>();
-    let is_here = peer.is_some_and(|peer| peer.address.ip().to_canonical().is_loopback());
-    if !is_here {
-        return Err(Fenced::NotHere);
+/// Apps come from this machine. This is a second fence only: a program that forwards to this port, such
+/// as a proxy, makes strangers look like processes of this machine.
+fn of_apps(request: &mut Request<Body>) -> Result<(), Fenced> {
+    match request.extensions_mut().get_mut::<Peer>() {
+        Some(peer) if peer.address.ip().to_canonical().is_loopback() => {
+            peer.may_be_forwarded = true;
+            Ok(())
+        }
+        _ => Err(Fenced::NotHere),
     }
-    if is_launchers(request) && !is_by_secret {
-        let why = "on the port of all services a secret is needed";
-        return Err(Fenced::Refused(Refusal::LauncherNotProven(why).into()));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

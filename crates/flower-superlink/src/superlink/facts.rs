@@ -4,10 +4,11 @@ use flwr_client::channel::Route;
 use flwr_core::size::Size;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
+use flwr_security::tls::ServerTls;
 
 use super::Addresses;
 use crate::auth::Policy;
-use crate::config::{Config, Launch, Transport};
+use crate::config::{Config, Launch, ServerAppIo, Transport};
 use crate::link::Keep;
 use crate::link::state::Usage;
 use crate::store::{Database, Storage};
@@ -51,7 +52,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             "isolation process, waiting for flower-superexec or flwr-serverapp{}",
             reach(
                 addresses.serverappio.is_loopback(),
-                "--serverappio-tls or --allow-plaintext-appio"
+                "--serverappio-tls, --appio-ssl-certfile or --allow-plaintext-appio"
             )
         ),
     };
@@ -67,11 +68,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
         format!(
             "listening for ServerAppIo on {} ({}; {starter})",
             addresses.serverappio,
-            if config.serverappio_tls {
-                "TLS; plaintext for this machine"
-            } else {
-                "plaintext"
-            }
+            with_apps(config)
         ),
     ];
     if let Some(common) = &addresses.common {
@@ -119,9 +116,26 @@ fn reach(is_loopback: bool, leave: &str) -> String {
 }
 
 fn transport(config: &Config) -> String {
-    let Transport::Tls(tls) = &config.transport else {
-        return "plaintext".to_owned();
-    };
+    match &config.transport {
+        Transport::Plaintext => "plaintext".to_owned(),
+        Transport::Tls(tls) => certificate(tls),
+    }
+}
+
+/// What is spoken with the processes of ServerApps.
+fn with_apps(config: &Config) -> String {
+    match &config.serverappio {
+        ServerAppIo { tls: Some(own), .. } => {
+            format!("{}; plaintext for this machine", certificate(own.tls()))
+        }
+        ServerAppIo {
+            shares_tls: true, ..
+        } => "TLS; plaintext for this machine".to_owned(),
+        _ => "plaintext".to_owned(),
+    }
+}
+
+fn certificate(tls: &ServerTls) -> String {
     let certificate = tls.certificate();
     let until = certificate.not_after.date();
     format!("TLS, certificate {} until {until}", certificate.subject)

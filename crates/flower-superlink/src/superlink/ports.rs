@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flwr_core::address::Address;
+use flwr_daemon::appio::AppTls;
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Strangers};
 use flwr_daemon::stop::Stopper;
@@ -59,10 +60,10 @@ impl Ports {
         };
         // Whoever comes there over TLS starts runs, as on Control.
         let serverappio = match &config.transport {
-            Transport::Tls(tls) if config.serverappio_tls => {
+            Transport::Tls(tls) if config.serverappio.shares_tls => {
                 Security::TlsOrLocal(tls.asking_people())
             }
-            _ => Security::Plaintext,
+            _ => AppTls::security(config.serverappio.tls.as_ref()),
         };
         // All ports share the places of strangers, as they share the files that may be open.
         let near = Limits {
@@ -85,7 +86,8 @@ impl Ports {
         };
         let fleet = bind(&config.fleet, fleet, FLEET, &far).await?;
         let control = bind(&config.control, control, CONTROL, &far).await?;
-        let serverappio = bind(&config.serverappio, serverappio, SERVERAPPIO, &near).await?;
+        let serverappio =
+            bind(&config.serverappio.address, serverappio, SERVERAPPIO, &near).await?;
         let common = common::bind(config, &far).await?;
         Ok(Self {
             common,
@@ -137,7 +139,7 @@ impl Ports {
             servers.spawn(listener.serve(routes, stopper.clone()));
         }
         if let Some(listener) = self.common {
-            let listener = listener.with_http1(common::doors(host, config));
+            let listener = listener.with_http1_alone(common::doors(host, config));
             let listener = listener.watched_by(Arc::new(host.clone()));
             servers.spawn(listener.serve(Routes::default(), stopper.clone()));
         }
@@ -167,7 +169,7 @@ pub(super) fn host(link: &Arc<Link>, config: &Config, addresses: &Addresses) -> 
         joining,
         accounts: config.accounts.clone(),
         apps: apps(config),
-        launchers: config.launchers.clone(),
+        launchers: config.serverappio.launchers.clone(),
         is_insecure: matches!(config.transport, Transport::Plaintext),
         in_flight: InFlight::new(config.max_in_flight),
     })
@@ -194,7 +196,7 @@ fn serverappio(host: Host, config: &Config) -> Routes {
         .add_service(RuntimeDoor::<_, Runtime>::for_serverapps(host.clone()))
         .add_service(RuntimeDoor::<_, SimulationIo>::new(host.clone()));
     let insecure = matches!(config.transport, Transport::Plaintext);
-    if !insecure && !config.serverappio_tls {
+    if !insecure && !config.serverappio.shares_tls {
         // Runs are started on Control alone.
         return apps;
     }

@@ -40,7 +40,7 @@ fn without_flags_the_node_speaks_tls_and_makes_a_key() {
     let config = config(&["--insecure"]).unwrap();
     assert_eq!(config.superlink.to_string(), "127.0.0.1:9092");
     assert_eq!(config.other_port, Some(8000));
-    assert_eq!(config.clientappio.to_string(), "127.0.0.1:9094");
+    assert_eq!(config.clientappio.address.to_string(), "127.0.0.1:9094");
     assert!(config.key.path.is_none() && config.node_config.is_empty());
     assert!(config.persistence.max_retries.is_none() && config.persistence.max_wait.is_none());
 }
@@ -51,11 +51,11 @@ fn other_machines_reach_clientappio_only_with_leave() {
     let text = refused(&typed);
     assert!(text.contains("--allow-plaintext-appio"), "{text}");
     let open = config(&[&typed[..], &["--allow-plaintext-appio"]].concat()).unwrap();
-    assert_eq!(open.clientappio.to_string(), "0.0.0.0:9095");
+    assert_eq!(open.clientappio.address.to_string(), "0.0.0.0:9095");
     assert_eq!(open.warnings.len(), 2, "{:?}", open.warnings);
     let args = Args::parse_from(["flower-supernode"].iter().chain(&typed));
-    let (address, _, warnings) = appio(&args, &Enrolment::None).unwrap();
-    assert_eq!(address.to_string(), "127.0.0.1:9095");
+    let (clientappio, warnings) = appio(&args, &Enrolment::None).unwrap();
+    assert_eq!(clientappio.address.to_string(), "127.0.0.1:9095");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 }
 
@@ -75,8 +75,8 @@ fn a_node_with_a_key_says_who_starts_its_clientapps() {
     assert!(text.contains("--appio-allow-from"), "{text}");
     let named = [&line[..], &["--appio-allow-from", "10.0.0.0/8,192.0.2.7"]].concat();
     let config = config(&named).unwrap();
-    assert_eq!(config.clientappio.to_string(), "0.0.0.0:9094");
-    assert!(config.launchers.are_named());
+    assert_eq!(config.clientappio.address.to_string(), "0.0.0.0:9094");
+    assert!(config.clientappio.launchers.are_named());
 }
 
 #[test]
@@ -219,4 +219,75 @@ fn flags_for_what_is_not_built_are_refused_with_the_way_out() {
         assert!(text.starts_with(flags[0]), "{text}");
         assert!(text.contains(way_out), "{text}");
     }
+}
+
+#[test]
+fn the_address_for_clientapps_is_one_flag_or_two() {
+    for (flags, address, flag) in [
+        (&[][..], "127.0.0.1:9094", "--clientappio-api-address"),
+        (&["--host", "127.0.0.2"], "127.0.0.2:9094", "--host"),
+        (&["--port", "0"], "127.0.0.1:0", "--port"),
+        (&["--host", "::1", "--port", "9"], "[::1]:9", "--port"),
+    ] {
+        let clientappio = config(&[&["--insecure"], flags].concat())
+            .unwrap()
+            .clientappio;
+        assert_eq!(clientappio.address.to_string(), address);
+        assert_eq!(clientappio.flag, flag);
+    }
+    for flags in [["--host", "127.0.0.1"], ["--port", "9094"]] {
+        let both = [
+            "flower-supernode",
+            "--clientappio-api-address",
+            "127.0.0.1:9095",
+        ];
+        let told = Args::try_parse_from(both.iter().chain(&flags)).unwrap_err();
+        assert_eq!(told.exit_code(), 2);
+        assert!(
+            told.to_string().contains("--clientappio-api-address"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn clientappio_speaks_tls_with_the_certificate_of_either_name() {
+    let files = flwr_security::testing::Files::new();
+    let path = |name: &str| files.dir().join(name).display().to_string();
+    for prefix in ["--ssl", "--appio-ssl"] {
+        let flags = [
+            "--insecure".to_owned(),
+            format!("{prefix}-ca-certfile={}", path("ca.crt")),
+            format!("{prefix}-certfile={}", path("server.pem")),
+            format!("{prefix}-keyfile={}", path("server.key")),
+            "--host=0.0.0.0".to_owned(),
+        ];
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let open = config(&flags).unwrap();
+        assert!(open.clientappio.tls.is_some());
+        assert_eq!(open.clientappio.address.to_string(), "0.0.0.0:9094");
+        let told = refused(&flags[..3]);
+        assert!(told.contains("--ssl-keyfile"), "{told}");
+    }
+    let told = refused(&["--insecure", "--host=0.0.0.0"]);
+    assert!(told.contains("--ssl-certfile"), "{told}");
+}
+
+#[test]
+fn an_app_that_is_installed_for_each_process_is_loaded_by_no_other() {
+    let args = |flags: &[&str]| {
+        let flag = "--allow-runtime-dependency-installation";
+        Args::parse_from(["flower-supernode", "--insecure", flag].iter().chain(flags))
+    };
+    let told = launch(&args(&["--clientapp-reuse", "run"]))
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("--clientapp-reuse run excludes"), "{told}");
+    let process = Config::try_from(args(&["--isolation", "process"])).unwrap();
+    let is_told = |told: &String| told.contains("give the flag to flower-superexec");
+    assert!(
+        process.warnings.iter().any(is_told),
+        "{:?}",
+        process.warnings
+    );
 }

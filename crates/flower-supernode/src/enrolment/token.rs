@@ -10,14 +10,13 @@ use std::io::{self, PipeReader, Read, Write};
 use std::mem;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
 use flwr_daemon::config_file::Configurable;
 use flwr_security::joining::{InvalidJoinToken, JoinToken};
 use flwr_security::private_files;
-use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -70,6 +69,18 @@ impl JoinFrom {
         !matches!(self, Self::File(_))
     }
 
+    /// The warning about a file with the token that others than its owner can read: the file of --join,
+    /// or that of --config. A token that was typed comes on standard input by now.
+    pub(super) fn exposed(&self, config: Option<&Path>) -> Option<String> {
+        let (flag, path) = match self {
+            Self::Token(_) => ("--config", config?),
+            Self::File(path) => ("--join", path.as_path()),
+            Self::Stdin => return None,
+        };
+        let warning = private_files::exposed(path)?;
+        Some(format!("{flag} has a join token: {warning}"))
+    }
+
     /// The token.
     pub(super) fn read(&self) -> Result<JoinToken, Error> {
         let (text, origin) = match self {
@@ -85,9 +96,6 @@ impl JoinFrom {
                     path: path.clone(),
                     source,
                 })?;
-                if let Some(warning) = private_files::exposed(path) {
-                    warn!("--join: {warning}");
-                }
                 (text, path.display().to_string())
             }
         };
@@ -205,11 +213,17 @@ pub fn require_token_at_flag(typed: &[OsString]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    fn from(text: &str) -> JoinFrom {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn a_text_is_a_token_by_its_beginning_and_else_a_file() {
-        let from = |text: &str| text.parse::<JoinFrom>().unwrap();
         assert!(matches!(from("fjt1_abc"), JoinFrom::Token(_)));
         for text in [
             " fjt1_abc",
@@ -311,6 +325,17 @@ mod tests {
             told.contains("--join TOKEN") && !told.contains("fjt1_"),
             "{told}"
         );
+
+        let from = [JoinFrom::File(path.clone()), from("fjt1_abc")];
+        for (mode, is_told) in [(0o644, true), (0o600, false)] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            for (from, flag) in from.iter().zip(["--join has", "--config has"]) {
+                let told = from.exposed(Some(&path));
+                assert_eq!(told.is_some(), is_told, "{told:?}");
+                assert!(told.is_none_or(|told| told.starts_with(flag)));
+            }
+        }
+        assert_eq!(from[1].exposed(None), None);
 
         std::fs::write(&path, "-----BEGIN CERTIFICATE-----").unwrap();
         let error = JoinFrom::File(path).read().unwrap_err();

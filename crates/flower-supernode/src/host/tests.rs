@@ -13,7 +13,7 @@ use flwr_core::object::{Kind, Object, ObjectId, ObjectTree};
 use flwr_core::run::AppRun;
 use flwr_daemon::clock::MockClock;
 use flwr_proto as proto;
-use flwr_security::peer::{Peer, Standing};
+use flwr_security::peer::Peer;
 use flwr_wire::door::{ClientAppIo, RuntimeDoor};
 use tonic::Code;
 use tonic::client::Grpc;
@@ -45,15 +45,7 @@ struct Scene {
 
 /// A connection from this address.
 fn peer_at(ip: Ipv4Addr) -> Peer {
-    Peer {
-        address: (ip, 50_000).into(),
-        local: (ip, 9094).into(),
-        tls: false,
-        certificate: None,
-        standing: Standing::default(),
-        binding: None,
-        proven: Arc::default(),
-    }
+    Peer::plaintext((ip, 50_000).into(), (ip, 9094).into())
 }
 
 impl Scene {

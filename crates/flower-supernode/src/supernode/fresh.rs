@@ -24,6 +24,10 @@ pub(super) fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clo
         };
         renewals.add(flag, Arc::new(TlsFiles::new(tls.clone(), upstream.clone())));
     }
+    if let Some(own) = &config.clientappio.tls {
+        let (flag, tls) = own.renewal();
+        renewals.add(flag, tls);
+    }
     if let Some(path) = &config.key.path {
         let flag = match remembered {
             Some(remembered) if remembered.key => "the enrolment's key",

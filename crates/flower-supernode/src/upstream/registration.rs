@@ -6,7 +6,7 @@ use std::time::Duration;
 use flwr_client::retry::Backoff;
 use flwr_core::id::NodeId;
 use flwr_core::port::{self, Fleet as _};
-use flwr_core::refusal::{Class, Silence, Unanswered};
+use flwr_core::refusal::{Class, Code, Failure, Silence, Unanswered};
 use flwr_daemon::stop::Stopper;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -48,7 +48,8 @@ struct State<F> {
 /// Why a node is not registered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum NotJoined {
-    /// What answers at the SuperLink's address does not have the calls of SuperNodes.
+    /// What answers at the SuperLink's address does not have the calls of SuperNodes, or serves other
+    /// releases.
     #[error("{0}")]
     NotServed(String),
     #[error(transparent)]
@@ -189,7 +190,7 @@ impl Upstream {
     /// The node's session and id; `None` when it is time to stop.
     async fn register(&self, stopper: &Stopper) -> Result<Option<(Fleet, NodeId)>, NotJoined> {
         let mut backoff = Backoff::new(self.persistence);
-        let mut not_offered = 0;
+        let mut not_served = 0;
         loop {
             let failure = match self.try_to_join(stopper).await {
                 Some(Ok(registered)) => return Ok(Some(registered)),
@@ -197,11 +198,13 @@ impl Upstream {
                 None => return Ok(None),
             };
             self.judge(&failure);
-            // A SuperLink that does not have these calls will not get them by waiting. Some tries are
-            // for one that is just being replaced.
-            let is_offered = failure.class() != Some(Class::NotOffered);
-            not_offered = if is_offered { 0 } else { not_offered + 1 };
-            if not_offered == FEW {
+            // Some tries are for a SuperLink that is just being replaced.
+            not_served = if is_of_no_use(&failure) {
+                not_served + 1
+            } else {
+                0
+            };
+            if not_served == FEW {
                 return Err(NotJoined::NotServed(self.explainer.explain(&failure)));
             }
             let paused = stopper
@@ -247,9 +250,43 @@ impl Upstream {
     }
 }
 
+/// Whether waiting is of no use: the SuperLink does not have the calls of SuperNodes, or serves
+/// SuperNodes of other releases.
+fn is_of_no_use(failure: &Failure) -> bool {
+    match failure {
+        Failure::Answered(refused) => {
+            refused.class == Class::NotOffered
+                || refused.code == Some(Code::RuntimeVersionIncompatible)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use flwr_core::refusal::Refused;
+
     use super::*;
+
+    #[test]
+    fn a_superlink_that_serves_other_releases_is_given_up() {
+        let other = r#"{"code":1001,"detail":"Runtime version compatibility check failed."}"#;
+        for (class, text, expected) in [
+            (Class::Precondition, other, true),
+            (Class::NotOffered, "Not Found", true),
+            (
+                Class::Precondition,
+                r#"{"code":2004,"detail":"Failed."}"#,
+                false,
+            ),
+            (Class::Unauthenticated, "no", false),
+        ] {
+            let failure = Failure::from(Refused::read(class, text));
+            assert_eq!(is_of_no_use(&failure), expected, "{text}");
+        }
+        let away = Unanswered::new(Silence::Busy, "later");
+        assert!(!is_of_no_use(&away.into()));
+    }
 
     #[tokio::test]
     async fn a_lost_session_is_renewed_once_however_many_find_it_lost() {

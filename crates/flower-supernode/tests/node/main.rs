@@ -25,11 +25,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flower_supernode::SuperNode;
-use flower_supernode::config::{Config, Launch, NodeKey, Reuse};
+use flower_supernode::config::{ClientAppIo, Config, Launch, NodeKey, Reuse};
 use flwr_client::channel::{Route, Trust};
 use flwr_client::retry::Persistence;
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
+use flwr_daemon::appio::Launchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
@@ -101,8 +102,12 @@ fn config(superlink: &str, trust: Trust) -> Config {
         persistence: Persistence::default(),
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,
-        clientappio: "127.0.0.1:0".parse().unwrap(),
-        launchers: Default::default(),
+        clientappio: ClientAppIo {
+            address: "127.0.0.1:0".parse().unwrap(),
+            flag: "--clientappio-api-address",
+            tls: None,
+            launchers: Launchers::default(),
+        },
         flwr_dir: None,
         store: None,
         app: None,

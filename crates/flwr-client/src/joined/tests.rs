@@ -180,3 +180,35 @@ fn an_enrolment_that_was_cut_off_before_it_had_its_place_gets_its_place() {
     assert_ne!(fs::read(pending.join(KEY)).unwrap(), key);
     drop(begun);
 }
+
+#[test]
+fn a_memory_of_another_user_is_not_used() {
+    let home = tempfile::tempdir().unwrap();
+    let enrolments = Enrolments::below(home.path());
+    let joined = join(&enrolments, JoinTokenId([1; 8]), 7);
+    if !geteuid().is_root() {
+        // Only root can give files away.
+        return;
+    }
+    let give = |path: &Path, user| std::os::unix::fs::chown(path, Some(user), None).unwrap();
+    let folder = home.path().join("supernode");
+    for path in [
+        &folder,
+        joined.dir(),
+        &joined.key_file(),
+        &joined.authorities_file(),
+    ] {
+        give(path, 65_534);
+        for error in [
+            enrolments.joined().unwrap_err(),
+            enrolments.begin(JoinTokenId([1; 8])).unwrap_err(),
+        ] {
+            assert!(
+                matches!(&error, MemoryError::OfAnother { path: named, owner: 65_534 } if named == path),
+                "{error}"
+            );
+        }
+        give(path, 0);
+    }
+    assert_eq!(enrolments.joined().unwrap(), Some(joined));
+}

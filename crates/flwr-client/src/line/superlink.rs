@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use flwr_core::port::Result;
-use flwr_core::refusal::{Code, Failure, Silence};
+use flwr_core::refusal::{Failure, Silence};
 use flwr_security::tls::Reason;
 use http::StatusCode;
 use tracing::info;
 
 use super::{Answers, GrpcLine, HttpLine, Line, Proof, Read, Sent};
 use crate::channel::{Carrier, Channel, ConnectError, Spoken, connect_error, proxied};
+use crate::refused;
 
 /// A line to a SuperLink. Clones share what is known of the carrier.
 #[derive(Clone, Debug)]
@@ -97,13 +98,12 @@ fn speaks_http(failure: &Failure) -> bool {
     connect_error(failure).is_some_and(ConnectError::is_of_http1)
 }
 
-/// Whether a call over HTTP/1.1 was not carried out because the server speaks gRPC. SuperLinks of ours
-/// of before HTTP/1.1 answer over HTTP/1.1 too: that the releases do not fit.
+/// Whether a call over HTTP/1.1 was not carried out because the server speaks gRPC.
 fn speaks_grpc(failure: &Failure) -> bool {
     match (connect_error(failure), failure) {
         (Some(ConnectError::Http2 { .. }), _) => true,
         (Some(ConnectError::Tls { reason, .. }), _) => *reason == Reason::NothingInCommon,
-        (_, Failure::Answered(refused)) => refused.code == Some(Code::RuntimeVersionIncompatible),
+        (_, Failure::Answered(refused)) => refused::speaks_grpc(refused),
         _ => false,
     }
 }

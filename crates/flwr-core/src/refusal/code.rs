@@ -191,6 +191,7 @@ codes! {
     KeyIsListed = 50328, "KEY_IS_LISTED", Precondition;
     CertificatesNotIssued = 50329, "CERTIFICATES_NOT_ISSUED", Precondition;
     CertificateNeeded = 50330, "CERTIFICATE_NEEDED", Precondition;
+    JoinTokenOwnerNotListed = 50331, "JOIN_TOKEN_OWNER_NOT_LISTED", Precondition;
     StorageFull = 50401, "STORAGE_FULL", Exhausted;
     StorageFailed = 50402, "STORAGE_FAILED", Exhausted;
     FeatureNotOffered = 50501, "FEATURE_NOT_OFFERED", NotOffered;

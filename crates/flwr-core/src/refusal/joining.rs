@@ -36,6 +36,11 @@ pub enum JoinRefusal {
     /// A person has revoked the token.
     #[error("the join token was revoked: make another with `flwr supernode join-token new`")]
     Revoked,
+    /// The account that made the token is not on the list of accounts any more, or cannot be known to be.
+    #[error(
+        "the join token has ended, since the account that made it is not on the SuperLink's list of accounts any more, or has not called since the list changed: make another with `flwr supernode join-token new`"
+    )]
+    OwnerNotListed,
     /// The node that joined with this token and key is registered no more, or has another key now.
     #[error(
         "this key joined with this token before, and is its SuperNode's no more: make another token with `flwr supernode join-token new`, and join with --rejoin"
@@ -94,6 +99,7 @@ impl JoinRefusal {
             Self::UsedUp => Code::JoinTokenUsedUp,
             Self::Expired => Code::JoinTokenExpired,
             Self::Revoked => Code::JoinTokenRevoked,
+            Self::OwnerNotListed => Code::JoinTokenOwnerNotListed,
             Self::Gone => Code::JoinedNodeGone,
             Self::TokenNotFound(_) => Code::JoinTokenNotFound,
             Self::Host { .. } | Self::NoAuthority | Self::NeedsFlags(_) => {

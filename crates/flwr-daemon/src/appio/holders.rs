@@ -101,7 +101,6 @@ impl Holders {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use flwr_security::peer::Standing;
     use tokio::time::advance;
 
     use super::*;
@@ -110,15 +109,8 @@ mod tests {
     const APP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
     fn peer(ip: Ipv4Addr) -> Peer {
-        Peer {
-            address: (ip, 50_000).into(),
-            local: (Ipv4Addr::new(192, 0, 2, 9), 9091).into(),
-            tls: false,
-            certificate: None,
-            standing: Standing::default(),
-            binding: None,
-            proven: Arc::default(),
-        }
+        let local = (Ipv4Addr::new(192, 0, 2, 9), 9091).into();
+        Peer::plaintext((ip, 50_000).into(), local)
     }
 
     fn origin() -> Origin {

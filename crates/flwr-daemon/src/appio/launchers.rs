@@ -45,12 +45,6 @@ impl Launchers {
         self.secret.is_some() || !self.networks.is_empty()
     }
 
-    /// Whether those who start apps can prove by a secret that they may.
-    #[must_use]
-    pub const fn have_secret(&self) -> bool {
-        self.secret.is_some()
-    }
-
     /// What the operator should know where the daemon starts all apps itself.
     #[must_use]
     pub fn idle_warning(&self, starts_apps_itself: bool) -> Option<String> {
@@ -64,7 +58,8 @@ impl Launchers {
         })
     }
 
-    /// Checks a call of `method`, a path, with this body.
+    /// Checks a call of `method`, a path, with this body. The address of a connection that may be
+    /// forwarded proves nothing, so such a caller needs the secret.
     ///
     /// # Errors
     /// If the caller may not start apps.
@@ -76,13 +71,17 @@ impl Launchers {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let ip = peer.map(|peer| peer.address.ip().to_canonical());
+        let may_be_forwarded = peer.is_some_and(|peer| peer.may_be_forwarded);
         let is_within = |network: &Network| ip.is_some_and(|ip| network.contains(ip));
-        if self.networks.iter().any(is_within) {
+        if !may_be_forwarded && self.networks.iter().any(is_within) {
             return Ok(());
         }
         match (&self.secret, headers) {
             (Some(secret), Some(headers)) => secret.verify(headers, method, body, now),
             (Some(_), None) => Err(Refusal::LauncherNotProven("it shows no secret")),
+            (None, _) if may_be_forwarded => Err(Refusal::LauncherNotProven(
+                "on the port of all services a secret is needed",
+            )),
             (None, _) if self.networks.is_empty() && ip.is_some_and(|ip| ip.is_loopback()) => {
                 Ok(())
             }
@@ -96,23 +95,14 @@ impl Launchers {
 
 #[cfg(test)]
 mod tests {
-    use flwr_security::peer::Standing;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_750_000_000.0);
     const CALL: (&str, &[u8]) = ("/flwr.proto.ServerAppIo/ListAppsToLaunch", b"");
 
     fn peer(ip: &str) -> Peer {
-        Peer {
-            address: (ip.parse::<IpAddr>().unwrap(), 50_000).into(),
-            local: (Ipv4Addr::LOCALHOST, 9091).into(),
-            tls: false,
-            certificate: None,
-            standing: Standing::default(),
-            binding: None,
-            proven: Arc::default(),
-        }
+        let address = (ip.parse::<IpAddr>().unwrap(), 50_000).into();
+        Peer::plaintext(address, (Ipv4Addr::LOCALHOST, 9091).into())
     }
 
     fn called(launchers: &Launchers, ip: &str) -> Result<(), Refusal> {
@@ -169,5 +159,31 @@ mod tests {
             "it shows no secret"
         );
         assert_eq!(called(&launchers, "192.0.2.7"), Ok(()));
+        let forwarded = Peer {
+            may_be_forwarded: true,
+            ..peer("192.0.2.7")
+        };
+        let refused = Refusal::LauncherNotProven("it shows no secret");
+        let answer = launchers.admit(None, CALL, Some(&forwarded), NOW);
+        assert_eq!(answer, Err(refused), "the network is the proxy's");
+    }
+
+    #[test]
+    fn the_address_of_a_connection_that_may_be_forwarded_lets_nobody_start_apps() {
+        for networks in [&[][..], &["127.0.0.0/8"], &["0.0.0.0/0", "::/0"]] {
+            let networks = networks.iter().map(|text| text.parse().unwrap());
+            let launchers = Launchers::load(None, networks.collect()).unwrap();
+            for ip in ["127.0.0.1", "::ffff:127.0.0.1", "::1"] {
+                let forwarded = Peer {
+                    may_be_forwarded: true,
+                    ..peer(ip)
+                };
+                let answer = launchers.admit(None, CALL, Some(&forwarded), NOW);
+                assert!(
+                    matches!(answer, Err(Refusal::LauncherNotProven(_))),
+                    "{ip}: {answer:?}"
+                );
+            }
+        }
     }
 }

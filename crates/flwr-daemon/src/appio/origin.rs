@@ -118,23 +118,13 @@ impl FromStr for Origin {
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::process::{Command, Stdio};
-    use std::sync::Arc;
-
-    use flwr_security::peer::Standing;
 
     use super::*;
 
     /// A connection of this process to itself, as its listener sees it.
     fn peer(listener: &TcpListener, client: &TcpStream) -> Peer {
-        Peer {
-            address: client.local_addr().unwrap(),
-            local: listener.local_addr().unwrap(),
-            tls: false,
-            certificate: None,
-            standing: Standing::default(),
-            binding: None,
-            proven: Arc::default(),
-        }
+        let address = client.local_addr().unwrap();
+        Peer::plaintext(address, listener.local_addr().unwrap())
     }
 
     #[tokio::test]

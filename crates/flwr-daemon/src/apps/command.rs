@@ -255,9 +255,8 @@ fn app_command(
     address: [&str; 2],
     flwr_dir: Option<&Path>,
 ) -> AppCommand {
-    let mut args: Vec<OsString> = ["--insecure", address[0], address[1]]
-        .map(Into::into)
-        .into();
+    let mut args = program.arguments();
+    args.extend(address.map(Into::into));
     if let Some(dir) = flwr_dir.filter(|_| program.flags().home == Home::Flag) {
         args.extend(["--flwr-dir".into(), dir.into()]);
     }

@@ -2,6 +2,7 @@
 //!
 //! A range of releases with the same flags is a row of [`ROWS`]. A new range is one more row.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +37,10 @@ pub(super) struct Flags {
     pub(super) home: Home,
     /// Whether `--token-file` is known.
     pub(super) token_file: bool,
+    /// Whether the process can speak TLS with the daemon (`--root-certificates`).
+    pub(super) tls: bool,
+    /// Whether `--allow-runtime-dependency-installation` is known.
+    installs: bool,
     /// The flag for the address of the daemon.
     pub(super) address: Address,
 }
@@ -68,6 +73,8 @@ const FIRST: Flags = Flags {
     serverapp_token: false,
     home: Home::Flag,
     token_file: false,
+    tls: false,
+    installs: false,
     address: Address::ByApp,
 };
 const WITH_TOKEN: Flags = Flags {
@@ -78,9 +85,17 @@ const WITH_HOME: Flags = Flags {
     home: Home::Variable,
     ..WITH_TOKEN
 };
+const WITH_INSTALLER: Flags = Flags {
+    installs: true,
+    ..WITH_HOME
+};
+const WITH_TLS: Flags = Flags {
+    tls: true,
+    ..WITH_INSTALLER
+};
 const WITH_TOKEN_FILE: Flags = Flags {
     token_file: true,
-    ..WITH_HOME
+    ..WITH_TLS
 };
 const WITH_RUNTIME: Flags = Flags {
     address: Address::Runtime,
@@ -92,10 +107,12 @@ const fn row(first: Version, flags: Flags) -> Row {
 }
 
 /// All that we start, in the order of the releases.
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 7] = [
     row((1, 13), FIRST),
     row((1, 21), WITH_TOKEN),
     row((1, 27), WITH_HOME),
+    row((1, 29), WITH_INSTALLER),
+    row((1, 30), WITH_TLS),
     row((1, 31), WITH_TOKEN_FILE),
     row((1, 36), WITH_RUNTIME),
 ];
@@ -104,12 +121,19 @@ const USUAL: Version = (1, 22);
 /// The first release after the last row.
 const END: Version = (1, 44);
 
-/// A program that runs apps, and the release of flwr that it belongs to.
+/// Has a process install what its app depends on.
+pub(super) const INSTALL: &str = "--allow-runtime-dependency-installation";
+
+/// A program that runs apps, the release of flwr that it belongs to, and how its processes are started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     path: PathBuf,
     version: Option<Version>,
     flags: Flags,
+    /// The authorities that the processes trust. Without them the processes speak plaintext.
+    authorities: Option<PathBuf>,
+    /// Whether the processes install what their app depends on.
+    installs: bool,
 }
 
 impl Program {
@@ -145,6 +169,8 @@ impl Program {
             path,
             version,
             flags,
+            authorities: None,
+            installs: false,
         }
     }
 
@@ -155,7 +181,49 @@ impl Program {
             path,
             version: Some(version),
             flags: Flags::of(version),
+            authorities: None,
+            installs: false,
         }
+    }
+
+    /// Has the processes speak TLS with the daemon, whose certificate an authority in this file has
+    /// signed. Processes of flwr 1.29 and before speak plaintext all the same.
+    #[must_use]
+    pub fn trusting(mut self, authorities: PathBuf) -> Self {
+        self.authorities = self.flags.tls.then_some(authorities);
+        self
+    }
+
+    /// Has the processes install what their app depends on, by `uv`.
+    ///
+    /// # Errors
+    /// Processes of flwr 1.28 and before install nothing.
+    pub fn installing(mut self) -> Result<Self, Error> {
+        if !self.flags.installs {
+            return Err(Error::NoInstaller {
+                flag: INSTALL,
+                program: self.shown(),
+            });
+        }
+        self.installs = true;
+        Ok(self)
+    }
+
+    /// Whether the processes install what their app depends on.
+    #[must_use]
+    pub const fn installs(&self) -> bool {
+        self.installs
+    }
+
+    /// The arguments by which the processes know whether to speak TLS, and whether to install what
+    /// their app depends on.
+    pub(super) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = match &self.authorities {
+            Some(file) => vec!["--root-certificates".into(), file.into()],
+            None => vec!["--insecure".into()],
+        };
+        arguments.extend(self.installs.then(|| INSTALL.into()));
+        arguments
     }
 
     /// The program's path.
@@ -224,6 +292,8 @@ impl Flags {
                 Home::Variable
             },
             token_file: has("--token-file"),
+            tls: has("--root-certificates"),
+            installs: has(INSTALL),
             address: if is_of_runtime {
                 Address::Runtime
             } else {

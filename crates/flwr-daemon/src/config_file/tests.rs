@@ -31,6 +31,8 @@ struct Args {
     server: Option<String>,
     #[arg(long, alias = "old-switch")]
     switch: bool,
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 impl Configurable for Args {
@@ -341,12 +343,16 @@ fn a_variable_stands_for_its_flag_and_what_is_typed_wins() {
         ("PROGRAM_CLIENT_KEY", ""),
         // As Kubernetes makes them.
         ("PROGRAM_SERVICE_HOST", "10.0.0.1"),
+        ("PROGRAM_PORT", "tcp://10.0.0.1:9092"),
         ("PROGRAM_HELP", "1"),
     ];
     let args = beside(&variables, &[]).unwrap();
     assert_eq!(args.superlink, "a:1");
     assert!(args.insecure);
     assert_eq!((args.max_retries, args.client_key), (Some(3), None));
+    assert_eq!(args.port, None);
+    let given = beside(&[("PROGRAM_PORT", "9094")], &[]).unwrap();
+    assert_eq!(given.port, Some(9094));
     let args = beside(&variables, &["--superlink=b:2"]).unwrap();
     assert_eq!(args.superlink, "b:2");
     assert!(

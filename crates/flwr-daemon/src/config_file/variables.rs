@@ -1,6 +1,6 @@
 //! Flags in environment variables.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::ArgAction;
 
@@ -30,7 +30,7 @@ impl Variables {
             let variable = |name: &str| {
                 let name = format!("{}{}", A::VARIABLES, name.replace('-', "_").to_uppercase());
                 let value = environment(&name).filter(|value| !value.is_empty())?;
-                Some((name, value))
+                (!is_of_kubernetes(&name, &value)).then_some((name, value))
             };
             let Some((name, value)) = super::names(flag).find_map(variable) else {
                 continue;
@@ -49,6 +49,14 @@ impl Variables {
         }
         Ok(variables)
     }
+}
+
+/// Whether a variable is the one that Kubernetes makes for a service with the daemon's name, such as
+/// `FLOWER_SUPERLINK_PORT=tcp://10.0.0.1:9092`. It has the name of the flag `--port`.
+fn is_of_kubernetes(name: &str, value: &OsStr) -> bool {
+    let schemes = ["tcp://", "udp://", "sctp://"];
+    let value = value.to_string_lossy();
+    name.ends_with("_PORT") && schemes.iter().any(|scheme| value.starts_with(scheme))
 }
 
 /// Whether a flag has at most one value, and is no flag that prints a text and ends.

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use super::balancers::{self, Balancers};
 use super::clients::Clients;
 use super::connection::{Admission, Connection, Transport};
-use super::greet::{self, Greeter, Refused, Spoken};
+use super::greet::{self, Greeter, Refused, Serves, Spoken};
 use super::sockets::Sockets;
 use super::strangers::Strangers;
 use super::{Limits, Listener};
@@ -64,12 +64,17 @@ pub(super) async fn run(
         allowed,
         nodes,
         http1: _,
+        serves_grpc,
     } = listener;
+    let serves = Serves {
+        http1: ready.http1.is_some(),
+        grpc: serves_grpc,
+    };
     let clients = Arc::new(Clients::new(name, &security, allowed, nodes));
     let door = Arc::new(Door {
         name,
         port: sockets.bound().first().port(),
-        greeter: Greeter::new(security, ready.http1.is_some(), limits.handshakes),
+        greeter: Greeter::new(security, serves, limits.handshakes),
         timeout: limits.handshake_timeout,
         strangers: limits.strangers.clone(),
         stranger_timeout: limits.stranger_timeout,

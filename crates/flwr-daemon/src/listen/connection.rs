@@ -83,6 +83,7 @@ impl Connection {
                 address,
                 local,
                 tls: transport.is_tls(),
+                may_be_forwarded: false,
                 certificate,
                 standing,
                 binding: transport.binding(),

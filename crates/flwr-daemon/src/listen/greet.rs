@@ -23,8 +23,11 @@ use super::connection::{Transport, is_local};
 use super::strangers::TooMany;
 
 mod answers;
+mod describe;
 
-use answers::{USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer};
+pub(super) use describe::describe;
+
+use answers::{USE_HTTP1, USE_HTTP2, USE_PLAINTEXT, USE_TLS, goaway, http1_answer};
 
 /// The connection preface of HTTP/2.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -44,11 +47,19 @@ pub(super) enum Spoken {
     Http1(Bytes),
 }
 
+/// What a port serves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Serves {
+    /// HTTP/1.
+    pub(super) http1: bool,
+    /// gRPC over HTTP/2.
+    pub(super) grpc: bool,
+}
+
 /// Finds out what a client speaks, and does the TLS handshake.
 pub(super) struct Greeter {
     security: Security,
-    /// Whether HTTP/1 is served, beside gRPC.
-    serves_http1: bool,
+    serves: Serves,
     /// Handshakes computed at the same time. Waiting for a client's first byte needs no place.
     places: Semaphore,
 }
@@ -66,6 +77,8 @@ pub(super) enum Refused {
     Tls,
     /// HTTP/1, where gRPC alone is served.
     Http1,
+    /// HTTP/2, where HTTP/1 alone is served.
+    Http2,
     /// A balancer that announces its clients by the PROXY protocol.
     ProxyProtocol,
     /// A balancer of `--proxy-protocol-from` that tells no client.
@@ -81,10 +94,10 @@ pub(super) enum Refused {
 }
 
 impl Greeter {
-    pub(super) fn new(security: Security, serves_http1: bool, handshakes: usize) -> Self {
+    pub(super) fn new(security: Security, serves: Serves, handshakes: usize) -> Self {
         Self {
             security,
-            serves_http1,
+            serves,
             places: Semaphore::new(handshakes),
         }
     }
@@ -133,24 +146,38 @@ impl Greeter {
                 return Err(Refused::Handshake(error));
             }
         };
-        match read_start(&mut stream).await? {
-            Spoken::Http1(_) if !self.serves_http1 => {
-                let answer = http1_answer(USE_HTTP2);
+        let spoken = read_start(&mut stream).await?;
+        match self.serves.refusal(&spoken) {
+            None => Ok((Transport::Tls(stream), spoken)),
+            Some((refused, text)) => {
+                let answer = http1_answer(text);
                 let _ = timeout(FAREWELL, stream.write_all(answer.as_bytes())).await;
                 let _ = timeout(FAREWELL, stream.shutdown()).await;
-                Err(Refused::Http1)
+                Err(refused)
             }
-            spoken => Ok((Transport::Tls(stream), spoken)),
         }
     }
 
     async fn greet_plaintext(&self, mut stream: TcpStream) -> Result<(Transport, Spoken), Refused> {
-        match read_start(&mut stream).await? {
-            Spoken::Http1(_) if !self.serves_http1 => {
-                farewell(&mut stream, http1_answer(USE_HTTP2).as_bytes()).await;
-                Err(Refused::Http1)
+        let spoken = read_start(&mut stream).await?;
+        match self.serves.refusal(&spoken) {
+            None => Ok((Transport::Plain(stream), spoken)),
+            Some((refused, text)) => {
+                farewell(&mut stream, http1_answer(text).as_bytes()).await;
+                Err(refused)
             }
-            spoken => Ok((Transport::Plain(stream), spoken)),
+        }
+    }
+}
+
+impl Serves {
+    /// Why a client that speaks this is not served, and the text of the answer. The answer is HTTP/1 in
+    /// both cases: clients of HTTP/2 take the answer for what the port speaks.
+    const fn refusal(self, spoken: &Spoken) -> Option<(Refused, &'static str)> {
+        match spoken {
+            Spoken::Http1(_) if !self.http1 => Some((Refused::Http1, USE_HTTP2)),
+            Spoken::Http2(_) if !self.grpc => Some((Refused::Http2, USE_HTTP1)),
+            Spoken::Http1(_) | Spoken::Http2(_) => None,
         }
     }
 }
@@ -164,6 +191,7 @@ impl Refused {
             Self::Plaintext => "plaintext",
             Self::Tls => "tls",
             Self::Http1 => "http1",
+            Self::Http2 => "http2",
             Self::ProxyProtocol => "proxy-protocol",
             Self::NoProxyProtocol(_) => "no-proxy-protocol",
             Self::Strangers(TooMany::OfOne(_)) => "strangers",
@@ -193,6 +221,7 @@ impl fmt::Display for Refused {
             Self::Plaintext => write!(f, "a plaintext client; {USE_TLS}"),
             Self::Tls => write!(f, "a TLS client; {USE_PLAINTEXT}"),
             Self::Http1 => write!(f, "an HTTP/1 client; {USE_HTTP2}"),
+            Self::Http2 => write!(f, "a gRPC client; {USE_HTTP1}"),
             Self::ProxyProtocol => f.write_str(
                 "a balancer that speaks the PROXY protocol, which this port does not: switch it off there (HAProxy: `send-proxy`, nginx: `proxy_protocol`, AWS: proxy protocol v2), or name the balancer with --proxy-protocol-from and use version 2",
             ),
@@ -213,47 +242,6 @@ impl fmt::Display for Refused {
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }
     }
-}
-
-/// The log line of a refusal. TLS alerts of the client are put in plain words.
-pub(super) fn describe(refused: &Refused) -> String {
-    use rustls::AlertDescription as Alert;
-    let Refused::Handshake(error) = refused else {
-        return refused.to_string();
-    };
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let told = match tls {
-        // An authority of the same name with another key: the signature is not its.
-        Some(rustls::Error::AlertReceived(Alert::UnknownCA | Alert::DecryptError)) => {
-            "the client does not trust the authority that signed our certificate: its --root-certificates must be our --ssl-ca-certfile"
-        }
-        Some(rustls::Error::AlertReceived(Alert::CertificateExpired)) => {
-            "the client says that our certificate is expired or not valid yet"
-        }
-        Some(rustls::Error::AlertReceived(Alert::BadCertificate | Alert::CertificateUnknown)) => {
-            "the client does not accept our certificate: is the name it connects to in the certificate, and its authority in --root-certificates?"
-        }
-        Some(rustls::Error::NoCertificatesPresented) => {
-            "the client shows no certificate, and --ssl-client-ca-certfile asks for one: it needs a certificate and a key of its own"
-        }
-        Some(refused @ rustls::Error::InvalidCertificate(_)) => {
-            return format!("the client is refused: {}", Reason::from(refused));
-        }
-        Some(rustls::Error::NoApplicationProtocol) => "the client does not offer HTTP/2 (ALPN h2)",
-        Some(refused) if Reason::from(refused) == Reason::KeyKind => {
-            return format!("the client cannot connect: {}", Reason::KeyKind);
-        }
-        Some(rustls::Error::PeerIncompatible(_)) => {
-            "the client offers neither TLS 1.2 nor 1.3 with a cipher of ours"
-        }
-        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the client broke off the TLS handshake: it may not trust our certificate, or not find the name it connects to in it"
-        }
-        _ => return refused.to_string(),
-    };
-    format!("{told} ({error})")
 }
 
 /// Reads HTTP/2's first 24 bytes, and stops at the first byte that is none of them.

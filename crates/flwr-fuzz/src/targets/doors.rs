@@ -26,7 +26,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
-use flwr_security::peer::{Binding, Peer, Proven, Standing};
+use flwr_security::peer::{Binding, Peer, Proven};
 use flwr_wire::InFlight;
 use flwr_wire::door::{
     Control, ControlDoor, Driver, FleetDoor, JoinDoor, JoinTokens, Runtime, RuntimeDoor,
@@ -186,14 +186,11 @@ fn with_world(answer: &impl AsyncFn(&World)) {
 fn peer() -> Peer {
     let proven = Proven::default();
     proven.add(RunId(RUN), ObjectId::of(TOKEN.as_bytes()));
+    let address = (Ipv4Addr::LOCALHOST, 50_000).into();
     Peer {
-        address: (Ipv4Addr::LOCALHOST, 50_000).into(),
-        local: (Ipv4Addr::LOCALHOST, 9091).into(),
-        tls: false,
-        certificate: None,
         binding: Some(Binding([7; 32])),
-        standing: Standing::default(),
         proven: Arc::new(proven),
+        ..Peer::plaintext(address, (Ipv4Addr::LOCALHOST, 9091).into())
     }
 }
 

@@ -31,6 +31,10 @@ use authority::Origin;
 use either::Either;
 use nodes::{NodeCa, NodeVerifier};
 
+/// What is spoken on the port of one service (ALPN). A client that offers HTTP/1.1 alone is answered in
+/// words on all such ports: an alert of TLS would look like a fault of the certificate.
+const BOTH: [&[u8]; 2] = [ALPN, HTTP_1];
+
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFiles {
@@ -154,8 +158,8 @@ impl ServerTls {
         self.port(Asks::Nobody)
     }
 
-    /// For a port of several services: a client may show a certificate that the port of one of them
-    /// takes, or none. Each service checks with [`PortTls::require`] what it needs.
+    /// For a port of several services, which speaks HTTP/1.1: a client may show a certificate that the
+    /// port of one of them takes, or none. Each service checks with [`PortTls::require`] what it needs.
     #[must_use]
     pub fn asking_anybody(&self) -> PortTls {
         self.port(Asks::Anybody)
@@ -253,14 +257,16 @@ impl ServerFiles {
             own.end_with(authority);
         }
         let open = Port {
-            config: config(&own, None, rustls::DEFAULT_VERSIONS)?,
+            config: config(&own, None, rustls::DEFAULT_VERSIONS, &BOTH)?,
             verifier: None,
         };
-        let port = |verifier: Arc<dyn ClientCertVerifier>| {
-            let config = config(&own, Some(Arc::clone(&verifier)), versions(self.legacy))?;
+        let port_of = |verifier: Arc<dyn ClientCertVerifier>, spoken: &[&[u8]]| {
+            let asks = Some(Arc::clone(&verifier));
+            let config = config(&own, asks, versions(self.legacy), spoken)?;
             let verifier = Some(verifier);
             Ok::<_, TlsError>(Port { config, verifier })
         };
+        let port = |verifier| port_of(verifier, &BOTH);
         let mut asking = |ca: &ClientCa| {
             let lists = ca.revoked()?;
             dated.extend(ca.dated(&lists)?);
@@ -281,8 +287,11 @@ impl ServerFiles {
         };
         let verifiers = [&clients, &people].map(|port| port.verifier.clone());
         let common = match Either::of(verifiers.into_iter().flatten().collect()) {
-            None => open.clone(),
-            Some(either) => port(Arc::new(either))?,
+            None => Port {
+                config: config(&own, None, rustls::DEFAULT_VERSIONS, &[HTTP_1])?,
+                verifier: None,
+            },
+            Some(either) => port_of(Arc::new(either), &[HTTP_1])?,
         };
         Ok(Loaded {
             nodes,
@@ -337,6 +346,7 @@ fn config(
     own: &identity::Loaded,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     versions: &[&'static SupportedProtocolVersion],
+    spoken: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
@@ -347,9 +357,7 @@ fn config(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(Arc::<SingleCertAndKey>::clone(&own.key));
-    // A client that offers HTTP/1.1 only is answered in words, which it shows. An alert of TLS would
-    // look like a fault of the certificate.
-    config.alpn_protocols = vec![ALPN.to_vec(), HTTP_1.to_vec()];
+    config.alpn_protocols = spoken.iter().map(|name| name.to_vec()).collect();
     if asks {
         // A resumed session shows no certificate: nobody would see that it has expired since.
         config.session_storage = Arc::new(NoServerSessionStorage {});

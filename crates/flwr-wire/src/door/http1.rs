@@ -14,7 +14,6 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use super::{Control, Door, Fleet, Runtime};
-use crate::app_token::AppToken;
 use crate::carrier::{Carrier, Reader, http1};
 
 /// Where health checks ask.
@@ -154,17 +153,6 @@ impl Service<Request<Body>> for HttpDoors {
             _ => http1::unknown_path(),
         };
         Box::pin(ready(Ok(answer)))
-    }
-}
-
-/// Whether this is a call of those who start app processes, and shows no token of an app.
-#[must_use]
-pub fn is_launchers<B>(request: &Request<B>) -> bool {
-    match request.uri().path().strip_prefix(Runtime::PATH) {
-        Some("acquire-task" | "claim-task" | "pull-pending-tasks") => true,
-        // Apps call it too.
-        Some("get-run") => AppToken::read(request.headers()).is_none(),
-        _ => false,
     }
 }
 

@@ -1,8 +1,9 @@
 //! `flwr supernode`: the SuperNodes of a SuperLink, their registration and its end.
 
 use flwr_core::id::NodeId;
-use flwr_core::port::Control as _;
 use flwr_core::port::control::NewNode;
+use flwr_core::port::joining::{JoinTokenInfo, JoinTokenList};
+use flwr_core::port::{Control as _, JoinTokens as _};
 use flwr_security::key::PublicKey;
 use serde_json::{Value, json};
 
@@ -47,7 +48,26 @@ async fn unregister(args: &SupernodeUnregisterArgs, output: &mut Output) -> Resu
     busy.finish_and_clear();
     answer?;
     output.success(&format!("✅ SuperNode {node} unregistered successfully."))?;
+    // The node is gone, whatever becomes of this question. flwr's SuperLinks have no tokens.
+    if let Ok(list) = superlink.control.join_tokens().await
+        && let Some(token) = open_token(&list, node)
+    {
+        output.suggest(&format!(
+            "the SuperNode joined with token {}, by which more can join ({} of {} uses are left): `flwr supernode join-token revoke {}` ends the token",
+            token.id, token.uses_left, token.uses, token.id
+        ));
+    }
     output.json(&about(node))
+}
+
+/// The token by which the node joined, if others can still join with the token.
+fn open_token(list: &JoinTokenList, node: NodeId) -> Option<&JoinTokenInfo> {
+    list.tokens.iter().find(|token| {
+        token.nodes.contains(&node)
+            && token.uses_left > 0
+            && token.revoked_at.is_none()
+            && token.expires_at > list.now
+    })
 }
 
 /// The answer about a node. As with runs, the id is there as a text too, for readers of doubles.

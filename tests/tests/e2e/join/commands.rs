@@ -68,6 +68,13 @@ fn a_token_that_was_revoked_is_listed_so_and_joins_nobody() {
     assert_eq!((&made["uses"], &made["uses-left"]), (&3.into(), &3.into()));
     let command = format!("flower-supernode --join {token}");
     assert_eq!(made["command"], *command);
+    let node = scene.node("first", &["--join", token]);
+    let joined = id_in(&node.line("registered with the SuperLink"));
+    let flwr = scene.federation.flwr(Maker::Ours);
+    let words = ["supernode", "unregister", &joined, "e2e"];
+    let outcome = flwr.call(&scene.app().path, &words).success();
+    let way_out = format!("`flwr supernode join-token revoke {id}`");
+    outcome.must_say(&["2 of 3 uses are left", &way_out]);
     scene.json(&["join-token", "revoke", id]);
     assert_eq!(scene.tokens()[0]["status"], "revoked");
     let said = super::ends(scene.node("one", &["--join", token]), 1);

@@ -2,6 +2,7 @@
 //! SuperLink; status 1: the SuperLink refused.
 
 use std::fs;
+use std::net::TcpListener;
 
 use e2e::Scratch;
 use flwr_client::joined::Enrolments;
@@ -93,6 +94,24 @@ fn an_expired_token_is_refused() {
     });
     let said = said.unwrap();
     assert!(said.contains("expired"), "{said}");
+}
+
+#[test]
+fn a_token_is_not_used_by_a_node_whose_port_is_taken() {
+    let scene = Scene::new();
+    let token = scene.token(1, 3600);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for port in ["--clientappio-api-address", "--health-server-address"] {
+        let flags = ["--join", &token.text, port, &address];
+        let said = ends(scene.node("taken", &flags), 1);
+        assert!(said.contains("is already in use"), "{said}");
+        assert!(said.contains(port), "{said}");
+    }
+    // The key of another node: the token has its use yet.
+    let mut node = scene.node("other", &["--join", &token.text]);
+    node.line("registered with the SuperLink");
+    node.stop();
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn the_oldest_flags_are_told_in_todays_words_in_one_line() {
     let config = files.config(line).unwrap();
     assert!(matches!(config.transport, Transport::Tls(_)));
     assert!(matches!(&config.policy, Policy::Listed(keys) if keys.now().len() == 1));
-    assert!(config.serverappio_tls);
+    assert!(config.serverappio.shares_tls);
     assert!(config.own_key.is_some());
     let today = "--certificates and --require-client-authentication: deprecated; today's command is \
         `flower-superlink --ssl-ca-certfile DIR/ca.crt --ssl-certfile DIR/server.pem --ssl-keyfile \

@@ -1,7 +1,7 @@
 //! Clients with a certificate that is not on the list.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use crate::link::{Label, Principal};
 use flwr_core::port::Fleet as _;
@@ -26,13 +26,9 @@ pub(super) fn peer(common_name: &str) -> Peer {
         not_after: OffsetDateTime::UNIX_EPOCH,
     };
     Peer {
-        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000)),
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 9092)),
         tls: true,
         certificate: Some(Arc::new(certificate)),
-        binding: None,
-        proven: Arc::default(),
-        standing: Standing::default(),
+        ..super::peer((Ipv4Addr::LOCALHOST, 50_000).into())
     }
 }
 

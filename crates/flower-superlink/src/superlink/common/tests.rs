@@ -2,12 +2,14 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use clap::Parser;
-use flwr_security::peer::Standing;
 use flwr_security::pki::{Authority, Pair, Purpose};
 use flwr_security::testing::{Files, server_files};
 use flwr_security::tls::{Certificate, ClientCa, ServerFiles, ServerTls};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+
+mod carriers;
+mod launchers;
 
 use super::*;
 use crate::args::Args;
@@ -60,14 +62,11 @@ fn request(path: &str, address: impl Into<IpAddr>, shown: Option<&Authority>) ->
     let der =
         issued.map(|made| CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap());
     let certificate = der.as_ref().map(|der| Certificate::read(der).unwrap());
+    let client = (address.into(), 50_000).into();
     request.extensions_mut().insert(Peer {
-        address: (address.into(), 50_000).into(),
-        local: (Ipv4Addr::LOCALHOST, 8000).into(),
         tls: true,
         certificate: certificate.map(Arc::new),
-        standing: Standing::default(),
-        binding: None,
-        proven: Arc::default(),
+        ..Peer::plaintext(client, (Ipv4Addr::LOCALHOST, 8000).into())
     });
     if let Some(der) = der {
         request.extensions_mut().insert(Chain(Arc::new([der])));
@@ -118,38 +117,20 @@ fn a_service_that_asks_for_none_sees_none() {
 }
 
 #[test]
-fn apps_come_from_this_machine_and_their_starters_hold_the_secret() {
-    let calls = |method: &str, address: &str, is_by_secret| {
-        let path = format!("/v1/runtime/{method}");
+fn apps_come_from_this_machine() {
+    for (address, refused) in [
+        ("127.0.0.1", None),
+        ("::ffff:127.0.0.1", None),
+        ("192.0.2.7", Some(404)),
+    ] {
         let address: IpAddr = address.parse().unwrap();
-        let mut request = request(&path, address, None);
+        let mut request = request("/v1/runtime/get-nodes", address, None);
         let forwarded = "127.0.0.1".parse().unwrap();
         request.headers_mut().insert("x-forwarded-for", forwarded);
-        number(of_apps(is_by_secret, &request))
-    };
-    for method in [
-        "acquire-task",
-        "claim-task",
-        "pull-pending-tasks",
-        "get-run",
-    ] {
-        assert_eq!(calls(method, "127.0.0.1", false), Some(50120), "{method}");
-        assert_eq!(calls(method, "::ffff:127.0.0.1", true), None, "{method}");
-        assert_eq!(calls(method, "192.0.2.7", true), Some(404), "{method}");
+        assert_eq!(number(of_apps(&mut request)), refused, "{address}");
+        let peer = request.extensions().get::<Peer>().unwrap();
+        assert_eq!(peer.may_be_forwarded, refused.is_none(), "{address}");
     }
-    assert_eq!(calls("pull-task-input", "::1", false), None);
-    assert_eq!(calls("pull-task-input", "192.0.2.7", false), Some(404));
-}
-
-/// A token that nobody checks must not pass for the secret.
-#[test]
-fn a_token_does_not_start_apps() {
-    let mut request = request("/v1/runtime/acquire-task", Ipv4Addr::LOCALHOST, None);
-    let headers = request.headers_mut();
-    headers.insert("flwr-task-token", "ab".parse().unwrap());
-    assert_eq!(number(of_apps(false, &request)), Some(50120));
-    *request.uri_mut() = "/v1/runtime/get-run".parse().unwrap();
-    assert_eq!(number(of_apps(false, &request)), None);
 }
 
 fn config(flags: &[&str]) -> Config {

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     }
     limits::tighten_umask();
     let args = Args::parse();
-    let _logs = match telemetry::init(None, Format::Text) {
+    let _logs = match telemetry::init(None, Format::Text, None) {
         Ok(logs) => logs,
         Err(error) => return PROGRAM.refuse(&error),
     };

@@ -16,6 +16,8 @@ use super::*;
 use crate::channel::{Carrier, Channel, Route, Trust, channel};
 use crate::signer::Signer;
 
+mod carriers;
+
 const LIST_RUNS: &str = "/flwr.proto.Control/ListRuns";
 const STOP_RUN: &str = "/flwr.proto.Control/StopRun";
 const STREAM_LOGS: &str = "/flwr.proto.Control/StreamLogs";
@@ -32,8 +34,6 @@ const LOG: &[u8] = b"HTTP/1.1 200 OK\r\ndate: Thu, 26 Nov 2026 17:08:29 GMT\r\ns
 const NO_ACCOUNT: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer\r\ncontent-length: 30\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"Not authenticated\"}";
 /// New tokens: `A2` and `R2`.
 const TOKENS: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\ncontent-type: application/protobuf\r\ncache-control: no-store\r\n\r\n\x0a\x02A2\x12\x02R2";
-/// What gRPC servers say first: an empty SETTINGS frame.
-const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
 /// A server that answers each request, by its head, with bytes. A connection serves one request.
 struct Server {
@@ -289,73 +289,4 @@ async fn an_expired_token_is_replaced_once_and_the_refresh_token_is_in_no_header
     let answer: Result<proto::StopRunResponse> = line.call(STOP_RUN, stop(), None).await;
     assert_eq!(answer.unwrap_err().class(), Some(Class::Unauthenticated));
     assert_eq!(server.heard().len(), 2, "one call, and one for new tokens");
-}
-
-/// How a SuperLink at this line answers a call.
-async fn asked(line: &SuperLinkLine<Nobody>) -> String {
-    let request = proto::ListRunsRequest::default();
-    let answer: Result<proto::ListRunsResponse> = line.call(LIST_RUNS, request, None).await;
-    answer.unwrap_err().to_string()
-}
-
-#[tokio::test]
-async fn the_first_bytes_tell_that_a_superlink_speaks_http_and_are_remembered() {
-    let server = Server::start(|head| match is_preface(head) {
-        true => NOT_HTTP2.to_vec(),
-        false => NO_RUN.to_vec(),
-    })
-    .await;
-    let channel = server.channel();
-    let line = SuperLinkLine::new(channel.clone(), Nobody);
-    assert_eq!(line.carrier(), Carrier::Grpc);
-    assert_eq!(asked(&line).await, "Run ID not found.");
-    assert_eq!(line.carrier(), Carrier::Http);
-    assert_eq!(asked(&line).await, "Run ID not found.");
-    let other = SuperLinkLine::new(channel, Nobody);
-    assert_eq!(asked(&other).await, "Run ID not found.");
-    let prefaces = server
-        .heard()
-        .iter()
-        .filter(|head| is_preface(head))
-        .count();
-    assert_eq!((prefaces, server.heard().len()), (1, 4));
-}
-
-#[tokio::test]
-async fn a_web_server_that_is_no_superlink_is_told_as_before() {
-    let page = b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n";
-    let server = Server::start(|_| page.to_vec()).await;
-    let line = SuperLinkLine::new(server.channel(), Nobody);
-    let request = proto::ListRunsRequest::default();
-    let answer: Result<proto::ListRunsResponse> = line.call(LIST_RUNS, request, None).await;
-    let failure = answer.unwrap_err();
-    let told = crate::channel::connect_error(&failure).unwrap().to_string();
-    assert!(
-        told.contains("answered in HTTP/1 (HTTP/1.1 404 Not Found)"),
-        "{told}"
-    );
-    assert_eq!(line.carrier(), Carrier::Grpc);
-}
-
-#[tokio::test]
-async fn a_superlink_that_speaks_grpc_now_is_found_out_again() {
-    let turned = Arc::new(AtomicBool::new(false));
-    let is_grpc = Arc::clone(&turned);
-    let server =
-        Server::start(
-            move |head| match (is_grpc.load(Ordering::Relaxed), is_preface(head)) {
-                (true, _) => SETTINGS.to_vec(),
-                (false, true) => NOT_HTTP2.to_vec(),
-                (false, false) => NO_RUN.to_vec(),
-            },
-        )
-        .await;
-    let line = SuperLinkLine::new(server.channel(), Nobody);
-    assert_eq!(asked(&line).await, "Run ID not found.");
-    assert_eq!(line.carrier(), Carrier::Http);
-    turned.store(true, Ordering::Relaxed);
-    // This server does no more than to say that it speaks HTTP/2.
-    let _ = asked(&line).await;
-    assert_eq!(line.carrier(), Carrier::Grpc);
-    assert!(is_preface(server.heard().last().unwrap()));
 }

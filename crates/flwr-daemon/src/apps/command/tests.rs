@@ -75,6 +75,38 @@ fn the_command_line_is_that_of_the_release() {
 }
 
 #[test]
+fn a_process_speaks_tls_and_installs_what_its_release_can() {
+    for (version, installs, tls) in [
+        ("1.28.0", false, false),
+        ("1.29.0", true, false),
+        ("1.30.0", true, true),
+        ("1.42.0", true, true),
+    ] {
+        let (_dir, program) = program(version);
+        let trusting = program.clone().trusting("/ca.crt".into());
+        let command = clientapp_command(&trusting, "a:1", "abc", 7, None);
+        let is_told = words(&command).starts_with("--root-certificates /ca.crt --");
+        assert_eq!(is_told, tls, "{version}");
+        match program.installing() {
+            Ok(program) => {
+                let command = serverapp_command(&program, "a:1", "abc", None, None);
+                let expected = "--insecure --allow-runtime-dependency-installation --";
+                assert!(
+                    words(&command).starts_with(expected) && installs,
+                    "{version}"
+                );
+            }
+            Err(error) => {
+                assert!(
+                    error.to_string().contains("flwr 1.28") && !installs,
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn without_a_directory_none_is_told() {
     for version in ["1.22.0", "1.27.0"] {
         let (_dir, program) = program(version);

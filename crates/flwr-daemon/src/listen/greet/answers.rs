@@ -4,6 +4,8 @@ pub(super) const USE_TLS: &str =
     "this port speaks TLS: leave out --insecure and give --root-certificates";
 pub(super) const USE_PLAINTEXT: &str =
     "this port speaks plaintext: use --insecure, or start the server with TLS";
+pub(super) const USE_HTTP1: &str =
+    "this port speaks HTTP/1.1: gRPC is spoken on the port of each service, such as Fleet's";
 pub(super) const USE_HTTP2: &str = "this port speaks gRPC over HTTP/2, not HTTP/1";
 
 pub(super) fn http1_answer(text: &str) -> String {

@@ -64,6 +64,11 @@ fn status(status: StatusCode) -> Answer {
 }
 
 async fn echo(security: Security) -> Echo {
+    echo_of(security, true).await
+}
+
+/// The same, without gRPC if it is not served.
+async fn echo_of(security: Security, serves_grpc: bool) -> Echo {
     let held = Arc::new(Held::default());
     let of_calls = Arc::clone(&held);
     let service = service_fn(move |request| {
@@ -73,8 +78,11 @@ async fn echo(security: Security) -> Echo {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let listener = Listener::bind("127.0.0.1:0", security, SERVICE, Limits::default())
         .await
-        .unwrap()
-        .with_http1(service);
+        .unwrap();
+    let listener = match serves_grpc {
+        true => listener.with_http1(service),
+        false => listener.with_http1_alone(service),
+    };
     let address = listener.local_addr();
     let stopper = Stopper::new();
     let done = tokio::spawn(listener.serve(Routes::new(health), stopper.clone()));
@@ -143,6 +151,27 @@ async fn grpc_is_served_on_the_same_port() {
     let answer = health.check(HealthCheckRequest::default()).await.unwrap();
     assert_eq!(answer.into_inner().status, 1);
     assert_eq!(echo.held.calls.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn where_http1_alone_is_served_a_client_of_grpc_is_answered_in_http1() {
+    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let plaintext = echo_of(Security::Plaintext, false).await;
+    let answer = talk(plaintext.served.address, PREFACE.as_bytes()).await;
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{answer:?}");
+    assert!(contains(&answer, "this port speaks HTTP/1.1"), "{answer:?}");
+    let mut stream = TcpStream::connect(plaintext.served.address).await.unwrap();
+    send(&mut stream, &post("/a", "Content-Length: 2\r\n", "hi")).await;
+    read_until(&mut stream, "/a hi true").await;
+    // A client that says the preface over TLS has not listened to ALPN.
+    let (security, connector) = tls();
+    let secured = echo_of(security, false).await;
+    let stream = TcpStream::connect(secured.served.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    send(&mut stream, PREFACE).await;
+    read_until(&mut stream, "this port speaks HTTP/1.1").await;
+    assert_eq!(plaintext.held.calls.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

@@ -259,3 +259,16 @@ fn a_common_port_takes_certificates_of_both_and_each_service_those_of_its_own() 
     }
     assert!(!cas.server(None, None).asking_anybody().asks());
 }
+
+#[test]
+fn a_common_port_speaks_http1_alone() {
+    let cas = Authorities::new();
+    for ca in [None, Some("nodes")] {
+        let server = cas.server(ca, None);
+        let spoken = |port: PortTls| port.config().alpn_protocols.clone();
+        assert_eq!(spoken(server.asking_anybody()), [b"http/1.1"]);
+        for port in [server.asking(), server.asking_people(), server.open()] {
+            assert_eq!(spoken(port), [&b"h2"[..], b"http/1.1"]);
+        }
+    }
+}

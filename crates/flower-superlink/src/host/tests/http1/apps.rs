@@ -137,6 +137,37 @@ async fn what_only_agents_call_is_not_offered() {
     }
 }
 
+/// An app loads its modules before it asks for anything. Upstream's tokens run out after 30 s.
+#[tokio::test]
+async fn an_app_that_loads_for_a_minute_has_its_token_still() {
+    let now = Timestamp::from_secs(1_750_000_100.0);
+    let clock = Arc::new(MockClock::new(now));
+    let link = Arc::new(Link::new(crate::link::Parts {
+        clock: Arc::<MockClock>::clone(&clock),
+        ..link_parts(Arc::new(MemoryState::default()), now)
+    }));
+    let scene = Scene(Host::new(Parts {
+        apps: Apps::OfStrangers,
+        ..parts(Arc::clone(&link), Policy::AnyKey, None)
+    }));
+    scene.run().await;
+    let acquired = scene.acquire("flwr-serverapp").await;
+    let token = Some(acquired.token.as_str());
+    clock.advance(Duration::from_secs(61));
+    link.expire().await.unwrap();
+    let input = scene
+        .call("pull-task-input", token, &v1_30::PullTaskInputRequest {})
+        .await;
+    assert_eq!(input.status, 200, "{}", input.text());
+    let beat = scene.call(
+        "send-task-heartbeat",
+        token,
+        &v1_30::SendTaskHeartbeatRequest {},
+    );
+    let beat: v1_30::SendTaskHeartbeatResponse = beat.await.read();
+    assert!(beat.success);
+}
+
 /// As flwr 1.43.0.dev20261026 lays it out.
 #[tokio::test]
 async fn a_server_app_of_1_43_asks_for_replies_by_a_list_of_its_own() {

@@ -98,6 +98,31 @@ async fn a_node_lives_from_its_registration_to_its_end() {
     assert_eq!(beat.status, 401);
 }
 
+/// SuperNodes and apps of flwr 1.35 and later give each call 30 s, whatever it is.
+#[tokio::test(start_paused = true)]
+async fn a_pull_is_held_and_answered_within_the_time_of_its_caller() {
+    for (hold, answered) in [(60, 25), (20, 20)] {
+        let link = link_that_holds(MemoryState::default(), Duration::from_secs(hold));
+        let caller = Caller {
+            host: host(link, Policy::AnyKey, None),
+            key: PrivateKey::generate().unwrap(),
+        };
+        let registered: proto::RegisterNodeFleetResponse = caller.register().await.read();
+        let node_id = registered.node_id;
+        let activated = caller.call("activate-node", &caller.activation()).await;
+        activated.read::<proto::ActivateNodeResponse>();
+        let pull = proto::PullMessagesRequest {
+            node: Some(proto::Node { node_id }),
+            ..proto::PullMessagesRequest::default()
+        };
+        let begun = tokio::time::Instant::now();
+        let pulled = caller.call("pull-messages", &pull).await;
+        let pulled: proto::PullMessagesResponse = pulled.read();
+        assert!(pulled.messages_list.is_empty());
+        assert_eq!(begun.elapsed().as_secs(), answered);
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_proves_nothing_is_401_and_a_wrong_clock_412() {
     let caller = Caller::new(Policy::AnyKey);

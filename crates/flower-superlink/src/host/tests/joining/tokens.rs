@@ -1,6 +1,11 @@
 //! Tokens in the hands of people.
 
+use flwr_client::channel::Proxies;
+use flwr_daemon::clock::SystemClock;
+use flwr_daemon::renew::Renewable;
+
 use super::*;
+use crate::accounts::Accounts;
 use crate::link::{Principal, TokenTerms};
 
 #[tokio::test]
@@ -184,4 +189,61 @@ async fn a_token_is_forgotten_thirty_days_after_its_end() {
         office.host.link().forget_join_tokens().await.unwrap();
         assert_eq!(count().await, tokens);
     }
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_account() {
+    let office = Office::new();
+    let tls = office.files.load().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.toml");
+    let list = |account: &str| {
+        let roots = office.files.path("ca.crt").display().to_string();
+        let text = format!(
+            "issuer = \"https://login.example\"\nclient-id = \"superlink\"\nroot-certificates = \"{roots}\"\nallow = [\"sub:{account}\"]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    list("alice-1");
+    let accounts = Accounts::load(&file, Proxies::default(), Arc::new(SystemClock)).unwrap();
+    let accounts = Arc::new(accounts);
+    let joining = JoinPlace {
+        tls: Some(tls.clone()),
+        fleet: 9092,
+        ..JoinPlace::default()
+    };
+    let host = Host::new(Parts {
+        joining,
+        accounts: Some(Arc::clone(&accounts)),
+        ..parts(Arc::clone(office.host.link()), Policy::Enrolled, None)
+    });
+    let address: Address = "localhost:9092".parse().unwrap();
+    let token = JoinToken::issue(tls.authority_pin().unwrap(), address.clone()).unwrap();
+    let terms = TokenTerms {
+        id: token.id,
+        secret: token.secret.hash(),
+        name: None,
+        address: address.to_string(),
+        ttl: 3600.0,
+        uses: 2,
+    };
+    let alice = Principal::Account {
+        id: "alice-1".to_owned(),
+        name: "alice".to_owned(),
+        admin: false,
+    };
+    host.link().add_join_token(terms, &alice).await.unwrap();
+    let join = async || {
+        let attempt = attempt(HERE, &token, &key());
+        let session = JoinHost::joining(&host, &head(Some(at_home(HERE))));
+        session.join(attempt).await
+    };
+    join().await.unwrap();
+    list("bob-1");
+    accounts.renew().unwrap();
+    let refused = join().await;
+    assert_eq!(refusal(refused), JoinRefusal::OwnerNotListed.into());
+    list("alice-1");
+    accounts.renew().unwrap();
+    join().await.unwrap();
 }

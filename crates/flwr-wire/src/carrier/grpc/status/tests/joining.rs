@@ -43,6 +43,11 @@ pub(super) fn all() -> Vec<Number> {
             format!("the join token was revoked: {make}"),
         ),
         (
+            JoinRefusal::OwnerNotListed,
+            FailedPrecondition,
+            format!("the join token has ended, since the account that made it is not on the SuperLink's list of accounts any more, or has not called since the list changed: {make}"),
+        ),
+        (
             JoinRefusal::Gone,
             FailedPrecondition,
             "this key joined with this token before, and is its SuperNode's no more: make another token with `flwr supernode join-token new`, and join with --rejoin".to_owned(),

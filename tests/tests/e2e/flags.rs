@@ -1,0 +1,130 @@
+//! Flags of flwr's daemons that ours take.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use e2e::pki::{self, Flaw};
+use e2e::{Federation, Maker, Release, Scratch, Security};
+
+/// The flags of a program in `docs/flags.md`.
+fn documented(program: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/flags.md");
+    let text = fs::read_to_string(path).unwrap();
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with(program));
+    let rows = section.unwrap().lines();
+    let flags = rows.filter_map(|row| row.strip_prefix("| `")?.split_once('`'));
+    flags.map(|(flag, _)| flag.to_owned()).collect()
+}
+
+#[test]
+fn every_flag_of_flwr_has_its_row_in_the_documentation() {
+    for program in ["flower-superlink", "flower-supernode"] {
+        let documented = documented(program);
+        for release in [Release::V1_31, Release::V1_42] {
+            let asked = Maker::Pip(release).command(program).arg("--help").output();
+            let help = String::from_utf8(asked.unwrap().stdout).unwrap();
+            let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+            // The words of a text end with a dot, or stand between backquotes: they are flags too.
+            let flags = words.filter(|word| word.len() > 2 && word.starts_with("--"));
+            let mut flags: Vec<_> = flags.filter(|flag| *flag != "--help").collect();
+            flags.sort_unstable();
+            flags.dedup();
+            assert!(flags.len() > 10, "{program} {release:?}: {help}");
+            for flag in flags {
+                let has_row = documented.iter().any(|known| known == flag);
+                assert!(has_row, "{program} {release:?}: {flag}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_log_stands_in_its_file_too_also_the_reason_of_an_end() {
+    let plan = Federation::plan(Security::Insecure).nodes(0);
+    let federation = plan
+        .superlink_flags(&["--log-file", "superlink.log"])
+        .start();
+    let fleet = federation.fleet().to_string();
+    let file = federation.scratch().path().join("superlink.log");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("listening for Fleet on"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let mut second = Maker::Ours.command("flower-superlink");
+    second.args([
+        "--insecure",
+        "--database",
+        ":memory:",
+        "--isolation",
+        "process",
+    ]);
+    second.args(["--log-file", "second.log", "--fleet-api-address", &fleet]);
+    second.current_dir(federation.scratch().path());
+    let ended = second.output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let second = federation.scratch().path().join("second.log");
+    let text = fs::read_to_string(second).unwrap();
+    assert!(text.contains("is already in use"), "{text}");
+    federation.stop();
+}
+
+/// A folder with programs that note their arguments in the file `started`, and go on as those of the
+/// release.
+fn noting(files: &Scratch, release: Release) -> PathBuf {
+    let folder = files.folder("programs");
+    let noted = files.path().join("started");
+    for name in ["flwr-serverapp", "flwr-clientapp"] {
+        let program = release.bin().join(name);
+        let text = format!(
+            "#!/bin/sh\necho \"{name} $*\" >>{}\nexec {} \"$@\"\n",
+            noted.display(),
+            program.display()
+        );
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn app_processes_speak_tls_with_daemons_that_have_a_certificate_for_that() {
+    let files = Scratch::new();
+    let pki = pki::make(&files.path().join("appio"), Flaw::None);
+    let flags = |prefix: &str| {
+        [
+            format!("--{prefix}ssl-ca-certfile={}", pki.ca.display()),
+            format!("--{prefix}ssl-certfile={}", pki.certificate.display()),
+            format!("--{prefix}ssl-keyfile={}", pki.key.display()),
+        ]
+    };
+    let (of_superlink, of_supernode) = (flags("appio-"), flags(""));
+    let [of_superlink, of_supernode] =
+        [&of_superlink, &of_supernode].map(|flags| flags.each_ref().map(String::as_str));
+    let programs = noting(&files, Release::V1_31);
+    let path = [programs, Release::V1_31.bin()].into_iter();
+    let rest = Maker::Ours.path();
+    let path = path.chain(env::split_paths(&rest));
+    let plan = Federation::plan(Security::Insecure).nodes(1);
+    let plan = plan.superlink_flags(&of_superlink);
+    let plan = plan.supernode_flags(&of_supernode);
+    let plan = plan.variable("PATH", env::join_paths(path).unwrap());
+    let federation = plan.start();
+    let app = federation.app("mean");
+    let outcome = federation.flwr(Maker::Ours).run(&app, "rounds=1 nodes=1");
+    outcome.success().must_say(&["round 1: mean 1.000 of 1"]);
+    federation.stop();
+    let started = fs::read_to_string(files.path().join("started")).unwrap();
+    let trust = format!("--root-certificates {}", pki.ca.display());
+    for name in ["flwr-serverapp", "flwr-clientapp"] {
+        let mut lines = started.lines().filter(|line| line.starts_with(name));
+        assert!(lines.any(|line| line.contains(&trust)), "{name}: {started}");
+        assert!(!started.contains("--insecure"), "{started}");
+    }
+}
