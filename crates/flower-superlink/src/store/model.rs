@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use flwr_core::time::Timestamp;
+use flwr_postgres::Server;
 use flwr_security::key::PublicKey;
 use proptest::test_runner::Config;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, World, key};
-use super::postgres::tests::server::Server;
+use super::postgres::tests::server::{self, each_time_it_has_committed};
 use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
 
 mod history;
@@ -66,8 +67,7 @@ impl Tested {
     }
 
     async fn postgres(now: Timestamp) -> Self {
-        let server = Server::of_this_process();
-        let address = Server::address_at(server.dir(), &server.schema().await);
+        let address = server::place(Server::of_this_process()).await;
         let state = PostgresState::open(&address, now).await.unwrap();
         Self {
             world: World::new(Arc::new(state)),
@@ -150,7 +150,7 @@ fn sqlite_does_what_the_model_does_also_after_crashes() {
 
 #[test]
 fn postgres_does_what_the_model_does_also_after_crashes() {
-    check(30, async || Tested::postgres(NOON).await);
+    check(12, async || Tested::postgres(NOON).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -177,10 +177,8 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_connections_are_lost() {
         };
         let history = overlap::play(Arc::clone(&tested.world.state), seed);
         let cut = async |acts: &_| {
-            let act = async || server.cut(address).await;
-            server
-                .each_time_it_has_committed(10, address, acts, act)
-                .await;
+            let act = async || server::cut(server, address).await;
+            each_time_it_has_committed(10, address, acts, act).await;
         };
         assert!(until(history, cut).await > 2);
     }
@@ -189,14 +187,12 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_connections_are_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn in_postgres_nothing_is_lost_or_doubled_when_the_server_is_killed() {
     let server = Server::start();
-    let address = Server::address_at(server.dir(), &server.schema().await);
+    let address = server::place(&server).await;
     let state = PostgresState::open(&address, NOON).await.unwrap();
     let history = overlap::play(Arc::new(state), 7);
     let kill = async |acts: &_| {
         let act = async || server.kill();
-        server
-            .each_time_it_has_committed(25, &address, acts, act)
-            .await;
+        each_time_it_has_committed(25, &address, acts, act).await;
     };
     assert!(until(history, kill).await > 0);
 }

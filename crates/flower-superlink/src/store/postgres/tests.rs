@@ -10,14 +10,15 @@ use flwr_core::time::Timestamp;
 use super::{PostgresError, PostgresState, PostgresUrl};
 use crate::link::state::{LinkState, Logs as _, Messages as _, StateError, Upkeep as _};
 use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
+use flwr_postgres::Server;
 use proxy::{Moment, Proxy};
-use server::Server;
+use server::{client, schema, url_of};
 
 /// An address of a schema of its own.
 async fn place() -> (PostgresUrl, String) {
     let server = Server::of_this_process();
-    let schema = server.schema().await;
-    (Server::address_at(server.dir(), &schema), schema)
+    let schema = schema(server).await;
+    (url_of(server.dir(), &schema), schema)
 }
 
 async fn open(address: &PostgresUrl) -> Arc<PostgresState> {
@@ -66,7 +67,7 @@ async fn a_superlink_of_an_earlier_epoch_writes_nothing() {
     let first = open(&address).await;
     world(&first).running().await;
     // As if the first was cut off, declared dead, and another had begun.
-    let other = Server::of_this_process().client(&schema).await;
+    let other = client(Server::of_this_process(), &schema).await;
     other
         .batch_execute("UPDATE writer SET epoch = epoch + 1")
         .await
@@ -87,7 +88,7 @@ async fn a_superlink_of_an_earlier_epoch_writes_nothing() {
 async fn a_database_of_a_newer_program_is_left_untouched() {
     let (address, schema) = place().await;
     open(&address).await.close().await;
-    let client = Server::of_this_process().client(&schema).await;
+    let client = client(Server::of_this_process(), &schema).await;
     let add = |version: i32, oldest: i32| {
         format!("INSERT INTO schema_version (version, oldest) VALUES ({version}, {oldest})")
     };
@@ -161,7 +162,7 @@ async fn a_commit_whose_answer_is_lost_is_not_done_again() {
     for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
         let (_, schema) = place().await;
         let proxy = Proxy::start(Server::of_this_process().dir());
-        let address = Server::address_at(proxy.dir(), &schema);
+        let address = url_of(proxy.dir(), &schema);
         let state = open(&address).await;
         world(&state).running().await;
         for number in 0..3 {
@@ -177,7 +178,7 @@ async fn a_commit_whose_answer_is_lost_is_not_done_again() {
 #[tokio::test]
 async fn a_server_that_stays_away_is_an_error_and_no_panic() {
     let server = Server::start();
-    let address = Server::address_at(server.dir(), &server.schema().await);
+    let address = server::place(&server).await;
     let state = open(&address).await;
     world(&state).running().await;
     let dir = server.dir().to_owned();
