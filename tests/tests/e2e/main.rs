@@ -42,6 +42,7 @@ mod older;
 mod orders;
 mod outputs;
 mod over_http;
+mod postgres;
 mod processes;
 mod programs;
 mod proxies;
