@@ -68,6 +68,15 @@ impl Document {
     }
 }
 
+/// The text of a document, by its path in the workspace.
+///
+/// # Panics
+/// If there is no such document.
+#[must_use]
+pub fn text(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap()
+}
+
 /// Copies a folder of the workspace, without what its scripts made there before.
 ///
 /// # Panics

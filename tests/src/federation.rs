@@ -52,6 +52,7 @@ pub struct Plan {
     isolation: Isolation,
     superexec: Release,
     superexec_secret: bool,
+    registered_by: Option<Maker>,
     superlink: Maker,
     supernodes: Vec<Maker>,
     superlink_flags: Vec<String>,
@@ -60,6 +61,7 @@ pub struct Plan {
     superlink_variables: Vec<(String, OsString)>,
     launcher: Launcher,
     supernode_programs: Option<PathBuf>,
+    supernode_releases: bool,
     flaw: Flaw,
     gateway: Option<SocketAddr>,
     fleet_port: Option<u16>,
@@ -95,6 +97,7 @@ impl Federation {
             isolation: Isolation::Subprocess,
             superexec: Release::V1_22,
             superexec_secret: false,
+            registered_by: None,
             superlink: Maker::Ours,
             supernodes: vec![Maker::Ours; 2],
             superlink_flags: Vec::new(),
@@ -103,6 +106,7 @@ impl Federation {
             superlink_variables: Vec::new(),
             launcher: Launcher::default(),
             supernode_programs: None,
+            supernode_releases: false,
             flaw: Flaw::None,
             gateway: None,
             fleet_port: None,
@@ -188,9 +192,26 @@ impl Federation {
         self.wait_for_superlink();
     }
 
+    /// Starts a SuperLink of this maker in place of the one before, on the same addresses and state.
+    pub fn replace_superlink(&mut self, maker: Maker) {
+        self.plan.superlink = maker;
+        self.restart_superlink();
+    }
+
     /// Starts a SuperNode again, with the same key and addresses.
     pub fn restart_node(&mut self, index: usize) {
         self.nodes[index] = self.start_node(index);
+    }
+
+    /// Stops a SuperNode in order, and starts one of this maker with the same key and addresses.
+    ///
+    /// # Panics
+    /// If it does not end well.
+    #[track_caller]
+    pub fn replace_node(&mut self, index: usize, maker: Maker) {
+        self.nodes[index].stop();
+        self.plan.supernodes[index] = maker;
+        self.restart_node(index);
     }
 
     /// A copy of an app that knows this federation.
@@ -205,8 +226,8 @@ impl Federation {
     #[must_use]
     pub fn flwr(&self, maker: Maker) -> Flwr<'_> {
         let flwr = Flwr::new(maker, &self.scratch);
-        if let Some(release) = maker.pips_since(26) {
-            flwr.connect(self.control_of(release), self.ca());
+        if maker.pips_since(26).is_some() {
+            flwr.connect(self.addresses.control, self.ca());
         }
         flwr
     }
@@ -265,7 +286,7 @@ impl Federation {
             self.plan
                 .secret_flags(&self.scratch, &format!("node-{index}")),
         );
-        command.args(["--node-config", &format!("value={}.0", index + 1)]);
+        command.args(["--node-config", &self.plan.node_config(index)]);
         command
             .args(self.plan.isolation.flags())
             .args(&self.plan.supernode_flags)

@@ -48,6 +48,18 @@ pub use terminal::at_terminal;
 
 use std::time::Duration;
 
+/// Runs what a test itself asks of a server.
+///
+/// # Panics
+/// If the machine has no room for another runtime.
+#[must_use]
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime of one thread")
+}
+
 /// How long anything may take that should take seconds: CI machines are slow, and Python starts
 /// with every app.
 pub const PATIENCE: Duration = Duration::from_secs(90);

@@ -8,6 +8,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{MutexGuard, OnceLock, PoisonError};
@@ -30,6 +31,10 @@ pub struct Machine {
     /// The user's files. The home is a folder in it.
     pub scratch: Scratch,
     place: Place,
+    /// The release of Flower in the user's environment.
+    release: Release,
+    /// Whether the user's `flwr` is pip's.
+    pips_flwr: bool,
 }
 
 /// Where commands are run.
@@ -53,12 +58,18 @@ impl Drop for Holder {
 }
 
 impl Machine {
-    /// A machine on which nothing runs yet.
+    /// A machine on which nothing runs yet, with the release of Flower that `flwr up` installs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Release::INSTALLED)
+    }
+
+    /// A machine on which nothing runs yet, with a release of Flower.
     ///
     /// # Panics
     /// If the programs cannot be installed.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn with(release: Release) -> Self {
         installed();
         let scratch = Scratch::new();
         let hosts = scratch.file("hosts", HOSTS);
@@ -68,7 +79,17 @@ impl Machine {
                 _ports: USUAL.lock().unwrap_or_else(PoisonError::into_inner),
             },
         };
-        Self { scratch, place }
+        Self {
+            scratch,
+            place,
+            release,
+            pips_flwr: false,
+        }
+    }
+
+    /// Puts pip's `flwr` on PATH beside our daemons, or ours.
+    pub const fn choose_flwr(&mut self, pips: bool) {
+        self.pips_flwr = pips;
     }
 
     /// Whether hosts have the names of guides here.
@@ -118,14 +139,40 @@ impl Machine {
         // `nsenter --mount` begins in the root folder.
         command.args(["-c", "cd \"$0\" && eval \"$1\""]);
         command.arg(folder).arg(line).current_dir(folder);
-        command.env("PATH", path());
+        command.env("PATH", self.path());
         command.env("HOME", self.scratch.folder("home"));
         command.env("FLWR_TELEMETRY_ENABLED", "0");
         command.env("PYTHONUNBUFFERED", "1");
+        command.env("FLWR_DISABLE_UPDATE_CHECK", "1");
+        command.env("COLUMNS", "200");
         for variable in ["RUST_LOG", "FLWR_LOG_LEVEL", "FLWR_HOME", "XDG_DATA_HOME"] {
             command.env_remove(variable);
         }
         command
+    }
+
+    /// Ours first: the Python environment has programs of the same names.
+    fn path(&self) -> OsString {
+        let ours = match self.pips_flwr {
+            true => self.daemons(),
+            false => installed().to_owned(),
+        };
+        let folders = [ours, self.release.bin()];
+        let system = env::var_os("PATH").unwrap_or_default();
+        let all = folders.into_iter().chain(env::split_paths(&system));
+        env::join_paths(all).unwrap()
+    }
+
+    /// A folder with our daemons and without our `flwr`.
+    fn daemons(&self) -> PathBuf {
+        let folder = self.scratch.folder("daemons");
+        for name in ["flower-superlink", "flower-supernode"] {
+            let link = folder.join(name);
+            if !link.exists() {
+                symlink(installed().join(name), link).unwrap();
+            }
+        }
+        folder
     }
 }
 
@@ -171,12 +218,4 @@ fn installed() -> &'static Path {
         succeeded("cargo xtask install", outcome);
         folder
     })
-}
-
-/// Ours first: the Python environment has programs of the same names.
-fn path() -> OsString {
-    let folders = [installed().to_owned(), Release::V1_22.bin()];
-    let system = env::var_os("PATH").unwrap_or_default();
-    let all = folders.into_iter().chain(env::split_paths(&system));
-    env::join_paths(all).unwrap()
 }

@@ -11,6 +11,8 @@ use std::process::Command;
 pub struct Release {
     minor: u8,
     patch: u8,
+    /// The day of a version that came before its release, for example 20261026. 0 for a release.
+    nightly: u32,
 }
 
 /// Whose program.
@@ -72,13 +74,49 @@ impl Release {
     pub const V1_34: Self = Self::new(34, 0);
     /// flwr 1.36.0
     pub const V1_36: Self = Self::new(36, 0);
+    /// flwr 1.37.0
+    pub const V1_37: Self = Self::new(37, 0);
+    /// flwr 1.38.0
+    pub const V1_38: Self = Self::new(38, 0);
     /// flwr 1.39.0
     pub const V1_39: Self = Self::new(39, 0);
+    /// flwr 1.40.0
+    pub const V1_40: Self = Self::new(40, 0);
+    /// flwr 1.41.0
+    pub const V1_41: Self = Self::new(41, 0);
     /// flwr 1.42.0
     pub const V1_42: Self = Self::new(42, 0);
+    /// flwr-nightly 1.43.0.dev20261026
+    pub const V1_43: Self = Self {
+        nightly: 20_261_026,
+        ..Self::new(43, 0)
+    };
+
+    /// The release that `flwr up` installs for apps.
+    pub const INSTALLED: Self = Self::V1_42;
 
     const fn new(minor: u8, patch: u8) -> Self {
-        Self { minor, patch }
+        Self {
+            minor,
+            patch,
+            nightly: 0,
+        }
+    }
+
+    /// Reads `1.42.0` or `1.43.0.dev20261026`.
+    #[must_use]
+    pub fn parse(number: &str) -> Option<Self> {
+        let mut parts = number.strip_prefix("1.")?.splitn(3, '.');
+        let (minor, patch) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let nightly = match parts.next() {
+            None => 0,
+            Some(day) => day.strip_prefix("dev")?.parse().ok()?,
+        };
+        Some(Self {
+            minor,
+            patch,
+            nightly,
+        })
     }
 
     /// Whether it is flwr 1.`minor` or later.
@@ -90,7 +128,15 @@ impl Release {
     /// As `flwr --version` has it.
     #[must_use]
     pub fn number(self) -> String {
-        format!("1.{}.{}", self.minor, self.patch)
+        let Self {
+            minor,
+            patch,
+            nightly,
+        } = self;
+        match nightly {
+            0 => format!("1.{minor}.{patch}"),
+            day => format!("1.{minor}.{patch}.dev{day}"),
+        }
     }
 
     /// The variable that names its environment.

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use crate::support::build::{self, Profile};
 
 /// What somebody who runs federations needs, with the older commands that guides still name.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     "flwr",
+    "flwrd",
     "flower-superlink",
     "flower-supernode",
     "flower-client-app",

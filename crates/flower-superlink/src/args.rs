@@ -16,11 +16,13 @@ mod joining;
 mod keep;
 mod logs;
 mod other;
+mod saving;
 
 pub use appio::AppIo;
 pub use joining::Joining;
 pub use logs::Logs;
 pub use other::{FleetType, Other};
+pub use saving::Saving;
 
 use amounts::{bytes, in_flight, milliseconds, seconds};
 
@@ -46,6 +48,8 @@ pub const VERSION: &str = concat!(
       --ssl-certfile certificates/server.pem --ssl-keyfile certificates/server.key
   flower-superlink --insecure                                  # on one machine, to try things out
   flower-superlink --check-state --database FILE               # is everything there, and whole?
+  flower-superlink --backup DIR --database FILE                # also while it serves
+  flower-superlink --simulation ...                            # starts pip's, the next on PATH
 
 Each flag may also stand in the environment, e.g. FLOWER_SUPERLINK_FLEET_API_ADDRESS; what is typed
 wins over that, and that over --config.
@@ -214,6 +218,10 @@ pub struct Args {
     /// With --check-state: mend what can be mended. Runs that lost something are failed
     #[arg(long, requires = "check_state", conflicts_with = "check_config")]
     pub repair: bool,
+
+    /// Backups.
+    #[command(flatten)]
+    pub saving: Saving,
 
     /// Hold a SuperNode's call for a message so long when there is none; 0 answers at once, and
     /// more than 50 is cut by common proxies

@@ -21,6 +21,8 @@ pub mod host;
 pub mod launcher;
 pub mod link;
 pub mod reaper;
+pub mod saving;
+pub mod simulation;
 pub mod store;
 pub mod superlink;
 

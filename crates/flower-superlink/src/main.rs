@@ -8,6 +8,8 @@ use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
 use flower_superlink::checkup;
 use flower_superlink::config::{self, Config};
+use flower_superlink::saving;
+use flower_superlink::simulation;
 use flwr_core::checkup::Checkup;
 use flwr_core::printable::lines;
 use flwr_daemon::apps::keeper;
@@ -29,6 +31,11 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    // Before anything of this process changes: the other program's flags and umask are its own.
+    if simulation::is_asked_for(std::env::args_os()) {
+        let error = simulation::hand_over(std::env::args_os(), tell);
+        return fail(&error.into(), 1);
+    }
     limits::tighten_umask();
     let args: Args = match config_file::parse() {
         Ok(args) => args,
@@ -46,6 +53,14 @@ fn main() -> ExitCode {
     };
     if args.check_state {
         return check_state(&args);
+    }
+    match saving::run(&args) {
+        None => {}
+        Some(Ok(is_complete)) => return ExitCode::from(u8::from(!is_complete)),
+        Some(Err(error)) => {
+            let status = if error.is_usage() { USAGE } else { 1 };
+            return fail(&error.into(), status);
+        }
     }
     let until_stdin_closes = args.until_stdin_closes;
     let (check_config, format) = (args.check_config, args.logs.log_format);
@@ -132,6 +147,11 @@ fn check_state(args: &Args) -> ExitCode {
             ExitCode::from(u8::from(!report.is_clean()))
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "no log is open yet")]
+fn tell(text: &str) {
+    eprintln!("flower-superlink: {}", lines(text));
 }
 
 /// As [`fail`], in the log file too.

@@ -1,6 +1,7 @@
 //! Backends of [`LinkState`](crate::link::state::LinkState), and the battery of tests that each
 //! must pass.
 
+mod backup;
 mod check;
 mod log;
 mod memory;
@@ -18,8 +19,15 @@ mod sqlite;
 )]
 mod battery;
 #[cfg(test)]
+#[allow(
+    unused_must_use,
+    reason = "these tests answer nobody, and nobody waits"
+)]
+mod fixtures;
+#[cfg(test)]
 mod model;
 
+pub use backup::{BackupError, Saved};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;

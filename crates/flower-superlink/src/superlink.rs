@@ -91,6 +91,8 @@ impl SuperLink {
     /// If a port, the database or the storage directory cannot be had. Nothing is changed then.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let (work, stop_ports) = (Stopper::new(), Stopper::new());
+        // A change of a file from here on is noticed, also while the state is opened.
+        let renewals = renewals(&config);
         // The state first: who else works with it is told before which port is taken.
         let opened = open_places(config.places.clone()).await?;
         let open = Ports::open(&config).await?;
@@ -113,7 +115,6 @@ impl SuperLink {
         }));
         let mut facts = facts::of(&config, &addresses);
         facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
-        let renewals = renewals(&config);
         let host = ports::host(&link, &config, &addresses);
         let servers = open.serve(&host, &config, &stop_ports);
         let mut warnings = config.warnings.clone();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flwr_client::channel::{self, Trust};
 use flwr_core::checkup::Checkup;
+use flwr_core::flower::RELEASE;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
 use flwr_security::private_files;
@@ -100,8 +101,10 @@ fn clientapp(config: &Config, checkup: &mut Checkup) {
     }
     match program.version() {
         Some((1, minor)) if minor < 20 => {
-            let hint = "SuperNodes start those of flwr 1.20 and later: `pip install flwr==1.22.0`";
-            checkup.failed(CLIENTAPP, program.shown(), Some(hint));
+            let hint = format!(
+                "SuperNodes start those of flwr 1.20 and later: `pip install flwr=={RELEASE}`"
+            );
+            checkup.failed(CLIENTAPP, program.shown(), Some(&hint));
         }
         _ => checkup.good(CLIENTAPP, program.shown()),
     }

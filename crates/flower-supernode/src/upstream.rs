@@ -6,6 +6,7 @@
 //! goes on, under another it ends with [`NoAnswer::Replaced`], since what it was about is gone.
 
 mod certificate;
+mod enrolled;
 mod explain;
 mod heartbeat;
 mod hold;
@@ -20,6 +21,7 @@ mod transfer;
 mod trust;
 
 pub(crate) use certificate::{Renewing, TlsFiles};
+pub(crate) use enrolled::Enrolled;
 pub(crate) use key::KeyFile;
 pub(crate) use ping::{Pinged, ping};
 pub(crate) use registration::NotJoined;

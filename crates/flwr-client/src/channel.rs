@@ -186,12 +186,14 @@ impl Target {
     }
 
     async fn connect(&self) -> Result<Box<dyn Io>, ConnectError> {
+        self.secure(self.line().await?).await
+    }
+
+    /// A line to the other end, as the route has it, over which nothing was said yet.
+    async fn line(&self) -> Result<Box<dyn Io>, ConnectError> {
         match &self.route {
-            Route::Direct => self.secure(self.reach().await?).await,
-            Route::Through(proxy) => {
-                let tunnel = proxy.tunnel(&self.host, self.port).await?;
-                self.secure(tunnel).await
-            }
+            Route::Direct => Ok(Box::new(self.reach().await?)),
+            Route::Through(proxy) => Ok(Box::new(proxy.tunnel(&self.host, self.port).await?)),
         }
     }
 

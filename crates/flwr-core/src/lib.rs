@@ -8,6 +8,7 @@ pub mod checkup;
 pub mod config;
 pub mod context;
 pub mod fab;
+pub mod flower;
 pub mod home;
 pub mod id;
 pub mod message;

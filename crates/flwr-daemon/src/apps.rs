@@ -1,6 +1,5 @@
 //! App processes: starts, watches and ends ServerApps and ClientApps.
 
-mod ask;
 mod command;
 mod descendants;
 mod exit;
@@ -9,7 +8,6 @@ mod forkserver;
 mod guard;
 mod identity;
 mod installed;
-mod interpreter;
 pub mod keeper;
 mod lasting;
 mod leftovers;
@@ -44,6 +42,8 @@ pub use watchers::Watchers;
 
 use std::io;
 
+use flwr_core::flower::RELEASE;
+
 use crate::limits;
 
 /// Why an app process could not be started.
@@ -51,7 +51,8 @@ use crate::limits;
 pub enum Error {
     /// No directory on PATH holds the program.
     #[error(
-        "`{program}` was not found on PATH: activate the environment with the app's packages, or install it with `pip install flwr==1.22.0`"
+        "`{program}` was not found on PATH: activate the environment with the app's packages, or install it with `pip install flwr=={release}`",
+        release = RELEASE
     )]
     NotFound {
         /// The program looked for.
@@ -59,7 +60,8 @@ pub enum Error {
     },
     /// Its release speaks a wire that is not served yet.
     #[error(
-        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.43 but for 1.19, ClientApps of flwr 1.20 to 1.43; install one of these, for example with `pip install flwr==1.22.0`"
+        "`{program}` is of flwr {version}, whose apps cannot be started yet: ServerApps can be of flwr 1.13 to 1.43 but for 1.19, ClientApps of flwr 1.20 to 1.43; install one of these, for example with `pip install flwr=={release}`",
+        release = RELEASE
     )]
     NotServed {
         /// The program's path.

@@ -6,7 +6,7 @@
 mod files;
 mod memory;
 
-pub use files::{Files, Found, Restored, files_in, path_in};
+pub use files::{Files, Found, Pause, Paused, Restored, files_in, path_in};
 pub use memory::Memory;
 
 use std::fmt::{self, Debug};
@@ -33,8 +33,14 @@ pub trait ObjectBytes: Debug + Send + Sync {
     /// Writes something, and removes it again: an error says that nothing can be stored now.
     async fn try_to_write(&self) -> Result<(), Error>;
 
-    /// Removes a holder, and with the last holder the bytes. Missing bytes are no error.
+    /// Removes a holder, and with the last holder the bytes. Missing bytes are no error. While a
+    /// copy is made of the bytes, the deletion is postponed.
     async fn delete(&self, id: &ObjectId) -> Result<(), Error>;
+
+    /// Does the deletions that were postponed, if they are possible now.
+    async fn delete_postponed(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// The total of all stored bytes.
     fn used(&self) -> u64;

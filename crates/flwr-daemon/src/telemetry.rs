@@ -303,6 +303,35 @@ mod tests {
         }
     }
 
+    /// Notes each piece that is written at once.
+    #[derive(Default)]
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The console queues each piece. What other threads say would come between two.
+    #[test]
+    fn a_line_is_written_in_one_piece() {
+        for colours in [false, true] {
+            let mut lines = Lines::to(Pieces::default(), colours);
+            for line in ["one\n", "\u{1b}[31mtwo\n", "three\nfour"] {
+                lines.write_all(line.as_bytes()).unwrap();
+            }
+            let pieces = lines.to.0;
+            assert_eq!(pieces.len(), 3, "{pieces:?}");
+            assert!(pieces.iter().all(|piece| piece.ends_with(b"\n")));
+        }
+    }
+
     fn chosen(rust_log: Option<&str>, flag: Option<&str>, flwr: Option<&str>) -> String {
         choose(rust_log.map(str::to_owned), flag, flwr.map(str::to_owned))
             .unwrap()

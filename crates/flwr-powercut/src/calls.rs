@@ -26,6 +26,8 @@ pub enum Call {
     Synced(PathBuf),
     /// A file got another name.
     Rename(PathBuf, PathBuf),
+    /// A file got a second name.
+    Link(PathBuf, PathBuf),
     /// A file or an empty directory was removed.
     Remove(PathBuf),
     /// The caller has this answer.

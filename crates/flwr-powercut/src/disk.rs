@@ -88,6 +88,10 @@ impl Disk {
                 );
                 self.names.insert(to.clone(), node);
             }
+            Call::Link(from, to) => {
+                let node = self.names[from];
+                self.names.insert(to.clone(), node);
+            }
             Call::Remove(path) => {
                 self.names.remove(path);
             }

@@ -107,6 +107,15 @@ impl<'a> Reader<'a> {
                     self.calls.push(Call::Rename(from, to));
                 }
             }
+            "link" | "linkat" => {
+                let (from, to) = match name {
+                    "link" => (named(&arguments[..1]), named(&arguments[1..])),
+                    _ => (named(&arguments[..2]), named(&arguments[2..4])),
+                };
+                if let (Some(from), Some(to)) = (self.ours(from), self.ours(to)) {
+                    self.calls.push(Call::Link(from, to));
+                }
+            }
             "unlink" | "unlinkat" | "rmdir" => {
                 if let Some(path) = self.ours(named(arguments)) {
                     self.calls.push(Call::Remove(path));

@@ -95,3 +95,24 @@ fn a_call_in_two_lines_is_read_as_one() {
     let read = strace::read(text, Path::new("/d"), Path::new("/a"));
     assert_eq!(read, expected);
 }
+
+#[test]
+fn a_second_name_stands_for_the_same_bytes() {
+    let text = "7 linkat(AT_FDCWD<\\x2f>, \"\\x2f\\x64\\x2f\\x66\", AT_FDCWD<\\x2f>, \"\\x2f\\x64\\x2f\\x67\", 0) = 0\n";
+    let (file, link) = (PathBuf::from("/d/f"), PathBuf::from("/d/g"));
+    let read = strace::read(text, Path::new("/d"), Path::new("/a"));
+    assert_eq!(read, [Call::Link(file.clone(), link.clone())]);
+    let mut disk = Disk::new(Path::new("/d"));
+    let written = Call::Write {
+        path: file.clone(),
+        at: calls::Offset::At(0),
+        bytes: CONTENT.to_vec(),
+    };
+    for call in [written, Call::Syncing(file.clone()), Call::Synced(file)] {
+        disk.apply(&call);
+    }
+    disk.apply(&read[0]);
+    let left = tempfile::tempdir().unwrap();
+    disk.lay_out(left.path(), Names::All);
+    assert_eq!(fs::read(left.path().join("g")).unwrap(), CONTENT);
+}

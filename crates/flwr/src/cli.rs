@@ -218,7 +218,7 @@ pub enum JsonAs {
 }
 
 /// The app and the federation, for most commands.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Target {
     /// Directory of the app, with its `pyproject.toml`.
     #[arg(default_value = ".")]

@@ -153,6 +153,7 @@ fn tell_way(chosen: &ResolvedFederation, output: &mut Output) -> Result<()> {
 
 /// Resolves the federation, with or without an app.
 fn federation_of(target: &Target, output: &mut Output) -> Result<ResolvedFederation> {
+    let target = &target.meant();
     if is_absent(&target.app) {
         return match choose(None, target, output) {
             // Neither an app nor anything else that names a federation.

@@ -113,6 +113,8 @@ pub(crate) enum Error {
     NoHomeDefault(PathBuf),
     #[error("the local federation is not up")]
     LocalDown,
+    #[error("federation `{0}` is Flower's SuperGrid, which is not supported here")]
+    SuperGrid(String),
     #[error("the local federation is up already, or starting")]
     LocalUp,
     #[error("the local federation is just starting or stopping")]
@@ -211,6 +213,8 @@ pub(crate) enum Error {
     NotStarted,
     #[error("Run {0} couldn't be stopped.")]
     NotStopped(u64),
+    #[error("no run is named")]
+    NoRun,
     #[error("no run is unfinished")]
     NoneUnfinished {
         /// The newest of those that are finished.

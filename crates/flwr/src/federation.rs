@@ -28,6 +28,8 @@ pub(crate) const FEDERATION: &str = "FLWR_FEDERATION";
 pub(crate) const ADDRESS: &str = "FLWR_SUPERLINK_ADDRESS";
 /// The variable with the root certificates for that address.
 pub(crate) const ROOT_CERTIFICATES: &str = "FLWR_ROOT_CERTIFICATES";
+/// The addresses of Flower's SuperGrid, as flwr 1.26 to 1.36 and later releases write them.
+const SUPERGRID: [&str; 2] = ["supergrid.flower.ai", "api.flower.ai"];
 /// The name of the federation that the environment describes.
 const ENVIRONMENT: &str = "environment";
 
@@ -140,6 +142,9 @@ impl Surroundings {
         };
         match sources.iter().find(|source| source.declares(&name)) {
             Some(source) if source.means_local(&name) => self.local_one(&overrides, why),
+            Some(source) if source.means_supergrid(&name, &overrides) => {
+                Err(Error::SuperGrid(name))
+            }
             Some(source) => source.get(&name, &overrides, why),
             None if name == local::NAME => self.local_one(&overrides, why),
             None => Err(self.unknown(name, &sources)),
@@ -188,12 +193,28 @@ impl Source {
         self.federations.names().map(str::to_owned).collect()
     }
 
-    /// Whether the address stands for a SuperLink that the CLI starts itself. flwr 1.27 and later
-    /// writes such addresses into `config.toml`.
+    /// Whether the local federation of `flwr up` is meant: where the `flwr` of pip would start a
+    /// SuperLink for simulations by itself. flwr 1.27 and later writes such addresses into
+    /// `config.toml`. flwr 1.26 writes a connection `local` that has the options of a simulation.
     pub(crate) fn means_local(&self, name: &str) -> bool {
+        let Some(table) = self.federations.table(name) else {
+            return false;
+        };
+        match table.get("address").and_then(Value::as_str) {
+            Some(address) => matches!(address, ":local:" | ":local-in-memory:"),
+            None => name == local::NAME && table.contains_key("options"),
+        }
+    }
+
+    /// Whether Flower's SuperGrid is meant. flwr 1.26 and later writes its address into
+    /// `config.toml`, without a port.
+    pub(crate) fn means_supergrid(&self, name: &str, overrides: &Table) -> bool {
         let table = self.federations.table(name);
-        let address = table.and_then(|table| table.get("address")?.as_str());
-        matches!(address, Some(":local:" | ":local-in-memory:"))
+        let address = overrides
+            .get("address")
+            .or_else(|| table?.get("address"))
+            .and_then(Value::as_str);
+        address.is_some_and(|address| SUPERGRID.contains(&address))
     }
 
     pub(crate) fn get(

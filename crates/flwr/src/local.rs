@@ -33,6 +33,7 @@ pub(crate) mod python;
 mod supervisor;
 
 pub(crate) use background::start;
+pub(crate) use python::Packages;
 pub(crate) use supervisor::supervise;
 
 /// The name of the local federation on command lines.

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::{Addresses, Federation, Security};
+use super::{Addresses, Federation, Plan, Security};
 use crate::ports;
 use crate::program::{Maker, Release};
 
 /// Where a SuperLink listens for users and for app processes.
 pub(super) fn add_superlink_addresses(command: &mut Command, maker: Maker, addresses: &Addresses) {
-    if maker.pips_since(40).is_some() {
+    // Users speak HTTP from 1.37 on, on the port of the apps.
+    if maker.pips_since(37).is_some() {
         command.args(host_and_port(addresses.serverappio));
         return;
     }
@@ -18,10 +19,9 @@ pub(super) fn add_superlink_addresses(command: &mut Command, maker: Maker, addre
         _ => "--control-api-address",
     };
     command.args([control, &addresses.control.to_string()]);
+    // Apps speak HTTP from here on.
     if maker.pips_since(35).is_some() {
-        // Apps speak HTTP from here on, and users from 1.37 on. Users of gRPC are served on demand.
         command.args(host_and_port(addresses.serverappio));
-        command.env("FLWR_INTERNAL_GRPC_CONTROL_API", "1");
         return;
     }
     let serverappio = addresses.serverappio.to_string();
@@ -45,31 +45,45 @@ fn host_and_port(address: SocketAddr) -> [String; 4] {
     ["--host".to_owned(), host, "--port".to_owned(), port]
 }
 
-impl Federation {
-    /// Where pip's `flwr` of this release reaches the SuperLink.
-    pub(super) fn control_of(&self, release: Release) -> SocketAddr {
-        let speaks_http = release.is_since(37) && self.plan.superlink.pips_since(37).is_some();
-        match speaks_http {
-            true => self.addresses.serverappio,
-            false => self.addresses.control,
+impl Addresses {
+    /// Has the services of this SuperLink stand where its release has them.
+    pub(super) fn share_port(&mut self, superlink: Maker) {
+        if superlink.pips_since(37).is_some() {
+            self.control = self.serverappio;
+        }
+        if superlink.pips_since(40).is_some() {
+            self.fleet = self.serverappio;
         }
     }
+}
 
-    /// Registers the keys of the SuperNodes, where a list of keys is no longer known.
+impl Plan {
+    /// Whose `flwr` registers the keys of the SuperNodes, where no list has them.
+    pub(super) fn registrar(&self) -> Option<Maker> {
+        // pip's SuperLinks of 1.23 and later know no list.
+        let pips = self.superlink.pips_since(23).map(Maker::Pip);
+        let maker = self.registered_by.or(pips);
+        maker.filter(|_| self.security == Security::TlsAndAuth)
+    }
+}
+
+impl Federation {
+    /// Registers the keys of the SuperNodes, if the plan says so.
     ///
     /// # Panics
     /// If the SuperLink does not take one.
     pub(super) fn register_keys(&self) {
-        let Some(release) = self.plan.superlink.pips_since(23) else {
+        let Some(maker) = self.plan.registrar() else {
             return;
         };
-        if self.plan.security != Security::TlsAndAuth {
-            return;
-        }
-        let (app, flwr) = (self.app("mean"), self.flwr(Maker::Pip(release)));
+        let (app, flwr) = (self.app("mean"), self.flwr(maker));
+        let place = match maker {
+            Maker::Pip(_) => flwr.place(),
+            Maker::Ours | Maker::OursWith(_) | Maker::Earlier => &["e2e"],
+        };
         for key in &self.keys {
             let public = key.public.to_str().unwrap();
-            let words = [&["supernode", "register", public][..], flwr.place()].concat();
+            let words = [&["supernode", "register", public][..], place].concat();
             let _ = flwr.call(&app.path, &words).success();
         }
     }

@@ -55,6 +55,14 @@ impl Plan {
         self
     }
 
+    /// The keys of the SuperNodes are registered by this `flwr`, in place of a list. If nothing is said
+    /// they are on a list, but for SuperLinks that know no list.
+    #[must_use]
+    pub const fn registered_by(mut self, flwr: Maker) -> Self {
+        self.registered_by = Some(flwr);
+        self
+    }
+
     /// The flags of the shared secret. Each process has a file of its own: a superexec deletes its
     /// file.
     pub(super) fn secret_flags(&self, scratch: &Scratch, name: &str) -> Vec<OsString> {
@@ -115,6 +123,27 @@ impl Plan {
         self
     }
 
+    /// The configuration of each SuperNode has its release, for apps that tell of it.
+    #[must_use]
+    pub const fn supernode_releases(mut self) -> Self {
+        self.supernode_releases = true;
+        self
+    }
+
+    /// The configuration of a SuperNode.
+    pub(super) fn node_config(&self, index: usize) -> String {
+        let value = format!("value={}.0", index + 1);
+        if !self.supernode_releases {
+            return value;
+        }
+        let release = match self.supernodes[index] {
+            Maker::Ours | Maker::OursWith(_) => "ours".to_owned(),
+            Maker::Earlier => "ours, earlier".to_owned(),
+            Maker::Pip(release) => release.number(),
+        };
+        format!("{value} release=\"{release}\"")
+    }
+
     /// Where SuperNodes connect to, if not to the SuperLink itself: somebody who passes it on.
     #[must_use]
     pub const fn gateway(mut self, address: SocketAddr) -> Self {
@@ -141,11 +170,7 @@ impl Plan {
         if let Some(port) = self.fleet_port {
             addresses.fleet.set_port(port);
         }
-        if self.superlink.pips_since(40).is_some() {
-            // All services are on one port.
-            addresses.fleet = addresses.serverappio;
-            addresses.control = addresses.serverappio;
-        }
+        addresses.share_port(self.superlink);
         let certificates = scratch.path().join("certificates");
         let pki =
             (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
@@ -203,7 +228,7 @@ pub(super) fn start_superlink(
             .arg(&pki.key),
     };
     if plan.security == Security::TlsAndAuth {
-        match plan.superlink.pips_since(23) {
+        match plan.registrar() {
             // Keys are registered when the SuperLink is there.
             Some(_) => command.arg("--enable-supernode-auth"),
             None => command.args(["--auth-list-public-keys", "keys/list.csv"]),

@@ -44,8 +44,15 @@ impl Federation {
             let folders = std::iter::once(first.to_owned()).chain(std::env::split_paths(&path));
             command.env("PATH", std::env::join_paths(folders).unwrap());
         }
-        command.args(["--insecure", "--plugin-type", kind]);
-        command.args(["--appio-api-address", &address.to_string()]);
+        command.arg("--insecure");
+        if !release.is_since(38) {
+            command.args(["--plugin-type", kind]);
+        }
+        let api = match release.is_since(36) {
+            true => "--runtime-api-address",
+            false => "--appio-api-address",
+        };
+        command.args([api, &address.to_string()]);
         command.args(self.plan.secret_flags(&self.scratch, &name));
         Process::start(&name, &mut command, self.scratch.path())
     }

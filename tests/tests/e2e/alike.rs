@@ -27,11 +27,7 @@ const OURS: Maker = Maker::Ours;
 type Questions = fn(Maker, Release) -> Table;
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
+    e2e::runtime().block_on(future)
 }
 
 /// Compares what pip's SuperLinks of these releases say with what ours does, and tells of all

@@ -2,11 +2,13 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use e2e::pki::{self, Flaw};
-use e2e::{Federation, Maker, Release, Scratch, Security};
+use e2e::{Federation, Maker, PATIENCE, Release, Scratch, Security};
 
 /// The flags of a program in `docs/flags.md`.
 fn documented(program: &str) -> Vec<String> {
@@ -21,11 +23,31 @@ fn documented(program: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_flag_of_the_documentation_is_known() {
+    // It is refused after all others: no daemon starts.
+    const UNKNOWN: &str = "--no-flag-of-any-release";
+    for program in ["flower-superlink", "flower-supernode"] {
+        let documented = documented(program);
+        assert!(documented.len() > 20, "{documented:?}");
+        for flag in documented.iter().filter(|flag| *flag != "--version") {
+            let asked = Maker::Ours.command(program).args([flag, UNKNOWN]).output();
+            let asked = asked.unwrap();
+            let said = String::from_utf8_lossy(&asked.stderr);
+            assert_eq!(asked.status.code(), Some(2), "{program} {flag}: {said}");
+            let unknown = format!("unexpected argument '{flag}'");
+            assert!(!said.contains(&unknown), "{program}: {said}");
+        }
+    }
+}
+
+#[test]
 fn every_flag_of_flwr_has_its_row_in_the_documentation() {
     for program in ["flower-superlink", "flower-supernode"] {
         let documented = documented(program);
         for release in [Release::V1_31, Release::V1_42] {
-            let asked = Maker::Pip(release).command(program).arg("--help").output();
+            let mut command = Maker::Pip(release).command(program);
+            // argparse breaks long words.
+            let asked = command.arg("--help").env("COLUMNS", "1000").output();
             let help = String::from_utf8(asked.unwrap().stdout).unwrap();
             let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
             // The words of a text end with a dot, or stand between backquotes: they are flags too.
@@ -45,13 +67,19 @@ fn every_flag_of_flwr_has_its_row_in_the_documentation() {
 #[test]
 fn the_log_stands_in_its_file_too_also_the_reason_of_an_end() {
     let plan = Federation::plan(Security::Insecure).nodes(0);
-    let federation = plan
-        .superlink_flags(&["--log-file", "superlink.log"])
-        .start();
+    let federation = plan.superlink_flags(&["--log-file", "kept.log"]).start();
     let fleet = federation.fleet().to_string();
-    let file = federation.scratch().path().join("superlink.log");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("listening for Fleet on"), "{text}");
+    let file = federation.scratch().path().join("kept.log");
+    // The port is open before the log has its lines.
+    let deadline = Instant::now() + PATIENCE;
+    let text = loop {
+        let text = fs::read_to_string(&file).unwrap();
+        if text.contains("listening for Fleet on") {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+        thread::sleep(Duration::from_millis(50));
+    };
     assert!(!text.contains('\u{1b}'), "{text}");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -74,10 +102,14 @@ fn the_log_stands_in_its_file_too_also_the_reason_of_an_end() {
     federation.stop();
 }
 
-/// A folder with programs that note their arguments in the file `started`, and go on as those of the
-/// release.
+/// The programs of an environment that note their arguments in the file `started`, and go on as those of
+/// the release.
 fn noting(files: &Scratch, release: Release) -> PathBuf {
-    let folder = files.folder("programs");
+    let folder = files.folder("environment").join("bin");
+    fs::create_dir_all(&folder).unwrap();
+    // By the packages there, the daemons know the release.
+    let packages = release.bin().with_file_name("lib");
+    symlink(packages, folder.with_file_name("lib")).unwrap();
     let noted = files.path().join("started");
     for name in ["flwr-serverapp", "flwr-clientapp"] {
         let program = release.bin().join(name);
@@ -123,8 +155,13 @@ fn app_processes_speak_tls_with_daemons_that_have_a_certificate_for_that() {
     let started = fs::read_to_string(files.path().join("started")).unwrap();
     let trust = format!("--root-certificates {}", pki.ca.display());
     for name in ["flwr-serverapp", "flwr-clientapp"] {
-        let mut lines = started.lines().filter(|line| line.starts_with(name));
-        assert!(lines.any(|line| line.contains(&trust)), "{name}: {started}");
-        assert!(!started.contains("--insecure"), "{started}");
+        // The SuperLink asks whether the program can be ended, by its help.
+        let is_app = |line: &&str| line.starts_with(name) && !line.ends_with("--help");
+        let started: Vec<_> = started.lines().filter(is_app).collect();
+        assert!(!started.is_empty(), "{name}");
+        assert!(
+            started.iter().all(|line| line.contains(&trust)),
+            "{started:?}"
+        );
     }
 }

@@ -4,9 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use e2e::{Document, Machine, Process, document, tools};
+use e2e::{Document, Machine, Process, Release, document, tools};
+use flwr_core::flower::RELEASE;
 
 use crate::mutual::OPENSSL;
+
+mod today;
 
 /// What goes on until it is stopped.
 const DAEMONS: [&str; 3] = ["flower-superlink", "flower-supernode", "flower-client-app"];
@@ -22,8 +25,12 @@ struct Reader {
 
 impl Reader {
     fn new() -> Self {
+        Self::on(Machine::new())
+    }
+
+    fn on(machine: Machine) -> Self {
         Self {
-            machine: Machine::new(),
+            machine,
             daemons: Vec::new(),
             answers: "",
         }
@@ -80,6 +87,24 @@ fn is_daemon(line: &str) -> bool {
 }
 
 #[test]
+fn documents_install_the_release_that_apps_get() {
+    assert_eq!(Release::INSTALLED.number(), RELEASE);
+    for path in [
+        "README.md",
+        "examples/flower-authentication/README.md",
+        "examples/flower-client-authentication/README.md",
+        "examples/systemd/flower-supernode.service",
+    ] {
+        let text = document::text(path);
+        let releases: Vec<_> = text.split("flwr==").skip(1).collect();
+        assert!(!releases.is_empty(), "{path}");
+        for release in releases {
+            assert!(release.starts_with(RELEASE), "{path}: {release}");
+        }
+    }
+}
+
+#[test]
 fn from_nothing_to_a_finished_run() {
     let readme = Document::read("README.md");
     let lines = readme.typed("$ flwr up --detach");
@@ -122,16 +147,24 @@ fn the_daemons_by_hand() {
 
 #[test]
 fn digits_with_authentication() {
-    let mut reader = Reader::new();
+    digits(Release::INSTALLED);
+}
+
+#[test]
+fn digits_with_authentication_under_flwr_1_22() {
+    digits(Release::V1_22);
+}
+
+#[track_caller]
+fn digits(release: Release) {
+    let mut reader = Reader::on(Machine::with(release));
     let folder = reader.here().join("flower-authentication");
     document::copy("examples/flower-authentication", &folder);
     let guide = Document::read("examples/flower-authentication/README.md");
-    for block in [
-        "pip install",
-        "flower-superlink",
-        "digits_part_1",
-        "digits_part_2",
-    ] {
+    let prepare = guide.lines("pip install").join("\n");
+    let own = prepare.replace(RELEASE, &release.number());
+    reader.types(&folder, &own.lines().map(str::to_owned).collect::<Vec<_>>());
+    for block in ["flower-superlink", "digits_part_1", "digits_part_2"] {
         reader.types(&folder, &guide.lines(block));
     }
     let said = reader.types(&folder, &guide.lines("flwr run . my-federation --stream\n"));

@@ -61,10 +61,7 @@ impl Scene {
     {
         let trust = ClientTls::trusting(self.federation.ca().unwrap()).unwrap();
         let control = ("127.0.0.1", self.federation.control().port());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = e2e::runtime();
         runtime.block_on(async {
             let channel = channel(control, &Trust::Tls(trust), &Route::Direct);
             let line = GrpcLine::new(channel, Nobody);

@@ -1,5 +1,7 @@
 //! Our `flwr` at SuperLinks of flwr 1.23 to 1.36.
 
+use std::fs;
+
 use e2e::keys::NodeKey;
 use e2e::{App, Federation, Flwr, Maker, PATIENCE, Release, Security};
 use serde_json::Value;
@@ -141,5 +143,43 @@ fn our_command_registers_at_ours() {
     flwr.call(&app.path, &other)
         .failure(1)
         .must_say(&["Federation '@none/other' does not exist"]);
+    federation.stop();
+}
+
+/// Our command and pip's share one file: what ours keeps there, pip's finds by name and as the
+/// default, and leaves as it is.
+#[test]
+fn a_kept_federation_is_read_by_the_flwr_of_later_releases() {
+    let federation = Federation::plan(Security::Tls).nodes(0).start();
+    let scratch = federation.scratch();
+    let home = scratch.folder("home-flwr").join("config.toml");
+    let ours = Flwr::new(OURS, scratch);
+    let control = federation.control().to_string();
+    let add = [
+        "federation",
+        "add",
+        "lab",
+        "--default",
+        "--address",
+        &control,
+    ];
+    let trust = [
+        "--root-certificates",
+        federation.ca().unwrap().to_str().unwrap(),
+    ];
+    let _ = ours
+        .call(scratch.path(), &[&add[..], &trust].concat())
+        .success();
+    let kept = fs::read_to_string(&home).unwrap();
+    let makers = [Release::V1_26, Release::V1_31, Release::V1_42].map(Maker::Pip);
+    for maker in makers.into_iter().chain([OURS]) {
+        let flwr = Flwr::new(maker, scratch);
+        for words in [&["ls"][..], &["ls", "lab"]] {
+            flwr.call(scratch.path(), words)
+                .success()
+                .must_say(&["Listing all runs"]);
+        }
+        assert_eq!(fs::read_to_string(&home).unwrap(), kept, "{maker:?}");
+    }
     federation.stop();
 }

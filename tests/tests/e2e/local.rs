@@ -1,7 +1,7 @@
 //! `flwr up`, `flwr new`, `flwr run`, `flwr down`: from nothing to a run on a secure federation of
 //! this machine, as somebody new does it; and what is left when something is killed on the way.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use e2e::leftovers::{self, Leftover};
 use e2e::ports::USUAL;
 use e2e::{Maker, Outcome, PATIENCE, Process, Scratch, at_terminal, tools};
+use flwr_core::flower::RELEASE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+mod offer;
 
 /// Somebody with an empty home.
 pub(crate) struct User {
@@ -237,7 +240,7 @@ fn ports_that_are_taken_are_replaced_and_told() {
     let told = user.does(user.scratch.path(), "flwr up --detach --supernodes 1");
     let status = user.asks(user.scratch.path(), "flwr status --format json");
     assert_ne!(status["address"], "127.0.0.1:9093", "{told}");
-    let log = std::fs::read_to_string(user.home().join("local/federation.log")).unwrap();
+    let log = fs::read_to_string(user.home().join("local/federation.log")).unwrap();
     assert!(log.contains("Port 9093 is taken: Control is on "), "{log}");
     user.does(user.scratch.path(), "flwr down");
     drop(taken);
@@ -311,7 +314,7 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
     );
     assert!(said.contains("\u{1b}[32m🎊"), "{said}");
     let pyproject = scratch.path().join("my-app/pyproject.toml");
-    let text = std::fs::read_to_string(pyproject).unwrap();
+    let text = fs::read_to_string(pyproject).unwrap();
     assert!(text.contains("publisher = \"alice\""), "{text}");
     let (code, said) = at_terminal("other\nminimal\n", &[("NO_COLOR", "1")]);
     assert_eq!(code, Some(0), "{said}");
@@ -323,9 +326,10 @@ fn who_sits_at_a_terminal_is_asked_for_name_and_framework() {
 
 /// A Python that makes environments, but cannot install anything.
 const OFFLINE_PYTHON: &str = "#!/bin/sh
+if [ \"$1\" = -c ]; then echo 3 12; exit; fi
 if [ \"$2\" = venv ]; then mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\"; exit; fi
 echo 'Looking in indexes'
-echo 'ERROR: No matching distribution found for flwr==1.22.0' >&2
+echo \"ERROR: No matching distribution found for $5\" >&2
 echo 'bye'
 exit 1
 ";
@@ -335,8 +339,8 @@ fn an_installation_that_fails_is_told_with_its_error_and_the_way_out() {
     let user = User::new();
     let here = user.scratch.path();
     let python = user.scratch.folder("bin").join("python3");
-    std::fs::write(&python, OFFLINE_PYTHON).unwrap();
-    std::fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    fs::write(&python, OFFLINE_PYTHON).unwrap();
+    fs::set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/bin:/usr/bin", here.join("bin").display());
     // Waits until no process that another test forks has the script open.
     tools::run(here, &format!("{} -m venv warm", python.display()));
@@ -346,53 +350,12 @@ fn an_installation_that_fails_is_told_with_its_error_and_the_way_out() {
         .output();
     let outcome = Outcome::from(up.unwrap());
     assert_eq!(outcome.code, Some(1), "{}", outcome.text);
+    let package = format!("flwr=={RELEASE}");
     outcome.must_say(&[
-        "installing flwr==1.22.0",
-        "could not be made: ERROR: No matching distribution found for flwr==1.22.0;",
+        &format!("installing {package}"),
+        &format!("could not be made: ERROR: No matching distribution found for {package};"),
         "local/python.log has the rest",
         "hint: check the network and what pip uses of it",
     ]);
     assert_eq!(user.types("flwr status").code, Some(1));
-}
-
-#[test]
-fn who_runs_an_app_for_a_simulation_is_offered_the_local_federation() {
-    let user = User::new();
-    let here = user.scratch.path();
-    user.does(here, "flwr new my-app minimal");
-    let app = here.join("my-app");
-    let pyproject = app.join("pyproject.toml");
-    let simulation = "default = \"local-simulation\"\n\n[tool.flwr.federations.local-simulation]\n\
-                      options.num-supernodes = 10\n";
-    let text = std::fs::read_to_string(&pyproject).unwrap() + simulation;
-    std::fs::write(&pyproject, text).unwrap();
-    let run = "flwr run . --run-config num-server-rounds=1";
-    let question = "Federation `local-simulation` is a simulation";
-
-    // Scripts are not asked.
-    let outcome = user.types_in(&app, run);
-    assert_eq!(outcome.code, Some(2), "{}", outcome.text);
-    assert!(!outcome.text.contains(question), "{}", outcome.text);
-    assert!(outcome.text.contains("hint: "), "{}", outcome.text);
-
-    let asked = |answer: &str| at_terminal(&user.command(&app, run), answer);
-    let refused = asked("n\n");
-    assert_eq!(refused.code, Some(2), "{}", refused.text);
-    refused.must_say(&[question, "Start a local federation", "[Y/n]", "hint: "]);
-    assert_eq!(user.types("flwr status").code, Some(1));
-
-    let agreed = asked("y\n");
-    assert_eq!(agreed.code, Some(0), "{}", agreed.text);
-    agreed.must_say(&["The local federation is up", "Successfully started run"]);
-    let again = asked("\n");
-    assert_eq!(again.code, Some(0), "{}", again.text);
-    again.must_say(&["Run the app on the local federation"]);
-    user.does(here, "flwr down");
-
-    // The same where no federation is named at all.
-    user.does(here, "flwr new other-app minimal");
-    let other = here.join("other-app");
-    let asked = at_terminal(&user.command(&other, run), "no\n");
-    asked.must_say(&["No federation is named", "Start a local federation"]);
-    assert_eq!(asked.code, Some(2), "{}", asked.text);
 }

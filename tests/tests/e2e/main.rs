@@ -13,16 +13,19 @@
 
 mod accounts;
 mod alike;
+mod backup;
 mod certificates;
 mod churn;
 mod cli;
 mod commands;
 mod damage;
 mod doctor;
+mod documented;
 mod durable;
 mod errors;
 mod faults;
 mod flags;
+mod flwrd;
 mod guides;
 mod hosts;
 mod imports;
@@ -48,6 +51,7 @@ mod programs;
 mod proxies;
 mod refusals;
 mod renewal;
+mod replaced;
 mod restarts;
 mod run;
 mod runtimes;

@@ -106,6 +106,8 @@ impl Scene {
         ] {
             command.args([flag, &address.to_string()]);
         }
+        // Tests that run at once would compete for the usual one.
+        command.args(["--port", "0"]);
         let mut superlink = Process::start("superlink", &mut command, self.scratch.path());
         for address in [self.fleet, self.control, self.serverappio] {
             wait_for(address, &mut superlink);

@@ -73,10 +73,7 @@ fn refused<T>(outcome: Result<T, Status>, words: &str) {
 }
 
 fn each_superlink(check: &impl AsyncFn(&Federation, &mut Stranger)) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = e2e::runtime();
     for maker in [Maker::Ours, Maker::Pip(Release::V1_22)] {
         // Without SuperNodes: the keys on the list are the test's.
         let federation = Federation::plan(Security::TlsAndAuth)
@@ -205,10 +202,7 @@ fn keys_are_let_in_and_shut_out_while_the_superlink_runs() {
     let list = federation.scratch().folder("keys").join("list.csv");
     let old = federation.keys()[0].key.clone();
     let new = PrivateKey::generate().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = e2e::runtime();
     let mut stranger = runtime.block_on(async { Stranger::new(&federation) });
     let mut create = |key: &PrivateKey| {
         let headers = sign(key, now()).unwrap();

@@ -1,8 +1,9 @@
 //! Apps of `flwr new`: what they say while nodes are missing, and pip's `flwr` beside them.
 
+use std::fs;
 use std::process::Command;
 
-use e2e::{Flwr, Maker, Process, Release, Scratch, document};
+use e2e::{App, Federation, Flwr, Maker, Process, Release, Scratch, Security, document};
 
 use crate::local::User;
 
@@ -89,27 +90,34 @@ fn an_app_that_waits_for_a_second_node_runs_with_one_if_told_so() {
     user.does(here, "flwr down");
 }
 
+/// The `flwr` of pip 1.26 and later moves a table of federations out of an app. It stops at an empty
+/// one.
 #[test]
-fn the_flwr_of_pip_names_the_federation_that_an_app_lacks() {
-    let scratch = Scratch::new();
-    for framework in FRAMEWORKS {
-        let name = format!("{framework}-app");
-        let ours = Flwr::new(Maker::Ours, &scratch);
-        let _ = ours
-            .call(scratch.path(), &["new", &name, "--framework", framework])
-            .success();
-        let pip = Flwr::new(Maker::Pip(Release::V1_22), &scratch);
-        // flwr 1.22 leaves with 0 here.
-        for (arguments, wanted) in [
-            (
-                &["ls", &name, "local"][..],
-                "There is no `local` federation declared",
-            ),
-            (&["ls", &name], "No federation name was provided"),
-        ] {
-            let outcome = pip.call(scratch.path(), arguments);
-            outcome.must_say(&[wanted]);
-            assert!(!outcome.text.contains("'federations'"), "{}", outcome.text);
+fn the_flwr_of_pip_runs_an_app_and_leaves_it_as_it_is() {
+    let federation = Federation::plan(Security::Insecure).nodes(1).start();
+    let ours = federation.flwr(Maker::Ours);
+    let made = federation.scratch().folder("made");
+    let _ = ours
+        .call(&made, &["new", "my-app", "--framework", "minimal"])
+        .success();
+    let made = made.join("my-app");
+    for maker in [
+        Maker::Pip(Release::V1_26),
+        Maker::Pip(Release::V1_31),
+        Maker::Pip(Release::V1_42),
+        Maker::Pip(Release::V1_22),
+        Maker::Ours,
+    ] {
+        let app = App::copy(made.to_str().unwrap(), &federation.scratch().folder("apps"));
+        if maker.pips_since(26).is_none() {
+            app.join(&federation);
         }
+        let pyproject = || fs::read_to_string(app.path.join("pyproject.toml")).unwrap();
+        let before = pyproject();
+        let flwr = federation.flwr(maker);
+        let run = flwr.start(&app, "min-nodes=1 num-server-rounds=1");
+        flwr.wait_for_status(&app, run, "finished:completed");
+        assert_eq!(pyproject(), before, "{maker:?}");
     }
+    federation.stop();
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use e2e::{Federation, keys};
+use e2e::{Federation, Maker, keys};
 use rustix::process::Signal;
 
 use crate::clock::Clock;
@@ -19,6 +19,16 @@ use crate::totals::Totals;
 const FREEZE: Duration = Duration::from_secs(70);
 /// Seconds by which a clock is set: by NTP, by a person, by a suspended machine.
 const STEPS: [i64; 4] = [45, -45, 600, -600];
+/// Whose program is replaced, a SuperNode's or the SuperLink's, and whether it becomes ours.
+const SWAPS: [(Option<usize>, bool); 7] = [
+    (None, true),
+    (Some(0), true),
+    (None, false),
+    (Some(1), true),
+    (None, true),
+    (Some(2), true),
+    (Some(3), true),
+];
 /// The list of keys, in the folder of the federation.
 const LIST: &str = "keys/list.csv";
 
@@ -52,6 +62,7 @@ impl Hands<'_> {
             Kind::Print => self.fill(),
             Kind::Releases if self.random.once_in(3) => self.kill_superlink(),
             Kind::Releases => self.kill_supernode(),
+            Kind::Upgrade => self.swap(),
             Kind::Mixed => unreachable!("one of the others was chosen"),
         }
         self.totals.faults += 1;
@@ -160,6 +171,35 @@ impl Hands<'_> {
         self.federation.node(node).stop();
         self.federation.restart_node(node);
         self.event_log.note("  it is started again");
+    }
+
+    /// Replaces the program of one daemon. The SuperLink goes forward, back and forward again, and
+    /// between these the SuperNodes go forward one by one. The next turn goes back in the same way.
+    fn swap(&mut self) {
+        let (turn, step) = (
+            self.totals.faults / SWAPS.len(),
+            self.totals.faults % SWAPS.len(),
+        );
+        let (daemon, goes_forward) = SWAPS[step];
+        let maker = match goes_forward == (turn % 2 == 0) {
+            true => Maker::Ours,
+            false => Maker::Earlier,
+        };
+        match daemon {
+            None => {
+                self.event_log
+                    .note(&format!("the SuperLink is {maker:?} from now on"));
+                self.federation.superlink().kill();
+                self.federation.replace_superlink(maker);
+                self.totals.kills += 1;
+            }
+            Some(node) => {
+                self.event_log
+                    .note(&format!("node {node} is {maker:?} from now on"));
+                self.federation.replace_node(node, maker);
+            }
+        }
+        self.event_log.note("  it is started");
     }
 
     fn freeze(&mut self) {

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Releases,
     /// Any of those in [`Kind::MIXED`], one after the other.
     Mixed,
+    /// The programs of an earlier commit are replaced by ours and back, one daemon at a time.
+    Upgrade,
 }
 
 impl Kind {
@@ -84,11 +86,12 @@ impl Kind {
             Self::Print => "print",
             Self::Releases => "releases",
             Self::Mixed => "mixed",
+            Self::Upgrade => "upgrade",
         }
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        let all = || Self::PURE.into_iter().chain([Self::Mixed]);
+        let all = || Self::PURE.into_iter().chain([Self::Mixed, Self::Upgrade]);
         let names: Vec<&str> = all().map(Self::name).collect();
         all()
             .find(|kind| kind.name() == name)
@@ -102,6 +105,9 @@ impl Kind {
         }
         if self == Self::Clock && clock::library().is_none() {
             return Some("libfaketime is not there: install the package faketime");
+        }
+        if self == Self::Upgrade && std::env::var_os("FLOWER_EARLIER").is_none() {
+            return Some("FLOWER_EARLIER names no folder with earlier programs");
         }
         None
     }
@@ -133,7 +139,16 @@ impl Kind {
         let pips = [Release::V1_22, Release::V1_31].map(Maker::Pip);
         match self {
             Self::Releases => vec![Maker::Ours, pips[0], pips[1], Maker::Ours],
+            Self::Upgrade => vec![Maker::Earlier; NODES],
             _ => vec![Maker::Ours; NODES],
+        }
+    }
+
+    /// Whose SuperLink there is at the beginning.
+    pub(crate) const fn superlink(self) -> Maker {
+        match self {
+            Self::Upgrade => Maker::Earlier,
+            _ => Maker::Ours,
         }
     }
 
@@ -166,7 +181,7 @@ impl Kind {
             Self::Cut => 5,
             Self::Superlink | Self::Supernode | Self::Mixed => 3,
             Self::Both | Self::Stall | Self::Disk | Self::Restart | Self::Clock | Self::Print => 2,
-            Self::Freeze | Self::List | Self::Damage | Self::Releases => 1,
+            Self::Freeze | Self::List | Self::Damage | Self::Releases | Self::Upgrade => 1,
         };
         // Some more than its share: faults take time, and the run does not wait for them.
         let share = (faults + faults / 2).div_ceil(rounds);

@@ -15,7 +15,9 @@
 //! | --- | --- |
 //! | `FLOWER_FAULTS` | how many faults in all; without it, the sample |
 //! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
-//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print` or `mixed` |
+//! | `FLOWER_EARLIER` | the folder with the programs of an earlier commit, for the kind `upgrade` |
+//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print`, `mixed` or `upgrade` |
+//! | `FLOWER_UPGRADE_TO`, `FLOWER_UPGRADE_SERVERAPP` | the releases of `cargo xtask upgrade` |
 //!
 //! What is counted: a *message* is an instruction with its reply. It is *lost* if its round ended
 //! without the reply, or with an error in its place, and *doubled* if the ServerApp was given the
@@ -51,14 +53,19 @@ mod scenario;
 mod settings;
 mod state;
 mod totals;
+mod upgrade;
 
+use std::env;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use e2e::Release;
 
 use crate::kind::Kind;
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::totals::Totals;
+use crate::upgrade::Upgrade;
 
 /// One federation at a time: each keeps a small machine busy.
 fn alone() -> MutexGuard<'static, ()> {
@@ -100,4 +107,19 @@ fn play(kind: Kind, faults: usize, seed: u64) -> Totals {
     totals.stop_clock();
     println!("{}", totals.line());
     totals
+}
+
+#[test]
+#[ignore = "some minutes: `cargo xtask upgrade` runs it"]
+fn supernodes_are_upgraded_while_rounds_go_on() {
+    let _alone = alone();
+    let release = |variable: &str, otherwise| match env::var(variable) {
+        Ok(number) => Release::parse(&number).expect("a release is named as 1.42.0"),
+        Err(_) => otherwise,
+    };
+    let upgrade = Upgrade {
+        to: release("FLOWER_UPGRADE_TO", Release::V1_42),
+        serverapp: release("FLOWER_UPGRADE_SERVERAPP", Release::V1_31),
+    };
+    upgrade.play();
 }

@@ -18,7 +18,12 @@ pub(crate) struct Task {
     pub(crate) nodes: usize,
     /// Whether the ServerApp prints all the time.
     pub(crate) noisy: bool,
+    /// Seconds after which a round gives its missing replies up.
+    pub(crate) patience: u64,
 }
+
+/// Enough for our own nodes.
+pub(crate) const PATIENCE: u64 = 300;
 
 impl Task {
     /// The lines that it must tell, by the app's own arithmetic without any federation.
@@ -44,11 +49,12 @@ impl Task {
             rounds,
             nodes,
             noisy,
+            patience,
         } = self;
         let (report, executions) = (report.display(), executions.display());
         format!(
             "seed={seed} rounds={rounds} nodes={nodes} heavy-every={HEAVY_EVERY} noisy={noisy} \
-             report=\"{report}\" executions=\"{executions}\""
+             patience={patience}.0 report=\"{report}\" executions=\"{executions}\""
         )
     }
 }

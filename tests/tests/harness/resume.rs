@@ -18,6 +18,7 @@ const TASK: Task = Task {
     rounds: 8,
     nodes: 2,
     noisy: false,
+    patience: report::PATIENCE,
 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

@@ -9,8 +9,8 @@ use crate::report::{self, Report, Task};
 
 /// How often `flwr ls` is asked: it is a process each time.
 const ASK_EVERY: Duration = Duration::from_millis(1_500);
-/// Longer than the ServerApp waits for a reply: it knows better what is missing.
-const STUCK: Duration = Duration::from_secs(360);
+/// How much longer than the ServerApp is waited for a reply: the ServerApp knows better what is missing.
+const LONGER: Duration = Duration::from_secs(60);
 
 /// A run in progress.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct RunInProgress {
     pub(crate) slowest: Duration,
     heard: Instant,
     asked: Instant,
+    patience: Duration,
 }
 
 /// What a look at a run found.
@@ -50,6 +51,7 @@ impl RunInProgress {
             slowest: Duration::ZERO,
             heard: Instant::now(),
             asked: Instant::now(),
+            patience: Duration::from_secs(task.patience) + LONGER,
         }
     }
 
@@ -62,7 +64,11 @@ impl RunInProgress {
             self.heard = Instant::now();
             return Found::Round;
         }
-        assert!(self.heard.elapsed() < STUCK, "run {} is stuck", self.id);
+        assert!(
+            self.heard.elapsed() < self.patience,
+            "run {} is stuck",
+            self.id
+        );
         if self.asked.elapsed() < ASK_EVERY {
             return Found::Nothing;
         }

@@ -14,7 +14,7 @@ use crate::inject::Hands;
 use crate::kind::Kind;
 use crate::proxy::Proxy;
 use crate::random::Random;
-use crate::report::Task;
+use crate::report::{self, Task};
 use crate::run_in_progress::{Found, RunInProgress};
 use crate::state::State;
 use crate::totals::Totals;
@@ -55,6 +55,7 @@ impl Scenario {
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
         let mut plan = plan(NODES, state.path(), &[]).supernodes(kind.supernodes());
+        plan = plan.superlink(kind.superlink());
         let clock = (kind == Kind::Clock).then(|| Clock::new(state.path()));
         if let Some(clock) = &clock {
             plan = plan.superlink_variables(clock.variables());
@@ -72,6 +73,7 @@ impl Scenario {
             rounds: kind.rounds(),
             nodes: NODES,
             noisy: kind.is_noisy(),
+            patience: report::PATIENCE,
         };
         Self {
             kind,

@@ -5,15 +5,13 @@ use std::fs;
 use e2e::process::wait_for_end;
 use e2e::{App, Federation, Maker, tools};
 
-use crate::trial::Extent;
-
 const OURS: Maker = Maker::Ours;
 
 /// Plays it all on a federation of one SuperNode.
 ///
 /// # Panics
 /// If something is not as it should be.
-pub(crate) fn show(federation: &mut Federation, extent: Extent) {
+pub(crate) fn show(federation: &mut Federation) {
     let (mean, trouble) = (federation.app("mean"), federation.app("trouble"));
     let flwr = federation.flwr(OURS);
     let outcome = flwr.run(&mean, "rounds=2 nodes=1").success();
@@ -31,9 +29,7 @@ pub(crate) fn show(federation: &mut Federation, extent: Extent) {
     a_killed_server_app_fails_its_run(federation, &trouble);
     a_stopped_run_ends_its_processes(federation, &trouble);
     two_runs_go_on_at_once(federation, &mean);
-    if extent == Extent::Whole {
-        an_app_may_import_for_a_minute(federation);
-    }
+    an_app_may_import_for_a_minute(federation);
 }
 
 fn a_killed_server_app_fails_its_run(federation: &mut Federation, app: &App) {

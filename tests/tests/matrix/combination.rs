@@ -2,6 +2,8 @@
 
 use e2e::{Federation, Isolation, Maker, Plan, Release, Security};
 
+use crate::releases;
+
 /// Which of pip's programs is tried with which of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -47,29 +49,6 @@ pub(crate) enum Protection {
     Token,
 }
 
-/// The combinations of versions before 1.13, of those before 1.15, and of those to 1.22.
-const OLDEST: [Kind; 1] = [Kind::SuperLinkAndOldest];
-const OLDER: [Kind; 2] = [Kind::SuperLinkAndSuperNode, Kind::SuperLinkAndServerApp];
-const LATER: [Kind; 6] = [
-    Kind::SuperLinkAndSuperNode,
-    Kind::SuperLinkAndCli,
-    Kind::SuperLinkAndServerApp,
-    Kind::SuperNodeAndSuperLink,
-    Kind::SuperNodeAndClientApp,
-    Kind::CliAndSuperLink,
-];
-
-/// What is tried of later versions: a few of each, since few releases change a wire.
-const NEWER: [(Kind, &[Release]); 8] = [
-    (Kind::SuperLinkAndSuperNode, SUPERNODES),
-    (Kind::SuperLinkAndCli, CLIS),
-    (Kind::SuperLinkAndServerApp, APPS),
-    (Kind::SuperNodeAndSuperLink, SUPERLINKS),
-    (Kind::SuperNodeAndClientApp, APPS),
-    (Kind::CliAndSuperLink, CONTROLS),
-    (Kind::DaemonsAndApps, APPS),
-    (Kind::DaemonsAndSuperexec, SUPEREXECS),
-];
 /// What is tried of our own earlier programs.
 const EARLIER: [Kind; 4] = [
     Kind::SuperLinkAndSuperNode,
@@ -77,78 +56,16 @@ const EARLIER: [Kind; 4] = [
     Kind::SuperNodeAndSuperLink,
     Kind::CliAndSuperLink,
 ];
-const SUPERNODES: &[Release] = &[
-    Release::V1_23,
-    Release::V1_26,
-    Release::V1_31,
-    Release::V1_36,
-    Release::V1_39,
-];
-const SUPERLINKS: &[Release] = &[
-    Release::V1_23,
-    Release::V1_26,
-    Release::V1_31,
-    Release::V1_36,
-    Release::V1_39,
-    Release::V1_42,
-];
-const CONTROLS: &[Release] = &[
-    Release::V1_23,
-    Release::V1_26,
-    Release::V1_28,
-    Release::V1_31,
-    Release::V1_36,
-    Release::V1_42,
-];
-const CLIS: &[Release] = &[
-    Release::V1_23,
-    Release::V1_26,
-    Release::V1_28,
-    Release::V1_31,
-    Release::V1_36,
-];
-const APPS: &[Release] = &[
-    Release::V1_22,
-    Release::V1_23,
-    Release::V1_25,
-    Release::V1_26,
-    Release::V1_29,
-    Release::V1_31,
-    Release::V1_33,
-    Release::V1_34,
-];
-const SUPEREXECS: &[Release] = &[
-    Release::V1_22,
-    Release::V1_23,
-    Release::V1_26,
-    Release::V1_29,
-    Release::V1_31,
-    Release::V1_34,
-];
 
 impl Combination {
     /// All combinations with this version.
     pub(crate) fn all(release: Release) -> Vec<Self> {
-        let earlier = if release < Release::V1_13 {
-            &OLDEST[..]
-        } else if release < Release::V1_15 {
-            &OLDER[..]
-        } else if release.is_since(23) {
-            &[]
-        } else {
-            &LATER[..]
-        };
-        let newer = NEWER.iter().filter(|(_, of)| of.contains(&release));
-        let newer = newer
-            .map(|(kind, _)| *kind)
-            .filter(|kind| !earlier.contains(kind));
-        let kinds = earlier.iter().copied().chain(newer);
         let of_pips = |kind| Self {
             kind,
             release,
             is_ours: false,
         };
-        kinds.map(of_pips).collect()
+        releases::kinds(release).into_iter().map(of_pips).collect()
     }
 
     /// Those with our own programs of before flwr 1.23 was served.
@@ -175,13 +92,21 @@ impl Combination {
         nodes.contains(&self.kind) && self.release < Release::V1_15
     }
 
-    /// Its line in the table.
+    /// As it is told while it is tried.
     pub(crate) fn title(self) -> String {
         let (ours, theirs) = self.kind.programs();
         if self.is_ours {
             return format!("our {ours} with our earlier {theirs}");
         }
         format!("our {ours} with pip's {theirs} {}", self.release.number())
+    }
+
+    /// The release of the other programs, in the record.
+    pub(crate) fn release_name(self) -> String {
+        match self.is_ours {
+            true => "earlier".to_owned(),
+            false => self.release.number(),
+        }
     }
 
     /// The ways in which the two can speak; the last is the most protected.
@@ -211,17 +136,31 @@ impl Combination {
             Protection::TlsAndAuth => Security::TlsAndAuth,
         };
         let pip = self.theirs();
-        // The apps of later releases speak HTTP, which our daemons do not.
-        let with_apps = Maker::OursWith(self.release.min(Release::V1_34));
+        let with_apps = Maker::OursWith(self.release);
         let plan = Federation::plan(security);
         match self.kind {
             Kind::SuperLinkAndOldest => plan.nodes(0),
             Kind::SuperLinkAndSuperNode => plan.supernodes([pip, pip]),
+            // Their `flwr` registers the keys from 1.23 on.
+            Kind::SuperLinkAndCli if self.release.is_since(23) => plan.registered_by(pip),
             Kind::SuperLinkAndCli => plan,
             Kind::SuperLinkAndServerApp => plan.superlink(with_apps),
-            Kind::SuperNodeAndSuperLink => plan.superlink(pip).supernodes([with_apps, with_apps]),
+            Kind::SuperNodeAndSuperLink => {
+                // Our SuperNode starts no ClientApps of before 1.20.
+                let node = match self.release.is_since(20) {
+                    true => with_apps,
+                    false => Maker::Ours,
+                };
+                plan.superlink(pip).supernodes([node, node])
+            }
             Kind::SuperNodeAndClientApp => plan.supernodes([with_apps, with_apps]),
-            Kind::CliAndSuperLink => plan.superlink(pip).supernodes([pip, pip]),
+            Kind::CliAndSuperLink => {
+                let plan = plan.superlink(pip).supernodes([pip, pip]);
+                match self.release.is_since(23) {
+                    true => plan.registered_by(Maker::Ours),
+                    false => plan,
+                }
+            }
             Kind::DaemonsAndApps => plan.superlink(with_apps).supernodes([with_apps]),
             Kind::DaemonsAndSuperexec => {
                 let plan = plan.isolation(Isolation::Process).superexec(self.release);
@@ -236,48 +175,27 @@ impl Combination {
     /// Whose `flwr` is used.
     pub(crate) fn flwr(self) -> Maker {
         match self.kind {
-            // From 1.37 on it speaks HTTP alone.
-            Kind::SuperNodeAndSuperLink if self.release.is_since(37) => Maker::Ours,
             Kind::SuperLinkAndCli | Kind::SuperNodeAndSuperLink => self.theirs(),
             _ => Maker::Ours,
-        }
-    }
-
-    /// Why the two do not work together, where that is known.
-    pub(crate) fn known(self) -> Option<&'static str> {
-        let release = self.release;
-        match self.kind {
-            Kind::SuperLinkAndSuperNode if release == Release::V1_19 => Some(
-                "1.19 alone sends lists of objects in a layout of its own, and nothing by which its \
-                 nodes could be told from later ones; pip's later SuperLinks do not serve it either",
-            ),
-            Kind::SuperLinkAndCli if release <= Release::V1_15 => Some(
-                "its `flwr run --stream` wants the call for the log to be cancelled at the end, which \
-                 later ones take for a failure; without --stream, and in all other commands, it works",
-            ),
-            Kind::SuperLinkAndServerApp if release == Release::V1_19 => {
-                Some("1.19 alone packs arrays and lists of objects in a way of its own")
-            }
-            Kind::SuperNodeAndSuperLink if release <= Release::V1_19 => {
-                Some("our SuperNode speaks the wire of 1.20 and later: messages as objects")
-            }
-            Kind::SuperNodeAndClientApp if release <= Release::V1_19 => {
-                Some("its flwr-clientapp has a token that is a number, and calls of its own for it")
-            }
-            _ => None,
         }
     }
 }
 
 impl Kind {
-    /// Those of 1.15 to 1.22.
-    pub(crate) const ALL: [Self; 6] = LATER;
-    /// Those in which earlier versions are served.
-    pub(crate) const OF_THE_SUPERLINK: [Self; 3] = [
-        Self::SuperLinkAndOldest,
-        Self::SuperLinkAndSuperNode,
-        Self::SuperLinkAndServerApp,
-    ];
+    /// What of theirs is tried, in the record.
+    pub(crate) const fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::SuperLinkAndOldest => &["supernode", "serverapp"],
+            Self::SuperLinkAndSuperNode => &["supernode"],
+            Self::SuperLinkAndCli => &["flwr"],
+            Self::SuperLinkAndServerApp => &["serverapp"],
+            Self::SuperNodeAndClientApp => &["clientapp"],
+            Self::DaemonsAndApps => &["apps"],
+            Self::DaemonsAndSuperexec => &["superexec"],
+            Self::SuperNodeAndSuperLink => &["superlink-of-supernode"],
+            Self::CliAndSuperLink => &["superlink-of-flwr"],
+        }
+    }
 
     const fn programs(self) -> (&'static str, &'static str) {
         match self {
@@ -293,6 +211,28 @@ impl Kind {
             Self::CliAndSuperLink => ("flwr", "flower-superlink"),
             Self::DaemonsAndApps => ("daemons", "flwr-serverapp and flwr-clientapp"),
             Self::DaemonsAndSuperexec => ("daemons", "flower-superexec"),
+        }
+    }
+}
+
+impl Protection {
+    /// As it is told while it is tried.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Insecure => "insecure",
+            Self::Tls => "TLS",
+            Self::TlsAndAuth => "TLS + authentication",
+            Self::Token => "token",
+        }
+    }
+
+    /// Its key in the record.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Insecure => "insecure",
+            Self::Tls => "tls",
+            Self::TlsAndAuth => "keys",
+            Self::Token => "token",
         }
     }
 }

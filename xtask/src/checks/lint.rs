@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: refuses tracked files that are too large or binary, Rust files with too many
-//! lines, names where they do not belong (`imports`), promises without a test (`proofs`), and tests
-//! of releases that no environment is made for (`environments`). Large and binary files are mostly
+//! lines, names where they do not belong (`imports`), promises without a test (`proofs`), tests of
+//! releases that no environment is made for (`environments`), links that lead nowhere (`documents`),
+//! and a docs/interop.md that is not what tests/interop.json gives. Large and binary files are mostly
 //! committed by accident, and stay in the history for ever. A long Rust file has more than one
 //! subject.
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use super::{environments, imports, proofs};
+use super::{documents, environments, imports, interop, proofs};
 use crate::support::build;
 
 /// Bytes of the largest file that needs no reason. The largest today is `Cargo.lock`, with 80 KB.
@@ -43,7 +44,9 @@ pub(crate) fn run(_args: &Args) -> Result<ExitCode> {
     problems.extend(imports::problems(&root, &files)?);
     problems.extend(imports::unformatted(&root, &files)?);
     problems.extend(proofs::missing(&root, &files)?);
+    problems.extend(documents::problems(&root, &files)?);
     problems.extend(environments::missing(&root, &files));
+    problems.extend(interop::problem(&root)?);
     for file in &files {
         problems.extend(problem(&root, file)?);
     }

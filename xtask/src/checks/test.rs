@@ -5,11 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, Flower, LATER, OLDER};
+use crate::support::python::{self, FLOWER_1_20, FLOWER_1_21, FLOWER_1_22, Flower, LATER};
 use crate::support::tools;
 
-/// One of each earlier generation that the SuperLink serves.
-const EARLIER: [&str; 3] = ["1.17.0", "1.14.0", "1.10.0"];
 /// One of each later family of app processes, and one whose SuperNodes are served.
 const NEWER: [&str; 10] = [
     "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0", "1.39.0",
@@ -52,15 +50,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The releases of which the tests have an environment.
-pub(super) fn releases() -> impl Iterator<Item = &'static Flower> {
-    let sample = |flower: &&Flower| {
-        let mut wanted = EARLIER.iter().chain(&NEWER);
-        wanted.any(|version| flower.is(version))
-    };
-    let others = OLDER.iter().chain(&LATER).filter(sample);
-    [&FLOWER_1_22, &FLOWER_1_21, &FLOWER_1_20]
+pub(super) fn releases() -> impl Iterator<Item = Flower<'static>> {
+    let sample = |flower: &Flower<'_>| NEWER.iter().any(|version| flower.is(version));
+    let newer = LATER.into_iter().filter(sample);
+    [FLOWER_1_22, FLOWER_1_21, FLOWER_1_20]
         .into_iter()
-        .chain(others)
+        .chain(newer)
 }
 
 fn names_a_package(arguments: &[String]) -> bool {

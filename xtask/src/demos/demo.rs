@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::demos::rounds::{self, Round};
 use crate::support::build::{self, Profile};
 use crate::support::daemon::{Daemon, free_ports, here};
-use crate::support::python::{self, FLOWER_1_22};
+use crate::support::python::{self, FLOWER};
 
 /// How long a daemon may take until it listens; a fresh machine is slow the first time.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Profile::Dev
     };
     let programs = build::programs(profile)?;
-    let environment = FLOWER_1_22.prepare()?;
+    let environment = FLOWER.prepare()?;
     let mut folder = tempfile::Builder::new().prefix("flower-demo-").tempdir()?;
     folder.disable_cleanup(args.keep);
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::support::build::{self, Profile};
-use crate::support::python::{self, FLOWER_1_22};
+use crate::support::python::{self, FLOWER};
 
 /// What is typed, in its order.
 const LINES: [&str; 7] = [
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Profile::Release,
         &["flwr", "flower-superlink", "flower-supernode"],
     )?;
-    let environment = FLOWER_1_22.prepare()?;
+    let environment = FLOWER.prepare()?;
     let mut path = vec![programs, python::bin(&environment)];
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let path = env::join_paths(path)?;

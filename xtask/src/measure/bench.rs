@@ -2,14 +2,15 @@
 //! machine, so that a busy moment hits both.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
 use crate::support::build::{self, Profile};
-use crate::support::python::FLOWER_1_22;
+use crate::support::python::{FLOWER, FLOWER_1_22};
 
+mod backup;
 mod crowd;
 pub(crate) mod figures;
 mod imports;
@@ -27,13 +28,15 @@ use what::Nodes;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask bench --quick              every figure once, in six minutes
+  cargo xtask bench --quick              every figure once, in ten minutes
   cargo xtask bench                      four times in turns, with medians and spreads
   cargo xtask bench --against FOLDER     our programs of another commit in place of pip's
+  cargo xtask bench --newest --quick     only beside pip's newest release
   cargo xtask bench --imports            the first message of a run and the later ones, with CPU
                                          and memory, for apps with small and large libraries
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
-                                         and all coming back at once after a kill")]
+                                         and all coming back at once after a kill
+  cargo xtask bench --backup             rounds beside backups of our SuperLink")]
 pub(crate) struct Args {
     /// Each figure once, with fewer rounds.
     #[arg(long)]
@@ -51,6 +54,15 @@ pub(crate) struct Args {
     /// What an app's imports cost a SuperNode, and nothing else.
     #[arg(long, conflicts_with = "crowd")]
     imports: bool,
+
+    /// Rounds, calls and memory beside pip's newest release, and nothing else. Ours runs the app processes of
+    /// that release.
+    #[arg(long, conflicts_with_all = ["imports", "crowd", "against", "backup"])]
+    newest: bool,
+
+    /// What backups cost our SuperLink, and nothing else.
+    #[arg(long, conflicts_with_all = ["crowd", "imports", "against"])]
+    backup: bool,
 
     /// Many nodes on our SuperLink, and nothing else.
     #[arg(long, value_name = "NODES")]
@@ -109,15 +121,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         crowd::measure(&stage, of, nodes, args.idle)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if args.backup {
+        println!("{}", build::description()?);
+        backup::measure(&stage)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let extent = if args.quick { QUICK } else { FULL };
     let (figures, file) = if args.imports {
         println!("{}", build::description()?);
         let figures = imports::measure(&stage, &environment, extent)?;
         (figures, "bench-imports.json")
+    } else if args.newest {
+        let figures = against_newest(folder.path(), &programs, extent)?;
+        println!("\n{figures}");
+        (figures.to_json(), "bench-newest.json")
     } else {
         let figures = measure(&stage, peer, extent)?;
-        println!("\n{figures}");
-        (figures.to_json(), "bench.json")
+        let mut json = figures.to_json();
+        let mut text = figures.to_string();
+        if peer == Maker::Pip {
+            let newest = against_newest(folder.path(), &programs, extent)?;
+            json["newest"] = newest.to_json();
+            text += &format!(
+                "\nwith pip's newest release, whose app processes ours have, too\n{newest}"
+            );
+        }
+        println!("\n{text}");
+        (json, "bench.json")
     };
     let json = args
         .json
@@ -127,6 +157,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .with_context(|| format!("cannot write {}", json.display()))?;
     println!("as JSON in {}", json.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rounds, polls and memory beside pip's newest stack. Ours runs the app processes of that release.
+fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figures> {
+    let folder = folder.join("newest");
+    fs::create_dir(&folder)?;
+    let environment = FLOWER.prepare()?;
+    let stage = Stage::set(&folder, programs, &environment, load::MOST_NODES)?;
+    let mut figures = Figures::against(Maker::Newest, build::description()?);
+    for repetition in 1..=extent.repetitions {
+        let mut makers = [Maker::Newest, Maker::Ours];
+        makers.rotate_left(repetition % 2);
+        for maker in makers {
+            println!("{repetition}/{}: {maker}, newest ...", extent.repetitions);
+            rounds::measure(&stage, maker, extent, &mut figures)?;
+            load::polls(&stage, maker, extent, &mut figures)?;
+        }
+    }
+    Ok(figures)
 }
 
 fn measure(stage: &Stage, peer: Maker, extent: Extent) -> Result<Figures> {

@@ -53,6 +53,7 @@ pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
             "flower-supernode",
             "flower-server-app",
             "flwr",
+            "flwrd",
         ],
     )
 }
@@ -127,6 +128,12 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 
 /// What a figure was measured with: the commit, the day, and the cores of the machine.
 pub(crate) fn description() -> Result<String> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("{}, {cores} cores", commit_and_day()?))
+}
+
+/// The commit of this workspace, and today.
+pub(crate) fn commit_and_day() -> Result<String> {
     let commit = said_by("git", &["rev-parse", "--short", "HEAD"])?;
     let changed = said_by("git", &["status", "--porcelain", "--untracked-files=no"])?;
     let changed = if changed.is_empty() {
@@ -135,8 +142,7 @@ pub(crate) fn description() -> Result<String> {
         " with changes"
     };
     let day = said_by("date", &["-u", "+%F"])?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(format!("commit {commit}{changed}, {day}, {cores} cores"))
+    Ok(format!("commit {commit}{changed}, {day}"))
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> Result<String> {

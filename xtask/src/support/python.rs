@@ -8,17 +8,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::support::build;
+use crate::support::{build, flower};
 
 /// The programs tried for making environments, when `PYTHON` does not name one.
 const CANDIDATES: [&str; 4] = ["python3", "python3.11", "python3.12", "python3.13"];
 
 /// A version of Flower from PyPI, and what goes with it.
-pub(crate) struct Flower {
-    version: &'static str,
-    with: &'static [&'static str],
+pub(crate) struct Flower<'a> {
+    version: &'a str,
+    with: &'a [&'a str],
     /// The version whose requirements are installed in place of its own.
-    like: Option<&'static str>,
+    like: Option<&'a str>,
 }
 
 const NUMPY: &str = "numpy>=1.26,<3";
@@ -31,11 +31,17 @@ const CLICK: &str = "click<8.2";
 /// What 1.42 asks for, and 1.41 in an older release.
 const UV: &str = "uv>=0.13.5,<0.14";
 
-/// The version that the demo runs and most tests use; with what the example app needs.
-pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, "scikit-learn>=1.4,<2"]);
+const SKLEARN: &str = "scikit-learn>=1.4,<2";
+
+/// The version that `flwr up` installs, which the demo and the guides run; with what the example app
+/// needs. Its requirements are those of 1.41.0 but for the pin of uv, and also an index without the
+/// newest certifi has them.
+pub(crate) const FLOWER: Flower = Flower::new(flower::RELEASE, &[NUMPY, SKLEARN]).like("1.41.0");
+/// The version that most tests use; with what the example app needs.
+pub(crate) const FLOWER_1_22: Flower = Flower::new("1.22.0", &[NUMPY, SKLEARN]);
 pub(crate) const FLOWER_1_21: Flower = Flower::new("1.21.0", &[NUMPY]);
 pub(crate) const FLOWER_1_20: Flower = Flower::new("1.20.0", &[NUMPY]);
-/// Earlier versions: `cargo xtask interop` needs all of them, the tests one of each generation.
+/// Earlier versions, which only `cargo xtask interop` needs.
 pub(crate) const OLDER: [Flower; 10] = [
     Flower::new("1.19.0", &[NUMPY, CLICK]),
     Flower::new("1.18.0", &[NUMPY, CLICK]),
@@ -50,7 +56,7 @@ pub(crate) const OLDER: [Flower; 10] = [
 ];
 
 /// Later versions: `cargo xtask interop` needs all of them, the tests one of each generation.
-pub(crate) const LATER: [Flower; 11] = [
+pub(crate) const LATER: [Flower; 16] = [
     Flower::new("1.23.0", &[NUMPY]),
     Flower::new("1.25.0", &[NUMPY]),
     Flower::new("1.26.1", &[NUMPY]),
@@ -60,13 +66,18 @@ pub(crate) const LATER: [Flower; 11] = [
     Flower::new("1.33.0", &[NUMPY]),
     Flower::new("1.34.0", &[NUMPY]),
     Flower::new("1.36.0", &[NUMPY]),
+    Flower::new("1.37.0", &[NUMPY]),
+    Flower::new("1.38.0", &[NUMPY]),
     Flower::new("1.39.0", &[NUMPY]),
-    // It asks for a release of certifi that PyPI does not have. Beside that only the pin of uv is new.
-    Flower::new("1.42.0", &[NUMPY]).like("1.41.0"),
+    Flower::new("1.40.0", &[NUMPY]),
+    Flower::new("1.41.0", &[NUMPY]),
+    FLOWER,
+    // From `flwr-nightly`, since it came before its release. It asks for a certifi that PyPI does not have.
+    Flower::new("1.43.0.dev20261026", &[NUMPY]).like("1.41.0"),
 ];
 
-impl Flower {
-    const fn new(version: &'static str, with: &'static [&'static str]) -> Self {
+impl<'a> Flower<'a> {
+    const fn new(version: &'a str, with: &'a [&'a str]) -> Self {
         Self {
             version,
             with,
@@ -74,17 +85,46 @@ impl Flower {
         }
     }
 
+    /// The version of this name: with what it needs where that is known, else with NumPy.
+    pub(crate) fn named(version: &'a str) -> Self {
+        let known = OLDER
+            .into_iter()
+            .chain([FLOWER_1_20, FLOWER_1_21, FLOWER_1_22])
+            .chain(LATER);
+        let mut known = known.filter(|flower| flower.is(version));
+        known.next().unwrap_or(Self::new(version, &[NUMPY]))
+    }
+
     /// Installed without its own requirements, after another version with that version's.
-    const fn like(mut self, version: &'static str) -> Self {
+    const fn like(mut self, version: &'a str) -> Self {
         self.like = Some(version);
         self
     }
 
-    /// What pip is to install.
+    /// What pip calls this version. Those that come before their release have another package.
+    fn requirement(&self) -> String {
+        let nightly = if self.version.contains(".dev") {
+            "-nightly"
+        } else {
+            ""
+        };
+        format!("flwr{nightly}=={}", self.version)
+    }
+
+    /// What pip is to install, with all that is required.
     fn packages(&self) -> Vec<String> {
-        let flower = format!("flwr=={}", self.like.unwrap_or(self.version));
+        let like = self.like.map(|version| format!("flwr=={version}"));
+        let flower = like.unwrap_or_else(|| self.requirement());
         let with = self.with.iter().map(ToString::to_string);
         std::iter::once(flower).chain(with).collect()
+    }
+
+    /// What pip is to install after that in place of `flwr`, without what is required.
+    fn alone(&self) -> Vec<String> {
+        match self.like {
+            None => Vec::new(),
+            Some(_) => vec![self.requirement(), UV.to_owned()],
+        }
     }
 
     /// Whether it is the version with this number.
@@ -94,11 +134,8 @@ impl Flower {
 
     /// The variable that tells the tests where this environment is, for example `FLWR_PYTHON_1_22`.
     pub(crate) fn variable(&self) -> String {
-        let short = self
-            .version
-            .rsplit_once('.')
-            .map_or(self.version, |(short, _)| short);
-        format!("FLWR_PYTHON_{}", short.replace('.', "_"))
+        let short: Vec<_> = self.version.splitn(3, '.').take(2).collect();
+        format!("FLWR_PYTHON_{}", short.join("_"))
     }
 
     /// The environment's folder. If the variable already names one it is used as it is, else the
@@ -115,13 +152,8 @@ impl Flower {
             }
             return Ok(given);
         }
-        let alone = self.like.map(|_| format!("flwr=={}", self.version));
-        let alone: Vec<_> = alone
-            .into_iter()
-            .flat_map(|own| [own, UV.to_owned()])
-            .collect();
         let name = format!("flwr-{}", self.version);
-        environment(&name, &self.packages(), &alone)
+        environment(&name, &self.packages(), &self.alone())
     }
 }
 
@@ -165,7 +197,8 @@ fn environment(name: &str, packages: &[String], alone: &[String]) -> Result<Path
     );
     make(&folder, packages)?;
     if !alone.is_empty() {
-        install(&folder, &[&["--no-deps".to_owned()], alone].concat())?;
+        pip(&folder, &["uninstall", "--yes"], &["flwr".to_owned()])?;
+        pip(&folder, &["install", "--no-deps"], alone)?;
     }
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(folder)
@@ -179,21 +212,15 @@ fn make(folder: &Path, packages: &[String]) -> Result<()> {
     let python = interpreter()?;
     build::succeed(Command::new(python).args(["-m", "venv"]).arg(folder))
         .context("cannot make a Python environment (on Debian: apt-get install python3-venv)")?;
-    install(folder, packages)
+    pip(folder, &["install"], packages)
 }
 
-/// Has pip install this.
-fn install(folder: &Path, what: &[String]) -> Result<()> {
+/// Has pip do this with these packages.
+fn pip(folder: &Path, action: &[&str], packages: &[String]) -> Result<()> {
     let mut pip = Command::new(bin(folder).join("python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-    ]);
-    build::succeed(pip.args(what))
+    pip.args(["-m", "pip"]).args(action);
+    pip.args(["--quiet", "--disable-pip-version-check", "--no-input"]);
+    build::succeed(pip.args(packages))
 }
 
 /// The folder with the programs of an environment.

@@ -21,7 +21,8 @@ pub struct Other {
     #[arg(long, value_name = "NUMBER", hide = true)]
     pub fleet_api_num_workers: Option<u32>,
 
-    /// Run simulations, which is not built: the SuperLink ends
+    /// Run simulations, which is not built: pip's SuperLink takes over (`simulation.rs`), but from a file
+    /// or a variable the SuperLink ends
     #[arg(long, hide = true)]
     pub simulation: bool,
 

@@ -92,34 +92,3 @@ fn networks_of_balancers_stand_in_a_list_or_between_commas() {
     let error = beside("", &["--max-in-flight=1M"]).unwrap_err();
     assert!(error.contains("at least 32.0 MiB"), "{error}");
 }
-
-/// The flags of flwr's program of this name in `docs/flags.md`.
-fn documented(program: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/flags.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let section = text
-        .split("\n## ")
-        .find(|section| section.starts_with(program));
-    let rows = section.unwrap().lines();
-    let flags = rows.filter_map(|row| row.strip_prefix("| `--")?.split_once('`'));
-    flags.map(|(flag, _)| flag.to_owned()).collect()
-}
-
-#[test]
-fn each_flag_of_flwrs_superlink_is_known() {
-    let documented = documented("flower-superlink");
-    assert!(documented.len() > 30, "{documented:?}");
-    let command = Args::command();
-    for flag in documented {
-        let is_it = |known: &clap::Arg| {
-            let aliases = known.get_all_aliases().unwrap_or_default();
-            known
-                .get_long()
-                .into_iter()
-                .chain(aliases)
-                .any(|name| name == flag)
-        };
-        let is_known = flag == "version" || command.get_arguments().any(is_it);
-        assert!(is_known, "--{flag}");
-    }
-}

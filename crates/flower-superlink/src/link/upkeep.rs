@@ -170,11 +170,14 @@ impl Link {
             || self.connections.is_used(node.id)
     }
 
-    /// Gives free space of the state back to the file system, while nobody writes.
+    /// Does the deletions that a backup has postponed, and gives free space of the state back to the
+    /// file system, while nobody writes.
     ///
     /// # Errors
-    /// If the state fails.
+    /// If the state fails, or a file cannot be deleted.
     pub async fn give_back_space(&self) -> Result<()> {
+        self.objects.delete_postponed().await?;
+        self.fabs.delete_postponed().await?;
         Ok(self.state.give_back().await?)
     }
 

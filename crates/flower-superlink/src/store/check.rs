@@ -5,15 +5,16 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
 use flwr_daemon::checkup::Report;
-use flwr_daemon::objects::{files_in, path_in};
+use flwr_daemon::objects::{Paused, files_in, path_in};
 
-use super::open::{Database, Places, Storage, StoreError};
+use super::open::{Database, FABS, OBJECTS, Places, Storage, StoreError, pause_of};
 use super::owner;
 use super::sqlite::{Audit, OpenError};
 
@@ -46,6 +47,7 @@ impl Places {
             return Ok(report);
         }
         let audit = Audit::open(file, repair)?;
+        let _paused = if repair { Some(pause(file)?) } else { None };
         report.fact(audit.summary().map_err(|error| unreadable(file, error))?);
         for fact in audit.space().map_err(|error| unreadable(file, error))? {
             report.fact(fact);
@@ -73,6 +75,12 @@ impl Places {
         }
         Ok(report)
     }
+}
+
+/// Keeps backups away while files are removed.
+fn pause(file: &Path) -> Result<Paused, StoreError> {
+    let paused = pause_of(file).begin(Duration::ZERO).ok().flatten();
+    paused.ok_or_else(|| StoreError::BackupUnderWay(file.to_owned()))
 }
 
 /// Why a run is failed by a repair.
@@ -107,7 +115,7 @@ impl Files<'_> {
             _ => {}
         }
         let mut lost = Vec::new();
-        for (name, wanted) in [("objects", &expected.objects), ("fabs", &expected.fabs)] {
+        for (name, wanted) in [(OBJECTS, &expected.objects), (FABS, &expected.fabs)] {
             lost.extend(self.check_shelf(name, wanted)?);
         }
         lost.sort_unstable();

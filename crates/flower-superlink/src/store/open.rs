@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
-use flwr_daemon::objects::{self, Files, Memory, ObjectBytes, Restored};
+use flwr_daemon::objects::{self, Files, Memory, ObjectBytes, Pause, Restored};
 use thiserror::Error;
 
 use super::MemoryState;
@@ -84,6 +84,9 @@ pub enum StoreError {
     /// The storage directory is of another state.
     #[error("--storage-dir")]
     Owner(#[from] OwnerError),
+    /// A backup counts on files that a repair would remove.
+    #[error("a backup of `{}` is under way: repair the state when the backup is done", .0.display())]
+    BackupUnderWay(PathBuf),
 }
 
 impl Places {
@@ -101,7 +104,7 @@ impl Places {
     }
 
     fn open_memory(&self) -> Result<Opened, StoreError> {
-        let (objects, fabs) = self.open_bytes(owner::NOBODY, Kept::default())?;
+        let (objects, fabs) = self.open_bytes(owner::NOBODY, Kept::default(), None)?;
         Ok(Opened {
             state: Arc::new(MemoryState::default()),
             objects: objects.store,
@@ -113,7 +116,8 @@ impl Places {
 
     fn open_file(&self, file: &Path, now: Timestamp) -> Result<Opened, StoreError> {
         let state = SqliteState::open(file, now)?;
-        let (objects, fabs) = self.open_bytes(state.id(), state.kept())?;
+        let pause = Some(pause_of(file));
+        let (objects, fabs) = self.open_bytes(state.id(), state.kept(), pause)?;
         let missing = objects.missing.into_iter().chain(fabs.missing).collect();
         Ok(Opened {
             state: Arc::new(state),
@@ -127,7 +131,7 @@ impl Places {
     fn open_postgres(&self, address: &PostgresUrl, now: Timestamp) -> Result<Opened, StoreError> {
         let opening = PostgresState::open(address, now);
         let state = tokio::runtime::Handle::current().block_on(opening)?;
-        let (objects, fabs) = self.open_bytes(state.id(), state.kept())?;
+        let (objects, fabs) = self.open_bytes(state.id(), state.kept(), None)?;
         let missing = objects.missing.into_iter().chain(fabs.missing).collect();
         let outputs = match &self.storage {
             Storage::Memory => None,
@@ -142,16 +146,30 @@ impl Places {
         })
     }
 
-    fn open_bytes(&self, owner: &str, kept: Kept) -> Result<(Bytes, Bytes), StoreError> {
+    fn open_bytes(
+        &self,
+        owner: &str,
+        kept: Kept,
+        pause: Option<Pause>,
+    ) -> Result<(Bytes, Bytes), StoreError> {
         let Storage::Dir(dir) = &self.storage else {
             return Ok((Bytes::memory(), Bytes::memory()));
         };
         owner::claim(dir, owner)?;
         Ok((
-            Bytes::files(&dir.join("objects"), kept.objects)?,
-            Bytes::files(&dir.join("fabs"), kept.fabs)?,
+            Bytes::files(&dir.join(OBJECTS), kept.objects, pause.clone())?,
+            Bytes::files(&dir.join(FABS), kept.fabs, pause)?,
         ))
     }
+}
+
+/// The folders of the storage directory.
+pub(super) const OBJECTS: &str = "objects";
+pub(super) const FABS: &str = "fabs";
+
+/// The lock beside a database by which a backup postpones deletions.
+pub(super) fn pause_of(database: &Path) -> Pause {
+    Pause::at(beside(database, "backup-lock"))
 }
 
 struct Bytes {
@@ -167,8 +185,15 @@ impl Bytes {
         }
     }
 
-    fn files(dir: &Path, kept: Vec<(ObjectId, usize)>) -> Result<Self, objects::Error> {
-        let (files, restored) = Files::open(dir, kept)?;
+    fn files(
+        dir: &Path,
+        kept: Vec<(ObjectId, usize)>,
+        pause: Option<Pause>,
+    ) -> Result<Self, objects::Error> {
+        let (files, restored) = match pause {
+            None => Files::open(dir, kept)?,
+            Some(pause) => Files::open_pausable(dir, kept, pause)?,
+        };
         let Restored {
             kept,
             removed,

@@ -33,13 +33,15 @@ mod replies;
 mod row;
 mod runs;
 mod signs;
+mod snapshot;
 mod tasks;
 mod upkeep;
 mod writer;
 
 pub(super) use audit::Audit;
 pub use file::OpenError;
-pub(super) use file::beside;
+pub(super) use file::{beside, exists, hold};
+pub(super) use snapshot::{Content, SnapshotError, copy, state_of};
 
 use crate::store::presence::Presence;
 use reader::Reader;

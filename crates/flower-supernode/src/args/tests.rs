@@ -96,34 +96,3 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(args.isolation, Isolation::Subprocess);
     assert_eq!(args.appio.clientappio_api_address, None);
 }
-
-/// The flags of flwr's program of this name in `docs/flags.md`.
-fn documented(program: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/flags.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let section = text
-        .split("\n## ")
-        .find(|section| section.starts_with(program));
-    let rows = section.unwrap().lines();
-    let flags = rows.filter_map(|row| row.strip_prefix("| `--")?.split_once('`'));
-    flags.map(|(flag, _)| flag.to_owned()).collect()
-}
-
-#[test]
-fn each_flag_of_flwrs_supernode_is_known() {
-    let documented = documented("flower-supernode");
-    assert!(documented.len() > 20, "{documented:?}");
-    let command = Args::command();
-    for flag in documented {
-        let is_it = |known: &clap::Arg| {
-            let aliases = known.get_all_aliases().unwrap_or_default();
-            known
-                .get_long()
-                .into_iter()
-                .chain(aliases)
-                .any(|name| name == flag)
-        };
-        let is_known = flag == "version" || command.get_arguments().any(is_it);
-        assert!(is_known, "--{flag}");
-    }
-}

@@ -19,7 +19,7 @@ use thiserror::Error;
 use super::{Reply, Stored};
 
 const MAGIC: &[u8; 8] = b"FLWRNODE";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Why a file is no reply.
 #[derive(Debug, Error)]
@@ -28,7 +28,7 @@ pub(super) enum Unreadable {
     Failed(#[from] io::Error),
     #[error("no SuperNode wrote it")]
     Foreign,
-    #[error("a newer SuperNode wrote it (version {0})")]
+    #[error("a newer SuperNode wrote it (format {0}, and this one knows formats up to {VERSION})")]
     Newer(u32),
     #[error("it is damaged")]
     Damaged,

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod fixtures;
+
 /// A reply to an instruction of long ago, with the Context that goes with it.
 fn reply() -> (Reply, Option<Context>) {
     let content = Bytes::from(vec![7; 100_000]);

@@ -7,8 +7,8 @@ use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewals;
 use tokio::sync::Notify;
 
-use crate::config::Config;
-use crate::upstream::{KeyFile, Learning, Renewing, TlsFiles, Upstream};
+use crate::config::{Config, Remembered};
+use crate::upstream::{Enrolled, KeyFile, Learning, Renewing, TlsFiles, Upstream};
 
 /// What is read again when its files change.
 pub(super) fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clock>) -> Renewals {
@@ -42,32 +42,31 @@ pub(super) fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clo
 
 /// How the node learns whom to trust, where it trusts those that it remembers.
 pub(super) fn learning(config: &Config, now: &Arc<Notify>) -> Option<Learning> {
-    let remembered = config.remembered.as_ref();
-    let remembered = remembered.filter(|remembered| remembered.trust)?;
-    let Trust::Tls(tls) = &config.trust else {
-        return None;
-    };
     Some(Learning {
-        joined: remembered.joined.clone(),
-        superlink: config.superlink.clone(),
-        tls: tls.clone(),
-        route: config.route.clone(),
+        by: enrolled(config, |remembered| remembered.trust)?,
         now: Arc::clone(now),
     })
 }
 
 /// How the node renews its client certificate, where the SuperLink issued one to it.
 pub(super) fn renewing(config: &Config, clock: &Arc<dyn Clock>) -> Option<Renewing> {
+    Some(Renewing {
+        by: enrolled(config, |remembered| remembered.certificate)?,
+        clock: Arc::clone(clock),
+    })
+}
+
+/// How the node asks its SuperLink for more of its enrolment. `None`: that part is not in use.
+fn enrolled(config: &Config, is_in_use: impl Fn(&Remembered) -> bool) -> Option<Enrolled> {
     let remembered = config.remembered.as_ref();
-    let remembered = remembered.filter(|remembered| remembered.certificate)?;
+    let remembered = remembered.filter(|remembered| is_in_use(remembered))?;
     let Trust::Tls(tls) = &config.trust else {
         return None;
     };
-    Some(Renewing {
+    Some(Enrolled {
         joined: remembered.joined.clone(),
         superlink: config.superlink.clone(),
         tls: tls.clone(),
         route: config.route.clone(),
-        clock: Arc::clone(clock),
     })
 }

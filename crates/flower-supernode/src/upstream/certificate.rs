@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_client::channel::Route;
 use flwr_client::joined::Joined;
 use flwr_client::joining::renew_certificate;
-use flwr_core::address::Address;
 use flwr_core::cause::chain;
 use flwr_daemon::clock::Clock;
 use flwr_daemon::renew::Renewable;
@@ -23,6 +21,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::Upstream;
+use super::enrolled::Enrolled;
 use super::remember::{blocking, change};
 use crate::enrolment::{NOT_ISSUED, issued};
 
@@ -34,10 +33,7 @@ const AGAIN: Duration = Duration::from_secs(300);
 /// What the node needs to renew its certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct Renewing {
-    pub(crate) joined: Joined,
-    pub(crate) superlink: Address,
-    pub(crate) tls: ClientTls,
-    pub(crate) route: Route,
+    pub(crate) by: Enrolled,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -100,7 +96,7 @@ impl Upstream {
     pub(crate) async fn keep_certified(&self, renewing: Renewing) {
         let mut told = None;
         loop {
-            let certificate = renewing.tls.certificate();
+            let certificate = renewing.by.tls.certificate();
             let is_due = certificate.is_some_and(|own| due(&own) <= renewing.clock.date_time());
             if !is_due {
                 sleep(LOOK).await;
@@ -125,13 +121,13 @@ impl Upstream {
     }
 
     async fn renew_certificate(&self, renewing: &Renewing) -> Result<OffsetDateTime, String> {
-        let Renewing {
+        let Renewing { by, clock } = renewing;
+        let Enrolled {
             joined,
             superlink,
             tls,
             route,
-            clock,
-        } = renewing;
+        } = by;
         let path = joined.key_file();
         let request = blocking(move || {
             let key = PrivateKey::from_file(&path).map_err(|error| chain(&error))?;

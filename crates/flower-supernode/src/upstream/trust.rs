@@ -10,10 +10,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_client::channel::Route;
 use flwr_client::joined::Joined;
 use flwr_client::joining::{JoinError, Trusted, trusted};
-use flwr_core::address::Address;
 use flwr_core::cause::chain;
 use flwr_security::private_files;
 use flwr_security::tls::{Certificate, ClientTls, certificates_of, is_proven_by, to_pem};
@@ -24,6 +22,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Upstream;
+use super::enrolled::Enrolled;
 use super::remember::{blocking, change};
 
 /// Between two questions, where nothing happens.
@@ -38,10 +37,7 @@ const MOST: usize = 16;
 /// What the node needs to learn whom to trust.
 #[derive(Clone, Debug)]
 pub(crate) struct Learning {
-    pub(crate) joined: Joined,
-    pub(crate) superlink: Address,
-    pub(crate) tls: ClientTls,
-    pub(crate) route: Route,
+    pub(crate) by: Enrolled,
     /// Asks at once.
     pub(crate) now: Arc<Notify>,
 }
@@ -76,12 +72,12 @@ impl Upstream {
     }
 
     async fn learn(&self, learning: &Learning) -> Result<(), String> {
-        let Learning {
+        let Enrolled {
+            joined,
             superlink,
             tls,
             route,
-            ..
-        } = learning;
+        } = &learning.by;
         let answer = match trusted(superlink, tls, route, &self.signer).await {
             Ok(answer) => answer,
             Err(JoinError::NotOffered(_)) => {
@@ -90,17 +86,17 @@ impl Upstream {
             }
             Err(error) => return Err(chain(&error)),
         };
-        let joined = learning.joined.clone();
+        let path = joined.authorities_file();
         let told = blocking(move || {
-            let known = certificates_of(&joined.authorities_file()).map_err(|e| chain(&e))?;
+            let known = certificates_of(&path).map_err(|e| chain(&e))?;
             Ok(next(&known, &answer, OffsetDateTime::now_utc())?.map(|_| answer))
         });
         // Most answers change nothing: they need no lock.
         let Some(answer) = told.await? else {
             return Ok(());
         };
-        let joined = learning.joined.clone();
-        change(&learning.joined, move || keep(&joined, &answer)).await
+        let own = joined.clone();
+        change(joined, move || keep(&own, &answer)).await
     }
 }
 

@@ -109,13 +109,7 @@ pub async fn walk_or(
 
 /// Asks a SuperLink that speaks HTTP/1.1 whether it is well.
 async fn over_http1(target: &Target, walk: &mut Walk, now: OffsetDateTime) -> Result<(), ()> {
-    let line: Box<dyn Io> = match &target.route {
-        Route::Direct => Box::new(target.reach().await.map_err(drop)?),
-        Route::Through(proxy) => {
-            let tunnel = proxy.tunnel(&target.host, target.port).await;
-            Box::new(tunnel.map_err(drop)?)
-        }
-    };
+    let line = target.line().await.map_err(drop)?;
     let mut io: Box<dyn Io> = match &target.trust {
         Trust::Plaintext => line,
         Trust::Tls(tls) => {

@@ -8,7 +8,7 @@ use flwr_core::port::Result;
 use flwr_core::port::control::Tokens;
 use flwr_core::refusal::{Class, Failure, Refused, Silence, Unanswered};
 use flwr_proto::MAX_MESSAGE_BYTES;
-use flwr_wire::carrier::http1::path_of;
+use flwr_wire::carrier::http1::{PROTOBUF, STREAM, path_of};
 use flwr_wire::generations::v1_10_control::call::{REFRESH_PATH, RefreshRequest, refreshed};
 use futures::StreamExt;
 use futures::stream::try_unfold;
@@ -29,8 +29,6 @@ mod frames;
 
 use frames::Frames;
 
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/protobuf");
-const STREAM: HeaderValue = HeaderValue::from_static("application/flower-protobuf-stream");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 /// The time for a call that has no limit of its own, beside that for its bytes.
 const PATIENCE: Duration = Duration::from_secs(60);

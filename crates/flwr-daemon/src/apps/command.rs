@@ -8,10 +8,10 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use flwr_programs::Interpreter;
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::json;
 
-use super::interpreter::Interpreter;
 use super::release::{Home, Program};
 use super::{guard, proxy};
 

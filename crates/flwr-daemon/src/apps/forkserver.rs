@@ -16,12 +16,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_programs::Interpreter;
 use serde_json::{Value, json};
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::interpreter::Interpreter;
 use super::lasting::ended;
 use super::process::Readers;
 use super::{AppCommand, AppProcess, Error, Identity, Watchers};

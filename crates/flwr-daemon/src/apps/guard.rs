@@ -14,9 +14,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use flwr_core::home::flwr_home;
+use flwr_programs::Interpreter;
 use tracing::debug;
 
-use super::interpreter::Interpreter;
 use flwr_security::private_files;
 
 const MODULE: &str = include_str!("sitecustomize.py");
@@ -124,7 +124,7 @@ fn ask(program: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
         .arg("--help")
         .env("PYTHONPATH", path)
         .env(ANSWER, &answer);
-    super::ask::ask(&mut command, PATIENCE)?;
+    flwr_programs::ask(&mut command, PATIENCE)?;
     let python = fs::read_to_string(&answer).ok();
     if python.is_some() {
         fs::remove_file(&answer)?;

@@ -3,29 +3,19 @@
 //! A range of releases with the same flags is a row of [`ROWS`]. A new range is one more row.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::ask::ask;
-use super::interpreter::Interpreter;
+use flwr_programs::{ask, release_of};
+
 use super::{Error, find_program};
 
 /// A release of flwr by its first two numbers, as (1, 22).
 pub type Version = (u32, u32);
 
-/// The time limit for a program's Python to name its release. The Python imports a few modules.
+/// The time limit for a program's help.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Prints the release of the flwr that a Python would import.
-const NAME_RELEASE: &str = "\
-from importlib import metadata
-for name in ('flwr', 'flwr-nightly'):
-    try:
-        print(metadata.version(name))
-        break
-    except metadata.PackageNotFoundError:
-        pass";
 
 /// How the app processes of a range of releases are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +150,7 @@ impl Program {
     /// The program of this path. Blocks, as [`Self::find`] does.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
-        let version = version_beside(&path).or_else(|| version_by_python(&path));
+        let version = release_of(&path).and_then(|release| version_in(&release));
         let flags = match version {
             Some(version) => Flags::of(version),
             None => Flags::by_help(&path).unwrap_or_else(|| Flags::of(USUAL)),
@@ -307,37 +297,10 @@ fn shown((major, minor): Version) -> String {
     format!("{major}.{minor}")
 }
 
-/// The release of the package that is installed beside the program. Starting the program would take
-/// seconds.
-fn version_beside(program: &Path) -> Option<Version> {
-    let environment = program.canonicalize().ok()?.parent()?.parent()?.join("lib");
-    let pythons = fs::read_dir(environment).ok()?.flatten();
-    pythons
-        .flat_map(|python| fs::read_dir(python.path().join("site-packages")))
-        .flatten()
-        .flatten()
-        .find_map(|package| version_of_package(package.file_name().to_str()?))
-}
-
-/// The release in a name such as `flwr-1.22.0.dist-info`.
-fn version_of_package(package: &str) -> Option<Version> {
-    let version = package.strip_suffix(".dist-info")?;
-    let nightly = version.strip_prefix("flwr_nightly-");
-    version_in(version.strip_prefix("flwr-").or(nightly)?)
-}
-
 /// The first two numbers of a version such as `1.43.0.dev20261026`.
 fn version_in(version: &str) -> Option<Version> {
     let mut parts = version.trim().split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
-}
-
-/// The release that the Python of a script would import: its packages may be elsewhere.
-fn version_by_python(program: &Path) -> Option<Version> {
-    let Interpreter { python, options } = Interpreter::of(program)?;
-    let mut command = Command::new(python);
-    command.args(options).args(["-c", NAME_RELEASE]);
-    version_in(&ask(&mut command, PATIENCE).ok()?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@
 //!
 //! Disks lose and flip bits, and people touch files. Every read hashes the bytes: no other bytes than
 //! those that were stored are ever given.
+//!
+//! Files are never changed in place, and a [`Pause`] postpones their deletion. Another process can
+//! therefore copy or link all files that are needed at one moment.
 
 use std::collections::HashMap;
 use std::fs;
@@ -24,9 +27,12 @@ use super::{Error, Flaw, Flawed, ObjectBytes};
 use flwr_security::private_files::{self, TEMPORARY};
 
 mod layout;
+mod pause;
+mod release;
 mod stamp;
 
 pub use layout::{Found, files_in, path_in};
+pub use pause::{Pause, Paused};
 
 use layout::failed;
 use stamp::Stamp;
@@ -42,6 +48,10 @@ pub struct Files {
     held: Arc<[Mutex<HashMap<ObjectId, Held>>]>,
     /// Bytes of all files.
     used: Arc<AtomicU64>,
+    /// Postpones deletions. `None`: nobody copies these files.
+    pause: Option<Pause>,
+    /// Deletions to be done after the pause, once for each lost holder.
+    postponed: Arc<Mutex<Vec<ObjectId>>>,
 }
 
 /// Bytes that are written to see whether anything can be: more than the rest of a file's last block.
@@ -94,12 +104,42 @@ impl Files {
         dir: &Path,
         held: impl IntoIterator<Item = (ObjectId, usize)>,
     ) -> Result<(Self, Restored), Error> {
+        Self::open_with(dir, held, None)
+    }
+
+    /// As [`Self::open`], for a store whose files another process may copy. Objects without a holder
+    /// stay until the end of a pause.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_pausable(
+        dir: &Path,
+        held: impl IntoIterator<Item = (ObjectId, usize)>,
+        pause: Pause,
+    ) -> Result<(Self, Restored), Error> {
+        Self::open_with(dir, held, Some(pause))
+    }
+
+    fn open_with(
+        dir: &Path,
+        held: impl IntoIterator<Item = (ObjectId, usize)>,
+        pause: Option<Pause>,
+    ) -> Result<(Self, Restored), Error> {
         private_files::create_dir(dir).map_err(failed("create", dir))?;
         let mut wanted: HashMap<_, _> = held.into_iter().collect();
         let (mut restored, mut used) = (Restored::default(), 0);
         let kept: Arc<[Mutex<HashMap<_, _>>]> = (0..FOLDERS).map(|_| Mutex::default()).collect();
+        let permit = pause.as_ref().map(Pause::permit);
+        let is_paused = matches!(permit, Some(None));
+        let mut postponed = Vec::new();
         for file in files_in(dir)? {
-            let holders = file.id.and_then(|id| Some((id, wanted.remove(&id)?)));
+            let holders = file.id.and_then(|id| match wanted.remove(&id) {
+                None if is_paused => {
+                    postponed.push(id);
+                    Some((id, 1))
+                }
+                holders => Some((id, holders?)),
+            });
             let Some((id, holders)) = holders else {
                 fs::remove_file(&file.path).map_err(failed("delete", &file.path))?;
                 restored.removed += 1;
@@ -116,7 +156,8 @@ impl Files {
                 },
             );
         }
-        restored.kept = kept.iter().map(|folder| folder.lock().len()).sum();
+        let files: usize = kept.iter().map(|folder| folder.lock().len()).sum();
+        restored.kept = files - postponed.len();
         restored.missing = wanted.into_keys().collect();
         restored.missing.sort_unstable();
         let files = Self {
@@ -124,6 +165,8 @@ impl Files {
             counter: Arc::default(),
             held: kept,
             used: Arc::new(AtomicU64::new(used)),
+            pause,
+            postponed: Arc::new(Mutex::new(postponed)),
         };
         Ok((files, restored))
     }
@@ -245,24 +288,6 @@ impl Files {
         let _ = fs::remove_file(&path);
         written.map_err(failed("write", &path))
     }
-
-    fn release(&self, id: ObjectId) -> Result<(), Error> {
-        let mut held = self.held(&id);
-        if let Some(held) = held.get_mut(&id).filter(|held| held.holders > 1) {
-            held.holders -= 1;
-            return Ok(());
-        }
-        if let Some(gone) = held.remove(&id) {
-            self.used.fetch_sub(gone.size, Ordering::Relaxed);
-        }
-        let path = self.path_of(&id);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("delete", &path)(error))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[async_trait]
@@ -298,6 +323,14 @@ impl ObjectBytes for Files {
     async fn delete(&self, id: &ObjectId) -> Result<(), Error> {
         let (files, id) = (self.clone(), *id);
         on_disk(move || files.release(id)).await
+    }
+
+    async fn delete_postponed(&self) -> Result<(), Error> {
+        if self.postponed.lock().is_empty() {
+            return Ok(());
+        }
+        let files = self.clone();
+        on_disk(move || files.release_postponed()).await
     }
 
     fn used(&self) -> u64 {

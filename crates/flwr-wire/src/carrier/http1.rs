@@ -18,17 +18,15 @@ use super::answer::{Answer, Answers};
 use super::intake::Unread;
 use crate::host::AccountProof;
 
+mod media;
 mod path;
 mod problem;
 
+pub use media::{JSON, LENGTH_BYTES, PROTOBUF, STREAM, is_kind};
 pub(crate) use path::is_method;
 pub use path::path_of;
 use problem::Problem;
 
-const PROTOBUF: &str = "application/protobuf";
-const STREAM: &str = "application/flower-protobuf-stream";
-/// Bytes of the length before each message of a stream.
-const LENGTH_BYTES: usize = 4;
 /// What an app tells of itself, beside its token.
 const OF_APPS: [&str; 3] = [
     "flwr-package-name",
@@ -57,12 +55,9 @@ pub(super) fn accept<B>(request: &Request<B>) -> Accepted {
 
 /// Whether the body is a message.
 pub(super) fn accept_content<B>(request: &Request<B>) -> Accepted {
-    let header = request.headers().get(CONTENT_TYPE);
-    let text = header.and_then(|value| value.to_str().ok());
-    let kind = text.and_then(|text| text.split(';').next()).map(str::trim);
-    match kind {
-        Some(kind) if kind.eq_ignore_ascii_case(PROTOBUF) => Ok(()),
-        _ => Err(refused(Problem::content_type())),
+    match is_kind(request.headers(), &PROTOBUF) {
+        true => Ok(()),
+        false => Err(refused(Problem::content_type())),
     }
 }
 
@@ -102,7 +97,7 @@ pub(super) fn answered(answer: &Answer) -> Response<Body> {
     let mut response = Response::new(Body::new(body));
     *response.headers_mut() = answer.headers.clone();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    headers.insert(CONTENT_TYPE, PROTOBUF);
     response
 }
 
@@ -122,7 +117,7 @@ pub(super) fn streamed(Answers(answers): Answers) -> Response<Body> {
     });
     let mut response = Response::new(Body::new(StreamBody::new(frames)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(STREAM));
+    headers.insert(CONTENT_TYPE, STREAM);
     response
 }
 

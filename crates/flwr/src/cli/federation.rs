@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use flwr_core::proxy::ProxySetting;
 
+use super::link::split_words;
 use super::{Format, Target};
 
 /// `flwr federation`
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
-They are kept in `config.toml` in Flower's home directory, in the same tables as in pyproject.toml;
-those of an app come before them. FLWR_FEDERATION names the one to use where none is typed;
+They are kept in `config.toml` in Flower's home directory, where pip's `flwr` 1.26 and later finds
+them too; those of an app's pyproject.toml come before them. FLWR_FEDERATION names the one to use where none is typed;
 FLWR_SUPERLINK_ADDRESS and FLWR_ROOT_CERTIFICATES describe one by themselves.")]
 pub enum FederationCommand {
     /// List the federations that can be named here, or those of a SuperLink.
@@ -74,12 +75,13 @@ impl FederationListArgs {
     /// The SuperLink to ask. `None`: what is described here is meant.
     #[must_use]
     pub fn target(&self) -> Option<Target> {
-        if self.superlink.is_none() && self.federation_id.is_none() {
+        let (app, federation) = split_words(&self.app, self.superlink.as_ref());
+        if federation.is_none() && self.federation_id.is_none() {
             return None;
         }
         Some(Target {
-            app: self.app.clone(),
-            federation: self.superlink.clone(),
+            app,
+            federation,
             federation_config: Vec::new(),
             proxy: None,
         })
@@ -111,8 +113,8 @@ impl FederationCommand {
 Without NAME and --federation: the federations that are described in the app and in `config.toml`.
 
 Examples:
-  flwr federation list . hospital                              what its SuperLink has
-  flwr federation list . hospital --federation @none/default   people, SuperNodes and runs of one")]
+  flwr federation list hospital                              what its SuperLink has
+  flwr federation list hospital --federation @none/default   people, SuperNodes and runs of one")]
 pub struct FederationListArgs {
     /// Directory of the app, with its `pyproject.toml`.
     #[arg(default_value = ".")]

@@ -23,6 +23,10 @@ pub struct UpArgs {
     /// Leave it running in the background.
     #[arg(long, short = 'd')]
     pub detach: bool,
+    /// Bring the Flower package that `flwr up` installed for apps to the release that a new
+    /// installation gets; else it stays as it is.
+    #[arg(long, conflicts_with = "in_background")]
+    pub renew: bool,
     /// What --detach starts.
     #[arg(long, hide = true, conflicts_with = "detach")]
     pub in_background: bool,

@@ -1,6 +1,6 @@
 //! Suggestions for command lines that clap refuses.
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use super::Cli;
@@ -23,21 +23,39 @@ pub(super) fn suggested<'a>(
         }
         return error;
     }
+    let words: Vec<_> = words.collect();
+    if error.kind() == ErrorKind::ValueValidation
+        && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidValue)
+        && let Some(line) = id_first(typed, &words)
+    {
+        let tip = format!("the id comes first: `{line}`").into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+        return error;
+    }
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
     let typed = typed.clone();
-    if error.kind() != clap::error::ErrorKind::UnknownArgument || !typed.starts_with('-') {
+    if error.kind() != ErrorKind::UnknownArgument || !typed.starts_with('-') {
         return error;
     }
     // "use '-- --flag'": no value of ours begins with a dash.
     error.remove(ContextKind::Suggested);
     if error.get(ContextKind::SuggestedArg).is_none()
-        && let Some(nearest) = nearest_flag(&typed, words)
+        && let Some(nearest) = nearest_flag(&typed, words.into_iter())
     {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(nearest));
     }
     error
+}
+
+/// The line with its id before the word that stands in the place of the id.
+fn id_first(typed: &str, words: &[&str]) -> Option<String> {
+    let place = words.iter().position(|word| *word == typed)?;
+    words.get(place + 1)?.parse::<u64>().ok()?;
+    let mut words = words.to_vec();
+    words.swap(place, place + 1);
+    Some(format!("flwr {}", words.join(" ")))
 }
 
 /// The flag of the command in `words` that looks most like `typed`.
@@ -99,6 +117,25 @@ mod tests {
                 ),
                 None => assert!(!told.contains("tip:"), "{line}: {told}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_id_after_the_federation_is_told_with_the_right_line() {
+        for (line, right) in [
+            ("flwr log hospital 7", "flwr log 7 hospital"),
+            ("flwr stop hospital 7 --yes", "flwr stop 7 hospital --yes"),
+            ("flwr run delete lab 7", "flwr run delete 7 lab"),
+            (
+                "flwr supernode unregister lab 7",
+                "flwr supernode unregister 7 lab",
+            ),
+        ] {
+            let words: Vec<_> = line.split(' ').collect();
+            let error = Cli::try_parse_from(&words).unwrap_err();
+            let told = suggested(error, words.into_iter().skip(1)).to_string();
+            let tip = format!("the id comes first: `{right}`");
+            assert!(told.contains(&tip), "{line}: {told}");
         }
     }
 

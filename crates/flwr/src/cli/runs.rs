@@ -41,7 +41,7 @@ pub struct LogArgs {
 #[command(after_help = "\
 Examples:
   flwr list                                        of the app's default federation, or of yours
-  flwr ls . hospital --watch                       again and again
+  flwr ls hospital --watch                         again and again
   flwr ls --format json | jq -r '.runs[0].status'  finished:completed")]
 pub struct ListArgs {
     /// The app and the federation.
@@ -65,7 +65,7 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  flwr stop 9296828773063911005 . hospital
+  flwr stop 9296828773063911005 hospital
   flwr stop latest                  your newest run that is not finished; asks where nobody logs in
   flwr stop latest --yes            asks nothing, as for scripts")]
 pub struct StopArgs {
@@ -87,7 +87,7 @@ pub struct StopArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  flwr run delete 9296828773063911005 . hospital
+  flwr run delete 9296828773063911005 hospital
 
 The SuperLink can do it by itself: `flower-superlink --keep-runs 90d`.")]
 pub struct DeleteArgs {
@@ -106,17 +106,35 @@ pub struct DeleteArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  flwr pull . hospital --run-id 9296828773063911005")]
+  flwr pull 9296828773063911005 hospital
+
+flwr 1.25 and earlier have: flwr pull . hospital --run-id 9296828773063911005")]
 pub struct PullArgs {
-    /// The app and the federation.
+    /// The app and the federation; or the run, and then the federation.
     #[command(flatten)]
     pub target: Target,
     /// The run.
     #[arg(long, value_name = "RUN_ID", value_parser = run_id, allow_negative_numbers = true)]
-    pub run_id: u64,
+    pub run_id: Option<u64>,
     /// How to answer.
     #[arg(long, value_enum, default_value_t, ignore_case = true)]
     pub format: Format,
+}
+
+impl PullArgs {
+    /// The run, and where it is. `None`: no run is named.
+    #[must_use]
+    pub fn run(&self) -> Option<(u64, Target)> {
+        if let Some(run) = self.run_id {
+            return Some((run, self.target.clone()));
+        }
+        let run = run_id(self.target.app.to_str()?).ok()?;
+        let target = Target {
+            app: ".".into(),
+            ..self.target.clone()
+        };
+        Some((run, target))
+    }
 }
 
 /// Parses `--since`: a moment, or a span that ends now.

@@ -84,7 +84,7 @@ pub struct SupernodeUnregisterArgs {
 With --verbose, those that were unregistered are listed too; --format json has them always.
 
 Example:
-  flwr supernode list . hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
+  flwr supernode list hospital --format json | jq '[.nodes[] | select(.status == \"online\")] | length'")]
 pub struct SupernodeListArgs {
     /// The app and the federation.
     #[command(flatten)]

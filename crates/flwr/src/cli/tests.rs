@@ -130,6 +130,12 @@ fn the_arguments_of_flower_are_taken() {
         "stop 7 . fed --format default",
         "pull --run-id 7",
         "pull . fed --run-id 7",
+        "pull 7",
+        "pull 7 fed",
+        "supernode register k.pub fed",
+        "supernode register k.pub . fed",
+        "supernode unregister 7 . fed",
+        "doctor . fed",
         "install x.fab --flwr-dir d",
         "new my-app --framework numpy --username me",
         "new my-app pytorch",
@@ -213,4 +219,41 @@ fn what_is_not_offered_is_read_with_whatever_follows() {
         let cli = Cli::try_parse_from(words.split(' ')).unwrap();
         assert_eq!(cli.command.format(), Format::Json, "{words}");
     }
+}
+
+#[test]
+fn the_run_of_a_pull_may_be_named_as_each_release_has_it() {
+    let of = |line: &str| {
+        let args: Vec<_> = line.split(' ').collect();
+        let Ok(Command::Pull(args)) = parse(&args) else {
+            panic!("{line}")
+        };
+        let (run, target) = args.run()?;
+        Some((run, target.app, target.federation))
+    };
+    let fed = Some("fed".to_owned());
+    assert_eq!(of("pull 7 fed"), Some((7, ".".into(), fed.clone())));
+    assert_eq!(of("pull 7"), Some((7, ".".into(), None)));
+    assert_eq!(of("pull app fed --run-id 7"), Some((7, "app".into(), fed)));
+    assert_eq!(of("pull fed"), None);
+    assert_eq!(of("pull"), None);
+}
+
+#[test]
+fn a_superlink_is_named_alone_or_after_an_app() {
+    let of = |line: &str| {
+        let args: Vec<_> = line.split(' ').collect();
+        let Ok(Command::Doctor(args)) = parse(&args) else {
+            panic!("{line}")
+        };
+        let target = args.at.target();
+        (target.app, target.federation)
+    };
+    let fed = Some("fed".to_owned());
+    assert_eq!(of("doctor fed"), (".".into(), fed.clone()));
+    assert_eq!(of("doctor app fed"), ("app".into(), fed.clone()));
+    assert_eq!(of("doctor fed --app app"), ("app".into(), fed));
+    assert_eq!(of("doctor ."), (".".into(), None));
+    assert_eq!(of("doctor"), (".".into(), None));
+    assert!(parse(&["doctor", "app", "fed", "--app", "app"]).is_err());
 }

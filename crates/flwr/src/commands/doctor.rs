@@ -9,6 +9,7 @@ use flwr_core::port::Control as _;
 use flwr_core::project::Federation;
 use flwr_core::refusal::{Class, Failure};
 use flwr_core::time::Timestamp;
+use flwr_programs::path_variable;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use crate::federation::Surroundings;
 use crate::render::Output;
 use crate::resolved::ResolvedFederation;
 
+mod programs;
 mod python;
 mod supernode;
 
@@ -44,6 +46,7 @@ const APART: time::Duration = time::Duration::seconds(5);
 pub(super) async fn doctor(args: &DoctorArgs, output: &mut Output) -> Result<()> {
     let mut checkup = Checkup::new();
     walk(&args.at.target(), &mut checkup).await;
+    programs::look(&path_variable(), env!("CARGO_PKG_VERSION"), &mut checkup);
     let surroundings = Surroundings::of_process();
     python::look(surroundings.local().ok().as_ref(), &mut checkup);
     if let Some(home) = &surroundings.home {

@@ -100,6 +100,9 @@ fn row(source: &Source, name: &str, is_default: bool) -> FederationRow {
     if source.means_local(name) {
         return FederationRow::other(name, "flwr up", &source.told, is_default);
     }
+    if source.means_supergrid(name, &Table::new()) {
+        return FederationRow::other(name, "SuperGrid, not supported", &source.told, is_default);
+    }
     match source.get(name, &Table::new(), String::new()) {
         Ok(chosen) => FederationRow::new(&chosen, is_default),
         // Another version of Flower may have written it: the rest can be used.
@@ -108,8 +111,9 @@ fn row(source: &Source, name: &str, is_default: bool) -> FederationRow {
 }
 
 fn show(args: &FederationShowArgs, around: &Surroundings, output: &mut Output) -> Result<()> {
-    let app = super::app_if_there(&args.target.app)?;
-    output.federation(&around.choose(app.as_ref(), &args.target)?)
+    let target = args.target.meant();
+    let app = super::app_if_there(&target.app)?;
+    output.federation(&around.choose(app.as_ref(), &target)?)
 }
 
 fn add(args: &FederationAddArgs, home: &Home, output: &mut Output) -> Result<()> {

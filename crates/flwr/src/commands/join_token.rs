@@ -1,5 +1,6 @@
 //! `flwr supernode join-token`: tokens by which SuperNodes join.
 
+use flwr_core::address::Address;
 use flwr_core::port::JoinTokens as _;
 use flwr_core::port::joining::{IssuedJoinToken, NewJoinToken};
 use serde_json::json;
@@ -43,6 +44,13 @@ async fn new(args: &JoinTokenNewArgs, output: &mut Output) -> Result<()> {
     output.suggest(&format!(
         "type this where the data is: {who} with it within {time}, at {at}; whoever has the token can join"
     ));
+    let is_here = Address::from_target(&about.address).is_ok_and(|address| address.is_loopback());
+    if is_here {
+        output.suggest(&format!(
+            "{at} is this machine only: for a SuperNode elsewhere, name the SuperLink as it is reached from \
+             there, --address HOST:9092"
+        ));
+    }
     let mut answer = TokenRow::new(&about, about.issued_at).json();
     answer["success"] = true.into();
     answer["token"] = token.into();

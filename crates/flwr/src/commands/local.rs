@@ -13,7 +13,7 @@ use crate::cli::{DownArgs, StatusArgs, UpArgs};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
-use crate::local::{self, Local};
+use crate::local::{self, Local, Packages};
 use crate::local_federation::LocalFederation;
 use crate::render::{LocalStatus, Output};
 
@@ -34,20 +34,26 @@ pub(super) async fn up(args: &UpArgs, output: &mut Output) -> Result<()> {
     if args.in_background {
         // The terminal's signals are not for this process any more.
         rustix::process::setsid().map_err(|error| Error::Runtime(error.into()))?;
-        return local::supervise(&local, args.supernodes, Some(local.log()), output).await;
+        let log = Some(local.log());
+        return local::supervise(&local, args.supernodes, Packages::Keep, log, output).await;
     }
+    let packages = match args.renew {
+        true => Packages::Renew,
+        false => Packages::Keep,
+    };
     if let Some(description) = local.description()? {
-        if args.detach && description.supernodes == args.supernodes {
+        let is_same = description.supernodes == args.supernodes && !args.renew;
+        if args.detach && is_same {
             output.say("The local federation was up already; nothing was started.")?;
             return output.up(&description);
         }
         return Err(Error::LocalUp);
     }
     if args.detach {
-        let description = local::start(&local, args.supernodes, output).await?;
+        let description = local::start(&local, args.supernodes, packages, output).await?;
         return output.up(&description);
     }
-    local::supervise(&local, args.supernodes, None, output).await
+    local::supervise(&local, args.supernodes, packages, None, output).await
 }
 
 pub(super) async fn down(args: &DownArgs, output: &mut Output) -> Result<()> {

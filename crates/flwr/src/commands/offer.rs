@@ -8,7 +8,7 @@ use super::new::Asker;
 use crate::cli::{Format, RunArgs};
 use crate::error::{Error, Result};
 use crate::federation::Surroundings;
-use crate::local;
+use crate::local::{self, Packages};
 use crate::project::App;
 use crate::render::Output;
 use crate::resolved::ResolvedFederation;
@@ -43,7 +43,7 @@ pub(super) async fn choose(
     let description = match up {
         Some(description) => description,
         None => {
-            let description = local::start(&local, SUPERNODES, output).await?;
+            let description = local::start(&local, SUPERNODES, Packages::Keep, output).await?;
             output.up(&description)?;
             description
         }
@@ -64,6 +64,9 @@ fn missing(chosen: &Result<ResolvedFederation>) -> Option<String> {
         Err(Error::Federation(FederationError::NoDefault)) => {
             Some("No federation is named, and no local one is up".to_owned())
         }
+        Err(Error::SuperGrid(name)) => Some(format!(
+            "Federation `{name}` is Flower's SuperGrid, which is not supported here"
+        )),
         Err(Error::LocalDown) => Some("The local federation is not up".to_owned()),
         _ => None,
     }

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::render::{Output, printable};
 
 pub(super) async fn pull(args: &PullArgs, output: &mut Output) -> Result<()> {
-    let run_id = args.run_id;
-    let superlink = super::reach(&args.target, "pull", output)?;
+    let (run_id, target) = args.run().ok_or(Error::NoRun)?;
+    let superlink = super::reach(&target, "pull", output)?;
     let busy = output.busy("Asking the SuperLink");
     let answer = superlink.control.artifacts(RunId(run_id)).await;
     busy.finish_and_clear();

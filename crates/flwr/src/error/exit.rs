@@ -28,6 +28,7 @@ impl Error {
             | Self::Username(_)
             | Self::NobodyToAsk(_)
             | Self::NotAsked { .. }
+            | Self::NoRun
             | Self::BundleName { .. }
             | Self::NoHome
             | Self::HomeFile { .. }
@@ -39,6 +40,7 @@ impl Error {
             | Self::NotKept { .. }
             | Self::Config { .. }
             | Self::NoAddress { .. }
+            | Self::SuperGrid(_)
             | Self::NotLoggedIn
             | Self::DamagedTokens(_)
             | Self::TokenFile { .. }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use flwr_client::channel::{ConnectError, connect_error};
+use flwr_core::flower::RELEASE;
 use flwr_core::project::FederationError;
 
 use super::Error;
@@ -59,6 +60,7 @@ impl Error {
             Self::Federation(FederationError::Unknown { wanted, found }) => Some(unknown_federation(wanted, found)),
             Self::AppExists(_) => Some("choose another name, or move it away".into()),
             Self::NobodyToAsk(_) => Some("e.g. `flwr new my-app numpy`".into()),
+            Self::NoRun => Some("the id comes first, and then the federation: `flwr pull RUN_ID hospital`".into()),
             Self::NoneUnfinished { newest: Some(run_id) } => Some(format!(
                 "the newest run is finished: see it with `flwr log {run_id}`, all with `flwr ls`"
             )),
@@ -76,21 +78,26 @@ impl Error {
             Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
             Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
             Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),
+            Self::SuperGrid(_) => Some(
+                "run on a local federation, `flwr up --detach` and `flwr run . local`, or keep the address of yours: \
+                 `flwr federation add NAME --address HOST:9093 --default`"
+                    .into(),
+            ),
             Self::LocalDown => Some("start it with `flwr up --detach`".into()),
             Self::LocalUp => Some("`flwr status` tells of it, `flwr down` stops it".into()),
             Self::LocalStarting => Some("try again in a moment".into()),
             Self::NoDaemon(_) => Some("put it there, e.g. with `cargo build --release`".into()),
-            Self::NoPython => Some("install Python 3.10 or later, or activate an environment with flwr==1.22.0".into()),
-            Self::Python { no_venv: true, .. } => Some(
+            Self::NoPython => Some(format!(
+                "install Python 3.11 or later, or activate an environment with flwr=={RELEASE}"
+            )),
+            Self::Python { no_venv: true, .. } => Some(format!(
                 "install Python's module for environments, e.g. `apt install python3-venv`, or activate an \
-                 environment with flwr==1.22.0"
-                    .into(),
-            ),
-            Self::Python { .. } => Some(
+                 environment with flwr=={RELEASE}"
+            )),
+            Self::Python { .. } => Some(format!(
                 "check the network and what pip uses of it (HTTPS_PROXY, PIP_INDEX_URL), and try again; or \
-                 activate an environment with flwr==1.22.0"
-                    .into(),
-            ),
+                 activate an environment with flwr=={RELEASE}"
+            )),
             Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
             Self::FederationExists { .. } => Some("use --force to write over it".into()),
             Self::NoHomeDefault(_) => Some("`flwr federation default NAME` makes one that".into()),

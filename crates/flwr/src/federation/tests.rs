@@ -146,6 +146,32 @@ fn the_file_of_a_later_flower_is_read() {
     ));
 }
 
+/// As flwr 1.26 and flwr 1.27 to 1.42 make the file when they find none.
+#[test]
+fn what_a_later_flower_writes_at_its_first_use_means_the_local_federation_and_the_supergrid() {
+    let simulation = "options.num-supernodes = 10\noptions.backend.client-resources.num-cpus = 1\n";
+    for (grid, local) in [
+        ("supergrid.flower.ai", simulation),
+        ("api.flower.ai", "address = \":local:\"\n"),
+    ] {
+        let file = format!(
+            "[superlink]\ndefault = \"local\"\n\n[superlink.supergrid]\naddress = \"{grid}\"\n\n\
+             [superlink.local]\n{local}"
+        );
+        let stage = Stage::new(PROJECT, &file);
+        let around = stage.around();
+        for name in [None, Some("local")] {
+            let chosen = stage.choose(&around, name);
+            assert!(matches!(chosen, Err(Error::LocalDown)), "{chosen:?}");
+        }
+        let chosen = stage.choose(&around, Some("supergrid"));
+        assert!(
+            matches!(&chosen, Err(Error::SuperGrid(name)) if name == "supergrid"),
+            "{chosen:?}"
+        );
+    }
+}
+
 #[test]
 fn a_broken_file_is_told_with_the_line() {
     let stage = Stage::new(PROJECT, "a = 1\nb = \n");
@@ -169,8 +195,8 @@ fn adding_and_removing_leave_the_rest_of_the_file_as_it_is() {
     home().add("b", &address("b:2"), true).unwrap();
     assert_eq!(
         stage.text(),
-        "# mine\n[other]\nx = 1 # why\n\n[tool.flwr.federations]\ndefault = \"b\"\n\n\
-         [tool.flwr.federations.a]\naddress = \"a:1\"\n\n[tool.flwr.federations.b]\naddress = \"b:2\"\n"
+        "# mine\n[other]\nx = 1 # why\n\n[superlink]\ndefault = \"b\"\n\n\
+         [superlink.a]\naddress = \"a:1\"\n\n[superlink.b]\naddress = \"b:2\"\n"
     );
     home().set_default("a").unwrap();
     assert_eq!(home().federations().default_name(), Some("a"));
@@ -179,12 +205,43 @@ fn adding_and_removing_leave_the_rest_of_the_file_as_it_is() {
     assert_eq!(home().federations().names().collect::<Vec<_>>(), ["b"]);
     assert!(stage.text().starts_with("# mine\n[other]\nx = 1 # why\n"));
 
-    let inline = Stage::new(PROJECT, "[tool.flwr]\nfederations = {}\n");
+    let inline = Stage::new(PROJECT, "superlink = {}\n");
     let error = Home::read(&inline.home())
         .unwrap()
         .add("a", &address("a:1"), false)
         .unwrap_err();
     assert!(matches!(error, Error::HomeFileForm { .. }));
+}
+
+#[test]
+fn tables_of_earlier_versions_are_read_beside_those_of_today_and_move_there() {
+    let earlier = "# mine\n[tool.other]\nx = 1\n\n[tool.flwr.federations]\ndefault = \"one\" # near\n\n\
+                   # the first\n[tool.flwr.federations.one]\naddress = \"one:9093\"\nroot-certificates = \"ca.crt\"\n";
+    let today = "\n[superlink]\ndefault = \"two\"\n[superlink.one]\naddress = \"other:9093\"\n\
+                 [superlink.two]\naddress = \"two:9093\"\n";
+    let stage = Stage::new(PROJECT, &format!("{earlier}{today}"));
+    let around = stage.around();
+    assert_eq!(address(stage.choose(&around, None)), "one:9093");
+    assert_eq!(address(stage.choose(&around, Some("two"))), "two:9093");
+
+    let home = || Home::read(&stage.home()).unwrap();
+    home().set_default("two").unwrap();
+    let text = stage.text();
+    assert!(!text.contains("federations"), "{text}");
+    for kept in [
+        "# mine\n[tool.other]\nx = 1\n",
+        "# the first\n[superlink.one]",
+    ] {
+        assert!(text.contains(kept), "{text}");
+    }
+    assert_eq!(address(stage.choose(&around, None)), "two:9093");
+    let one = stage.choose(&around, Some("one")).unwrap().federation;
+    assert_eq!(one.address.unwrap().to_string(), "one:9093");
+    // The `flwr` of pip takes absolute paths only.
+    let ca = stage.home().join("ca.crt");
+    assert_eq!(one.root_certificates.as_deref(), ca.to_str());
+    home().remove("one").unwrap();
+    assert_eq!(home().federations().names().collect::<Vec<_>>(), ["two"]);
 }
 
 #[test]

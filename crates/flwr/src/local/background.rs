@@ -9,7 +9,8 @@ use flwr_core::monotonic;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use super::{Local, python};
+use super::Local;
+use super::python::{self, Packages};
 use crate::error::{Error, Result};
 use crate::local_federation::LocalFederation;
 use crate::render::Output;
@@ -25,11 +26,12 @@ const LAST_LINES: usize = 15;
 pub(crate) async fn start(
     local: &Local,
     supernodes: u32,
+    packages: Packages,
     output: &mut Output,
 ) -> Result<LocalFederation> {
     // Before the detaching, as the installation may take long and the user should see it.
     let lock = local.tend()?;
-    python::prepare(local, output).await?;
+    python::prepare(local, packages, output).await?;
     drop(lock);
     output.say(&format!(
         "Starting a SuperLink and {supernodes} SuperNodes ..."

@@ -4,14 +4,15 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use flwr_core::flower::{RELEASE, RELEASE_FOR_PYTHON_3_10};
 
 use super::install::Installation;
 use super::{Local, programs};
 use crate::error::{Error, Result};
 use crate::render::Output;
 
-/// The version of Flower to install: the latest that all our programs speak.
-const FLOWER: &str = "flwr==1.22.0";
 /// The programs that the daemons start for apps.
 const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
 /// The names of Python, in the order of trial.
@@ -27,26 +28,43 @@ const ENVIRONMENT: &str = "python";
 /// The marker file of a complete environment.
 const COMPLETE: &str = "complete";
 
+/// What becomes of the packages that an earlier `flwr up` has installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packages {
+    /// They stay.
+    Keep,
+    /// Flower's package becomes the one that a new environment gets.
+    Renew,
+}
+
 /// Finds or makes an environment for apps. Gives `PATH` for the daemons.
-pub(super) async fn prepare(local: &Local, output: &mut Output) -> Result<OsString> {
+pub(super) async fn prepare(
+    local: &Local,
+    packages: Packages,
+    output: &mut Output,
+) -> Result<OsString> {
     let path = programs::path_variable();
-    if PROGRAMS
-        .iter()
-        .all(|name| programs::find(name, &path).is_some())
-    {
+    if let [Some(program), Some(_)] = PROGRAMS.map(|name| programs::find(name, &path)) {
+        if packages == Packages::Renew {
+            output.say(&format!(
+                "Apps run with {}, which is on PATH: --renew renews only what `flwr up` installed",
+                program.display()
+            ))?;
+        }
         return Ok(path);
     }
     let environment = local.directory().join(ENVIRONMENT);
+    let python = environment.join("bin/python");
     if !is_complete(&environment) {
-        output.say(&format!(
-            "No `flwr-clientapp` on PATH: installing {FLOWER} for apps into {} ...",
-            environment.display()
-        ))?;
         make(local, &environment, output).await?;
+    } else if packages == Packages::Renew {
+        renew(local, &python, output).await?;
+    } else {
+        tell_of_newer(&python, output)?;
     }
     output.say(&format!(
         "Apps run with {0}; install what yours needs with `{0} -m pip install -e path/to/app`",
-        environment.join("bin/python").display()
+        python.display()
     ))?;
     Ok(programs::path_with(&environment.join("bin")))
 }
@@ -57,15 +75,62 @@ pub(crate) fn made(local: &Local) -> Option<PathBuf> {
     is_complete(&environment).then(|| environment.join("bin"))
 }
 
+/// The release of Flower that a Python has.
+pub(crate) fn release(python: &Path) -> Option<String> {
+    ask(
+        python,
+        "from importlib.metadata import version; print(version('flwr'))",
+    )
+}
+
 fn is_complete(environment: &Path) -> bool {
     environment.join(COMPLETE).exists()
 }
 
-async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<()> {
+/// The release of Flower for a Python. `None`: the Python is too old.
+fn release_for(python: &Path) -> Option<&'static str> {
+    let version = ask(python, "import sys; print(*sys.version_info[:2])")?;
+    let (major, minor) = version.split_once(' ')?;
+    match (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?) {
+        (3, 11..) => Some(RELEASE),
+        (3, 10) => Some(RELEASE_FOR_PYTHON_3_10),
+        _ => None,
+    }
+}
+
+/// What a line of Python prints.
+fn ask(python: &Path, line: &str) -> Option<String> {
+    let mut command = Command::new(python);
+    command.args(["-c", line]);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().to_owned()).filter(|text| output.status.success() && !text.is_empty())
+}
+
+/// The Python on PATH that takes the newest release, with that release.
+fn interpreter() -> Result<(PathBuf, &'static str)> {
     let path = programs::path_variable();
-    let mut interpreters = INTERPRETERS.iter();
-    let python = interpreters.find_map(|name| programs::find(name, &path));
-    let python = python.ok_or(Error::NoPython)?;
+    let pythons = INTERPRETERS
+        .iter()
+        .filter_map(|name| programs::find(name, &path));
+    let mut second = None;
+    for python in pythons {
+        match release_for(&python) {
+            Some(RELEASE) => return Ok((python, RELEASE)),
+            Some(release) => second = second.or(Some((python, release))),
+            None => {}
+        }
+    }
+    second.ok_or(Error::NoPython)
+}
+
+async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<()> {
+    let (interpreter, release) = interpreter()?;
+    output.say(&format!(
+        "No `flwr-clientapp` on PATH: installing flwr=={release} for apps into {} ...",
+        environment.display()
+    ))?;
     // The remains of an interrupted attempt.
     if environment.exists() {
         fs::remove_dir_all(environment).map_err(|source| Error::Write {
@@ -73,26 +138,131 @@ async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<
             source,
         })?;
     }
-    let log = local.directory().join("python.log");
-    let mut installation = Installation::begin(log, output)?;
+    let mut installation = Installation::begin(log(local), output)?;
     let venv = [
         "-m".into(),
         "venv".into(),
         environment.as_os_str().to_owned(),
     ];
-    installation.step(&python, &venv).await?;
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        FLOWER,
-    ]
-    .map(OsString::from);
+    installation.step(&interpreter, &venv).await?;
     let python = environment.join("bin/python");
-    installation.step(&python, &pip).await?;
+    installation.step(&python, &pip_install(release)).await?;
     fs::write(environment.join(COMPLETE), "").map_err(|source| Error::Write {
         path: environment.join(COMPLETE),
         source,
     })
+}
+
+/// Replaces Flower's package. The packages of the user's apps stay.
+async fn renew(local: &Local, python: &Path, output: &mut Output) -> Result<()> {
+    let wanted = release_for(python).ok_or(Error::NoPython)?;
+    if release(python).as_deref() == Some(wanted) {
+        return output.say(&format!("Apps have flwr {wanted} already."));
+    }
+    output.say(&format!(
+        "Installing flwr=={wanted} for apps: {} ...",
+        python.display()
+    ))?;
+    let mut installation = Installation::begin(log(local), output)?;
+    installation.step(python, &pip_install(wanted)).await
+}
+
+/// Tells that a new environment would get another release than this one has.
+fn tell_of_newer(python: &Path, output: &mut Output) -> Result<()> {
+    match (release(python), release_for(python)) {
+        (Some(found), Some(wanted)) if found != wanted => output.say(&format!(
+            "Apps have flwr {found}: `flwr up --renew` installs {wanted} in its place."
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn log(local: &Local) -> PathBuf {
+    local.directory().join("python.log")
+}
+
+/// The arguments by which Python installs a release of Flower.
+fn pip_install(release: &str) -> [OsString; 5] {
+    let package = format!("flwr=={release}");
+    [
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        &package,
+    ]
+    .map(OsString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::render::pages;
+
+    /// A Python of this version with this release of Flower, which notes what it installs.
+    fn python(folder: &Path, version: &str, flower: &str) -> PathBuf {
+        let path = folder.join("python");
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in\n*version_info*) echo {version};;\n*importlib*) echo {flower};;\n\
+             *) echo \"$*\" >> '{}';;\nesac\n",
+            folder.join("said").display()
+        );
+        // This process must not have the file open: children of other tests would keep it open, and
+        // the system starts no file that is open for writing.
+        let write = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let mut shell = Command::new("sh");
+        let status = shell.args(["-c", write]).arg(&path).arg(script).status();
+        assert!(status.unwrap().success());
+        path
+    }
+
+    #[test]
+    fn each_python_gets_the_newest_release_that_takes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (version, wanted) in [
+            ("3 13", Some(RELEASE)),
+            ("3 11", Some(RELEASE)),
+            ("3 10", Some(RELEASE_FOR_PYTHON_3_10)),
+            ("3 9", None),
+            ("2 7", None),
+            ("nonsense", None),
+        ] {
+            let python = python(folder.path(), version, "1.22.0");
+            assert_eq!(release_for(&python), wanted, "{version}");
+        }
+        assert_eq!(release_for(&folder.path().join("missing")), None);
+    }
+
+    #[tokio::test]
+    async fn an_environment_of_an_earlier_release_stays_until_it_is_renewed() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = Local::at(folder.path());
+        fs::create_dir_all(local.directory()).unwrap();
+        let old = python(folder.path(), "3 12", "1.22.0");
+        let (mut output, told, _) = pages(Format::Default, false);
+        tell_of_newer(&old, &mut output).unwrap();
+        assert!(
+            told.text().contains("Apps have flwr 1.22.0"),
+            "{}",
+            told.text()
+        );
+        assert!(!folder.path().join("said").exists());
+
+        renew(&local, &old, &mut output).await.unwrap();
+        let said = fs::read_to_string(folder.path().join("said")).unwrap();
+        let install = format!("-m pip install --disable-pip-version-check flwr=={RELEASE}\n");
+        assert_eq!(said, install);
+
+        let new = python(folder.path(), "3 12", RELEASE);
+        let (mut output, told, _) = pages(Format::Default, false);
+        tell_of_newer(&new, &mut output).unwrap();
+        assert_eq!(told.text(), "");
+        renew(&local, &new, &mut output).await.unwrap();
+        assert!(told.text().contains("already"), "{}", told.text());
+        assert_eq!(
+            fs::read_to_string(folder.path().join("said")).unwrap(),
+            install
+        );
+    }
 }

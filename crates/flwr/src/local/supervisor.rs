@@ -15,9 +15,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use toml::Table;
 
+use super::Local;
 use super::member::{Fallen, Line, Member};
 use super::plan::Plan;
-use super::{Local, python};
+use super::python::{self, Packages};
 use crate::connect::SuperLink;
 use crate::error::{Error, Result};
 use crate::render::Output;
@@ -35,11 +36,12 @@ const LINES: usize = 256;
 pub(crate) async fn supervise(
     local: &Local,
     supernodes: u32,
+    packages: Packages,
     log: Option<PathBuf>,
     output: &mut Output,
 ) -> Result<()> {
     let _lock = local.tend()?;
-    let path = python::prepare(local, output).await?;
+    let path = python::prepare(local, packages, output).await?;
     let plan = Plan::make(local, supernodes, &path, output)?;
     let mut federation = Running::start(output)?;
     let outcome = federation.live(local, &plan, log).await;

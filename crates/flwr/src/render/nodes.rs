@@ -2,7 +2,7 @@
 
 use flwr_core::port::control::{NodeInfo, NodeStatus, Nodes};
 use flwr_core::time::Timestamp;
-use flwr_security::key::spki_to_pem;
+use flwr_security::key::{PublicKey, spki_to_pem};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,8 +17,10 @@ const NONE: &str = "N/A";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NodeRow {
     node: NodeInfo,
-    /// SHA-256 of the public key's PEM text, which names it as well as the key does.
-    key: String,
+    /// SHA-256 of the public key's PEM text.
+    hash: String,
+    /// The public key as logs and `ssh-keygen -l` name it. `None`: it is no key that they know.
+    fingerprint: Option<String>,
     /// Seconds since it came online, by the SuperLink's clock.
     online: f64,
 }
@@ -42,7 +44,10 @@ impl NodeRow {
         };
         Self {
             node: node.clone(),
-            key: hex::encode(Sha256::digest(spki_to_pem(&node.key))),
+            hash: hex::encode(Sha256::digest(spki_to_pem(&node.key))),
+            fingerprint: PublicKey::from_spki(&node.key)
+                .map(|key| key.fingerprint())
+                .ok(),
             online,
         }
     }
@@ -95,7 +100,8 @@ pub(super) fn json(rows: &[NodeRow]) -> Value {
             "deleted-at": moment(node.unregistered_at),
             "name": node.name,
             "location": node.location,
-            "public-key-sha256": row.key,
+            "public-key-sha256": row.hash,
+            "public-key-fingerprint": row.fingerprint,
             "certificate": node.certificate,
         })
     };
@@ -117,7 +123,7 @@ pub(super) fn table(rows: &[NodeRow], verbose: bool) -> Table {
             owner,
             node.status.to_string(),
             moment(row.since()),
-            row.key.chars().take(16).collect(),
+            or_none(&row.fingerprint),
             or_none(&node.certificate),
         ];
         Row {

@@ -1,7 +1,7 @@
 """Answers with what the model, the round and the node's configuration determine."""
 
 from flwr.client import ClientApp
-from flwr.common import ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.common import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 
 from steady.model import answer
 
@@ -18,4 +18,6 @@ def train(message: Message, context: Context) -> Message:
     number = int(message.content["round"]["number"])
     arrays = answer(message.content["model"].to_numpy_ndarrays(), value, number)
     about = MetricRecord({"value": value, "number": number})
-    return Message(RecordDict({"model": ArrayRecord(arrays), "about": about}), reply_to=message)
+    node = ConfigRecord({"release": str(context.node_config.get("release", ""))})
+    content = RecordDict({"model": ArrayRecord(arrays), "about": about, "node": node})
+    return Message(content, reply_to=message)

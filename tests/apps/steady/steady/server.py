@@ -42,6 +42,9 @@ def main(grid: Grid, context: Context) -> None:
             raise RuntimeError(f"round {number} went wrong")
         # In the order of the nodes' configuration: they answer in any order.
         replies.sort(key=lambda reply: reply.content["about"]["value"])
+        releases = [reply.content["node"]["release"] for reply in replies]
+        if any(releases):
+            tell(f"took part in round {number}: {', '.join(releases)}")
         model = aggregate([reply.content["model"].to_numpy_ndarrays() for reply in replies])
         tell(told_of_round(number, len(replies), model))
     tell(told_at_the_end(model))

@@ -236,10 +236,7 @@ fn control_takes_no_nodes_certificate() {
         ..ClientFiles::default()
     });
     let control = ("127.0.0.1", asking.federation.control().port());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = e2e::runtime();
     let refused = runtime.block_on(async {
         let channel = channel(control, &Trust::Tls(trust.unwrap()), &Route::Direct);
         let line = GrpcLine::new(channel, Nobody);

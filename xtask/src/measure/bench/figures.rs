@@ -11,6 +11,8 @@ use super::what::What;
 pub(crate) enum Maker {
     Ours,
     Pip,
+    /// pip's, of the newest release.
+    Newest,
     /// Ours of another commit.
     Earlier,
 }
@@ -21,8 +23,14 @@ impl Maker {
         match self {
             Self::Ours => "ours",
             Self::Pip => "pip 1.22",
+            Self::Newest => "pip newest",
             Self::Earlier => "earlier",
         }
+    }
+
+    /// Whether it is one of pip's.
+    pub(super) const fn is_pips(self) -> bool {
+        matches!(self, Self::Pip | Self::Newest)
     }
 }
 
@@ -34,6 +42,8 @@ pub(super) struct Figures {
     build: String,
     /// In the order in which they were measured.
     values: Vec<(What, Maker, f64)>,
+    /// What could not be measured, and why.
+    failed: Vec<(What, Maker, String)>,
 }
 
 impl Figures {
@@ -43,7 +53,18 @@ impl Figures {
             peer,
             build,
             values: Vec::new(),
+            failed: Vec::new(),
         }
+    }
+
+    /// Says that there is no value, and why.
+    pub(super) fn fail(&mut self, what: What, maker: Maker, why: String) {
+        self.failed.push((what, maker, why));
+    }
+
+    /// Whether there is a value of this.
+    fn has(&self, what: What) -> bool {
+        self.values.iter().any(|(found, ..)| *found == what)
     }
 
     pub(super) fn add(&mut self, what: What, maker: Maker, value: f64) {
@@ -51,11 +72,7 @@ impl Figures {
     }
 
     fn values(&self, what: What, maker: Maker) -> Vec<f64> {
-        let what = if maker == Maker::Pip {
-            what.of_pip()
-        } else {
-            what
-        };
+        let what = if maker.is_pips() { what.of_pip() } else { what };
         let mine = |(found, by, _): &&(What, Maker, f64)| (*found, *by) == (what, maker);
         self.values
             .iter()
@@ -87,8 +104,17 @@ impl Figures {
                 "ratio": self.ratio(what),
             })
         };
-        let figures: Vec<_> = What::all().into_iter().map(figure).collect();
-        json!({"peer": self.peer.name(), "build": self.build, "figures": figures})
+        let measured = What::all().into_iter().filter(|what| self.has(*what));
+        let figures: Vec<_> = measured.map(figure).collect();
+        let failed = self.failed.iter().map(|(what, maker, why)| {
+            json!({"figure": what.name().0, "maker": maker.name(), "why": why})
+        });
+        json!({
+            "peer": self.peer.name(),
+            "build": self.build,
+            "figures": figures,
+            "failed": failed.collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -98,7 +124,7 @@ impl fmt::Display for Figures {
         let (peer, ours) = (self.peer.name(), Maker::Ours.name());
         let title = "medians, and the spread from the least to the most";
         writeln!(f, "{title:<52} {peer:>11}       {ours:>11}         ratio")?;
-        for what in What::all() {
+        for what in What::all().into_iter().filter(|what| self.has(*what)) {
             let (name, unit) = what.name();
             let cell = |maker| {
                 let values = self.values(what, maker);
@@ -110,6 +136,9 @@ impl fmt::Display for Figures {
             let ratio = self.ratio(what).map_or_else(|| "-".to_owned(), show_ratio);
             let (peer, ours) = (cell(self.peer), cell(Maker::Ours));
             writeln!(f, "{name:<52} {peer} {ours} {ratio:>7}")?;
+        }
+        for (what, maker, why) in &self.failed {
+            writeln!(f, "failed: {}, {maker}: {why}", what.name().0)?;
         }
         Ok(())
     }
@@ -195,5 +224,20 @@ mod tests {
         assert_eq!(figures.ratio(POLLS), Some(8.0));
         assert_eq!(figures.ratio(What::Start), None);
         assert!(figures.to_string().contains("6.000 s"), "{figures}");
+    }
+
+    #[test]
+    fn a_run_that_fails_is_told_beside_the_figures() {
+        let mut figures = Figures::against(Maker::Newest, String::new());
+        figures.add(What::Round, Maker::Ours, 0.5);
+        figures.fail(What::Round, Maker::Newest, "its token ran out".to_owned());
+        assert_eq!(figures.ratio(What::Round), None);
+        let text = figures.to_string();
+        assert!(
+            text.contains("2 nodes, pip newest: its token ran out"),
+            "{text}"
+        );
+        assert!(!text.contains("idle"), "not measured: {text}");
+        assert_eq!(figures.to_json()["failed"][0]["maker"], "pip newest");
     }
 }

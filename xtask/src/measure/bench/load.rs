@@ -11,13 +11,15 @@ use super::what::{Kind, Load, Nodes, State, What};
 
 /// The most nodes that one of the loads here has.
 pub(super) const MOST_NODES: usize = 50;
+/// The nodes that poll.
+const POLLING_NODES: usize = 16;
 /// Rounds of each weight.
 const ROUNDS: &str = "5";
 /// Without ServerApp processes: the load generator is the ServerApp.
-const VIRTUAL: [&str; 2] = ["--isolation", "process"];
+pub(super) const VIRTUAL: [&str; 2] = ["--isolation", "process"];
 
 /// How heavy a round is.
-struct Weight {
+pub(super) struct Weight {
     nodes: &'static str,
     bytes: &'static str,
 }
@@ -26,7 +28,7 @@ const MANY_SMALL: Weight = Weight {
     nodes: "50",
     bytes: "100000",
 };
-const FEW_LARGE: Weight = Weight {
+pub(super) const FEW_LARGE: Weight = Weight {
     nodes: "10",
     bytes: "10000000",
 };
@@ -55,11 +57,29 @@ pub(super) fn measure(
     Ok(())
 }
 
+/// Only calls, of nodes that sign each, at a SuperLink that keeps its state in memory: the load generator
+/// is no ServerApp of flwr 1.35 and later.
+pub(super) fn polls(
+    stage: &Stage,
+    maker: Maker,
+    extent: Extent,
+    figures: &mut Figures,
+) -> Result<()> {
+    let (state, nodes) = (State::Memory, Nodes::Pip);
+    let rate = poll(stage, maker, state, nodes, extent.poll_seconds)?;
+    let kind = Kind::Polls;
+    figures.add(What::Load(Load { kind, state, nodes }), maker, rate);
+    Ok(())
+}
+
 /// The flags of a SuperLink with this kind of state, as its maker knows them.
 fn flags(stage: &Stage, maker: Maker, state: State) -> Result<Vec<String>> {
     let state = match (maker, state) {
-        (Maker::Pip, State::Memory) | (Maker::Ours | Maker::Earlier, State::Sqlite) => vec![],
-        (Maker::Pip, State::Sqlite) => vec!["--database".to_owned(), stage.database()?],
+        (Maker::Pip | Maker::Newest, State::Memory)
+        | (Maker::Ours | Maker::Earlier, State::Sqlite) => vec![],
+        (Maker::Pip | Maker::Newest, State::Sqlite) => {
+            vec!["--database".to_owned(), stage.database()?]
+        }
         (Maker::Ours | Maker::Earlier, State::Memory) => {
             ["--database", ":memory:"].map(str::to_owned).to_vec()
         }
@@ -70,12 +90,15 @@ fn flags(stage: &Stage, maker: Maker, state: State) -> Result<Vec<String>> {
 /// Calls that are answered in a second, by a SuperLink that holds none.
 fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -> Result<f64> {
     let mut flags = flags(stage, maker, state)?;
-    if maker != Maker::Pip {
+    if !maker.is_pips() {
         flags.extend(["--node-hold", "0"].map(str::to_owned));
     }
     let superlink = stage.superlink(maker, &flags)?;
+    stage.register_keys(maker, &superlink, POLLING_NODES)?;
     let seconds = seconds.to_string();
-    let told = run(stage, &superlink, nodes, &["polls", "--seconds", &seconds])?;
+    let count = POLLING_NODES.to_string();
+    let arguments = ["polls", "--seconds", &seconds, "--nodes", &count];
+    let told = run(stage, &superlink, nodes, &arguments)?;
     superlink.stop()?;
     let rate = told.first().and_then(|polls| polls["per_second"].as_f64());
     rate.context("the load generator told no rate")
@@ -83,13 +106,24 @@ fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -
 
 /// The median of the rounds.
 fn broker(stage: &Stage, superlink: &SuperLink, nodes: Nodes, weight: &Weight) -> Result<f64> {
+    let took = rounds(stage, superlink, nodes, weight)?;
+    median(took).context("the load generator told no rounds")
+}
+
+/// The seconds of each round.
+pub(super) fn rounds(
+    stage: &Stage,
+    superlink: &SuperLink,
+    nodes: Nodes,
+    weight: &Weight,
+) -> Result<Vec<f64>> {
     let fab = stage.fab()?.display().to_string();
     let arguments = ["broker", "--fab", &fab, "--rounds", ROUNDS];
     let weight = ["--nodes", weight.nodes, "--bytes", weight.bytes];
     let arguments = [&arguments[..], &weight].concat();
     let told = run(stage, superlink, nodes, &arguments)?;
     let took = told.iter().filter_map(|round| round["seconds"].as_f64());
-    median(took.collect()).context("the load generator told no rounds")
+    Ok(took.collect())
 }
 
 fn run(

@@ -18,6 +18,8 @@ use crate::support::build;
 use crate::support::daemon::{Daemon, free_ports, here};
 use crate::support::python;
 
+mod flags;
+
 /// How long a daemon may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a port is tried when the time counts.
@@ -152,15 +154,11 @@ impl Stage {
         flags: &[S],
         ports: [u16; 3],
     ) -> Result<SuperLink> {
-        let [fleet, control, serverappio] = ports;
         let mut command = self.program(maker, "flower-superlink");
         command.args(["--ssl-ca-certfile", "certificates/ca.crt"]);
         command.args(["--ssl-certfile", "certificates/server.pem"]);
         command.args(["--ssl-keyfile", "certificates/server.key"]);
-        command.args(["--auth-list-public-keys", "keys/client_public_keys.csv"]);
-        command.args(["--fleet-api-address", &here(fleet).to_string()]);
-        command.args(["--control-api-address", &here(control).to_string()]);
-        command.args(["--serverappio-api-address", &here(serverappio).to_string()]);
+        let [fleet, control, serverappio] = flags::add_superlink_flags(&mut command, maker, ports);
         if maker == Maker::Ours {
             command.args(["--port", "0"]);
         }
@@ -181,6 +179,26 @@ impl Stage {
             serverappio,
             started,
         })
+    }
+
+    /// Registers the keys of so many SuperNodes, where the SuperLink knows no list of keys.
+    pub(super) fn register_keys(
+        &self,
+        maker: Maker,
+        superlink: &SuperLink,
+        count: usize,
+    ) -> Result<()> {
+        if maker != Maker::Newest {
+            return Ok(());
+        }
+        self.point_app_at(superlink)?;
+        for number in 1..=count {
+            let public = self.folder.join(key(number)).with_extension("pub");
+            let mut register = self.ours("flwr");
+            register.args(["supernode", "register"]).arg(public);
+            quiet(register.arg("bench").current_dir(self.app()))?;
+        }
+        Ok(())
     }
 
     /// Starts a SuperNode, the first or the second.
@@ -218,13 +236,13 @@ impl Stage {
         prepare: impl FnOnce(&mut Command),
     ) -> Result<Daemon> {
         let [clientappio] = free_ports()?;
-        let key = format!("keys/client_credentials_{number}");
+        let key = key(number);
         let mut command = self.program(maker, "flower-supernode");
         command.args(["--root-certificates", "certificates/ca.crt"]);
         command.args(["--superlink", &here(superlink.fleet).to_string()]);
         command.args(["--auth-supernode-private-key", &key]);
         command.args(["--auth-supernode-public-key", &format!("{key}.pub")]);
-        command.args(["--clientappio-api-address", &here(clientappio).to_string()]);
+        command.args(flags::clientappio(maker, here(clientappio)));
         prepare(&mut command);
         Daemon::start(&format!("supernode-{number}"), &mut command, &self.folder)
     }
@@ -258,7 +276,7 @@ impl Stage {
     fn program(&self, maker: Maker, program: &str) -> Command {
         let folder = match maker {
             Maker::Ours => &self.programs,
-            Maker::Pip => &self.pip,
+            Maker::Pip | Maker::Newest => &self.pip,
             Maker::Earlier => self.earlier.as_ref().unwrap_or(&self.programs),
         };
         let mut command = Command::new(folder.join(program));
@@ -266,6 +284,9 @@ impl Stage {
         command.env("PATH", &self.path);
         command.env("FLWR_HOME", self.home());
         command.env("FLWR_TELEMETRY_ENABLED", "0");
+        // pip's releases of today would ask the internet for updates and for packages.
+        command.env("FLWR_DISABLE_UPDATE_CHECK", "1");
+        command.env("FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION", "1");
         command
     }
 
@@ -283,6 +304,11 @@ impl SuperLink {
     pub(crate) fn stop(self) -> Result<()> {
         self.daemon.stop(STOP_GRACE)
     }
+}
+
+/// The private key of a SuperNode.
+fn key(number: usize) -> String {
+    format!("keys/client_credentials_{number}")
 }
 
 fn quiet(command: &mut Command) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::link::tests::bundle;
 mod apps;
 mod nodes;
 mod people;
+mod recorded;
 
 /// What a caller gets over HTTP.
 struct Got {

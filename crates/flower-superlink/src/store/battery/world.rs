@@ -67,11 +67,16 @@ impl World {
 
     /// The run, pending.
     pub(in crate::store) async fn pending(&self) -> RunId {
+        self.pending_of("0".repeat(64)).await
+    }
+
+    /// The run, pending, of this FAB.
+    pub(in crate::store) async fn pending_of(&self, fab_hash: String) -> RunId {
         let run = Run {
             id: RUN,
             fab_id: "publisher/app".to_owned(),
             fab_version: "1.0.0".to_owned(),
-            fab_hash: "0".repeat(64),
+            fab_hash,
             account: "alice-1".to_owned(),
             override_config: Default::default(),
             status: RunStatus::plain(Phase::Pending),
@@ -169,6 +174,8 @@ pub(in crate::store) struct Sent {
     pub(in crate::store) parcel: Parcel,
     /// Children before parents.
     pub(in crate::store) objects: Vec<ObjectId>,
+    /// The bytes of the objects.
+    pub(in crate::store) contents: Vec<Bytes>,
 }
 
 impl Sent {
@@ -226,6 +233,7 @@ impl Sent {
         Self {
             parcel,
             objects: vec![leaf.id, record.id, object.id],
+            contents: vec![leaf.bytes, record.bytes, object.bytes],
         }
     }
 

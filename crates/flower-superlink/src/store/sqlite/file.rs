@@ -21,7 +21,8 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"FwSL");
 /// The first bytes of each SQLite database (SQLite file format, 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How a database is opened to be written.
-const WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+pub(super) const WRITE: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Pages of the log that is written ahead, after which it is brought into the database.
 const CHECKPOINT_PAGES: u32 = 1000;
 /// Bytes that the log may keep on disk once it is brought in.
@@ -61,8 +62,12 @@ pub enum OpenError {
     },
     /// A newer program made it.
     #[error(
-        "`{}` has schema version {found}, and this flower-superlink knows versions up to {known}: it is left untouched; use the newer flower-superlink, or another --database",
-        .file.display()
+        "`{}` has schema version {found}, and this flower-superlink knows versions up to {known}: it is left untouched; use the newer flower-superlink, {}",
+        .file.display(),
+        .copy.as_ref().map_or("or another --database".to_owned(), |copy| format!(
+            "or the copy of before its update, --database {}",
+            copy.display()
+        ))
     )]
     Newer {
         /// The database.
@@ -71,6 +76,8 @@ pub enum OpenError {
         found: i64,
         /// The latest version known here.
         known: i64,
+        /// The copy that was kept for this program, if there is one.
+        copy: Option<PathBuf>,
     },
     /// The copy that is made before older programs are shut out could not be made.
     #[error(
@@ -110,10 +117,12 @@ pub enum OpenError {
 
 /// That this process alone works with a database, for as long as it is kept.
 #[derive(Debug)]
-pub(super) struct Hold(#[expect(dead_code, reason = "its end is what ends the hold")] File);
+pub(in crate::store) struct Hold(
+    #[expect(dead_code, reason = "its end is what ends the hold")] File,
+);
 
 /// Takes hold of the database; its directory is made (0700) if it is missing.
-pub(super) fn hold(database: &Path) -> Result<Hold, OpenError> {
+pub(in crate::store) fn hold(database: &Path) -> Result<Hold, OpenError> {
     let failed = |error: io::Error| failed(database, error);
     if let Some(dir) = database.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         private_files::create_dir(dir).map_err(failed)?;
@@ -150,7 +159,7 @@ pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
 }
 
 /// Whether there is something at all, and SQLite's.
-pub(super) fn exists(database: &Path) -> Result<bool, OpenError> {
+pub(in crate::store) fn exists(database: &Path) -> Result<bool, OpenError> {
     let file = || database.to_owned();
     let mut start = [0; 16];
     match File::open(database).and_then(|mut open| read_start(&mut open, &mut start)) {
@@ -171,13 +180,34 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
     if !exists(database)? {
         return Ok(());
     }
-    let file = || database.to_owned();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let damaged = |error: rusqlite::Error| OpenError::Damaged {
-        file: file(),
-        problem: error.to_string(),
-    };
-    let connection = Connection::open_with_flags(database, flags).map_err(damaged)?;
+    let connection =
+        Connection::open_with_flags(database, flags).map_err(|error| damaged(database, &error))?;
+    if identify(&connection, database)? == Kind::Empty {
+        return Ok(());
+    }
+    match first_problem(&connection).map_err(|error| damaged(database, &error))? {
+        None => Ok(()),
+        Some(problem) => Err(OpenError::Damaged {
+            file: database.to_owned(),
+            problem,
+        }),
+    }
+}
+
+/// What a database is that may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing was written to it yet.
+    Empty,
+    /// A SuperLink's, of a version that this program works with.
+    Ours,
+}
+
+/// Whether a database is ours, and of a version that this program works with.
+pub(super) fn identify(connection: &Connection, database: &Path) -> Result<Kind, OpenError> {
+    let file = || database.to_owned();
+    let damaged = |error: rusqlite::Error| damaged(database, &error);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (
         number("application_id").map_err(damaged)?,
@@ -187,25 +217,27 @@ pub(super) fn inspect(database: &Path) -> Result<(), OpenError> {
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(damaged)?;
     if (application, found, objects) == (0, 0, 0) {
-        return Ok(());
+        return Ok(Kind::Empty);
     }
     if application != i64::from(APPLICATION) {
         let what = "another program's SQLite database";
         return Err(OpenError::Foreign { file: file(), what });
     }
-    if !migration::is_allowed(&connection, found) {
+    if !migration::is_allowed(connection, found) {
         return Err(OpenError::Newer {
             file: file(),
             found,
             known: migration::VERSION,
+            copy: migration::copy_for_us(database),
         });
     }
-    match first_problem(&connection).map_err(damaged)? {
-        None => Ok(()),
-        Some(problem) => Err(OpenError::Damaged {
-            file: file(),
-            problem,
-        }),
+    Ok(Kind::Ours)
+}
+
+fn damaged(database: &Path, error: &rusqlite::Error) -> OpenError {
+    OpenError::Damaged {
+        file: database.to_owned(),
+        problem: error.to_string(),
     }
 }
 
@@ -345,7 +377,10 @@ pub(super) fn create_private(database: &Path) -> io::Result<()> {
         .map(drop)
 }
 
-fn failed(database: &Path, error: impl std::error::Error + Send + Sync + 'static) -> OpenError {
+pub(super) fn failed(
+    database: &Path,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> OpenError {
     OpenError::Failed {
         file: database.to_owned(),
         source: Box::new(error),

@@ -114,6 +114,27 @@ pub(super) fn keep_copy(connection: &Connection, database: &Path) -> Result<(), 
     })
 }
 
+/// The latest copy beside a newer database that this program may open.
+pub(super) fn copy_for_us(database: &Path) -> Option<PathBuf> {
+    let dir = private_files::dir_of(database);
+    let prefix = file::beside(Path::new(database.file_name()?), "before-");
+    let prefix = prefix.to_str()?;
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(dir).ok()?.flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        if number.is_none_or(|number| number.parse::<i64>().is_err()) {
+            continue;
+        }
+        let version = file::open_to_read(&entry.path()).ok().and_then(|copy| {
+            let version = version(&copy).ok()?;
+            is_allowed(&copy, version).then_some(version)
+        });
+        copies.extend(version.map(|version| (version, entry.path())));
+    }
+    copies.into_iter().max().map(|(_, path)| path)
+}
+
 fn write_copy(connection: &Connection, part: &Path, copy: &PathBuf) -> Result<(), Cause> {
     if part.exists() {
         fs::remove_file(part)?;

@@ -79,7 +79,10 @@ async fn what_a_newer_supernode_wrote_stays() {
     fs::write(&reply, bytes).unwrap();
     let report = check(Some(&dir.path().join("node")), true);
     assert!(!report.is_clean());
-    assert!(problems(&report)[0].contains("a newer SuperNode wrote it (version 2)"));
+    assert!(
+        problems(&report)[0]
+            .contains("a newer SuperNode wrote it (format 2, and this one knows formats up to 1)")
+    );
     assert!(reply.exists());
 }
 

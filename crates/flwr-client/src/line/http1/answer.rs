@@ -4,8 +4,9 @@ use bytes::Bytes;
 use flwr_core::port::Result;
 use flwr_core::printable;
 use flwr_core::refusal::{Class, Failure, Silence, Unanswered};
-use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use flwr_wire::carrier::http1::{JSON, is_kind};
+use http::header::LOCATION;
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub(super) async fn checked(
     wanted: &HeaderValue,
 ) -> Result<Response<Incoming>> {
     let (status, headers) = (answer.status(), answer.headers());
-    if status == StatusCode::OK && is(headers, wanted) {
+    if status == StatusCode::OK && is_kind(headers, wanted) {
         return Ok(answer);
     }
     let proxied = Proxied::over_http(
@@ -33,7 +34,7 @@ pub(super) async fn checked(
         status,
         headers.get(LOCATION).map(HeaderValue::as_bytes),
     );
-    let is_json = is(headers, &HeaderValue::from_static("application/json"));
+    let is_json = is_kind(headers, &JSON);
     if status.as_u16() < 400 || !is_json {
         return Err(refused::failure(Status::from(proxied)));
     }
@@ -69,12 +70,6 @@ fn meaning(status: StatusCode, text: &str) -> Option<Failure> {
 
 fn silent(why: Silence, text: &str) -> Failure {
     Unanswered::new(why, printable::line(text)).into()
-}
-
-fn is(headers: &HeaderMap, wanted: &HeaderValue) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
-    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
 /// The message in a body.

@@ -4,9 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use flwr_core::port::Result;
 use flwr_core::refusal::{Silence, Unanswered};
 use flwr_proto::MAX_MESSAGE_BYTES;
-
-/// Bytes of a length.
-const LENGTH: usize = 4;
+use flwr_wire::carrier::http1::LENGTH_BYTES;
 
 /// What has come and is not read yet.
 #[derive(Debug, Default)]
@@ -20,7 +18,7 @@ impl Frames {
 
     /// The next whole message. `None`: more bytes must come first.
     pub(super) fn next(&mut self) -> Result<Option<Bytes>> {
-        let Some(length) = self.0.first_chunk::<LENGTH>() else {
+        let Some(length) = self.0.first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);
         };
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
@@ -28,10 +26,10 @@ impl Frames {
             let text = format!("a message of {length} bytes: {MAX_MESSAGE_BYTES} are allowed");
             return Err(Unanswered::new(Silence::Broken, text).into());
         }
-        if self.0.len() - LENGTH < length {
+        if self.0.len() - LENGTH_BYTES < length {
             return Ok(None);
         }
-        self.0.advance(LENGTH);
+        self.0.advance(LENGTH_BYTES);
         Ok(Some(self.0.split_to(length).freeze()))
     }
 

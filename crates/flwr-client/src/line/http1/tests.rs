@@ -17,6 +17,7 @@ use crate::channel::{Carrier, Channel, Route, Trust, channel};
 use crate::signer::Signer;
 
 mod carriers;
+mod recorded;
 
 const LIST_RUNS: &str = "/flwr.proto.Control/ListRuns";
 const STOP_RUN: &str = "/flwr.proto.Control/StopRun";
@@ -51,6 +52,7 @@ impl Server {
             loop {
                 let (mut tcp, _) = listener.accept().await.unwrap();
                 let head = head(&mut tcp).await;
+                skip_body(&mut tcp, &head).await;
                 record.lock().push(head.clone());
                 let _ = tcp.write_all(&answer(&head)).await;
                 let _ = tcp.shutdown().await;
@@ -82,6 +84,15 @@ async fn head(tcp: &mut TcpStream) -> String {
         }
     }
     String::from_utf8(head).unwrap()
+}
+
+/// Reads the body of a request. A socket that is closed before that breaks off its answer.
+async fn skip_body(tcp: &mut TcpStream, head: &str) {
+    let lengths = head.lines();
+    let length = lengths.filter_map(|line| line.strip_prefix("content-length: "));
+    let length = length.map(|text| text.parse().unwrap()).next();
+    let mut body = vec![0; length.unwrap_or(0)];
+    tcp.read_exact(&mut body).await.unwrap();
 }
 
 fn is_preface(head: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Programs of many releases, and of none.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;

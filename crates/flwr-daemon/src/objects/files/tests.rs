@@ -170,3 +170,92 @@ async fn a_directory_that_cannot_be_used_is_named() {
     let error = Files::open(&file.join("objects"), []).unwrap_err();
     assert!(error.to_string().contains("file/objects"), "{error}");
 }
+
+/// A store with one object that nobody holds any more, deleted while `pause` is held.
+struct Postponed {
+    _dir: tempfile::TempDir,
+    objects: PathBuf,
+    pause: Pause,
+    store: Files,
+    id: ObjectId,
+}
+
+impl Postponed {
+    fn open(objects: &Path, pause: &Pause) -> Files {
+        Files::open_pausable(objects, [], pause.clone()).unwrap().0
+    }
+
+    async fn delete_within(paused: &Paused, dir: tempfile::TempDir, pause: Pause) -> Self {
+        let _ = paused;
+        let objects = dir.path().join("objects");
+        let store = Self::open(&objects, &pause);
+        let content = Bytes::from_static(b"content");
+        let id = ObjectId::of(&content);
+        store.put(id, content).await.unwrap();
+        store.delete(&id).await.unwrap();
+        store.delete_postponed().await.unwrap();
+        Self {
+            _dir: dir,
+            objects,
+            pause,
+            store,
+            id,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        path_in(&self.objects, &self.id).exists()
+    }
+}
+
+fn begin(pause: &Pause) -> Option<Paused> {
+    pause.begin(std::time::Duration::ZERO).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_in_a_pause_and_everything_after_the_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let pause = Pause::at(dir.path().join("lock"));
+    let paused = begin(&pause).unwrap();
+    assert!(begin(&pause).is_none(), "one copy at a time");
+    let postponed = Postponed::delete_within(&paused, dir, pause).await;
+    assert!(postponed.is_there());
+    assert_eq!(postponed.store.used(), 7, "the bytes still take space");
+    drop(paused);
+    postponed.store.delete_postponed().await.unwrap();
+    assert!(!postponed.is_there());
+    assert_eq!(postponed.store.used(), 0);
+}
+
+#[tokio::test]
+async fn an_object_that_comes_again_in_a_pause_stays_after_the_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let pause = Pause::at(dir.path().join("lock"));
+    let paused = begin(&pause).unwrap();
+    let postponed = Postponed::delete_within(&paused, dir, pause).await;
+    let content = Bytes::from_static(b"content");
+    postponed.store.put(postponed.id, content).await.unwrap();
+    drop(paused);
+    postponed.store.delete_postponed().await.unwrap();
+    assert!(postponed.is_there(), "held by who stored the object again");
+    postponed.store.delete(&postponed.id).await.unwrap();
+    assert!(!postponed.is_there());
+}
+
+#[tokio::test]
+async fn a_store_that_opens_in_a_pause_removes_the_rest_of_a_crash_after_the_pause() {
+    let dir = tempfile::tempdir().unwrap();
+    let pause = Pause::at(dir.path().join("lock"));
+    let paused = begin(&pause).unwrap();
+    let postponed = Postponed::delete_within(&paused, dir, pause).await;
+    let half = path_in(&postponed.objects, &postponed.id).with_extension("7.tmp");
+    fs::write(&half, b"half").unwrap();
+    let opened = Files::open_pausable(&postponed.objects, [], postponed.pause.clone());
+    let (again, restored) = opened.unwrap();
+    assert_eq!((restored.kept, restored.removed), (0, 1), "{restored:?}");
+    assert!(!half.exists(), "no copy needs half a file");
+    assert!(postponed.is_there());
+    drop(paused);
+    again.delete_postponed().await.unwrap();
+    assert!(!postponed.is_there());
+}

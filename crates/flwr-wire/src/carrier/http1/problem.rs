@@ -158,7 +158,7 @@ impl From<Problem> for Response<Body> {
         let mut response = Self::new(Body::new(Full::new(body.into())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, super::JSON);
         if status == StatusCode::UNAUTHORIZED
             && code == Some(Code::AccountAuthenticationFailed.number())
         {

@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use flwr_core::checkup::Checkup;
+use flwr_core::flower::RELEASE;
 
 use crate::local::{Local, programs, python};
 
@@ -12,7 +12,7 @@ const PYTHON: &str = "python";
 /// What daemons start for apps.
 const PROGRAMS: [&str; 2] = ["flwr-serverapp", "flwr-clientapp"];
 /// Versions whose app processes our daemons start.
-const FITS: std::ops::RangeInclusive<(u32, u32)> = (1, 20)..=(1, 34);
+const FITS: std::ops::RangeInclusive<(u32, u32)> = (1, 20)..=(1, 43);
 
 /// Looks for the programs that daemons of this machine would start: on PATH, then in the environment
 /// of `flwr up`. Without them runs work all the same where the daemons are elsewhere.
@@ -24,9 +24,11 @@ pub(super) fn look(local: Option<&Local>, checkup: &mut Checkup) {
     };
     let Some((server, whose)) = active.or_else(made) else {
         let text = "no flwr-serverapp and flwr-clientapp on PATH";
-        let hint = "daemons of this machine need them: activate the environment with `pip install flwr==1.22.0`; \
-                    `flwr up` makes one by itself";
-        return checkup.warning(PYTHON, text, Some(hint));
+        let hint = format!(
+            "daemons of this machine need them: activate the environment with `pip install flwr=={RELEASE}`; \
+             `flwr up` makes one by itself"
+        );
+        return checkup.warning(PYTHON, text, Some(&hint));
     };
     let shown = server.display();
     match version(&server) {
@@ -35,8 +37,10 @@ pub(super) fn look(local: Option<&Local>, checkup: &mut Checkup) {
             checkup.good(PYTHON, format!("{shown}, of flwr {version}{whose}"));
         }
         Some((version, _)) => {
-            let hint = "our daemons start those of flwr 1.20 to 1.34: `pip install flwr==1.22.0`";
-            checkup.warning(PYTHON, format!("{shown}, of flwr {version}"), Some(hint));
+            let hint = format!(
+                "our daemons start those of flwr 1.20 to 1.43: `pip install flwr=={RELEASE}`"
+            );
+            checkup.warning(PYTHON, format!("{shown}, of flwr {version}"), Some(&hint));
         }
     }
 }
@@ -49,17 +53,7 @@ fn programs_on(path: &OsStr) -> Option<PathBuf> {
 
 /// The version of Flower that a program belongs to, as text and as (major, minor).
 fn version(program: &Path) -> Option<(String, (u32, u32))> {
-    let python = program.parent()?.join("python");
-    let output = Command::new(python)
-        .args([
-            "-c",
-            "from importlib.metadata import version; print(version('flwr'))",
-        ])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    let text = python::release(&program.parent()?.join("python"))?;
     let mut numbers = text.split('.').map(|part| part.parse().ok());
     let number = (numbers.next()??, numbers.next()??);
     Some((text, number))

@@ -4,6 +4,8 @@ use flwr_core::port::control::{
     AccountInfo, Federation, Member, NodeInfo, NodeStatus, Nodes, WholeFederation,
 };
 
+use flwr_security::key::PrivateKey;
+
 use super::*;
 
 fn nodes() -> Nodes {
@@ -41,7 +43,7 @@ fn unregistered_nodes_are_in_the_table_for_those_who_ask_for_details() {
         let table = super::super::nodes::table(&rows, verbose).columns();
         assert!(table.contains("9        north  alice  online  "), "{table}");
         assert!(
-            table.contains("  2026-11-20 09:30:00Z  f61b347fbb8e6469  N/A\n"),
+            table.contains("  2026-11-20 09:30:00Z  N/A         N/A\n"),
             "{table}"
         );
         assert_eq!(table.lines().count(), lines);
@@ -105,4 +107,21 @@ fn nodes_are_named_by_the_hash_of_their_key() {
     // Printed by sha256sum for the PEM text of this key.
     let hash = "f61b347fbb8e6469f294c1faa146d37688e5c1c8a6b1b25653ee85ad10b7447a";
     assert_eq!(json["nodes"][0]["public-key-sha256"], hash);
+}
+
+#[test]
+fn a_key_is_shown_as_logs_show_the_key() {
+    // `ssh-keygen -l` prints the same for the OpenSSH line of this key.
+    let key = PrivateKey::generate().unwrap();
+    let fingerprint = key.public_key().fingerprint();
+    let mut nodes = nodes();
+    nodes.nodes[0].key = key.public_key().to_spki().into();
+    let (mut output, out, _) = pages(Format::Default, false);
+    output.nodes(&NodeRow::all(&nodes)).unwrap();
+    assert!(out.text().contains(&fingerprint), "{}", out.text());
+    let (mut output, out, _) = pages(Format::Json, false);
+    output.nodes(&NodeRow::all(&nodes)).unwrap();
+    let json: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!(json["nodes"][0]["public-key-fingerprint"], fingerprint);
+    assert!(fingerprint.starts_with("SHA256:"), "{fingerprint}");
 }

@@ -232,5 +232,16 @@ async fn a_newer_state_is_opened_if_it_allows_that() {
         .execute("UPDATE link SET oldest = ?", [oldest])
         .unwrap();
     drop(newer);
-    assert!(place.refused().contains("schema version 99"));
+    let text = place.refused();
+    assert!(text.contains("schema version 99"), "{text}");
+    assert!(text.ends_with("or another --database"), "{text}");
+    // A copy for programs that are newer still is of no use here, and neither is another file.
+    for (name, version) in [("before-98", 98), ("before-99", 4), ("before-x", 4)] {
+        let copy = Connection::open(beside(&place.file(), name)).unwrap();
+        copy.pragma_update(None, "user_version", version).unwrap();
+    }
+    let known = migration::VERSION;
+    let text = place.refused();
+    assert!(text.contains(&format!("up to {known}")), "{text}");
+    assert!(text.ends_with("state.db.before-99"), "{text}");
 }

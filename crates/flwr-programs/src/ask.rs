@@ -3,15 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use flwr_core::monotonic;
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::Signal;
-
-use super::Identity;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// The interval between two looks at the program.
 const LOOK: Duration = Duration::from_millis(10);
@@ -22,7 +20,10 @@ const MOST: u64 = 64 * 1024;
 /// to stdout. Blocks.
 ///
 /// Stdout is a file in memory: a process that the command leaves behind could hold a pipe open.
-pub(super) fn ask(command: &mut Command, patience: Duration) -> io::Result<String> {
+///
+/// # Errors
+/// If the command does not start.
+pub fn ask(command: &mut Command, patience: Duration) -> io::Result<String> {
     let mut answer = File::from(memfd_create("answer", MemfdFlags::CLOEXEC)?);
     let mut child = command
         .stdin(Stdio::null())
@@ -31,15 +32,23 @@ pub(super) fn ask(command: &mut Command, patience: Duration) -> io::Result<Strin
         .process_group(0)
         .spawn()?;
     let start = monotonic::now();
-    while child.try_wait()?.is_none() && start.elapsed() < patience {
+    // The child stays a zombie until its group is killed: nobody else gets the id of the group.
+    while !has_ended(&child)? && start.elapsed() < patience {
         sleep(LOOK);
     }
-    Identity::of_child(child.id()).signal_group(Signal::KILL);
+    // An error says that nobody is left in the group.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     child.wait()?;
     answer.rewind()?;
     let mut text = Vec::new();
     answer.take(MOST).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Whether the child has ended. It is not reaped.
+fn has_ended(child: &Child) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_some())
 }
 
 #[cfg(test)]

@@ -7,14 +7,13 @@
 //!   characters, since the system allows neither in a first line. Relocatable environments of uv
 //!   name the directory of the script by `dirname`.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::find::find_in;
+use crate::find::{find, path_variable};
 
 /// Bytes read of a script: more than two of the longest paths.
 const START: u64 = 16 * 1024;
@@ -23,16 +22,19 @@ const BESIDE_SCRIPT: &[u8] = br#""$(dirname -- "$(realpath -- "$0")")"/"#;
 
 /// A Python with its own options, such as `-E`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Interpreter {
-    pub(super) python: PathBuf,
-    pub(super) options: Vec<OsString>,
+pub struct Interpreter {
+    /// The Python's path.
+    pub python: PathBuf,
+    /// Its own options.
+    pub options: Vec<OsString>,
 }
 
 impl Interpreter {
     /// The Python that a script names. `None` for a program that is no Python script, or has an
     /// unknown form.
-    pub(super) fn of(script: &Path) -> Option<Self> {
-        Self::found_in(script, &env::var_os("PATH").unwrap_or_default())
+    #[must_use]
+    pub fn of(script: &Path) -> Option<Self> {
+        Self::found_in(script, &path_variable())
     }
 
     fn found_in(script: &Path, path: &OsStr) -> Option<Self> {
@@ -63,7 +65,7 @@ impl Interpreter {
         let (first, rest) = words.split_first()?;
         match first.to_str() {
             Some("-S" | "--split-string") => Self::through_env(rest, path),
-            Some(name) => Self::new(find_in(name, path).ok()?, rest),
+            Some(name) => Self::new(find(name, path)?, rest),
             None => None,
         }
     }

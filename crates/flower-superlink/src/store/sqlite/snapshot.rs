@@ -1,0 +1,122 @@
+//! A copy of the database as it is at one moment, also while a SuperLink writes, and what the copy
+//! counts on.
+
+use std::fs::File;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use flwr_core::object::ObjectId;
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::file::{self, OpenError};
+use super::{migration, objects, runs};
+use crate::link::state::StateResult;
+
+/// All pages in one step: the step is one read transaction, which blocks no writer (WAL).
+const ALL_PAGES: std::ffi::c_int = -1;
+/// How long to wait for somebody who locks the whole database: a repair, or a start.
+const BUSY: (u32, Duration) = (100, Duration::from_millis(100));
+
+/// What a database is, and what it counts on.
+#[derive(Debug)]
+pub(in crate::store) struct Content {
+    /// The name of the state.
+    pub(in crate::store) state: String,
+    /// The version of the schema.
+    pub(in crate::store) schema: i64,
+    /// The number of runs.
+    pub(in crate::store) runs: u64,
+    /// Message objects whose bytes are kept, in the order of their ids.
+    pub(in crate::store) objects: Vec<ObjectId>,
+    /// FABs whose bytes are kept, in the order of their ids.
+    pub(in crate::store) fabs: Vec<ObjectId>,
+}
+
+/// Why a copy is not made.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::store) enum SnapshotError {
+    /// The database cannot be read.
+    #[error(transparent)]
+    Source(#[from] OpenError),
+    /// The copy cannot be written.
+    #[error(transparent)]
+    Copy(#[from] std::io::Error),
+}
+
+/// The name of the state in a database of ours.
+pub(in crate::store) fn state_of(database: &Path) -> Result<String, OpenError> {
+    let connection = file::open_to_read(database)?;
+    file::identify(&connection, database)?;
+    let id = connection.query_row("SELECT id FROM link", [], |row| row.get(0));
+    id.map_err(|error| file::failed(database, error))
+}
+
+/// Copies the database to `copy`, which is on disk when this returns. A copy is one file: SQLite
+/// writes no other beside it.
+pub(in crate::store) fn copy(database: &Path, copy: &Path) -> Result<(), SnapshotError> {
+    let source = file::open_to_read(database)?;
+    file::create_private(copy)?;
+    let told = |error: rusqlite::Error| -> SnapshotError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                std::io::Error::from(std::io::ErrorKind::StorageFull).into()
+            }
+            _ => file::failed(database, error).into(),
+        }
+    };
+    let mut target = Connection::open_with_flags(copy, file::WRITE).map_err(told)?;
+    write(&source, &mut target).map_err(told)?;
+    target.close().map_err(|(_, error)| told(error))?;
+    File::open(copy)?.sync_all()?;
+    Ok(())
+}
+
+fn write(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+    // A copy that is not finished is thrown away: nothing in it must be undone.
+    target.pragma_update(None, "journal_mode", "off")?;
+    target.pragma_update(None, "synchronous", "off")?;
+    let backup = Backup::new(source, target)?;
+    let (tries, pause) = BUSY;
+    for _ in 0..tries {
+        match backup.step(ALL_PAGES)? {
+            StepResult::Done => break,
+            _ => thread::sleep(pause),
+        }
+    }
+    if backup.progress().remaining > 0 || backup.progress().pagecount == 0 {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(busy, None));
+    }
+    drop(backup);
+    // The copied head says that the log of a WAL stands beside the file.
+    target.pragma_update(None, "journal_mode", "delete")
+}
+
+impl Content {
+    /// Reads a database that nobody writes, and proves that it is ours and whole.
+    pub(in crate::store) fn read(database: &Path) -> Result<Self, OpenError> {
+        file::inspect(database)?;
+        let connection = file::open_to_read(database)?;
+        let content = Self::of(&connection);
+        content.map_err(|error| file::failed(database, error))
+    }
+
+    fn of(connection: &Connection) -> StateResult<Self> {
+        let held = objects::held(connection)?.into_iter();
+        let fabs = runs::fabs(connection)?.into_iter();
+        let fabs = fabs.filter_map(|(hash, _)| hash.parse().ok());
+        let one = |sql| connection.query_row(sql, [], |row| row.get(0));
+        let mut content = Self {
+            state: connection.query_row("SELECT id FROM link", [], |row| row.get(0))?,
+            schema: migration::version(connection)?,
+            runs: one("SELECT count(*) FROM run")?,
+            objects: held.map(|(id, _)| id).collect(),
+            fabs: fabs.collect(),
+        };
+        content.objects.sort_unstable();
+        content.fabs.sort_unstable();
+        Ok(content)
+    }
+}

@@ -1,0 +1,202 @@
+//! What PATH finds for each of Flower's names.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use flwr_core::printable;
+use flwr_programs::{Group, Installation, Maker, find};
+use serde_json::{Value, json};
+
+/// The names that pip's flwr or this project has programs of.
+const NAMES: [&str; 8] = [
+    "flwr",
+    "flower-superlink",
+    "flower-supernode",
+    "flower-superexec",
+    "flower-client-app",
+    "flower-server-app",
+    "flwr-serverapp",
+    "flwr-clientapp",
+];
+
+/// What PATH finds.
+pub(crate) struct Report {
+    programs: Vec<(&'static str, Option<Found>)>,
+    /// Folders on PATH that are not there.
+    gone: Vec<PathBuf>,
+    /// How the user's shell reaches this program.
+    flwrd: String,
+    /// Whether PATH can have the programs of one group first.
+    apart: bool,
+}
+
+/// A program on PATH.
+struct Found {
+    path: PathBuf,
+    maker: Maker,
+}
+
+impl Report {
+    /// Looks at a PATH. `own` is this program's file.
+    pub(crate) fn of(path: &OsStr, own: Option<&Path>) -> Self {
+        let installation = own.and_then(Installation::of_flwrd);
+        let found = |name: &'static str| {
+            let path = find(name, path)?;
+            let maker = Maker::of(&path);
+            Some(Found { path, maker })
+        };
+        let named = env::split_paths(path).filter(|folder| !folder.as_os_str().is_empty());
+        Self {
+            programs: NAMES.map(|name| (name, found(name))).into(),
+            gone: named.filter(|folder| !folder.exists()).collect(),
+            flwrd: typed(own, path),
+            apart: !matches!(installation, Some(Installation::Together(_))),
+        }
+    }
+
+    /// The line that gives a name to the other maker. `None` for names that this project has not.
+    fn change(&self, name: &str, maker: &Maker) -> Option<String> {
+        let group = Group::of(name)?.name();
+        let (whose, undo) = match maker {
+            Maker::Ours(_) => ("pip's", " --undo"),
+            Maker::Pips(_) | Maker::Unknown => ("ours", ""),
+        };
+        let only = match self.apart {
+            true => format!(" --only {group}"),
+            false => String::new(),
+        };
+        let flwrd = &self.flwrd;
+        Some(format!("for {whose}: eval \"$({flwrd} env{only}{undo})\""))
+    }
+
+    /// For scripts.
+    pub(crate) fn json(&self) -> Value {
+        let program = |(name, found): &(&str, Option<Found>)| {
+            let (maker, version) = match found.as_ref().map(|found| &found.maker) {
+                None => (Value::Null, Value::Null),
+                Some(Maker::Ours(version)) => ("ours".into(), version.as_str().into()),
+                Some(Maker::Pips(release)) => ("pip".into(), release.as_deref().into()),
+                Some(Maker::Unknown) => ("unknown".into(), Value::Null),
+            };
+            let path = found.as_ref().map(|found| found.path.to_string_lossy());
+            json!({"name": name, "path": path, "maker": maker, "version": version})
+        };
+        let programs: Vec<_> = self.programs.iter().map(program).collect();
+        let gone: Vec<_> = self.gone.iter().map(|it| it.to_string_lossy()).collect();
+        json!({"success": true, "programs": programs, "missing-folders": gone})
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = NAMES.iter().map(|name| name.len()).max().unwrap_or(0);
+        for (name, found) in &self.programs {
+            let Some(Found { path, maker }) = found else {
+                writeln!(f, "{name:width$}  not on PATH")?;
+                continue;
+            };
+            let path = printable::line(&path.to_string_lossy());
+            writeln!(f, "{name:width$}  {maker}: {path}")?;
+            if let Some(change) = self.change(name, maker) {
+                writeln!(f, "{:width$}  {change}", "")?;
+            }
+        }
+        for folder in &self.gone {
+            let folder = printable::line(&folder.to_string_lossy());
+            writeln!(f, "PATH names {folder}, which is not there")?;
+        }
+        Ok(())
+    }
+}
+
+/// How a shell with this PATH reaches this program: by its name, or else by its path.
+fn typed(own: Option<&Path>, path: &OsStr) -> String {
+    let by_name = find("flwrd", path).and_then(|found| found.canonicalize().ok());
+    match own {
+        Some(own) if by_name.as_deref() != Some(own) => quoted(&own.to_string_lossy()),
+        _ => "flwrd".to_owned(),
+    }
+}
+
+/// A word for a shell inside double quotes and a command substitution.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn program(folder: &Path, name: &str, says: &str) {
+        let path = folder.join(name);
+        fs::create_dir_all(folder).unwrap();
+        fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn each_name_has_its_maker_and_the_line_that_changes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let libexec = dir.path().join("libexec/flower-daemons");
+        let (ours, pips) = (dir.path().join("bin"), dir.path().join("pips"));
+        fs::create_dir_all(libexec).unwrap();
+        program(
+            &ours,
+            "flower-superlink",
+            "flower-superlink 0.1.0 (commit development; x)",
+        );
+        program(&ours, "flwrd", "");
+        program(&pips, "flower-superlink", "Flower version: 1.22.0");
+        program(&pips, "flower-superexec", "Flower version: 1.22.0");
+        program(&pips, "flwr", "Flower version: 1.22.0");
+        let gone = dir.path().join("gone");
+        let path = env::join_paths([&ours, &gone, &pips]).unwrap();
+        let own = ours.join("flwrd").canonicalize().unwrap();
+        let report = Report::of(&path, Some(&own));
+        let text = report.to_string();
+        let shown = |path: &Path| path.display().to_string();
+        for line in [
+            format!(
+                "flwr               pip's, flwr 1.22.0: {}",
+                shown(&pips.join("flwr"))
+            ),
+            "                   for ours: eval \"$(flwrd env --only flwr)\"".to_owned(),
+            format!(
+                "flower-superlink   ours, 0.1.0: {}",
+                shown(&ours.join("flower-superlink"))
+            ),
+            "                   for pip's: eval \"$(flwrd env --only superlink --undo)\""
+                .to_owned(),
+            "flower-supernode   not on PATH".to_owned(),
+            format!("PATH names {}, which is not there", shown(&gone)),
+        ] {
+            assert!(
+                text.lines().any(|it| it == line),
+                "{line:?} is not in\n{text}"
+            );
+        }
+        let json = report.json();
+        assert_eq!(json["programs"][1]["maker"], "ours");
+        assert_eq!(json["programs"][1]["version"], "0.1.0");
+        assert_eq!(json["programs"][0]["maker"], "pip");
+        assert_eq!(json["programs"][2]["path"], Value::Null);
+        assert_eq!(json["missing-folders"][0], shown(&gone));
+    }
+
+    #[test]
+    fn a_flwrd_that_is_not_on_the_path_is_named_by_its_path() {
+        let path = OsStr::new("/nonexistent");
+        assert_eq!(typed(Some(Path::new("/i/flwrd")), path), "/i/flwrd");
+        assert_eq!(typed(Some(Path::new("/i i/flwrd")), path), "'/i i/flwrd'");
+        assert_eq!(typed(None, path), "flwrd");
+    }
+}

@@ -1,0 +1,139 @@
+//! `cargo xtask dist`: the files by which people install the programs, and their check sums.
+//!
+//! - `source` the commit that is built
+//! - `programs` the programs, built for other machines than this one
+//! - `tree` where an installation keeps them
+//! - `wheel`, `tarball` the artefacts
+//! - `tools` what makes the artefacts, each in a fixed version
+//! - `sums` the check sums, signed and verified
+//! - `smoke` the artefacts made from the programs of the tests, installed and used
+
+mod programs;
+mod smoke;
+mod source;
+mod sums;
+mod tarball;
+mod tools;
+mod tree;
+mod wheel;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::support::build;
+use programs::Programs;
+use source::Source;
+
+/// `cargo xtask dist`
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Make only these.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ARTEFACTS")]
+    only: Vec<Artefact>,
+    /// Where to put the files; dist/ if absent.
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Sign SHA256SUMS with this SSH private key.
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Make nothing: check the files of a folder against its SHA256SUMS.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["only", "to", "sign", "smoke"])]
+    verify: Option<PathBuf>,
+    /// With --verify: check the signature too, by this list of signers (`allowed_signers` of ssh-keygen).
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    signers: Option<PathBuf>,
+    /// Make artefacts from the programs that the tests have built, install and use them.
+    #[arg(long, conflicts_with_all = ["only", "to", "sign"])]
+    smoke: bool,
+}
+
+/// What people install.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Artefact {
+    /// For `pip install`.
+    Wheel,
+    /// Static programs.
+    Tarball,
+}
+
+/// Makes the artefacts, or checks them.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(folder) = &args.verify {
+        return sums::verify(folder, args.signers.as_deref());
+    }
+    let _lock = lock()?;
+    if args.smoke {
+        return smoke::run();
+    }
+    let to = args
+        .to
+        .clone()
+        .unwrap_or_else(|| build::root().join("dist"));
+    let source = Source::here()?;
+    println!("Building {source} ...");
+    let wants = |artefact| args.only.is_empty() || args.only.contains(&artefact);
+    let fixed = Programs::fixed(&source)?;
+    let mut made = Vec::new();
+    if wants(Artefact::Wheel) {
+        let linked = Programs::linked(&source)?;
+        let mb = programs::size(&linked.folder)? as f64 / 1e6;
+        println!("{mb:6.1} MB  the programs in the wheel together");
+        let wheel = wheel::make(&linked, &fixed, &source)?;
+        tools::audit(&wheel)?;
+        made.push(place(&wheel, &to)?);
+    }
+    if wants(Artefact::Tarball) {
+        let programs = fixed.all()?;
+        made.push(place(&tarball::make(&programs, &source)?, &to)?);
+    }
+    sums::write(&to, source::VERSION)?;
+    if let Some(key) = &args.sign {
+        sums::sign(&to, key)?;
+    }
+    for file in &made {
+        let mb = fs::metadata(file)?.len() as f64 / 1e6;
+        println!("{:6.1} MB  {}", mb, file.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder for what is made on the way.
+fn work() -> PathBuf {
+    build::target().join("dist-work")
+}
+
+/// Only one dist at a time uses the folder: the lock ends with the process.
+fn lock() -> Result<File> {
+    let folder = work();
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let file = File::create(folder.join("lock"))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!(
+            "another `cargo xtask dist` uses {}: wait for its end",
+            folder.display()
+        );
+    }
+    Ok(file)
+}
+
+/// Puts a finished file where people look for it. A file there is never half written.
+fn place(file: &Path, to: &Path) -> Result<PathBuf> {
+    let name = file.file_name().context("an artefact without a name")?;
+    let (beside, target) = (to.join(".new"), to.join(name));
+    fs::create_dir_all(to)
+        .and_then(|()| fs::copy(file, &beside))
+        .and_then(|_| File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, &target))
+        .with_context(|| {
+            format!(
+                "{} cannot be written: free space, or give --to DIR",
+                target.display()
+            )
+        })?;
+    Ok(target)
+}

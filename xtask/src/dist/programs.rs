@@ -1,0 +1,151 @@
+//! The programs, built for other machines than this one: linked against an old glibc, or static.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use flwr_programs::Group;
+
+use super::source::Source;
+use super::{tools, work};
+use crate::support::build;
+
+/// The only target that is tested.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// The oldest glibc that linked programs run with: that of the platform of the wheel.
+const GLIBC: &str = "2.17";
+/// The packages whose programs people install.
+const PACKAGES: [&str; 4] = [
+    "flower-superlink",
+    "flower-supernode",
+    "flower-server-app",
+    "flwr",
+];
+/// The package of `flwrd`, which is always static: `flwrd` tells where other programs cannot start.
+const FLWRD: &str = "flwrd";
+
+/// Built programs, or programs to be built.
+pub(super) struct Programs<'a> {
+    source: &'a Source,
+    /// The folder with the programs.
+    pub(super) folder: PathBuf,
+}
+
+impl<'a> Programs<'a> {
+    /// Builds the programs linked against an old glibc. They find names and users of a machine by
+    /// the machine's own libraries.
+    pub(super) fn linked(source: &'a Source) -> Result<Self> {
+        let tools = tools::link()?;
+        let target = work().join("linked");
+        let mut zig = Command::new(tools.join("cargo-zigbuild"));
+        zig.current_dir(build::root()).arg("zigbuild");
+        zig.env("PATH", path_with(&tools)?);
+        zig.args(["--target", &format!("{TARGET}.{GLIBC}")]);
+        compile(&mut zig, &PACKAGES, source, &target, "")?;
+        Ok(Self::in_target(source, &target))
+    }
+
+    /// The static programs, of which only `flwrd` is built yet.
+    pub(super) fn fixed(source: &'a Source) -> Result<Self> {
+        let programs = Self::in_target(source, &work().join("static"));
+        programs.build_static(&[FLWRD])?;
+        Ok(programs)
+    }
+
+    /// Builds all static programs. They run without any library of the machine.
+    pub(super) fn all(self) -> Result<Self> {
+        self.build_static(&PACKAGES)?;
+        Ok(self)
+    }
+
+    fn in_target(source: &'a Source, target: &Path) -> Self {
+        Self {
+            source,
+            folder: target.join(TARGET).join("dist"),
+        }
+    }
+
+    fn build_static(&self, packages: &[&str]) -> Result<()> {
+        let mut cargo = build::cargo();
+        cargo.args(["build", "--target", TARGET]);
+        let flags = "-C target-feature=+crt-static";
+        compile(
+            &mut cargo,
+            packages,
+            self.source,
+            &work().join("static"),
+            flags,
+        )
+    }
+}
+
+/// Runs a build whose outcome does not depend on the folder, the user or the time.
+fn compile(
+    cargo: &mut Command,
+    packages: &[&str],
+    source: &Source,
+    target: &Path,
+    flags: &str,
+) -> Result<()> {
+    let places = [
+        (build::root(), "/flower"),
+        (cargo_home()?, "/cargo"),
+        (target.to_owned(), "/target"),
+    ];
+    let mapped = |option: &str| {
+        let maps = places
+            .iter()
+            .map(|(from, to)| format!("{option}{}={to}", from.display()));
+        maps.collect::<Vec<_>>().join(" ")
+    };
+    let rust = format!("{flags} {}", mapped("--remap-path-prefix="));
+    let name = TARGET.to_uppercase().replace('-', "_");
+    cargo.args(["--locked", "--profile", "dist"]);
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo
+        .env("CARGO_TARGET_DIR", target)
+        .env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), rust.trim())
+        .env(
+            format!("CFLAGS_{}", TARGET.replace('-', "_")),
+            mapped("-ffile-prefix-map="),
+        )
+        .env("CARGO_INCREMENTAL", "0")
+        .env("FLWR_COMMIT", &source.commit)
+        .env("SOURCE_DATE_EPOCH", &source.epoch)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    build::succeed(cargo)
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    let given = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"));
+    given
+        .or_else(usual)
+        .context("neither CARGO_HOME nor HOME is set")
+}
+
+/// PATH with a folder before all others.
+fn path_with(first: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&path));
+    Ok(env::join_paths(folders)?)
+}
+
+/// The names of all programs but `flwrd`.
+pub(super) fn names() -> impl Iterator<Item = (Group, &'static str)> {
+    let of = |group: Group| group.programs().iter().map(move |name| (group, *name));
+    Group::ALL.into_iter().flat_map(of)
+}
+
+/// The bytes of all programs together.
+pub(super) fn size(folder: &Path) -> Result<u64> {
+    names().try_fold(0, |sum, (_, name)| {
+        let file = folder.join(name);
+        let metadata = fs::metadata(&file).with_context(|| file.display().to_string())?;
+        Ok(sum + metadata.len())
+    })
+}

@@ -1,0 +1,208 @@
+//! `cargo xtask dist --smoke`: the wheel, made from the programs that the tests have built, installed
+//! beside pip's flwr and used. Only the optimisations and the old glibc of a release are missing.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::source::{Source, VERSION};
+use super::{programs, tree, wheel, work};
+use crate::support::build::{self, Profile};
+use crate::support::python::{self, Flower};
+
+/// The package's name for pip.
+const PACKAGE: &str = "flwr-daemons";
+
+/// Makes the wheel, installs it beside an old and a new flwr, and plays a first run.
+pub(super) fn run() -> Result<ExitCode> {
+    let built = build::programs(Profile::Dev)?;
+    let folder = work().join("smoke");
+    tree::empty(&folder)?;
+    let stripped = folder.join("programs");
+    let names = programs::names().map(|(_, name)| name);
+    for name in names.chain(["flwrd"]) {
+        let copy = stripped.join(name);
+        tree::add(&built.join(name), &copy, 0o755)?;
+        build::succeed(Command::new("strip").arg(&copy))?;
+    }
+    let wheel = wheel::pack(&stripped, &stripped, &Source::here()?.epoch)?;
+    let newest = python::LATER.last().context("no release of flwr")?;
+    for (flower, plays) in [(&python::FLOWER_1_22, true), (newest, false)] {
+        let venv = Venv::make(&folder.join(flower.variable()))?;
+        venv.check(&wheel, flower, plays)?;
+        println!(
+            "the wheel works beside {}, and each leaves the other",
+            flower.requirement()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A Python environment that the wheel is installed into.
+struct Venv {
+    folder: PathBuf,
+}
+
+impl Venv {
+    fn make(folder: &Path) -> Result<Self> {
+        let mut venv = Command::new(python::interpreter()?);
+        build::succeed(venv.args(["-m", "venv"]).arg(folder))?;
+        let folder = folder.canonicalize()?;
+        Ok(Self { folder })
+    }
+
+    fn bin(&self) -> PathBuf {
+        python::bin(&self.folder)
+    }
+
+    /// Installs both in both orders, and uninstalls each while the other is there.
+    fn check(&self, wheel: &Path, flower: &Flower, plays: bool) -> Result<()> {
+        let ours = wheel.to_string_lossy();
+        let install_ours = || self.pip(&["install", "--no-index", "--no-deps", &ours]);
+        install_ours()?;
+        self.ours_work()?;
+        self.pip(&["install", "--no-deps", &flower.requirement()])?;
+        self.borrow_packages(&flower.prepare()?)?;
+        self.both_work(flower)?;
+        if plays {
+            self.first_run()?;
+        }
+        self.pip(&["uninstall", "--yes", PACKAGE])?;
+        self.pips_work(flower)?;
+        if self.bin().join("flwrd").exists() || self.folder.join("libexec/flower-daemons").exists()
+        {
+            bail!(
+                "`pip uninstall {PACKAGE}` leaves programs in {}",
+                self.folder.display()
+            );
+        }
+        install_ours()?;
+        self.both_work(flower)?;
+        self.pip(&["uninstall", "--yes", "flwr"])?;
+        self.ours_work()
+    }
+
+    fn pip(&self, arguments: &[&str]) -> Result<()> {
+        let mut pip = Command::new(self.bin().join("python"));
+        pip.args([
+            "-m",
+            "pip",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]);
+        build::succeed(pip.args(arguments))
+    }
+
+    /// Gives the environment the packages that pip's flwr needs, as another environment has them.
+    fn borrow_packages(&self, other: &Path) -> Result<()> {
+        let (here, there) = (packages(&self.folder)?, packages(other)?);
+        fs::write(here.join("borrowed.pth"), format!("{}\n", there.display()))?;
+        Ok(())
+    }
+
+    fn both_work(&self, flower: &Flower) -> Result<()> {
+        self.ours_work()?;
+        self.pips_work(flower)?;
+        let own = self.bin().join("flower-superlink");
+        let ours = self
+            .folder
+            .join("libexec/flower-daemons/superlink/flower-superlink");
+        for (line, found) in [
+            ("", &own),
+            ("eval \"$(flwrd env)\"", &ours),
+            ("eval \"$(flwrd env --only flwr,supernode)\"", &own),
+            ("eval \"$(flwrd env)\"; eval \"$(flwrd env --undo)\"", &own),
+        ] {
+            let said = self.shell(&format!("{line}\ncommand -v flower-superlink"))?;
+            if Path::new(said.trim()) != found {
+                bail!(
+                    "after {line:?} the shell finds {said}, not {}",
+                    found.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Each program starts by `flwrd`, and `flwrd which` knows pip's from ours.
+    fn ours_work(&self) -> Result<()> {
+        for word in ["superlink", "supernode", "flwr", "client-app", "server-app"] {
+            let said = self.shell(&format!("flwrd {word} --version"))?;
+            if !said.contains(&format!(" {VERSION} (commit ")) {
+                bail!("`flwrd {word} --version` prints {said:?}, not {VERSION}");
+            }
+        }
+        let said = self.shell("eval \"$(flwrd env)\"\nflwrd which --format json")?;
+        let which: Value = serde_json::from_str(&said)?;
+        if which["programs"][1]["maker"] != "ours" {
+            bail!("`flwrd which` does not find ours after `flwrd env`: {said}");
+        }
+        Ok(())
+    }
+
+    fn pips_work(&self, flower: &Flower) -> Result<()> {
+        let said = self.shell("flwr --version\nflower-superlink --help")?;
+        let release = flower.requirement().replace("flwr==", "Flower version: ");
+        if !said.contains(&release) {
+            bail!("pip's `flwr --version` prints {said:?}, not {release}");
+        }
+        Ok(())
+    }
+
+    /// The first run of the README, in an environment that nobody has activated.
+    fn first_run(&self) -> Result<()> {
+        let flwr = format!("{}/flwrd flwr", self.bin().display());
+        let script = format!(
+            "ended=0; cd {} && {flwr} up --detach && {flwr} new my-app --framework numpy && cd my-app \
+             && {flwr} run . --wait || ended=$?; {flwr} down; exit $ended",
+            self.folder.display()
+        );
+        let said = self.run(&script, "/usr/bin:/bin")?;
+        if !said.contains("Successfully started run") {
+            bail!("the first run printed {said}");
+        }
+        Ok(())
+    }
+
+    /// Has a shell of the active environment execute a script, and gives what the script prints.
+    fn shell(&self, script: &str) -> Result<String> {
+        let path = env::var("PATH").unwrap_or_default();
+        self.run(script, &format!("{}:{path}", self.bin().display()))
+    }
+
+    fn run(&self, script: &str, path: &str) -> Result<String> {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-euc", script])
+            .env("PATH", path)
+            .env("FLWR_HOME", self.folder.join("home"))
+            .env("FLWR_DISABLE_UPDATE_CHECK", "1")
+            .env("FLWR_TELEMETRY_ENABLED", "0")
+            .stdin(Stdio::null());
+        let output = shell.output().context("/bin/sh does not start")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            let failed = String::from_utf8_lossy(&output.stderr);
+            bail!("{script} failed ({}):\n{said}{failed}", output.status);
+        }
+        Ok(said)
+    }
+}
+
+/// The folder with the packages of an environment.
+fn packages(environment: &Path) -> Result<PathBuf> {
+    let lib = environment.join("lib");
+    let pythons = fs::read_dir(&lib).with_context(|| lib.display().to_string())?;
+    let folders = pythons
+        .flatten()
+        .map(|python| python.path().join("site-packages"));
+    let mut found = folders.filter(|folder| folder.is_dir());
+    found
+        .next()
+        .with_context(|| format!("{} has no packages", lib.display()))
+}

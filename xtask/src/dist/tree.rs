@@ -1,0 +1,47 @@
+//! The files of an installation, where `flwrd` looks for them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::programs;
+
+/// Puts the programs into folders of a prefix: `flwrd` into `bin`, the others into `libexec`, where
+/// nothing of pip's is.
+pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> Result<()> {
+    add(&flwrd.join("flwrd"), &bin.join("flwrd"), 0o755)?;
+    let libexec = prefix.join("libexec/flower-daemons");
+    for (group, name) in programs::names() {
+        let folder = libexec.join(group.name());
+        add(&programs.join(name), &folder.join(name), 0o755)?;
+    }
+    Ok(())
+}
+
+/// Copies a file, with a mode that does not depend on the umask.
+pub(super) fn add(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    let folder = to.parent().context("a file without a folder")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    fs::copy(from, to)
+        .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))?;
+    fs::set_permissions(to, Permissions::from_mode(mode))?;
+    Ok(())
+}
+
+/// Writes a file for everybody.
+pub(super) fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text)
+        .and_then(|()| fs::set_permissions(file, Permissions::from_mode(0o644)))
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Makes an empty folder. What an interrupted dist left there goes.
+pub(super) fn empty(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(folder),
+    }
+    .with_context(|| folder.display().to_string())
+}

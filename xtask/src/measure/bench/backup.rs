@@ -1,0 +1,90 @@
+//! What backups cost a SuperLink that serves: rounds without and with backups, which follow each other
+//! without a pause.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::figures::{Maker, median};
+use super::load::{self, FEW_LARGE};
+use super::stage::{Stage, SuperLink};
+use super::what::Nodes;
+use crate::support::build;
+
+/// Rounds of each kind, in turns with the other kind.
+const TURNS: usize = 3;
+
+/// The seconds of rounds and of backups.
+#[derive(Default)]
+struct Taken {
+    alone: Vec<f64>,
+    beside: Vec<f64>,
+    backups: Vec<f64>,
+}
+
+pub(super) fn measure(stage: &Stage) -> Result<()> {
+    let superlink = stage.superlink(Maker::Ours, &load::VIRTUAL)?;
+    let mut taken = Taken::default();
+    for turn in 1..=TURNS {
+        println!("{turn}/{TURNS} ...");
+        taken.alone.extend(rounds(stage, &superlink)?);
+        let (rounds, backups) = beside_backups(stage, || rounds(stage, &superlink))?;
+        taken.beside.extend(rounds);
+        taken.backups.extend(backups);
+    }
+    superlink.stop()?;
+    println!("\nrounds of 10 nodes x 10 MB, seconds: median and slowest");
+    for (what, seconds) in [
+        ("without a backup", &taken.alone),
+        ("with backups", &taken.beside),
+        ("a backup (--incremental)", &taken.backups),
+    ] {
+        let slowest = seconds.iter().copied().fold(0.0, f64::max);
+        let middle = median(seconds.clone()).context("nothing was measured")?;
+        println!(
+            "{what:<26}{middle:>8.3}{slowest:>8.3}   of {}",
+            seconds.len()
+        );
+    }
+    Ok(())
+}
+
+fn rounds(stage: &Stage, superlink: &SuperLink) -> Result<Vec<f64>> {
+    load::rounds(stage, superlink, Nodes::Ours, &FEW_LARGE)
+}
+
+/// Does the work while backups are made. Gives the seconds of each backup, too.
+fn beside_backups<T>(stage: &Stage, work: impl FnOnce() -> Result<T>) -> Result<(T, Vec<f64>)> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let backups = scope.spawn(|| {
+            let mut seconds = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                back_up(stage)?;
+                seconds.push(began.elapsed().as_secs_f64());
+            }
+            anyhow::Ok(seconds)
+        });
+        let done = work();
+        is_over.store(true, Ordering::Relaxed);
+        let Ok(seconds) = backups.join() else {
+            bail!("the thread that makes backups has panicked");
+        };
+        Ok((done?, seconds?))
+    })
+}
+
+fn back_up(stage: &Stage) -> Result<()> {
+    let mut backup = stage.ours("flower-superlink");
+    backup.args(["--incremental", "--backup", "backup"]);
+    let shown = build::show(&backup);
+    let output = backup.output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{shown} failed: {said}");
+    }
+    Ok(())
+}
