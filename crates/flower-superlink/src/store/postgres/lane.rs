@@ -8,14 +8,11 @@
 //! the number of the last transaction. The same row shuts out a SuperLink of an earlier epoch.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use deadpool_postgres::Object;
 use flwr_core::cause::chain;
 use flwr_daemon::task::{self, Task};
-use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -24,8 +21,15 @@ use tracing::warn;
 
 use super::hold::{Hold, Lost};
 use super::patience::{PATIENCE, Patience, is_passing};
-use super::unit::{Tx, Unit, Wants};
+use super::unit::{Unit, Wants};
 use crate::link::state::{StateError, StateResult};
+
+mod job;
+mod op;
+
+pub(super) use op::{Op, direct, operation};
+
+use job::{Asked, Ended, Job, Uncommitted};
 
 /// Operations that wait at most; who comes later waits for a place.
 const QUEUE: usize = 1024;
@@ -33,57 +37,6 @@ const QUEUE: usize = 1024;
 const GROUP: usize = 256;
 /// How long a transaction may take. The server ends each statement earlier.
 const TRANSACTION: Duration = Duration::from_secs(20);
-
-/// Something to be done in a transaction, perhaps several times before one of them is committed.
-#[async_trait]
-pub(super) trait Op: Send + Sync + 'static {
-    /// Its answer.
-    type Out: Send + 'static;
-
-    /// What the operation will read.
-    fn wants(&self, _wants: &mut Wants) {}
-
-    /// Does it. A refusal comes before the first change.
-    async fn apply(&self, unit: &mut Unit<'_>) -> StateResult<Self::Out>;
-}
-
-/// An operation that reads and writes rows by itself.
-pub(super) struct Direct<F, T>(F, PhantomData<fn() -> T>);
-
-/// Makes an operation of a function, for `direct!`.
-pub(super) fn operation<F, T>(work: F) -> Direct<F, T>
-where
-    F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, StateResult<T>> + Send + Sync + 'static,
-{
-    Direct(work, PhantomData)
-}
-
-#[async_trait]
-impl<F, T> Op for Direct<F, T>
-where
-    F: for<'t> Fn(&'t Tx<'t>) -> BoxFuture<'t, StateResult<T>> + Send + Sync + 'static,
-    T: Send + 'static,
-{
-    type Out = T;
-
-    async fn apply(&self, unit: &mut Unit<'_>) -> StateResult<T> {
-        let tx = unit.direct().await?;
-        (self.0)(tx).await
-    }
-}
-
-/// An operation that reads and writes rows by itself: `direct!([captured] tx => work(tx, &captured))`.
-/// What is captured is cloned for each attempt.
-macro_rules! direct {
-    ([$($kept:ident),*] $tx:ident => $work:expr) => {
-        $crate::store::postgres::lane::operation(move |$tx| {
-            $(let $kept = Clone::clone(&$kept);)*
-            Box::pin(async move { $work.await })
-        })
-    };
-}
-
-pub(super) use direct;
 
 /// Hands operations to the task that writes. The task ends with the last of its handles.
 #[derive(Debug)]
@@ -98,68 +51,10 @@ enum Order {
     Close(oneshot::Sender<()>),
 }
 
-/// Why nothing of a transaction is there.
-#[derive(Debug, Clone, Error)]
-#[error("the transaction could not be committed: {0}")]
-struct Uncommitted(String);
-
 /// The database did not answer in time.
 #[derive(Debug, Error)]
 #[error("the database did not answer within {} s", TRANSACTION.as_secs())]
 pub(super) struct Silent;
-
-#[derive(Debug, Error)]
-#[error("the task that writes the database has ended")]
-struct Ended;
-
-/// An operation with whoever waits for its answer.
-#[async_trait]
-trait Job: Send {
-    fn wants(&self, wants: &mut Wants);
-    /// Does it, and keeps the answer. An error is not a refusal.
-    async fn apply(&mut self, unit: &mut Unit<'_>) -> StateResult<()>;
-    /// Gives the answer.
-    fn end(self: Box<Self>, committed: Result<(), Uncommitted>);
-}
-
-struct Asked<O: Op, T> {
-    op: O,
-    then: T,
-    done: Option<StateResult<O::Out>>,
-    answer: oneshot::Sender<StateResult<O::Out>>,
-}
-
-#[async_trait]
-impl<O: Op, T: FnOnce(&O::Out) + Send + 'static> Job for Asked<O, T> {
-    fn wants(&self, wants: &mut Wants) {
-        self.op.wants(wants);
-    }
-
-    async fn apply(&mut self, unit: &mut Unit<'_>) -> StateResult<()> {
-        match self.op.apply(unit).await {
-            Err(StateError::Broken(error)) => Err(StateError::Broken(error)),
-            done => {
-                self.done = Some(done);
-                Ok(())
-            }
-        }
-    }
-
-    fn end(self: Box<Self>, committed: Result<(), Uncommitted>) {
-        let outcome = match (self.done, committed) {
-            // A refusal changed nothing: it stands without the commit.
-            (Some(Err(StateError::Refused(refusal))), _) => Err(refusal.into()),
-            (Some(done), Ok(())) => done,
-            (None, Ok(())) => Err(broken(Ended)),
-            (_, Err(uncommitted)) => Err(broken(uncommitted)),
-        };
-        if let Ok(value) = &outcome {
-            (self.then)(value);
-        }
-        // Whoever asked may be gone.
-        let _ = self.answer.send(outcome);
-    }
-}
 
 pub(super) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> StateError {
     StateError::Broken(Box::new(error))
@@ -172,6 +67,7 @@ impl Lane {
         let worker = Worker {
             hold,
             connection: Some(connection),
+            unresolved: None,
         };
         Self {
             orders,
@@ -191,14 +87,8 @@ impl Lane {
         op: O,
         then: impl FnOnce(&O::Out) + Send + 'static,
     ) -> StateResult<O::Out> {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(Asked {
-            op,
-            then,
-            done: None,
-            answer,
-        });
-        let sent = self.orders.send(Order::Do(job)).await;
+        let (job, answered) = Asked::new(op, then);
+        let sent = self.orders.send(Order::Do(Box::new(job))).await;
         sent.map_err(|_| broken(Ended))?;
         answered.await.map_err(|_| broken(Ended))?
     }
@@ -218,6 +108,8 @@ struct Worker {
     hold: Hold,
     /// The connection with the hold, unless it was lost.
     connection: Option<Object>,
+    /// The operations of a transaction whose COMMIT nobody has answered, with its number.
+    unresolved: Option<(i64, Vec<Box<dyn Job>>)>,
 }
 
 /// How an attempt ended.
@@ -227,6 +119,13 @@ enum Attempt {
     Failed(StateError),
     /// The COMMIT was sent and not answered.
     Unknown(StateError),
+}
+
+/// Why it is not tried any more.
+struct GaveUp {
+    error: StateError,
+    /// A COMMIT was sent, and nobody knows what became of it.
+    is_unknown: bool,
 }
 
 impl Worker {
@@ -259,19 +158,35 @@ impl Worker {
     async fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         match self.attempts(&mut group).await {
             Ok(()) => end(group, Ok(())),
-            Err(error) if group.len() > 1 && !is_passing(&error) => {
+            Err(GaveUp {
+                error,
+                is_unknown: true,
+            }) => self.give_up(group, &error),
+            Err(GaveUp { error, .. }) if group.len() > 1 && !is_passing(&error) => {
                 for job in group {
                     let mut alone = vec![job];
-                    let done = self.attempts(&mut alone).await;
-                    end(alone, done);
+                    match self.attempts(&mut alone).await {
+                        Ok(()) => end(alone, Ok(())),
+                        Err(gave_up) if gave_up.is_unknown => self.give_up(alone, &gave_up.error),
+                        Err(gave_up) => end(alone, Err(gave_up.error)),
+                    }
                 }
             }
-            Err(error) => end(group, Err(error)),
+            Err(GaveUp { error, .. }) => end(group, Err(error)),
         }
     }
 
+    /// Answers that nobody knows whether the operations were committed. Once the database tells,
+    /// memory follows.
+    fn give_up(&mut self, mut group: Vec<Box<dyn Job>>, error: &StateError) {
+        for job in &mut group {
+            job.give_up(Uncommitted(chain(error)));
+        }
+        self.unresolved = Some((self.hold.batch, group));
+    }
+
     /// Tries until the operations are committed, or time is up.
-    async fn attempts(&mut self, group: &mut [Box<dyn Job>]) -> StateResult<()> {
+    async fn attempts(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), GaveUp> {
         if group.is_empty() {
             return Ok(());
         }
@@ -302,7 +217,7 @@ impl Worker {
             };
             self.let_go(&error);
             if !patience.allows_after(&error).await {
-                return Err(error);
+                return Err(GaveUp { error, is_unknown });
             }
         }
     }
@@ -318,6 +233,12 @@ impl Worker {
             _ => self.hold.take_again().await?,
         };
         self.hold.committed = self.hold.last_batch(&connection).await?;
+        if let Some((batch, group)) = self.unresolved.take() {
+            match batch == self.hold.committed {
+                true => end(group, Ok(())),
+                false => drop(group),
+            }
+        }
         self.connection = Some(connection);
         Ok(self.hold.committed)
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use flwr_core::time::Timestamp;
 
 use super::{PostgresError, PostgresState, PostgresUrl};
-use crate::link::state::{LinkState, Logs as _, Messages as _, StateError, Upkeep as _};
+use crate::link::state::{
+    LinkState, Logs as _, Messages as _, Nodes as _, StateError, Upkeep as _,
+};
 use crate::store::battery::world::{NOON, RUN, Sent, TTL, World, key};
 use flwr_postgres::Server;
 use proxy::{Moment, Proxy};
@@ -173,6 +175,31 @@ async fn a_commit_whose_answer_is_lost_is_not_done_again() {
         assert_eq!(proxy.cuts(), 3);
         assert_eq!(log(&state).await, ["line 0\n", "line 1\n", "line 2\n"]);
     }
+}
+
+#[tokio::test]
+async fn memory_follows_a_commit_that_is_known_later_than_its_caller_waits() {
+    // Both at once: each waits as long as a caller does.
+    let play = async |moment, is_there: bool| {
+        let (_, schema) = place().await;
+        let proxy = Proxy::start(Server::of_this_process().dir());
+        let state = open(&url_of(proxy.dir(), &schema)).await;
+        world(&state).running().await;
+        let (key, node) = (key(), 5_u64.into());
+        proxy.cut_and_close(moment);
+        let unknown = state.register_node(&key, node, NOON).await;
+        assert!(matches!(unknown, Err(StateError::Broken(_))), "{unknown:?}");
+        proxy.open();
+        state.append_log(RUN, "on".to_owned(), NOON).await.unwrap();
+        let found = state.node_of_key(&key).await.unwrap();
+        assert_eq!(found, is_there.then_some(node), "{moment:?}");
+        let again = state.register_node(&key, 6_u64.into(), NOON).await;
+        assert_eq!(again.unwrap().0.resumed, is_there);
+    };
+    tokio::join!(
+        play(Moment::AfterCommit, true),
+        play(Moment::BeforeCommit, false)
+    );
 }
 
 #[tokio::test]

@@ -27,6 +27,16 @@ pub(super) enum Moment {
 struct Plan {
     next: Option<Moment>,
     cuts: usize,
+    /// After the next cut nobody gets through.
+    is_last: bool,
+    is_closed: bool,
+}
+
+impl Plan {
+    fn cut(&mut self) {
+        self.cuts += 1;
+        self.is_closed = self.is_last;
+    }
 }
 
 pub(super) struct Proxy {
@@ -45,6 +55,9 @@ impl Proxy {
         task.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                if shared.lock().is_closed {
+                    continue;
+                }
                 let server = UnixStream::connect(&server).await.unwrap();
                 connections.spawn(relay(client, server, Arc::clone(&shared)));
             }
@@ -63,6 +76,18 @@ impl Proxy {
     /// Cuts the connection at the next COMMIT of a transaction that writes.
     pub(super) fn cut_once(&self, moment: Moment) {
         self.plan.lock().next = Some(moment);
+    }
+
+    /// The same, and nobody gets through until the proxy is opened.
+    pub(super) fn cut_and_close(&self, moment: Moment) {
+        let mut plan = self.plan.lock();
+        (plan.next, plan.is_last) = (Some(moment), true);
+    }
+
+    /// Lets everybody through again.
+    pub(super) fn open(&self) {
+        let mut plan = self.plan.lock();
+        (plan.is_last, plan.is_closed) = (false, false);
     }
 
     /// How often a connection was cut.
@@ -94,7 +119,7 @@ async fn relay(mut client: UnixStream, mut server: UnixStream, plan: Arc<Mutex<P
             false => None,
         };
         if cut == Some(Moment::BeforeCommit) {
-            plan.lock().cuts += 1;
+            plan.lock().cut();
             return;
         }
         if server.write_all(sent).await.is_err() {
@@ -103,7 +128,7 @@ async fn relay(mut client: UnixStream, mut server: UnixStream, plan: Arc<Mutex<P
         if cut == Some(Moment::AfterCommit) {
             // Its answer: the server has committed.
             let _ = server.read(&mut answered).await;
-            plan.lock().cuts += 1;
+            plan.lock().cut();
             return;
         }
     }
