@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::accounts::Accounts;
 use crate::auth::Policy;
 use crate::config::{Config, Launch, Transport};
-use crate::store::{Database, Storage};
+use crate::store::{Database, Places, PostgresState, Storage};
 
 const TLS: &str = "tls";
 const CLIENTS: &str = "client certificates";
@@ -173,10 +173,26 @@ fn places(config: &Config, checkup: &mut Checkup) {
             checkup.warning(STATE, text, None);
         }
         Database::File(file) => writable(STATE, file, "--database", checkup),
+        // It is asked, as the OpenID provider is: `ask_database`.
+        Database::Postgres(_) => {}
     }
     match &config.places.storage {
         Storage::Memory => checkup.good(STORAGE, "in memory"),
         Storage::Dir(dir) => writable(STORAGE, dir, "--storage-dir", checkup),
+    }
+}
+
+/// Connects to the PostgreSQL database, if there is one, and looks whether it can keep a state.
+pub async fn ask_database(places: &Places, checkup: &mut Checkup) {
+    let Database::Postgres(address) = &places.database else {
+        return;
+    };
+    match PostgresState::inspect(address).await {
+        Ok(()) => checkup.good(STATE, format!("{address} answers")),
+        Err(error) => {
+            let hint = "check the address, PGPASSFILE and the server's pg_hba.conf";
+            checkup.failed(STATE, chain(&error), Some(hint));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
-use crate::store::{Database, Places, Storage};
+use crate::store::{Database, Places, PostgresUrl, Storage};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
@@ -258,10 +258,15 @@ fn common(host: Option<&str>, port: Option<u16>) -> Result<Common, ConfigError> 
 /// Where the state and the objects of a command line are.
 ///
 /// # Errors
-/// If there is no home to keep the state in, and no other place is given.
+/// If there is no home to keep the state in, and no other place is given; or if the address of a
+/// database, or what belongs to it, is wrong.
 pub fn places(args: &Args) -> Result<Places, ConfigError> {
     let database = match args.database.as_deref() {
         Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
+        Some(url) if PostgresUrl::is_meant(url) => {
+            let passwords = env::var_os("PGPASSFILE").map(PathBuf::from);
+            Database::Postgres(PostgresUrl::parse(url, passwords.as_deref())?)
+        }
         Some(file) => Database::File(file.into()),
         None => {
             let home = args
@@ -276,6 +281,7 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         (Some(dir), _) => Storage::Dir(dir.clone()),
         (None, Database::Memory) => Storage::Memory,
         (None, Database::File(file)) => Storage::beside(file),
+        (None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
     };
     Ok(Places { database, storage })
 }

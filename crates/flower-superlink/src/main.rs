@@ -124,10 +124,11 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
 /// Looks at everything that the flags name, and asks whom the SuperLink will ask.
 fn would_start(config: &Config) -> anyhow::Result<Checkup> {
     let mut checkup = checkup::check(config, SystemClock.date_time());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(checkup::ask_database(&config.places, &mut checkup));
     if let Some(accounts) = &config.accounts {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         runtime.block_on(checkup::ask_provider(accounts, &mut checkup));
     }
     Ok(checkup)

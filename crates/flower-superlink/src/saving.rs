@@ -38,7 +38,9 @@ impl SavingError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::Server(_) | Self::Backup(BackupError::InMemory)
+            Self::Config(_)
+                | Self::Server(_)
+                | Self::Backup(BackupError::InMemory | BackupError::Elsewhere(_))
         )
     }
 }

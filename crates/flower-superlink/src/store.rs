@@ -7,6 +7,8 @@ mod log;
 mod memory;
 mod open;
 mod owner;
+mod postgres;
+mod presence;
 mod rules;
 mod sqlite;
 
@@ -29,6 +31,7 @@ pub use backup::{BackupError, Saved};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;
+pub use postgres::{PostgresError, PostgresState, PostgresUrl, PostgresUrlError, Unfit};
 pub use sqlite::{OpenError, SqliteState};
 
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.

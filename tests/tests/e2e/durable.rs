@@ -13,7 +13,7 @@ use crate::restarts::Busy;
 const OURS: Maker = Maker::Ours;
 
 /// Rounds of the app `mean` on two nodes: what each prints, once.
-fn rounds_are_whole(federation: &Federation, app: &App, run: u64, rounds: u32) {
+pub(crate) fn rounds_are_whole(federation: &Federation, app: &App, run: u64, rounds: u32) {
     let flwr = federation.flwr(OURS);
     flwr.wait_for_status(app, run, "finished:completed");
     let log = flwr.log(app, run).success();

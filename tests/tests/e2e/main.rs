@@ -45,6 +45,7 @@ mod older;
 mod orders;
 mod outputs;
 mod over_http;
+mod postgres;
 mod processes;
 mod programs;
 mod proxies;

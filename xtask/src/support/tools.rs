@@ -8,13 +8,14 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 7] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
     // Shows the system calls of a program, from which the tests cut the power.
     ("strace", "strace"),
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
+    ("pg_ctlcluster", "postgresql"),
     // With the character maps of `localedef`.
     ("locale-gen", "locales"),
 ];

@@ -42,6 +42,14 @@ pub enum ConfigError {
         "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
     )]
     OlderWithoutKey,
+    /// The address of a PostgreSQL database.
+    #[error("--database")]
+    Database(#[from] crate::store::PostgresUrlError),
+    /// Objects have no place beside a database that is elsewhere.
+    #[error(
+        "--database postgres://… needs --storage-dir, which names the directory for FABs and objects"
+    )]
+    NoStorage,
     /// SuperNodes that join.
     #[error(transparent)]
     Joining(#[from] JoiningError),

@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use super::open::{Database, Places, Storage};
 use super::owner::OwnerError;
+use super::postgres::PostgresUrl;
 use super::sqlite::{OpenError, SnapshotError};
 
 mod folder;
@@ -55,6 +56,11 @@ pub enum BackupError {
     /// Nothing is kept.
     #[error("the state is in memory: a backup needs --database FILE")]
     InMemory,
+    /// The database has tools of its own for that.
+    #[error(
+        "the state is in a {0}: stop the SuperLink, save the database with pg_dump, and copy the directory of --storage-dir"
+    )]
+    Elsewhere(PostgresUrl),
     /// Nothing is there.
     #[error("there is no database at `{}`: give the --database of the SuperLink", .0.display())]
     NoDatabase(PathBuf),
@@ -178,6 +184,7 @@ impl Places {
     fn files(&self) -> Result<(&Path, &Path), BackupError> {
         match (&self.database, &self.storage) {
             (Database::File(database), Storage::Dir(storage)) => Ok((database, storage)),
+            (Database::Postgres(address), _) => Err(BackupError::Elsewhere(address.clone())),
             _ => Err(BackupError::InMemory),
         }
     }

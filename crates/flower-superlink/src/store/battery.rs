@@ -110,3 +110,8 @@ battery!(
 );
 
 battery!(sqlite, world::durable());
+
+battery!(
+    postgres,
+    crate::store::postgres::tests::server::fresh().await
+);

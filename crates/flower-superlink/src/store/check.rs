@@ -34,9 +34,13 @@ impl Places {
     /// If the database cannot be read at all: it is in use, of another kind, newer, or damaged.
     pub fn check(&self, repair: bool, now: Timestamp) -> Result<Report, StoreError> {
         let mut report = Report::default();
-        let Database::File(file) = &self.database else {
-            report.fact("the state is in memory: there is nothing to check");
-            return Ok(report);
+        let file = match &self.database {
+            Database::File(file) => file,
+            Database::Memory => {
+                report.fact("the state is in memory: there is nothing to check");
+                return Ok(report);
+            }
+            Database::Postgres(address) => return Err(StoreError::NotChecked(address.clone())),
         };
         if !file.exists() {
             report.fact(format!("there is no database at {}", file.display()));

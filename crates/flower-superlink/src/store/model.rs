@@ -10,17 +10,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use flwr_core::time::Timestamp;
+use flwr_postgres::Server;
 use flwr_security::key::PublicKey;
 use proptest::test_runner::Config;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, World, key};
-use super::{MemoryState, SqliteState};
+use super::postgres::tests::server::{self, each_time_it_has_committed};
+use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
 
 mod history;
 mod life;
 mod lives;
 mod ops;
+mod overlap;
 mod reference;
 
 use history::History;
@@ -34,15 +37,22 @@ static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| (0..NODES).map(|_| key(
 /// A backend under test.
 struct Tested {
     world: World,
-    /// Where it is kept, if it is.
-    place: Option<(TempDir, PathBuf)>,
+    place: Place,
+}
+
+/// Where a state is kept.
+enum Place {
+    Nowhere,
+    /// The folder goes with the state.
+    File(TempDir, PathBuf),
+    Database(PostgresUrl),
 }
 
 impl Tested {
     fn memory() -> Self {
         Self {
             world: World::new(Arc::new(MemoryState::default())),
-            place: None,
+            place: Place::Nowhere,
         }
     }
 
@@ -52,25 +62,42 @@ impl Tested {
         let state = SqliteState::open(&file, now).unwrap();
         Self {
             world: World::new(Arc::new(state)),
-            place: Some((dir, file)),
+            place: Place::File(dir, file),
+        }
+    }
+
+    async fn postgres(now: Timestamp) -> Self {
+        let address = server::place(Server::of_this_process()).await;
+        let state = PostgresState::open(&address, now).await.unwrap();
+        Self {
+            world: World::new(Arc::new(state)),
+            place: Place::Database(address),
         }
     }
 
     /// As after `kill -9` and a restart: what is on disk now is all that is left.
-    fn crash(&mut self, now: Timestamp) {
-        let Some((_, file)) = &self.place else {
-            return;
-        };
-        let dir = scratch();
-        let copy = dir.path().join("state.db");
-        for ending in ["", "-wal"] {
-            let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
-            // There may be nothing written ahead.
-            let _ = std::fs::copy(name(file), name(&copy));
+    async fn crash(&mut self, now: Timestamp) {
+        match &self.place {
+            Place::Nowhere => {}
+            Place::File(_dir, file) => {
+                let dir = scratch();
+                let copy = dir.path().join("state.db");
+                for ending in ["", "-wal"] {
+                    let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+                    // There may be nothing written ahead.
+                    let _ = std::fs::copy(name(file), name(&copy));
+                }
+                let state = SqliteState::open(&copy, now).unwrap();
+                self.world = World::new(Arc::new(state));
+                self.place = Place::File(dir, copy);
+            }
+            Place::Database(address) => {
+                // The sessions end with the connections.
+                self.world = World::new(Arc::new(MemoryState::default()));
+                let state = PostgresState::open(address, now).await.unwrap();
+                self.world = World::new(Arc::new(state));
+            }
         }
-        let state = SqliteState::open(&copy, now).unwrap();
-        self.world = World::new(Arc::new(state));
-        self.place = Some((dir, copy));
     }
 }
 
@@ -84,8 +111,9 @@ fn scratch() -> TempDir {
     }
 }
 
-fn check(cases: u32, new: fn() -> Tested) {
+fn check(cases: u32, new: impl AsyncFn() -> Tested) {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap();
     let multiplied = std::env::var("PROPTEST_CASES").ok();
@@ -98,7 +126,7 @@ fn check(cases: u32, new: fn() -> Tested) {
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let outcome = runner.run(&ops::history(), |ops| {
         runtime.block_on(async {
-            let mut history = History::new(new()).await;
+            let mut history = History::new(new().await).await;
             for op in &ops {
                 history.step(op).await?;
             }
@@ -112,10 +140,72 @@ fn check(cases: u32, new: fn() -> Tested) {
 
 #[test]
 fn memory_does_what_the_model_does() {
-    check(400, Tested::memory);
+    check(400, async || Tested::memory());
 }
 
 #[test]
 fn sqlite_does_what_the_model_does_also_after_crashes() {
-    check(60, || Tested::sqlite(NOON));
+    check(60, async || Tested::sqlite(NOON));
+}
+
+#[test]
+fn postgres_does_what_the_model_does_also_after_crashes() {
+    check(12, async || Tested::postgres(NOON).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn in_memory_nothing_is_lost_or_doubled_when_histories_overlap() {
+    for seed in 0..20 {
+        overlap::play(Arc::new(MemoryState::default()), seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn in_sqlite_nothing_is_lost_or_doubled_when_histories_overlap() {
+    for seed in 0..5 {
+        overlap::play(Tested::sqlite(NOON).world.state, seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn in_postgres_nothing_is_lost_or_doubled_when_connections_are_lost() {
+    let server = Server::of_this_process();
+    for seed in 0..3 {
+        let tested = Tested::postgres(NOON).await;
+        let Place::Database(address) = &tested.place else {
+            unreachable!("the state is in a database");
+        };
+        let history = overlap::play(Arc::clone(&tested.world.state), seed);
+        let cut = async |acts: &_| {
+            let act = async || server::cut(server, address).await;
+            each_time_it_has_committed(10, address, acts, act).await;
+        };
+        assert!(until(history, cut).await > 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn in_postgres_nothing_is_lost_or_doubled_when_the_server_is_killed() {
+    let server = Server::start();
+    let address = server::place(&server).await;
+    let state = PostgresState::open(&address, NOON).await.unwrap();
+    let history = overlap::play(Arc::new(state), 7);
+    let kill = async |acts: &_| {
+        let act = async || server.kill();
+        each_time_it_has_committed(25, &address, acts, act).await;
+    };
+    assert!(until(history, kill).await > 0);
+}
+
+/// Plays a history with a saboteur beside it, who notes how often it did something.
+async fn until(
+    history: impl Future<Output = ()>,
+    saboteur: impl AsyncFnOnce(&std::cell::Cell<usize>),
+) -> usize {
+    let acts = std::cell::Cell::new(0);
+    tokio::select! {
+        () = history => {}
+        () = saboteur(&acts) => unreachable!("a saboteur never ends"),
+    }
+    acts.get()
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::MemoryState;
 use super::owner::{self, OwnerError};
+use super::postgres::{PostgresError, PostgresState, PostgresUrl};
 use super::sqlite::{Kept, OpenError, SqliteState, beside};
 use crate::link::state::LinkState;
 
@@ -29,6 +30,8 @@ pub enum Database {
     Memory,
     /// In this SQLite file.
     File(PathBuf),
+    /// In this PostgreSQL database.
+    Postgres(PostgresUrl),
 }
 
 /// Where FABs and message objects are kept.
@@ -69,6 +72,12 @@ pub enum StoreError {
     /// The database.
     #[error("--database")]
     Database(#[from] OpenError),
+    /// The PostgreSQL database.
+    #[error("--database")]
+    Postgres(#[from] PostgresError),
+    /// What is not checked yet.
+    #[error("--check-state reads databases of SQLite only, and --database is a {0}")]
+    NotChecked(PostgresUrl),
     /// The storage directory.
     #[error("--storage-dir")]
     Storage(#[from] objects::Error),
@@ -82,7 +91,7 @@ pub enum StoreError {
 
 impl Places {
     /// Opens both, and removes bytes that the state knows nothing of: a crash left them. It
-    /// blocks.
+    /// blocks, on a thread that a runtime of tokio knows.
     ///
     /// # Errors
     /// If one of them cannot be used. Neither is changed then.
@@ -90,6 +99,7 @@ impl Places {
         match &self.database {
             Database::Memory => self.open_memory(),
             Database::File(file) => self.open_file(file, now),
+            Database::Postgres(address) => self.open_postgres(address, now),
         }
     }
 
@@ -114,6 +124,24 @@ impl Places {
             objects: objects.store,
             fabs: fabs.store,
             outputs: Some(beside(file, "apps")),
+            missing,
+        })
+    }
+
+    fn open_postgres(&self, address: &PostgresUrl, now: Timestamp) -> Result<Opened, StoreError> {
+        let opening = PostgresState::open(address, now);
+        let state = tokio::runtime::Handle::current().block_on(opening)?;
+        let (objects, fabs) = self.open_bytes(state.id(), state.kept(), None)?;
+        let missing = objects.missing.into_iter().chain(fabs.missing).collect();
+        let outputs = match &self.storage {
+            Storage::Memory => None,
+            Storage::Dir(dir) => Some(beside(dir, "apps")),
+        };
+        Ok(Opened {
+            state: Arc::new(state),
+            objects: objects.store,
+            fabs: fabs.store,
+            outputs,
             missing,
         })
     }

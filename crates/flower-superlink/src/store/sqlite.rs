@@ -28,11 +28,11 @@ mod migration;
 mod nodes;
 mod objects;
 mod opening;
-mod presence;
 mod reader;
 mod replies;
 mod row;
 mod runs;
+mod signs;
 mod snapshot;
 mod tasks;
 mod upkeep;
@@ -43,7 +43,7 @@ pub use file::OpenError;
 pub(super) use file::{beside, exists, hold};
 pub(super) use snapshot::{Content, SnapshotError, copy, state_of};
 
-use presence::Presence;
+use crate::store::presence::Presence;
 use reader::Reader;
 use writer::Writer;
 

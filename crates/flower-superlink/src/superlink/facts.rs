@@ -38,6 +38,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     let state = match &config.places.database {
         Database::Memory => "in memory: it ends with this process".to_owned(),
         Database::File(file) => format!("in {}", file.display()),
+        Database::Postgres(address) => format!("in the {address}"),
     };
     let storage = match &config.places.storage {
         Storage::Memory => "in memory".to_owned(),

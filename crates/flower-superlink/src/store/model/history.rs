@@ -253,7 +253,7 @@ impl History {
     }
 
     async fn crash(&mut self) -> Checked {
-        self.tested.crash(self.now);
+        self.tested.crash(self.now).await;
         self.after_crash().await?;
         // Heartbeats are not kept, and whoever was there gets time to return: all return.
         for node in 0..NODES {
@@ -302,11 +302,11 @@ impl History {
             .await
             .unwrap();
         self.free(changed);
-        self.tested.crash(self.now);
+        self.tested.crash(self.now).await;
         self.end_task().await?;
         let deleted = self.state().delete_run(RUN).await;
         prop_assert!(deleted.is_ok(), "{:?}", deleted);
-        self.tested.crash(self.now);
+        self.tested.crash(self.now).await;
         prop_assert_eq!(self.state().runs().await.unwrap(), vec![]);
         for (object, kept) in self.kept {
             prop_assert_eq!(kept, 0, "bytes of object {}", object);

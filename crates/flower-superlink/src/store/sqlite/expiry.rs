@@ -5,10 +5,10 @@ use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
 use rusqlite::Connection;
 
-use super::presence::Presence;
-use super::{lifecycle, logs, messages, runs, tasks};
+use super::{lifecycle, logs, messages, runs, signs, tasks};
 use crate::link::state::{Changed, StateError, StateResult, Traffic};
 use crate::link::wake::Topic;
+use crate::store::presence::Presence;
 use crate::store::{LOST, lost_line};
 
 /// Whether there is something to do. It reads only, for it is asked every second.
@@ -62,7 +62,7 @@ pub(super) fn expire(
     let has_dropped = presence.may_drop_tokens(now) && tasks::drop_unused_tokens(connection, now)?;
     changed.wake.extend(has_dropped.then_some(Topic::Pending));
     if presence.is_due(now) {
-        traffic = presence.write(connection, now)?;
+        traffic = signs::write(presence, connection, now)?;
     }
     Ok(Expired {
         lost,

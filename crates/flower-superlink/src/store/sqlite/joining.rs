@@ -8,13 +8,13 @@ use flwr_security::joining::JoinTokenId;
 use flwr_security::key::PublicKey;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::presence::Presence;
 use super::row::{self, signed};
 use super::{SqliteState, life, nodes};
 use crate::link::state::{
     self, Changed, Enrolment, Entry, KnownNode, KnownToken, StateResult, TokenUse, Written,
 };
 use crate::link::wake::Topic;
+use crate::store::presence::Presence;
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, secret, owner, name, address, issued_at, expires_at, uses, revoked_at";

@@ -6,11 +6,11 @@ use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use rusqlite::{Connection, params};
 
-use super::presence::Presence;
 use super::row::signed;
 use super::{dismissed, in_hand, messages, nodes};
 use crate::link::state::{Changed, Enrolment, KnownNode, StateResult, Written};
 use crate::link::wake::Topic;
+use crate::store::presence::Presence;
 
 /// Binds the key to a node, and gives the node if it is new.
 pub(super) fn register(

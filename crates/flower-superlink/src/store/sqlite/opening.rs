@@ -6,10 +6,9 @@ use std::sync::Arc;
 use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::presence::Presence;
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Kept, OpenError, SqliteState, file, migration, objects, runs};
+use super::{Kept, OpenError, SqliteState, file, migration, objects, runs, signs};
 use crate::link::state::StateResult;
 
 impl SqliteState {
@@ -29,7 +28,7 @@ impl SqliteState {
         file::inspect(database)?;
         let connection = file::open(database)?;
         let id = link_id(&connection, now).map_err(|error| failed(error.into()))?;
-        let presence = Presence::load(&connection, now).map_err(|error| failed(error.into()))?;
+        let presence = signs::load(&connection, now).map_err(|error| failed(error.into()))?;
         let kept = kept(&connection).map_err(|error| failed(error.into()))?;
         let reader = Reader::open(database).map_err(|error| failed(error.into()))?;
         let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;

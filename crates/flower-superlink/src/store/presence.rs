@@ -5,15 +5,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use flwr_core::id::{NodeId, RunId, TaskId};
+use flwr_core::task::Task;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
-use rusqlite::Connection;
 
-use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{
-    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session,
-    StateResult, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, Traffic,
 };
 use crate::link::wake::Topic;
 
@@ -24,6 +22,23 @@ const WRITE_EVERY: f64 = 30.0;
 
 #[derive(Debug)]
 pub(super) struct Presence(Mutex<Inner>);
+
+/// What a state on disk remembers of signs of life.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    /// When who is online was written last.
+    pub(super) seen_at: Timestamp,
+    /// The nodes that are registered, each with whether it was heard in its session.
+    pub(super) nodes: Vec<(KnownNode, bool)>,
+    /// Rows of nodes, also of those that are unregistered.
+    pub(super) rows: u64,
+    /// The tasks whose run is starting or running.
+    pub(super) begun: Vec<Task>,
+    /// The owners of the certificates by which nodes were seen.
+    pub(super) certificates: HashSet<String>,
+    /// The keys of nodes that people have unregistered.
+    pub(super) dismissed: HashSet<PublicKey>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -93,16 +108,15 @@ impl Inner {
 
 impl Presence {
     /// Who was there when the state was written last, with time to return from `now` on.
-    pub(super) fn load(connection: &Connection, now: Timestamp) -> StateResult<Self> {
-        let seen_at = connection.query_row("SELECT seen_at FROM link", [], |row| {
-            row.get(0).map(Timestamp::from_secs)
-        })?;
+    pub(super) fn new(remembered: Remembered, now: Timestamp) -> Self {
+        let seen_at = remembered.seen_at;
         let mut inner = Inner {
-            certificates: nodes::certificates(connection)?,
-            dismissed: dismissed::all(connection)?,
+            certificates: remembered.certificates,
+            dismissed: remembered.dismissed,
+            rows: remembered.rows,
             ..Inner::default()
         };
-        for (mut known, heard) in nodes::registered(connection)? {
+        for (mut known, heard) in remembered.nodes {
             match known.outlook() {
                 Outlook::There(until) if until > seen_at => {
                     known.online_until = until.max(now + RETURN);
@@ -116,12 +130,11 @@ impl Presence {
             }
             inner.add(known, heard);
         }
-        inner.rows = nodes::count(connection)?;
-        for task in tasks::begun(connection)? {
+        for task in remembered.begun {
             let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
             inner.tasks.insert(task.id, Lease { run, lost_at });
         }
-        Ok(Self(Mutex::new(inner)))
+        Self(Mutex::new(inner))
     }
 
     pub(super) fn of_key(&self, key: &PublicKey) -> Option<NodeId> {
@@ -363,25 +376,16 @@ impl Presence {
         written_at.is_none_or(|at| now.since(at) >= WRITE_EVERY)
     }
 
-    /// Writes who is online, and the traffic of runs. Gives that traffic: it is written once this
-    /// is on disk.
-    pub(super) fn write(
-        &self,
-        connection: &Connection,
-        now: Timestamp,
-    ) -> StateResult<Vec<(RunId, Traffic)>> {
-        let nodes: Vec<_> = {
-            let inner = self.0.lock();
-            let nodes = inner.nodes.values();
-            nodes.map(|node| (node.known.clone(), node.heard)).collect()
-        };
-        for (node, heard) in nodes {
-            nodes::update_signs(connection, &node, heard)?;
-        }
-        connection.execute("UPDATE link SET seen_at = ?1", [now.as_secs()])?;
-        let traffic = self.all_unwritten_traffic();
-        runs::add_traffic(connection, &traffic)?;
+    /// The nodes that are registered, each with whether it was heard in its session: what is to be
+    /// written of signs of life.
+    pub(super) fn signs(&self) -> Vec<(KnownNode, bool)> {
+        let inner = self.0.lock();
+        let nodes = inner.nodes.values();
+        nodes.map(|node| (node.known.clone(), node.heard)).collect()
+    }
+
+    /// Who is online was written at `now`.
+    pub(super) fn written(&self, now: Timestamp) {
         self.0.lock().written_at = Some(now);
-        Ok(traffic)
     }
 }

@@ -1,0 +1,94 @@
+//! The state in a PostgreSQL database: there after a crash, of the SuperLink or of the server,
+//! whatever was answered before.
+//!
+//! ```text
+//!   writes ─▶ lane: one task and connection, group commit, set-based statements ─▶ answer
+//!   reads  ─▶ a pool of connections, each read a snapshot of what is committed
+//!   signs of life ─▶ presence: memory, written now and then
+//! ```
+//!
+//! One SuperLink works with a database at a time ([`hold`]).
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+
+use super::presence::Presence;
+use super::sqlite::Kept;
+use crate::link::state::{Changed, StateResult, Written};
+
+mod connect;
+mod dismissed;
+mod expiry;
+mod flush;
+mod hold;
+mod instructions;
+mod joining;
+mod lane;
+mod life;
+mod lifecycle;
+mod logs;
+mod messages;
+mod nodes;
+mod objects;
+mod opening;
+mod patience;
+mod reader;
+mod replies;
+mod row;
+mod runs;
+mod schema;
+mod signs;
+mod table;
+mod tasks;
+mod unit;
+mod upkeep;
+mod url;
+
+pub use connect::Unfit;
+pub use opening::PostgresError;
+pub use url::{PostgresUrl, PostgresUrlError};
+
+use lane::{Lane, Op};
+
+/// The state in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresState {
+    lane: Lane,
+    pool: Pool,
+    presence: Arc<Presence>,
+    id: String,
+    kept: Kept,
+}
+
+impl PostgresState {
+    fn presence(&self) -> Arc<Presence> {
+        Arc::clone(&self.presence)
+    }
+
+    /// Writes what others wait for. Once it is committed, and before anybody is answered or woken,
+    /// `then` is done, and the nodes that have something to take are noted.
+    async fn change<T: Send + 'static>(
+        &self,
+        op: impl Op<Out = (T, Changed)>,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Written<T> {
+        let presence = self.presence();
+        let then = move |(value, changed): &(T, Changed)| {
+            then(value);
+            presence.look_again(changed);
+        };
+        self.lane.write_then(op, then).await
+    }
+
+    async fn write<T: Send + 'static>(&self, op: impl Op<Out = T>) -> StateResult<T> {
+        self.lane.write(op).await
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    unused_must_use,
+    reason = "these tests keep no bytes, and nobody waits"
+)]
+pub(super) mod tests;

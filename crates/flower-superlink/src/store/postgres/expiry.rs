@@ -1,0 +1,99 @@
+//! What time alone changes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flwr_core::id::RunId;
+use flwr_core::run::RunStatus;
+use flwr_core::time::Timestamp;
+
+use super::lane::Op;
+use super::unit::{Tx, Unit};
+use super::{instructions, lifecycle, logs, runs, signs, tasks};
+use crate::link::state::{Changed, StateError, StateResult, Traffic};
+use crate::link::wake::Topic;
+use crate::store::presence::Presence;
+use crate::store::{EXPIRED_KEPT, LOST, lost_line};
+
+/// Whether there is something to do. It reads only, for it is asked every second.
+pub(super) async fn is_due(
+    tx: &Tx<'_>,
+    lost: &[RunId],
+    presence: &Presence,
+    now: Timestamp,
+) -> StateResult<bool> {
+    if !lost.is_empty() || presence.is_due(now) {
+        return Ok(true);
+    }
+    let before = Timestamp::from_secs(now.as_secs() - EXPIRED_KEPT);
+    if !instructions::expired(tx, before, 1).await?.is_empty() {
+        return Ok(true);
+    }
+    Ok(presence.may_drop_tokens(now) && tasks::any_unused_token(tx, now).await?)
+}
+
+/// What time has changed.
+#[derive(Debug, Default)]
+pub(super) struct Expired {
+    /// The runs that failed by it.
+    pub(super) lost: Vec<RunId>,
+    pub(super) changed: Changed,
+    /// What was added to the traffic of runs. `None`: signs of life were not written.
+    pub(super) traffic: Option<Vec<(RunId, Traffic)>>,
+}
+
+/// Lets go of what is over.
+#[derive(Debug)]
+pub(super) struct Expire {
+    pub(super) presence: Arc<Presence>,
+    /// The runs whose ServerApp gave no sign of life in time.
+    pub(super) due: Vec<RunId>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Op for Expire {
+    type Out = Expired;
+
+    async fn apply(&self, unit: &mut Unit<'_>) -> StateResult<Expired> {
+        let (presence, now) = (&self.presence, self.now);
+        let mut expired = Expired {
+            changed: Changed::freed(unit.drop_expired(now).await?),
+            ..Expired::default()
+        };
+        let tx = unit.direct().await?;
+        for run in &self.due {
+            expired.fail(tx, *run, now).await?;
+        }
+        let has_dropped =
+            presence.may_drop_tokens(now) && tasks::drop_unused_tokens(tx, now).await?;
+        let wake = &mut expired.changed.wake;
+        wake.extend(has_dropped.then_some(Topic::Pending));
+        if presence.is_due(now) {
+            expired.traffic = Some(signs::write(tx, presence, now).await?);
+        }
+        Ok(expired)
+    }
+}
+
+impl Expired {
+    async fn fail(&mut self, tx: &Tx<'_>, run: RunId, now: Timestamp) -> StateResult<()> {
+        match runs::phase(tx, run).await {
+            Ok(phase) if !phase.is_finished() => {}
+            // It was over in this very moment.
+            Ok(_) | Err(StateError::Refused(_)) => return Ok(()),
+            Err(broken) => return Err(broken),
+        }
+        logs::append(tx, run, &lost_line(), now).await?;
+        match lifecycle::change(tx, run, &RunStatus::failed(LOST), now).await {
+            Ok(freed) => {
+                self.changed.freed.extend(freed);
+                self.changed.wake.extend([Topic::Run(run), Topic::Log(run)]);
+                self.lost.push(run);
+                Ok(())
+            }
+            Err(StateError::Refused(_)) => Ok(()),
+            Err(broken) => Err(broken),
+        }
+    }
+}

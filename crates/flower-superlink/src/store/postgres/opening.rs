@@ -1,0 +1,226 @@
+//! How a state in a database begins: the server proven fit, the database held, the schema brought to
+//! the latest version, and what the state counts on.
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Object, Pool};
+use flwr_core::time::Timestamp;
+use flwr_security::tls::TlsError;
+use thiserror::Error;
+
+use super::connect::{self, Unfit};
+use super::hold::{self, Hold, Holder};
+use super::lane::Lane;
+use super::schema::{self, Newer};
+use super::unit::Tx;
+use super::url::PostgresUrl;
+use super::{PostgresState, objects, reader, row, runs, signs};
+use crate::link::state::{StateError, StateResult};
+use crate::store::sqlite::Kept;
+
+/// Why a database is not opened.
+#[derive(Debug, Error)]
+pub enum PostgresError {
+    /// The certificates to trust.
+    #[error("{address}: TLS could not be set up")]
+    Tls {
+        /// The database.
+        address: PostgresUrl,
+        /// Why.
+        source: TlsError,
+    },
+    /// Nobody answers, or the server does not let us in.
+    #[error("{address} could not be reached")]
+    Unreachable {
+        /// The database.
+        address: PostgresUrl,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server cannot keep a state.
+    #[error("{address} cannot be used: {why}")]
+    Unfit {
+        /// The database.
+        address: PostgresUrl,
+        /// Why.
+        why: Unfit,
+    },
+    /// Another SuperLink works with it.
+    #[error(
+        "{address} is in use by another flower-superlink{}: stop that one, or give another --database", shown(.by.as_ref())
+    )]
+    Held {
+        /// The database.
+        address: PostgresUrl,
+        /// Who works with it.
+        by: Option<(String, i64)>,
+    },
+    /// A newer program made it.
+    #[error(
+        "{address} has schema version {found}, and this flower-superlink knows versions up to {known}: it is left untouched; use the newer flower-superlink, or another --database"
+    )]
+    Newer {
+        /// The database.
+        address: PostgresUrl,
+        /// Its version.
+        found: i32,
+        /// The latest version known here.
+        known: i32,
+    },
+    /// Something of it could not be read or written.
+    #[error("{address} could not be opened")]
+    Failed {
+        /// The database.
+        address: PostgresUrl,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn shown(by: Option<&(String, i64)>) -> String {
+    by.map(|(host, pid)| format!(" (pid {pid} on {host})"))
+        .unwrap_or_default()
+}
+
+/// Marks an error with its database.
+fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
+    |error| PostgresError::Failed {
+        address: address.clone(),
+        source: match error {
+            StateError::Broken(cause) => cause,
+            refused @ StateError::Refused(_) => Box::new(refused),
+        },
+    }
+}
+
+impl PostgresState {
+    /// Opens the database, and makes its tables where there are none.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or is not fit, another SuperLink works with the database, or
+    /// the database is of a newer version. Nothing is changed then.
+    pub async fn open(address: &PostgresUrl, now: Timestamp) -> Result<Self, PostgresError> {
+        let pool = connect::pool(address).map_err(|source| PostgresError::Tls {
+            address: address.clone(),
+            source,
+        })?;
+        let mut connection = reach(address, &pool).await?;
+        let hold = take(address, &pool, &mut connection).await?;
+        let opened = load(&mut connection, now).await;
+        let opened = opened.map_err(failed(address))?;
+        Ok(Self {
+            lane: Lane::start(hold, connection),
+            pool,
+            presence: Arc::new(opened.presence),
+            id: opened.id,
+            kept: opened.kept,
+        })
+    }
+
+    /// Whether the server of a database can keep a state. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or is not fit.
+    pub async fn inspect(address: &PostgresUrl) -> Result<(), PostgresError> {
+        let pool = connect::pool(address).map_err(|source| PostgresError::Tls {
+            address: address.clone(),
+            source,
+        })?;
+        reach(address, &pool).await.map(drop)
+    }
+
+    /// A name that no other state has.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the state counted on when it was opened.
+    pub(in crate::store) fn kept(&self) -> Kept {
+        self.kept.clone()
+    }
+}
+
+/// A connection to a server that is fit.
+async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresError> {
+    let connection = pool.get().await;
+    let connection = connection.map_err(|error| PostgresError::Unreachable {
+        address: address.clone(),
+        source: Box::new(error),
+    })?;
+    let fit = connect::inspect(&connection).await;
+    let fit = fit.map_err(failed(address))?;
+    fit.map_err(|why| PostgresError::Unfit {
+        address: address.clone(),
+        why,
+    })?;
+    Ok(connection)
+}
+
+/// Takes hold of the database, and brings its schema to the latest version.
+async fn take(
+    address: &PostgresUrl,
+    pool: &Pool,
+    connection: &mut Object,
+) -> Result<Hold, PostgresError> {
+    let failed = failed(address);
+    if !hold::lock(connection).await.map_err(&failed)? {
+        let holder = hold::holder(connection).await;
+        return Err(PostgresError::Held {
+            address: address.clone(),
+            by: holder.map(|holder| (holder.host, holder.pid)),
+        });
+    }
+    let migrated = schema::migrate(connection).await.map_err(&failed)?;
+    migrated.map_err(|Newer { found }| PostgresError::Newer {
+        address: address.clone(),
+        found,
+        known: schema::VERSION,
+    })?;
+    let node = rustix::system::uname();
+    let holder = Holder {
+        host: node.nodename().to_string_lossy().into_owned(),
+        pid: i64::from(std::process::id()),
+    };
+    let hold = Hold::begin_epoch(pool.clone(), connection, &holder).await;
+    hold.map_err(&failed)
+}
+
+/// What a state holds when it is opened.
+struct Loaded {
+    id: String,
+    kept: Kept,
+    presence: crate::store::presence::Presence,
+}
+
+async fn load(connection: &mut Object, now: Timestamp) -> StateResult<Loaded> {
+    make_state(connection, now).await?;
+    let snapshot = reader::snapshot(connection).await?;
+    let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
+    let loaded = Loaded {
+        id: row::get(&id, 0)?,
+        kept: kept(&snapshot).await?,
+        presence: signs::load(&snapshot, now).await?,
+    };
+    snapshot.commit().await?;
+    Ok(loaded)
+}
+
+/// Gives a new state its name.
+async fn make_state(connection: &Object, now: Timestamp) -> StateResult<()> {
+    let sql = "INSERT INTO state (id, seen_at) SELECT $1, $2
+               WHERE NOT EXISTS (SELECT 1 FROM state)";
+    let id = format!("{:032x}", rand::random::<u128>());
+    connection.execute(sql, &[&id, &now.as_secs()]).await?;
+    Ok(())
+}
+
+async fn kept(tx: &Tx<'_>) -> StateResult<Kept> {
+    let fabs = runs::fabs(tx).await?.into_iter();
+    Ok(Kept {
+        objects: objects::held(tx).await?,
+        fabs: fabs
+            .filter_map(|(hash, runs)| Some((hash.parse().ok()?, runs)))
+            .collect(),
+    })
+}

@@ -1,0 +1,245 @@
+//! The rows of tasks: who may work on each, and in which process.
+
+use async_trait::async_trait;
+use flwr_core::id::{RunId, TaskId};
+use flwr_core::object::ObjectId;
+use flwr_core::refusal::Refusal;
+use flwr_core::task::{Task, TaskKind};
+use flwr_core::time::Timestamp;
+use flwr_daemon::apps::Identity;
+use thiserror::Error;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::lane::direct;
+use super::reader::reading;
+use super::row::{self, escaped, signed, unreadable};
+use super::unit::Tx;
+use super::{PostgresState, runs};
+use crate::link::state::{self, APP_FIRST_CONTACT, Changed, Claim, Process, StateResult, Written};
+use crate::link::wake::Topic;
+
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "task.id, task.run, task.kind, task.claimed_at";
+
+/// The tasks whose token nobody uses, and whose process nobody watches.
+const UNUSED: &str = "claimed_at <= $1 AND pid IS NULL
+     AND run IN (SELECT id FROM run WHERE phase = 'pending')";
+
+#[derive(Debug, Error)]
+#[error("{0:?} is not the kind of a task")]
+struct UnknownKind(String);
+
+fn read(row: &Row) -> StateResult<Task> {
+    let kind: String = row::get(row, 2)?;
+    Ok(Task {
+        id: TaskId(row::id(row, 0)?),
+        run: RunId(row::id(row, 1)?),
+        kind: TaskKind::find(&kind).ok_or_else(|| unreadable(2, UnknownKind(kind)))?,
+        claimed_at: row::maybe_moment(row, 3)?,
+    })
+}
+
+pub(super) async fn add(tx: &Tx<'_>, task: &Task) -> StateResult<()> {
+    let insert = tx
+        .prepare_cached("INSERT INTO task (id, run, kind) VALUES ($1, $2, $3)")
+        .await?;
+    let values: [&(dyn ToSql + Sync); 3] = [&signed(task.id), &signed(task.run), &task.kind.name()];
+    tx.execute(&insert, &values).await?;
+    Ok(())
+}
+
+async fn waiting(tx: &Tx<'_>, kind: TaskKind) -> StateResult<Vec<Task>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM run JOIN task ON task.run = run.id
+         WHERE run.phase = 'pending' AND task.kind = $1 ORDER BY run.pending_at, run.number"
+    );
+    let select = tx.prepare_cached(&sql).await?;
+    let tasks = tx.query(&select, &[&kind.name()]).await?;
+    tasks.iter().map(read).collect()
+}
+
+/// The tasks whose run is starting or running.
+pub(super) async fn begun(tx: &Tx<'_>) -> StateResult<Vec<Task>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM task JOIN run ON run.id = task.run
+         WHERE run.phase IN ('starting', 'running')"
+    );
+    let tasks = tx.query(&sql, &[]).await?;
+    tasks.iter().map(read).collect()
+}
+
+async fn claim(tx: &Tx<'_>, task: TaskId, token: ObjectId, now: Timestamp) -> StateResult<bool> {
+    let select = tx
+        .prepare_cached("SELECT run FROM task WHERE id = $1")
+        .await?;
+    let Some(found) = tx.query_opt(&select, &[&signed(task)]).await? else {
+        return Ok(false);
+    };
+    let run = RunId(row::id(&found, 0)?);
+    let phase = runs::phase(tx, run).await?;
+    if phase.is_finished() {
+        return Err(Refusal::RunIs { run, phase }.into());
+    }
+    let sql = "UPDATE task SET token = $1, claimed_at = $2, holder = NULL
+               WHERE id = $3 AND token IS NULL";
+    let update = tx.prepare_cached(sql).await?;
+    let token = &token.as_bytes()[..];
+    let values: [&(dyn ToSql + Sync); 3] = [&token, &now.as_secs(), &signed(task)];
+    Ok(tx.execute(&update, &values).await? > 0)
+}
+
+async fn of_token(tx: &Tx<'_>, token: ObjectId) -> StateResult<Task> {
+    let sql = format!("SELECT {COLUMNS} FROM task WHERE token = $1");
+    let select = tx.prepare_cached(&sql).await?;
+    let found = tx.query_opt(&select, &[&&token.as_bytes()[..]]).await?;
+    read(&found.ok_or(Refusal::UnknownToken)?)
+}
+
+async fn claim_of(tx: &Tx<'_>, task: TaskId) -> StateResult<Option<Claim>> {
+    let sql = "SELECT token, holder FROM task WHERE id = $1 AND token IS NOT NULL";
+    let select = tx.prepare_cached(sql).await?;
+    let found = tx.query_opt(&select, &[&signed(task)]).await?;
+    let claim = |found: &Row| {
+        Ok(Claim {
+            token: row::object_id(found, 0)?,
+            holder: row::maybe_text(found, 1)?,
+        })
+    };
+    found.as_ref().map(claim).transpose()
+}
+
+async fn note_holder(tx: &Tx<'_>, task: TaskId, token: ObjectId, holder: &str) -> StateResult<()> {
+    let update = tx
+        .prepare_cached("UPDATE task SET holder = $1 WHERE id = $2 AND token = $3")
+        .await?;
+    let token = &token.as_bytes()[..];
+    tx.execute(&update, &[&escaped(holder), &signed(task), &token])
+        .await?;
+    Ok(())
+}
+
+async fn revoke(tx: &Tx<'_>, task: TaskId) -> StateResult<()> {
+    let sql = "UPDATE task SET token = NULL, claimed_at = NULL WHERE id = $1";
+    tx.execute(sql, &[&signed(task)]).await?;
+    Ok(())
+}
+
+/// Makes the tokens of the run's tasks invalid.
+pub(super) async fn revoke_of_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
+    let sql = "UPDATE task SET token = NULL, claimed_at = NULL WHERE run = $1";
+    tx.execute(sql, &[&signed(run)]).await?;
+    Ok(())
+}
+
+/// The run begins again: no process works on it any more.
+pub(super) async fn forget_processes(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
+    let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL WHERE run = $1";
+    tx.execute(sql, &[&signed(run)]).await?;
+    Ok(())
+}
+
+pub(super) async fn has_process(tx: &Tx<'_>, run: RunId) -> StateResult<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM task WHERE run = $1 AND pid IS NOT NULL)";
+    row::get(&tx.query_one(sql, &[&signed(run)]).await?, 0)
+}
+
+async fn set_process(
+    tx: &Tx<'_>,
+    task: TaskId,
+    process: Option<Process>,
+) -> StateResult<Option<RunId>> {
+    let host = process.as_ref().map(|process| escaped(&process.host));
+    let pid = process
+        .as_ref()
+        .map(|process| i64::from(process.identity.pid));
+    let started = process
+        .as_ref()
+        .map(|process| escaped(&process.identity.started));
+    let sql = "UPDATE task SET host = $1, pid = $2, started = $3 WHERE id = $4 RETURNING run";
+    let values: [&(dyn ToSql + Sync); 4] = [&host, &pid, &started, &signed(task)];
+    let found = tx.query_opt(sql, &values).await?;
+    let run = |found: &Row| row::id(found, 0).map(RunId);
+    found.as_ref().map(run).transpose()
+}
+
+async fn processes(tx: &Tx<'_>) -> StateResult<Vec<(Task, Process)>> {
+    let sql =
+        format!("SELECT {COLUMNS}, host, pid, started FROM task WHERE pid IS NOT NULL ORDER BY id");
+    let rows = tx.query(&sql, &[]).await?;
+    let process = |found: &Row| {
+        let pid = row::count(found, 5)?;
+        let process = Process {
+            host: row::text(found, 4)?,
+            identity: Identity {
+                pid: u32::try_from(pid).map_err(|problem| unreadable(5, problem))?,
+                started: row::text(found, 6)?,
+            },
+        };
+        Ok((read(found)?, process))
+    };
+    rows.iter().map(process).collect()
+}
+
+/// Whether [`drop_unused_tokens`] would find something.
+pub(super) async fn any_unused_token(tx: &Tx<'_>, now: Timestamp) -> StateResult<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM task WHERE {UNUSED})");
+    let select = tx.prepare_cached(&sql).await?;
+    let before = now.as_secs() - APP_FIRST_CONTACT;
+    row::get(&tx.query_one(&select, &[&before]).await?, 0)
+}
+
+/// Drops the tokens of pending runs that nobody used in time. Whether there were any.
+pub(super) async fn drop_unused_tokens(tx: &Tx<'_>, now: Timestamp) -> StateResult<bool> {
+    let sql = format!("UPDATE task SET token = NULL, claimed_at = NULL WHERE {UNUSED}");
+    let before = now.as_secs() - APP_FIRST_CONTACT;
+    Ok(tx.execute(&sql, &[&before]).await? > 0)
+}
+
+#[async_trait]
+impl state::Tasks for PostgresState {
+    async fn waiting_tasks(&self, kind: TaskKind) -> StateResult<Vec<Task>> {
+        reading!(self, tx => waiting(tx, kind))
+    }
+
+    async fn claim_task(&self, task: TaskId, token: ObjectId, now: Timestamp) -> StateResult<bool> {
+        self.write(direct!([] tx => claim(tx, task, token, now)))
+            .await
+    }
+
+    async fn task_of_token(&self, token: ObjectId) -> StateResult<Task> {
+        reading!(self, tx => of_token(tx, token))
+    }
+
+    async fn claim_of(&self, task: TaskId) -> StateResult<Option<Claim>> {
+        reading!(self, tx => claim_of(tx, task))
+    }
+
+    async fn note_holder(&self, task: TaskId, token: ObjectId, holder: String) -> StateResult<()> {
+        self.write(direct!([holder] tx => note_holder(tx, task, token, &holder)))
+            .await
+    }
+
+    async fn revoke_task(&self, task: TaskId) -> StateResult<()> {
+        self.write(direct!([] tx => revoke(tx, task))).await
+    }
+
+    async fn keep_task(&self, task: TaskId, until: Timestamp) -> StateResult<bool> {
+        Ok(self.presence.keep_task(task, until))
+    }
+
+    async fn set_process(&self, task: TaskId, process: Option<Process>) -> Written<()> {
+        let has_ended = process.is_none();
+        let set = direct!([process] tx => set_process(tx, task, process));
+        let run = self.write(set).await?;
+        let mut changed = Changed::default();
+        changed
+            .wake
+            .extend(run.filter(|_| has_ended).map(Topic::Run));
+        Ok(((), changed))
+    }
+
+    async fn processes(&self) -> StateResult<Vec<(Task, Process)>> {
+        reading!(self, tx => processes(tx))
+    }
+}

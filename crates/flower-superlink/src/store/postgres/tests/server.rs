@@ -1,0 +1,99 @@
+//! States on the PostgreSQL server of this process, each in a schema of its own.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use flwr_postgres::{Server, url_at};
+use tokio_postgres::{Client, NoTls};
+
+use crate::link::state::LinkState;
+use crate::store::battery::world::NOON;
+use crate::store::{PostgresState, PostgresUrl};
+
+/// The number of the next schema.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// The address of a schema, by the socket in this folder.
+pub(in crate::store) fn url_of(dir: &Path, schema: &str) -> PostgresUrl {
+    let url = url_at(dir);
+    PostgresUrl::parse(&format!("{url}?options=-c%20search_path%3D{schema}"), None).unwrap()
+}
+
+/// A connection beside that of a state.
+pub(in crate::store) async fn client(server: &Server, schema: &str) -> Client {
+    let config = url_of(server.dir(), schema).config();
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A schema of its own, which is empty.
+pub(in crate::store) async fn schema(server: &Server) -> String {
+    let schema = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let client = client(server, "public").await;
+    client
+        .batch_execute(&format!("CREATE SCHEMA {schema}"))
+        .await
+        .unwrap();
+    schema
+}
+
+/// The address of a schema of its own.
+pub(in crate::store) async fn place(server: &Server) -> PostgresUrl {
+    url_of(server.dir(), &schema(server).await)
+}
+
+/// A state in a schema of its own.
+pub(in crate::store) async fn fresh() -> Arc<dyn LinkState> {
+    let url = place(Server::of_this_process()).await;
+    Arc::new(PostgresState::open(&url, NOON).await.unwrap())
+}
+
+/// Does something whenever the state at this address has committed so many transactions more. Never
+/// ends.
+pub(in crate::store) async fn each_time_it_has_committed(
+    every: i64,
+    address: &PostgresUrl,
+    acts: &Cell<usize>,
+    act: impl AsyncFn(),
+) {
+    let mut next = every;
+    loop {
+        // The server may be away.
+        if let Ok((client, connection)) = address.config().connect(NoTls).await {
+            let _connection = flwr_daemon::task::start(connection);
+            while let Ok(found) = client.query_one("SELECT batch FROM writer", &[]).await {
+                let batch: i64 = found.get(0);
+                if batch >= next {
+                    next = batch + every;
+                    act().await;
+                    acts.set(acts.get() + 1);
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Ends the session that writes.
+pub(in crate::store) async fn cut(server: &Server, of: &PostgresUrl) {
+    let config = of.config();
+    let schema = config
+        .get_options()
+        .unwrap()
+        .split('=')
+        .next_back()
+        .unwrap();
+    let sql = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks
+         WHERE locktype = 'advisory' AND pid <> pg_backend_pid()
+           AND (classid::int8 << 32 | objid::int8)
+             = hashtextextended('flower-superlink {schema}', 0)"
+    );
+    let client = client(server, "public").await;
+    client.batch_execute(&sql).await.unwrap();
+}

@@ -1,0 +1,191 @@
+//! Deletes old and unwanted runs and nodes, and tells what the database takes.
+
+use async_trait::async_trait;
+use flwr_core::cause::chain;
+use flwr_core::id::{NodeId, RunId};
+use flwr_core::refusal::Refusal;
+use flwr_core::time::Timestamp;
+use tokio_postgres::Row;
+use tracing::warn;
+
+use super::expiry::{Expire, Expired, is_due};
+use super::lane::direct;
+use super::reader::reading;
+use super::row::{self, signed};
+use super::unit::Tx;
+use super::{PostgresState, life, runs, tasks};
+use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
+use crate::link::wake::Topic;
+
+async fn delete_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
+    let phase = runs::phase(tx, run).await?;
+    if !phase.is_finished() {
+        return Err(Refusal::RunIs { run, phase }.into());
+    }
+    if tasks::has_process(tx, run).await? {
+        return Err(Refusal::ProcessLives(run).into());
+    }
+    // Messages, objects and tokens went when the run finished.
+    for sql in [
+        "DELETE FROM log WHERE run = $1",
+        "UPDATE node SET unconfirmed_run = NULL, unconfirmed = NULL WHERE unconfirmed_run = $1",
+        "DELETE FROM task WHERE run = $1",
+        "DELETE FROM run WHERE id = $1",
+    ] {
+        tx.execute(sql, &[&signed(run)]).await?;
+    }
+    Ok(())
+}
+
+async fn expendable_runs(
+    tx: &Tx<'_>,
+    keep: Keep,
+    now: Timestamp,
+    limit: usize,
+) -> StateResult<Vec<RunId>> {
+    let Some(until) = keep.until(now) else {
+        return Ok(Vec::new());
+    };
+    let sql = "SELECT count(*) FROM run WHERE finished_at IS NOT NULL";
+    let finished = row::count(&tx.query_one(sql, &[]).await?, 0)?;
+    // Ids as PostgreSQL sorts them: whichever of two runs that finished at once goes first.
+    let sql = "SELECT id FROM (
+                 SELECT id, finished_at FROM run WHERE finished_at IS NOT NULL
+                 ORDER BY finished_at, id LIMIT $1
+               ) AS run WHERE finished_at <= $2
+                 AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = run.id AND pid IS NOT NULL)
+               ORDER BY finished_at, id LIMIT $3";
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let excess = number(keep.excess(finished));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = tx.query(sql, &[&excess, &until.as_secs(), &limit]).await?;
+    let run = |found: &Row| row::id(found, 0).map(RunId);
+    found.iter().map(run).collect()
+}
+
+/// Bytes of the tables with their indexes; of all, or without those of nodes.
+const SIZE: &str = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::int8 FROM pg_class
+     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+       AND ($1 OR relname <> 'node')";
+
+async fn size(tx: &Tx<'_>, with_nodes: bool) -> StateResult<u64> {
+    let select = tx.prepare_cached(SIZE).await?;
+    row::count(&tx.query_one(&select, &[&with_nodes]).await?, 0)
+}
+
+async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
+    let sql = "SELECT count(*), count(finished_at), coalesce(sum(log_bytes), 0)::int8,
+                 coalesce(sum(octet_length(override_config) + octet_length(first_context)
+                              + octet_length(context)), 0)::int8,
+                 (SELECT count(*) FROM node WHERE unregistered_at IS NULL)
+               FROM run";
+    let found = tx.query_one(sql, &[]).await?;
+    Ok(Usage {
+        runs: row::count(&found, 0)?,
+        finished: row::count(&found, 1)?,
+        log_bytes: row::count(&found, 2)?,
+        run_bytes: row::count(&found, 3)?,
+        nodes: row::count(&found, 4)?,
+        file_bytes: size(tx, true).await?,
+        free_bytes: 0,
+    })
+}
+
+#[async_trait]
+impl state::Upkeep for PostgresState {
+    async fn used(&self) -> StateResult<u64> {
+        reading!(self, tx => size(tx, false))
+    }
+
+    async fn usage(&self) -> StateResult<Usage> {
+        reading!(self, tx => usage(tx))
+    }
+
+    async fn delete_run(&self, run: RunId) -> Written<()> {
+        self.write(direct!([] tx => delete_run(tx, run))).await?;
+        Ok(((), Changed::wake([Topic::Log(run)])))
+    }
+
+    async fn expendable_runs(
+        &self,
+        keep: Keep,
+        now: Timestamp,
+        limit: usize,
+    ) -> StateResult<Vec<RunId>> {
+        reading!(self, tx => expendable_runs(tx, keep, now, limit))
+    }
+
+    async fn forget_node(&self, node: NodeId, moment: Timestamp) -> Written<bool> {
+        let (presence, forgotten) = (self.presence(), self.presence());
+        let forget = direct!([presence] tx => life::forget(tx, &presence, node, moment));
+        let is_gone = self.lane.write_then(forget, move |is_gone| {
+            if *is_gone {
+                forgotten.forgotten(node);
+            }
+        });
+        let (is_gone, mut changed) = (is_gone.await?, Changed::default());
+        changed.wake.extend(is_gone.then_some(Topic::Node(node)));
+        Ok((is_gone, changed))
+    }
+
+    async fn try_to_write(&self) -> StateResult<()> {
+        // Each transaction writes its number.
+        self.write(direct!([] _tx => async { Ok(()) })).await
+    }
+
+    async fn give_back(&self) -> StateResult<()> {
+        // Autovacuum does.
+        Ok(())
+    }
+
+    async fn close(&self) {
+        let (counted, presence) = (self.presence(), self.presence());
+        let write = direct!([counted] tx => async {
+            let traffic = counted.all_unwritten_traffic();
+            runs::add_traffic(tx, &traffic).await?;
+            Ok(traffic)
+        });
+        let written = self.lane.write_then(write, move |traffic: &Vec<_>| {
+            presence.traffic_written(traffic);
+        });
+        if let Err(error) = written.await {
+            let error = chain(&error);
+            warn!(
+                error,
+                "the traffic of runs that was counted last is not kept"
+            );
+        }
+        self.lane.close().await;
+    }
+
+    fn move_leases(&self, seconds: f64) {
+        self.presence.move_leases(seconds);
+    }
+
+    fn extend_leases(&self, since: Timestamp, seconds: f64) {
+        self.presence.extend_leases(since, seconds);
+    }
+
+    async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
+        let (presence, due) = (self.presence(), self.presence.lost_runs(now));
+        if !reading!(self, tx => is_due(tx, &due, &presence, now))? {
+            return Ok((Vec::new(), Changed::default()));
+        }
+        let expire = Expire {
+            presence: self.presence(),
+            due,
+            now,
+        };
+        let written = self.lane.write_then(expire, move |expired: &Expired| {
+            for run in &expired.lost {
+                presence.run_ended(*run);
+            }
+            if let Some(traffic) = &expired.traffic {
+                presence.traffic_written(traffic);
+                presence.written(now);
+            }
+        });
+        let expired = written.await?;
+        Ok((expired.lost, expired.changed))
+    }
+}

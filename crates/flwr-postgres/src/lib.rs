@@ -1,0 +1,149 @@
+//! For tests: a PostgreSQL server that lives as long as its test.
+//!
+//! The server is made in memory where there is such a place, and is reached by a socket in its own
+//! folder: tests that run at the same time do not meet. A server that is killed begins again. Both
+//! the server and its folder go with [`Server`], also if the test is killed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "only tests call these functions: a failure here fails the test"
+)]
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+/// Makes a server in a new folder below `$1` with the programs in `$2`, names the folder, and ends
+/// the server with the input. A server that is killed begins again.
+const SCRIPT: &str = r#"
+set -e
+dir=$(mktemp -d "$1/flwr-postgres-XXXXXX")
+trap 'kill -TERM $server 2>/dev/null; wait $server 2>/dev/null || :; rm -rf "$dir"' EXIT
+"$2/initdb" -D "$dir/data" -U flwr -A trust -E UTF8 --locale=C --no-sync >/dev/null
+(
+    trap 'kill -QUIT $postgres; wait $postgres; exit' TERM
+    while :; do
+        "$2/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c max_connections=300 \
+            -c shared_buffers=32MB >>"$dir/log" 2>&1 &
+        postgres=$!
+        wait $postgres || :
+    done
+) </dev/null >/dev/null 2>&1 &
+server=$!
+until "$2/pg_isready" -q -h "$dir" -U flwr; do sleep 0.05; done
+echo "$dir"
+read -r _ || :
+"#;
+
+/// The server of this process.
+static OF_THIS_PROCESS: LazyLock<Server> = LazyLock::new(Server::start);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    dir: PathBuf,
+    /// Its input is open as long as this value lives.
+    _process: Child,
+}
+
+impl Server {
+    /// The server that the tests of this process share.
+    #[must_use]
+    pub fn of_this_process() -> &'static Self {
+        &OF_THIS_PROCESS
+    }
+
+    /// Starts another.
+    #[must_use]
+    pub fn start() -> Self {
+        let memory = Path::new("/dev/shm");
+        let scratch = match memory.is_dir() {
+            true => memory.to_owned(),
+            false => env::temp_dir(),
+        };
+        // PostgreSQL refuses to run as root.
+        let mut shell = match geteuid().is_root() {
+            false => Command::new("sh"),
+            true => {
+                let mut other = Command::new("setpriv");
+                other.args([
+                    "--reuid=postgres",
+                    "--regid=postgres",
+                    "--clear-groups",
+                    "sh",
+                ]);
+                other
+            }
+        };
+        let mut process = shell
+            .args(["-c", SCRIPT, "sh"])
+            .args([&scratch, &programs()])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut named = String::new();
+        let output = process.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut named).unwrap();
+        let dir = PathBuf::from(named.trim());
+        assert!(dir.is_dir(), "no PostgreSQL server: install `postgresql`");
+        Self {
+            dir,
+            _process: process,
+        }
+    }
+
+    /// The folder of its socket and data.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The URL of its database.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url_at(&self.dir)
+    }
+
+    /// `kill -9` of the server.
+    pub fn kill(&self) {
+        let pid = fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().parse().unwrap();
+        let pid = Pid::from_raw(pid).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+}
+
+/// The URL of the database of a server, or of a proxy, whose socket is in this folder.
+#[must_use]
+pub fn url_at(dir: &Path) -> String {
+    let dir = dir.display().to_string();
+    let dir = utf8_percent_encode(&dir, NON_ALPHANUMERIC);
+    format!("postgres://flwr@{dir}/postgres")
+}
+
+/// Where the programs of the newest server are.
+fn programs() -> PathBuf {
+    let dirs = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let dirs = dirs.filter_map(|dir| {
+        let dir = dir.ok()?;
+        let version: u32 = dir.file_name().to_str()?.parse().ok()?;
+        Some((version, dir.path().join("bin")))
+    });
+    let newest = dirs.max().map(|(_, path)| path);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut on_path = env::split_paths(&path).filter(|dir| dir.join("initdb").exists());
+    newest
+        .or_else(|| on_path.next())
+        .expect("PostgreSQL is not installed: `apt-get install postgresql`")
+}
