@@ -68,6 +68,7 @@ pub struct Plan {
     flaw: Flaw,
     gateway: Option<SocketAddr>,
     fleet_port: Option<u16>,
+    control_over_grpc: bool,
 }
 
 /// A running federation. All of it ends when it is dropped.
@@ -113,6 +114,7 @@ impl Federation {
             flaw: Flaw::None,
             gateway: None,
             fleet_port: None,
+            control_over_grpc: false,
         }
     }
 

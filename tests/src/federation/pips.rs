@@ -8,10 +8,15 @@ use crate::ports;
 use crate::program::{Maker, Release};
 
 /// Where a SuperLink listens for users and for app processes.
-pub(super) fn add_superlink_addresses(command: &mut Command, maker: Maker, addresses: &Addresses) {
+pub(super) fn add_superlink_addresses(command: &mut Command, plan: &Plan, addresses: &Addresses) {
+    let maker = plan.superlink;
     // Users speak HTTP from 1.37 on, on the port of the apps.
     if maker.pips_since(37).is_some() {
         command.args(host_and_port(addresses.serverappio));
+        if plan.control_over_grpc {
+            command.args(["--control-api-address", &addresses.control.to_string()]);
+            command.env("FLWR_INTERNAL_GRPC_CONTROL_API", "1");
+        }
         return;
     }
     let control = match maker {
@@ -46,9 +51,10 @@ fn host_and_port(address: SocketAddr) -> [String; 4] {
 }
 
 impl Addresses {
-    /// Has the services of this SuperLink stand where its release has them.
-    pub(super) fn share_port(&mut self, superlink: Maker) {
-        if superlink.pips_since(37).is_some() {
+    /// Has the services of the SuperLink stand where its release has them.
+    pub(super) fn share_port(&mut self, plan: &Plan) {
+        let superlink = plan.superlink;
+        if superlink.pips_since(37).is_some() && !plan.control_over_grpc {
             self.control = self.serverappio;
         }
         if superlink.pips_since(40).is_some() {

@@ -95,6 +95,14 @@ impl Plan {
         self
     }
 
+    /// A SuperLink of flwr 1.37 to 1.39 serves users over gRPC too, on a port of their own, as it does on
+    /// demand.
+    #[must_use]
+    pub const fn control_over_grpc(mut self) -> Self {
+        self.control_over_grpc = true;
+        self
+    }
+
     /// A variable in the environment of each daemon.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -170,7 +178,7 @@ impl Plan {
         if let Some(port) = self.fleet_port {
             addresses.fleet.set_port(port);
         }
-        addresses.share_port(self.superlink);
+        addresses.share_port(&self);
         let certificates = scratch.path().join("certificates");
         let pki =
             (self.security != Security::Insecure).then(|| pki::make(&certificates, self.flaw));
@@ -237,7 +245,7 @@ pub(super) fn start_superlink(
     if plan.superlink.pips_since(40).is_none() {
         command.args(["--fleet-api-address", &addresses.fleet.to_string()]);
     }
-    pips::add_superlink_addresses(&mut command, plan.superlink, addresses);
+    pips::add_superlink_addresses(&mut command, plan, addresses);
     if matches!(plan.superlink, Maker::Ours | Maker::OursWith(_)) {
         // Tests that run at once would compete for the usual one.
         command.args(["--port", "0"]);

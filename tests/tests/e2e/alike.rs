@@ -104,7 +104,9 @@ fn open(maker: Maker, release: Release) -> Table {
 fn closed(maker: Maker, release: Release) -> Table {
     let flags = ["--enable-supernode-auth"];
     let plan = Federation::plan(Security::Tls).nodes(0);
-    let federation = plan.superlink(maker).superlink_flags(&flags).start();
+    let plan = plan.superlink(maker).superlink_flags(&flags);
+    // The questions to Control go over gRPC.
+    let federation = plan.control_over_grpc().start();
     block_on(async {
         let trust = Trust::Tls(ClientTls::trusting(federation.ca().unwrap()).unwrap());
         let who = ("flwr CLI", "Control");

@@ -54,7 +54,7 @@ impl Writer {
         let (sender, orders) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("state-writer".to_owned())
-            .spawn(move || run(&connection, orders))?;
+            .spawn(move || run(connection, orders))?;
         Ok(Self(sender))
     }
 
@@ -125,7 +125,23 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> StateError {
     StateError::Broken(Box::new(error))
 }
 
-fn run(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
+fn run(connection: Connection, orders: mpsc::Receiver<Order>) {
+    let close = serve(&connection, orders);
+    checkpoint(&connection, "truncate");
+    // Closed before the answer: SQLite takes its files beside the database away at the last close, and
+    // who has the answer may look at the folder.
+    drop(connection);
+    if let Some(closed) = close {
+        let _ = closed.send(());
+    }
+}
+
+/// Does what is ordered until nobody can order any more, or until the order to end, whose sender waits
+/// for the answer.
+fn serve(
+    connection: &Connection,
+    mut orders: mpsc::Receiver<Order>,
+) -> Option<oneshot::Sender<()>> {
     let mut close = None;
     while close.is_none()
         && let Some(order) = orders.blocking_recv()
@@ -158,10 +174,7 @@ fn run(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
         }
         close = group.close;
     }
-    checkpoint(connection, "truncate");
-    if let Some(closed) = close {
-        let _ = closed.send(());
-    }
+    close
 }
 
 /// Best effort: what is not brought in now is later, at the next start at the latest.
