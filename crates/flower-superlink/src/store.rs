@@ -3,6 +3,7 @@
 
 mod backup;
 mod check;
+mod columns;
 mod log;
 mod memory;
 mod open;

@@ -16,6 +16,7 @@ use crate::link::state::{
 use crate::link::wake::Topic;
 
 mod notes;
+mod traffic;
 
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
@@ -297,32 +298,6 @@ impl Presence {
 
     pub(super) fn add_traffic(&self, run: RunId, more: Traffic) {
         *self.0.lock().traffic.entry(run).or_default() += more;
-    }
-
-    /// What is to be added to the run's traffic on disk.
-    pub(super) fn unwritten_traffic(&self, run: RunId) -> Traffic {
-        self.0.lock().traffic.get(&run).copied().unwrap_or_default()
-    }
-
-    /// The same of all runs.
-    pub(super) fn all_unwritten_traffic(&self) -> Vec<(RunId, Traffic)> {
-        let inner = self.0.lock();
-        inner
-            .traffic
-            .iter()
-            .map(|(run, more)| (*run, *more))
-            .collect()
-    }
-
-    /// This is on disk.
-    pub(super) fn traffic_written(&self, written: &[(RunId, Traffic)]) {
-        let mut inner = self.0.lock();
-        for (run, written) in written {
-            if let Some(more) = inner.traffic.get_mut(run) {
-                *more -= *written;
-            }
-        }
-        inner.traffic.retain(|_, more| *more != Traffic::default());
     }
 
     pub(super) fn move_leases(&self, seconds: f64) {

@@ -1,10 +1,13 @@
-//! What is promised of replies, whichever backend keeps them.
+//! What is promised of object trees, runs and replies, whichever backend keeps them.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 
-use flwr_core::id::NodeId;
+use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId, Metadata};
+use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::refusal::Refusal;
+use flwr_core::run::Phase;
 use flwr_core::time::Timestamp;
 
 use crate::link::state::{Answer, Outlook};
@@ -12,6 +15,35 @@ use crate::link::state::{Answer, Outlook};
 /// Seconds that a reply's time to live may exceed what is left of its instruction's: clocks and
 /// doubles are not exact (as Flower has it).
 const TTL_TOLERANCE: f64 = 0.1;
+
+/// Whether the tree says the same of each object wherever it stands, here and in the trees before:
+/// `agrees` says whether these are the children of a known object. Without that a tree could grow out of
+/// small ones beyond every bound.
+pub(super) fn check_tree<E: From<Refusal>>(
+    tree: &ObjectTree,
+    mut agrees: impl FnMut(ObjectId, &[ObjectId]) -> Result<Option<bool>, E>,
+) -> Result<(), E> {
+    let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    for tree in tree.post_order() {
+        let children = tree.distinct_children();
+        let known = agrees(tree.id, &children)?;
+        let agrees = known.or_else(|| told.get(&tree.id).map(|told| *told == children));
+        if agrees == Some(false) {
+            return Err(Refusal::ObjectDiffers(tree.id).into());
+        }
+        told.insert(tree.id, children);
+    }
+    Ok(())
+}
+
+/// Whether a run may go on from one phase to the other.
+pub(super) const fn admit_phase(run: RunId, from: Phase, to: Phase) -> Result<(), Refusal> {
+    if from.may_become(to) {
+        Ok(())
+    } else {
+        Err(Refusal::Transition { run, from, to })
+    }
+}
 
 /// Whether a reply that may come is here already.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use flwr_core::refusal::Refusal;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{self, Changed, ObjectEntry, Role, StateResult, Written};
+use crate::store::rules;
 
 #[derive(Debug, Default)]
 pub(super) struct Objects(HashMap<ObjectId, Object>);
@@ -28,19 +29,10 @@ impl Objects {
     /// Whether the tree says the same of each object wherever it stands, here and in the trees
     /// before. Without that a tree could grow out of small ones beyond every bound.
     pub(super) fn check(&self, tree: &ObjectTree) -> Result<(), Refusal> {
-        let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-        for tree in tree.post_order() {
-            let children = tree.distinct_children();
-            let known = self.0.get(&tree.id).map(|object| &object.children);
-            let agrees = known
-                .or_else(|| told.get(&tree.id))
-                .is_none_or(|c| *c == children);
-            if !agrees {
-                return Err(Refusal::ObjectDiffers(tree.id));
-            }
-            told.insert(tree.id, children);
-        }
-        Ok(())
+        rules::check_tree(tree, |id, children| {
+            let known = self.0.get(&id);
+            Ok(known.map(|object| object.children == children))
+        })
     }
 
     /// Makes all objects of a checked tree known, and its root needed once more. Gives the

@@ -14,7 +14,7 @@ use super::messages::Messages;
 use super::objects::Objects;
 use crate::link::state::{Answer, Changed, Outlook, Parcel, Role, Sent, Traffic};
 use crate::link::wake::Topic;
-use crate::store::rules::Stored;
+use crate::store::rules::{self, Stored};
 use flwr_core::refusal::Refusal;
 
 #[derive(Debug)]
@@ -85,13 +85,7 @@ impl RunState {
 
     pub(super) fn change(&mut self, to: RunStatus, now: Timestamp) -> Result<(), Refusal> {
         let from = self.run.status.phase;
-        if !from.may_become(to.phase) {
-            return Err(Refusal::Transition {
-                run: self.run.id,
-                from,
-                to: to.phase,
-            });
-        }
+        rules::admit_phase(self.run.id, from, to.phase)?;
         match to.phase {
             Phase::Pending => {}
             Phase::Starting => self.run.starting_at = Some(now),

@@ -5,9 +5,10 @@ use tokio_postgres::types::ToSql;
 use super::instructions::Instruction;
 use super::objects::Object;
 use super::replies::Reply;
-use super::row::{self, Key, MESSAGE, MESSAGE_ARRAYS, signed};
+use super::row::{self, Key, MESSAGE_ARRAYS, signed};
 use super::unit::{Tx, Unit};
 use crate::link::state::StateResult;
+use crate::store::columns::MESSAGE;
 
 pub(super) async fn write(unit: &mut Unit<'_>) -> StateResult<()> {
     give_places(unit).await?;

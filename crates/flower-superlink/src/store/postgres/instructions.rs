@@ -7,9 +7,10 @@ use flwr_core::message::{Message, MessageId};
 use flwr_core::time::Timestamp;
 use tokio_postgres::Row;
 
-use super::row::{self, Key, MESSAGE, MESSAGE_COLUMNS, signed};
+use super::row::{self, Key, signed};
 use super::unit::{Tx, Unit};
 use crate::link::state::StateResult;
+use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 
 /// An instruction.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use super::row::{escaped, signed};
 use super::unit::Tx;
 use super::{objects, runs, tasks};
 use crate::link::state::StateResult;
+use crate::store::{columns, rules};
 
 pub(super) async fn change(
     tx: &Tx<'_>,
@@ -18,16 +19,8 @@ pub(super) async fn change(
     now: Timestamp,
 ) -> StateResult<Vec<ObjectId>> {
     let from = runs::phase(tx, run).await?;
-    if !from.may_become(to.phase) {
-        let to = to.phase;
-        return Err(Refusal::Transition { run, from, to }.into());
-    }
-    let column = match to.phase {
-        Phase::Pending => "pending_at",
-        Phase::Starting => "starting_at",
-        Phase::Running => "running_at",
-        Phase::Finished(_) => "finished_at",
-    };
+    rules::admit_phase(run, from, to.phase)?;
+    let column = columns::since(to.phase);
     let sql = format!("UPDATE run SET phase = $1, details = $2, {column} = $3 WHERE id = $4");
     let (phase, details) = (to.phase.to_string(), escaped(&to.details));
     let update = tx.prepare_cached(&sql).await?;

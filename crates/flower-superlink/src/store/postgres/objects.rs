@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_core::refusal::Refusal;
 use tokio_postgres::Row;
 
 use super::PostgresState;
@@ -15,6 +14,7 @@ use super::reader::reading;
 use super::row::{self, Key, signed};
 use super::unit::{Tx, Unit, Wants, keys};
 use crate::link::state::{self, ObjectEntry, Role, StateResult, Written};
+use crate::store::rules;
 
 /// An object of a run.
 #[derive(Debug, Clone)]
@@ -146,20 +146,10 @@ impl Unit<'_> {
     /// before. Without that a tree could grow out of small ones beyond every bound.
     pub(super) async fn check(&mut self, run: RunId, tree: &ObjectTree) -> StateResult<()> {
         self.read_objects(keys(run, ids_of(tree))).await?;
-        let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-        for tree in tree.post_order() {
-            let children = tree.distinct_children();
-            let known = self.objects.get((run, tree.id));
-            let known = known.map(|object| &object.children);
-            let agrees = known
-                .or_else(|| told.get(&tree.id))
-                .is_none_or(|c| *c == children);
-            if !agrees {
-                return Err(Refusal::ObjectDiffers(tree.id).into());
-            }
-            told.insert(tree.id, children);
-        }
-        Ok(())
+        rules::check_tree(tree, |id, children| {
+            let known = self.objects.get((run, id));
+            Ok(known.map(|object| object.children == children))
+        })
     }
 
     /// Makes all objects of a checked tree known, and its root needed once more. Gives the

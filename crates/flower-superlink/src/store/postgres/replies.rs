@@ -7,10 +7,11 @@ use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use tokio_postgres::Row;
 
-use super::row::{self, Key, MESSAGE, MESSAGE_COLUMNS};
+use super::row::{self, Key};
 use super::unit::{Tx, Unit};
 use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
+use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 use crate::store::rules::{self, Stored};
 
 /// A reply, whole or not.

@@ -159,13 +159,7 @@ pub(super) fn columns<'k>(keys: impl IntoIterator<Item = &'k Key>) -> (Vec<i64>,
     pairs.unzip()
 }
 
-/// The columns of a message, in the order of [`message`], but for `reply_to`.
-pub(super) const MESSAGE: &str =
-    "run, id, src, dst, grp, ttl, type, created_at, error_code, error_reason";
-/// How many those are.
-pub(super) const MESSAGE_COLUMNS: usize = 10;
-
-/// Reads the columns of [`MESSAGE`].
+/// Reads the columns of a message.
 pub(super) fn message(row: &Row, reply_to: Option<MessageId>) -> StateResult<Message> {
     let metadata = Metadata {
         run: RunId(id(row, 0)?),
@@ -188,7 +182,7 @@ pub(super) fn message(row: &Row, reply_to: Option<MessageId>) -> StateResult<Mes
     Ok(Message { metadata, body })
 }
 
-/// The columns of [`MESSAGE`] of many messages, each as an array.
+/// The columns of many messages, each as an array.
 #[derive(Debug, Default)]
 pub(super) struct Messages<'m> {
     pub(super) runs: Vec<i64>,

@@ -214,23 +214,13 @@ impl state::Runs for PostgresState {
         let (presence, counted, phase) = (self.presence(), self.presence(), to.phase);
         let change = direct!([counted, to] tx => async {
             let freed = lifecycle::change(tx, run, &to, now).await?;
-            let traffic = match to.phase {
-                Phase::Finished(_) => vec![(run, counted.unwritten_traffic(run))],
-                _ => Vec::new(),
-            };
+            let traffic = counted.traffic_at(run, to.phase);
             add_traffic(tx, &traffic).await?;
             Ok((freed, traffic))
         });
-        let written = self
-            .lane
-            .write_then(change, move |(_, traffic)| match phase {
-                Phase::Starting => presence.run_began(run, now + APP_FIRST_HEARTBEAT),
-                Phase::Finished(_) => {
-                    presence.run_ended(run);
-                    presence.traffic_written(traffic);
-                }
-                Phase::Pending | Phase::Running => {}
-            });
+        let written = self.lane.write_then(change, move |(_, traffic)| {
+            presence.run_changed(run, phase, traffic, now)
+        });
         let ((freed, _), wake) = (written.await?, vec![Topic::Run(run), Topic::Log(run)]);
         Ok(((), Changed { freed, wake }))
     }

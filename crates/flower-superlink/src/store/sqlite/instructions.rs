@@ -4,8 +4,9 @@ use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
+use super::row::{self, signed};
 use crate::link::state::StateResult;
+use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 
 /// An instruction as far as replies to it are concerned.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use super::row::signed;
 use super::{objects, runs, tasks};
 use crate::link::state::StateResult;
+use crate::store::{columns, rules};
 use flwr_core::refusal::Refusal;
 
 pub(super) fn change(
@@ -18,16 +19,8 @@ pub(super) fn change(
     now: Timestamp,
 ) -> StateResult<Vec<ObjectId>> {
     let from = runs::phase(connection, run)?;
-    if !from.may_become(to.phase) {
-        let to = to.phase;
-        return Err(Refusal::Transition { run, from, to }.into());
-    }
-    let column = match to.phase {
-        Phase::Pending => "pending_at",
-        Phase::Starting => "starting_at",
-        Phase::Running => "running_at",
-        Phase::Finished(_) => "finished_at",
-    };
+    rules::admit_phase(run, from, to.phase)?;
+    let column = columns::since(to.phase);
     let sql = format!("UPDATE run SET phase = ?, details = ?, {column} = ? WHERE id = ?");
     let phase = to.phase.to_string();
     connection.prepare_cached(&sql)?.execute(params![

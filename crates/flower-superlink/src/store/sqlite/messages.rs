@@ -12,11 +12,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteState;
 use super::objects::Shelf;
-use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
+use super::row::{self, signed};
 use super::{in_hand, instructions, nodes, replies, runs};
 use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
+use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 
 pub(super) fn insert(
     connection: &Connection,

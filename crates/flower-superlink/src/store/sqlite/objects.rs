@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
-use flwr_core::refusal::Refusal;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
 use super::{SqliteState, replies, runs};
 use crate::link::state::{self, ObjectEntry, Role, StateResult, Written};
+use crate::store::rules;
 
 /// The objects of a run within one piece of work: rows are read when they are needed, changed
 /// here, and written once at the end. A broadcast touches the rows of its model thousands of
@@ -45,19 +45,10 @@ impl<'c> Shelf<'c> {
     /// Whether the tree says the same of each object wherever it stands, here and in the trees
     /// before. Without that a tree could grow out of small ones beyond every bound.
     pub(super) fn check(&mut self, tree: &ObjectTree) -> StateResult<()> {
-        let mut told: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
-        for tree in tree.post_order() {
-            let children = tree.distinct_children();
-            let known = self.get(tree.id)?.map(|object| &object.children);
-            let agrees = known
-                .or_else(|| told.get(&tree.id))
-                .is_none_or(|c| *c == children);
-            if !agrees {
-                return Err(Refusal::ObjectDiffers(tree.id).into());
-            }
-            told.insert(tree.id, children);
-        }
-        Ok(())
+        rules::check_tree(tree, |id, children| {
+            let known = self.get(id)?;
+            Ok(known.map(|object| object.children == children))
+        })
     }
 
     /// Makes all objects of a checked tree known, and its root needed once more. Gives the

@@ -8,10 +8,11 @@ use flwr_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::Shelf;
-use super::row::{self, MESSAGE, MESSAGE_COLUMNS, signed};
+use super::row::{self, signed};
 use super::{in_hand, instructions, runs};
 use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
+use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 use crate::store::rules::{self, Stored};
 
 /// A reply, whole or not.

@@ -65,13 +65,7 @@ pub(super) fn unreadable(
     )
 }
 
-/// The columns of a message, in the order of [`message`] and [`bind`], but for `reply_to`.
-pub(super) const MESSAGE: &str =
-    "run, id, src, dst, grp, ttl, type, created_at, error_code, error_reason";
-/// How many those are.
-pub(super) const MESSAGE_COLUMNS: usize = 10;
-
-/// Reads the columns of [`MESSAGE`].
+/// Reads the columns of a message.
 pub(super) fn message(row: &Row<'_>, reply_to: Option<MessageId>) -> rusqlite::Result<Message> {
     let metadata = Metadata {
         run: RunId(id(row, 0)?),
@@ -94,7 +88,7 @@ pub(super) fn message(row: &Row<'_>, reply_to: Option<MessageId>) -> rusqlite::R
     Ok(Message { metadata, body })
 }
 
-/// Binds the columns of [`MESSAGE`] as the first parameters.
+/// Binds the columns of a message as the first parameters.
 pub(super) fn bind(statement: &mut Statement<'_>, message: &Message) -> rusqlite::Result<()> {
     let metadata = &message.metadata;
     let (code, reason) = match &message.body {

@@ -208,21 +208,11 @@ impl state::Runs for SqliteState {
         let written = self.writer.write_then(
             move |c| {
                 let freed = lifecycle::change(c, run, &to, now)?;
-                let traffic = match phase {
-                    Phase::Finished(_) => vec![(run, counted.unwritten_traffic(run))],
-                    _ => Vec::new(),
-                };
+                let traffic = counted.traffic_at(run, phase);
                 add_traffic(c, &traffic)?;
                 Ok((freed, traffic))
             },
-            move |(_, traffic)| match phase {
-                Phase::Starting => presence.run_began(run, now + APP_FIRST_HEARTBEAT),
-                Phase::Finished(_) => {
-                    presence.run_ended(run);
-                    presence.traffic_written(traffic);
-                }
-                Phase::Pending | Phase::Running => {}
-            },
+            move |(_, traffic)| presence.run_changed(run, phase, traffic, now),
         );
         let ((freed, _), wake) = (written.await?, vec![Topic::Run(run), Topic::Log(run)]);
         Ok(((), Changed { freed, wake }))
