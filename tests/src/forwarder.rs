@@ -73,11 +73,14 @@ impl Forwarder {
         let open = Arc::clone(&forwarder.open);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                // Held until the connection stands in the list: `cut` ends it, or it goes where
+                // `upstream` points after the cut.
+                let mut open = open.lock().unwrap();
                 let number = accepted.fetch_add(1, Ordering::SeqCst);
                 if let Ok(server) = TcpStream::connect(upstream()) {
                     carry(&client, &server, number, &living, line);
                     carry(&server, &client, number, &living, line);
-                    open.lock().unwrap().extend([client, server]);
+                    open.extend([client, server]);
                 }
             }
         });
@@ -102,16 +105,22 @@ impl Forwarder {
     /// If nobody connects anew.
     #[track_caller]
     pub fn cut(&self) {
-        let before = self.accepted();
-        for stream in self.open.lock().unwrap().drain(..) {
-            // Fails only if it has ended already.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        let before = self.end_all();
         let deadline = Instant::now() + PATIENCE;
         while self.accepted() == before {
             assert!(Instant::now() < deadline, "nobody connects anew");
             thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Ends the connections of now, and says how many there have been.
+    fn end_all(&self) -> usize {
+        let mut open = self.open.lock().unwrap();
+        for stream in open.drain(..) {
+            // Fails only if it has ended already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        self.accepted()
     }
 
     /// The connections of now carry nothing any more; later ones do.

@@ -111,10 +111,19 @@ impl Process {
     /// If it does not come.
     #[track_caller]
     pub fn line_after(&self, seen: usize, text: &str) -> String {
+        self.line_where_after(seen, text, |line| line.contains(text))
+    }
+
+    /// Waits for a line that `fits` after the first `seen` lines; `what` says which for the failure's text.
+    ///
+    /// # Panics
+    /// If it does not come.
+    #[track_caller]
+    pub fn line_where_after(&self, seen: usize, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let number = Cell::new(0);
-        self.line_where(text, |line| {
+        self.line_where(what, |line| {
             number.set(number.get() + 1);
-            number.get() > seen && line.contains(text)
+            number.get() > seen && fits(line)
         })
     }
 

@@ -24,7 +24,8 @@ pub struct Joining {
 
 /// Joins the SuperLink at the other end of this line, in the wire that the SuperLink speaks. Gives the
 /// session and the node's id. A node joins anew for each registration, since a SuperLink of another
-/// release may have taken the place of the last.
+/// release may have taken the place of the last: a connection over HTTP/1.1 may have been made again
+/// without a failed call, and a SuperLink that speaks gRPC too is asked over gRPC.
 ///
 /// The newest wire is tried first: a modern SuperLink is asked nothing else. The call by which a
 /// node joins there leaves no trace in an earlier SuperLink, which does not have it. No earlier
@@ -38,6 +39,7 @@ pub async fn joined(line: NodeLine, joining: Joining) -> Result<(NodeSession<Nod
         is_passing,
     } = joining;
     let (clock, key) = (line.proof().clock(), line.proof().public_key());
+    line.find_carrier_again();
     let newest = v1_23_nodes::fleet_over(line.clone(), clock, key, is_passing);
     match newest.join(interval).await {
         Ok(node) => {

@@ -47,6 +47,11 @@ impl<P: Proof> SuperLinkLine<P> {
         self.spoken.carrier()
     }
 
+    /// The next call finds out again which carrier the SuperLink speaks.
+    pub fn find_carrier_again(&self) {
+        self.spoken.find_out_again();
+    }
+
     /// Makes a call over the carrier that the SuperLink speaks.
     async fn carried<Q: Sent, T, G, H>(
         &self,
