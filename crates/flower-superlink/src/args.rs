@@ -31,7 +31,7 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.8 to 1.42, but for 1.19)"
+    "; speaks flwr 1.8 to 1.43, but for 1.19)"
 );
 
 /// Coordinate a Flower federation: SuperNodes connect to it, and `flwr` starts runs on it.
