@@ -19,7 +19,7 @@ use flwr_daemon::config_file;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
-use flwr_daemon::telemetry::{self, Format, Logs};
+use flwr_daemon::telemetry::{self, Format, LogFile, Logs};
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -44,10 +44,12 @@ fn main() -> ExitCode {
     };
     let logs = &args.logs;
     // A check leaves the file to the SuperLink.
-    let file = logs
-        .file()
-        .filter(|_| !args.check_config && !args.check_state);
-    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, file) {
+    let is_check = args.check_config || args.check_state;
+    let (log_file, looked_at) = match logs.file() {
+        file if is_check => (None, file),
+        file => (file, None),
+    };
+    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, log_file) {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };
@@ -66,7 +68,7 @@ fn main() -> ExitCode {
     let (check_config, format) = (args.check_config, args.logs.log_format);
     match Config::try_from(args) {
         Err(error) => fail_with(&logs, &error.into(), USAGE),
-        Ok(config) if check_config => match would_start(&config) {
+        Ok(config) if check_config => match would_start(&config, looked_at.as_ref()) {
             Err(error) => fail(&error, 1),
             Ok(checkup) => {
                 print(&checkup, format == Format::Json);
@@ -122,8 +124,11 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
 }
 
 /// Looks at everything that the flags name, and asks whom the SuperLink will ask.
-fn would_start(config: &Config) -> anyhow::Result<Checkup> {
+fn would_start(config: &Config, log: Option<&LogFile>) -> anyhow::Result<Checkup> {
     let mut checkup = checkup::check(config, SystemClock.date_time());
+    if let Some(file) = log {
+        checkup::log_file(file, &mut checkup);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
