@@ -17,12 +17,14 @@ mod keep;
 mod logs;
 mod other;
 mod saving;
+mod server;
 
 pub use appio::AppIo;
 pub use joining::Joining;
 pub use logs::Logs;
 pub use other::{FleetType, Other};
 pub use saving::Saving;
+pub use server::DatabaseServer;
 
 use amounts::{bytes, in_flight, milliseconds, seconds};
 
@@ -176,6 +178,10 @@ pub struct Args {
     /// when the SuperLink ends [default: superlink/state.db in Flower's home directory]
     #[arg(long, value_name = "FILE")]
     pub database: Option<String>,
+
+    /// What belongs to a database that is a server.
+    #[command(flatten)]
+    pub server: DatabaseServer,
 
     /// Keep FABs and message objects as files in this directory [default: beside the database,
     /// FILE.storage; in memory where the state is]

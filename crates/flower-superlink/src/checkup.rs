@@ -204,9 +204,13 @@ pub async fn ask_database(places: &Places, checkup: &mut Checkup) {
         return;
     };
     match PostgresState::inspect(address).await {
-        Ok(()) => checkup.good(STATE, format!("{address} answers")),
+        Ok(()) => {
+            let text = "answers, delivers what is notified, and can be written (what was written for that is taken back)";
+            checkup.good(STATE, format!("{address} {text}"));
+        }
         Err(error) => {
-            let hint = "check the address, PGPASSFILE and the server's pg_hba.conf";
+            let hint =
+                "check the address, sslrootcert, the password file and the server's pg_hba.conf";
             checkup.failed(STATE, chain(&error), Some(hint));
         }
     }

@@ -35,7 +35,7 @@ use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
-use crate::store::{Database, Places, PostgresUrl, Storage};
+use crate::store::{Database, PasswordSource, Places, PostgresUrl, Storage};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
@@ -264,8 +264,11 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     let database = match args.database.as_deref() {
         Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
         Some(url) if PostgresUrl::is_meant(url) => {
-            let passwords = env::var_os("PGPASSFILE").map(PathBuf::from);
-            Database::Postgres(PostgresUrl::parse(url, passwords.as_deref())?)
+            let address = PostgresUrl::parse(url)?;
+            Database::Postgres(match password(args) {
+                Some(source) => address.with_password(&source)?,
+                None => address,
+            })
         }
         Some(file) => Database::File(file.into()),
         None => {
@@ -277,6 +280,9 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
             Database::File(home.join("superlink").join("state.db"))
         }
     };
+    if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
+        return Err(ConfigError::NoDatabaseServer("--database-password-file"));
+    }
     let storage = match (&args.storage_dir, &database) {
         (Some(dir), _) => Storage::Dir(dir.clone()),
         (None, Database::Memory) => Storage::Memory,
@@ -284,6 +290,13 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         (None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
     };
     Ok(Places { database, storage })
+}
+
+/// Where the password of a database is. What was typed goes before the environment.
+fn password(args: &Args) -> Option<PasswordSource> {
+    let of_flag = args.server.database_password_file.clone();
+    let of_libpq = || env::var_os("PGPASSFILE").map(|path| PasswordSource::Table(path.into()));
+    of_flag.map(PasswordSource::File).or_else(of_libpq)
 }
 
 fn clients(

@@ -32,7 +32,12 @@ pub use backup::{BackupError, Saved};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;
-pub use postgres::{PostgresError, PostgresState, PostgresUrl, PostgresUrlError, Unfit};
+#[doc(hidden)]
+pub use postgres::reads_notification;
+pub use postgres::{
+    PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl, PostgresUrlError,
+    Unfit,
+};
 pub use sqlite::{OpenError, SqliteState};
 
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.

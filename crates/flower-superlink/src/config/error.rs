@@ -45,6 +45,12 @@ pub enum ConfigError {
     /// The address of a PostgreSQL database.
     #[error("--database")]
     Database(#[from] crate::store::PostgresUrlError),
+    /// The password of a PostgreSQL database.
+    #[error(transparent)]
+    DatabasePassword(#[from] crate::store::PasswordError),
+    /// A flag about a database server, and there is none.
+    #[error("{0} is of use with --database postgres://… only")]
+    NoDatabaseServer(&'static str),
     /// Objects have no place beside a database that is elsewhere.
     #[error(
         "--database postgres://… needs --storage-dir, which names the directory for FABs and objects"

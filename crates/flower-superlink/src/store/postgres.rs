@@ -5,6 +5,7 @@
 //!   writes ─▶ lane: one task and connection, group commit, set-based statements ─▶ answer
 //!   reads  ─▶ a pool of connections, each read a snapshot of what is committed
 //!   signs of life ─▶ presence: memory, written now and then
+//!   changes ─▶ wakes: NOTIFY to other SuperLinks, and LISTEN
 //! ```
 //!
 //! One SuperLink works with a database at a time ([`hold`]).
@@ -15,7 +16,8 @@ use deadpool_postgres::Pool;
 
 use super::presence::Presence;
 use super::sqlite::Kept;
-use crate::link::state::{Changed, StateResult, Written};
+use crate::link::state::{Changed, Shared, StateResult, Written};
+use crate::link::wake::{Topic, Wake};
 
 mod connect;
 mod dismissed;
@@ -41,15 +43,20 @@ mod schema;
 mod signs;
 mod table;
 mod tasks;
+mod tls;
 mod unit;
 mod upkeep;
 mod url;
+mod wakes;
 
 pub use connect::Unfit;
 pub use opening::PostgresError;
-pub use url::{PostgresUrl, PostgresUrlError};
+pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
+#[doc(hidden)]
+pub use wakes::reads_notification;
 
 use lane::{Lane, Op};
+use wakes::Wakes;
 
 /// The state in a PostgreSQL database.
 #[derive(Debug)]
@@ -57,6 +64,7 @@ pub struct PostgresState {
     lane: Lane,
     pool: Pool,
     presence: Arc<Presence>,
+    wakes: Wakes,
     id: String,
     kept: Kept,
 }
@@ -76,13 +84,23 @@ impl PostgresState {
         let presence = self.presence();
         let then = move |(value, changed): &(T, Changed)| {
             then(value);
-            presence.look_again(changed);
+            presence.look_again(&changed.wake);
         };
         self.lane.write_then(op, then).await
     }
 
     async fn write<T: Send + 'static>(&self, op: impl Op<Out = T>) -> StateResult<T> {
         self.lane.write(op).await
+    }
+}
+
+impl Shared for PostgresState {
+    fn wake_at(&self, hub: &Arc<Wake>) {
+        self.wakes.wake_at(hub);
+    }
+
+    fn tell_others(&self, topics: &[Topic]) {
+        self.wakes.tell(topics);
     }
 }
 
