@@ -16,6 +16,7 @@ use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
+use flwr_daemon::health;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
         Err(config_file::Error::Usage(error)) => error.exit(),
         Err(error) => return fail(&error.into(), USAGE),
     };
+    if args.health {
+        return health(&args);
+    }
     let logs = &args.logs;
     // A check leaves the file to the SuperLink.
     let is_check = args.check_config || args.check_state;
@@ -137,6 +141,21 @@ fn would_start(config: &Config, log: Option<&LogFile>) -> anyhow::Result<Checkup
         runtime.block_on(checkup::ask_provider(accounts, &mut checkup));
     }
     Ok(checkup)
+}
+
+/// Asks the SuperLink that serves health checks.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn health(args: &Args) -> ExitCode {
+    match health::ask(args.health_server_address.as_deref()) {
+        Ok(address) => {
+            println!("{address} is serving");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let status = if error.is_usage() { USAGE } else { 1 };
+            fail(&error.into(), status)
+        }
+    }
 }
 
 /// Looks at database and storage directory, and tells what is wrong with them.
