@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "crowd")]
     imports: bool,
 
-    /// Rounds, calls and memory beside pip's newest release, and nothing else. Ours runs the app processes of
+    /// Rounds and memory beside pip's newest release, and nothing else. Ours runs the app processes of
     /// that release.
     #[arg(long, conflicts_with_all = ["imports", "crowd", "against", "backup"])]
     newest: bool,
@@ -159,7 +159,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Rounds, polls and memory beside pip's newest stack. Ours runs the app processes of that release.
+/// Rounds and memory beside pip's newest stack. Ours runs the app processes of that release. The load
+/// generator is no ServerApp of flwr 1.35 and later, so that there are no rows of it.
 fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figures> {
     let folder = folder.join("newest");
     fs::create_dir(&folder)?;
@@ -172,7 +173,6 @@ fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figu
         for maker in makers {
             println!("{repetition}/{}: {maker}, newest ...", extent.repetitions);
             rounds::measure(&stage, maker, extent, &mut figures)?;
-            load::polls(&stage, maker, extent, &mut figures)?;
         }
     }
     Ok(figures)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -75,6 +76,8 @@ impl Daemon {
         kill_process(pid, Signal::TERM).with_context(|| format!("cannot stop {}", self.name))?;
         match self.wait(grace)? {
             Some(status) if status.success() => Ok(()),
+            // The HTTP server of pip's flwr 1.35 and later ends in order, and then by the signal.
+            Some(status) if status.signal() == Some(Signal::TERM.as_raw()) => Ok(()),
             Some(status) => bail!(
                 "{} stopped badly ({status}):\n{}",
                 self.name,

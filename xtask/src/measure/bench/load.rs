@@ -57,21 +57,6 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// Only calls, of nodes that sign each, at a SuperLink that keeps its state in memory: the load generator
-/// is no ServerApp of flwr 1.35 and later.
-pub(super) fn polls(
-    stage: &Stage,
-    maker: Maker,
-    extent: Extent,
-    figures: &mut Figures,
-) -> Result<()> {
-    let (state, nodes) = (State::Memory, Nodes::Pip);
-    let rate = poll(stage, maker, state, nodes, extent.poll_seconds)?;
-    let kind = Kind::Polls;
-    figures.add(What::Load(Load { kind, state, nodes }), maker, rate);
-    Ok(())
-}
-
 /// The flags of a SuperLink with this kind of state, as its maker knows them.
 fn flags(stage: &Stage, maker: Maker, state: State) -> Result<Vec<String>> {
     let state = match (maker, state) {
@@ -94,7 +79,6 @@ fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -
         flags.extend(["--node-hold", "0"].map(str::to_owned));
     }
     let superlink = stage.superlink(maker, &flags)?;
-    stage.register_keys(maker, &superlink, POLLING_NODES)?;
     let seconds = seconds.to_string();
     let count = POLLING_NODES.to_string();
     let arguments = ["polls", "--seconds", &seconds, "--nodes", &count];
