@@ -16,6 +16,7 @@ use proptest::test_runner::Config;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, World, key};
+use super::postgres::tests::audit::audit;
 use super::postgres::tests::server::{self, each_time_it_has_committed};
 use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
 
@@ -75,6 +76,13 @@ impl Tested {
         }
     }
 
+    /// Recomputes what the rows of a database say of each other.
+    async fn audit(&self) {
+        if let Place::Database(address) = &self.place {
+            audit(address).await;
+        }
+    }
+
     /// As after `kill -9` and a restart: what is on disk now is all that is left.
     async fn crash(&mut self, now: Timestamp) {
         match &self.place {
@@ -129,6 +137,7 @@ fn check(cases: u32, new: impl AsyncFn() -> Tested) {
             let mut history = History::new(new().await).await;
             for op in &ops {
                 history.step(op).await?;
+                history.tested.audit().await;
             }
             history.end().await
         })
@@ -181,6 +190,7 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_connections_are_lost() {
             each_time_it_has_committed(10, address, acts, act).await;
         };
         assert!(until(history, cut).await > 2);
+        tested.audit().await;
     }
 }
 
@@ -195,6 +205,7 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_the_server_is_killed() {
         each_time_it_has_committed(25, &address, acts, act).await;
     };
     assert!(until(history, kill).await > 0);
+    audit(&address).await;
 }
 
 /// Plays a history with a saboteur beside it, who notes how often it did something.

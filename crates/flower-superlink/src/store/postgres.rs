@@ -14,9 +14,10 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 
 use super::presence::Presence;
-use super::sqlite::Kept;
 use crate::link::state::{Changed, StateResult, Written};
 
+pub(super) mod audit;
+mod blobs;
 mod connect;
 mod dismissed;
 mod expiry;
@@ -58,7 +59,7 @@ pub struct PostgresState {
     pool: Pool,
     presence: Arc<Presence>,
     id: String,
-    kept: Kept,
+    epoch: i64,
 }
 
 impl PostgresState {
