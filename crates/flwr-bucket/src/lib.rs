@@ -89,6 +89,12 @@ impl Server {
             "-ip=127.0.0.1".to_owned(),
             "-ip.bind=127.0.0.1".to_owned(),
             "-s3".to_owned(),
+            // A bucket that nobody made is an error, as with AWS.
+            "-s3.autoCreateBucket=false".to_owned(),
+            // Ports that all servers of a machine would share.
+            "-s3.port.iceberg=0".to_owned(),
+            "-s3.port.lance=0".to_owned(),
+            "-master.telemetry=false".to_owned(),
             format!("-s3.config={}", config.display()),
             "-master.volumeSizeLimitMB=256".to_owned(),
             "-volume.max=40".to_owned(),
