@@ -32,6 +32,8 @@ use history::History;
 /// Nodes, and instructions for each.
 const NODES: usize = 2;
 const MESSAGES: usize = 6;
+/// Steps of a history between two audits of a database.
+const AUDIT_EVERY: usize = 4;
 
 static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| (0..NODES).map(|_| key()).collect());
 
@@ -135,10 +137,13 @@ fn check(cases: u32, new: impl AsyncFn() -> Tested) {
     let outcome = runner.run(&ops::history(), |ops| {
         runtime.block_on(async {
             let mut history = History::new(new().await).await;
-            for op in &ops {
+            for (number, op) in ops.iter().enumerate() {
                 history.step(op).await?;
-                history.tested.audit().await;
+                if number % AUDIT_EVERY == 0 {
+                    history.tested.audit().await;
+                }
             }
+            history.tested.audit().await;
             history.end().await
         })
     });

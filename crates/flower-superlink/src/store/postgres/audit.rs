@@ -42,10 +42,12 @@ pub(super) const RULES: [(&str, &str); 9] = [
              AND available AND object.blob IS NULL)",
     ),
     (
-        "instructions that count other objects as missing than they wait for",
+        "open instructions that count other objects as missing than they wait for",
         "SELECT count(*) FROM instruction WHERE missing <> (
            SELECT count(*) FROM awaited
-           WHERE awaited.run = instruction.run AND awaited.message = instruction.id)",
+           WHERE awaited.run = instruction.run AND awaited.message = instruction.id)
+           AND NOT EXISTS (SELECT 1 FROM reply WHERE reply.run = instruction.run
+             AND reply.id = instruction.reply AND reply.missing = 0)",
     ),
     (
         "replies that count other objects as missing than they wait for",
