@@ -4,10 +4,13 @@
 //! - `programs` the programs, built for other machines than this one
 //! - `tree` where an installation keeps them
 //! - `wheel` the wheel for pip
+//! - `deb` the package for Debian, and `debian` its life in a root of its own
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
 //! - `smoke` the artefacts made from the programs of the tests, installed and used
 
+mod deb;
+mod debian;
 mod programs;
 mod smoke;
 mod source;
@@ -68,6 +71,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let wheel = wheel::make(&linked, &flwrd, &source.epoch)?;
     tools::audit(&wheel)?;
     let made = place(&wheel, &to)?;
+    let contents = deb::Contents {
+        programs: &linked,
+        flwrd: &flwrd,
+        glibc: programs::GLIBC,
+        version: source::VERSION,
+        compression: &["-Zxz"],
+        epoch: &source.epoch,
+    };
+    match deb::hindrance() {
+        None => drop(place(&contents.make()?, &to)?),
+        Some(reason) => println!("SKIPPED: the Debian package: {reason}"),
+    }
     sums::write(&to, source::VERSION)?;
     if let Some(key) = &args.sign {
         sums::sign(&to, key)?;

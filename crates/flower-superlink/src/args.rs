@@ -18,12 +18,14 @@ mod keep;
 mod logs;
 mod other;
 mod saving;
+mod server;
 
 pub use appio::AppIo;
 pub use joining::Joining;
 pub use logs::Logs;
 pub use other::{FleetType, Other};
 pub use saving::Saving;
+pub use server::DatabaseServer;
 
 use amounts::{bytes, in_flight, milliseconds, seconds};
 
@@ -32,7 +34,7 @@ pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (commit ",
     env!("FLWR_COMMIT"),
-    "; speaks flwr 1.8 to 1.42, but for 1.19)"
+    "; speaks flwr 1.8 to 1.43, but for 1.19)"
 );
 
 /// Coordinate a Flower federation: SuperNodes connect to it, and `flwr` starts runs on it.
@@ -178,6 +180,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub database: Option<String>,
 
+    /// What belongs to a database that is a server.
+    #[command(flatten)]
+    pub server: DatabaseServer,
+
     /// Keep FABs and message objects as files in this directory [default: beside the database,
     /// FILE.storage; in memory where the state is]
     #[arg(long, value_name = "DIR")]
@@ -290,6 +296,11 @@ pub struct Args {
     /// Serve gRPC health checks here, in plaintext [default: not at all]
     #[arg(long, value_name = "HOST:PORT")]
     pub health_server_address: Option<String>,
+
+    /// Ask the daemon that serves health checks at --health-server-address whether it serves, print
+    /// the answer, and end: with status 0 if it does. For containers and scripts on its machine
+    #[arg(long, conflicts_with_all = ["check_config", "check_state"])]
+    pub health: bool,
 
     /// End in an orderly way when standard input, a pipe, is closed: for programs that start this
     /// one and must not leave it behind when they are killed

@@ -8,6 +8,7 @@ use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps::Guard;
 use flwr_daemon::checkup::port;
+use flwr_daemon::telemetry::LogFile;
 use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
 use time::OffsetDateTime;
@@ -25,6 +26,7 @@ const PROVIDER: &str = "login provider";
 const STATE: &str = "state";
 const STORAGE: &str = "storage";
 const SERVERAPP: &str = "serverapp";
+const LOG: &str = "log";
 
 /// Looks at everything that the flags name. That they make sense together, and that certificates,
 /// keys and lists can be read, is known: there would be no configuration otherwise.
@@ -184,15 +186,33 @@ fn places(config: &Config, checkup: &mut Checkup) {
     }
 }
 
+/// Looks whether the log file can be written. A check writes no line to it.
+pub fn log_file(file: &LogFile, checkup: &mut Checkup) {
+    let shown = file.path.display();
+    match file.look() {
+        Ok(()) => checkup.good(LOG, format!("{shown} can be written")),
+        Err(error) => {
+            let hint =
+                "give its folder to the user of this process, or another file with --log-file";
+            let text = format!("{shown} cannot be written: {error}");
+            checkup.failed(LOG, text, Some(hint));
+        }
+    }
+}
+
 /// Connects to the PostgreSQL database, if there is one, and looks whether it can keep a state.
 pub async fn ask_database(places: &Places, checkup: &mut Checkup) {
     let Database::Postgres(address) = &places.database else {
         return;
     };
     match PostgresState::inspect(address).await {
-        Ok(()) => checkup.good(STATE, format!("{address} answers")),
+        Ok(()) => {
+            let text = "answers, delivers what is notified, and can be written (what was written for that is taken back)";
+            checkup.good(STATE, format!("{address} {text}"));
+        }
         Err(error) => {
-            let hint = "check the address, PGPASSFILE and the server's pg_hba.conf";
+            let hint =
+                "check the address, sslrootcert, the password file and the server's pg_hba.conf";
             checkup.failed(STATE, chain(&error), Some(hint));
         }
     }

@@ -35,7 +35,9 @@ use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
-use crate::store::{Bucket, BucketUrl, Database, Places, PostgresUrl, Storage};
+use crate::store::{
+    Bucket, BucketUrl, Database, PasswordSource, Places, PostgresUrl, Storage,
+};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
@@ -266,8 +268,11 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     let database = match args.database.as_deref() {
         Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
         Some(url) if PostgresUrl::is_meant(url) => {
-            let passwords = env::var_os("PGPASSFILE").map(PathBuf::from);
-            Database::Postgres(PostgresUrl::parse(url, passwords.as_deref())?)
+            let address = PostgresUrl::parse(url)?;
+            Database::Postgres(match password(args) {
+                Some(source) => address.with_password(&source)?,
+                None => address,
+            })
         }
         Some(file) => Database::File(file.into()),
         None => {
@@ -275,6 +280,9 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
             Database::File(home.join("superlink").join("state.db"))
         }
     };
+    if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
+        return Err(ConfigError::NoDatabaseServer("--database-password-file"));
+    }
     let storage = match (&args.storage_dir, bucket(args)?, &database) {
         (Some(dir), ..) => Storage::Dir(dir.clone()),
         (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
@@ -303,6 +311,13 @@ fn bucket(args: &Args) -> Result<Option<Bucket>, ConfigError> {
         apps: home(args).map(|home| home.join("superlink").join("apps")),
     };
     Ok(Some(bucket))
+}
+
+/// Where the password of a database is. What was typed goes before the environment.
+fn password(args: &Args) -> Option<PasswordSource> {
+    let of_flag = args.server.database_password_file.clone();
+    let of_libpq = || env::var_os("PGPASSFILE").map(|path| PasswordSource::Table(path.into()));
+    of_flag.map(PasswordSource::File).or_else(of_libpq)
 }
 
 fn clients(

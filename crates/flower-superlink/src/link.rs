@@ -142,6 +142,7 @@ impl Link {
             stopper,
         } = parts;
         let wake = Arc::new(Wake::default());
+        state.wake_at(&wake);
         let stores = Stores {
             state: Arc::clone(&state),
             objects: Arc::clone(&objects),

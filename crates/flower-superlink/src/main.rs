@@ -16,10 +16,11 @@ use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::config_file;
+use flwr_daemon::health;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
-use flwr_daemon::telemetry::{self, Format, Logs};
+use flwr_daemon::telemetry::{self, Format, LogFile, Logs};
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -42,12 +43,17 @@ fn main() -> ExitCode {
         Err(config_file::Error::Usage(error)) => error.exit(),
         Err(error) => return fail(&error.into(), USAGE),
     };
+    if args.health {
+        return health(&args);
+    }
     let logs = &args.logs;
     // A check leaves the file to the SuperLink.
-    let file = logs
-        .file()
-        .filter(|_| !args.check_config && !args.check_state);
-    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, file) {
+    let is_check = args.check_config || args.check_state;
+    let (log_file, looked_at) = match logs.file() {
+        file if is_check => (None, file),
+        file => (file, None),
+    };
+    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, log_file) {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };
@@ -66,7 +72,7 @@ fn main() -> ExitCode {
     let (check_config, format) = (args.check_config, args.logs.log_format);
     match Config::try_from(args) {
         Err(error) => fail_with(&logs, &error.into(), USAGE),
-        Ok(config) if check_config => match would_start(&config) {
+        Ok(config) if check_config => match would_start(&config, looked_at.as_ref()) {
             Err(error) => fail(&error, 1),
             Ok(checkup) => {
                 print(&checkup, format == Format::Json);
@@ -122,8 +128,11 @@ async fn run(config: Config, until_stdin_closes: bool) -> anyhow::Result<()> {
 }
 
 /// Looks at everything that the flags name, and asks whom the SuperLink will ask.
-fn would_start(config: &Config) -> anyhow::Result<Checkup> {
+fn would_start(config: &Config, log: Option<&LogFile>) -> anyhow::Result<Checkup> {
     let mut checkup = checkup::check(config, SystemClock.date_time());
+    if let Some(file) = log {
+        checkup::log_file(file, &mut checkup);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -133,6 +142,21 @@ fn would_start(config: &Config) -> anyhow::Result<Checkup> {
         runtime.block_on(checkup::ask_provider(accounts, &mut checkup));
     }
     Ok(checkup)
+}
+
+/// Asks the SuperLink that serves health checks.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn health(args: &Args) -> ExitCode {
+    match health::ask(args.health_server_address.as_deref()) {
+        Ok(address) => {
+            println!("{address} is serving");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let status = if error.is_usage() { USAGE } else { 1 };
+            fail(&error.into(), status)
+        }
+    }
 }
 
 /// Looks at database and storage directory, and tells what is wrong with them.

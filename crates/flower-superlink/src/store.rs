@@ -34,7 +34,12 @@ pub use blobs::{Bucket, BucketError, BucketUrl};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;
-pub use postgres::{PostgresError, PostgresState, PostgresUrl, PostgresUrlError, Unfit};
+#[doc(hidden)]
+pub use postgres::reads_notification;
+pub use postgres::{
+    PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl, PostgresUrlError,
+    Unfit,
+};
 pub use sqlite::{OpenError, SqliteState};
 
 /// The folders of a storage directory whose files are named by ids.

@@ -161,6 +161,11 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     pub health_server_address: Option<String>,
 
+    /// Ask the daemon that serves health checks at --health-server-address whether it serves, print
+    /// the answer, and end: with status 0 if it does. For containers and scripts on its machine
+    #[arg(long, conflicts_with_all = ["check_config", "check_state"])]
+    pub health: bool,
+
     /// End in an orderly way when standard input, a pipe, is closed: for programs that start this
     /// one and must not leave it behind when they are killed
     #[arg(long)]

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     if let Err(error) = leave_process_list(&args) {
         return PROGRAM.refuse(&error);
     }
+    if args.health {
+        return PROGRAM.health(&args);
+    }
     let logging = args
         .log_format
         .parse()

@@ -8,6 +8,7 @@ use flwr_client::channel::Trust;
 use flwr_core::cause::chain;
 use flwr_core::printable::lines;
 use flwr_daemon::checkup::print;
+use flwr_daemon::health;
 use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::{Shutdown, Signals};
@@ -50,6 +51,20 @@ impl Program {
             Ok(config) if check_config => self.check_config(&config, json),
             Ok(config) => self.run(config, until_stdin_closes),
             Err(error) => self.refuse(&error),
+        }
+    }
+
+    /// Asks the SuperNode that serves health checks.
+    #[must_use]
+    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+    pub fn health(self, args: &Args) -> ExitCode {
+        match health::ask(args.health_server_address.as_deref()) {
+            Ok(address) => {
+                println!("{address} is serving");
+                ExitCode::SUCCESS
+            }
+            Err(error) if error.is_usage() => self.refuse(&error),
+            Err(error) => self.fail(&error, 1),
         }
     }
 

@@ -287,7 +287,9 @@ pub enum Refusal {
     #[error("The client certificate {0} is not on the SuperLink's list of clients")]
     ClientNotListed(String),
     /// The service asks for a certificate, and the port does not.
-    #[error("this service needs a client certificate: {0}")]
+    #[error(
+        "this service needs a client certificate: {0} (SuperNode: --client-certificate and --client-key; `flwr`: client-certificate and client-key of the federation)"
+    )]
     CertificateNeeded(String),
     /// The caller does not prove that it may start the processes of apps.
     #[error("the caller may not start apps here: {0} (--superexec-auth-secret-file)")]

@@ -12,6 +12,10 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+mod ask;
+
+pub use ask::{HealthError, ask};
+
 /// Says whether the daemon serves.
 #[derive(Clone)]
 pub struct Serving(Arc<dyn Fn() -> bool + Send + Sync>);

@@ -205,7 +205,7 @@ fn choose(
         (Some(text), _, _) => ("RUST_LOG", text),
         (None, Some(text), _) => ("--log-level", text.to_owned()),
         (None, None, Some(text)) => ("FLWR_LOG_LEVEL", python_level(&text)),
-        (None, None, None) => return Ok(EnvFilter::new("info")),
+        (None, None, None) => return Ok(EnvFilter::new(tidy("info"))),
     };
     // A lone word that is no level would be read as the name of a module, and silence the rest.
     let lone_word = !filter.contains(['=', ',']);
@@ -217,8 +217,17 @@ fn choose(
     } else {
         filter.clone()
     };
-    EnvFilter::try_new(wanted).map_err(|_| Error::BadFilter { origin, filter })
+    EnvFilter::try_new(tidy(&wanted)).map_err(|_| Error::BadFilter { origin, filter })
 }
+
+/// The pool of connections to a database warns about each connection that ends. Whoever uses the
+/// connection tells the log what that means. The client of the database shows the values of each
+/// statement at `debug`, and values may be the data of runs. A filter that names one of the two counts.
+fn tidy(filter: &str) -> String {
+    format!("{TIDY}{filter}")
+}
+
+const TIDY: &str = "deadpool=error,tokio_postgres=info,";
 
 /// `debug` and `trace` are about this daemon: a line for each HTTP/2 frame would drown it. Who
 /// wants those too asks RUST_LOG for them.
@@ -303,6 +312,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_crates_of_a_database_are_silent_unless_they_are_asked_for() {
+        let filter = |flag| choose(None, flag, None).unwrap().to_string();
+        for flag in [None, Some("debug"), Some("trace,flwr_daemon=debug")] {
+            for quiet in TIDY.split_terminator(',') {
+                assert!(filter(flag).contains(quiet), "{flag:?}: {quiet}");
+            }
+        }
+        let asked = filter(Some("warn,tokio_postgres=debug"));
+        assert!(asked.contains("tokio_postgres=debug"), "{asked}");
+        assert!(!asked.contains("tokio_postgres=info"), "{asked}");
+    }
+
     /// Notes each piece that is written at once.
     #[derive(Default)]
     struct Pieces(Vec<Vec<u8>>);
@@ -333,9 +355,10 @@ mod tests {
     }
 
     fn chosen(rust_log: Option<&str>, flag: Option<&str>, flwr: Option<&str>) -> String {
-        choose(rust_log.map(str::to_owned), flag, flwr.map(str::to_owned))
-            .unwrap()
-            .to_string()
+        let chosen = choose(rust_log.map(str::to_owned), flag, flwr.map(str::to_owned));
+        let chosen = chosen.unwrap().to_string();
+        TIDY.split_inclusive(',')
+            .fold(chosen, |chosen, own| chosen.replace(own, ""))
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "text",
-        what: "addresses, times, answers of a SuperLink",
+        what: "addresses, times, answers of a SuperLink, notifications of another",
         run: core::text,
         seeds: core::text_seeds,
     },

@@ -1,7 +1,7 @@
 //! For tests: a PostgreSQL server that lives as long as its test.
 //!
 //! The server is made in memory where there is such a place, and is reached by a socket in its own
-//! folder: tests that run at the same time do not meet. A server that is killed begins again. Both
+//! folder, or by TLS at a loopback address of its own: tests that run at the same time do not meet. A server that is killed begins again. Both
 //! the server and its folder go with [`Server`], also if the test is killed.
 
 #![allow(
@@ -14,6 +14,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -22,16 +23,23 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// Makes a server in a new folder below `$1` with the programs in `$2`, names the folder, and ends
-/// the server with the input. A server that is killed begins again.
+/// the server with the input. A server that is killed begins again. `$3` has settings, one a line. With
+/// a certificate in `$CERTIFICATE` and its key in `$KEY`, logins over TCP need TLS and a password.
 const SCRIPT: &str = r#"
 set -e
 dir=$(mktemp -d "$1/flwr-postgres-XXXXXX")
 trap 'kill -TERM $server 2>/dev/null; wait $server 2>/dev/null || :; rm -rf "$dir"' EXIT
 "$2/initdb" -D "$dir/data" -U flwr -A trust -E UTF8 --locale=C --no-sync >/dev/null
+printf '%s\n' "$3" >> "$dir/data/postgresql.conf"
+if [ -n "$CERTIFICATE" ]; then
+    (umask 077 && printf '%s' "$CERTIFICATE" > "$dir/data/server.crt" && printf '%s' "$KEY" > "$dir/data/server.key")
+    echo "ssl = on" >> "$dir/data/postgresql.conf"
+    printf 'local all all trust\nhostssl all all 127.0.0.0/8 scram-sha-256\n' > "$dir/data/pg_hba.conf"
+fi
 (
     trap 'kill -QUIT $postgres; wait $postgres; exit' TERM
     while :; do
-        "$2/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c max_connections=300 \
+        "$2/postgres" -D "$dir/data" -k "$dir" -c max_connections=300 \
             -c shared_buffers=32MB >>"$dir/log" 2>&1 &
         postgres=$!
         wait $postgres || :
@@ -64,6 +72,29 @@ impl Server {
     /// Starts another.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts another, with settings such as `fsync = off`.
+    #[must_use]
+    pub fn start_with(settings: &[&str]) -> Self {
+        Self::launch(settings, None)
+    }
+
+    /// Starts another that listens at a loopback address with this certificate. Logins there need a
+    /// password, and nobody has a password yet.
+    #[must_use]
+    pub fn start_encrypted(address: Ipv4Addr, certificate: &str, key: &str) -> Self {
+        let listen = format!("listen_addresses = '{address}'");
+        Self::launch(&[&listen], Some((certificate, key)))
+    }
+
+    fn launch(settings: &[&str], tls: Option<(&str, &str)>) -> Self {
+        let mut settings = settings.join("\n");
+        if tls.is_none() {
+            settings.push_str("\nlisten_addresses = ''");
+        }
+        let (certificate, key) = tls.unwrap_or_default();
         let memory = Path::new("/dev/shm");
         let scratch = match memory.is_dir() {
             true => memory.to_owned(),
@@ -86,6 +117,8 @@ impl Server {
         let mut process = shell
             .args(["-c", SCRIPT, "sh"])
             .args([&scratch, &programs()])
+            .arg(settings)
+            .envs([("CERTIFICATE", certificate), ("KEY", key)])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

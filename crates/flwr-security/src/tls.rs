@@ -21,6 +21,7 @@ mod chain;
 mod client;
 mod dated;
 pub(crate) mod encoding;
+mod end_point;
 mod flaw;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -42,6 +43,7 @@ pub(crate) use certificate::{NODE_USE, rare_key, small_rsa};
 pub(crate) use chain::has_signed;
 pub use client::{ClientFiles, ClientTls};
 pub use dated::{Dated, Standing};
+pub use end_point::server_end_point;
 pub use flaw::{Flaw, Problem, Whose};
 pub use identity::Identity;
 pub use localhost::Localhost;

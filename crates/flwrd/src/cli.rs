@@ -36,7 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Print the line by which a shell finds these programs first.
     Env(EnvArgs),
-    /// Print what PATH finds for each of Flower's names, whose it is, and the line that changes it.
+    /// Print what PATH finds for each of Flower's names, whose it is, and the line that changes it; and
+    /// which of these daemons run.
     Which(WhichArgs),
     /// A program by its name.
     #[command(flatten)]

@@ -5,6 +5,7 @@
 //! - `cli` what was typed
 //! - `environment` PATH, changed
 //! - `which` what PATH finds
+//! - `running` daemons that run
 //! - `execute` this project's programs, started
 //! - `error` what can fail
 
@@ -20,6 +21,7 @@ mod cli;
 mod environment;
 mod error;
 mod execute;
+mod running;
 mod which;
 
 use cli::{Cli, Command, EnvArgs, Format, WhichArgs};

@@ -1,4 +1,4 @@
-//! What PATH finds for each of Flower's names.
+//! What PATH finds for each of Flower's names, and which daemons run.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use flwr_core::printable;
 use flwr_programs::{Group, Installation, Maker, find};
 use serde_json::{Value, json};
+
+use crate::running::Running;
 
 /// The names that pip's flwr or this project has programs of.
 const NAMES: [&str; 8] = [
@@ -24,6 +26,8 @@ const NAMES: [&str; 8] = [
 /// What PATH finds.
 pub(crate) struct Report {
     programs: Vec<(&'static str, Option<Found>)>,
+    /// Daemons that run, of this version or another.
+    running: Vec<Running>,
     /// Folders on PATH that are not there.
     gone: Vec<PathBuf>,
     /// How the user's shell reaches this program.
@@ -50,6 +54,7 @@ impl Report {
         let named = env::split_paths(path).filter(|folder| !folder.as_os_str().is_empty());
         Self {
             programs: NAMES.map(|name| (name, found(name))).into(),
+            running: Running::all(),
             gone: named.filter(|folder| !folder.exists()).collect(),
             flwrd: typed(own, path),
             installation,
@@ -89,7 +94,10 @@ impl Report {
         };
         let programs: Vec<_> = self.programs.iter().map(program).collect();
         let gone: Vec<_> = self.gone.iter().map(|it| it.to_string_lossy()).collect();
-        json!({"success": true, "programs": programs, "missing-folders": gone})
+        let running: Vec<_> = self.running.iter().map(Running::json).collect();
+        json!({
+            "success": true, "programs": programs, "running": running, "missing-folders": gone,
+        })
     }
 }
 
@@ -106,6 +114,9 @@ impl fmt::Display for Report {
             if let Some(change) = self.change(name, found) {
                 writeln!(f, "{:width$}  {change}", "")?;
             }
+        }
+        for running in &self.running {
+            writeln!(f, "{:width$}  {running}", running.name())?;
         }
         for folder in &self.gone {
             let folder = printable::line(&folder.to_string_lossy());

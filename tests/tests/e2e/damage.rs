@@ -189,6 +189,13 @@ fn fill(path: &Path) {
     }
 }
 
+/// The exit status of `flower-superlink --health`.
+fn exit_of_health(address: &str) -> Option<i32> {
+    let mut ask = Maker::Ours.command("flower-superlink");
+    ask.args(["--health", "--health-server-address", address]);
+    ask.output().unwrap().status.code()
+}
+
 fn health(runtime: &Runtime, address: &str) -> ServingStatus {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     runtime.block_on(async {
@@ -228,6 +235,7 @@ fn a_full_disk_kills_no_serverapp_is_told_and_passes() {
     fill(&filler);
     federation.superlink().line("health checks say NOT_SERVING");
     assert_eq!(health(&runtime, &address), ServingStatus::NotServing);
+    assert_eq!(exit_of_health(&address), Some(1));
     let refused = federation.flwr(OURS).run(&app, "").failure(1);
     refused.must_say(&["nothing can be stored", "has to look at its disk"]);
     // In the system's words or in SQLite's: a bundle may find the space that a row does not.

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::local::User;
 
 mod joining;
+mod saving;
 
 const INTRODUCTION: &str = "\
 # Errors, and the way out
@@ -105,6 +106,7 @@ fn every_error_of_the_documentation_is_what_the_programs_say() {
     joining::tokens(&mut page);
     joining::numbers(&mut page);
     with_a_superlink(&mut page);
+    saving::backups(&mut page);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
     if std::env::var_os("FLWR_UPDATE_ERRORS").is_some() {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use e2e::launcher::Launcher;
 use e2e::{Federation, Maker, Process, Security};
+use serde_json::Value;
 
 use crate::faults::{pid_in, the_next_run_works};
 
@@ -35,6 +36,19 @@ fn is_replaced(daemon: &Process) -> bool {
     running.to_string_lossy().ends_with(" (deleted)")
 }
 
+/// What `flwrd which` tells of a daemon that runs: whether its program was replaced.
+#[track_caller]
+fn is_told_replaced(daemon: &Process) -> bool {
+    let mut which = OURS.command("flwrd");
+    let output = which.args(["which", "--format", "json"]).output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut running = told["running"].as_array().unwrap().iter();
+    let found = running.find(|running| running["process"] == daemon.id());
+    let found = found.unwrap_or_else(|| panic!("{}: {told}", daemon.id()));
+    assert_eq!(found["version"], env!("CARGO_PKG_VERSION"), "{told}");
+    found["replaced"].as_bool().unwrap()
+}
+
 #[test]
 fn daemons_whose_programs_are_replaced_go_on_and_start_apps() {
     let plan = Federation::plan(Security::TlsAndAuth).nodes(1);
@@ -44,6 +58,7 @@ fn daemons_whose_programs_are_replaced_go_on_and_start_apps() {
     let config = format!("client=\"wait\" file=\"{}\"", go.display());
     let run = federation.flwr(OURS).start(&app, &config);
     let _ = pid_in(federation.node(0), "clientapp");
+    assert!(!is_told_replaced(federation.superlink()) && !is_told_replaced(federation.node(0)));
     for program in [
         "home-superlink/flower-superlink",
         "home-node-0/flower-supernode",
@@ -51,6 +66,7 @@ fn daemons_whose_programs_are_replaced_go_on_and_start_apps() {
         replace(federation.scratch().path().join(program));
     }
     assert!(is_replaced(federation.superlink()) && is_replaced(federation.node(0)));
+    assert!(is_told_replaced(federation.superlink()) && is_told_replaced(federation.node(0)));
 
     // What was at work ends well, over the links of before.
     fs::write(&go, "").unwrap();

@@ -81,6 +81,65 @@ fn the_service_manager_is_told_of_start_reload_and_end() {
 }
 
 #[test]
+fn a_daemon_says_whether_the_daemon_of_its_variables_serves() {
+    let manager = Manager::new();
+    let [serverappio, fleet, control] = [0; 3].map(|_| here(ports::free()));
+    for (program, flags) in [
+        (
+            "flower-superlink",
+            &[
+                ("INSECURE", "true"),
+                ("DATABASE", ":memory:"),
+                ("SERVERAPPIO_API_ADDRESS", &serverappio),
+                ("FLEET_API_ADDRESS", &fleet),
+                ("CONTROL_API_ADDRESS", &control),
+            ][..],
+        ),
+        (
+            "flower-supernode",
+            &[
+                ("INSECURE", "true"),
+                ("SUPERLINK", &fleet),
+                ("CLIENTAPPIO_API_ADDRESS", &here(ports::free())),
+            ],
+        ),
+    ] {
+        // The daemon listens everywhere, and is asked on loopback.
+        let port = ports::free();
+        let everywhere = format!("0.0.0.0:{port}");
+        let prefix = program.to_uppercase().replace('-', "_");
+        let with_variables = || {
+            let mut command = manager.command(program);
+            command.env(format!("{prefix}_HEALTH_SERVER_ADDRESS"), &everywhere);
+            command.envs(
+                flags
+                    .iter()
+                    .map(|(name, value)| (format!("{prefix}_{name}"), value)),
+            );
+            command
+        };
+        let asked = || {
+            let output = with_variables().arg("--health").output().unwrap();
+            let said = [output.stdout, output.stderr].concat();
+            (output.status.code(), String::from_utf8(said).unwrap())
+        };
+        let (code, said) = asked();
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains(&format!("no health service answers at {}", here(port))));
+        let mut daemon = Process::start(program, &mut with_variables(), manager.scratch.path());
+        manager.hears("READY=1");
+        let serving = format!("{} is serving\n", here(port));
+        assert_eq!(asked(), (Some(0), serving), "{}", daemon.last_words());
+        daemon.terminate();
+        assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.last_words());
+        manager.hears("STOPPING=1");
+        assert_eq!(asked().0, Some(1));
+        let nowhere = manager.command(program).arg("--health").output().unwrap();
+        assert_eq!(nowhere.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn the_units_in_the_examples_set_flags_that_there_are() {
     for (unit, daemon) in [
         ("superlink", "superlink"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, iter};
 
-use e2e::{Federation, Maker, Process, Scratch, Security, ports};
+use e2e::{Federation, Maker, Outcome, Process, Scratch, Security, ports};
 
 const OURS: Maker = Maker::Ours;
 
@@ -87,4 +87,25 @@ fn thirty_people_read_one_log_to_its_end() {
         }
     }
     federation.stop();
+}
+
+#[test]
+fn a_log_file_that_cannot_be_written_fails_the_check_before_the_start() {
+    let scratch = Scratch::new();
+    let checks = |file: &Path| {
+        let mut command = OURS.command("flower-superlink");
+        command
+            .args(["--insecure", "--check-config", "--log-file"])
+            .arg(file)
+            .env("FLWR_HOME", scratch.folder("home"));
+        Outcome::from(command.output().unwrap())
+    };
+    let gone = scratch.path().join("gone/superlink.log");
+    let outcome = checks(&gone).failure(1);
+    let told = format!("{} cannot be written", gone.display());
+    outcome.must_say(&["✗ log", &told, "another file with --log-file"]);
+    let there = scratch.path().join("superlink.log");
+    let outcome = checks(&there);
+    outcome.must_say(&["✓ log", &format!("{} can be written", there.display())]);
+    assert!(!there.exists(), "a check writes nothing");
 }

@@ -15,7 +15,7 @@ use crate::support::build;
 /// The only target that is tested.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The oldest glibc that linked programs run with: that of the platform of the wheel.
-const GLIBC: &str = "2.17";
+pub(super) const GLIBC: &str = "2.17";
 /// The packages whose programs people install.
 const PACKAGES: [&str; 4] = [
     "flower-superlink",

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::source::{Source, VERSION};
-use super::{programs, tree, wheel, work};
+use super::{debian, programs, tree, wheel, work};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
@@ -29,7 +29,9 @@ pub(super) fn run() -> Result<ExitCode> {
         tree::add(&built.join(name), &copy, 0o755)?;
         build::succeed(Command::new("strip").arg(&copy))?;
     }
-    let wheel = wheel::make(&stripped, &stripped, &Source::here()?.epoch)?;
+    let epoch = Source::here()?.epoch;
+    debian::check(&stripped, &epoch, &folder)?;
+    let wheel = wheel::make(&stripped, &stripped, &epoch)?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
         venv.check(&wheel, flower, plays)?;

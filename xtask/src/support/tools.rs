@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 8] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
     // Shows the system calls of a program, from which the tests cut the power.
@@ -16,6 +16,7 @@ const TOOLS: [(&str, &str); 7] = [
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
     ("pg_ctlcluster", "postgresql"),
+    ("pgbouncer", "pgbouncer"),
     // With the character maps of `localedef`.
     ("locale-gen", "locales"),
 ];

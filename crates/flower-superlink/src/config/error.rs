@@ -51,6 +51,12 @@ pub enum ConfigError {
     /// A state on this machine counts on files of this machine.
     #[error("--storage s3://… needs --database postgres://…: give --storage-dir instead")]
     BucketAlone,
+    /// The password of a PostgreSQL database.
+    #[error(transparent)]
+    DatabasePassword(#[from] crate::store::PasswordError),
+    /// A flag about a database server, and there is none.
+    #[error("{0} is of use with --database postgres://… only")]
+    NoDatabaseServer(&'static str),
     /// Objects have no place beside a database that is elsewhere.
     #[error(
         "--database postgres://… needs a place for FABs and objects: --storage-dir DIR, or --storage s3://BUCKET/PREFIX"

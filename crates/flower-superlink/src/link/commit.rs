@@ -71,12 +71,14 @@ impl Commits {
         self.under_way.settled().await;
     }
 
-    /// Does for others what a write changed: wakes who waits, and deletes the bytes of objects
+    /// Does for others what a write changed: wakes who waits, here and at other
+    /// SuperLinks, and deletes the bytes of objects
     /// that nothing refers to.
     async fn apply(&self, changed: Changed) {
-        for topic in changed.wake {
-            self.wake.notify(topic);
+        for topic in &changed.wake {
+            self.wake.notify(*topic);
         }
+        self.stores.state.tell_others(&changed.wake);
         for object in changed.freed {
             self.stores.delete(object).await;
         }

@@ -20,6 +20,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod runs;
+mod shared;
 mod tasks;
 mod upkeep;
 
@@ -34,6 +35,7 @@ pub use messages::{Answer, Messages};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
+pub use shared::Shared;
 pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
 
@@ -78,7 +80,18 @@ pub type Written<T> = StateResult<(T, Changed)>;
 /// Everything durable, as one object. Each aggregate is a trait of its own, which a backend
 /// implements beside what the backend keeps of the aggregate.
 pub trait LinkState:
-    Nodes + Joining + Runs + Tasks + Messages + Objects + Logs + Upkeep + std::fmt::Debug + Send + Sync
+    Nodes
+    + Joining
+    + Runs
+    + Tasks
+    + Messages
+    + Objects
+    + Logs
+    + Upkeep
+    + Shared
+    + std::fmt::Debug
+    + Send
+    + Sync
 {
 }
 
@@ -91,6 +104,7 @@ impl<S> LinkState for S where
         + Objects
         + Logs
         + Upkeep
+        + Shared
         + std::fmt::Debug
         + Send
         + Sync

@@ -128,6 +128,20 @@ impl Wake {
     }
 }
 
+impl Wake {
+    /// What is waited for now.
+    pub fn topics(&self) -> Vec<Topic> {
+        self.0.lock().keys().copied().collect()
+    }
+
+    /// Tells everybody to look again, as after a time in which nothing could be heard.
+    pub fn notify_all(&self) {
+        for topic in self.topics() {
+            self.notify(topic);
+        }
+    }
+}
+
 impl Listener<'_> {
     /// Resolves at the next notification after this call, whether it is polled before or not.
     pub fn next(&self) -> OwnedNotified {

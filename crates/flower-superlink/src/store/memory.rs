@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
 
-use crate::link::state::KnownToken;
+use crate::link::state::{KnownToken, Shared};
 
 mod joining;
 mod logs;
@@ -30,6 +30,8 @@ use tasks::Tasks;
 /// The state in memory.
 #[derive(Debug, Default)]
 pub struct MemoryState(Mutex<Inner>);
+
+impl Shared for MemoryState {}
 
 #[cfg(test)]
 impl MemoryState {

@@ -5,6 +5,7 @@
 //!   writes ─▶ lane: one task and connection, group commit, set-based statements ─▶ answer
 //!   reads  ─▶ a pool of connections, each read a snapshot of what is committed
 //!   signs of life ─▶ presence: memory, written now and then
+//!   changes ─▶ wakes: NOTIFY to other SuperLinks, and LISTEN
 //! ```
 //!
 //! One SuperLink works with a database at a time ([`hold`]).
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 
 use super::presence::Presence;
-use crate::link::state::{Changed, StateResult, Written};
+use crate::link::state::{Changed, Shared, StateResult, Written};
+use crate::link::wake::{Topic, Wake};
 
 pub(super) mod audit;
 mod blobs;
@@ -42,15 +44,20 @@ mod schema;
 mod signs;
 mod table;
 mod tasks;
+mod tls;
 mod unit;
 mod upkeep;
 mod url;
+mod wakes;
 
 pub use connect::Unfit;
 pub use opening::PostgresError;
-pub use url::{PostgresUrl, PostgresUrlError};
+pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
+#[doc(hidden)]
+pub use wakes::reads_notification;
 
 use lane::{Lane, Op};
+use wakes::Wakes;
 
 /// The state in a PostgreSQL database.
 #[derive(Debug)]
@@ -58,6 +65,7 @@ pub struct PostgresState {
     lane: Lane,
     pool: Pool,
     presence: Arc<Presence>,
+    wakes: Wakes,
     id: String,
     epoch: i64,
 }
@@ -77,13 +85,23 @@ impl PostgresState {
         let presence = self.presence();
         let then = move |(value, changed): &(T, Changed)| {
             then(value);
-            presence.look_again(changed);
+            presence.look_again(&changed.wake);
         };
         self.lane.write_then(op, then).await
     }
 
     async fn write<T: Send + 'static>(&self, op: impl Op<Out = T>) -> StateResult<T> {
         self.lane.write(op).await
+    }
+}
+
+impl Shared for PostgresState {
+    fn wake_at(&self, hub: &Arc<Wake>) {
+        self.wakes.wake_at(hub);
+    }
+
+    fn tell_others(&self, topics: &[Topic]) {
+        self.wakes.tell(topics);
     }
 }
 

@@ -11,7 +11,7 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Changed, KnownNode, Outlook, RETURN, Session, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, KnownNode, Outlook, RETURN, Session, Traffic,
 };
 use crate::link::wake::Topic;
 
@@ -21,7 +21,7 @@ mod traffic;
 /// Seconds between two writings of who is online.
 const WRITE_EVERY: f64 = 30.0;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Presence(Mutex<Inner>);
 
 /// What a state on disk remembers of signs of life.
@@ -183,14 +183,21 @@ impl Presence {
     }
 
     /// Something was written for these nodes: whoever looked before has seen too little.
-    pub(super) fn look_again(&self, changed: &Changed) {
+    pub(super) fn look_again(&self, topics: &[Topic]) {
         let mut inner = self.0.lock();
-        for topic in &changed.wake {
+        for topic in topics {
             if let Topic::Node(node) = topic
                 && let Some(node) = inner.nodes.get_mut(node)
             {
                 node.version += 1;
             }
+        }
+    }
+
+    /// Something may have been written for any node.
+    pub(super) fn look_at_all_again(&self) {
+        for node in self.0.lock().nodes.values_mut() {
+            node.version += 1;
         }
     }
 

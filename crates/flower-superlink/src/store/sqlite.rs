@@ -11,7 +11,7 @@ use std::sync::Arc;
 use flwr_core::object::ObjectId;
 use rusqlite::Connection;
 
-use crate::link::state::{Changed, Written};
+use crate::link::state::{Changed, Shared, Written};
 
 mod audit;
 mod dismissed;
@@ -80,11 +80,13 @@ impl SqliteState {
         let presence = self.presence();
         let then = move |(value, changed): &(T, Changed)| {
             then(value);
-            presence.look_again(changed);
+            presence.look_again(&changed.wake);
         };
         self.writer.write_then(work, then).await
     }
 }
+
+impl Shared for SqliteState {}
 
 #[cfg(test)]
 #[allow(

@@ -237,7 +237,7 @@ impl fmt::Display for Refused {
                 f,
                 "there are {number} connections over which nobody was admitted, half of the files that may be open: raise that limit (`ulimit -n`, `LimitNOFILE=` of a systemd unit)"
             ),
-            Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP/2"),
+            Self::Garbage => f.write_str("a client that speaks neither TLS nor HTTP"),
             Self::Certificate(reason) => write!(f, "the client is refused: {reason}"),
             Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
         }

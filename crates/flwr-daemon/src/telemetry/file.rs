@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -31,6 +32,30 @@ pub struct LogFile {
     pub interval: Duration,
     /// How many rotated files are kept.
     pub backups: usize,
+}
+
+impl LogFile {
+    /// Looks whether the file can be written to, or made. Makes nothing.
+    ///
+    /// # Errors
+    /// The reason why the daemon could not start with this file.
+    pub fn look(&self) -> io::Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => Ok(access(&self.path, Access::WRITE_OK)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(access(self.folder(), Access::WRITE_OK | Access::EXEC_OK)?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The folder that the file lies in.
+    fn folder(&self) -> &Path {
+        let folder = self.path.parent();
+        let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+        named.unwrap_or(Path::new("."))
+    }
 }
 
 /// The open file.
@@ -112,10 +137,9 @@ impl Rotating {
     /// Removes the oldest of the rotated files beyond the number that is kept.
     fn remove_oldest(&self) -> io::Result<()> {
         let path = &self.settings.path;
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let own = path.file_name().unwrap_or_default();
         let mut rotated = Vec::new();
-        for entry in fs::read_dir(dir.unwrap_or(Path::new(".")))? {
+        for entry in fs::read_dir(self.settings.folder())? {
             let name = entry?.file_name();
             if is_rotated(&name, own) {
                 rotated.push(name);

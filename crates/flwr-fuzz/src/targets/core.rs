@@ -139,6 +139,7 @@ pub(super) fn text(data: &[u8]) {
         let _ = (time.iso8601(), time.to_date_time());
     }
     let _ = Refused::read(Class::Invalid, text).to_string();
+    let _ = flower_superlink::store::reads_notification(text);
 }
 
 pub(super) fn text_seeds() -> Vec<Vec<u8>> {
@@ -147,6 +148,7 @@ pub(super) fn text_seeds() -> Vec<Vec<u8>> {
         "dns:///superlink.example.org:9092",
         "ipv6:[::1]:9093",
         "2025-09-16T06:13:20.123456+00:00",
+        "z;n:10,3w5e11264sgsf;r:7;l:7;p;!1",
         "{\"code\": 300, \"public_message\": \"no\", \"public_details\": \"such run\"}",
     ])
 }

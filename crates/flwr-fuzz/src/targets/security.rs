@@ -194,6 +194,7 @@ pub(super) fn certificate(data: &[u8]) {
     if let Ok(certificate) = Certificate::read(data) {
         let _ = (certificate.is_legacy(), certificate.days_left(NOW));
     }
+    let _ = tls::server_end_point(&data.into());
     let root = ISSUED.der("ca.crt");
     if tls::fuzzing::accepts_legacy(&root, data) {
         let own = [root, ISSUED.der("server.crt")];

@@ -76,7 +76,7 @@ impl Error {
                 "if you trust the federation's SuperLink, log in again with `flwr login`".into(),
             ),
             Self::DamagedTokens(_) => Some("`flwr login` writes them anew".into()),
-            Self::NoAccounts => Some("leave out `enable-user-auth`: nobody needs to log in there".into()),
+            Self::NoAccounts => Some("nobody needs to log in there; a federation with `enable-user-auth` is to leave that out".into()),
             Self::LoginTimeout => Some("start again with `flwr login`, and follow the link sooner".into()),
             Self::SuperGrid(_) => Some(
                 "run on a local federation, `flwr up --detach` and `flwr run . local`, or keep the address of yours: \

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use flwr_security::tls::{ClientFiles, ClientTls, TlsError};
-use rustls::ClientConfig;
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
+use flwr_security::tls::TlsError;
+use futures::stream::{self, BoxStream};
 use thiserror::Error;
-use tokio_postgres::NoTls;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 use super::row;
+use super::tls::Tls;
 use super::url::PostgresUrl;
 use crate::link::state::StateResult;
 
-/// Connections at most: one that writes, and those that read.
+/// Connections of a pool at most: one that writes, and those that read.
 const CONNECTIONS: usize = 17;
 /// How long a connection may take to be made, and how long a caller waits for a free one.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -40,62 +43,96 @@ pub enum Unfit {
         "the server has fsync=off, and loses runs when its machine fails: set fsync=on in postgresql.conf"
     )]
     NoSync,
+    /// LISTEN does nothing.
+    #[error(
+        "it accepts LISTEN and delivers no notification, as a pooler in transaction mode (PgBouncer) does: name the server itself in --database, or set the pooler to session mode"
+    )]
+    Deaf,
+    /// A role without rights.
+    #[error(
+        "the user may not {0}: make the user the owner of the database, or of a schema of its own"
+    )]
+    NoRight(&'static str),
     /// It cannot keep every text.
     #[error("the database has the encoding {0}: make the database with ENCODING 'UTF8'")]
     Encoding(String),
 }
 
-/// Connections to the database. None is made yet.
-pub(super) fn pool(address: &PostgresUrl) -> Result<Pool, TlsError> {
-    let mut config = address.config();
-    config
-        .application_name("flower-superlink")
-        .connect_timeout(CONNECT)
-        .tcp_user_timeout(Duration::from_secs(15))
-        .keepalives_idle(Duration::from_secs(15));
-    let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
-    };
-    let manager = if address.is_encrypted() {
-        let tls = MakeRustlsConnect::new(tls(address)?);
-        Manager::from_config(config, tls, recycling)
-    } else {
-        Manager::from_config(config, NoTls, recycling)
-    };
-    let prepare = Hook::async_fn(|client, _| {
-        Box::pin(async move {
-            let set = client.batch_execute(SESSION).await;
-            set.map_err(HookError::Backend)
-        })
-    });
-    let pool = Pool::builder(manager)
-        .max_size(CONNECTIONS)
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(CONNECT))
-        .create_timeout(Some(CONNECT * 2))
-        .recycle_timeout(Some(CONNECT))
-        .post_create(prepare)
-        .build();
-    #[expect(
-        clippy::expect_used,
-        reason = "a pool without a runtime is the only thing that is refused"
-    )]
-    Ok(pool.expect("the runtime of the pool is given"))
+/// What the server sends on a connection without being asked. The connection works while this is read.
+pub(super) type Messages = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
+
+/// How connections to a database are made. The certificates to trust are read once.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    /// `None`: everything is sent in the clear.
+    tls: Option<Tls>,
 }
 
-fn tls(address: &PostgresUrl) -> Result<ClientConfig, TlsError> {
-    let tls = ClientTls::load(ClientFiles {
-        roots: address.roots().map(Into::into),
-        ..ClientFiles::default()
-    })?;
-    let mut config = ClientConfig::clone(&tls.config());
-    // PostgreSQL has its own protocol behind TLS.
-    config.alpn_protocols.clear();
-    Ok(config)
+impl Connector {
+    pub(super) fn of(address: &PostgresUrl) -> Result<Self, TlsError> {
+        let mut config = address.config();
+        config
+            .application_name("flower-superlink")
+            .connect_timeout(CONNECT)
+            .tcp_user_timeout(Duration::from_secs(15))
+            .keepalives_idle(Duration::from_secs(15));
+        let tls = address.is_encrypted().then(|| Tls::of(address));
+        let tls = tls.transpose()?;
+        Ok(Self { config, tls })
+    }
+
+    /// Connections to share. None is made yet.
+    pub(super) fn pool(&self) -> Pool {
+        let config = self.config.clone();
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = match &self.tls {
+            Some(tls) => Manager::from_config(config, tls.clone(), recycling),
+            None => Manager::from_config(config, NoTls, recycling),
+        };
+        let prepare = Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                let set = client.batch_execute(SESSION).await;
+                set.map_err(HookError::Backend)
+            })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(CONNECT))
+            .create_timeout(Some(CONNECT * 2))
+            .recycle_timeout(Some(CONNECT))
+            .post_create(prepare)
+            .build();
+        #[expect(
+            clippy::expect_used,
+            reason = "a pool without a runtime is the only thing that is refused"
+        )]
+        pool.expect("the runtime of the pool is given")
+    }
+
+    /// A connection of its own, with what the server sends on it.
+    pub(super) async fn direct(&self) -> Result<(Client, Messages), tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => Ok(split(self.config.connect(tls.clone()).await?)),
+            None => Ok(split(self.config.connect(NoTls).await?)),
+        }
+    }
+}
+
+fn split<T>((client, connection): (Client, Connection<Socket, T>)) -> (Client, Messages)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut connection = connection;
+    let messages = stream::poll_fn(move |cx| connection.poll_message(cx));
+    (client, Box::pin(messages))
 }
 
 /// Whether the server can keep a state.
-pub(super) async fn inspect(client: &tokio_postgres::Client) -> StateResult<Result<(), Unfit>> {
+pub(super) async fn inspect(client: &Client) -> StateResult<Result<(), Unfit>> {
     let sql = "SELECT current_setting('server_version_num')::int4 / 10000,
                  current_setting('fsync') = 'on', current_setting('server_encoding')";
     let found = client.query_one(sql, &[]).await?;
@@ -111,4 +148,24 @@ pub(super) async fn inspect(client: &tokio_postgres::Client) -> StateResult<Resu
         "UTF8" => Ok(Ok(())),
         other => Ok(Err(Unfit::Encoding(other.to_owned()))),
     }
+}
+
+/// Whether the user may do with the schema what a state does. Nothing stays.
+pub(super) async fn try_to_write(connection: &mut Object) -> StateResult<Result<(), Unfit>> {
+    let tx = connection.transaction().await?;
+    let sql = "SELECT current_schema() IS NOT NULL
+                 AND has_schema_privilege(current_schema(), 'CREATE'),
+               coalesce(has_table_privilege(to_regclass('writer'), 'SELECT, UPDATE'), true)";
+    let found = tx.query_one(sql, &[]).await?;
+    if !row::get::<bool>(&found, 0)? {
+        return Ok(Err(Unfit::NoRight("make tables in the schema")));
+    }
+    if !row::get::<bool>(&found, 1)? {
+        return Ok(Err(Unfit::NoRight("write the tables that are there")));
+    }
+    let probe = "CREATE TABLE flower_superlink_probe (number integer);
+                 INSERT INTO flower_superlink_probe VALUES (1)";
+    tx.batch_execute(probe).await?;
+    tx.rollback().await?;
+    Ok(Ok(()))
 }

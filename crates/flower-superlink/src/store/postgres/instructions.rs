@@ -150,6 +150,21 @@ pub(super) async fn outlook(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> StateR
     })
 }
 
+/// Those of the nodes for which something is queued.
+pub(super) async fn queued(tx: &Tx<'_>, nodes: &[NodeId]) -> StateResult<Vec<NodeId>> {
+    let sql = format!(
+        "SELECT asked.node FROM unnest($1::int8[]) AS asked (node)
+         WHERE EXISTS (SELECT 1 FROM instruction WHERE dst = asked.node AND {QUEUED})"
+    );
+    let nodes: Vec<_> = nodes.iter().copied().map(signed).collect();
+    let select = tx.prepare_cached(&sql).await?;
+    let found = tx.query(&select, &[&nodes]).await?;
+    found
+        .iter()
+        .map(|row| row::id(row, 0).map(NodeId))
+        .collect()
+}
+
 /// Whether an instruction for the node has no whole reply.
 pub(super) async fn any_unanswered(tx: &Tx<'_>, node: NodeId) -> StateResult<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM instruction LEFT JOIN reply

@@ -308,7 +308,8 @@ impl state::Messages for PostgresState {
             return Ok(None);
         };
         let outlook: Outlook = reading!(self, tx => instructions::outlook(tx, node, now))?;
-        if outlook.nothing_queued {
+        // What is not heard, a look finds.
+        if outlook.nothing_queued && self.wakes.is_whole() {
             self.presence.has_nothing(node, version);
         }
         if !outlook.anything {

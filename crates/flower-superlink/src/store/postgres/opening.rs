@@ -9,11 +9,12 @@ use flwr_security::tls::TlsError;
 use thiserror::Error;
 
 use super::audit::{self, Found};
-use super::connect::{self, Unfit};
+use super::connect::{self, Connector, Unfit};
 use super::hold::{self, Hold, Holder};
 use super::lane::Lane;
 use super::schema::{self, Newer};
 use super::url::PostgresUrl;
+use super::wakes::{LineError, Wakes};
 use super::{PostgresState, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
 
@@ -99,19 +100,21 @@ impl PostgresState {
     /// If the server cannot be reached or is not fit, another SuperLink works with the database, or
     /// the database is of a newer version. Nothing is changed then.
     pub async fn open(address: &PostgresUrl, now: Timestamp) -> Result<Self, PostgresError> {
-        let pool = connect::pool(address).map_err(|source| PostgresError::Tls {
-            address: address.clone(),
-            source,
-        })?;
+        let connector = connector(address)?;
+        listens(address, Wakes::try_to_listen(&connector).await)?;
+        let pool = connector.pool();
         let mut connection = reach(address, &pool).await?;
         let hold = take(address, &pool, &mut connection).await?;
         let opened = load(&mut connection, now).await;
         let opened = opened.map_err(failed(address))?;
+        let presence = Arc::new(opened.presence);
+        let wakes = Wakes::start(connector, pool.clone(), Arc::clone(&presence)).await;
         Ok(Self {
             epoch: hold.epoch(),
             lane: Lane::start(hold, connection),
             pool,
-            presence: Arc::new(opened.presence),
+            presence,
+            wakes: listens(address, wakes)?,
             id: opened.id,
         })
     }
@@ -121,26 +124,29 @@ impl PostgresState {
     /// # Errors
     /// If the server cannot be reached or is not fit, or a SuperLink works with the database.
     pub(in crate::store) async fn look(address: &PostgresUrl) -> Result<Found, PostgresError> {
-        let pool = connect::pool(address).map_err(|source| PostgresError::Tls {
-            address: address.clone(),
-            source,
-        })?;
+        let pool = connector(address)?.pool();
         let mut connection = reach(address, &pool).await?;
         lock(address, &connection).await?;
         // The lock ends with the connection, and the connection with the pool.
         audit::read(&mut connection).await.map_err(failed(address))
     }
 
-    /// Whether the server of a database can keep a state. Nothing is changed.
+    /// Whether the server of a database can keep a state: it is fit, delivers what is notified, and
+    /// lets the user make tables and write. What is written for that is taken back.
     ///
     /// # Errors
     /// If the server cannot be reached, or is not fit.
     pub async fn inspect(address: &PostgresUrl) -> Result<(), PostgresError> {
-        let pool = connect::pool(address).map_err(|source| PostgresError::Tls {
-            address: address.clone(),
-            source,
-        })?;
-        reach(address, &pool).await.map(drop)
+        let connector = connector(address)?;
+        listens(address, Wakes::try_to_listen(&connector).await)?;
+        let mut connection = reach(address, &connector.pool()).await?;
+        let written = connect::try_to_write(&mut connection).await;
+        written
+            .map_err(failed(address))?
+            .map_err(|why| PostgresError::Unfit {
+                address: address.clone(),
+                why,
+            })
     }
 
     /// A name that no other state has.
@@ -153,6 +159,32 @@ impl PostgresState {
     pub(in crate::store) const fn epoch(&self) -> i64 {
         self.epoch
     }
+}
+
+fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
+    Connector::of(address).map_err(|source| PostgresError::Tls {
+        address: address.clone(),
+        source,
+    })
+}
+
+/// Marks an error of the line with its database.
+fn listens<T>(address: &PostgresUrl, listens: Result<T, LineError>) -> Result<T, PostgresError> {
+    listens.map_err(|error| {
+        let address = address.clone();
+        let unreachable = |source| PostgresError::Unreachable {
+            address: address.clone(),
+            source,
+        };
+        match error {
+            LineError::Deaf => PostgresError::Unfit {
+                address,
+                why: Unfit::Deaf,
+            },
+            LineError::Lost(source) => unreachable(source.into()),
+            silent @ LineError::Silent => unreachable(silent.into()),
+        }
+    })
 }
 
 /// A connection to a server that is fit.

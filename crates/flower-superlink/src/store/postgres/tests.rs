@@ -1,10 +1,14 @@
 //! What only a state in a database does: who may work with it, and what becomes of its connections.
 
 pub(in crate::store) mod audit;
+mod login;
+mod pooler;
 pub(in crate::store) mod proxy;
 pub(in crate::store) mod server;
+mod wakes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flwr_core::time::Timestamp;
 
@@ -210,8 +214,11 @@ async fn a_server_that_stays_away_is_an_error_and_no_panic() {
     let dir = server.dir().to_owned();
     drop(server);
     while dir.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let health = tokio::time::timeout(Duration::from_secs(5), state.try_to_write());
+    let health = health.await.expect("health checks wait for an answer");
+    assert!(matches!(health, Err(StateError::Broken(_))), "{health:?}");
     let refused = state.append_log(RUN, "lost".to_owned(), NOON).await;
     assert!(matches!(refused, Err(StateError::Broken(_))), "{refused:?}");
     let nowhere = PostgresState::open(&address, NOON).await.unwrap_err();

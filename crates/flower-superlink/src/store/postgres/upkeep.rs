@@ -1,21 +1,34 @@
 //! Deletes old and unwanted runs and nodes, and tells what the database takes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use flwr_core::cause::chain;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
+use thiserror::Error;
+use tokio::time::timeout;
 use tokio_postgres::Row;
 use tracing::warn;
 
 use super::expiry::{Expire, Expired, is_due};
-use super::lane::direct;
+use super::lane::{broken, direct};
 use super::reader::reading;
 use super::row::{self, signed};
 use super::unit::Tx;
 use super::{PostgresState, blobs, life, runs, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
 use crate::link::wake::Topic;
+
+/// How long a database may take until it counts as away. With the period of the looks (2 s), a
+/// SuperLink says after 5 s that it does not serve.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// The database did not answer in time.
+#[derive(Debug, Error)]
+#[error("the database did not answer within {} s", ANSWER.as_secs())]
+struct Away;
 
 async fn delete_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
     let phase = runs::phase(tx, run).await?;
@@ -138,8 +151,10 @@ impl state::Upkeep for PostgresState {
     }
 
     async fn try_to_write(&self) -> StateResult<()> {
-        // Each transaction writes its number.
-        self.write(direct!([] _tx => async { Ok(()) })).await
+        // Each transaction writes its number. Whoever asks for the health of this SuperLink gets an
+        // answer before a write gives up.
+        let written = timeout(ANSWER, self.write(direct!([] _tx => async { Ok(()) })));
+        written.await.unwrap_or_else(|_| Err(broken(Away)))
     }
 
     async fn give_back(&self) -> StateResult<()> {
@@ -165,6 +180,7 @@ impl state::Upkeep for PostgresState {
             );
         }
         self.lane.close().await;
+        self.wakes.close().await;
     }
 
     fn move_leases(&self, seconds: f64) {

@@ -2,18 +2,22 @@
 //!
 //! `postgres://USER@HOST[:PORT][,HOST…]/DATABASE?sslmode=…&sslrootcert=FILE`, as libpq has it. TLS is
 //! always verified, but for addresses of this machine, or where `sslmode=disable` is written out.
-//! The password comes from the file that `PGPASSFILE` names: others can read a command line.
+//! The password comes from a file: others can read a command line.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+mod password;
+
+pub use password::{PasswordError, PasswordSource};
+
+use password::Login;
 
 /// What the URL of a PostgreSQL database begins with.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
@@ -48,7 +52,7 @@ pub enum PostgresUrlError {
     },
     /// Everybody on the machine could read the password.
     #[error(
-        "`{shown}` has a password, which other users of this machine can read: put the password into a file for its owner only, with a line HOST:PORT:DATABASE:USER:PASSWORD, and set PGPASSFILE to its path"
+        "`{shown}` has a password, which other users of this machine can read: put the password into a file for its owner only, and name the file with --database-password-file"
     )]
     Password {
         /// The address without its password.
@@ -64,20 +68,6 @@ pub enum PostgresUrlError {
         /// The value.
         found: String,
     },
-    /// The file with the passwords cannot be used.
-    #[error("the password file `{}` (PGPASSFILE) could not be read", .path.display())]
-    PasswordFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others can read the file with the passwords.
-    #[error("others can read the password file `{}` (PGPASSFILE): run `chmod 600` on the file", .path.display())]
-    OpenPasswordFile {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 impl PostgresUrl {
@@ -87,11 +77,11 @@ impl PostgresUrl {
         SCHEMES.iter().any(|scheme| database.starts_with(scheme))
     }
 
-    /// Reads the address, and the password that belongs to it.
+    /// Reads the address.
     ///
     /// # Errors
-    /// If it is no address, or the password file cannot be used.
-    pub fn parse(url: &str, passwords: Option<&Path>) -> Result<Self, PostgresUrlError> {
+    /// If it is no address, or holds a password.
+    pub fn parse(url: &str) -> Result<Self, PostgresUrlError> {
         let shown = shown(url);
         let (plain, own) = split(url);
         let parsed: Result<Config, _> = plain.parse();
@@ -120,14 +110,26 @@ impl PostgresUrl {
             }
         });
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let mut address = Self {
+        Ok(Self {
             config: Box::new(config),
             roots: own.roots,
+        })
+    }
+
+    /// The same address, with the password from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be used.
+    pub fn with_password(mut self, source: &PasswordSource) -> Result<Self, PasswordError> {
+        let login = Login {
+            hosts: self.hosts(),
+            database: self.config.get_dbname().unwrap_or_default(),
+            user: self.config.get_user().unwrap_or_default(),
         };
-        if let Some(path) = passwords {
-            address.find_password(path)?;
+        if let Some(password) = source.find(&login)? {
+            self.config.password(password.as_bytes());
         }
-        Ok(address)
+        Ok(self)
     }
 
     /// How to connect.
@@ -144,39 +146,6 @@ impl PostgresUrl {
     /// The file with the certificates that are trusted; `None`: those of the system.
     pub(super) fn roots(&self) -> Option<&Path> {
         self.roots.as_deref()
-    }
-
-    fn find_password(&mut self, path: &Path) -> Result<(), PostgresUrlError> {
-        let failed = |source| PostgresUrlError::PasswordFile {
-            path: path.to_owned(),
-            source,
-        };
-        let metadata = fs::metadata(path).map_err(failed)?;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(PostgresUrlError::OpenPasswordFile { path });
-        }
-        let text = fs::read_to_string(path).map_err(failed)?;
-        let found = text.lines().find_map(|line| self.password_in(line));
-        if let Some(password) = found {
-            self.config.password(password);
-        }
-        Ok(())
-    }
-
-    /// The password of a line, if the line is for this database.
-    fn password_in(&self, line: &str) -> Option<String> {
-        let fields = fields(line);
-        let [host, port, database, user, password] = <[String; 5]>::try_from(fields).ok()?;
-        let fits = |field: &str, value: &str| field == "*" || field == value;
-        let hosts = self.hosts();
-        let is_host = hosts
-            .iter()
-            .any(|(name, number)| fits(&host, name) && fits(&port, &number.to_string()));
-        let is_ours = is_host
-            && fits(&database, self.config.get_dbname().unwrap_or_default())
-            && fits(&user, self.config.get_user().unwrap_or_default());
-        is_ours.then_some(password)
     }
 
     /// Each host with its port.
@@ -255,30 +224,6 @@ fn shown(url: &str) -> String {
     format!("{scheme}://{rest}")
 }
 
-/// The fields of a line of a password file: `:` separates, `\` takes the next character as it is.
-fn fields(line: &str) -> Vec<String> {
-    if line.starts_with('#') {
-        return Vec::new();
-    }
-    let mut fields = vec![String::new()];
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        let plain = match character {
-            // The password is the rest of the line.
-            ':' if fields.len() < 5 => {
-                fields.push(String::new());
-                continue;
-            }
-            '\\' => characters.next().unwrap_or('\\'),
-            plain => plain,
-        };
-        if let Some(last) = fields.last_mut() {
-            last.push(plain);
-        }
-    }
-    fields
-}
-
 fn name(host: &Host) -> String {
     match host {
         Host::Tcp(name) => name.clone(),
@@ -302,7 +247,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Result<PostgresUrl, PostgresUrlError> {
-        PostgresUrl::parse(url, None)
+        PostgresUrl::parse(url)
     }
 
     #[test]
@@ -343,36 +288,6 @@ mod tests {
         assert!(matches!(
             parse("postgres://u@h/d?password=s3cret").unwrap_err(),
             PostgresUrlError::Password { .. }
-        ));
-    }
-
-    #[test]
-    fn the_password_of_a_file_is_that_of_the_first_line_that_fits() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("passwords");
-        let lines = "# of the lab\n\
-                     other:5432:flwr:u:no\n\
-                     h:*:*:some\\:body:no\n\
-                     h:5432:flwr:u:a:b\\\\c\n\
-                     *:*:*:*:last\n";
-        fs::write(&file, lines).unwrap();
-        let find = |url| PostgresUrl::parse(url, Some(&file));
-        let error = find("postgres://u@h/flwr").unwrap_err();
-        assert!(matches!(error, PostgresUrlError::OpenPasswordFile { .. }));
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let password = |url| {
-            let address = find(url).unwrap();
-            assert!(!format!("{address} {address:?}").contains("a:b"));
-            let password = address.config.get_password().unwrap().to_vec();
-            String::from_utf8(password).unwrap()
-        };
-        assert_eq!(password("postgres://u@h/flwr"), "a:b\\c");
-        assert_eq!(password("postgres://u@h:5433/flwr"), "last");
-        assert_eq!(password("postgres://u@a,h/flwr"), "a:b\\c");
-        let absent = PostgresUrl::parse("postgres://u@h/d", Some(Path::new("/nowhere")));
-        assert!(matches!(
-            absent.unwrap_err(),
-            PostgresUrlError::PasswordFile { .. }
         ));
     }
 }

@@ -186,3 +186,31 @@ fn what_is_no_regular_file_is_never_rotated() {
     writeln!(log, "gone").unwrap();
     assert!(log.due.is_none());
 }
+
+#[test]
+fn a_place_is_looked_at_as_the_start_would_find_it_and_nothing_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| LogFile {
+        path: dir.path().join(name),
+        interval: HOUR,
+        backups: 1,
+    };
+    fs::write(dir.path().join("there.log"), "before\n").unwrap();
+    for (name, is_good) in [
+        ("new.log", true),
+        ("there.log", true),
+        ("", false),
+        ("gone/new.log", false),
+        ("there.log/new.log", false),
+    ] {
+        let looked = at(name).look();
+        let names = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(names, 1, "{name:?} was made");
+        assert_eq!(looked.is_ok(), is_good, "{name:?}: {looked:?}");
+        let opened = Rotating::open(at(name));
+        assert_eq!(opened.is_ok(), is_good, "{name:?}: {opened:?}");
+        let _ = fs::remove_file(dir.path().join("new.log"));
+    }
+    let content = fs::read_to_string(dir.path().join("there.log")).unwrap();
+    assert_eq!(content, "before\n");
+}

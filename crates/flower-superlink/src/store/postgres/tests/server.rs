@@ -19,7 +19,7 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 /// The address of a schema, by the socket in this folder.
 pub(in crate::store) fn url_of(dir: &Path, schema: &str) -> PostgresUrl {
     let url = url_at(dir);
-    PostgresUrl::parse(&format!("{url}?options=-c%20search_path%3D{schema}"), None).unwrap()
+    PostgresUrl::parse(&format!("{url}?options=-c%20search_path%3D{schema}")).unwrap()
 }
 
 /// A connection beside that of a state.

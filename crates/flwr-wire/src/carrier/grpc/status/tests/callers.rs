@@ -85,7 +85,7 @@ pub(super) fn nodes_and_processes() -> Vec<Number> {
         (
             Refusal::CertificateNeeded("the client shows none".to_owned()),
             FailedPrecondition,
-            "this service needs a client certificate: the client shows none",
+            "this service needs a client certificate: the client shows none (SuperNode: --client-certificate and --client-key; `flwr`: client-certificate and client-key of the federation)",
         ),
         (
             Refusal::LauncherNotProven("why"),

@@ -1,0 +1,231 @@
+//! Wake-ups between the SuperLinks that work with one database, by LISTEN and NOTIFY.
+//!
+//! ```text
+//!   a commit here ─▶ news, merged ─▶ line: one NOTIFY under way ─▶ every SuperLink
+//!   a NOTIFY of others ─▶ presence looks again ─▶ the hub wakes who waits here
+//! ```
+//!
+//! A wake-up is no state, and may be lost. Signs of life prove that the line hears. While the line
+//! does not, and as long as there are other SuperLinks, one look every two seconds makes up for what
+//! was lost. NOTIFY has transactions of its own: in the transaction that stores, NOTIFY would make
+//! all commits of the server wait for each other.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use flwr_core::cause::chain;
+use flwr_core::monotonic;
+use flwr_daemon::task::{self, Task};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::connect::Connector;
+use crate::link::wake::{Topic, Wake};
+use crate::store::presence::Presence;
+
+mod line;
+mod look;
+mod payload;
+
+pub(super) use line::LineError;
+
+use line::Line;
+use payload::{Heard, News};
+
+/// Whether the text is a notification of a SuperLink. For tests of the parser.
+#[doc(hidden)]
+#[must_use]
+pub fn reads_notification(payload: &str) -> bool {
+    Heard::parse(payload).is_some()
+}
+
+/// How long another SuperLink counts as there after its last word. It gives a sign every few seconds.
+const NEIGHBOUR: Duration = Duration::from_secs(60);
+/// The pause before the first try to listen again, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long the end of a SuperLink waits until its last news are told.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Tells other SuperLinks what changed here, and hears what they changed. Ends with its owner.
+#[derive(Debug)]
+pub(super) struct Wakes {
+    shared: Arc<Shared>,
+    _tasks: Mutex<[Task<()>; 2]>,
+}
+
+/// What the tasks and their owner share.
+#[derive(Debug)]
+struct Shared {
+    /// The name of this SuperLink among the others, different at each start.
+    link: u64,
+    presence: Arc<Presence>,
+    hub: OnceLock<Arc<Wake>>,
+    news: Mutex<News>,
+    /// There is news.
+    has_news: Notify,
+    /// All news was told.
+    is_told: Notify,
+    /// The number of the last own sign of life that came back.
+    returned: AtomicU64,
+    has_returned: Notify,
+    /// What others tell is heard.
+    is_whole: AtomicBool,
+    /// When another SuperLink was last heard.
+    neighbour: Mutex<Option<Instant>>,
+    /// A look is due at once.
+    look_now: Notify,
+}
+
+impl Wakes {
+    /// Opens the line, and proves that it hears.
+    pub(super) async fn start(
+        connector: Connector,
+        pool: Pool,
+        presence: Arc<Presence>,
+    ) -> Result<Self, LineError> {
+        let shared = Arc::new(Shared::new(presence));
+        let line = Line::open(&connector, &shared).await?;
+        shared.is_whole.store(true, Ordering::Release);
+        let (talking, looking) = (Arc::clone(&shared), Arc::clone(&shared));
+        let tasks = [
+            task::start(async move { talking.talk(connector, line).await }),
+            task::start(async move { looking.look(pool).await }),
+        ];
+        Ok(Self {
+            shared,
+            _tasks: Mutex::new(tasks),
+        })
+    }
+
+    /// Whether the server delivers what is notified, as it must.
+    pub(super) async fn try_to_listen(connector: &Connector) -> Result<(), LineError> {
+        let shared = Shared::new(Arc::default());
+        Line::open(connector, &shared).await.map(drop)
+    }
+
+    /// From now on, changes of others wake who waits at this hub.
+    pub(super) fn wake_at(&self, hub: &Arc<Wake>) {
+        // A state has one hub: that of its link.
+        let _ = self.shared.hub.set(Arc::clone(hub));
+    }
+
+    /// Tells the others to look again. Where there are no others, nothing is sent: whoever starts later
+    /// looks, and has given a sign before anybody waits there.
+    pub(super) fn tell(&self, topics: &[Topic]) {
+        if !topics.is_empty() && self.shared.has_neighbours() {
+            self.shared.news.lock().add(topics);
+            self.shared.has_news.notify_one();
+        }
+    }
+
+    /// Whether what others tell is heard, so that nobody needs to look.
+    pub(super) fn is_whole(&self) -> bool {
+        self.shared.is_whole.load(Ordering::Acquire)
+    }
+
+    /// Tells what is not told yet.
+    pub(super) async fn close(&self) {
+        let told = async {
+            loop {
+                let is_told = self.shared.is_told.notified();
+                if self.shared.news.lock().is_empty() {
+                    return;
+                }
+                is_told.await;
+            }
+        };
+        if timeout(FAREWELL, told).await.is_err() {
+            debug!("other SuperLinks were not told what changed last: they look by themselves");
+        }
+    }
+}
+
+impl Shared {
+    fn new(presence: Arc<Presence>) -> Self {
+        Self {
+            link: rand::random(),
+            presence,
+            hub: OnceLock::new(),
+            news: Mutex::default(),
+            has_news: Notify::new(),
+            is_told: Notify::new(),
+            returned: AtomicU64::new(0),
+            has_returned: Notify::new(),
+            is_whole: AtomicBool::new(false),
+            neighbour: Mutex::default(),
+            look_now: Notify::new(),
+        }
+    }
+
+    /// Talks on the line, and opens another when it breaks. Never ends.
+    async fn talk(&self, connector: Connector, mut line: Line) {
+        loop {
+            let broken = line.serve(self).await;
+            self.is_whole.store(false, Ordering::Release);
+            self.presence.look_at_all_again();
+            if self.has_neighbours() {
+                let error = chain(&broken);
+                warn!(error, "other SuperLinks cannot be heard for now");
+            }
+            line = self.open_again(&connector).await;
+            // Nobody knows what was told meanwhile.
+            self.presence.look_at_all_again();
+            self.is_whole.store(true, Ordering::Release);
+            if self.has_neighbours() {
+                info!("other SuperLinks are heard again");
+                if let Some(hub) = self.hub.get() {
+                    hub.notify_all();
+                }
+            }
+            self.look_now.notify_one();
+        }
+    }
+
+    async fn open_again(&self, connector: &Connector) -> Line {
+        let mut pause = PAUSES.0;
+        loop {
+            match Line::open(connector, self).await {
+                Ok(line) => return line,
+                Err(error) => debug!(error = chain(&error), "the database could not be heard"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Takes in what somebody has told.
+    fn hear(&self, payload: &str) {
+        let Some(heard) = Heard::parse(payload) else {
+            return debug!("somebody who is no SuperLink notifies the channel of SuperLinks");
+        };
+        if heard.link == self.link {
+            // Whoever waits here was woken when the news came up.
+            if let Some(sign) = heard.sign {
+                self.returned.fetch_max(sign, Ordering::AcqRel);
+                self.has_returned.notify_waiters();
+            }
+            return;
+        }
+        *self.neighbour.lock() = Some(monotonic::now());
+        self.presence.look_again(&heard.topics);
+        if heard.any_node {
+            self.presence.look_at_all_again();
+            self.look_now.notify_one();
+        }
+        if let Some(hub) = self.hub.get() {
+            for topic in heard.topics {
+                hub.notify(topic);
+            }
+        }
+    }
+
+    /// Whether another SuperLink was there a moment ago.
+    fn has_neighbours(&self) -> bool {
+        let heard = *self.neighbour.lock();
+        heard.is_some_and(|at| monotonic::now().duration_since(at) < NEIGHBOUR)
+    }
+}
