@@ -1,5 +1,6 @@
 //! State and bytes as a daemon finds them: opened together, and brought into line.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -155,6 +156,11 @@ impl Places {
             owner::claim(dir, &start.state)?;
         }
         let shelf = self.shelf()?;
+        let missing = match &self.storage {
+            Storage::Dir(_) => tokio::runtime::Handle::current().block_on(missing(&state, &shelf))?,
+            // To list a bucket takes long.
+            Storage::Memory | Storage::Bucket(_) => Vec::new(),
+        };
         let outputs = match &self.storage {
             Storage::Memory => None,
             Storage::Bucket(Bucket { apps, .. }) => apps.as_ref().map(|dir| dir.join(&start.state)),
@@ -165,7 +171,7 @@ impl Places {
             objects: Arc::new(shelf.objects(&start)),
             fabs: Arc::new(shelf.fabs(&start)),
             outputs,
-            missing: Vec::new(),
+            missing,
         })
     }
 
@@ -201,6 +207,19 @@ impl Places {
             Bytes::files(&dir.join(FABS), kept.fabs, pause)?,
         ))
     }
+}
+
+/// Objects and FABs that the database counts on, and whose files are not there.
+async fn missing(state: &PostgresState, shelf: &Shelf) -> Result<Vec<ObjectId>, StoreError> {
+    let used = state.used_names().await.map_err(StoreError::Rows)?;
+    let mut there = HashSet::new();
+    for folder in shelf.folders().await? {
+        let names = shelf.list(&folder, None).await?;
+        there.extend(names.into_iter().map(|name| name.key));
+    }
+    let lost = used.into_iter();
+    let lost = lost.filter(|used| !there.contains(&used.name.key));
+    Ok(lost.map(|used| used.id).collect())
 }
 
 /// Bytes of memory for what was read from files: the system keeps files in memory too, but they are

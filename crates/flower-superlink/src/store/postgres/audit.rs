@@ -8,6 +8,7 @@ use flwr_core::object::ObjectId;
 use tokio_postgres::Row;
 
 use super::PostgresState;
+use super::reader::reading;
 use super::unit::Tx;
 use super::{reader, row, schema};
 use crate::link::state::{BlobName, StateResult};
@@ -198,5 +199,10 @@ impl PostgresState {
     /// What the database notes, read by who works with it.
     pub(in crate::store) async fn notes(&self) -> StateResult<Found> {
         read(&mut self.pool.get().await?).await
+    }
+
+    /// The names that are used.
+    pub(in crate::store) async fn used_names(&self) -> StateResult<Vec<Used>> {
+        reading!(self, tx => used(tx))
     }
 }

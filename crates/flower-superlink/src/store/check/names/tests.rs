@@ -124,3 +124,35 @@ async fn a_database_and_its_names_are_compared_and_brought_into_line() {
         assert_eq!(status.details, LOST_OBJECTS);
     }
 }
+
+#[tokio::test]
+async fn a_start_tells_which_files_are_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = dir.path().join("storage");
+    let places = Places {
+        database: Database::Postgres(server::place(Server::of_this_process()).await),
+        storage: Storage::Dir(storage.clone()),
+    };
+    let open = || {
+        let places = places.clone();
+        async { spawn_blocking(move || places.open(NOON)).await.unwrap() }
+    };
+    let opened = open().await.unwrap();
+    let federation = Federation::with_bytes(opened.state, None, opened.objects, opened.fabs);
+    let run = federation.running().await;
+    let node = federation.node().await;
+    let sent = federation.send(run, node, &"m".repeat(100_000)).await;
+    federation.link.close().await;
+    drop(federation);
+    let whole = open().await.unwrap();
+    assert_eq!(whole.missing, []);
+    whole.state.close().await;
+
+    let (_, model) = files(&storage.join("o")).pop().unwrap();
+    fs::remove_file(model).unwrap();
+    let missing = open().await.unwrap().missing;
+    let objects = sent.parcel.tree.post_order().into_iter();
+    let objects: Vec<_> = objects.map(|object| object.id).collect();
+    assert_eq!(missing.len(), 1);
+    assert!(objects.contains(&missing[0]), "{missing:?}");
+}
