@@ -35,9 +35,7 @@ use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
-use crate::store::{
-    Bucket, BucketUrl, Database, PasswordSource, Places, PostgresUrl, Storage,
-};
+use crate::store::{Bucket, BucketUrl, Database, PasswordSource, Places, PostgresUrl, Storage};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];

@@ -157,7 +157,9 @@ impl Places {
         }
         let shelf = self.shelf()?;
         let missing = match &self.storage {
-            Storage::Dir(_) => tokio::runtime::Handle::current().block_on(missing(&state, &shelf))?,
+            Storage::Dir(_) => {
+                tokio::runtime::Handle::current().block_on(missing(&state, &shelf))?
+            }
             // To list a bucket takes long.
             Storage::Memory | Storage::Bucket(_) => Vec::new(),
         };
