@@ -27,15 +27,22 @@ struct Seen {
 
 /// The calls for a message that are held for a node in its session. A SuperNode makes one at a
 /// time. A call whose connection was lost may still be held when its SuperNode makes the next, but
-/// no longer than a hold. Two SuperNodes that share a key make calls beside each other for ever.
+/// no longer than a hold. Two SuperNodes that share a key make calls beside each other for ever,
+/// with moments between them.
 #[derive(Debug, Default)]
 struct Calls {
     session: Session,
     held: usize,
-    /// Since when no call began without another beside it.
+    /// Since when two calls are held, but for moments.
     crowded_since: Option<Instant>,
+    /// Since when fewer than two calls are held.
+    alone_since: Option<Instant>,
     is_told: bool,
 }
+
+/// The part of the suspicious time that counts as a moment. Each of two SuperNodes needs that long
+/// to make its next call.
+const MOMENT: u32 = 8;
 
 impl Calls {
     /// A call of this session begins. True if two SuperNodes have made calls for longer than
@@ -54,13 +61,28 @@ impl Calls {
         }
         self.held += 1;
         if self.held == 1 {
-            self.crowded_since = None;
             return false;
+        }
+        let alone_since = self.alone_since.take();
+        if alone_since.is_some_and(|since| now.duration_since(since) > suspicious / MOMENT) {
+            self.crowded_since = None;
         }
         let since = *self.crowded_since.get_or_insert(now);
         let is_news = !self.is_told && now.duration_since(since) > suspicious;
         self.is_told |= is_news;
         is_news
+    }
+
+    /// A call of this session ends.
+    fn end(&mut self, session: Session, now: Instant) {
+        if session != self.session {
+            return;
+        }
+        // Nothing is counted any more of a node that was forgotten meanwhile.
+        self.held = self.held.saturating_sub(1);
+        if self.held < 2 {
+            self.alone_since.get_or_insert(now);
+        }
     }
 }
 
@@ -75,11 +97,8 @@ pub(super) struct Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut seen = self.connections.0.lock();
-        if let Some(seen) = seen.get_mut(&self.node)
-            && seen.calls.session == self.session
-        {
-            // Nothing is counted any more of a node that was forgotten meanwhile.
-            seen.calls.held = seen.calls.held.saturating_sub(1);
+        if let Some(seen) = seen.get_mut(&self.node) {
+            seen.calls.end(self.session, monotonic::now());
         }
     }
 }

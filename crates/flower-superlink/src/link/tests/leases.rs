@@ -31,6 +31,22 @@ async fn two_supernodes_with_one_key_are_told_once() {
     assert_eq!(told_of_calls(2).await, 1);
 }
 
+/// The session of the key's first SuperNode ends as the second registers, and with the session the
+/// first one's call: both then begin anew in the same moment.
+#[tokio::test(start_paused = true)]
+async fn two_supernodes_in_step_are_told_too() {
+    let federation = Federation::new();
+    let (node, hold) = (federation.node().await, Duration::from_secs(1));
+    let connections = &federation.link.connections;
+    let mut told = 0;
+    for _ in 0..5 {
+        let both = [1, 2].map(|_| connections.hold(node, 1, 2 * hold));
+        told += both.iter().filter(|(_, is_shared)| *is_shared).count();
+        tokio::time::sleep(hold).await;
+    }
+    assert_eq!(told, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_supernode_is_not_taken_for_two() {
     assert_eq!(told_of_calls(1).await, 0);
