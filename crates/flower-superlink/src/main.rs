@@ -47,13 +47,11 @@ fn main() -> ExitCode {
         return health(&args);
     }
     let logs = &args.logs;
+    let log_file = logs.file();
     // A check leaves the file to the SuperLink.
     let is_check = args.check_config || args.check_state;
-    let (log_file, looked_at) = match logs.file() {
-        file if is_check => (None, file),
-        file => (file, None),
-    };
-    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, log_file) {
+    let written = log_file.clone().filter(|_| !is_check);
+    let logs = match telemetry::init(logs.log_level.as_deref(), logs.log_format, written) {
         Ok(logs) => logs,
         Err(error) => return fail(&error.into(), USAGE),
     };
@@ -72,7 +70,7 @@ fn main() -> ExitCode {
     let (check_config, format) = (args.check_config, args.logs.log_format);
     match Config::try_from(args) {
         Err(error) => fail_with(&logs, &error.into(), USAGE),
-        Ok(config) if check_config => match would_start(&config, looked_at.as_ref()) {
+        Ok(config) if check_config => match would_start(&config, log_file.as_ref()) {
             Err(error) => fail(&error, 1),
             Ok(checkup) => {
                 print(&checkup, format == Format::Json);

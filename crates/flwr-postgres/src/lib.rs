@@ -1,8 +1,9 @@
 //! For tests: a PostgreSQL server that lives as long as its test.
 //!
 //! The server is made in memory where there is such a place, and is reached by a socket in its own
-//! folder, or by TLS at a loopback address of its own: tests that run at the same time do not meet. A server that is killed begins again. Both
-//! the server and its folder go with [`Server`], also if the test is killed.
+//! folder, or by TLS at a loopback address of its own: tests that run at the same time do not meet. A
+//! server that is killed begins again. Both the server and its folder go with [`Server`], also if the
+//! test is killed.
 
 #![allow(
     clippy::unwrap_used,

@@ -2,12 +2,14 @@
 //! the old version: PATH tells nothing of that.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flwr_core::printable;
 use flwr_programs::Maker;
+use rustix::process::geteuid;
 use serde_json::{Value, json};
 
 /// The names of the daemons.
@@ -28,7 +30,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The daemons among the processes that this user may look at. Starts each program for its version.
+    /// The daemons among the processes that this user may look at. Starts each program for its version,
+    /// but those of other users: a program would have this user's rights then.
     pub(crate) fn all() -> Vec<Self> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -47,6 +50,9 @@ impl Running {
             return None;
         }
         // The link leads to the program that runs, also where no folder has its file any more.
+        if !is_trusted(&fs::metadata(&program).ok()?, geteuid().as_raw()) {
+            return None;
+        }
         let maker = Maker::of(&program);
         maker.is_ours().then_some(Self {
             name,
@@ -91,6 +97,11 @@ impl fmt::Display for Running {
     }
 }
 
+/// Whether the user or root put the file there.
+fn is_trusted(file: &Metadata, user: u32) -> bool {
+    [0, user].contains(&file.uid())
+}
+
 /// The daemon's name, and its file if that is still there, of what `/proc/PID/exe` leads to.
 fn named(exe: &Path) -> Option<(&'static str, Option<PathBuf>)> {
     let bytes = exe.as_os_str().as_bytes();
@@ -105,6 +116,8 @@ fn named(exe: &Path) -> Option<(&'static str, Option<PathBuf>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::chown;
+
     use super::*;
 
     #[test]
@@ -117,6 +130,20 @@ mod tests {
         assert_eq!(found, Some(("flower-supernode", None)));
         assert_eq!(of("/usr/bin/python3.11"), None);
         assert_eq!(of("/usr/bin/my-flower-superlink"), None);
+    }
+
+    #[test]
+    fn a_program_that_another_user_has_put_there_is_not_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("flower-superlink");
+        fs::write(&file, "").unwrap();
+        // Only root may give a file away; to others their own file serves as well.
+        let _ = chown(&file, Some(4711), None);
+        let file = fs::metadata(&file).unwrap();
+        assert!(is_trusted(&file, file.uid()));
+        assert!(!is_trusted(&file, file.uid() + 1));
+        let of_root = fs::metadata("/").unwrap();
+        assert!(is_trusted(&of_root, file.uid() + 1));
     }
 
     #[test]

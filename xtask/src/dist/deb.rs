@@ -4,7 +4,6 @@
 //! pip writes to `/usr/local` and to environments, which come first on PATH. Services are not
 //! enabled: a SuperLink needs certificates before its first start.
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::{tree, work};
-use crate::support::build;
+use crate::support::{build, tools};
 
 /// The package's name.
 pub(super) const NAME: &str = "flower-daemons";
@@ -38,14 +37,8 @@ const UNITS: [(&str, &str); 3] = [
 /// Why this machine makes no package, if it does not.
 pub(super) fn hindrance() -> Option<String> {
     let tools = [("dpkg-deb", "dpkg"), ("help2man", "help2man")];
-    let (tool, package) = tools.iter().find(|(tool, _)| !is_there(tool))?;
+    let (tool, package) = tools.iter().find(|(tool, _)| !tools::is_there(tool))?;
     Some(format!("{tool} is missing: apt install {package}"))
-}
-
-/// Whether PATH has a tool.
-pub(super) fn is_there(tool: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(tool).is_file())
 }
 
 /// What a package is made of.
@@ -95,7 +88,7 @@ impl Contents<'_> {
         }
         for (name, configuration) in UNITS {
             let unit = unit(name, configuration)?;
-            put(
+            tree::write(
                 &usr.join(format!("lib/systemd/system/{name}.service")),
                 &unit,
             )?;
@@ -157,7 +150,7 @@ impl Contents<'_> {
             if !output.status.success() {
                 bail!("`flwr completions {shell}` failed ({})", output.status);
             }
-            put(&share.join(file), &String::from_utf8(output.stdout)?)?;
+            tree::write(&share.join(file), &String::from_utf8(output.stdout)?)?;
         }
         Ok(())
     }
@@ -173,7 +166,7 @@ impl Contents<'_> {
         let changes = format!(
             "{NAME} ({version}) unstable; urgency=medium\n\n  * The changes are in NEWS.gz.\n\n -- {MAINTAINER}  {date}"
         );
-        put(&documents.join("changelog"), &changes)?;
+        tree::write(&documents.join("changelog"), &changes)?;
         tree::add(
             &build::root().join("CHANGELOG.md"),
             &documents.join("NEWS"),
@@ -191,7 +184,7 @@ impl Contents<'_> {
         let (folder, size) = (root.join("DEBIAN"), sums(root)?);
         let (version, glibc) = (self.version, self.glibc);
         let kib = size.bytes.div_ceil(1024);
-        put(
+        tree::write(
             &folder.join("control"),
             &format!(
                 "Package: {NAME}
@@ -210,8 +203,8 @@ Description: daemons of a Flower federation, and the flwr command
             ),
         )?;
         let conffiles = CONFIGURATION.map(|name| format!("/etc/flower/{name}\n"));
-        put(&folder.join("conffiles"), &conffiles.concat())?;
-        put(&folder.join("md5sums"), &size.lines)?;
+        tree::write(&folder.join("conffiles"), &conffiles.concat())?;
+        tree::write(&folder.join("md5sums"), &size.lines)?;
         for script in ["postinst", "prerm", "postrm"] {
             tree::add(&source(script), &folder.join(script), 0o755)?;
         }
@@ -254,13 +247,6 @@ fn is_in_file(line: &str) -> bool {
     ]
     .iter()
     .any(|setting| line.starts_with(setting))
-}
-
-/// Writes a file, and its folder.
-fn put(file: &Path, text: &str) -> Result<()> {
-    let folder = file.parent().context("a file without a folder")?;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    tree::write(file, text)
 }
 
 /// Compresses a file as Debian does: without its name and time.

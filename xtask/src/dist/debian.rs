@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::deb::{self, Contents};
 use super::source::VERSION;
 use super::tree;
-use crate::support::build;
+use crate::support::{build, tools};
 
 /// The programs in `/usr/bin`.
 const PROGRAMS: [&str; 4] = ["flwrd", "flwr", "flower-superlink", "flower-supernode"];
@@ -168,7 +168,7 @@ impl Root {
 
     /// systemd takes the units, and their sandbox is not worse than it was.
     fn units_are_good(&self) -> Result<()> {
-        if !deb::is_there("systemd-analyze") {
+        if !tools::is_there("systemd-analyze") {
             println!("SKIPPED: the units of the Debian package, since systemd-analyze is missing");
             return Ok(());
         }
@@ -209,7 +209,7 @@ fn analyze(command: &mut Command) -> Result<()> {
 
 /// Has lintian look for errors.
 fn lint(package: &Path) -> Result<()> {
-    if !deb::is_there("lintian") {
+    if !tools::is_there("lintian") {
         println!("SKIPPED: lintian on the Debian package, since lintian is missing");
         return Ok(());
     }

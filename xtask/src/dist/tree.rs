@@ -22,16 +22,21 @@ pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> 
 
 /// Copies a file, with a mode that does not depend on the umask.
 pub(super) fn add(from: &Path, to: &Path, mode: u32) -> Result<()> {
-    let folder = to.parent().context("a file without a folder")?;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    make_folder_of(to)?;
     fs::copy(from, to)
         .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))?;
     fs::set_permissions(to, Permissions::from_mode(mode))?;
     Ok(())
 }
 
-/// Writes a file for everybody.
+fn make_folder_of(file: &Path) -> Result<()> {
+    let folder = file.parent().context("a file without a folder")?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+/// Writes a file for everybody, and makes its folder.
 pub(super) fn write(file: &Path, text: &str) -> Result<()> {
+    make_folder_of(file)?;
     fs::write(file, text)
         .and_then(|()| fs::set_permissions(file, Permissions::from_mode(0o644)))
         .with_context(|| format!("{} cannot be written", file.display()))

@@ -14,11 +14,14 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How often a process or port is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+const SIGTERM: i32 = Signal::TERM.as_raw();
+
 /// A running daemon whose output goes to a file. Dropping it kills it.
 pub(crate) struct Daemon {
     name: String,
     child: Child,
     log: PathBuf,
+    ends_by_signal: bool,
 }
 
 impl Daemon {
@@ -36,7 +39,15 @@ impl Daemon {
             name: name.to_owned(),
             child,
             log,
+            ends_by_signal: false,
         })
+    }
+
+    /// The daemon ends by SIGTERM once it has ended in order, as the HTTP server of pip's flwr 1.35 and
+    /// later does.
+    pub(crate) fn ends_by_signal(mut self) -> Self {
+        self.ends_by_signal = true;
+        self
     }
 
     /// Waits until the daemon accepts connections at `address`.
@@ -76,8 +87,7 @@ impl Daemon {
         kill_process(pid, Signal::TERM).with_context(|| format!("cannot stop {}", self.name))?;
         match self.wait(grace)? {
             Some(status) if status.success() => Ok(()),
-            // The HTTP server of pip's flwr 1.35 and later ends in order, and then by the signal.
-            Some(status) if status.signal() == Some(Signal::TERM.as_raw()) => Ok(()),
+            Some(status) if self.ends_by_signal && status.signal() == Some(SIGTERM) => Ok(()),
             Some(status) => bail!(
                 "{} stopped badly ({status}):\n{}",
                 self.name,

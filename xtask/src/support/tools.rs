@@ -63,7 +63,8 @@ fn install_missing(tools: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-fn is_there(tool: &str) -> bool {
+/// Whether the machine has a tool.
+pub(crate) fn is_there(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([SBIN.into()])

@@ -60,9 +60,8 @@ impl Commits {
         self.under_way.settled().await;
     }
 
-    /// Does for others what a write changed: wakes who waits, here and at other
-    /// SuperLinks, and deletes the bytes of objects
-    /// that nothing refers to.
+    /// Does for others what a write changed: wakes who waits, here and at other SuperLinks, and deletes
+    /// the bytes of objects that nothing refers to.
     async fn apply(&self, changed: Changed) {
         for topic in &changed.wake {
             self.wake.notify(*topic);

@@ -92,19 +92,3 @@ pub trait LinkState:
     + Sync
 {
 }
-
-impl<S> LinkState for S where
-    S: Nodes
-        + Joining
-        + Runs
-        + Tasks
-        + Messages
-        + Objects
-        + Logs
-        + Upkeep
-        + Shared
-        + std::fmt::Debug
-        + Send
-        + Sync
-{
-}

@@ -126,9 +126,7 @@ impl Wake {
             place.notify.notify_waiters();
         }
     }
-}
 
-impl Wake {
     /// What is waited for now.
     pub fn topics(&self) -> Vec<Topic> {
         self.0.lock().keys().copied().collect()

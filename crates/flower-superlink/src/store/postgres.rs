@@ -16,7 +16,7 @@ use deadpool_postgres::Pool;
 
 use super::presence::Presence;
 use super::sqlite::Kept;
-use crate::link::state::{Changed, Shared, StateResult, Written};
+use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
 use crate::link::wake::{Topic, Wake};
 
 mod connect;
@@ -93,6 +93,8 @@ impl PostgresState {
         self.lane.write(op).await
     }
 }
+
+impl LinkState for PostgresState {}
 
 impl Shared for PostgresState {
     fn wake_at(&self, hub: &Arc<Wake>) {

@@ -165,6 +165,9 @@ impl Stage {
         command.args(flags.iter().map(AsRef::as_ref));
         let begun = Instant::now();
         let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;
+        if maker == Maker::Newest {
+            daemon = daemon.ends_by_signal();
+        }
         while TcpStream::connect(here(fleet)).is_err() && begun.elapsed() < START_PATIENCE {
             thread::sleep(LOOK_EVERY);
         }

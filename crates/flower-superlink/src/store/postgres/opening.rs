@@ -14,7 +14,7 @@ use super::lane::Lane;
 use super::schema::{self, Newer};
 use super::unit::Tx;
 use super::url::PostgresUrl;
-use super::wakes::{LineError, Wakes};
+use super::wakes::{Ear, LineError, Wakes};
 use super::{PostgresState, objects, reader, row, runs, signs};
 use crate::link::state::{StateError, StateResult};
 use crate::store::sqlite::Kept;
@@ -102,19 +102,19 @@ impl PostgresState {
     /// the database is of a newer version. Nothing is changed then.
     pub async fn open(address: &PostgresUrl, now: Timestamp) -> Result<Self, PostgresError> {
         let connector = connector(address)?;
-        listens(address, Wakes::try_to_listen(&connector).await)?;
         let pool = connector.pool();
+        // A pooler that swallows what is notified is found out before anything is changed.
+        let ear = listens(address, Ear::open(connector).await)?;
         let mut connection = reach(address, &pool).await?;
         let hold = take(address, &pool, &mut connection).await?;
         let opened = load(&mut connection, now).await;
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
-        let wakes = Wakes::start(connector, pool.clone(), Arc::clone(&presence)).await;
         Ok(Self {
             lane: Lane::start(hold, connection),
+            wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,
             presence,
-            wakes: listens(address, wakes)?,
             id: opened.id,
             kept: opened.kept,
         })
@@ -127,15 +127,11 @@ impl PostgresState {
     /// If the server cannot be reached, or is not fit.
     pub async fn inspect(address: &PostgresUrl) -> Result<(), PostgresError> {
         let connector = connector(address)?;
-        listens(address, Wakes::try_to_listen(&connector).await)?;
-        let mut connection = reach(address, &connector.pool()).await?;
+        let pool = connector.pool();
+        listens(address, Ear::open(connector).await)?;
+        let mut connection = reach(address, &pool).await?;
         let written = connect::try_to_write(&mut connection).await;
-        written
-            .map_err(failed(address))?
-            .map_err(|why| PostgresError::Unfit {
-                address: address.clone(),
-                why,
-            })
+        written.map_err(failed(address))?.map_err(unfit(address))
     }
 
     /// A name that no other state has.
@@ -160,20 +156,24 @@ fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
 /// Marks an error of the line with its database.
 fn listens<T>(address: &PostgresUrl, listens: Result<T, LineError>) -> Result<T, PostgresError> {
     listens.map_err(|error| {
-        let address = address.clone();
         let unreachable = |source| PostgresError::Unreachable {
             address: address.clone(),
             source,
         };
         match error {
-            LineError::Deaf => PostgresError::Unfit {
-                address,
-                why: Unfit::Deaf,
-            },
+            LineError::Deaf => unfit(address)(Unfit::Deaf),
             LineError::Lost(source) => unreachable(source.into()),
             silent @ LineError::Silent => unreachable(silent.into()),
         }
     })
+}
+
+/// Marks what a server lacks with its database.
+fn unfit(address: &PostgresUrl) -> impl Fn(Unfit) -> PostgresError {
+    |why| PostgresError::Unfit {
+        address: address.clone(),
+        why,
+    }
 }
 
 /// A connection to a server that is fit.
@@ -185,10 +185,7 @@ async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresErr
     })?;
     let fit = connect::inspect(&connection).await;
     let fit = fit.map_err(failed(address))?;
-    fit.map_err(|why| PostgresError::Unfit {
-        address: address.clone(),
-        why,
-    })?;
+    fit.map_err(unfit(address))?;
     Ok(connection)
 }
 

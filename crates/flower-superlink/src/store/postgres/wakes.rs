@@ -80,31 +80,46 @@ struct Shared {
     look_now: Notify,
 }
 
-impl Wakes {
+/// An open line that nobody serves yet.
+pub(super) struct Ear {
+    connector: Connector,
+    shared: Shared,
+    line: Line,
+}
+
+impl Ear {
     /// Opens the line, and proves that it hears.
-    pub(super) async fn start(
-        connector: Connector,
-        pool: Pool,
-        presence: Arc<Presence>,
-    ) -> Result<Self, LineError> {
-        let shared = Arc::new(Shared::new(presence));
+    pub(super) async fn open(connector: Connector) -> Result<Self, LineError> {
+        let shared = Shared::new();
         let line = Line::open(&connector, &shared).await?;
         shared.is_whole.store(true, Ordering::Release);
+        Ok(Self {
+            connector,
+            shared,
+            line,
+        })
+    }
+}
+
+impl Wakes {
+    /// Serves the line. Of nodes in this presence, what others change is looked at again.
+    pub(super) fn start(ear: Ear, pool: Pool, presence: Arc<Presence>) -> Self {
+        let Ear {
+            connector,
+            mut shared,
+            line,
+        } = ear;
+        shared.presence = presence;
+        let shared = Arc::new(shared);
         let (talking, looking) = (Arc::clone(&shared), Arc::clone(&shared));
         let tasks = [
             task::start(async move { talking.talk(connector, line).await }),
             task::start(async move { looking.look(pool).await }),
         ];
-        Ok(Self {
+        Self {
             shared,
             _tasks: Mutex::new(tasks),
-        })
-    }
-
-    /// Whether the server delivers what is notified, as it must.
-    pub(super) async fn try_to_listen(connector: &Connector) -> Result<(), LineError> {
-        let shared = Shared::new(Arc::default());
-        Line::open(connector, &shared).await.map(drop)
+        }
     }
 
     /// From now on, changes of others wake who waits at this hub.
@@ -145,10 +160,10 @@ impl Wakes {
 }
 
 impl Shared {
-    fn new(presence: Arc<Presence>) -> Self {
+    fn new() -> Self {
         Self {
             link: rand::random(),
-            presence,
+            presence: Arc::default(),
             hub: OnceLock::new(),
             news: Mutex::default(),
             has_news: Notify::new(),

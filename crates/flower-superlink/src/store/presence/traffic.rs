@@ -31,14 +31,6 @@ impl Presence {
         self.0.lock().traffic.get(&run).copied().unwrap_or_default()
     }
 
-    /// What is to be added with a run's change to this phase: nothing before its end.
-    pub(in crate::store) fn traffic_at(&self, run: RunId, phase: Phase) -> Vec<(RunId, Traffic)> {
-        match phase {
-            Phase::Finished(_) => vec![(run, self.unwritten_traffic(run))],
-            _ => Vec::new(),
-        }
-    }
-
     /// The same of all runs.
     pub(in crate::store) fn all_unwritten_traffic(&self) -> Vec<(RunId, Traffic)> {
         let inner = self.0.lock();
@@ -47,6 +39,14 @@ impl Presence {
             .iter()
             .map(|(run, more)| (*run, *more))
             .collect()
+    }
+
+    /// What is to be added with a run's change to this phase: nothing before its end.
+    pub(in crate::store) fn traffic_at(&self, run: RunId, phase: Phase) -> Vec<(RunId, Traffic)> {
+        match phase {
+            Phase::Finished(_) => vec![(run, self.unwritten_traffic(run))],
+            _ => Vec::new(),
+        }
     }
 
     /// This is on disk.

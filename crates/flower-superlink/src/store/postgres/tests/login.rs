@@ -7,7 +7,6 @@ use flwr_core::cause::chain;
 use flwr_postgres::Server;
 use flwr_security::testing::Files;
 use rcgen::date_time_ymd;
-use tokio_postgres::NoTls;
 
 use super::*;
 use crate::store::postgres::connect::Connector;
@@ -36,10 +35,8 @@ impl Encrypted {
         // Nobody else has the address.
         let address = Ipv4Addr::new(127, rand::random(), rand::random(), 2);
         let server = Server::start_encrypted(address, &read("server.pem"), &read("server.key"));
-        let config = url_of(server.dir(), "public").config();
-        let (client, connection) = config.connect(NoTls).await.unwrap();
-        tokio::spawn(connection);
         let sql = format!("ALTER ROLE flwr PASSWORD '{PASSWORD}'");
+        let client = client(&server, "public").await;
         client.batch_execute(&sql).await.unwrap();
         Self {
             files,
@@ -123,7 +120,6 @@ async fn a_server_that_loses_what_it_has_acknowledged_is_refused() {
     let server = Server::start_with(&["fsync = off"]);
     let refused = PostgresState::open(&url_of(server.dir(), "public"), NOON).await;
     let refused = refused.unwrap_err();
-    let why = Unfit::NoSync;
     assert!(
         matches!(
             &refused,
@@ -134,7 +130,7 @@ async fn a_server_that_loses_what_it_has_acknowledged_is_refused() {
         ),
         "{refused:?}"
     );
-    assert!(refused.to_string().contains(&why.to_string()));
+    assert!(refused.to_string().contains(&Unfit::NoSync.to_string()));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A pooler before the server: PgBouncer, as Debian has it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -25,27 +25,20 @@ impl Pooler {
         let path = dir.path().to_owned();
         let config = path.join("pgbouncer.ini");
         let text = format!(
-            "[databases]\n* = host={}\n[pgbouncer]\nlisten_port = 5432\nunix_socket_dir = {}\n\
-             auth_type = any\npool_mode = {mode}\nignore_startup_parameters = options\n",
+            "[databases]\npostgres = user=flwr dbname=postgres host={}\n[pgbouncer]\n\
+             listen_port = 5432\nunix_socket_dir = {}\nauth_type = any\npool_mode = {mode}\n\
+             ignore_startup_parameters = options\n",
             server.display(),
             path.display()
         );
-        fs::write(
-            &config,
-            text.replace("* = host", "postgres = user=flwr dbname=postgres host"),
-        )
-        .unwrap();
+        fs::write(&config, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         // It refuses to run as root.
         let mut command = match geteuid().is_root() {
             false => Command::new("pgbouncer"),
             true => {
                 let owner = fs::metadata(server).unwrap();
-                let (uid, gid) = {
-                    use std::os::unix::fs::MetadataExt;
-                    (owner.uid(), owner.gid())
-                };
-                chown(&path, Some(uid), Some(gid)).unwrap();
+                chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
                 let mut other = Command::new("setpriv");
                 other.args([
                     "--reuid=postgres",

@@ -19,7 +19,7 @@ use crate::link::state::Shared as _;
 use crate::link::wake::{Topic, Wake};
 use crate::link::{Holds, Link, Parts};
 use crate::store::postgres::connect::Connector;
-use crate::store::postgres::wakes::Wakes;
+use crate::store::postgres::wakes::{Ear, Wakes};
 use crate::store::presence::Presence;
 
 /// What a wake-up may take on a busy machine.
@@ -35,8 +35,9 @@ impl Side {
     async fn at(address: &PostgresUrl) -> Self {
         let connector = Connector::of(address).unwrap();
         let pool = connector.pool();
-        let wakes = Wakes::start(connector, pool, Arc::<Presence>::default());
-        let (wakes, hub) = (wakes.await.unwrap(), Arc::new(Wake::default()));
+        let ear = Ear::open(connector).await.unwrap();
+        let wakes = Wakes::start(ear, pool, Arc::<Presence>::default());
+        let hub = Arc::new(Wake::default());
         wakes.wake_at(&hub);
         Self { wakes, hub }
     }

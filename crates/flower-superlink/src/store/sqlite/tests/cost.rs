@@ -11,7 +11,7 @@ use crate::link::state::Nodes as _;
 async fn a_node_that_asks_in_vain_is_answered_without_a_read() {
     let place = Place::new();
     let state = Arc::new(SqliteState::open(&place.file(), NOON).unwrap());
-    let world = World::new(Arc::clone(&state) as Arc<dyn crate::link::state::LinkState>);
+    let world = World::new(Arc::clone(&state) as Arc<dyn LinkState>);
     world.running().await;
     let node = world.node(5, NOON + 1e6).await;
     assert_eq!(world.claim(node, NOON).await, None);
