@@ -91,7 +91,8 @@ impl VirtualNode {
         let reply = Payload::reply(metadata, content);
         let missing = self.fleet.push(reply.parcel, None).await?;
         let missing = missing.context("a reply was not taken")?;
-        transfer::push(&objects, wanted(&missing, &reply.objects)?).await
+        transfer::push(&objects, wanted(&missing, &reply.objects)?).await?;
+        Ok(())
     }
 }
 
@@ -125,10 +126,10 @@ impl<F: Fleet> Objects for RunObjects<'_, F> {
         Ok(pulled)
     }
 
-    async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool> {
         if !self.fleet.push_object(self.run, id, content).await? {
             bail!("an object of a reply was not taken");
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -179,11 +179,11 @@ impl Objects for VirtualServerApp {
         Ok(pulled)
     }
 
-    async fn push(&self, id: ObjectId, content: Bytes) -> Result<()> {
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool> {
         if !self.runtime.push_object(id, content).await? {
             bail!("an object of a message was not taken");
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Moving the objects that a message is made of, eight at a time (flwr 1.22's bound).
 
 use std::fmt::{Debug, Display};
+use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,12 +31,12 @@ pub trait Objects: Sync {
     /// Asks for an object.
     fn pull(&self, id: ObjectId) -> impl Future<Output = Result<Pulled, Self::Error>> + Send;
 
-    /// Delivers an object.
+    /// Delivers an object. False: the other end did not take the object.
     fn push(
         &self,
         id: ObjectId,
         content: Bytes,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
 /// What is done with the bytes that came.
@@ -104,20 +105,20 @@ async fn pull_one<O: Objects>(
     }
 }
 
-/// Pushes these objects.
+/// Pushes these objects. Whether the other end took all of them.
 ///
 /// # Errors
 /// The first request that fails ends the transfer.
 pub async fn push<O: Objects>(
     objects: &O,
     contents: impl IntoIterator<Item = (ObjectId, Bytes)>,
-) -> Result<(), O::Error> {
+) -> Result<bool, O::Error> {
     let requests = contents
         .into_iter()
         .map(|(id, content)| objects.push(id, content));
     stream::iter(requests)
         .buffer_unordered(AT_ONCE)
-        .try_collect()
+        .try_fold(true, |all, taken| ready(Ok(all && taken)))
         .await
 }
 
@@ -160,12 +161,11 @@ mod tests {
             Ok(next)
         }
 
-        async fn push(&self, id: ObjectId, content: Bytes) -> Result<(), Self::Error> {
+        async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool, Self::Error> {
             if content.is_empty() {
                 return Err("no content");
             }
-            self.pushed.lock().insert(id, content);
-            Ok(())
+            Ok(self.pushed.lock().insert(id, content).is_none())
         }
     }
 
@@ -226,15 +226,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_objects_are_pushed_or_the_failure_is_told() {
+    async fn all_objects_are_pushed_or_what_went_wrong_is_told() {
         let peer = Peer::default();
         let contents: Vec<_> = (0..20_u8)
             .map(|byte| Bytes::from(vec![byte; 3]))
             .map(|content| (ObjectId::of(&content), content))
             .collect();
-        push(&peer, contents.clone()).await.unwrap();
-        assert_eq!(*peer.pushed.lock(), contents.into_iter().collect());
-        let (id, _) = object();
+        assert_eq!(push(&peer, contents.clone()).await, Ok(true));
+        assert_eq!(*peer.pushed.lock(), contents.iter().cloned().collect());
+        let (id, content) = object();
+        let with_an_old_one = [contents[0].clone(), (id, content)];
+        assert_eq!(push(&peer, with_an_old_one).await, Ok(false));
         assert_eq!(push(&peer, [(id, Bytes::new())]).await, Err("no content"));
     }
 

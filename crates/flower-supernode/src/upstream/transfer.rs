@@ -9,10 +9,13 @@ use flwr_core::message::{MessageId, Parcel};
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::Fleet as _;
 use futures::TryStreamExt;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{NoAnswer, Patience, Upstream};
 use crate::store::Reply;
+
+/// How often a reply is announced whose objects are not taken. A node registers seldom.
+const ANNOUNCEMENTS: u32 = 4;
 
 /// Transfers for one message.
 #[derive(Debug)]
@@ -43,35 +46,36 @@ impl Transfer<'_> {
         confirm.await
     }
 
-    /// Announces a reply, and pushes the objects that the SuperLink asks for.
-    pub(crate) async fn push_reply(
-        &self,
-        Reply {
-            message,
-            tree,
-            objects,
-            worked,
-        }: &Reply,
-    ) -> Result<(), NoAnswer> {
-        let pushed = self
-            .upstream
-            .call(self.node, Patience::Reply, |fleet| {
-                let (message, tree) = (message.clone(), tree.clone());
-                async move { fleet.push(Parcel { message, tree }, *worked).await }
-            })
-            .await?;
-        let Some(missing) = pushed else {
-            // After a lost answer this may only say that the first try arrived.
-            warn!(
-                "the SuperLink did not take the reply: its instruction may have expired, or been answered"
-            );
-            return Ok(());
-        };
-        let wanted = missing.into_iter();
-        let wanted: Vec<_> = wanted
-            .filter_map(|id| Some((id, objects.get(&id)?.clone())))
-            .collect();
-        transfer::push(self, wanted).await
+    /// Announces a reply, and pushes the objects that the SuperLink asks for. Where the node registers
+    /// meanwhile, the SuperLink forgets the announcement and takes no object of the reply: the reply is
+    /// announced again then.
+    pub(crate) async fn push_reply(&self, reply: &Reply) -> Result<(), NoAnswer> {
+        for _ in 0..ANNOUNCEMENTS {
+            let Some(missing) = self.announce(reply).await? else {
+                // After a lost answer this may only say that the first try arrived.
+                warn!(
+                    "the SuperLink did not take the reply: its instruction may have expired, or been answered"
+                );
+                return Ok(());
+            };
+            let wanted = missing.into_iter();
+            let wanted = wanted.filter_map(|id| Some((id, reply.objects.get(&id)?.clone())));
+            let is_whole = transfer::push(self, wanted.collect::<Vec<_>>()).await?;
+            if is_whole {
+                return Ok(());
+            }
+        }
+        warn!("the SuperLink asks for objects of the reply, and does not take them");
+        Ok(())
+    }
+
+    /// The objects that the SuperLink asks for. `None`: it does not take the reply.
+    async fn announce(&self, reply: &Reply) -> Result<Option<Vec<ObjectId>>, NoAnswer> {
+        let announce = self.upstream.call(self.node, Patience::Reply, |fleet| {
+            let (message, tree) = (reply.message.clone(), reply.tree.clone());
+            async move { fleet.push(Parcel { message, tree }, reply.worked).await }
+        });
+        announce.await
     }
 }
 
@@ -88,15 +92,16 @@ impl Objects for Transfer<'_> {
         pull.await
     }
 
-    async fn push(&self, id: ObjectId, content: Bytes) -> Result<(), NoAnswer> {
+    async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool, NoAnswer> {
         let run = self.run;
         let push = self.upstream.call(self.node, Patience::Reply, |fleet| {
             let content = content.clone();
             async move { fleet.push_object(run, id, content).await }
         });
-        if !push.await? {
-            warn!(object_id = %id, "the SuperLink did not take an object of the reply");
+        let is_taken = push.await?;
+        if !is_taken {
+            info!(object_id = %id, "the SuperLink did not take an object of the reply");
         }
-        Ok(())
+        Ok(is_taken)
     }
 }

@@ -90,17 +90,18 @@ impl Desk {
 
     /// The runs that wait for a ClientApp that somebody else starts.
     pub(crate) fn waiting(&self) -> Vec<RunId> {
-        self.unclaimed()
-            .map(|job| job.inbox.metadata().run)
-            .into_iter()
-            .collect()
+        let waiting = self.current().filter(|job| self.is_waiting(job));
+        let run = waiting.map(|job| job.inbox.metadata().run);
+        run.into_iter().collect()
     }
 
     /// A token for the message that waits, for the first who asks.
     pub(crate) fn claim(&self, run: RunId) -> Result<Option<Token>, Error> {
-        match self.unclaimed() {
+        // Of two who ask at once, the second must see the token of the first.
+        let on_desk = self.job.lock();
+        match on_desk.as_ref().filter(|job| self.is_waiting(job)) {
             Some(job) if job.inbox.metadata().run == run => {
-                let token = self.issue(&job)?;
+                let token = self.issue(job)?;
                 job.lease.claimed();
                 Ok(Some(token))
             }
@@ -108,10 +109,9 @@ impl Desk {
         }
     }
 
-    fn unclaimed(&self) -> Option<Arc<Job>> {
-        let job = self.current().filter(|_| self.hands_out)?;
-        let is_waiting = !self.tokens.any(|_| true) && !job.outbox.progress().is_finished;
-        is_waiting.then_some(job)
+    /// Whether this message, which is on the desk, waits for somebody to claim it.
+    fn is_waiting(&self, job: &Job) -> bool {
+        self.hands_out && !self.tokens.any(|_| true) && !job.outbox.progress().is_finished
     }
 
     /// The message that this token opens.

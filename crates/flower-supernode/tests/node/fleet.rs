@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) is_full: bool,
     /// Replies are refused with this code and text.
     pub(crate) refusal: Option<(Code, &'static str)>,
+    /// So many objects of replies are not taken, as after a registration.
+    pub(crate) forgotten: u32,
     /// How often a reply came while they could not be taken.
     pub(crate) turned_away: u32,
     waiting: VecDeque<(proto::Message, proto::ObjectTree)>,

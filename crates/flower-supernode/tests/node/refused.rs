@@ -55,6 +55,21 @@ async fn a_message_that_was_given_up_is_tried_again_with_the_reply_that_is_finis
     assert_is_the_apps(message, reply);
 }
 
+/// The node registers between the announcement of its reply and the reply's objects: by that, a
+/// SuperLink of ours forgets the announcement, and offers the message again.
+#[tokio::test]
+async fn a_reply_whose_announcement_was_forgotten_is_announced_again() {
+    let scene = scene(None).await;
+    scene.fleet.change(|world| world.forgotten = 1);
+    let message = scene.fleet.hand_out(NODE, 3600.0);
+    work(&scene, &scene.token().await, Some(seen())).await;
+    let whole = |world: &fleet::World| (world.pushed.len() == 2).then(|| world.replies.clone());
+    let mut announced = scene.fleet.until(whole).await;
+    assert_eq!(announced.len(), 2);
+    assert_eq!(announced[0], announced[1]);
+    assert_is_the_apps(message, announced.remove(0));
+}
+
 #[tokio::test]
 async fn the_state_of_a_reply_that_was_refused_does_not_count() {
     let scene = scene(None).await;

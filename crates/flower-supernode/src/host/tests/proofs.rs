@@ -287,3 +287,21 @@ async fn a_node_that_starts_its_apps_itself_gives_no_work_away() {
     assert_eq!(jobs.waiting().await.unwrap(), []);
     assert_eq!(jobs.claim(RUN).await.unwrap(), None);
 }
+
+#[test]
+fn of_those_who_ask_at_once_one_gets_the_message() {
+    for _ in 0..200 {
+        let desk = Desk::new(true);
+        desk.open(Arc::new(job()));
+        let start = std::sync::Barrier::new(4);
+        let claim = || {
+            start.wait();
+            desk.claim(RUN).unwrap().is_some()
+        };
+        let given = std::thread::scope(|scope| {
+            let asking = [(); 4].map(|()| scope.spawn(claim));
+            asking.map(|thread| usize::from(thread.join().unwrap()))
+        });
+        assert_eq!(given.iter().sum::<usize>(), 1);
+    }
+}

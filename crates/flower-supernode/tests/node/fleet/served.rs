@@ -204,10 +204,14 @@ impl Fleet for FakeFleet {
         let request = request.into_inner();
         self.running(request.node, |world| {
             world.uploads.insert(request.session_id);
-            world
-                .pushed
-                .insert(request.object_id, request.object_content);
-            proto::PushObjectResponse { stored: true }
+            let stored = world.forgotten == 0;
+            world.forgotten = world.forgotten.saturating_sub(1);
+            if stored {
+                world
+                    .pushed
+                    .insert(request.object_id, request.object_content);
+            }
+            proto::PushObjectResponse { stored }
         })
     }
 
