@@ -2,11 +2,12 @@
 //! the listener and ends with it.
 
 mod framing;
+mod rest;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,6 +23,7 @@ use tracing::debug;
 use super::Connection;
 use crate::stop::Stopper;
 use framing::{Framed, Framing};
+use rest::Rest;
 
 /// What answers the requests of a port over HTTP/1.1.
 pub(super) type Http1Service = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -62,13 +64,16 @@ async fn serve(connection: Connection, service: Http1Service, stopper: Stopper) 
                 return Ok(ambiguous());
             }
             let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-            let mut request = request.map(Body::new);
+            // Who waits for leave to send a body sends none after a refusal.
+            let waits = request.headers().contains_key(EXPECT);
+            let rest = Rest::default();
+            let mut request = request.map(|body| Body::new(rest.lend(body)));
             request.extensions_mut().insert(peer);
             if let Some(chain) = chain {
                 request.extensions_mut().insert(chain);
             }
             let mut response = service.oneshot(request).await?;
-            if is_last {
+            if is_last || !rest.is_over(waits).await {
                 close_after(&mut response);
             }
             Ok::<_, Infallible>(response)

@@ -16,7 +16,7 @@ use super::*;
 const SOON: Duration = Duration::from_secs(20);
 
 /// A port that answers each request with the request's path and body. A body `hold` is held until the
-/// caller goes away or the test lets it go.
+/// caller goes away or the test lets it go. The path `/refused` is refused without its body.
 struct Echo {
     served: Served,
     held: Arc<Held>,
@@ -43,6 +43,10 @@ async fn answered(request: Request<Body>, held: Arc<Held>) -> Answer {
     held.calls.fetch_add(1, Ordering::Relaxed);
     let peer = request.extensions().get::<Peer>().cloned();
     let path = request.uri().path().to_owned();
+    if path == "/refused" {
+        held.begun.notify_one();
+        return status(StatusCode::UNAUTHORIZED);
+    }
     let body = match request.into_body().collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return status(StatusCode::BAD_REQUEST),
@@ -141,6 +145,37 @@ async fn requests_of_each_form_are_served_on_one_connection() {
     let answer = read_until(&mut stream, "/d hello true").await;
     assert!(answer.contains("connection: close"), "{answer}");
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+}
+
+/// Clients of flwr 1.42 send the head and the body of a request by two writes. A refusal may be made
+/// between them.
+#[tokio::test]
+async fn a_connection_goes_on_after_a_refusal_that_was_made_before_the_body_came() {
+    let echo = echo(Security::Plaintext).await;
+    let mut stream = TcpStream::connect(echo.served.address).await.unwrap();
+    send(&mut stream, &post("/refused", "Content-Length: 5\r\n", "")).await;
+    timeout(SOON, echo.held.begun.notified()).await.unwrap();
+    send(&mut stream, "hello").await;
+    let refusal = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(refusal.starts_with("HTTP/1.1 401 "), "{refusal}");
+    assert!(!refusal.contains("connection: close"), "{refusal}");
+    send(&mut stream, &post("/a", "Content-Length: 2\r\n", "hi")).await;
+    read_until(&mut stream, "/a hi true").await;
+}
+
+#[tokio::test]
+async fn a_refusal_says_so_where_it_ends_its_connection() {
+    let echo = echo(Security::Plaintext).await;
+    let late = "Content-Length: 5\r\n";
+    let long = "Content-Length: 100000\r\n";
+    let waits = "Content-Length: 5\r\nExpect: 100-continue\r\n";
+    for headers in [late, long, waits] {
+        let mut stream = TcpStream::connect(echo.served.address).await.unwrap();
+        send(&mut stream, &post("/refused", headers, "")).await;
+        let refusal = read_until(&mut stream, "\r\n\r\n").await;
+        assert!(refusal.starts_with("HTTP/1.1 401 "), "{refusal}");
+        assert!(refusal.contains("connection: close"), "{refusal}");
+    }
 }
 
 #[tokio::test]
