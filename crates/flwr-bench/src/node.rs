@@ -91,7 +91,9 @@ impl VirtualNode {
         let reply = Payload::reply(metadata, content);
         let missing = self.fleet.push(reply.parcel, None).await?;
         let missing = missing.context("a reply was not taken")?;
-        transfer::push(&objects, wanted(&missing, &reply.objects)?).await?;
+        if !transfer::push(&objects, wanted(&missing, &reply.objects)?).await? {
+            bail!("an object of a reply was not taken");
+        }
         Ok(())
     }
 }
@@ -127,9 +129,6 @@ impl<F: Fleet> Objects for RunObjects<'_, F> {
     }
 
     async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool> {
-        if !self.fleet.push_object(self.run, id, content).await? {
-            bail!("an object of a reply was not taken");
-        }
-        Ok(true)
+        Ok(self.fleet.push_object(self.run, id, content).await?)
     }
 }

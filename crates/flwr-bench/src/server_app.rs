@@ -111,7 +111,9 @@ impl VirtualServerApp {
         for payload in payloads {
             objects.extend(payload.objects);
         }
-        transfer::push(self, wanted(&asked, &objects)?).await?;
+        if !transfer::push(self, wanted(&asked, &objects)?).await? {
+            bail!("an object of a message was not taken");
+        }
         Ok(ids)
     }
 
@@ -180,10 +182,7 @@ impl Objects for VirtualServerApp {
     }
 
     async fn push(&self, id: ObjectId, content: Bytes) -> Result<bool> {
-        if !self.runtime.push_object(id, content).await? {
-            bail!("an object of a message was not taken");
-        }
-        Ok(true)
+        Ok(self.runtime.push_object(id, content).await?)
     }
 }
 

@@ -60,10 +60,10 @@ impl Transfer<'_> {
             };
             let wanted = missing.into_iter();
             let wanted = wanted.filter_map(|id| Some((id, reply.objects.get(&id)?.clone())));
-            let is_whole = transfer::push(self, wanted.collect::<Vec<_>>()).await?;
-            if is_whole {
+            if transfer::push(self, wanted.collect::<Vec<_>>()).await? {
                 return Ok(());
             }
+            info!("the SuperLink did not take all objects of the reply");
         }
         warn!("the SuperLink asks for objects of the reply, and does not take them");
         Ok(())
@@ -98,10 +98,6 @@ impl Objects for Transfer<'_> {
             let content = content.clone();
             async move { fleet.push_object(run, id, content).await }
         });
-        let is_taken = push.await?;
-        if !is_taken {
-            info!(object_id = %id, "the SuperLink did not take an object of the reply");
-        }
-        Ok(is_taken)
+        push.await
     }
 }

@@ -163,6 +163,7 @@ impl Shared {
     fn new() -> Self {
         Self {
             link: rand::random(),
+            // No node is known yet: whoever reads the nodes later finds what is heard until then.
             presence: Arc::default(),
             hub: OnceLock::new(),
             news: Mutex::default(),

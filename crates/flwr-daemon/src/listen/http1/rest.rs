@@ -41,22 +41,11 @@ impl Rest {
     /// Reads a short rest, unless its client `waits` for leave to send the body. False: bytes of this
     /// body may still come.
     pub(super) async fn is_over(&self, waits: bool) -> bool {
-        let Some(mut body) = self.0.lock().take() else {
+        let Some(body) = self.0.lock().take() else {
             return true;
         };
         let is_short = body.size_hint().upper().is_some_and(|left| left <= SHORT);
-        !waits && is_short && timeout(SOON, to_the_end(&mut body)).await == Ok(true)
-    }
-}
-
-/// Whether the body came to its end.
-async fn to_the_end(body: &mut Incoming) -> bool {
-    loop {
-        match body.frame().await {
-            None => return true,
-            Some(Ok(_)) => {}
-            Some(Err(_)) => return false,
-        }
+        !waits && is_short && matches!(timeout(SOON, body.collect()).await, Ok(Ok(_)))
     }
 }
 
