@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::deb::{self, Contents};
+use super::artefacts::Pack;
+use super::deb;
 use super::source::VERSION;
 use super::tree;
 use crate::support::{build, tools};
@@ -29,39 +30,22 @@ const EXPOSURE: [(&str, u32); 3] = [
     ("flower-supernode-joined", 15),
 ];
 
-/// Makes packages of two versions from the programs in a folder, and takes a root through the life of
-/// a package.
-pub(super) fn check(programs: &Path, epoch: &str, folder: &Path) -> Result<()> {
-    if let Some(reason) = deb::hindrance() {
-        println!("SKIPPED: the Debian package: {reason}");
-        return Ok(());
-    }
-    let glibc = glibc()?;
-    let make = |version: &str| {
-        let contents = Contents {
-            programs,
-            flwrd: programs,
-            glibc: &glibc,
-            version,
-            // Programs of the tests are large.
-            compression: &["-Znone"],
-            epoch,
-        };
-        let made = contents.make()?;
-        let kept = folder.join(made.file_name().context("a package without a name")?);
-        fs::copy(&made, &kept)?;
-        Ok::<_, anyhow::Error>(kept)
-    };
+/// Takes a root through the life of a package, from a version before it on.
+pub(super) fn check(pack: &Pack, package: &Path, folder: &Path) -> Result<()> {
     // The mark `~` stands before the end of a version for dpkg.
-    let (older, now) = (make(&format!("{VERSION}~before"))?, make(VERSION)?);
+    let made = pack.deb(&format!("{VERSION}~before"))?;
+    let older = folder.join(made.file_name().context("a package without a name")?);
+    fs::copy(&made, &older)?;
     let root = Root::make(&folder.join("debian"))?;
-    root.live(&older, &now)?;
+    root.live(&older, package)?;
     println!("the Debian package is installed, upgraded, removed and purged");
-    let first = fs::read(&now)?;
-    if first != fs::read(make(VERSION)?)? {
-        bail!("{} is another file when it is made again", now.display());
+    if fs::read(package)? != fs::read(pack.deb(VERSION)?)? {
+        bail!(
+            "{} is another file when it is made again",
+            package.display()
+        );
     }
-    lint(&now)
+    lint(package)
 }
 
 /// A folder that dpkg takes for `/`.
@@ -232,7 +216,7 @@ fn lint(package: &Path) -> Result<()> {
 }
 
 /// The glibc of this machine: programs of the tests are linked against it.
-fn glibc() -> Result<String> {
+pub(super) fn glibc() -> Result<String> {
     let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output()?;
     let said = String::from_utf8(output.stdout)?;
     let version = said.trim().strip_prefix("glibc ");

@@ -1,5 +1,5 @@
-//! `cargo xtask dist --smoke`: the wheel, made from the programs that the tests have built, installed
-//! beside pip's flwr and used. Only the optimisations and the old glibc of a release are missing.
+//! `cargo xtask dist --smoke`: the artefacts, made from the programs that the tests have built, installed
+//! and used. Only the optimisations and the old glibc of a release are missing.
 
 use std::env;
 use std::fs;
@@ -9,15 +9,16 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::artefacts::{Artefacts, Pack};
 use super::source::{Source, VERSION};
-use super::{debian, programs, tree, wheel, work};
+use super::{debian, notices, programs, sbom, tarball, tools, tree, work};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
 /// The package's name for pip.
 const PACKAGE: &str = "flwr-daemons";
 
-/// Makes the wheel, installs it beside an old and a new flwr, and plays a first run.
+/// Makes artefacts from the programs of the tests, and uses them.
 pub(super) fn run() -> Result<ExitCode> {
     let built = build::programs(Profile::Dev)?;
     let folder = work().join("smoke");
@@ -29,18 +30,49 @@ pub(super) fn run() -> Result<ExitCode> {
         tree::add(&built.join(name), &copy, 0o755)?;
         build::succeed(Command::new("strip").arg(&copy))?;
     }
-    let epoch = Source::here()?.epoch;
-    debian::check(&stripped, &epoch, &folder)?;
-    let wheel = wheel::make(&stripped, &stripped, &epoch)?;
+    let source = Source::here()?;
+    let pack = Pack {
+        linked: stripped.clone(),
+        standalone: stripped,
+        notices: texts(&source, &folder)?,
+        glibc: debian::glibc()?,
+        // Programs of the tests are large.
+        compression: "-Znone",
+        epoch: source.epoch,
+    };
+    let made = pack.all()?.place(&folder.join("dist"))?;
+    check(&pack, &made, &folder)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The licences, and a look at the bill of materials, where this machine has the tools already.
+fn texts(source: &Source, folder: &Path) -> Result<PathBuf> {
+    if let Some(missing) = tools::missing_for_texts() {
+        println!("SKIPPED: licences and bill of materials, since {missing} is not built here yet");
+        let file = folder.join(notices::NAME);
+        tree::write(&file, "Licences are collected by `cargo xtask dist`.\n")?;
+        return Ok(file);
+    }
+    sbom::make(source)?;
+    println!("the bill of materials has every crate");
+    notices::make()
+}
+
+/// Installs artefacts, and uses them: the wheel beside an old and a new flwr, with a first run.
+pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> {
+    if let Some(package) = &made.deb {
+        debian::check(pack, package, folder)?;
+    }
+    tarball::check(&made.tarball, &folder.join("unpacked"))?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
-        venv.check(&wheel, flower, plays)?;
+        venv.check(&made.wheel, flower, plays)?;
         println!(
             "the wheel works beside {}, and each leaves the other",
             flower.requirement()
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A Python environment that the wheel is installed into.
