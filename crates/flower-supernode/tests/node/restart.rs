@@ -58,9 +58,7 @@ async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
     fleet
         .until(|world| (world.replies.len() == 2).then_some(()))
         .await;
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
     assert_eq!(files(&kept, "context"), 1);
 }
 
@@ -99,31 +97,23 @@ async fn the_context_of_a_reply_counts_though_the_superlink_offers_its_message_n
     };
     let context = work(&scene, &scene.token().await, None).await;
     assert_eq!(context.state, Some(seen()));
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
 }
 
 #[tokio::test]
 async fn what_is_kept_of_a_run_goes_when_the_run_has_ended_meanwhile() {
     let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "context") == 0 || files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") > 0 && files(&kept, "outbox") == 0).await;
     drop(_node);
     // No message of the run comes any more.
     fleet.change(|world| world.run_is_over = true);
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "context") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") == 0).await;
 
     let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
     fleet.change(|world| world.run_is_over = true);
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
     assert!(fleet.change(|world| world.replies.is_empty()));
 }
