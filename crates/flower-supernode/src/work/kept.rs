@@ -55,7 +55,7 @@ impl Worker {
                 return Err(Error::GaveUp { tries, reason });
             }
             // The SuperLink offers the message again, if it still wants a reply.
-            Err(refused @ (NoAnswer::Refused(_) | NoAnswer::Unusable(_))) => {
+            Err(refused @ (NoAnswer::Refused(_) | NoAnswer::Unusable(_) | NoAnswer::NotTaken)) => {
                 warn!(run_id = %run, %message_id, "a reply that was finished before is kept: {refused}");
             }
         }

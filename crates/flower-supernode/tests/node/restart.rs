@@ -85,6 +85,40 @@ async fn ended_with_a_reply() -> (FakeFleet, String, TempDir, Stopper) {
 }
 
 #[tokio::test]
+async fn a_reply_whose_objects_are_not_taken_stays_for_the_next_process() {
+    let (fleet, superlink, address) = FakeFleet::in_plaintext().await;
+    let kept = tempfile::tempdir().unwrap();
+    fleet.change(|world| world.forgotten = u32::MAX);
+    fleet.hand_out(NODE, 3600.0);
+    let mut scene = Scene {
+        node: node(&fleet, &address, &kept).await,
+        fleet: fleet.clone(),
+        dir: tempfile::tempdir().unwrap(),
+        _superlink: superlink,
+    };
+    work(&scene, &scene.token().await, Some(seen())).await;
+    // The node has given the message up for now when it asks for another.
+    let pulls = fleet.change(|world| world.pulls);
+    let is_given_up = |world: &fleet::World| (world.pulls > pulls).then_some(());
+    fleet.until(is_given_up).await;
+    assert_eq!((files(&kept, "outbox"), files(&kept, "context")), (1, 0));
+
+    // The next process has no more luck at its start, and then the SuperLink offers the message.
+    let before = fleet.change(|world| world.replies.len());
+    scene.node = node(&fleet, &address, &kept).await;
+    let is_refused = |world: &fleet::World| (world.replies.len() >= before + 4).then_some(());
+    fleet.until(is_refused).await;
+    assert_eq!(files(&kept, "outbox"), 1);
+    fleet.change(|world| world.forgotten = 0);
+    fleet.hand_out_again();
+    let is_whole = |world: &fleet::World| (world.pushed.len() == 2).then_some(());
+    fleet.until(is_whole).await;
+    until(|| files(&kept, "outbox") == 0 && files(&kept, "context") == 1).await;
+    let worked = fleet.change(|world| world.confirmed.len());
+    assert_eq!(worked, 1, "no ClientApp was asked again");
+}
+
+#[tokio::test]
 async fn the_context_of_a_reply_counts_though_the_superlink_offers_its_message_no_more() {
     let (fleet, address, kept, superlink) = ended_with_a_reply().await;
     // The SuperLink had taken the reply just before the node ended: it offers another message.
