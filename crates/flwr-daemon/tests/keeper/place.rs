@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use flwr_core::monotonic;
 use flwr_daemon::apps::{AppCommand, AppProcess, Identity, Watchers, find_program};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -91,7 +92,7 @@ pub(crate) fn living(processes: &[Identity]) -> Vec<bool> {
 }
 
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
+    let start = monotonic::now();
     while !holds() {
         assert!(start.elapsed() < DEADLINE, "in vain: {what}");
         sleep(Duration::from_millis(5)).await;
