@@ -8,6 +8,7 @@
 
 pub mod args;
 pub mod checkup;
+pub mod client_app;
 pub mod config;
 pub mod enrolment;
 mod error;

@@ -1,9 +1,12 @@
 //! `flower-supernode`: parse, bind, wait, stop.
 
 use std::env;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use flower_supernode::args::{Args, Command};
+use flower_supernode::client_app;
 use flower_supernode::enrolment::{leave_process_list, require_token_at_flag};
 use flower_supernode::program::Program;
 use flwr_daemon::apps::keeper;
@@ -19,6 +22,9 @@ fn main() -> ExitCode {
     }
     limits::tighten_umask();
     let typed: Vec<_> = env::args_os().collect();
+    if is_client_app(&typed) {
+        return client_app::run();
+    }
     if let Err(error) = require_token_at_flag(&typed) {
         return PROGRAM.refuse(&error);
     }
@@ -49,4 +55,10 @@ fn main() -> ExitCode {
         Command::Run => PROGRAM.start(args),
         Command::RenewKey => PROGRAM.renew_key(&args),
     }
+}
+
+/// Whether this is `flower-client-app`, by the name under which the program was started.
+fn is_client_app(typed: &[OsString]) -> bool {
+    let name = typed.first().and_then(|first| Path::new(first).file_name());
+    name.is_some_and(|name| name == client_app::NAME)
 }

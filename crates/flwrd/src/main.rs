@@ -83,10 +83,15 @@ fn installation() -> Result<Installation, Error> {
     Installation::of_flwrd(&own).ok_or(Error::NoInstallation(own))
 }
 
-/// This program's file. A link to the program, or another name, leads to the same file.
+/// This program's file. A link to the program, or another name, leads to the same file. Where there is
+/// no `/proc`, as in a root that has nothing but programs, the path counts by which this was started.
 fn own() -> Result<PathBuf, Error> {
-    let own = std::env::current_exe().and_then(|own| own.canonicalize());
-    own.map_err(Error::Own)
+    let by_path = |error| {
+        let typed = std::env::args_os().next().map(PathBuf::from);
+        typed.ok_or(error)
+    };
+    let own = std::env::current_exe().or_else(by_path);
+    own.and_then(|own| own.canonicalize()).map_err(Error::Own)
 }
 
 #[expect(clippy::print_stderr, reason = "stdout is for the shell")]

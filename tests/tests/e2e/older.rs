@@ -1,5 +1,6 @@
 //! Flower's older commands, as their guides have them, on the ports that they are for.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::PoisonError;
@@ -178,4 +179,20 @@ fn what_is_wrong_with_them_is_told() {
             "{line}: {said}"
         );
     }
+}
+
+#[test]
+fn a_client_app_without_the_supernode_beside_it_says_what_it_needs() {
+    let scratch = Scratch::new();
+    let alone = scratch.path().join("flower-client-app");
+    fs::copy(Maker::Ours.program("flower-client-app"), &alone).unwrap();
+    let output = Command::new(&alone).arg("--help").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("flower-client-app: error: ")
+            && said.contains("needs flower-supernode in its own folder"),
+        "{said}"
+    );
 }

@@ -1,8 +1,10 @@
-//! `THIRD-PARTY.md`: the licences of all crates in the programs, by `cargo-about` with `about.toml`.
+//! `THIRD-PARTY.md`: the licences of all crates of this workspace, by `cargo-about` with `about.toml`.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use sha2::{Digest, Sha256};
 
 use super::{programs, tools, tree, work};
 use crate::support::build;
@@ -11,19 +13,36 @@ use crate::support::build;
 pub(super) const NAME: &str = "THIRD-PARTY.md";
 
 /// Collects the licences, and says where the file is. A licence outside the list in
-/// `packaging/licences/about.toml` is an error.
+/// `packaging/licences/about.toml` is an error. cargo-about compares the texts of all crates for
+/// minutes, so its answer is kept for as long as crates and list are the same.
 pub(super) fn make() -> Result<PathBuf> {
-    let file = work().join(NAME);
     let packaging = build::root().join("packaging/licences");
-    let mut about = tools::about()?;
-    about.args(["generate", "--fail", "--locked", "--offline"]);
-    about.args(["--target", programs::TARGET, "--config"]);
-    about.arg(packaging.join("about.toml"));
-    // flwrd, and the older commands, have no crates that these do not have.
-    about
-        .arg("--workspace")
-        .arg(packaging.join("third-party.hbs"));
-    let text = tools::said(&mut about)?;
-    tree::write(&file, text.trim_start())?;
+    let (list, template) = (
+        packaging.join("about.toml"),
+        packaging.join("third-party.hbs"),
+    );
+    let mut all = Sha256::new();
+    for file in [&build::root().join("Cargo.lock"), &list, &template] {
+        all.update(fs::read(file)?);
+    }
+    let hash: String = all.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let kept = build::target()
+        .join("tools")
+        .join(format!("licences-{hash}.md"));
+    if !kept.is_file() {
+        let mut about = tools::about()?;
+        about.args(["generate", "--fail", "--locked", "--offline"]);
+        about.args(["--target", programs::TARGET, "--workspace", "--config"]);
+        about.arg(&list).arg(&template);
+        let text = tools::said(&mut about)?;
+        let beside = kept.with_extension("new");
+        tree::write(&beside, text.trim_start())?;
+        fs::rename(&beside, &kept)?;
+    }
+    let file = work().join(NAME);
+    tree::add(&kept, &file, 0o644)?;
     Ok(file)
 }

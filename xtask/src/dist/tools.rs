@@ -25,21 +25,22 @@ const LINK: [&str; 2] = [
 ];
 
 /// Writes the list of its crates into each program.
-const AUDITABLE: Crate = Crate("cargo-auditable", "0.7.7");
+const AUDITABLE: Crate = Crate("cargo-auditable", "0.7.7", "");
 /// Reads that list.
-const AUDIT_INFO: Crate = Crate("rust-audit-info", "0.5.4");
+const AUDIT_INFO: Crate = Crate("rust-audit-info", "0.5.4", "");
 /// Writes a bill of materials for each package.
-const CYCLONEDX: Crate = Crate("cargo-cyclonedx", "0.5.9");
+const CYCLONEDX: Crate = Crate("cargo-cyclonedx", "0.5.9", "");
 /// Collects the texts of licences.
-const ABOUT: Crate = Crate("cargo-about", "0.9.3");
+const ABOUT: Crate = Crate("cargo-about", "0.9.3", "cli");
 
-/// A tool of crates.io: its name, which is also that of its program, and its version.
-struct Crate(&'static str, &'static str);
+/// A tool of crates.io: its name, which is also that of its program, its version, and the feature with
+/// the program, if that is not built anyway.
+struct Crate(&'static str, &'static str, &'static str);
 
 impl Crate {
     /// The program, built if this machine has not built it yet.
     fn program(&self) -> Result<PathBuf> {
-        let (Self(name, version), program) = (self, self.kept().join("bin").join(self.0));
+        let (Self(name, version, feature), program) = (self, self.kept().join("bin").join(self.0));
         if program.is_file() {
             return Ok(program);
         }
@@ -54,7 +55,8 @@ impl Crate {
             "--version",
             version,
         ]);
-        install.arg("--root").arg(&made).arg(name);
+        install.args(["--features", feature, "--root"]);
+        install.arg(&made).arg(name);
         install.env("CARGO_TARGET_DIR", made.join("target"));
         build::succeed(&mut install)?;
         fs::remove_dir_all(made.join("target"))?;
@@ -69,7 +71,7 @@ impl Crate {
 
     /// The program as cargo starts it.
     fn command(&self) -> Result<Command> {
-        let Self(name, _) = self;
+        let Self(name, ..) = self;
         let mut command = Command::new(self.program()?);
         command.current_dir(build::root());
         command.args(name.strip_prefix("cargo-"));
@@ -89,7 +91,7 @@ pub(super) fn missing_for_texts() -> Option<&'static str> {
     let missing = [ABOUT, CYCLONEDX]
         .into_iter()
         .find(|tool| !tool.kept().is_dir());
-    missing.map(|Crate(name, _)| name)
+    missing.map(|Crate(name, ..)| name)
 }
 
 /// Cargo, with the list of crates written into each program that it builds.

@@ -1,24 +1,29 @@
 //! `flower-client-app client:app`: a SuperNode that runs the ClientApp in a directory here,
 //! whatever app a run has. Flower's command until 1.10.
+//!
+//! The program `flower-client-app` is small: it executes `flower-supernode`, which finds here what it
+//! does under that name. So an installation has the code of a SuperNode once.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flower_supernode::args::Args as Supernode;
-use flower_supernode::config::Config;
-use flower_supernode::program::Program;
 use flwr_core::fab::{self, AppRef, Fab};
-use flwr_daemon::apps::keeper;
-use flwr_daemon::limits;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
+
+use crate::args::Args as Supernode;
+use crate::config::Config;
+use crate::program::Program;
 
 mod args;
 
 use args::Args;
 
-const PROGRAM: Program = Program("flower-client-app");
+/// The program's name.
+pub const NAME: &str = "flower-client-app";
+
+const PROGRAM: Program = Program(NAME);
 
 /// Why the app cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +36,9 @@ enum AppError {
     Fab(#[from] fab::FabError),
 }
 
-fn main() -> ExitCode {
-    if let Some(ended) = keeper::run_if_asked() {
-        return ended;
-    }
-    limits::tighten_umask();
+/// Runs a SuperNode with the flags of `flower-client-app` that were typed.
+#[must_use]
+pub fn run() -> ExitCode {
     let args = Args::parse();
     let _logs = match telemetry::init(None, Format::Text, None) {
         Ok(logs) => logs,

@@ -11,7 +11,7 @@ use flwr_core::proxy::ProxySetting;
 /// An older command of Flower: today a `flower-supernode` gets its app with the run.
 #[derive(Debug, Parser)]
 #[command(infer_long_args = true, args_override_self = true)]
-#[command(name = "flower-client-app", version = flower_supernode::args::VERSION, max_term_width = 100)]
+#[command(name = "flower-client-app", version = crate::args::VERSION, max_term_width = 100)]
 #[command(after_help = "Example:
   flower-client-app client:app --root-certificates certificates/ca.crt --server 127.0.0.1:9092 \\
       --authentication-keys keys/client_credentials_1 keys/client_credentials_1.pub")]
