@@ -86,9 +86,26 @@ impl Unpacked {
 
     /// Starts a container.
     pub(super) fn start(&self, name: &str, run: &Run<'_>) -> Result<Container> {
-        let id = format!("flower-{}-{name}", std::process::id());
-        let bundle = self.folder.join(name);
-        let volume = bundle.join("state");
+        let id = id(name);
+        let daemon = Daemon::start(name, &mut self.prepare(name, run)?, &self.folder)?;
+        let health = words(&self.image["config"]["Healthcheck"]["Test"])?;
+        Ok(Container {
+            id,
+            states: self.states(),
+            daemon: Some(daemon),
+            health: health.into_iter().skip(1).collect(),
+            volume: self.state(name),
+        })
+    }
+
+    /// Runs a container to its end, and gives what it prints.
+    pub(super) fn execute(&self, name: &str, run: &Run<'_>) -> Result<String> {
+        said(&mut self.prepare(name, run)?)
+    }
+
+    /// Makes a container, and gives the command that runs the container.
+    fn prepare(&self, name: &str, run: &Run<'_>) -> Result<Command> {
+        let (bundle, volume) = (self.folder.join(name), self.state(name));
         self.volume(&volume)?;
         let mut config = self.configured(run)?;
         let mut mounts = vec![mount(&volume, files::STATE, "rw")];
@@ -104,18 +121,20 @@ impl Unpacked {
         let all = config["mounts"].as_array_mut().context("no mounts")?;
         all.extend(mounts);
         fs::write(bundle.join("config.json"), config.to_string())?;
-        let states = self.folder.join("runc");
-        let mut runc = runc(&states);
+        let mut runc = runc(&self.states());
         runc.args(["run", "--no-new-keyring", "--bundle"]);
-        let daemon = Daemon::start(name, runc.arg(&bundle).arg(&id), &self.folder)?;
-        let health = words(&self.image["config"]["Healthcheck"]["Test"])?;
-        Ok(Container {
-            id,
-            states,
-            daemon: Some(daemon),
-            health: health.into_iter().skip(1).collect(),
-            volume,
-        })
+        runc.arg(&bundle).arg(id(name));
+        Ok(runc)
+    }
+
+    /// The folder that a container keeps its state in.
+    fn state(&self, name: &str) -> PathBuf {
+        self.folder.join(name).join("state")
+    }
+
+    /// The folder in which runc remembers containers.
+    fn states(&self) -> PathBuf {
+        self.folder.join("runc")
     }
 
     fn configured(&self, run: &Run<'_>) -> Result<Value> {
@@ -126,6 +145,9 @@ impl Unpacked {
         process["user"] = json!({"uid": run.user, "gid": run.user});
         process["capabilities"] = json!({});
         process["noNewPrivileges"] = json!(true);
+        if let Some(program) = run.program {
+            process["args"] = json!([program]);
+        }
         let arguments = process["args"].as_array_mut().context("no program")?;
         arguments.extend(run.arguments.iter().map(|argument| json!(argument)));
         let variables = process["env"].as_array_mut().context("no variables")?;
@@ -146,6 +168,8 @@ impl Unpacked {
 /// What a container is started with.
 pub(super) struct Run<'a> {
     pub(super) user: u32,
+    /// The program in place of the image's.
+    pub(super) program: Option<&'a str>,
     /// What is typed after the image's name.
     pub(super) arguments: &'a [String],
     pub(super) variables: &'a [(&'a str, String)],
@@ -196,6 +220,11 @@ impl Drop for Container {
             .args(["delete", "--force", &self.id])
             .output();
     }
+}
+
+/// The name of a container on this machine.
+fn id(name: &str) -> String {
+    format!("flower-{}-{name}", std::process::id())
 }
 
 fn runc(states: &Path) -> Command {

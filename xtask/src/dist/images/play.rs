@@ -64,7 +64,11 @@ pub(super) fn check(archive: &Path, apps: Apps, folder: &Path) -> Result<()> {
         ports: Ports::free()?,
     };
     stage.prepare()?;
-    stage.play()
+    stage.play()?;
+    match apps {
+        Apps::Inside => stage.first_run(),
+        Apps::Outside => Ok(()),
+    }
 }
 
 /// The image has the user, the program and the version that people expect.
@@ -225,6 +229,7 @@ impl Stage {
             ["certificates", "keys", "hosts"].map(|name| self.project.join(name));
         let run = Run {
             user: self.user,
+            program: None,
             arguments: &arguments,
             variables: &[(variable, here(health).to_string())],
             mounts: &[
@@ -262,6 +267,25 @@ impl Stage {
             .into_iter()
             .map(start)
             .collect()
+    }
+
+    /// The first run of the README in one container.
+    fn first_run(&self) -> Result<()> {
+        let script = "cd && flwr up --detach && flwr new my-app --framework numpy && cd my-app \
+             && flwr run . --wait && flwr down";
+        let run = Run {
+            user: self.user,
+            program: Some("sh"),
+            arguments: &["-euc".to_owned(), script.to_owned()],
+            variables: &[],
+            mounts: &[],
+            tmp: true,
+        };
+        let said = self.superlink.execute("first-run", &run)?;
+        if !said.contains("Successfully started run") {
+            bail!("the first run in a container printed {said}");
+        }
+        Ok(())
     }
 
     /// Has `flwr` start a run, and waits for its end.
