@@ -11,7 +11,7 @@ use super::programs;
 use crate::support::build;
 
 /// The programs with a name on PATH, beside `flwrd`: the group's folder and the name.
-const NAMED: [(&str, &str); 3] = [
+pub(super) const NAMED: [(&str, &str); 3] = [
     ("flwr", "flwr"),
     ("superlink", "flower-superlink"),
     ("supernode", "flower-supernode"),
@@ -20,9 +20,20 @@ const NAMED: [(&str, &str); 3] = [
 /// Puts the programs into folders of a prefix: `flwrd` into `bin`, the others into `libexec`, where
 /// nothing of pip's is.
 pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> Result<()> {
+    fill_with(bin, prefix, programs, flwrd, &programs::INSTALLED)
+}
+
+/// The same with some of the programs, each with its folder.
+pub(super) fn fill_with(
+    bin: &Path,
+    prefix: &Path,
+    programs: &Path,
+    flwrd: &Path,
+    names: &[(&str, &str)],
+) -> Result<()> {
     add(&flwrd.join("flwrd"), &bin.join("flwrd"), 0o755)?;
     let libexec = prefix.join("libexec/flower-daemons");
-    for (group, name) in programs::INSTALLED {
+    for (group, name) in names {
         let folder = libexec.join(group);
         add(&programs.join(name), &folder.join(name), 0o755)?;
     }

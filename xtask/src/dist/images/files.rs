@@ -9,7 +9,7 @@ use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::layer::Layer;
 use crate::dist::artefacts::Pack;
-use crate::dist::{programs, tree};
+use crate::dist::tree;
 use crate::support::build;
 
 /// The user of the daemons, by number: Kubernetes must see that the user is not root.
@@ -58,7 +58,9 @@ fn authorities() -> String {
 pub(super) fn installed(stage: &Path, from: &Pack) -> Result<Layer> {
     let prefix = stage.join("usr/local");
     let bin = prefix.join("bin");
-    tree::fill(&bin, &prefix, &from.standalone, &from.standalone)?;
+    // The older flower-client-app and flower-server-app take 7 MB, and Flower's images have none.
+    let from_folder = &from.standalone;
+    tree::fill_with(&bin, &prefix, from_folder, from_folder, &tree::NAMED)?;
     tree::link(&bin)?;
     let documents = prefix.join("share/doc/flower-daemons");
     let licence = build::root().join("LICENSE");
@@ -74,7 +76,7 @@ pub(super) fn installed(stage: &Path, from: &Pack) -> Result<Layer> {
 /// The libraries of this machine that programs need: those of the tests, since static programs need none.
 pub(super) fn libraries(programs: &Path) -> Result<Layer> {
     let mut layer = Layer::default();
-    for (_, name) in programs::INSTALLED {
+    for (_, name) in tree::NAMED {
         let output = Command::new("ldd").arg(programs.join(name)).output();
         let output = output.context("ldd does not start")?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
