@@ -7,6 +7,7 @@
 //! - `wheel` the wheel for pip
 //! - `tarball` the static programs, and `bare` their use in a root without any library
 //! - `deb` the package for Debian, and `debian` its life in a root of its own
+//! - `images` the container images
 //! - `sbom` the bill of materials, and `notices` the licences
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
@@ -17,6 +18,7 @@ mod artefacts;
 mod bare;
 mod deb;
 mod debian;
+mod images;
 mod notices;
 mod programs;
 mod sbom;
@@ -64,12 +66,25 @@ pub(crate) struct Args {
     /// Make artefacts from the programs that the tests have built, install and use them.
     #[arg(long, conflicts_with_all = ["to", "sign"])]
     smoke: bool,
+    /// Make the container images with Python and pip's flwr too, out of today's Debian. Needs mmdebstrap.
+    #[arg(long, conflicts_with_all = ["smoke", "twice", "verify"])]
+    apps: bool,
+    /// Make nothing: run the container images of a folder with runc, as root, and a run on them.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "twice", "verify", "apps"])]
+    play_images: Option<PathBuf>,
 }
 
 /// Makes the artefacts, or checks them.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(folder) = &args.verify {
         return sums::verify(folder, args.signers.as_deref());
+    }
+    if let Some(folder) = &args.play_images {
+        images::play(folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.apps {
+        images::must_make_apps()?;
     }
     let _lock = lock()?;
     if args.smoke {
@@ -80,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .clone()
         .unwrap_or_else(|| build::root().join("dist"));
     let source = Source::here()?;
-    let (pack, made) = Artefacts::build(&source)?;
+    let (pack, made) = Artefacts::build(&source, args.apps)?;
     let made = made.place(&to)?;
     sums::write(&to, made.files())?;
     if let Some(key) = &args.sign {

@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// What a line that somebody types begins with.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "flower-superlink",
     "flower-supernode",
     "flower-client-app",
@@ -26,6 +26,7 @@ const PROGRAMS: [&str; 10] = [
     "pip",
     "apt",
     "docker",
+    "skopeo",
 ];
 /// The pages whose commands have marks. README and examples are typed whole by `e2e guides::`.
 const MARKED: &str = "docs";

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::deb::{self, Contents};
 use super::source::{Source, VERSION};
-use super::{notices, place, programs, sbom, tarball, wheel};
+use super::{images, notices, place, programs, sbom, tarball, wheel};
 
 /// Artefacts that lie in a folder.
 pub(super) struct Artefacts {
@@ -17,13 +17,15 @@ pub(super) struct Artefacts {
     pub(super) tarball: PathBuf,
     /// For Debian, where this machine makes packages.
     pub(super) deb: Option<PathBuf>,
+    /// For containers: the images without Python, and those with, where they are asked for.
+    pub(super) images: Vec<PathBuf>,
     /// Bills of materials, and licences.
     texts: Vec<PathBuf>,
 }
 
 impl Artefacts {
     /// Builds the programs for other machines, and packs them.
-    pub(super) fn build(source: &Source) -> Result<(Pack, Self)> {
+    pub(super) fn build(source: &Source, apps: bool) -> Result<(Pack, Self)> {
         println!("Building {source} ...");
         let standalone = programs::standalone(source)?;
         let linked = programs::linked(source)?;
@@ -41,8 +43,12 @@ impl Artefacts {
             glibc: programs::GLIBC.to_owned(),
             compression: "-Zxz",
             epoch: source.epoch.clone(),
+            commit: source.commit.clone(),
         };
         let mut made = pack.all()?;
+        if apps {
+            made.images.push(images::make_with_apps(&pack)?);
+        }
         made.texts = vec![bill, notices];
         Ok((pack, made))
     }
@@ -54,6 +60,7 @@ impl Artefacts {
             wheel: place(self.wheel)?,
             tarball: place(self.tarball)?,
             deb: self.deb.map(place).transpose()?,
+            images: self.images.into_iter().map(place).collect::<Result<_>>()?,
             texts: self.texts.into_iter().map(place).collect::<Result<_>>()?,
         })
     }
@@ -63,6 +70,7 @@ impl Artefacts {
         [&self.wheel, &self.tarball]
             .into_iter()
             .chain(&self.deb)
+            .chain(&self.images)
             .chain(&self.texts)
             .map(PathBuf::as_path)
     }
@@ -91,6 +99,8 @@ pub(super) struct Pack {
     pub(super) compression: &'static str,
     /// The time of all files, in seconds since 1970.
     pub(super) epoch: String,
+    /// The commit, with a mark if files were changed since.
+    pub(super) commit: String,
 }
 
 impl Pack {
@@ -107,6 +117,7 @@ impl Pack {
             wheel: wheel::make(self)?,
             tarball: tarball::make(self)?,
             deb,
+            images: vec![images::make(self)?],
             texts: Vec::new(),
         })
     }

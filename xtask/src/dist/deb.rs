@@ -6,7 +6,6 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -20,12 +19,6 @@ use crate::support::{build, tools};
 pub(super) const NAME: &str = "flower-daemons";
 /// Whom users of the package write to.
 const MAINTAINER: &str = "flower-daemons maintainers <maintainers@flower-daemons.invalid>";
-/// The programs with a name in `/usr/bin`, beside `flwrd`: the group's folder and the name.
-const LINKED: [(&str, &str); 3] = [
-    ("flwr", "flwr"),
-    ("superlink", "flower-superlink"),
-    ("supernode", "flower-supernode"),
-];
 /// The configuration files, which an upgrade leaves alone where people have changed them.
 pub(super) const CONFIGURATION: [&str; 2] = ["superlink.toml", "supernode.toml"];
 /// The units, each with the configuration file of its daemon.
@@ -72,10 +65,7 @@ impl Contents<'_> {
     fn fill(&self, root: &Path) -> Result<()> {
         let (usr, bin) = (root.join("usr"), root.join("usr/bin"));
         tree::fill(&bin, &usr, &self.pack.linked, &self.pack.standalone)?;
-        for (group, name) in LINKED {
-            let program = format!("../libexec/{NAME}/{group}/{name}");
-            symlink(program, bin.join(name))?;
-        }
+        tree::link(&bin)?;
         for name in CONFIGURATION {
             tree::add(&source(name), &root.join("etc/flower").join(name), 0o644)?;
         }

@@ -103,7 +103,7 @@ pub(super) fn cargo_home() -> Result<PathBuf> {
 }
 
 /// PATH with a folder before all others.
-fn path_with(first: &Path) -> Result<OsString> {
+pub(super) fn path_with(first: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&path));
     Ok(env::join_paths(folders)?)

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::artefacts::{Artefacts, Pack};
 use super::source::{Source, VERSION};
-use super::{debian, notices, programs, sbom, tarball, tools, tree, work};
+use super::{debian, images, notices, programs, sbom, tarball, tools, tree, work};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
@@ -39,6 +39,7 @@ pub(super) fn run() -> Result<ExitCode> {
         // Programs of the tests are large.
         compression: "-Znone",
         epoch: source.epoch,
+        commit: source.commit,
     };
     let made = pack.all()?.place(&folder.join("dist"))?;
     check(&pack, &made, &folder)?;
@@ -64,6 +65,7 @@ pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> 
         debian::check(pack, package, folder)?;
     }
     tarball::check(&made.tarball, &folder.join("unpacked"))?;
+    images::check(pack, made, folder)?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
         venv.check(&made.wheel, flower, plays)?;

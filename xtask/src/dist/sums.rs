@@ -145,8 +145,7 @@ fn verify_signature(folder: &Path, signers: &Path) -> Result<()> {
 
 fn sum(file: &Path) -> Result<String> {
     let content = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let hash = Sha256::digest(content);
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(Sha256::digest(content)))
 }
 
 #[cfg(test)]

@@ -128,6 +128,14 @@ pub(super) fn said(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// What checks the examples for containers, with the schemas.
+const SCHEMAS: [&str; 2] = ["check-jsonschema==0.39.0", "kubernetes-validate==1.37.0"];
+
+/// The folder with the programs that check the examples for containers.
+pub(super) fn schemas() -> Result<PathBuf> {
+    prepared("dist-schemas", &SCHEMAS)
+}
+
 /// The folder with the programs that link.
 pub(super) fn link() -> Result<PathBuf> {
     prepared("dist-link", &LINK)

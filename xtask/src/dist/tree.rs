@@ -1,7 +1,7 @@
 //! The files of an installation, where `flwrd` looks for them.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -10,14 +10,42 @@ use anyhow::{Context, Result};
 use super::programs;
 use crate::support::build;
 
+/// The programs with a name on PATH, beside `flwrd`: the group's folder and the name.
+pub(super) const NAMED: [(&str, &str); 3] = [
+    ("flwr", "flwr"),
+    ("superlink", "flower-superlink"),
+    ("supernode", "flower-supernode"),
+];
+
 /// Puts the programs into folders of a prefix: `flwrd` into `bin`, the others into `libexec`, where
 /// nothing of pip's is.
 pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> Result<()> {
+    fill_with(bin, prefix, programs, flwrd, &programs::INSTALLED)
+}
+
+/// The same with some of the programs, each with its folder.
+pub(super) fn fill_with(
+    bin: &Path,
+    prefix: &Path,
+    programs: &Path,
+    flwrd: &Path,
+    names: &[(&str, &str)],
+) -> Result<()> {
     add(&flwrd.join("flwrd"), &bin.join("flwrd"), 0o755)?;
     let libexec = prefix.join("libexec/flower-daemons");
-    for (group, name) in programs::INSTALLED {
+    for (group, name) in names {
         let folder = libexec.join(group);
         add(&programs.join(name), &folder.join(name), 0o755)?;
+    }
+    Ok(())
+}
+
+/// Gives programs their names in the folder with `flwrd`, where nothing of pip's is.
+pub(super) fn link(bin: &Path) -> Result<()> {
+    for (group, name) in NAMED {
+        let program = format!("../libexec/flower-daemons/{group}/{name}");
+        symlink(program, bin.join(name))
+            .with_context(|| format!("{} cannot be made", bin.join(name).display()))?;
     }
     Ok(())
 }
