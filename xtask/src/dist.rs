@@ -4,6 +4,7 @@
 //! - `programs` the programs, built for other machines than this one
 //! - `tree` where an installation keeps them
 //! - `wheel` the wheel for pip
+//! - `place` the folder that they are put into
 //! - `deb` the package for Debian, and `debian` its life in a root of its own
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
@@ -11,6 +12,7 @@
 
 mod deb;
 mod debian;
+mod place;
 mod programs;
 mod smoke;
 mod source;
@@ -20,13 +22,14 @@ mod tree;
 mod wheel;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::build;
+use place::place;
 use source::Source;
 
 /// `cargo xtask dist`
@@ -62,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .to
         .clone()
         .unwrap_or_else(|| build::root().join("dist"));
+    let _claimed = place::claim(&to)?;
     let source = Source::here()?;
     println!("Building {source} ...");
     let flwrd = programs::flwrd(&source)?;
@@ -109,21 +113,4 @@ fn lock() -> Result<File> {
         );
     }
     Ok(file)
-}
-
-/// Puts a finished file where people look for it. A file there is never half written.
-fn place(file: &Path, to: &Path) -> Result<PathBuf> {
-    let name = file.file_name().context("an artefact without a name")?;
-    let (beside, target) = (to.join(".new"), to.join(name));
-    fs::create_dir_all(to)
-        .and_then(|()| fs::copy(file, &beside))
-        .and_then(|_| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, &target))
-        .with_context(|| {
-            format!(
-                "{} cannot be written: free space, or give --to DIR",
-                target.display()
-            )
-        })?;
-    Ok(target)
 }
