@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Make nothing: check the files of a folder against its SHA256SUMS.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "debian"])]
     verify: Option<PathBuf>,
     /// With --verify: check the signature too, by this list of signers (`allowed_signers` of ssh-keygen).
     #[arg(long, value_name = "FILE", requires = "verify")]
@@ -50,6 +50,11 @@ pub(crate) struct Args {
     /// Make artefacts from the programs that the tests have built, install and use them.
     #[arg(long, conflicts_with_all = ["to", "sign"])]
     smoke: bool,
+    /// Make the Debian package from those programs, and take it through its life in whole systems of Debian
+    /// 12 and 13: installed, upgraded (to the package FILE, if it is given), removed and purged. Needs root
+    /// and mmdebstrap.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["to", "sign", "smoke"])]
+    debian: Option<Option<PathBuf>>,
 }
 
 /// Makes the artefacts, or checks them.
@@ -60,6 +65,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let _lock = lock()?;
     if args.smoke {
         return smoke::run();
+    }
+    if let Some(release) = &args.debian {
+        return debian::in_trees(release.as_deref());
     }
     let to = args
         .to

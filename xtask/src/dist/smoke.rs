@@ -23,15 +23,11 @@ pub(super) fn run() -> Result<ExitCode> {
     let folder = work().join("smoke");
     tree::empty(&folder)?;
     let stripped = folder.join("programs");
-    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
-    for name in names.chain(["flwrd"]) {
-        let copy = stripped.join(name);
-        tree::add(&built.join(name), &copy, 0o755)?;
-        build::succeed(Command::new("strip").arg(&copy))?;
-    }
+    tree::strip(&built, &stripped)?;
     let epoch = Source::here()?.epoch;
     debian::check(&stripped, &epoch, &folder)?;
     let wheel = wheel::make(&stripped, &stripped, &epoch)?;
+    wheel::fits_its_systems_only(&wheel)?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
         venv.check(&wheel, flower, plays)?;

@@ -3,10 +3,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::programs;
+use crate::support::build;
 
 /// Puts the programs into folders of a prefix: `flwrd` into `bin`, the others into `libexec`, where
 /// nothing of pip's is.
@@ -16,6 +18,17 @@ pub(super) fn fill(bin: &Path, prefix: &Path, programs: &Path, flwrd: &Path) -> 
     for (group, name) in programs::INSTALLED {
         let folder = libexec.join(group);
         add(&programs.join(name), &folder.join(name), 0o755)?;
+    }
+    Ok(())
+}
+
+/// Copies the programs that the tests have built, without what only a debugger reads.
+pub(super) fn strip(built: &Path, to: &Path) -> Result<()> {
+    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
+    for name in names.chain(["flwrd"]) {
+        let copy = to.join(name);
+        add(&built.join(name), &copy, 0o755)?;
+        build::succeed(Command::new("strip").arg(&copy))?;
     }
     Ok(())
 }

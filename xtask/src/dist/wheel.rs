@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::source::VERSION;
 use super::{tools, tree, work};
@@ -38,6 +38,29 @@ pub(super) fn make(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf
     pack.args([&stage, &tree]).env("SOURCE_DATE_EPOCH", epoch);
     build::succeed(pack.stdout(std::process::Stdio::null()))?;
     Ok(stage.join(format!("{NAME}-{VERSION}-py3-none-{PLATFORM}.whl")))
+}
+
+/// Has pip judge the wheel as on other systems: it takes the wheel where glibc is new enough only.
+pub(super) fn fits_its_systems_only(wheel: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (system, fits) in [
+        (PLATFORM, true),
+        ("manylinux_2_12_x86_64", false),
+        ("musllinux_1_2_x86_64", false),
+    ] {
+        let mut pip = tools::pack()?;
+        pip.args(["-m", "pip", "--disable-pip-version-check", "download"]);
+        pip.args(["--no-index", "--no-deps", "--only-binary=:all:"]);
+        pip.args(["--platform", system, "--dest"])
+            .arg(folder.path());
+        let output = pip.arg(wheel).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_refused = said.contains("is not a supported wheel on this platform");
+        if (output.status.success(), is_refused) != (fits, !fits) {
+            bail!("for {system}, pip says of {}: {said}", wheel.display());
+        }
+    }
+    Ok(())
 }
 
 fn tags() -> String {
