@@ -6,12 +6,14 @@
 //! - `wheel` the wheel for pip
 //! - `place` the folder that they are put into
 //! - `deb` the package for Debian, and `debian` its life in a root of its own
+//! - `installed` installations whose packages are replaced while their daemons run
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
 //! - `smoke` the artefacts made from the programs of the tests, installed and used
 
 mod deb;
 mod debian;
+pub(crate) mod installed;
 mod place;
 mod programs;
 mod smoke;
