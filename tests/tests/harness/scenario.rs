@@ -107,6 +107,10 @@ impl Scenario {
             self.tell();
             panic::resume_unwind(cause);
         }
+        if self.kind == Kind::Upgrade {
+            // Which daemon's upgrade the slow rounds had to wait for.
+            self.event_log.print();
+        }
         self.stop();
     }
 
