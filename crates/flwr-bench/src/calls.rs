@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// came, and in the first and the last Context of the ServerApp.
 const CONFIGURATION: usize = 1 << 20;
 const COPIES: usize = 3;
+/// A key of the bundle's own configuration: others are refused.
+const KEY: &str = "size";
 /// Messages before the first that counts.
 const WARM_UP: usize = 20;
 
@@ -73,7 +75,7 @@ async fn fill(target: &Target, fab: &Path, mb: usize) -> Result<()> {
     for _ in 0..(mb << 20).div_ceil(COPIES * CONFIGURATION) {
         let start = Start {
             fab: fab.clone(),
-            overrides: [("large".to_owned(), large.clone())].into(),
+            overrides: [(KEY.to_owned(), large.clone())].into(),
             ..Start::default()
         };
         let run = control.start(start).await?;

@@ -15,6 +15,8 @@ use super::stage::{Stage, SuperLink};
 use super::what::Nodes;
 use crate::support::build;
 
+/// The folder of the backups.
+const BACKUP: &str = "backup";
 /// Rounds of each kind, in turns with the other kind.
 const TURNS: usize = 3;
 
@@ -61,6 +63,8 @@ pub(super) fn measure(stage: &Stage) -> Result<()> {
 /// Times calls that write the state, while nothing else happens and while backups are made of all of it.
 fn measure_calls(stage: &Stage) -> Result<()> {
     println!("\nFilling a state of {STATE_MB} MB ...");
+    // A folder is for one SuperLink.
+    fs::remove_dir_all(stage.folder().join(BACKUP))?;
     let superlink = stage.superlink(Maker::Ours, &load::VIRTUAL)?;
     let mut probe = Probe::start(stage, &superlink, STATE_MB)?;
     let (mut alone, mut beside, mut backups) = (Vec::new(), Vec::new(), Vec::new());
@@ -119,7 +123,7 @@ fn beside_backups<T>(stage: &Stage, work: impl FnOnce() -> Result<T>) -> Result<
 
 fn back_up(stage: &Stage) -> Result<()> {
     let mut backup = stage.ours("flower-superlink");
-    backup.args(["--incremental", "--backup", "backup"]);
+    backup.args(["--incremental", "--backup", BACKUP]);
     let shown = build::show(&backup);
     let output = backup.output()?;
     if !output.status.success() {

@@ -68,13 +68,19 @@ pub(in crate::store) fn copy(database: &Path, copy: &Path) -> Result<(), Snapsho
     };
     let mut target = Connection::open_with_flags(copy, file::WRITE).map_err(told)?;
     let on_disk = File::open(copy)?;
-    write(&source, &mut target, &on_disk).map_err(told)?;
+    // A disk that fails is told by the last sync.
+    write(&source, &mut target, || drop(on_disk.sync_data())).map_err(told)?;
     target.close().map_err(|(_, error)| told(error))?;
     on_disk.sync_all()?;
     Ok(())
 }
 
-fn write(source: &Connection, target: &mut Connection, on_disk: &File) -> rusqlite::Result<()> {
+/// Copies all pages, and does something after each step but the last.
+pub(super) fn write(
+    source: &Connection,
+    target: &mut Connection,
+    mut after_step: impl FnMut(),
+) -> rusqlite::Result<()> {
     // A copy that is not finished is thrown away: nothing in it must be undone.
     target.pragma_update(None, "journal_mode", "off")?;
     target.pragma_update(None, "synchronous", "off")?;
@@ -87,8 +93,7 @@ fn write(source: &Connection, target: &mut Connection, on_disk: &File) -> rusqli
     loop {
         match backup.step(STEP_PAGES)? {
             StepResult::Done => break,
-            // A disk that fails is told by the last sync.
-            StepResult::More => drop(on_disk.sync_data()),
+            StepResult::More => after_step(),
             _ => {
                 let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
                 return Err(rusqlite::Error::SqliteFailure(busy, None));
