@@ -2,25 +2,35 @@
 //!
 //! - `source` the commit that is built
 //! - `programs` the programs, built for other machines than this one
-//! - `tree` where an installation keeps them
+//! - `artefacts` all artefacts of the commit, packed from the programs
+//! - `tree` where an installation keeps the programs
 //! - `wheel` the wheel for pip
-//! - `place` the folder that they are put into
-//! - `deb` the package for Debian, and `debian` its life in a root of its own
+//! - `tarball` the static programs, and `bare` their use in a root without any library
+//! - `deb` the package for Debian, and `debian` its life in a root of its own or in whole systems
+//! - `place` the folder that artefacts are put into
 //! - `installed` installations whose packages are replaced while their daemons run
+//! - `sbom` the bill of materials, and `notices` the licences
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
-//! - `smoke` the artefacts made from the programs of the tests, installed and used
+//! - `smoke` the artefacts installed and used
+//! - `twice` the proof that a second build gives the same files
 
+mod artefacts;
+mod bare;
 mod deb;
 mod debian;
 pub(crate) mod installed;
+mod notices;
 mod place;
 mod programs;
+mod sbom;
 mod smoke;
 mod source;
 mod sums;
+mod tarball;
 mod tools;
 mod tree;
+mod twice;
 mod wheel;
 
 use std::fs::{self, File};
@@ -31,7 +41,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::build;
-use place::place;
+use artefacts::{Artefacts, Pack};
 use source::Source;
 
 /// `cargo xtask dist`
@@ -44,18 +54,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Make nothing: check the files of a folder against its SHA256SUMS.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "debian"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "twice", "debian"])]
     verify: Option<PathBuf>,
     /// With --verify: check the signature too, by this list of signers (`allowed_signers` of ssh-keygen).
     #[arg(long, value_name = "FILE", requires = "verify")]
     signers: Option<PathBuf>,
+    /// Do not install and use what was made.
+    #[arg(long, conflicts_with = "smoke")]
+    unused: bool,
+    /// Make everything a second time, as another user elsewhere and on another day, and compare.
+    #[arg(long, conflicts_with = "smoke")]
+    twice: bool,
     /// Make artefacts from the programs that the tests have built, install and use them.
     #[arg(long, conflicts_with_all = ["to", "sign"])]
     smoke: bool,
     /// Make the Debian package from those programs, and take it through its life in whole systems of Debian
     /// 12 and 13: installed, upgraded (to the package FILE, if it is given), removed and purged. Needs root
     /// and mmdebstrap.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["to", "sign", "smoke"])]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(conflicts_with_all = ["to", "sign", "smoke", "twice", "unused"])]
     debian: Option<Option<PathBuf>>,
 }
 
@@ -77,33 +94,29 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .unwrap_or_else(|| build::root().join("dist"));
     let _claimed = place::claim(&to)?;
     let source = Source::here()?;
-    println!("Building {source} ...");
-    let flwrd = programs::flwrd(&source)?;
-    let linked = programs::linked(&source)?;
-    let mb = programs::size(&linked)? as f64 / 1e6;
-    println!("{mb:6.1} MB  the programs in the wheel together");
-    let wheel = wheel::make(&linked, &flwrd, &source.epoch)?;
-    tools::audit(&wheel)?;
-    let made = place(&wheel, &to)?;
-    let contents = deb::Contents {
-        programs: &linked,
-        flwrd: &flwrd,
-        glibc: programs::GLIBC,
-        version: source::VERSION,
-        compression: &["-Zxz"],
-        epoch: &source.epoch,
-    };
-    match deb::hindrance() {
-        None => drop(place(&contents.make()?, &to)?),
-        Some(reason) => println!("SKIPPED: the Debian package: {reason}"),
-    }
-    sums::write(&to, source::VERSION)?;
+    let (pack, made) = Artefacts::build(&source)?;
+    let made = made.place(&to)?;
+    sums::write(&to, made.files())?;
     if let Some(key) = &args.sign {
         sums::sign(&to, key)?;
     }
-    let mb = fs::metadata(&made)?.len() as f64 / 1e6;
-    println!("{mb:6.1} MB  {}", made.display());
+    if !args.unused {
+        check(&pack, &made)?;
+    }
+    if args.twice {
+        twice::check(&to, &source)?;
+    }
+    made.tell()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Installs and uses the artefacts as people will.
+fn check(pack: &Pack, made: &Artefacts) -> Result<()> {
+    let folder = work().join("used");
+    tree::empty(&folder)?;
+    tools::audit(&made.wheel)?;
+    bare::check(&made.tarball, &folder)?;
+    smoke::check(pack, made, &folder)
 }
 
 /// The folder for what is made on the way.

@@ -5,13 +5,14 @@
 //! enabled: a SuperLink needs certificates before its first start.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::artefacts::Pack;
 use super::{tree, work};
 use crate::support::{build, tools};
 
@@ -43,18 +44,10 @@ pub(super) fn hindrance() -> Option<String> {
 
 /// What a package is made of.
 pub(super) struct Contents<'a> {
-    /// The folder with the programs but `flwrd`.
-    pub(super) programs: &'a Path,
-    /// The folder with `flwrd`.
-    pub(super) flwrd: &'a Path,
-    /// The oldest glibc that the programs run with.
-    pub(super) glibc: &'a str,
+    /// The programs and texts.
+    pub(super) pack: &'a Pack,
     /// The package's version.
     pub(super) version: &'a str,
-    /// How `dpkg-deb` compresses.
-    pub(super) compression: &'a [&'a str],
-    /// The time of all files, in seconds since 1970.
-    pub(super) epoch: &'a str,
 }
 
 impl Contents<'_> {
@@ -65,20 +58,20 @@ impl Contents<'_> {
         let root = stage.join("root");
         self.fill(&root)?;
         self.control(&root)?;
-        set_modes(&root)?;
+        tree::set_modes(&root)?;
         let file = stage.join(format!("{NAME}_{}_amd64.deb", self.version));
         let mut pack = Command::new("dpkg-deb");
         pack.args(["--root-owner-group", "--threads-max=1"]);
-        pack.args(self.compression).arg("--build");
+        pack.args([self.pack.compression, "--build"]);
         pack.args([&root, &file]);
-        pack.env("SOURCE_DATE_EPOCH", self.epoch);
+        pack.env("SOURCE_DATE_EPOCH", &self.pack.epoch);
         build::succeed(pack.stdout(Stdio::null()))?;
         Ok(file)
     }
 
     fn fill(&self, root: &Path) -> Result<()> {
         let (usr, bin) = (root.join("usr"), root.join("usr/bin"));
-        tree::fill(&bin, &usr, self.programs, self.flwrd)?;
+        tree::fill(&bin, &usr, &self.pack.linked, &self.pack.standalone)?;
         for (group, name) in LINKED {
             let program = format!("../libexec/{NAME}/{group}/{name}");
             symlink(program, bin.join(name))?;
@@ -99,7 +92,7 @@ impl Contents<'_> {
     }
 
     fn flwr(&self) -> Command {
-        Command::new(self.programs.join("flwr"))
+        Command::new(self.pack.linked.join("flwr"))
     }
 
     /// Manual pages: those of `flwr` by `flwr` itself, the others from what `--help` says.
@@ -110,17 +103,17 @@ impl Contents<'_> {
         build::succeed(pages.stdout(Stdio::null()))?;
         for (programs, name, about) in [
             (
-                self.flwrd,
+                &self.pack.standalone,
                 "flwrd",
                 "choose whose Flower programs the shell finds",
             ),
             (
-                self.programs,
+                &self.pack.linked,
                 "flower-superlink",
                 "coordinate a Flower federation",
             ),
             (
-                self.programs,
+                &self.pack.linked,
                 "flower-supernode",
                 "work for a Flower federation beside the data",
             ),
@@ -130,12 +123,12 @@ impl Contents<'_> {
             write.args(["--no-info", "--section=1", "--name", about, "--output"]);
             write.arg(page).arg(programs.join(name));
             write
-                .env("SOURCE_DATE_EPOCH", self.epoch)
+                .env("SOURCE_DATE_EPOCH", &self.pack.epoch)
                 .env("LC_ALL", "C.UTF-8");
             build::succeed(&mut write).context("Debian's package help2man is needed")?;
         }
         for page in fs::read_dir(folder)? {
-            compress(&page?.path())?;
+            tree::compress(&page?.path())?;
         }
         Ok(())
     }
@@ -160,20 +153,21 @@ impl Contents<'_> {
         tree::add(&source("copyright"), &documents.join("copyright"), 0o644)?;
         let mut date = Command::new("date");
         date.args(["--utc", "--rfc-email", "--date"])
-            .arg(format!("@{}", self.epoch));
+            .arg(format!("@{}", self.pack.epoch));
         let date = String::from_utf8(date.env("LC_ALL", "C").output()?.stdout)?;
         let version = self.version;
         let changes = format!(
             "{NAME} ({version}) unstable; urgency=medium\n\n  * The changes are in NEWS.gz.\n\n -- {MAINTAINER}  {date}"
         );
         tree::write(&documents.join("changelog"), &changes)?;
-        tree::add(
-            &build::root().join("CHANGELOG.md"),
-            &documents.join("NEWS"),
-            0o644,
-        )?;
-        for name in ["changelog", "NEWS"] {
-            compress(&documents.join(name))?;
+        for (file, name) in [
+            (build::root().join("CHANGELOG.md").as_path(), "NEWS"),
+            (self.pack.notices.as_path(), "THIRD-PARTY.md"),
+        ] {
+            tree::add(file, &documents.join(name), 0o644)?;
+        }
+        for name in ["changelog", "NEWS", "THIRD-PARTY.md"] {
+            tree::compress(&documents.join(name))?;
         }
         let overrides = share.join("lintian/overrides").join(NAME);
         tree::add(&source("lintian-overrides"), &overrides, 0o644)
@@ -182,7 +176,7 @@ impl Contents<'_> {
     /// What dpkg reads: the description, the configuration files, the sums, and the scripts.
     fn control(&self, root: &Path) -> Result<()> {
         let (folder, size) = (root.join("DEBIAN"), sums(root)?);
-        let (version, glibc) = (self.version, self.glibc);
+        let (version, glibc) = (self.version, &self.pack.glibc);
         let kib = size.bytes.div_ceil(1024);
         tree::write(
             &folder.join("control"),
@@ -249,15 +243,6 @@ fn is_in_file(line: &str) -> bool {
     .any(|setting| line.starts_with(setting))
 }
 
-/// Compresses a file as Debian does: without its name and time.
-fn compress(file: &Path) -> Result<()> {
-    build::succeed(
-        Command::new("gzip")
-            .args(["--best", "--no-name", "--force"])
-            .arg(file),
-    )
-}
-
 /// The sums of a package's files, and their bytes.
 #[derive(Default)]
 struct Sums {
@@ -267,7 +252,7 @@ struct Sums {
 
 fn sums(root: &Path) -> Result<Sums> {
     let mut files = Vec::new();
-    walk(root, &mut |path, metadata| {
+    tree::walk(root, &mut |path, metadata| {
         if metadata.is_file() {
             files.push(path.to_owned());
         }
@@ -291,31 +276,4 @@ fn sums(root: &Path) -> Result<Sums> {
         sums.bytes += file.metadata()?.len();
     }
     Ok(sums)
-}
-
-/// Gives everything the mode that does not depend on the umask.
-fn set_modes(root: &Path) -> Result<()> {
-    walk(root, &mut |path, metadata| {
-        let runs = metadata.is_dir() || metadata.permissions().mode() & 0o100 != 0;
-        let mode = if runs { 0o755 } else { 0o644 };
-        if !metadata.is_symlink() {
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
-        }
-        Ok(())
-    })
-}
-
-/// Shows each file and folder of a tree. Links are not followed.
-fn walk(folder: &Path, show: &mut dyn FnMut(&Path, &fs::Metadata) -> Result<()>) -> Result<()> {
-    show(folder, &folder.symlink_metadata()?)?;
-    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        let metadata = path.symlink_metadata()?;
-        if metadata.is_dir() {
-            walk(&path, show)?;
-        } else {
-            show(&path, &metadata)?;
-        }
-    }
-    Ok(())
 }

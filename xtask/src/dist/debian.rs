@@ -14,7 +14,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use super::deb::{self, Contents};
+use super::artefacts::Pack;
+use super::deb;
 use super::source::{Source, VERSION};
 use super::{tree, work};
 use crate::support::build::{self, Profile};
@@ -22,24 +23,22 @@ use crate::support::tools;
 
 pub(super) use root::{FLAGS, Root};
 
-/// Takes a root through the life of the package that is made of the programs in a folder.
-pub(super) fn check(programs: &Path, epoch: &str, folder: &Path) -> Result<()> {
-    if let Some(reason) = deb::hindrance() {
-        println!("SKIPPED: the Debian package: {reason}");
-        return Ok(());
-    }
-    let (older, now) = two(programs, epoch, folder)?;
-    Root::bare(&folder.join("debian"))?.live(&older, &now)?;
+/// Takes a root through the life of a package, from a version before it on.
+pub(super) fn check(pack: &Pack, package: &Path, folder: &Path) -> Result<()> {
+    let older = kept(pack, &before(VERSION), folder)?;
+    Root::bare(&folder.join("debian"))?.live(&older, package)?;
     println!("the Debian package is installed, upgraded, removed and purged");
-    let first = fs::read(&now)?;
-    if first != fs::read(package(programs, VERSION, epoch)?)? {
-        bail!("{} is another file when it is made again", now.display());
+    if fs::read(package)? != fs::read(pack.deb(VERSION)?)? {
+        bail!(
+            "{} is another file when it is made again",
+            package.display()
+        );
     }
-    lint(&now)
+    lint(package)
 }
 
 /// `cargo xtask dist --debian`: takes whole systems through the life of the package. The package of a
-/// release, if it is given, is what the one of the tests' programs is upgraded to.
+/// release, if it is given, is what the package of the tests' programs is upgraded to.
 pub(super) fn in_trees(release: Option<&Path>) -> Result<ExitCode> {
     if let Some(reason) = deb::hindrance() {
         bail!("{reason}");
@@ -48,46 +47,31 @@ pub(super) fn in_trees(release: Option<&Path>) -> Result<ExitCode> {
     tree::empty(&folder)?;
     let programs = folder.join("programs");
     tree::strip(&build::programs(Profile::Dev)?, &programs)?;
-    let (older, mut now) = two(&programs, &Source::here()?.epoch, &folder)?;
-    if let Some(release) = release {
-        now = release
+    let pack = Pack::of_tests(&programs, &Source::here()?.epoch)?;
+    let older = kept(&pack, &before(VERSION), &folder)?;
+    let now = match release {
+        None => kept(&pack, VERSION, &folder)?,
+        Some(release) => release
             .canonicalize()
-            .with_context(|| format!("--debian {}", release.display()))?;
-    }
+            .with_context(|| format!("--debian {}", release.display()))?,
+    };
     trees::check(&older, &now)?;
     lint(&now)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Packages of two versions with the same programs.
-fn two(programs: &Path, epoch: &str, folder: &Path) -> Result<(PathBuf, PathBuf)> {
-    let make = |version: &str| {
-        let made = package(programs, version, epoch)?;
-        let kept = folder.join(made.file_name().context("a package without a name")?);
-        fs::copy(&made, &kept)?;
-        Ok::<_, anyhow::Error>(kept)
-    };
-    Ok((make(&before(VERSION))?, make(VERSION)?))
+/// The package of a version, where the next package does not replace it.
+fn kept(pack: &Pack, version: &str, folder: &Path) -> Result<PathBuf> {
+    let made = pack.deb(version)?;
+    let kept = folder.join(made.file_name().context("a package without a name")?);
+    fs::copy(&made, &kept)?;
+    Ok(kept)
 }
 
 /// A version before this one.
 pub(super) fn before(version: &str) -> String {
     // The mark `~` stands before the end of a version for dpkg.
     format!("{version}~before")
-}
-
-/// Makes a package of programs that the tests have built.
-pub(super) fn package(programs: &Path, version: &str, epoch: &str) -> Result<PathBuf> {
-    let contents = Contents {
-        programs,
-        flwrd: programs,
-        glibc: &glibc()?,
-        version,
-        // Programs of the tests are large.
-        compression: &["-Znone"],
-        epoch,
-    };
-    contents.make()
 }
 
 /// Has lintian look for errors.
@@ -115,7 +99,7 @@ fn lint(package: &Path) -> Result<()> {
 }
 
 /// The glibc of this machine: programs of the tests are linked against it.
-fn glibc() -> Result<String> {
+pub(super) fn glibc() -> Result<String> {
     let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output()?;
     let said = String::from_utf8(output.stdout)?;
     let version = said.trim().strip_prefix("glibc ");

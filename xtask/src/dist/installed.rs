@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::artefacts::Pack;
 use super::source::{Source, VERSION};
 use super::{deb, debian, tree, wheel, work};
 use crate::support::{build, python};
@@ -57,8 +58,9 @@ pub(crate) fn prepare(by: Packaging, builds: [&Path; 2], daemons: &[String]) -> 
 impl Packaging {
     /// Makes the package of the programs in a folder.
     fn pack(self, programs: &Path, epoch: &str, is_earlier: bool) -> Result<PathBuf> {
+        let pack = Pack::of_tests(programs, epoch)?;
         if self == Self::Wheel {
-            return wheel::make(programs, programs, epoch);
+            return wheel::make(&pack);
         }
         if let Some(reason) = deb::hindrance() {
             bail!("{reason}");
@@ -67,7 +69,7 @@ impl Packaging {
             true => debian::before(VERSION),
             false => VERSION.to_owned(),
         };
-        debian::package(programs, &version, epoch)
+        pack.deb(&version)
     }
 
     /// Makes an installation without any package, and says where the programs will be.

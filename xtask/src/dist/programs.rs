@@ -1,4 +1,5 @@
-//! The programs, built for other machines than this one: linked against an old glibc, and `flwrd` static.
+//! The programs, built for other machines than this one: linked against an old glibc, and static. Each
+//! program has the list of its crates in itself, which `cargo audit bin` reads.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,43 +14,50 @@ use super::{tools, work};
 use crate::support::build;
 
 /// The only target that is tested.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The oldest glibc that linked programs run with: that of the platform of the wheel.
 pub(super) const GLIBC: &str = "2.17";
 /// The packages whose programs people install.
-const PACKAGES: [&str; 4] = [
+pub(super) const PACKAGES: [&str; 5] = [
     "flower-superlink",
     "flower-supernode",
     "flower-server-app",
     "flwr",
+    FLWRD,
 ];
-/// The package of `flwrd`, which is always static: `flwrd` tells where other programs cannot start.
+/// The package of `flwrd`, which is static everywhere: `flwrd` tells where other programs cannot start.
 const FLWRD: &str = "flwrd";
 
-/// Builds the programs linked against an old glibc, and says in which folder they are. They find names
-/// and users of a machine by the machine's own libraries.
+/// Builds the programs but `flwrd` linked against an old glibc, and says in which folder they are. They
+/// find names and users of a machine by the machine's own libraries.
 pub(super) fn linked(source: &Source) -> Result<PathBuf> {
     let tools = tools::link()?;
-    let target = work().join("linked");
-    let mut zig = Command::new(tools.join("cargo-zigbuild"));
-    zig.current_dir(build::root()).arg("zigbuild");
-    zig.env("PATH", path_with(&tools)?);
+    let mut zig = tools::auditable()?;
+    zig.env("PATH", path_with(&tools)?).arg("zigbuild");
     zig.args(["--target", &format!("{TARGET}.{GLIBC}")]);
-    compile(&mut zig, &PACKAGES, source, &target, "")
+    let packages = PACKAGES.into_iter().filter(|package| *package != FLWRD);
+    compile(&mut zig, packages, source, &work().join("linked"), "")
 }
 
-/// Builds `flwrd` without any library of the machine, and says in which folder `flwrd` is.
-pub(super) fn flwrd(source: &Source) -> Result<PathBuf> {
-    let mut cargo = build::cargo();
+/// Builds all programs without any library of the machine, and says in which folder they are. They
+/// find names by DNS and /etc/hosts alone.
+pub(super) fn standalone(source: &Source) -> Result<PathBuf> {
+    let mut cargo = tools::auditable()?;
     cargo.args(["build", "--target", TARGET]);
     let flags = "-C target-feature=+crt-static";
-    compile(&mut cargo, &[FLWRD], source, &work().join("static"), flags)
+    compile(
+        &mut cargo,
+        PACKAGES.into_iter(),
+        source,
+        &work().join("static"),
+        flags,
+    )
 }
 
 /// Runs a build whose outcome does not depend on the folder, the user or the time.
 fn compile(
     cargo: &mut Command,
-    packages: &[&str],
+    packages: impl Iterator<Item = &'static str>,
     source: &Source,
     target: &Path,
     flags: &str,
@@ -68,7 +76,7 @@ fn compile(
     let rust = format!("{flags} {}", mapped("--remap-path-prefix="));
     let name = TARGET.to_uppercase().replace('-', "_");
     cargo.args(["--locked", "--profile", "dist"]);
-    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.args(packages.flat_map(|package| ["--package", package]));
     cargo
         .env("CARGO_TARGET_DIR", target)
         .env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), rust.trim())
@@ -85,7 +93,8 @@ fn compile(
     Ok(target.join(TARGET).join("dist"))
 }
 
-fn cargo_home() -> Result<PathBuf> {
+/// The folder of cargo, with the crates.
+pub(super) fn cargo_home() -> Result<PathBuf> {
     let given = env::var_os("CARGO_HOME").map(PathBuf::from);
     let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"));
     given

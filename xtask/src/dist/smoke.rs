@@ -1,5 +1,5 @@
-//! `cargo xtask dist --smoke`: the wheel, made from the programs that the tests have built, installed
-//! beside pip's flwr and used. Only the optimisations and the old glibc of a release are missing.
+//! `cargo xtask dist --smoke`: the artefacts, made from the programs that the tests have built, installed
+//! and used. Only the optimisations and the old glibc of a release are missing.
 
 use std::env;
 use std::fs;
@@ -9,34 +9,59 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::artefacts::{Artefacts, Pack};
 use super::source::{Source, VERSION};
-use super::{debian, programs, tree, wheel, work};
+use super::{debian, notices, programs, sbom, tarball, tools, tree, wheel, work};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
 /// The package's name for pip.
 const PACKAGE: &str = "flwr-daemons";
 
-/// Makes the wheel, installs it beside an old and a new flwr, and plays a first run.
+/// Makes artefacts from the programs of the tests, and uses them.
 pub(super) fn run() -> Result<ExitCode> {
     let built = build::programs(Profile::Dev)?;
     let folder = work().join("smoke");
     tree::empty(&folder)?;
     let stripped = folder.join("programs");
     tree::strip(&built, &stripped)?;
-    let epoch = Source::here()?.epoch;
-    debian::check(&stripped, &epoch, &folder)?;
-    let wheel = wheel::make(&stripped, &stripped, &epoch)?;
-    wheel::fits_its_systems_only(&wheel)?;
+    let source = Source::here()?;
+    let mut pack = Pack::of_tests(&stripped, &source.epoch)?;
+    if let Some(notices) = texts(&source)? {
+        pack.notices = notices;
+    }
+    let made = pack.all()?.place(&folder.join("dist"))?;
+    check(&pack, &made, &folder)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The licences, and a look at the bill of materials, where this machine has the tools already.
+fn texts(source: &Source) -> Result<Option<PathBuf>> {
+    if let Some(missing) = tools::missing_for_texts() {
+        println!("SKIPPED: licences and bill of materials, since {missing} is not built here yet");
+        return Ok(None);
+    }
+    sbom::make(source)?;
+    println!("the bill of materials has every crate");
+    notices::make().map(Some)
+}
+
+/// Installs artefacts, and uses them: the wheel beside an old and a new flwr, with a first run.
+pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> {
+    if let Some(package) = &made.deb {
+        debian::check(pack, package, folder)?;
+    }
+    wheel::fits_its_systems_only(&made.wheel)?;
+    tarball::check(&made.tarball, &folder.join("unpacked"))?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {
         let venv = Venv::make(&folder.join(flower.variable()))?;
-        venv.check(&wheel, flower, plays)?;
+        venv.check(&made.wheel, flower, plays)?;
         println!(
             "the wheel works beside {}, and each leaves the other",
             flower.requirement()
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A Python environment that the wheel is installed into.

@@ -11,6 +11,9 @@ use crate::support::build;
 /// The version of all crates.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The mark of a commit whose files were changed since.
+const CHANGED: &str = "-changed";
+
 /// A state of this repository.
 pub(super) struct Source {
     /// The commit, with a mark if files were changed since.
@@ -29,10 +32,26 @@ impl Source {
         let git = |arguments: &[&str]| git(tree, arguments);
         let mut commit = git(&["rev-parse", "--short=10", "HEAD"])?;
         if !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty() {
-            commit += "-changed";
+            commit += CHANGED;
         }
         let epoch = git(&["log", "-1", "--format=%ct"])?;
         Ok(Self { commit, epoch })
+    }
+
+    /// The commit's time, as RFC 3339 has it.
+    pub(super) fn time(&self) -> Result<String> {
+        let mut date = Command::new("date");
+        date.args(["--utc", "+%Y-%m-%dT%H:%M:%SZ", "--date"]);
+        let output = date.arg(format!("@{}", self.epoch)).output()?;
+        if !output.status.success() {
+            bail!("`date` does not know the time {}", self.epoch);
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Whether files were changed since the commit.
+    pub(super) fn is_changed(&self) -> bool {
+        self.commit.ends_with(CHANGED)
     }
 }
 

@@ -19,17 +19,14 @@ const SIGNATURE: &str = "SHA256SUMS.sig";
 /// What a signature is for: one that the same key made for another purpose does not count.
 const NAMESPACE: &str = "flower-daemons";
 
-/// Writes the check sums of the artefacts of a version in a folder.
-pub(super) fn write(folder: &Path, version: &str) -> Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.retain(|name| name.contains(version));
+/// Writes the check sums of these files of a folder.
+pub(super) fn write<'a>(folder: &Path, files: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let names = files.filter_map(Path::file_name);
+    let mut names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
     names.sort();
     let mut lines = String::new();
     for name in names {
-        lines += &format!("{}  {name}\n", sum(&folder.join(&name))?);
+        lines += &format!("{}  {name}\n", sum(&folder.join(&*name))?);
     }
     place::write(folder, SUMS, |file| file.write_all(lines.as_bytes()))?;
     // A signature of earlier sums would look like damage.
@@ -65,8 +62,19 @@ pub(super) fn verify(folder: &Path, signers: Option<&Path>) -> Result<ExitCode> 
     Ok(ExitCode::FAILURE)
 }
 
-/// What is wrong with the files of a folder.
-fn problems(folder: &Path) -> Result<Vec<String>> {
+/// The files of a folder that are others, or missing, in the second folder, and those that only the
+/// second folder has.
+pub(super) fn differences(first: &Path, second: &Path) -> Result<Vec<String>> {
+    let (first, second) = (listed(first)?, listed(second)?);
+    let mut names: Vec<_> = first.keys().chain(second.keys()).cloned().collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| first.get(name) != second.get(name));
+    Ok(names)
+}
+
+/// The check sums that a folder lists, by name.
+fn listed(folder: &Path) -> Result<BTreeMap<String, String>> {
     let file = folder.join(SUMS);
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let mut listed = BTreeMap::new();
@@ -74,8 +82,14 @@ fn problems(folder: &Path) -> Result<Vec<String>> {
         let Some((sum, name)) = line.split_once("  ") else {
             bail!("{}: {line:?} is no check sum", file.display());
         };
-        listed.insert(name, sum);
+        listed.insert(name.to_owned(), sum.to_owned());
     }
+    Ok(listed)
+}
+
+/// What is wrong with the files of a folder.
+fn problems(folder: &Path) -> Result<Vec<String>> {
+    let listed = listed(folder)?;
     let mut problems = Vec::new();
     for (name, expected) in &listed {
         match sum(&folder.join(name)) {
@@ -142,7 +156,8 @@ mod tests {
         for name in ["b-1.0.whl", "a-1.0.tar.gz"] {
             fs::write(dir.path().join(name), "content").unwrap();
         }
-        write(dir.path(), "1.0").unwrap();
+        let names = ["b-1.0.whl", "a-1.0.tar.gz"].map(Path::new);
+        write(dir.path(), names.into_iter()).unwrap();
         dir
     }
 
@@ -173,6 +188,18 @@ mod tests {
         ] {
             assert!(found.contains(words), "{found}");
         }
+    }
+
+    #[test]
+    fn files_that_differ_between_two_folders_are_named() {
+        let (first, second) = (folder(), folder());
+        assert_eq!(differences(first.path(), second.path()).unwrap(), [""; 0]);
+        fs::write(second.path().join("a-1.0.tar.gz"), "Content").unwrap();
+        fs::write(second.path().join("c.deb"), "").unwrap();
+        let names = ["b-1.0.whl", "a-1.0.tar.gz", "c.deb"].map(Path::new);
+        write(second.path(), names.into_iter()).unwrap();
+        let found = differences(first.path(), second.path()).unwrap();
+        assert_eq!(found, ["a-1.0.tar.gz", "c.deb"]);
     }
 
     #[test]

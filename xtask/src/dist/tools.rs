@@ -1,6 +1,7 @@
-//! The tools that make and check artefacts: each in one version, fetched from PyPI once and kept in
-//! `target/python`.
+//! The tools that make and check artefacts: each in one version, fetched once, and kept in
+//! `target/python` (those of PyPI) and `target/tools` (those of crates.io).
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,6 +23,108 @@ const LINK: [&str; 2] = [
     // ... by this compiler, which brings the symbols of every glibc.
     "ziglang==0.15.2",
 ];
+
+/// Writes the list of its crates into each program.
+const AUDITABLE: Crate = Crate("cargo-auditable", "0.7.7");
+/// Reads that list.
+const AUDIT_INFO: Crate = Crate("rust-audit-info", "0.5.4");
+/// Writes a bill of materials for each package.
+const CYCLONEDX: Crate = Crate("cargo-cyclonedx", "0.5.9");
+/// Collects the texts of licences.
+const ABOUT: Crate = Crate("cargo-about", "0.9.3");
+
+/// A tool of crates.io: its name, which is also that of its program, and its version.
+struct Crate(&'static str, &'static str);
+
+impl Crate {
+    /// The program, built if this machine has not built it yet.
+    fn program(&self) -> Result<PathBuf> {
+        let (Self(name, version), program) = (self, self.kept().join("bin").join(self.0));
+        if program.is_file() {
+            return Ok(program);
+        }
+        println!("Building {name} {version} ...");
+        let made = tools().join(format!(".{name}"));
+        let mut install = build::cargo();
+        install.args([
+            "install",
+            "--locked",
+            "--quiet",
+            "--no-track",
+            "--version",
+            version,
+        ]);
+        install.arg("--root").arg(&made).arg(name);
+        install.env("CARGO_TARGET_DIR", made.join("target"));
+        build::succeed(&mut install)?;
+        fs::remove_dir_all(made.join("target"))?;
+        fs::rename(&made, self.kept())?;
+        Ok(program)
+    }
+
+    /// The folder that keeps the program.
+    fn kept(&self) -> PathBuf {
+        tools().join(format!("{}-{}", self.0, self.1))
+    }
+
+    /// The program as cargo starts it.
+    fn command(&self) -> Result<Command> {
+        let Self(name, _) = self;
+        let mut command = Command::new(self.program()?);
+        command.current_dir(build::root());
+        command.args(name.strip_prefix("cargo-"));
+        let cargo = build::cargo();
+        command.env("CARGO", cargo.get_program());
+        Ok(command)
+    }
+}
+
+/// The folder with the tools of crates.io.
+fn tools() -> PathBuf {
+    build::target().join("tools")
+}
+
+/// The first tool for licences and bills of materials that this machine has not built yet.
+pub(super) fn missing_for_texts() -> Option<&'static str> {
+    let missing = [ABOUT, CYCLONEDX]
+        .into_iter()
+        .find(|tool| !tool.kept().is_dir());
+    missing.map(|Crate(name, _)| name)
+}
+
+/// Cargo, with the list of crates written into each program that it builds.
+pub(super) fn auditable() -> Result<Command> {
+    AUDITABLE.command()
+}
+
+/// The list of crates that a program has in itself, as JSON.
+pub(super) fn crates_in(program: &Path) -> Result<String> {
+    said(AUDIT_INFO.command()?.arg(program))
+}
+
+/// What writes bills of materials.
+pub(super) fn cyclonedx() -> Result<Command> {
+    CYCLONEDX.command()
+}
+
+/// What collects licences.
+pub(super) fn about() -> Result<Command> {
+    ABOUT.command()
+}
+
+/// What a tool prints. An error unless the tool leaves with 0.
+pub(super) fn said(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| build::show(command))?;
+    if !output.status.success() {
+        let failed = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "{} failed ({}):\n{failed}",
+            build::show(command),
+            output.status
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
 
 /// The folder with the programs that link.
 pub(super) fn link() -> Result<PathBuf> {

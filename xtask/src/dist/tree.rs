@@ -63,3 +63,42 @@ pub(super) fn empty(folder: &Path) -> Result<()> {
     }
     .with_context(|| folder.display().to_string())
 }
+
+/// Compresses a file as Debian does: without its name and time.
+pub(super) fn compress(file: &Path) -> Result<()> {
+    build::succeed(
+        Command::new("gzip")
+            .args(["--best", "--no-name", "--force"])
+            .arg(file),
+    )
+}
+
+/// Gives everything the mode that does not depend on the umask.
+pub(super) fn set_modes(root: &Path) -> Result<()> {
+    walk(root, &mut |path, metadata| {
+        let runs = metadata.is_dir() || metadata.permissions().mode() & 0o100 != 0;
+        let mode = if runs { 0o755 } else { 0o644 };
+        if !metadata.is_symlink() {
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+        }
+        Ok(())
+    })
+}
+
+/// Shows each file and folder of a tree. Links are not followed.
+pub(super) fn walk(
+    folder: &Path,
+    show: &mut dyn FnMut(&Path, &fs::Metadata) -> Result<()>,
+) -> Result<()> {
+    show(folder, &folder.symlink_metadata()?)?;
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let metadata = path.symlink_metadata()?;
+        if metadata.is_dir() {
+            walk(&path, show)?;
+        } else {
+            show(&path, &metadata)?;
+        }
+    }
+    Ok(())
+}

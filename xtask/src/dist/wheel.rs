@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use super::artefacts::Pack;
 use super::source::VERSION;
 use super::{tools, tree, work};
 use crate::support::build;
@@ -17,25 +18,26 @@ use crate::support::flower::RELEASE;
 pub(super) const PLATFORM: &str = "manylinux_2_17_x86_64";
 /// The name on PyPI, as files write it.
 const NAME: &str = "flwr_daemons";
-/// Makes the wheel from the programs in these folders, and says where the wheel is.
-pub(super) fn make(programs: &Path, flwrd: &Path, epoch: &str) -> Result<PathBuf> {
+/// Makes the wheel, and says where the wheel is.
+pub(super) fn make(from: &Pack) -> Result<PathBuf> {
     let stage = work().join("wheel");
     tree::empty(&stage)?;
     let tree = stage.join("tree");
     let data = tree.join(format!("{NAME}-{VERSION}.data"));
-    tree::fill(&data.join("scripts"), &data.join("data"), programs, flwrd)?;
+    let (scripts, data) = (data.join("scripts"), data.join("data"));
+    tree::fill(&scripts, &data, &from.linked, &from.standalone)?;
     let info = tree.join(format!("{NAME}-{VERSION}.dist-info"));
-    tree::add(
-        &build::root().join("LICENSE"),
-        &info.join("licenses/LICENSE"),
-        0o644,
-    )?;
+    for file in [&build::root().join("LICENSE"), &from.notices] {
+        let name = file.file_name().context("a licence without a name")?;
+        tree::add(file, &info.join("licenses").join(name), 0o644)?;
+    }
     for (name, text) in [("METADATA", metadata()), ("WHEEL", tags())] {
         tree::write(&info.join(name), &text)?;
     }
     let mut pack = tools::pack()?;
     pack.args(["-m", "wheel", "pack", "--dest-dir"]);
-    pack.args([&stage, &tree]).env("SOURCE_DATE_EPOCH", epoch);
+    pack.args([&stage, &tree])
+        .env("SOURCE_DATE_EPOCH", &from.epoch);
     build::succeed(pack.stdout(std::process::Stdio::null()))?;
     Ok(stage.join(format!("{NAME}-{VERSION}-py3-none-{PLATFORM}.whl")))
 }
@@ -78,6 +80,7 @@ Version: {VERSION}
 Summary: The daemons of a Flower federation and the flwr command, written in Rust
 License-Expression: Apache-2.0
 License-File: LICENSE
+License-File: THIRD-PARTY.md
 Requires-Python: >=3.9
 Provides-Extra: apps
 Requires-Dist: flwr=={RELEASE}; extra == 'apps'

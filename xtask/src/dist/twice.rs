@@ -1,0 +1,114 @@
+//! `cargo xtask dist --twice`: the artefacts are made again by another user, elsewhere and on another
+//! day, and each is the same file.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::source::Source;
+use super::{sums, tree, work};
+use crate::support::{build, tools};
+
+/// What is otherwise for the second build. Cargo finds its own folder by `CARGO_HOME`.
+const VARIABLES: [(&str, &str); 5] = [
+    ("TZ", "Pacific/Chatham"),
+    ("LC_ALL", "C"),
+    ("LANG", "tr_TR.UTF-8"),
+    ("USER", "somebody"),
+    ("HOSTNAME", "elsewhere"),
+];
+
+/// Makes the artefacts of this commit again, and compares them with those in a folder.
+pub(super) fn check(first: &Path, source: &Source) -> Result<()> {
+    if source.is_changed() {
+        bail!("--twice builds the commit a second time: commit the changes first, or stash them");
+    }
+    let stage = work().join("twice");
+    tree::empty(&stage)?;
+    let tree = clone(&stage)?;
+    println!("Building it again in {} ...", tree.display());
+    let second = stage.join("made");
+    let mut again = elsewhere(&tree, &stage)?;
+    again.args(["xtask", "dist", "--unused", "--to"]);
+    build::succeed(again.arg(&second))?;
+    let others = sums::differences(first, &second)?;
+    let Some(name) = others.first() else {
+        println!("Built twice: every artefact is the same file.");
+        return Ok(());
+    };
+    tell(&first.join(name), &second.join(name));
+    bail!("{} differ when they are built again", others.join(", "));
+}
+
+/// A clone of the repository at this commit, in a folder whose path has another length.
+fn clone(stage: &Path) -> Result<PathBuf> {
+    let tree = stage.join("a-much-longer-name-of-the-folder");
+    let mut clone = Command::new("git");
+    clone.args(["clone", "--quiet", "--shared"]);
+    build::succeed(clone.arg(build::root()).arg(&tree))?;
+    Ok(tree)
+}
+
+/// Cargo in the clone, for another user (if the system lets us), with another umask, and forty days on
+/// (if `faketime` is there).
+fn elsewhere(tree: &Path, stage: &Path) -> Result<Command> {
+    let cargo = build::cargo();
+    let mut words = Vec::new();
+    if tools::is_there("faketime") {
+        words.extend(["faketime", "-f", "+40d"].map(Into::into));
+    } else {
+        println!("SKIPPED: another date, since faketime is missing");
+    }
+    words.push(cargo.get_program().to_owned());
+    let mut user = Command::new("unshare");
+    user.args(["--user", "--map-user=4711", "--map-group=4711"]);
+    let is_another = user
+        .arg("true")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    let mut command = if is_another {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-user=4711", "--map-group=4711"]);
+        command
+    } else {
+        println!("SKIPPED: another user, since unshare is not allowed");
+        Command::new("env")
+    };
+    command
+        .args(["sh", "-c", "umask 0077; exec \"$@\"", "sh"])
+        .args(words);
+    command.current_dir(tree).envs(VARIABLES);
+    command.env("CARGO_HOME", super::programs::cargo_home()?);
+    command.env("RUSTUP_HOME", rustup_home()?);
+    command.env("HOME", stage);
+    command.env_remove("CARGO_TARGET_DIR");
+    Ok(command)
+}
+
+fn rustup_home() -> Result<PathBuf> {
+    let given = env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".rustup"));
+    given
+        .or_else(usual)
+        .ok_or_else(|| anyhow::anyhow!("neither RUSTUP_HOME nor HOME is set"))
+}
+
+/// Shows where two files differ, if the machine has what shows it.
+fn tell(first: &Path, second: &Path) {
+    let compare = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).args([first, second]);
+        let _ = command.status();
+    };
+    if tools::is_there("diffoscope") {
+        compare("diffoscope", &["--max-report-size", "20000"]);
+    } else {
+        println!("The first byte (install diffoscope to see what it belongs to):");
+        compare("cmp", &[]);
+    }
+    let size = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
+    println!("{} and {} bytes", size(first), size(second));
+}
