@@ -61,7 +61,8 @@ pub(super) fn write(
 ) -> Result<PathBuf> {
     let unfinished = folder.join(format!(".{name}{UNFINISHED}"));
     let target = folder.join(name);
-    let written = File::create(&unfinished)
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| File::create(&unfinished))
         .and_then(|mut file| {
             content(&mut file)?;
             file.set_permissions(Permissions::from_mode(0o644))?;
