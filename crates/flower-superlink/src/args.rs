@@ -195,7 +195,8 @@ pub struct Args {
     pub max_storage: Option<u64>,
 
     /// Let requests of so many bytes be under way at the same time, and of one SuperNode or address
-    /// half of them; others wait. At least 32M. A message above half of it is refused
+    /// half of them; others wait. Callers that are not admitted yet have half of them together. At
+    /// least 32M. A message above half of it is refused
     #[arg(long, value_name = "BYTES", default_value = "4G", value_parser = in_flight)]
     pub max_in_flight: u64,
 

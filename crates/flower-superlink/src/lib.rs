@@ -18,6 +18,8 @@ pub mod checkup;
 pub mod config;
 pub mod error;
 pub mod host;
+#[cfg(test)]
+mod in_time;
 pub mod launcher;
 pub mod link;
 pub mod reaper;

@@ -96,6 +96,9 @@ pub(crate) enum NoAnswer {
     /// The SuperLink answered, and this node cannot use the answer.
     #[error("{0}")]
     Unusable(Refusal),
+    /// The SuperLink took the announcement of a reply, and not the reply's objects.
+    #[error("the SuperLink asks for objects of the reply, and does not take them")]
+    NotTaken,
     #[error("{reason}")]
     GaveUp { tries: u64, reason: String },
 }

@@ -29,6 +29,7 @@ mod plaintext;
 mod proxied;
 mod proxy;
 mod reach;
+mod received;
 mod secured;
 mod single;
 mod walk;
@@ -45,8 +46,8 @@ pub use single::{Single, single};
 pub use walk::{Proven, Walk, WalkError, walk, walk_or};
 
 use last_word::LastWord;
-use line::Received;
 use plaintext::plaintext;
+use received::Received;
 use secured::secured;
 
 /// How often an open call's connection is tried. Under four minutes, after which common load

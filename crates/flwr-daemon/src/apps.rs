@@ -19,6 +19,8 @@ mod release;
 mod spool;
 mod tail;
 mod token;
+#[cfg(test)]
+mod until;
 mod waiting;
 mod watchers;
 

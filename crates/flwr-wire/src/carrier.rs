@@ -21,6 +21,9 @@ pub use answer::{Answer, Answers, decode};
 pub(crate) use intake::Intake;
 use intake::Taken;
 
+/// The header with the caller's release of Flower (flwr 1.30 and later).
+const VERSION: &str = "flwr-package-version";
+
 /// What carries a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carrier {
@@ -219,8 +222,8 @@ impl Carrier {
     }
 }
 
-/// The caller's release of Flower (flwr 1.30 and later).
+/// The caller's release of Flower.
 fn release(headers: &HeaderMap) -> Option<Release> {
-    let version = headers.get("flwr-package-version")?;
+    let version = headers.get(VERSION)?;
     Release::read(version.to_str().ok()?)
 }

@@ -1,5 +1,6 @@
 //! The bytes of requests that are under way: a budget for all peers, and half of that budget for one
-//! peer.
+//! peer. All callers that nobody has admitted yet are one peer: strangers with many addresses never hold
+//! the room of a node or of an app.
 //!
 //! A request counts with the length that it announces, from before it is read until it is answered.
 //! It waits while the budget has no room for it; the peer is held back by the flow control of HTTP/2
@@ -45,10 +46,10 @@ struct Inner {
 pub(crate) enum Payer {
     /// A node that has proven who it is.
     Node(NodeId),
-    /// Everybody at an address.
+    /// Everybody at an address, on connections with an admitted caller.
     Address(IpAddr),
-    /// Nobody knows: the listener has told no address.
-    Unknown,
+    /// Everybody else. Whether such a caller is admitted may depend on the request itself.
+    Strangers,
 }
 
 /// Why there is no room for a request.
@@ -148,10 +149,12 @@ impl Default for InFlight {
 impl Payer {
     /// The node, or whoever is at the other end of the connection.
     pub(crate) fn of(node: Option<NodeId>, head: &Head) -> Self {
-        let address = || head.peer.as_ref().map(|peer| counted(peer.address.ip()));
+        let peer = head.peer.as_ref();
+        let admitted = peer.filter(|peer| peer.standing.is_admitted());
+        let address = || admitted.map(|peer| Self::Address(counted(peer.address.ip())));
         node.map(Self::Node)
-            .or_else(|| address().map(Self::Address))
-            .unwrap_or(Self::Unknown)
+            .or_else(address)
+            .unwrap_or(Self::Strangers)
     }
 }
 
@@ -171,6 +174,8 @@ impl Drop for Room {
 
 #[cfg(test)]
 mod tests {
+    use flwr_security::peer::Peer;
+
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -196,6 +201,35 @@ mod tests {
         drop((first, second));
         budget.take(node(3), 16 * MIB).await.unwrap();
         assert_eq!(budget.0.peers.lock().len(), 0);
+    }
+
+    /// The head of a request from this address.
+    fn head(address: &str) -> Head {
+        Head {
+            patience: Duration::MAX,
+            peer: Some(Peer::plaintext(
+                address.parse().unwrap(),
+                "192.0.2.9:9092".parse().unwrap(),
+            )),
+            release: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_of_many_addresses_leave_room_for_whoever_is_admitted() {
+        let budget = InFlight::new(32 << 20);
+        let strangers = ["192.0.2.1:1", "192.0.2.2:1", "[2001:db8::1]:1"].map(head);
+        let mut held = Vec::new();
+        for stranger in &strangers {
+            held.push(budget.take(Payer::of(None, stranger), 6 * MIB).await);
+        }
+        assert_eq!(held.iter().filter(|room| room.is_ok()).count(), 2);
+        // A node, and an app at the address of a stranger.
+        let app = head("192.0.2.1:2");
+        app.admitted();
+        for entitled in [Payer::of(Some(NodeId(1)), &app), Payer::of(None, &app)] {
+            budget.take(entitled, 16 * MIB).await.unwrap().unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use flwr_client::channel::InvalidProxy;
 use flwr_core::address::AddressError;
+use flwr_core::cause::words;
 use flwr_core::config::{ConfigError, SyntaxError};
 use flwr_core::fab::FabError;
 use flwr_core::printable;
@@ -278,7 +279,7 @@ impl Error {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            let next = error.to_string();
+            let next = words(error);
             // Some libraries repeat the cause in their own text.
             if !text.ends_with(&next) {
                 text = format!("{text}: {}", next.trim_end());

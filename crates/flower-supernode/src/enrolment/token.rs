@@ -84,7 +84,7 @@ impl JoinFrom {
     /// The token.
     pub(super) fn read(&self) -> Result<JoinToken, Error> {
         let (text, origin) = match self {
-            Self::Token(text) => (text.clone(), "TOKEN".to_owned()),
+            Self::Token(text) => return typed_token(text),
             Self::Stdin => (
                 text_of(io::stdin().lock()).map_err(Error::Stdin)?,
                 STDIN.to_owned(),
@@ -102,6 +102,14 @@ impl JoinFrom {
         let token = text.parse();
         token.map_err(|source| Error::Token { origin, source })
     }
+}
+
+/// The token that was typed.
+fn typed_token(text: &str) -> Result<JoinToken, Error> {
+    text.parse().map_err(|source| Error::Token {
+        origin: "TOKEN".to_owned(),
+        source,
+    })
 }
 
 /// The beginning of a text. A text that is too long is no token.
@@ -135,6 +143,8 @@ pub fn leave_process_list(args: &Args) -> Result<(), Error> {
         if args.until_stdin_closes {
             return Err(Error::StdinTwice);
         }
+        // Of a token on standard input nobody could say later that it was typed.
+        typed_token(token)?;
         again.stdin(pipe(token)?);
         if !is_typed {
             again.arg(format!("--join={STDIN}"));

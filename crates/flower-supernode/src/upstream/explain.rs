@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use flwr_client::channel::{ConnectError, Trust, connect_error, proxied};
+use flwr_core::cause::words;
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 use flwr_security::tls::Reason;
 use parking_lot::RwLock;
@@ -152,7 +153,7 @@ fn chain(unanswered: &Unanswered) -> String {
     let mut text = unanswered.text.clone();
     let mut source = unanswered.source();
     while let Some(error) = source {
-        let level = error.to_string();
+        let level = words(error);
         if !text.contains(&level) {
             text = format!("{text}: {level}");
         }
@@ -223,6 +224,22 @@ mod tests {
             "the SuperLink at 127.0.0.1:9092 says: Run is finished."
         );
     }
+
+    #[test]
+    fn a_connection_that_ends_without_a_word_names_no_manual_for_programmers() {
+        // As rustls has it.
+        let text = "peer closed connection without sending TLS close_notify";
+        let manual = format!("{text}: https://docs.rs/rustls/latest/rustls/#unexpected-eof");
+        let ended = || std::io::Error::other(manual.clone());
+        for ended in [ended(), std::io::Error::other(Broken(ended()))] {
+            let told = explain(Unanswered::caused_by(ended));
+            assert!(told.contains(text) && !told.contains("docs.rs"), "{told}");
+        }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("connection error")]
+    struct Broken(#[source] std::io::Error);
 
     #[test]
     fn a_broken_connection_and_a_broken_call_are_told_apart() {

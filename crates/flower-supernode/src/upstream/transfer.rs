@@ -49,6 +49,10 @@ impl Transfer<'_> {
     /// Announces a reply, and pushes the objects that the SuperLink asks for. Where the node registers
     /// meanwhile, the SuperLink forgets the announcement and takes no object of the reply: the reply is
     /// announced again then.
+    ///
+    /// # Errors
+    /// [`NoAnswer::NotTaken`], where the objects are not taken after [`ANNOUNCEMENTS`] either: the
+    /// SuperLink does not have the reply.
     pub(crate) async fn push_reply(&self, reply: &Reply) -> Result<(), NoAnswer> {
         for _ in 0..ANNOUNCEMENTS {
             let Some(missing) = self.announce(reply).await? else {
@@ -65,8 +69,7 @@ impl Transfer<'_> {
             }
             info!("the SuperLink did not take all objects of the reply");
         }
-        warn!("the SuperLink asks for objects of the reply, and does not take them");
-        Ok(())
+        Err(NoAnswer::NotTaken)
     }
 
     /// The objects that the SuperLink asks for. `None`: it does not take the reply.

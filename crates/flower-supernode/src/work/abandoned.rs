@@ -25,7 +25,10 @@ impl Abandoned {
         match self {
             Self::Expired | Self::NoAnswer(NoAnswer::RunOver(_) | NoAnswer::Replaced) => true,
             Self::NoAnswer(
-                NoAnswer::Refused(_) | NoAnswer::Unusable(_) | NoAnswer::GaveUp { .. },
+                NoAnswer::Refused(_)
+                | NoAnswer::Unusable(_)
+                | NoAnswer::NotTaken
+                | NoAnswer::GaveUp { .. },
             )
             | Self::Fatal(_) => false,
         }

@@ -1,6 +1,8 @@
 //! Messages that were given up while their ServerApp still waits: a refusal that stood for some tries
 //! may be gone later. The node keeps such a message, with the reply if the ClientApp has finished it,
 //! and takes the message up again. A SuperLink of pip's never offers a message twice.
+//!
+//! Of a reply that an earlier process finished, only the reply is here: it is pushed again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,6 +25,10 @@ const MOST: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Again {
     queue: VecDeque<GivenUp>,
+    /// The next push of replies of an earlier process, where some were refused.
+    kept: Option<Instant>,
+    /// How often some were.
+    kept_tries: u32,
 }
 
 /// A message that was given up.
@@ -53,11 +59,8 @@ impl GivenUp {
 impl Again {
     /// Keeps a message for a later try.
     pub(super) fn keep(&mut self, mut given_up: GivenUp) {
-        let pause = FIRST
-            .saturating_mul(1 << given_up.tries.min(10))
-            .min(LONGEST);
+        given_up.due = next_try(given_up.tries);
         given_up.tries += 1;
-        given_up.due = monotonic::now() + pause;
         if self.queue.len() == MOST {
             warn!("{MOST} messages wait for another try: the oldest is dropped");
             self.queue.pop_front();
@@ -72,9 +75,22 @@ impl Again {
         self.queue.remove(place)
     }
 
+    /// Replies of an earlier process were refused: they are pushed again later.
+    pub(super) fn keep_kept(&mut self) {
+        self.kept = Some(next_try(self.kept_tries));
+        self.kept_tries += 1;
+    }
+
+    /// Whether replies of an earlier process are to be pushed again now. Once for each pause.
+    pub(super) fn takes_kept(&mut self) -> bool {
+        let now = monotonic::now();
+        self.kept.take_if(|due| *due <= now).is_some()
+    }
+
     /// The time of the next try.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.queue.iter().map(|message| message.due).min()
+        let messages = self.queue.iter().map(|message| message.due);
+        messages.chain(self.kept).min()
     }
 
     /// The SuperLink has offered this message itself: it need not be kept twice. Gives its reply.
@@ -89,6 +105,12 @@ impl Again {
         self.queue
             .retain(|kept| kept.parcel.message.metadata.run != run);
     }
+}
+
+/// When to try again after so many tries, and the one that failed now.
+fn next_try(before: u32) -> Instant {
+    let pause = FIRST.saturating_mul(1 << before.min(10));
+    monotonic::now() + pause.min(LONGEST)
 }
 
 #[cfg(test)]

@@ -50,8 +50,9 @@ impl From<InputsError> for NoReply {
 }
 
 impl From<NoAnswer> for NoReply {
-    /// A refusal that stands is told, should the SuperLink listen to that; all others mean that
-    /// the message is no longer this node's.
+    /// A refusal that stands is told, should the SuperLink listen to that. A reply whose objects were
+    /// not taken is announced already: an error in its place would replace the ClientApp's work. All
+    /// others mean that the message is no longer this node's.
     fn from(no_answer: NoAnswer) -> Self {
         match no_answer {
             NoAnswer::Unusable(Refusal::RunConfig(error)) => InputsError::Config(*error).into(),

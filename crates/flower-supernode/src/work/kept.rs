@@ -11,23 +11,32 @@ use crate::error::Error;
 use crate::upstream::{NoAnswer, Transfer};
 
 impl Worker {
-    /// Pushes the replies that are kept, before any message is pulled. A reply that the SuperLink has
-    /// taken already changes nothing there, and its Context counts from then on here.
-    pub(super) async fn deliver_kept(&self) -> Result<(), Error> {
-        // Runs whose state is on disk are asked about, whether or not a message of them comes.
+    /// Runs whose state is on disk are asked about, whether or not a message of them comes.
+    pub(super) async fn remember_runs(&self) {
         let runs = self.parts.store.runs().await;
         self.runs.lock().remember(runs);
+    }
+
+    /// Pushes the replies that are kept: before any message is pulled, and again later where some are
+    /// refused. A reply that the SuperLink has taken already changes nothing there, and its Context
+    /// counts from then on here.
+    pub(super) async fn deliver_kept(&self) -> Result<(), Error> {
+        let mut is_refused = false;
         for instruction in self.parts.store.replies().await {
-            self.deliver_one(instruction).await?;
+            is_refused |= !self.deliver_one(instruction).await?;
+        }
+        if is_refused {
+            self.again.lock().keep_kept();
         }
         Ok(())
     }
 
-    async fn deliver_one(&self, instruction: MessageId) -> Result<(), Error> {
+    /// False: the SuperLink refuses the reply for now.
+    async fn deliver_one(&self, instruction: MessageId) -> Result<bool, Error> {
         let store = &self.parts.store;
         // A damaged file is told of, and stays for `--check-state`.
         let Some(stored) = store.reply(instruction).await else {
-            return Ok(());
+            return Ok(true);
         };
         let metadata = &stored.reply.message.metadata;
         let (run, message_id) = (metadata.run, instruction);
@@ -54,11 +63,12 @@ impl Worker {
             Err(NoAnswer::GaveUp { tries, reason }) => {
                 return Err(Error::GaveUp { tries, reason });
             }
-            // The SuperLink offers the message again, if it still wants a reply.
-            Err(refused @ (NoAnswer::Refused(_) | NoAnswer::Unusable(_))) => {
-                warn!(run_id = %run, %message_id, "a reply that was finished before is kept: {refused}");
+            // A SuperLink of ours may offer the message before the next try. One of pip's never does.
+            Err(refused @ (NoAnswer::Refused(_) | NoAnswer::Unusable(_) | NoAnswer::NotTaken)) => {
+                warn!(run_id = %run, %message_id, "a reply that was finished before is kept, and pushed again later: {refused}");
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

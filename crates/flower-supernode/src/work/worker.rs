@@ -91,7 +91,11 @@ impl Worker {
 
     /// Attends to one message after the other, until an error ends this node or `draining` stops.
     async fn work_on(&self, draining: &Stopper) -> Result<(), Error> {
-        let Some(delivered) = draining.run_until_stopped(self.deliver_kept()).await else {
+        let first = async {
+            self.remember_runs().await;
+            self.deliver_kept().await
+        };
+        let Some(delivered) = draining.run_until_stopped(first).await else {
             return Ok(());
         };
         delivered?;
@@ -107,6 +111,10 @@ impl Worker {
     /// SuperLink's. `None`: there is none yet.
     async fn next_message(&self) -> Result<Option<GivenUp>, Error> {
         let node = self.parts.upstream.node().await;
+        let is_kept_due = self.again.lock().takes_kept();
+        if is_kept_due {
+            self.deliver_kept().await?;
+        }
         let due = {
             let mut again = self.again.lock();
             if let Some(message) = again.next() {

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::{Code, Response, Status};
 
+use super::waiting::in_time;
+
 mod served;
 
 pub(crate) const RUN: RunId = RunId(7);
@@ -65,6 +67,8 @@ pub(crate) struct World {
     pub(crate) forgotten: u32,
     /// How often a reply came while they could not be taken.
     pub(crate) turned_away: u32,
+    /// How often a message was asked for.
+    pub(crate) pulls: u32,
     waiting: VecDeque<(proto::Message, proto::ObjectTree)>,
     taken: Option<(proto::Message, proto::ObjectTree)>,
     objects: HashMap<String, Bytes>,
@@ -127,8 +131,15 @@ impl FakeFleet {
         changed
     }
 
-    /// Waits until the world is as wanted, and gives what was looked for.
-    pub(crate) async fn until<T>(&self, wanted: impl Fn(&World) -> Option<T>) -> T {
+    /// Waits until the world is as the test wants it, and gives what was looked for. Fails if that
+    /// takes too long.
+    #[track_caller]
+    pub(crate) fn until<T>(&self, wanted: impl Fn(&World) -> Option<T>) -> impl Future<Output = T> {
+        in_time(self.when(wanted))
+    }
+
+    /// The same without an end, for calls that the SuperLink holds.
+    async fn when<T>(&self, wanted: impl Fn(&World) -> Option<T>) -> T {
         let mut changes = self.changes.subscribe();
         loop {
             changes.mark_unchanged();

@@ -19,6 +19,7 @@ mod refused;
 mod restart;
 mod sweep;
 mod trust;
+mod waiting;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ use tonic::Code;
 
 use app::{App, Refused, program};
 use fleet::{FakeFleet, RUN, reply_to, seal};
+use waiting::{in_time, until};
 
 const NODE: u64 = 100;
 
@@ -124,20 +126,24 @@ impl Scene {
     /// A token for the next message, as soon as it waits.
     async fn token(&self) -> String {
         let mut app = self.app().await;
-        loop {
-            let waiting = app
-                .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
-                .await
-                .unwrap();
-            if let Some(run_id) = waiting.run_ids.first().copied() {
-                let answer = app
-                    .request_token(proto::RequestTokenRequest { run_id })
+        let waits = async {
+            loop {
+                let waiting = app
+                    .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
                     .await
                     .unwrap();
-                return answer.token;
+                if let Some(run_id) = waiting.run_ids.first().copied() {
+                    return run_id;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        let run_id = in_time(waits).await;
+        let answer = app
+            .request_token(proto::RequestTokenRequest { run_id })
+            .await
+            .unwrap();
+        answer.token
     }
 
     async fn first_reply(&self) -> proto::Message {
@@ -148,13 +154,9 @@ impl Scene {
 
     /// The process id that a script wrote to `DIR/pid`, as soon as it did.
     async fn pid(&self) -> String {
-        let file = self.dir.path().join("pid");
-        loop {
-            match fs::read_to_string(&file) {
-                Ok(pid) if pid.ends_with('\n') => return pid.trim().to_owned(),
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
+        let pid = || fs::read_to_string(self.dir.path().join("pid")).unwrap_or_default();
+        until(|| pid().ends_with('\n')).await;
+        pid().trim().to_owned()
     }
 }
 
@@ -163,9 +165,7 @@ fn is_alive(pid: &str) -> bool {
 }
 
 async fn ended(pid: &str) {
-    while is_alive(pid) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| !is_alive(pid)).await;
 }
 
 /// Does a ClientApp's work: takes the message with all its objects, and replies with an empty

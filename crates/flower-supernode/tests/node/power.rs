@@ -53,9 +53,7 @@ async fn answer(dir: &Path) {
     fleet
         .until(|world| (world.pushed.len() == 2).then_some(()))
         .await;
-    while outbox(dir, &message).exists() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !outbox(dir, &message).exists()).await;
     powercut::acknowledge("answered");
 }
 

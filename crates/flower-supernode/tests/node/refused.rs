@@ -70,6 +70,26 @@ async fn a_reply_whose_announcement_was_forgotten_is_announced_again() {
     assert_is_the_apps(message, announced.remove(0));
 }
 
+/// The SuperLink refuses the two objects of the reply after each of the first announcements.
+#[tokio::test]
+async fn a_reply_whose_objects_are_not_taken_is_kept_and_pushed_later() {
+    let scene = scene(None).await;
+    scene.fleet.change(|world| world.forgotten = 2 * FEW);
+    let message = scene.fleet.hand_out(NODE, 3600.0);
+    work(&scene, &scene.token().await, Some(seen())).await;
+    let whole = |world: &fleet::World| (world.pushed.len() == 2).then(|| world.replies.clone());
+    let announced = scene.fleet.until(whole).await;
+    assert_eq!(announced.len(), 5);
+    for again in announced {
+        assert_is_the_apps(message, again);
+    }
+    // The state counts, and the ClientApp was not asked for the reply a second time.
+    scene.fleet.hand_out(NODE, 3600.0);
+    let context = work(&scene, &scene.token().await, None).await;
+    assert_eq!(context.state, Some(seen()));
+    assert_eq!(scene.fleet.change(|world| world.confirmed.len()), 2);
+}
+
 #[tokio::test]
 async fn the_state_of_a_reply_that_was_refused_does_not_count() {
     let scene = scene(None).await;

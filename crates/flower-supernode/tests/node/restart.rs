@@ -58,9 +58,7 @@ async fn a_finished_reply_is_pushed_by_the_next_process_of_its_node() {
     fleet
         .until(|world| (world.replies.len() == 2).then_some(()))
         .await;
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
     assert_eq!(files(&kept, "context"), 1);
 }
 
@@ -87,6 +85,43 @@ async fn ended_with_a_reply() -> (FakeFleet, String, TempDir, Stopper) {
 }
 
 #[tokio::test]
+async fn a_reply_whose_objects_are_not_taken_stays_for_the_next_process() {
+    let (fleet, superlink, address) = FakeFleet::in_plaintext().await;
+    let kept = tempfile::tempdir().unwrap();
+    fleet.change(|world| world.forgotten = u32::MAX);
+    fleet.hand_out(NODE, 3600.0);
+    let mut scene = Scene {
+        node: node(&fleet, &address, &kept).await,
+        fleet: fleet.clone(),
+        dir: tempfile::tempdir().unwrap(),
+        _superlink: superlink,
+    };
+    let token = scene.token().await;
+    // A node has given a reply up for now when it asks for a message.
+    let asks_again = || {
+        let before = fleet.change(|world| world.pulls);
+        move |world: &fleet::World| (world.pulls > before).then_some(())
+    };
+    let is_given_up = asks_again();
+    work(&scene, &token, Some(seen())).await;
+    fleet.until(is_given_up).await;
+    assert_eq!((files(&kept, "outbox"), files(&kept, "context")), (1, 0));
+
+    // The next process has no more luck at its start. A SuperLink of pip's does not offer the message
+    // again: the process pushes the reply all the same.
+    let is_given_up = asks_again();
+    scene.node = node(&fleet, &address, &kept).await;
+    fleet.until(is_given_up).await;
+    assert_eq!(files(&kept, "outbox"), 1);
+    fleet.change(|world| world.forgotten = 0);
+    let is_whole = |world: &fleet::World| (world.pushed.len() == 2).then_some(());
+    fleet.until(is_whole).await;
+    until(|| files(&kept, "outbox") == 0 && files(&kept, "context") == 1).await;
+    let worked = fleet.change(|world| world.confirmed.len());
+    assert_eq!(worked, 1, "no ClientApp was asked again");
+}
+
+#[tokio::test]
 async fn the_context_of_a_reply_counts_though_the_superlink_offers_its_message_no_more() {
     let (fleet, address, kept, superlink) = ended_with_a_reply().await;
     // The SuperLink had taken the reply just before the node ended: it offers another message.
@@ -99,31 +134,23 @@ async fn the_context_of_a_reply_counts_though_the_superlink_offers_its_message_n
     };
     let context = work(&scene, &scene.token().await, None).await;
     assert_eq!(context.state, Some(seen()));
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
 }
 
 #[tokio::test]
 async fn what_is_kept_of_a_run_goes_when_the_run_has_ended_meanwhile() {
     let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "context") == 0 || files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") > 0 && files(&kept, "outbox") == 0).await;
     drop(_node);
     // No message of the run comes any more.
     fleet.change(|world| world.run_is_over = true);
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "context") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") == 0).await;
 
     let (fleet, address, kept, _superlink) = ended_with_a_reply().await;
     fleet.change(|world| world.run_is_over = true);
     let _node = node(&fleet, &address, &kept).await;
-    while files(&kept, "outbox") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "outbox") == 0).await;
     assert!(fleet.change(|world| world.replies.is_empty()));
 }

@@ -23,9 +23,7 @@ async fn all_runs_that_ended_are_forgotten_in_one_sweep_while_others_go_on() {
         work(&scene, &scene.token().await, Some(state.clone())).await;
     }
     let count = RUNS.count();
-    while files(&kept, "context") <= count {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") > count).await;
     fleet.change(|world| {
         world.holds_get_run = true;
         world.over.extend(RUNS.skip(1));
@@ -41,9 +39,7 @@ async fn all_runs_that_ended_are_forgotten_in_one_sweep_while_others_go_on() {
     assert_eq!(context.state, Some(state.clone()));
 
     fleet.change(|world| world.holds_get_run = false);
-    while files(&kept, "context") > 2 {
-        tokio::task::yield_now().await;
-    }
+    until(|| files(&kept, "context") <= 2).await;
     assert_eq!(fleet.change(|world| world.open_get_run.1), 4);
     fleet.hand_out_of(RunId(RUNS.start), NODE, 3600.0);
     let context = work(&scene, &scene.token().await, None).await;

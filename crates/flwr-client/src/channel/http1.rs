@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tower::Service;
 
-use super::line::Received;
+use super::received::Received;
 use super::{ConnectError, Io, Target, Trust, joined};
 
 /// How long an unused connection is kept. SuperLinks of flwr close theirs after 5 s.

@@ -6,7 +6,6 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
@@ -16,12 +15,11 @@ use tonic::body::Body;
 use tonic::transport;
 use tower::Service;
 
-use super::Io;
 use super::carrier::Spoken;
 use super::http1::HttpChannel;
 use super::last_word::LastWord;
 use super::proxied::not_grpc;
-use super::watched::Watched;
+use super::received::Received;
 
 /// A gRPC channel. Cheap to clone: all clones share the connection.
 #[derive(Clone)]
@@ -33,22 +31,6 @@ pub struct Channel {
     http: HttpChannel,
     spoken: Spoken,
     last_word: LastWord,
-}
-
-/// Counts the bytes that a channel has received.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Received(Arc<AtomicU64>);
-
-impl Received {
-    /// The connection, each of whose reads is counted.
-    pub(super) fn count(&self, inner: impl Io + 'static) -> Box<dyn Io> {
-        let total = Arc::clone(&self.0);
-        Box::new(Watched::new(inner, move |read| {
-            read.map(|bytes| {
-                total.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            })
-        }))
-    }
 }
 
 impl Channel {
@@ -99,7 +81,7 @@ impl Channel {
     /// Bytes received so far, over all connections.
     #[must_use]
     pub fn received(&self) -> u64 {
-        self.received.0.load(Ordering::Relaxed)
+        self.received.total()
     }
 }
 

@@ -14,7 +14,7 @@ use tower::service_fn;
 
 use super::carrier::Carrier;
 use super::http1::HttpChannel;
-use super::line::Received;
+use super::received::Received;
 use super::secured::secured;
 use super::{Channel, ConnectError, Io, Route, Target, Trust, endpoint};
 

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cause::words;
+
 /// Why a call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Silence {
@@ -46,7 +48,7 @@ impl Unanswered {
     pub fn caused_by(cause: impl Error + Send + Sync + 'static) -> Self {
         Self {
             why: Silence::Connection,
-            text: cause.to_string(),
+            text: words(&cause),
             cause: Some(Arc::new(cause)),
         }
     }

@@ -6,6 +6,9 @@ use super::*;
 /// A console, and the reader of its stream.
 fn console() -> (Console, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
+    theirs
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
     (Console::over(ours), theirs)
 }
 
@@ -14,6 +17,7 @@ fn read_until(reader: &mut UnixStream, text: &str) -> String {
     let mut some = [0; 1 << 16];
     while !String::from_utf8_lossy(&all).contains(text) {
         let count = reader.read(&mut some).unwrap();
+        assert_ne!(count, 0, "the stream ends before {text:?}");
         all.extend_from_slice(&some[..count]);
     }
     String::from_utf8(all).unwrap()

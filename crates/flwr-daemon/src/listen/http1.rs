@@ -7,7 +7,7 @@ mod rest;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::header::{CONNECTION, EXPECT, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -61,7 +61,12 @@ async fn serve(connection: Connection, service: Http1Service, stopper: Stopper) 
         let (peer, chain) = (peer.clone(), chain.clone());
         async move {
             if framing.is_ambiguous() {
-                return Ok(ambiguous());
+                return Ok(ambiguous("Content-Length and Transfer-Encoding"));
+            }
+            // RFC 9112, 3.2. A request without Host passes, as with pip's: some probes of balancers
+            // send none.
+            if request.headers().get_all(HOST).iter().nth(1).is_some() {
+                return Ok(ambiguous("two Host headers"));
             }
             let is_last = request.headers().contains_key(TRANSFER_ENCODING);
             // Who waits for leave to send a body sends none after a refusal.
@@ -98,11 +103,11 @@ async fn serve(connection: Connection, service: Http1Service, stopper: Stopper) 
     }
 }
 
-/// The answer to a request that says in two ways how long its body is. A proxy in between may have read
-/// the other one, and what follows may be part of the body.
-fn ambiguous() -> Response<Body> {
-    let text = r#"{"detail":"Content-Length and Transfer-Encoding in one request"}"#;
-    let body = Body::new(text.to_owned());
+/// The answer to a request that says in two ways how long its body is, or for whom it is. A proxy in
+/// between may have read the other one, and what follows may be part of the body.
+fn ambiguous(what: &str) -> Response<Body> {
+    let text = format!(r#"{{"detail":"{what} in one request"}}"#);
+    let body = Body::new(text);
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::BAD_REQUEST;
     let json = HeaderValue::from_static("application/json");

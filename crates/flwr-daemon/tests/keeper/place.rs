@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use flwr_daemon::apps::{AppCommand, AppProcess, Identity, Watchers, find_program};
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -44,13 +45,9 @@ impl Place {
     /// What was written to a file, once a whole line is there.
     pub(crate) async fn line(&self, name: &str) -> String {
         let path = self.path(name);
-        loop {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            if text.ends_with('\n') {
-                return text.trim().to_owned();
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
+        let text = || fs::read_to_string(&path).unwrap_or_default();
+        until(name, || text().ends_with('\n')).await;
+        text().trim().to_owned()
     }
 
     pub(crate) async fn process(&self, name: &str) -> Identity {
@@ -95,8 +92,9 @@ pub(crate) fn living(processes: &[Identity]) -> Vec<bool> {
 }
 
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
-    eprintln!("until {what}");
+    let start = monotonic::now();
     while !holds() {
+        assert!(start.elapsed() < DEADLINE, "in vain: {what}");
         sleep(Duration::from_millis(5)).await;
     }
 }

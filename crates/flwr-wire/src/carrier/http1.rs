@@ -13,9 +13,9 @@ use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use tonic::body::Body;
 
-use super::Reader;
 use super::answer::{Answer, Answers};
 use super::intake::Unread;
+use super::{Reader, VERSION};
 use crate::host::AccountProof;
 
 mod media;
@@ -28,11 +28,7 @@ pub use path::path_of;
 use problem::Problem;
 
 /// What an app tells of itself, beside its token.
-const OF_APPS: [&str; 3] = [
-    "flwr-package-name",
-    "flwr-package-version",
-    "flwr-component-name",
-];
+const OF_APPS: [&str; 3] = ["flwr-package-name", VERSION, "flwr-component-name"];
 /// Headers by which a browser tells what a page does. No client of Flower sends them.
 const OF_BROWSERS: &str = "sec-fetch-";
 
@@ -65,13 +61,16 @@ pub(super) fn accept_content<B>(request: &Request<B>) -> Accepted {
 /// release.
 pub(super) fn accept_app<B>(request: &Request<B>) -> Accepted {
     let headers = request.headers();
-    let missing = OF_APPS.iter().find(|name| !headers.contains_key(**name));
-    match missing {
-        Some(name) => Err(refused(Problem::no_metadata(name))),
-        None if super::release(headers).is_none() => {
-            Err(refused(Problem::no_metadata("flwr-package-version")))
+    let is_told = |name: &str| headers.get(name).is_some_and(|value| !value.is_empty());
+    if let Some(missing) = OF_APPS.iter().find(|name| !is_told(name)) {
+        return Err(refused(Problem::no_metadata(missing)));
+    }
+    match headers.get(VERSION) {
+        Some(version) if super::release(headers).is_none() => {
+            let text = String::from_utf8_lossy(version.as_bytes());
+            Err(refused(Problem::no_version(&text)))
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the SuperLink's "no" means for the user, by the class of the refusal.
 
 use flwr_client::channel::{connect_error, proxied};
+use flwr_core::cause::words;
 use flwr_core::printable;
 use flwr_core::refusal::{Class, Code, Failure, Refused, Silence, Unanswered};
 
@@ -28,9 +29,7 @@ pub(super) fn explain(failure: &Failure) -> String {
 /// What broke the line. What a SuperLink answers has no cause.
 fn broken(failure: &Failure) -> Option<String> {
     let causes = std::iter::successors(std::error::Error::source(failure), |error| error.source());
-    causes
-        .last()
-        .map(|cause| printable::line(&cause.to_string()))
+    causes.last().map(|cause| printable::line(&words(cause)))
 }
 
 /// What the answer of a SuperLink means for the user. An answer that is no refusal is a failure of

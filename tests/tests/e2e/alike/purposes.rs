@@ -231,7 +231,7 @@ pub(super) const CONTROL: &[Purpose] = &[
     Purpose::other(
         &["login"],
         "Unimplemented",
-        "commands until 1.22 read that nobody signs in by the status; later ones print the text",
+        "commands until 1.29 tell no release, and those until 1.22 read that nobody signs in by the status",
     ),
     Purpose::other(
         &[

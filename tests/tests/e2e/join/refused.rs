@@ -21,8 +21,14 @@ fn texts_that_are_no_token_are_wrong_usage() {
     let foreign = scratch.file("foreign", "-----BEGIN CERTIFICATE-----\n");
     let half = scratch.file("half", cut);
     for (flags, part) in [
-        (vec!["--join", cut], "cut or altered"),
-        (vec!["--join", &altered], "cut or altered"),
+        (
+            vec!["--join", cut],
+            "--join TOKEN: the join token was cut or altered",
+        ),
+        (
+            vec!["--join", &altered],
+            "--join TOKEN: the join token was cut or altered",
+        ),
         (vec!["--join", half.to_str().unwrap()], "cut or altered"),
         (
             vec!["--join", foreign.to_str().unwrap()],

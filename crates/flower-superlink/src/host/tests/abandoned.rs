@@ -20,6 +20,7 @@ use tokio::task::yield_now;
 
 use super::wires::signed;
 use super::*;
+use crate::in_time::in_time;
 use crate::link::state::LogEntry;
 use crate::link::tests::{Mail, bundle};
 use crate::link::wake::Topic;
@@ -77,17 +78,20 @@ impl Scene {
         request.extensions_mut().insert(self.peer.clone());
         {
             let mut call = pin!(door.call(request));
-            loop {
-                let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-                if !self.host.0.completion.is_idle() {
-                    break;
+            let begins = async {
+                loop {
+                    let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+                    if !self.host.0.completion.is_idle() {
+                        break;
+                    }
+                    if let Poll::Ready(Ok(response)) = polled {
+                        let Answered { code, text, .. } = Answered::of(response).await;
+                        panic!("{path} is answered before it is under way: {code:?} {text}");
+                    }
+                    yield_now().await;
                 }
-                if let Poll::Ready(Ok(response)) = polled {
-                    let Answered { code, text, .. } = Answered::of(response).await;
-                    panic!("{path} is answered before it is under way: {code:?} {text}");
-                }
-                yield_now().await;
-            }
+            };
+            in_time(path, begins).await;
         }
         self.host.settled().await;
         if let Some(woken) = woken {

@@ -10,10 +10,12 @@ use flwr_proto as proto;
 use flwr_security::allow_list::AllowList;
 use flwr_security::key::PrivateKey;
 use flwr_security::signature;
-use tokio::task::yield_now;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::wires::Node;
 use super::*;
+use crate::in_time::in_time;
 
 const HOLD: Duration = Duration::from_secs(20);
 
@@ -61,6 +63,16 @@ impl Listed {
         admitted.await.unwrap()
     }
 
+    /// Waits until a call is held for the node, or has come back.
+    async fn until_held<T>(&self, node: NodeId, call: &JoinHandle<T>) {
+        let is_held = async {
+            while !call.is_finished() && self.host.link().held_calls(node) == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        in_time("a call is held", is_held).await;
+    }
+
     /// Lists these keys only.
     fn keep(&self, numbers: &[usize]) {
         let key = |number: &usize| self.keys[*number].public_key().to_openssh();
@@ -102,9 +114,7 @@ async fn a_call_held_since_before_gets_no_message() {
     node.heartbeat().await;
     let session = listed.session(0).await;
     let held = tokio::spawn(async move { session.pull(Duration::MAX).await });
-    while !held.is_finished() && listed.host.link().held_calls(node.id) == 0 {
-        yield_now().await;
-    }
+    listed.until_held(node.id, &held).await;
     listed.keep(&[1]);
     // The message comes before anybody has ended the node's session.
     node.instruct().await;
@@ -123,9 +133,7 @@ async fn the_session_of_a_key_that_is_gone_ends_and_its_node_is_offline() {
     let session = listed.session(0).await;
     let begun = tokio::time::Instant::now();
     let held = tokio::spawn(async move { session.pull(Duration::MAX).await });
-    while !held.is_finished() && listed.host.link().held_calls(node.id) == 0 {
-        yield_now().await;
-    }
+    listed.until_held(node.id, &held).await;
     listed.keep(&[1]);
     listed.shut_out().await;
     is_refused(held.await.unwrap());

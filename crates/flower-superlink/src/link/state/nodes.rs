@@ -285,6 +285,9 @@ pub trait Nodes {
 
     /// Begins the node's next session, online until `until`. What the node took but did not answer
     /// is handed out again, since whoever took it is gone; a reply that it had begun to push goes.
+    /// The wire does not say whether the same process registers again. pip's SuperNodes (1.20 to
+    /// 1.43) register once per process: after that the process has forgotten its reply, and answers
+    /// by another. The half reply would refuse that answer. A SuperNode of ours announces again.
     /// Refused with [`Refusal::NotRegistered`](flwr_core::refusal::Refusal::NotRegistered) if the
     /// node is not known.
     async fn activate_node(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use flwr_core::time::Timestamp;
 
 use super::{PostgresError, PostgresState, PostgresUrl};
+use crate::in_time::in_time;
 use crate::link::state::{
     LinkState, Logs as _, Messages as _, Nodes as _, StateError, Upkeep as _,
 };
@@ -214,9 +215,12 @@ async fn a_server_that_stays_away_is_an_error_and_no_panic() {
     world(&state).running().await;
     let dir = server.dir().to_owned();
     drop(server);
-    while dir.exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let ends = async {
+        while dir.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    in_time("the server ends", ends).await;
     let health = tokio::time::timeout(Duration::from_secs(5), state.try_to_write());
     let health = health.await.expect("health checks wait for an answer");
     assert!(matches!(health, Err(StateError::Broken(_))), "{health:?}");

@@ -105,8 +105,9 @@ impl Fleet for FakeFleet {
         request: Request<proto::PullMessagesRequest>,
     ) -> Answer<proto::PullMessagesResponse> {
         let node = request.into_inner().node;
+        self.change(|world| world.pulls += 1);
         // Held until there is a message, or the node is no longer known.
-        self.until(|world| {
+        self.when(|world| {
             let is_known = world.registered == node.map(|node| node.node_id);
             (!is_known || !world.waiting.is_empty()).then_some(())
         })
@@ -163,7 +164,7 @@ impl Fleet for FakeFleet {
                 *open += 1;
                 *most = (*most).max(*open);
             });
-            self.until(|world| (!world.holds_get_run).then_some(()))
+            self.when(|world| (!world.holds_get_run).then_some(()))
                 .await;
             self.change(|world| world.open_get_run.0 -= 1);
         }

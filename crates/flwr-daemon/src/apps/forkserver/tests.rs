@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
+use crate::apps::until::until;
 use crate::apps::{Exit, find_program};
 
 struct Site {
@@ -197,9 +198,7 @@ time.sleep(600)",
     );
     let file = site.dir.path().join("pid");
     let app = site.start(&file.display().to_string(), Place::Fresh).await;
-    while !file.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the app has written its file", || file.exists()).await;
     let pid: u32 = fs::read_to_string(&file).unwrap().parse().unwrap();
     let grandchild = Identity::of(pid).unwrap();
     let exit = app.terminate(Duration::from_millis(50)).await;
@@ -207,9 +206,7 @@ time.sleep(600)",
         exit.to_string().starts_with("was killed by signal 9"),
         "{exit}"
     );
-    while grandchild.is_alive() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the app of the app ends", || !grandchild.is_alive()).await;
     assert!(site.server.is_running());
 }
 

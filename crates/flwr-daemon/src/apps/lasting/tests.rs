@@ -3,15 +3,13 @@
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::time::Instant;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::apps::until::{DEADLINE, until};
 use crate::apps::{find_program, last_lines};
 
-/// Far more than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(30);
 /// Names the directory for [`a_daemon_to_be_killed`].
 const DAEMON_DIR: &str = "FLWR_TEST_LASTING_DAEMON_DIR";
 
@@ -62,14 +60,6 @@ fn shell(script: &str, dir: &Path) -> AppCommand {
         token: None,
         env: vec![("DIR".into(), dir.into())],
         name: "ServerApp".to_owned(),
-    }
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < DEADLINE, "in vain: {what}");
-        sleep(Duration::from_millis(5)).await;
     }
 }
 

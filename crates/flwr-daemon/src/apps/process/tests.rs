@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::apps::find_program;
+use crate::apps::until::until;
 
 fn shell(script: &str) -> AppCommand {
     AppCommand {
@@ -61,9 +62,7 @@ async fn terminate_kills_the_group_of_an_app_that_does_not_listen() {
         file.display()
     );
     let app = AppProcess::spawn(&shell(&script), &Watchers::new()).unwrap();
-    while !file.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the app has written its file", || file.exists()).await;
     let grandchild = std::fs::read_to_string(&file).unwrap();
     assert!(is_alive(grandchild.trim()));
     let exit = app.terminate(Duration::from_millis(50)).await;
@@ -71,9 +70,7 @@ async fn terminate_kills_the_group_of_an_app_that_does_not_listen() {
         exit.to_string().starts_with("was killed by signal 9"),
         "{exit}"
     );
-    while is_alive(grandchild.trim()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the app of the app ends", || !is_alive(grandchild.trim())).await;
 }
 
 #[tokio::test]
@@ -82,9 +79,7 @@ async fn dropping_an_app_kills_it() {
     let pid = app.id().to_string();
     assert!(is_alive(&pid));
     drop(app);
-    while is_alive(&pid) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the app ends", || !is_alive(&pid)).await;
 }
 
 #[tokio::test]
@@ -98,20 +93,18 @@ async fn a_program_that_cannot_start_is_named() {
 async fn wait_for_line(app: &AppProcess, line: &str) {
     // The tail is private to the watcher until the end: look at what the app holds open.
     let stat = format!("/proc/{}/status", app.id());
-    loop {
+    // Bit 14 is SIGTERM: the trap stands, and `line` is on its way.
+    until(line, || {
         let status = std::fs::read_to_string(&stat).unwrap();
         let caught = status
             .lines()
             .find_map(|l| l.strip_prefix("SigCgt:"))
             .unwrap()
             .trim();
-        // Bit 14 is SIGTERM: the trap stands, and `line` is on its way.
-        if u64::from_str_radix(caught, 16).unwrap() & (1 << 14) != 0 {
-            return;
-        }
         assert!(app.is_running(), "ended before `{line}`");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        u64::from_str_radix(caught, 16).unwrap() & (1 << 14) != 0
+    })
+    .await;
 }
 
 #[tokio::test]

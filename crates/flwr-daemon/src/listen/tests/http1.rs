@@ -245,6 +245,19 @@ async fn a_request_with_two_lengths_is_refused_and_ends_its_connection() {
 }
 
 #[tokio::test]
+async fn a_request_for_two_hosts_is_refused_and_for_none_is_not() {
+    let echo = echo(Security::Plaintext).await;
+    let mut stream = TcpStream::connect(echo.served.address).await.unwrap();
+    send(&mut stream, "POST /a HTTP/1.1\r\n\r\n").await;
+    read_until(&mut stream, "/a  true").await;
+    send(&mut stream, &post("/b", "Host: b\r\n", "")).await;
+    let answer = read_until(&mut stream, "in one request\"}").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(echo.held.calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn a_held_call_ends_when_its_caller_goes_away() {
     let echo = echo(Security::Plaintext).await;
     let mut stream = TcpStream::connect(echo.served.address).await.unwrap();

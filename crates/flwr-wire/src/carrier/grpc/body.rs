@@ -88,7 +88,7 @@ mod tests {
         let in_flight = InFlight::new(32 << 20);
         let intake = Intake {
             in_flight: &in_flight,
-            payer: Payer::Unknown,
+            payer: Payer::Strangers,
             limit,
             reader: Reader::App,
         };

@@ -57,10 +57,22 @@ impl Problem {
         )
     }
 
-    /// An app does not tell its release.
+    /// An app does not tell what it must.
     pub(super) fn no_metadata(name: &str) -> Self {
+        Self::incompatible(format!(
+            "Invalid Flower runtime metadata: Metadata key '{name}' is missing."
+        ))
+    }
+
+    /// An app tells a release that is none.
+    pub(super) fn no_version(text: &str) -> Self {
+        Self::incompatible(format!(
+            "Peer Flower version metadata cannot be parsed: '{text}'."
+        ))
+    }
+
+    fn incompatible(extra: String) -> Self {
         let detail = "Runtime version compatibility check failed.";
-        let extra = format!("Invalid Flower runtime metadata: Metadata key '{name}' is missing.");
         Self {
             extra: Some(extra),
             ..Self::coded(

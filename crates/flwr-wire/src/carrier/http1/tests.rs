@@ -82,9 +82,24 @@ async fn an_app_tells_its_release() {
             (412, text)
         );
     }
-    let mut odd = all;
-    odd[1].1 = "latest";
-    assert!(accept_app(&request(&odd)).is_err());
+    for (version, extra) in [
+        (
+            "latest",
+            "Peer Flower version metadata cannot be parsed: 'latest'.",
+        ),
+        (
+            "",
+            "Invalid Flower runtime metadata: Metadata key 'flwr-package-version' is missing.",
+        ),
+    ] {
+        let mut odd = all;
+        odd[1].1 = version;
+        let text = format!(
+            r#"{{"code":1001,"detail":"Runtime version compatibility check failed.","extra":"{extra}"}}"#
+        );
+        let response = refused(accept_app(&request(&odd)));
+        assert_eq!(written(response).await, (412, text), "{version:?}");
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn read(limit: usize, body: Body) -> Result<Taken, Unread> {
     let in_flight = InFlight::new(32 << 20);
     let intake = Intake {
         in_flight: &in_flight,
-        payer: Payer::Unknown,
+        payer: Payer::Strangers,
         limit,
         reader: Reader::App,
     };

@@ -6,7 +6,7 @@ use flwr_core::config;
 use flwr_core::id::RunId;
 use flwr_core::port::control::{LogEntry, LogReader, RunFilter, RunUse, Runs, Start};
 use flwr_core::port::{Control, Result, SignIn};
-use flwr_core::refusal::{FEDERATION, Refusal};
+use flwr_core::refusal::{FEDERATION, Failure, Feature, Refusal};
 use flwr_core::run::Run;
 use flwr_core::time::Timestamp;
 use flwr_proto as proto;
@@ -27,6 +27,11 @@ const WITHOUT_HASH: Release = Release::new(1, 35);
 /// From this release on a command prints the federation of a run that it has started, and knows the task
 /// of a ServerApp by another word.
 const WITH_TASK_TYPES: Release = Release::new(1, 32);
+/// From this release on a command knows the answer of a SuperLink where nobody logs in. Earlier commands
+/// read that by the status of a refusal.
+const WITH_NO_LOGIN: Release = Release::new(1, 23);
+/// That answer (flwr 1.31 and 1.42 wire).
+const NO_LOGIN: &str = "noop";
 
 pub(super) async fn start_run(
     control: impl Control,
@@ -173,9 +178,19 @@ pub(super) async fn pull_artifacts(
 
 pub(super) async fn get_login_details(
     sign_in: impl SignIn,
-    _: Request<proto::GetLoginDetailsRequest>,
+    request: Request<proto::GetLoginDetailsRequest>,
 ) -> Result<proto::GetLoginDetailsResponse> {
-    let login = sign_in.login().await?;
+    let login = match sign_in.login().await {
+        Err(Failure::Refused(Refusal::NotOffered(Feature::Accounts)))
+            if is_at_least(request.release, WITH_NO_LOGIN) =>
+        {
+            return Ok(proto::GetLoginDetailsResponse {
+                auth_type: NO_LOGIN.to_owned(),
+                ..Default::default()
+            });
+        }
+        login => login?,
+    };
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     Ok(proto::GetLoginDetailsResponse {
         expires_in: seconds(login.expires_in),

@@ -89,6 +89,24 @@ async fn what_is_not_offered_has_a_number_and_is_never_401() {
 }
 
 #[tokio::test]
+async fn a_command_is_told_that_nobody_logs_in_here_as_its_release_knows_it() {
+    let host = host(link(MemoryState::default()), Policy::AnyKey, None);
+    for release in ["1.37.0", "1.43.0.dev20261026"] {
+        let headers = header("flwr-package-version", release);
+        let login = call(&host, "get-login-details", headers, &()).await;
+        let login: proto::GetLoginDetailsResponse = login.read();
+        let expected = proto::GetLoginDetailsResponse {
+            auth_type: "noop".to_owned(),
+            ..proto::GetLoginDetailsResponse::default()
+        };
+        assert_eq!(login, expected, "{release}");
+    }
+    let headers = header("flwr-package-version", "1.22.0");
+    let login = call(&host, "get-login-details", headers, &()).await;
+    assert_eq!(login.refused(), (501, Some(19)));
+}
+
+#[tokio::test]
 async fn a_person_signs_in_by_a_token_in_the_authorization() {
     let office = Office::new();
     let known = office.login(&Person::named("alice")).await.unwrap();

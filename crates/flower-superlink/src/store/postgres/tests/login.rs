@@ -92,13 +92,18 @@ async fn a_server_without_tls_is_sent_nothing() {
         .await
         .unwrap();
     let reload = "SELECT pg_reload_conf(), current_setting('ssl')";
-    loop {
-        let found = client.query_one(reload, &[]).await.unwrap();
-        if found.get::<_, &str>(1) == "off" {
-            break;
+    let is_reloaded = async {
+        while client
+            .query_one(reload, &[])
+            .await
+            .unwrap()
+            .get::<_, &str>(1)
+            != "off"
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    in_time("the server has its new settings", is_reloaded).await;
     let own = server.files.path("ca.crt");
     let text = why(server.log_in("localhost", &own, PASSWORD).await);
     assert!(text.contains("does not support TLS"), "{text}");

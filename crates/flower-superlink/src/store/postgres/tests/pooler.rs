@@ -57,9 +57,12 @@ impl Pooler {
             .stderr(Stdio::null())
             .spawn()
             .expect("PgBouncer is not installed: `apt-get install pgbouncer`");
-        while !path.join(".s.PGSQL.5432").exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let begins = async {
+            while !path.join(".s.PGSQL.5432").exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        in_time("PgBouncer serves", begins).await;
         Self { dir, process }
     }
 

@@ -6,6 +6,7 @@ use flwr_core::refusal::Refusal;
 use futures::future;
 
 use super::*;
+use crate::in_time::in_time;
 
 fn table() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
@@ -28,6 +29,16 @@ async fn numbers(writer: &Writer) -> Vec<i64> {
     read.await.unwrap()
 }
 
+/// Waits until so many pieces of work wait for the thread.
+async fn until_queued(writer: &Writer, count: usize) {
+    let are_queued = async {
+        while writer.0.capacity() > QUEUE - count {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time("work waits for the thread", are_queued).await;
+}
+
 #[tokio::test]
 async fn work_that_fails_leaves_nothing_and_its_neighbours_stay() {
     let writer = Writer::start(table()).unwrap();
@@ -48,9 +59,7 @@ async fn work_that_fails_leaves_nothing_and_its_neighbours_stay() {
     });
     let last = writer.write(|connection| insert(connection, 4));
     let release = async {
-        while writer.0.capacity() > QUEUE - 3 {
-            tokio::task::yield_now().await;
-        }
+        until_queued(&writer, 3).await;
         go.send(()).unwrap();
     };
     let (first, refused, broken, last, ()) =
@@ -84,9 +93,7 @@ async fn a_commit_that_fails_is_told_to_all_and_keeps_nothing() {
         Ok(())
     });
     let release = async {
-        while writer.0.capacity() > QUEUE - 1 {
-            tokio::task::yield_now().await;
-        }
+        until_queued(&writer, 1).await;
         go.send(()).unwrap();
     };
     let (first, second, ()) = future::join3(first, second, release).await;

@@ -8,6 +8,7 @@ use flwr_core::object::Pulled;
 use flwr_core::port::Fleet as _;
 use flwr_security::key::PrivateKey;
 use time::OffsetDateTime;
+use time::macros::datetime;
 
 use super::*;
 use crate::find::{Joining, NodeLine, joined};
@@ -20,6 +21,9 @@ const RECORDED: [(&str, &str); 3] = [
         include_str!("recorded/1.43.0.dev20261026.http"),
     ),
 ];
+
+/// When that was, give or take some minutes: the message of the run lives for twelve hours.
+const RECORDED_AT: OffsetDateTime = datetime!(2026-11-26 22:02 UTC);
 
 /// A server that gives the recorded answers to each method, in their order.
 async fn replay(recorded: &str) -> Server {
@@ -57,7 +61,7 @@ fn bytes(digits: &str) -> Vec<u8> {
 async fn a_node_reads_what_superlinks_of_1_40_to_1_43_answered() {
     for (release, recorded) in RECORDED {
         let server = replay(recorded).await;
-        let signer = Signer::new(PrivateKey::generate().unwrap(), OffsetDateTime::now_utc);
+        let signer = Signer::new(PrivateKey::generate().unwrap(), || RECORDED_AT);
         let line = NodeLine::new(server.channel(), signer);
         let joining = Joining {
             interval: 30.0,
