@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::flwr::Flwr;
 use crate::keys::NodeKey;
-use crate::launcher::Launcher;
+use crate::launcher::{self, Launcher};
 use crate::pki::{Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
@@ -302,8 +302,9 @@ impl Federation {
             .args(self.plan.isolation.flags())
             .args(&self.plan.supernode_flags)
             .envs(self.plan.variables.iter().cloned());
-        let mut command = self.plan.launcher.of(&command);
-        Process::start(&format!("node-{index}"), &mut command, self.scratch.path())
+        let name = format!("node-{index}");
+        let mut command = self.plan.launcher.of(command.env(launcher::DAEMON, &name));
+        Process::start(&name, &mut command, self.scratch.path())
     }
 
     fn wait_for_superlink(&mut self) {

@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::scratch::Scratch;
 
+/// The variable that tells a launcher which daemon of a federation it starts: `superlink`, `node-0`.
+pub const DAEMON: &str = "FLOWER_DAEMON";
+
 /// A command line that gets a daemon's command line as its last arguments, and becomes the daemon.
 #[derive(Clone, Debug, Default)]
 pub struct Launcher(Vec<OsString>);

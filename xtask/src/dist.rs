@@ -6,8 +6,10 @@
 //! - `tree` where an installation keeps the programs
 //! - `wheel` the wheel for pip
 //! - `tarball` the static programs, and `bare` their use in a root without any library
-//! - `deb` the package for Debian, and `debian` its life in a root of its own
+//! - `deb` the package for Debian, and `debian` its life in a root of its own or in whole systems
 //! - `images` the container images
+//! - `place` the folder that artefacts are put into
+//! - `installed` installations whose packages are replaced while their daemons run
 //! - `sbom` the bill of materials, and `notices` the licences
 //! - `tools` what makes the artefacts, each in a fixed version
 //! - `sums` the check sums, signed and verified
@@ -19,7 +21,9 @@ mod bare;
 mod deb;
 mod debian;
 mod images;
+pub(crate) mod installed;
 mod notices;
+mod place;
 mod programs;
 mod sbom;
 mod smoke;
@@ -32,7 +36,7 @@ mod twice;
 mod wheel;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -52,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Make nothing: check the files of a folder against its SHA256SUMS.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "twice"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "twice", "debian"])]
     verify: Option<PathBuf>,
     /// With --verify: check the signature too, by this list of signers (`allowed_signers` of ssh-keygen).
     #[arg(long, value_name = "FILE", requires = "verify")]
@@ -72,6 +76,12 @@ pub(crate) struct Args {
     /// Make nothing: run the container images of a folder with runc, as root, and a run on them.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "sign", "smoke", "twice", "verify", "apps"])]
     play_images: Option<PathBuf>,
+    /// Make the Debian package from those programs, and take it through its life in whole systems of Debian
+    /// 12 and 13: installed, upgraded (to the package FILE, if it is given), removed and purged. Needs root
+    /// and mmdebstrap.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(conflicts_with_all = ["to", "sign", "smoke", "twice", "unused"])]
+    debian: Option<Option<PathBuf>>,
 }
 
 /// Makes the artefacts, or checks them.
@@ -90,10 +100,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.smoke {
         return smoke::run();
     }
+    if let Some(release) = &args.debian {
+        return debian::in_trees(release.as_deref());
+    }
     let to = args
         .to
         .clone()
         .unwrap_or_else(|| build::root().join("dist"));
+    let _claimed = place::claim(&to)?;
     let source = Source::here()?;
     let (pack, made) = Artefacts::build(&source, args.apps)?;
     let made = made.place(&to)?;
@@ -137,21 +151,4 @@ fn lock() -> Result<File> {
         );
     }
     Ok(file)
-}
-
-/// Puts a finished file where people look for it. A file there is never half written.
-fn place(file: &Path, to: &Path) -> Result<PathBuf> {
-    let name = file.file_name().context("an artefact without a name")?;
-    let (beside, target) = (to.join(".new"), to.join(name));
-    fs::create_dir_all(to)
-        .and_then(|()| fs::copy(file, &beside))
-        .and_then(|_| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, &target))
-        .with_context(|| {
-            format!(
-                "{} cannot be written: free space, or give --to DIR",
-                target.display()
-            )
-        })?;
-    Ok(target)
 }

@@ -3,6 +3,8 @@
 //! The documents link to each other as they lie in the repository, so that they can be read there. The
 //! book is made from a copy of them with the same folders.
 
+mod pages;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -34,7 +36,8 @@ const HELPS: [(&str, &str); 3] = [
     ),
     ("flwr", "crates/flwr/testdata/help"),
 ];
-const BOOK: &str = "[book]\ntitle = \"Flower daemons in Rust\"\nlanguage = \"en\"\nsrc = \"src\"\n\
+/// Without preprocessors: they would rename each README, but not the links to it.
+const BOOK: &str = "[build]\nuse-default-preprocessors = false\n[book]\ntitle = \"Flower daemons in Rust\"\nlanguage = \"en\"\nsrc = \"src\"\n\
     [output.html]\nno-section-label = true\n[output.html.print]\nenable = false\n";
 
 /// `cargo xtask docs`
@@ -64,6 +67,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         book.arg("--open");
     }
     build::succeed(&mut book)?;
+    let broken = pages::broken_links(&folder.join("book"))?;
+    if !broken.is_empty() {
+        bail!("links of the book lead nowhere:\n{}", broken.join("\n"));
+    }
     println!("{}", folder.join("book/index.html").display());
     Ok(ExitCode::SUCCESS)
 }
@@ -77,8 +84,17 @@ fn mdbook() -> Result<PathBuf> {
     if !program.is_file() {
         let mut install = build::cargo();
         install.args(["install", "--locked", MDBOOK, "--version", VERSION]);
-        install.args(["--no-default-features", "--features", "search", "--root"]);
+        // A book of this size needs no optimised tool, which would take minutes more to compile.
+        install.args([
+            "--debug",
+            "--no-default-features",
+            "--features",
+            "search",
+            "--root",
+        ]);
+        install.env("CARGO_TARGET_DIR", tools.join("target"));
         build::succeed(install.arg(&tools))?;
+        fs::remove_dir_all(tools.join("target"))?;
     }
     Ok(program)
 }
@@ -213,7 +229,10 @@ mod tests {
         );
         for chapter in &named {
             assert!(to.path().join(chapter).is_file(), "{chapter}");
+            let times = named.iter().filter(|other| other == &chapter).count();
+            assert_eq!(times, 1, "mdbook refuses {chapter}, which stands twice");
         }
+        assert_eq!(named[0], "README.md", "the door of the book");
         assert!(to.path().join("docs/picture.svg").is_file());
         let help = fs::read_to_string(to.path().join(HELP)).unwrap();
         for heading in ["## flower-superlink", "## flower-supernode", "## flwr run"] {

@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Many nodes that wait for messages and say that they live. Reads commands from stdin:
     /// `broadcast`, `settle` and `quit`.
     Crowd(CrowdArgs),
+    /// A small message and its reply, again and again, until stdin ends. A line on stdin has the slowest
+    /// calls told.
+    Calls(CallsArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,4 +92,17 @@ pub(crate) struct CrowdArgs {
     /// Registrations under way at the same time.
     #[arg(long, default_value_t = 64)]
     pub(crate) at_once: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CallsArgs {
+    /// The FAB that runs are started with; nothing of it is executed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fab: PathBuf,
+    /// Which of the keys the node has, counted from 1.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) key: usize,
+    /// The size that the SuperLink's state is brought to before.
+    #[arg(long, value_name = "MB", default_value_t = 0)]
+    pub(crate) state_mb: usize,
 }

@@ -25,6 +25,8 @@ pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
     let app = VirtualServerApp::start(target, &args.fab).await?;
     // The first round opens connections and files, and does not count.
     for round in 0..=args.rounds {
+        // Rounds on a busy machine may take longer than a node counts as online.
+        try_join_all(nodes.iter().map(VirtualNode::heartbeat)).await?;
         sign_ahead(&nodes, CALLS).await?;
         let payloads = app.instructions(&ids, || Content::random(args.bytes));
         let replies: Vec<_> = ids.iter().map(|_| Content::random(args.bytes)).collect();
@@ -55,6 +57,7 @@ pub(crate) async fn run(target: &Target, args: &BrokerArgs) -> Result<()> {
     }
     app.finish().await?;
     for node in nodes {
+        node.heartbeat().await?;
         node.leave().await?;
     }
     Ok(())

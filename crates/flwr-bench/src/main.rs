@@ -10,6 +10,7 @@
 
 mod args;
 mod broker;
+mod calls;
 mod crowd;
 mod node;
 mod payload;
@@ -48,6 +49,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Polls(polls) => polls::run(&target, &polls).await,
         Command::Broker(broker) => broker::run(&target, &broker).await,
+        Command::Calls(calls) => calls::run(&target, &calls).await,
         Command::Crowd(crowd) => crowd::run(&target, &crowd).await,
     }
 }

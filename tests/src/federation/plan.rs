@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Addresses, Federation, Isolation, Plan, Security, pips};
 use crate::keys::{self, NodeKey};
-use crate::launcher::Launcher;
+use crate::launcher::{self, Launcher};
 use crate::pki::{self, Flaw, Pki};
 use crate::process::Process;
 use crate::program::{Maker, Release};
@@ -256,6 +256,6 @@ pub(super) fn start_superlink(
         .args(&plan.superlink_flags)
         .envs(plan.variables.iter().cloned())
         .envs(plan.superlink_variables.iter().cloned());
-    let mut command = plan.launcher.of(&command);
+    let mut command = plan.launcher.of(command.env(launcher::DAEMON, "superlink"));
     Process::start("superlink", &mut command, scratch.path())
 }

@@ -59,6 +59,7 @@ mod scripts;
 mod service;
 mod sessions;
 mod situations;
+mod states;
 mod templates;
 mod tls;
 mod upkeep;

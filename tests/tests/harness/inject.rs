@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::clock::Clock;
 use crate::event_log::EventLog;
+use crate::installed::Installed;
 use crate::kind::Kind;
 use crate::line::Cut;
 use crate::proxy::{Proxy, Way};
@@ -39,6 +40,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) proxy: Option<&'a Proxy>,
     pub(crate) state: &'a State,
     pub(crate) clock: Option<&'a Clock>,
+    pub(crate) installed: Option<&'a Installed>,
     pub(crate) random: &'a mut Random,
     pub(crate) event_log: &'a mut EventLog,
     pub(crate) totals: &'a mut Totals,
@@ -185,6 +187,10 @@ impl Hands<'_> {
             true => Maker::Ours,
             false => Maker::Earlier,
         };
+        let name = daemon.map_or("superlink".to_owned(), |node| format!("node-{node}"));
+        if let Some(installed) = self.installed {
+            installed.install(&name, maker);
+        }
         match daemon {
             None => {
                 self.event_log
@@ -198,6 +204,13 @@ impl Hands<'_> {
                     .note(&format!("node {node} is {maker:?} from now on"));
                 self.federation.replace_node(node, maker);
             }
+        }
+        if let Some(installed) = self.installed {
+            let process = match daemon {
+                None => self.federation.superlink(),
+                Some(node) => self.federation.node(node),
+            };
+            installed.must_run(&name, process.id());
         }
         self.event_log.note("  it is started");
     }

@@ -16,6 +16,7 @@
 //! | `FLOWER_FAULTS` | how many faults in all; without it, the sample |
 //! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
 //! | `FLOWER_EARLIER` | the folder with the programs of an earlier commit, for the kind `upgrade` |
+//! | `FLOWER_INSTALLED` | the folder with installations of both, which are then replaced instead |
 //! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print`, `mixed` or `upgrade` |
 //! | `FLOWER_UPGRADE_TO`, `FLOWER_UPGRADE_SERVERAPP` | the releases of `cargo xtask upgrade` |
 //!
@@ -42,6 +43,7 @@ mod clock;
 mod event_log;
 mod executions;
 mod inject;
+mod installed;
 mod kind;
 mod line;
 mod proxy;

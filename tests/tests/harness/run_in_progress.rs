@@ -20,8 +20,8 @@ pub(crate) struct RunInProgress {
     pub(crate) executions: Executions,
     /// The finished rounds at the last look.
     pub(crate) rounds: usize,
-    /// The duration of the slowest round.
-    pub(crate) slowest: Duration,
+    /// The duration of each round.
+    pub(crate) took: Vec<Duration>,
     heard: Instant,
     asked: Instant,
     patience: Duration,
@@ -48,7 +48,7 @@ impl RunInProgress {
             report: Report { path },
             executions: Executions { path: executions },
             rounds: 0,
-            slowest: Duration::ZERO,
+            took: Vec::new(),
             heard: Instant::now(),
             asked: Instant::now(),
             patience: Duration::from_secs(task.patience) + LONGER,
@@ -60,7 +60,7 @@ impl RunInProgress {
         let rounds = self.report.rounds();
         if rounds > self.rounds {
             self.rounds = rounds;
-            self.slowest = self.slowest.max(self.heard.elapsed());
+            self.took.push(self.heard.elapsed());
             self.heard = Instant::now();
             return Found::Round;
         }

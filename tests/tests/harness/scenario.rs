@@ -11,6 +11,7 @@ use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
 use crate::clock::Clock;
 use crate::event_log::{self, EventLog};
 use crate::inject::Hands;
+use crate::installed::Installed;
 use crate::kind::Kind;
 use crate::proxy::Proxy;
 use crate::random::Random;
@@ -38,6 +39,7 @@ pub(crate) struct Scenario {
     federation: Federation,
     proxy: Option<Proxy>,
     clock: Option<Clock>,
+    installed: Option<Installed>,
     state: State,
 }
 
@@ -63,6 +65,10 @@ impl Scenario {
         if let Some(proxy) = &proxy {
             plan = plan.gateway(proxy.address());
         }
+        let installed = Installed::given().filter(|_| kind == Kind::Upgrade);
+        if let Some(installed) = &installed {
+            plan = plan.launcher(installed.launcher());
+        }
         let federation = plan.start();
         if let Some(proxy) = &proxy {
             proxy.forward_to(federation.fleet());
@@ -85,6 +91,7 @@ impl Scenario {
             federation,
             proxy,
             clock,
+            installed,
             state,
         }
     }
@@ -99,6 +106,10 @@ impl Scenario {
         if let Err(cause) = outcome {
             self.tell();
             panic::resume_unwind(cause);
+        }
+        if self.kind == Kind::Upgrade {
+            // Which daemon's upgrade the slow rounds had to wait for.
+            self.event_log.print();
         }
         self.stop();
     }
@@ -121,7 +132,7 @@ impl Scenario {
         running
             .executions
             .add_to(totals, totals.node_kills > kills_before);
-        totals.slowest = totals.slowest.max(running.slowest);
+        totals.rounds_took.extend(&running.took);
         if let Err(cause) = outcome {
             println!("--- the report of run {}", running.id);
             println!("{}", running.report.lines().join("\n"));
@@ -172,6 +183,7 @@ impl Scenario {
             proxy: self.proxy.as_ref(),
             state: &self.state,
             clock: self.clock.as_ref(),
+            installed: self.installed.as_ref(),
             random: &mut self.random,
             event_log: &mut self.event_log,
             totals,

@@ -26,8 +26,8 @@ pub(crate) struct Totals {
     pub(crate) node_kills: usize,
     /// Faults as they were made: one may kill two daemons, or stall and then cut.
     pub(crate) faults: usize,
-    /// What the slowest round took: how long the federation needs after a fault.
-    pub(crate) slowest: Duration,
+    /// What each round took. The slowest tells how long the federation needs after a fault.
+    pub(crate) rounds_took: Vec<Duration>,
     started: Instant,
     took: Duration,
 }
@@ -50,7 +50,7 @@ impl Totals {
             again: 0,
             node_kills: 0,
             faults: 0,
-            slowest: Duration::ZERO,
+            rounds_took: Vec::new(),
             started: Instant::now(),
             took: Duration::ZERO,
         }
@@ -60,11 +60,26 @@ impl Totals {
         self.took = self.started.elapsed();
     }
 
+    /// The seconds of the slowest round.
+    pub(crate) fn slowest(&self) -> f64 {
+        let slowest = self.rounds_took.iter().max();
+        slowest.map_or(0.0, Duration::as_secs_f64)
+    }
+
+    /// The seconds of the median round: most rounds have no fault.
+    fn median(&self) -> f64 {
+        let mut took = self.rounds_took.clone();
+        took.sort_unstable();
+        let middle = took.get(took.len() / 2);
+        middle.map_or(0.0, Duration::as_secs_f64)
+    }
+
     /// For those who wait while the others are played.
     pub(crate) fn line(&self) -> String {
         let how = if self.failed { "FAILED" } else { "ok" };
         format!(
-            "{}: {how}, {} faults in {} runs, {} messages, {} lost, {} doubled, {} executed again, {:.0} s",
+            "{}: {how}, {} faults in {} runs, {} messages, {} lost, {} doubled, {} executed again, rounds of \
+             {:.1} s (median) and {:.1} s (slowest), {:.0} s",
             self.kind.name(),
             self.faults,
             self.runs,
@@ -72,6 +87,8 @@ impl Totals {
             self.lost,
             self.doubled,
             self.again,
+            self.median(),
+            self.slowest(),
             self.took.as_secs_f64()
         )
     }
@@ -98,7 +115,7 @@ pub(crate) fn table(all: &[Totals]) -> String {
             totals.again,
             totals.lost,
             totals.doubled,
-            totals.slowest.as_secs_f64(),
+            totals.slowest(),
             totals.took.as_secs_f64(),
             if totals.failed { "  FAILED" } else { "" },
         );

@@ -83,6 +83,7 @@ impl Upgrade {
         );
 
         let mut totals = Totals::new(Kind::Releases);
+        totals.rounds_took.extend(&running.took);
         running.report.add_to(&mut totals, task.nodes);
         running.executions.add_to(&mut totals, true);
         println!(
@@ -94,7 +95,7 @@ impl Upgrade {
             totals.doubled,
             totals.again,
             NODES.len() - 1,
-            running.slowest.as_secs_f64()
+            totals.slowest()
         );
         federation.stop();
     }

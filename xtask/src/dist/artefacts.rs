@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::deb::{self, Contents};
+use super::place::place;
 use super::source::{Source, VERSION};
-use super::{images, notices, place, programs, sbom, tarball, wheel};
+use super::{debian, images, notices, programs, sbom, tarball, tree, wheel};
 
 /// Artefacts that lie in a folder.
 pub(super) struct Artefacts {
@@ -104,6 +105,22 @@ pub(super) struct Pack {
 }
 
 impl Pack {
+    /// From programs that the tests have built. Optimisations, an old glibc and licences are missing.
+    pub(super) fn of_tests(programs: &Path, source: &Source) -> Result<Self> {
+        let notices = programs.join(notices::NAME);
+        tree::write(&notices, "Licences are collected by `cargo xtask dist`.\n")?;
+        Ok(Self {
+            linked: programs.to_owned(),
+            standalone: programs.to_owned(),
+            notices,
+            glibc: debian::glibc()?,
+            // Programs of the tests are large.
+            compression: "-Znone",
+            epoch: source.epoch.clone(),
+            commit: source.commit.clone(),
+        })
+    }
+
     /// Packs all that this machine can pack, and says what is left out.
     pub(super) fn all(&self) -> Result<Artefacts> {
         let deb = match deb::hindrance() {

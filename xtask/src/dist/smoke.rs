@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::artefacts::{Artefacts, Pack};
 use super::source::{Source, VERSION};
-use super::{debian, images, notices, programs, sbom, tarball, tools, tree, work};
+use super::{debian, images, notices, programs, sbom, tarball, tools, tree, wheel, work};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
@@ -24,39 +24,26 @@ pub(super) fn run() -> Result<ExitCode> {
     let folder = work().join("smoke");
     tree::empty(&folder)?;
     let stripped = folder.join("programs");
-    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
-    for name in names.chain(["flwrd"]) {
-        let copy = stripped.join(name);
-        tree::add(&built.join(name), &copy, 0o755)?;
-        build::succeed(Command::new("strip").arg(&copy))?;
-    }
+    tree::strip(&built, &stripped)?;
     let source = Source::here()?;
-    let pack = Pack {
-        linked: stripped.clone(),
-        standalone: stripped,
-        notices: texts(&source, &folder)?,
-        glibc: debian::glibc()?,
-        // Programs of the tests are large.
-        compression: "-Znone",
-        epoch: source.epoch,
-        commit: source.commit,
-    };
+    let mut pack = Pack::of_tests(&stripped, &source)?;
+    if let Some(notices) = texts(&source)? {
+        pack.notices = notices;
+    }
     let made = pack.all()?.place(&folder.join("dist"))?;
     check(&pack, &made, &folder)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The licences, and a look at the bill of materials, where this machine has the tools already.
-fn texts(source: &Source, folder: &Path) -> Result<PathBuf> {
+fn texts(source: &Source) -> Result<Option<PathBuf>> {
     if let Some(missing) = tools::missing_for_texts() {
         println!("SKIPPED: licences and bill of materials, since {missing} is not built here yet");
-        let file = folder.join(notices::NAME);
-        tree::write(&file, "Licences are collected by `cargo xtask dist`.\n")?;
-        return Ok(file);
+        return Ok(None);
     }
     sbom::make(source)?;
     println!("the bill of materials has every crate");
-    notices::make()
+    notices::make().map(Some)
 }
 
 /// Installs artefacts, and uses them: the wheel beside an old and a new flwr, with a first run.
@@ -64,6 +51,7 @@ pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> 
     if let Some(package) = &made.deb {
         debian::check(pack, package, folder)?;
     }
+    wheel::fits_its_systems_only(&made.wheel)?;
     tarball::check(&made.tarball, &folder.join("unpacked"))?;
     images::check(pack, made, folder)?;
     for (flower, plays) in [(&python::FLOWER_1_22, true), (&python::FLOWER, false)] {

@@ -1,6 +1,7 @@
 //! The commit that is built: artefacts carry its name and its time.
 
 use std::fmt;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,11 @@ pub(super) struct Source {
 impl Source {
     /// The state of the work tree. Files that git does not know are no part of the programs.
     pub(super) fn here() -> Result<Self> {
+        Self::of(&build::root())
+    }
+
+    fn of(tree: &Path) -> Result<Self> {
+        let git = |arguments: &[&str]| git(tree, arguments);
         let mut commit = git(&["rev-parse", "--short=10", "HEAD"])?;
         if !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty() {
             commit += CHANGED;
@@ -55,12 +61,42 @@ impl fmt::Display for Source {
     }
 }
 
-fn git(arguments: &[&str]) -> Result<String> {
+fn git(tree: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new("git");
-    command.current_dir(build::root()).args(arguments);
+    command.current_dir(tree).args(arguments);
     let output = command.output().context("git does not start")?;
     if !output.status.success() {
         bail!("{} failed: dist builds a commit", build::show(&command));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_with_changes_is_named_in_the_version() {
+        let tree = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| git(tree.path(), arguments).unwrap();
+        git(&["init", "--quiet"]);
+        fs::write(tree.path().join("file"), "one").unwrap();
+        git(&["add", "file"]);
+        let person = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        git(&[&person[..], &["commit", "--quiet", "--message", "one"]].concat());
+        let commit = git(&["rev-parse", "--short=10", "HEAD"]);
+        let version = || Source::of(tree.path()).unwrap().to_string();
+        assert_eq!(version(), format!("version {VERSION}, commit {commit}"));
+        fs::write(tree.path().join("file"), "two").unwrap();
+        assert!(version().ends_with(&format!("{commit}-changed")));
+    }
+
+    #[test]
+    fn a_folder_without_a_commit_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", Source::of(tree.path()).err().unwrap());
+        assert!(error.contains("dist builds a commit"), "{error}");
+    }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::place;
 use crate::support::build;
 
 /// The file, as `sha256sum --check` reads it.
@@ -27,10 +28,7 @@ pub(super) fn write<'a>(folder: &Path, files: impl Iterator<Item = &'a Path>) ->
     for name in names {
         lines += &format!("{}  {name}\n", sum(&folder.join(&*name))?);
     }
-    let beside = folder.join(".new");
-    fs::write(&beside, lines)
-        .and_then(|()| fs::rename(&beside, folder.join(SUMS)))
-        .with_context(|| format!("{} cannot be written", folder.join(SUMS).display()))?;
+    place::write(folder, SUMS, |file| file.write_all(lines.as_bytes()))?;
     // A signature of earlier sums would look like damage.
     match fs::remove_file(folder.join(SIGNATURE)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),

@@ -50,6 +50,17 @@ pub(super) fn link(bin: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Copies the programs that the tests have built, without what only a debugger reads.
+pub(super) fn strip(built: &Path, to: &Path) -> Result<()> {
+    let names = programs::INSTALLED.into_iter().map(|(_, name)| name);
+    for name in names.chain(["flwrd"]) {
+        let copy = to.join(name);
+        add(&built.join(name), &copy, 0o755)?;
+        build::succeed(Command::new("strip").arg(&copy))?;
+    }
+    Ok(())
+}
+
 /// Copies a file, with a mode that does not depend on the umask.
 pub(super) fn add(from: &Path, to: &Path, mode: u32) -> Result<()> {
     make_folder_of(to)?;

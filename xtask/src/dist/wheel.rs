@@ -4,9 +4,9 @@
 //! environment: the wheel's scheme `data`. `wheel pack` writes the list of files and the archive.
 //! maturin cannot pack programs that are already built, and would build `flwrd` alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::artefacts::Pack;
 use super::source::VERSION;
@@ -40,6 +40,29 @@ pub(super) fn make(from: &Pack) -> Result<PathBuf> {
         .env("SOURCE_DATE_EPOCH", &from.epoch);
     build::succeed(pack.stdout(std::process::Stdio::null()))?;
     Ok(stage.join(format!("{NAME}-{VERSION}-py3-none-{PLATFORM}.whl")))
+}
+
+/// Has pip judge the wheel as on other systems: it takes the wheel where glibc is new enough only.
+pub(super) fn fits_its_systems_only(wheel: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (system, fits) in [
+        (PLATFORM, true),
+        ("manylinux_2_12_x86_64", false),
+        ("musllinux_1_2_x86_64", false),
+    ] {
+        let mut pip = tools::pack()?;
+        pip.args(["-m", "pip", "--disable-pip-version-check", "download"]);
+        pip.args(["--no-index", "--no-deps", "--only-binary=:all:"]);
+        pip.args(["--platform", system, "--dest"])
+            .arg(folder.path());
+        let output = pip.arg(wheel).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_refused = said.contains("is not a supported wheel on this platform");
+        if (output.status.success(), is_refused) != (fits, !fits) {
+            bail!("for {system}, pip says of {}: {said}", wheel.display());
+        }
+    }
+    Ok(())
 }
 
 fn tags() -> String {

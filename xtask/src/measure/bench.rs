@@ -13,10 +13,13 @@ use crate::support::python::{FLOWER, FLOWER_1_22};
 mod backup;
 mod crowd;
 pub(crate) mod figures;
+mod generator;
 mod imports;
 mod load;
+mod probe;
 mod rounds;
 pub(crate) mod stage;
+mod start;
 pub(crate) mod usage;
 mod what;
 
@@ -36,7 +39,8 @@ Examples:
                                          and memory, for apps with small and large libraries
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
                                          and all coming back at once after a kill
-  cargo xtask bench --backup             rounds beside backups of our SuperLink")]
+  cargo xtask bench --backup             rounds and single calls beside backups of our SuperLink
+  cargo xtask bench --start              `flwrd superlink` beside flower-superlink")]
 pub(crate) struct Args {
     /// Each figure once, with fewer rounds.
     #[arg(long)]
@@ -63,6 +67,10 @@ pub(crate) struct Args {
     /// What backups cost our SuperLink, and nothing else.
     #[arg(long, conflicts_with_all = ["crowd", "imports", "against"])]
     backup: bool,
+
+    /// What `flwrd superlink` adds to the start of our SuperLink, and nothing else.
+    #[arg(long, conflicts_with_all = ["crowd", "imports", "against", "newest", "backup"])]
+    start: bool,
 
     /// Many nodes on our SuperLink, and nothing else.
     #[arg(long, value_name = "NODES")]
@@ -100,7 +108,8 @@ const FULL: Extent = Extent {
 
 /// Builds everything, measures and tells.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let programs = ["flower-superlink", "flower-supernode", "flwr", "flwr-bench"];
+    let mut programs = vec!["flower-superlink", "flower-supernode", "flwr", "flwr-bench"];
+    programs.extend(args.start.then_some("flwrd"));
     let programs = build::packages(Profile::Release, &programs)?;
     let environment = FLOWER_1_22.prepare()?;
     let folder = tempfile::Builder::new().prefix("flower-bench-").tempdir()?;
@@ -111,19 +120,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         stage = stage.with_earlier(programs)?;
         peer = Maker::Earlier;
     }
-    if let Some(nodes) = args.crowd {
-        println!("{}", build::description()?);
-        let of = if args.our_nodes {
-            Nodes::Ours
-        } else {
-            Nodes::Pip
-        };
-        crowd::measure(&stage, of, nodes, args.idle)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if args.backup {
-        println!("{}", build::description()?);
-        backup::measure(&stage)?;
+    if alone(args, &stage)? {
         return Ok(ExitCode::SUCCESS);
     }
     let extent = if args.quick { QUICK } else { FULL };
@@ -157,6 +154,28 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .with_context(|| format!("cannot write {}", json.display()))?;
     println!("as JSON in {}", json.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures what comes alone, if that is asked for.
+fn alone(args: &Args, stage: &Stage) -> Result<bool> {
+    let described = build::description()?;
+    if let Some(nodes) = args.crowd {
+        println!("{described}");
+        let of = match args.our_nodes {
+            true => Nodes::Ours,
+            false => Nodes::Pip,
+        };
+        crowd::measure(stage, of, nodes, args.idle)?;
+    } else if args.backup {
+        println!("{described}");
+        backup::measure(stage)?;
+    } else if args.start {
+        println!("{described}");
+        start::measure(stage)?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Rounds and memory beside pip's newest stack. Ours runs the app processes of that release. The load

@@ -1,20 +1,29 @@
-//! What backups cost a SuperLink that serves: rounds without and with backups, which follow each other
-//! without a pause.
+//! What backups cost a SuperLink that serves: rounds, and single calls over a large state, without and
+//! with backups, which follow each other without a pause.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::figures::{Maker, median};
 use super::load::{self, FEW_LARGE};
+use super::probe::Probe;
 use super::stage::{Stage, SuperLink};
 use super::what::Nodes;
 use crate::support::build;
 
+/// The folder of the backups.
+const BACKUP: &str = "backup";
 /// Rounds of each kind, in turns with the other kind.
 const TURNS: usize = 3;
+
+/// The size of the state over which calls are timed.
+const STATE_MB: usize = 500;
+/// How long calls are timed without backups and with them, in each turn.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The seconds of rounds and of backups.
 #[derive(Default)]
@@ -48,6 +57,41 @@ pub(super) fn measure(stage: &Stage) -> Result<()> {
             seconds.len()
         );
     }
+    measure_calls(stage)
+}
+
+/// Times calls that write the state, while nothing else happens and while backups are made of all of it.
+fn measure_calls(stage: &Stage) -> Result<()> {
+    println!("\nFilling a state of {STATE_MB} MB ...");
+    // A folder is for one SuperLink.
+    fs::remove_dir_all(stage.folder().join(BACKUP))?;
+    let superlink = stage.superlink(Maker::Ours, &load::VIRTUAL)?;
+    let mut probe = Probe::start(stage, &superlink, STATE_MB)?;
+    let (mut alone, mut beside, mut backups) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in 1..=TURNS {
+        println!("{turn}/{TURNS} ...");
+        alone.push(probe.during(|| thread::sleep(LOOK))?);
+        let (calls, seconds) = beside_backups(stage, || probe.during(|| thread::sleep(LOOK)))?;
+        beside.push(calls);
+        backups.extend(seconds);
+    }
+    drop(probe);
+    // It keeps its length when it begins anew, up to 64 MiB.
+    let log = fs::metadata(stage.home().join("superlink/state.db-wal"))?;
+    superlink.stop()?;
+    println!(
+        "\ncalls that write a state of {STATE_MB} MB, milliseconds: median, 99 of 100, slowest"
+    );
+    for (what, turns) in [("without a backup", &alone), ("with backups", &beside)] {
+        for calls in turns {
+            println!("{what:<26}{calls}");
+        }
+    }
+    let slowest = beside.iter().map(|calls| calls.slowest).fold(0.0, f64::max);
+    let middle = median(backups).context("no backup was made")?;
+    println!("a backup takes {middle:.2} s; the slowest call beside backups {slowest:.0} ms");
+    let mb = log.len() as f64 / 1e6;
+    println!("SQLite's log of what is written ahead grew to {mb:.1} MB");
     Ok(())
 }
 
@@ -79,7 +123,7 @@ fn beside_backups<T>(stage: &Stage, work: impl FnOnce() -> Result<T>) -> Result<
 
 fn back_up(stage: &Stage) -> Result<()> {
     let mut backup = stage.ours("flower-superlink");
-    backup.args(["--incremental", "--backup", "backup"]);
+    backup.args(["--incremental", "--backup", BACKUP]);
     let shown = build::show(&backup);
     let output = backup.output()?;
     if !output.status.success() {

@@ -1,15 +1,14 @@
 //! Many nodes on our SuperLink: what they cost while nothing happens, a broadcast to all, and all
 //! coming back at once after the SuperLink was killed.
 
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::figures::Maker;
+use super::generator::Generator;
 use super::stage::{Stage, SuperLink};
 use super::usage;
 use super::what::Nodes;
@@ -18,18 +17,11 @@ use super::what::Nodes;
 const SETTLE: Duration = Duration::from_secs(5);
 const FLAGS: [&str; 2] = ["--isolation", "process"];
 
-/// The load generator while it runs.
-struct Crowd {
-    child: Child,
-    commands: ChildStdin,
-    events: Lines<BufReader<ChildStdout>>,
-}
-
 pub(super) fn measure(stage: &Stage, of: Nodes, nodes: usize, idle: u64) -> Result<()> {
     let superlink = stage.superlink(Maker::Ours, &FLAGS)?;
     let pid = superlink.daemon.id();
     let empty = usage::resident(pid)?;
-    let mut crowd = Crowd::gather(stage, &superlink, of, nodes)?;
+    let mut crowd = gather(stage, &superlink, of, nodes)?;
     let registered = crowd.event("registered")?;
     println!(
         "{nodes} nodes have registered in {:.1} s",
@@ -50,7 +42,7 @@ pub(super) fn measure(stage: &Stage, of: Nodes, nodes: usize, idle: u64) -> Resu
         "memory after that: {memory:.0} MB, {:.1} KB a node",
         each(memory)
     );
-    crowd.broadcast(nodes)?;
+    broadcast(&mut crowd, nodes)?;
     let memory = usage::resident(pid)?;
     println!(
         "memory after that: {memory:.0} MB, {:.1} KB a node",
@@ -71,9 +63,9 @@ pub(super) fn measure(stage: &Stage, of: Nodes, nodes: usize, idle: u64) -> Resu
         begun.elapsed().as_secs_f64(),
         counts["failures"]
     );
-    crowd.broadcast(nodes)?;
+    broadcast(&mut crowd, nodes)?;
     crowd.tell("quit")?;
-    crowd.child.wait()?;
+    crowd.wait()?;
     superlink.stop()
 }
 
@@ -85,61 +77,22 @@ fn restart(stage: &Stage, superlink: SuperLink) -> Result<SuperLink> {
     stage.superlink_again(Maker::Ours, &FLAGS, ports)
 }
 
-impl Crowd {
-    fn gather(stage: &Stage, superlink: &SuperLink, of: Nodes, nodes: usize) -> Result<Self> {
-        let mut load = stage.load(superlink, of);
-        load.args(["crowd", "--nodes", &nodes.to_string()]);
-        load.arg("--fab").arg(stage.fab()?);
-        let mut child = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let commands = child
-            .stdin
-            .take()
-            .context("the load generator hears nothing")?;
-        let output = child
-            .stdout
-            .take()
-            .context("the load generator says nothing")?;
-        Ok(Self {
-            child,
-            commands,
-            events: BufReader::new(output).lines(),
-        })
-    }
-
-    fn tell(&mut self, command: &str) -> Result<()> {
-        writeln!(self.commands, "{command}").context("the load generator has ended")
-    }
-
-    /// Waits for an event of this name.
-    fn event(&mut self, name: &str) -> Result<Value> {
-        for line in &mut self.events {
-            let event: Value = serde_json::from_str(&line?)?;
-            if event["event"] == name {
-                return Ok(event);
-            }
-        }
-        bail!("the load generator ended without {name}")
-    }
-
-    fn broadcast(&mut self, nodes: usize) -> Result<()> {
-        self.tell("broadcast")?;
-        let told = self.event("broadcast")?;
-        let counts = self.event("counts")?;
-        println!(
-            "a broadcast was answered by all {nodes} in {:.1} s; {} calls had failed so far",
-            seconds(&told),
-            counts["failures"]
-        );
-        Ok(())
-    }
+fn gather(stage: &Stage, superlink: &SuperLink, of: Nodes, nodes: usize) -> Result<Generator> {
+    let mut load = stage.load(superlink, of);
+    load.args(["crowd", "--nodes", &nodes.to_string()]);
+    Generator::start(load.arg("--fab").arg(stage.fab()?))
 }
 
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        // Both fail only if it has already ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn broadcast(crowd: &mut Generator, nodes: usize) -> Result<()> {
+    crowd.tell("broadcast")?;
+    let told = crowd.event("broadcast")?;
+    let counts = crowd.event("counts")?;
+    println!(
+        "a broadcast was answered by all {nodes} in {:.1} s; {} calls had failed so far",
+        seconds(&told),
+        counts["failures"]
+    );
+    Ok(())
 }
 
 fn seconds(event: &Value) -> f64 {

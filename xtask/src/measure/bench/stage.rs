@@ -23,7 +23,7 @@ mod flags;
 /// How long a daemon may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a port is tried when the time counts.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// How long a daemon may take to end.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
@@ -140,10 +140,7 @@ impl Stage {
 
     /// Starts a SuperLink that has nothing from an earlier one.
     pub(crate) fn superlink<S: AsRef<str>>(&self, maker: Maker, flags: &[S]) -> Result<SuperLink> {
-        let home = self.home();
-        if home.exists() {
-            fs::remove_dir_all(&home)?;
-        }
+        self.forget()?;
         self.superlink_again(maker, flags, free_ports()?)
     }
 
@@ -154,7 +151,33 @@ impl Stage {
         flags: &[S],
         ports: [u16; 3],
     ) -> Result<SuperLink> {
-        let mut command = self.program(maker, "flower-superlink");
+        self.start_superlink(self.program(maker, "flower-superlink"), maker, flags, ports)
+    }
+
+    /// Starts a SuperLink of ours as `flwrd superlink` does. It has nothing from an earlier one.
+    pub(super) fn superlink_through_flwrd(&self) -> Result<SuperLink> {
+        self.forget()?;
+        let mut command = self.ours("flwrd");
+        command.arg("superlink");
+        self.start_superlink::<&str>(command, Maker::Ours, &[], free_ports()?)
+    }
+
+    /// Removes what an earlier SuperLink has left.
+    fn forget(&self) -> Result<()> {
+        let home = self.home();
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        Ok(())
+    }
+
+    fn start_superlink<S: AsRef<str>>(
+        &self,
+        mut command: Command,
+        maker: Maker,
+        flags: &[S],
+        ports: [u16; 3],
+    ) -> Result<SuperLink> {
         command.args(["--ssl-ca-certfile", "certificates/ca.crt"]);
         command.args(["--ssl-certfile", "certificates/server.pem"]);
         command.args(["--ssl-keyfile", "certificates/server.key"]);

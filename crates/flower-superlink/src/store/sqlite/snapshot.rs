@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use flwr_core::object::ObjectId;
@@ -14,10 +13,11 @@ use super::file::{self, OpenError};
 use super::{migration, objects, runs};
 use crate::link::state::StateResult;
 
-/// All pages in one step: the step is one read transaction, which blocks no writer (WAL).
-const ALL_PAGES: std::ffi::c_int = -1;
+/// Pages of a step: 4 MiB. They are on disk before the next step begins: otherwise the disk has the whole
+/// copy to write when a SuperLink commits, and the commit waits for it.
+const STEP_PAGES: std::ffi::c_int = 1024;
 /// How long to wait for somebody who locks the whole database: a repair, or a start.
-const BUSY: (u32, Duration) = (100, Duration::from_millis(100));
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a database is, and what it counts on.
 #[derive(Debug)]
@@ -67,29 +67,41 @@ pub(in crate::store) fn copy(database: &Path, copy: &Path) -> Result<(), Snapsho
         }
     };
     let mut target = Connection::open_with_flags(copy, file::WRITE).map_err(told)?;
-    write(&source, &mut target).map_err(told)?;
+    let on_disk = File::open(copy)?;
+    // A disk that fails is told by the last sync.
+    write(&source, &mut target, || drop(on_disk.sync_data())).map_err(told)?;
     target.close().map_err(|(_, error)| told(error))?;
-    File::open(copy)?.sync_all()?;
+    on_disk.sync_all()?;
     Ok(())
 }
 
-fn write(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+/// Copies all pages, and does something after each step but the last.
+pub(super) fn write(
+    source: &Connection,
+    target: &mut Connection,
+    mut after_step: impl FnMut(),
+) -> rusqlite::Result<()> {
     // A copy that is not finished is thrown away: nothing in it must be undone.
     target.pragma_update(None, "journal_mode", "off")?;
     target.pragma_update(None, "synchronous", "off")?;
-    let backup = Backup::new(source, target)?;
-    let (tries, pause) = BUSY;
-    for _ in 0..tries {
-        match backup.step(ALL_PAGES)? {
+    // One read transaction for all steps blocks no writer (WAL). Without it, each commit of the SuperLink
+    // between two steps would begin the copy anew.
+    source.busy_timeout(PATIENCE)?;
+    let moment = source.unchecked_transaction()?;
+    moment.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    let backup = Backup::new(&moment, target)?;
+    loop {
+        match backup.step(STEP_PAGES)? {
             StepResult::Done => break,
-            _ => thread::sleep(pause),
+            StepResult::More => after_step(),
+            _ => {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, None));
+            }
         }
     }
-    if backup.progress().remaining > 0 || backup.progress().pagecount == 0 {
-        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        return Err(rusqlite::Error::SqliteFailure(busy, None));
-    }
     drop(backup);
+    drop(moment);
     // The copied head says that the log of a WAL stands beside the file.
     target.pragma_update(None, "journal_mode", "delete")
 }

@@ -15,6 +15,7 @@ use crate::link::state::{Answer, Traffic, Upkeep};
 use crate::store::battery::world::{NOON, RUN, Sent, TASK, TTL, World, key};
 
 mod cost;
+mod snapshots;
 mod versions;
 
 struct Place(TempDir);

@@ -245,3 +245,30 @@ async fn a_newer_state_is_opened_if_it_allows_that() {
     assert!(text.contains(&format!("up to {known}")), "{text}");
     assert!(text.ends_with("state.db.before-99"), "{text}");
 }
+
+#[tokio::test]
+async fn a_copy_that_is_cut_off_is_not_offered_to_an_older_program() {
+    let place = Place::new();
+    let state = SqliteState::open(&place.file(), NOON).unwrap();
+    state.close().await;
+    drop(state);
+    for name in ["before-97", "before-98"] {
+        let copy = beside(&place.file(), name);
+        fs::copy(place.file(), &copy).unwrap();
+    }
+    let newer = Connection::open(place.file()).unwrap();
+    let oldest = migration::VERSION + 1;
+    newer
+        .execute("UPDATE link SET oldest = ?", [oldest])
+        .unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    let text = place.refused();
+    assert!(text.ends_with("state.db.before-98"), "{text}");
+    let copy = beside(&place.file(), "before-98");
+    let whole = fs::metadata(&copy).unwrap().len();
+    let cut = fs::File::options().write(true).open(&copy).unwrap();
+    cut.set_len(whole / 2).unwrap();
+    let text = place.refused();
+    assert!(text.ends_with("state.db.before-97"), "{text}");
+}
