@@ -119,7 +119,7 @@ fn a_run_that_fails_is_the_server_apps_failure() {
     let folder = Folder::prepared();
     let mut superlink = folder.superlink(SUPERLINK);
     let app = "from flwr.server import ServerApp\napp = ServerApp()\n\n@app.main()\ndef main(grid, context):\n    raise RuntimeError('it was not to be')\n";
-    std::fs::write(folder.app.path.join("server.py"), app).unwrap();
+    fs::write(folder.app.path.join("server.py"), app).unwrap();
     let mut server = folder.start("server", SERVER, "server");
     assert_eq!(server.wait().code(), Some(1));
     let said = server.all_lines().join("\n");
@@ -131,7 +131,7 @@ fn a_run_that_fails_is_the_server_apps_failure() {
         "raise RuntimeError('it was not to be')",
         "import time; print('sleeps', flush=True); time.sleep(600)",
     );
-    std::fs::write(folder.app.path.join("server.py"), app).unwrap();
+    fs::write(folder.app.path.join("server.py"), app).unwrap();
     let mut server = folder.start("server", SERVER, "server");
     server.line("sleeps");
     server.terminate();
