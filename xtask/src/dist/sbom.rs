@@ -46,23 +46,23 @@ pub(super) fn make(source: &Source) -> Result<PathBuf> {
 pub(super) fn agrees_with_programs(bill: &Path, folder: &Path) -> Result<()> {
     let read: Value = serde_json::from_str(&fs::read_to_string(bill)?)?;
     let listed = crates_of(&read["components"])?;
-    let mut inside = BTreeSet::new();
+    let (mut shipped, mut used) = (BTreeSet::new(), BTreeSet::new());
     let names = programs::INSTALLED.map(|(_, name)| name);
     for name in names.into_iter().chain(["flwrd"]) {
         let list: Value = serde_json::from_str(&tools::crates_in(&folder.join(name))?)?;
         let packages = list["packages"].as_array();
         let packages = packages.with_context(|| format!("{name} does not list its crates"))?;
-        // Crates that only the build runs are marked.
-        let shipped = packages.iter().filter(|package| package["kind"] != "build");
-        let shipped: Vec<_> = shipped.cloned().collect();
-        inside.extend(crates_of(&Value::Array(shipped))?);
+        // Crates that only the build runs are marked, those that write code among them.
+        let shipping = packages.iter().filter(|package| package["kind"] != "build");
+        shipped.extend(crates_of(&Value::Array(shipping.cloned().collect()))?);
+        used.extend(crates_of(&list["packages"])?);
     }
-    match inside.symmetric_difference(&listed).next() {
+    if let Some(other) = shipped.difference(&listed).next() {
+        bail!("a program has {other}, and {NAME} has it not");
+    }
+    match listed.difference(&used).next() {
         None => Ok(()),
-        Some(other) if listed.contains(other) => {
-            bail!("{NAME} has {other}, and no program has it")
-        }
-        Some(other) => bail!("a program has {other}, and {NAME} has it not"),
+        Some(other) => bail!("{NAME} has {other}, and no program has it"),
     }
 }
 
