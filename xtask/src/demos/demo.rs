@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::demos::rounds::{self, Round};
 use crate::support::build::{self, Profile};
-use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::daemon::{Daemon, TLS, free_ports, here};
 use crate::support::python::{self, FLOWER};
 
 /// How long a daemon may take until it listens; a fresh machine is slow the first time.
@@ -138,9 +138,7 @@ impl Stage {
     fn superlink(&self) -> Result<Daemon> {
         println!("\nStarting a SuperLink with TLS and authentication ...");
         let mut command = self.ours("flower-superlink");
-        command.args(["--ssl-ca-certfile", "certificates/ca.crt"]);
-        command.args(["--ssl-certfile", "certificates/server.pem"]);
-        command.args(["--ssl-keyfile", "certificates/server.key"]);
+        command.args(TLS);
         command.args(["--auth-list-public-keys", "keys/client_public_keys.csv"]);
         command.args(["--fleet-api-address", &self.fleet.to_string()]);
         command.args(["--control-api-address", &self.control.to_string()]);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::tools::said;
 use super::{tarball, tree};
+use crate::support::build::said;
 use crate::support::daemon::{self, Daemon};
 
 /// The SuperLink's name, which only the root's own `/etc/hosts` has.
@@ -71,10 +71,9 @@ impl Root {
         let [appio, fleet, control, http] = daemon::free_ports()?;
         let at = |port: u16| format!("127.0.0.1:{port}");
         let mut superlink = self.enter(&["superlink", "--isolation", "process"]);
+        // The root's `/` is where programs begin there.
+        superlink.args(daemon::TLS);
         for (flag, value) in [
-            ("--ssl-ca-certfile", "/certificates/ca.crt".to_owned()),
-            ("--ssl-certfile", "/certificates/server.pem".to_owned()),
-            ("--ssl-keyfile", "/certificates/server.key".to_owned()),
             ("--serverappio-api-address", at(appio)),
             ("--fleet-api-address", at(fleet)),
             ("--control-api-address", at(control)),

@@ -37,7 +37,7 @@ pub(super) fn make() -> Result<PathBuf> {
         about.args(["generate", "--fail", "--locked", "--offline"]);
         about.args(["--target", programs::TARGET, "--workspace", "--config"]);
         about.arg(&list).arg(&template);
-        let text = tools::said(&mut about)?;
+        let text = build::said(&mut about)?;
         let beside = kept.with_extension("new");
         tree::write(&beside, text.trim_start())?;
         fs::rename(&beside, &kept)?;

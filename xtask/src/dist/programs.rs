@@ -64,7 +64,7 @@ fn compile(
 ) -> Result<PathBuf> {
     let places = [
         (build::root(), "/flower"),
-        (cargo_home()?, "/cargo"),
+        (home_of("CARGO_HOME", ".cargo")?, "/cargo"),
         (target.to_owned(), "/target"),
     ];
     let mapped = |option: &str| {
@@ -93,13 +93,13 @@ fn compile(
     Ok(target.join(TARGET).join("dist"))
 }
 
-/// The folder of cargo, with the crates.
-pub(super) fn cargo_home() -> Result<PathBuf> {
-    let given = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"));
+/// The folder of cargo or rustup: that of the variable, or that of this name in the user's own folder.
+pub(super) fn home_of(variable: &str, name: &str) -> Result<PathBuf> {
+    let given = env::var_os(variable).map(PathBuf::from);
+    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(name));
     given
         .or_else(usual)
-        .context("neither CARGO_HOME nor HOME is set")
+        .with_context(|| format!("neither {variable} nor HOME is set"))
 }
 
 /// PATH with a folder before all others.
@@ -118,6 +118,9 @@ pub(super) const INSTALLED: [(&str, &str); 5] = [
     ("supernode", "flower-supernode"),
     ("supernode", "flower-client-app"),
 ];
+
+/// The words by which `flwrd` runs the programs.
+pub(super) const WORDS: [&str; 5] = ["superlink", "supernode", "flwr", "client-app", "server-app"];
 
 /// The bytes of all programs together.
 pub(super) fn size(folder: &Path) -> Result<u64> {

@@ -32,7 +32,7 @@ pub(super) fn make(source: &Source) -> Result<PathBuf> {
     for package in programs::PACKAGES {
         bill.add(&shadow.bill(package)?)?;
     }
-    let (built, listed) = (crates_of_programs()?, bill.crates());
+    let (built, listed) = (crates_of_programs()?, bill.crates()?);
     if let Some(missing) = built.difference(&listed).next() {
         bail!("{NAME} has no {missing}, which `cargo tree` has");
     }
@@ -88,7 +88,7 @@ fn crates_of_programs() -> Result<BTreeSet<String>> {
     for package in programs::PACKAGES {
         tree.args(["--package", package]);
     }
-    let said = tools::said(&mut tree)?;
+    let said = build::said(&mut tree)?;
     let crates = said.lines().filter_map(|line| line.split_once(" v"));
     let crates = crates.map(|(name, rest)| {
         let version = rest.split(' ').next().unwrap_or_default();
@@ -127,7 +127,7 @@ impl Shadow {
         describe.args(["--format", "json", "--spec-version", SPECIFICATION]);
         describe.args(["--target", programs::TARGET, "--no-build-deps"]);
         describe.args(["--override-filename", "bill", "--quiet"]);
-        tools::said(&mut describe)?;
+        build::said(&mut describe)?;
         Ok(())
     }
 
@@ -202,9 +202,9 @@ impl Bill {
         Ok(())
     }
 
-    fn crates(&self) -> BTreeSet<String> {
+    fn crates(&self) -> Result<BTreeSet<String>> {
         let list = self.components.values().cloned().collect();
-        crates_of(&Value::Array(list)).unwrap_or_default()
+        crates_of(&Value::Array(list))
     }
 
     /// One bill for all.

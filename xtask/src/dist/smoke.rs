@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -154,7 +154,7 @@ impl Venv {
 
     /// Each program starts by `flwrd`, and `flwrd which` knows pip's from ours.
     fn ours_work(&self) -> Result<()> {
-        for word in ["superlink", "supernode", "flwr", "client-app", "server-app"] {
+        for word in programs::WORDS {
             let said = self.shell(&format!("flwrd {word} --version"))?;
             if !said.contains(&format!(" {VERSION} (commit ")) {
                 bail!("`flwrd {word} --version` prints {said:?}, not {VERSION}");
@@ -207,15 +207,8 @@ impl Venv {
             .env("PATH", path)
             .env("FLWR_HOME", self.folder.join("home"))
             .env("FLWR_DISABLE_UPDATE_CHECK", "1")
-            .env("FLWR_TELEMETRY_ENABLED", "0")
-            .stdin(Stdio::null());
-        let output = shell.output().context("/bin/sh does not start")?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            let failed = String::from_utf8_lossy(&output.stderr);
-            bail!("{script} failed ({}):\n{said}{failed}", output.status);
-        }
-        Ok(said)
+            .env("FLWR_TELEMETRY_ENABLED", "0");
+        build::said(&mut shell)
     }
 }
 

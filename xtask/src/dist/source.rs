@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::support::build;
 
@@ -42,11 +42,8 @@ impl Source {
     pub(super) fn time(&self) -> Result<String> {
         let mut date = Command::new("date");
         date.args(["--utc", "+%Y-%m-%dT%H:%M:%SZ", "--date"]);
-        let output = date.arg(format!("@{}", self.epoch)).output()?;
-        if !output.status.success() {
-            bail!("`date` does not know the time {}", self.epoch);
-        }
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        let said = build::said(date.arg(format!("@{}", self.epoch)))?;
+        Ok(said.trim().to_owned())
     }
 
     /// Whether files were changed since the commit.
@@ -64,11 +61,8 @@ impl fmt::Display for Source {
 fn git(tree: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new("git");
     command.current_dir(tree).args(arguments);
-    let output = command.output().context("git does not start")?;
-    if !output.status.success() {
-        bail!("{} failed: dist builds a commit", build::show(&command));
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    let said = build::said(&mut command).context("dist builds a commit")?;
+    Ok(said.trim().to_owned())
 }
 
 #[cfg(test)]

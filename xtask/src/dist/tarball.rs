@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::artefacts::Pack;
 use super::source::VERSION;
-use super::{tools, tree, work};
+use super::{programs, tools, tree, work};
 use crate::support::build;
 
 /// The name of the tarball's only folder, and of the tarball itself before its ending.
@@ -65,12 +65,9 @@ pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<()> {
 pub(super) fn check(archive: &Path, folder: &Path) -> Result<()> {
     tree::empty(folder)?;
     unpack(archive, folder)?;
-    for word in ["superlink", "supernode", "flwr", "client-app", "server-app"] {
+    for word in programs::WORDS {
         let mut flwrd = Command::new(folder.join("bin/flwrd"));
-        let said = tools::said(flwrd.args([word, "--version"]))?;
-        if !said.contains(&format!("{VERSION} (commit ")) {
-            bail!("`flwrd {word} --version` of the tarball prints {said:?}, not {VERSION}");
-        }
+        tools::says_version(flwrd.args([word, "--version"]))?;
     }
     println!("the tarball is unpacked, and its programs start");
     Ok(())

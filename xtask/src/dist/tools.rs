@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::source::VERSION;
 use crate::support::{build, python};
 
 /// What packs. A new version is tried by `cargo xtask dist` and by `cargo xtask dist --smoke`.
@@ -16,6 +17,8 @@ const PACK: [&str; 2] = [
     // Tells which systems a wheel fits.
     "auditwheel==6.8.2",
 ];
+/// What checks the examples for containers, with the schemas.
+const SCHEMAS: [&str; 2] = ["check-jsonschema==0.39.0", "kubernetes-validate==1.37.0"];
 /// What links.
 const LINK: [&str; 2] = [
     // Links against an old glibc ...
@@ -101,7 +104,7 @@ pub(super) fn auditable() -> Result<Command> {
 
 /// The list of crates that a program has in itself, as JSON.
 pub(super) fn crates_in(program: &Path) -> Result<String> {
-    said(AUDIT_INFO.command()?.arg(program))
+    build::said(AUDIT_INFO.command()?.arg(program))
 }
 
 /// What writes bills of materials.
@@ -114,22 +117,14 @@ pub(super) fn about() -> Result<Command> {
     ABOUT.command()
 }
 
-/// What a tool prints. An error unless the tool leaves with 0.
-pub(super) fn said(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| build::show(command))?;
-    if !output.status.success() {
-        let failed = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{} failed ({}):\n{failed}",
-            build::show(command),
-            output.status
-        );
+/// Checks that a program says this version.
+pub(super) fn says_version(command: &mut Command) -> Result<()> {
+    let said = build::said(command)?;
+    if !said.contains(&format!("{VERSION} (commit ")) {
+        bail!("{} says {said:?}, not {VERSION}", build::show(command));
     }
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(())
 }
-
-/// What checks the examples for containers, with the schemas.
-const SCHEMAS: [&str; 2] = ["check-jsonschema==0.39.0", "kubernetes-validate==1.37.0"];
 
 /// The folder with the programs that check the examples for containers.
 pub(super) fn schemas() -> Result<PathBuf> {

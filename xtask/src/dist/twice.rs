@@ -1,7 +1,6 @@
 //! `cargo xtask dist --twice`: the artefacts are made again by another user, elsewhere and on another
 //! day, and each is the same file.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +8,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::source::Source;
-use super::{sums, tree, work};
+use super::{programs, sums, tree, work};
 use crate::support::{build, tools};
 
 /// What is otherwise for the second build. Cargo finds its own folder by `CARGO_HOME`.
@@ -63,37 +62,27 @@ fn elsewhere(tree: &Path, stage: &Path) -> Result<Command> {
         println!("SKIPPED: another date, since faketime is missing");
     }
     words.push(cargo.get_program().to_owned());
-    let mut user = Command::new("unshare");
-    user.args(["--user", "--map-user=4711", "--map-group=4711"]);
-    let is_another = user
-        .arg("true")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    let mut command = if is_another {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-user=4711", "--map-group=4711"]);
-        command
-    } else {
-        println!("SKIPPED: another user, since unshare is not allowed");
-        Command::new("env")
+    let another_user = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-user=4711", "--map-group=4711"]);
+        unshare
+    };
+    let mut command = match build::said(another_user().arg("true")) {
+        Ok(_) => another_user(),
+        Err(_) => {
+            println!("SKIPPED: another user, since unshare is not allowed");
+            Command::new("env")
+        }
     };
     command
         .args(["sh", "-c", "umask 0077; exec \"$@\"", "sh"])
         .args(words);
     command.current_dir(tree).envs(VARIABLES);
-    command.env("CARGO_HOME", super::programs::cargo_home()?);
-    command.env("RUSTUP_HOME", rustup_home()?);
+    command.env("CARGO_HOME", programs::home_of("CARGO_HOME", ".cargo")?);
+    command.env("RUSTUP_HOME", programs::home_of("RUSTUP_HOME", ".rustup")?);
     command.env("HOME", stage);
     command.env_remove("CARGO_TARGET_DIR");
     Ok(command)
-}
-
-fn rustup_home() -> Result<PathBuf> {
-    let given = env::var_os("RUSTUP_HOME").map(PathBuf::from);
-    let usual = || Some(PathBuf::from(env::var_os("HOME")?).join(".rustup"));
-    given
-        .or_else(usual)
-        .ok_or_else(|| anyhow::anyhow!("neither RUSTUP_HOME nor HOME is set"))
 }
 
 /// Shows where two files differ, if the machine has what shows it.

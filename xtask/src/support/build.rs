@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -82,6 +82,20 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
         bail!("{shown} failed ({status})");
     }
     Ok(())
+}
+
+/// What `command` prints, which is given nothing to read. An error with all that it has told unless it
+/// leaves with 0.
+pub(crate) fn said(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("{shown} does not start"))?;
+    if !output.status.success() {
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        bail!("{shown} failed ({}):\n{told}", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Runs `command` to its end, and says as what to leave: what failed has told itself.

@@ -16,6 +16,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 const SIGTERM: i32 = Signal::TERM.as_raw();
 
+/// The flags by which a SuperLink has the certificates that `flwr cert new` makes.
+pub(crate) const TLS: [&str; 6] = [
+    "--ssl-ca-certfile",
+    "certificates/ca.crt",
+    "--ssl-certfile",
+    "certificates/server.pem",
+    "--ssl-keyfile",
+    "certificates/server.key",
+];
+
 /// A running daemon whose output goes to a file. Dropping it kills it.
 pub(crate) struct Daemon {
     name: String,

@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::super::{deb, source::VERSION, tree};
+use super::super::{deb, source::VERSION, tools::says_version, tree};
 use crate::support::{build, tools};
 
 /// What lets dpkg work on a root that has nothing but this package. libc6 belongs to the machine, not to
@@ -213,27 +213,6 @@ impl Root {
     }
 }
 
-fn says_version(command: &mut Command) -> Result<()> {
-    let said = said(command)?;
-    if !said.contains(&format!("{VERSION} (commit ")) {
-        bail!("{} says {said:?}, not {VERSION}", build::show(command));
-    }
-    Ok(())
-}
-
 fn succeed(command: &mut Command) -> Result<()> {
-    said(command).map(drop)
-}
-
-/// What a command says that succeeds.
-pub(in crate::dist) fn said(command: &mut Command) -> Result<String> {
-    let shown = build::show(command);
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("{shown} does not start"))?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if !output.status.success() {
-        bail!("{shown} failed ({}):\n{said}", output.status);
-    }
-    Ok(said)
+    build::said(command).map(drop)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::super::{tree, work};
-use super::root::{self, Root};
+use super::root::Root;
 use crate::support::build;
 
 /// The releases of Debian that the package is for.
@@ -41,7 +41,7 @@ fn kept(suite: &str) -> Result<PathBuf> {
         let unfinished = folder.join(format!("{suite}-new.tar"));
         let mut fetch = Command::new("mmdebstrap");
         fetch.args(["--quiet", "--variant=apt", PACKAGES, suite]);
-        root::said(fetch.arg(&unfinished)).context("apt install mmdebstrap")?;
+        build::said(fetch.arg(&unfinished)).context("apt install mmdebstrap")?;
         fs::rename(&unfinished, &archive)?;
     }
     Ok(archive)
@@ -56,5 +56,5 @@ fn unpack(archive: &Path, to: &Path) -> Result<()> {
         "--same-permissions",
         "--file",
     ]);
-    root::said(unpack.arg(archive).arg("--directory").arg(to)).map(drop)
+    build::said(unpack.arg(archive).arg("--directory").arg(to)).map(drop)
 }

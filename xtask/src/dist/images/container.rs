@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::files;
-use crate::dist::tools::said;
 use crate::dist::tree;
+use crate::support::build::said;
 use crate::support::daemon::Daemon;
 use crate::support::tools;
 

@@ -15,8 +15,8 @@ use super::daemons::DAEMONS;
 use super::files;
 use crate::dist::programs;
 use crate::dist::source::VERSION;
-use crate::dist::tools::said;
-use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::build::said;
+use crate::support::daemon::{Daemon, TLS, free_ports, here};
 use crate::support::python::{self, FLOWER};
 
 /// How long a daemon may take to start, and until it is healthy.
@@ -24,14 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The SuperLink's name, which only `/etc/hosts` of the containers has.
 const HOST: &str = "superlink";
-const TLS: [&str; 6] = [
-    "--ssl-ca-certfile",
-    "certificates/ca.crt",
-    "--ssl-certfile",
-    "certificates/server.pem",
-    "--ssl-keyfile",
-    "certificates/server.key",
-];
 
 /// Who starts the apps.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use super::figures::Maker;
 use super::what::Nodes;
 use crate::support::build;
-use crate::support::daemon::{Daemon, free_ports, here};
+use crate::support::daemon::{Daemon, TLS, free_ports, here};
 use crate::support::python;
 
 mod flags;
@@ -178,9 +178,7 @@ impl Stage {
         flags: &[S],
         ports: [u16; 3],
     ) -> Result<SuperLink> {
-        command.args(["--ssl-ca-certfile", "certificates/ca.crt"]);
-        command.args(["--ssl-certfile", "certificates/server.pem"]);
-        command.args(["--ssl-keyfile", "certificates/server.key"]);
+        command.args(TLS);
         let [fleet, control, serverappio] = flags::add_superlink_flags(&mut command, maker, ports);
         if maker == Maker::Ours {
             command.args(["--port", "0"]);
