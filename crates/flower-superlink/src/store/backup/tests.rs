@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_core::id::NodeId;
+use flwr_core::monotonic;
 use flwr_core::object::ObjectId;
 use flwr_core::run::Phase;
 use flwr_daemon::objects::path_in;
