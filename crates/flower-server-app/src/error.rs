@@ -8,6 +8,7 @@ use flwr_core::fab::FabError;
 use flwr_core::id::RunId;
 use flwr_core::run::Phase;
 use flwr_daemon::apps;
+use flwr_daemon::limits::RuntimeError;
 use flwr_security::tls::TlsError;
 use thiserror::Error;
 
@@ -37,8 +38,8 @@ pub(crate) enum Unusable {
 /// The run was not made, or was not completed.
 #[derive(Debug, Error)]
 pub(crate) enum RunError {
-    #[error("no runtime")]
-    Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
     #[error(

@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
 }
 
 fn start(run: Run) -> Result<(), RunError> {
-    let runtime = limits::runtime().map_err(RunError::Runtime)?;
+    let runtime = limits::runtime()?;
     let ended = runtime.block_on(run.execute());
     runtime.shutdown_background();
     ended

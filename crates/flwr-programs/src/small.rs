@@ -20,7 +20,9 @@ pub fn become_another(own: &str, program: &str) -> ExitCode {
         }
         Err(error) => format!("the folder of this program is not known: {error}"),
     };
-    eprintln!("{own}: error: {failed}. {own} needs {program} in its own folder: install both there");
+    eprintln!(
+        "{own}: error: {failed}. {own} needs {program} in its own folder: install both there"
+    );
     ExitCode::FAILURE
 }
 
@@ -38,7 +40,5 @@ fn beside(program: &str) -> io::Result<PathBuf> {
         let typed = env::args_os().next().map(PathBuf::from);
         typed.ok_or(error)?.canonicalize()
     };
-    Ok(env::current_exe()
-        .or_else(by_path)?
-        .with_file_name(program))
+    Ok(env::current_exe().or_else(by_path)?.with_file_name(program))
 }
