@@ -12,6 +12,7 @@ use flower_superlink::saving;
 use flower_superlink::simulation;
 use flwr_core::checkup::Checkup;
 use flwr_core::printable::lines;
+use flwr_daemon::answer;
 use flwr_daemon::apps::keeper;
 use flwr_daemon::checkup::print;
 use flwr_daemon::clock::{Clock, SystemClock};
@@ -146,11 +147,10 @@ fn would_start(config: &Config, log: Option<&LogFile>) -> anyhow::Result<Checkup
 }
 
 /// Asks the SuperLink that serves health checks.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 fn health(args: &Args) -> ExitCode {
     match health::ask(args.health_server_address.as_deref()) {
         Ok(address) => {
-            println!("{address} is serving");
+            answer::line(format!("{address} is serving"));
             ExitCode::SUCCESS
         }
         Err(error) => {

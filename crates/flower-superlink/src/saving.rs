@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flwr_core::size::Size;
+use flwr_daemon::answer;
 use flwr_daemon::clock::{Clock, SystemClock};
 use rustix::process::{getpriority_process, setpriority_process};
 use thiserror::Error;
@@ -40,7 +41,9 @@ impl SavingError {
             self,
             Self::Config(_)
                 | Self::Server(_)
-                | Self::Backup(BackupError::InMemory | BackupError::Elsewhere(_))
+                | Self::Backup(
+                    BackupError::InMemory | BackupError::Elsewhere(_) | BackupError::Storage(_)
+                )
         )
     }
 }
@@ -63,12 +66,12 @@ fn back_up(args: &Args, dir: &Path, incremental: bool) -> Result<bool, SavingErr
     let places = config::places(args)?;
     give_way();
     let saved = places.back_up(dir, incremental, SystemClock.now())?;
-    print(&format!("saved in {}: {}", dir.display(), shown(&saved)));
-    print(&format!(
+    answer::line(format!("saved in {}: {}", dir.display(), shown(&saved)));
+    answer::line(format!(
         "deletions waited for {:.3} s",
         saved.paused.as_secs_f64()
     ));
-    print(&not_saved(args));
+    answer::line(not_saved(args));
     Ok(tell_missing(&saved))
 }
 
@@ -76,13 +79,13 @@ fn restore(args: &Args, dir: &Path) -> Result<bool, SavingError> {
     refuse_server(args, "--restore")?;
     let places = config::places(args)?;
     let saved = places.restore(dir)?;
-    print(&format!(
+    answer::line(format!(
         "restored from {}, made {}: {}",
         dir.display(),
         saved.made_at,
         shown(&saved)
     ));
-    print(&not_saved(args));
+    answer::line(not_saved(args));
     Ok(tell_missing(&saved))
 }
 
@@ -168,16 +171,11 @@ fn not_saved(args: &Args) -> String {
 /// Whether nothing is missing.
 fn tell_missing(saved: &Saved) -> bool {
     for id in &saved.missing {
-        print(&format!(
+        answer::line(format!(
             "problem: object {id} was lost or damaged before the backup: `flower-superlink --check-state` names its run"
         ));
     }
     saved.missing.is_empty()
-}
-
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
-fn print(line: &str) {
-    println!("{line}");
 }
 
 #[cfg(test)]

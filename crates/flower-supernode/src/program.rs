@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use flwr_client::channel::Trust;
 use flwr_core::cause::chain;
 use flwr_core::printable::lines;
+use flwr_daemon::answer;
 use flwr_daemon::checkup::print;
 use flwr_daemon::health;
 use flwr_daemon::limits;
@@ -56,11 +57,10 @@ impl Program {
 
     /// Asks the SuperNode that serves health checks.
     #[must_use]
-    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     pub fn health(self, args: &Args) -> ExitCode {
         match health::ask(args.health_server_address.as_deref()) {
             Ok(address) => {
-                println!("{address} is serving");
+                answer::line(format!("{address} is serving"));
                 ExitCode::SUCCESS
             }
             Err(error) if error.is_usage() => self.refuse(&error),
@@ -114,12 +114,9 @@ impl Program {
                 path,
             }) => {
                 let path = path.display();
-                #[expect(clippy::print_stdout, reason = "the answer of a command")]
-                {
-                    println!(
-                        "node {node} has key {fingerprint}, in {path}. The old key ends when the new one is first used."
-                    );
-                }
+                answer::line(format!(
+                    "node {node} has key {fingerprint}, in {path}. The old key ends when the new one is first used."
+                ));
                 ExitCode::SUCCESS
             }
             Err(error) => self.fail(&error, 1),

@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 
 use flwr_core::checkup::Checkup;
 
-use crate::listen;
+use crate::{answer, listen};
 
 /// Whether `program` could listen at an address; `flag` gives it another.
 pub fn port(step: &'static str, address: &str, program: &str, flag: &str, checkup: &mut Checkup) {
@@ -29,12 +29,11 @@ pub fn port(step: &'static str, address: &str, program: &str, flag: &str, checku
 }
 
 /// Prints what was found: as text, or as JSON.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub fn print(checkup: &Checkup, json: bool) {
     if json {
-        println!("{:#}", checkup.json());
+        answer::line(format!("{:#}", checkup.json()));
     } else {
-        println!("{checkup}");
+        answer::line(checkup);
     }
 }
 
@@ -74,20 +73,19 @@ impl Report {
     }
 
     /// Prints the report.
-    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     pub fn print(&self) {
         for fact in &self.facts {
-            println!("{fact}");
+            answer::line(fact);
         }
         for problem in &self.problems {
             let mended = if problem.mended { "mended" } else { "problem" };
-            println!("{mended}: {}", problem.text);
+            answer::line(format!("{mended}: {}", problem.text));
         }
         let open = self.problems.iter().filter(|problem| !problem.mended);
         match open.count() {
-            0 => println!("everything is there and whole"),
-            1 => println!("1 problem"),
-            more => println!("{more} problems"),
+            0 => answer::line("everything is there and whole"),
+            1 => answer::line("1 problem"),
+            more => answer::line(format!("{more} problems")),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`completion`] — calls that are served to their end
 //! - [`apps`] — app processes and their tokens
 //! - [`appio`] — who may call the API of app processes
+//! - [`answer`] — what a command prints
 //! - [`checkup`] — what daemons look at before they start
 //! - [`console`] — stdout and stderr, which no slow reader holds up
 //! - [`config_file`] — flags from a file and from variables
@@ -26,6 +27,7 @@
     )
 )]
 
+pub mod answer;
 pub mod appio;
 pub mod apps;
 pub mod checkup;

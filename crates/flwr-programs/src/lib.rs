@@ -19,4 +19,4 @@ pub use installation::{Group, Installation, beside};
 pub use interpreter::Interpreter;
 pub use maker::Maker;
 pub use release::release_of;
-pub use small::{become_another, is_called};
+pub use small::{become_another, is_called, take_place};

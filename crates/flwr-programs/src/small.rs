@@ -2,7 +2,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -14,8 +15,9 @@ use std::process::{Command, ExitCode};
 pub fn become_another(own: &str, program: &str) -> ExitCode {
     let failed = match beside(program) {
         Ok(program) => {
-            let arguments = env::args_os().skip(1);
-            let error = Command::new(&program).arg0(own).args(arguments).exec();
+            let mut command = Command::new(&program);
+            command.arg0(own).args(env::args_os().skip(1));
+            let error = take_place(&mut command, &program);
             format!("{}: {error}", program.display())
         }
         Err(error) => format!("the folder of this program is not known: {error}"),
@@ -24,6 +26,28 @@ pub fn become_another(own: &str, program: &str) -> ExitCode {
         "{own}: error: {failed}. {own} needs {program} in its own folder: install both there"
     );
     ExitCode::FAILURE
+}
+
+/// Puts a program in the place of this process. Returns only to say why that failed. Systems let a shell
+/// read a file that is no program, such as an empty one: that is refused, and so is this program itself.
+pub fn take_place(command: &mut Command, program: &Path) -> io::Error {
+    let refused = || {
+        let mut begins = [0; 4];
+        let length = File::open(program)?.read(&mut begins)?;
+        if begins != *b"\x7fELF" && !(length >= 2 && begins.starts_with(b"#!")) {
+            return Err(io::Error::other(
+                "is damaged, and no program: install it again",
+            ));
+        }
+        let itself = env::current_exe().and_then(|own| own.canonicalize());
+        if itself.is_ok_and(|own| program.canonicalize().is_ok_and(|program| program == own)) {
+            return Err(io::Error::other(
+                "is a link to this program: install it again",
+            ));
+        }
+        Ok(())
+    };
+    refused().err().unwrap_or_else(|| command.exec())
 }
 
 /// Whether a program was started under this name, by what was typed.

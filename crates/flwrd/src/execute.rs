@@ -4,11 +4,10 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use flwr_programs::{Group, Installation, path_variable};
+use flwr_programs::{Group, Installation, path_variable, take_place};
 
 use crate::error::Error;
 
@@ -30,7 +29,7 @@ pub(crate) fn execute(
     if let Some(path) = with_own_environment(installation, &path_variable()) {
         command.env("PATH", path);
     }
-    let source = command.exec();
+    let source = take_place(&mut command, &path);
     if source.kind() == io::ErrorKind::NotFound && path.is_file() {
         return Error::NoLoader(path);
     }
@@ -82,5 +81,14 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let error = execute(&installation, "flwr", []);
         assert!(matches!(error, Error::NoLoader(_)), "{error}");
+        // A shell would read these as its own commands.
+        for content in ["", "exit 0\n"] {
+            fs::write(&program, content).unwrap();
+            let error = execute(&installation, "flwr", []);
+            assert!(
+                matches!(&error, Error::Start { source, .. } if source.to_string().contains("damaged")),
+                "{error}"
+            );
+        }
     }
 }

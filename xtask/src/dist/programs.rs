@@ -58,7 +58,9 @@ fn linked(source: &Source) -> Result<PathBuf> {
 fn standalone(source: &Source) -> Result<PathBuf> {
     let mut cargo = tools::auditable()?;
     cargo.args(["build", "--target", TARGET]);
-    let flags = "-C target-feature=+crt-static";
+    // Without the second flag, the crate getrandom looks the call up by name, which a static program cannot,
+    // and then needs /dev/random.
+    let flags = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
     compile(
         &mut cargo,
         PACKAGES.into_iter(),

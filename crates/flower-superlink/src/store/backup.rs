@@ -70,6 +70,12 @@ pub enum BackupError {
     /// Files of somebody else.
     #[error("`{}` has other files, and no backup: give an empty folder, or a name that is free", .0.display())]
     NotABackup(PathBuf),
+    /// Objects that a SuperLink works with, or a copy of these.
+    #[error(
+        "`{}` is in the storage directory of a SuperLink, or is a copy of it: a backup would delete objects there. Give a folder elsewhere",
+        .0.display()
+    )]
+    Storage(PathBuf),
     /// The backup of another SuperLink.
     #[error(
         "`{}` has the backup of another SuperLink (its state is {found}, this one is {wanted}): give each SuperLink a folder of its own",

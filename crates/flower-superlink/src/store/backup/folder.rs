@@ -36,7 +36,8 @@ impl Folder {
     pub(super) fn claim(dir: &Path, state: &str) -> Result<Self, BackupError> {
         private_files::create_dir(dir).map_err(BackupError::failed("create", dir))?;
         match owner::read(dir)? {
-            Some(found) if found == state => {}
+            Some(found) if found == state && was_made_for_backups(dir)? => {}
+            Some(found) if found == state => return Err(BackupError::Storage(dir.to_owned())),
             Some(found) => {
                 return Err(BackupError::Other {
                     dir: dir.to_owned(),
@@ -156,12 +157,24 @@ impl Folder {
         let kept = manifest.database();
         for file in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let name = file.file_name();
-            let is_database = name.to_string_lossy().starts_with(DATABASE);
-            if is_database && name.to_str() != Some(&kept) {
+            let name = name.to_string_lossy();
+            let is_unfinished = name.starts_with(&format!("{MANIFEST}."));
+            let is_database = name.starts_with(DATABASE);
+            if is_unfinished || (is_database && name != kept) {
                 let _ = fs::remove_file(file.path());
             }
         }
     }
+}
+
+/// Whether a folder of this state is one of backups. The storage directory of a SuperLink says the same
+/// state, and its objects are not to be tidied away.
+fn was_made_for_backups(dir: &Path) -> Result<bool, BackupError> {
+    let has = |name: &str| {
+        let found = dir.join(name).try_exists();
+        found.map_err(BackupError::failed("read", dir))
+    };
+    Ok(has(LOCK)? || has(MANIFEST)? || !(has(OBJECTS)? || has(FABS)?))
 }
 
 /// Whether nothing is in a folder but what a backup leaves that was killed at its very start.

@@ -36,6 +36,9 @@ impl Places {
         if !sqlite::exists(database)? {
             return Err(BackupError::NoDatabase(database.to_owned()));
         }
+        if is_within(dir, storage) {
+            return Err(BackupError::Storage(dir.to_owned()));
+        }
         let folder = Folder::claim(dir, &sqlite::state_of(database)?)?;
         let last = last(&folder, incremental)?;
         let pause = pause_of(database);
@@ -80,6 +83,18 @@ impl Places {
             paused,
         })
     }
+}
+
+/// Whether a folder, which need not be there yet, is another folder or in it. Links are followed.
+fn is_within(dir: &Path, outer: &Path) -> bool {
+    let Ok(outer) = outer.canonicalize() else {
+        return false;
+    };
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let there = absolute
+        .ancestors()
+        .find_map(|part| part.canonicalize().ok());
+    there.is_some_and(|there| there.starts_with(&outer))
 }
 
 /// The last backup of this folder. A whole new one needs nothing of a damaged one.

@@ -1,5 +1,7 @@
 //! Folders and places that a backup or a restore refuses, and backups whose bytes changed.
 
+use std::os::unix::fs::symlink;
+
 use super::*;
 
 /// The files below a directory, with their content.
@@ -24,6 +26,35 @@ async fn saved(scratch: &Scratch) -> (Site, PathBuf) {
     site.back_up(&dir).unwrap();
     live.close().await;
     (site, dir)
+}
+
+#[tokio::test]
+async fn no_backup_is_made_where_a_superlink_keeps_its_objects() {
+    let scratch = Scratch::new();
+    let (site, _) = saved(&scratch).await;
+    let (_, storage) = site.places.files().unwrap();
+    let (link, copy) = (scratch.path("link"), scratch.path("copy"));
+    symlink(storage, &link).unwrap();
+    for (path, content) in tree(storage) {
+        let to = copy.join(path.strip_prefix(storage).unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, content).unwrap();
+    }
+    let before = tree(storage);
+    for dir in [
+        storage.to_owned(),
+        storage.join("objects"),
+        storage.join("a/new/folder"),
+        link.join("another"),
+        link,
+        copy,
+    ] {
+        for incremental in [false, true] {
+            let error = site.places.back_up(&dir, incremental, NOON).unwrap_err();
+            assert!(matches!(error, BackupError::Storage(_)), "{error}");
+        }
+    }
+    assert_eq!(tree(storage), before);
 }
 
 #[tokio::test]
