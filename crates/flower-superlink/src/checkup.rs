@@ -75,6 +75,15 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
     if let Some(accounts) = &config.accounts {
         checkup.good(ACCOUNTS, format!("{} may come in", accounts.shown()));
     }
+    ports(config, &mut checkup);
+    places(config, &mut checkup);
+    serverapp(config, &mut checkup);
+    checkup
+}
+
+/// Whether the SuperLink could listen at each of its addresses.
+fn ports(config: &Config, checkup: &mut Checkup) {
+    let mut before: Vec<(String, &str)> = Vec::new();
     for (step, address, flag) in [
         ("fleet", Some(&config.fleet), "--fleet-api-address"),
         ("control", Some(&config.control), "--control-api-address"),
@@ -91,13 +100,21 @@ pub fn check(config: &Config, now: OffsetDateTime) -> Checkup {
         ("http", Some(&config.common.address), "--port"),
         ("health", config.health.as_ref(), "--health-server-address"),
     ] {
-        if let Some(address) = address.map(ToString::to_string) {
-            port(step, &address, "SuperLink", flag, &mut checkup);
+        let Some(address) = address.map(ToString::to_string) else {
+            continue;
+        };
+        match before.iter().find(|(taken, _)| *taken == address) {
+            Some((_, other)) => {
+                let text = format!("{address} is that of {other} too");
+                checkup.failed(step, text, Some(&format!("another place: {flag}")));
+            }
+            None => port(step, &address, "SuperLink", flag, checkup),
+        }
+        // The system chooses another for each 0.
+        if !address.ends_with(":0") {
+            before.push((address, flag));
         }
     }
-    places(config, &mut checkup);
-    serverapp(config, &mut checkup);
-    checkup
 }
 
 /// Asks the provider of the accounts what the SuperLink will ask it.

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,59 @@ fn every_flag_of_the_documentation_is_known() {
             assert!(!said.contains(&unknown), "{program}: {said}");
         }
     }
+}
+
+#[test]
+fn an_answer_that_nobody_takes_is_no_panic() {
+    let scratch = Scratch::new();
+    let scratch = scratch.path();
+    let superlink = ["--check-config", "--insecure", "--isolation", "process"];
+    let state = ["--check-state", "--database", "none.db"];
+    let supernode = ["--check-config", "--insecure", "--isolation", "process"];
+    for (program, flags, status) in [
+        ("flower-superlink", &superlink[..], 0),
+        ("flower-superlink", &state, 0),
+        // No SuperLink answers.
+        ("flower-supernode", &supernode, 1),
+    ] {
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        for (stdout, is_told) in [(closed.into(), false), (Stdio::from(full), true)] {
+            let mut command = Maker::Ours.command(program);
+            command.args(flags).current_dir(scratch);
+            command.env("FLWR_HOME", scratch.join("home"));
+            let output = command.stdout(stdout).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(status), "{program}: {said}");
+            let told = "the answer could not be written to stdout";
+            assert_eq!(said.contains(told), is_told, "{program}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_given_twice_is_told_before_the_start() {
+    let scratch = Scratch::new();
+    let address = format!("127.0.0.1:{}", e2e::ports::free());
+    let mut command = Maker::Ours.command("flower-superlink");
+    command.args(["--check-config", "--insecure", "--isolation", "process"]);
+    command.args(["--fleet-api-address", &address, "--control-api-address"]);
+    command
+        .arg(&address)
+        .env("FLWR_HOME", scratch.path().join("home"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let told = format!("{address} is that of --fleet-api-address too");
+    assert!(said.contains(&told), "{said}");
+    assert!(
+        said.contains("another place: --control-api-address"),
+        "{said}"
+    );
 }
 
 #[test]
