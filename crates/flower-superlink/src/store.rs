@@ -2,6 +2,7 @@
 //! must pass.
 
 mod backup;
+mod blobs;
 mod check;
 mod columns;
 mod log;
@@ -29,6 +30,7 @@ mod fixtures;
 mod model;
 
 pub use backup::{BackupError, Saved};
+pub use blobs::{Bucket, BucketError, BucketUrl};
 pub use memory::MemoryState;
 pub use open::{Database, Opened, Places, Storage, StoreError};
 pub use owner::OwnerError;
@@ -40,6 +42,9 @@ pub use postgres::{
 };
 pub use sqlite::{OpenError, SqliteState};
 
+/// The folders of a storage directory whose files are named by ids.
+const OBJECTS: &str = "objects";
+const FABS: &str = "fabs";
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
 const EXPIRED_KEPT: f64 = 60.0;
 /// Why a run is lost, in Flower's words.

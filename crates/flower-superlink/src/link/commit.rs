@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use flwr_core::object::ObjectId;
 use flwr_daemon::completion::Completion;
-use flwr_daemon::objects::ObjectBytes;
 use tracing::error;
 
 use super::Link;
-use super::state::{Changed, LinkState};
+use super::blobs::BlobStore;
+use super::state::{Blob, Changed, LinkState, StateError};
 use super::wake::Wake;
 use crate::error::{Error, Result};
 
@@ -24,14 +24,25 @@ const UNDER_WAY: usize = 4096;
 #[derive(Debug, Clone)]
 pub(super) struct Stores {
     pub(super) state: Arc<dyn LinkState>,
-    pub(super) objects: Arc<dyn ObjectBytes>,
+    pub(super) objects: Arc<dyn BlobStore>,
 }
 
 impl Stores {
     /// Deletes the bytes of an object that nothing refers to. A failed deletion wastes space and
     /// nothing else. The failure is therefore logged, and not told to the caller.
     pub(super) async fn delete(&self, object: ObjectId) {
-        if let Err(error) = self.objects.delete(&object).await {
+        if let Err(error) = self.objects.let_go(&object).await {
+            error!(%object, error = &error as &dyn std::error::Error, "object not removed");
+        }
+    }
+
+    /// Deletes bytes that the state did not note, for this reason. Where nobody knows whether the
+    /// state has noted a name, the bytes stay: the next start finds them.
+    pub(super) async fn discard(&self, object: ObjectId, blob: &Blob, why: &StateError) {
+        if matches!((blob, why), (Blob::Named(_), StateError::Broken(_))) {
+            return;
+        }
+        if let Err(error) = self.objects.discard(&object, blob).await {
             error!(%object, error = &error as &dyn std::error::Error, "object not removed");
         }
     }

@@ -28,6 +28,11 @@ const KEYLESS: f64 = DAY;
 /// Anybody can register nodes where there is no list.
 const UNUSED: f64 = 3_600.0;
 const DAY: f64 = 86_400.0;
+/// How long the bytes of a name stay that nothing uses any more: whoever has just looked the name up
+/// reads them to the end.
+const UNUSED_NAMES: Duration = Duration::from_secs(60);
+/// Names that are swept at once: a bucket deletes so many with one request.
+const NAMES: usize = 1000;
 /// How long a call waits for the ServerApp process of the run to end: a run that was stopped is
 /// over before its process is.
 const ENDING: Duration = Duration::from_secs(20);
@@ -51,10 +56,11 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn space(&self) -> Result<Space> {
+        let state = self.state.usage().await?;
         Ok(Space {
-            state: self.state.usage().await?,
-            objects: self.objects.used(),
-            fabs: self.fabs.used(),
+            state,
+            objects: self.objects.uncounted() + state.object_bytes,
+            fabs: self.fabs.uncounted() + state.fab_bytes,
         })
     }
 
@@ -170,15 +176,65 @@ impl Link {
             || self.connections.is_used(node.id)
     }
 
-    /// Does the deletions that a backup has postponed, and gives free space of the state back to the
-    /// file system, while nobody writes.
+    /// Does the deletions that a backup has postponed, deletes the bytes of names that are not used
+    /// any more, and gives free space of the state back to the file system, while nobody writes.
     ///
     /// # Errors
-    /// If the state fails, or a file cannot be deleted.
+    /// If the state fails, or bytes cannot be deleted.
     pub async fn give_back_space(&self) -> Result<()> {
-        self.objects.delete_postponed().await?;
-        self.fabs.delete_postponed().await?;
+        self.objects.catch_up().await?;
+        self.fabs.catch_up().await?;
+        self.sweep(UNUSED_NAMES).await?;
         Ok(self.state.give_back().await?)
+    }
+
+    /// Deletes the bytes of names that nothing has used for this long. Gives their number.
+    pub(crate) async fn sweep(&self, age: Duration) -> Result<usize> {
+        let mut swept = 0;
+        loop {
+            let garbage = self.state.garbage(age, NAMES).await?;
+            let number = garbage.len();
+            let names: Vec<_> = garbage.into_iter().map(|name| name.key).collect();
+            if number > 0 {
+                self.objects.sweep(names.clone()).await?;
+                self.state.swept(names).await?;
+            }
+            swept += number;
+            if number < NAMES || self.stopper.is_stopped() {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Deletes bytes that earlier SuperLinks of this state stored and never noted in it: they ended
+    /// between the two.
+    ///
+    /// # Errors
+    /// If the state fails, or the store does.
+    pub async fn delete_leftovers(&self) -> Result<()> {
+        let (mut after, mut deleted) = (None, 0);
+        loop {
+            let names = self.objects.earlier_names(after).await?;
+            let Some(last) = names.last().cloned() else {
+                break;
+            };
+            let unknown = self.state.unknown_names(names).await?;
+            if !unknown.is_empty() {
+                deleted += unknown.len();
+                self.objects.sweep(unknown).await?;
+            }
+            if self.stopper.is_stopped() {
+                break;
+            }
+            after = Some(last);
+        }
+        if deleted > 0 {
+            info!(
+                deleted,
+                "uploads that an earlier SuperLink did not finish were deleted"
+            );
+        }
+        Ok(())
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {

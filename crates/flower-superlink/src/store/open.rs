@@ -1,18 +1,24 @@
 //! State and bytes as a daemon finds them: opened together, and brought into line.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
-use flwr_daemon::objects::{self, Files, Memory, ObjectBytes, Pause, Restored};
+use flwr_daemon::objects::{self, Files, Memory, Pause, Restored};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use thiserror::Error;
 
 use super::MemoryState;
+use super::blobs::{Bucket, BucketError, Shelf, Start};
 use super::owner::{self, OwnerError};
 use super::postgres::{PostgresError, PostgresState, PostgresUrl};
 use super::sqlite::{Kept, OpenError, SqliteState, beside};
-use crate::link::state::LinkState;
+use super::{FABS, OBJECTS};
+use crate::link::blobs::BlobStore;
+use crate::link::state::{LinkState, StateError};
 
 /// Where a SuperLink keeps what it must not forget.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub enum Storage {
     Memory,
     /// As files below this directory.
     Dir(PathBuf),
+    /// In a bucket.
+    Bucket(Bucket),
 }
 
 impl Storage {
@@ -57,9 +65,9 @@ pub struct Opened {
     /// The state.
     pub state: Arc<dyn LinkState>,
     /// The bytes of objects.
-    pub objects: Arc<dyn ObjectBytes>,
+    pub objects: Arc<dyn BlobStore>,
     /// The bytes of FABs.
-    pub fabs: Arc<dyn ObjectBytes>,
+    pub fabs: Arc<dyn BlobStore>,
     /// Where the output of ServerApp processes goes, if they are to outlive the SuperLink.
     pub outputs: Option<PathBuf>,
     /// Objects and FABs that the state counts on, and whose files are not there.
@@ -75,12 +83,21 @@ pub enum StoreError {
     /// The PostgreSQL database.
     #[error("--database")]
     Postgres(#[from] PostgresError),
-    /// What is not checked yet.
-    #[error("--check-state reads databases of SQLite only, and --database is a {0}")]
-    NotChecked(PostgresUrl),
+    /// The rows of the PostgreSQL database.
+    #[error("--database")]
+    Rows(#[source] StateError),
+    /// Nothing could be begun.
+    #[error("the check could not begin")]
+    Runtime(#[source] std::io::Error),
     /// The storage directory.
     #[error("--storage-dir")]
     Storage(#[from] objects::Error),
+    /// The storage directory, for names.
+    #[error("--storage-dir")]
+    Names(#[source] Box<object_store::Error>),
+    /// The bucket.
+    #[error("--storage")]
+    Bucket(#[from] BucketError),
     /// The storage directory is of another state.
     #[error("--storage-dir")]
     Owner(#[from] OwnerError),
@@ -131,18 +148,49 @@ impl Places {
     fn open_postgres(&self, address: &PostgresUrl, now: Timestamp) -> Result<Opened, StoreError> {
         let opening = PostgresState::open(address, now);
         let state = tokio::runtime::Handle::current().block_on(opening)?;
-        let (objects, fabs) = self.open_bytes(state.id(), state.kept(), None)?;
-        let missing = objects.missing.into_iter().chain(fabs.missing).collect();
+        let start = Start {
+            state: state.id().to_owned(),
+            epoch: state.epoch(),
+        };
+        if let Storage::Dir(dir) = &self.storage {
+            owner::claim(dir, &start.state)?;
+        }
+        let shelf = self.shelf()?;
+        let missing = match &self.storage {
+            Storage::Dir(_) => {
+                tokio::runtime::Handle::current().block_on(missing(&state, &shelf))?
+            }
+            // To list a bucket takes long.
+            Storage::Memory | Storage::Bucket(_) => Vec::new(),
+        };
         let outputs = match &self.storage {
             Storage::Memory => None,
+            Storage::Bucket(Bucket { apps, .. }) => apps.as_ref().map(|dir| dir.join(&start.state)),
             Storage::Dir(dir) => Some(beside(dir, "apps")),
         };
         Ok(Opened {
             state: Arc::new(state),
-            objects: objects.store,
-            fabs: fabs.store,
+            objects: Arc::new(shelf.objects(&start)),
+            fabs: Arc::new(shelf.fabs(&start)),
             outputs,
             missing,
+        })
+    }
+
+    /// The place for bytes under names. A directory must be there.
+    pub(super) fn shelf(&self) -> Result<Shelf, StoreError> {
+        Ok(match &self.storage {
+            Storage::Memory => Shelf::new(Arc::new(InMemory::new()), "memory", 0),
+            Storage::Bucket(bucket) => {
+                Shelf::new(bucket.store()?, &bucket.url.to_string(), bucket.cache)
+            }
+            Storage::Dir(dir) => {
+                let files = LocalFileSystem::new_with_prefix(dir)
+                    .map_err(|error| StoreError::Names(Box::new(error)))?;
+                let files = files.with_fsync(true).with_automatic_cleanup(true);
+                let place = dir.display().to_string();
+                Shelf::new(Arc::new(files), &place, FILES_CACHE).over_directory()
+            }
         })
     }
 
@@ -163,9 +211,22 @@ impl Places {
     }
 }
 
-/// The folders of the storage directory.
-pub(super) const OBJECTS: &str = "objects";
-pub(super) const FABS: &str = "fabs";
+/// Objects and FABs that the database counts on, and whose files are not there.
+async fn missing(state: &PostgresState, shelf: &Shelf) -> Result<Vec<ObjectId>, StoreError> {
+    let used = state.used_names().await.map_err(StoreError::Rows)?;
+    let mut there = HashSet::new();
+    for folder in shelf.folders().await? {
+        let names = shelf.list(&folder, None).await?;
+        there.extend(names.into_iter().map(|name| name.key));
+    }
+    let lost = used.into_iter();
+    let lost = lost.filter(|used| !there.contains(&used.name.key));
+    Ok(lost.map(|used| used.id).collect())
+}
+
+/// Bytes of memory for what was read from files: the system keeps files in memory too, but they are
+/// verified each time.
+const FILES_CACHE: u64 = 64 << 20;
 
 /// The lock beside a database by which a backup postpones deletions.
 pub(super) fn pause_of(database: &Path) -> Pause {
@@ -173,7 +234,7 @@ pub(super) fn pause_of(database: &Path) -> Pause {
 }
 
 struct Bytes {
-    store: Arc<dyn ObjectBytes>,
+    store: Arc<dyn BlobStore>,
     missing: Vec<ObjectId>,
 }
 

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 
 use super::presence::Presence;
-use super::sqlite::Kept;
 use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
 use crate::link::wake::{Topic, Wake};
 
+pub(super) mod audit;
+mod blobs;
 mod connect;
 mod dismissed;
 mod expiry;
@@ -66,7 +67,7 @@ pub struct PostgresState {
     presence: Arc<Presence>,
     wakes: Wakes,
     id: String,
-    kept: Kept,
+    epoch: i64,
 }
 
 impl PostgresState {

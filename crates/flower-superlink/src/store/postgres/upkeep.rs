@@ -17,7 +17,7 @@ use super::lane::{broken, direct};
 use super::reader::reading;
 use super::row::{self, signed};
 use super::unit::Tx;
-use super::{PostgresState, life, runs, tasks};
+use super::{PostgresState, blobs, life, runs, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
 use crate::link::wake::Topic;
 
@@ -86,6 +86,12 @@ async fn size(tx: &Tx<'_>, with_nodes: bool) -> StateResult<u64> {
     row::count(&tx.query_one(&select, &[&with_nodes]).await?, 0)
 }
 
+/// The same, with the bytes under names that the state knows.
+async fn used(tx: &Tx<'_>) -> StateResult<u64> {
+    let (objects, fabs, garbage) = blobs::sizes(tx).await?;
+    Ok(size(tx, false).await? + objects + fabs + garbage)
+}
+
 async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
     let sql = "SELECT count(*), count(finished_at), coalesce(sum(log_bytes), 0)::int8,
                  coalesce(sum(octet_length(override_config) + octet_length(first_context)
@@ -93,6 +99,7 @@ async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
                  (SELECT count(*) FROM node WHERE unregistered_at IS NULL)
                FROM run";
     let found = tx.query_one(sql, &[]).await?;
+    let (objects, fabs, garbage) = blobs::sizes(tx).await?;
     Ok(Usage {
         runs: row::count(&found, 0)?,
         finished: row::count(&found, 1)?,
@@ -101,13 +108,15 @@ async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
         nodes: row::count(&found, 4)?,
         file_bytes: size(tx, true).await?,
         free_bytes: 0,
+        object_bytes: objects + garbage,
+        fab_bytes: fabs,
     })
 }
 
 #[async_trait]
 impl state::Upkeep for PostgresState {
     async fn used(&self) -> StateResult<u64> {
-        reading!(self, tx => size(tx, false))
+        reading!(self, tx => used(tx))
     }
 
     async fn usage(&self) -> StateResult<Usage> {

@@ -1,0 +1,107 @@
+//! A store in memory that counts, and fails when a test says so.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    store: InMemory,
+    pub(super) reads: Arc<AtomicUsize>,
+    /// The last part of an upload fails.
+    pub(super) fails: Arc<AtomicBool>,
+    pub(super) aborted: Arc<AtomicUsize>,
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("watched")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Watched {
+    async fn put_opts(&self, at: &Path, what: PutPayload, how: PutOptions) -> Result<PutResult> {
+        self.store.put_opts(at, what, how).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        how: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Ok(Box::new(Upload {
+            upload: self.store.put_multipart_opts(at, how).await?,
+            parts: 0,
+            fails: self.fails.load(Ordering::SeqCst),
+            aborted: Arc::clone(&self.aborted),
+        }))
+    }
+
+    async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.store.get_opts(at, how).await
+    }
+
+    fn delete_stream(
+        &self,
+        names: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(names)
+    }
+
+    fn list(&self, below: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(below)
+    }
+
+    async fn list_with_delimiter(&self, below: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(below).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, how: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, how).await
+    }
+}
+
+#[derive(Debug)]
+struct Upload {
+    upload: Box<dyn MultipartUpload>,
+    parts: usize,
+    fails: bool,
+    aborted: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.parts += 1;
+        if self.fails && self.parts == 3 {
+            return Box::pin(async {
+                Err(object_store::Error::Generic {
+                    store: "watched",
+                    source: "the server is away".into(),
+                })
+            });
+        }
+        self.upload.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.upload.complete().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.aborted.fetch_add(1, Ordering::SeqCst);
+        self.upload.abort().await
+    }
+}
