@@ -4,7 +4,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
 use flwr_client::channel::{Proxies, Route, Traffic, Trust, channel, connect_error};
 use flwr_client::find::{self, RunWatch};
 use flwr_client::line::{GrpcLine, Line, Nobody};
@@ -23,6 +22,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::args::Args;
+use crate::error::{RunError, Unusable};
 use crate::tunnel::Tunnel;
 
 /// What the ServerApp gets between SIGTERM and SIGKILL.
@@ -40,14 +40,11 @@ pub(crate) struct Run {
 
 impl Run {
     /// Checks what was typed.
-    pub(crate) fn prepare(args: &Args) -> Result<Self> {
-        let dir = args
-            .dir
-            .canonicalize()
-            .with_context(|| format!("--dir {}", args.dir.display()))?;
-        let Some(dir) = dir.to_str() else {
-            bail!("--dir {}: its name is not UTF-8 text", args.dir.display());
-        };
+    pub(crate) fn prepare(args: &Args) -> Result<Self, Unusable> {
+        let shown = || args.dir.display().to_string();
+        let dir = args.dir.canonicalize();
+        let dir = dir.map_err(|error| Unusable::Dir(shown(), error))?;
+        let dir = dir.to_str().ok_or_else(|| Unusable::NotText(shown()))?;
         let trust = if args.insecure {
             Trust::Plaintext
         } else {
@@ -55,9 +52,9 @@ impl Run {
                 roots: args.root_certificates.clone(),
                 ..ClientFiles::default()
             };
-            Trust::Tls(ClientTls::load(files).context("--root-certificates")?)
+            Trust::Tls(ClientTls::load(files).map_err(Unusable::Roots)?)
         };
-        let superlink = Address::from_target(&args.server).context("--server")?;
+        let superlink = Address::from_target(&args.server).map_err(Unusable::Server)?;
         if let Some(advice) = superlink.advice() {
             warn!("--server {superlink}: {advice}");
         }
@@ -77,8 +74,8 @@ impl Run {
     }
 
     /// Starts the run and its ServerApp, and waits for the end of both.
-    pub(crate) async fn execute(self) -> Result<()> {
-        let mut signals = Signals::install().context("signals cannot be received")?;
+    pub(crate) async fn execute(self) -> Result<(), RunError> {
+        let mut signals = Signals::install().map_err(RunError::Signals)?;
         let Address { host, port } = &self.superlink;
         let channel = channel((host, *port), &self.trust, &self.route);
         info!("SuperLink {}, {}", self.superlink, self.route);
@@ -93,7 +90,8 @@ impl Run {
             self.trust.clone(),
             self.route.clone(),
         )
-        .await?;
+        .await
+        .map_err(RunError::Port)?;
         let command = serverapp_command(
             &self.program,
             &tunnel.address(),
@@ -102,7 +100,7 @@ impl Run {
             self.flwr_dir.as_deref(),
         );
         let watchers = Watchers::new();
-        let app = AppProcess::spawn(&command, &watchers).context("the ServerApp does not start")?;
+        let app = AppProcess::spawn(&command, &watchers).map_err(RunError::App)?;
         let exit = attended(&app, &tunnel, &mut signals).await;
         drop(app);
         // What the process leaves behind is ended by its watcher.
@@ -116,28 +114,29 @@ impl Run {
 }
 
 /// Waits for the ServerApp to end, and ends it at a signal.
-async fn attended(app: &AppProcess, tunnel: &Tunnel, signals: &mut Signals) -> Result<Exit> {
+async fn attended(
+    app: &AppProcess,
+    tunnel: &Tunnel,
+    signals: &mut Signals,
+) -> Result<Exit, RunError> {
     tokio::select! {
         exit = app.wait() => Ok(exit),
-        () = tunnel.serve() => bail!("the ServerApp has lost its way to the SuperLink"),
+        () = tunnel.serve() => Err(RunError::LostWay),
         signal = signals.shutdown() => {
             info!("{signal}: stopping");
             // What it still has to say goes through the tunnel.
             tokio::select! {
                 exit = app.terminate(GRACE) => Ok(exit),
-                () = tunnel.serve() => bail!("the ServerApp was cut off"),
+                () = tunnel.serve() => Err(RunError::CutOff),
             }
         }
     }
 }
 
-fn program(flwr_dir: Option<&Path>) -> Result<Program> {
+fn program(flwr_dir: Option<&Path>) -> Result<Program, Unusable> {
     let program = Program::find("flwr-serverapp")?;
     if !program.gives_token_to_serverapp() {
-        bail!(
-            "{}, which cannot be told its run: install 1.21 or later, or use that version's own flower-server-app",
-            program.shown()
-        );
+        return Err(Unusable::TooOld(program.shown().to_string()));
     }
     let path = program.path();
     if let Some((text, hint)) = Guard::prepare(path, flwr_dir).warning(path) {
@@ -147,7 +146,7 @@ fn program(flwr_dir: Option<&Path>) -> Result<Program> {
 }
 
 /// How the run ended. One that its ServerApp has left unfinished has failed.
-async fn verdict(watch: &RunWatch<impl Line>, run: RunId, ended: &str) -> Result<()> {
+async fn verdict(watch: &RunWatch<impl Line>, run: RunId, ended: &str) -> Result<(), RunError> {
     let mut status = status(watch, run).await?;
     if !status.phase.is_finished() {
         // Should it have ended in this very moment, the next answer tells.
@@ -163,26 +162,26 @@ async fn verdict(watch: &RunWatch<impl Line>, run: RunId, ended: &str) -> Result
     } else {
         &status.details
     };
-    bail!("run {run} ended as {}: {why}", status.phase)
+    Err(RunError::Unfinished {
+        run,
+        phase: status.phase,
+        why: why.to_owned(),
+    })
 }
 
-async fn status(watch: &RunWatch<impl Line>, run: RunId) -> Result<RunStatus> {
+async fn status(watch: &RunWatch<impl Line>, run: RunId) -> Result<RunStatus, RunError> {
     let status = watch.status(run).await.map_err(|failure| {
-        anyhow!(
-            "the SuperLink does not tell how run {run} ended: {}",
-            words(&failure)
-        )
+        let why = words(&failure);
+        RunError::Untold { run, why }
     })?;
-    status.with_context(|| format!("the SuperLink does not know run {run} any more"))
+    status.ok_or(RunError::Unknown(run))
 }
 
-fn not_started(failure: &Failure) -> anyhow::Error {
-    if failure.class() == Some(Class::NotOffered) {
-        return anyhow!(
-            "this SuperLink starts no runs on its ServerAppIo port: it must be a flower-superlink of this workspace, with --serverappio-tls; or use `flwr run` with its Control port"
-        );
+fn not_started(failure: &Failure) -> RunError {
+    match failure.class() {
+        Some(Class::NotOffered) => RunError::NotOffered,
+        _ => RunError::NotStarted(words(failure)),
     }
-    anyhow!("the run could not be started: {}", words(failure))
 }
 
 fn words(failure: &Failure) -> String {

@@ -5,11 +5,11 @@
 //! is shown there. gRPC in Python names a Unix socket in a way that servers in Rust refuse, so
 //! that it is no way for this.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use flwr_client::channel::{Route, Trust, dial};
 use flwr_core::address::Address;
 use tokio::io::copy_bidirectional;
@@ -36,12 +36,10 @@ struct Superlink {
 
 impl Tunnel {
     /// Opens the port.
-    pub(crate) async fn open(address: Address, trust: Trust, route: Route) -> Result<Self> {
-        const WHAT: &str = "no port for the ServerApp";
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.context(WHAT)?;
+    pub(crate) async fn open(address: Address, trust: Trust, route: Route) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Self {
-            address: listener.local_addr().context(WHAT)?,
+            address: listener.local_addr()?,
             listener,
             superlink: Arc::new(Superlink {
                 address,

@@ -21,6 +21,7 @@ use flwr_daemon::limits;
 use flwr_daemon::service;
 use flwr_daemon::stop::Signals;
 use flwr_daemon::telemetry::{self, Format, LogFile, Logs};
+use flwr_programs::is_called;
 use tracing::info;
 
 /// How long calls and processes may take to end.
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         return fail(&error.into(), 1);
     }
     limits::tighten_umask();
+    if is_called(std::env::args_os().next().as_ref(), flower_server_app::NAME) {
+        return flower_server_app::run();
+    }
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),

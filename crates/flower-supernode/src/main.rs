@@ -1,8 +1,6 @@
 //! `flower-supernode`: parse, bind, wait, stop.
 
 use std::env;
-use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 
 use flower_supernode::args::{Args, Command};
@@ -13,6 +11,7 @@ use flwr_daemon::apps::keeper;
 use flwr_daemon::config_file;
 use flwr_daemon::limits;
 use flwr_daemon::telemetry;
+use flwr_programs::is_called;
 
 const PROGRAM: Program = Program("flower-supernode");
 
@@ -22,7 +21,7 @@ fn main() -> ExitCode {
     }
     limits::tighten_umask();
     let typed: Vec<_> = env::args_os().collect();
-    if is_client_app(&typed) {
+    if is_called(typed.first(), client_app::NAME) {
         return client_app::run();
     }
     if let Err(error) = require_token_at_flag(&typed) {
@@ -55,10 +54,4 @@ fn main() -> ExitCode {
         Command::Run => PROGRAM.start(args),
         Command::RenewKey => PROGRAM.renew_key(&args),
     }
-}
-
-/// Whether this is `flower-client-app`, by the name under which the program was started.
-fn is_client_app(typed: &[OsString]) -> bool {
-    let name = typed.first().and_then(|first| Path::new(first).file_name());
-    name.is_some_and(|name| name == client_app::NAME)
 }

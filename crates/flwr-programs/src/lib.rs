@@ -11,6 +11,7 @@ mod installation;
 mod interpreter;
 mod maker;
 mod release;
+mod small;
 
 pub use ask::ask;
 pub use find::{all, find, path_variable};
@@ -18,3 +19,4 @@ pub use installation::{Group, Installation, beside};
 pub use interpreter::Interpreter;
 pub use maker::Maker;
 pub use release::release_of;
+pub use small::{become_another, is_called};

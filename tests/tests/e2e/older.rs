@@ -182,17 +182,22 @@ fn what_is_wrong_with_them_is_told() {
 }
 
 #[test]
-fn a_client_app_without_the_supernode_beside_it_says_what_it_needs() {
-    let scratch = Scratch::new();
-    let alone = scratch.path().join("flower-client-app");
-    fs::copy(Maker::Ours.program("flower-client-app"), &alone).unwrap();
-    let output = Command::new(&alone).arg("--help").output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.starts_with("flower-client-app: error: ")
-            && said.contains("needs flower-supernode in its own folder"),
-        "{said}"
-    );
+fn a_small_program_without_the_daemon_beside_it_says_what_it_needs() {
+    for (small, daemon) in [
+        ("flower-client-app", "flower-supernode"),
+        ("flower-server-app", "flower-superlink"),
+    ] {
+        let scratch = Scratch::new();
+        let alone = scratch.path().join(small);
+        fs::copy(Maker::Ours.program(small), &alone).unwrap();
+        let output = Command::new(&alone).arg("--help").output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.starts_with(&format!("{small}: error: "))
+                && said.contains(&format!("needs {daemon} in its own folder")),
+            "{said}"
+        );
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,24 +47,68 @@ impl Installed {
         assert!(output.status.success(), "{install:?}: {said}");
     }
 
+    /// Whether the daemons run in containers, in which apps would end with them.
+    pub(crate) fn has_containers(&self) -> bool {
+        self.image("superlink").exists()
+    }
+
+    /// The image whose containers the daemon runs in.
+    fn image(&self, daemon: &str) -> PathBuf {
+        self.0.join(daemon).join("image")
+    }
+
     /// Waits until the process is of the program that is installed for this daemon now.
     pub(crate) fn must_run(&self, daemon: &str, pid: u32) {
-        let place = self.0.join(daemon);
+        let runs = || match self.has_containers() {
+            true => self.contained(daemon, pid),
+            false => self.installed(daemon, pid),
+        };
         let deadline = Instant::now() + PATIENCE;
-        loop {
+        while !runs() {
             let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-            // The shell and flwrd come before. A program that was replaced is no file any more.
-            let is_daemon = program.file_name().is_some_and(|name| name != "flwrd");
-            if program.starts_with(&place) && program.is_file() && is_daemon {
-                return;
-            }
             assert!(
                 Instant::now() < deadline,
-                "{daemon} runs {}, which is not installed in {}",
-                program.display(),
-                place.display()
+                "{daemon} runs {}, which is not what is installed for it",
+                program.display()
             );
             thread::sleep(LOOK_EVERY);
         }
     }
+
+    /// The shell and flwrd come before. A program that was replaced is no file any more.
+    fn installed(&self, daemon: &str, pid: u32) -> bool {
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+        let is_daemon = program.file_name().is_some_and(|name| name != "flwrd");
+        program.starts_with(self.0.join(daemon)) && program.is_file() && is_daemon
+    }
+
+    /// Whether the child of a container's process is of the program in the image.
+    fn contained(&self, daemon: &str, pid: u32) -> bool {
+        let group = daemon
+            .split('-')
+            .next()
+            .unwrap()
+            .replace("node", "supernode");
+        let libexec = "bundle/rootfs/usr/local/libexec/flower-daemons";
+        let program = self.image(daemon).join(libexec).join(&group);
+        let program = identity(&program.join(format!("flower-{group}")));
+        assert!(program.is_some(), "the image of {daemon} has no {group}");
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let children = threads.filter_map(|thread| {
+            let children = thread.ok()?.path().join("children");
+            fs::read_to_string(children).ok()
+        });
+        children.collect::<Vec<_>>().iter().any(|children| {
+            let mut programs = children
+                .split_whitespace()
+                .map(|child| identity(Path::new(&format!("/proc/{child}/exe"))));
+            programs.any(|child| child == program)
+        })
+    }
+}
+
+/// The device and the number of a file.
+fn identity(file: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(file).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }

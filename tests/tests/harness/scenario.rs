@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::{App, Federation, PATIENCE, Plan, Security, leftovers};
+use e2e::{App, Federation, Isolation, PATIENCE, Plan, Security, leftovers};
 
 use crate::clock::Clock;
 use crate::event_log::{self, EventLog};
@@ -68,6 +68,9 @@ impl Scenario {
         let installed = Installed::given().filter(|_| kind == Kind::Upgrade);
         if let Some(installed) = &installed {
             plan = plan.launcher(installed.launcher());
+            if installed.has_containers() {
+                plan = plan.isolation(Isolation::Process);
+            }
         }
         let federation = plan.start();
         if let Some(proxy) = &proxy {

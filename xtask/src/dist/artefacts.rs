@@ -28,8 +28,7 @@ impl Artefacts {
     /// Builds the programs for other machines, and packs them.
     pub(super) fn build(source: &Source, apps: bool) -> Result<(Pack, Self)> {
         println!("Building {source} ...");
-        let standalone = programs::standalone(source)?;
-        let linked = programs::linked(source)?;
+        let (standalone, linked) = programs::both(source)?;
         for (folder, what) in [(&standalone, "static"), (&linked, "linked")] {
             let mb = programs::size(folder)? as f64 / 1e6;
             println!("{mb:6.1} MB  the {what} programs together, without flwrd");

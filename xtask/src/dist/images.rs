@@ -21,12 +21,16 @@ mod files;
 mod layer;
 mod play;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+pub(super) use self::container::hindrance;
+
 use self::archive::{Archive, Image};
+use self::container::Unpacked;
 use self::daemons::DAEMONS;
 use self::layer::Packed;
 use self::play::Apps;
@@ -68,7 +72,7 @@ pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> 
     if fs::read(first)? != fs::read(make(pack)?)? {
         bail!("{} is another file when it is made again", first.display());
     }
-    if let Some(reason) = container::hindrance() {
+    if let Some(reason) = hindrance() {
         println!("SKIPPED: containers of the images: {reason}");
         return Ok(());
     }
@@ -91,7 +95,7 @@ pub(super) fn play(folder: &Path) -> Result<()> {
             file(PLAIN)
         );
     }
-    if let Some(reason) = container::hindrance() {
+    if let Some(reason) = hindrance() {
         bail!("--play-images: {reason}");
     }
     for archive in archives {
@@ -113,6 +117,21 @@ fn use_archive(archive: &Path, folder: &Path) -> Result<()> {
         "the images of {} are healthy and make a run",
         name.display()
     );
+    Ok(())
+}
+
+/// Unpacks both images of an archive into a folder, each under its name.
+pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+    for daemon in &DAEMONS {
+        Unpacked::make(archive, daemon.name, &folder.join(daemon.name))?;
+    }
+    Ok(())
+}
+
+/// Writes the program that runs a daemon in a container of an unpacked image.
+pub(super) fn starter(file: &Path) -> Result<()> {
+    tree::write(file, include_str!("images/start.py"))?;
+    fs::set_permissions(file, Permissions::from_mode(0o755))?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::artefacts::Pack;
 use super::source::{Source, VERSION};
-use super::{deb, debian, tree, wheel, work};
+use super::{deb, debian, images, tree, wheel, work};
 use crate::support::{build, python};
 
 /// The packages of the earlier programs, and of those of now.
@@ -25,6 +25,8 @@ pub(crate) enum Packaging {
     Wheel,
     /// By dpkg, into a root.
     Deb,
+    /// By another container of another image. Apps are outside: they would end with the container.
+    Image,
 }
 
 /// Packs both builds, and installs the earlier one for each daemon. Gives the folder with the script and
@@ -42,6 +44,9 @@ pub(crate) fn prepare(by: Packaging, builds: [&Path; 2], daemons: &[String]) -> 
             .join(name)
             .join(package.file_name().unwrap_or_default());
         tree::add(&package, &kept, 0o644)?;
+        if by == Packaging::Image {
+            images::unpack(&kept, &folder.join(name))?;
+        }
     }
     let script = folder.join(INSTALL);
     tree::write(&script, &by.script())?;
@@ -59,11 +64,16 @@ impl Packaging {
     /// Makes the package of the programs in a folder.
     fn pack(self, programs: &Path, source: &Source, is_earlier: bool) -> Result<PathBuf> {
         let pack = Pack::of_tests(programs, source)?;
-        if self == Self::Wheel {
-            return wheel::make(&pack);
-        }
-        if let Some(reason) = deb::hindrance() {
+        let hindrance = match self {
+            Self::Wheel => return wheel::make(&pack),
+            Self::Image => images::hindrance(),
+            Self::Deb => deb::hindrance(),
+        };
+        if let Some(reason) = hindrance {
             bail!("{reason}");
+        }
+        if self == Self::Image {
+            return images::make(&pack);
         }
         let version = match is_earlier {
             true => debian::before(VERSION),
@@ -74,9 +84,17 @@ impl Packaging {
 
     /// Makes an installation without any package, and says where the programs will be.
     fn begin(self, installation: &Path) -> Result<PathBuf> {
-        if self == Self::Deb {
-            debian::Root::bare(installation)?;
-            return Ok(PathBuf::from("usr/bin"));
+        match self {
+            Self::Deb => {
+                debian::Root::bare(installation)?;
+                return Ok(PathBuf::from("usr/bin"));
+            }
+            Self::Image => {
+                let bin = PathBuf::from("bin");
+                images::starter(&installation.join(&bin).join("flwrd"))?;
+                return Ok(bin);
+            }
+            Self::Wheel => {}
         }
         let mut venv = Command::new(python::interpreter()?);
         build::succeed(venv.args(["-m", "venv"]).arg(installation))?;
@@ -96,6 +114,11 @@ impl Packaging {
                 "dpkg --root=\"$here/$1\" {} --install \"$here/$2\"/*.deb",
                 debian::FLAGS.join(" ")
             ),
+            Self::Image => {
+                "ln --symbolic --force --no-dereference \"../$2/flower-$(case $1 in superlink) echo superlink;; \
+                 *) echo supernode;; esac)\" \"$here/$1/image\""
+                    .to_owned()
+            }
         };
         format!(
             "#!/bin/sh\n# {INSTALL} DAEMON {}\nhere=$(dirname \"$0\")\nexec {install}\n",

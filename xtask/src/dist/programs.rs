@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use super::source::Source;
 use super::{tools, work};
@@ -28,9 +28,23 @@ pub(super) const PACKAGES: [&str; 5] = [
 /// The package of `flwrd`, which is static everywhere: `flwrd` tells where other programs cannot start.
 const FLWRD: &str = "flwrd";
 
+/// Builds the static programs and the linked programs, and says in which folders they are. Most of the time
+/// a build compiles a single crate: two builds at once keep two cores busy.
+pub(super) fn both(source: &Source) -> Result<(PathBuf, PathBuf)> {
+    // The tools are made before: the builds would make them twice.
+    tools::link()?;
+    tools::auditable()?;
+    std::thread::scope(|scope| {
+        let linked = scope.spawn(|| linked(source));
+        let standalone = standalone(source);
+        let linked = linked.join().map_err(|_| anyhow!("a build has panicked"))?;
+        Ok((standalone?, linked?))
+    })
+}
+
 /// Builds the programs but `flwrd` linked against an old glibc, and says in which folder they are. They
 /// find names and users of a machine by the machine's own libraries.
-pub(super) fn linked(source: &Source) -> Result<PathBuf> {
+fn linked(source: &Source) -> Result<PathBuf> {
     let tools = tools::link()?;
     let mut zig = tools::auditable()?;
     zig.env("PATH", path_with(&tools)?).arg("zigbuild");
@@ -41,7 +55,7 @@ pub(super) fn linked(source: &Source) -> Result<PathBuf> {
 
 /// Builds all programs without any library of the machine, and says in which folder they are. They
 /// find names by DNS and /etc/hosts alone.
-pub(super) fn standalone(source: &Source) -> Result<PathBuf> {
+fn standalone(source: &Source) -> Result<PathBuf> {
     let mut cargo = tools::auditable()?;
     cargo.args(["build", "--target", TARGET]);
     let flags = "-C target-feature=+crt-static";

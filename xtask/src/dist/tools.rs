@@ -97,6 +97,13 @@ pub(super) fn missing_for_texts() -> Option<&'static str> {
     missing.map(|Crate(name, ..)| name)
 }
 
+/// The folders of the tools of crates.io that this machine has built.
+pub(super) fn installed() -> impl Iterator<Item = PathBuf> {
+    let all = [AUDITABLE, AUDIT_INFO, CYCLONEDX, ABOUT];
+    let folders = all.map(|tool| tool.kept());
+    folders.into_iter().filter(|folder| folder.is_dir())
+}
+
 /// Cargo, with the list of crates written into each program that it builds.
 pub(super) fn auditable() -> Result<Command> {
     AUDITABLE.command()

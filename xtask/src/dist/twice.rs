@@ -2,14 +2,15 @@
 //! day, and each is the same file.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use super::source::Source;
-use super::{programs, sums, tree, work};
-use crate::support::{build, tools};
+use super::{programs, sums, tools, tree, work};
+use crate::support::{build, tools::is_there};
 
 /// What is otherwise for the second build. Cargo finds its own folder by `CARGO_HOME`.
 const VARIABLES: [(&str, &str); 5] = [
@@ -42,12 +43,20 @@ pub(super) fn check(first: &Path, source: &Source) -> Result<()> {
     bail!("{} differ when they are built again", others.join(", "));
 }
 
-/// A clone of the repository at this commit, in a folder whose path has another length.
+/// A clone of the repository at this commit, in a folder whose path has another length. Its tools and Python
+/// environments are those of this work tree: they take longer to make than the programs.
 fn clone(stage: &Path) -> Result<PathBuf> {
     let tree = stage.join("a-much-longer-name-of-the-folder");
     let mut clone = Command::new("git");
     clone.args(["clone", "--quiet", "--shared"]);
     build::succeed(clone.arg(build::root()).arg(&tree))?;
+    let (ours, theirs) = (build::target(), tree.join("target"));
+    fs::create_dir_all(theirs.join("tools"))?;
+    symlink(ours.join("python"), theirs.join("python"))?;
+    for tool in tools::installed() {
+        let name = tool.file_name().unwrap_or_default();
+        symlink(&tool, theirs.join("tools").join(name))?;
+    }
     Ok(tree)
 }
 
@@ -56,7 +65,7 @@ fn clone(stage: &Path) -> Result<PathBuf> {
 fn elsewhere(tree: &Path, stage: &Path) -> Result<Command> {
     let cargo = build::cargo();
     let mut words = Vec::new();
-    if tools::is_there("faketime") {
+    if is_there("faketime") {
         words.extend(["faketime", "-f", "+40d"].map(Into::into));
     } else {
         println!("SKIPPED: another date, since faketime is missing");
@@ -92,7 +101,7 @@ fn tell(first: &Path, second: &Path) {
         command.args(arguments).args([first, second]);
         let _ = command.status();
     };
-    if tools::is_there("diffoscope") {
+    if is_there("diffoscope") {
         compare("diffoscope", &["--max-report-size", "20000"]);
     } else {
         println!("The first byte (install diffoscope to see what it belongs to):");

@@ -27,6 +27,7 @@ Examples:
   cargo xtask swap --from HEAD~20 --swaps 14     forward, and all the way back
   cargo xtask swap --from HEAD~20 --by wheel     by pip, into an environment of each daemon
   cargo xtask swap --from HEAD~20 --by deb       by dpkg, into a root of each daemon
+  cargo xtask swap --from HEAD~20 --by image     by containers, run by runc as root
   cargo xtask swap --programs FOLDER       programs that are built already")]
 pub(crate) struct Args {
     /// The tag or commit of the earlier programs.

@@ -23,7 +23,7 @@ const TOOLS: [&str; 3] = ["skopeo", "umoci", "runc"];
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
 /// Why this machine runs no containers, if it does not.
-pub(super) fn hindrance() -> Option<String> {
+pub(in crate::dist) fn hindrance() -> Option<String> {
     if let Some(tool) = TOOLS.iter().find(|tool| !tools::is_there(tool)) {
         return Some(format!("{tool} is missing: apt install {tool}"));
     }

@@ -58,7 +58,7 @@ fn authorities() -> String {
 pub(super) fn installed(stage: &Path, from: &Pack) -> Result<Layer> {
     let prefix = stage.join("usr/local");
     let bin = prefix.join("bin");
-    // The older flower-client-app and flower-server-app take 7 MB, and Flower's images have none.
+    // Flower's images have no flower-client-app and no flower-server-app.
     let from_folder = &from.standalone;
     tree::fill_with(&bin, &prefix, from_folder, from_folder, &tree::NAMED)?;
     tree::link(&bin)?;
