@@ -35,8 +35,11 @@ pub trait BlobStore: Debug + Send + Sync {
     async fn discard(&self, id: &ObjectId, blob: &Blob) -> Result<(), Error>;
 
     /// Deletes bytes whose names the state let go. Bytes that are gone are no error.
-    async fn sweep(&self, _names: Vec<String>) -> Result<(), Error> {
-        Ok(())
+    async fn sweep(&self, names: Vec<String>) -> Swept {
+        Swept {
+            gone: names,
+            ..Swept::default()
+        }
     }
 
     /// Names that earlier SuperLinks of this state used, in order, from after this name on. Empty:
@@ -55,6 +58,31 @@ pub trait BlobStore: Debug + Send + Sync {
 
     /// The total of all bytes that the state does not count.
     fn uncounted(&self) -> u64;
+}
+
+/// What became of names that were to be deleted.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Those whose bytes are not there any more.
+    pub gone: Vec<String>,
+    /// Those whose bytes could not be deleted.
+    pub left: Vec<String>,
+    /// Why the first of them could not be deleted.
+    pub error: Option<Error>,
+}
+
+impl Swept {
+    /// Notes a name whose bytes could not be deleted.
+    pub fn failed(&mut self, name: &str, why: Error) {
+        self.left.push(name.to_owned());
+        self.error.get_or_insert(why);
+    }
+
+    /// # Errors
+    /// If the bytes of a name could not be deleted.
+    pub fn into_result(self) -> Result<(), Error> {
+        self.error.map_or(Ok(()), Err)
+    }
 }
 
 #[async_trait]

@@ -10,6 +10,7 @@ use flwr_security::key::PublicKey;
 use tracing::info;
 
 use super::Link;
+use super::blobs::Swept;
 use super::commit::Stores;
 use super::permission::Principal;
 use super::state::{Keep, KnownNode, Usage};
@@ -176,16 +177,23 @@ impl Link {
             || self.connections.is_used(node.id)
     }
 
-    /// Does the deletions that a backup has postponed, deletes the bytes of names that are not used
-    /// any more, and gives free space of the state back to the file system, while nobody writes.
+    /// Does the deletions that a backup has postponed, and gives free space of the state back to the
+    /// file system, while nobody writes.
     ///
     /// # Errors
     /// If the state fails, or bytes cannot be deleted.
     pub async fn give_back_space(&self) -> Result<()> {
         self.objects.catch_up().await?;
         self.fabs.catch_up().await?;
-        self.sweep(UNUSED_NAMES).await?;
         Ok(self.state.give_back().await?)
+    }
+
+    /// Deletes the bytes of names that nothing has used for a while.
+    ///
+    /// # Errors
+    /// If the state fails, or bytes cannot be deleted. They are tried again after a while.
+    pub async fn delete_unused_names(&self) -> Result<()> {
+        self.sweep(UNUSED_NAMES).await.map(drop)
     }
 
     /// Deletes the bytes of names that nothing has used for this long. Gives their number.
@@ -196,10 +204,14 @@ impl Link {
             let number = garbage.len();
             let names: Vec<_> = garbage.into_iter().map(|name| name.key).collect();
             if number > 0 {
-                self.objects.sweep(names.clone()).await?;
-                self.state.swept(names).await?;
+                let Swept { gone, left, error } = self.objects.sweep(names).await;
+                swept += gone.len();
+                self.state.swept(gone).await?;
+                if let Some(error) = error {
+                    self.state.not_swept(left).await?;
+                    return Err(error.into());
+                }
             }
-            swept += number;
             if number < NAMES || self.stopper.is_stopped() {
                 return Ok(swept);
             }
@@ -212,7 +224,7 @@ impl Link {
     /// # Errors
     /// If the state fails, or the store does.
     pub async fn delete_leftovers(&self) -> Result<()> {
-        let (mut after, mut deleted) = (None, 0);
+        let (mut after, mut deleted, mut problem) = (None, 0, None);
         loop {
             let names = self.objects.earlier_names(after).await?;
             let Some(last) = names.last().cloned() else {
@@ -220,8 +232,9 @@ impl Link {
             };
             let unknown = self.state.unknown_names(names).await?;
             if !unknown.is_empty() {
-                deleted += unknown.len();
-                self.objects.sweep(unknown).await?;
+                let swept = self.objects.sweep(unknown).await;
+                deleted += swept.gone.len();
+                problem = problem.or(swept.error);
             }
             if self.stopper.is_stopped() {
                 break;
@@ -234,7 +247,7 @@ impl Link {
                 "uploads that an earlier SuperLink did not finish were deleted"
             );
         }
-        Ok(())
+        problem.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   o/STATE-EPOCH/RUN/RANDOM     written once, by the start of a SuperLink that the name tells
+//!   objects/XX/ID  fabs/XX/ID    of a SuperLink of schema version 1, until their runs are over
 //! ```
 //!
 //! A name is never used again, and the state says which name an object has: neither a count of holders
@@ -19,14 +20,16 @@ use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_daemon::objects::{Error, Flaw, Flawed};
 
-use crate::link::blobs::BlobStore;
+use crate::link::blobs::{BlobStore, Swept};
 use crate::link::state::{Blob, BlobName};
 
 mod bucket;
 mod cache;
+mod claim;
 mod shelf;
 
 pub use bucket::{Bucket, BucketError, BucketUrl};
+pub(super) use claim::{Claim, owner_of};
 pub(super) use shelf::Shelf;
 
 use shelf::verified;
@@ -60,6 +63,13 @@ impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.state, self.epoch)
     }
+}
+
+/// Where a SuperLink of schema version 1 has stored bytes. Nobody has noted their number.
+pub(super) fn by_id(folder: &str, id: &ObjectId) -> BlobName {
+    let text = id.to_string();
+    let key = format!("{folder}/{}/{text}", &text[..2]);
+    BlobName { key, size: 0 }
 }
 
 /// The objects, or the FABs, of a state.
@@ -100,7 +110,7 @@ impl Bucket {
     /// # Errors
     /// If one of them cannot be done.
     pub async fn try_all(&self) -> Result<(), BucketError> {
-        let shelf = Shelf::new(self.store()?, &self.url.to_string(), 0);
+        let shelf = Shelf::new(self.store()?, &self.url.to_string(), 0).in_bucket();
         Ok(shelf.try_all("check").await?)
     }
 }
@@ -124,11 +134,7 @@ impl BlobStore for NamedBlobs {
         let found = match blob {
             Blob::Inline(bytes) => return verified(*id, bytes.clone()).await.map(Some),
             Blob::Named(name) => self.shelf.get(id, name).await,
-            Blob::OfId => {
-                let text = id.to_string();
-                let key = format!("{}/{}/{text}", self.of_ids, &text[..2]);
-                self.shelf.get(id, &BlobName { key, size: 0 }).await
-            }
+            Blob::OfId => self.shelf.get(id, &by_id(self.of_ids, id)).await,
         };
         match found {
             Ok(bytes) => Ok(Some(bytes)),
@@ -149,12 +155,15 @@ impl BlobStore for NamedBlobs {
 
     async fn discard(&self, _id: &ObjectId, blob: &Blob) -> Result<(), Error> {
         match blob {
-            Blob::Named(name) => self.shelf.delete(vec![name.key.clone()]).await,
+            Blob::Named(name) => {
+                let deleted = self.shelf.delete(vec![name.key.clone()]).await;
+                deleted.into_result()
+            }
             Blob::OfId | Blob::Inline(_) => Ok(()),
         }
     }
 
-    async fn sweep(&self, names: Vec<String>) -> Result<(), Error> {
+    async fn sweep(&self, names: Vec<String>) -> Swept {
         self.shelf.delete(names).await
     }
 
@@ -177,9 +186,9 @@ impl BlobStore for NamedBlobs {
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        match self.shelf.is_directory {
-            true => self.shelf.try_all(&self.start.to_string()).await,
-            false => Ok(()),
+        match self.shelf.directory() {
+            Some(_) => self.shelf.try_all(&self.start.to_string()).await,
+            None => Ok(()),
         }
     }
 

@@ -25,6 +25,7 @@ mod dismissed;
 mod expiry;
 mod flush;
 mod hold;
+mod identity;
 mod instructions;
 mod joining;
 mod lane;
@@ -67,6 +68,7 @@ pub struct PostgresState {
     presence: Arc<Presence>,
     wakes: Wakes,
     id: String,
+    database: String,
     epoch: i64,
 }
 

@@ -64,6 +64,11 @@ pub trait Objects {
         Ok(())
     }
 
+    /// The bytes of these names could not be deleted. Others are tried before them.
+    async fn not_swept(&self, _names: Vec<String>) -> StateResult<()> {
+        Ok(())
+    }
+
     /// Those of the names that the state neither uses nor knows as garbage.
     async fn unknown_names(&self, _names: Vec<String>) -> StateResult<Vec<String>> {
         Ok(Vec::new())

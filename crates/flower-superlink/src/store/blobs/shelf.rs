@@ -1,19 +1,23 @@
 //! A store of names, in a bucket or below a directory: how bytes come and go.
 
+use std::error::Error as Cause;
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use flwr_core::object::ObjectId;
 use flwr_daemon::objects::{Error, Flaw, Flawed};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::ROOT;
 use super::cache::Cache;
+use crate::link::blobs::Swept;
 use crate::link::state::BlobName;
 
 /// Bytes up to which an object is one request.
@@ -25,8 +29,11 @@ const PARTS: usize = 4;
 const UPLOADS: usize = 64;
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
 const HASH_INLINE_MAX: usize = 256 << 10;
-/// Names that are listed at once.
+/// Names that are listed at once, and that are deleted by one request.
 const NAMES: usize = 1000;
+/// What S3 calls an object that is not there. An answer without the word is of somebody else: of a
+/// proxy, or of a server that does not have the bucket.
+const NO_SUCH_KEY: &str = "NoSuchKey";
 
 /// A place for bytes under names.
 #[derive(Debug, Clone)]
@@ -36,9 +43,24 @@ pub(in crate::store) struct Shelf {
     place: Arc<str>,
     uploads: Arc<Semaphore>,
     pub(super) cache: Arc<Cache>,
+    site: Site,
+}
+
+/// What a shelf is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Site {
+    Memory,
     /// A disk may be full, which a health check finds by writing something. A directory is not
     /// listed in the order of names.
-    pub(super) is_directory: bool,
+    Directory(PathBuf),
+    Bucket,
+}
+
+/// What was found under a name.
+enum Found {
+    Content(Bytes),
+    /// Bytes of another number than was noted.
+    OtherSize,
 }
 
 impl Shelf {
@@ -49,15 +71,42 @@ impl Shelf {
             place: place.into(),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             cache: Arc::new(Cache::new(cache)),
-            is_directory: false,
+            site: Site::Memory,
         }
     }
 
     /// The same over a directory.
-    pub(in crate::store) fn over_directory(self) -> Self {
+    pub(in crate::store) fn over_directory(self, dir: PathBuf) -> Self {
         Self {
-            is_directory: true,
+            site: Site::Directory(dir),
             ..self
+        }
+    }
+
+    /// The same in a bucket.
+    pub(in crate::store) fn in_bucket(self) -> Self {
+        Self {
+            site: Site::Bucket,
+            ..self
+        }
+    }
+
+    /// The directory that the shelf is over, if it is over one.
+    pub(in crate::store) fn directory(&self) -> Option<&std::path::Path> {
+        match &self.site {
+            Site::Directory(dir) => Some(dir),
+            Site::Memory | Site::Bucket => None,
+        }
+    }
+
+    /// Whether an error proves that nothing is under a name. A server that is in maintenance, or that
+    /// lost the bucket, answers 404 too.
+    fn is_lost(&self, error: &object_store::Error) -> bool {
+        match error {
+            object_store::Error::NotFound { source, .. } => {
+                self.site != Site::Bucket || source.to_string().contains(NO_SUCH_KEY)
+            }
+            _ => false,
         }
     }
 
@@ -79,9 +128,18 @@ impl Shelf {
         let path = self.path("write", name)?;
         // It is never closed.
         let _place = self.uploads.acquire().await.ok();
-        let stored = match content.len() <= ONE_REQUEST {
-            true => self.store.put(&path, content.into()).await.map(drop),
+        let put = async || match content.len() <= ONE_REQUEST {
+            true => self
+                .store
+                .put(&path, content.clone().into())
+                .await
+                .map(drop),
             false => self.put_in_parts(&path, &content).await,
+        };
+        let stored = match put().await {
+            // The folder was empty a moment ago, and a deletion has taken it away.
+            Err(error) if self.directory().is_some() && has_no_folder(&error) => put().await,
+            stored => stored,
         };
         stored.map_err(|error| self.failed("write", name, error))
     }
@@ -106,11 +164,10 @@ impl Shelf {
 
     /// The verified bytes of a name.
     pub(super) async fn get(&self, id: &ObjectId, name: &BlobName) -> Result<Bytes, Error> {
-        let read = async {
-            let content = self.fetch(id, name).await?;
-            verified(*id, content).await
-        };
-        self.cache.get(&name.key, read).await
+        let (shelf, id, key) = (self.clone(), *id, name.key.clone());
+        let name = name.clone();
+        let read = async move { verified(id, shelf.fetch(&id, &name).await?).await };
+        self.cache.get(&key, read).await
     }
 
     pub(super) async fn fetch(&self, id: &ObjectId, name: &BlobName) -> Result<Bytes, Error> {
@@ -118,27 +175,38 @@ impl Shelf {
         let found = match usize::try_from(name.size) {
             Ok(size) if size > ONE_REQUEST => self.get_in_parts(&path, size).await,
             _ => match self.store.get(&path).await {
-                Ok(found) => found.bytes().await,
+                Ok(found) => found.bytes().await.map(Found::Content),
                 Err(error) => Err(error),
             },
         };
+        let flawed = |flaw| Err(Error::Flawed(Flawed { id: *id, flaw }));
         match found {
-            Ok(content) => Ok(content),
-            Err(object_store::Error::NotFound { .. }) => {
-                let (id, flaw) = (*id, Flaw::Lost);
-                Err(Error::Flawed(Flawed { id, flaw }))
-            }
+            Ok(Found::Content(content)) => Ok(content),
+            Ok(Found::OtherSize) => flawed(Flaw::Damaged),
+            Err(error) if self.is_lost(&error) => flawed(Flaw::Lost),
             Err(error) => Err(self.failed("read", &name.key, error)),
         }
     }
 
-    /// Reads and verifies the bytes of a name, whatever is in memory.
+    /// The bytes of a small name, if it is there.
+    pub(super) async fn small(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        let path = self.path("read", name)?;
+        let read = async { self.store.get(&path).await?.bytes().await };
+        match read.await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if self.is_lost(&error) => Ok(None),
+            Err(error) => Err(self.failed("read", name, error)),
+        }
+    }
+
+    /// Reads and verifies the bytes of a name, whatever is in memory. Gives their number.
     pub(in crate::store) async fn verify(
         &self,
         id: &ObjectId,
         name: &BlobName,
-    ) -> Result<(), Error> {
-        verified(*id, self.fetch(id, name).await?).await.map(drop)
+    ) -> Result<u64, Error> {
+        let content = verified(*id, self.fetch(id, name).await?).await?;
+        Ok(content.len() as u64)
     }
 
     /// What people call the place.
@@ -146,36 +214,81 @@ impl Shelf {
         &self.place
     }
 
-    async fn get_in_parts(&self, path: &Path, size: usize) -> object_store::Result<Bytes> {
+    /// The first part tells how much there is. A range past the end would be an error that does not
+    /// say what is wrong.
+    async fn get_in_parts(&self, path: &Path, size: usize) -> object_store::Result<Found> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(0..PART as u64)),
+            ..GetOptions::default()
+        };
+        let first = match self.store.get_opts(path, options).await {
+            Ok(first) => first,
+            Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
+            // Of no bytes there is no part.
+            Err(error) => {
+                return match self.store.head(path).await {
+                    Ok(found) if found.size != size as u64 => Ok(Found::OtherSize),
+                    _ => Err(error),
+                };
+            }
+        };
+        if first.meta.size != size as u64 {
+            return Ok(Found::OtherSize);
+        }
+        let mut content = BytesMut::with_capacity(size);
+        content.extend_from_slice(&first.bytes().await?);
         let part = |start: usize| {
             let range = start as u64..size.min(start + PART) as u64;
             async move { self.store.get_range(path, range).await }
         };
-        let parts = stream::iter((0..size).step_by(PART)).map(part);
-        let mut content = BytesMut::with_capacity(size);
+        let parts = stream::iter((PART..size).step_by(PART)).map(part);
         let mut parts = parts.buffered(PARTS);
         while let Some(part) = parts.try_next().await? {
             content.extend_from_slice(&part);
         }
-        Ok(content.freeze())
+        Ok(Found::Content(content.freeze()))
     }
 
-    /// Deletes the bytes of these names. Those that are gone are no error.
-    pub(in crate::store) async fn delete(&self, names: Vec<String>) -> Result<(), Error> {
-        let first = names.first().cloned().unwrap_or_default();
-        let mut paths = Vec::with_capacity(names.len());
-        for name in &names {
-            self.cache.forget(name);
-            paths.push(Ok(self.path("delete", name)?));
-        }
-        let mut deleted = self.store.delete_stream(stream::iter(paths).boxed());
-        while let Some(outcome) = deleted.next().await {
-            match outcome {
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(self.failed("delete", &first, error)),
+    /// Deletes the bytes of these names, each by itself: those that cannot be deleted hold up no
+    /// others. Those that are gone are no error.
+    pub(in crate::store) async fn delete(&self, names: Vec<String>) -> Swept {
+        let mut swept = Swept::default();
+        for names in names.chunks(NAMES) {
+            let (mut known, mut paths) = (Vec::new(), Vec::new());
+            for name in names {
+                self.cache.forget(name);
+                match self.path("delete", name) {
+                    Ok(path) => {
+                        known.push(name);
+                        paths.push(Ok(path));
+                    }
+                    Err(error) => swept.failed(name, error),
+                }
+            }
+            let deleted = self.store.delete_stream(stream::iter(paths).boxed());
+            // The library panics at an answer about a name that was not asked for.
+            let outcomes = AssertUnwindSafe(deleted.collect::<Vec<_>>()).catch_unwind();
+            // A request that fails has one outcome for all of its names.
+            let mut outcomes = outcomes.await.unwrap_or_default().into_iter();
+            for name in known {
+                match outcomes.next() {
+                    Some(Ok(_) | Err(object_store::Error::NotFound { .. })) => {
+                        swept.gone.push(name.clone());
+                    }
+                    Some(Err(error)) => swept.failed(name, self.failed("delete", name, error)),
+                    None => swept.failed(name, self.unanswered(name)),
+                }
             }
         }
-        Ok(())
+        swept
+    }
+
+    fn unanswered(&self, name: &str) -> Error {
+        Error::Failed {
+            action: "delete",
+            path: format!("{}/{name}", self.place),
+            source: io::Error::other("the server did not say what became of it"),
+        }
     }
 
     /// Names of a folder with their sizes, in order, from after this name on: one page of a bucket, or
@@ -194,7 +307,10 @@ impl Shelf {
             }
             None => self.store.list(Some(&path)),
         };
-        let page = if self.is_directory { usize::MAX } else { NAMES };
+        let page = match self.site {
+            Site::Directory(_) => usize::MAX,
+            Site::Memory | Site::Bucket => NAMES,
+        };
         let found = found.map_ok(|found| BlobName {
             key: found.location.into(),
             size: found.size,
@@ -224,9 +340,22 @@ impl Shelf {
         self.put(&name, content).await?;
         let key = name.clone();
         let read = self.fetch(&id, &BlobName { key, size }).await;
-        self.delete(vec![name]).await?;
+        self.delete(vec![name]).await.into_result()?;
         read.map(drop)
     }
+}
+
+/// Whether a file could not be written since its folder is not there.
+fn has_no_folder(error: &object_store::Error) -> bool {
+    let mut cause: Option<&dyn Cause> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::NotFound) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The bytes, if they have this id.

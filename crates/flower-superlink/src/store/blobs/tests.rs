@@ -1,6 +1,8 @@
 //! Bytes under names, in memory, in a directory, and in a store that loses and fails.
 
 mod bucket;
+mod claims;
+mod earlier;
 mod flawed;
 mod whole;
 
@@ -37,7 +39,8 @@ pub(super) fn directory() -> (Shelf, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let files = LocalFileSystem::new_with_prefix(dir.path()).unwrap();
     let files = files.with_fsync(true).with_automatic_cleanup(true);
-    (shelf(files).over_directory(), dir)
+    let path = dir.path().to_owned();
+    (shelf(files).over_directory(path), dir)
 }
 
 /// A shelf in memory, one over a directory, and one in a bucket.
@@ -72,8 +75,10 @@ async fn each_upload_has_a_name_of_its_own_and_is_given_until_the_name_is_swept(
             assert_ne!(first, second);
             assert!(first.key.starts_with("o/s-3/"), "{first:?}");
             assert_eq!(first.size, size as u64);
-            blobs.sweep(vec![first.key.clone()]).await.unwrap();
-            blobs.sweep(vec![first.key.clone()]).await.unwrap();
+            for _ in 0..2 {
+                let swept = blobs.sweep(vec![first.key.clone()]).await;
+                assert_eq!(swept.gone, [first.key.clone()]);
+            }
             let read = async |name| blobs.read(&id, &Blob::Named(name)).await.unwrap();
             assert_eq!(read(first).await, None);
             blobs.shelf.cache.forget(&second.key);
@@ -114,6 +119,28 @@ async fn other_bytes_than_were_stored_are_never_given() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_cut_off_or_too_many_are_damaged() {
+    let (shelves, _dir) = shelves();
+    for shelf in shelves {
+        let blobs = shelf.objects(&start("s", 1));
+        let size = ONE_REQUEST + PART + 5;
+        let (id, content) = content(size);
+        let name = name(&blobs, size).await;
+        for found in [0, 100, PART, PART + 1, size - 1, size + 1] {
+            let mut other = content.to_vec();
+            other.resize(found, 7);
+            shelf.put(&name.key, other.into()).await.unwrap();
+            shelf.cache.forget(&name.key);
+            let refused = blobs.read(&id, &Blob::Named(name.clone())).await;
+            let Err(Error::Flawed(flawed)) = refused else {
+                panic!("{found}: {refused:?}");
+            };
+            assert_eq!(flawed.flaw, Flaw::Damaged, "{found}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_was_stored_under_an_id_is_still_found() {
     let (shelf, dir) = directory();
     let (id, content) = content(9);
@@ -150,6 +177,37 @@ async fn bytes_that_all_ask_for_are_read_once() {
     let large = 2 * usize::try_from(CACHE).unwrap();
     self::name(&blobs, large).await;
     assert!(shelf.cache.weight() <= CACHE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_for_a_read_that_fails_fail_with_the_read() {
+    let store = Watched::default();
+    let (reads, away) = (Arc::clone(&store.reads), Arc::clone(&store.is_away));
+    let shelf = shelf(store);
+    let blobs = Arc::new(shelf.objects(&start("s", 1)));
+    let name = name(&blobs, 100_000).await;
+    let (id, content) = content(100_000);
+    shelf.cache.forget(&name.key);
+    away.store(true, Ordering::SeqCst);
+    let began = tokio::time::Instant::now();
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (blobs, blob) = (Arc::clone(&blobs), Blob::Named(name.clone()));
+        asking.spawn(async move { blobs.read(&id, &blob).await });
+    }
+    for read in asking.join_all().await {
+        let refused = flwr_core::cause::chain(&read.unwrap_err());
+        assert!(
+            refused.contains("could not read `place/o/s-1/") && refused.contains("is away"),
+            "{refused}"
+        );
+    }
+    assert_eq!(reads.load(Ordering::SeqCst), 1);
+    assert_eq!(began.elapsed(), flawed::PATIENCE);
+    // Who comes later tries again.
+    away.store(false, Ordering::SeqCst);
+    let read = blobs.read(&id, &Blob::Named(name)).await.unwrap();
+    assert_eq!(read, Some(content));
 }
 
 #[tokio::test]

@@ -9,13 +9,14 @@ use flwr_daemon::checkup::Report;
 use flwr_daemon::objects::{self, Flaw};
 use futures::{StreamExt, stream};
 
-use super::super::blobs::Shelf;
-use super::super::open::{Places, Storage, StoreError};
+use super::super::blobs::{Claim, Shelf};
+use super::super::open::{Places, Storage, StoreError, copied, elsewhere};
 use super::super::owner;
 use super::super::postgres::audit::{Found, Notes, Used};
 use super::super::postgres::{PostgresState, PostgresUrl};
 use super::LOST_OBJECTS;
 use crate::link::state::{Runs as _, StateError, Upkeep as _};
+use crate::store::{FABS, OBJECTS};
 
 /// Bytes that are read at the same time.
 const READS: usize = 4;
@@ -82,28 +83,59 @@ impl Places {
             report.problem(repair, text);
             lost.insert(*run);
         }
-        if let Storage::Dir(dir) = &self.storage {
-            if !dir.is_dir() {
-                report.problem(false, format!("{} is not there", dir.display()));
-                return Ok(lost);
-            }
-            if let Some(owner) = owner::read(dir)?.filter(|owner| *owner != notes.id) {
-                let text = format!(
-                    "{} is the storage directory of another state ({owner})",
-                    dir.display()
-                );
-                report.problem(false, text);
-                return Ok(lost);
-            }
+        if let Some(problem) = self.wrong_place(&notes).await? {
+            report.problem(false, problem);
+            return Ok(lost);
         }
         let names = Names {
             shelf: self.shelf()?,
             notes: &notes,
             repair,
         };
-        lost.extend(names.verify(report).await?);
-        names.find_strays(report).await?;
+        let failed = |error| self.storage.failed(error);
+        lost.extend(names.verify(report).await.map_err(failed)?);
+        names.find_strays(report).await.map_err(failed)?;
         Ok(lost)
+    }
+}
+
+impl Places {
+    /// Why the bytes of this state are not in this place, if the whole place is wrong.
+    async fn wrong_place(&self, notes: &Notes) -> Result<Option<String>, StoreError> {
+        let is_new = notes.used.is_empty();
+        let wrong = match &self.storage {
+            Storage::Memory => None,
+            Storage::Dir(dir) => {
+                let shown = dir.display();
+                if !dir.is_dir() {
+                    return Ok(Some(format!("{shown} is not there")));
+                }
+                let owner = owner::read(dir)?.filter(|owner| *owner != notes.id);
+                match owner.filter(|owner| owner != owner::NOBODY) {
+                    Some(owner) => {
+                        let text =
+                            format!("{shown} is the storage directory of another state ({owner})");
+                        return Ok(Some(text));
+                    }
+                    None if !is_new && owner::has_nothing_of(dir, &notes.id)? => {
+                        Some(elsewhere("--storage-dir", shown.to_string()))
+                    }
+                    None => None,
+                }
+            }
+            Storage::Bucket(_) => {
+                let shelf = self.shelf()?;
+                let claim = shelf.claim_of(&notes.id, &notes.database).await;
+                match claim.map_err(|error| self.storage.failed(error))? {
+                    Claim::Others => Some(copied(&shelf, &notes.id)),
+                    Claim::Nothing if !is_new => {
+                        Some(elsewhere("--storage", shelf.place().to_owned()))
+                    }
+                    _ => None,
+                }
+            }
+        };
+        Ok(wrong.map(|wrong| wrong.to_string()))
     }
 }
 
@@ -125,8 +157,8 @@ impl Names<'_> {
         let (mut lost, mut whole, mut bytes) = (BTreeSet::new(), 0_usize, 0);
         while let Some((read, used)) = reads.next().await {
             let flaw = match read {
-                Ok(()) => {
-                    (whole, bytes) = (whole + 1, bytes + used.name.size);
+                Ok(size) => {
+                    (whole, bytes) = (whole + 1, bytes + size);
                     continue;
                 }
                 Err(objects::Error::Flawed(flawed)) => flawed.flaw,
@@ -162,10 +194,13 @@ impl Names<'_> {
             .chain(self.notes.garbage.iter().map(String::as_str))
             .collect();
         let of_state = format!("o/{}-", self.notes.id);
-        for folder in self.shelf.folders().await? {
-            if !folder.starts_with(&of_state) {
-                continue;
-            }
+        let mut folders = self.shelf.folders().await?;
+        folders.retain(|folder| folder.starts_with(&of_state));
+        // Several states may share a bucket, and none shares its directory.
+        if self.shelf.directory().is_some() {
+            folders.extend([OBJECTS, FABS].map(str::to_owned));
+        }
+        for folder in folders {
             let mut after = None;
             loop {
                 let names = self.shelf.list(&folder, after.as_deref()).await?;
@@ -176,22 +211,23 @@ impl Names<'_> {
                 let keys = names.into_iter().map(|name| name.key);
                 let strays: Vec<_> = keys.filter(|key| !known.contains(key.as_str())).collect();
                 for strays in strays.chunks(NAMES) {
-                    self.tell(strays, report).await?;
+                    self.tell(strays, report).await;
                 }
             }
         }
         Ok(())
     }
 
-    async fn tell(&self, strays: &[String], report: &mut Report) -> Result<(), objects::Error> {
+    async fn tell(&self, strays: &[String], report: &mut Report) {
+        let mut left = strays.to_vec();
         if self.repair {
-            self.shelf.delete(strays.to_vec()).await?;
+            left = self.shelf.delete(left).await.left;
         }
         let place = self.shelf.place();
         for key in strays {
-            report.problem(self.repair, format!("{place}/{key} belongs to nothing"));
+            let is_deleted = !left.contains(key);
+            report.problem(is_deleted, format!("{place}/{key} belongs to nothing"));
         }
-        Ok(())
     }
 }
 

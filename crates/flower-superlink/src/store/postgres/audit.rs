@@ -7,11 +7,12 @@ use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use tokio_postgres::Row;
 
-use super::PostgresState;
 use super::reader::reading;
 use super::unit::Tx;
-use super::{reader, row, schema};
+use super::{PostgresState, identity, reader, row, schema};
 use crate::link::state::{BlobName, StateResult};
+use crate::store::blobs::by_id;
+use crate::store::{FABS, OBJECTS};
 
 /// What would be wrong, and how many rows it is wrong of.
 pub(super) const RULES: [(&str, &str); 9] = [
@@ -76,7 +77,7 @@ pub(super) const RULES: [(&str, &str); 9] = [
     ),
 ];
 
-/// A name that is used.
+/// A name that is used, also of what a SuperLink of schema version 1 has stored.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Used {
     pub(in crate::store) name: BlobName,
@@ -90,11 +91,13 @@ pub(in crate::store) struct Used {
 pub(in crate::store) struct Notes {
     /// The state, by a name that no other has.
     pub(in crate::store) id: String,
+    /// The database, by a name that no other has.
+    pub(in crate::store) database: String,
     /// What is stored, for people.
     pub(in crate::store) summary: String,
     pub(in crate::store) used: Vec<Used>,
     pub(in crate::store) garbage: HashSet<String>,
-    /// Objects whose bytes in the database are not theirs, or are not there.
+    /// Objects whose bytes in the database are not theirs.
     pub(in crate::store) flawed: Vec<(RunId, ObjectId)>,
     /// Rows that do not agree.
     pub(in crate::store) problems: Vec<String>,
@@ -128,6 +131,7 @@ pub(super) async fn read(connection: &mut Object) -> StateResult<Found> {
     };
     let notes = Notes {
         id: row::get(&id, 0)?,
+        database: identity::of(&tx).await?,
         summary: summary(&tx).await?,
         used: used(&tx).await?,
         garbage: garbage(&tx).await?,
@@ -154,6 +158,14 @@ async fn summary(tx: &Tx<'_>) -> StateResult<String> {
     ))
 }
 
+/// Objects whose bytes a SuperLink of schema version 1 has stored.
+const OBJECTS_BY_ID: &str = "SELECT run, id FROM object WHERE available AND blob IS NULL
+       AND NOT EXISTS (SELECT 1 FROM inline
+                       WHERE inline.run = object.run AND inline.id = object.id)";
+/// Its FABs.
+const FABS_BY_ID: &str =
+    "SELECT id, fab_hash FROM run WHERE fab_blob IS NULL AND finished_at IS NULL";
+
 async fn used(tx: &Tx<'_>) -> StateResult<Vec<Used>> {
     let sql = "SELECT key, size, run, id FROM blob ORDER BY key";
     let read = |row: &Row| {
@@ -166,7 +178,29 @@ async fn used(tx: &Tx<'_>) -> StateResult<Vec<Used>> {
             id: row::object_id(row, 3)?,
         })
     };
-    tx.query(sql, &[]).await?.iter().map(read).collect()
+    let named = tx.query(sql, &[]).await?;
+    let mut used = named.iter().map(read).collect::<StateResult<Vec<_>>>()?;
+    for found in tx.query(OBJECTS_BY_ID, &[]).await? {
+        let (run, id) = (RunId(row::id(&found, 0)?), row::object_id(&found, 1)?);
+        let name = by_id(OBJECTS, &id);
+        used.push(Used { name, run, id });
+    }
+    for found in tx.query(FABS_BY_ID, &[]).await? {
+        // What is no hash was never stored.
+        if let Ok(id) = row::text(&found, 1)?.parse() {
+            let (run, name) = (RunId(row::id(&found, 0)?), by_id(FABS, &id));
+            used.push(Used { name, run, id });
+        }
+    }
+    Ok(used)
+}
+
+/// Whether any bytes are used that do not stand in the database.
+async fn uses_bytes(tx: &Tx<'_>) -> StateResult<bool> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM blob) OR EXISTS ({OBJECTS_BY_ID}) OR EXISTS ({FABS_BY_ID})"
+    );
+    row::get(&tx.query_one(&sql, &[]).await?, 0)
 }
 
 async fn garbage(tx: &Tx<'_>) -> StateResult<HashSet<String>> {
@@ -175,10 +209,7 @@ async fn garbage(tx: &Tx<'_>) -> StateResult<HashSet<String>> {
 }
 
 async fn flawed(tx: &Tx<'_>) -> StateResult<Vec<(RunId, ObjectId)>> {
-    let sql = "SELECT run, id FROM inline WHERE sha256(bytes) <> id
-               UNION SELECT run, id FROM object WHERE available AND blob IS NULL
-                 AND NOT EXISTS (SELECT 1 FROM inline
-                                 WHERE inline.run = object.run AND inline.id = object.id)";
+    let sql = "SELECT run, id FROM inline WHERE sha256(bytes) <> id";
     let key = |row: &Row| Ok((RunId(row::id(row, 0)?), row::object_id(row, 1)?));
     tx.query(sql, &[]).await?.iter().map(key).collect()
 }
@@ -204,5 +235,10 @@ impl PostgresState {
     /// The names that are used.
     pub(in crate::store) async fn used_names(&self) -> StateResult<Vec<Used>> {
         reading!(self, tx => used(tx))
+    }
+
+    /// Whether the state counts on bytes that do not stand in the database.
+    pub(in crate::store) async fn uses_bytes(&self) -> StateResult<bool> {
+        reading!(self, tx => uses_bytes(tx))
     }
 }

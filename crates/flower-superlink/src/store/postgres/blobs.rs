@@ -240,6 +240,12 @@ pub(super) async fn swept(tx: &Tx<'_>, names: &[String]) -> StateResult<()> {
     execute(tx, "DELETE FROM garbage WHERE key = ANY($1)", &[&names]).await
 }
 
+/// The bytes of these names could not be deleted: they become the youngest.
+pub(super) async fn not_swept(tx: &Tx<'_>, names: &[String]) -> StateResult<()> {
+    const SQL: &str = "UPDATE garbage SET since = clock_timestamp() WHERE key = ANY($1)";
+    execute(tx, SQL, &[&names]).await
+}
+
 /// Those of the names that stand in no table.
 pub(super) async fn unknown(tx: &Tx<'_>, names: &[String]) -> StateResult<Vec<String>> {
     const SQL: &str = "SELECT asked.key FROM unnest($1::text[]) AS asked (key)

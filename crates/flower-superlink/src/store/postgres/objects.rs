@@ -374,6 +374,11 @@ impl state::Objects for PostgresState {
             .await
     }
 
+    async fn not_swept(&self, names: Vec<String>) -> StateResult<()> {
+        self.write(direct!([names] tx => blobs::not_swept(tx, &names)))
+            .await
+    }
+
     async fn unknown_names(&self, names: Vec<String>) -> StateResult<Vec<String>> {
         reading!(self, tx => blobs::unknown(tx, &names))
     }

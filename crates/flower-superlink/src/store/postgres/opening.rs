@@ -15,7 +15,7 @@ use super::lane::Lane;
 use super::schema::{self, Newer};
 use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
-use super::{PostgresState, reader, row, signs};
+use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
 
 /// Why a database is not opened.
@@ -116,6 +116,7 @@ impl PostgresState {
             pool,
             presence,
             id: opened.id,
+            database: opened.database,
         })
     }
 
@@ -149,6 +150,11 @@ impl PostgresState {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The database, by a name that no copy of it has.
+    pub(in crate::store) fn database(&self) -> &str {
+        &self.database
     }
 
     /// Numbers the starts of SuperLinks with this state.
@@ -238,6 +244,7 @@ async fn take(
 /// What a state holds when it is opened.
 struct Loaded {
     id: String,
+    database: String,
     presence: crate::store::presence::Presence,
 }
 
@@ -247,6 +254,7 @@ async fn load(connection: &mut Object, now: Timestamp) -> StateResult<Loaded> {
     let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
     let loaded = Loaded {
         id: row::get(&id, 0)?,
+        database: identity::of(&snapshot).await?,
         presence: signs::load(&snapshot, now).await?,
     };
     snapshot.commit().await?;

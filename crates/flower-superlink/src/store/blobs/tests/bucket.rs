@@ -20,7 +20,7 @@ use crate::store::postgres::tests::audit::audit;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A prefix of the bucket that no other test has.
-fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
+pub(super) fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let dir = tempfile::tempdir().unwrap();
     let credentials = dir.path().join("credentials");
@@ -42,7 +42,7 @@ fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
 /// A shelf in the bucket.
 pub(super) fn bucket_shelf(at: SocketAddr) -> Shelf {
     let (bucket, _dir) = bucket(at, SECRET);
-    Shelf::new(bucket.store_within(PATIENCE).unwrap(), "bucket", CACHE)
+    Shelf::new(bucket.store_within(PATIENCE).unwrap(), "bucket", CACHE).in_bucket()
 }
 
 #[tokio::test]
@@ -89,13 +89,58 @@ async fn a_bucket_that_fails_for_a_while_costs_time_only() {
             proxy.fail(fault, Some(2));
             // A deletion whose answer is lost is not sent again at once: the next sweep does it.
             let mut sweeps = 1;
-            while blobs.sweep(vec![name.key.clone()]).await.is_err() {
+            while !blobs.sweep(vec![name.key.clone()]).await.left.is_empty() {
                 sweeps += 1;
             }
             assert!(sweeps <= 3, "{fault:?}: {sweeps}");
         }
     }
     assert_eq!(shelf.list(ROOT, None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_answer_of_somebody_else_is_no_proof_that_bytes_are_lost() {
+    let proxy = Proxy::start(Server::of_this_process().address()).await;
+    let shelf = bucket_shelf(proxy.address());
+    let blobs = shelf.objects(&start("s", 1));
+    for size in [100_000, ONE_REQUEST + 1] {
+        let (id, _) = content(size);
+        let blob = Blob::Named(name(&blobs, size).await);
+        let Blob::Named(name) = &blob else {
+            unreachable!()
+        };
+        shelf.cache.forget(&name.key);
+        // A proxy in maintenance, say.
+        proxy.fail(Fault::Status(404), None);
+        let refused = blobs.read(&id, &blob).await;
+        assert!(matches!(refused, Err(Error::Failed { .. })), "{refused:?}");
+        let refused = shelf.claim_of("s", "database").await;
+        assert!(matches!(refused, Err(Error::Failed { .. })), "{refused:?}");
+        proxy.fail(Fault::None, None);
+        assert!(blobs.read(&id, &blob).await.unwrap().is_some());
+        // The server itself says so.
+        blobs.sweep(vec![name.key.clone()]).await;
+        assert_eq!(blobs.read(&id, &blob).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_no_proof_that_bytes_are_lost() {
+    let at = Server::of_this_process().address();
+    let (good, _dir) = bucket(at, SECRET);
+    let url = format!("s3://not-there?endpoint=http://{at}");
+    let lost = Bucket {
+        url: BucketUrl::parse(&url).unwrap(),
+        ..good
+    };
+    let store = lost.store_within(PATIENCE).unwrap();
+    let blobs = Shelf::new(store, "lost", CACHE)
+        .in_bucket()
+        .objects(&start("s", 1));
+    let (id, _) = content(100);
+    let (key, size) = ("o/s-1/1/1".to_owned(), 100);
+    let refused = blobs.read(&id, &Blob::Named(BlobName { key, size })).await;
+    assert!(matches!(refused, Err(Error::Failed { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -1,17 +1,21 @@
 //! A store in memory that counts, and fails when a test says so.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
+use parking_lot::Mutex;
 
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -20,6 +24,22 @@ pub(super) struct Watched {
     /// The last part of an upload fails.
     pub(super) fails: Arc<AtomicBool>,
     pub(super) aborted: Arc<AtomicUsize>,
+    /// Reads fail, after a while.
+    pub(super) is_away: Arc<AtomicBool>,
+    /// Names that cannot be deleted.
+    pub(super) stuck: Arc<Mutex<HashSet<String>>>,
+    /// The next deletion panics.
+    pub(super) panics: Arc<AtomicBool>,
+}
+
+/// How long a read takes that fails.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+fn away() -> object_store::Error {
+    object_store::Error::Generic {
+        store: "watched",
+        source: "the server is away".into(),
+    }
 }
 
 impl fmt::Display for Watched {
@@ -50,6 +70,10 @@ impl ObjectStore for Watched {
     async fn get_opts(&self, at: &Path, how: GetOptions) -> Result<GetResult> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
+        if self.is_away.load(Ordering::SeqCst) {
+            tokio::time::sleep(PATIENCE).await;
+            return Err(away());
+        }
         self.store.get_opts(at, how).await
     }
 
@@ -57,7 +81,23 @@ impl ObjectStore for Watched {
         &self,
         names: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.store.delete_stream(names)
+        if self.panics.swap(false, Ordering::SeqCst) {
+            return futures::stream::once(async { panic!("a strange answer") }).boxed();
+        }
+        let stuck = Arc::clone(&self.stuck);
+        let store = self.store.clone();
+        let delete = move |name: Result<Path>| {
+            let (stuck, store) = (Arc::clone(&stuck), store.clone());
+            async move {
+                let name = name?;
+                match stuck.lock().contains(name.as_ref()) {
+                    true => return Err(away()),
+                    false => {}
+                }
+                store.delete(&name).await.map(|()| name)
+            }
+        };
+        names.then(delete).boxed()
     }
 
     fn list(&self, below: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -86,12 +126,7 @@ impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         self.parts += 1;
         if self.fails && self.parts == 3 {
-            return Box::pin(async {
-                Err(object_store::Error::Generic {
-                    store: "watched",
-                    source: "the server is away".into(),
-                })
-            });
+            return Box::pin(async { Err(away()) });
         }
         self.upload.put_part(data)
     }

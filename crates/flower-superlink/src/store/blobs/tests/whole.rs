@@ -182,3 +182,65 @@ async fn a_run_that_begins_again_keeps_its_fab_only() {
     assert_eq!(site.names().await.len(), 1);
     federation.link.fab(&hash).await.unwrap();
 }
+
+#[tokio::test]
+async fn names_that_cannot_be_deleted_hold_up_no_others() {
+    let store = Watched::default();
+    let (stuck, panics) = (Arc::clone(&store.stuck), Arc::clone(&store.panics));
+    let site = Site::new(shelf(store)).await;
+    let (federation, start) = site.start().await;
+    let (run, node) = (federation.running().await, federation.node().await);
+    let sent = federation.send(run, node, &"m".repeat(SIZES[1])).await;
+    // Uploads that came too late, which are garbage at once.
+    let blobs = site.shelf.objects(&start);
+    let object = sent
+        .objects
+        .iter()
+        .find(|object| object.bytes.len() > INLINE_MAX);
+    let object = object.unwrap();
+    for number in 0..3 {
+        let blob = blobs
+            .keep(run, object.id, object.bytes.clone())
+            .await
+            .unwrap();
+        let Blob::Named(name) = &blob else {
+            panic!("{blob:?}");
+        };
+        if number == 0 {
+            stuck.lock().insert(name.key.clone());
+        }
+        let state = federation.state();
+        let (is_kept, _) = state.object_arrived(run, object.id, blob).await.unwrap();
+        assert!(!is_kept);
+    }
+    let client = server::client_at(&site.address).await;
+    let age = "UPDATE garbage SET since = since - interval '1 hour'";
+    client.batch_execute(age).await.unwrap();
+    let hour = Duration::from_secs(1800);
+    // A server that answers nonsense deletes nothing, and is no panic.
+    panics.store(true, Ordering::SeqCst);
+    federation.link.sweep(hour).await.unwrap_err();
+    assert_eq!(site.names().await.len(), 5);
+    client.batch_execute(age).await.unwrap();
+    let refused = federation.link.sweep(hour).await.unwrap_err();
+    let refused = flwr_core::cause::chain(&refused);
+    let key = stuck.lock().iter().next().unwrap().clone();
+    assert!(
+        refused.contains(&key) && refused.contains("is away"),
+        "{refused}"
+    );
+    assert_eq!(site.names().await.len(), 3);
+    let left = federation
+        .state()
+        .garbage(Duration::ZERO, 10)
+        .await
+        .unwrap();
+    assert_eq!(left.len(), 1);
+    // It is not tried again at once.
+    assert_eq!(federation.link.sweep(hour).await.unwrap(), 0);
+    client.batch_execute(age).await.unwrap();
+    stuck.lock().clear();
+    assert_eq!(federation.link.sweep(hour).await.unwrap(), 1);
+    assert_eq!(site.names().await.len(), 2);
+    audit(&site.address).await;
+}
