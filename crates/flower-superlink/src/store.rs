@@ -9,6 +9,7 @@ mod log;
 mod memory;
 mod open;
 mod owner;
+mod place;
 mod postgres;
 mod presence;
 mod rules;
@@ -32,8 +33,9 @@ mod model;
 pub use backup::{BackupError, Saved};
 pub use blobs::{Bucket, BucketError, BucketUrl};
 pub use memory::MemoryState;
-pub use open::{Database, Opened, Places, Storage, StoreError};
+pub use open::Opened;
 pub use owner::OwnerError;
+pub use place::{Database, Places, Storage, StoreError};
 #[doc(hidden)]
 pub use postgres::reads_notification;
 pub use postgres::{

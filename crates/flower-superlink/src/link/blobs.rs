@@ -48,6 +48,12 @@ pub trait BlobStore: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Deletes what earlier SuperLinks of this state began to write and did not finish, where the place
+    /// does not do that by itself. Gives the number.
+    async fn delete_unfinished(&self) -> Result<usize, Error> {
+        Ok(0)
+    }
+
     /// Does the deletions that a backup has postponed.
     async fn catch_up(&self) -> Result<(), Error> {
         Ok(())

@@ -241,6 +241,7 @@ impl Link {
             }
             after = Some(last);
         }
+        deleted += self.objects.delete_unfinished().await?;
         if deleted > 0 {
             info!(
                 deleted,

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::open::{Database, Places, Storage};
 use super::owner::OwnerError;
+use super::place::{Database, Places, Storage};
 use super::postgres::PostgresUrl;
 use super::sqlite::{OpenError, SnapshotError};
 

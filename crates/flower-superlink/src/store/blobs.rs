@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   o/STATE-EPOCH/RUN/RANDOM     written once, by the start of a SuperLink that the name tells
+//!   o/owner/STATE                the database that works with the names of the state
 //!   objects/XX/ID  fabs/XX/ID    of a SuperLink of schema version 1, until their runs are over
 //! ```
 //!
@@ -26,6 +27,7 @@ use crate::link::state::{Blob, BlobName};
 mod bucket;
 mod cache;
 mod claim;
+mod files;
 mod shelf;
 
 pub use bucket::{Bucket, BucketError, BucketUrl};
@@ -37,7 +39,7 @@ use shelf::verified;
 /// Bytes up to which an object stands in the state.
 const INLINE_MAX: usize = 32 << 10;
 /// Where all names begin.
-const ROOT: &str = "o";
+pub(super) const NAMES: &str = "o";
 
 /// The start of a SuperLink. Its uploads begin with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl Bucket {
     /// # Errors
     /// If one of them cannot be done.
     pub async fn try_all(&self) -> Result<(), BucketError> {
-        let shelf = Shelf::new(self.store()?, &self.url.to_string(), 0).in_bucket();
+        let shelf = Shelf::new(self.store()?, &self.url.place(), 0).in_bucket();
         Ok(shelf.try_all("check").await?)
     }
 }
@@ -122,7 +124,7 @@ impl BlobStore for NamedBlobs {
             return Ok(Blob::Inline(content));
         }
         let random = rand::random::<u128>();
-        let key = format!("{ROOT}/{}/{run}/{random:032x}", self.start);
+        let key = format!("{NAMES}/{}/{run}/{random:032x}", self.start);
         let size = content.len() as u64;
         self.shelf.put(&key, content.clone()).await?;
         // Its nodes pull it now.
@@ -183,6 +185,16 @@ impl BlobStore for NamedBlobs {
             }
         }
         Ok(Vec::new())
+    }
+
+    async fn delete_unfinished(&self) -> Result<usize, Error> {
+        let own = self.start.clone();
+        let is_earlier = move |start: &str| own.is_after(start);
+        let files = self.shelf.unfinished(is_earlier.clone()).await?;
+        let number = files.len();
+        self.shelf.remove(files).await?;
+        self.shelf.remove_empty(is_earlier).await?;
+        Ok(number)
     }
 
     async fn probe(&self) -> Result<(), Error> {

@@ -14,8 +14,9 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::checkup::Report;
 use flwr_daemon::objects::{Paused, files_in, path_in};
 
-use super::open::{Database, Places, Storage, StoreError, pause_of};
+use super::open::pause_of;
 use super::owner;
+use super::place::{Database, Places, Storage, StoreError};
 use super::sqlite::{Audit, OpenError};
 use super::{FABS, OBJECTS};
 

@@ -18,7 +18,8 @@ use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, RUN, Sent, World, blob};
-use super::open::{Database, Opened, Places, Storage};
+use super::open::Opened;
+use super::place::{Database, Places, Storage};
 use crate::link::state::Blob;
 
 /// Has the state of today's version written.

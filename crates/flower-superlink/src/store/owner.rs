@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flwr_security::private_files;
 use thiserror::Error;
 
+use super::blobs::NAMES;
 use super::{FABS, OBJECTS};
 
 /// The file that names the owner.
@@ -39,6 +40,14 @@ pub enum OwnerError {
     },
 }
 
+impl OwnerError {
+    /// Marks an error of the system with its path.
+    pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::Failed { path, source }
+    }
+}
+
 /// Makes the directory (0700) this owner's, unless it is another's.
 pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
     let path = dir.join(FILE);
@@ -64,7 +73,10 @@ pub(super) fn has_nothing_of(dir: &Path, state: &str) -> Result<bool, OwnerError
     if owner.as_ref().is_some_and(|owner| owner != NOBODY) {
         return Ok(false);
     }
-    let starts = fs::read_dir(dir.join("o")).into_iter().flatten().flatten();
+    let starts = fs::read_dir(dir.join(NAMES))
+        .into_iter()
+        .flatten()
+        .flatten();
     let of_state = format!("{state}-");
     let mut names = starts.map(|start| start.file_name().to_string_lossy().into_owned());
     let is_named = names.any(|name| name.starts_with(&of_state));

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
+use parking_lot::Mutex;
 
 use super::presence::Presence;
 use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
@@ -58,6 +59,7 @@ pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 pub use wakes::reads_notification;
 
 use lane::{Lane, Op};
+use upkeep::Lately;
 use wakes::Wakes;
 
 /// The state in a PostgreSQL database.
@@ -67,6 +69,8 @@ pub struct PostgresState {
     pool: Pool,
     presence: Arc<Presence>,
     wakes: Wakes,
+    /// What the database takes, as it was counted a moment ago.
+    used: Mutex<Lately>,
     id: String,
     database: String,
     epoch: i64,

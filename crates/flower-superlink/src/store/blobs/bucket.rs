@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use object_store::aws::{AmazonS3Builder, Checksum};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 use percent_encoding::percent_decode_str;
@@ -74,7 +74,9 @@ pub enum BucketError {
         name: String,
     },
     /// Everything would be sent in the clear, or it is no address.
-    #[error("endpoint={0} cannot be used: write https://HOST, or http:// with a loopback address")]
+    #[error(
+        "the endpoint at `{0}` cannot be used: write endpoint=https://HOST, or http:// with a loopback address, and no name or password"
+    )]
     Endpoint(String),
     /// A file could not be read.
     #[error("{flag}: `{}` could not be read", .path.display())]
@@ -97,6 +99,9 @@ pub enum BucketError {
         /// What is missing.
         what: &'static str,
     },
+    /// The file is read at the start, and the token in it ends before long.
+    #[error("`{}` (--storage-credentials-file) has aws_session_token, which expires, and the file is read at the start only: give a key that stays, or let the machine or a web identity give the credentials", .0.display())]
+    Expiring(PathBuf),
     /// Certificates that cannot be read.
     #[error("`{}` (--storage-root-certificates) holds no PEM certificates", .path.display())]
     Certificates {
@@ -124,7 +129,7 @@ impl BucketUrl {
     /// # Errors
     /// If it is none, or would send everything in the clear.
     pub fn parse(given: &str) -> Result<Self, BucketError> {
-        let malformed = || BucketError::Malformed(given.to_owned());
+        let malformed = || BucketError::Malformed(shown(given));
         let rest = given.strip_prefix(SCHEME).ok_or_else(malformed)?;
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -152,13 +157,20 @@ impl BucketUrl {
                 "endpoint" => url.endpoint = Some(endpoint(value)?),
                 name => {
                     return Err(BucketError::Parameter {
-                        url: given.to_owned(),
+                        url: shown(given),
                         name: name.to_owned(),
                     });
                 }
             }
         }
         Ok(url)
+    }
+
+    /// Bucket and prefix. The name of an object follows.
+    pub(in crate::store) fn place(&self) -> String {
+        let Self { bucket, prefix, .. } = self;
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        format!("{SCHEME}{bucket}{slash}{prefix}")
     }
 
     fn is_plaintext(&self) -> bool {
@@ -184,15 +196,35 @@ fn endpoint(value: String) -> Result<String, BucketError> {
     // Nobody's name and password: the address is printed.
     match (is_encrypted || is_loopback) && !value.contains('@') {
         true => Ok(value),
-        false => Err(BucketError::Endpoint(value)),
+        false => Err(BucketError::Endpoint(host_of(&value))),
     }
+}
+
+/// What of an address can be printed. People write keys before an `@`, or as parameters.
+fn shown(given: &str) -> String {
+    let (scheme, rest) = given.split_once("://").unwrap_or(("", given));
+    let slashes = if scheme.is_empty() { "" } else { "://" };
+    let place = rest.split('?').next().unwrap_or_default();
+    // Neither a bucket nor a prefix has these.
+    match place.contains(['@', ':']) || rest.rsplit_once('@').is_some() {
+        true => format!("{scheme}{slashes}…"),
+        false => format!("{scheme}{slashes}{place}"),
+    }
+}
+
+/// The host of an address, without a name and a password, a path and parameters.
+fn host_of(value: &str) -> String {
+    let rest = value.rsplit('@').next().unwrap_or_default();
+    let rest = rest.split_once("://").map_or(rest, |(_, rest)| rest);
+    rest.split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 impl fmt::Display for BucketUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, prefix, .. } = self;
-        let slash = if prefix.is_empty() { "" } else { "/" };
-        write!(f, "{SCHEME}{bucket}{slash}{prefix}")?;
+        f.write_str(&self.place())?;
         match &self.endpoint {
             Some(endpoint) => write!(f, " at {endpoint}"),
             None => Ok(()),
@@ -230,7 +262,8 @@ impl Bucket {
             max_retries: RETRIES,
             retry_timeout: patience,
         };
-        let mut builder = AmazonS3Builder::from_env()
+        let mut builder = self
+            .identified(AmazonS3Builder::from_env())?
             .with_client_options(options)
             .with_retry(retry)
             .with_checksum_algorithm(Checksum::SHA256)
@@ -241,15 +274,6 @@ impl Bucket {
         if let Some(endpoint) = &self.url.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
-        if let Some(file) = &self.credentials {
-            let Credentials { id, secret, token } = Credentials::read(file)?;
-            builder = builder
-                .with_access_key_id(id)
-                .with_secret_access_key(secret);
-            if let Some(token) = token {
-                builder = builder.with_token(token);
-            }
-        }
         let store = builder.build().map_err(|source| BucketError::Failed {
             url: self.url.to_string(),
             source: Box::new(source),
@@ -258,6 +282,24 @@ impl Bucket {
             true => Arc::new(store),
             false => Arc::new(PrefixStore::new(store, self.url.prefix.as_str())),
         })
+    }
+
+    /// A client with the credentials of the file, or with what the environment says. Of the
+    /// environment a file leaves nothing that says who we are: a token belongs to another key.
+    fn identified(&self, environment: AmazonS3Builder) -> Result<AmazonS3Builder, BucketError> {
+        let Some(file) = &self.credentials else {
+            return Ok(environment);
+        };
+        let Credentials { id, secret } = Credentials::read(file)?;
+        let mut builder = AmazonS3Builder::new()
+            .with_access_key_id(id)
+            .with_secret_access_key(secret);
+        for key in [AmazonS3ConfigKey::Region, AmazonS3ConfigKey::Endpoint] {
+            if let Some(value) = environment.get_config_value(&key) {
+                builder = builder.with_config(key, value);
+            }
+        }
+        Ok(builder)
     }
 
     fn certificates(&self) -> Result<Vec<Certificate>, BucketError> {

@@ -1,20 +1,17 @@
-//! Which database works with the bytes of a state in a bucket.
-//!
-//! ```text
-//!   owner/STATE     the name of the database
-//! ```
+//! Which database works with the bytes of a state: `o/owner/STATE` holds its name.
 //!
 //! A copy of a database has the same state. Its SuperLink would take what the other SuperLink stores
 //! after the copy for leftovers, and delete that. And a bucket that holds nothing of a state is the
-//! wrong bucket, once the state has noted a name.
+//! wrong bucket, once the state has noted a name. In a directory the file also keeps its folder, which
+//! others cannot enter.
 
 use bytes::Bytes;
 use flwr_daemon::objects::Error;
 
-use super::ROOT;
+use super::NAMES;
 use super::shelf::Shelf;
 
-/// What a bucket holds of a state.
+/// What there is of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Claim {
     /// Nothing.
@@ -40,7 +37,7 @@ impl Shelf {
                 false => Claim::Others,
             });
         }
-        let of_state = format!("{ROOT}/{state}-");
+        let of_state = format!("{NAMES}/{state}-");
         let folders = self.folders().await?;
         let is_there = folders.iter().any(|folder| folder.starts_with(&of_state));
         Ok(match is_there {
@@ -58,5 +55,5 @@ impl Shelf {
 
 /// Where the database of a state is noted.
 pub(in crate::store) fn owner_of(state: &str) -> String {
-    format!("owner/{state}")
+    format!("{NAMES}/owner/{state}")
 }

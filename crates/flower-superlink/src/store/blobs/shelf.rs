@@ -15,7 +15,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::ROOT;
+use super::NAMES;
 use super::cache::Cache;
 use crate::link::blobs::Swept;
 use crate::link::state::BlobName;
@@ -30,7 +30,7 @@ const UPLOADS: usize = 64;
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
 const HASH_INLINE_MAX: usize = 256 << 10;
 /// Names that are listed at once, and that are deleted by one request.
-const NAMES: usize = 1000;
+const PAGE: usize = 1000;
 /// What S3 calls an object that is not there. An answer without the word is of somebody else: of a
 /// proxy, or of a server that does not have the bucket.
 const NO_SUCH_KEY: &str = "NoSuchKey";
@@ -253,7 +253,7 @@ impl Shelf {
     /// others. Those that are gone are no error.
     pub(in crate::store) async fn delete(&self, names: Vec<String>) -> Swept {
         let mut swept = Swept::default();
-        for names in names.chunks(NAMES) {
+        for names in names.chunks(PAGE) {
             let (mut known, mut paths) = (Vec::new(), Vec::new());
             for name in names {
                 self.cache.forget(name);
@@ -309,7 +309,7 @@ impl Shelf {
         };
         let page = match self.site {
             Site::Directory(_) => usize::MAX,
-            Site::Memory | Site::Bucket => NAMES,
+            Site::Memory | Site::Bucket => PAGE,
         };
         let found = found.map_ok(|found| BlobName {
             key: found.location.into(),
@@ -323,9 +323,9 @@ impl Shelf {
 
     /// The folders of starts of SuperLinks.
     pub(in crate::store) async fn folders(&self) -> Result<Vec<String>, Error> {
-        let root = self.path("list", ROOT)?;
+        let root = self.path("list", NAMES)?;
         let found = self.store.list_with_delimiter(Some(&root)).await;
-        let found = found.map_err(|error| self.failed("list", ROOT, error))?;
+        let found = found.map_err(|error| self.failed("list", NAMES, error))?;
         let folders = found.common_prefixes.into_iter();
         let mut folders: Vec<String> = folders.map(Into::into).collect();
         folders.sort_unstable();
@@ -334,7 +334,7 @@ impl Shelf {
 
     /// Writes something, reads it and removes it again.
     pub(super) async fn try_all(&self, start: &str) -> Result<(), Error> {
-        let name = format!("{ROOT}/{start}/probe/{:032x}", rand::random::<u128>());
+        let name = format!("{NAMES}/{start}/probe/{:032x}", rand::random::<u128>());
         let content = Bytes::from_static(b"flower-superlink");
         let (id, size) = (ObjectId::of(&content), content.len() as u64);
         self.put(&name, content).await?;

@@ -223,7 +223,7 @@ async fn an_upload_that_fails_is_aborted() {
         "{refused}"
     );
     assert_eq!(aborted.load(Ordering::SeqCst), 1);
-    let left = blobs.shelf.list(ROOT, None).await.unwrap();
+    let left = blobs.shelf.list(NAMES, None).await.unwrap();
     assert_eq!(left, []);
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
@@ -9,9 +10,9 @@ use flwr_daemon::checkup::Report;
 use flwr_daemon::objects::{self, Flaw};
 use futures::{StreamExt, stream};
 
-use super::super::blobs::{Claim, Shelf};
-use super::super::open::{Places, Storage, StoreError, copied, elsewhere};
-use super::super::owner;
+use super::super::blobs::Shelf;
+use super::super::owner::OwnerError;
+use super::super::place::{OfState, Places, Storage, StoreError};
 use super::super::postgres::audit::{Found, Notes, Used};
 use super::super::postgres::{PostgresState, PostgresUrl};
 use super::LOST_OBJECTS;
@@ -83,12 +84,26 @@ impl Places {
             report.problem(repair, text);
             lost.insert(*run);
         }
-        if let Some(problem) = self.wrong_place(&notes).await? {
-            report.problem(false, problem);
+        if let Storage::Dir(dir) = &self.storage
+            && !dir.is_dir()
+        {
+            report.problem(false, format!("{} is not there", dir.display()));
             return Ok(lost);
         }
+        let shelf = match self.proven_shelf(&notes).await {
+            Ok(shelf) => shelf,
+            Err(
+                wrong @ (StoreError::Elsewhere { .. }
+                | StoreError::Copied { .. }
+                | StoreError::Owner(OwnerError::Other { .. })),
+            ) => {
+                report.problem(false, chain(&wrong));
+                return Ok(lost);
+            }
+            Err(error) => return Err(error),
+        };
         let names = Names {
-            shelf: self.shelf()?,
+            shelf,
             notes: &notes,
             repair,
         };
@@ -100,42 +115,17 @@ impl Places {
 }
 
 impl Places {
-    /// Why the bytes of this state are not in this place, if the whole place is wrong.
-    async fn wrong_place(&self, notes: &Notes) -> Result<Option<String>, StoreError> {
-        let is_new = notes.used.is_empty();
-        let wrong = match &self.storage {
-            Storage::Memory => None,
-            Storage::Dir(dir) => {
-                let shown = dir.display();
-                if !dir.is_dir() {
-                    return Ok(Some(format!("{shown} is not there")));
-                }
-                let owner = owner::read(dir)?.filter(|owner| *owner != notes.id);
-                match owner.filter(|owner| owner != owner::NOBODY) {
-                    Some(owner) => {
-                        let text =
-                            format!("{shown} is the storage directory of another state ({owner})");
-                        return Ok(Some(text));
-                    }
-                    None if !is_new && owner::has_nothing_of(dir, &notes.id)? => {
-                        Some(elsewhere("--storage-dir", shown.to_string()))
-                    }
-                    None => None,
-                }
-            }
-            Storage::Bucket(_) => {
-                let shelf = self.shelf()?;
-                let claim = shelf.claim_of(&notes.id, &notes.database).await;
-                match claim.map_err(|error| self.storage.failed(error))? {
-                    Claim::Others => Some(copied(&shelf, &notes.id)),
-                    Claim::Nothing if !is_new => {
-                        Some(elsewhere("--storage", shelf.place().to_owned()))
-                    }
-                    _ => None,
-                }
-            }
+    /// The place for the bytes of this state, unless the bytes are elsewhere.
+    async fn proven_shelf(&self, notes: &Notes) -> Result<Shelf, StoreError> {
+        let state = OfState {
+            id: &notes.id,
+            database: &notes.database,
+            is_new: notes.used.is_empty(),
         };
-        Ok(wrong.map(|wrong| wrong.to_string()))
+        self.storage.require_own(state)?;
+        let shelf = self.shelf()?;
+        self.storage.require_original(&shelf, state).await?;
+        Ok(shelf)
     }
 }
 
@@ -199,6 +189,18 @@ impl Names<'_> {
         // Several states may share a bucket, and none shares its directory.
         if self.shelf.directory().is_some() {
             folders.extend([OBJECTS, FABS].map(str::to_owned));
+        }
+        let of_start = format!("{}-", self.notes.id);
+        let is_own = move |start: &str| start.starts_with(&of_start);
+        let unfinished = self.shelf.unfinished(is_own).await?;
+        if self.repair {
+            self.shelf.remove(unfinished.clone()).await?;
+        }
+        for file in unfinished {
+            report.problem(
+                self.repair,
+                format!("{} belongs to nothing", file.display()),
+            );
         }
         for folder in folders {
             let mut after = None;

@@ -14,7 +14,8 @@ use crate::link::state::{BlobName, StateResult};
 use crate::store::blobs::by_id;
 use crate::store::{FABS, OBJECTS};
 
-/// What would be wrong, and how many rows it is wrong of.
+/// What would be wrong, and how many rows it is wrong of. What a rule counts of other rows, it counts
+/// once for all rows.
 pub(super) const RULES: [(&str, &str); 9] = [
     (
         "names that are used and garbage",
@@ -45,17 +46,19 @@ pub(super) const RULES: [(&str, &str); 9] = [
     ),
     (
         "open instructions that count other objects as missing than they wait for",
-        "SELECT count(*) FROM instruction WHERE missing <> (
-           SELECT count(*) FROM awaited
-           WHERE awaited.run = instruction.run AND awaited.message = instruction.id)
+        "SELECT count(*) FROM instruction LEFT JOIN (
+             SELECT run, message AS id, count(*) AS number FROM awaited GROUP BY run, message
+           ) AS waits USING (run, id)
+         WHERE missing <> coalesce(waits.number, 0)
            AND NOT EXISTS (SELECT 1 FROM reply WHERE reply.run = instruction.run
              AND reply.id = instruction.reply AND reply.missing = 0)",
     ),
     (
         "replies that count other objects as missing than they wait for",
-        "SELECT count(*) FROM reply WHERE missing <> (
-           SELECT count(*) FROM awaited
-           WHERE awaited.run = reply.run AND awaited.message = reply.id)",
+        "SELECT count(*) FROM reply LEFT JOIN (
+             SELECT run, message AS id, count(*) AS number FROM awaited GROUP BY run, message
+           ) AS waits USING (run, id)
+         WHERE missing <> coalesce(waits.number, 0)",
     ),
     (
         "objects that are here and awaited",
@@ -64,11 +67,13 @@ pub(super) const RULES: [(&str, &str); 9] = [
     ),
     (
         "objects that count others that need them",
-        "SELECT count(*) FROM object WHERE referrers <>
-           (SELECT count(*) FROM object AS parent
-            CROSS JOIN LATERAL generate_series(0, octet_length(parent.children) / 32 - 1) AS child
-            WHERE parent.run = object.run
-              AND substring(parent.children FROM child * 32 + 1 FOR 32) = object.id)
+        "SELECT count(*) FROM object LEFT JOIN (
+             SELECT run, substring(children FROM child * 32 + 1 FOR 32) AS id, count(*) AS number
+             FROM object
+             CROSS JOIN LATERAL generate_series(0, octet_length(children) / 32 - 1) AS child
+             GROUP BY 1, 2
+           ) AS parents USING (run, id)
+         WHERE referrers <> coalesce(parents.number, 0)
            + (SELECT count(*) FROM instruction WHERE instruction.run = object.run
                 AND instruction.id = object.id AND NOT EXISTS (
                   SELECT 1 FROM reply WHERE reply.run = instruction.run

@@ -115,6 +115,7 @@ impl PostgresState {
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,
             presence,
+            used: parking_lot::Mutex::default(),
             id: opened.id,
             database: opened.database,
         })

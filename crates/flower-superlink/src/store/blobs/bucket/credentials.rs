@@ -10,7 +10,6 @@ use super::{BucketError, read};
 pub(super) struct Credentials {
     pub(super) id: String,
     pub(super) secret: String,
-    pub(super) token: Option<String>,
 }
 
 impl Credentials {
@@ -29,7 +28,7 @@ impl Credentials {
             return Err(BucketError::OpenCredentials(path.to_owned()));
         }
         let mut is_ours = true;
-        let (mut id, mut secret, mut token) = (None, None, None);
+        let (mut id, mut secret) = (None, None);
         for line in text.lines().map(str::trim) {
             if let Some(section) = line.strip_prefix('[') {
                 is_ours = section.trim_end_matches(']').trim() == "default";
@@ -41,7 +40,7 @@ impl Credentials {
             match name.trim() {
                 "aws_access_key_id" => id = value,
                 "aws_secret_access_key" => secret = value,
-                "aws_session_token" => token = value,
+                "aws_session_token" => return Err(BucketError::Expiring(path.to_owned())),
                 _ => {}
             }
         }
@@ -52,7 +51,6 @@ impl Credentials {
         Ok(Self {
             id: id.ok_or_else(|| missing("aws_access_key_id"))?,
             secret: secret.ok_or_else(|| missing("aws_secret_access_key"))?,
-            token,
         })
     }
 }

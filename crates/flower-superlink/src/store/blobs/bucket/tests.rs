@@ -66,6 +66,63 @@ fn what_is_no_bucket_or_is_not_encrypted_is_refused() {
 }
 
 #[test]
+fn an_error_tells_no_key_and_no_password() {
+    for secret in [
+        "s3://KEY:SECRET@models/a",
+        "s3://KEY:SEC/RET@models",
+        "s3://KEY:SEC?RET@models",
+        "https://KEY:SECRET@host/models",
+        "s3://models?secret_access_key=SECRET",
+        "s3://models?SECRET",
+        "s3://models?region=%FFSECRET",
+        "s3://models?endpoint=https://KEY:SECRET@host",
+        "s3://models?endpoint=https://KEY:SEC%2FRET@host/x",
+        "s3://models?endpoint=http://host/SECRET?x=SECRET",
+    ] {
+        let refused = BucketUrl::parse(secret).unwrap_err().to_string();
+        let told = ["SECRET", "SEC", "RET", "KEY:"].map(|part| refused.contains(part));
+        assert_eq!(told, [false; 4], "{secret}: {refused}");
+        assert!(refused.contains("models") || refused.contains("host") || refused.contains('…'));
+    }
+}
+
+#[test]
+fn a_file_with_credentials_stands_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials");
+    let text = "aws_access_key_id = me\naws_secret_access_key = mine\n";
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let bucket = Bucket {
+        url: BucketUrl::parse("s3://models").unwrap(),
+        credentials: Some(file.clone()),
+        roots: None,
+        cache: 0,
+        apps: None,
+    };
+    let environment = AmazonS3Builder::new()
+        .with_access_key_id("other")
+        .with_token("foreign")
+        .with_skip_signature(true)
+        .with_region("eu-1");
+    let found = bucket.identified(environment.clone()).unwrap();
+    let value = |key| found.get_config_value(&key);
+    assert_eq!(value(AmazonS3ConfigKey::AccessKeyId).as_deref(), Some("me"));
+    assert_eq!(value(AmazonS3ConfigKey::Token), None);
+    assert_eq!(
+        value(AmazonS3ConfigKey::SkipSignature).as_deref(),
+        Some("false")
+    );
+    assert_eq!(value(AmazonS3ConfigKey::Region).as_deref(), Some("eu-1"));
+    fs::write(&file, format!("{text}aws_session_token = foreign\n")).unwrap();
+    let refused = bucket.identified(environment).unwrap_err().to_string();
+    assert!(
+        refused.contains("--storage-credentials-file") && refused.contains("expires"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_file_without_certificates_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ca.pem");

@@ -95,7 +95,7 @@ async fn a_bucket_that_fails_for_a_while_costs_time_only() {
             assert!(sweeps <= 3, "{fault:?}: {sweeps}");
         }
     }
-    assert_eq!(shelf.list(ROOT, None).await.unwrap(), []);
+    assert_eq!(shelf.list(NAMES, None).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use super::*;
 use crate::link::state::Upkeep as _;
 use crate::link::tests::Federation;
 use crate::store::battery::world::NOON;
-use crate::store::open::{Database, Opened, Places, Storage, StoreError};
 use crate::store::postgres::tests::server;
+use crate::store::{Database, Opened, Places, Storage, StoreError};
 use crate::store::{PostgresState, PostgresUrl};
 use flwr_core::run::Phase;
 
@@ -115,7 +115,7 @@ async fn a_copy_of_a_database_deletes_nothing_of_the_original() {
         .unwrap();
     let copy = places(&copied, storage);
     let refused = open(&copy).await.unwrap_err().to_string();
-    let key = format!("owner/{id}");
+    let key = format!("o/owner/{id}");
     assert!(
         refused.contains("of another database") && refused.contains(&key),
         "{refused}"

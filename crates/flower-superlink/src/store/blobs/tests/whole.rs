@@ -44,7 +44,7 @@ impl Site {
     }
 
     pub(crate) async fn names(&self) -> Vec<BlobName> {
-        self.shelf.list(ROOT, None).await.unwrap()
+        self.shelf.list(NAMES, None).await.unwrap()
     }
 }
 
@@ -243,4 +243,23 @@ async fn names_that_cannot_be_deleted_hold_up_no_others() {
     assert_eq!(federation.link.sweep(hour).await.unwrap(), 1);
     assert_eq!(site.names().await.len(), 2);
     audit(&site.address).await;
+}
+
+#[tokio::test]
+async fn what_is_deleted_within_a_minute_does_not_count_as_used() {
+    let site = Site::new(shelf(InMemory::new())).await;
+    let (federation, start) = site.start().await;
+    let run = federation.running().await;
+    // Nobody needs it: it is garbage at once.
+    let size = 50 << 20;
+    let blob = Blob::Named(BlobName {
+        key: format!("o/{start}/{run}/1"),
+        size,
+    });
+    let state = federation.state();
+    let (id, _) = content(10);
+    assert!(!state.object_arrived(run, id, blob).await.unwrap().0);
+    assert!(state.used().await.unwrap() < size);
+    // It takes space until then.
+    assert!(federation.link.space().await.unwrap().objects >= size);
 }

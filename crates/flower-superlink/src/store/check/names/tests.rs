@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::*;
 use crate::link::tests::Federation;
 use crate::store::battery::world::NOON;
-use crate::store::open::Database;
+use crate::store::place::Database;
 use crate::store::postgres::tests::server;
 
 async fn check(places: &Places, repair: bool) -> Result<Report, StoreError> {
