@@ -79,16 +79,22 @@ impl Link {
         id: ObjectId,
         blob: &Blob,
     ) -> Result<Pulled> {
-        let flaw = match self.objects.read(&id, blob).await {
-            Ok(Some(bytes)) => return Ok(Pulled::There(bytes)),
-            Ok(None) => Flaw::Lost,
-            Err(objects::Error::Flawed(flawed)) => flawed.flaw,
-            Err(error) => return Err(error.into()),
+        let mut blob = blob.clone();
+        let flaw = loop {
+            let flaw = match self.objects.read(&id, &blob).await {
+                Ok(Some(bytes)) => return Ok(Pulled::There(bytes)),
+                Ok(None) => Flaw::Lost,
+                Err(objects::Error::Flawed(flawed)) => flawed.flaw,
+                Err(error) => return Err(error.into()),
+            };
+            match self.blob_of(run, id).await? {
+                // Its message was confirmed meanwhile.
+                None => return Ok(Pulled::Unknown),
+                Some(now) if now == blob => break flaw,
+                // And another message has brought the object again.
+                Some(now) => blob = now,
+            }
         };
-        // Its message was confirmed meanwhile.
-        if !self.is_available(run, id).await? {
-            return Ok(Pulled::Unknown);
-        }
         let flawed = Flawed { id, flaw };
         error!(run_id = %run, %flawed, "the run cannot go on");
         self.fail_run(run, &format!("The run cannot go on: {flawed}."))
@@ -99,9 +105,14 @@ impl Link {
 
     /// Whether the state counts on the object. Not if the run is over.
     async fn is_available(&self, run: RunId, id: ObjectId) -> Result<bool> {
+        Ok(self.blob_of(run, id).await?.is_some())
+    }
+
+    /// Where the bytes of the object stand, if the state counts on them.
+    async fn blob_of(&self, run: RunId, id: ObjectId) -> Result<Option<Blob>> {
         match self.state.object(run, id).await {
-            Ok(entry) => Ok(entry.is_some_and(|entry| entry.available())),
-            Err(StateError::Refused(refusal)) if refusal.is_about_the_run() => Ok(false),
+            Ok(entry) => Ok(entry.and_then(|entry| entry.blob)),
+            Err(StateError::Refused(refusal)) if refusal.is_about_the_run() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

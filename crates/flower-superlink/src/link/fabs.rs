@@ -45,12 +45,20 @@ impl Link {
     pub async fn fab(&self, hash: &str) -> Result<Bytes> {
         let unknown = || Refusal::UnknownFab(hash.chars().take(64).collect());
         let id: ObjectId = hash.parse().map_err(|_| unknown())?;
-        let blob = self.state.fab_blob(hash).await?.ok_or_else(unknown)?;
-        let flaw = match self.fabs.read(&id, &blob).await {
-            Ok(Some(fab)) => return Ok(fab),
-            Ok(None) => Flaw::Lost,
-            Err(objects::Error::Flawed(flawed)) => flawed.flaw,
-            Err(error) => return Err(error.into()),
+        let mut blob = self.state.fab_blob(hash).await?.ok_or_else(unknown)?;
+        let flaw = loop {
+            let flaw = match self.fabs.read(&id, &blob).await {
+                Ok(Some(fab)) => return Ok(fab),
+                Ok(None) => Flaw::Lost,
+                Err(objects::Error::Flawed(flawed)) => flawed.flaw,
+                Err(error) => return Err(error.into()),
+            };
+            // The run that the bytes belong to may have ended meanwhile.
+            let now = self.state.fab_blob(hash).await?.ok_or_else(unknown)?;
+            if now == blob {
+                break flaw;
+            }
+            blob = now;
         };
         self.fail_runs_of(hash, flaw).await?;
         Err(unknown().into())

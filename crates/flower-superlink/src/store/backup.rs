@@ -58,7 +58,7 @@ pub enum BackupError {
     InMemory,
     /// The database has tools of its own for that.
     #[error(
-        "the state is in a {0}: stop the SuperLink, save the database with pg_dump, and copy the directory of --storage-dir"
+        "the state is in a {0}: stop the SuperLink, save the database with pg_dump, and copy the directory of --storage-dir or the bucket of --storage"
     )]
     Elsewhere(PostgresUrl),
     /// Nothing is there.

@@ -1,6 +1,5 @@
-//! A store of names, in a bucket or below a directory: how bytes come and go.
+//! A store of names, in a bucket or below a directory: how bytes are read, listed and deleted.
 
-use std::error::Error as Cause;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -20,13 +19,15 @@ use super::cache::Cache;
 use crate::link::blobs::Swept;
 use crate::link::state::BlobName;
 
+mod upload;
+
+use upload::PLACES;
+
 /// Bytes up to which an object is one request.
 pub(super) const ONE_REQUEST: usize = 16 << 20;
 /// Bytes of a part of a larger one, and parts under way at the same time.
 pub(super) const PART: usize = 8 << 20;
 const PARTS: usize = 4;
-/// Uploads under way at the same time. Later ones wait for a place.
-const UPLOADS: usize = 64;
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
 const HASH_INLINE_MAX: usize = 256 << 10;
 /// Names that are listed at once, and that are deleted by one request.
@@ -69,7 +70,7 @@ impl Shelf {
         Self {
             store,
             place: place.into(),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Arc::new(Semaphore::new(PLACES)),
             cache: Arc::new(Cache::new(cache)),
             site: Site::Memory,
         }
@@ -121,45 +122,6 @@ impl Shelf {
     fn path(&self, action: &'static str, name: &str) -> Result<Path, Error> {
         let path = Path::parse(name).map_err(object_store::Error::from);
         path.map_err(|error| self.failed(action, name, error))
-    }
-
-    /// Stores bytes under a new name.
-    pub(super) async fn put(&self, name: &str, content: Bytes) -> Result<(), Error> {
-        let path = self.path("write", name)?;
-        // It is never closed.
-        let _place = self.uploads.acquire().await.ok();
-        let put = async || match content.len() <= ONE_REQUEST {
-            true => self
-                .store
-                .put(&path, content.clone().into())
-                .await
-                .map(drop),
-            false => self.put_in_parts(&path, &content).await,
-        };
-        let stored = match put().await {
-            // The folder was empty a moment ago, and a deletion has taken it away.
-            Err(error) if self.directory().is_some() && has_no_folder(&error) => put().await,
-            stored => stored,
-        };
-        stored.map_err(|error| self.failed("write", name, error))
-    }
-
-    async fn put_in_parts(&self, path: &Path, content: &Bytes) -> object_store::Result<()> {
-        let mut upload = self.store.put_multipart(path).await?;
-        let starts = (0..content.len()).step_by(PART);
-        let parts = starts.map(|start| content.slice(start..content.len().min(start + PART)));
-        let sending = parts.map(|part| upload.put_part(part.into()));
-        let sent = stream::iter(sending).buffer_unordered(PARTS);
-        let sent: object_store::Result<()> = sent.try_collect().await;
-        let done = match sent {
-            Ok(()) => upload.complete().await.map(drop),
-            Err(error) => Err(error),
-        };
-        if done.is_err() {
-            // Best effort: the bucket's lifecycle rule removes parts otherwise.
-            let _ = upload.abort().await;
-        }
-        done
     }
 
     /// The verified bytes of a name.
@@ -343,19 +305,6 @@ impl Shelf {
         self.delete(vec![name]).await.into_result()?;
         read.map(drop)
     }
-}
-
-/// Whether a file could not be written since its folder is not there.
-fn has_no_folder(error: &object_store::Error) -> bool {
-    let mut cause: Option<&dyn Cause> = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::NotFound) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// The bytes, if they have this id.

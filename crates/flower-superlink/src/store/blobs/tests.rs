@@ -77,7 +77,7 @@ async fn each_upload_has_a_name_of_its_own_and_is_given_until_the_name_is_swept(
             assert_eq!(first.size, size as u64);
             for _ in 0..2 {
                 let swept = blobs.sweep(vec![first.key.clone()]).await;
-                assert_eq!(swept.gone, [first.key.clone()]);
+                assert_eq!(swept.gone, std::slice::from_ref(&first.key));
             }
             let read = async |name| blobs.read(&id, &Blob::Named(name)).await.unwrap();
             assert_eq!(read(first).await, None);
@@ -208,6 +208,27 @@ async fn all_who_wait_for_a_read_that_fails_fail_with_the_read() {
     away.store(false, Ordering::SeqCst);
     let read = blobs.read(&id, &Blob::Named(name)).await.unwrap();
     assert_eq!(read, Some(content));
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_share_a_slow_line_a_few_at_a_time() {
+    let store = Watched::default();
+    let most = Arc::clone(&store.most_under_way);
+    let blobs = Arc::new(shelf(store).objects(&start("s", 1)));
+    let upload = async |size: usize, number: usize| {
+        most.lock().1 = 0;
+        let mut sending = tokio::task::JoinSet::new();
+        let (id, content) = content(size);
+        for _ in 0..number {
+            let (blobs, content) = (Arc::clone(&blobs), content.clone());
+            sending.spawn(async move { blobs.keep(RUN, id, content).await.unwrap() });
+        }
+        assert_eq!(sending.join_all().await.len(), number);
+        most.lock().1
+    };
+    // 64 MiB at most, and 64 small ones.
+    assert_eq!(upload(ONE_REQUEST, 10).await, 4);
+    assert_eq!(upload(INLINE_MAX + 1, 100).await, 64);
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ pub(super) struct Watched {
     /// The last part of an upload fails.
     pub(super) fails: Arc<AtomicBool>,
     pub(super) aborted: Arc<AtomicUsize>,
+    /// Uploads of one request that are under way, and the most that were.
+    pub(super) most_under_way: Arc<Mutex<(usize, usize)>>,
     /// Reads fail, after a while.
     pub(super) is_away: Arc<AtomicBool>,
     /// Names that cannot be deleted.
@@ -51,7 +53,16 @@ impl fmt::Display for Watched {
 #[async_trait]
 impl ObjectStore for Watched {
     async fn put_opts(&self, at: &Path, what: PutPayload, how: PutOptions) -> Result<PutResult> {
-        self.store.put_opts(at, what, how).await
+        let change = |by: isize| {
+            let mut number = self.most_under_way.lock();
+            number.0 = number.0.saturating_add_signed(by);
+            number.1 = number.1.max(number.0);
+        };
+        change(1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let put = self.store.put_opts(at, what, how).await;
+        change(-1);
+        put
     }
 
     async fn put_multipart_opts(
@@ -90,9 +101,8 @@ impl ObjectStore for Watched {
             let (stuck, store) = (Arc::clone(&stuck), store.clone());
             async move {
                 let name = name?;
-                match stuck.lock().contains(name.as_ref()) {
-                    true => return Err(away()),
-                    false => {}
+                if stuck.lock().contains(name.as_ref()) {
+                    return Err(away());
                 }
                 store.delete(&name).await.map(|()| name)
             }

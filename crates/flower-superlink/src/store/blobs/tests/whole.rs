@@ -1,6 +1,7 @@
 //! A federation over a state in PostgreSQL and bytes under names: from the push of an object to the
 //! sweep of its name, also when a SuperLink dies on the way.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use flwr_core::object::Pulled;
@@ -262,4 +263,100 @@ async fn what_is_deleted_within_a_minute_does_not_count_as_used() {
     assert!(state.used().await.unwrap() < size);
     // It takes space until then.
     assert!(federation.link.space().await.unwrap().objects >= size);
+}
+
+/// A store in which an object goes and comes again under another name while the object is read.
+#[derive(Debug)]
+struct Moving {
+    blobs: NamedBlobs,
+    address: PostgresUrl,
+    moves: AtomicBool,
+}
+
+impl Moving {
+    async fn move_away(&self, run: RunId, id: ObjectId, from: &BlobName) {
+        let content = self.blobs.shelf.fetch(&id, from).await.unwrap();
+        let to = self.blobs.keep(run, id, content).await.unwrap();
+        let Blob::Named(to) = to else {
+            panic!("{to:?}");
+        };
+        let client = server::client_at(&self.address).await;
+        for sql in [
+            "UPDATE blob SET key = $2 WHERE key = $1",
+            "UPDATE object SET blob = $2 WHERE blob = $1",
+            "UPDATE run SET fab_blob = $2 WHERE fab_blob = $1",
+        ] {
+            client.execute(sql, &[&from.key, &to.key]).await.unwrap();
+        }
+        self.blobs.sweep(vec![from.key.clone()]).await;
+    }
+}
+
+#[async_trait]
+impl BlobStore for Moving {
+    async fn keep(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<Blob, Error> {
+        self.blobs.keep(run, id, content).await
+    }
+
+    async fn read(&self, id: &ObjectId, blob: &Blob) -> Result<Option<Bytes>, Error> {
+        if let Blob::Named(name) = blob
+            && self.moves.swap(false, Ordering::SeqCst)
+        {
+            self.move_away(RUN, *id, name).await;
+        }
+        self.blobs.read(id, blob).await
+    }
+
+    async fn first_flaw(&self, ids: Vec<ObjectId>) -> Result<Option<Flawed>, Error> {
+        self.blobs.first_flaw(ids).await
+    }
+
+    async fn let_go(&self, id: &ObjectId) -> Result<(), Error> {
+        self.blobs.let_go(id).await
+    }
+
+    async fn discard(&self, id: &ObjectId, blob: &Blob) -> Result<(), Error> {
+        self.blobs.discard(id, blob).await
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        self.blobs.probe().await
+    }
+
+    fn uncounted(&self) -> u64 {
+        self.blobs.uncounted()
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_come_again_under_another_name_are_not_lost() {
+    let site = Site::new(shelf(InMemory::new())).await;
+    let state = PostgresState::open(&site.address, NOON).await.unwrap();
+    let moving = |blobs: NamedBlobs| {
+        Arc::new(Moving {
+            blobs,
+            address: site.address.clone(),
+            moves: AtomicBool::new(false),
+        })
+    };
+    let (objects, fabs) = (
+        moving(site.shelf.objects(&start("s", 1))),
+        moving(site.shelf.fabs(&start("s", 1))),
+    );
+    let stores = (Arc::clone(&objects), Arc::clone(&fabs));
+    let federation = Federation::with_bytes(Arc::new(state), None, stores.0, stores.1);
+    let (run, node) = (federation.running().await, federation.node().await);
+    let sent = federation.send(run, node, &"m".repeat(SIZES[1])).await;
+    for store in [&objects, &fabs] {
+        store.moves.store(true, Ordering::SeqCst);
+    }
+    for object in &sent.objects {
+        let pulled = federation.link.pull_object(run, object.id).await.unwrap();
+        assert_eq!(pulled, Pulled::There(object.bytes.clone()));
+    }
+    let hash = federation.link.run(run).await.unwrap().unwrap().fab_hash;
+    federation.link.fab(&hash).await.unwrap();
+    for store in [&objects, &fabs] {
+        assert!(!store.moves.load(Ordering::SeqCst), "nothing was moved");
+    }
 }
