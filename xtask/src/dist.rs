@@ -132,7 +132,8 @@ fn check(pack: &Pack, made: &Artefacts) -> Result<()> {
     tree::empty(&folder)?;
     tools::audit(&made.wheel)?;
     bare::check(&made.tarball, &folder)?;
-    smoke::check(pack, made, &folder)
+    smoke::check(pack, made, &folder)?;
+    smoke::time_first_run(&made.wheel, &folder)
 }
 
 /// The folder for what is made on the way.

@@ -19,6 +19,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -51,6 +53,10 @@ until "$2/pg_isready" -q -h "$dir" -U flwr; do sleep 0.05; done
 echo "$dir"
 read -r _ || :
 "#;
+
+/// How long a server may take to begin again.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The server of this process.
 static OF_THIS_PROCESS: LazyLock<Server> = LazyLock::new(Server::start);
@@ -149,12 +155,27 @@ impl Server {
         url_at(&self.dir)
     }
 
-    /// `kill -9` of the server.
+    /// `kill -9` of the server. A server that was killed just before is waited for: it starts again, and
+    /// until then its file with the process id is missing, unfinished or old.
     pub fn kill(&self) {
-        let pid = fs::read_to_string(self.dir.join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().parse().unwrap();
-        let pid = Pid::from_raw(pid).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while self
+            .pid()
+            .is_none_or(|pid| kill_process(pid, Signal::KILL).is_err())
+        {
+            assert!(
+                Instant::now() < deadline,
+                "no server runs in {}",
+                self.dir.display()
+            );
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// The process id that the server has noted.
+    fn pid(&self) -> Option<Pid> {
+        let noted = fs::read_to_string(self.dir.join("data/postmaster.pid")).ok()?;
+        Pid::from_raw(noted.lines().next()?.parse().ok()?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -62,6 +63,21 @@ pub(super) fn check(pack: &Pack, made: &Artefacts, folder: &Path) -> Result<()> 
             flower.requirement()
         );
     }
+    Ok(())
+}
+
+/// Measures how long a person with pip takes from an empty environment to the end of the first run.
+pub(super) fn time_first_run(wheel: &Path, folder: &Path) -> Result<()> {
+    let began = Instant::now();
+    let venv = Venv::make(&folder.join("first-run"))?;
+    venv.pip(&["install", &format!("{}[apps]", wheel.display())])?;
+    let installed = began.elapsed();
+    venv.first_run()?;
+    println!(
+        "the first run has ended {:.1} s after an empty environment was made, in which `pip install` took {:.1} s",
+        began.elapsed().as_secs_f64(),
+        installed.as_secs_f64()
+    );
     Ok(())
 }
 

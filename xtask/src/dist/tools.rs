@@ -80,6 +80,7 @@ impl Crate {
         command.args(name.strip_prefix("cargo-"));
         let cargo = build::cargo();
         command.env("CARGO", cargo.get_program());
+        command.env_remove("LD_PRELOAD");
         Ok(command)
     }
 }

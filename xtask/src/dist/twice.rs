@@ -1,6 +1,7 @@
 //! `cargo xtask dist --twice`: the artefacts are made again by another user, elsewhere and on another
 //! day, and each is the same file.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -29,10 +30,28 @@ pub(super) fn check(first: &Path, source: &Source) -> Result<()> {
     let stage = work().join("twice");
     tree::empty(&stage)?;
     let tree = clone(&stage)?;
+    let homes = [
+        ("CARGO_HOME", programs::home_of("CARGO_HOME", ".cargo")?),
+        ("RUSTUP_HOME", programs::home_of("RUSTUP_HOME", ".rustup")?),
+    ];
     println!("Building it again in {} ...", tree.display());
     let second = stage.join("made");
-    let mut again = elsewhere(&tree, &stage)?;
-    again.args(["xtask", "dist", "--unused", "--to"]);
+    let place = Elsewhere {
+        tree,
+        stage,
+        homes,
+        is_another_user: build::said(another_user().arg("true")).is_ok(),
+    };
+    if !place.is_another_user {
+        println!("SKIPPED: another user, since unshare is not allowed");
+    }
+    if !is_there(FAKETIME) {
+        println!("SKIPPED: another date, since faketime is missing");
+    }
+    let mut xtask = place.command(build::cargo().get_program(), false);
+    build::succeed(xtask.args(["build", "--quiet", "--package", "xtask"]))?;
+    let mut again = place.command(place.tree.join("target/debug/xtask").as_os_str(), true);
+    again.args(["dist", "--unused", "--to"]);
     build::succeed(again.arg(&second))?;
     let others = sums::differences(first, &second)?;
     let Some(name) = others.first() else {
@@ -60,38 +79,42 @@ fn clone(stage: &Path) -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Cargo in the clone, for another user (if the system lets us), with another umask, and forty days on
-/// (if `faketime` is there).
-fn elsewhere(tree: &Path, stage: &Path) -> Result<Command> {
-    let cargo = build::cargo();
-    let mut words = Vec::new();
-    if is_there("faketime") {
-        words.extend(["faketime", "-f", "+40d"].map(Into::into));
-    } else {
-        println!("SKIPPED: another date, since faketime is missing");
-    }
-    words.push(cargo.get_program().to_owned());
-    let another_user = || {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--user", "--map-user=4711", "--map-group=4711"]);
-        unshare
-    };
-    let mut command = match build::said(another_user().arg("true")) {
-        Ok(_) => another_user(),
-        Err(_) => {
-            println!("SKIPPED: another user, since unshare is not allowed");
-            Command::new("env")
+/// What gives a program another date.
+const FAKETIME: &str = "faketime";
+
+/// The place of the second build.
+struct Elsewhere {
+    tree: PathBuf,
+    stage: PathBuf,
+    homes: [(&'static str, PathBuf); 2],
+    is_another_user: bool,
+}
+
+impl Elsewhere {
+    /// A program in the clone, for another user (if the system allows that) and with another umask. A program
+    /// that packs sees a day that is forty days on (if `faketime` is there); rustc would stand still.
+    fn command(&self, program: &OsStr, packs: bool) -> Command {
+        let mut command = match self.is_another_user {
+            true => another_user(),
+            false => Command::new("env"),
+        };
+        command.args(["sh", "-c", "umask 0077; exec \"$@\"", "sh"]);
+        if packs && is_there(FAKETIME) {
+            command.args([FAKETIME, "-f", "+40d"]);
         }
-    };
-    command
-        .args(["sh", "-c", "umask 0077; exec \"$@\"", "sh"])
-        .args(words);
-    command.current_dir(tree).envs(VARIABLES);
-    command.env("CARGO_HOME", programs::home_of("CARGO_HOME", ".cargo")?);
-    command.env("RUSTUP_HOME", programs::home_of("RUSTUP_HOME", ".rustup")?);
-    command.env("HOME", stage);
-    command.env_remove("CARGO_TARGET_DIR");
-    Ok(command)
+        command.arg(program);
+        command.current_dir(&self.tree).envs(VARIABLES);
+        command.envs(self.homes.clone()).env("HOME", &self.stage);
+        command.env("CARGO", build::cargo().get_program());
+        command.env_remove("CARGO_TARGET_DIR");
+        command
+    }
+}
+
+fn another_user() -> Command {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-user=4711", "--map-group=4711"]);
+    unshare
 }
 
 /// Shows where two files differ, if the machine has what shows it.

@@ -37,10 +37,11 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-/// The cargo that started this program, in the workspace's folder.
+/// The cargo that started this program, in the workspace's folder. rustc stands still under a library that
+/// gives it another date (libfaketime), so cargo gets no such library.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root());
+    cargo.current_dir(root()).env_remove("LD_PRELOAD");
     cargo
 }
 

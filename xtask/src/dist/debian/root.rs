@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::super::{deb, source::VERSION, tools::says_version, tree};
+use crate::support::python::FLOWER;
 use crate::support::{build, tools};
 
 /// What lets dpkg work on a root that has nothing but this package. libc6 belongs to the machine, not to
@@ -79,6 +80,9 @@ impl Root {
         self.units_are_good()?;
         self.version_is(VERSION)?;
         stays("the upgrade", true)?;
+        if let Self::Whole(folder) = self {
+            self.first_run(folder)?;
+        }
         self.leave("remove")?;
         stays("the removal", true)?;
         let left = PROGRAMS.map(|name| format!("usr/bin/{name}"));
@@ -87,6 +91,31 @@ impl Root {
         }
         self.leave("purge")?;
         stays("the purge", false)
+    }
+
+    /// The first run of the README, with pip's flwr where the documents of the package say.
+    fn first_run(&self, folder: &Path) -> Result<()> {
+        // pip needs what this machine has of a network.
+        for name in ["etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"] {
+            let inside = folder.join(name);
+            let _ = fs::remove_file(&inside);
+            fs::copy(Path::new("/").join(name), &inside).with_context(|| format!("/{name}"))?;
+        }
+        let script = format!(
+            "python3 -m venv /opt/flower/venv; . /opt/flower/venv/bin/activate; pip --quiet install {}; \
+             eval \"$(flwrd env)\"; cd; ended=0; flwr up --detach && flwr new my-app --framework numpy \
+             && cd my-app && flwr run . --wait || ended=$?; flwr down; exit $ended",
+            FLOWER.requirement()
+        );
+        let mut shell = self.program("/bin/sh");
+        shell
+            .args(["-euc", &script])
+            .env("FLWR_TELEMETRY_ENABLED", "0");
+        let said = build::said(&mut shell)?;
+        if !said.contains("Successfully started run") {
+            bail!("the first run printed {said}");
+        }
+        Ok(())
     }
 
     fn folder(&self) -> &Path {

@@ -12,8 +12,8 @@ use crate::support::build;
 
 /// The releases of Debian that the package is for.
 const SUITES: [(&str, &str); 2] = [("bookworm", "Debian 12"), ("trixie", "Debian 13")];
-/// What the package needs of a system, and what looks at its units.
-const PACKAGES: &str = "--include=systemd,libgcc-s1,ca-certificates";
+/// What the package needs of a system, what looks at its units, and what pip's flwr is installed with.
+const PACKAGES: &str = "--include=systemd,libgcc-s1,ca-certificates,python3-venv";
 
 /// Takes each system through the life of the package.
 pub(super) fn check(older: &Path, now: &Path) -> Result<()> {
@@ -25,7 +25,7 @@ pub(super) fn check(older: &Path, now: &Path) -> Result<()> {
             .with_context(|| name.to_owned())?;
         fs::remove_dir_all(&folder)?;
         println!(
-            "{name}: installed, upgraded, removed and purged by apt; its systemd takes the units"
+            "{name}: installed, upgraded, removed and purged by apt; its systemd takes the units; a first run"
         );
     }
     Ok(())
@@ -34,7 +34,7 @@ pub(super) fn check(older: &Path, now: &Path) -> Result<()> {
 /// The archive of a system, fetched the first time.
 fn kept(suite: &str) -> Result<PathBuf> {
     let folder = build::target().join("debian");
-    let archive = folder.join(format!("{suite}.tar"));
+    let archive = folder.join(format!("{suite}-python.tar"));
     if !archive.is_file() {
         println!("Fetching {suite} ...");
         fs::create_dir_all(&folder)?;

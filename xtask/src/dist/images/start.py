@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-daemon = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+daemon = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 image = os.path.realpath(os.path.join(daemon, "image", "bundle"))
 runc = ["/usr/sbin/runc" if os.path.exists("/usr/sbin/runc") else "runc", "--root", os.path.join(daemon, "runc")]
 container = f"flower-swap-{os.path.basename(daemon)}"
@@ -24,7 +24,7 @@ others = [f"{name}={value}" for name, value in os.environ.items() if name != "PA
 process.update(
     args=[f"flower-{sys.argv[1]}", *sys.argv[2:]],
     env=path + others,
-    cwd="/",
+    cwd=os.getcwd(),
     terminal=False,
     user={"uid": os.getuid(), "gid": os.getgid()},
     capabilities={},
