@@ -54,21 +54,46 @@ pub(super) struct Commits {
     stores: Stores,
     wake: Arc<Wake>,
     under_way: Completion,
+    /// Those that store bytes first. A slow bucket holds up these, and no others.
+    uploads: Completion,
 }
 
 impl Commits {
     pub(super) fn new(stores: Stores, wake: Arc<Wake>) -> Self {
-        let under_way = Completion::new(UNDER_WAY);
+        let completion = || Completion::new(UNDER_WAY);
         Self {
             stores,
             wake,
-            under_way,
+            under_way: completion(),
+            uploads: completion(),
         }
     }
 
     /// Waits until all writes under way are done. Called once nobody can begin another.
     pub(super) async fn settled(&self) {
+        self.uploads.settled().await;
         self.under_way.settled().await;
+    }
+
+    /// Does a write and what follows from the write, in one of the two.
+    async fn complete<T, E, W>(
+        &self,
+        completion: &Completion,
+        write: impl FnOnce(Stores) -> W,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        E: Into<Error>,
+        W: Future<Output = std::result::Result<(T, Changed), E>> + Send + 'static,
+    {
+        let commits = self.clone();
+        let written = write(self.stores.clone());
+        let work = async move {
+            let (value, changed) = written.await.map_err(Into::into)?;
+            commits.apply(changed).await;
+            Ok(value)
+        };
+        completion.of(work).await.unwrap_or(Err(Error::Stopping))
     }
 
     /// Does for others what a write changed: wakes who waits, here and at other SuperLinks, and deletes
@@ -93,14 +118,18 @@ impl Link {
         E: Into<Error>,
         W: Future<Output = std::result::Result<(T, Changed), E>> + Send + 'static,
     {
-        let commits = self.commits.clone();
-        let written = write(commits.stores.clone());
-        let work = async move {
-            let (value, changed) = written.await.map_err(Into::into)?;
-            commits.apply(changed).await;
-            Ok(value)
-        };
-        let written = self.commits.under_way.of(work).await;
-        written.unwrap_or(Err(Error::Stopping))
+        let commits = &self.commits;
+        commits.complete(&commits.under_way, write).await
+    }
+
+    /// As [`commit`](Self::commit), for a write that stores bytes first.
+    pub(super) async fn commit_bytes<T, E, W>(&self, write: impl FnOnce(Stores) -> W) -> Result<T>
+    where
+        T: Send + 'static,
+        E: Into<Error>,
+        W: Future<Output = std::result::Result<(T, Changed), E>> + Send + 'static,
+    {
+        let commits = &self.commits;
+        commits.complete(&commits.uploads, write).await
     }
 }

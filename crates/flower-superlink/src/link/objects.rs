@@ -41,7 +41,7 @@ impl Link {
 
     /// Keeps bytes that are known to have this id, and tells whoever waits for them.
     pub(super) async fn keep_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<()> {
-        let kept = self.commit(move |stores| async move {
+        let kept = self.commit_bytes(move |stores| async move {
             let blob = stores.objects.keep(run, id, content).await?;
             let arrived = stores.state.object_arrived(run, id, blob.clone()).await;
             if let Err(error) = &arrived {

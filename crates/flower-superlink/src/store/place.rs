@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flwr_core::cause::chain;
 use flwr_core::object::ObjectId;
 use flwr_daemon::objects;
 use flwr_security::private_files;
@@ -265,10 +266,13 @@ pub(super) async fn settle(
     };
     let unused = there.iter().filter(is_by_id);
     let unused = unused.filter(|name| !known.contains(name.as_str()));
-    shelf
-        .delete(unused.cloned().collect())
-        .await
-        .into_result()?;
+    // A failed deletion wastes space and nothing else.
+    if let Some(error) = shelf.delete(unused.cloned().collect()).await.error {
+        tracing::warn!(
+            error = chain(&error),
+            "objects that nothing uses were not removed"
+        );
+    }
     let lost = used.iter().filter(|used| !there.contains(&used.name.key));
     Ok(lost.map(|used| used.id).collect())
 }
