@@ -247,6 +247,25 @@ async fn names_that_cannot_be_deleted_hold_up_no_others() {
 }
 
 #[tokio::test]
+async fn a_leftover_that_cannot_be_deleted_holds_up_no_others() {
+    let store = Watched::default();
+    let stuck = Arc::clone(&store.stuck);
+    let site = Site::new(shelf(store)).await;
+    let (federation, start) = site.start().await;
+    let blobs = site.shelf.objects(&start);
+    let first = name(&blobs, SIZES[1]).await;
+    name(&blobs, SIZES[1]).await;
+    drop(federation);
+    stuck.lock().insert(first.key.clone());
+    let (federation, _) = site.start().await;
+    federation.link.delete_leftovers().await.unwrap_err();
+    assert_eq!(site.names().await, std::slice::from_ref(&first));
+    stuck.lock().clear();
+    federation.link.delete_leftovers().await.unwrap();
+    assert_eq!(site.names().await, []);
+}
+
+#[tokio::test]
 async fn what_is_deleted_within_a_minute_does_not_count_as_used() {
     let site = Site::new(shelf(InMemory::new())).await;
     let (federation, start) = site.start().await;
