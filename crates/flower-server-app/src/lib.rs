@@ -37,6 +37,7 @@ const USAGE: u8 = 2;
 /// Makes the run that was typed.
 #[must_use]
 pub fn run() -> ExitCode {
+    limits::tighten_umask();
     let args = Args::parse();
     let level = args.verbose.then_some("debug");
     let _logs = match telemetry::init(level, Format::Text, None) {

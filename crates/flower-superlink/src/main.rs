@@ -34,15 +34,15 @@ fn main() -> ExitCode {
     if let Some(ended) = keeper::run_if_asked() {
         return ended;
     }
+    if is_called(std::env::args_os().next().as_ref(), flower_server_app::NAME) {
+        return flower_server_app::run();
+    }
     // Before anything of this process changes: the other program's flags and umask are its own.
     if simulation::is_asked_for(std::env::args_os()) {
         let error = simulation::hand_over(std::env::args_os(), tell);
         return fail(&error.into(), 1);
     }
     limits::tighten_umask();
-    if is_called(std::env::args_os().next().as_ref(), flower_server_app::NAME) {
-        return flower_server_app::run();
-    }
     let args: Args = match config_file::parse() {
         Ok(args) => args,
         Err(config_file::Error::Usage(error)) => error.exit(),

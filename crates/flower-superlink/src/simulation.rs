@@ -7,11 +7,10 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flwr_programs::{Maker, all, path_variable};
+use flwr_programs::{Maker, all, path_variable, take_place};
 use thiserror::Error;
 
 /// The name that is looked for on PATH.
@@ -65,7 +64,7 @@ pub fn hand_over(arguments: impl IntoIterator<Item = OsString>, tell: impl FnOnc
     if let Ok(started) = env::join_paths(started.filter(|path| !path.as_os_str().is_empty())) {
         command.env(STARTED, started);
     }
-    let source = command.exec();
+    let source = take_place(&mut command, &path);
     Error::Start { path, source }
 }
 

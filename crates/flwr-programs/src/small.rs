@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 #[must_use]
 #[expect(clippy::print_stderr, reason = "the last word of a program that ends")]
 pub fn become_another(own: &str, program: &str) -> ExitCode {
-    let failed = match beside(program) {
+    let failed = match in_own_folder(program) {
         Ok(program) => {
             let mut command = Command::new(&program);
             command.arg0(own).args(env::args_os().skip(1));
@@ -59,7 +59,7 @@ pub fn is_called(typed: Option<&OsString>, name: &str) -> bool {
 
 /// The program of this name in the folder of the running program. Links to the running program are followed.
 /// Where there is no `/proc`, the running program was started by its path, or it is not found.
-fn beside(program: &str) -> io::Result<PathBuf> {
+fn in_own_folder(program: &str) -> io::Result<PathBuf> {
     let by_path = |error| {
         let typed = env::args_os().next().map(PathBuf::from);
         typed.ok_or(error)?.canonicalize()
