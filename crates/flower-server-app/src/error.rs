@@ -4,7 +4,6 @@ use std::io;
 
 use flwr_client::channel::InvalidProxy;
 use flwr_core::address::AddressError;
-use flwr_core::fab::FabError;
 use flwr_core::id::RunId;
 use flwr_core::run::Phase;
 use flwr_daemon::apps;
@@ -15,18 +14,14 @@ use thiserror::Error;
 /// What was typed cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum Unusable {
-    #[error("--dir {0}")]
-    Dir(String, #[source] io::Error),
-    #[error("--dir {0}: its name is not UTF-8 text")]
-    NotText(String),
+    #[error(transparent)]
+    Dir(#[from] apps::DirError),
     #[error("--root-certificates")]
     Roots(#[source] TlsError),
     #[error("--server")]
     Server(#[source] AddressError),
     #[error(transparent)]
     Proxy(#[from] InvalidProxy),
-    #[error(transparent)]
-    Fab(#[from] FabError),
     #[error(transparent)]
     Program(#[from] apps::Error),
     #[error(

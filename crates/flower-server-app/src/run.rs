@@ -9,13 +9,15 @@ use flwr_client::find::{self, RunWatch};
 use flwr_client::line::{GrpcLine, Line, Nobody};
 use flwr_core::address::Address;
 use flwr_core::config::UserConfig;
-use flwr_core::fab::{self, Fab};
+use flwr_core::fab::Fab;
 use flwr_core::id::RunId;
 use flwr_core::port::Launch as _;
 use flwr_core::port::launch::Launched;
 use flwr_core::refusal::{Class, Failure};
 use flwr_core::run::{Outcome, Phase, RunStatus};
-use flwr_daemon::apps::{AppProcess, Exit, Guard, Program, Watchers, serverapp_command};
+use flwr_daemon::apps::{
+    AppProcess, Exit, Guard, Program, Watchers, fab_of_dir, serverapp_command,
+};
 use flwr_daemon::stop::Signals;
 use flwr_security::tls::{ClientFiles, ClientTls};
 use tokio::time::timeout;
@@ -41,10 +43,7 @@ pub(crate) struct Run {
 impl Run {
     /// Checks what was typed.
     pub(crate) fn prepare(args: &Args) -> Result<Self, Unusable> {
-        let shown = || args.dir.display().to_string();
-        let dir = args.dir.canonicalize();
-        let dir = dir.map_err(|error| Unusable::Dir(shown(), error))?;
-        let dir = dir.to_str().ok_or_else(|| Unusable::NotText(shown()))?;
+        let fab = fab_of_dir(&args.server_app, &args.dir)?;
         let trust = if args.insecure {
             Trust::Plaintext
         } else {
@@ -64,7 +63,7 @@ impl Run {
             warn!("{warning}");
         }
         Ok(Self {
-            fab: fab::of_directory(&args.server_app, dir)?,
+            fab,
             program: program(args.flwr_dir.as_deref())?,
             route: proxies.route(&superlink.host, superlink.port),
             superlink,

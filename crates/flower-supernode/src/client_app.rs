@@ -4,11 +4,10 @@
 //! The program `flower-client-app` is small: it executes `flower-supernode`, which finds here what it
 //! does under that name. So an installation has the code of a SuperNode once.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flwr_core::fab::{self, AppRef, Fab};
+use flwr_daemon::apps::fab_of_dir;
 use flwr_daemon::telemetry::{self, Format};
 use tracing::warn;
 
@@ -25,17 +24,6 @@ pub const NAME: &str = "flower-client-app";
 
 const PROGRAM: Program = Program(NAME);
 
-/// Why the app cannot be run.
-#[derive(Debug, thiserror::Error)]
-enum AppError {
-    #[error("--dir {0}")]
-    Dir(String, #[source] std::io::Error),
-    #[error("--dir {0}: its name is not UTF-8 text")]
-    NotText(String),
-    #[error(transparent)]
-    Fab(#[from] fab::FabError),
-}
-
 /// Runs a SuperNode with the flags of `flower-client-app` that were typed.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -50,7 +38,7 @@ pub fn run() -> ExitCode {
         "flower-client-app is deprecated: today's command is `flower-supernode {line}`, and the \
          app comes with `flwr run`"
     );
-    let app = match bundle(&args.client_app, &args.dir) {
+    let app = match fab_of_dir(&args.client_app, &args.dir) {
         Ok(app) => app,
         Err(error) => return PROGRAM.refuse(&error),
     };
@@ -72,14 +60,4 @@ pub fn run() -> ExitCode {
         ),
         Err(error) => PROGRAM.refuse(&error),
     }
-}
-
-fn bundle(app: &AppRef, dir: &Path) -> Result<Fab, AppError> {
-    let shown = || dir.display().to_string();
-    let absolute = dir
-        .canonicalize()
-        .map_err(|error| AppError::Dir(shown(), error))?;
-    let text = absolute.to_str();
-    let text = text.ok_or_else(|| AppError::NotText(shown()))?;
-    Ok(fab::of_directory(app, text)?)
 }
