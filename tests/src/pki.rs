@@ -31,6 +31,16 @@ pub enum Flaw {
     OtherName,
 }
 
+/// The flags by which a SuperLink has the certificates that `flwr cert new` makes in its folder.
+pub const SERVER_FLAGS: [&str; 6] = [
+    "--ssl-ca-certfile",
+    "certificates/ca.crt",
+    "--ssl-certfile",
+    "certificates/server.pem",
+    "--ssl-keyfile",
+    "certificates/server.key",
+];
+
 /// Makes an authority and a certificate signed by it, in `folder`.
 ///
 /// # Panics

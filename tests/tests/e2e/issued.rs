@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use e2e::federation::wait_for;
+use e2e::pki::SERVER_FLAGS;
 use e2e::{App, Flwr, Maker, Process, Scratch};
 
 const OURS: Maker = Maker::Ours;
@@ -31,13 +32,8 @@ fn command(scratch: &Scratch, program: &str, home: &str) -> Command {
 
 fn superlink(scratch: &Scratch, addresses: &Addresses) -> Process {
     let mut command = command(scratch, "flower-superlink", "home-superlink");
+    command.args(SERVER_FLAGS);
     command.args([
-        "--ssl-ca-certfile",
-        "certificates/ca.crt",
-        "--ssl-certfile",
-        "certificates/server.pem",
-        "--ssl-keyfile",
-        "certificates/server.key",
         "--auth-list-public-keys",
         "keys/client_public_keys.csv",
         "--auth-superlink-private-key",

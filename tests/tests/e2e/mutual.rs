@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::federation::wait_for;
+use e2e::pki::SERVER_FLAGS;
 use e2e::{App, Flwr, Maker, Process, Scratch, ports, tools};
 use serde_json::{Value, json};
 
@@ -117,17 +118,8 @@ impl Scene {
 
     /// A SuperLink that asks for certificates as `flwr cert` has made them.
     pub(crate) fn asking(&self, flags: &[&str]) -> Process {
-        let certificates = [
-            "--ssl-ca-certfile",
-            "certificates/ca.crt",
-            "--ssl-certfile",
-            "certificates/server.pem",
-            "--ssl-keyfile",
-            "certificates/server.key",
-            "--ssl-client-ca-certfile",
-            "certificates/ca.crt",
-        ];
-        self.superlink(".", &[&certificates, flags].concat())
+        let clients = ["--ssl-client-ca-certfile", "certificates/ca.crt"];
+        self.superlink(".", &[&SERVER_FLAGS[..], &clients, flags].concat())
     }
 
     fn node_command(&self, folder: &str, flags: &[&str]) -> Command {

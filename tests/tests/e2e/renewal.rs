@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use e2e::pki::SERVER_FLAGS;
 use e2e::{Federation, Security};
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
@@ -106,17 +107,7 @@ fn what_cannot_be_read_is_told_once_and_read_when_it_can_be() {
 #[test]
 fn the_systems_certificates_are_read_again_too() {
     let scene = Scene::from_flwr_cert();
-    let mut superlink = scene.superlink(
-        ".",
-        &[
-            "--ssl-ca-certfile",
-            "certificates/ca.crt",
-            "--ssl-certfile",
-            "certificates/server.pem",
-            "--ssl-keyfile",
-            "certificates/server.key",
-        ],
-    );
+    let mut superlink = scene.superlink(".", &SERVER_FLAGS);
     let root = fs::read(scene.scratch.path().join("certificates/ca.crt")).unwrap();
     let system = scene.scratch.file("system.pem", &root);
     let mut command = e2e::Maker::Ours.command("flower-supernode");
