@@ -8,6 +8,7 @@
 //! - `tarball` the static programs, and `bare` their use in a root without any library
 //! - `deb` the package for Debian, and `debian` its life in a root of its own or in whole systems
 //! - `images` the container images
+//! - `first_run` the first run of the README, where an artefact is installed
 //! - `place` the folder that artefacts are put into
 //! - `installed` installations whose packages are replaced while their daemons run
 //! - `sbom` the bill of materials, and `notices` the licences
@@ -20,6 +21,7 @@ mod artefacts;
 mod bare;
 mod deb;
 mod debian;
+mod first_run;
 mod images;
 pub(crate) mod installed;
 mod notices;

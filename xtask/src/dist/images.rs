@@ -30,7 +30,7 @@ use anyhow::{Context, Result, bail};
 pub(super) use self::container::hindrance;
 
 use self::archive::{Archive, Image};
-use self::container::Unpacked;
+use self::container::{Run, Unpacked};
 use self::daemons::DAEMONS;
 use self::layer::Packed;
 use self::play::Apps;
@@ -120,10 +120,20 @@ fn use_archive(archive: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks both images of an archive into a folder, each under its name.
+/// Unpacks both images of an archive into a folder, each under its name, with what [`starter`] begins with.
 pub(super) fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+    let nothing = Run {
+        user: rustix::process::geteuid().as_raw(),
+        program: None,
+        arguments: &[],
+        variables: &[],
+        mounts: &[],
+        tmp: false,
+    };
     for daemon in &DAEMONS {
-        Unpacked::make(archive, daemon.name, &folder.join(daemon.name))?;
+        let folder = folder.join(daemon.name);
+        let config = Unpacked::make(archive, daemon.name, &folder)?.configured(&nothing)?;
+        tree::write(&folder.join("container.json"), &config.to_string())?;
     }
     Ok(())
 }

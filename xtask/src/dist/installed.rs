@@ -65,42 +65,41 @@ impl Packaging {
     fn pack(self, programs: &Path, source: &Source, is_earlier: bool) -> Result<PathBuf> {
         let pack = Pack::of_tests(programs, source)?;
         let hindrance = match self {
-            Self::Wheel => return wheel::make(&pack),
-            Self::Image => images::hindrance(),
+            Self::Wheel => None,
             Self::Deb => deb::hindrance(),
+            Self::Image => images::hindrance(),
         };
         if let Some(reason) = hindrance {
             bail!("{reason}");
         }
-        if self == Self::Image {
-            return images::make(&pack);
+        match self {
+            Self::Wheel => wheel::make(&pack),
+            Self::Deb if is_earlier => pack.deb(&debian::before(VERSION)),
+            Self::Deb => pack.deb(VERSION),
+            Self::Image => images::make(&pack),
         }
-        let version = match is_earlier {
-            true => debian::before(VERSION),
-            false => VERSION.to_owned(),
-        };
-        pack.deb(&version)
     }
 
     /// Makes an installation without any package, and says where the programs will be.
     fn begin(self, installation: &Path) -> Result<PathBuf> {
         match self {
+            Self::Wheel => {
+                let mut venv = Command::new(python::interpreter()?);
+                build::succeed(venv.args(["-m", "venv"]).arg(installation))?;
+                let bin = python::bin(installation);
+                let inside = bin.strip_prefix(installation);
+                Ok(inside.context("an environment without bin")?.to_owned())
+            }
             Self::Deb => {
                 debian::Root::bare(installation)?;
-                return Ok(PathBuf::from("usr/bin"));
+                Ok(PathBuf::from("usr/bin"))
             }
             Self::Image => {
                 let bin = PathBuf::from("bin");
                 images::starter(&installation.join(&bin).join("flwrd"))?;
-                return Ok(bin);
+                Ok(bin)
             }
-            Self::Wheel => {}
         }
-        let mut venv = Command::new(python::interpreter()?);
-        build::succeed(venv.args(["-m", "venv"]).arg(installation))?;
-        let bin = python::bin(installation);
-        let inside = bin.strip_prefix(installation);
-        Ok(inside.context("an environment without bin")?.to_owned())
     }
 
     fn script(self) -> String {

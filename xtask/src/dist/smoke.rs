@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::artefacts::{Artefacts, Pack};
 use super::source::{Source, VERSION};
-use super::{debian, images, notices, programs, sbom, tarball, tools, tree, wheel, work};
+use super::{
+    debian, first_run, images, notices, programs, sbom, tarball, tools, tree, wheel, work,
+};
 use crate::support::build::{self, Profile};
 use crate::support::python::{self, Flower};
 
@@ -199,15 +201,11 @@ impl Venv {
         // Flower leaves an app out of its own bundle where a folder above has a name such as `dist`.
         let folder = tempfile::tempdir()?;
         let script = format!(
-            "ended=0; cd {} && {flwr} up --detach && {flwr} new my-app --framework numpy && cd my-app \
-             && {flwr} run . --wait || ended=$?; {flwr} down; exit $ended",
-            folder.path().display()
+            "cd {}; {}",
+            folder.path().display(),
+            first_run::script(&flwr)
         );
-        let said = self.run(&script, "/usr/bin:/bin")?;
-        if !said.contains("Successfully started run") {
-            bail!("the first run printed {said}");
-        }
-        Ok(())
+        first_run::has_started(&self.run(&script, "/usr/bin:/bin")?)
     }
 
     /// Has a shell of the active environment execute a script, and gives what the script prints.

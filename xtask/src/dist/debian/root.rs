@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::super::{deb, source::VERSION, tools::says_version, tree};
+use super::super::{deb, first_run, source::VERSION, tools::says_version, tree};
 use crate::support::python::FLOWER;
 use crate::support::{build, tools};
 
@@ -103,19 +103,15 @@ impl Root {
         }
         let script = format!(
             "python3 -m venv /opt/flower/venv; . /opt/flower/venv/bin/activate; pip --quiet install {}; \
-             eval \"$(flwrd env)\"; cd; ended=0; flwr up --detach && flwr new my-app --framework numpy \
-             && cd my-app && flwr run . --wait || ended=$?; flwr down; exit $ended",
-            FLOWER.requirement()
+             eval \"$(flwrd env)\"; cd; {}",
+            FLOWER.requirement(),
+            first_run::script("flwr")
         );
         let mut shell = self.program("/bin/sh");
         shell
             .args(["-euc", &script])
             .env("FLWR_TELEMETRY_ENABLED", "0");
-        let said = build::said(&mut shell)?;
-        if !said.contains("Successfully started run") {
-            bail!("the first run printed {said}");
-        }
-        Ok(())
+        first_run::has_started(&build::said(&mut shell)?)
     }
 
     fn folder(&self) -> &Path {

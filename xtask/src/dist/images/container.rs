@@ -137,7 +137,8 @@ impl Unpacked {
         self.folder.join("runc")
     }
 
-    fn configured(&self, run: &Run<'_>) -> Result<Value> {
+    /// The configuration of a container, but for its mounts.
+    pub(super) fn configured(&self, run: &Run<'_>) -> Result<Value> {
         let mut config = self.config.clone();
         config["root"] = json!({"path": self.root(), "readonly": true});
         let process = &mut config["process"];

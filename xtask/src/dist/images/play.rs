@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use super::container::{self, Container, Run, Unpacked};
 use super::daemons::DAEMONS;
 use super::files;
-use crate::dist::programs;
 use crate::dist::source::VERSION;
+use crate::dist::{first_run, programs};
 use crate::support::build::said;
 use crate::support::daemon::{Daemon, TLS, free_ports, here};
 use crate::support::python::{self, FLOWER};
@@ -263,21 +263,17 @@ impl Stage {
 
     /// The first run of the README in one container.
     fn first_run(&self) -> Result<()> {
-        let script = "cd && flwr up --detach && flwr new my-app --framework numpy && cd my-app \
-             && flwr run . --wait && flwr down";
+        let script = format!("cd; {}", first_run::script("flwr"));
         let run = Run {
             user: self.user,
             program: Some("sh"),
-            arguments: &["-euc".to_owned(), script.to_owned()],
+            arguments: &["-euc".to_owned(), script],
             variables: &[],
             mounts: &[],
             tmp: true,
         };
         let said = self.superlink.execute("first-run", &run)?;
-        if !said.contains("Successfully started run") {
-            bail!("the first run in a container printed {said}");
-        }
-        Ok(())
+        first_run::has_started(&said).context("in a container")
     }
 
     /// Has `flwr` start a run, and waits for its end.
