@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::PoisonError;
 
@@ -159,6 +160,10 @@ fn what_is_wrong_with_them_is_told() {
             "127.0.0.1:1: connection refused",
         ),
         (
+            "flower-server-app server:app --insecure --simulation",
+            "unexpected argument '--simulation'",
+        ),
+        (
             "flower-client-app client --insecure",
             "`client` names no app",
         ),
@@ -190,14 +195,20 @@ fn a_small_program_without_the_daemon_beside_it_says_what_it_needs() {
         let scratch = Scratch::new();
         let alone = scratch.path().join(small);
         fs::copy(Maker::Ours.program(small), &alone).unwrap();
-        let output = Command::new(&alone).arg("--help").output();
-        let output = output.unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            said.starts_with(&format!("{small}: error: "))
-                && said.contains(&format!("needs {daemon} in its own folder")),
-            "{said}"
-        );
+        let must_say = |why: &str| {
+            let output = Command::new(&alone).arg("--help").output();
+            let output = output.unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                said.starts_with(&format!("{small}: error: "))
+                    && said.contains(why)
+                    && said.contains(&format!("needs {daemon} in its own folder")),
+                "{said}"
+            );
+        };
+        must_say("No such file");
+        symlink(&alone, scratch.path().join(daemon)).unwrap();
+        must_say("is a link to this program");
     }
 }
