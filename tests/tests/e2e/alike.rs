@@ -199,6 +199,7 @@ const FAMILIES: [Release; 5] = [
 ];
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn daemons_refuse_app_processes_as_those_of_later_releases_do() {
     alike(&FAMILIES, apps, purposes::APPS);
 }
@@ -215,6 +216,7 @@ fn control_refuses_as_superlinks_of_later_releases_do() {
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn fleet_refuses_as_superlinks_of_later_releases_do() {
     alike(&RELEASES, open, purposes::FLEET);
 }

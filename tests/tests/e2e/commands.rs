@@ -302,11 +302,13 @@ fn works(security: Security, release: Release) {
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn a_command_of_flwr_1_23_is_served_in_plaintext() {
     works(Security::Insecure, Release::V1_23);
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn a_command_of_flwr_1_26_is_served_in_plaintext() {
     works(Security::Insecure, Release::V1_26);
 }
@@ -317,6 +319,7 @@ fn a_command_of_flwr_1_28_is_served_over_tls() {
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn a_command_of_flwr_1_31_is_served_over_tls() {
     works(Security::Tls, Release::V1_31);
 }

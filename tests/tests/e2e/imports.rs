@@ -263,6 +263,7 @@ fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_pip_1_22() {
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_later_releases() {
     for release in LATER {
         server_modules_are_those_of_pip(release);
@@ -270,6 +271,7 @@ fn a_server_apps_first_line_finds_the_modules_that_it_finds_with_later_releases(
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn an_apps_first_line_finds_the_modules_that_it_finds_with_later_releases() {
     for release in LATER {
         modules_are_those_of_pip(release);

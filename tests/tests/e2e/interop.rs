@@ -131,6 +131,7 @@ fn everything_of_1_22_trains_in_this_harness() {
 }
 
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn everything_of_later_releases_trains_in_this_harness() {
     for release in [Release::V1_26, Release::V1_31] {
         let pip = Maker::Pip(release);

@@ -121,6 +121,7 @@ fn apps_of_two_families_work_at_the_same_time() {
 
 /// A process that is killed says nothing: it is missed by its signs of life.
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn apps_that_are_killed_are_missed() {
     let federation = federation();
     let superexecs = federation.superexecs(Release::V1_31, None);
@@ -147,6 +148,7 @@ fn apps_that_are_killed_are_missed() {
 
 /// Flower's own SuperLink forgets a token after 30 s.
 #[test]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn a_token_outlives_an_import_of_40_s() {
     let federation = federation();
     let programs = federation.scratch().folder("programs");

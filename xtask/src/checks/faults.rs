@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(kind) = &args.only {
         tests.env("FLOWER_FAULTS_ONLY", kind);
     }
-    tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
+    build::test_program(&mut tests, "harness");
     tests.args(["--nocapture", "no_fault_loses_or_doubles_a_message"]);
     build::outcome(&mut tests)
 }

@@ -1,10 +1,10 @@
 //! `cargo xtask fuzz`: every parser of bytes from elsewhere, for a moment.
 
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::support::build;
+use crate::support::build::{self, Profile};
 
 /// `cargo xtask fuzz`
 #[derive(clap::Args)]
@@ -27,7 +27,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     build::succeed(metadata.stdout(Stdio::null())).context(
         "fuzz/Cargo.lock is not current: `cargo metadata --manifest-path fuzz/Cargo.toml` renews it",
     )?;
-    let mut fuzz = build::cargo();
-    fuzz.args(["run", "--quiet", "--package", "flwr-fuzz", "--"]);
-    build::outcome(fuzz.args(&args.forwarded))
+    let programs = build::built(Profile::Dev, &["flwr-fuzz"])?;
+    build::outcome(Command::new(programs.join("flwr-fuzz")).args(&args.forwarded))
 }

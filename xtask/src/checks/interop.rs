@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(folder) = &args.earlier {
         tests.env("FLOWER_EARLIER", folder.canonicalize()?);
     }
-    tests.args(["test", "-p", "e2e", "--test", "matrix", "--"]);
+    build::test_program(&mut tests, "matrix");
     tests.args(["--nocapture", "--ignored", "--test-threads", "1"]);
     if args.quick {
         tests.args(["--exact", "quick"]);

@@ -18,11 +18,15 @@ const NEWER: [&str; 10] = [
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask test                          everything
+  cargo xtask test                          everything but what takes minutes
+  cargo xtask test --long                   the end-to-end tests that take minutes
   cargo xtask test -p flwr-core             one crate
   cargo xtask test -p e2e -- tls::          the end-to-end tests about TLS
   cargo xtask test -p e2e -- --nocapture    with what they print")]
 pub(crate) struct Args {
+    /// Run the end-to-end tests that take minutes, and nothing else.
+    #[arg(long, conflicts_with = "forwarded")]
+    long: bool,
     /// Handed to `cargo test`; without -p, the whole workspace is tested.
     #[arg(
         trailing_var_arg = true,
@@ -42,6 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     tests.env(python::ENVOY_VARIABLE, python::envoy()?);
     build::programs(Profile::Dev)?;
+    if args.long {
+        build::test_program(&mut tests, "e2e");
+        return build::outcome(tests.arg("--ignored"));
+    }
     tests.arg("test");
     if !names_a_package(&args.forwarded) {
         tests.arg("--workspace");

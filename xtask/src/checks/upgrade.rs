@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     build::programs(Profile::Dev)?;
     tests.env("FLOWER_UPGRADE_TO", &args.to);
     tests.env("FLOWER_UPGRADE_SERVERAPP", &args.serverapp);
-    tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
+    build::test_program(&mut tests, "harness");
     tests.args(["--nocapture", "--ignored"]);
     tests.arg("supernodes_are_upgraded_while_rounds_go_on");
     build::outcome(&mut tests)

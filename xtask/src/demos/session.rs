@@ -38,7 +38,7 @@ pub(crate) struct Args {
 
 /// Plays the session in an empty home.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let programs = build::packages(
+    let programs = build::built(
         Profile::Release,
         &["flwr", "flower-superlink", "flower-supernode"],
     )?;

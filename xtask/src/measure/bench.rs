@@ -110,7 +110,7 @@ const FULL: Extent = Extent {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut programs = vec!["flower-superlink", "flower-supernode", "flwr", "flwr-bench"];
     programs.extend(args.start.then_some("flwrd"));
-    let programs = build::packages(Profile::Release, &programs)?;
+    let programs = build::built(Profile::Release, &programs)?;
     let environment = FLOWER_1_22.prepare()?;
     let folder = tempfile::Builder::new().prefix("flower-bench-").tempdir()?;
     let keys = args.crowd.unwrap_or(load::MOST_NODES);

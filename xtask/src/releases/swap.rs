@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tests.env("FLOWER_EARLIER", earlier);
     tests.env("FLOWER_FAULTS_ONLY", "upgrade");
     tests.env("FLOWER_FAULTS", args.swaps.to_string());
-    tests.args(["test", "-p", "e2e", "--test", "harness", "--"]);
+    build::test_program(&mut tests, "harness");
     tests.args(["--nocapture", "no_fault_loses_or_doubles_a_message"]);
     build::outcome(&mut tests)
 }

@@ -47,11 +47,12 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds the programs and says in which folder they are.
 pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
-    packages(
+    built(
         profile,
         &[
             "flower-superlink",
             "flower-supernode",
+            "flower-client-app",
             "flower-server-app",
             "flwr",
             "flwrd",
@@ -59,18 +60,36 @@ pub(crate) fn programs(profile: Profile) -> Result<PathBuf> {
     )
 }
 
-/// Builds the programs of these packages and says in which folder they are.
-pub(crate) fn packages(profile: Profile, packages: &[&str]) -> Result<PathBuf> {
+/// Builds these programs and says in which folder they are. Those for tests have the features that the whole
+/// workspace asks for, so that tests, programs and fuzz targets share what is built; those for use have the
+/// features of their own packages.
+pub(crate) fn built(profile: Profile, programs: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
     build.arg("build");
-    for package in packages {
-        build.args(["--package", package]);
-    }
-    if matches!(profile, Profile::Release) {
-        build.arg("--release");
+    match profile {
+        Profile::Dev => build.arg("--workspace"),
+        Profile::Release => build.arg("--release").args(packages_of(programs)),
+    };
+    for program in programs {
+        build.args(["--bin", program]);
     }
     succeed(&mut build)?;
     Ok(target().join(profile.folder()))
+}
+
+fn packages_of<'a>(programs: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    let package = |program: &&'a str| match *program {
+        "flower-client-app" => "flower-supernode",
+        program => program,
+    };
+    let packages = programs.iter().map(package);
+    packages.flat_map(|package| ["--package", package])
+}
+
+/// Has `cargo` run the test program `name` of `tests/tests`, with what follows as its arguments. It has the
+/// features of the whole workspace, as the programs have.
+pub(crate) fn test_program(cargo: &mut Command, name: &str) {
+    cargo.args(["test", "--workspace", "--test", name, "--"]);
 }
 
 /// Runs `command` to its end; an error unless it leaves with 0.
