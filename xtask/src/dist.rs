@@ -66,9 +66,8 @@ pub(crate) struct Args {
     /// Do not install and use what was made.
     #[arg(long, conflicts_with = "smoke")]
     unused: bool,
-    /// Make everything a second time, as another user elsewhere and on another day, and compare. Hidden, since
-    /// nobody has seen the second build to its end yet.
-    #[arg(long, conflicts_with = "smoke", hide = true)]
+    /// Make everything a second time, as another user elsewhere and on another day, and compare.
+    #[arg(long, conflicts_with = "smoke")]
     twice: bool,
     /// Make artefacts from the programs that the tests have built, install and use them.
     #[arg(long, conflicts_with_all = ["to", "sign"])]

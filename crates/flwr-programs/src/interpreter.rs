@@ -37,7 +37,19 @@ impl Interpreter {
         Self::found_in(script, &path_variable())
     }
 
+    /// The Python that a script names and that is gone, as after an upgrade of the system. Such a script
+    /// does not start.
+    #[must_use]
+    pub fn gone(script: &Path) -> Option<PathBuf> {
+        let named = Self::named_in(script, &path_variable())?;
+        (!named.python.is_file()).then_some(named.python)
+    }
+
     fn found_in(script: &Path, path: &OsStr) -> Option<Self> {
+        Self::named_in(script, path).filter(|named| named.python.is_file())
+    }
+
+    fn named_in(script: &Path, path: &OsStr) -> Option<Self> {
         let mut start = Vec::new();
         let file = File::open(script).ok()?;
         file.take(START).read_to_end(&mut start).ok()?;
@@ -54,7 +66,7 @@ impl Interpreter {
     fn new(python: PathBuf, options: &[OsString]) -> Option<Self> {
         let name = python.file_name()?.as_bytes();
         let is_python = name.starts_with(b"python") || name.starts_with(b"pypy");
-        (is_python && python.is_file()).then(|| Self {
+        is_python.then(|| Self {
             python,
             options: options.to_vec(),
         })

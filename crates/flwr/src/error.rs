@@ -124,6 +124,12 @@ pub(crate) enum Error {
     NoDaemon(&'static str),
     #[error("no Python on PATH to run apps with")]
     NoPython,
+    #[error("{} names a Python that is not there: {}", program.display(), python.display())]
+    NoInterpreter {
+        /// A program of Flower on PATH.
+        program: PathBuf,
+        python: PathBuf,
+    },
     #[error("the Python environment for apps could not be made{}; {} has the rest", suffix(.cause), .log.display())]
     Python {
         /// The telling line of the log.

@@ -29,6 +29,9 @@ pub(crate) fn changed(
             let groups = args.groups();
             let of_group = |group: &Group| installation.folder(*group);
             let chosen: Vec<_> = groups.iter().map(of_group).collect();
+            if !args.undo {
+                has_all(installation, &groups)?;
+            }
             let rest = before
                 .into_iter()
                 .filter(|it| !chosen.contains(it))
@@ -44,6 +47,23 @@ pub(crate) fn changed(
         let has_colon = |folder: &&PathBuf| folder.as_os_str().as_bytes().contains(&b':');
         Error::Colon(after.iter().find(has_colon).cloned().unwrap_or_default())
     })
+}
+
+/// An error for a program that lacks or that nobody may execute: PATH would find another maker's, silently.
+fn has_all(installation: &Installation, groups: &[Group]) -> Result<(), Error> {
+    let programs = groups.iter().flat_map(|group| {
+        let folder = installation.folder(*group);
+        group
+            .programs()
+            .iter()
+            .map(move |name| (*name, folder.clone()))
+    });
+    for (name, folder) in programs {
+        if installation.program(name).is_none() {
+            return Err(Error::NoProgram { name, folder });
+        }
+    }
+    Ok(())
 }
 
 /// The folders of a PATH. An empty PATH names none: an empty name would mean the current folder.
@@ -103,13 +123,39 @@ pub(crate) fn command(args: &EnvArgs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
     use super::*;
     use crate::cli::Only;
 
-    fn apart() -> Installation {
-        Installation::Apart("/i".into())
+    /// An installation in a folder that is there, whose path stands as `/i` in what the tests say.
+    struct Apart {
+        dir: tempfile::TempDir,
+    }
+
+    impl Apart {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            for group in Group::ALL {
+                let folder = dir.path().join(group.name());
+                fs::create_dir(&folder).unwrap();
+                for name in group.programs() {
+                    let program = folder.join(name);
+                    fs::write(&program, "").unwrap();
+                    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+                }
+            }
+            Self { dir }
+        }
+
+        fn changed_by(&self, only: &[Only], undo: bool, path: &str) -> String {
+            let root = self.dir.path().to_str().unwrap();
+            let installation = Installation::Apart(root.into());
+            let path = path.replace("/i/", &format!("{root}/"));
+            changed_by(&installation, only, undo, &path).replace(&format!("{root}/"), "/i/")
+        }
     }
 
     fn changed_by(installation: &Installation, only: &[Only], undo: bool, path: &str) -> String {
@@ -120,33 +166,45 @@ mod tests {
 
     #[test]
     fn the_chosen_folders_come_first_and_only_once() {
+        let apart = Apart::new();
         let path = "/venv/bin:/gone:/usr/bin";
-        let all = changed_by(&apart(), &[], false, path);
+        let all = apart.changed_by(&[], false, path);
         assert_eq!(all, format!("/i/flwr:/i/superlink:/i/supernode:{path}"));
-        assert_eq!(changed_by(&apart(), &[], false, &all), all);
-        let one = changed_by(&apart(), &[Only::Superlink], false, path);
+        assert_eq!(apart.changed_by(&[], false, &all), all);
+        let one = apart.changed_by(&[Only::Superlink], false, path);
         assert_eq!(one, format!("/i/superlink:{path}"));
         // An environment that is activated afterwards comes before.
-        let later = changed_by(
-            &apart(),
-            &[Only::Superlink],
-            false,
-            &format!("/other:{one}"),
-        );
+        let later = apart.changed_by(&[Only::Superlink], false, &format!("/other:{one}"));
         assert_eq!(later, format!("/i/superlink:/other:{path}"));
-        assert_eq!(changed_by(&apart(), &[Only::Flwr], false, ""), "/i/flwr");
+        assert_eq!(apart.changed_by(&[Only::Flwr], false, ""), "/i/flwr");
+    }
+
+    #[test]
+    fn a_program_that_nobody_may_execute_is_named() {
+        let apart = Apart::new();
+        let program = apart.dir.path().join("superlink/flower-superlink");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).unwrap();
+        let installation = Installation::Apart(apart.dir.path().into());
+        let by = |undo| {
+            let only = Vec::new();
+            changed(&installation, &EnvArgs { only, undo }, OsStr::new("/a"))
+        };
+        let error = by(false).unwrap_err().to_string();
+        assert!(error.starts_with("flower-superlink is not in "), "{error}");
+        assert_eq!(by(true).unwrap(), "/a");
     }
 
     #[test]
     fn undo_takes_away_what_was_added() {
+        let apart = Apart::new();
         let path = "/venv/bin:/usr/bin";
-        let all = changed_by(&apart(), &[], false, path);
-        assert_eq!(changed_by(&apart(), &[], true, &all), path);
+        let all = apart.changed_by(&[], false, path);
+        assert_eq!(apart.changed_by(&[], true, &all), path);
         assert_eq!(
-            changed_by(&apart(), &[Only::Flwr, Only::Supernode], true, &all),
+            apart.changed_by(&[Only::Flwr, Only::Supernode], true, &all),
             format!("/i/superlink:{path}")
         );
-        assert_eq!(changed_by(&apart(), &[], true, path), path);
+        assert_eq!(apart.changed_by(&[], true, path), path);
     }
 
     #[test]
@@ -168,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_folder_with_a_colon_is_named() {
-        let installation = Installation::Apart("/a:b".into());
+        let installation = Installation::Together("/a:b".into());
         let error = changed(&installation, &EnvArgs::default(), OsStr::new("/a")).unwrap_err();
         assert!(error.to_string().contains("/a:b"), "{error}");
     }

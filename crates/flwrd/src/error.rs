@@ -21,7 +21,7 @@ pub(crate) enum Error {
     )]
     NoInstallation(PathBuf),
     /// The installation lacks a program.
-    #[error("{name} is not in {}: install the programs again", folder.display())]
+    #[error("{name} is not in {}, or nobody may execute it: install the programs again", folder.display())]
     NoProgram {
         /// The program.
         name: &'static str,

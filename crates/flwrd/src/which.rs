@@ -61,12 +61,17 @@ impl Report {
         }
     }
 
-    /// The line that gives a name to the other maker. `None` for names that this project has not, and
-    /// where there are no programs to choose.
+    /// The line that gives a name to the other maker. `None` for names that this project has not, where
+    /// there are no programs to choose, and where a link leads to this installation (`/usr/bin` of a Debian
+    /// package): PATH is nothing that `flwrd env` has to change there.
     fn change(&self, name: &str, found: &Found) -> Option<String> {
         let installation = self.installation.as_ref()?;
         let group = Group::of(name)?;
-        let is_here = found.path.parent() == Some(&installation.folder(group));
+        let here = installation.folder(group);
+        let is_here = found.path.parent() == Some(&here);
+        if !is_here && is_same(&found.path, &here.join(name)) {
+            return None;
+        }
         let (whose, undo) = match &found.maker {
             Maker::Ours(_) if is_here => ("pip's", " --undo"),
             Maker::Ours(_) => ("that of this flwrd", ""),
@@ -124,6 +129,12 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let one = one.canonicalize();
+    one.is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// How a shell with this PATH reaches this program: by its name, or else by its path.
@@ -218,6 +229,20 @@ mod tests {
         assert_eq!(json["programs"][0]["maker"], "pip");
         assert_eq!(json["programs"][2]["path"], Value::Null);
         assert_eq!(json["missing-folders"][0], shown(&gone));
+    }
+
+    #[test]
+    fn a_link_to_the_installation_needs_no_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (bin, folder) = (root.join("bin"), root.join("libexec/flower-daemons/flwr"));
+        program(&folder, "flwr", "flwr 0.1.0 (commit development; x)");
+        program(&bin, "flwrd", "");
+        std::os::unix::fs::symlink(folder.join("flwr"), bin.join("flwr")).unwrap();
+        let report = Report::of(bin.as_os_str(), Some(&bin.join("flwrd")));
+        let text = report.to_string();
+        assert!(text.contains("ours, 0.1.0"), "{text}");
+        assert!(!text.contains("flwrd env"), "{text}");
     }
 
     #[test]

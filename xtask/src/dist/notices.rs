@@ -1,4 +1,5 @@
-//! `THIRD-PARTY.md`: the licences of all crates of this workspace, by `cargo-about` with `about.toml`.
+//! `THIRD-PARTY.md`: the licences of all crates of this workspace, by `cargo-about` with `about.toml`, and of
+//! what else is linked into the programs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,8 +22,10 @@ pub(super) fn make() -> Result<PathBuf> {
         packaging.join("about.toml"),
         packaging.join("third-party.hbs"),
     );
+    let (besides, lesser) = (packaging.join("besides.md"), packaging.join("LGPL-2.1.txt"));
     let mut all = Sha256::new();
-    for file in [&build::root().join("Cargo.lock"), &list, &template] {
+    let lock = build::root().join("Cargo.lock");
+    for file in [&lock, &list, &template, &besides, &lesser] {
         all.update(fs::read(file)?);
     }
     let hash: String = all.finalize()[..8]
@@ -38,8 +41,10 @@ pub(super) fn make() -> Result<PathBuf> {
         about.args(["--target", programs::TARGET, "--workspace", "--config"]);
         about.arg(&list).arg(&template);
         let text = build::said(&mut about)?;
+        let (besides, lesser) = (fs::read_to_string(besides)?, fs::read_to_string(lesser)?);
+        let text = format!("{}\n{besides}\n```text\n{lesser}```\n", text.trim());
         let beside = kept.with_extension("new");
-        tree::write(&beside, text.trim_start())?;
+        tree::write(&beside, &text)?;
         fs::rename(&beside, &kept)?;
     }
     let file = work().join(NAME);

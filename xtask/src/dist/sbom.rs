@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -36,6 +37,7 @@ pub(super) fn make(source: &Source) -> Result<PathBuf> {
     if let Some(missing) = built.difference(&listed).next() {
         bail!("{NAME} has no {missing}, which `cargo tree` has");
     }
+    bill.besides = besides()?;
     let file = work().join(NAME);
     let text = serde_json::to_string_pretty(&bill.json(source)?)?;
     tree::write(&file, &(text + "\n"))?;
@@ -45,7 +47,14 @@ pub(super) fn make(source: &Source) -> Result<PathBuf> {
 /// Compares a bill with the crates that the programs in a folder name themselves.
 pub(super) fn agrees_with_programs(bill: &Path, folder: &Path) -> Result<()> {
     let read: Value = serde_json::from_str(&fs::read_to_string(bill)?)?;
-    let listed = crates_of(&read["components"])?;
+    let components = read["components"].as_array();
+    let components = components.with_context(|| format!("{NAME} has no components"))?;
+    let is_crate = |component: &&Value| {
+        component["purl"]
+            .as_str()
+            .is_some_and(|purl| purl.starts_with("pkg:cargo/"))
+    };
+    let listed = crates_of(&components.iter().filter(is_crate).cloned().collect())?;
     let (mut shipped, mut used) = (BTreeSet::new(), BTreeSet::new());
     let names = programs::INSTALLED.map(|(_, name)| name);
     for name in names.into_iter().chain(["flwrd"]) {
@@ -64,6 +73,35 @@ pub(super) fn agrees_with_programs(bill: &Path, folder: &Path) -> Result<()> {
         None => Ok(()),
         Some(other) => bail!("{NAME} has {other}, and no program has it"),
     }
+}
+
+/// What is linked into programs and is no crate: the standard library, and glibc into static programs.
+fn besides() -> Result<Vec<Value>> {
+    let mut rustc = Command::new("rustc");
+    let rust = build::said(rustc.current_dir(build::root()).arg("--version"))?;
+    let glibc = build::said(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
+    let component = |name: &str, said: &str, licence: &str, place: &str| {
+        let version = said.split_whitespace().nth(1);
+        let version = version.with_context(|| format!("{said:?} names no version of {name}"))?;
+        anyhow::Ok(json!({
+            "type": "library",
+            "bom-ref": format!("{name}@{version}"),
+            "name": name,
+            "version": version,
+            "purl": format!("pkg:generic/{name}@{version}"),
+            "licenses": [{ "expression": licence }],
+            "description": place,
+        }))
+    };
+    Ok(vec![
+        component("rust-std", &rust, "MIT OR Apache-2.0", "in all programs")?,
+        component(
+            "glibc",
+            &glibc,
+            "LGPL-2.1-or-later",
+            "in the static programs",
+        )?,
+    ])
 }
 
 /// Names and versions in a list of components or packages.
@@ -178,6 +216,8 @@ struct Bill {
     programs: Vec<String>,
     components: BTreeMap<String, Value>,
     needs: BTreeMap<String, BTreeSet<String>>,
+    /// Components that no package names.
+    besides: Vec<Value>,
     tools: Value,
 }
 
@@ -210,7 +250,9 @@ impl Bill {
     /// One bill for all.
     fn json(&self, source: &Source) -> Result<Value> {
         let mut needs = self.needs.clone();
-        needs.insert(WHOLE.to_owned(), self.programs.iter().cloned().collect());
+        let besides = self.besides.iter().map(reference);
+        let whole = self.programs.iter().cloned().map(Ok).chain(besides);
+        needs.insert(WHOLE.to_owned(), whole.collect::<Result<_>>()?);
         let needs = needs
             .into_iter()
             .map(|(of, on)| json!({ "ref": of, "dependsOn": on }));
@@ -233,7 +275,8 @@ impl Bill {
                 },
             }),
         );
-        let components = self.components.values().cloned().collect();
+        let components = self.components.values().chain(&self.besides);
+        let components = components.cloned().collect();
         bill.insert("components".into(), Value::Array(components));
         bill.insert("dependencies".into(), needs.collect());
         let number = serial(&serde_json::to_vec(&bill)?);
@@ -301,18 +344,28 @@ mod tests {
         let mut both = Bill::default();
         both.add(&bill("one", &["shared", "own"])).unwrap();
         both.add(&bill("two", &["shared"])).unwrap();
+        both.besides = besides().unwrap();
         let source = Source {
             commit: "abc".into(),
             epoch: "0".into(),
         };
         let json = both.json(&source).unwrap();
         let names = crates_of(&json["components"]).unwrap();
-        let expected = ["one 1", "own 1", "shared 1", "two 1"].map(str::to_owned);
-        assert_eq!(names, expected.into());
-        assert_eq!(json["components"].as_array().unwrap().len(), 4);
+        for crates in ["one 1", "own 1", "shared 1", "two 1"] {
+            assert!(names.contains(crates), "{names:?}");
+        }
+        assert!(
+            names.iter().any(|name| name.starts_with("glibc 2.")),
+            "{names:?}"
+        );
+        assert_eq!(json["components"].as_array().unwrap().len(), 6);
         let whole = json["dependencies"].as_array().unwrap();
         let whole = whole.iter().find(|need| need["ref"] == WHOLE).unwrap();
-        assert_eq!(whole["dependsOn"], json!(["one", "two"]));
+        let needed = whole["dependsOn"].as_array().unwrap();
+        for name in ["one", "two"] {
+            assert!(needed.contains(&json!(name)), "{needed:?}");
+        }
+        assert_eq!(needed.len(), 4);
         assert_eq!(json["metadata"]["timestamp"], "1970-01-01T00:00:00Z");
         assert_eq!(json, both.json(&source).unwrap());
     }

@@ -147,6 +147,17 @@ pub enum BackupError {
         /// The flag that names another place.
         flag: &'static str,
     },
+    /// The state would be restored into the backup itself, whose folder the next backup tidies.
+    #[error(
+        "{flag} names a place in the backup `{}`: restore to a place elsewhere",
+        .dir.display()
+    )]
+    IntoItself {
+        /// The folder of the backup.
+        dir: PathBuf,
+        /// The flag that names the place.
+        flag: &'static str,
+    },
     /// The database, here or in the backup.
     #[error("--database")]
     Database(#[from] OpenError),

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use flwr_core::address::{Address, AddressError};
-use flwr_core::cause::chain;
+use flwr_core::cause;
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -29,7 +29,9 @@ pub enum HealthError {
     #[error("--health-server-address")]
     Address(#[source] AddressError),
     /// Nobody answers, or not as a health service does.
-    #[error("no health service answers at {address}: {problem}")]
+    #[error(
+        "no health service answers at {address}: {problem}. Look whether the daemon runs, and whether this is its --health-server-address"
+    )]
     Unreachable {
         /// Where.
         address: Address,
@@ -68,7 +70,7 @@ pub fn ask(address: Option<&str>) -> Result<Address, HealthError> {
     match asked {
         Ok(Ok(ServingStatus::Serving)) => Ok(address),
         Ok(Ok(_)) => Err(HealthError::NotServing(address)),
-        Ok(Err(error)) => Err(unreachable(chain(&*error))),
+        Ok(Err(error)) => Err(unreachable(cause::chain(&*error))),
         Err(_) => Err(unreachable(format!(
             "no answer in {} s",
             PATIENCE.as_secs()
@@ -90,7 +92,11 @@ async fn status(address: &Address) -> Result<ServingStatus, Box<dyn error::Error
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     let mut client = HealthClient::new(endpoint.connect().await?);
     let answer = client.check(HealthCheckRequest::default()).await;
-    let answer = answer.map_err(|status| status.message().to_owned())?;
+    // The message of a broken connection is `transport error`; the cause is below.
+    let answer = answer.map_err(|status| match error::Error::source(&status) {
+        Some(cause) => cause::chain(cause),
+        None => status.message().to_owned(),
+    })?;
     Ok(answer.into_inner().status())
 }
 

@@ -108,3 +108,17 @@ fn what_is_no_python_script_has_no_python() {
         assert_eq!(environment.options(script), None, "{script}");
     }
 }
+
+#[test]
+fn a_python_that_is_gone_is_named() {
+    let environment = Environment::new("venv");
+    let shown = environment.python.display();
+    fs::write(&environment.script, format!("#!{shown}\nimport sys\n")).unwrap();
+    assert_eq!(Interpreter::gone(&environment.script), None);
+    fs::remove_file(&environment.python).unwrap();
+    let gone = Interpreter::gone(&environment.script);
+    assert_eq!(gone.as_ref(), Some(&environment.python));
+    assert_eq!(Interpreter::of(&environment.script), None);
+    fs::write(&environment.script, "#!/nonexistent/ruby\n").unwrap();
+    assert_eq!(Interpreter::gone(&environment.script), None);
+}

@@ -64,6 +64,7 @@ impl Error {
             | Self::LocalStarting
             | Self::NoDaemon(_)
             | Self::NoPython
+            | Self::NoInterpreter { .. }
             | Self::Python { .. }
             | Self::NoPort(_)
             | Self::Fallen(_)

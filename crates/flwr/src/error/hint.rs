@@ -95,8 +95,12 @@ impl Error {
                  environment with flwr=={RELEASE}"
             )),
             Self::Python { .. } => Some(format!(
-                "check the network and what pip uses of it (HTTPS_PROXY, PIP_INDEX_URL), and try again; or \
-                 activate an environment with flwr=={RELEASE}"
+                "check the network and what pip uses of it (HTTPS_PROXY, PIP_INDEX_URL, and PIP_CERT where a proxy \
+                 has certificates of its own), and try again; or activate an environment with flwr=={RELEASE}"
+            )),
+            Self::NoInterpreter { .. } => Some(format!(
+                "make that environment anew, activate another with flwr=={RELEASE}, or deactivate it: `flwr up` \
+                 makes an environment of its own then"
             )),
             Self::NotDown(pid) => Some(format!("`kill -9 {pid}` ends it; its daemons end by themselves then")),
             Self::FederationExists { .. } => Some("use --force to write over it".into()),

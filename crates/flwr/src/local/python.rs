@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use flwr_core::flower::{RELEASE, RELEASE_FOR_PYTHON_3_10};
+use flwr_programs::Interpreter;
 
 use super::install::Installation;
 use super::{Local, programs};
@@ -44,7 +45,13 @@ pub(super) async fn prepare(
     output: &mut Output,
 ) -> Result<OsString> {
     let path = programs::path_variable();
-    if let [Some(program), Some(_)] = PROGRAMS.map(|name| programs::find(name, &path)) {
+    if let [Some(program), Some(other)] = PROGRAMS.map(|name| programs::find(name, &path)) {
+        for program in [&program, &other] {
+            if let Some(python) = Interpreter::gone(program) {
+                let program = program.clone();
+                return Err(Error::NoInterpreter { program, python });
+            }
+        }
         if packages == Packages::Renew {
             output.say(&format!(
                 "Apps run with {}, which is on PATH: --renew renews only what `flwr up` installed",
@@ -55,12 +62,18 @@ pub(super) async fn prepare(
     }
     let environment = local.directory().join(ENVIRONMENT);
     let python = environment.join("bin/python");
-    if !is_complete(&environment) {
-        make(local, &environment, output).await?;
-    } else if packages == Packages::Renew {
-        renew(local, &python, output).await?;
-    } else {
-        tell_of_newer(&python, output)?;
+    // A Python that does not run has lost its interpreter, as by an upgrade of the system.
+    let installed = is_complete(&environment).then(|| release(&python));
+    match (installed, packages) {
+        (None, _) => make(local, &environment, output).await?,
+        (Some(None), _) => {
+            output.say(
+                "The Python of the local federation does not run any more, or has lost its flwr.",
+            )?;
+            make(local, &environment, output).await?;
+        }
+        (Some(Some(_)), Packages::Renew) => renew(local, &python, output).await?,
+        (Some(Some(found)), Packages::Keep) => tell_of_newer(&found, &python, output)?,
     }
     output.say(&format!(
         "Apps run with {0}; install what yours needs with `{0} -m pip install -e path/to/app`",
@@ -168,9 +181,9 @@ async fn renew(local: &Local, python: &Path, output: &mut Output) -> Result<()> 
 }
 
 /// Tells that a new environment would get another release than this one has.
-fn tell_of_newer(python: &Path, output: &mut Output) -> Result<()> {
-    match (release(python), release_for(python)) {
-        (Some(found), Some(wanted)) if found != wanted => output.say(&format!(
+fn tell_of_newer(found: &str, python: &Path, output: &mut Output) -> Result<()> {
+    match release_for(python) {
+        Some(wanted) if found != wanted => output.say(&format!(
             "Apps have flwr {found}: `flwr up --renew` installs {wanted} in its place."
         )),
         _ => Ok(()),
@@ -244,7 +257,7 @@ mod tests {
         fs::create_dir_all(local.directory()).unwrap();
         let old = python(folder.path(), "3 12", "1.22.0");
         let (mut output, told, _) = pages(Format::Default, false);
-        tell_of_newer(&old, &mut output).unwrap();
+        tell_of_newer("1.22.0", &old, &mut output).unwrap();
         assert!(
             told.text().contains("Apps have flwr 1.22.0"),
             "{}",
@@ -262,7 +275,7 @@ mod tests {
 
         let new = python(folder.path(), "3 12", RELEASE);
         let (mut output, told, _) = pages(Format::Default, false);
-        tell_of_newer(&new, &mut output).unwrap();
+        tell_of_newer(RELEASE, &new, &mut output).unwrap();
         assert_eq!(told.text(), "");
         renew(&local, &new, &mut output).await.unwrap();
         assert!(told.text().contains("already"), "{}", told.text());

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::BackupError;
 use super::manifest::{FORMAT, Manifest, Unreadable};
-use super::shelf::{Shelf, Tally, hash, remove};
+use super::shelf::{Shelf, Tally, hash, open, remove};
 use crate::store::open::{FABS, OBJECTS};
 use crate::store::owner;
 use crate::store::sqlite::Content;
@@ -63,7 +63,7 @@ impl Folder {
     /// A folder to restore from. The folder may be read-only, or a copy without the lock file.
     pub(super) fn read(dir: &Path) -> Result<Self, BackupError> {
         let path = dir.join(LOCK);
-        match File::open(&path) {
+        match open(&path) {
             Ok(lock) => Self::lock(dir, lock, FlockOperation::NonBlockingLockShared),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self {
                 dir: dir.to_owned(),
@@ -95,12 +95,12 @@ impl Folder {
     /// What counts here. `None`: no backup was finished in this folder.
     pub(super) fn manifest(&self) -> Result<Option<Manifest>, BackupError> {
         let path = self.file(MANIFEST);
-        let json = match fs::read(&path) {
+        let json = match open(&path).and_then(io::read_to_string) {
             Ok(json) => json,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(BackupError::failed("read", &path)(error)),
         };
-        match Manifest::from_json(&json) {
+        match Manifest::from_json(json.as_bytes()) {
             Ok(manifest) => Ok(Some(manifest)),
             Err(Unreadable::Damaged) => Err(self.damaged(path, "is not as it was written")),
             Err(Unreadable::Newer(found, made_by)) => Err(BackupError::Newer {
@@ -177,6 +177,18 @@ fn was_made_for_backups(dir: &Path) -> Result<bool, BackupError> {
     Ok(has(LOCK)? || has(MANIFEST)? || !(has(OBJECTS)? || has(FABS)?))
 }
 
+/// Whether a file or folder, which need not be there yet, is a folder or in it. Links are followed.
+pub(super) fn is_within(path: &Path, outer: &Path) -> bool {
+    let Ok(outer) = outer.canonicalize() else {
+        return false;
+    };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = absolute
+        .ancestors()
+        .find_map(|part| part.canonicalize().ok());
+    there.is_some_and(|there| there.starts_with(&outer))
+}
+
 /// Whether nothing is in a folder but what a backup leaves that was killed at its very start.
 fn is_empty(dir: &Path) -> Result<bool, BackupError> {
     let files = fs::read_dir(dir).map_err(BackupError::failed("read", dir))?;
@@ -188,7 +200,7 @@ fn is_empty(dir: &Path) -> Result<bool, BackupError> {
 
 /// The SHA-256 of a file, as text.
 pub(super) fn sha256(path: &Path) -> Result<String, BackupError> {
-    let hashed = File::open(path).and_then(|mut file| hash(&mut file));
+    let hashed = open(path).and_then(|mut file| hash(&mut file));
     let (id, _) = hashed.map_err(BackupError::failed("read", path))?;
     Ok(id.to_string())
 }

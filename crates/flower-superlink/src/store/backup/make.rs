@@ -9,7 +9,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_security::private_files;
 
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, is_within};
 use super::manifest::{FORMAT, Manifest, database_name};
 use super::shelf::Tally;
 use super::{BackupError, Saved};
@@ -83,18 +83,6 @@ impl Places {
             paused,
         })
     }
-}
-
-/// Whether a folder, which need not be there yet, is another folder or in it. Links are followed.
-fn is_within(dir: &Path, outer: &Path) -> bool {
-    let Ok(outer) = outer.canonicalize() else {
-        return false;
-    };
-    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let there = absolute
-        .ancestors()
-        .find_map(|part| part.canonicalize().ok());
-    there.is_some_and(|there| there.starts_with(&outer))
 }
 
 /// The last backup of this folder. A whole new one needs nothing of a damaged one.

@@ -1,16 +1,16 @@
 //! `--restore`: from a folder to an empty place. Everything is verified beside that place before the
 //! first file is put there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flwr_security::private_files;
 
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, is_within};
 use super::manifest::Manifest;
-use super::shelf::{Shelf, Tally, remove};
+use super::shelf::{Shelf, Tally, open, remove};
 use super::{BackupError, Saved};
 use crate::store::open::Places;
 use crate::store::owner;
@@ -29,6 +29,14 @@ impl Places {
     /// Nothing is put in place then.
     pub fn restore(&self, dir: &Path) -> Result<Saved, BackupError> {
         let (database, storage) = self.files()?;
+        for (place, flag) in [(database, "--database"), (storage, "--storage-dir")] {
+            if is_within(place, dir) {
+                return Err(BackupError::IntoItself {
+                    dir: dir.to_owned(),
+                    flag,
+                });
+            }
+        }
         let folder = Folder::read(dir)?;
         let manifest = folder.manifest()?;
         let manifest = manifest.ok_or_else(|| BackupError::NoBackup(dir.to_owned()))?;
@@ -108,7 +116,7 @@ impl Stage {
 
     fn database(&self, folder: &Folder, manifest: &Manifest) -> Result<Content, BackupError> {
         let from = folder.file(&manifest.database());
-        let mut source = match File::open(&from) {
+        let mut source = match open(&from) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(folder.damaged(from, "is missing"));
             }

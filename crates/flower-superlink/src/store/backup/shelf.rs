@@ -2,14 +2,15 @@
 //! system, copied elsewhere, and verified by their hash in both cases.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use flwr_core::object::ObjectId;
 use flwr_daemon::objects::path_in;
 use flwr_security::private_files::{self, TEMPORARY};
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
@@ -93,7 +94,7 @@ impl<'a> Shelf<'a> {
 
     /// Whether the object is there, with the bytes that its name stands for.
     pub(super) fn has(&self, id: &ObjectId) -> bool {
-        let hashed = File::open(path_in(&self.dir, id)).and_then(|mut file| hash(&mut file));
+        let hashed = open(&path_in(&self.dir, id)).and_then(|mut file| hash(&mut file));
         hashed.is_ok_and(|(found, _)| found == *id)
     }
 
@@ -113,7 +114,7 @@ fn take(from: &Path, to: &Path, id: &ObjectId) -> Result<Option<Taken>, BackupEr
     remove(&part).map_err(failed())?;
     let taken = match fs::hard_link(from, &part) {
         Ok(()) => {
-            let hashed = File::open(&part).and_then(|mut file| hash(&mut file));
+            let hashed = open(&part).and_then(|mut file| hash(&mut file));
             let linked = hashed.ok().filter(|(found, _)| found == id);
             linked.map(|(_, bytes)| Taken::Linked(bytes))
         }
@@ -140,7 +141,7 @@ fn take(from: &Path, to: &Path, id: &ObjectId) -> Result<Option<Taken>, BackupEr
 /// Copies and hashes at the same time. `None`: `from` cannot be read, or has other bytes. An error is
 /// one of `to`.
 fn copy(from: &Path, to: &Path, id: &ObjectId) -> io::Result<Option<u64>> {
-    let Ok(mut source) = File::open(from) else {
+    let Ok(mut source) = open(from) else {
         return Ok(None);
     };
     let (mut digest, mut bytes, mut is_read) = (Sha256::new(), 0, true);
@@ -163,6 +164,17 @@ fn copy(from: &Path, to: &Path, id: &ObjectId) -> io::Result<Option<u64>> {
     })?;
     let found = ObjectId::from_bytes(digest.finalize().into());
     Ok((is_read && found == *id).then_some(bytes))
+}
+
+/// Opens a file to read. A pipe would have the reader wait for ever.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.read(true).custom_flags(nonblocking).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "is no file")),
+    }
 }
 
 /// The id that bytes stand for, and their number.

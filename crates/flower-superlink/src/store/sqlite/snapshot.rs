@@ -2,12 +2,14 @@
 //! counts on.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use flwr_core::object::ObjectId;
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+use rusqlite::{Connection, ErrorCode};
 
 use super::file::{self, OpenError};
 use super::{migration, objects, runs};
@@ -42,7 +44,7 @@ pub(in crate::store) enum SnapshotError {
     Source(#[from] OpenError),
     /// The copy cannot be written.
     #[error(transparent)]
-    Copy(#[from] std::io::Error),
+    Copy(#[from] io::Error),
 }
 
 /// The name of the state in a database of ours.
@@ -58,10 +60,16 @@ pub(in crate::store) fn state_of(database: &Path) -> Result<String, OpenError> {
 pub(in crate::store) fn copy(database: &Path, copy: &Path) -> Result<(), SnapshotError> {
     let source = file::open_to_read(database)?;
     file::create_private(copy)?;
+    let full = || io::Error::from(io::ErrorKind::StorageFull).into();
     let told = |error: rusqlite::Error| -> SnapshotError {
+        // On a full disk, the copy's index of pages has no room either.
+        let extended = error.sqlite_error().map(|failed| failed.extended_code);
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => {
-                std::io::Error::from(std::io::ErrorKind::StorageFull).into()
+            _ if extended == Some(SQLITE_IOERR_SHMSIZE) => full(),
+            Some(ErrorCode::DiskFull) => full(),
+            // Of two files, the other failed.
+            Some(ErrorCode::SystemIoFailure) if is_readable(&source) => {
+                io::Error::other(error).into()
             }
             _ => file::failed(database, error).into(),
         }
@@ -73,6 +81,12 @@ pub(in crate::store) fn copy(database: &Path, copy: &Path) -> Result<(), Snapsho
     target.close().map_err(|(_, error)| told(error))?;
     on_disk.sync_all()?;
     Ok(())
+}
+
+/// Whether the disk still gives the pages of the database.
+fn is_readable(database: &Connection) -> bool {
+    let read = database.query_row("SELECT count(*) FROM link", [], |_| Ok(()));
+    read.is_ok()
 }
 
 /// Copies all pages, and does something after each step but the last.

@@ -196,3 +196,43 @@ async fn one_backup_at_a_time() {
     assert!(error.to_string().contains("under way"), "{error}");
     assert!(site.places.check(false, NOON).unwrap().is_clean());
 }
+
+#[tokio::test]
+async fn a_pipe_in_a_backup_is_damage_and_nothing_waits_for_it() {
+    let scratch = Scratch::new();
+    let (_, dir) = saved(&scratch).await;
+    let files = tree(&dir).into_iter().map(|(path, _)| path);
+    for file in files.filter(|file| file.parent() != Some(&dir) || !file.ends_with("owner")) {
+        let content = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let error = scratch.site("other").places.restore(&dir).unwrap_err();
+        let named = flwr_core::cause::chain(&error).contains(file.to_str().unwrap());
+        assert!(named, "{}: {error}", file.display());
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, content).unwrap();
+    }
+    scratch.site("other").places.restore(&dir).unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_restored_into_the_backup_itself() {
+    let scratch = Scratch::new();
+    let (_, dir) = saved(&scratch).await;
+    let before = tree(&dir);
+    let outside = scratch.path("outside");
+    for (database, storage, named) in [
+        (dir.join("new.db"), outside.join("storage"), "--database"),
+        (outside.join("new.db"), dir.join("a/b"), "--storage-dir"),
+    ] {
+        let places = Places {
+            database: Database::File(database),
+            storage: Storage::Dir(storage),
+        };
+        let error = places.restore(&dir).unwrap_err().to_string();
+        assert!(error.starts_with(named), "{error}");
+    }
+    assert_eq!(tree(&dir), before);
+    assert!(!outside.exists());
+}
