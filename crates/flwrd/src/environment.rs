@@ -10,6 +10,7 @@ use flwr_programs::{Group, Installation};
 
 use crate::cli::EnvArgs;
 use crate::error::Error;
+use crate::execute;
 
 /// PATH with the folders of the chosen groups first, or without these folders. All other folders keep
 /// their order, also folders that are gone.
@@ -30,7 +31,10 @@ pub(crate) fn changed(
             let of_group = |group: &Group| installation.folder(*group);
             let chosen: Vec<_> = groups.iter().map(of_group).collect();
             if !args.undo {
-                has_all(installation, &groups)?;
+                // For a program that is missing, PATH would find another maker's, silently.
+                for name in groups.iter().flat_map(|group| group.programs()) {
+                    execute::program(installation, name)?;
+                }
             }
             let rest = before
                 .into_iter()
@@ -47,23 +51,6 @@ pub(crate) fn changed(
         let has_colon = |folder: &&PathBuf| folder.as_os_str().as_bytes().contains(&b':');
         Error::Colon(after.iter().find(has_colon).cloned().unwrap_or_default())
     })
-}
-
-/// An error for a program that lacks or that nobody may execute: PATH would find another maker's, silently.
-fn has_all(installation: &Installation, groups: &[Group]) -> Result<(), Error> {
-    let programs = groups.iter().flat_map(|group| {
-        let folder = installation.folder(*group);
-        group
-            .programs()
-            .iter()
-            .map(move |name| (*name, folder.clone()))
-    });
-    for (name, folder) in programs {
-        if installation.program(name).is_none() {
-            return Err(Error::NoProgram { name, folder });
-        }
-    }
-    Ok(())
 }
 
 /// The folders of a PATH. An empty PATH names none: an empty name would mean the current folder.

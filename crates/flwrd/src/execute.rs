@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flwr_programs::{Group, Installation, path_variable, take_place};
@@ -17,12 +17,9 @@ pub(crate) fn execute(
     name: &'static str,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Error {
-    let Some(path) = installation.program(name) else {
-        let folder = match (Group::of(name), installation) {
-            (Some(group), _) => installation.folder(group),
-            (None, Installation::Apart(folder) | Installation::Together(folder)) => folder.clone(),
-        };
-        return Error::NoProgram { name, folder };
+    let path = match program(installation, name) {
+        Ok(path) => path,
+        Err(error) => return error,
     };
     let mut command = Command::new(&path);
     command.args(arguments);
@@ -34,6 +31,17 @@ pub(crate) fn execute(
         return Error::NoLoader(path);
     }
     Error::Start { path, source }
+}
+
+/// The program of this name, which this user may execute.
+pub(crate) fn program(installation: &Installation, name: &'static str) -> Result<PathBuf, Error> {
+    installation.program(name).ok_or_else(|| {
+        let folder = match (Group::of(name), installation) {
+            (Some(group), _) => installation.folder(group),
+            (None, Installation::Apart(folder) | Installation::Together(folder)) => folder.clone(),
+        };
+        Error::NoProgram { name, folder }
+    })
 }
 
 /// PATH with the environment that this program is installed in at the end: daemons find the programs

@@ -72,7 +72,7 @@ pub(super) async fn prepare(
             )?;
             make(local, &environment, output).await?;
         }
-        (Some(Some(_)), Packages::Renew) => renew(local, &python, output).await?,
+        (Some(Some(found)), Packages::Renew) => renew(local, &found, &python, output).await?,
         (Some(Some(found)), Packages::Keep) => tell_of_newer(&found, &python, output)?,
     }
     output.say(&format!(
@@ -167,9 +167,9 @@ async fn make(local: &Local, environment: &Path, output: &mut Output) -> Result<
 }
 
 /// Replaces Flower's package. The packages of the user's apps stay.
-async fn renew(local: &Local, python: &Path, output: &mut Output) -> Result<()> {
+async fn renew(local: &Local, found: &str, python: &Path, output: &mut Output) -> Result<()> {
     let wanted = release_for(python).ok_or(Error::NoPython)?;
-    if release(python).as_deref() == Some(wanted) {
+    if found == wanted {
         return output.say(&format!("Apps have flwr {wanted} already."));
     }
     output.say(&format!(
@@ -265,7 +265,7 @@ mod tests {
         );
         assert!(!folder.path().join("said").exists());
 
-        renew(&local, &old, &mut output).await.unwrap();
+        renew(&local, "1.22.0", &old, &mut output).await.unwrap();
         let said = fs::read_to_string(folder.path().join("said")).unwrap();
         let package = format!("flwr=={RELEASE}\n");
         assert!(
@@ -277,7 +277,7 @@ mod tests {
         let (mut output, told, _) = pages(Format::Default, false);
         tell_of_newer(RELEASE, &new, &mut output).unwrap();
         assert_eq!(told.text(), "");
-        renew(&local, &new, &mut output).await.unwrap();
+        renew(&local, RELEASE, &new, &mut output).await.unwrap();
         assert!(told.text().contains("already"), "{}", told.text());
         assert_eq!(
             fs::read_to_string(folder.path().join("said")).unwrap(),
