@@ -12,6 +12,7 @@ use crate::link::Keep;
 
 mod amounts;
 mod appio;
+mod bucket;
 mod joining;
 mod keep;
 mod logs;
@@ -187,6 +188,10 @@ pub struct Args {
     /// FILE.storage; in memory where the state is]
     #[arg(long, value_name = "DIR")]
     pub storage_dir: Option<PathBuf>,
+
+    /// The bucket for FABs and message objects.
+    #[command(flatten)]
+    pub bucket: bucket::BucketArgs,
 
     /// Refuse new runs and messages while state, FABs and objects take more than this; what is
     /// on its way still comes, so leave room for a round. K, M, G and T stand for 1024, 1024²,

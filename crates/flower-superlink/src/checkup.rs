@@ -198,6 +198,8 @@ fn places(config: &Config, checkup: &mut Checkup) {
     match &config.places.storage {
         Storage::Memory => checkup.good(STORAGE, "in memory"),
         Storage::Dir(dir) => writable(STORAGE, dir, "--storage-dir", checkup),
+        // It is asked, as the database is: `ask_bucket`.
+        Storage::Bucket(_) => {}
     }
 }
 
@@ -229,6 +231,23 @@ pub async fn ask_database(places: &Places, checkup: &mut Checkup) {
             let hint =
                 "check the address, sslrootcert, the password file and the server's pg_hba.conf";
             checkup.failed(STATE, chain(&error), Some(hint));
+        }
+    }
+}
+
+/// Puts a probe into the bucket, if there is one, reads it and deletes it.
+pub async fn ask_bucket(places: &Places, checkup: &mut Checkup) {
+    let Storage::Bucket(bucket) = &places.storage else {
+        return;
+    };
+    match bucket.try_all().await {
+        Ok(()) => checkup.good(
+            STORAGE,
+            format!("{}: a probe was put, read and deleted", bucket.url),
+        ),
+        Err(error) => {
+            let hint = "check the address, the credentials and what they may do there";
+            checkup.failed(STORAGE, chain(&error), Some(hint));
         }
     }
 }

@@ -35,10 +35,12 @@ use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
 use crate::link::{Holds, Keep};
-use crate::store::{Database, PasswordSource, Places, PostgresUrl, Storage};
+use crate::store::{Bucket, BucketUrl, Database, PasswordSource, Places, PostgresUrl, Storage};
 
 /// Names of a state that is gone with the process.
 const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
+/// Bytes of memory for what was read from a bucket: a model or two.
+const STORAGE_CACHE: u64 = 512 << 20;
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
 const COMMON_HOST: &str = "127.0.0.1";
@@ -272,24 +274,41 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         }
         Some(file) => Database::File(file.into()),
         None => {
-            let home = args
-                .flwr_dir
-                .clone()
-                .or_else(|| flwr_home(|name| env::var_os(name)));
-            let home = home.ok_or(ConfigError::NoHome)?;
+            let home = home(args).ok_or(ConfigError::NoHome)?;
             Database::File(home.join("superlink").join("state.db"))
         }
     };
     if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
         return Err(ConfigError::NoDatabaseServer("--database-password-file"));
     }
-    let storage = match (&args.storage_dir, &database) {
-        (Some(dir), _) => Storage::Dir(dir.clone()),
-        (None, Database::Memory) => Storage::Memory,
-        (None, Database::File(file)) => Storage::beside(file),
-        (None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
+    let storage = match (&args.storage_dir, bucket(args)?, &database) {
+        (Some(dir), ..) => Storage::Dir(dir.clone()),
+        (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
+        (None, Some(_), _) => return Err(ConfigError::BucketAlone),
+        (None, None, Database::Memory) => Storage::Memory,
+        (None, None, Database::File(file)) => Storage::beside(file),
+        (None, None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
     };
     Ok(Places { database, storage })
+}
+
+fn home(args: &Args) -> Option<PathBuf> {
+    let given = args.flwr_dir.clone();
+    given.or_else(|| flwr_home(|name| env::var_os(name)))
+}
+
+fn bucket(args: &Args) -> Result<Option<Bucket>, ConfigError> {
+    let Some(url) = &args.bucket.storage else {
+        return Ok(None);
+    };
+    let bucket = Bucket {
+        url: BucketUrl::parse(url)?,
+        credentials: args.bucket.storage_credentials_file.clone(),
+        roots: args.bucket.storage_root_certificates.clone(),
+        cache: args.bucket.storage_cache.unwrap_or(STORAGE_CACHE),
+        apps: home(args).map(|home| home.join("superlink").join("apps")),
+    };
+    Ok(Some(bucket))
 }
 
 /// Where the password of a database is. What was typed goes before the environment.

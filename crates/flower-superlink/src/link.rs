@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::Clock;
-use flwr_daemon::objects::ObjectBytes;
 use flwr_daemon::stop::Stopper;
 use parking_lot::Mutex;
 use tracing::warn;
 
+pub mod blobs;
 pub mod state;
 pub mod wake;
 
@@ -20,6 +20,7 @@ mod connections;
 mod damage;
 mod disk;
 mod enrolment;
+mod fabs;
 mod joining;
 mod logs;
 mod messages;
@@ -46,6 +47,7 @@ pub use tasks::token_id;
 pub use upkeep::Space;
 pub use waiting::Waits;
 
+use blobs::BlobStore;
 use commit::{Commits, Stores};
 use connections::Connections;
 use disk::Disk;
@@ -87,8 +89,8 @@ impl Default for Holds {
 #[derive(Debug)]
 pub struct Link {
     state: Arc<dyn LinkState>,
-    objects: Arc<dyn ObjectBytes>,
-    fabs: Arc<dyn ObjectBytes>,
+    objects: Arc<dyn BlobStore>,
+    fabs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     steps: Steps,
     /// What has happened to the clock and does not stand in the logs of runs yet.
@@ -113,9 +115,9 @@ pub struct Parts {
     /// What must not be forgotten.
     pub state: Arc<dyn LinkState>,
     /// The bytes of objects.
-    pub objects: Arc<dyn ObjectBytes>,
+    pub objects: Arc<dyn BlobStore>,
     /// The bytes of FABs.
-    pub fabs: Arc<dyn ObjectBytes>,
+    pub fabs: Arc<dyn BlobStore>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// How long calls are held.

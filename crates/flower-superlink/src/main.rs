@@ -140,6 +140,7 @@ fn would_start(config: &Config, log: Option<&LogFile>) -> anyhow::Result<Checkup
         .enable_all()
         .build()?;
     runtime.block_on(checkup::ask_database(&config.places, &mut checkup));
+    runtime.block_on(checkup::ask_bucket(&config.places, &mut checkup));
     if let Some(accounts) = &config.accounts {
         runtime.block_on(checkup::ask_provider(accounts, &mut checkup));
     }

@@ -118,7 +118,24 @@ pub async fn keep_tidy(link: Arc<Link>, rules: Rules, stopper: Stopper) {
     let mut ticks = interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until_nodes = 0;
+    let mut has_leftovers = true;
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        // What fails is tried again after a minute.
+        if has_leftovers && until_nodes == 0 {
+            match link.delete_leftovers().await {
+                Ok(()) => has_leftovers = false,
+                Err(error) => error!(
+                    error = &error as &dyn std::error::Error,
+                    "uploads that an earlier SuperLink did not finish could not be deleted"
+                ),
+            }
+        }
+        if let Err(error) = link.delete_unused_names().await {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "objects that nothing uses any more could not be deleted"
+            );
+        }
         if let Err(error) = tidy(&link, &rules, until_nodes == 0).await {
             let error = &error as &dyn std::error::Error;
             error!(

@@ -2,12 +2,14 @@
 //! must pass.
 
 mod backup;
+mod blobs;
 mod check;
 mod columns;
 mod log;
 mod memory;
 mod open;
 mod owner;
+mod place;
 mod postgres;
 mod presence;
 mod rules;
@@ -29,9 +31,11 @@ mod fixtures;
 mod model;
 
 pub use backup::{BackupError, Saved};
+pub use blobs::{Bucket, BucketError, BucketUrl};
 pub use memory::MemoryState;
-pub use open::{Database, Opened, Places, Storage, StoreError};
+pub use open::Opened;
 pub use owner::OwnerError;
+pub use place::{Database, Places, Storage, StoreError};
 #[doc(hidden)]
 pub use postgres::reads_notification;
 pub use postgres::{
@@ -40,6 +44,9 @@ pub use postgres::{
 };
 pub use sqlite::{OpenError, SqliteState};
 
+/// The folders of a storage directory whose files are named by ids.
+const OBJECTS: &str = "objects";
+const FABS: &str = "fabs";
 /// Seconds that an expired instruction is still known, so that whoever asks hears that it is.
 const EXPIRED_KEPT: f64 = 60.0;
 /// Why a run is lost, in Flower's words.

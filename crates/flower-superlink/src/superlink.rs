@@ -304,7 +304,7 @@ async fn guard_serverapps(config: &Config) -> Option<String> {
 fn missing_objects(count: usize) -> Option<String> {
     (count > 0).then(|| {
         format!(
-            "{count} objects that the database counts on are not in the storage directory: see `flower-superlink --check-state`"
+            "{count} objects that the database counts on are not in the directory of --storage-dir: see `flower-superlink --check-state`"
         )
     })
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
-use flower_superlink::link::state::{LinkState, Parcel};
+use flower_superlink::link::state::{Blob, LinkState, Parcel};
 use flower_superlink::store::{Database, Places, Storage};
 use flwr_core::context::Context;
 use flwr_core::fab;
@@ -168,7 +168,10 @@ async fn begin(state: &dyn LinkState) {
         running_at: None,
         finished_at: None,
     };
-    let ((), changed) = state.create_run(run, Context::default()).await.unwrap();
+    let ((), changed) = state
+        .create_run(run, Context::default(), None)
+        .await
+        .unwrap();
     assert!(changed.freed.is_empty());
     for phase in [Phase::Starting, Phase::Running] {
         let status = RunStatus::plain(phase);
@@ -196,7 +199,7 @@ async fn messages(state: &Arc<dyn LinkState>, first: u64, count: u64) -> Duratio
                 let sent = state.insert_instructions(RUN, vec![parcel]).await;
                 assert!(sent.unwrap().0.ids[0].is_some());
                 for object in objects {
-                    let (is_kept, _) = state.object_arrived(RUN, object).await.unwrap();
+                    let (is_kept, _) = state.object_arrived(RUN, object, Blob::OfId).await.unwrap();
                     assert!(is_kept);
                 }
                 let claimed = state

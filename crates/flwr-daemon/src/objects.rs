@@ -86,13 +86,10 @@ impl fmt::Display for Flawed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, flaw } = self;
         match flaw {
-            Flaw::Lost => write!(
-                f,
-                "object {id} is lost: its file is not in the storage directory"
-            ),
+            Flaw::Lost => write!(f, "object {id} is lost: its bytes are not in the storage"),
             Flaw::Damaged => write!(
                 f,
-                "object {id} is damaged: its file in the storage directory has other bytes than were stored"
+                "object {id} is damaged: the storage has other bytes than were stored"
             ),
         }
     }

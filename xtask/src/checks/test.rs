@@ -36,7 +36,7 @@ pub(crate) struct Args {
     forwarded: Vec<String>,
 }
 
-/// Prepares Envoy and the Python environments, builds the programs that the end-to-end tests start, and runs
+/// Prepares Envoy, SeaweedFS and the Python environments, builds the programs that the end-to-end tests start, and runs
 /// `cargo test`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         tests.env(flower.variable(), flower.prepare()?);
     }
     tests.env(python::ENVOY_VARIABLE, python::envoy()?);
+    tests.env(python::SEAWEEDFS_VARIABLE, python::seaweedfs()?);
     build::programs(Profile::Dev)?;
     if args.long {
         build::test_program(&mut tests, "e2e");

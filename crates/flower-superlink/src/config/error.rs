@@ -45,6 +45,12 @@ pub enum ConfigError {
     /// The address of a PostgreSQL database.
     #[error("--database")]
     Database(#[from] crate::store::PostgresUrlError),
+    /// The address of a bucket.
+    #[error("--storage")]
+    Bucket(#[from] crate::store::BucketError),
+    /// A state on this machine counts on files of this machine.
+    #[error("--storage s3://… needs --database postgres://…: give --storage-dir instead")]
+    BucketAlone,
     /// The password of a PostgreSQL database.
     #[error(transparent)]
     DatabasePassword(#[from] crate::store::PasswordError),
@@ -53,7 +59,7 @@ pub enum ConfigError {
     NoDatabaseServer(&'static str),
     /// Objects have no place beside a database that is elsewhere.
     #[error(
-        "--database postgres://… needs --storage-dir, which names the directory for FABs and objects"
+        "--database postgres://… needs a place for FABs and objects: --storage-dir DIR, or --storage s3://BUCKET/PREFIX"
     )]
     NoStorage,
     /// SuperNodes that join.

@@ -336,6 +336,36 @@ fn objects_are_kept_where_the_state_is_unless_told_otherwise() {
 }
 
 #[test]
+fn a_bucket_goes_with_a_database_that_is_elsewhere_only() {
+    let files = Files::new();
+    let config = |flags: &str| files.config(&format!("--insecure {flags}"));
+    let postgres = "--database postgres://me@localhost/state";
+    let bucket = "--storage s3://models/a?region=eu";
+    let given = config(&format!("{postgres} {bucket} --storage-cache 1M")).unwrap();
+    let Storage::Bucket(found) = given.places.storage else {
+        panic!("{:?}", given.places.storage);
+    };
+    assert_eq!(
+        (found.url.to_string().as_str(), found.cache),
+        ("s3://models/a", 1 << 20)
+    );
+    let refused = |flags: &str| config(flags).unwrap_err().to_string();
+    let alone = refused(bucket);
+    assert!(alone.contains("needs --database postgres://"), "{alone}");
+    let nowhere = refused(postgres);
+    assert!(
+        nowhere.contains("--storage s3://BUCKET/PREFIX"),
+        "{nowhere}"
+    );
+    let wrong = config(&format!("{postgres} --storage gs://models")).unwrap_err();
+    let wrong = chain(&wrong);
+    assert!(
+        wrong.starts_with("--storage: `gs://models` is not"),
+        "{wrong}"
+    );
+}
+
+#[test]
 fn max_storage_is_a_number_of_bytes_with_or_without_a_unit() {
     let limit = |text: &str| {
         let line = format!("flower-superlink --insecure --max-storage {text}");

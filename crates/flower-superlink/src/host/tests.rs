@@ -9,7 +9,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::MockClock;
-use flwr_daemon::objects::{Memory, ObjectBytes};
+use flwr_daemon::objects::Memory;
 use flwr_daemon::stop::Stopper;
 use flwr_security::peer::Standing;
 use flwr_wire::door::FleetDoor;
@@ -26,6 +26,7 @@ use tower::Service;
 
 use super::*;
 use crate::link::Holds;
+use crate::link::blobs::BlobStore;
 use crate::link::state::{LinkState, Nodes as _};
 use crate::store::MemoryState;
 
@@ -63,7 +64,7 @@ fn link(state: MemoryState) -> Arc<Link> {
 }
 
 /// The same, which keeps FABs there.
-fn link_with_fabs(state: MemoryState, fabs: Arc<dyn ObjectBytes>) -> Arc<Link> {
+fn link_with_fabs(state: MemoryState, fabs: Arc<dyn BlobStore>) -> Arc<Link> {
     link_of(state, fabs, Duration::ZERO)
 }
 
@@ -72,7 +73,7 @@ fn link_that_holds(state: MemoryState, hold: Duration) -> Arc<Link> {
     link_of(state, Arc::new(Memory::new()), hold)
 }
 
-fn link_of(state: MemoryState, fabs: Arc<dyn ObjectBytes>, hold: Duration) -> Arc<Link> {
+fn link_of(state: MemoryState, fabs: Arc<dyn BlobStore>, hold: Duration) -> Arc<Link> {
     let now = Timestamp::from_secs(1_750_000_100.0);
     Arc::new(Link::new(crate::link::Parts {
         fabs,

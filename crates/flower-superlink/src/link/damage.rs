@@ -14,7 +14,7 @@ use flwr_daemon::objects::{self, Flaw, Flawed};
 use tracing::error;
 
 use super::Link;
-use super::state::StateError;
+use super::state::{Blob, StateError};
 use crate::error::{Error, Result};
 
 /// Opens the text of an error reply, in the form of Flower's own.
@@ -32,7 +32,7 @@ impl Link {
         let mut ids: Vec<_> = objects.map(|object| object.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        match self.objects.find_flaw(ids).await? {
+        match self.objects.first_flaw(ids).await? {
             Some(flawed) if self.is_available(run, flawed.id).await? => Ok(Some(flawed)),
             _ => Ok(None),
         }
@@ -73,17 +73,28 @@ impl Link {
     }
 
     /// The bytes of an object that the run counts on. Without them the run fails.
-    pub(super) async fn read_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
-        let flaw = match self.objects.get(&id).await {
-            Ok(Some(bytes)) => return Ok(Pulled::There(bytes)),
-            Ok(None) => Flaw::Lost,
-            Err(objects::Error::Flawed(flawed)) => flawed.flaw,
-            Err(error) => return Err(error.into()),
+    pub(super) async fn read_object(
+        &self,
+        run: RunId,
+        id: ObjectId,
+        blob: &Blob,
+    ) -> Result<Pulled> {
+        let mut blob = blob.clone();
+        let flaw = loop {
+            let flaw = match self.objects.read(&id, &blob).await {
+                Ok(Some(bytes)) => return Ok(Pulled::There(bytes)),
+                Ok(None) => Flaw::Lost,
+                Err(objects::Error::Flawed(flawed)) => flawed.flaw,
+                Err(error) => return Err(error.into()),
+            };
+            match self.blob_of(run, id).await? {
+                // Its message was confirmed meanwhile.
+                None => return Ok(Pulled::Unknown),
+                Some(now) if now == blob => break flaw,
+                // And another message has brought the object again.
+                Some(now) => blob = now,
+            }
         };
-        // Its message was confirmed meanwhile.
-        if !self.is_available(run, id).await? {
-            return Ok(Pulled::Unknown);
-        }
         let flawed = Flawed { id, flaw };
         error!(run_id = %run, %flawed, "the run cannot go on");
         self.fail_run(run, &format!("The run cannot go on: {flawed}."))
@@ -94,9 +105,14 @@ impl Link {
 
     /// Whether the state counts on the object. Not if the run is over.
     async fn is_available(&self, run: RunId, id: ObjectId) -> Result<bool> {
+        Ok(self.blob_of(run, id).await?.is_some())
+    }
+
+    /// Where the bytes of the object stand, if the state counts on them.
+    async fn blob_of(&self, run: RunId, id: ObjectId) -> Result<Option<Blob>> {
         match self.state.object(run, id).await {
-            Ok(entry) => Ok(entry.is_some_and(|entry| entry.available)),
-            Err(StateError::Refused(refusal)) if refusal.is_about_the_run() => Ok(false),
+            Ok(entry) => Ok(entry.and_then(|entry| entry.blob)),
+            Err(StateError::Refused(refusal)) if refusal.is_about_the_run() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -109,10 +125,8 @@ impl Link {
                 continue;
             }
             let what = match flaw {
-                Flaw::Lost => "is lost: its file is not in the storage directory",
-                Flaw::Damaged => {
-                    "is damaged: its file in the storage directory has other bytes than were stored"
-                }
+                Flaw::Lost => "is lost: its bytes are not in the storage",
+                Flaw::Damaged => "is damaged: the storage has other bytes than were stored",
             };
             let reason = format!(
                 "The run cannot go on: its FAB {fab_hash} {what}. Start the run again with `flwr run`."

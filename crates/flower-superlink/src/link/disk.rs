@@ -39,7 +39,7 @@ impl Link {
     }
 
     async fn write_both(&self) -> Result<()> {
-        self.objects.try_to_write().await?;
+        self.objects.probe().await?;
         Ok(self.state.try_to_write().await?)
     }
 }

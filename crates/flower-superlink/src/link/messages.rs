@@ -352,10 +352,10 @@ impl Link {
         let Object { id, bytes } = object;
         let asked = error.metadata.reply_to;
         let settled = self.commit(move |stores| async move {
-            stores.objects.put(id, bytes).await?;
-            let settled = stores.state.settle(run, error, flawed).await;
-            if settled.is_err() {
-                stores.delete(id).await;
+            let blob = stores.objects.keep(run, id, bytes).await?;
+            let settled = stores.state.settle(run, error, blob.clone(), flawed).await;
+            if let Err(error) = &settled {
+                stores.discard(id, &blob, error).await;
             }
             let ((), mut changed) = settled?;
             // A ServerApp may be waiting for the reply.

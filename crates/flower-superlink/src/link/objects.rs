@@ -9,7 +9,7 @@ use flwr_core::refusal::Refusal;
 use tokio::task::spawn_blocking;
 
 use super::Link;
-use super::state::Traffic;
+use super::state::{ObjectEntry, Traffic};
 use crate::error::{Error, Result};
 
 /// Bytes from which on hashing is moved off the async workers: about a millisecond's work.
@@ -25,7 +25,7 @@ impl Link {
         let Some(entry) = self.state.object(run, id).await? else {
             return Ok(false);
         };
-        if entry.available {
+        if entry.available() {
             return Ok(true);
         }
         if hash(content.clone()).await? != id {
@@ -41,11 +41,11 @@ impl Link {
 
     /// Keeps bytes that are known to have this id, and tells whoever waits for them.
     pub(super) async fn keep_object(&self, run: RunId, id: ObjectId, content: Bytes) -> Result<()> {
-        let kept = self.commit(move |stores| async move {
-            stores.objects.put(id, content).await?;
-            let arrived = stores.state.object_arrived(run, id).await;
-            if arrived.is_err() {
-                stores.delete(id).await;
+        let kept = self.commit_bytes(move |stores| async move {
+            let blob = stores.objects.keep(run, id, content).await?;
+            let arrived = stores.state.object_arrived(run, id, blob.clone()).await;
+            if let Err(error) = &arrived {
+                stores.discard(id, &blob, error).await;
             }
             Ok::<_, Error>(arrived?)
         });
@@ -86,8 +86,10 @@ impl Link {
     pub async fn pull_object(&self, run: RunId, id: ObjectId) -> Result<Pulled> {
         match self.state.object(run, id).await? {
             None => Ok(Pulled::Unknown),
-            Some(entry) if !entry.available => Ok(Pulled::Awaited),
-            Some(_) => self.read_object(run, id).await,
+            Some(ObjectEntry { blob: None, .. }) => Ok(Pulled::Awaited),
+            Some(ObjectEntry {
+                blob: Some(blob), ..
+            }) => self.read_object(run, id, &blob).await,
         }
     }
 }

@@ -24,7 +24,8 @@ impl Link {
             return Ok(());
         };
         let outputs = self.outputs.0.load(Ordering::Relaxed);
-        let used = self.objects.used() + self.fabs.used() + self.state.used().await? + outputs;
+        let used =
+            self.objects.uncounted() + self.fabs.uncounted() + self.state.used().await? + outputs;
         if used < limit {
             return Ok(());
         }

@@ -3,22 +3,20 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use flwr_core::config::{self, UserConfig};
+use flwr_core::config::UserConfig;
 use flwr_core::context::{Context, State};
 use flwr_core::fab::Fab;
 use flwr_core::id::{NodeId, RunId};
-use flwr_core::object::ObjectId;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase, Run, RunStatus};
 use flwr_daemon::apps::Token;
-use flwr_daemon::objects::{self, Flaw};
 use tracing::{info, warn};
 
 use super::Link;
 use super::commit::Stores;
 use super::permission::Principal;
-use super::state::{StateError, Traffic};
+use super::state::{Blob, StateError, Traffic};
 use crate::error::{Error, Result};
 
 /// Limits the log lines of ignored statuses, which an app may send without end.
@@ -36,10 +34,10 @@ impl Link {
         overrides: UserConfig,
         principal: &Principal,
     ) -> Result<RunId> {
-        let mut run = self.accept_run(fab, overrides).await?;
+        let (mut run, fab) = self.accept_run(fab, overrides).await?;
         run.account = principal.account().to_owned();
         let id = run.id;
-        self.create_run(run).await?;
+        self.create_run(run, Some(fab)).await?;
         Ok(id)
     }
 
@@ -53,12 +51,12 @@ impl Link {
         fab: Bytes,
         overrides: UserConfig,
     ) -> Result<(RunId, Token)> {
-        let mut run = self.accept_run(fab, overrides).await?;
+        let (mut run, fab) = self.accept_run(fab, overrides).await?;
         let id = run.id;
         // It never is pending, or our own launcher would start a process for it.
         run.status = RunStatus::plain(Phase::Starting);
         run.starting_at = Some(run.pending_at);
-        self.create_run(run).await?;
+        self.create_run(run, Some(fab)).await?;
         let token = self.issue_token(id).await?;
         Ok((id, token.ok_or(Refusal::HasToken(id))?))
     }
@@ -74,56 +72,47 @@ impl Link {
         fab: Option<Bytes>,
         overrides: UserConfig,
     ) -> Result<RunId> {
-        let mut run = match fab {
-            Some(fab) => self.accept_run(fab, overrides).await?,
+        let (mut run, fab) = match fab {
+            Some(fab) => {
+                let (run, fab) = self.accept_run(fab, overrides).await?;
+                (run, Some(fab))
+            }
             None => {
                 self.require_space().await?;
-                let run = self.new_run(overrides).await?;
-                Run {
+                let run = Run {
                     fab_id,
                     fab_version,
-                    ..run
-                }
+                    ..self.new_run(overrides).await?
+                };
+                (run, None)
             }
         };
         let id = run.id;
         run.status = RunStatus::plain(Phase::Running);
         run.starting_at = Some(run.pending_at);
         run.running_at = Some(run.pending_at);
-        self.create_run(run).await?;
+        self.create_run(run, fab).await?;
         Ok(id)
     }
 
-    /// Verifies and keeps the FAB of a new run.
-    async fn accept_run(&self, fab: Bytes, overrides: UserConfig) -> Result<Run> {
-        self.require_space().await?;
-        let fab = verify(fab).await?;
-        config::fuse(&fab.manifest().config, &overrides).map_err(Refusal::from)?;
-        let hash: ObjectId = fab.hash.parse()?;
-        self.fabs.put(hash, fab.bytes.clone()).await?;
-        self.pending_run(&fab, overrides).await
-    }
-
     /// Stores a run whose FAB, if it has one, is kept already.
-    async fn create_run(&self, run: Run) -> Result<()> {
-        let fab = run.fab_hash.parse();
+    async fn create_run(&self, run: Run, blob: Option<Blob>) -> Result<()> {
+        let (fab, noted) = (run.fab_hash.parse(), blob.clone());
         let nothing = UserConfig::new();
         let (run_config, node_config) = ((run.id, &nothing), (NodeId::UNSET, &nothing));
         let context = Context::new(run_config, node_config, State::default());
         info!(run_id = %run.id, fab_id = %run.fab_id, fab_hash = %run.fab_hash, "run accepted");
-        let created =
-            self.commit(
-                move |Stores { state, .. }| async move { state.create_run(run, context).await },
-            );
+        let created = self.commit(move |Stores { state, .. }| async move {
+            state.create_run(run, context, noted).await
+        });
         let created = created.await;
-        if let (Err(_), Ok(fab)) = (&created, fab) {
-            // Each try would leave a bundle behind, on a disk that may be full.
-            self.fabs.delete(&fab).await?;
+        if let (Err(error), Ok(fab), Some(blob)) = (&created, fab, blob) {
+            self.discard_fab(&fab, &blob, error).await?;
         }
         created
     }
 
-    async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
+    pub(super) async fn pending_run(&self, fab: &Fab, overrides: UserConfig) -> Result<Run> {
         let run = self.new_run(overrides).await?;
         Ok(Run {
             fab_id: fab.fab_id(),
@@ -199,7 +188,7 @@ impl Link {
             info!(run_id = %run, received, sent, "bytes of objects that the run's nodes pushed and pulled");
         }
         if let Ok(fab) = known.fab_hash.parse() {
-            self.fabs.delete(&fab).await?;
+            self.fabs.let_go(&fab).await?;
         }
         Ok(())
     }
@@ -347,23 +336,6 @@ impl Link {
         }
     }
 
-    /// The bytes of a FAB. Bytes that are lost or damaged fail the runs that need them.
-    ///
-    /// # Errors
-    /// If there is none with this hash.
-    pub async fn fab(&self, hash: &str) -> Result<Bytes> {
-        let unknown = || Refusal::UnknownFab(hash.chars().take(64).collect());
-        let id: ObjectId = hash.parse().map_err(|_| unknown())?;
-        let flaw = match self.fabs.get(&id).await {
-            Ok(Some(fab)) => return Ok(fab),
-            Ok(None) => Flaw::Lost,
-            Err(objects::Error::Flawed(flawed)) => flawed.flaw,
-            Err(error) => return Err(error.into()),
-        };
-        self.fail_runs_of(hash, flaw).await?;
-        Err(unknown().into())
-    }
-
     /// Lets go of what is over by the clock, and tells those who wait for it.
     ///
     /// # Errors
@@ -384,13 +356,6 @@ impl Link {
         self.tell_waiting().await;
         Ok(())
     }
-}
-
-/// Unpacking and hashing megabytes is no work for an async worker.
-async fn verify(fab: Bytes) -> Result<Fab> {
-    let verified = tokio::task::spawn_blocking(move || Fab::open(fab)).await;
-    let verified = verified.map_err(|_| Error::Stopping)?;
-    Ok(verified.map_err(Refusal::from)?)
 }
 
 pub(super) fn random_id() -> Result<[u8; 8]> {

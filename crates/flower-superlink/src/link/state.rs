@@ -12,6 +12,7 @@ use flwr_core::object::ObjectId;
 
 use super::wake::Topic;
 
+mod blobs;
 mod error;
 mod joining;
 mod logs;
@@ -23,6 +24,7 @@ mod shared;
 mod tasks;
 mod upkeep;
 
+pub use blobs::{Blob, BlobName};
 pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
@@ -41,8 +43,8 @@ pub use upkeep::{Keep, READ, Upkeep, Usage};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use = "the bytes of freed objects are still kept, and nobody is woken"]
 pub struct Changed {
-    /// Objects that nothing refers to any more. Their bytes are deleted, each as often as the
-    /// object is listed.
+    /// Objects that nothing refers to any more. A store by ids deletes their bytes, each as often
+    /// as the object is listed.
     pub freed: Vec<ObjectId>,
     /// Who looks again.
     pub wake: Vec<Topic>,

@@ -20,6 +20,7 @@ use flwr_daemon::stop::Stopper;
 use flwr_security::key::PrivateKey;
 use tokio::time::Instant;
 
+use super::blobs::BlobStore;
 use super::state::Parcel;
 use super::*;
 use crate::error::Error;
@@ -72,11 +73,11 @@ impl Federation {
         Self::with_bytes(state, max_storage, bytes(), bytes())
     }
 
-    fn with_bytes(
+    pub(crate) fn with_bytes(
         state: Arc<dyn LinkState>,
         max_storage: Option<u64>,
-        objects: Arc<dyn ObjectBytes>,
-        fabs: Arc<dyn ObjectBytes>,
+        objects: Arc<dyn BlobStore>,
+        fabs: Arc<dyn BlobStore>,
     ) -> Self {
         let clock = Arc::new(MockClock::new(NOON));
         let stopper = Stopper::new();
@@ -96,7 +97,11 @@ impl Federation {
         }
     }
 
-    async fn node(&self) -> NodeId {
+    pub(crate) fn state(&self) -> &dyn LinkState {
+        &*self.link.state
+    }
+
+    pub(crate) async fn node(&self) -> NodeId {
         let key = PrivateKey::generate().unwrap();
         let node = self
             .link
@@ -107,7 +112,7 @@ impl Federation {
         node
     }
 
-    async fn running(&self) -> RunId {
+    pub(crate) async fn running(&self) -> RunId {
         let run = self
             .link
             .start_run(bundle(), UserConfig::new(), &Principal::Anybody)
@@ -123,7 +128,7 @@ impl Federation {
     }
 
     /// Sends a message, with its objects.
-    async fn send(&self, run: RunId, node: NodeId, content: &str) -> Mail {
+    pub(crate) async fn send(&self, run: RunId, node: NodeId, content: &str) -> Mail {
         let mail = Mail::new(run, content, |metadata| Metadata {
             dst: node,
             ..metadata
@@ -138,7 +143,7 @@ impl Federation {
     }
 
     /// Answers a message, with its objects.
-    async fn answer(&self, run: RunId, asked: &Mail, content: &str) -> Mail {
+    pub(crate) async fn answer(&self, run: RunId, asked: &Mail, content: &str) -> Mail {
         let mail = asked.reply(run, content);
         let missing = self.link.reply(mail.parcel.clone()).await.unwrap().unwrap();
         self.push(run, &mail, missing).await;

@@ -10,6 +10,7 @@ use flwr_security::key::PublicKey;
 use tracing::info;
 
 use super::Link;
+use super::blobs::Swept;
 use super::commit::Stores;
 use super::permission::Principal;
 use super::state::{Keep, KnownNode, Usage};
@@ -28,6 +29,11 @@ const KEYLESS: f64 = DAY;
 /// Anybody can register nodes where there is no list.
 const UNUSED: f64 = 3_600.0;
 const DAY: f64 = 86_400.0;
+/// How long the bytes of a name stay that nothing uses any more: whoever has just looked the name up
+/// reads them to the end.
+const UNUSED_NAMES: Duration = Duration::from_secs(60);
+/// Names that are swept at once: a bucket deletes so many with one request.
+const NAMES: usize = 1000;
 /// How long a call waits for the ServerApp process of the run to end: a run that was stopped is
 /// over before its process is.
 const ENDING: Duration = Duration::from_secs(20);
@@ -51,10 +57,11 @@ impl Link {
     /// # Errors
     /// If the state fails.
     pub async fn space(&self) -> Result<Space> {
+        let state = self.state.usage().await?;
         Ok(Space {
-            state: self.state.usage().await?,
-            objects: self.objects.used(),
-            fabs: self.fabs.used(),
+            state,
+            objects: self.objects.uncounted() + state.object_bytes,
+            fabs: self.fabs.uncounted() + state.fab_bytes,
         })
     }
 
@@ -174,11 +181,74 @@ impl Link {
     /// file system, while nobody writes.
     ///
     /// # Errors
-    /// If the state fails, or a file cannot be deleted.
+    /// If the state fails, or bytes cannot be deleted.
     pub async fn give_back_space(&self) -> Result<()> {
-        self.objects.delete_postponed().await?;
-        self.fabs.delete_postponed().await?;
+        self.objects.catch_up().await?;
+        self.fabs.catch_up().await?;
         Ok(self.state.give_back().await?)
+    }
+
+    /// Deletes the bytes of names that nothing has used for a while.
+    ///
+    /// # Errors
+    /// If the state fails, or bytes cannot be deleted. They are tried again after a while.
+    pub async fn delete_unused_names(&self) -> Result<()> {
+        self.sweep(UNUSED_NAMES).await.map(drop)
+    }
+
+    /// Deletes the bytes of names that nothing has used for this long. Gives their number.
+    pub(crate) async fn sweep(&self, age: Duration) -> Result<usize> {
+        let mut swept = 0;
+        loop {
+            let garbage = self.state.garbage(age, NAMES).await?;
+            let number = garbage.len();
+            let names: Vec<_> = garbage.into_iter().map(|name| name.key).collect();
+            if number > 0 {
+                let Swept { gone, left, error } = self.objects.sweep(names).await;
+                swept += gone.len();
+                self.state.swept(gone).await?;
+                if let Some(error) = error {
+                    self.state.not_swept(left).await?;
+                    return Err(error.into());
+                }
+            }
+            if number < NAMES || self.stopper.is_stopped() {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// Deletes bytes that earlier SuperLinks of this state stored and never noted in it: they ended
+    /// between the two.
+    ///
+    /// # Errors
+    /// If the state fails, or the store does.
+    pub async fn delete_leftovers(&self) -> Result<()> {
+        let (mut after, mut deleted, mut problem) = (None, 0, None);
+        loop {
+            let names = self.objects.earlier_names(after).await?;
+            let Some(last) = names.last().cloned() else {
+                break;
+            };
+            let unknown = self.state.unknown_names(names).await?;
+            if !unknown.is_empty() {
+                let swept = self.objects.sweep(unknown).await;
+                deleted += swept.gone.len();
+                problem = problem.or(swept.error);
+            }
+            if self.stopper.is_stopped() {
+                break;
+            }
+            after = Some(last);
+        }
+        deleted += self.objects.delete_unfinished().await?;
+        if deleted > 0 {
+            info!(
+                deleted,
+                "uploads that an earlier SuperLink did not finish were deleted"
+            );
+        }
+        problem.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn delete(&self, run: RunId) -> Result<()> {

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::open::{Database, Places, Storage};
 use super::owner::OwnerError;
+use super::place::{Database, Places, Storage};
 use super::postgres::PostgresUrl;
 use super::sqlite::{OpenError, SnapshotError};
 
@@ -58,7 +58,7 @@ pub enum BackupError {
     InMemory,
     /// The database has tools of its own for that.
     #[error(
-        "the state is in a {0}: stop the SuperLink, save the database with pg_dump, and copy the directory of --storage-dir"
+        "the state is in a {0}: stop the SuperLink, save the database with pg_dump, and copy the directory of --storage-dir or the bucket of --storage"
     )]
     Elsewhere(PostgresUrl),
     /// Nothing is there.

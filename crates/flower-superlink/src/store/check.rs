@@ -14,9 +14,13 @@ use flwr_core::time::Timestamp;
 use flwr_daemon::checkup::Report;
 use flwr_daemon::objects::{Paused, files_in, path_in};
 
-use super::open::{Database, FABS, OBJECTS, Places, Storage, StoreError, pause_of};
+use super::open::pause_of;
 use super::owner;
+use super::place::{Database, Places, Storage, StoreError};
 use super::sqlite::{Audit, OpenError};
+use super::{FABS, OBJECTS};
+
+mod names;
 
 /// What the storage directory should hold.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +44,15 @@ impl Places {
                 report.fact("the state is in memory: there is nothing to check");
                 return Ok(report);
             }
-            Database::Postgres(address) => return Err(StoreError::NotChecked(address.clone())),
+            Database::Postgres(address) => {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(StoreError::Runtime)?;
+                let check = self.check_names(address, repair, now, &mut report);
+                runtime.block_on(check)?;
+                return Ok(report);
+            }
         };
         if !file.exists() {
             report.fact(format!("there is no database at {}", file.display()));
@@ -84,7 +96,7 @@ fn pause(file: &Path) -> Result<Paused, StoreError> {
 }
 
 /// Why a run is failed by a repair.
-const LOST_OBJECTS: &str = "Objects of the run were lost from the storage directory.";
+const LOST_OBJECTS: &str = "Objects of the run were lost from the storage.";
 
 fn unreadable(file: &Path, error: crate::link::state::StateError) -> StoreError {
     StoreError::Database(OpenError::Failed {

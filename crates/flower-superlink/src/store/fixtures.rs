@@ -17,8 +17,10 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 
-use super::battery::world::{NOON, RUN, Sent, World};
-use super::open::{Database, Opened, Places, Storage};
+use super::battery::world::{NOON, RUN, Sent, World, blob};
+use super::open::Opened;
+use super::place::{Database, Places, Storage};
+use crate::link::state::Blob;
 
 /// Has the state of today's version written.
 const WRITE: &str = "FLWR_WRITE_FIXTURE";
@@ -102,7 +104,7 @@ impl Messages {
 
 async fn put(opened: &Opened, sent: &Sent) {
     for (id, bytes) in sent.objects.iter().zip(&sent.contents) {
-        opened.objects.put(*id, bytes.clone()).await.unwrap();
+        opened.objects.keep(RUN, *id, bytes.clone()).await.unwrap();
     }
 }
 
@@ -111,7 +113,11 @@ async fn made_today() -> Place {
     let place = Place::new();
     let (world, opened) = place.open();
     let fab = ObjectId::of(FAB);
-    opened.fabs.put(fab, Bytes::from_static(FAB)).await.unwrap();
+    opened
+        .fabs
+        .keep(RUN, fab, Bytes::from_static(FAB))
+        .await
+        .unwrap();
     world.pending_of(fab.to_string()).await;
     let finished = RunId(RUN.0 - 1);
     let run = world.state.run(RUN).await.unwrap().unwrap();
@@ -119,7 +125,7 @@ async fn made_today() -> Place {
         id: finished,
         ..run
     };
-    let made = world.state.create_run(run, Default::default()).await;
+    let made = world.state.create_run(run, Default::default(), None).await;
     made.unwrap().1.freed.clear();
     for phase in [
         Phase::Starting,
@@ -151,19 +157,19 @@ async fn made_today() -> Place {
     put(&opened, &Sent::reply("reply", &answered)).await;
     world.reply("reply", &answered).await;
     for freed in &answered.objects {
-        opened.objects.delete(freed).await.unwrap();
+        opened.objects.let_go(freed).await.unwrap();
     }
     let half = Sent::reply("half", &half_answered);
     let missing = world.state.insert_reply(half.parcel.clone(), NOON).await;
     assert_eq!(missing.unwrap().0.len(), 3);
     opened
         .objects
-        .put(half.objects[0], half.contents[0].clone())
+        .keep(RUN, half.objects[0], half.contents[0].clone())
         .await
         .unwrap();
     world
         .state
-        .object_arrived(RUN, half.objects[0])
+        .object_arrived(RUN, half.objects[0], blob(half.objects[0]))
         .await
         .unwrap()
         .1
@@ -208,7 +214,11 @@ async fn goes_on(folder: &Path) {
             .unwrap();
         assert!(log.iter().any(|entry| entry.text == LINE), "{log:?}");
     }
-    let fab = opened.fabs.get(&ObjectId::of(FAB)).await.unwrap();
+    let fab = opened
+        .fabs
+        .read(&ObjectId::of(FAB), &Blob::OfId)
+        .await
+        .unwrap();
     assert_eq!(fab.as_deref(), Some(FAB));
 
     let messages = Messages::new();
@@ -222,7 +232,7 @@ async fn goes_on(folder: &Path) {
         .iter()
         .zip(&messages.waiting.contents)
     {
-        let found = opened.objects.get(id).await.unwrap();
+        let found = opened.objects.read(id, &Blob::OfId).await.unwrap();
         assert_eq!(found.as_ref(), Some(bytes));
     }
     // The node pushes its half-pushed reply again, and what is missing.
@@ -231,9 +241,9 @@ async fn goes_on(folder: &Path) {
     assert_eq!(again.0.len(), 2, "one object is there");
     for (id, bytes) in half.objects.iter().zip(&half.contents) {
         if again.0.contains(id) {
-            opened.objects.put(*id, bytes.clone()).await.unwrap();
+            opened.objects.keep(RUN, *id, bytes.clone()).await.unwrap();
             state
-                .object_arrived(RUN, *id)
+                .object_arrived(RUN, *id, blob(*id))
                 .await
                 .unwrap()
                 .1

@@ -16,6 +16,7 @@ use proptest::test_runner::Config;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, World, key};
+use super::postgres::tests::audit::audit;
 use super::postgres::tests::server::{self, each_time_it_has_committed};
 use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
 
@@ -31,6 +32,8 @@ use history::History;
 /// Nodes, and instructions for each.
 const NODES: usize = 2;
 const MESSAGES: usize = 6;
+/// Steps of a history between two audits of a database.
+const AUDIT_EVERY: usize = 4;
 
 static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| (0..NODES).map(|_| key()).collect());
 
@@ -72,6 +75,13 @@ impl Tested {
         Self {
             world: World::new(Arc::new(state)),
             place: Place::Database(address),
+        }
+    }
+
+    /// Recomputes what the rows of a database say of each other.
+    async fn audit(&self) {
+        if let Place::Database(address) = &self.place {
+            audit(address).await;
         }
     }
 
@@ -127,9 +137,13 @@ fn check(cases: u32, new: impl AsyncFn() -> Tested) {
     let outcome = runner.run(&ops::history(), |ops| {
         runtime.block_on(async {
             let mut history = History::new(new().await).await;
-            for op in &ops {
+            for (number, op) in ops.iter().enumerate() {
                 history.step(op).await?;
+                if number % AUDIT_EVERY == 0 {
+                    history.tested.audit().await;
+                }
             }
+            history.tested.audit().await;
             history.end().await
         })
     });
@@ -181,6 +195,7 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_connections_are_lost() {
             each_time_it_has_committed(10, address, acts, act).await;
         };
         assert!(until(history, cut).await > 2);
+        tested.audit().await;
     }
 }
 
@@ -195,6 +210,7 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_the_server_is_killed() {
         each_time_it_has_committed(25, &address, acts, act).await;
     };
     assert!(until(history, kill).await > 0);
+    audit(&address).await;
 }
 
 /// Plays a history with a saboteur beside it, who notes how often it did something.

@@ -5,51 +5,15 @@ use std::sync::Arc;
 
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
-use flwr_daemon::objects::{self, Files, Memory, ObjectBytes, Pause, Restored};
-use thiserror::Error;
+use flwr_daemon::objects::{self, Files, Memory, Pause, Restored};
 
-use super::MemoryState;
-use super::owner::{self, OwnerError};
-use super::postgres::{PostgresError, PostgresState, PostgresUrl};
-use super::sqlite::{Kept, OpenError, SqliteState, beside};
+use super::blobs::{Bucket, Start};
+use super::place::{Database, Places, Storage, StoreError, settle};
+use super::postgres::{PostgresState, PostgresUrl};
+use super::sqlite::{Kept, SqliteState, beside};
+use super::{FABS, MemoryState, OBJECTS, owner};
+use crate::link::blobs::BlobStore;
 use crate::link::state::LinkState;
-
-/// Where a SuperLink keeps what it must not forget.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
-    /// The state.
-    pub database: Database,
-    /// FABs and message objects.
-    pub storage: Storage,
-}
-
-/// Where the state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Database {
-    /// In memory.
-    Memory,
-    /// In this SQLite file.
-    File(PathBuf),
-    /// In this PostgreSQL database.
-    Postgres(PostgresUrl),
-}
-
-/// Where FABs and message objects are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Storage {
-    /// In memory.
-    Memory,
-    /// As files below this directory.
-    Dir(PathBuf),
-}
-
-impl Storage {
-    /// The place for a database file that has no other.
-    #[must_use]
-    pub fn beside(database: &Path) -> Self {
-        Self::Dir(beside(database, "storage"))
-    }
-}
 
 /// What was opened.
 #[derive(Debug)]
@@ -57,36 +21,13 @@ pub struct Opened {
     /// The state.
     pub state: Arc<dyn LinkState>,
     /// The bytes of objects.
-    pub objects: Arc<dyn ObjectBytes>,
+    pub objects: Arc<dyn BlobStore>,
     /// The bytes of FABs.
-    pub fabs: Arc<dyn ObjectBytes>,
+    pub fabs: Arc<dyn BlobStore>,
     /// Where the output of ServerApp processes goes, if they are to outlive the SuperLink.
     pub outputs: Option<PathBuf>,
     /// Objects and FABs that the state counts on, and whose files are not there.
     pub missing: Vec<ObjectId>,
-}
-
-/// Why state or bytes cannot be used.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// The database.
-    #[error("--database")]
-    Database(#[from] OpenError),
-    /// The PostgreSQL database.
-    #[error("--database")]
-    Postgres(#[from] PostgresError),
-    /// What is not checked yet.
-    #[error("--check-state reads databases of SQLite only, and --database is a {0}")]
-    NotChecked(PostgresUrl),
-    /// The storage directory.
-    #[error("--storage-dir")]
-    Storage(#[from] objects::Error),
-    /// The storage directory is of another state.
-    #[error("--storage-dir")]
-    Owner(#[from] OwnerError),
-    /// A backup counts on files that a repair would remove.
-    #[error("a backup of `{}` is under way: repair the state when the backup is done", .0.display())]
-    BackupUnderWay(PathBuf),
 }
 
 impl Places {
@@ -131,16 +72,26 @@ impl Places {
     fn open_postgres(&self, address: &PostgresUrl, now: Timestamp) -> Result<Opened, StoreError> {
         let opening = PostgresState::open(address, now);
         let state = tokio::runtime::Handle::current().block_on(opening)?;
-        let (objects, fabs) = self.open_bytes(state.id(), state.kept(), None)?;
-        let missing = objects.missing.into_iter().chain(fabs.missing).collect();
+        let start = Start {
+            state: state.id().to_owned(),
+            epoch: state.epoch(),
+        };
+        let blocking = tokio::runtime::Handle::current();
+        let shelf = blocking.block_on(self.claim(&state))?;
+        let missing = match &self.storage {
+            Storage::Dir(_) => blocking.block_on(settle(&state, &shelf))?,
+            // To list a bucket takes long.
+            Storage::Memory | Storage::Bucket(_) => Vec::new(),
+        };
         let outputs = match &self.storage {
             Storage::Memory => None,
+            Storage::Bucket(Bucket { apps, .. }) => apps.as_ref().map(|dir| dir.join(&start.state)),
             Storage::Dir(dir) => Some(beside(dir, "apps")),
         };
         Ok(Opened {
             state: Arc::new(state),
-            objects: objects.store,
-            fabs: fabs.store,
+            objects: Arc::new(shelf.objects(&start)),
+            fabs: Arc::new(shelf.fabs(&start)),
             outputs,
             missing,
         })
@@ -163,17 +114,13 @@ impl Places {
     }
 }
 
-/// The folders of the storage directory.
-pub(super) const OBJECTS: &str = "objects";
-pub(super) const FABS: &str = "fabs";
-
 /// The lock beside a database by which a backup postpones deletions.
 pub(super) fn pause_of(database: &Path) -> Pause {
     Pause::at(beside(database, "backup-lock"))
 }
 
 struct Bytes {
-    store: Arc<dyn ObjectBytes>,
+    store: Arc<dyn BlobStore>,
     missing: Vec<ObjectId>,
 }
 

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use flwr_security::private_files;
 use thiserror::Error;
 
+use super::blobs::NAMES;
+use super::{FABS, OBJECTS};
+
 /// The file that names the owner.
 const FILE: &str = "owner";
 /// Stands for a state in memory: its files are nobody's once it has ended.
@@ -37,6 +40,14 @@ pub enum OwnerError {
     },
 }
 
+impl OwnerError {
+    /// Marks an error of the system with its path.
+    pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::Failed { path, source }
+    }
+}
+
 /// Makes the directory (0700) this owner's, unless it is another's.
 pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
     let path = dir.join(FILE);
@@ -54,6 +65,24 @@ pub(super) fn claim(dir: &Path, owner: &str) -> Result<(), OwnerError> {
         _ => {}
     }
     private_files::replace(&path, |file| writeln!(file, "{owner}")).map_err(failed)
+}
+
+/// Whether a directory holds nothing of a state in PostgreSQL, and is no other's either.
+pub(super) fn has_nothing_of(dir: &Path, state: &str) -> Result<bool, OwnerError> {
+    let owner = read(dir)?;
+    if owner.as_ref().is_some_and(|owner| owner != NOBODY) {
+        return Ok(false);
+    }
+    let starts = fs::read_dir(dir.join(NAMES))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let of_state = format!("{state}-");
+    let mut names = starts.map(|start| start.file_name().to_string_lossy().into_owned());
+    let is_named = names.any(|name| name.starts_with(&of_state));
+    // What a SuperLink of schema version 1 has stored does not tell its state.
+    let is_by_id = owner.is_none() && [OBJECTS, FABS].iter().any(|name| dir.join(name).is_dir());
+    Ok(!is_named && !is_by_id)
 }
 
 /// The owner of a directory, if it has one.

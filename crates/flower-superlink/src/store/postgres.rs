@@ -13,17 +13,20 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
+use parking_lot::Mutex;
 
 use super::presence::Presence;
-use super::sqlite::Kept;
 use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
 use crate::link::wake::{Topic, Wake};
 
+pub(super) mod audit;
+mod blobs;
 mod connect;
 mod dismissed;
 mod expiry;
 mod flush;
 mod hold;
+mod identity;
 mod instructions;
 mod joining;
 mod lane;
@@ -56,6 +59,7 @@ pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 pub use wakes::reads_notification;
 
 use lane::{Lane, Op};
+use upkeep::Lately;
 use wakes::Wakes;
 
 /// The state in a PostgreSQL database.
@@ -65,8 +69,11 @@ pub struct PostgresState {
     pool: Pool,
     presence: Arc<Presence>,
     wakes: Wakes,
+    /// What the database takes, as it was counted a moment ago.
+    used: Mutex<Lately>,
     id: String,
-    kept: Kept,
+    database: String,
+    epoch: i64,
 }
 
 impl PostgresState {

@@ -43,6 +43,7 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     let storage = match &config.places.storage {
         Storage::Memory => "in memory".to_owned(),
         Storage::Dir(dir) => format!("in {}", dir.display()),
+        Storage::Bucket(bucket) => format!("in {}", bucket.url),
     };
     let starter = match &config.launch {
         Launch::Subprocess { program, .. } => {

@@ -136,7 +136,10 @@ impl World {
             running_at: Some(NOW),
             finished_at: None,
         };
-        let _ = state.create_run(run, Context::default()).await.unwrap();
+        let _ = state
+            .create_run(run, Context::default(), None)
+            .await
+            .unwrap();
         let token = ObjectId::of(TOKEN.as_bytes());
         let task = TaskId::of_serverapp(RunId(RUN));
         let _ = state.claim_task(task, token, NOW).await.unwrap();

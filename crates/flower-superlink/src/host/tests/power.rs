@@ -14,7 +14,7 @@ use flwr_security::key::PrivateKey;
 
 use super::traffic::{instruction_to, mail, session};
 use super::*;
-use crate::link::state::Answer;
+use crate::link::state::{Answer, Blob};
 use crate::store::{Database, Opened, Places, Storage};
 
 const NOON: Timestamp = Timestamp::from_secs(1_750_000_100.0);
@@ -125,7 +125,7 @@ async fn is_kept(opened: &Opened, answer: &str) -> bool {
     };
     match words[0] {
         "run" => {
-            let bundle = opened.fabs.get(&id(2)).await.unwrap();
+            let bundle = opened.fabs.read(&id(2), &Blob::OfId).await.unwrap();
             found.fab_hash == words[2] && (bundle.is_some() || is_finished)
         }
         "log" => !state
@@ -139,9 +139,19 @@ async fn is_kept(opened: &Opened, answer: &str) -> bool {
         // What an instruction is made of goes with its reply.
         "asked" => {
             matches!(answer(id(2)).await, Answer::Reply(_))
-                || opened.objects.get(&id(3)).await.unwrap().is_some()
+                || opened
+                    .objects
+                    .read(&id(3), &Blob::OfId)
+                    .await
+                    .unwrap()
+                    .is_some()
         }
-        "told" => opened.objects.get(&id(2)).await.unwrap().is_some(),
+        "told" => opened
+            .objects
+            .read(&id(2), &Blob::OfId)
+            .await
+            .unwrap()
+            .is_some(),
         "instruction" => !matches!(answer(id(2)).await, Answer::Unknown),
         "reply" => match answer(id(2)).await {
             Answer::Reply(parcel) => parcel.message.metadata.id == id(3),

@@ -7,7 +7,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::port::runtime::Sent;
 use flwr_core::time::Timestamp;
 
-use super::{Session, StateResult, Written};
+use super::{Blob, Session, StateResult, Written};
 
 /// What there is to say to a ServerApp that asks for a reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,14 +70,20 @@ pub trait Messages {
         now: Timestamp,
     ) -> StateResult<Vec<Answer>>;
 
-    /// Makes an error reply of the SuperLink's own the answer to an instruction. Its Message
-    /// object's bytes are there.
+    /// Makes an error reply of the SuperLink's own the answer to an instruction. The bytes of its
+    /// Message object stand at `blob`.
     ///
     /// # Behavior
     /// - a whole reply is there already: it stays, and the error's object is freed, unless the
     ///   reply is `flawed`: its bytes cannot be given any more
     /// - the instruction is not known: the error can be pulled and confirmed all the same
-    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()>;
+    async fn settle(
+        &self,
+        run: RunId,
+        reply: Message,
+        blob: Blob,
+        flawed: Option<MessageId>,
+    ) -> Written<()>;
 
     /// Whether an instruction for the node has no whole reply.
     async fn is_awaited(&self, node: NodeId) -> StateResult<bool>;

@@ -1,20 +1,29 @@
 //! What must not be forgotten of objects: what they are made of, and who needs them.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::object::ObjectId;
 
-use super::{StateResult, Written};
+use super::{Blob, BlobName, StateResult, Written};
 
 /// An object as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectEntry {
     /// What the tree that announced it says it is made of.
     pub children: Vec<ObjectId>,
+    /// Where its bytes stand, once they are there.
+    pub blob: Option<Blob>,
+}
+
+impl ObjectEntry {
     /// Its bytes are there.
-    pub available: bool,
+    #[must_use]
+    pub const fn available(&self) -> bool {
+        self.blob.is_some()
+    }
 }
 
 /// What a node is to a message.
@@ -42,5 +51,26 @@ pub trait Objects {
 
     /// The object's bytes are kept, once for this run. False where nobody waits for them (any
     /// more), or where they were there already: they are freed then.
-    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool>;
+    async fn object_arrived(&self, run: RunId, object: ObjectId, blob: Blob) -> Written<bool>;
+
+    /// Names that nothing has used for this long: their bytes can be deleted. Whoever deletes them
+    /// says so with [`Self::swept`]. Empty for a state whose bytes have no names.
+    async fn garbage(&self, _age: Duration, _limit: usize) -> StateResult<Vec<BlobName>> {
+        Ok(Vec::new())
+    }
+
+    /// The bytes of these names are deleted.
+    async fn swept(&self, _names: Vec<String>) -> StateResult<()> {
+        Ok(())
+    }
+
+    /// The bytes of these names could not be deleted. Others are tried before them.
+    async fn not_swept(&self, _names: Vec<String>) -> StateResult<()> {
+        Ok(())
+    }
+
+    /// Those of the names that the state neither uses nor knows as garbage.
+    async fn unknown_names(&self, _names: Vec<String>) -> StateResult<Vec<String>> {
+        Ok(Vec::new())
+    }
 }

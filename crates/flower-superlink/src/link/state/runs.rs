@@ -8,7 +8,7 @@ use flwr_core::id::RunId;
 use flwr_core::run::{Run, RunStatus};
 use flwr_core::time::Timestamp;
 
-use super::{StateResult, Written};
+use super::{Blob, StateResult, Written};
 
 /// What a run has used. Of bytes, the content of objects is counted that the run's nodes and the SuperLink
 /// have exchanged: nearly all of a run's bytes are there, and not in the messages about them.
@@ -42,8 +42,14 @@ impl std::ops::SubAssign for Traffic {
 #[async_trait]
 pub trait Runs {
     /// Adds a run, pending or starting, with the Context that its ServerApp starts from, and the
-    /// task of its ServerApp.
-    async fn create_run(&self, run: Run, context: Context) -> Written<()>;
+    /// task of its ServerApp. The bytes of its FAB, if it has one, stand at `fab`.
+    async fn create_run(&self, run: Run, context: Context, fab: Option<Blob>) -> Written<()>;
+
+    /// Where the bytes of a FAB stand that an unfinished run is made from. A state whose bytes have
+    /// no names does not look.
+    async fn fab_blob(&self, _hash: &str) -> StateResult<Option<Blob>> {
+        Ok(Some(Blob::OfId))
+    }
 
     /// The run, if it is known.
     async fn run(&self, run: RunId) -> StateResult<Option<Run>>;

@@ -88,12 +88,17 @@ pub struct Usage {
     pub file_bytes: u64,
     /// Bytes of the file that hold nothing.
     pub free_bytes: u64,
+    /// Bytes of objects under names that the state knows.
+    pub object_bytes: u64,
+    /// The same of FABs.
+    pub fab_bytes: u64,
 }
 
 /// Time, space, and the end.
 #[async_trait]
 pub trait Upkeep {
-    /// Bytes that the state takes on disk, but for nodes; 0 where it takes none.
+    /// Bytes that the state takes on disk, but for nodes, with the bytes under names that it knows;
+    /// 0 where it takes none.
     async fn used(&self) -> StateResult<u64>;
 
     /// What takes the space. It looks at every run: not for the hot path.

@@ -13,9 +13,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::BackupError;
 use super::manifest::{FORMAT, Manifest, Unreadable};
 use super::shelf::{Shelf, Tally, hash, open, remove};
-use crate::store::open::{FABS, OBJECTS};
 use crate::store::owner;
 use crate::store::sqlite::Content;
+use crate::store::{FABS, OBJECTS};
 
 /// The file that says what counts.
 const MANIFEST: &str = "backup.json";

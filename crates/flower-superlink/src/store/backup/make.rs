@@ -13,7 +13,8 @@ use super::folder::{self, Folder, is_within};
 use super::manifest::{FORMAT, Manifest, database_name};
 use super::shelf::Tally;
 use super::{BackupError, Saved};
-use crate::store::open::{Places, pause_of};
+use crate::store::open::pause_of;
+use crate::store::place::Places;
 use crate::store::sqlite::{self, Content};
 
 /// How long a backup waits for deletions under way, and for another backup of the same database.

@@ -12,8 +12,8 @@ use super::folder::{self, Folder, is_within};
 use super::manifest::Manifest;
 use super::shelf::{Shelf, Tally, open, remove};
 use super::{BackupError, Saved};
-use crate::store::open::Places;
 use crate::store::owner;
+use crate::store::place::Places;
 use crate::store::sqlite::{self, Content, beside};
 
 /// In the storage directory from before it has its name until the database has its name.

@@ -12,7 +12,7 @@ use flwr_daemon::objects::path_in;
 use tempfile::TempDir;
 
 use super::*;
-use crate::link::state::Answer;
+use crate::link::state::{Answer, Blob};
 use crate::store::battery::world::{NOON, RUN, Sent, World};
 use crate::store::open::{Opened, pause_of};
 
@@ -68,7 +68,8 @@ impl Site {
         let opened = self.places.open(NOON).unwrap();
         let world = World::new(Arc::clone(&opened.state));
         let fab = ObjectId::of(FAB);
-        opened.fabs.put(fab, Bytes::from_static(FAB)).await.unwrap();
+        let kept = opened.fabs.keep(RUN, fab, Bytes::from_static(FAB)).await;
+        assert_eq!(kept.unwrap(), Blob::OfId);
         world.pending_of(fab.to_string()).await;
         world.change(Phase::Starting).await;
         world.change(Phase::Running).await;
@@ -100,7 +101,8 @@ impl Live {
 
     async fn put(&self, sent: &Sent) {
         for (id, bytes) in sent.objects.iter().zip(&sent.contents) {
-            self.opened.objects.put(*id, bytes.clone()).await.unwrap();
+            let kept = self.opened.objects.keep(RUN, *id, bytes.clone()).await;
+            assert_eq!(kept.unwrap(), Blob::OfId);
         }
     }
 
@@ -116,7 +118,7 @@ impl Live {
 
     pub(super) async fn delete(&self, freed: Vec<ObjectId>) {
         for id in freed {
-            self.opened.objects.delete(&id).await.unwrap();
+            self.opened.objects.let_go(&id).await.unwrap();
         }
     }
 
@@ -206,7 +208,7 @@ async fn an_object_that_goes_while_it_is_saved_stays_until_the_end() {
     live.answer(&sent, "trained").await;
     assert!(site.object(&sent.objects[0]).exists(), "postponed");
     drop(paused);
-    live.opened.objects.delete_postponed().await.unwrap();
+    live.opened.objects.catch_up().await.unwrap();
     assert!(!site.object(&sent.objects[0]).exists());
     assert_eq!(site.back_up(&dir).unwrap().missing.len(), 0);
 }

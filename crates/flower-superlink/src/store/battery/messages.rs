@@ -6,7 +6,7 @@ use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase, RunStatus};
 
 use super::runs::refusal;
-use super::world::{NOON, RUN, Sent, TTL, World, key};
+use super::world::{NOON, RUN, Sent, TTL, World, blob, key};
 use crate::link::state::{Answer, Changed, Role};
 use crate::link::wake::Topic;
 use flwr_core::refusal::Refusal;
@@ -31,7 +31,11 @@ pub(super) async fn a_message_is_handed_out_when_it_is_whole_and_once(world: Wor
             None,
             "{at} objects are there"
         );
-        let arrived = world.state.object_arrived(RUN, *object).await.unwrap();
+        let arrived = world
+            .state
+            .object_arrived(RUN, *object, blob(*object))
+            .await
+            .unwrap();
         let is_whole = (at == 2).then_some(Topic::Node(node));
         let wake = is_whole.into_iter().collect();
         assert_eq!(
@@ -114,7 +118,7 @@ pub(super) async fn what_a_node_took_is_handed_out_again_when_its_key_returns(wo
         .unwrap();
     world
         .state
-        .object_arrived(RUN, half.objects[0])
+        .object_arrived(RUN, half.objects[0], blob(half.objects[0]))
         .await
         .unwrap();
 
@@ -146,7 +150,11 @@ pub(super) async fn the_same_instruction_again_changes_nothing(world: World) {
         first
     );
     for object in first.0.missing {
-        world.state.object_arrived(RUN, object).await.unwrap();
+        world
+            .state
+            .object_arrived(RUN, object, blob(object))
+            .await
+            .unwrap();
     }
     assert_eq!(world.claim(node, NOON).await, Some(sent.id()));
     world.confirm(&sent).await;
@@ -254,5 +262,12 @@ pub(super) async fn a_stopped_run_takes_and_gives_no_messages(world: World) {
     );
     assert_eq!(refusal(world.state.confirm(RUN, sent.id()).await), over);
     assert_eq!(refusal(world.state.object(RUN, sent.id()).await), over);
-    assert!(!world.state.object_arrived(RUN, sent.id()).await.unwrap().0);
+    assert!(
+        !world
+            .state
+            .object_arrived(RUN, sent.id(), blob(sent.id()))
+            .await
+            .unwrap()
+            .0
+    );
 }

@@ -3,7 +3,7 @@
 use flwr_core::message::Metadata;
 
 use super::runs::refusal;
-use super::world::{NOON, RUN, Sent, TTL, World, error_for};
+use super::world::{NOON, RUN, Sent, TTL, World, blob, error_for};
 use crate::link::state::{Answer, Changed, RETURN};
 use crate::link::wake::Topic;
 use flwr_core::refusal::Refusal;
@@ -38,14 +38,21 @@ pub(super) async fn a_reply_counts_when_it_is_whole(world: World) {
         .unwrap();
     assert_eq!(changed, Changed::default());
     for object in &reply.objects[..2] {
-        let (_, changed) = world.state.object_arrived(RUN, *object).await.unwrap();
+        let (_, changed) = world
+            .state
+            .object_arrived(RUN, *object, blob(*object))
+            .await
+            .unwrap();
         assert_eq!(changed, Changed::default());
     }
     assert!(matches!(
         world.answer(&sent, NOON).await,
         Answer::Waiting { .. }
     ));
-    let last = world.state.object_arrived(RUN, reply.objects[2]).await;
+    let last = world
+        .state
+        .object_arrived(RUN, reply.objects[2], blob(reply.objects[2]))
+        .await;
     let (_, changed) = last.unwrap();
     assert_eq!(changed.wake, [Topic::Reply(RUN, sent.id())]);
     assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
@@ -173,7 +180,7 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let (error, _) = error_for(&sent, NOON + 31.0);
     let mut freed = world
         .state
-        .settle(RUN, error.clone(), None)
+        .settle(RUN, error.clone(), blob(error.metadata.id), None)
         .await
         .unwrap()
         .1
@@ -193,7 +200,7 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
         .await
         .unwrap()
         .unwrap();
-    assert!(object.available);
+    assert!(object.available());
     let ((), changed) = world.state.confirm(RUN, error.metadata.id).await.unwrap();
     assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, Answer::Unknown);
@@ -202,7 +209,10 @@ pub(super) async fn an_error_of_the_superlinks_own_is_pulled_and_confirmed(world
     let sent = world.send("other", node).await;
     let reply = world.reply("answer", &sent).await;
     let (error, _) = error_for(&sent, NOON + 31.0);
-    let settled = world.state.settle(RUN, error.clone(), None).await;
+    let settled = world
+        .state
+        .settle(RUN, error.clone(), blob(error.metadata.id), None)
+        .await;
     let ((), changed) = settled.unwrap();
     assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 31.0).await, reply.as_answer());
@@ -215,13 +225,19 @@ pub(super) async fn an_error_takes_the_place_of_a_flawed_reply_and_of_no_other(w
     let reply = world.reply("answer", &sent).await;
     let (error, _) = error_for(&sent, NOON + 1.0);
     let other = Some(sent.id());
-    let settled = world.state.settle(RUN, error.clone(), other).await;
+    let settled = world
+        .state
+        .settle(RUN, error.clone(), blob(error.metadata.id), other)
+        .await;
     let ((), changed) = settled.unwrap();
     assert_eq!(changed.freed, [error.metadata.id]);
     assert_eq!(world.answer(&sent, NOON + 1.0).await, reply.as_answer());
 
     let flawed = Some(reply.id());
-    let settled = world.state.settle(RUN, error.clone(), flawed).await;
+    let settled = world
+        .state
+        .settle(RUN, error.clone(), blob(error.metadata.id), flawed)
+        .await;
     let ((), changed) = settled.unwrap();
     let mut freed = changed.freed;
     freed.reverse();
@@ -246,7 +262,14 @@ pub(super) async fn half_a_reply_cannot_be_confirmed(world: World) {
     let ((), changed) = world.state.confirm(run, reply.id()).await.unwrap();
     assert_eq!(changed.freed, []);
     for object in missing {
-        assert!(world.state.object_arrived(RUN, object).await.unwrap().0);
+        assert!(
+            world
+                .state
+                .object_arrived(RUN, object, blob(object))
+                .await
+                .unwrap()
+                .0
+        );
     }
     assert_eq!(world.answer(&sent, NOON).await, reply.as_answer());
 }

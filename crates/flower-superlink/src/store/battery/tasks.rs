@@ -200,9 +200,15 @@ pub(super) async fn the_waiting_tasks_are_those_of_runs_that_have_not_begun(worl
         starting_at: Some(NOON),
         ..first
     };
-    let ((), changed) = state.create_run(earlier, Default::default()).await.unwrap();
+    let ((), changed) = state
+        .create_run(earlier, Default::default(), None)
+        .await
+        .unwrap();
     assert_eq!(changed.wake, [Topic::Pending]);
-    let ((), changed) = state.create_run(begun, Default::default()).await.unwrap();
+    let ((), changed) = state
+        .create_run(begun, Default::default(), None)
+        .await
+        .unwrap();
     assert_eq!(changed.wake, [], "its process is there");
     assert_eq!(world.waiting().await, [RunId(78), RUN]);
     let of_begun = TaskId::of_serverapp(RunId(79));

@@ -34,7 +34,7 @@ impl World {
         };
         let id = run.id;
         self.state
-            .create_run(run, Context::default())
+            .create_run(run, Context::default(), None)
             .await
             .unwrap();
         self.stop(id, NOON + after).await;

@@ -1,6 +1,7 @@
 //! A small federation to test with: keys, runs and messages by name, and a time of day.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use flwr_core::context::Context;
@@ -12,7 +13,7 @@ use flwr_core::task::TaskKind;
 use flwr_core::time::Timestamp;
 use flwr_security::key::{PrivateKey, PublicKey};
 
-use crate::link::state::{Answer, Changed, LinkState, Parcel, Registration};
+use crate::link::state::{Answer, Blob, BlobName, Changed, LinkState, Parcel, Registration};
 
 /// The hour at which every test begins.
 pub(in crate::store) const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
@@ -21,6 +22,19 @@ pub(in crate::store) const TTL: f64 = 1000.0;
 pub(in crate::store) const RUN: RunId = RunId(77);
 /// The task of its ServerApp.
 pub(in crate::store) const TASK: TaskId = TaskId::of_serverapp(RUN);
+
+/// A place for the bytes of an object, of one of the kinds that there are.
+pub(in crate::store) fn blob(object: ObjectId) -> Blob {
+    static NAMES: AtomicU64 = AtomicU64::new(0);
+    match object.as_bytes()[0] % 3 {
+        0 => Blob::OfId,
+        1 => Blob::Inline(Bytes::copy_from_slice(object.as_bytes())),
+        _ => Blob::Named(BlobName {
+            key: format!("o/test/{}", NAMES.fetch_add(1, Ordering::Relaxed)),
+            size: 1000,
+        }),
+    }
+}
 
 pub(in crate::store) struct World {
     pub(in crate::store) state: Arc<dyn LinkState>,
@@ -86,7 +100,7 @@ impl World {
             finished_at: None,
         };
         self.state
-            .create_run(run, Context::default())
+            .create_run(run, Context::default(), None)
             .await
             .unwrap()
             .1
@@ -118,7 +132,10 @@ impl World {
             .insert_instructions(RUN, vec![sent.parcel.clone()])
             .await;
         for object in inserted.unwrap().0.missing {
-            self.state.object_arrived(RUN, object).await.unwrap();
+            self.state
+                .object_arrived(RUN, object, blob(object))
+                .await
+                .unwrap();
         }
         sent
     }
@@ -132,7 +149,10 @@ impl World {
             .await
             .unwrap();
         for object in missing {
-            self.state.object_arrived(RUN, object).await.unwrap();
+            self.state
+                .object_arrived(RUN, object, blob(object))
+                .await
+                .unwrap();
         }
         reply
     }

@@ -7,7 +7,7 @@ use flwr_core::run::Phase;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::battery::world::{NOON, RUN, Sent, World};
+use crate::store::battery::world::{NOON, RUN, Sent, World, blob};
 use crate::store::open::Opened;
 
 /// A state with a running run that has one message, and the files of its objects.
@@ -33,7 +33,10 @@ impl Site {
         let sent = world.send("model", node).await;
         for id in &sent.objects {
             // Only names matter to the state; what stands in the files is for the check.
-            objects.put(*id, Bytes::from_static(b"x")).await.unwrap();
+            objects
+                .keep(RUN, *id, Bytes::from_static(b"x"))
+                .await
+                .unwrap();
         }
         state.close().await;
         Self {
@@ -69,8 +72,11 @@ async fn nothing_wrong_is_nothing_said() {
     sent.message.metadata.id = id;
     let inserted = state.insert_instructions(RUN, vec![sent]).await;
     assert_eq!(inserted.unwrap().0.ids.len(), 1);
-    objects.put(id, Bytes::from_static(content)).await.unwrap();
-    assert!(state.object_arrived(RUN, id).await.unwrap().0);
+    objects
+        .keep(RUN, id, Bytes::from_static(content))
+        .await
+        .unwrap();
+    assert!(state.object_arrived(RUN, id, blob(id)).await.unwrap().0);
     state.close().await;
     drop((state, objects, world));
     for id in &site.sent.objects {

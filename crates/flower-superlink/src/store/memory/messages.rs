@@ -16,7 +16,7 @@ use flwr_core::time::Timestamp;
 
 use super::{Inner, MemoryState};
 use crate::link::state::{
-    self, Answer, Changed, Outlook, Parcel, Role, Sent, Session, StateResult, Written,
+    self, Answer, Blob, Changed, Outlook, Parcel, Role, Sent, Session, StateResult, Written,
 };
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
@@ -357,7 +357,13 @@ impl state::Messages for MemoryState {
             .collect())
     }
 
-    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+    async fn settle(
+        &self,
+        run: RunId,
+        reply: Message,
+        _: Blob,
+        flawed: Option<MessageId>,
+    ) -> Written<()> {
         let freed = self.0.lock().running(run)?.settle(reply, flawed);
         Ok(((), Changed::freed(freed)))
     }

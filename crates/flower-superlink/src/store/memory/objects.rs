@@ -9,7 +9,7 @@ use flwr_core::object::{ObjectId, ObjectTree};
 use flwr_core::refusal::Refusal;
 
 use super::{Inner, MemoryState};
-use crate::link::state::{self, Changed, ObjectEntry, Role, StateResult, Written};
+use crate::link::state::{self, Blob, Changed, ObjectEntry, Role, StateResult, Written};
 use crate::store::rules;
 
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ impl Objects {
         let object = self.0.get(&object)?;
         Some(ObjectEntry {
             children: object.children.clone(),
-            available: object.available,
+            blob: object.available.then_some(Blob::OfId),
         })
     }
 
@@ -167,7 +167,7 @@ impl state::Objects for MemoryState {
         Ok(self.0.lock().running(run)?.objects_of(node, role))
     }
 
-    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {
+    async fn object_arrived(&self, run: RunId, object: ObjectId, _: Blob) -> Written<bool> {
         let mut inner = self.0.lock();
         let Inner { nodes, runs, .. } = &mut *inner;
         let state = runs.get_mut(&run);

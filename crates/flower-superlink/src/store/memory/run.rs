@@ -158,7 +158,11 @@ impl RunState {
     /// The objects of an announced message whose bytes did not come yet.
     fn still_missing(&self, parcel: &Parcel) -> Vec<ObjectId> {
         let objects = parcel.tree.post_order().into_iter().map(|tree| tree.id);
-        let available = |id| self.objects.entry(id).is_some_and(|entry| entry.available);
+        let available = |id| {
+            self.objects
+                .entry(id)
+                .is_some_and(|entry| entry.available())
+        };
         let mut missing: Vec<_> = objects.filter(|id| !available(*id)).collect();
         missing.sort_unstable();
         missing.dedup();
@@ -286,7 +290,10 @@ impl RunState {
         let Some(replaced) = self.messages.settle(reply, flawed) else {
             return vec![id];
         };
-        let known = self.objects.entry(id).is_some_and(|entry| entry.available);
+        let known = self
+            .objects
+            .entry(id)
+            .is_some_and(|entry| entry.available());
         // The same error in the same moment is one message.
         if !known {
             self.objects.announce(&tree);

@@ -11,7 +11,7 @@ use flwr_core::time::Timestamp;
 
 use super::run::RunState;
 use super::{Inner, MemoryState};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Traffic, Written};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Blob, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 impl Inner {
@@ -38,7 +38,7 @@ impl Inner {
 
 #[async_trait]
 impl state::Runs for MemoryState {
-    async fn create_run(&self, run: Run, context: Context) -> Written<()> {
+    async fn create_run(&self, run: Run, context: Context, _: Option<Blob>) -> Written<()> {
         let (id, is_pending) = (run.id, run.status.phase == Phase::Pending);
         let starting_at = run.starting_at;
         let mut inner = self.0.lock();

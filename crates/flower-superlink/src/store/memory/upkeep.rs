@@ -79,8 +79,7 @@ impl Inner {
             run_bytes: runs.clone().map(|state| state.bytes()).sum(),
             log_bytes: runs.map(|state| state.log.bytes()).sum(),
             nodes: self.nodes.count(),
-            file_bytes: 0,
-            free_bytes: 0,
+            ..Usage::default()
         }
     }
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::link::state::{Answer, Changed, LinkState, StateError, StateResult};
-use crate::store::battery::world::{NOON, RUN, Sent, error_for};
+use crate::store::battery::world::{NOON, RUN, Sent, blob, error_for};
 use flwr_core::refusal::Refusal;
 
 use super::ops::Op;
@@ -136,7 +136,11 @@ impl History {
     }
 
     async fn object_arrived(&mut self, object: ObjectId) -> Checked {
-        let (is_kept, changed) = self.state().object_arrived(RUN, object).await.unwrap();
+        let (is_kept, changed) = self
+            .state()
+            .object_arrived(RUN, object, blob(object))
+            .await
+            .unwrap();
         // They were put; where nobody waits for them they are freed.
         *self.kept.entry(object).or_default() += 1;
         prop_assert_eq!(is_kept, self.model.arrive(object));
@@ -226,7 +230,11 @@ impl History {
             error.metadata.src = NodeId::SUPERLINK;
         }
         *self.kept.entry(error.metadata.id).or_default() += 1;
-        let ((), changed) = self.state().settle(RUN, error.clone(), None).await.unwrap();
+        let ((), changed) = self
+            .state()
+            .settle(RUN, error.clone(), blob(error.metadata.id), None)
+            .await
+            .unwrap();
         self.model.settle(&error, self.now);
         self.free(changed);
         Ok(())

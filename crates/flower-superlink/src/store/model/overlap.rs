@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::KEYS;
 use crate::link::state::{Answer, Changed, LinkState};
-use crate::store::battery::world::{NOON, RUN, Sent, World};
+use crate::store::battery::world::{NOON, RUN, Sent, World, blob};
 
 /// Messages of a history.
 const MESSAGES: usize = 24;
@@ -40,7 +40,11 @@ struct Shared {
 impl Shared {
     async fn put(&self, object: ObjectId) {
         *self.kept.lock().entry(object).or_default() += 1;
-        let arrived = self.state.object_arrived(RUN, object).await.unwrap();
+        let arrived = self
+            .state
+            .object_arrived(RUN, object, blob(object))
+            .await
+            .unwrap();
         self.free(arrived.1);
     }
 

@@ -13,6 +13,7 @@ use crate::store::columns::MESSAGE;
 pub(super) async fn write(unit: &mut Unit<'_>) -> StateResult<()> {
     give_places(unit).await?;
     objects(unit).await?;
+    unit.blobs.write(unit.tx).await?;
     waits(unit).await?;
     instructions(unit).await?;
     replies(unit).await?;
@@ -57,12 +58,12 @@ async fn give_places(unit: &mut Unit<'_>) -> StateResult<()> {
 }
 
 async fn objects(unit: &Unit<'_>) -> StateResult<()> {
-    const INSERT: &str = "INSERT INTO object (run, id, children, available, referrers)
-         SELECT * FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::bool[], $5::int8[])";
+    const INSERT: &str = "INSERT INTO object (run, id, children, available, referrers, blob)
+         SELECT * FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::bool[], $5::int8[], $6::text[])";
     const UPDATE: &str = "UPDATE object SET children = new.children, available = new.available,
-           referrers = new.referrers
-         FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::bool[], $5::int8[])
-           AS new (run, id, children, available, referrers)
+           referrers = new.referrers, blob = new.blob
+         FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::bool[], $5::int8[], $6::text[])
+           AS new (run, id, children, available, referrers, blob)
          WHERE object.run = new.run AND object.id = new.id";
     const DELETE: &str =
         "DELETE FROM object USING unnest($1::int8[], $2::bytea[]) AS gone (run, id)
@@ -77,7 +78,9 @@ async fn objects(unit: &Unit<'_>) -> StateResult<()> {
         let children: Vec<_> = children.collect();
         let available: Vec<_> = rows.iter().map(|(_, object)| object.available).collect();
         let referrers: Vec<_> = rows.iter().map(|(_, object)| object.referrers).collect();
-        let values: [&(dyn ToSql + Sync); 5] = [&runs, &ids, &children, &available, &referrers];
+        let blobs: Vec<_> = rows.iter().map(|(_, object)| &object.blob).collect();
+        let values: [&(dyn ToSql + Sync); 6] =
+            [&runs, &ids, &children, &available, &referrers, &blobs];
         execute(unit.tx, sql, &values).await?;
     }
     delete(unit.tx, DELETE, &pending.gone).await

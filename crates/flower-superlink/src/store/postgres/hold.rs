@@ -87,6 +87,11 @@ impl Hold {
         })
     }
 
+    /// Numbers the starts of SuperLinks.
+    pub(super) const fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
     /// A new connection, with the lock.
     pub(super) async fn take_again(&self) -> StateResult<Object> {
         let connection = self.pool.get().await?;

@@ -12,7 +12,9 @@ use super::lane::Op;
 use super::objects::ids_of;
 use super::reader::reading;
 use super::unit::{Unit, Wants, keys};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
+use crate::link::state::{
+    self, Answer, Blob, Changed, Parcel, Sent, Session, StateResult, Written,
+};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 
@@ -109,6 +111,7 @@ impl Op for InsertReply {
 struct Settle {
     run: RunId,
     reply: Message,
+    blob: Blob,
     flawed: Option<MessageId>,
 }
 
@@ -127,7 +130,8 @@ impl Op for Settle {
     }
 
     async fn apply(&self, unit: &mut Unit<'_>) -> StateResult<Self::Out> {
-        unit.settle(self.run, &self.reply, self.flawed).await
+        unit.settle(self.run, &self.reply, &self.blob, self.flawed)
+            .await
     }
 }
 
@@ -338,8 +342,19 @@ impl state::Messages for PostgresState {
         })
     }
 
-    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
-        let settle = Settle { run, reply, flawed };
+    async fn settle(
+        &self,
+        run: RunId,
+        reply: Message,
+        blob: Blob,
+        flawed: Option<MessageId>,
+    ) -> Written<()> {
+        let settle = Settle {
+            run,
+            reply,
+            blob,
+            flawed,
+        };
         Ok(((), Changed::freed(self.lane.write(settle).await?)))
     }
 

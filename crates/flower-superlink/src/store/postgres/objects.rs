@@ -1,6 +1,7 @@
 //! The objects of runs: what they are made of, and who still needs them.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flwr_core::id::{NodeId, RunId};
@@ -8,12 +9,12 @@ use flwr_core::message::MessageId;
 use flwr_core::object::{ObjectId, ObjectTree};
 use tokio_postgres::Row;
 
-use super::PostgresState;
-use super::lane::Op;
+use super::lane::{Op, direct};
 use super::reader::reading;
 use super::row::{self, Key, signed};
 use super::unit::{Tx, Unit, Wants, keys};
-use crate::link::state::{self, ObjectEntry, Role, StateResult, Written};
+use super::{PostgresState, blobs};
+use crate::link::state::{self, Blob, BlobName, ObjectEntry, Role, StateResult, Written};
 use crate::store::rules;
 
 /// An object of a run.
@@ -21,6 +22,8 @@ use crate::store::rules;
 pub(super) struct Object {
     pub(super) children: Vec<ObjectId>,
     pub(super) available: bool,
+    /// The name of its bytes, if they have one.
+    pub(super) blob: Option<String>,
     /// Objects of which this is a child, and messages of which it is the root.
     pub(super) referrers: i64,
 }
@@ -30,12 +33,13 @@ fn read(row: &Row) -> StateResult<(Key, Object)> {
         children: row::ids(row::get(row, 2)?),
         available: row::get(row, 3)?,
         referrers: row::get(row, 4)?,
+        blob: row::get(row, 5)?,
     };
     Ok(((RunId(row::id(row, 0)?), row::object_id(row, 1)?), object))
 }
 
 pub(super) async fn select(tx: &Tx<'_>, keys: &[Key]) -> StateResult<Vec<(Key, Object)>> {
-    const SQL: &str = "SELECT run, id, children, available, referrers FROM object
+    const SQL: &str = "SELECT run, id, children, available, referrers, blob FROM object
          WHERE (run, id) IN (SELECT * FROM unnest($1::int8[], $2::bytea[]))";
     by_keys(tx, SQL, keys).await
 }
@@ -50,7 +54,7 @@ pub(super) async fn below(tx: &Tx<'_>, roots: &[Key]) -> StateResult<Vec<(Key, O
            JOIN object ON object.run = below.run AND object.id = below.id
            CROSS JOIN LATERAL generate_series(0, octet_length(object.children) / 32 - 1) AS child
          )
-         SELECT object.run, object.id, children, available, referrers
+         SELECT object.run, object.id, children, available, referrers, blob
          FROM below JOIN object ON object.run = below.run AND object.id = below.id";
     by_keys(tx, SQL, roots).await
 }
@@ -81,8 +85,8 @@ pub(super) async fn waiting(
 }
 
 /// All objects of a run go. Gives those whose bytes are kept.
-pub(super) async fn clear(tx: &Tx<'_>, run: RunId) -> StateResult<Vec<ObjectId>> {
-    let run = signed(run);
+pub(super) async fn clear(tx: &Tx<'_>, of: RunId) -> StateResult<Vec<ObjectId>> {
+    let run = signed(of);
     let select = tx
         .prepare_cached("SELECT id FROM object WHERE run = $1 AND available")
         .await?;
@@ -95,19 +99,8 @@ pub(super) async fn clear(tx: &Tx<'_>, run: RunId) -> StateResult<Vec<ObjectId>>
         let delete = tx.prepare_cached(sql).await?;
         tx.execute(&delete, &[&run]).await?;
     }
+    blobs::clear(tx, of).await?;
     freed
-}
-
-/// How often each object is kept: once for each run that has it.
-pub(super) async fn held(tx: &Tx<'_>) -> StateResult<Vec<(ObjectId, usize)>> {
-    let sql = "SELECT id, count(*) FROM object WHERE available GROUP BY id";
-    let held = tx.query(sql, &[]).await?;
-    let read = |found: &Row| {
-        let number = usize::try_from(row::count(found, 1)?);
-        let number = number.map_err(|problem| row::unreadable(1, problem))?;
-        Ok((row::object_id(found, 0)?, number))
-    };
-    held.iter().map(read).collect()
 }
 
 /// The messages to which the node is this.
@@ -186,6 +179,7 @@ impl Unit<'_> {
         let object = Object {
             children,
             available: false,
+            blob: None,
             referrers: 0,
         };
         self.objects.put((run, tree.id), object);
@@ -232,13 +226,17 @@ impl Unit<'_> {
         &mut self,
         run: RunId,
         object: ObjectId,
+        blob: &Blob,
     ) -> StateResult<Option<Vec<MessageId>>> {
         let known = self.object(run, object).await?;
         if known.is_none_or(|object| object.available) {
+            self.blobs.refuse(blob);
             return Ok(None);
         }
+        let name = self.blobs.take_in((run, object), blob);
         if let Some(object) = self.objects.change((run, object)) {
             object.available = true;
+            object.blob = name;
         }
         self.read_waits([(run, object)]).await?;
         let waits = self.waits.entry((run, object)).or_default();
@@ -276,8 +274,11 @@ impl Unit<'_> {
             waits.added.clear();
             waits.is_over = true;
             if let Some(gone) = self.objects.remove((run, id)) {
+                if gone.available {
+                    self.blobs.let_go((run, id), &gone);
+                    freed.push(id);
+                }
                 released.extend(gone.children);
-                freed.extend(gone.available.then_some(id));
             }
         }
         Ok(freed)
@@ -323,6 +324,7 @@ impl Unit<'_> {
 struct ObjectArrived {
     run: RunId,
     object: ObjectId,
+    blob: Blob,
 }
 
 #[async_trait]
@@ -334,22 +336,14 @@ impl Op for ObjectArrived {
     }
 
     async fn apply(&self, unit: &mut Unit<'_>) -> StateResult<Self::Out> {
-        unit.object_arrived(self.run, self.object).await
+        unit.object_arrived(self.run, self.object, &self.blob).await
     }
 }
 
 #[async_trait]
 impl state::Objects for PostgresState {
     async fn object(&self, run: RunId, object: ObjectId) -> StateResult<Option<ObjectEntry>> {
-        reading!(self, tx => async {
-            let mut unit = Unit::new(tx);
-            unit.require_running(run).await?;
-            let object = unit.object(run, object).await?;
-            Ok(object.map(|object| ObjectEntry {
-                children: object.children.clone(),
-                available: object.available,
-            }))
-        })
+        reading!(self, tx => blobs::entry(tx, run, object))
     }
 
     async fn objects_of(
@@ -366,7 +360,26 @@ impl state::Objects for PostgresState {
         })
     }
 
-    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {
-        self.change(ObjectArrived { run, object }, |_| {}).await
+    async fn object_arrived(&self, run: RunId, object: ObjectId, blob: Blob) -> Written<bool> {
+        let arrived = ObjectArrived { run, object, blob };
+        self.change(arrived, |_| {}).await
+    }
+
+    async fn garbage(&self, age: Duration, limit: usize) -> StateResult<Vec<BlobName>> {
+        reading!(self, tx => blobs::garbage(tx, age, limit))
+    }
+
+    async fn swept(&self, names: Vec<String>) -> StateResult<()> {
+        self.write(direct!([names] tx => blobs::swept(tx, &names)))
+            .await
+    }
+
+    async fn not_swept(&self, names: Vec<String>) -> StateResult<()> {
+        self.write(direct!([names] tx => blobs::not_swept(tx, &names)))
+            .await
+    }
+
+    async fn unknown_names(&self, names: Vec<String>) -> StateResult<Vec<String>> {
+        reading!(self, tx => blobs::unknown(tx, &names))
     }
 }

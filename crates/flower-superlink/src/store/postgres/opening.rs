@@ -8,16 +8,15 @@ use flwr_core::time::Timestamp;
 use flwr_security::tls::TlsError;
 use thiserror::Error;
 
+use super::audit::{self, Found};
 use super::connect::{self, Connector, Unfit};
 use super::hold::{self, Hold, Holder};
 use super::lane::Lane;
 use super::schema::{self, Newer};
-use super::unit::Tx;
 use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
-use super::{PostgresState, objects, reader, row, runs, signs};
+use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
-use crate::store::sqlite::Kept;
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -111,13 +110,27 @@ impl PostgresState {
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
         Ok(Self {
+            epoch: hold.epoch(),
             lane: Lane::start(hold, connection),
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,
             presence,
+            used: parking_lot::Mutex::default(),
             id: opened.id,
-            kept: opened.kept,
+            database: opened.database,
         })
+    }
+
+    /// Reads what a database notes, while nobody works with it. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or is not fit, or a SuperLink works with the database.
+    pub(in crate::store) async fn look(address: &PostgresUrl) -> Result<Found, PostgresError> {
+        let pool = connector(address)?.pool();
+        let mut connection = reach(address, &pool).await?;
+        lock(address, &connection).await?;
+        // The lock ends with the connection, and the connection with the pool.
+        audit::read(&mut connection).await.map_err(failed(address))
     }
 
     /// Whether the server of a database can keep a state: it is fit, delivers what is notified, and
@@ -140,9 +153,14 @@ impl PostgresState {
         &self.id
     }
 
-    /// What the state counted on when it was opened.
-    pub(in crate::store) fn kept(&self) -> Kept {
-        self.kept.clone()
+    /// The database, by a name that no copy of it has.
+    pub(in crate::store) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Numbers the starts of SuperLinks with this state.
+    pub(in crate::store) const fn epoch(&self) -> i64 {
+        self.epoch
     }
 }
 
@@ -189,6 +207,18 @@ async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresErr
     Ok(connection)
 }
 
+/// Takes the lock of the database.
+async fn lock(address: &PostgresUrl, connection: &Object) -> Result<(), PostgresError> {
+    if hold::lock(connection).await.map_err(failed(address))? {
+        return Ok(());
+    }
+    let holder = hold::holder(connection).await;
+    Err(PostgresError::Held {
+        address: address.clone(),
+        by: holder.map(|holder| (holder.host, holder.pid)),
+    })
+}
+
 /// Takes hold of the database, and brings its schema to the latest version.
 async fn take(
     address: &PostgresUrl,
@@ -196,13 +226,7 @@ async fn take(
     connection: &mut Object,
 ) -> Result<Hold, PostgresError> {
     let failed = failed(address);
-    if !hold::lock(connection).await.map_err(&failed)? {
-        let holder = hold::holder(connection).await;
-        return Err(PostgresError::Held {
-            address: address.clone(),
-            by: holder.map(|holder| (holder.host, holder.pid)),
-        });
-    }
+    lock(address, connection).await?;
     let migrated = schema::migrate(connection).await.map_err(&failed)?;
     migrated.map_err(|Newer { found }| PostgresError::Newer {
         address: address.clone(),
@@ -221,7 +245,7 @@ async fn take(
 /// What a state holds when it is opened.
 struct Loaded {
     id: String,
-    kept: Kept,
+    database: String,
     presence: crate::store::presence::Presence,
 }
 
@@ -231,7 +255,7 @@ async fn load(connection: &mut Object, now: Timestamp) -> StateResult<Loaded> {
     let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
     let loaded = Loaded {
         id: row::get(&id, 0)?,
-        kept: kept(&snapshot).await?,
+        database: identity::of(&snapshot).await?,
         presence: signs::load(&snapshot, now).await?,
     };
     snapshot.commit().await?;
@@ -245,14 +269,4 @@ async fn make_state(connection: &Object, now: Timestamp) -> StateResult<()> {
     let id = format!("{:032x}", rand::random::<u128>());
     connection.execute(sql, &[&id, &now.as_secs()]).await?;
     Ok(())
-}
-
-async fn kept(tx: &Tx<'_>) -> StateResult<Kept> {
-    let fabs = runs::fabs(tx).await?.into_iter();
-    Ok(Kept {
-        objects: objects::held(tx).await?,
-        fabs: fabs
-            .filter_map(|(hash, runs)| Some((hash.parse().ok()?, runs)))
-            .collect(),
-    })
 }

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use super::row::{self, Key};
 use super::unit::{Tx, Unit};
-use crate::link::state::{Answer, Changed, Outlook, Parcel, StateResult, Written};
+use crate::link::state::{Answer, Blob, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
 use crate::store::rules::{self, Stored};
@@ -127,9 +127,14 @@ impl Unit<'_> {
     }
 
     /// The bytes of an object are there: what becomes whole by that.
-    pub(super) async fn object_arrived(&mut self, run: RunId, object: ObjectId) -> Written<bool> {
+    pub(super) async fn object_arrived(
+        &mut self,
+        run: RunId,
+        object: ObjectId,
+        blob: &Blob,
+    ) -> Written<bool> {
         let mut changed = Changed::default();
-        let Some(waiting) = self.arrive(run, object).await? else {
+        let Some(waiting) = self.arrive(run, object, blob).await? else {
             return Ok((false, Changed::freed(vec![object])));
         };
         for message in waiting {
@@ -189,6 +194,7 @@ impl Unit<'_> {
         &mut self,
         run: RunId,
         reply: &Message,
+        blob: &Blob,
         flawed: Option<MessageId>,
     ) -> StateResult<Vec<ObjectId>> {
         self.require_running(run).await?;
@@ -204,6 +210,7 @@ impl Unit<'_> {
                 reply.metadata.expires_at() >= made_at && Some(id) != flawed
             };
             if whole.is_some_and(stands) {
+                self.blobs.refuse(blob);
                 return Ok(vec![id]);
             }
             if whole.is_none() {
@@ -219,9 +226,11 @@ impl Unit<'_> {
             .await?
             .is_some_and(|object| object.available);
         // The same error in the same moment is one message.
-        if !known {
+        if known {
+            self.blobs.refuse(blob);
+        } else {
             self.announce(run, &reply.childless_tree()).await?;
-            self.arrive(run, id).await?;
+            self.arrive(run, id, blob).await?;
         }
         for message in replaced {
             self.remove_reply((run, message)).await?;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use flwr_core::config;
 use flwr_core::context::Context;
 use flwr_core::id::RunId;
+use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Phase, Run, RunStatus};
 use flwr_core::task::Task;
@@ -18,14 +19,14 @@ use super::lane::direct;
 use super::reader::reading;
 use super::row::{self, escaped, secs, signed, unreadable};
 use super::unit::Tx;
-use super::{PostgresState, lifecycle, tasks};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Traffic, Written};
+use super::{PostgresState, blobs, lifecycle, tasks};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Blob, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
                        pending_at, starting_at, running_at, finished_at, account";
 
-async fn create(tx: &Tx<'_>, run: &Run, context: &Context) -> StateResult<()> {
+async fn create(tx: &Tx<'_>, run: &Run, context: &Context, fab: Option<&Blob>) -> StateResult<()> {
     let sql = format!(
         "INSERT INTO run ({COLUMNS}, first_context, context)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"
@@ -47,6 +48,11 @@ async fn create(tx: &Tx<'_>, run: &Run, context: &Context) -> StateResult<()> {
     ];
     let insert = tx.prepare_cached(&sql).await?;
     tx.execute(&insert, &values).await?;
+    if let Some(Blob::Named(name)) = fab
+        && let Ok(hash) = run.fab_hash.parse::<ObjectId>()
+    {
+        blobs::add_fab(tx, run.id, hash.as_bytes(), name).await?;
+    }
     tasks::add(tx, &Task::of_serverapp(run.id)).await
 }
 
@@ -84,7 +90,7 @@ fn read(row: &Row) -> StateResult<Run> {
     })
 }
 
-fn read_phase(row: &Row, column: usize) -> StateResult<Phase> {
+pub(super) fn read_phase(row: &Row, column: usize) -> StateResult<Phase> {
     let text: &str = row::get(row, column)?;
     text.parse::<Phase>()
         .map_err(|error| unreadable(column, error))
@@ -173,24 +179,13 @@ async fn traffic(tx: &Tx<'_>, run: Option<RunId>) -> StateResult<Vec<(RunId, Tra
     rows.iter().map(read).collect()
 }
 
-/// The FABs that unfinished runs are made from, as often as there are such runs.
-pub(super) async fn fabs(tx: &Tx<'_>) -> StateResult<Vec<(String, usize)>> {
-    let sql = "SELECT fab_hash, count(*) FROM run WHERE finished_at IS NULL GROUP BY fab_hash";
-    let read = |found: &Row| {
-        let number = usize::try_from(row::count(found, 1)?);
-        let number = number.map_err(|problem| unreadable(1, problem))?;
-        Ok((row::text(found, 0)?, number))
-    };
-    tx.query(sql, &[]).await?.iter().map(read).collect()
-}
-
 #[async_trait]
 impl state::Runs for PostgresState {
-    async fn create_run(&self, run: Run, context: Context) -> Written<()> {
+    async fn create_run(&self, run: Run, context: Context, fab: Option<Blob>) -> Written<()> {
         let is_pending = run.status.phase == Phase::Pending;
         let (presence, id) = (self.presence(), run.id);
         let starting_at = run.starting_at;
-        let create = direct!([run, context] tx => create(tx, &run, &context));
+        let create = direct!([run, context, fab] tx => create(tx, &run, &context, fab.as_ref()));
         let written = self.lane.write_then(create, move |()| {
             if let Some(starting_at) = starting_at {
                 presence.run_began(id, starting_at + APP_FIRST_HEARTBEAT);
@@ -200,6 +195,10 @@ impl state::Runs for PostgresState {
         let mut changed = Changed::default();
         changed.wake.extend(is_pending.then_some(Topic::Pending));
         Ok(((), changed))
+    }
+
+    async fn fab_blob(&self, hash: &str) -> StateResult<Option<Blob>> {
+        reading!(self, tx => blobs::of_fab(tx, hash))
     }
 
     async fn run(&self, run: RunId) -> StateResult<Option<Run>> {

@@ -16,10 +16,17 @@ struct Step {
 }
 
 /// All steps.
-const STEPS: &[Step] = &[Step {
-    sql: include_str!("../migrations/postgres/0001_state.sql"),
-    oldest: 1,
-}];
+const STEPS: &[Step] = &[
+    Step {
+        sql: include_str!("../migrations/postgres/0001_state.sql"),
+        oldest: 1,
+    },
+    // A program of version 1 would look for bytes under their ids.
+    Step {
+        sql: include_str!("../migrations/postgres/0002_blobs.sql"),
+        oldest: 2,
+    },
+];
 /// The latest version.
 pub(super) const VERSION: i32 = STEPS.len() as i32;
 
@@ -59,7 +66,7 @@ pub(super) async fn migrate(connection: &mut Object) -> StateResult<Result<(), N
 }
 
 /// The version of the schema, 0 where there is none, and the oldest program that may work with it.
-async fn version(tx: &Tx<'_>) -> StateResult<(i32, i32)> {
+pub(super) async fn version(tx: &Tx<'_>) -> StateResult<(i32, i32)> {
     let sql = "SELECT version, oldest FROM schema_version ORDER BY version DESC LIMIT 1";
     match tx.query_opt(sql, &[]).await? {
         Some(found) => Ok((row::get(&found, 0)?, row::get(&found, 1)?)),

@@ -14,6 +14,7 @@ use flwr_core::refusal::Refusal;
 use flwr_core::run::Phase;
 use flwr_core::time::Timestamp;
 
+use super::blobs::Blobs;
 use super::instructions::Instruction;
 use super::objects::Object;
 use super::replies::Reply;
@@ -79,6 +80,8 @@ pub(super) struct Unit<'t> {
     pub(super) touched: HashSet<NodeId>,
     /// How many instructions were queued.
     pub(super) queued: u64,
+    /// Bytes that come and go.
+    pub(super) blobs: Blobs,
 }
 
 impl<'t> Unit<'t> {
@@ -96,6 +99,7 @@ impl<'t> Unit<'t> {
             next: HashMap::new(),
             touched: HashSet::new(),
             queued: 0,
+            blobs: Blobs::default(),
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use flwr_core::cause::chain;
 use flwr_core::id::{NodeId, RunId};
+use flwr_core::monotonic;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 use tracing::warn;
 
@@ -17,7 +18,7 @@ use super::lane::{broken, direct};
 use super::reader::reading;
 use super::row::{self, signed};
 use super::unit::Tx;
-use super::{PostgresState, life, runs, tasks};
+use super::{PostgresState, blobs, life, runs, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
 use crate::link::wake::Topic;
 
@@ -86,6 +87,36 @@ async fn size(tx: &Tx<'_>, with_nodes: bool) -> StateResult<u64> {
     row::count(&tx.query_one(&select, &[&with_nodes]).await?, 0)
 }
 
+/// The same, with the bytes under names that are used. What is garbage goes within a minute: nobody
+/// is refused for that.
+async fn used(tx: &Tx<'_>) -> StateResult<u64> {
+    let (objects, fabs, _) = blobs::sizes(tx).await?;
+    Ok(size(tx, false).await? + objects + fabs)
+}
+
+/// A sum over large tables, for calls that ask many times a second.
+#[derive(Debug, Default)]
+pub(super) struct Lately(Option<(Instant, u64)>);
+
+impl Lately {
+    /// How long a sum counts. A limit is exceeded by what comes within this time.
+    const COUNTS: Duration = Duration::from_secs(1);
+
+    /// The sum. `None`: the caller counts anew. Others get the sum of before meanwhile.
+    fn get(&mut self, now: Instant) -> Option<u64> {
+        let (at, sum) = self.0.as_mut()?;
+        if now.saturating_duration_since(*at) >= Self::COUNTS {
+            *at = now;
+            return None;
+        }
+        Some(*sum)
+    }
+
+    const fn set(&mut self, now: Instant, sum: u64) {
+        self.0 = Some((now, sum));
+    }
+}
+
 async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
     let sql = "SELECT count(*), count(finished_at), coalesce(sum(log_bytes), 0)::int8,
                  coalesce(sum(octet_length(override_config) + octet_length(first_context)
@@ -93,6 +124,7 @@ async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
                  (SELECT count(*) FROM node WHERE unregistered_at IS NULL)
                FROM run";
     let found = tx.query_one(sql, &[]).await?;
+    let (objects, fabs, garbage) = blobs::sizes(tx).await?;
     Ok(Usage {
         runs: row::count(&found, 0)?,
         finished: row::count(&found, 1)?,
@@ -101,13 +133,22 @@ async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
         nodes: row::count(&found, 4)?,
         file_bytes: size(tx, true).await?,
         free_bytes: 0,
+        object_bytes: objects + garbage,
+        fab_bytes: fabs,
     })
 }
 
 #[async_trait]
 impl state::Upkeep for PostgresState {
     async fn used(&self) -> StateResult<u64> {
-        reading!(self, tx => size(tx, false))
+        let now = monotonic::now();
+        let lately = self.used.lock().get(now);
+        if let Some(used) = lately {
+            return Ok(used);
+        }
+        let used = reading!(self, tx => used(tx))?;
+        self.used.lock().set(now, used);
+        Ok(used)
     }
 
     async fn usage(&self) -> StateResult<Usage> {
@@ -203,5 +244,23 @@ impl state::Upkeep for PostgresState {
         });
         let expired = written.await?;
         Ok((expired.lost, expired.changed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_counts_for_a_second_and_one_caller_counts_anew() {
+        let (mut lately, now) = (Lately::default(), monotonic::now());
+        assert_eq!(lately.get(now), None);
+        lately.set(now, 7);
+        let later = |millis| now + Duration::from_millis(millis);
+        assert_eq!(lately.get(later(999)), Some(7));
+        assert_eq!(lately.get(later(1000)), None);
+        assert_eq!(lately.get(later(1001)), Some(7));
+        lately.set(later(1002), 8);
+        assert_eq!(lately.get(later(1003)), Some(8));
     }
 }

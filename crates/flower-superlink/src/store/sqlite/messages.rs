@@ -14,7 +14,9 @@ use super::SqliteState;
 use super::objects::Shelf;
 use super::row::{self, signed};
 use super::{in_hand, instructions, nodes, replies, runs};
-use crate::link::state::{self, Answer, Changed, Parcel, Sent, Session, StateResult, Written};
+use crate::link::state::{
+    self, Answer, Blob, Changed, Parcel, Sent, Session, StateResult, Written,
+};
 use crate::link::wake::Topic;
 use crate::store::EXPIRED_KEPT;
 use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
@@ -274,7 +276,13 @@ impl state::Messages for SqliteState {
             .await
     }
 
-    async fn settle(&self, run: RunId, reply: Message, flawed: Option<MessageId>) -> Written<()> {
+    async fn settle(
+        &self,
+        run: RunId,
+        reply: Message,
+        _: Blob,
+        flawed: Option<MessageId>,
+    ) -> Written<()> {
         let settle = move |c: &_| replies::settle(c, run, &reply, flawed);
         Ok(((), Changed::freed(self.writer.write(settle).await?)))
     }

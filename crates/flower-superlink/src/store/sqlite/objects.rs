@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::row::{self, signed};
 use super::{SqliteState, replies, runs};
-use crate::link::state::{self, ObjectEntry, Role, StateResult, Written};
+use crate::link::state::{self, Blob, ObjectEntry, Role, StateResult, Written};
 use crate::store::rules;
 
 /// The objects of a run within one piece of work: rows are read when they are needed, changed
@@ -166,7 +166,7 @@ impl<'c> Shelf<'c> {
     pub(super) fn entry(&mut self, id: ObjectId) -> StateResult<Option<ObjectEntry>> {
         Ok(self.get(id)?.map(|object| ObjectEntry {
             children: object.children.clone(),
-            available: object.available,
+            blob: object.available.then_some(Blob::OfId),
         }))
     }
 
@@ -329,7 +329,7 @@ impl state::Objects for SqliteState {
             .await
     }
 
-    async fn object_arrived(&self, run: RunId, object: ObjectId) -> Written<bool> {
+    async fn object_arrived(&self, run: RunId, object: ObjectId, _: Blob) -> Written<bool> {
         self.change(move |c| replies::object_arrived(c, run, object), |_| {})
             .await
     }

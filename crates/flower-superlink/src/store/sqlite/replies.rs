@@ -217,7 +217,7 @@ pub(super) fn settle(
         instructions::set_reply(connection, run, asked, id)?;
     }
     let mut freed = Vec::new();
-    let known = shelf.entry(id)?.is_some_and(|entry| entry.available);
+    let known = shelf.entry(id)?.is_some_and(|entry| entry.available());
     // The same error in the same moment is one message.
     if !known {
         shelf.announce(&reply.childless_tree())?;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
 use super::{SqliteState, lifecycle, tasks};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Changed, StateResult, Traffic, Written};
+use crate::link::state::{self, APP_FIRST_HEARTBEAT, Blob, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
@@ -176,7 +176,7 @@ pub(super) fn fabs(connection: &Connection) -> StateResult<Vec<(String, usize)>>
 
 #[async_trait]
 impl state::Runs for SqliteState {
-    async fn create_run(&self, run: Run, context: Context) -> Written<()> {
+    async fn create_run(&self, run: Run, context: Context, _: Option<Blob>) -> Written<()> {
         let is_pending = run.status.phase == Phase::Pending;
         let (presence, id) = (self.presence(), run.id);
         let starting_at = run.starting_at;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::link::state::{Answer, Traffic, Upkeep};
-use crate::store::battery::world::{NOON, RUN, Sent, TASK, TTL, World, key};
+use crate::store::battery::world::{NOON, RUN, Sent, TASK, TTL, World, blob, key};
 
 mod cost;
 mod snapshots;
@@ -81,7 +81,11 @@ async fn everything_is_there_again() {
     assert_eq!(world.answer(&taken, later).await, reply.as_answer());
     assert_eq!(world.claim(node, later).await, Some(waiting.id()));
     for object in missing {
-        world.state.object_arrived(RUN, object).await.unwrap();
+        world
+            .state
+            .object_arrived(RUN, object, blob(object))
+            .await
+            .unwrap();
     }
     world
         .state

@@ -24,8 +24,12 @@ pub(in crate::store) fn url_of(dir: &Path, schema: &str) -> PostgresUrl {
 
 /// A connection beside that of a state.
 pub(in crate::store) async fn client(server: &Server, schema: &str) -> Client {
-    let config = url_of(server.dir(), schema).config();
-    let (client, connection) = config.connect(NoTls).await.unwrap();
+    client_at(&url_of(server.dir(), schema)).await
+}
+
+/// A connection beside that of the state at this address.
+pub(in crate::store) async fn client_at(address: &PostgresUrl) -> Client {
+    let (client, connection) = address.config().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
