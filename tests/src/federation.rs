@@ -20,9 +20,12 @@ use crate::{PATIENCE, ports};
 /// How long a daemon has to end before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+mod beside;
 mod pips;
 mod plan;
 mod superexecs;
+
+pub use beside::{Balancer, Beside};
 
 use plan::start_superlink;
 

@@ -10,7 +10,7 @@
 use std::error::Error as StdError;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use flwr_client::channel::{Proxies, Route};
@@ -51,6 +51,8 @@ mod tokens;
 
 pub use file::{AccountsFile, FileError, Settings};
 pub use list::{Account, List};
+
+use crate::link::state::LinkState;
 
 use logins::Logins;
 use oidc::{CheckError, Claims, Provider, Verdict};
@@ -93,6 +95,8 @@ pub struct Accounts {
     beginning: Semaphore,
     refreshes: Refreshes,
     owners: Owners,
+    /// Where other SuperLinks find what began here.
+    state: OnceLock<Arc<dyn LinkState>>,
 }
 
 impl Accounts {
@@ -118,7 +122,14 @@ impl Accounts {
             beginning: Semaphore::new(BEGINNING),
             refreshes: Refreshes::default(),
             owners: Owners::new(changed),
+            state: OnceLock::new(),
         })
+    }
+
+    /// From now on, logins that begin here are known at all SuperLinks that work with this state.
+    pub fn share(&self, state: Arc<dyn LinkState>) {
+        // A SuperLink opens one state.
+        let _ = self.state.set(state);
     }
 
     /// Whose certificates are trusted to be the provider's.

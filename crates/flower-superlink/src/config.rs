@@ -281,6 +281,9 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
     if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
         return Err(ConfigError::NoDatabaseServer("--database-password-file"));
     }
+    if args.server.superlink_name.is_some() && args.bucket.storage.is_none() {
+        return Err(ConfigError::NoBucket("--superlink-name"));
+    }
     let storage = match (&args.storage_dir, bucket(args)?, &database) {
         (Some(dir), ..) => Storage::Dir(dir.clone()),
         (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
@@ -307,6 +310,7 @@ fn bucket(args: &Args) -> Result<Option<Bucket>, ConfigError> {
         roots: args.bucket.storage_root_certificates.clone(),
         cache: args.bucket.storage_cache.unwrap_or(STORAGE_CACHE),
         apps: home(args).map(|home| home.join("superlink").join("apps")),
+        superlink: args.server.name(),
     };
     Ok(Some(bucket))
 }

@@ -104,6 +104,9 @@ impl SuperLink {
             outputs,
             missing,
         } = opened;
+        if let Some(accounts) = &config.accounts {
+            accounts.share(Arc::clone(&state));
+        }
         let link = Arc::new(Link::new(Parts {
             state,
             objects,

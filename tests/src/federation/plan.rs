@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 
 use super::{Addresses, Federation, Isolation, Plan, Security, pips};
 use crate::keys::{self, NodeKey};
@@ -221,6 +222,18 @@ pub(super) fn start_superlink(
     pki: Option<&Pki>,
     scratch: &Scratch,
 ) -> Process {
+    let mut command = superlink_command(plan, addresses, pki, scratch);
+    let mut command = plan.launcher.of(command.env(launcher::DAEMON, "superlink"));
+    Process::start("superlink", &mut command, scratch.path())
+}
+
+/// The command line of a SuperLink at these addresses.
+pub(super) fn superlink_command(
+    plan: &Plan,
+    addresses: &Addresses,
+    pki: Option<&Pki>,
+    scratch: &Scratch,
+) -> Command {
     let mut command = plan.superlink.command("flower-superlink");
     command
         .current_dir(scratch.path())
@@ -256,6 +269,5 @@ pub(super) fn start_superlink(
         .args(&plan.superlink_flags)
         .envs(plan.variables.iter().cloned())
         .envs(plan.superlink_variables.iter().cloned());
-    let mut command = plan.launcher.of(command.env(launcher::DAEMON, "superlink"));
-    Process::start("superlink", &mut command, scratch.path())
+    command
 }

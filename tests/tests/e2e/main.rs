@@ -17,6 +17,7 @@ mod backup;
 mod certificates;
 mod churn;
 mod cli;
+mod cluster;
 mod commands;
 mod damage;
 mod doctor;

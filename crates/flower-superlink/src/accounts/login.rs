@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use flwr_core::cause::chain;
+use flwr_core::object::ObjectId;
 use flwr_core::port::control;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
@@ -35,7 +36,54 @@ impl Accounts {
                 Refusal::ProviderRefuses.into()
             }
         })?;
-        Ok(self.logins.lock().add(begun, self.clock.now()))
+        let login = self.logins.lock().add(begun, self.clock.now());
+        self.tell_others(&login.device_code).await;
+        Ok(login)
+    }
+
+    /// Lets other SuperLinks know of a login. Where that fails, this one knows.
+    async fn tell_others(&self, device_code: &str) {
+        let known = self.logins.lock().known(device_code);
+        let (Some(state), Some(login)) = (self.state.get(), known) else {
+            return;
+        };
+        let noted = state.add_login(name_of(device_code), login, self.clock.now());
+        if let Err(error) = noted.await {
+            warn!(
+                error = chain(&error),
+                "other SuperLinks do not know of a login"
+            );
+        }
+    }
+
+    /// What is to be done about a question. Its login may have begun at another SuperLink.
+    async fn turn(&self, device_code: &str) -> Turn {
+        let turn = self.logins.lock().turn(device_code, self.clock.now());
+        let (Turn::Unknown, Some(state)) = (&turn, self.state.get()) else {
+            return turn;
+        };
+        match state.login(name_of(device_code)).await {
+            Ok(Some(login)) => {
+                let now = self.clock.now();
+                let mut logins = self.logins.lock();
+                logins.take_over(device_code, login, now);
+                logins.turn(device_code, now)
+            }
+            Ok(None) => turn,
+            // Whoever asks comes again.
+            Err(error) => {
+                warn!(error = chain(&error), "a login could not be looked for");
+                Turn::Early
+            }
+        }
+    }
+
+    /// The login is over, at all SuperLinks. Best effort: the provider gives no tokens another time.
+    async fn end(&self, device_code: &str) {
+        self.logins.lock().end(device_code);
+        if let Some(state) = self.state.get() {
+            let _ = state.end_login(name_of(device_code)).await;
+        }
     }
 
     /// The tokens of a login, if it is done.
@@ -43,7 +91,7 @@ impl Accounts {
     /// # Errors
     /// If it will not be.
     pub async fn poll_login(&self, device_code: &str) -> Result<Option<control::Tokens>, Failure> {
-        match self.logins.lock().turn(device_code, self.clock.now()) {
+        match self.turn(device_code).await {
             Turn::Unknown => return Err(Refusal::UnknownLogin.into()),
             Turn::Early => return Ok(None),
             Turn::Ask => {}
@@ -55,15 +103,15 @@ impl Accounts {
                 Ok(None)
             }
             Ok(Poll::Denied) => {
-                self.logins.lock().end(device_code);
+                self.end(device_code).await;
                 Err(Refusal::LoginDenied.into())
             }
             Ok(Poll::Expired) => {
-                self.logins.lock().end(device_code);
+                self.end(device_code).await;
                 Err(Refusal::UnknownLogin.into())
             }
             Ok(Poll::Granted(tokens)) => {
-                self.logins.lock().end(device_code);
+                self.end(device_code).await;
                 let (pair, claims) =
                     usable(&self.provider, tokens, None, self.clock.date_time()).await?;
                 let admitted = self.listed(&claims, None).map_err(|turned| turned.why)?;
@@ -72,7 +120,7 @@ impl Accounts {
                 Ok(Some(pair))
             }
             Err(problem) if !problem.may_pass() => {
-                self.logins.lock().end(device_code);
+                self.end(device_code).await;
                 if let Some(more) = QUIET.ask("failed") {
                     error!(more, "a login failed: {}", chain(&problem));
                 }
@@ -87,4 +135,9 @@ impl Accounts {
             }
         }
     }
+}
+
+/// The name of a login among SuperLinks: nobody who reads the state learns the device code.
+fn name_of(device_code: &str) -> ObjectId {
+    ObjectId::of(device_code.as_bytes())
 }

@@ -11,6 +11,7 @@ use flwr_core::refusal::Failure;
 use flwr_core::time::Timestamp;
 
 use crate::accounts::oidc::Begun;
+use crate::link::state::KnownLogin;
 
 /// How people sign in: the only way that the peers know.
 const OIDC: &str = "oidc";
@@ -111,6 +112,28 @@ impl Logins {
             expires_in: Duration::from_secs_f64(expires_in),
             interval: Duration::from_secs_f64(interval),
         }
+    }
+
+    /// Takes over a login that began at another SuperLink, unless there is no room.
+    pub(super) fn take_over(&mut self, device_code: &str, login: KnownLogin, now: Timestamp) {
+        if self.begun.len() < MOST {
+            let login = Login {
+                until: login.until,
+                asked: now,
+                interval: login.interval,
+                next: now,
+            };
+            self.begun.entry(device_code.to_owned()).or_insert(login);
+        }
+    }
+
+    /// What other SuperLinks have to know of a login.
+    pub(super) fn known(&self, device_code: &str) -> Option<KnownLogin> {
+        let login = self.begun.get(device_code)?;
+        Some(KnownLogin {
+            until: login.until,
+            interval: login.interval,
+        })
     }
 
     /// What is to be done about a question that comes now.

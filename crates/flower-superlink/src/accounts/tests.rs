@@ -58,6 +58,13 @@ impl Office {
         Ok(pair.expect("approved"))
     }
 
+    /// The accounts of another SuperLink, with the same file.
+    pub(crate) fn beside(&self) -> Accounts {
+        let file = self.folder.path().join("accounts.toml");
+        let clock = Arc::<MockClock>::clone(&self.clock);
+        Accounts::load(&file, Proxies::default(), clock).unwrap()
+    }
+
     async fn admit(&self, pair: &control::Tokens) -> Result<Admitted, Turned> {
         let (access, refresh) = (Some(pair.access.as_str()), Some(pair.refresh.as_str()));
         self.accounts.admit(access, refresh).await

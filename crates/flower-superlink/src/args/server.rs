@@ -12,4 +12,32 @@ pub struct DatabaseServer {
     /// owner may read
     #[arg(long, value_name = "FILE", hide = true)]
     pub database_password_file: Option<PathBuf>,
+    /// What this SuperLink is called among those that work with one database and bucket [default: the name of
+    /// the machine]
+    #[arg(long, value_name = "NAME", value_parser = superlink_name, hide = true)]
+    pub superlink_name: Option<String>,
+}
+
+/// The name also names a folder.
+fn superlink_name(text: &str) -> Result<String, String> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match !text.starts_with('.') && (1..=64).contains(&text.len()) && text.chars().all(is_good) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("1 to 64 letters, digits, `-`, `_` and `.`, and no `.` at the beginning".into())
+        }
+    }
+}
+
+impl DatabaseServer {
+    /// The name of this SuperLink: what was typed, or that of the machine.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let of_machine = || {
+            let name = rustix::system::uname();
+            superlink_name(&name.nodename().to_string_lossy()).ok()
+        };
+        let name = self.superlink_name.clone().or_else(of_machine);
+        name.unwrap_or_else(|| "superlink".to_owned())
+    }
 }

@@ -57,6 +57,11 @@ pub enum ConfigError {
     /// A flag about a database server, and there is none.
     #[error("{0} is of use with --database postgres://… only")]
     NoDatabaseServer(&'static str),
+    /// A flag for SuperLinks that share what they keep, and they share nothing.
+    #[error(
+        "{0} is of use with --storage s3://… only: other SuperLinks cannot reach a directory of this machine"
+    )]
+    NoBucket(&'static str),
     /// Objects have no place beside a database that is elsewhere.
     #[error(
         "--database postgres://… needs a place for FABs and objects: --storage-dir DIR, or --storage s3://BUCKET/PREFIX"

@@ -26,7 +26,7 @@ impl Launcher {
             let attend = async move { note(launcher.take_over_one(run, process, &stopper).await) };
             apps.spawn(attend.instrument(info_span!("serverapp", run_id = %run)));
         }
-        for run in self.link.pending_runs().await? {
+        for run in self.link.left_runs().await? {
             if noted.iter().all(|(noted, _)| *noted != run) {
                 self.link.revoke_token(run).await?;
             }

@@ -15,6 +15,7 @@ use super::wake::Topic;
 mod blobs;
 mod error;
 mod joining;
+mod logins;
 mod logs;
 mod messages;
 mod nodes;
@@ -30,6 +31,7 @@ pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use joining::{Entry, Joining, KnownToken, TokenUse};
+pub use logins::{KnownLogin, Logins};
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
@@ -88,6 +90,7 @@ pub trait LinkState:
     + Objects
     + Logs
     + Upkeep
+    + Logins
     + Shared
     + std::fmt::Debug
     + Send

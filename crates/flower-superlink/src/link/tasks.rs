@@ -77,7 +77,16 @@ impl Link {
         Ok(waiting.into_iter().map(|task| task.run).collect())
     }
 
-    /// Those of them for which nobody has a token: whoever takes the first of a list is not kept from
+    /// Those of them whose tokens an earlier start of this SuperLink may have given away.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn left_runs(&self) -> Result<Vec<RunId>> {
+        let left = self.state.left_tasks(TaskKind::ServerApp).await?;
+        Ok(left.into_iter().map(|task| task.run).collect())
+    }
+
+    /// Those of the pending runs for which nobody has a token: whoever takes the first of a list is not kept from
     /// the others by a process that is slow to begin.
     ///
     /// # Errors

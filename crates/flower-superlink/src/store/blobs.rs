@@ -48,16 +48,18 @@ pub(super) struct Start {
     pub(super) state: String,
     /// Numbers the starts with the state.
     pub(super) epoch: i64,
+    /// Other starts whose SuperLinks may be at work.
+    pub(super) beside: Vec<i64>,
 }
 
 impl Start {
-    /// Whether these are the uploads of an earlier start with the same state.
+    /// Whether these are the uploads of an earlier start with the same state that is over.
     fn is_after(&self, folder: &str) -> bool {
         let epoch = folder
             .rsplit_once('-')
             .filter(|(state, _)| *state == self.state);
         let epoch: Option<i64> = epoch.and_then(|(_, epoch)| epoch.parse().ok());
-        epoch.is_some_and(|epoch| epoch < self.epoch)
+        epoch.is_some_and(|epoch| epoch < self.epoch && !self.beside.contains(&epoch))
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
 
-use crate::link::state::{KnownToken, LinkState, Shared};
+use crate::link::state::{KnownToken, LinkState, Logins, Shared};
 
 mod joining;
 mod logs;
@@ -32,6 +32,8 @@ use tasks::Tasks;
 pub struct MemoryState(Mutex<Inner>);
 
 impl Shared for MemoryState {}
+
+impl Logins for MemoryState {}
 
 impl LinkState for MemoryState {}
 

@@ -213,6 +213,22 @@ async fn in_postgres_nothing_is_lost_or_doubled_when_the_server_is_killed() {
     audit(&address).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn over_three_superlinks_nothing_is_lost_or_doubled_when_connections_are_lost() {
+    let server = Server::of_this_process();
+    for seed in 0..3 {
+        let address = server::place(server).await;
+        let states = server::beside_each_other(&address, 3).await;
+        let history = overlap::play_at(&states, seed);
+        let cut = async |acts: &_| {
+            let act = async || server::cut(server, &address).await;
+            each_time_it_has_committed(10, &address, acts, act).await;
+        };
+        assert!(until(history, cut).await > 2);
+        audit(&address).await;
+    }
+}
+
 /// Plays a history with a saboteur beside it, who notes how often it did something.
 async fn until(
     history: impl Future<Output = ()>,

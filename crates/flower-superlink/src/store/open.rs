@@ -7,9 +7,9 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::objects::{self, Files, Memory, Pause, Restored};
 
-use super::blobs::{Bucket, Start};
+use super::blobs::Bucket;
 use super::place::{Database, Places, Storage, StoreError, settle};
-use super::postgres::{PostgresState, PostgresUrl};
+use super::postgres::{Company, PostgresState, PostgresUrl};
 use super::sqlite::{Kept, SqliteState, beside};
 use super::{FABS, MemoryState, OBJECTS, owner};
 use crate::link::blobs::BlobStore;
@@ -70,12 +70,14 @@ impl Places {
     }
 
     fn open_postgres(&self, address: &PostgresUrl, now: Timestamp) -> Result<Opened, StoreError> {
-        let opening = PostgresState::open(address, now);
-        let state = tokio::runtime::Handle::current().block_on(opening)?;
-        let start = Start {
-            state: state.id().to_owned(),
-            epoch: state.epoch(),
+        // Others can work with a bucket, and with nothing that is on this machine.
+        let company = match &self.storage {
+            Storage::Bucket(bucket) => Company::Named(&bucket.superlink),
+            Storage::Memory | Storage::Dir(_) => Company::Alone,
         };
+        let opening = PostgresState::open_in(address, company, now);
+        let state = tokio::runtime::Handle::current().block_on(opening)?;
+        let start = state.start();
         let blocking = tokio::runtime::Handle::current();
         let shelf = blocking.block_on(self.claim(&state))?;
         let missing = match &self.storage {
@@ -85,7 +87,12 @@ impl Places {
         };
         let outputs = match &self.storage {
             Storage::Memory => None,
-            Storage::Bucket(Bucket { apps, .. }) => apps.as_ref().map(|dir| dir.join(&start.state)),
+            Storage::Bucket(Bucket {
+                apps, superlink, ..
+            }) => {
+                let dir = apps.as_ref().map(|dir| dir.join(&start.state));
+                dir.map(|dir| dir.join(superlink))
+            }
             Storage::Dir(dir) => Some(beside(dir, "apps")),
         };
         Ok(Opened {

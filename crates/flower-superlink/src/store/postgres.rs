@@ -8,7 +8,8 @@
 //!   changes ─▶ wakes: NOTIFY to other SuperLinks, and LISTEN
 //! ```
 //!
-//! One SuperLink works with a database at a time ([`hold`]).
+//! Others may work with the database too, each under a name of its own ([`hold`]). What they change of
+//! nodes is taken over into memory ([`follow`]).
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ mod connect;
 mod dismissed;
 mod expiry;
 mod flush;
+mod follow;
 mod hold;
 mod identity;
 mod instructions;
@@ -32,6 +34,7 @@ mod joining;
 mod lane;
 mod life;
 mod lifecycle;
+mod logins;
 mod logs;
 mod messages;
 mod nodes;
@@ -53,6 +56,7 @@ mod url;
 mod wakes;
 
 pub use connect::Unfit;
+pub(super) use hold::Company;
 pub use opening::PostgresError;
 pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 #[doc(hidden)]
@@ -71,9 +75,14 @@ pub struct PostgresState {
     wakes: Wakes,
     /// What the database takes, as it was counted a moment ago.
     used: Mutex<Lately>,
+    followed: Mutex<follow::Followed>,
     id: String,
     database: String,
+    /// The name of this SuperLink among those that work with the database; empty where it works alone.
+    name: String,
     epoch: i64,
+    /// The epochs of the others at the start of this SuperLink.
+    beside: Vec<i64>,
 }
 
 impl PostgresState {
@@ -94,6 +103,12 @@ impl PostgresState {
             presence.look_again(&changed.wake);
         };
         self.lane.write_then(op, then).await
+    }
+
+    /// Whether another SuperLink was heard.
+    #[cfg(test)]
+    pub(super) fn hears_others(&self) -> bool {
+        self.wakes.has_neighbours()
     }
 
     async fn write<T: Send + 'static>(&self, op: impl Op<Out = T>) -> StateResult<T> {

@@ -16,10 +16,13 @@ use crate::link::state::{
 use crate::link::wake::Topic;
 
 mod notes;
+mod others;
 mod traffic;
 
+pub(super) use others::{Row, Seen};
+
 /// Seconds between two writings of who is online.
-const WRITE_EVERY: f64 = 30.0;
+pub(super) const WRITE_EVERY: f64 = 30.0;
 
 #[derive(Debug, Default)]
 pub(super) struct Presence(Mutex<Inner>);
@@ -41,6 +44,15 @@ pub(super) struct Remembered {
     pub(super) dismissed: HashSet<PublicKey>,
 }
 
+/// Signs of life that are to be written.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Each node with whether it was heard in its session.
+    pub(super) nodes: Vec<(KnownNode, bool)>,
+    /// Until when the process of each task counts as alive.
+    pub(super) tasks: Vec<(TaskId, Timestamp)>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     by_key: HashMap<PublicKey, NodeId>,
@@ -59,6 +71,10 @@ struct Inner {
     certificates: HashSet<String>,
     /// The keys of nodes that people have unregistered.
     dismissed: HashSet<PublicKey>,
+    /// Counts what this SuperLink changes of nodes. Rows that were read before a change do not undo it.
+    changes: u64,
+    /// What the count was when a node last went.
+    removed_at: u64,
 }
 
 /// Whether tokens that nobody used may be dropped. The times of their claims are on disk, and tell
@@ -83,16 +99,37 @@ struct Node {
     /// The version at which nothing was queued for the node. While it is still of that version,
     /// nobody needs to look.
     nothing_at: Option<u64>,
+    /// The edition of the row that was read last.
+    edition: i64,
+    /// What [`Inner::changes`] was when this SuperLink last changed the node.
+    changed_at: u64,
+    /// Signs of life came that are not written.
+    is_unwritten: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Lease {
     run: RunId,
     lost_at: Timestamp,
+    /// Signs of life came that are not written.
+    is_unwritten: bool,
+    /// What [`Inner::changes`] was when the lease began here.
+    began_at: u64,
+}
+
+impl Lease {
+    const fn new(run: RunId, lost_at: Timestamp, began_at: u64) -> Self {
+        Self {
+            run,
+            lost_at,
+            is_unwritten: false,
+            began_at,
+        }
+    }
 }
 
 impl Inner {
-    fn add(&mut self, known: KnownNode, heard: bool) {
+    fn add(&mut self, known: KnownNode, heard: bool, edition: i64) {
         self.by_key.insert(known.key.clone(), known.id);
         if let Some(next) = &known.next_key {
             self.by_next_key.insert(next.clone(), known.id);
@@ -101,9 +138,29 @@ impl Inner {
             heard,
             version: 0,
             nothing_at: None,
+            edition,
+            changed_at: self.changes,
+            is_unwritten: false,
             known,
         };
         self.nodes.insert(node.known.id, node);
+    }
+
+    /// The node, which this SuperLink is about to change.
+    fn change(&mut self, node: NodeId) -> Option<&mut Node> {
+        self.changes += 1;
+        let node = self.nodes.get_mut(&node)?;
+        node.changed_at = self.changes;
+        Some(node)
+    }
+
+    fn remove(&mut self, node: NodeId) {
+        if let Some(node) = self.nodes.remove(&node) {
+            self.by_key.remove(&node.known.key);
+            if let Some(next) = &node.known.next_key {
+                self.by_next_key.remove(next);
+            }
+        }
     }
 }
 
@@ -129,11 +186,11 @@ impl Presence {
                 }
                 _ => {}
             }
-            inner.add(known, heard);
+            inner.add(known, heard, 0);
         }
         for task in remembered.begun {
             let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
-            inner.tasks.insert(task.id, Lease { run, lost_at });
+            inner.tasks.insert(task.id, Lease::new(run, lost_at, 0));
         }
         Self(Mutex::new(inner))
     }
@@ -144,7 +201,8 @@ impl Presence {
 
     pub(super) fn registered(&self, node: KnownNode) {
         let mut inner = self.0.lock();
-        inner.add(node, false);
+        inner.changes += 1;
+        inner.add(node, false, 0);
         inner.rows += 1;
     }
 
@@ -167,7 +225,7 @@ impl Presence {
     }
 
     fn replace(&self, known: &KnownNode, change: impl FnOnce(&mut Node)) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&known.id) {
+        if let Some(node) = self.0.lock().change(known.id) {
             node.known = KnownNode {
                 // They may have been noted meanwhile.
                 wire: node.known.wire.take(),
@@ -219,12 +277,9 @@ impl Presence {
 
     pub(super) fn removed(&self, node: NodeId) {
         let mut inner = self.0.lock();
-        if let Some(node) = inner.nodes.remove(&node) {
-            inner.by_key.remove(&node.known.key);
-            if let Some(next) = &node.known.next_key {
-                inner.by_next_key.remove(next);
-            }
-        }
+        inner.changes += 1;
+        inner.removed_at = inner.changes;
+        inner.remove(node);
     }
 
     /// The row of the node is gone.
@@ -240,6 +295,7 @@ impl Presence {
 
     pub(super) fn hear(&self, node: NodeId) {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+            node.is_unwritten |= !node.heard;
             node.heard = true;
         }
     }
@@ -251,8 +307,12 @@ impl Presence {
 
     pub(super) fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> bool {
         let mut inner = self.0.lock();
-        let node = inner.nodes.get_mut(&node);
-        node.map(|node| node.known.keep(until, now)).is_some()
+        let Some(node) = inner.nodes.get_mut(&node) else {
+            return false;
+        };
+        node.known.keep(until, now);
+        node.is_unwritten = true;
+        true
     }
 
     pub(super) fn node(&self, node: NodeId) -> Option<KnownNode> {
@@ -283,7 +343,10 @@ impl Presence {
     /// The run has begun; the process of its ServerApp is lost at `lost_at`.
     pub(super) fn run_began(&self, run: RunId, lost_at: Timestamp) {
         let task = TaskId::of_serverapp(run);
-        self.0.lock().tasks.insert(task, Lease { run, lost_at });
+        let mut inner = self.0.lock();
+        inner.changes += 1;
+        let lease = Lease::new(run, lost_at, inner.changes);
+        inner.tasks.insert(task, lease);
     }
 
     pub(super) fn run_ended(&self, run: RunId) {
@@ -293,8 +356,12 @@ impl Presence {
     /// False unless the task's run has begun and is not over.
     pub(super) fn keep_task(&self, task: TaskId, until: Timestamp) -> bool {
         let mut inner = self.0.lock();
-        let lease = inner.tasks.get_mut(&task);
-        lease.map(|lease| lease.lost_at = until).is_some()
+        let Some(lease) = inner.tasks.get_mut(&task) else {
+            return false;
+        };
+        lease.lost_at = until;
+        lease.is_unwritten = true;
+        true
     }
 
     pub(super) fn lost_runs(&self, now: Timestamp) -> Vec<RunId> {
@@ -311,6 +378,7 @@ impl Presence {
         let mut inner = self.0.lock();
         for node in inner.nodes.values_mut() {
             node.known.move_lease(seconds);
+            node.is_unwritten = true;
         }
         for lease in inner.tasks.values_mut() {
             lease.lost_at = lease.lost_at + seconds;
@@ -324,6 +392,7 @@ impl Presence {
         let mut inner = self.0.lock();
         for node in inner.nodes.values_mut() {
             node.known.extend_lease(since, seconds);
+            node.is_unwritten = true;
         }
         for lease in inner
             .tasks
@@ -352,22 +421,37 @@ impl Presence {
         }
     }
 
-    /// Whether it is time to write who is online.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+    /// Whether it is time to write who is online, after so many seconds.
+    pub(super) fn is_due(&self, now: Timestamp, every: f64) -> bool {
         let written_at = self.0.lock().written_at;
-        written_at.is_none_or(|at| now.since(at) >= WRITE_EVERY)
+        written_at.is_none_or(|at| now.since(at) >= every)
     }
 
-    /// The nodes that are registered, each with whether it was heard in its session: what is to be
-    /// written of signs of life.
-    pub(super) fn signs(&self) -> Vec<(KnownNode, bool)> {
+    /// The signs of life that are not written.
+    pub(super) fn signs(&self) -> Signs {
         let inner = self.0.lock();
-        let nodes = inner.nodes.values();
-        nodes.map(|node| (node.known.clone(), node.heard)).collect()
+        let nodes = inner.nodes.values().filter(|node| node.is_unwritten);
+        let tasks = inner.tasks.iter().filter(|(_, lease)| lease.is_unwritten);
+        Signs {
+            nodes: nodes.map(|node| (node.known.clone(), node.heard)).collect(),
+            tasks: tasks.map(|(task, lease)| (*task, lease.lost_at)).collect(),
+        }
     }
 
-    /// Who is online was written at `now`.
-    pub(super) fn written(&self, now: Timestamp) {
-        self.0.lock().written_at = Some(now);
+    /// These signs of life were written at `now`.
+    pub(super) fn written(&self, signs: &Signs, now: Timestamp) {
+        let mut inner = self.0.lock();
+        inner.written_at = Some(now);
+        for (known, heard) in &signs.nodes {
+            if let Some(node) = inner.nodes.get_mut(&known.id) {
+                let is_same = node.known.online_until == known.online_until && node.heard == *heard;
+                node.is_unwritten &= !is_same;
+            }
+        }
+        for (task, lost_at) in &signs.tasks {
+            if let Some(lease) = inner.tasks.get_mut(task) {
+                lease.is_unwritten &= lease.lost_at != *lost_at;
+            }
+        }
     }
 }

@@ -42,6 +42,12 @@ pub trait Tasks {
     /// number only.
     async fn waiting_tasks(&self, kind: TaskKind) -> StateResult<Vec<Task>>;
 
+    /// Those of them that an earlier start of this SuperLink has claimed, or may have: whoever got the
+    /// token then, and whose process is not noted, is gone.
+    async fn left_tasks(&self, kind: TaskKind) -> StateResult<Vec<Task>> {
+        self.waiting_tasks(kind).await
+    }
+
     /// Makes this the token of the task, by its hash. False if somebody has claimed the task, or it
     /// is not known. A token that nobody uses for [`APP_FIRST_CONTACT`] expires: whoever was
     /// given it did not get as far as to begin. It does not expire while the process of the task is
@@ -72,6 +78,6 @@ pub trait Tasks {
     /// Notes the process of the task, or that the task has none any more. Unknown: nothing happens.
     async fn set_process(&self, task: TaskId, process: Option<Process>) -> Written<()>;
 
-    /// The processes that are noted, each with its task.
+    /// The processes that this SuperLink has noted, each with its task.
     async fn processes(&self) -> StateResult<Vec<(Task, Process)>>;
 }

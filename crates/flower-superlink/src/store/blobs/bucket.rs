@@ -55,8 +55,11 @@ pub struct Bucket {
     pub roots: Option<PathBuf>,
     /// Bytes of memory for what was read.
     pub cache: u64,
-    /// The directory of this machine in which ServerApps print, each state in a folder of its own.
+    /// The directory of this machine in which ServerApps print, each SuperLink of each state in a folder
+    /// of its own.
     pub apps: Option<PathBuf>,
+    /// The name of this SuperLink among those that share the bucket and the database.
+    pub superlink: String,
 }
 
 /// Why a bucket cannot be used.

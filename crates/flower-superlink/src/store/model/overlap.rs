@@ -15,9 +15,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::KEYS;
+use crate::in_time::in_time;
 use crate::link::state::{Answer, Changed, LinkState};
 use crate::store::battery::world::{NOON, RUN, Sent, World, blob};
 
@@ -26,9 +27,11 @@ const MESSAGES: usize = 24;
 /// A history that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// A state that takes part: each is of another SuperLink.
+type State = Arc<dyn LinkState>;
+
 /// What all who take part know.
 struct Shared {
-    state: Arc<dyn LinkState>,
     /// How often the bytes of each object are kept: put, and not freed.
     kept: Mutex<HashMap<ObjectId, i64>>,
     /// The messages that a node has confirmed, and so works on.
@@ -38,17 +41,15 @@ struct Shared {
 }
 
 impl Shared {
-    async fn put(&self, object: ObjectId) {
+    async fn put(&self, state: &State, object: ObjectId) {
         *self.kept.lock().entry(object).or_default() += 1;
-        let arrived = self
-            .state
-            .object_arrived(RUN, object, blob(object))
-            .await
-            .unwrap();
-        self.free(arrived.1);
+        let arrived = state.object_arrived(RUN, object, blob(object)).await;
+        self.free(state, arrived.unwrap().1);
     }
 
-    fn free(&self, changed: Changed) {
+    /// Does what a link does with a change.
+    fn free(&self, state: &State, changed: Changed) {
+        state.tell_others(&changed.wake);
         let mut kept = self.kept.lock();
         for object in changed.freed {
             *kept.entry(object).or_default() -= 1;
@@ -61,13 +62,30 @@ impl Shared {
 }
 
 /// Plays a history over a state, and looks at what is left.
-pub(super) async fn play(state: Arc<dyn LinkState>, seed: u64) {
-    let world = World::new(Arc::clone(&state));
+pub(super) async fn play(state: State, seed: u64) {
+    play_at(&[state], seed).await;
+}
+
+/// The same over the states of several SuperLinks with one database. Each who takes part calls at another.
+pub(super) async fn play_at(states: &[State], seed: u64) {
+    let at = |number: usize| Arc::clone(&states[number % states.len()]);
+    let world = World::new(at(0));
     world.running().await;
     let mut nodes = Vec::new();
     for (number, key) in (1..).zip(KEYS.iter()) {
         let (registration, _) = world.comes(key, NodeId(number), Timestamp::NEVER).await;
         nodes.push(registration.node);
+    }
+    for (state, node) in states
+        .iter()
+        .flat_map(|state| nodes.iter().map(move |node| (state, *node)))
+    {
+        let known = async {
+            while state.session(node).await.unwrap() != Some(1) {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        in_time("the node's session is known", known).await;
     }
     // Three messages in a row share their objects but for one.
     let messages = (0..MESSAGES).map(|number| {
@@ -76,7 +94,6 @@ pub(super) async fn play(state: Arc<dyn LinkState>, seed: u64) {
     });
     let messages: Arc<Vec<_>> = Arc::new(messages.collect());
     let shared = Arc::new(Shared {
-        state: Arc::clone(&state),
         kept: Mutex::default(),
         worked_on: Mutex::default(),
         answered: Mutex::default(),
@@ -85,14 +102,14 @@ pub(super) async fn play(state: Arc<dyn LinkState>, seed: u64) {
     for (sender, number) in (0..2).zip(seed * 100..) {
         let (shared, messages) = (Arc::clone(&shared), Arc::clone(&messages));
         let random = StdRng::seed_from_u64(number);
-        parts.spawn(send(shared, messages, sender, random));
+        parts.spawn(send((at(sender), shared), messages, sender, random));
     }
-    for (number, node) in (seed * 100 + 2..).zip(nodes) {
+    for (number, node) in (2..).zip(nodes) {
         let (shared, messages) = (Arc::clone(&shared), Arc::clone(&messages));
-        let random = StdRng::seed_from_u64(number);
-        parts.spawn(work(shared, messages, node, random));
+        let random = StdRng::seed_from_u64(seed * 100 + number as u64);
+        parts.spawn(work((at(number), shared), messages, node, random));
     }
-    parts.spawn(collect(Arc::clone(&shared), Arc::clone(&messages)));
+    parts.spawn(collect(at(2), Arc::clone(&shared), Arc::clone(&messages)));
     let all = async { while parts.join_next().await.transpose().unwrap().is_some() {} };
     timeout(LIMIT, all).await.expect("the history hangs");
 
@@ -110,7 +127,12 @@ pub(super) async fn play(state: Arc<dyn LinkState>, seed: u64) {
 
 /// Sends every second message, in an order of its own and twice, with what is missing. Messages of
 /// both senders share objects.
-async fn send(shared: Arc<Shared>, messages: Arc<Vec<Sent>>, sender: usize, mut random: StdRng) {
+async fn send(
+    (state, shared): (State, Arc<Shared>),
+    messages: Arc<Vec<Sent>>,
+    sender: usize,
+    mut random: StdRng,
+) {
     let mut order: Vec<_> = (sender..MESSAGES).step_by(2).collect();
     order.shuffle(&mut random);
     for number in order {
@@ -119,21 +141,25 @@ async fn send(shared: Arc<Shared>, messages: Arc<Vec<Sent>>, sender: usize, mut 
         let mut missing = Vec::new();
         for _ in 0..2 {
             let parcels = vec![sent.parcel.clone()];
-            let inserted = shared.state.insert_instructions(RUN, parcels).await;
+            let inserted = state.insert_instructions(RUN, parcels).await;
             let (inserted, changed) = inserted.unwrap();
-            shared.free(changed);
+            shared.free(&state, changed);
             missing = inserted.missing;
             yield_now().await;
         }
         for object in missing {
-            shared.put(object).await;
+            shared.put(&state, object).await;
         }
     }
 }
 
 /// Works on the node's messages. Some answers to a claim are lost, and come again.
-async fn work(shared: Arc<Shared>, messages: Arc<Vec<Sent>>, node: NodeId, mut random: StdRng) {
-    let state = &shared.state;
+async fn work(
+    (state, shared): (State, Arc<Shared>),
+    messages: Arc<Vec<Sent>>,
+    node: NodeId,
+    mut random: StdRng,
+) {
     let session = state.session(node).await.unwrap().unwrap();
     while !shared.is_over() {
         let Some(mut parcel) = state.claim_message(node, session, NOON).await.unwrap() else {
@@ -146,7 +172,7 @@ async fn work(shared: Arc<Shared>, messages: Arc<Vec<Sent>>, node: NodeId, mut r
         }
         let id = parcel.message.metadata.id;
         let ((), changed) = state.confirm(RUN, id).await.unwrap();
-        shared.free(changed);
+        shared.free(&state, changed);
         assert!(shared.worked_on.lock().insert(id), "{id} came twice");
         let asked = messages.iter().find(|sent| sent.id() == id).unwrap();
         let reply = Sent::reply("done", asked);
@@ -156,28 +182,28 @@ async fn work(shared: Arc<Shared>, messages: Arc<Vec<Sent>>, node: NodeId, mut r
             let Ok((missing, changed)) = stored else {
                 break;
             };
-            shared.free(changed);
+            shared.free(&state, changed);
             for object in missing {
-                shared.put(object).await;
+                shared.put(&state, object).await;
             }
         }
     }
 }
 
 /// Asks for all replies until each was confirmed.
-async fn collect(shared: Arc<Shared>, messages: Arc<Vec<Sent>>) {
+async fn collect(state: State, shared: Arc<Shared>, messages: Arc<Vec<Sent>>) {
     while !shared.is_over() {
         let open = messages.iter().map(Sent::id);
         let open: Vec<_> = {
             let answered = shared.answered.lock();
             open.filter(|id| !answered.contains(id)).collect()
         };
-        let answers = shared.state.answers(RUN, &open, NOON).await.unwrap();
+        let answers = state.answers(RUN, &open, NOON).await.unwrap();
         for (id, answer) in open.into_iter().zip(answers) {
             if let Answer::Reply(parcel) = answer {
                 let reply = parcel.message.metadata.id;
-                let ((), changed) = shared.state.confirm(RUN, reply).await.unwrap();
-                shared.free(changed);
+                let ((), changed) = state.confirm(RUN, reply).await.unwrap();
+                shared.free(&state, changed);
                 assert!(shared.answered.lock().insert(id), "{id} is answered twice");
             }
         }

@@ -8,9 +8,10 @@ use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
 
 use super::lane::Op;
+use super::signs::Noted;
 use super::unit::{Tx, Unit};
 use super::{instructions, lifecycle, logs, runs, signs, tasks};
-use crate::link::state::{Changed, StateError, StateResult, Traffic};
+use crate::link::state::{Changed, StateError, StateResult};
 use crate::link::wake::Topic;
 use crate::store::presence::Presence;
 use crate::store::{EXPIRED_KEPT, LOST, lost_line};
@@ -20,9 +21,9 @@ pub(super) async fn is_due(
     tx: &Tx<'_>,
     lost: &[RunId],
     presence: &Presence,
-    now: Timestamp,
+    (every, now): (f64, Timestamp),
 ) -> StateResult<bool> {
-    if !lost.is_empty() || presence.is_due(now) {
+    if !lost.is_empty() || presence.is_due(now, every) {
         return Ok(true);
     }
     let before = Timestamp::from_secs(now.as_secs() - EXPIRED_KEPT);
@@ -37,9 +38,13 @@ pub(super) async fn is_due(
 pub(super) struct Expired {
     /// The runs that failed by it.
     pub(super) lost: Vec<RunId>,
+    /// The runs that were over before.
+    pub(super) over: Vec<RunId>,
+    /// The runs whose ServerApp another SuperLink hears, with until when it counts as alive.
+    pub(super) elsewhere: Vec<(RunId, Timestamp)>,
     pub(super) changed: Changed,
-    /// What was added to the traffic of runs. `None`: signs of life were not written.
-    pub(super) traffic: Option<Vec<(RunId, Traffic)>>,
+    /// What was written of signs of life, if they were due.
+    pub(super) noted: Option<Noted>,
 }
 
 /// Lets go of what is over.
@@ -48,6 +53,8 @@ pub(super) struct Expire {
     pub(super) presence: Arc<Presence>,
     /// The runs whose ServerApp gave no sign of life in time.
     pub(super) due: Vec<RunId>,
+    /// Seconds between two writings of who is online.
+    pub(super) every: f64,
     pub(super) now: Timestamp,
 }
 
@@ -69,8 +76,8 @@ impl Op for Expire {
             presence.may_drop_tokens(now) && tasks::drop_unused_tokens(tx, now).await?;
         let wake = &mut expired.changed.wake;
         wake.extend(has_dropped.then_some(Topic::Pending));
-        if presence.is_due(now) {
-            expired.traffic = Some(signs::write(tx, presence, now).await?);
+        if presence.is_due(now, self.every) {
+            expired.noted = Some(signs::write(tx, presence, now).await?);
         }
         Ok(expired)
     }
@@ -80,9 +87,19 @@ impl Expired {
     async fn fail(&mut self, tx: &Tx<'_>, run: RunId, now: Timestamp) -> StateResult<()> {
         match runs::phase(tx, run).await {
             Ok(phase) if !phase.is_finished() => {}
-            // It was over in this very moment.
-            Ok(_) | Err(StateError::Refused(_)) => return Ok(()),
+            // It was over in this very moment, or at another SuperLink.
+            Ok(_) | Err(StateError::Refused(_)) => {
+                self.over.push(run);
+                return Ok(());
+            }
             Err(broken) => return Err(broken),
+        }
+        if let Some(until) = tasks::alive_until(tx, run)
+            .await?
+            .filter(|until| *until >= now)
+        {
+            self.elsewhere.push((run, until));
+            return Ok(());
         }
         logs::append(tx, run, &lost_line(), now).await?;
         match lifecycle::change(tx, run, &RunStatus::failed(LOST), now).await {

@@ -158,7 +158,8 @@ async fn note_next_key(tx: &Tx<'_>, node: NodeId, next: &PublicKey) -> StateResu
     if of_another || nodes::of_key(tx, next).await?.is_some() {
         return Err(Refusal::KeyInUse.into());
     }
-    let sql = "UPDATE node SET next_key = $2 WHERE id = $1 AND unregistered_at IS NULL";
+    let sql = "UPDATE node SET next_key = $2, edition = nextval('node_edition')
+               WHERE id = $1 AND unregistered_at IS NULL";
     match tx
         .execute(sql, &[&signed(node), &next.to_openssh()])
         .await?
@@ -172,8 +173,8 @@ async fn use_next_key(tx: &Tx<'_>, next: &PublicKey) -> StateResult<Option<NodeI
     let Some(node) = of_next_key(tx, next).await? else {
         return Ok(None);
     };
-    let sql =
-        "UPDATE node SET key = next_key, next_key = NULL, session = session + 1 WHERE id = $1";
+    let sql = "UPDATE node SET key = next_key, next_key = NULL, session = session + 1,
+                 edition = nextval('node_edition') WHERE id = $1";
     tx.execute(sql, &[&signed(node)]).await?;
     Ok(Some(node))
 }
@@ -213,7 +214,9 @@ impl state::Joining for PostgresState {
                 enrolled.enrolled(node, *is_new);
             }
         });
-        Ok((joined.await?.0, Changed::default()))
+        let (node, _) = joined.await?;
+        self.wakes.tell_changed(node);
+        Ok((node, Changed::default()))
     }
 
     async fn forget_join_tokens(&self, moment: Timestamp) -> StateResult<usize> {
@@ -230,11 +233,16 @@ impl state::Joining for PostgresState {
         let written = self
             .lane
             .write_then(note, move |()| presence.note_next_key(node, &noted));
-        written.await
+        written.await?;
+        self.wakes.tell_changed(node);
+        Ok(())
     }
 
     async fn node_of_next_key(&self, next: &PublicKey) -> StateResult<Option<NodeId>> {
-        Ok(self.presence.of_next_key(next))
+        match self.presence.of_next_key(next) {
+            None if self.wakes.has_neighbours() => reading!(self, tx => of_next_key(tx, next)),
+            known => Ok(known),
+        }
     }
 
     async fn use_next_key(&self, next: &PublicKey) -> Written<Option<NodeId>> {
@@ -248,6 +256,9 @@ impl state::Joining for PostgresState {
         let node = written.await?;
         let mut changed = Changed::default();
         changed.wake.extend(node.map(Topic::Node));
+        if let Some(node) = node {
+            self.wakes.tell_changed(node);
+        }
         Ok((node, changed))
     }
 }

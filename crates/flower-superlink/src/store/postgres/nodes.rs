@@ -14,10 +14,11 @@ use super::life::{self, Activate};
 use super::reader::reading;
 use super::row::{self, secs, signed};
 use super::unit::Tx;
-use super::{PostgresState, row::escaped};
+use super::{PostgresState, follow, row::escaped};
 use crate::link::state::{
     self, Changed, Enrolment, KnownNode, Registration, Session, StateResult, Traits, Written,
 };
+use crate::store::presence;
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, key, owner, wire, session, registered_at, activated_at, \
@@ -55,6 +56,23 @@ pub(super) async fn registered(tx: &Tx<'_>) -> StateResult<Vec<(KnownNode, bool)
     nodes.iter().map(node).collect()
 }
 
+/// The rows of those of these nodes that are not unregistered.
+pub(super) async fn rows(tx: &Tx<'_>, ids: &[i64]) -> StateResult<Vec<presence::Row>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, heard, edition FROM node
+         WHERE id = ANY($1) AND unregistered_at IS NULL"
+    );
+    let select = tx.prepare_cached(&sql).await?;
+    let row = |found: &Row| {
+        Ok(presence::Row {
+            known: read(found)?,
+            heard: row::get(found, 15)?,
+            edition: row::get(found, 16)?,
+        })
+    };
+    tx.query(&select, &[&ids]).await?.iter().map(row).collect()
+}
+
 /// The number of rows of nodes.
 pub(super) async fn number(tx: &Tx<'_>) -> StateResult<u64> {
     row::count(&tx.query_one("SELECT count(*) FROM node", &[]).await?, 0)
@@ -82,7 +100,8 @@ pub(super) async fn of_key(tx: &Tx<'_>, key: &PublicKey) -> StateResult<Option<N
 }
 
 pub(super) async fn add(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
-    let sql = "INSERT INTO node (id, key, registered_at, online_until) VALUES ($1, $2, $3, $4)";
+    let sql = "INSERT INTO node (id, key, registered_at, online_until, edition)
+               VALUES ($1, $2, $3, $4, nextval('node_edition'))";
     let insert = tx.prepare_cached(sql).await?;
     let values: [&(dyn ToSql + Sync); 4] = [
         &signed(node.id),
@@ -96,7 +115,8 @@ pub(super) async fn add(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
 
 /// Writes what a person has said of the node.
 pub(super) async fn update_enrolment(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
-    let sql = "UPDATE node SET owner = $2, name = $3, location = $4 WHERE id = $1";
+    let sql = "UPDATE node SET owner = $2, name = $3, location = $4,
+                 edition = nextval('node_edition') WHERE id = $1";
     let values: [&(dyn ToSql + Sync); 4] = [
         &signed(node.id),
         &row::maybe_escaped(node.owner.as_ref()),
@@ -108,7 +128,8 @@ pub(super) async fn update_enrolment(tx: &Tx<'_>, node: &KnownNode) -> StateResu
 }
 
 async fn note_traits(tx: &Tx<'_>, node: NodeId, traits: &Traits) -> StateResult<()> {
-    let sql = "UPDATE node SET release = $2, certificate = $3 WHERE id = $1";
+    let sql = "UPDATE node SET release = $2, certificate = $3, edition = nextval('node_edition')
+               WHERE id = $1";
     let update = tx.prepare_cached(sql).await?;
     let values: [&(dyn ToSql + Sync); 3] = [
         &signed(node),
@@ -122,7 +143,8 @@ async fn note_traits(tx: &Tx<'_>, node: NodeId, traits: &Traits) -> StateResult<
 /// Writes a step of the node's life. The node has not been heard in a session that is new.
 pub(super) async fn update(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
     let sql = "UPDATE node SET heard = heard AND session = $2, session = $2, activated_at = $3,
-                 deactivated_at = $4, unregistered_at = $5, online_until = $6 WHERE id = $1";
+                 deactivated_at = $4, unregistered_at = $5, online_until = $6,
+                 edition = nextval('node_edition') WHERE id = $1";
     let update = tx.prepare_cached(sql).await?;
     let values: [&(dyn ToSql + Sync); 6] = [
         &signed(node.id),
@@ -136,9 +158,10 @@ pub(super) async fn update(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
     Ok(())
 }
 
-/// Writes what signs of life have changed of nodes, those of them that are still in their session.
+/// Writes what signs of life have changed of nodes, those of them that are still in their session. Other
+/// SuperLinks may have heard a node later.
 pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(KnownNode, bool)]) -> StateResult<()> {
-    let sql = "UPDATE node SET heard = new.heard, activated_at = new.activated_at,
+    let sql = "UPDATE node SET heard = node.heard OR new.heard, activated_at = new.activated_at,
                  deactivated_at = new.deactivated_at, online_until = new.online_until
                FROM unnest($1::int8[], $2::int8[], $3::bool[], $4::float8[], $5::float8[], $6::float8[])
                  AS new (id, session, heard, activated_at, deactivated_at, online_until)
@@ -161,7 +184,9 @@ pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(KnownNode, bool)]) -> St
 
 async fn note_wire(tx: &Tx<'_>, node: NodeId, wire: &str) -> StateResult<()> {
     let update = tx
-        .prepare_cached("UPDATE node SET wire = $1 WHERE id = $2")
+        .prepare_cached(
+            "UPDATE node SET wire = $1, edition = nextval('node_edition') WHERE id = $2",
+        )
         .await?;
     tx.execute(&update, &[&escaped(wire), &signed(node)])
         .await?;
@@ -197,6 +222,9 @@ impl state::Nodes for PostgresState {
         });
         let (node, new) = registered.await?;
         let resumed = new.is_none();
+        if !resumed {
+            self.wakes.tell_changed(node);
+        }
         Ok((Registration { node, resumed }, Changed::default()))
     }
 
@@ -212,7 +240,9 @@ impl state::Nodes for PostgresState {
         let written = self.lane.write_then(enroll, move |(node, is_new)| {
             enrolled.enrolled(node, *is_new);
         });
-        Ok((written.await?.0.id, Changed::default()))
+        let node = written.await?.0.id;
+        self.wakes.tell_changed(node);
+        Ok((node, Changed::default()))
     }
 
     async fn dismiss_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
@@ -224,7 +254,9 @@ impl state::Nodes for PostgresState {
                 dismissed.dismissed(PublicKey::clone(key));
             }
         });
-        Ok(((), written.await?.1))
+        let (_, changed) = written.await?;
+        self.wakes.tell_changed(node);
+        Ok(((), changed))
     }
 
     fn is_dismissed(&self, key: &PublicKey) -> bool {
@@ -250,10 +282,15 @@ impl state::Nodes for PostgresState {
         };
         let written = self.change(activate, move |known| activated.activated(known));
         let (known, changed) = written.await?;
+        self.wakes.tell_changed(node);
         Ok((known.session, changed))
     }
 
     async fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> StateResult<bool> {
+        if self.presence.keep_node(node, until, now) {
+            return Ok(true);
+        }
+        self.find(node).await?;
         Ok(self.presence.keep_node(node, until, now))
     }
 
@@ -265,7 +302,9 @@ impl state::Nodes for PostgresState {
                 deactivated.deactivated(known);
             }
         });
-        Ok(((), written.await?.1))
+        let (_, changed) = written.await?;
+        self.wakes.tell_changed(node);
+        Ok(((), changed))
     }
 
     async fn unregister_node(&self, node: NodeId, now: Timestamp) -> Written<()> {
@@ -274,14 +313,24 @@ impl state::Nodes for PostgresState {
         let written = self
             .lane
             .write_then(unregister, move |_| removed.removed(node));
-        Ok(((), written.await?.1))
+        let (_, changed) = written.await?;
+        self.wakes.tell_changed(node);
+        Ok(((), changed))
     }
 
     async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
-        Ok(self.presence.of_key(key))
+        match self.presence.of_key(key) {
+            // A moment ago, another SuperLink may have registered it.
+            None if self.wakes.has_neighbours() => reading!(self, tx => of_key(tx, key)),
+            known => Ok(known),
+        }
     }
 
     async fn session(&self, node: NodeId) -> StateResult<Option<Session>> {
+        if let Some(session) = self.presence.session(node) {
+            return Ok(Some(session));
+        }
+        self.find(node).await?;
         Ok(self.presence.session(node))
     }
 
@@ -299,7 +348,9 @@ impl state::Nodes for PostgresState {
         let written = self
             .lane
             .write_then(note, move |()| presence.note_wire(node, &noted));
-        written.await
+        written.await?;
+        self.wakes.tell_changed(node);
+        Ok(())
     }
 
     async fn wire(&self, node: NodeId) -> StateResult<Option<String>> {
@@ -312,7 +363,9 @@ impl state::Nodes for PostgresState {
         let written = self
             .lane
             .write_then(note, move |()| presence.note_traits(node, &noted));
-        written.await
+        written.await?;
+        self.wakes.tell_changed(node);
+        Ok(())
     }
 
     async fn note_certificate(&self, owner: &str) -> StateResult<()> {
@@ -346,5 +399,16 @@ impl state::Nodes for PostgresState {
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
         Ok(self.presence.online(now))
+    }
+}
+
+impl PostgresState {
+    /// Reads a node into memory that another SuperLink may have registered a moment ago.
+    async fn find(&self, node: NodeId) -> StateResult<()> {
+        if self.wakes.has_neighbours() {
+            let changes = self.presence.changes();
+            reading!(self, tx => follow::some(tx, &self.presence, &[node], changes))?;
+        }
+        Ok(())
     }
 }

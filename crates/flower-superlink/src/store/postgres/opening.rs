@@ -10,13 +10,14 @@ use thiserror::Error;
 
 use super::audit::{self, Found};
 use super::connect::{self, Connector, Unfit};
-use super::hold::{self, Hold, Holder};
+use super::hold::{self, Company, Hold, Holder, Obstacle};
 use super::lane::Lane;
 use super::schema::{self, Newer};
 use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
 use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
+use crate::store::blobs::Start;
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -45,14 +46,28 @@ pub enum PostgresError {
         /// Why.
         why: Unfit,
     },
-    /// Another SuperLink works with it.
+    /// Another SuperLink works with it, and not both of them let others work too.
     #[error(
-        "{address} is in use by another flower-superlink{}: stop that one, or give another --database", shown(.by.as_ref())
+        "{address} is in use by another flower-superlink{}: stop that one, give another --database, or give \
+         each of them --storage s3://…", shown(.by.as_ref())
     )]
     Held {
         /// The database.
         address: PostgresUrl,
         /// Who works with it.
+        by: Option<(String, i64)>,
+    },
+    /// Another SuperLink of the federation has the name.
+    #[error(
+        "--superlink-name: another flower-superlink{} works with {address} as `{name}`: give each a name of \
+         its own, or stop that one", shown(.by.as_ref())
+    )]
+    NameTaken {
+        /// The database.
+        address: PostgresUrl,
+        /// The name.
+        name: String,
+        /// Who has it.
         by: Option<(String, i64)>,
     },
     /// A newer program made it.
@@ -94,28 +109,43 @@ fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
 }
 
 impl PostgresState {
-    /// Opens the database, and makes its tables where there are none.
+    /// Opens the database for this SuperLink alone, and makes its tables where there are none.
     ///
     /// # Errors
     /// If the server cannot be reached or is not fit, another SuperLink works with the database, or
     /// the database is of a newer version. Nothing is changed then.
     pub async fn open(address: &PostgresUrl, now: Timestamp) -> Result<Self, PostgresError> {
+        Self::open_in(address, Company::Alone, now).await
+    }
+
+    /// Opens the database, beside others or alone, and makes its tables where there are none.
+    ///
+    /// # Errors
+    /// As above; beside others, another SuperLink may not have the name.
+    pub(in crate::store) async fn open_in(
+        address: &PostgresUrl,
+        company: Company<'_>,
+        now: Timestamp,
+    ) -> Result<Self, PostgresError> {
         let connector = connector(address)?;
         let pool = connector.pool();
         // A pooler that swallows what is notified is found out before anything is changed.
         let ear = listens(address, Ear::open(connector).await)?;
         let mut connection = reach(address, &pool).await?;
-        let hold = take(address, &pool, &mut connection).await?;
-        let opened = load(&mut connection, now).await;
+        let hold = take(address, &pool, &mut connection, company).await?;
+        let opened = load(&mut connection, hold.epoch(), now).await;
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
         Ok(Self {
             epoch: hold.epoch(),
+            name: company.name().to_owned(),
+            beside: opened.beside,
             lane: Lane::start(hold, connection),
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,
             presence,
             used: parking_lot::Mutex::default(),
+            followed: parking_lot::Mutex::default(),
             id: opened.id,
             database: opened.database,
         })
@@ -128,7 +158,7 @@ impl PostgresState {
     pub(in crate::store) async fn look(address: &PostgresUrl) -> Result<Found, PostgresError> {
         let pool = connector(address)?.pool();
         let mut connection = reach(address, &pool).await?;
-        lock(address, &connection).await?;
+        lock(address, &connection, Company::Alone).await?;
         // The lock ends with the connection, and the connection with the pool.
         audit::read(&mut connection).await.map_err(failed(address))
     }
@@ -158,9 +188,13 @@ impl PostgresState {
         &self.database
     }
 
-    /// Numbers the starts of SuperLinks with this state.
-    pub(in crate::store) const fn epoch(&self) -> i64 {
-        self.epoch
+    /// The start of this SuperLink, and who else has begun and may be at work.
+    pub(in crate::store) fn start(&self) -> Start {
+        Start {
+            state: self.id.clone(),
+            epoch: self.epoch,
+            beside: self.beside.clone(),
+        }
     }
 }
 
@@ -207,15 +241,28 @@ async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresErr
     Ok(connection)
 }
 
-/// Takes the lock of the database.
-async fn lock(address: &PostgresUrl, connection: &Object) -> Result<(), PostgresError> {
-    if hold::lock(connection).await.map_err(failed(address))? {
+/// Takes the locks of the database.
+async fn lock(
+    address: &PostgresUrl,
+    connection: &Object,
+    company: Company<'_>,
+) -> Result<(), PostgresError> {
+    let locked = hold::lock(connection, company).await;
+    let Err(obstacle) = locked.map_err(failed(address))? else {
         return Ok(());
-    }
-    let holder = hold::holder(connection).await;
-    Err(PostgresError::Held {
-        address: address.clone(),
-        by: holder.map(|holder| (holder.host, holder.pid)),
+    };
+    let holder = hold::holder(connection, company).await;
+    let (address, by) = (
+        address.clone(),
+        holder.map(|holder| (holder.host, holder.pid)),
+    );
+    Err(match (obstacle, company) {
+        (Obstacle::Name, Company::Named(name)) => PostgresError::NameTaken {
+            address,
+            name: name.to_owned(),
+            by,
+        },
+        _ => PostgresError::Held { address, by },
     })
 }
 
@@ -224,9 +271,10 @@ async fn take(
     address: &PostgresUrl,
     pool: &Pool,
     connection: &mut Object,
+    company: Company<'_>,
 ) -> Result<Hold, PostgresError> {
     let failed = failed(address);
-    lock(address, connection).await?;
+    lock(address, connection, company).await?;
     let migrated = schema::migrate(connection).await.map_err(&failed)?;
     migrated.map_err(|Newer { found }| PostgresError::Newer {
         address: address.clone(),
@@ -238,7 +286,7 @@ async fn take(
         host: node.nodename().to_string_lossy().into_owned(),
         pid: i64::from(std::process::id()),
     };
-    let hold = Hold::begin_epoch(pool.clone(), connection, &holder).await;
+    let hold = Hold::begin_epoch(pool.clone(), connection, company, &holder).await;
     hold.map_err(&failed)
 }
 
@@ -246,17 +294,20 @@ async fn take(
 struct Loaded {
     id: String,
     database: String,
+    beside: Vec<i64>,
     presence: crate::store::presence::Presence,
 }
 
-async fn load(connection: &mut Object, now: Timestamp) -> StateResult<Loaded> {
+async fn load(connection: &mut Object, epoch: i64, now: Timestamp) -> StateResult<Loaded> {
     make_state(connection, now).await?;
+    let has_others = hold::has_others(connection, epoch).await?;
     let snapshot = reader::snapshot(connection).await?;
     let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
     let loaded = Loaded {
         id: row::get(&id, 0)?,
         database: identity::of(&snapshot).await?,
-        presence: signs::load(&snapshot, now).await?,
+        beside: hold::others(&snapshot, epoch).await?,
+        presence: signs::load(&snapshot, has_others, now).await?,
     };
     snapshot.commit().await?;
     Ok(loaded)

@@ -26,6 +26,11 @@ const STEPS: &[Step] = &[
         sql: include_str!("../migrations/postgres/0002_blobs.sql"),
         oldest: 2,
     },
+    // A program of version 2 would number its start as another does.
+    Step {
+        sql: include_str!("../migrations/postgres/0003_links.sql"),
+        oldest: 3,
+    },
 ];
 /// The latest version.
 pub(super) const VERSION: i32 = STEPS.len() as i32;

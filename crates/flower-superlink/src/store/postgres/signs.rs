@@ -7,13 +7,17 @@ use super::row;
 use super::unit::Tx;
 use super::{dismissed, nodes, runs, tasks};
 use crate::link::state::{StateResult, Traffic};
-use crate::store::presence::{Presence, Remembered};
+use crate::store::presence::{Presence, Remembered, Signs};
 
-/// Who was there when the state was written last.
-pub(super) async fn load(tx: &Tx<'_>, now: Timestamp) -> StateResult<Presence> {
+/// Who was there when the state was written last. While other SuperLinks work with the state, nodes are
+/// there, and need no time to return.
+pub(super) async fn load(tx: &Tx<'_>, has_others: bool, now: Timestamp) -> StateResult<Presence> {
     let seen_at = tx.query_one("SELECT seen_at FROM state", &[]).await?;
     let remembered = Remembered {
-        seen_at: row::moment(&seen_at, 0)?,
+        seen_at: match has_others {
+            true => Timestamp::NEVER,
+            false => row::moment(&seen_at, 0)?,
+        },
         nodes: nodes::registered(tx).await?,
         rows: nodes::number(tx).await?,
         begun: tasks::begun(tx).await?,
@@ -23,17 +27,21 @@ pub(super) async fn load(tx: &Tx<'_>, now: Timestamp) -> StateResult<Presence> {
     Ok(Presence::new(remembered, now))
 }
 
-/// Writes who is online, and the traffic of runs. Gives that traffic: it is written once this is
-/// committed.
-pub(super) async fn write(
-    tx: &Tx<'_>,
-    presence: &Presence,
-    now: Timestamp,
-) -> StateResult<Vec<(RunId, Traffic)>> {
-    nodes::update_signs(tx, &presence.signs()).await?;
+/// What was written: memory notes it once this is committed.
+#[derive(Debug)]
+pub(super) struct Noted {
+    pub(super) signs: Signs,
+    pub(super) traffic: Vec<(RunId, Traffic)>,
+}
+
+/// Writes who is online, and the traffic of runs.
+pub(super) async fn write(tx: &Tx<'_>, presence: &Presence, now: Timestamp) -> StateResult<Noted> {
+    let signs = presence.signs();
+    nodes::update_signs(tx, &signs.nodes).await?;
+    tasks::update_signs(tx, &signs.tasks).await?;
     tx.execute("UPDATE state SET seen_at = $1", &[&now.as_secs()])
         .await?;
     let traffic = presence.all_unwritten_traffic();
     runs::add_traffic(tx, &traffic).await?;
-    Ok(traffic)
+    Ok(Noted { signs, traffic })
 }

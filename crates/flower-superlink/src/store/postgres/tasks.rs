@@ -59,6 +59,17 @@ async fn waiting(tx: &Tx<'_>, kind: TaskKind) -> StateResult<Vec<Task>> {
     tasks.iter().map(read).collect()
 }
 
+/// Those that a SuperLink of this name has claimed, or one that did not note its name.
+async fn left(tx: &Tx<'_>, kind: TaskKind, link: &str) -> StateResult<Vec<Task>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM run JOIN task ON task.run = run.id
+         WHERE run.phase = 'pending' AND task.kind = $1 AND task.token IS NOT NULL
+           AND coalesce(task.link, $2) = $2 ORDER BY run.pending_at, run.number"
+    );
+    let tasks = tx.query(&sql, &[&kind.name(), &escaped(link)]).await?;
+    tasks.iter().map(read).collect()
+}
+
 /// The tasks whose run is starting or running.
 pub(super) async fn begun(tx: &Tx<'_>) -> StateResult<Vec<Task>> {
     let sql = format!(
@@ -69,7 +80,43 @@ pub(super) async fn begun(tx: &Tx<'_>) -> StateResult<Vec<Task>> {
     tasks.iter().map(read).collect()
 }
 
-async fn claim(tx: &Tx<'_>, task: TaskId, token: ObjectId, now: Timestamp) -> StateResult<bool> {
+/// The same, each with until when its process counts as alive.
+pub(super) async fn leases(tx: &Tx<'_>) -> StateResult<Vec<(Task, Option<Timestamp>)>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, task.alive_until FROM task JOIN run ON run.id = task.run
+         WHERE run.phase IN ('starting', 'running')"
+    );
+    let select = tx.prepare_cached(&sql).await?;
+    let tasks = tx.query(&select, &[]).await?;
+    let lease = |found: &Row| Ok((read(found)?, row::maybe_moment(found, 4)?));
+    tasks.iter().map(lease).collect()
+}
+
+/// Until when the ServerApp of the run counts as alive, as far as a SuperLink has written that.
+pub(super) async fn alive_until(tx: &Tx<'_>, run: RunId) -> StateResult<Option<Timestamp>> {
+    let sql = "SELECT max(alive_until) FROM task WHERE run = $1";
+    row::maybe_moment(&tx.query_one(sql, &[&signed(run)]).await?, 0)
+}
+
+/// Writes until when the processes of tasks count as alive.
+pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(TaskId, Timestamp)]) -> StateResult<()> {
+    if signs.is_empty() {
+        return Ok(());
+    }
+    let sql = "UPDATE task SET alive_until = new.until
+               FROM unnest($1::int8[], $2::float8[]) AS new (id, until) WHERE task.id = new.id";
+    let ids: Vec<_> = signs.iter().map(|(task, _)| signed(*task)).collect();
+    let until: Vec<_> = signs.iter().map(|(_, until)| until.as_secs()).collect();
+    tx.execute(sql, &[&ids, &until]).await?;
+    Ok(())
+}
+
+async fn claim(
+    tx: &Tx<'_>,
+    (task, link): (TaskId, &str),
+    token: ObjectId,
+    now: Timestamp,
+) -> StateResult<bool> {
     let select = tx
         .prepare_cached("SELECT run FROM task WHERE id = $1")
         .await?;
@@ -81,11 +128,11 @@ async fn claim(tx: &Tx<'_>, task: TaskId, token: ObjectId, now: Timestamp) -> St
     if phase.is_finished() {
         return Err(Refusal::RunIs { run, phase }.into());
     }
-    let sql = "UPDATE task SET token = $1, claimed_at = $2, holder = NULL
+    let sql = "UPDATE task SET token = $1, claimed_at = $2, holder = NULL, link = $4
                WHERE id = $3 AND token IS NULL";
     let update = tx.prepare_cached(sql).await?;
     let token = &token.as_bytes()[..];
-    let values: [&(dyn ToSql + Sync); 3] = [&token, &now.as_secs(), &signed(task)];
+    let values: [&(dyn ToSql + Sync); 4] = [&token, &now.as_secs(), &signed(task), &escaped(link)];
     Ok(tx.execute(&update, &values).await? > 0)
 }
 
@@ -134,7 +181,8 @@ pub(super) async fn revoke_of_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
 
 /// The run begins again: no process works on it any more.
 pub(super) async fn forget_processes(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
-    let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL WHERE run = $1";
+    let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL, alive_until = NULL
+               WHERE run = $1";
     tx.execute(sql, &[&signed(run)]).await?;
     Ok(())
 }
@@ -146,7 +194,7 @@ pub(super) async fn has_process(tx: &Tx<'_>, run: RunId) -> StateResult<bool> {
 
 async fn set_process(
     tx: &Tx<'_>,
-    task: TaskId,
+    (task, link): (TaskId, &str),
     process: Option<Process>,
 ) -> StateResult<Option<RunId>> {
     let host = process.as_ref().map(|process| escaped(&process.host));
@@ -156,17 +204,21 @@ async fn set_process(
     let started = process
         .as_ref()
         .map(|process| escaped(&process.identity.started));
-    let sql = "UPDATE task SET host = $1, pid = $2, started = $3 WHERE id = $4 RETURNING run";
-    let values: [&(dyn ToSql + Sync); 4] = [&host, &pid, &started, &signed(task)];
+    // Nobody takes the process of another away: a run that began again has a process elsewhere.
+    let sql = "UPDATE task SET host = $1, pid = $2, started = $3, link = $5
+               WHERE id = $4 AND (pid IS NULL OR coalesce(link, $5) = $5) RETURNING run";
+    let values: [&(dyn ToSql + Sync); 5] = [&host, &pid, &started, &signed(task), &escaped(link)];
     let found = tx.query_opt(sql, &values).await?;
     let run = |found: &Row| row::id(found, 0).map(RunId);
     found.as_ref().map(run).transpose()
 }
 
-async fn processes(tx: &Tx<'_>) -> StateResult<Vec<(Task, Process)>> {
-    let sql =
-        format!("SELECT {COLUMNS}, host, pid, started FROM task WHERE pid IS NOT NULL ORDER BY id");
-    let rows = tx.query(&sql, &[]).await?;
+async fn processes(tx: &Tx<'_>, link: &str) -> StateResult<Vec<(Task, Process)>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, host, pid, started FROM task
+         WHERE pid IS NOT NULL AND coalesce(link, $1) = $1 ORDER BY id"
+    );
+    let rows = tx.query(&sql, &[&escaped(link)]).await?;
     let process = |found: &Row| {
         let pid = row::count(found, 5)?;
         let process = Process {
@@ -202,8 +254,13 @@ impl state::Tasks for PostgresState {
         reading!(self, tx => waiting(tx, kind))
     }
 
+    async fn left_tasks(&self, kind: TaskKind) -> StateResult<Vec<Task>> {
+        reading!(self, tx => left(tx, kind, &self.name))
+    }
+
     async fn claim_task(&self, task: TaskId, token: ObjectId, now: Timestamp) -> StateResult<bool> {
-        self.write(direct!([] tx => claim(tx, task, token, now)))
+        let link = self.name.clone();
+        self.write(direct!([link] tx => claim(tx, (task, &link), token, now)))
             .await
     }
 
@@ -225,12 +282,23 @@ impl state::Tasks for PostgresState {
     }
 
     async fn keep_task(&self, task: TaskId, until: Timestamp) -> StateResult<bool> {
+        if self.presence.keep_task(task, until) {
+            return Ok(true);
+        }
+        if !self.wakes.has_neighbours() {
+            return Ok(false);
+        }
+        // The run may have begun at another SuperLink a moment ago.
+        let changes = self.presence.changes();
+        let begun = reading!(self, tx => leases(tx))?;
+        self.presence.take_over_tasks(begun, changes, until);
         Ok(self.presence.keep_task(task, until))
     }
 
     async fn set_process(&self, task: TaskId, process: Option<Process>) -> Written<()> {
         let has_ended = process.is_none();
-        let set = direct!([process] tx => set_process(tx, task, process));
+        let link = self.name.clone();
+        let set = direct!([link, process] tx => set_process(tx, (task, &link), process));
         let run = self.write(set).await?;
         let mut changed = Changed::default();
         changed
@@ -240,6 +308,6 @@ impl state::Tasks for PostgresState {
     }
 
     async fn processes(&self) -> StateResult<Vec<(Task, Process)>> {
-        reading!(self, tx => processes(tx))
+        reading!(self, tx => processes(tx, &self.name))
     }
 }

@@ -1,6 +1,7 @@
 //! What only a state in a database does: who may work with it, and what becomes of its connections.
 
 pub(in crate::store) mod audit;
+mod links;
 mod login;
 mod pooler;
 pub(in crate::store) mod proxy;
@@ -77,7 +78,7 @@ async fn a_superlink_of_an_earlier_epoch_writes_nothing() {
     // As if the first was cut off, declared dead, and another had begun.
     let other = client(Server::of_this_process(), &schema).await;
     other
-        .batch_execute("UPDATE writer SET epoch = epoch + 1")
+        .batch_execute("UPDATE link SET epoch = epoch + 1")
         .await
         .unwrap();
     let refused = first.append_log(RUN, "late".to_owned(), NOON).await;

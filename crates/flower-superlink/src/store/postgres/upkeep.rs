@@ -18,9 +18,10 @@ use super::lane::{broken, direct};
 use super::reader::reading;
 use super::row::{self, signed};
 use super::unit::Tx;
-use super::{PostgresState, blobs, life, runs, tasks};
+use super::{PostgresState, blobs, follow, life, runs, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
 use crate::link::wake::Topic;
+use crate::store::presence::WRITE_EVERY;
 
 /// How long a database may take until it counts as away. With the period of the looks (2 s), a
 /// SuperLink says after 5 s that it does not serve.
@@ -178,6 +179,9 @@ impl state::Upkeep for PostgresState {
             }
         });
         let (is_gone, mut changed) = (is_gone.await?, Changed::default());
+        if is_gone {
+            self.wakes.tell_changed(node);
+        }
         changed.wake.extend(is_gone.then_some(Topic::Node(node)));
         Ok((is_gone, changed))
     }
@@ -224,22 +228,31 @@ impl state::Upkeep for PostgresState {
     }
 
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
+        self.follow(now).await?;
+        let every = match self.wakes.has_neighbours() {
+            true => follow::EVERY,
+            false => WRITE_EVERY,
+        };
         let (presence, due) = (self.presence(), self.presence.lost_runs(now));
-        if !reading!(self, tx => is_due(tx, &due, &presence, now))? {
+        if !reading!(self, tx => is_due(tx, &due, &presence, (every, now)))? {
             return Ok((Vec::new(), Changed::default()));
         }
         let expire = Expire {
             presence: self.presence(),
             due,
+            every,
             now,
         };
         let written = self.lane.write_then(expire, move |expired: &Expired| {
-            for run in &expired.lost {
+            for run in expired.lost.iter().chain(&expired.over) {
                 presence.run_ended(*run);
             }
-            if let Some(traffic) = &expired.traffic {
-                presence.traffic_written(traffic);
-                presence.written(now);
+            for (run, until) in &expired.elsewhere {
+                presence.run_lives_elsewhere(*run, *until);
+            }
+            if let Some(noted) = &expired.noted {
+                presence.traffic_written(&noted.traffic);
+                presence.written(&noted.signs, now);
             }
         });
         let expired = written.await?;

@@ -10,12 +10,14 @@
 //! was lost. NOTIFY has transactions of its own: in the transaction that stores, NOTIFY would make
 //! all commits of the server wait for each other.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use flwr_core::cause::chain;
+use flwr_core::id::NodeId;
 use flwr_core::monotonic;
 use flwr_daemon::task::{self, Task};
 use parking_lot::Mutex;
@@ -78,6 +80,21 @@ struct Shared {
     neighbour: Mutex<Option<Instant>>,
     /// A look is due at once.
     look_now: Notify,
+    /// Nodes whose rows others have changed.
+    changed: Mutex<Changed>,
+}
+
+/// Which nodes are to be read again.
+#[derive(Debug, Default)]
+struct Changed {
+    nodes: BTreeSet<NodeId>,
+    all: bool,
+}
+
+impl Changed {
+    fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && !self.all
+    }
 }
 
 /// An open line that nobody serves yet.
@@ -137,6 +154,24 @@ impl Wakes {
         }
     }
 
+    /// Tells the others that the row of the node is another.
+    pub(super) fn tell_changed(&self, node: NodeId) {
+        if self.shared.has_neighbours() {
+            self.shared.news.lock().add_changed(node);
+            self.shared.has_news.notify_one();
+        }
+    }
+
+    /// Wakes who waits here.
+    pub(super) fn wake(&self, topics: &[Topic]) {
+        self.shared.wake(topics);
+    }
+
+    /// Whether another SuperLink was there a moment ago.
+    pub(super) fn has_neighbours(&self) -> bool {
+        self.shared.has_neighbours()
+    }
+
     /// Whether what others tell is heard, so that nobody needs to look.
     pub(super) fn is_whole(&self) -> bool {
         self.shared.is_whole.load(Ordering::Acquire)
@@ -174,6 +209,7 @@ impl Shared {
             is_whole: AtomicBool::new(false),
             neighbour: Mutex::default(),
             look_now: Notify::new(),
+            changed: Mutex::default(),
         }
     }
 
@@ -232,9 +268,19 @@ impl Shared {
             self.presence.look_at_all_again();
             self.look_now.notify_one();
         }
+        self.wake(&heard.topics);
+        if heard.any_changed || !heard.changed.is_empty() {
+            let mut changed = self.changed.lock();
+            changed.all |= heard.any_changed;
+            changed.nodes.extend(heard.changed);
+            self.look_now.notify_one();
+        }
+    }
+
+    fn wake(&self, topics: &[Topic]) {
         if let Some(hub) = self.hub.get() {
-            for topic in heard.topics {
-                hub.notify(topic);
+            for topic in topics {
+                hub.notify(*topic);
             }
         }
     }

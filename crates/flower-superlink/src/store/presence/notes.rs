@@ -13,7 +13,7 @@ impl Presence {
             self.registered(node.clone());
         }
         let mut inner = self.0.lock();
-        if let Some(known) = inner.nodes.get_mut(&node.id) {
+        if let Some(known) = inner.change(node.id) {
             known.known.owner.clone_from(&node.owner);
             known.known.name.clone_from(&node.name);
             known.known.location.clone_from(&node.location);
@@ -39,7 +39,7 @@ impl Presence {
     /// The node will have this key.
     pub(in super::super) fn note_next_key(&self, node: NodeId, next: &PublicKey) {
         let mut inner = self.0.lock();
-        let Some(known) = inner.nodes.get_mut(&node) else {
+        let Some(known) = inner.change(node) else {
             return;
         };
         let earlier = known.known.next_key.replace(next.clone());
@@ -57,7 +57,7 @@ impl Presence {
     pub(in super::super) fn use_next_key(&self, node: NodeId, next: &PublicKey) {
         let mut inner = self.0.lock();
         inner.by_next_key.remove(next);
-        let Some(known) = inner.nodes.get_mut(&node) else {
+        let Some(known) = inner.change(node) else {
             return;
         };
         let old = known.known.key.clone();
@@ -67,7 +67,7 @@ impl Presence {
     }
 
     pub(in super::super) fn note_wire(&self, node: NodeId, wire: &str) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+        if let Some(node) = self.0.lock().change(node) {
             node.known.wire = Some(wire.to_owned());
         }
     }
@@ -77,7 +77,7 @@ impl Presence {
     }
 
     pub(in super::super) fn note_traits(&self, node: NodeId, traits: &Traits) {
-        if let Some(node) = self.0.lock().nodes.get_mut(&node) {
+        if let Some(node) = self.0.lock().change(node) {
             node.known.traits = traits.clone();
         }
     }

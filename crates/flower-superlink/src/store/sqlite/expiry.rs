@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::{lifecycle, logs, messages, runs, signs, tasks};
 use crate::link::state::{Changed, StateError, StateResult, Traffic};
 use crate::link::wake::Topic;
-use crate::store::presence::Presence;
+use crate::store::presence::{Presence, WRITE_EVERY};
 use crate::store::{LOST, lost_line};
 
 /// Whether there is something to do. It reads only, for it is asked every second.
@@ -19,7 +19,7 @@ pub(super) fn is_due(
     now: Timestamp,
 ) -> StateResult<bool> {
     Ok(!lost.is_empty()
-        || presence.is_due(now)
+        || presence.is_due(now, WRITE_EVERY)
         || messages::any_expired(connection, now)?
         || (presence.may_drop_tokens(now) && tasks::any_unused_token(connection, now)?))
 }
@@ -61,7 +61,7 @@ pub(super) fn expire(
     }
     let has_dropped = presence.may_drop_tokens(now) && tasks::drop_unused_tokens(connection, now)?;
     changed.wake.extend(has_dropped.then_some(Topic::Pending));
-    if presence.is_due(now) {
+    if presence.is_due(now, WRITE_EVERY) {
         traffic = signs::write(presence, connection, now)?;
     }
     Ok(Expired {

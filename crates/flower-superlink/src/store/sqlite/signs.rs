@@ -31,12 +31,13 @@ pub(super) fn write(
     connection: &Connection,
     now: Timestamp,
 ) -> StateResult<Vec<(RunId, Traffic)>> {
-    for (node, heard) in presence.signs() {
-        nodes::update_signs(connection, &node, heard)?;
+    let signs = presence.signs();
+    for (node, heard) in &signs.nodes {
+        nodes::update_signs(connection, node, *heard)?;
     }
     connection.execute("UPDATE link SET seen_at = ?1", [now.as_secs()])?;
     let traffic = presence.all_unwritten_traffic();
     runs::add_traffic(connection, &traffic)?;
-    presence.written(now);
+    presence.written(&signs, now);
     Ok(traffic)
 }

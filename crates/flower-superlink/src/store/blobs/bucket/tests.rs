@@ -99,6 +99,7 @@ fn a_file_with_credentials_stands_alone() {
         roots: None,
         cache: 0,
         apps: None,
+        superlink: "a".to_owned(),
     };
     let environment = AmazonS3Builder::new()
         .with_access_key_id("other")
@@ -133,6 +134,7 @@ fn a_file_without_certificates_is_refused() {
         roots: Some(path),
         cache: 0,
         apps: None,
+        superlink: "a".to_owned(),
     };
     let refused = bucket.store().unwrap_err();
     assert!(

@@ -35,6 +35,7 @@ pub(super) fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
         roots: None,
         cache: CACHE,
         apps: None,
+        superlink: "a".to_owned(),
     };
     (bucket, dir)
 }

@@ -34,10 +34,7 @@ impl Site {
     /// A SuperLink starts.
     pub(crate) async fn start(&self) -> (Federation, Start) {
         let state = PostgresState::open(&self.address, NOON).await.unwrap();
-        let start = Start {
-            state: state.id().to_owned(),
-            epoch: state.epoch(),
-        };
+        let start = state.start();
         let (objects, fabs) = (self.shelf.objects(&start), self.shelf.fabs(&start));
         let state: Arc<dyn LinkState> = Arc::new(state);
         let federation = Federation::with_bytes(state, None, Arc::new(objects), Arc::new(fabs));

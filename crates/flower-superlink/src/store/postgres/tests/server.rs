@@ -9,8 +9,10 @@ use std::time::Duration;
 use flwr_postgres::{Server, url_at};
 use tokio_postgres::{Client, NoTls};
 
+use crate::in_time::in_time;
 use crate::link::state::LinkState;
 use crate::store::battery::world::NOON;
+use crate::store::postgres::Company;
 use crate::store::{PostgresState, PostgresUrl};
 
 /// The number of the next schema.
@@ -56,6 +58,38 @@ pub(in crate::store) async fn fresh() -> Arc<dyn LinkState> {
     Arc::new(PostgresState::open(&url, NOON).await.unwrap())
 }
 
+/// The states of SuperLinks that work with this database, once they have heard each other.
+pub(in crate::store) async fn beside_each_other(
+    address: &PostgresUrl,
+    number: usize,
+) -> Vec<Arc<dyn LinkState>> {
+    let states = links(address, number).await;
+    let states = states.into_iter().map(|state| state as Arc<dyn LinkState>);
+    states.collect()
+}
+
+/// The same, as what they are.
+pub(in crate::store) async fn links(
+    address: &PostgresUrl,
+    number: usize,
+) -> Vec<Arc<PostgresState>> {
+    let mut states = Vec::new();
+    for number in 0..number {
+        let name = format!("link-{number}");
+        let state = PostgresState::open_in(address, Company::Named(&name), NOON).await;
+        states.push(Arc::new(state.unwrap()));
+    }
+    for state in &states {
+        let heard = async {
+            while number > 1 && !state.hears_others() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        in_time("another SuperLink is heard", heard).await;
+    }
+    states
+}
+
 /// Does something whenever the state at this address has committed so many transactions more. Never
 /// ends.
 pub(in crate::store) async fn each_time_it_has_committed(
@@ -69,7 +103,10 @@ pub(in crate::store) async fn each_time_it_has_committed(
         // The server may be away.
         if let Ok((client, connection)) = address.config().connect(NoTls).await {
             let _connection = flwr_daemon::task::start(connection);
-            while let Ok(found) = client.query_one("SELECT batch FROM writer", &[]).await {
+            while let Ok(found) = client
+                .query_one("SELECT sum(batch)::int8 FROM link", &[])
+                .await
+            {
                 let batch: i64 = found.get(0);
                 if batch >= next {
                     next = batch + every;

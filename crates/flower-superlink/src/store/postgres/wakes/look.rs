@@ -10,7 +10,7 @@ use flwr_core::id::NodeId;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
-use super::super::{instructions, reader};
+use super::super::{follow, instructions, reader};
 use super::Shared;
 use crate::link::state::StateResult;
 use crate::link::wake::{Topic, Wake};
@@ -34,6 +34,12 @@ impl Shared {
                 }
                 () = self.look_now.notified() => {}
             }
+            if let Err(error) = self.read_changed(&pool).await {
+                debug!(
+                    error = chain(&error),
+                    "what others changed of nodes could not be read"
+                );
+            }
             let Some(hub) = self.hub.get() else {
                 continue;
             };
@@ -41,6 +47,37 @@ impl Shared {
                 debug!(error = chain(&error), "nobody could look for held calls");
             }
         }
+    }
+
+    /// Reads the rows that others have changed, and wakes whose held calls are over.
+    async fn read_changed(&self, pool: &Pool) -> StateResult<()> {
+        let changed = std::mem::take(&mut *self.changed.lock());
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let read = async {
+            let changes = self.presence.changes();
+            let mut connection = pool.get().await?;
+            let snapshot = reader::snapshot(&mut connection).await?;
+            let over = match changed.all {
+                true => follow::all_nodes(&snapshot, &self.presence, changes).await?,
+                false => {
+                    let nodes: Vec<_> = changed.nodes.iter().copied().collect();
+                    follow::some(&snapshot, &self.presence, &nodes, changes).await?
+                }
+            };
+            snapshot.commit().await?;
+            StateResult::Ok(over)
+        };
+        let over = read.await.inspect_err(|_| {
+            // The next look tries again.
+            let mut again = self.changed.lock();
+            again.all |= changed.all;
+            again.nodes.extend(&changed.nodes);
+        })?;
+        let over: Vec<_> = over.into_iter().map(Topic::Node).collect();
+        self.wake(&over);
+        Ok(())
     }
 
     async fn wake_those_who_have_something(&self, pool: &Pool, hub: &Wake) -> StateResult<()> {

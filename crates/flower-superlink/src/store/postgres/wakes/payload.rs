@@ -1,7 +1,8 @@
 //! What SuperLinks tell each other to look at again, and how that is written into a NOTIFY.
 //!
-//! `LINK;n:ID,ID;r:ID;l:ID;p;!NUMBER`: who tells, then nodes, runs, logs of runs, that a run waits
-//! for its ServerApp, and a sign of life. Numbers have base 36. `n:*` stands for many nodes.
+//! `LINK;n:ID,ID;k:ID;r:ID;l:ID;p;!NUMBER`: who tells, then nodes that have something to take, nodes whose
+//! rows changed, runs, logs of runs, that a run waits for its ServerApp, and a sign of life. Numbers have
+//! base 36. `n:*` and `k:*` stand for many nodes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,19 +13,20 @@ use crate::link::wake::Topic;
 
 /// Bytes of a payload at most. PostgreSQL takes less than 8,000.
 const LIMIT: usize = 7_900;
-/// Nodes that are named at most. Of more, each SuperLink looks for itself.
-const NODES: usize = 400;
+/// Nodes that are named at most in each of two lists. Of more, each SuperLink looks for itself.
+const NODES: usize = 200;
 /// Runs that are named at most in each of two lists.
 const RUNS: usize = 75;
 /// The longest number has 13 digits; a separator follows.
 const LONGEST: usize = 14;
 
-const _: () = assert!(LONGEST * (NODES + 2 * RUNS + 4) <= LIMIT);
+const _: () = assert!(LONGEST * (2 * NODES + 2 * RUNS + 5) <= LIMIT);
 
 /// Topics that are to be told, without repetition.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct News {
     nodes: BTreeSet<NodeId>,
+    changed: BTreeSet<NodeId>,
     runs: BTreeSet<RunId>,
     logs: BTreeSet<RunId>,
     is_pending: bool,
@@ -39,6 +41,10 @@ pub(super) struct Heard {
     pub(super) topics: Vec<Topic>,
     /// Any node may have something to take.
     pub(super) any_node: bool,
+    /// Nodes whose rows are others now.
+    pub(super) changed: Vec<NodeId>,
+    /// The row of any node may be another.
+    pub(super) any_changed: bool,
     /// The number of a sign of life.
     pub(super) sign: Option<u64>,
 }
@@ -57,6 +63,11 @@ impl News {
         }
     }
 
+    /// Takes in that the row of a node changed.
+    pub(super) fn add_changed(&mut self, node: NodeId) {
+        self.changed.insert(node);
+    }
+
     /// Asks for a sign of life.
     pub(super) fn give_sign(&mut self, number: u64) {
         self.sign = Some(number);
@@ -70,11 +81,13 @@ impl News {
     /// Takes as much out as fits into one NOTIFY.
     pub(super) fn take(&mut self, link: u64) -> String {
         let mut payload = base_36(link);
-        let nodes = std::mem::take(&mut self.nodes);
-        match nodes.len() {
-            0 => {}
-            1..=NODES => list(&mut payload, 'n', nodes.into_iter().map(u64::from)),
-            _ => payload.push_str(";n:*"),
+        for (name, nodes) in [('n', &mut self.nodes), ('k', &mut self.changed)] {
+            let nodes = std::mem::take(nodes);
+            match nodes.len() {
+                0 => {}
+                1..=NODES => list(&mut payload, name, nodes.into_iter().map(u64::from)),
+                _ => payload.extend([';', name, ':', '*']),
+            }
         }
         for (name, runs) in [('r', &mut self.runs), ('l', &mut self.logs)] {
             let later = runs.iter().nth(RUNS).copied();
@@ -103,12 +116,20 @@ impl Heard {
             link: number(parts.next()?)?,
             topics: Vec::new(),
             any_node: false,
+            changed: Vec::new(),
+            any_changed: false,
             sign: None,
         };
         for part in parts {
             match part.split_once(':') {
                 Some(("n", "*")) => heard.any_node = true,
                 Some(("n", ids)) => heard.read(ids, |id| Topic::Node(NodeId(id)))?,
+                Some(("k", "*")) => heard.any_changed = true,
+                Some(("k", ids)) => {
+                    for id in ids.split(',') {
+                        heard.changed.push(NodeId(number(id)?));
+                    }
+                }
                 Some(("r", ids)) => heard.read(ids, |id| Topic::Run(RunId(id)))?,
                 Some(("l", ids)) => heard.read(ids, |id| Topic::Log(RunId(id)))?,
                 None if part == "p" => heard.topics.push(Topic::Pending),
@@ -217,19 +238,36 @@ mod tests {
             ]
         });
         let mut all: Vec<_> = runs.collect();
-        all.extend((150..400).map(|number| Topic::Node(NodeId(largest(number)))));
+        all.extend((150..200).map(|number| Topic::Node(NodeId(largest(number)))));
         let mut told = news(&all);
+        let changed: Vec<_> = (0..200)
+            .rev()
+            .map(|number| NodeId(largest(number)))
+            .collect();
+        for node in &changed {
+            told.add_changed(*node);
+        }
         let mut heard = BTreeSet::new();
+        let mut heard_changed = Vec::new();
         let mut payloads = 0;
         while !told.is_empty() {
             let payload = told.take(u64::MAX);
             assert!(payload.len() <= LIMIT, "{}", payload.len());
-            let read = Heard::parse(&payload).unwrap().topics;
-            heard.extend(read.iter().map(|topic| format!("{topic:?}")));
+            let read = Heard::parse(&payload).unwrap();
+            heard.extend(read.topics.iter().map(|topic| format!("{topic:?}")));
+            heard_changed.extend(read.changed);
             payloads += 1;
         }
         assert_eq!(payloads, 2);
         assert_eq!(heard.len(), all.len());
+        assert_eq!(heard_changed, changed);
+        told.add_changed(NodeId(0));
+        for node in changed {
+            told.add_changed(node);
+        }
+        let payload = told.take(1);
+        assert_eq!(payload, "1;k:*");
+        assert!(Heard::parse(&payload).unwrap().any_changed);
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! What other SuperLinks have written of nodes and of runs' processes, read into memory. Where there are no
+//! others, nothing is read.
+
+use flwr_core::id::NodeId;
+use flwr_core::time::Timestamp;
+use tokio_postgres::Row;
+
+use super::row::{self, signed};
+use super::unit::Tx;
+use super::{PostgresState, dismissed, nodes, tasks};
+use crate::link::state::StateResult;
+use crate::link::wake::Topic;
+use crate::store::postgres::reader::reading;
+use crate::store::presence::{Presence, Seen};
+
+/// Seconds between two looks at all nodes, and between two writings of signs of life, while there are
+/// other SuperLinks.
+pub(super) const EVERY: f64 = 5.0;
+
+/// The signs of life of all nodes that are registered.
+async fn signs(tx: &Tx<'_>) -> StateResult<Vec<Seen>> {
+    let sql = "SELECT id, edition, session, heard, activated_at, deactivated_at, online_until
+               FROM node WHERE unregistered_at IS NULL";
+    let select = tx.prepare_cached(sql).await?;
+    let seen = |found: &Row| {
+        Ok(Seen {
+            node: NodeId(row::id(found, 0)?),
+            edition: row::get(found, 1)?,
+            session: row::id(found, 2)?,
+            heard: row::get(found, 3)?,
+            activated_at: row::maybe_moment(found, 4)?,
+            deactivated_at: row::maybe_moment(found, 5)?,
+            online_until: row::moment(found, 6)?,
+        })
+    };
+    tx.query(&select, &[]).await?.iter().map(seen).collect()
+}
+
+/// Reads the rows of these nodes into memory. Gives the nodes whose held calls are over.
+pub(super) async fn some(
+    tx: &Tx<'_>,
+    presence: &Presence,
+    nodes: &[NodeId],
+    changes: u64,
+) -> StateResult<Vec<NodeId>> {
+    let ids: Vec<_> = nodes.iter().copied().map(signed).collect();
+    let rows = nodes::rows(tx, &ids).await?;
+    Ok(presence.take_over(nodes, rows, changes))
+}
+
+/// Reads into memory what others have changed of nodes. Gives the nodes whose held calls are over.
+pub(super) async fn all_nodes(
+    tx: &Tx<'_>,
+    presence: &Presence,
+    changes: u64,
+) -> StateResult<Vec<NodeId>> {
+    let (unknown, mut over) = presence.see(&signs(tx).await?, changes);
+    if !unknown.is_empty() {
+        over.extend(some(tx, presence, &unknown, changes).await?);
+    }
+    Ok(over)
+}
+
+/// The same of all that memory knows.
+async fn all(
+    tx: &Tx<'_>,
+    presence: &Presence,
+    changes: u64,
+    now: Timestamp,
+) -> StateResult<Vec<NodeId>> {
+    let over = all_nodes(tx, presence, changes).await?;
+    presence.take_over_tasks(tasks::leases(tx).await?, changes, now);
+    let (dismissed, certificates) = (dismissed::all(tx).await?, nodes::certificates(tx).await?);
+    presence.take_over_people(dismissed, certificates, changes);
+    Ok(over)
+}
+
+impl PostgresState {
+    /// Takes over what other SuperLinks have changed, if a look is due.
+    pub(super) async fn follow(&self, now: Timestamp) -> StateResult<()> {
+        if !self.wakes.has_neighbours() || !self.followed.lock().is_due(now) {
+            return Ok(());
+        }
+        let changes = self.presence.changes();
+        let over = reading!(self, tx => all(tx, &self.presence, changes, now))?;
+        let over: Vec<_> = over.into_iter().map(Topic::Node).collect();
+        self.wakes.wake(&over);
+        Ok(())
+    }
+}
+
+/// When the last look was.
+#[derive(Debug, Default)]
+pub(super) struct Followed(Option<Timestamp>);
+
+impl Followed {
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let is_due = self
+            .0
+            .is_none_or(|at| !(0.0..EVERY).contains(&now.since(at)));
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}

@@ -1,0 +1,211 @@
+//! What other SuperLinks write of nodes and of runs' processes, taken over into memory.
+//!
+//! Memory is a copy of rows here, a moment late: a row that another SuperLink changed is named by a
+//! wake-up, and one look after a while finds what no wake-up told. Whatever must be right is decided in
+//! the transaction, by the rows themselves.
+
+use std::collections::HashSet;
+
+use flwr_core::id::{NodeId, RunId, TaskId};
+use flwr_core::task::Task;
+use flwr_core::time::Timestamp;
+use flwr_security::key::PublicKey;
+
+use super::{Inner, Lease, Node, Presence};
+use crate::link::state::{APP_FIRST_HEARTBEAT, KnownNode, Session};
+
+/// How late the signs of life are that other SuperLinks hear, in seconds: they write every five seconds,
+/// and this SuperLink reads as often.
+const LATE: f64 = 12.0;
+
+/// The signs of life of a node, as its row has them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Seen {
+    pub(in crate::store) node: NodeId,
+    pub(in crate::store) edition: i64,
+    pub(in crate::store) session: Session,
+    pub(in crate::store) heard: bool,
+    pub(in crate::store) activated_at: Option<Timestamp>,
+    pub(in crate::store) deactivated_at: Option<Timestamp>,
+    pub(in crate::store) online_until: Timestamp,
+}
+
+/// The row of a node.
+#[derive(Debug)]
+pub(in crate::store) struct Row {
+    pub(in crate::store) known: KnownNode,
+    pub(in crate::store) heard: bool,
+    pub(in crate::store) edition: i64,
+}
+
+impl Row {
+    fn seen(&self) -> Seen {
+        Seen {
+            node: self.known.id,
+            edition: self.edition,
+            session: self.known.session,
+            heard: self.heard,
+            activated_at: self.known.activated_at,
+            deactivated_at: self.known.deactivated_at,
+            online_until: self.known.online_until,
+        }
+    }
+}
+
+impl Node {
+    /// Takes in signs of life that came in the same session.
+    fn see(&mut self, seen: &Seen) {
+        self.heard |= seen.heard;
+        let until = seen.online_until + LATE;
+        if seen.online_until > self.known.online_until && !self.known.has_left() {
+            self.known.activated_at = seen.activated_at;
+            self.known.deactivated_at = seen.deactivated_at;
+            self.known.online_until = until;
+        }
+    }
+}
+
+impl Presence {
+    /// How often this SuperLink has changed nodes. Whoever reads rows asks before.
+    pub(in crate::store) fn changes(&self) -> u64 {
+        self.0.lock().changes
+    }
+
+    /// Takes in the signs of life of all nodes that are registered, as they were read after this count of
+    /// changes. Gives the nodes whose rows are to be read, and those that have gone.
+    pub(in crate::store) fn see(&self, all: &[Seen], changes: u64) -> (Vec<NodeId>, Vec<NodeId>) {
+        let mut inner = self.0.lock();
+        let mut unknown = Vec::new();
+        let there: HashSet<_> = all.iter().map(|seen| seen.node).collect();
+        for seen in all {
+            match inner.nodes.get_mut(&seen.node) {
+                Some(node) if node.changed_at > changes => {}
+                Some(node)
+                    if node.edition == seen.edition && node.known.session == seen.session =>
+                {
+                    node.see(seen);
+                }
+                _ => unknown.push(seen.node),
+            }
+        }
+        let gone = inner.nodes.iter();
+        let gone = gone.filter(|(id, node)| !there.contains(id) && node.changed_at <= changes);
+        let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+        for node in &gone {
+            inner.remove(*node);
+        }
+        (unknown, gone)
+    }
+
+    /// Takes over the rows of these nodes, as they were read after this count of changes. Gives the nodes
+    /// whose session is another now, and those that are gone: their held calls are over.
+    pub(in crate::store) fn take_over(
+        &self,
+        nodes: &[NodeId],
+        rows: Vec<Row>,
+        changes: u64,
+    ) -> Vec<NodeId> {
+        let mut inner = self.0.lock();
+        let mut over = Vec::new();
+        let there: HashSet<_> = rows.iter().map(|row| row.known.id).collect();
+        for node in nodes.iter().filter(|node| !there.contains(node)) {
+            let is_ours = |node: &Node| node.changed_at > changes;
+            if inner.nodes.get(node).is_some_and(|node| !is_ours(node)) {
+                inner.remove(*node);
+                over.push(*node);
+            }
+        }
+        for row in rows {
+            over.extend(inner.take_over(row, changes));
+        }
+        over
+    }
+
+    /// Takes over who is dismissed, and whose certificates are of nodes.
+    pub(in crate::store) fn take_over_people(
+        &self,
+        dismissed: HashSet<PublicKey>,
+        certificates: HashSet<String>,
+        changes: u64,
+    ) {
+        let mut inner = self.0.lock();
+        if inner.changes == changes {
+            inner.dismissed = dismissed;
+            inner.certificates = certificates;
+        }
+    }
+
+    /// Takes over which tasks have begun, as they were read after this count of changes, each with until
+    /// when its process counts as alive.
+    pub(in crate::store) fn take_over_tasks(
+        &self,
+        begun: Vec<(Task, Option<Timestamp>)>,
+        changes: u64,
+        now: Timestamp,
+    ) {
+        let mut inner = self.0.lock();
+        let there: HashSet<_> = begun.iter().map(|(task, _)| task.id).collect();
+        let is_over =
+            |task: &TaskId, lease: &Lease| !there.contains(task) && lease.began_at <= changes;
+        inner.tasks.retain(|task, lease| !is_over(task, lease));
+        for (task, alive_until) in begun {
+            let first = now + APP_FIRST_HEARTBEAT;
+            let lease = inner.tasks.entry(task.id);
+            let lease = lease.or_insert_with(|| Lease::new(task.run, first, changes));
+            if let Some(until) = alive_until {
+                lease.lost_at = lease.lost_at.max(until + LATE);
+            }
+        }
+    }
+
+    /// Another SuperLink has heard the process of the run until then.
+    pub(in crate::store) fn run_lives_elsewhere(&self, run: RunId, until: Timestamp) {
+        let mut inner = self.0.lock();
+        for lease in inner.tasks.values_mut().filter(|lease| lease.run == run) {
+            lease.lost_at = lease.lost_at.max(until + LATE);
+        }
+    }
+}
+
+impl Inner {
+    /// Gives the node if its session is another now.
+    fn take_over(&mut self, row: Row, changes: u64) -> Option<NodeId> {
+        let id = row.known.id;
+        let Some(node) = self.nodes.get_mut(&id) else {
+            if self.removed_at <= changes {
+                let late = row.known.online_until > Timestamp::ZERO && !row.known.has_left();
+                let mut known = row.known;
+                if late {
+                    known.online_until = known.online_until + LATE;
+                }
+                self.add(known, row.heard, row.edition);
+                self.rows += 1;
+            }
+            return None;
+        };
+        if node.changed_at > changes || node.known.session > row.known.session {
+            return None;
+        }
+        let is_over = node.known.session < row.known.session;
+        let (seen, mine) = (row.seen(), node.known.clone());
+        let (version, heard, is_unwritten) = (node.version + 1, node.heard, node.is_unwritten);
+        self.remove(id);
+        self.add(row.known, row.heard, row.edition);
+        let node = self.nodes.get_mut(&id)?;
+        node.version = version;
+        if is_over {
+            if !node.known.has_left() {
+                node.known.online_until = node.known.online_until + LATE;
+            }
+            return Some(id);
+        }
+        // In the same session, memory may know later signs of life than the row.
+        node.heard |= heard;
+        node.is_unwritten = is_unwritten;
+        node.known.activated_at = mine.activated_at;
+        node.known.deactivated_at = mine.deactivated_at;
+        node.known.online_until = mine.online_until;
+        node.see(&seen);
+        None
+    }
+}

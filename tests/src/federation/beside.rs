@@ -1,0 +1,112 @@
+//! Further SuperLinks of a federation, which work with the state of the first.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use super::plan::superlink_command;
+use super::{Addresses, Federation, wait_for};
+use crate::forwarder::Forwarder;
+use crate::process::Process;
+
+/// A SuperLink beside the first.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its process.
+    pub process: Process,
+    addresses: Addresses,
+}
+
+impl Beside {
+    /// The address that SuperNodes connect to.
+    #[must_use]
+    pub const fn fleet(&self) -> SocketAddr {
+        self.addresses.fleet
+    }
+
+    /// The address that `flwr` connects to.
+    #[must_use]
+    pub const fn control(&self) -> SocketAddr {
+        self.addresses.control
+    }
+}
+
+/// A TCP balancer before the Fleet ports of several SuperLinks: each connection goes to the next.
+#[derive(Debug)]
+pub struct Balancer {
+    forwarder: Forwarder,
+    targets: Arc<Mutex<(usize, Vec<SocketAddr>)>>,
+}
+
+impl Balancer {
+    /// Listens, and sends connections to the first of these ports of this machine.
+    ///
+    /// # Panics
+    /// If it cannot listen.
+    #[must_use]
+    pub fn listen(port: u16) -> Self {
+        let first = SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port);
+        let targets = Arc::new(Mutex::new((0, vec![first])));
+        let of_forwarder = Arc::clone(&targets);
+        let forwarder = Forwarder::listen(move || {
+            let (next, targets) = &mut *of_forwarder.lock().unwrap();
+            *next += 1;
+            targets[*next % targets.len()]
+        });
+        Self { forwarder, targets }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.forwarder.address()
+    }
+
+    /// Connections go to this address in turn, too.
+    ///
+    /// # Panics
+    /// If another thread has panicked.
+    pub fn add(&self, target: SocketAddr) {
+        self.targets.lock().unwrap().1.push(target);
+    }
+}
+
+impl Federation {
+    /// Starts a SuperLink of this name that works with the same database and bucket. The first has a name
+    /// too (`--superlink-name`).
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn superlink_beside(&self, name: &str) -> Beside {
+        let addresses = Addresses::free(0);
+        let mut command = self.command_beside(name, &addresses);
+        let name = format!("superlink-{name}");
+        let mut process = Process::start(&name, &mut command, self.scratch.path());
+        for address in [addresses.fleet, addresses.control] {
+            wait_for(address, &mut process);
+        }
+        Beside { process, addresses }
+    }
+
+    /// Starts a SuperLink of this name that must end at once, and gives its status and what it says.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn superlink_that_ends(&self, name: &str) -> (Option<i32>, String) {
+        let ended = self.command_beside(name, &Addresses::free(0)).output();
+        let ended = ended.unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (ended.status.code(), said)
+    }
+
+    fn command_beside(&self, name: &str, addresses: &Addresses) -> Command {
+        let pki = self.pki.as_ref();
+        let mut command = superlink_command(&self.plan, addresses, pki, &self.scratch);
+        // The last of a flag counts.
+        command.args(["--superlink-name", name]);
+        command
+    }
+}

@@ -1,0 +1,121 @@
+//! Several SuperLinks with one database and one bucket are one federation: each answers whoever calls, and
+//! what one of them loses, the others go on with.
+
+use std::ffi::OsString;
+
+use e2e::federation::{Balancer, Beside};
+use e2e::{App, Federation, Maker, Release, Security, ports};
+use flwr_postgres::Server;
+
+use crate::durable::rounds_are_whole;
+
+const OURS: Maker = Maker::Ours;
+
+/// A federation of two SuperLinks, behind a balancer for SuperNodes.
+struct Cluster {
+    federation: Federation,
+    other: Beside,
+    _database: Server,
+}
+
+impl Cluster {
+    fn start(nodes: Vec<Maker>) -> Self {
+        let database = Server::start();
+        let bucket = flwr_bucket::Server::of_this_process();
+        let storage = format!(
+            "s3://{}/cluster-{}?region=us-east-1&endpoint=http://{}",
+            flwr_bucket::BUCKET,
+            ports::free(),
+            bucket.address()
+        );
+        let url = database.url();
+        let flags = ["--database", &url, "--storage", &storage];
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", flwr_bucket::KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", flwr_bucket::SECRET),
+        ];
+        let keys = keys.map(|(name, value)| (name.to_owned(), OsString::from(value)));
+        let port = ports::free();
+        let balancer = Balancer::listen(port);
+        let plan = Federation::plan(Security::TlsAndAuth)
+            .superlink_flags(&[&flags[..], &["--superlink-name", "a"]].concat())
+            .superlink_variables(keys.into())
+            .fleet_port(port)
+            .gateway(balancer.address());
+        let federation = plan.supernodes(nodes).start();
+        let other = federation.superlink_beside("b");
+        balancer.add(other.fleet());
+        Self {
+            federation,
+            other,
+            _database: database,
+        }
+    }
+
+    /// Has each node connect again: each SuperLink gets some.
+    fn spread(&mut self) {
+        for node in 0..self.federation.count() {
+            self.federation.node(node).kill();
+            self.federation.restart_node(node);
+        }
+        self.other.process.line("SuperNode");
+    }
+
+    /// A copy of an app that reaches the other SuperLink.
+    fn app_at_the_other(&self) -> App {
+        let app = self.federation.app("mean");
+        app.point_at(&self.federation, self.other.control());
+        app
+    }
+}
+
+#[test]
+fn what_is_begun_at_one_is_followed_and_stopped_at_the_other() {
+    let mut cluster = Cluster::start(vec![OURS; 2]);
+    cluster.spread();
+    let (here, there) = (cluster.federation.app("mean"), cluster.app_at_the_other());
+    let flwr = cluster.federation.flwr(OURS);
+    let run = flwr.start(&here, "rounds=3");
+    let log = flwr.log(&there, run).success();
+    for round in 1..=3 {
+        log.must_say(&[&format!("round {round}: mean")]);
+    }
+    flwr.wait_for_status(&there, run, "finished:completed");
+    let endless = flwr.start(&there, "rounds=100000");
+    flwr.wait_for_status(&here, endless, "running");
+    let stopped = flwr.about(&here, "stop", endless, &[]);
+    stopped.success().must_say(&["topped"]);
+    flwr.wait_for_status(&there, endless, "finished:stopped");
+    cluster.other.process.stop();
+    cluster.federation.stop();
+}
+
+#[test]
+fn a_run_goes_on_when_one_of_two_superlinks_and_then_the_other_is_killed() {
+    let mut cluster = Cluster::start(vec![Maker::Pip(Release::V1_22), OURS]);
+    cluster.spread();
+    let app = cluster.federation.app("mean");
+    let run = cluster.federation.flwr(OURS).start(&app, "rounds=8");
+    cluster.federation.superlink().line("round 2:");
+    cluster.other.process.kill();
+    cluster.federation.superlink().line("round 4:");
+    let other = cluster.federation.superlink_beside("b");
+    cluster.federation.superlink().kill();
+    cluster.federation.restart_superlink();
+    cluster.federation.superlink().line("taken over");
+    rounds_are_whole(&cluster.federation, &app, run, 8);
+    drop(other);
+    cluster.federation.stop();
+}
+
+#[test]
+fn a_second_superlink_of_a_name_is_refused_with_the_way_out() {
+    let cluster = Cluster::start(Vec::new());
+    let (status, said) = cluster.federation.superlink_that_ends("b");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("--superlink-name") && said.contains("as `b`"),
+        "{said}"
+    );
+    cluster.federation.stop();
+}
