@@ -22,6 +22,7 @@ use crate::link::wake::{Topic, Wake};
 
 pub(super) mod audit;
 mod blobs;
+mod certificates;
 mod connect;
 mod dismissed;
 mod expiry;

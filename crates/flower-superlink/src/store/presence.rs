@@ -17,12 +17,12 @@ use crate::link::wake::Topic;
 
 mod notes;
 mod others;
+mod signs;
+mod tasks;
 mod traffic;
 
 pub(super) use others::{Row, Seen};
-
-/// Seconds between two writings of who is online.
-pub(super) const WRITE_EVERY: f64 = 30.0;
+pub(super) use signs::{Signs, WRITE_EVERY};
 
 #[derive(Debug, Default)]
 pub(super) struct Presence(Mutex<Inner>);
@@ -42,15 +42,6 @@ pub(super) struct Remembered {
     pub(super) certificates: HashSet<String>,
     /// The keys of nodes that people have unregistered.
     pub(super) dismissed: HashSet<PublicKey>,
-}
-
-/// Signs of life that are to be written.
-#[derive(Debug, Default)]
-pub(super) struct Signs {
-    /// Each node with whether it was heard in its session.
-    pub(super) nodes: Vec<(KnownNode, bool)>,
-    /// Until when the process of each task counts as alive.
-    pub(super) tasks: Vec<(TaskId, Timestamp)>,
 }
 
 #[derive(Debug, Default)]
@@ -340,36 +331,6 @@ impl Presence {
         inner.nodes.get(&node).map(|node| node.known.outlook())
     }
 
-    /// The run has begun; the process of its ServerApp is lost at `lost_at`.
-    pub(super) fn run_began(&self, run: RunId, lost_at: Timestamp) {
-        let task = TaskId::of_serverapp(run);
-        let mut inner = self.0.lock();
-        inner.changes += 1;
-        let lease = Lease::new(run, lost_at, inner.changes);
-        inner.tasks.insert(task, lease);
-    }
-
-    pub(super) fn run_ended(&self, run: RunId) {
-        self.0.lock().tasks.retain(|_, lease| lease.run != run);
-    }
-
-    /// False unless the task's run has begun and is not over.
-    pub(super) fn keep_task(&self, task: TaskId, until: Timestamp) -> bool {
-        let mut inner = self.0.lock();
-        let Some(lease) = inner.tasks.get_mut(&task) else {
-            return false;
-        };
-        lease.lost_at = until;
-        lease.is_unwritten = true;
-        true
-    }
-
-    pub(super) fn lost_runs(&self, now: Timestamp) -> Vec<RunId> {
-        let inner = self.0.lock();
-        let lost = inner.tasks.values().filter(|lease| lease.lost_at < now);
-        lost.map(|lease| lease.run).collect()
-    }
-
     pub(super) fn add_traffic(&self, run: RunId, more: Traffic) {
         *self.0.lock().traffic.entry(run).or_default() += more;
     }
@@ -417,40 +378,6 @@ impl Presence {
             Tokens::Moved => {
                 *tokens = Tokens::KeptUntil(now + APP_FIRST_CONTACT);
                 false
-            }
-        }
-    }
-
-    /// Whether it is time to write who is online, after so many seconds.
-    pub(super) fn is_due(&self, now: Timestamp, every: f64) -> bool {
-        let written_at = self.0.lock().written_at;
-        written_at.is_none_or(|at| now.since(at) >= every)
-    }
-
-    /// The signs of life that are not written.
-    pub(super) fn signs(&self) -> Signs {
-        let inner = self.0.lock();
-        let nodes = inner.nodes.values().filter(|node| node.is_unwritten);
-        let tasks = inner.tasks.iter().filter(|(_, lease)| lease.is_unwritten);
-        Signs {
-            nodes: nodes.map(|node| (node.known.clone(), node.heard)).collect(),
-            tasks: tasks.map(|(task, lease)| (*task, lease.lost_at)).collect(),
-        }
-    }
-
-    /// These signs of life were written at `now`.
-    pub(super) fn written(&self, signs: &Signs, now: Timestamp) {
-        let mut inner = self.0.lock();
-        inner.written_at = Some(now);
-        for (known, heard) in &signs.nodes {
-            if let Some(node) = inner.nodes.get_mut(&known.id) {
-                let is_same = node.known.online_until == known.online_until && node.heard == *heard;
-                node.is_unwritten &= !is_same;
-            }
-        }
-        for (task, lost_at) in &signs.tasks {
-            if let Some(lease) = inner.tasks.get_mut(task) {
-                lease.is_unwritten &= lease.lost_at != *lost_at;
             }
         }
     }

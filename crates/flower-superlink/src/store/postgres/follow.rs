@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::row::{self, signed};
 use super::unit::Tx;
-use super::{PostgresState, dismissed, nodes, tasks};
+use super::{PostgresState, certificates, dismissed, nodes, tasks};
 use crate::link::state::StateResult;
 use crate::link::wake::Topic;
 use crate::store::postgres::reader::reading;
@@ -70,12 +70,21 @@ async fn all(
 ) -> StateResult<Vec<NodeId>> {
     let over = all_nodes(tx, presence, changes).await?;
     presence.take_over_tasks(tasks::leases(tx).await?, changes, now);
-    let (dismissed, certificates) = (dismissed::all(tx).await?, nodes::certificates(tx).await?);
+    let (dismissed, certificates) = (dismissed::all(tx).await?, certificates::all(tx).await?);
     presence.take_over_people(dismissed, certificates, changes);
     Ok(over)
 }
 
 impl PostgresState {
+    /// Reads a node into memory that another SuperLink may have registered a moment ago.
+    pub(super) async fn find(&self, node: NodeId) -> StateResult<()> {
+        if self.wakes.has_neighbours() {
+            let changes = self.presence.changes();
+            reading!(self, tx => some(tx, &self.presence, &[node], changes))?;
+        }
+        Ok(())
+    }
+
     /// Takes over what other SuperLinks have changed, if a look is due.
     pub(super) async fn follow(&self, now: Timestamp) -> StateResult<()> {
         if !self.wakes.has_neighbours() || !self.followed.lock().is_due(now) {

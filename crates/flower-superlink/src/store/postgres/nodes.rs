@@ -1,7 +1,5 @@
 //! The rows of nodes: keys and life.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use flwr_core::id::NodeId;
 use flwr_core::time::Timestamp;
@@ -14,7 +12,7 @@ use super::life::{self, Activate};
 use super::reader::reading;
 use super::row::{self, secs, signed};
 use super::unit::Tx;
-use super::{PostgresState, follow, row::escaped};
+use super::{PostgresState, certificates, row::escaped};
 use crate::link::state::{
     self, Changed, Enrolment, KnownNode, Registration, Session, StateResult, Traits, Written,
 };
@@ -193,18 +191,6 @@ async fn note_wire(tx: &Tx<'_>, node: NodeId, wire: &str) -> StateResult<()> {
     Ok(())
 }
 
-async fn note_certificate(tx: &Tx<'_>, owner: &str) -> StateResult<()> {
-    let sql = "INSERT INTO node_certificate (owner) VALUES ($1) ON CONFLICT DO NOTHING";
-    tx.execute(sql, &[&escaped(owner)]).await?;
-    Ok(())
-}
-
-/// The owners of the certificates by which nodes were seen.
-pub(super) async fn certificates(tx: &Tx<'_>) -> StateResult<HashSet<String>> {
-    let owners = tx.query("SELECT owner FROM node_certificate", &[]).await?;
-    owners.iter().map(|found| row::text(found, 0)).collect()
-}
-
 #[async_trait]
 impl state::Nodes for PostgresState {
     async fn register_node(
@@ -370,7 +356,7 @@ impl state::Nodes for PostgresState {
 
     async fn note_certificate(&self, owner: &str) -> StateResult<()> {
         let (presence, kept, noted) = (self.presence(), owner.to_owned(), owner.to_owned());
-        let note = direct!([kept] tx => note_certificate(tx, &kept));
+        let note = direct!([kept] tx => certificates::note(tx, &kept));
         let written = self
             .lane
             .write_then(note, move |()| presence.note_certificate(noted));
@@ -399,16 +385,5 @@ impl state::Nodes for PostgresState {
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
         Ok(self.presence.online(now))
-    }
-}
-
-impl PostgresState {
-    /// Reads a node into memory that another SuperLink may have registered a moment ago.
-    async fn find(&self, node: NodeId) -> StateResult<()> {
-        if self.wakes.has_neighbours() {
-            let changes = self.presence.changes();
-            reading!(self, tx => follow::some(tx, &self.presence, &[node], changes))?;
-        }
-        Ok(())
     }
 }

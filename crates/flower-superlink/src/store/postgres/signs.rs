@@ -5,7 +5,7 @@ use flwr_core::time::Timestamp;
 
 use super::row;
 use super::unit::Tx;
-use super::{dismissed, nodes, runs, tasks};
+use super::{certificates, dismissed, nodes, runs, tasks};
 use crate::link::state::{StateResult, Traffic};
 use crate::store::presence::{Presence, Remembered, Signs};
 
@@ -21,7 +21,7 @@ pub(super) async fn load(tx: &Tx<'_>, has_others: bool, now: Timestamp) -> State
         nodes: nodes::registered(tx).await?,
         rows: nodes::number(tx).await?,
         begun: tasks::begun(tx).await?,
-        certificates: nodes::certificates(tx).await?,
+        certificates: certificates::all(tx).await?,
         dismissed: dismissed::all(tx).await?,
     };
     Ok(Presence::new(remembered, now))
