@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[cfg(feature = "proxy")]
 mod proxy;
 
+#[cfg(feature = "proxy")]
 pub use proxy::{Fault, Proxy};
 
 /// The variable that names the program.
@@ -57,7 +59,7 @@ static OF_THIS_PROCESS: LazyLock<Server> = LazyLock::new(Server::start);
 pub struct Server {
     address: SocketAddr,
     /// Its input is open as long as this value lives.
-    _process: Child,
+    process: Child,
     _dir: TempDir,
 }
 
@@ -76,6 +78,17 @@ impl Server {
             true => tempfile::tempdir_in(memory).unwrap(),
             false => tempfile::tempdir().unwrap(),
         };
+        Self::launch(&program(), dir)
+    }
+
+    /// Starts another with this program, whose data is among temporary files: for measuring beside programs
+    /// whose files are there too.
+    #[must_use]
+    pub fn start_on_disk(program: &Path) -> Self {
+        Self::launch(program, tempfile::tempdir().unwrap())
+    }
+
+    fn launch(program: &Path, dir: TempDir) -> Self {
         let identities = format!(
             r#"{{"identities": [{{"name": "tests", "actions": ["Admin", "Read", "Write", "List", "Tagging"],
                 "credentials": [{{"accessKey": "{KEY_ID}", "secretKey": "{SECRET}"}}]}}]}}"#
@@ -107,7 +120,7 @@ impl Server {
         let mut shell = Command::new("sh");
         shell
             .args(["-c", SCRIPT, "sh"])
-            .arg(program())
+            .arg(program)
             .args(arguments)
             .current_dir(dir.path())
             .stdin(Stdio::piped())
@@ -117,7 +130,7 @@ impl Server {
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let server = Self {
             address: at(ports[6]),
-            _process: process,
+            process,
             _dir: dir,
         };
         let filer = at(ports[4]);
@@ -126,6 +139,12 @@ impl Server {
         wait_for(|| sends(filer, "POST", &format!("/buckets/{BUCKET}/"), ""));
         wait_for(|| TcpStream::connect(server.address).is_ok());
         server
+    }
+
+    /// The process whose descendants are all processes of the server.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where S3 is spoken.

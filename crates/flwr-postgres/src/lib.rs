@@ -34,7 +34,7 @@ set -e
 dir=$(mktemp -d "$1/flwr-postgres-XXXXXX")
 trap 'kill -TERM $server 2>/dev/null; wait $server 2>/dev/null || :; rm -rf "$dir"' EXIT
 "$2/initdb" -D "$dir/data" -U flwr -A trust -E UTF8 --locale=C --no-sync >/dev/null
-printf '%s\n' "$3" >> "$dir/data/postgresql.conf"
+printf '%s\n' "max_connections = 300" "shared_buffers = 32MB" "$3" >> "$dir/data/postgresql.conf"
 if [ -n "$CERTIFICATE" ]; then
     (umask 077 && printf '%s' "$CERTIFICATE" > "$dir/data/server.crt" && printf '%s' "$KEY" > "$dir/data/server.key")
     echo "ssl = on" >> "$dir/data/postgresql.conf"
@@ -43,8 +43,7 @@ fi
 (
     trap 'kill -QUIT $postgres; wait $postgres; exit' TERM
     while :; do
-        "$2/postgres" -D "$dir/data" -k "$dir" -c max_connections=300 \
-            -c shared_buffers=32MB >>"$dir/log" 2>&1 &
+        "$2/postgres" -D "$dir/data" -k "$dir" >>"$dir/log" 2>&1 &
         postgres=$!
         wait $postgres || :
     done
@@ -67,7 +66,7 @@ static OF_THIS_PROCESS: LazyLock<Server> = LazyLock::new(Server::start);
 pub struct Server {
     dir: PathBuf,
     /// Its input is open as long as this value lives.
-    _process: Child,
+    process: Child,
 }
 
 impl Server {
@@ -86,7 +85,14 @@ impl Server {
     /// Starts another, with settings such as `fsync = off`.
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::launch(settings, None)
+        Self::launch(&memory(), settings, None)
+    }
+
+    /// Starts another whose data is among temporary files: for measuring beside programs whose files are
+    /// there too.
+    #[must_use]
+    pub fn start_on_disk(settings: &[&str]) -> Self {
+        Self::launch(&env::temp_dir(), settings, None)
     }
 
     /// Starts another that listens at a loopback address with this certificate. Logins there need a
@@ -94,20 +100,13 @@ impl Server {
     #[must_use]
     pub fn start_encrypted(address: Ipv4Addr, certificate: &str, key: &str) -> Self {
         let listen = format!("listen_addresses = '{address}'");
-        Self::launch(&[&listen], Some((certificate, key)))
+        Self::launch(&memory(), &[&listen], Some((certificate, key)))
     }
 
-    fn launch(settings: &[&str], tls: Option<(&str, &str)>) -> Self {
-        let mut settings = settings.join("\n");
-        if tls.is_none() {
-            settings.push_str("\nlisten_addresses = ''");
-        }
+    fn launch(scratch: &Path, settings: &[&str], tls: Option<(&str, &str)>) -> Self {
+        // The last of a setting counts.
+        let settings = [&["listen_addresses = ''"], settings].concat().join("\n");
         let (certificate, key) = tls.unwrap_or_default();
-        let memory = Path::new("/dev/shm");
-        let scratch = match memory.is_dir() {
-            true => memory.to_owned(),
-            false => env::temp_dir(),
-        };
         // PostgreSQL refuses to run as root.
         let mut shell = match geteuid().is_root() {
             false => Command::new("sh"),
@@ -124,7 +123,8 @@ impl Server {
         };
         let mut process = shell
             .args(["-c", SCRIPT, "sh"])
-            .args([&scratch, &programs()])
+            .arg(scratch)
+            .arg(programs().expect("PostgreSQL is not installed: `apt-get install postgresql`"))
             .arg(settings)
             .envs([("CERTIFICATE", certificate), ("KEY", key)])
             .current_dir("/")
@@ -138,10 +138,7 @@ impl Server {
         BufReader::new(output).read_line(&mut named).unwrap();
         let dir = PathBuf::from(named.trim());
         assert!(dir.is_dir(), "no PostgreSQL server: install `postgresql`");
-        Self {
-            dir,
-            _process: process,
-        }
+        Self { dir, process }
     }
 
     /// The folder of its socket and data.
@@ -154,6 +151,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         url_at(&self.dir)
+    }
+
+    /// The process whose descendants are all processes of the server.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// `kill -9` of the server. A server that was killed just before is waited for: it starts again, and
@@ -188,8 +191,18 @@ pub fn url_at(dir: &Path) -> String {
     format!("postgres://flwr@{dir}/postgres")
 }
 
-/// Where the programs of the newest server are.
-fn programs() -> PathBuf {
+/// The folder of servers whose data is in memory, where there is such a place.
+fn memory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => memory.to_owned(),
+        false => env::temp_dir(),
+    }
+}
+
+/// Where the programs of the newest server are, if PostgreSQL is installed.
+#[must_use]
+pub fn programs() -> Option<PathBuf> {
     let dirs = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let dirs = dirs.filter_map(|dir| {
         let dir = dir.ok()?;
@@ -199,7 +212,5 @@ fn programs() -> PathBuf {
     let newest = dirs.max().map(|(_, path)| path);
     let path = env::var_os("PATH").unwrap_or_default();
     let mut on_path = env::split_paths(&path).filter(|dir| dir.join("initdb").exists());
-    newest
-        .or_else(|| on_path.next())
-        .expect("PostgreSQL is not installed: `apt-get install postgresql`")
+    newest.or_else(|| on_path.next())
 }
