@@ -17,9 +17,9 @@ pub(crate) struct Args {
 /// A SuperLink with TLS and `--isolation process`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TargetArgs {
-    /// Port of the SuperLink's Fleet API on this machine.
-    #[arg(long, value_name = "PORT")]
-    pub(crate) fleet: u16,
+    /// Port of the SuperLink's Fleet API on this machine. Of several, each SuperNode takes the next.
+    #[arg(long, value_name = "PORT", required = true)]
+    pub(crate) fleet: Vec<u16>,
     /// Port of its Control API.
     #[arg(long, value_name = "PORT")]
     pub(crate) control: u16,
@@ -53,8 +53,15 @@ pub(crate) enum Command {
     /// Rounds: a message with a model for each node, and its reply with another.
     Broker(BrokerArgs),
     /// Many nodes that wait for messages and say that they live. Reads commands from stdin:
-    /// `broadcast`, `settle` and `quit`.
+    /// `broadcast`, `counts`, `settle` and `quit`.
     Crowd(CrowdArgs),
+    /// Many nodes that ask at once for messages that are there.
+    Claims(CrowdArgs),
+    /// Messages for a node that waits, one after the other: how long after a message was stored the node
+    /// has the message.
+    Wakes(WakeArgs),
+    /// Passes connections on to the Fleet APIs in turn, until the process is killed.
+    Balance,
     /// A small message and its reply, again and again, until stdin ends. A line on stdin has the slowest
     /// calls told.
     Calls(CallsArgs),
@@ -92,6 +99,18 @@ pub(crate) struct CrowdArgs {
     /// Registrations under way at the same time.
     #[arg(long, default_value_t = 64)]
     pub(crate) at_once: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WakeArgs {
+    /// The FAB that runs are started with; nothing of it is executed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fab: PathBuf,
+    #[arg(long, default_value_t = 500)]
+    pub(crate) messages: usize,
+    /// The node waits up to so long before each message.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub(crate) pause: f64,
 }
 
 #[derive(Debug, clap::Args)]

@@ -109,11 +109,7 @@ async fn exchange(app: &VirtualServerApp, node: &VirtualNode) -> Result<[Duratio
 
 fn tell(took: &mut Vec<Duration>) {
     took.sort_unstable();
-    let last = took.len().saturating_sub(1) as f64;
-    let millis = |share: f64| {
-        let found = took.get((last * share) as usize);
-        found.copied().unwrap_or_default().as_secs_f64() * 1e3
-    };
+    let millis = |share| crate::millis(took, share);
     crate::tell(&json!({
         "event": "calls",
         "calls": took.len(),

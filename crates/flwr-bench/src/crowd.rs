@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flwr_core::id::NodeId;
-use futures::{StreamExt, TryStreamExt, stream};
 use rand::RngExt;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
@@ -23,7 +22,7 @@ use crate::target::Target;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Bytes of each message's array, and of each reply's.
-const WEIGHT: usize = 1000;
+pub(crate) const WEIGHT: usize = 1000;
 /// How often it is looked whether all are well.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -36,17 +35,12 @@ struct Pulse {
     failures: AtomicUsize,
     /// Calls that were answered.
     calls: AtomicUsize,
+    /// Calls for a message among them.
+    polls: AtomicUsize,
 }
 
 pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
-    let started = Instant::now();
-    let nodes: Vec<VirtualNode> = stream::iter(target.keys(args.nodes)?)
-        .map(|key| VirtualNode::register(target, key))
-        .buffer_unordered(args.at_once)
-        .try_collect()
-        .await?;
-    let seconds = started.elapsed().as_secs_f64();
-    crate::tell(&json!({"event": "registered", "nodes": nodes.len(), "seconds": seconds}));
+    let nodes = VirtualNode::register_many(target, args.nodes, args.at_once).await?;
     let ids: Vec<_> = nodes.iter().map(VirtualNode::id).collect();
     let pulse = Arc::new(Pulse::default());
     for node in nodes {
@@ -57,9 +51,10 @@ pub(crate) async fn run(target: &Target, args: &CrowdArgs) -> Result<()> {
     while let Some(command) = commands.next_line().await? {
         match command.as_str() {
             "broadcast" => broadcast(target, args, &ids).await?,
+            "counts" => {}
             "settle" => settle(&pulse).await,
             "quit" => break,
-            other => anyhow::bail!("{other}: broadcast, settle or quit are expected"),
+            other => anyhow::bail!("{other}: broadcast, counts, settle or quit are expected"),
         }
         tell_counts(&pulse);
     }
@@ -100,6 +95,7 @@ fn tell_counts(pulse: &Pulse) {
     crate::tell(&json!({
         "event": "counts",
         "calls": pulse.calls.load(Ordering::Relaxed),
+        "polls": pulse.polls.load(Ordering::Relaxed),
         "failures": pulse.failures.load(Ordering::Relaxed),
         "ill": pulse.ill.load(Ordering::Relaxed),
     }));
@@ -112,7 +108,11 @@ async fn serve(node: VirtualNode, pulse: Arc<Pulse>) {
     loop {
         // A call that may be held would not show that the SuperLink is back.
         let answered = if well {
-            match node.pull().await {
+            let pulled = node.pull().await;
+            pulse
+                .polls
+                .fetch_add(pulled.is_ok().into(), Ordering::Relaxed);
+            match pulled {
                 Ok(Some(work)) => node.answer(&work, Content::random(WEIGHT)).await.is_ok(),
                 Ok(None) => true,
                 Err(_) => false,

@@ -9,14 +9,17 @@
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod args;
+mod balance;
 mod broker;
 mod calls;
+mod claims;
 mod crowd;
 mod node;
 mod payload;
 mod polls;
 mod server_app;
 mod target;
+mod wakes;
 
 use std::process::ExitCode;
 
@@ -51,10 +54,25 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Broker(broker) => broker::run(&target, &broker).await,
         Command::Calls(calls) => calls::run(&target, &calls).await,
         Command::Crowd(crowd) => crowd::run(&target, &crowd).await,
+        Command::Claims(crowd) => claims::run(&target, &crowd).await,
+        Command::Wakes(wakes) => wakes::run(&target, &wakes).await,
+        Command::Balance => balance::run(target.fleets()).await,
     }
 }
 
 /// Tells one thing that was measured.
 fn tell(event: &serde_json::Value) {
     println!("{event}");
+}
+
+/// Tells that the time begins that counts, or is over. Who hears this looks at what processes have used.
+fn tell_moment(name: &str) {
+    tell(&serde_json::json!({"event": name}));
+}
+
+/// Of durations in their order, the one that this share of them does not exceed, in milliseconds.
+fn millis(sorted: &[std::time::Duration], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    let found = sorted.get((last * share) as usize);
+    found.copied().unwrap_or_default().as_secs_f64() * 1e3
 }

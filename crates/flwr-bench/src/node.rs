@@ -14,9 +14,11 @@ use flwr_core::message::Parcel;
 use flwr_core::object::{ObjectId, Pulled};
 use flwr_core::port::{self, Fleet};
 use flwr_security::key::PrivateKey;
-use futures::TryStreamExt;
 use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use crate::payload::{Content, Payload, object_ids, wanted};
 use crate::target::Target;
@@ -49,6 +51,24 @@ impl VirtualNode {
         };
         // The registration counts for one interval only.
         registered.heartbeat().await?;
+        Ok(registered)
+    }
+
+    /// Registers many nodes, with some registrations under way at the same time, and tells how long that
+    /// took.
+    pub(crate) async fn register_many(
+        target: &Target,
+        nodes: usize,
+        at_once: usize,
+    ) -> Result<Vec<Self>> {
+        let started = Instant::now();
+        let registered: Vec<_> = stream::iter(target.keys(nodes)?)
+            .map(|key| Self::register(target, key))
+            .buffer_unordered(at_once)
+            .try_collect()
+            .await?;
+        let seconds = started.elapsed().as_secs_f64();
+        crate::tell(&json!({"event": "registered", "nodes": nodes, "seconds": seconds}));
         Ok(registered)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use flwr_client::channel::{self, Channel, Route, Trust};
@@ -15,9 +16,11 @@ use crate::args::{Signatures, TargetArgs};
 /// The host that certificates of `flwr cert new` are for.
 const HOST: &str = "127.0.0.1";
 
-/// Where a SuperLink listens, and who may speak to it.
+/// Where a SuperLink listens, or several of one federation, and who may speak to it.
 pub(crate) struct Target {
-    fleet: u16,
+    fleets: Vec<u16>,
+    /// Connections to a Fleet API so far.
+    connections: AtomicUsize,
     control: u16,
     serverappio: u16,
     trust: Trust,
@@ -30,7 +33,8 @@ impl TargetArgs {
     pub(crate) fn open(&self) -> Result<Target> {
         let tls = ClientTls::trusting(&self.root_certificates)?;
         Ok(Target {
-            fleet: self.fleet,
+            fleets: self.fleet.clone(),
+            connections: AtomicUsize::new(0),
             control: self.control,
             serverappio: self.serverappio,
             trust: Trust::Tls(tls),
@@ -41,9 +45,16 @@ impl TargetArgs {
 }
 
 impl Target {
-    /// A connection of its own to the Fleet API.
+    /// The ports of the Fleet APIs.
+    pub(crate) fn fleets(&self) -> &[u16] {
+        &self.fleets
+    }
+
+    /// A connection of its own to a Fleet API, the next.
     pub(crate) fn fleet(&self) -> Channel {
-        channel::channel((HOST, self.fleet), &self.trust, &Route::Direct)
+        let turn = self.connections.fetch_add(1, Ordering::Relaxed);
+        let port = self.fleets[turn % self.fleets.len()];
+        channel::channel((HOST, port), &self.trust, &Route::Direct)
     }
 
     pub(crate) fn control(&self) -> Channel {
