@@ -11,6 +11,7 @@ use crate::support::build::{self, Profile};
 use crate::support::python::{FLOWER, FLOWER_1_22};
 
 mod backup;
+mod cluster;
 mod crowd;
 pub(crate) mod figures;
 mod generator;
@@ -40,7 +41,9 @@ Examples:
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
                                          and all coming back at once after a kill
   cargo xtask bench --backup             rounds and single calls beside backups of our SuperLink
-  cargo xtask bench --start              `flwrd superlink` beside flower-superlink")]
+  cargo xtask bench --start              `flwrd superlink` beside flower-superlink
+  cargo xtask bench --cluster 3          three SuperLinks over PostgreSQL and S3, which this starts,
+                                         beside one over SQLite and one in memory")]
 pub(crate) struct Args {
     /// Each figure once, with fewer rounds.
     #[arg(long)]
@@ -71,6 +74,11 @@ pub(crate) struct Args {
     /// What `flwrd superlink` adds to the start of our SuperLink, and nothing else.
     #[arg(long, conflicts_with_all = ["crowd", "imports", "against", "newest", "backup"])]
     start: bool,
+
+    /// Several of our SuperLinks over PostgreSQL and S3, and nothing else. Needs PostgreSQL.
+    #[arg(long, value_name = "SUPERLINKS", value_parser = clap::value_parser!(u8).range(2..=9),
+          conflicts_with_all = ["crowd", "imports", "against", "newest", "backup", "start"])]
+    cluster: Option<u8>,
 
     /// Many nodes on our SuperLink, and nothing else.
     #[arg(long, value_name = "NODES")]
@@ -113,7 +121,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let programs = build::built(Profile::Release, &programs)?;
     let environment = FLOWER_1_22.prepare()?;
     let folder = tempfile::Builder::new().prefix("flower-bench-").tempdir()?;
-    let keys = args.crowd.unwrap_or(load::MOST_NODES);
+    let keys = match args.cluster {
+        Some(_) => cluster::Extent::of(args.quick).nodes,
+        None => args.crowd.unwrap_or(load::MOST_NODES),
+    };
     let mut stage = Stage::set(folder.path(), &programs, &environment, keys)?;
     let mut peer = Maker::Pip;
     if let Some(programs) = &args.against {
@@ -172,6 +183,9 @@ fn alone(args: &Args, stage: &Stage) -> Result<bool> {
     } else if args.start {
         println!("{described}");
         start::measure(stage)?;
+    } else if let Some(superlinks) = args.cluster {
+        let table = cluster::measure(stage, superlinks, &cluster::Extent::of(args.quick))?;
+        println!("\n{described}\n{table}");
     } else {
         return Ok(false);
     }

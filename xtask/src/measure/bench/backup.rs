@@ -96,7 +96,7 @@ fn measure_calls(stage: &Stage) -> Result<()> {
 }
 
 fn rounds(stage: &Stage, superlink: &SuperLink) -> Result<Vec<f64>> {
-    load::rounds(stage, superlink, Nodes::Ours, &FEW_LARGE)
+    load::rounds(stage, &mut stage.load(superlink, Nodes::Ours), &FEW_LARGE)
 }
 
 /// Does the work while backups are made. Gives the seconds of each backup, too.

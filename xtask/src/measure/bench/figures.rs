@@ -156,7 +156,7 @@ fn show_ratio(ratio: f64) -> String {
     format!("{ratio:.digits$}x")
 }
 
-fn show(value: f64, unit: &str) -> String {
+pub(super) fn show(value: f64, unit: &str) -> String {
     let digits = match value.abs() {
         large if large >= 100.0 => 0,
         middle if middle >= 10.0 => 1,
@@ -177,7 +177,7 @@ pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 /// How far the values lie apart, as a share of their median. None for fewer than two.
-fn spread(values: &[f64]) -> Option<f64> {
+pub(super) fn spread(values: &[f64]) -> Option<f64> {
     let (least, most) = (
         values.iter().copied().reduce(f64::min)?,
         values.iter().copied().reduce(f64::max)?,

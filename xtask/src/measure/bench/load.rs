@@ -1,5 +1,7 @@
 //! Calls and brokered rounds, with the load generator.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -12,7 +14,7 @@ use super::what::{Kind, Load, Nodes, State, What};
 /// The most nodes that one of the loads here has.
 pub(super) const MOST_NODES: usize = 50;
 /// The nodes that poll.
-const POLLING_NODES: usize = 16;
+pub(super) const POLLING_NODES: usize = 16;
 /// Rounds of each weight.
 const ROUNDS: &str = "5";
 /// Without ServerApp processes: the load generator is the ServerApp.
@@ -24,7 +26,7 @@ pub(super) struct Weight {
     bytes: &'static str,
 }
 
-const MANY_SMALL: Weight = Weight {
+pub(super) const MANY_SMALL: Weight = Weight {
     nodes: "50",
     bytes: "100000",
 };
@@ -82,41 +84,31 @@ fn poll(stage: &Stage, maker: Maker, state: State, nodes: Nodes, seconds: f64) -
     let seconds = seconds.to_string();
     let count = POLLING_NODES.to_string();
     let arguments = ["polls", "--seconds", &seconds, "--nodes", &count];
-    let told = run(stage, &superlink, nodes, &arguments)?;
+    let told = run(&mut stage.load(&superlink, nodes), &arguments)?;
     superlink.stop()?;
-    let rate = told.first().and_then(|polls| polls["per_second"].as_f64());
+    let mut rates = told.iter().filter_map(|event| event["per_second"].as_f64());
+    let rate = rates.next();
     rate.context("the load generator told no rate")
 }
 
 /// The median of the rounds.
 fn broker(stage: &Stage, superlink: &SuperLink, nodes: Nodes, weight: &Weight) -> Result<f64> {
-    let took = rounds(stage, superlink, nodes, weight)?;
+    let took = rounds(stage, &mut stage.load(superlink, nodes), weight)?;
     median(took).context("the load generator told no rounds")
 }
 
-/// The seconds of each round.
-pub(super) fn rounds(
-    stage: &Stage,
-    superlink: &SuperLink,
-    nodes: Nodes,
-    weight: &Weight,
-) -> Result<Vec<f64>> {
+/// The seconds of each round that this load generator plays.
+pub(super) fn rounds(stage: &Stage, load: &mut Command, weight: &Weight) -> Result<Vec<f64>> {
     let fab = stage.fab()?.display().to_string();
     let arguments = ["broker", "--fab", &fab, "--rounds", ROUNDS];
     let weight = ["--nodes", weight.nodes, "--bytes", weight.bytes];
     let arguments = [&arguments[..], &weight].concat();
-    let told = run(stage, superlink, nodes, &arguments)?;
+    let told = run(load, &arguments)?;
     let took = told.iter().filter_map(|round| round["seconds"].as_f64());
     Ok(took.collect())
 }
 
-fn run(
-    stage: &Stage,
-    superlink: &SuperLink,
-    nodes: Nodes,
-    arguments: &[&str],
-) -> Result<Vec<Value>> {
-    let mut load = stage.load(superlink, nodes);
+fn run(load: &mut Command, arguments: &[&str]) -> Result<Vec<Value>> {
     let output = load.args(arguments).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -151,7 +151,22 @@ impl Stage {
         flags: &[S],
         ports: [u16; 3],
     ) -> Result<SuperLink> {
-        self.start_superlink(self.program(maker, "flower-superlink"), maker, flags, ports)
+        let command = self.program(maker, "flower-superlink");
+        self.start_superlink("superlink", command, maker, flags, ports)
+    }
+
+    /// Starts one of several SuperLinks of ours, which keep their state elsewhere. It has these variables.
+    pub(super) fn superlink_of_several(
+        &self,
+        name: &str,
+        flags: &[String],
+        variables: &[(&str, &str)],
+    ) -> Result<SuperLink> {
+        let mut command = self.ours("flower-superlink");
+        command.args(["--superlink-name", name]);
+        command.envs(variables.iter().copied());
+        let log = format!("superlink-{name}");
+        self.start_superlink(&log, command, Maker::Ours, flags, free_ports()?)
     }
 
     /// Starts a SuperLink of ours as `flwrd superlink` does. It has nothing from an earlier one.
@@ -159,11 +174,11 @@ impl Stage {
         self.forget()?;
         let mut command = self.ours("flwrd");
         command.arg("superlink");
-        self.start_superlink::<&str>(command, Maker::Ours, &[], free_ports()?)
+        self.start_superlink::<&str>("superlink", command, Maker::Ours, &[], free_ports()?)
     }
 
     /// Removes what an earlier SuperLink has left.
-    fn forget(&self) -> Result<()> {
+    pub(super) fn forget(&self) -> Result<()> {
         let home = self.home();
         if home.exists() {
             fs::remove_dir_all(&home)?;
@@ -173,6 +188,7 @@ impl Stage {
 
     fn start_superlink<S: AsRef<str>>(
         &self,
+        log: &str,
         mut command: Command,
         maker: Maker,
         flags: &[S],
@@ -185,7 +201,7 @@ impl Stage {
         }
         command.args(flags.iter().map(AsRef::as_ref));
         let begun = Instant::now();
-        let mut daemon = Daemon::start("superlink", &mut command, &self.folder)?;
+        let mut daemon = Daemon::start(log, &mut command, &self.folder)?;
         if maker == Maker::Newest {
             daemon = daemon.ends_by_signal();
         }
@@ -273,14 +289,26 @@ impl Stage {
 
     /// The load generator, pointed at this SuperLink, in the place of these nodes.
     pub(super) fn load(&self, superlink: &SuperLink, nodes: Nodes) -> Command {
+        self.load_at(&[superlink.fleet], superlink, nodes)
+    }
+
+    /// The same, with nodes that go to these ports in turn.
+    pub(super) fn load_at(&self, fleets: &[u16], superlink: &SuperLink, nodes: Nodes) -> Command {
         let mut load = self.ours("flwr-bench");
-        load.args(["--fleet", &superlink.fleet.to_string()]);
+        for fleet in fleets {
+            load.args(["--fleet", &fleet.to_string()]);
+        }
         load.args(["--control", &superlink.control.to_string()]);
         load.args(["--serverappio", &superlink.serverappio.to_string()]);
         load.args(["--root-certificates", "certificates/ca.crt"]);
         load.args(["--keys", "keys"]);
         load.args(["--signatures", nodes.signatures()]);
         load
+    }
+
+    /// The folder of our programs.
+    pub(super) fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// One of our programs.

@@ -118,22 +118,31 @@ fn ticks(pid: u32, fields: usize) -> Result<f64> {
 
 /// A process and all its descendants.
 fn family(pid: u32) -> Result<Vec<u32>> {
+    let parents = parents()?;
     let mut found = vec![pid];
     let mut next = 0;
     while let Some(pid) = found.get(next).copied() {
-        found.extend(children(pid)?);
+        found.extend(children_of(pid, &parents));
         next += 1;
     }
     Ok(found)
 }
 
 fn children(pid: u32) -> Result<Vec<u32>> {
+    Ok(children_of(pid, &parents()?).collect())
+}
+
+fn children_of(pid: u32, parents: &[(u32, f64)]) -> impl Iterator<Item = u32> {
+    let mine = move |(_, parent): &&(u32, f64)| *parent == f64::from(pid);
+    parents.iter().filter(mine).map(|(child, _)| *child)
+}
+
+/// All processes, each with its parent.
+fn parents() -> Result<Vec<(u32, f64)>> {
     let mut found = Vec::new();
-    for other in pids()? {
-        let status = fs::read_to_string(format!("/proc/{other}/status")).unwrap_or_default();
-        if value(&status, "PPid:") == Some(f64::from(pid)) {
-            found.push(other);
-        }
+    for pid in pids()? {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        found.extend(value(&status, "PPid:").map(|parent| (pid, parent)));
     }
     Ok(found)
 }
