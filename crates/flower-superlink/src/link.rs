@@ -15,6 +15,7 @@ pub mod blobs;
 pub mod state;
 pub mod wake;
 
+mod burial;
 mod commit;
 mod connections;
 mod damage;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::plan::superlink_command;
 use super::{Addresses, Federation, wait_for};
+use crate::app::App;
 use crate::forwarder::Forwarder;
 use crate::process::Process;
 
@@ -24,6 +25,12 @@ impl Beside {
         self.addresses.fleet
     }
 
+    /// The address that ServerApps connect to.
+    #[must_use]
+    pub const fn serverappio(&self) -> SocketAddr {
+        self.addresses.serverappio
+    }
+
     /// The address that `flwr` connects to.
     #[must_use]
     pub const fn control(&self) -> SocketAddr {
@@ -31,7 +38,22 @@ impl Beside {
     }
 }
 
-/// A TCP balancer before the Fleet ports of several SuperLinks: each connection goes to the next.
+impl Federation {
+    /// A copy of an app of the tests that reaches this SuperLink.
+    ///
+    /// # Panics
+    /// If there is no such app, or the disk fails.
+    #[must_use]
+    pub fn app_at(&self, name: &str, beside: &Beside) -> App {
+        let folder = format!("apps-{}", beside.control().port());
+        let app = App::copy(name, &self.scratch.folder(&folder));
+        app.join(self);
+        app.point_at(self, beside.control());
+        app
+    }
+}
+
+/// A TCP balancer before one of the ports of several SuperLinks: each connection goes to the next.
 #[derive(Debug)]
 pub struct Balancer {
     forwarder: Forwarder,
@@ -60,6 +82,14 @@ impl Balancer {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.forwarder.address()
+    }
+
+    /// Connections go to these addresses in turn, and to no other.
+    ///
+    /// # Panics
+    /// If another thread has panicked.
+    pub fn lead_to(&self, targets: Vec<SocketAddr>) {
+        self.targets.lock().unwrap().1 = targets;
     }
 
     /// Connections go to this address in turn, too.
@@ -107,6 +137,8 @@ impl Federation {
         let mut command = superlink_command(&self.plan, addresses, pki, &self.scratch);
         // The last of a flag counts.
         command.args(["--superlink-name", name]);
+        let serverappio = addresses.serverappio.to_string();
+        command.args(["--serverappio-api-address", &serverappio]);
         command
     }
 }

@@ -18,6 +18,7 @@ mod joining;
 mod logins;
 mod logs;
 mod messages;
+mod neighbours;
 mod nodes;
 mod objects;
 mod runs;
@@ -31,9 +32,10 @@ pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use joining::{Entry, Joining, KnownToken, TokenUse};
-pub use logins::{KnownLogin, Logins};
+pub use logins::{KnownLogin, Logins, RefreshTurn};
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
+pub use neighbours::{Burial, Care, Neighbours, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
@@ -91,6 +93,7 @@ pub trait LinkState:
     + Logs
     + Upkeep
     + Logins
+    + Neighbours
     + Shared
     + std::fmt::Debug
     + Send

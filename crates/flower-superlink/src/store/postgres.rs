@@ -16,12 +16,14 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 use parking_lot::Mutex;
 
+use super::blobs::Beside;
 use super::presence::Presence;
 use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
 use crate::link::wake::{Topic, Wake};
 
 pub(super) mod audit;
 mod blobs;
+mod burial;
 mod certificates;
 mod connect;
 mod dismissed;
@@ -82,8 +84,10 @@ pub struct PostgresState {
     /// The name of this SuperLink among those that work with the database; empty where it works alone.
     name: String,
     epoch: i64,
-    /// The epochs of the others at the start of this SuperLink.
-    beside: Vec<i64>,
+    /// The starts of others.
+    beside: Beside,
+    /// Since when others are silent.
+    watch: Mutex<burial::Watch>,
 }
 
 impl PostgresState {

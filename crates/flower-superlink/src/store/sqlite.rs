@@ -11,7 +11,7 @@ use std::sync::Arc;
 use flwr_core::object::ObjectId;
 use rusqlite::Connection;
 
-use crate::link::state::{Changed, LinkState, Logins, Shared, Written};
+use crate::link::state::{Changed, LinkState, Logins, Neighbours, Shared, Written};
 
 mod audit;
 mod dismissed;
@@ -89,6 +89,7 @@ impl SqliteState {
 impl Shared for SqliteState {}
 
 impl Logins for SqliteState {}
+impl Neighbours for SqliteState {}
 
 impl LinkState for SqliteState {}
 

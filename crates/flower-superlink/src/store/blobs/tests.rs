@@ -27,7 +27,7 @@ fn start(state: &str, epoch: i64) -> Start {
     Start {
         state: state.to_owned(),
         epoch,
-        beside: Vec::new(),
+        beside: Beside::default(),
     }
 }
 

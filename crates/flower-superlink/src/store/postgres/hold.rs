@@ -74,10 +74,11 @@ pub(super) enum Obstacle {
 #[error("another session holds the database")]
 pub(super) struct Lost;
 
-/// Another SuperLink has begun to work with the database under this name, or alone.
+/// Another SuperLink has begun to work with the database under this name, or alone; or another has buried
+/// this one.
 #[derive(Debug, Error)]
 #[error(
-    "another flower-superlink has taken the database: this one can write nothing any more; stop it"
+    "another flower-superlink has taken the database or the runs of this one: this one can write nothing any more"
 )]
 pub(super) struct TakenOver;
 
@@ -244,8 +245,15 @@ impl Hold {
         }
     }
 
-    /// Lets the next SuperLink have the name. Best effort: the end of the session does the same.
+    /// Lets the next SuperLink have the name, and leaves nothing to bury. Best effort: the end of the session
+    /// does the first.
     pub(super) async fn release(&self, connection: &Object) {
+        if let Some(name) = &self.name {
+            let sql = "DELETE FROM link WHERE name = $1 AND epoch = $2";
+            let _ = connection
+                .execute(sql, &[&row::escaped(name), &self.epoch])
+                .await;
+        }
         let _ = connection
             .execute("SELECT pg_advisory_unlock_all()", &[])
             .await;

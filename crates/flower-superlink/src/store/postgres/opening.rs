@@ -17,7 +17,7 @@ use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
 use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
-use crate::store::blobs::Start;
+use crate::store::blobs::{Beside, Start};
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -139,7 +139,8 @@ impl PostgresState {
         Ok(Self {
             epoch: hold.epoch(),
             name: company.name().to_owned(),
-            beside: opened.beside,
+            beside: Beside::new(opened.beside),
+            watch: parking_lot::Mutex::default(),
             lane: Lane::start(hold, connection),
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,

@@ -9,6 +9,7 @@ CREATE TABLE link (
     host text NOT NULL,
     pid bigint NOT NULL,
     version text NOT NULL,               -- of the program
+    care text NOT NULL DEFAULT 'others', -- who tends the ServerApps that come: others, here, anywhere
     started_at timestamptz NOT NULL,
     seen_at timestamptz NOT NULL         -- a sign of life, by the clock of the database
 ) WITH (fillfactor = 20);
@@ -22,6 +23,14 @@ CREATE SEQUENCE node_edition;
 -- Until when the process of a task that has begun counts as alive, and which SuperLink started it.
 ALTER TABLE task ADD COLUMN alive_until double precision;
 ALTER TABLE task ADD COLUMN link text;
+
+-- Refresh tokens that were shown a moment ago, by the SHA-256 of each. Who asks the provider, and what it
+-- gave: sealed, for those who have the token.
+CREATE TABLE refresh (
+    token bytea PRIMARY KEY,
+    begun_at timestamptz NOT NULL,
+    given bytea
+);
 
 -- Logins that have begun, by the SHA-256 of their device codes.
 CREATE TABLE login (

@@ -14,6 +14,7 @@ use flwr_postgres::Server;
 
 use super::server::{self, links};
 use super::{open, world};
+use crate::accounts::Accounts;
 use crate::accounts::fake::Person;
 use crate::accounts::tests::Office;
 use crate::in_time::in_time;
@@ -57,14 +58,14 @@ async fn each_superlink_needs_a_name_of_its_own() {
     assert!(matches!(refused, PostgresError::Held { .. }), "{refused}");
     a.close().await;
     let again = named("a").await.unwrap();
-    assert_eq!(again.start().beside, [b.start().epoch]);
+    assert_eq!(again.start().beside.alive(), [b.start().epoch]);
     again.close().await;
     b.close().await;
     // Whoever works alone keeps all others out.
     let alone = open(&address).await;
     let refused = named("c").await.unwrap_err();
     assert!(matches!(refused, PostgresError::Held { .. }), "{refused}");
-    assert_eq!(alone.start().beside, [0_i64; 0]);
+    assert_eq!(alone.start().beside.alive(), [0_i64; 0]);
 }
 
 #[tokio::test]
@@ -76,7 +77,10 @@ async fn who_was_followed_by_another_of_the_name_writes_nothing() {
     let connection = b.pool.get().await.unwrap();
     connection.batch_execute(sql).await.unwrap();
     let refused = chain(&a.try_to_write().await.unwrap_err());
-    assert!(refused.contains("has taken the database"), "{refused}");
+    assert!(
+        refused.contains("has taken the database or the runs"),
+        "{refused}"
+    );
     b.try_to_write().await.unwrap();
 }
 
@@ -233,6 +237,27 @@ async fn what_others_do_while_nothing_is_heard_is_found_by_a_look() {
     assert_eq!(b.session(known).await.unwrap(), None);
     assert!(b.online_nodes(NOON + 21.0).await.unwrap().is_empty());
     assert_eq!(b.nodes().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_shown_at_two_is_used_once() {
+    let [a, b] = two().await;
+    let office = Office::new();
+    let other = office.beside();
+    office.accounts.share(a);
+    other.share(b);
+    let stale = office.stale(&Person::named("alice"));
+    let at = async |accounts: &Accounts| {
+        let admitted = accounts.admit(Some(&stale.access), Some(&stale.refresh));
+        admitted.await.unwrap().fresh.unwrap()
+    };
+    let (one, two) = tokio::join!(at(&office.accounts), at(&other));
+    assert_eq!(one, two);
+    assert_eq!(office.fake.state().refreshes, 1);
+    let third = office.beside();
+    third.share(self::two().await[0].clone());
+    let spent = third.admit(Some(&stale.access), Some(&stale.refresh)).await;
+    assert!(spent.is_err(), "the provider has made the token void");
 }
 
 #[tokio::test]
