@@ -263,6 +263,27 @@ fn common(host: Option<&str>, port: Option<u16>) -> Result<Common, ConfigError> 
 /// If there is no home to keep the state in, and no other place is given; or if the address of a
 /// database, or what belongs to it, is wrong.
 pub fn places(args: &Args) -> Result<Places, ConfigError> {
+    let database = database(args)?;
+    if args.server.superlink_name.is_some() && args.bucket.storage.is_none() {
+        return Err(ConfigError::NoBucket("--superlink-name"));
+    }
+    let storage = match (&args.storage_dir, bucket(args)?, &database) {
+        (Some(dir), ..) => Storage::Dir(dir.clone()),
+        (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
+        (None, Some(_), _) => return Err(ConfigError::BucketAlone),
+        (None, None, Database::Memory) => Storage::Memory,
+        (None, None, Database::File(file)) => Storage::beside(file),
+        (None, None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
+    };
+    Ok(Places { database, storage })
+}
+
+/// Where the state of a command line is.
+///
+/// # Errors
+/// If there is no home to keep the state in, and no other place is given; or if the address of a
+/// database, or its password, is wrong.
+pub fn database(args: &Args) -> Result<Database, ConfigError> {
     let database = match args.database.as_deref() {
         Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
         Some(url) if PostgresUrl::is_meant(url) => {
@@ -278,21 +299,11 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
             Database::File(home.join("superlink").join("state.db"))
         }
     };
-    if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
-        return Err(ConfigError::NoDatabaseServer("--database-password-file"));
+    match args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_))
+    {
+        true => Err(ConfigError::NoDatabaseServer("--database-password-file")),
+        false => Ok(database),
     }
-    if args.server.superlink_name.is_some() && args.bucket.storage.is_none() {
-        return Err(ConfigError::NoBucket("--superlink-name"));
-    }
-    let storage = match (&args.storage_dir, bucket(args)?, &database) {
-        (Some(dir), ..) => Storage::Dir(dir.clone()),
-        (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
-        (None, Some(_), _) => return Err(ConfigError::BucketAlone),
-        (None, None, Database::Memory) => Storage::Memory,
-        (None, None, Database::File(file)) => Storage::beside(file),
-        (None, None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
-    };
-    Ok(Places { database, storage })
 }
 
 fn home(args: &Args) -> Option<PathBuf> {

@@ -89,6 +89,11 @@ impl Federation {
         Beside { process, addresses }
     }
 
+    /// Gives the first SuperLink other flags at its next start.
+    pub fn give_superlink_flags(&mut self, flags: &[&str]) {
+        self.plan.superlink_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
+    }
+
     /// Starts a SuperLink of this name that must end at once, and gives its status and what it says.
     ///
     /// # Panics

@@ -26,6 +26,7 @@ mod certificates;
 mod connect;
 mod dismissed;
 mod expiry;
+mod filling;
 mod flush;
 mod follow;
 mod hold;
@@ -57,6 +58,7 @@ mod url;
 mod wakes;
 
 pub use connect::Unfit;
+pub(super) use filling::{Filling, Vacant};
 pub(super) use hold::Company;
 pub use opening::PostgresError;
 pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};

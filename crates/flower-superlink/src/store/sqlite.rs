@@ -16,6 +16,7 @@ use crate::link::state::{Changed, LinkState, Logins, Shared, Written};
 mod audit;
 mod dismissed;
 mod expiry;
+mod export;
 mod file;
 mod in_hand;
 mod instructions;
@@ -39,6 +40,7 @@ mod upkeep;
 mod writer;
 
 pub(super) use audit::Audit;
+pub(super) use export::{Export, ExportError, Unread};
 pub use file::OpenError;
 pub(super) use file::{beside, exists, hold};
 pub(super) use snapshot::{Content, SnapshotError, copy, state_of};

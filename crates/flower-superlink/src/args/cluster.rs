@@ -1,0 +1,22 @@
+//! What is asked about a database that several SuperLinks work with. The flags are not shown until several
+//! SuperLinks can work with one state.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Moves a state to a database server.
+#[derive(Debug, Default, Args)]
+pub struct Cluster {
+    /// Bring the state of a stopped SuperLink from this file, the --database of that one, with its FABs
+    /// and objects into the empty --database postgres://… and --storage or --storage-dir, and end. The
+    /// file and its objects stay as they are. With --storage, --superlink-name names the SuperLink that
+    /// will run on the machine of the old one
+    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health"])]
+    pub import: Option<PathBuf>,
+
+    /// With --import: the --storage-dir of the old SuperLink [default: beside the file, FILE.storage]
+    #[arg(long, value_name = "DIR", hide = true, requires = "import")]
+    pub import_storage_dir: Option<PathBuf>,
+}
