@@ -19,6 +19,7 @@ mod error;
 mod joining;
 mod keys;
 mod older;
+mod shared;
 mod transport;
 
 use accounts::accounts;
@@ -29,6 +30,7 @@ use joining::joining;
 pub use joining::{Joining, JoiningError};
 use keys::policy;
 use older::{Older, deprecations, not_built};
+pub use shared::SharedSettings;
 use transport::transport;
 
 use crate::accounts::Accounts;
@@ -105,6 +107,8 @@ pub struct Config {
     pub flwr_dir: Option<PathBuf>,
     /// How long calls are held.
     pub holds: Holds,
+    /// What must be the same at all SuperLinks of one database.
+    pub shared: SharedSettings,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -195,6 +199,7 @@ impl TryFrom<Args> for Config {
         let (joining, told) = joining(&args)?;
         warnings.extend(told);
         let launch = launch(&args)?;
+        let shared = SharedSettings::of(&args, own_key.as_ref());
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -237,6 +242,7 @@ impl TryFrom<Args> for Config {
                 short_linger: args.reply_linger,
                 ..Holds::default()
             },
+            shared,
             warnings,
         })
     }

@@ -12,14 +12,14 @@ use crate::durable::rounds_are_whole;
 const OURS: Maker = Maker::Ours;
 
 /// A federation of two SuperLinks, behind a balancer for SuperNodes.
-struct Cluster {
-    federation: Federation,
+pub(crate) struct Cluster {
+    pub(crate) federation: Federation,
     other: Beside,
     _database: Server,
 }
 
 impl Cluster {
-    fn start(nodes: Vec<Maker>) -> Self {
+    pub(crate) fn start(nodes: Vec<Maker>) -> Self {
         let database = Server::start();
         let bucket = flwr_bucket::Server::of_this_process();
         let storage = format!(

@@ -1,5 +1,5 @@
 //! A federation whose state is in a file is brought to PostgreSQL and a bucket in the middle of a run, and
-//! goes on there.
+//! goes on there; and what is told about the SuperLinks of a database.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,6 +9,7 @@ use e2e::process::Process;
 use e2e::{Federation, Isolation, Maker, Release, Security, ports};
 use flwr_postgres::Server;
 
+use crate::cluster::Cluster;
 use crate::durable::rounds_are_whole;
 
 const OURS: Maker = Maker::Ours;
@@ -189,4 +190,25 @@ fn a_run_of_superexecs_goes_on_when_its_superlink_was_stopped_and_its_state_move
     federation.restart_superlink();
     rounds_are_whole(&federation, &app, run, 6);
     federation.stop();
+}
+
+#[test]
+fn superlinks_with_other_lists_warn_of_each_other_at_the_start_and_after_a_reload() {
+    let mut cluster = Cluster::start(vec![OURS]);
+    let list = cluster.federation.scratch().path().join("keys/list.csv");
+    let keys = fs::read_to_string(&list).unwrap();
+    let other = list.with_file_name("other.csv");
+    fs::write(&other, format!("{keys}\n")).unwrap();
+    let flags = ["--auth-list-public-keys", other.to_str().unwrap()];
+    let third = cluster.federation.superlink_beside_with("c", &flags);
+    for name in ["a", "b"] {
+        third.process.line(&format!(
+            "--auth-list-public-keys has another content here than at the SuperLink `{name}`"
+        ));
+    }
+    cluster.federation.superlink().line("at the SuperLink `c`");
+    let seen = third.process.lines().len();
+    third.process.reload();
+    third.process.line_after(seen, "than at the SuperLink `a`");
+    cluster.federation.stop();
 }

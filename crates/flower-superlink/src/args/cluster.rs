@@ -20,3 +20,31 @@ pub struct Cluster {
     #[arg(long, value_name = "DIR", hide = true, requires = "import")]
     pub import_storage_dir: Option<PathBuf>,
 }
+
+impl super::Args {
+    /// The files by which callers are let in, each with its flag. They must be the same at all SuperLinks of a
+    /// database.
+    #[must_use]
+    pub fn shared_files(&self) -> [(&'static str, &Option<PathBuf>); 9] {
+        [
+            ("--ssl-client-ca-certfile", &self.ssl_client_ca_certfile),
+            ("--ssl-client-crl-file", &self.ssl_client_crl_file),
+            ("--ssl-client-allow-list", &self.ssl_client_allow_list),
+            (
+                "--ssl-control-client-ca-certfile",
+                &self.ssl_control_client_ca_certfile,
+            ),
+            (
+                "--ssl-control-client-crl-file",
+                &self.ssl_control_client_crl_file,
+            ),
+            (
+                "--ssl-control-client-allow-list",
+                &self.ssl_control_client_allow_list,
+            ),
+            ("--node-ca-certfile", &self.joining.node_ca_certfile),
+            ("--auth-list-public-keys", &self.auth_list_public_keys),
+            ("--account-auth-config", &self.account_auth_config),
+        ]
+    }
+}

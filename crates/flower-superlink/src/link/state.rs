@@ -21,6 +21,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod runs;
+mod settings;
 mod shared;
 mod tasks;
 mod upkeep;
@@ -37,6 +38,7 @@ pub use messages::{Answer, Messages};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
+pub use settings::{Prints, Settings};
 pub use shared::Shared;
 pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
@@ -92,6 +94,7 @@ pub trait LinkState:
     + Upkeep
     + Logins
     + Shared
+    + Settings
     + std::fmt::Debug
     + Send
     + Sync

@@ -48,6 +48,7 @@ mod replies;
 mod row;
 mod runs;
 mod schema;
+mod settings;
 mod signs;
 mod table;
 mod tasks;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use flwr_core::object::ObjectId;
 use rusqlite::Connection;
 
-use crate::link::state::{Changed, LinkState, Logins, Shared, Written};
+use crate::link::state::{Changed, LinkState, Logins, Settings, Shared, Written};
 
 mod audit;
 mod dismissed;
@@ -91,6 +91,8 @@ impl SqliteState {
 impl Shared for SqliteState {}
 
 impl Logins for SqliteState {}
+
+impl Settings for SqliteState {}
 
 impl LinkState for SqliteState {}
 
