@@ -42,8 +42,8 @@ pub use place::{Database, Places, Storage, StoreError};
 #[doc(hidden)]
 pub use postgres::reads_notification;
 pub use postgres::{
-    PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl, PostgresUrlError,
-    Unfit,
+    Member, PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl,
+    PostgresUrlError, Roster, Unfit,
 };
 pub use sqlite::{OpenError, SqliteState};
 

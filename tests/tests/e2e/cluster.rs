@@ -14,8 +14,8 @@ const OURS: Maker = Maker::Ours;
 /// A federation of two SuperLinks, behind a balancer for SuperNodes.
 pub(crate) struct Cluster {
     pub(crate) federation: Federation,
-    other: Beside,
-    _database: Server,
+    pub(crate) other: Beside,
+    database: Server,
 }
 
 impl Cluster {
@@ -48,8 +48,13 @@ impl Cluster {
         Self {
             federation,
             other,
-            _database: database,
+            database,
         }
+    }
+
+    /// The address of the database.
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
     }
 
     /// Has each node connect again: each SuperLink gets some.

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use e2e::process::Process;
 use e2e::{Federation, Isolation, Maker, Release, Security, ports};
 use flwr_postgres::Server;
+use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::durable::rounds_are_whole;
@@ -190,6 +191,41 @@ fn a_run_of_superexecs_goes_on_when_its_superlink_was_stopped_and_its_state_move
     federation.restart_superlink();
     rounds_are_whole(&federation, &app, run, 6);
     federation.stop();
+}
+
+#[test]
+fn the_superlinks_of_a_database_are_listed_while_they_work_and_when_they_are_gone() {
+    let mut cluster = Cluster::start(Vec::new());
+    let url = cluster.url();
+    let list = |more: &[&str]| {
+        let mut command = OURS.command("flower-superlink");
+        let listed = command.args(["--superlinks", "--database", &url]);
+        let listed = listed.args(more).output().unwrap();
+        assert_eq!(listed.status.code(), Some(0), "{}", said(&listed));
+        said(&listed)
+    };
+    let text = list(&[]);
+    for (name, line) in ["a", "b"].iter().zip(text.lines()) {
+        assert!(
+            line.starts_with(&format!("{name}: at work, pid ")),
+            "{text}"
+        );
+    }
+    assert!(text.contains("0 SuperNodes are online"), "{text}");
+    cluster.other.process.kill();
+    let listed: Value = serde_json::from_str(&list(&["--log-format", "json"])).unwrap();
+    let superlinks = listed["superlinks"].as_array().unwrap();
+    let of = |name: &str| {
+        superlinks
+            .iter()
+            .find(|found| found["name"] == name)
+            .unwrap()
+    };
+    assert_eq!(of("a")["at-work"], true);
+    let pid = u64::from(cluster.federation.superlink().id());
+    assert_eq!(of("a")["pid"], pid);
+    assert_eq!(of("b")["at-work"], false, "{listed}");
+    cluster.federation.stop();
 }
 
 #[test]

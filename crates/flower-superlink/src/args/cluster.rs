@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Moves a state to a database server.
+/// Moves a state to a database server, and tells who works with that.
 #[derive(Debug, Default, Args)]
 pub struct Cluster {
     /// Bring the state of a stopped SuperLink from this file, the --database of that one, with its FABs
@@ -13,12 +13,18 @@ pub struct Cluster {
     /// file and its objects stay as they are. With --storage, --superlink-name names the SuperLink that
     /// will run on the machine of the old one
     #[arg(long, value_name = "FILE", hide = true)]
-    #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health"])]
+    #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health", "superlinks"])]
     pub import: Option<PathBuf>,
 
     /// With --import: the --storage-dir of the old SuperLink [default: beside the file, FILE.storage]
     #[arg(long, value_name = "DIR", hide = true, requires = "import")]
     pub import_storage_dir: Option<PathBuf>,
+
+    /// List the SuperLinks that work with --database postgres://…, or have worked, and end. They may
+    /// work meanwhile, and nothing is changed. With --log-format json, the answer is JSON
+    #[arg(long, hide = true)]
+    #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health"])]
+    pub superlinks: bool,
 }
 
 impl super::Args {

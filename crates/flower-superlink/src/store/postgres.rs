@@ -45,6 +45,7 @@ mod opening;
 mod patience;
 mod reader;
 mod replies;
+mod roster;
 mod row;
 mod runs;
 mod schema;
@@ -62,6 +63,7 @@ pub use connect::Unfit;
 pub(super) use filling::{Filling, Vacant};
 pub(super) use hold::Company;
 pub use opening::PostgresError;
+pub use roster::{Member, Roster};
 pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 #[doc(hidden)]
 pub use wakes::reads_notification;
