@@ -20,6 +20,7 @@ mod joining;
 mod keys;
 mod older;
 mod places;
+mod shared;
 mod transport;
 
 use accounts::accounts;
@@ -30,7 +31,8 @@ use joining::joining;
 pub use joining::{Joining, JoiningError};
 use keys::policy;
 use older::{Older, deprecations, not_built};
-pub use places::places;
+pub use places::{database, places};
+pub use shared::SharedSettings;
 use transport::transport;
 
 use crate::accounts::Accounts;
@@ -108,6 +110,8 @@ pub struct Config {
     pub flwr_dir: Option<PathBuf>,
     /// How long calls are held.
     pub holds: Holds,
+    /// What must be the same at all SuperLinks of one database.
+    pub shared: SharedSettings,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -219,6 +223,7 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let launch = launch(&args)?;
         let advertised = advertised(&args, &serverappio, launch.way())?;
+        let shared = SharedSettings::of(&args, own_key.as_ref());
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -263,6 +268,7 @@ impl TryFrom<Args> for Config {
                 short_linger: args.reply_linger,
                 ..Holds::default()
             },
+            shared,
             warnings,
         })
     }

@@ -32,6 +32,7 @@ mod permission;
 mod quota;
 mod reach;
 mod runs;
+pub mod settings;
 mod starts;
 mod steps;
 mod tasks;

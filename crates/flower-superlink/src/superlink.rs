@@ -19,6 +19,7 @@ use flwr_security::from_file::FromFile;
 use flwr_security::pki::NodeAuthority;
 use flwr_security::private_files;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -31,8 +32,9 @@ use crate::launcher::{self, Launcher};
 use crate::link::state::Takeover;
 use crate::link::{Link, Parts};
 use crate::reaper;
-use crate::store::{Opened, Places, StoreError};
+use crate::store::{Opened, Places, Storage, StoreError};
 
+mod alike;
 mod common;
 mod facts;
 mod ports;
@@ -59,6 +61,8 @@ pub struct SuperLink {
     ports: Stopper,
     /// Owns the changes under way.
     host: Host,
+    /// Has the settings compared again with those of other SuperLinks.
+    reloaded: Arc<Notify>,
     workers: JoinSet<()>,
     servers: JoinSet<Result<(), listen::Error>>,
 }
@@ -155,6 +159,12 @@ impl SuperLink {
             workers.spawn(reaper::shut_out(Arc::clone(&link), policy, work.clone()));
         }
         workers.spawn(renewals.clone().run(work.clone()));
+        let reloaded = Arc::new(Notify::new());
+        if matches!(config.places.storage, Storage::Bucket(_)) {
+            let (link, settings) = (Arc::clone(&link), config.shared.clone());
+            let compared = alike::watch(link, settings, Arc::clone(&reloaded), work.clone());
+            workers.spawn(compared);
+        }
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));
         }
@@ -195,6 +205,7 @@ impl SuperLink {
             work,
             ports: stop_ports,
             host,
+            reloaded,
             workers,
             servers,
         })
@@ -227,6 +238,7 @@ impl SuperLink {
     /// file is told, and what was read before stays in use.
     pub async fn reload(&self) {
         self.renewals.renew().await;
+        self.reloaded.notify_one();
     }
 
     /// Waits until a part ends by itself, which none should, or another SuperLink has taken the place of this

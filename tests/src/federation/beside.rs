@@ -109,14 +109,29 @@ impl Federation {
     /// If it does not start.
     #[must_use]
     pub fn superlink_beside(&self, name: &str) -> Beside {
+        self.superlink_beside_with(name, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn superlink_beside_with(&self, name: &str, flags: &[&str]) -> Beside {
         let addresses = Addresses::free(0);
         let mut command = self.command_beside(name, &addresses);
+        command.args(flags);
         let name = format!("superlink-{name}");
         let mut process = Process::start(&name, &mut command, self.scratch.path());
         for address in [addresses.fleet, addresses.control] {
             wait_for(address, &mut process);
         }
         Beside { process, addresses }
+    }
+
+    /// Gives the first SuperLink other flags at its next start.
+    pub fn give_superlink_flags(&mut self, flags: &[&str]) {
+        self.plan.superlink_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
     /// Starts a SuperLink of this name that must end at once, and gives its status and what it says.

@@ -16,14 +16,14 @@ const OURS: Maker = Maker::Ours;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A federation of two SuperLinks, behind a balancer for SuperNodes.
-struct Cluster {
-    federation: Federation,
-    other: Beside,
-    _database: Server,
+pub(crate) struct Cluster {
+    pub(crate) federation: Federation,
+    pub(crate) other: Beside,
+    database: Server,
 }
 
 impl Cluster {
-    fn start(nodes: Vec<Maker>) -> Self {
+    pub(crate) fn start(nodes: Vec<Maker>) -> Self {
         Self::with(nodes, &[])
     }
 
@@ -57,8 +57,13 @@ impl Cluster {
         Self {
             federation,
             other,
-            _database: database,
+            database,
         }
+    }
+
+    /// The address of the database.
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
     }
 
     /// Has each node connect again: each SuperLink gets some.

@@ -21,24 +21,7 @@ const STORAGE_CACHE: u64 = 512 << 20;
 /// If there is no home to keep the state in, and no other place is given; or if the address of a
 /// database, or what belongs to it, is wrong.
 pub fn places(args: &Args) -> Result<Places, ConfigError> {
-    let database = match args.database.as_deref() {
-        Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
-        Some(url) if PostgresUrl::is_meant(url) => {
-            let address = PostgresUrl::parse(url)?;
-            Database::Postgres(match password(args) {
-                Some(source) => address.with_password(&source)?,
-                None => address,
-            })
-        }
-        Some(file) => Database::File(file.into()),
-        None => {
-            let home = home(args).ok_or(ConfigError::NoHome)?;
-            Database::File(home.join("superlink").join("state.db"))
-        }
-    };
-    if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
-        return Err(ConfigError::NoDatabaseServer("--database-password-file"));
-    }
+    let database = database(args)?;
     let of_several = [
         ("--superlink-name", args.server.superlink_name.is_some()),
         (ADVERTISE, args.server.serverappio_advertise.is_some()),
@@ -57,6 +40,34 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         (None, None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
     };
     Ok(Places { database, storage })
+}
+
+/// Where the state of a command line is.
+///
+/// # Errors
+/// If there is no home to keep the state in, and no other place is given; or if the address of a
+/// database, or its password, is wrong.
+pub fn database(args: &Args) -> Result<Database, ConfigError> {
+    let database = match args.database.as_deref() {
+        Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
+        Some(url) if PostgresUrl::is_meant(url) => {
+            let address = PostgresUrl::parse(url)?;
+            Database::Postgres(match password(args) {
+                Some(source) => address.with_password(&source)?,
+                None => address,
+            })
+        }
+        Some(file) => Database::File(file.into()),
+        None => {
+            let home = home(args).ok_or(ConfigError::NoHome)?;
+            Database::File(home.join("superlink").join("state.db"))
+        }
+    };
+    match args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_))
+    {
+        true => Err(ConfigError::NoDatabaseServer("--database-password-file")),
+        false => Ok(database),
+    }
 }
 
 fn home(args: &Args) -> Option<PathBuf> {

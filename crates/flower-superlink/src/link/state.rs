@@ -22,6 +22,7 @@ mod neighbours;
 mod nodes;
 mod objects;
 mod runs;
+mod settings;
 mod shared;
 mod tasks;
 mod upkeep;
@@ -39,6 +40,7 @@ pub use neighbours::{Burial, Care, Neighbours, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
+pub use settings::{Prints, Settings};
 pub use shared::Shared;
 pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
@@ -95,6 +97,7 @@ pub trait LinkState:
     + Logins
     + Neighbours
     + Shared
+    + Settings
     + std::fmt::Debug
     + Send
     + Sync

@@ -39,7 +39,7 @@ pub(super) use shelf::Shelf;
 use shelf::verified;
 
 /// Bytes up to which an object stands in the state.
-const INLINE_MAX: usize = 32 << 10;
+pub(super) const INLINE_MAX: usize = 32 << 10;
 /// Where all names begin.
 pub(super) const NAMES: &str = "o";
 
@@ -250,4 +250,4 @@ impl BlobStore for NamedBlobs {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
 
-use crate::link::state::{KnownToken, LinkState, Logins, Neighbours, Shared};
+use crate::link::state::{KnownToken, LinkState, Logins, Neighbours, Settings, Shared};
 
 mod joining;
 mod logs;
@@ -35,6 +35,8 @@ impl Shared for MemoryState {}
 
 impl Logins for MemoryState {}
 impl Neighbours for MemoryState {}
+
+impl Settings for MemoryState {}
 
 impl LinkState for MemoryState {}
 

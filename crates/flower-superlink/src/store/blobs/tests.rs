@@ -1,6 +1,6 @@
 //! Bytes under names, in memory, in a directory, and in a store that loses and fails.
 
-mod bucket;
+pub(in crate::store) mod bucket;
 mod claims;
 mod earlier;
 mod flawed;

@@ -21,9 +21,10 @@ use super::unit::Tx;
 use crate::link::state::{StateError, StateResult};
 
 /// The lock of the schema.
-const SCHEMA: &str = "hashtextextended('flower-superlink ' || current_schema(), 0)";
+pub(super) const SCHEMA: &str = "hashtextextended('flower-superlink ' || current_schema(), 0)";
 /// The lock of a name.
-const NAME: &str = "hashtextextended('flower-superlink ' || current_schema() || ' name ' || $1, 0)";
+pub(super) const NAME: &str =
+    "hashtextextended('flower-superlink ' || current_schema() || ' name ' || $1, 0)";
 /// The first statement of each transaction: waits for the transactions of others.
 const BEGIN: &str = "WITH turn AS MATERIALIZED (
        SELECT pg_advisory_xact_lock(

@@ -98,7 +98,7 @@ fn shown(by: Option<&(String, i64)>) -> String {
 }
 
 /// Marks an error with its database.
-fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
+pub(super) fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
     |error| PostgresError::Failed {
         address: address.clone(),
         source: match error {
@@ -199,7 +199,7 @@ impl PostgresState {
     }
 }
 
-fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
+pub(super) fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
     Connector::of(address).map_err(|source| PostgresError::Tls {
         address: address.clone(),
         source,
@@ -230,7 +230,7 @@ fn unfit(address: &PostgresUrl) -> impl Fn(Unfit) -> PostgresError {
 }
 
 /// A connection to a server that is fit.
-async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresError> {
+pub(super) async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresError> {
     let connection = pool.get().await;
     let connection = connection.map_err(|error| PostgresError::Unreachable {
         address: address.clone(),
@@ -243,7 +243,7 @@ async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresErr
 }
 
 /// Takes the locks of the database.
-async fn lock(
+pub(super) async fn lock(
     address: &PostgresUrl,
     connection: &Object,
     company: Company<'_>,
@@ -267,6 +267,19 @@ async fn lock(
     })
 }
 
+/// Brings the schema to the latest version.
+pub(super) async fn migrate(
+    address: &PostgresUrl,
+    connection: &mut Object,
+) -> Result<(), PostgresError> {
+    let migrated = schema::migrate(connection).await.map_err(failed(address))?;
+    migrated.map_err(|Newer { found }| PostgresError::Newer {
+        address: address.clone(),
+        found,
+        known: schema::VERSION,
+    })
+}
+
 /// Takes hold of the database, and brings its schema to the latest version.
 async fn take(
     address: &PostgresUrl,
@@ -276,12 +289,7 @@ async fn take(
 ) -> Result<Hold, PostgresError> {
     let failed = failed(address);
     lock(address, connection, company).await?;
-    let migrated = schema::migrate(connection).await.map_err(&failed)?;
-    migrated.map_err(|Newer { found }| PostgresError::Newer {
-        address: address.clone(),
-        found,
-        known: schema::VERSION,
-    })?;
+    migrate(address, connection).await?;
     let node = rustix::system::uname();
     let holder = Holder {
         host: node.nodename().to_string_lossy().into_owned(),

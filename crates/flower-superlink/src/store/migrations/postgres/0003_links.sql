@@ -11,7 +11,8 @@ CREATE TABLE link (
     version text NOT NULL,               -- of the program
     care text NOT NULL DEFAULT 'others', -- who tends the ServerApps that come: others, here, anywhere
     started_at timestamptz NOT NULL,
-    seen_at timestamptz NOT NULL         -- a sign of life, by the clock of the database
+    seen_at timestamptz NOT NULL,        -- a sign of life, by the clock of the database
+    settings text NOT NULL DEFAULT '{}'  -- JSON: flags of what must be the same everywhere, with hashes
 ) WITH (fillfactor = 20);
 CREATE SEQUENCE link_epoch;
 SELECT setval('link_epoch', epoch + 1) FROM writer;
