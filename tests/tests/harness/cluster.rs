@@ -50,7 +50,7 @@ impl Cluster {
         let control = Proxy::listen();
         control.forward_to(federation.control());
         app.point_at(federation, control.address());
-        let names = ('b'..).take(others).map(String::from);
+        let names = (1..=others).map(Self::name);
         let others: Vec<_> = names
             .map(|name| federation.superlink_beside(&name))
             .collect();
@@ -67,6 +67,11 @@ impl Cluster {
             control,
             ground,
         }
+    }
+
+    /// The name of a SuperLink.
+    pub(crate) fn name(link: usize) -> String {
+        ('a'..).nth(link).map(String::from).unwrap()
     }
 
     /// How many SuperLinks there are.

@@ -77,7 +77,7 @@ impl Hands<'_> {
             Kind::OneOfThree => self.kill_some_link(),
             Kind::AllInTurn => self.kill_all_links(),
             Kind::Stutter => self.pause_some_link(STUTTER),
-            Kind::Pause => self.pause_some_link(PAUSE..PAUSE + 1),
+            Kind::Pause => self.pause_some_idle_link(PAUSE),
             Kind::Postgres => self.disturb_database(),
             Kind::Failover => self.fail_over(),
             Kind::ListenCut => self.cut_listeners(),

@@ -48,7 +48,7 @@ pub(crate) enum Kind {
     AllInTurn,
     /// One of them stands still for some seconds (SIGSTOP).
     Stutter,
-    /// One of them stands still for two minutes, as in a suspended machine.
+    /// One of them that has no ServerApp stands still for two minutes, as in a suspended machine.
     Pause,
     /// The database server of several SuperLinks is restarted or killed, or ends their sessions.
     Postgres,

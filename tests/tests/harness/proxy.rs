@@ -97,9 +97,14 @@ impl Proxy {
         self.shared.upstream.lock().unwrap().all.push(upstream);
     }
 
-    /// New connections go elsewhere, until nobody is left out.
+    /// Connections to this address end, and new ones go elsewhere until nobody is left out.
     pub(crate) fn leave_out(&self, upstream: Option<SocketAddr>) {
         self.shared.upstream.lock().unwrap().left_out = upstream;
+        let lines = self.lines().into_iter();
+        for line in lines.filter(|line| upstream.is_some() && line.to() == upstream) {
+            let (reset, after) = (true, 0);
+            self.cut(&line, Cut { reset, after });
+        }
     }
 
     /// The connections that there are.
@@ -150,6 +155,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::spawn(async move {
             // Where no SuperLink is there, the client is hung up on, as it would be.
             if let Some(server) = connect(&upstream).await {
+                if let Ok(address) = server.peer_addr() {
+                    line.goes_to(address);
+                }
                 carry(client, server, &line, &stalled).await;
             }
             line.end();
@@ -217,7 +225,7 @@ async fn pump(
 
 #[test]
 fn connections_go_to_each_in_turn_and_past_who_refuses_them() {
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net;
 
     let bind = || net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -237,7 +245,14 @@ fn connections_go_to_each_in_turn_and_past_who_refuses_them() {
     };
     answer(&first, &mut for_first);
     answer(&second, &mut for_second);
+    // The turn of the second.
+    answer(&second, &mut ask());
+    let mut open = ask();
+    let (mut at_first, _) = first.accept().unwrap();
+    open.write_all(b"a").unwrap();
+    at_first.read_exact(&mut [0]).unwrap();
     proxy.leave_out(Some(one));
+    assert!(matches!(open.read(&mut [0]), Ok(0) | Err(_)));
     let mut asked = ask();
     answer(&second, &mut asked);
 }

@@ -8,7 +8,7 @@ use flwr_bucket::Fault;
 use rustix::process::Signal;
 
 use super::Hands;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Ground};
 
 /// The sessions that hear what other SuperLinks tell.
 const LISTENERS: &str =
@@ -49,10 +49,29 @@ impl Hands<'_> {
         self.totals.kills += 1;
     }
 
-    /// `time`: how many milliseconds. The balancers notice when it takes long.
+    /// `time`: how many milliseconds.
     pub(crate) fn pause_some_link(&mut self, time: Range<u64>) {
+        let link = self.some_link();
+        self.pause(link, time);
+    }
+
+    /// For longer than a ServerApp may be silent: not a SuperLink whose ServerApps are silent with it. Their
+    /// runs are lost, or begin again.
+    pub(crate) fn pause_some_idle_link(&mut self, time: u64) {
+        let busy = self
+            .ground()
+            .ask("SELECT link FROM task WHERE pid IS NOT NULL");
+        let first = self.some_link();
+        let count = self.cluster().count();
+        let mut links = (0..count).map(|next| (first + next) % count);
+        let idle = links.find(|link| !busy.contains(&Cluster::name(*link)));
+        self.pause(idle.expect("an idle SuperLink"), time..time + 1);
+    }
+
+    /// The balancers notice when it takes long.
+    fn pause(&mut self, link: usize, time: Range<u64>) {
         const NOTICED: Duration = Duration::from_secs(5);
-        let (link, time) = (self.some_link(), self.random.millis(time));
+        let time = self.random.millis(time);
         let note = format!("SuperLink {link} stands still for {time:?}");
         self.event_log.note(&note);
         self.process(link).signal(Signal::STOP);
@@ -104,7 +123,7 @@ impl Hands<'_> {
         };
         let note = format!("those who listen to others are cut off for {time:?}");
         self.event_log.note(&note);
-        let ground = &self.cluster.as_deref().expect("a cluster").ground;
+        let ground = self.ground();
         let until = Instant::now() + time;
         while {
             ground.ask(LISTENERS);
@@ -129,7 +148,7 @@ impl Hands<'_> {
         };
         let note = format!("the bucket fails, {fault:?}, for {time:?}");
         self.event_log.note(&note);
-        let ground = &self.cluster.as_deref().expect("a cluster").ground;
+        let ground = self.ground();
         ground.fail(fault);
         thread::sleep(time);
         ground.fail(Fault::None);
@@ -138,6 +157,10 @@ impl Hands<'_> {
 
     fn cluster(&self) -> &Cluster {
         self.cluster.as_deref().expect("a cluster")
+    }
+
+    fn ground(&self) -> &Ground {
+        &self.cluster().ground
     }
 
     fn process(&mut self, link: usize) -> &mut e2e::Process {
