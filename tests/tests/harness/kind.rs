@@ -215,6 +215,7 @@ impl Kind {
     pub(crate) fn rounds(self) -> usize {
         match self {
             Self::Releases => 6,
+            Self::MixedOfThree => 8,
             kind if kind.is_of_three() => 12,
             _ => 20,
         }

@@ -10,7 +10,7 @@ use crate::kind::Kind;
 /// How many faults there are if nothing is said: a sample of all kinds, in one federation.
 const SAMPLE: usize = 36;
 /// The same for a federation of several SuperLinks, whose app processes are pip's and start slowly.
-const SAMPLE_OF_THREE: usize = 6;
+const SAMPLE_OF_THREE: usize = 5;
 /// SuperLinks of such a federation, if nothing is said.
 const SUPERLINKS: usize = 3;
 
