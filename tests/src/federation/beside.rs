@@ -5,8 +5,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use super::plan::superlink_command;
-use super::{Addresses, Federation, wait_for};
+use super::{Addresses, Federation};
 use crate::app::App;
+use crate::flwr::Outcome;
 use crate::forwarder::Forwarder;
 use crate::process::Process;
 
@@ -15,6 +16,7 @@ use crate::process::Process;
 pub struct Beside {
     /// Its process.
     pub process: Process,
+    name: String,
     addresses: Addresses,
 }
 
@@ -36,6 +38,16 @@ impl Beside {
     pub const fn control(&self) -> SocketAddr {
         self.addresses.control
     }
+
+    /// The name of its log in the folder of the federation, without `.log`.
+    #[must_use]
+    pub fn log(&self) -> String {
+        log_of(&self.name)
+    }
+}
+
+fn log_of(superlink: &str) -> String {
+    format!("superlink-{superlink}")
 }
 
 impl Federation {
@@ -119,14 +131,38 @@ impl Federation {
     #[must_use]
     pub fn superlink_beside_with(&self, name: &str, flags: &[&str]) -> Beside {
         let addresses = Addresses::free(0);
-        let mut command = self.command_beside(name, &addresses);
-        command.args(flags);
-        let name = format!("superlink-{name}");
-        let mut process = Process::start(&name, &mut command, self.scratch.path());
-        for address in [addresses.fleet, addresses.control] {
-            wait_for(address, &mut process);
+        let mut process = self.start_beside(name, &addresses, flags);
+        addresses.wait(&mut process);
+        Beside {
+            process,
+            name: name.to_owned(),
+            addresses,
         }
-        Beside { process, addresses }
+    }
+
+    /// Starts a SuperLink again that was killed, with its name and on its addresses.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_beside(&self, beside: &mut Beside) {
+        beside.process = self.start_beside(&beside.name, &beside.addresses, &[]);
+        beside.addresses.wait(&mut beside.process);
+    }
+
+    fn start_beside(&self, name: &str, addresses: &Addresses, flags: &[&str]) -> Process {
+        let mut command = self.command_beside(name, addresses);
+        command.args(flags);
+        Process::start(&log_of(name), &mut command, self.scratch.path())
+    }
+
+    /// `flower-superlink --check-state` of the state that the SuperLinks worked with.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn check_state(&self) -> Outcome {
+        let mut command = self.command_beside("check", &Addresses::free(0));
+        command.arg("--check-state").output().unwrap().into()
     }
 
     /// Gives the first SuperLink other flags at its next start.

@@ -12,6 +12,7 @@
 //! before has left, whoever wrote that: so each operation is right whatever other SuperLinks do.
 
 use deadpool_postgres::{Object, Pool};
+use flwr_core::time::Timestamp;
 use thiserror::Error;
 
 use super::lane::broken;
@@ -101,6 +102,8 @@ pub(super) struct Hold {
     pub(super) batch: i64,
     /// The number of the last transaction that was committed.
     pub(super) committed: i64,
+    /// The last sign of life of the SuperLink that had the name before.
+    pub(super) seen_before: Option<Timestamp>,
 }
 
 /// Takes the locks, unless other sessions have them. Who had them a moment ago may be about to go.
@@ -175,12 +178,13 @@ impl Hold {
         company: Company<'_>,
         holder: &Holder,
     ) -> StateResult<Self> {
-        let sql = "INSERT INTO link (name, epoch, batch, host, pid, version, started_at, seen_at)
+        let sql = "WITH before AS (SELECT extract(epoch FROM seen_at)::float8 FROM link WHERE name = $1)
+                   INSERT INTO link (name, epoch, batch, host, pid, version, started_at, seen_at)
                    VALUES ($1, nextval('link_epoch'), 0, $2, $3, $4, clock_timestamp(), clock_timestamp())
                    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, host = excluded.host,
                      pid = excluded.pid, version = excluded.version,
                      started_at = excluded.started_at, seen_at = excluded.seen_at
-                   RETURNING epoch, batch";
+                   RETURNING epoch, batch, (TABLE before)";
         let (name, host) = (row::escaped(company.name()), row::escaped(&holder.host));
         // Who worked alone, or beside whom nobody may work now, can commit nothing from here on.
         let others = "DELETE FROM link WHERE (name = '') <> ($1 = '')";
@@ -199,6 +203,7 @@ impl Hold {
             epoch: row::get(&begun, 0)?,
             batch,
             committed: batch,
+            seen_before: row::maybe_moment(&begun, 2)?,
         })
     }
 

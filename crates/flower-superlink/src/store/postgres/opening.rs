@@ -133,7 +133,7 @@ impl PostgresState {
         let ear = listens(address, Ear::open(connector).await)?;
         let mut connection = reach(address, &pool).await?;
         let hold = take(address, &pool, &mut connection, company).await?;
-        let opened = load(&mut connection, hold.epoch(), now).await;
+        let opened = load(&mut connection, &hold, now).await;
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
         Ok(Self {
@@ -307,8 +307,9 @@ struct Loaded {
     presence: crate::store::presence::Presence,
 }
 
-async fn load(connection: &mut Object, epoch: i64, now: Timestamp) -> StateResult<Loaded> {
+async fn load(connection: &mut Object, hold: &Hold, now: Timestamp) -> StateResult<Loaded> {
     make_state(connection, now).await?;
+    let epoch = hold.epoch();
     let has_others = hold::has_others(connection, epoch).await?;
     let snapshot = reader::snapshot(connection).await?;
     let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
@@ -316,7 +317,7 @@ async fn load(connection: &mut Object, epoch: i64, now: Timestamp) -> StateResul
         id: row::get(&id, 0)?,
         database: identity::of(&snapshot).await?,
         beside: hold::others(&snapshot, epoch).await?,
-        presence: signs::load(&snapshot, has_others, now).await?,
+        presence: signs::load(&snapshot, has_others, hold.seen_before, now).await?,
     };
     snapshot.commit().await?;
     Ok(loaded)

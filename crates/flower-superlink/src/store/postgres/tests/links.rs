@@ -19,7 +19,8 @@ use crate::accounts::fake::Person;
 use crate::accounts::tests::Office;
 use crate::in_time::in_time;
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Joining as _, Nodes as _, Process, Runs as _, Tasks as _, Upkeep as _,
+    APP_FIRST_HEARTBEAT, Joining as _, Nodes as _, Process, RETURN, Runs as _, Tasks as _,
+    Upkeep as _,
 };
 use crate::store::battery::world::{NOON, RUN, TASK, key};
 use crate::store::postgres::{Company, PostgresError, PostgresState};
@@ -156,6 +157,33 @@ async fn signs_of_life_at_one_count_at_all() {
         .await
         .unwrap();
     assert_eq!(row.get::<_, f64>(0), (NOON + 300.0).as_secs());
+}
+
+/// The signs of life that it heard last went with it.
+#[tokio::test]
+async fn a_node_has_time_to_return_when_one_of_two_superlinks_was_killed() {
+    let address = server::place(Server::of_this_process()).await;
+    let [a, b]: [_; 2] = links(&address, 2).await.try_into().unwrap();
+    let node = world(&b).node(5, NOON + 30.0).await;
+    assert!(a.session(node).await.unwrap().is_some());
+    let name = b.name.clone();
+    drop(b);
+    // The tests have a time of their own.
+    let sql = format!(
+        "UPDATE link SET seen_at = to_timestamp({}) WHERE name = '{name}'",
+        NOON.as_secs()
+    );
+    let connection = a.pool.get().await.unwrap();
+    connection.batch_execute(&sql).await.unwrap();
+    let again = PostgresState::open_in(&address, Company::Named(&name), NOON + 20.0).await;
+    let again = again.unwrap();
+    let before_end = NOON + (19.0 + RETURN);
+    assert_eq!(again.online_nodes(before_end).await.unwrap(), [node]);
+    assert_eq!(again.online_nodes(before_end + 2.0).await.unwrap(), []);
+    // The other SuperLink gives the node the same time.
+    again.expire(NOON + 21.0).await.unwrap().1.wake.clear();
+    a.expire(NOON + 22.0).await.unwrap().1.wake.clear();
+    assert_eq!(a.online_nodes(before_end).await.unwrap(), [node]);
 }
 
 #[tokio::test]
