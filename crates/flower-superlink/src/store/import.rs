@@ -21,7 +21,7 @@ use flwr_core::size::Size;
 use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
-use super::blobs::{INLINE_MAX, NAMES, NamedBlobs, Shelf, Start};
+use super::blobs::{Beside, INLINE_MAX, NAMES, NamedBlobs, Shelf, Start};
 use super::place::{Database, OfState, Places, Storage, StoreError};
 use super::postgres::{Filling, PostgresUrl, Vacant};
 use super::sqlite::{Export, Unread, beside};
@@ -137,7 +137,7 @@ impl Places {
         let start = Start {
             state: source.id().to_owned(),
             epoch: vacant.epoch(),
-            beside: Vec::new(),
+            beside: Beside::default(),
         };
         let work = Work {
             shelf: self.claim_for(of_state).await?,

@@ -13,7 +13,8 @@
 //! | files of `objects/` up to 32 KiB | `inline` | one row for each run that has the object |
 //! | larger files, and those of `fabs/` | `blob`, and the bucket | a name of its own for each run |
 //!
-//! `garbage`, `login`, `link` and `writer` of PostgreSQL begin empty: they hold nothing that a file keeps.
+//! `garbage`, `login`, `refresh`, `link` and `writer` of PostgreSQL begin empty: they hold nothing that a file
+//! keeps.
 
 /// Where a SQLite connection notes the names of bytes, and the SuperLink that may adopt processes. The tables
 /// last as long as the connection.

@@ -20,7 +20,14 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("task", "alive_until"),
 ];
 /// Tables of PostgreSQL that begin empty, or as the schema makes them.
-const OWN: [&str; 5] = ["garbage", "link", "login", "schema_version", "writer"];
+const OWN: [&str; 6] = [
+    "garbage",
+    "link",
+    "login",
+    "refresh",
+    "schema_version",
+    "writer",
+];
 
 fn set(places: &[(&str, &str)]) -> BTreeSet<Place> {
     let places = places.iter();
