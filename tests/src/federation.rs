@@ -261,6 +261,15 @@ impl Federation {
     /// If something does not end well.
     #[track_caller]
     pub fn stop(mut self) {
+        self.stop_all();
+    }
+
+    /// The same. What was written stays until the federation is dropped.
+    ///
+    /// # Panics
+    /// If something does not end well.
+    #[track_caller]
+    pub fn stop_all(&mut self) {
         self.superexecs.clear();
         for node in &mut self.nodes {
             node.stop();
@@ -311,15 +320,7 @@ impl Federation {
     }
 
     fn wait_for_superlink(&mut self) {
-        let Addresses {
-            fleet,
-            control,
-            serverappio,
-            ..
-        } = self.addresses;
-        for address in [fleet, control, serverappio] {
-            wait_for(address, &mut self.superlink);
-        }
+        self.addresses.wait(&mut self.superlink);
     }
 }
 
@@ -341,6 +342,14 @@ impl Addresses {
             control: free(),
             serverappio: free(),
             clientappio,
+        }
+    }
+
+    /// Waits until the SuperLink accepts connections.
+    #[track_caller]
+    fn wait(&self, superlink: &mut Process) {
+        for address in [self.fleet, self.control, self.serverappio] {
+            wait_for(address, superlink);
         }
     }
 }

@@ -257,7 +257,10 @@ impl Accounts {
         let refresh = refresh.filter(|token| tokens::can_refresh(token));
         let refresh = refresh.ok_or(Refusal::NotSignedIn)?;
         let now = self.clock.date_time();
-        self.refreshes.refresh(&self.provider, refresh, now).await
+        let state = self.state.get();
+        self.refreshes
+            .refresh(&self.provider, refresh, now, state)
+            .await
     }
 
     /// New tokens of the same account.

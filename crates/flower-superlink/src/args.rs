@@ -13,6 +13,7 @@ use crate::link::Keep;
 mod amounts;
 mod appio;
 mod bucket;
+mod cluster;
 mod joining;
 mod keep;
 mod logs;
@@ -21,6 +22,7 @@ mod saving;
 mod server;
 
 pub use appio::AppIo;
+pub use cluster::Cluster;
 pub use joining::Joining;
 pub use logs::Logs;
 pub use other::{FleetType, Other};
@@ -234,6 +236,10 @@ pub struct Args {
     /// Backups.
     #[command(flatten)]
     pub saving: Saving,
+
+    /// A database that several SuperLinks work with.
+    #[command(flatten)]
+    pub cluster: Cluster,
 
     /// Hold a SuperNode's call for a message so long when there is none; 0 answers at once, and
     /// more than 50 is cut by common proxies

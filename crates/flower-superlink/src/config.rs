@@ -3,9 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use flwr_core::address::Address;
-use flwr_core::home::flwr_home;
 use flwr_daemon::apps::Program;
 use flwr_daemon::listen::Balancers;
 use flwr_security::client_list::ClientList;
@@ -19,28 +19,29 @@ mod error;
 mod joining;
 mod keys;
 mod older;
+mod places;
+mod shared;
 mod transport;
 
 use accounts::accounts;
 pub use appio::ServerAppIo;
-use appio::appio;
+use appio::{advertised, appio};
 pub use error::ConfigError;
 use joining::joining;
 pub use joining::{Joining, JoiningError};
 use keys::policy;
 use older::{Older, deprecations, not_built};
+pub use places::{database, places};
+pub use shared::SharedSettings;
 use transport::transport;
 
 use crate::accounts::Accounts;
 use crate::args::{Args, ClientAuth, Isolation, Start};
 use crate::auth::Policy;
+use crate::link::state::Care;
 use crate::link::{Holds, Keep};
-use crate::store::{Bucket, BucketUrl, Database, PasswordSource, Places, PostgresUrl, Storage};
+use crate::store::Places;
 
-/// Names of a state that is gone with the process.
-const IN_MEMORY: [&str; 3] = [":flwr-in-memory-state:", ":flwr-in-memory:", ":memory:"];
-/// Bytes of memory for what was read from a bucket: a model or two.
-const STORAGE_CACHE: u64 = 512 << 20;
 /// Flower's ports.
 const CONTROL_ADDRESS: &str = "0.0.0.0:9093";
 const COMMON_HOST: &str = "127.0.0.1";
@@ -101,10 +102,16 @@ pub struct Config {
     pub keep_runs: Keep,
     /// Runs whose ServerApp is gone after a restart begin again.
     pub resume_runs: bool,
+    /// How long another SuperLink of the state is silent before its runs are taken over.
+    pub takeover_after: Duration,
+    /// Where the ServerApps that this SuperLink starts connect to, if they reach others there too.
+    pub advertised: Option<Address>,
     /// Flower's home, for the ServerApp processes.
     pub flwr_dir: Option<PathBuf>,
     /// How long calls are held.
     pub holds: Holds,
+    /// What must be the same at all SuperLinks of one database.
+    pub shared: SharedSettings,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -134,6 +141,16 @@ pub enum Launch {
     Process,
 }
 
+impl Launch {
+    /// How the processes come by their runs, if the SuperLink starts them.
+    const fn way(&self) -> Option<Way> {
+        match self {
+            Self::Subprocess { way, .. } => Some(*way),
+            Self::Process => None,
+        }
+    }
+}
+
 /// How a ServerApp process comes by its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -155,6 +172,16 @@ impl Transport {
 }
 
 impl Config {
+    /// Who tends the ServerApps that come here.
+    #[must_use]
+    pub const fn care(&self) -> Care {
+        match (&self.launch, &self.advertised) {
+            (Launch::Process, _) => Care::Others,
+            (Launch::Subprocess { .. }, None) => Care::Here,
+            (Launch::Subprocess { .. }, Some(_)) => Care::Anywhere,
+        }
+    }
+
     /// The TLS of the ports for people.
     #[must_use]
     pub fn control_tls(&self, tls: &ServerTls) -> PortTls {
@@ -195,6 +222,8 @@ impl TryFrom<Args> for Config {
         let (joining, told) = joining(&args)?;
         warnings.extend(told);
         let launch = launch(&args)?;
+        let advertised = advertised(&args, &serverappio, launch.way())?;
+        let shared = SharedSettings::of(&args, own_key.as_ref());
         let control = args.control_api_address.or(args.exec_api_address);
         Ok(Self {
             fleet: address("--fleet-api-address", &args.fleet_api_address)?,
@@ -230,6 +259,8 @@ impl TryFrom<Args> for Config {
             max_in_flight: args.max_in_flight,
             keep_runs: args.keep_runs,
             resume_runs: args.resume_runs,
+            takeover_after: Duration::from_secs(args.server.takeover_after),
+            advertised,
             flwr_dir: args.flwr_dir,
             holds: Holds {
                 node: args.node_hold,
@@ -237,6 +268,7 @@ impl TryFrom<Args> for Config {
                 short_linger: args.reply_linger,
                 ..Holds::default()
             },
+            shared,
             warnings,
         })
     }
@@ -255,71 +287,6 @@ fn common(host: Option<&str>, port: Option<u16>) -> Result<Common, ConfigError> 
         address: address("--host", &format!("{host}:{port}"))?,
         is_given,
     })
-}
-
-/// Where the state and the objects of a command line are.
-///
-/// # Errors
-/// If there is no home to keep the state in, and no other place is given; or if the address of a
-/// database, or what belongs to it, is wrong.
-pub fn places(args: &Args) -> Result<Places, ConfigError> {
-    let database = match args.database.as_deref() {
-        Some(name) if IN_MEMORY.contains(&name) => Database::Memory,
-        Some(url) if PostgresUrl::is_meant(url) => {
-            let address = PostgresUrl::parse(url)?;
-            Database::Postgres(match password(args) {
-                Some(source) => address.with_password(&source)?,
-                None => address,
-            })
-        }
-        Some(file) => Database::File(file.into()),
-        None => {
-            let home = home(args).ok_or(ConfigError::NoHome)?;
-            Database::File(home.join("superlink").join("state.db"))
-        }
-    };
-    if args.server.database_password_file.is_some() && !matches!(database, Database::Postgres(_)) {
-        return Err(ConfigError::NoDatabaseServer("--database-password-file"));
-    }
-    if args.server.superlink_name.is_some() && args.bucket.storage.is_none() {
-        return Err(ConfigError::NoBucket("--superlink-name"));
-    }
-    let storage = match (&args.storage_dir, bucket(args)?, &database) {
-        (Some(dir), ..) => Storage::Dir(dir.clone()),
-        (None, Some(bucket), Database::Postgres(_)) => Storage::Bucket(bucket),
-        (None, Some(_), _) => return Err(ConfigError::BucketAlone),
-        (None, None, Database::Memory) => Storage::Memory,
-        (None, None, Database::File(file)) => Storage::beside(file),
-        (None, None, Database::Postgres(_)) => return Err(ConfigError::NoStorage),
-    };
-    Ok(Places { database, storage })
-}
-
-fn home(args: &Args) -> Option<PathBuf> {
-    let given = args.flwr_dir.clone();
-    given.or_else(|| flwr_home(|name| env::var_os(name)))
-}
-
-fn bucket(args: &Args) -> Result<Option<Bucket>, ConfigError> {
-    let Some(url) = &args.bucket.storage else {
-        return Ok(None);
-    };
-    let bucket = Bucket {
-        url: BucketUrl::parse(url)?,
-        credentials: args.bucket.storage_credentials_file.clone(),
-        roots: args.bucket.storage_root_certificates.clone(),
-        cache: args.bucket.storage_cache.unwrap_or(STORAGE_CACHE),
-        apps: home(args).map(|home| home.join("superlink").join("apps")),
-        superlink: args.server.name(),
-    };
-    Ok(Some(bucket))
-}
-
-/// Where the password of a database is. What was typed goes before the environment.
-fn password(args: &Args) -> Option<PasswordSource> {
-    let of_flag = args.server.database_password_file.clone();
-    let of_libpq = || env::var_os("PGPASSFILE").map(|path| PasswordSource::Table(path.into()));
-    of_flag.map(PasswordSource::File).or_else(of_libpq)
 }
 
 fn clients(

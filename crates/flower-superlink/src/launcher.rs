@@ -137,7 +137,7 @@ impl Launcher {
     }
 
     async fn launch_pending(&self, apps: &mut JoinSet<()>, stopper: &Stopper) -> Result<()> {
-        for run in self.link.pending_runs().await? {
+        for run in self.link.unclaimed_runs().await? {
             let Some(token) = self.link.issue_token(run).await? else {
                 continue;
             };
@@ -223,6 +223,9 @@ impl Launcher {
             );
         }
         let watched = self.watch(run, &app, stopper).await;
+        if self.link.is_shut_out() {
+            return watched;
+        }
         self.link.set_process(run, None).await?;
         watched
     }
@@ -246,6 +249,9 @@ impl Launcher {
     /// The SuperLink stops: its process goes, and its run fails or will begin again.
     async fn interrupt(&self, run: RunId, app: &AppProcess) -> Result<()> {
         const WHY: &str = "The SuperLink was stopped while the run was going on.";
+        if self.link.is_shut_out() {
+            return self.leave(run, app).await;
+        }
         // First the run, for a process that hears SIGTERM reports its run as failed.
         let resumed = self.outputs.is_some() && self.begin_again(run, WHY).await?;
         app.terminate(GRACE).await;
@@ -253,6 +259,21 @@ impl Launcher {
             return Ok(());
         }
         self.link.fail_run(run, WHY).await
+    }
+
+    /// This SuperLink has nothing to say any more. The process goes if its run was taken over; else the
+    /// process works with other SuperLinks, and the next start takes it over.
+    async fn leave(&self, run: RunId, app: &AppProcess) -> Result<()> {
+        let noted = self.link.processes().await;
+        let is_left = noted.is_ok_and(|noted| {
+            noted
+                .iter()
+                .any(|(of, process)| *of == run && process.identity == app.identity())
+        });
+        if !is_left {
+            app.terminate(GRACE).await;
+        }
+        Ok(())
     }
 
     /// Sets the run back to its beginning, if it is to be and can be.

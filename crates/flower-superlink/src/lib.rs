@@ -15,6 +15,7 @@ pub mod accounts;
 pub mod args;
 pub mod auth;
 pub mod checkup;
+pub mod cluster;
 pub mod config;
 pub mod error;
 pub mod host;

@@ -15,6 +15,7 @@ pub mod blobs;
 pub mod state;
 pub mod wake;
 
+mod burial;
 mod commit;
 mod connections;
 mod damage;
@@ -31,6 +32,7 @@ mod permission;
 mod quota;
 mod reach;
 mod runs;
+pub mod settings;
 mod starts;
 mod steps;
 mod tasks;

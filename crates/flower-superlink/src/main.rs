@@ -7,6 +7,7 @@ use anyhow::Context;
 use flower_superlink::SuperLink;
 use flower_superlink::args::Args;
 use flower_superlink::checkup;
+use flower_superlink::cluster;
 use flower_superlink::config::{self, Config};
 use flower_superlink::saving;
 use flower_superlink::simulation;
@@ -66,6 +67,14 @@ fn main() -> ExitCode {
     match saving::run(&args) {
         None => {}
         Some(Ok(is_complete)) => return ExitCode::from(u8::from(!is_complete)),
+        Some(Err(error)) => {
+            let status = if error.is_usage() { USAGE } else { 1 };
+            return fail(&error.into(), status);
+        }
+    }
+    match cluster::run(&args) {
+        None => {}
+        Some(Ok(())) => return ExitCode::SUCCESS,
         Some(Err(error)) => {
             let status = if error.is_usage() { USAGE } else { 1 };
             return fail(&error.into(), status);

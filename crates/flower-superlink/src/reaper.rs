@@ -16,7 +16,7 @@ use tracing::error;
 
 use crate::auth::Policy;
 use crate::error::Result;
-use crate::link::state::KnownNode;
+use crate::link::state::{KnownNode, Takeover};
 use crate::link::{Keep, Link};
 
 /// How often to look. A second late is soon enough: expiry is counted in tens of seconds, and
@@ -27,6 +27,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(2);
 /// How often to look whether anything can be stored. Orchestrators ask every few seconds.
 const DISK: Duration = Duration::from_secs(2);
+/// How often to look for SuperLinks that have died.
+const NEIGHBOURS: Duration = Duration::from_secs(5);
 /// How often, in these periods, to look for nodes that are gone for good: every minute.
 const NODES: u32 = 30;
 
@@ -161,6 +163,27 @@ async fn tidy(link: &Link, rules: &Rules, nodes_too: bool) -> Result<()> {
     }
     count_outputs(link, rules).await;
     link.give_back_space().await
+}
+
+/// Buries SuperLinks of the state that have died, until it is time to stop. What they stored and did not
+/// note goes.
+pub async fn bury(link: Arc<Link>, rule: Takeover, stopper: Stopper) {
+    let mut ticks = interval(NEIGHBOURS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        let buried = match link.bury(rule).await {
+            Ok(false) => continue,
+            Ok(true) => link.delete_leftovers().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = buried {
+            let error = &error as &dyn std::error::Error;
+            error!(
+                error,
+                "the runs of SuperLinks that died could not be taken over"
+            );
+        }
+    }
 }
 
 /// Counts what ServerApps have printed towards `--max-storage`.

@@ -1,6 +1,6 @@
 //! `flower-superlink --backup` and `--restore`, and what they print.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flwr_core::size::Size;
 use flwr_daemon::answer;
@@ -120,40 +120,23 @@ fn shown(saved: &Saved) -> String {
 
 /// The files that a SuperLink needs beside its state.
 fn not_saved(args: &Args) -> String {
-    let flags: [(&str, &Option<PathBuf>); 16] = [
+    let own = [
         ("--config", &args.config),
         ("--ssl-ca-certfile", &args.ssl_ca_certfile),
         ("--ssl-certfile", &args.ssl_certfile),
         ("--ssl-keyfile", &args.ssl_keyfile),
-        ("--ssl-client-ca-certfile", &args.ssl_client_ca_certfile),
-        ("--ssl-client-crl-file", &args.ssl_client_crl_file),
-        ("--ssl-client-allow-list", &args.ssl_client_allow_list),
-        (
-            "--ssl-control-client-ca-certfile",
-            &args.ssl_control_client_ca_certfile,
-        ),
-        (
-            "--ssl-control-client-crl-file",
-            &args.ssl_control_client_crl_file,
-        ),
-        (
-            "--ssl-control-client-allow-list",
-            &args.ssl_control_client_allow_list,
-        ),
-        ("--node-ca-certfile", &args.joining.node_ca_certfile),
         ("--node-ca-keyfile", &args.joining.node_ca_keyfile),
-        ("--auth-list-public-keys", &args.auth_list_public_keys),
         (
             "--auth-superlink-private-key",
             &args.auth_superlink_private_key,
         ),
-        ("--account-auth-config", &args.account_auth_config),
         (
             "--superexec-auth-secret-file",
             &args.appio.superexec_auth_secret_file,
         ),
     ];
-    let given = flags.iter().filter_map(|(flag, file)| {
+    let flags = own.into_iter().chain(args.shared_files());
+    let given = flags.filter_map(|(flag, file)| {
         let file = file.as_ref()?;
         Some(format!("{} ({flag})", file.display()))
     });

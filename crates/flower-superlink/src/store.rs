@@ -5,6 +5,7 @@ mod backup;
 mod blobs;
 mod check;
 mod columns;
+mod import;
 mod log;
 mod memory;
 mod open;
@@ -14,6 +15,7 @@ mod postgres;
 mod presence;
 mod rules;
 mod sqlite;
+mod tables;
 
 #[cfg(test)]
 #[allow(
@@ -32,6 +34,7 @@ mod model;
 
 pub use backup::{BackupError, Saved};
 pub use blobs::{Bucket, BucketError, BucketUrl};
+pub use import::{Import, ImportError, Imported};
 pub use memory::MemoryState;
 pub use open::Opened;
 pub use owner::OwnerError;
@@ -39,8 +42,8 @@ pub use place::{Database, Places, Storage, StoreError};
 #[doc(hidden)]
 pub use postgres::reads_notification;
 pub use postgres::{
-    PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl, PostgresUrlError,
-    Unfit,
+    Member, PasswordError, PasswordSource, PostgresError, PostgresState, PostgresUrl,
+    PostgresUrlError, Roster, Unfit,
 };
 pub use sqlite::{OpenError, SqliteState};
 

@@ -19,6 +19,7 @@ use flwr_security::from_file::FromFile;
 use flwr_security::pki::NodeAuthority;
 use flwr_security::private_files;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -28,10 +29,12 @@ use crate::args::VERSION;
 use crate::config::{Config, Launch, Transport};
 use crate::host::Host;
 use crate::launcher::{self, Launcher};
+use crate::link::state::Takeover;
 use crate::link::{Link, Parts};
 use crate::reaper;
-use crate::store::{Opened, Places, StoreError};
+use crate::store::{Opened, Places, Storage, StoreError};
 
+mod alike;
 mod common;
 mod facts;
 mod ports;
@@ -40,6 +43,9 @@ mod services;
 pub use ports::Addresses;
 
 use ports::Ports;
+
+/// How long ServerApps may take to end whose runs another SuperLink has.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A running coordinator.
 #[derive(Debug)]
@@ -55,6 +61,8 @@ pub struct SuperLink {
     ports: Stopper,
     /// Owns the changes under way.
     host: Host,
+    /// Has the settings compared again with those of other SuperLinks.
+    reloaded: Arc<Notify>,
     workers: JoinSet<()>,
     servers: JoinSet<Result<(), listen::Error>>,
 }
@@ -79,6 +87,11 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another SuperLink has the state, or the runs of this one.
+    #[error(
+        "another SuperLink has taken over the runs of this one, which gave no sign of life for the --takeover-after of the other, or has taken its name or its --database: start this one again"
+    )]
+    ShutOut,
     /// A part of the daemon panicked.
     #[error("a part of the SuperLink failed")]
     Panicked(#[from] JoinError),
@@ -124,6 +137,7 @@ impl SuperLink {
         warnings.extend(missing_objects(missing.len()));
         warnings.extend(guard_serverapps(&config).await);
         let app_tls = config.serverappio.tls.clone();
+        link.note_care(config.care()).await?;
         let mut workers = JoinSet::new();
         workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
         let rules = reaper::Rules {
@@ -132,6 +146,11 @@ impl SuperLink {
             outputs: outputs.clone(),
         };
         workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
+        let takeover = Takeover {
+            after: config.takeover_after,
+            resume: config.resume_runs,
+        };
+        workers.spawn(reaper::bury(Arc::clone(&link), takeover, work.clone()));
         if config.health.is_some() {
             workers.spawn(reaper::watch_disk(Arc::clone(&link), work.clone()));
         }
@@ -140,6 +159,12 @@ impl SuperLink {
             workers.spawn(reaper::shut_out(Arc::clone(&link), policy, work.clone()));
         }
         workers.spawn(renewals.clone().run(work.clone()));
+        let reloaded = Arc::new(Notify::new());
+        if matches!(config.places.storage, Storage::Bucket(_)) {
+            let (link, settings) = (Arc::clone(&link), config.shared.clone());
+            let compared = alike::watch(link, settings, Arc::clone(&reloaded), work.clone());
+            workers.spawn(compared);
+        }
         if let Some(accounts) = &config.accounts {
             workers.spawn(Arc::clone(accounts).run(work.clone()));
         }
@@ -150,15 +175,19 @@ impl SuperLink {
         } = config.launch
         {
             let reachable = addresses.serverappio.reachable();
+            let (host, serverappio_address) = match &config.advertised {
+                Some(advertised) => (advertised.host.clone(), advertised.to_string()),
+                None => (reachable.ip().to_string(), reachable.to_string()),
+            };
             let (program, told) = match app_tls {
-                Some(tls) => tls.trusted_by(program, &reachable.ip().to_string()),
+                Some(tls) => tls.trusted_by(program, &host),
                 None => (program, None),
             };
             warnings.extend(told);
             let launcher = Launcher::new(launcher::Parts {
                 link: Arc::clone(&link),
                 program,
-                serverappio_address: reachable.to_string(),
+                serverappio_address,
                 flwr_dir: config.flwr_dir,
                 outputs,
                 ahead,
@@ -176,6 +205,7 @@ impl SuperLink {
             work,
             ports: stop_ports,
             host,
+            reloaded,
             workers,
             servers,
         })
@@ -208,9 +238,11 @@ impl SuperLink {
     /// file is told, and what was read before stays in use.
     pub async fn reload(&self) {
         self.renewals.renew().await;
+        self.reloaded.notify_one();
     }
 
-    /// Waits until a part ends by itself, which none should.
+    /// Waits until a part ends by itself, which none should, or another SuperLink has taken the place of this
+    /// one. The ServerApps whose runs went to the other have ended then.
     ///
     /// # Errors
     /// Always, with the part that failed.
@@ -218,6 +250,14 @@ impl SuperLink {
         tokio::select! {
             Some(ended) = self.servers.join_next() => Ok(ended??),
             Some(ended) = self.workers.join_next() => Ok(ended?),
+            () = self.link.shut_out() => {
+                warn!("this SuperLink was shut out: its ServerApps end");
+                self.work.stop();
+                if timeout(FAREWELL, drain(&mut self.workers)).await.is_err() {
+                    warn!("ServerApp processes did not end in time");
+                }
+                Err(StartError::ShutOut)
+            }
         }
     }
 

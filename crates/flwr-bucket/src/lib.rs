@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+mod names;
 #[cfg(feature = "proxy")]
 mod proxy;
 
@@ -58,6 +59,8 @@ static OF_THIS_PROCESS: LazyLock<Server> = LazyLock::new(Server::start);
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    /// Where the files behind the buckets are told.
+    filer: SocketAddr,
     /// Its input is open as long as this value lives.
     process: Child,
     _dir: TempDir,
@@ -128,12 +131,13 @@ impl Server {
             .stderr(Stdio::null());
         let process = shell.spawn().unwrap();
         let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let filer = at(ports[4]);
         let server = Self {
             address: at(ports[6]),
+            filer,
             process,
             _dir: dir,
         };
-        let filer = at(ports[4]);
         // A file is taken once the parts know each other, and a folder there is a bucket.
         wait_for(|| sends(filer, "PUT", "/probe", "a"));
         wait_for(|| sends(filer, "POST", &format!("/buckets/{BUCKET}/"), ""));
@@ -151,6 +155,15 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The names in the bucket, sorted. Parts of uploads that have not ended are among them.
+    ///
+    /// # Panics
+    /// If the server does not tell.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        names::below(self.filer, &format!("/buckets/{BUCKET}"))
     }
 }
 
@@ -171,19 +184,27 @@ fn wait_for(mut condition: impl FnMut() -> bool) {
 
 /// Sends a file to the filer. Whether it was taken.
 fn sends(to: SocketAddr, method: &str, path: &str, content: &str) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(to)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let length = content.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{content}"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 20"))
+    let answer = ask(to, method, path, content);
+    answer.is_ok_and(|answer| {
+        answer
+            .split(' ')
+            .nth(1)
+            .is_some_and(|status| status.starts_with("20"))
+    })
+}
+
+/// Asks the filer. The answer has its head, and a body that is not cut into chunks (HTTP/1.0).
+fn ask(to: SocketAddr, method: &str, path: &str, content: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = content.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {to}\r\nAccept: application/json\r\nContent-Length: {length}\r\n\r\n{content}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// `FLWR_WEED`, or what `cargo xtask test` prepared.

@@ -28,13 +28,19 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// Makes a server in a new folder below `$1` with the programs in `$2`, names the folder, and ends
 /// the server with the input. A server that is killed begins again. `$3` has settings, one a line. With
-/// a certificate in `$CERTIFICATE` and its key in `$KEY`, logins over TCP need TLS and a password.
+/// a certificate in `$CERTIFICATE` and its key in `$KEY`, logins over TCP need TLS and a password. Where the
+/// file `follow` names the folder of another server, the data is made anew as a copy that follows the other;
+/// `$FOLLOW` does so from the beginning.
 const SCRIPT: &str = r#"
 set -e
 dir=$(mktemp -d "$1/flwr-postgres-XXXXXX")
 trap 'kill -TERM $server 2>/dev/null; wait $server 2>/dev/null || :; rm -rf "$dir"' EXIT
-"$2/initdb" -D "$dir/data" -U flwr -A trust -E UTF8 --locale=C --no-sync >/dev/null
-printf '%s\n' "max_connections = 300" "shared_buffers = 32MB" "$3" >> "$dir/data/postgresql.conf"
+if [ -n "$FOLLOW" ]; then
+    printf '%s' "$FOLLOW" > "$dir/follow"
+else
+    "$2/initdb" -D "$dir/data" -U flwr -A trust -E UTF8 --locale=C --no-sync >/dev/null
+    printf '%s\n' "max_connections = 300" "shared_buffers = 32MB" "$3" >> "$dir/data/postgresql.conf"
+fi
 if [ -n "$CERTIFICATE" ]; then
     (umask 077 && printf '%s' "$CERTIFICATE" > "$dir/data/server.crt" && printf '%s' "$KEY" > "$dir/data/server.key")
     echo "ssl = on" >> "$dir/data/postgresql.conf"
@@ -43,6 +49,15 @@ fi
 (
     trap 'kill -QUIT $postgres; wait $postgres; exit' TERM
     while :; do
+        if [ -e "$dir/follow" ]; then
+            rm -rf "$dir/data" || continue
+            if ! "$2/pg_basebackup" -h "$(cat "$dir/follow")" -U flwr -D "$dir/data" -R -X stream \
+                -c fast --no-sync >>"$dir/log" 2>&1; then
+                sleep 0.2
+                continue
+            fi
+            rm "$dir/follow"
+        fi
         "$2/postgres" -D "$dir/data" -k "$dir" >>"$dir/log" 2>&1 &
         postgres=$!
         wait $postgres || :
@@ -53,6 +68,10 @@ until "$2/pg_isready" -q -h "$dir" -U flwr; do sleep 0.05; done
 echo "$dir"
 read -r _ || :
 "#;
+
+mod standby;
+
+pub use standby::Pair;
 
 /// How long a server may take to begin again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,14 +104,14 @@ impl Server {
     /// Starts another, with settings such as `fsync = off`.
     #[must_use]
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::launch(&memory(), settings, None)
+        Self::launch(&memory(), settings, None, None)
     }
 
     /// Starts another whose data is among temporary files: for measuring beside programs whose files are
     /// there too.
     #[must_use]
     pub fn start_on_disk(settings: &[&str]) -> Self {
-        Self::launch(&env::temp_dir(), settings, None)
+        Self::launch(&env::temp_dir(), settings, None, None)
     }
 
     /// Starts another that listens at a loopback address with this certificate. Logins there need a
@@ -100,10 +119,16 @@ impl Server {
     #[must_use]
     pub fn start_encrypted(address: Ipv4Addr, certificate: &str, key: &str) -> Self {
         let listen = format!("listen_addresses = '{address}'");
-        Self::launch(&memory(), &[&listen], Some((certificate, key)))
+        Self::launch(&memory(), &[&listen], Some((certificate, key)), None)
     }
 
-    fn launch(scratch: &Path, settings: &[&str], tls: Option<(&str, &str)>) -> Self {
+    /// `followed`: the folder of the server that this begins as a standby of.
+    fn launch(
+        scratch: &Path,
+        settings: &[&str],
+        tls: Option<(&str, &str)>,
+        followed: Option<&Path>,
+    ) -> Self {
         // The last of a setting counts.
         let settings = [&["listen_addresses = ''"], settings].concat().join("\n");
         let (certificate, key) = tls.unwrap_or_default();
@@ -127,6 +152,7 @@ impl Server {
             .arg(programs().expect("PostgreSQL is not installed: `apt-get install postgresql`"))
             .arg(settings)
             .envs([("CERTIFICATE", certificate), ("KEY", key)])
+            .env("FOLLOW", followed.unwrap_or(Path::new("")))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -176,6 +202,37 @@ impl Server {
         }
     }
 
+    /// `kill -9` of the server and of all its sessions, as when its machine fails.
+    pub fn crash(&self) {
+        let sessions = self.pid().map(children).unwrap_or_default();
+        // First the server: it would end the other sessions in its own way.
+        self.kill();
+        for session in sessions {
+            // Many have ended with the server already.
+            let _ = kill_process(session, Signal::KILL);
+        }
+    }
+
+    /// Has the server end in order, and ends its sessions (SIGINT). It begins again.
+    pub fn restart(&self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill_process(pid, Signal::INT);
+        }
+    }
+
+    /// Asks the database with `psql`. Gives the rows, with `|` between columns.
+    ///
+    /// # Errors
+    /// What the server or `psql` says instead: the server may be away.
+    pub fn ask(&self, sql: &str) -> Result<Vec<String>, String> {
+        ask_at(&self.dir, sql)
+    }
+
+    /// Waits until the server answers.
+    pub fn wait(&self) {
+        wait_at(&self.dir);
+    }
+
     /// The process id that the server has noted.
     fn pid(&self) -> Option<Pid> {
         let noted = fs::read_to_string(self.dir.join("data/postmaster.pid")).ok()?;
@@ -183,12 +240,48 @@ impl Server {
     }
 }
 
+/// The processes that a process has started.
+fn children(of: Pid) -> Vec<Pid> {
+    let pid = of.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let pids = children.split_whitespace().filter_map(|id| id.parse().ok());
+    pids.filter_map(Pid::from_raw).collect()
+}
+
+/// Asks the server whose socket is in this folder.
+fn ask_at(dir: &Path, sql: &str) -> Result<Vec<String>, String> {
+    let mut psql = Command::new(programs().join("psql"));
+    psql.args(["-X", "-A", "-t", "-w", "-U", "flwr", "-d", "postgres", "-h"])
+        .arg(dir)
+        .args(["-v", "ON_ERROR_STOP=1", "-c", sql])
+        .stdin(Stdio::null());
+    let output = psql.output().unwrap();
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn wait_at(dir: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(said) = ask_at(dir, "SELECT 1") {
+        assert!(Instant::now() < deadline, "the server is away: {said}");
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// The URL of the database of a server, or of a proxy, whose socket is in this folder.
 #[must_use]
 pub fn url_at(dir: &Path) -> String {
+    format!("postgres://flwr@{}/postgres", encoded(dir))
+}
+
+/// A folder as the host of a URL.
+fn encoded(dir: &Path) -> String {
     let dir = dir.display().to_string();
-    let dir = utf8_percent_encode(&dir, NON_ALPHANUMERIC);
-    format!("postgres://flwr@{dir}/postgres")
+    utf8_percent_encode(&dir, NON_ALPHANUMERIC).to_string()
 }
 
 /// The folder of servers whose data is in memory, where there is such a place.

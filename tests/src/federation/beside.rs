@@ -5,7 +5,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use super::plan::superlink_command;
-use super::{Addresses, Federation, wait_for};
+use super::{Addresses, Federation};
+use crate::app::App;
+use crate::flwr::Outcome;
 use crate::forwarder::Forwarder;
 use crate::process::Process;
 
@@ -14,6 +16,7 @@ use crate::process::Process;
 pub struct Beside {
     /// Its process.
     pub process: Process,
+    name: String,
     addresses: Addresses,
 }
 
@@ -24,14 +27,45 @@ impl Beside {
         self.addresses.fleet
     }
 
+    /// The address that ServerApps connect to.
+    #[must_use]
+    pub const fn serverappio(&self) -> SocketAddr {
+        self.addresses.serverappio
+    }
+
     /// The address that `flwr` connects to.
     #[must_use]
     pub const fn control(&self) -> SocketAddr {
         self.addresses.control
     }
+
+    /// The name of its log in the folder of the federation, without `.log`.
+    #[must_use]
+    pub fn log(&self) -> String {
+        log_of(&self.name)
+    }
 }
 
-/// A TCP balancer before the Fleet ports of several SuperLinks: each connection goes to the next.
+fn log_of(superlink: &str) -> String {
+    format!("superlink-{superlink}")
+}
+
+impl Federation {
+    /// A copy of an app of the tests that reaches this SuperLink.
+    ///
+    /// # Panics
+    /// If there is no such app, or the disk fails.
+    #[must_use]
+    pub fn app_at(&self, name: &str, beside: &Beside) -> App {
+        let folder = format!("apps-{}", beside.control().port());
+        let app = App::copy(name, &self.scratch.folder(&folder));
+        app.join(self);
+        app.point_at(self, beside.control());
+        app
+    }
+}
+
+/// A TCP balancer before one of the ports of several SuperLinks: each connection goes to the next.
 #[derive(Debug)]
 pub struct Balancer {
     forwarder: Forwarder,
@@ -62,6 +96,14 @@ impl Balancer {
         self.forwarder.address()
     }
 
+    /// Connections go to these addresses in turn, and to no other.
+    ///
+    /// # Panics
+    /// If another thread has panicked.
+    pub fn lead_to(&self, targets: Vec<SocketAddr>) {
+        self.targets.lock().unwrap().1 = targets;
+    }
+
     /// Connections go to this address in turn, too.
     ///
     /// # Panics
@@ -79,14 +121,53 @@ impl Federation {
     /// If it does not start.
     #[must_use]
     pub fn superlink_beside(&self, name: &str) -> Beside {
+        self.superlink_beside_with(name, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn superlink_beside_with(&self, name: &str, flags: &[&str]) -> Beside {
         let addresses = Addresses::free(0);
-        let mut command = self.command_beside(name, &addresses);
-        let name = format!("superlink-{name}");
-        let mut process = Process::start(&name, &mut command, self.scratch.path());
-        for address in [addresses.fleet, addresses.control] {
-            wait_for(address, &mut process);
+        let mut process = self.start_beside(name, &addresses, flags);
+        addresses.wait(&mut process);
+        Beside {
+            process,
+            name: name.to_owned(),
+            addresses,
         }
-        Beside { process, addresses }
+    }
+
+    /// Starts a SuperLink again that was killed, with its name and on its addresses.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_beside(&self, beside: &mut Beside) {
+        beside.process = self.start_beside(&beside.name, &beside.addresses, &[]);
+        beside.addresses.wait(&mut beside.process);
+    }
+
+    fn start_beside(&self, name: &str, addresses: &Addresses, flags: &[&str]) -> Process {
+        let mut command = self.command_beside(name, addresses);
+        command.args(flags);
+        Process::start(&log_of(name), &mut command, self.scratch.path())
+    }
+
+    /// `flower-superlink --check-state` of the state that the SuperLinks worked with.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn check_state(&self) -> Outcome {
+        let mut command = self.command_beside("check", &Addresses::free(0));
+        command.arg("--check-state").output().unwrap().into()
+    }
+
+    /// Gives the first SuperLink other flags at its next start.
+    pub fn give_superlink_flags(&mut self, flags: &[&str]) {
+        self.plan.superlink_flags = flags.iter().map(|&flag| flag.to_owned()).collect();
     }
 
     /// Starts a SuperLink of this name that must end at once, and gives its status and what it says.
@@ -107,6 +188,8 @@ impl Federation {
         let mut command = superlink_command(&self.plan, addresses, pki, &self.scratch);
         // The last of a flag counts.
         command.args(["--superlink-name", name]);
+        let serverappio = addresses.serverappio.to_string();
+        command.args(["--serverappio-api-address", &serverappio]);
         command
     }
 }

@@ -2,24 +2,33 @@
 //! what one of them loses, the others go on with.
 
 use std::ffi::OsString;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use e2e::federation::{Balancer, Beside};
 use e2e::{App, Federation, Maker, Release, Security, ports};
 use flwr_postgres::Server;
+use rustix::process::Signal;
 
 use crate::durable::rounds_are_whole;
 
 const OURS: Maker = Maker::Ours;
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A federation of two SuperLinks, behind a balancer for SuperNodes.
-struct Cluster {
-    federation: Federation,
-    other: Beside,
-    _database: Server,
+pub(crate) struct Cluster {
+    pub(crate) federation: Federation,
+    pub(crate) other: Beside,
+    database: Server,
 }
 
 impl Cluster {
-    fn start(nodes: Vec<Maker>) -> Self {
+    pub(crate) fn start(nodes: Vec<Maker>) -> Self {
+        Self::with(nodes, &[])
+    }
+
+    /// One whose SuperLinks have these flags too.
+    fn with(nodes: Vec<Maker>, more: &[&str]) -> Self {
         let database = Server::start();
         let bucket = flwr_bucket::Server::of_this_process();
         let storage = format!(
@@ -38,7 +47,7 @@ impl Cluster {
         let port = ports::free();
         let balancer = Balancer::listen(port);
         let plan = Federation::plan(Security::TlsAndAuth)
-            .superlink_flags(&[&flags[..], &["--superlink-name", "a"]].concat())
+            .superlink_flags(&[&flags[..], &["--superlink-name", "a"], more].concat())
             .superlink_variables(keys.into())
             .fleet_port(port)
             .gateway(balancer.address());
@@ -48,8 +57,13 @@ impl Cluster {
         Self {
             federation,
             other,
-            _database: database,
+            database,
         }
+    }
+
+    /// The address of the database.
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
     }
 
     /// Has each node connect again: each SuperLink gets some.
@@ -61,11 +75,32 @@ impl Cluster {
         self.other.process.line("SuperNode");
     }
 
+    /// Starts a run whose ServerApp the other SuperLink has started. Whoever claims a run first starts its
+    /// ServerApp, which mostly is who was asked for the run.
+    fn start_at_the_other(&mut self, config: &str) -> u64 {
+        let app = self.app_at_the_other();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let run = self.federation.flwr(OURS).start(&app, config);
+            let started = format!("serverapp{{run_id={run}}}: ServerApp started");
+            let here = loop {
+                if self.other.process.has_said(&started) {
+                    return run;
+                }
+                if self.federation.superlink().has_said(&started) {
+                    break self.federation.app("mean");
+                }
+                assert!(Instant::now() < deadline, "no ServerApp was started there");
+                sleep(Duration::from_millis(20));
+            };
+            let stopped = self.federation.flwr(OURS).about(&here, "stop", run, &[]);
+            let _ = stopped.success();
+        }
+    }
+
     /// A copy of an app that reaches the other SuperLink.
     fn app_at_the_other(&self) -> App {
-        let app = self.federation.app("mean");
-        app.point_at(&self.federation, self.other.control());
-        app
+        self.federation.app_at("mean", &self.other)
     }
 }
 
@@ -105,6 +140,47 @@ fn a_run_goes_on_when_one_of_two_superlinks_and_then_the_other_is_killed() {
     cluster.federation.superlink().line("taken over");
     rounds_are_whole(&cluster.federation, &app, run, 8);
     drop(other);
+    cluster.federation.stop();
+}
+
+#[test]
+fn a_run_begins_again_elsewhere_when_its_superlink_stands_still() {
+    let flags = ["--takeover-after", "15", "--resume-runs"];
+    let mut cluster = Cluster::with(vec![OURS; 2], &flags);
+    let here = cluster.federation.app("mean");
+    let run = cluster.start_at_the_other("rounds=8");
+    cluster.other.process.line("round 2:");
+    cluster.other.process.signal(Signal::STOP);
+    let told = cluster.federation.superlink().line("are taken over");
+    assert!(told.contains("name=\"b\""), "{told}");
+    let flwr = cluster.federation.flwr(OURS);
+    flwr.wait_for_status(&here, run, "finished:completed");
+    let log = flwr.log(&here, run).success();
+    log.must_say(&["The SuperLink `b` on ", "begins again", "round 8: mean"]);
+    cluster.other.process.signal(Signal::CONT);
+    let ended = cluster.other.process.wait();
+    assert_eq!(ended.code(), Some(1));
+    let said = cluster.other.process.last_words();
+    assert!(said.contains("has taken over the runs"), "{said}");
+    cluster.federation.stop();
+}
+
+#[test]
+fn a_serverapp_lives_through_the_end_of_its_superlink_behind_a_balancer() {
+    let balancer = Balancer::listen(ports::free());
+    let shared = balancer.address().to_string();
+    let flags = ["--serverappio-advertise", &shared];
+    let mut cluster = Cluster::with(vec![OURS; 2], &flags);
+    let (one, other) = (
+        cluster.federation.serverappio(),
+        cluster.other.serverappio(),
+    );
+    balancer.lead_to(vec![one, other]);
+    let here = cluster.federation.app("mean");
+    let run = cluster.start_at_the_other("rounds=30");
+    cluster.other.process.line("round 2:");
+    cluster.other.process.kill();
+    rounds_are_whole(&cluster.federation, &here, run, 30);
     cluster.federation.stop();
 }
 

@@ -38,6 +38,7 @@ mod later;
 mod lines;
 mod local;
 mod login;
+mod moved;
 mod mutual;
 mod networks;
 mod newest;

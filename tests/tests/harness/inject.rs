@@ -1,5 +1,6 @@
 //! The faults themselves.
 
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use e2e::{Federation, Maker, keys};
 use rustix::process::Signal;
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::event_log::EventLog;
 use crate::installed::Installed;
 use crate::kind::Kind;
@@ -15,6 +17,8 @@ use crate::proxy::{Proxy, Way};
 use crate::random::Random;
 use crate::state::{Harm, State};
 use crate::totals::Totals;
+
+mod several;
 
 /// Longer than the lease of a node, and than that of a ServerApp.
 const FREEZE: Duration = Duration::from_secs(70);
@@ -30,6 +34,10 @@ const SWAPS: [(Option<usize>, bool); 7] = [
     (Some(2), true),
     (Some(3), true),
 ];
+/// How long one of several SuperLinks stands still, in milliseconds: shorter than the patience of those who
+/// wait for it, and longer than it is waited for its death.
+const STUTTER: Range<u64> = 500..9_000;
+const PAUSE: u64 = 120_000;
 /// The list of keys, in the folder of the federation.
 const LIST: &str = "keys/list.csv";
 
@@ -38,6 +46,7 @@ const LIST: &str = "keys/list.csv";
 pub(crate) struct Hands<'a> {
     pub(crate) federation: &'a mut Federation,
     pub(crate) proxy: Option<&'a Proxy>,
+    pub(crate) cluster: Option<&'a mut Cluster>,
     pub(crate) state: &'a State,
     pub(crate) clock: Option<&'a Clock>,
     pub(crate) installed: Option<&'a Installed>,
@@ -65,7 +74,15 @@ impl Hands<'_> {
             Kind::Releases if self.random.once_in(3) => self.kill_superlink(),
             Kind::Releases => self.kill_supernode(),
             Kind::Upgrade => self.swap(),
-            Kind::Mixed => unreachable!("one of the others was chosen"),
+            Kind::OneOfThree => self.kill_some_link(),
+            Kind::AllInTurn => self.kill_all_links(),
+            Kind::Stutter => self.pause_some_link(STUTTER),
+            Kind::Pause => self.pause_some_idle_link(PAUSE),
+            Kind::Postgres => self.disturb_database(),
+            Kind::Failover => self.fail_over(),
+            Kind::ListenCut => self.cut_listeners(),
+            Kind::S3 => self.disturb_bucket(),
+            Kind::Mixed | Kind::MixedOfThree => unreachable!("one of the others was chosen"),
         }
         self.totals.faults += 1;
     }

@@ -4,6 +4,7 @@ use e2e::{Maker, Release};
 
 use crate::clock;
 use crate::random::Random;
+use crate::report::HEAVY_EVERY;
 use crate::scenario::NODES;
 use crate::state;
 
@@ -41,6 +42,24 @@ pub(crate) enum Kind {
     Mixed,
     /// The programs of an earlier commit are replaced by ours and back, one daemon at a time.
     Upgrade,
+    /// One of several SuperLinks is killed, and started again after a while.
+    OneOfThree,
+    /// Each of them is, one after the other.
+    AllInTurn,
+    /// One of them stands still for some seconds (SIGSTOP).
+    Stutter,
+    /// One of them that has no ServerApp stands still for two minutes, as in a suspended machine.
+    Pause,
+    /// The database server of several SuperLinks is restarted or killed, or ends their sessions.
+    Postgres,
+    /// It is killed for good, and its synchronous standby is promoted.
+    Failover,
+    /// The sessions are ended that hear what other SuperLinks tell.
+    ListenCut,
+    /// The bucket answers with errors, is slow, or breaks off.
+    S3,
+    /// Any of those in [`Kind::MIXED_OF_THREE`], one after the other.
+    MixedOfThree,
 }
 
 impl Kind {
@@ -70,6 +89,29 @@ impl Kind {
         Self::Disk,
     ];
 
+    /// Those of a federation with several SuperLinks.
+    pub(crate) const OF_THREE: [Self; 9] = [
+        Self::OneOfThree,
+        Self::AllInTurn,
+        Self::Stutter,
+        Self::Pause,
+        Self::Postgres,
+        Self::Failover,
+        Self::ListenCut,
+        Self::S3,
+        Self::MixedOfThree,
+    ];
+    /// Those of them that are over within seconds.
+    pub(crate) const MIXED_OF_THREE: [Self; 7] = [
+        Self::OneOfThree,
+        Self::AllInTurn,
+        Self::Stutter,
+        Self::Postgres,
+        Self::ListenCut,
+        Self::S3,
+        Self::Cut,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Superlink => "superlink",
@@ -87,11 +129,21 @@ impl Kind {
             Self::Releases => "releases",
             Self::Mixed => "mixed",
             Self::Upgrade => "upgrade",
+            Self::OneOfThree => "one-of-three",
+            Self::AllInTurn => "all-in-turn",
+            Self::Stutter => "stutter",
+            Self::Pause => "pause",
+            Self::Postgres => "postgres",
+            Self::Failover => "failover",
+            Self::ListenCut => "listen-cut",
+            Self::S3 => "s3",
+            Self::MixedOfThree => "mixed-of-three",
         }
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        let all = || Self::PURE.into_iter().chain([Self::Mixed, Self::Upgrade]);
+        let others = [Self::Mixed, Self::Upgrade];
+        let all = || Self::PURE.into_iter().chain(others).chain(Self::OF_THREE);
         let names: Vec<&str> = all().map(Self::name).collect();
         all()
             .find(|kind| kind.name() == name)
@@ -115,18 +167,24 @@ impl Kind {
     /// The share of all faults: those that take a minute are few.
     const fn share(self) -> usize {
         match self {
-            Self::Freeze => 1,
-            Self::Releases => 2,
-            Self::List | Self::Restart | Self::Damage => 4,
+            Self::OneOfThree => 24,
+            Self::Freeze | Self::Pause => 1,
+            Self::Releases | Self::Failover => 2,
+            Self::List | Self::Restart | Self::Damage | Self::AllInTurn => 4,
             _ => 8,
         }
     }
 
-    /// Shares so many faults among all kinds.
-    pub(crate) fn shared(faults: usize) -> Vec<(Self, usize)> {
-        let all: usize = Self::PURE.into_iter().map(Self::share).sum();
-        let of = |kind: Self| (kind, (faults * kind.share()).div_ceil(all));
-        Self::PURE.into_iter().map(of).collect()
+    /// Shares so many faults among these kinds.
+    pub(crate) fn share_out(kinds: &[Self], faults: usize) -> Vec<(Self, usize)> {
+        let all: usize = kinds.iter().map(|kind| kind.share()).sum();
+        let of = |kind: &Self| (*kind, (faults * kind.share()).div_ceil(all));
+        kinds.iter().map(of).collect()
+    }
+
+    /// Whether it is one of those of a federation with several SuperLinks.
+    pub(crate) fn is_of_three(self) -> bool {
+        Self::OF_THREE.contains(&self)
     }
 
     /// Whether a run may fail by it, as long as the reason is told and no digit is wrong.
@@ -140,6 +198,7 @@ impl Kind {
         match self {
             Self::Releases => vec![Maker::Ours, pips[0], pips[1], Maker::Ours],
             Self::Upgrade => vec![Maker::Earlier; NODES],
+            kind if kind.is_of_three() => vec![Maker::Ours, pips[0], pips[0], Maker::Ours],
             _ => vec![Maker::Ours; NODES],
         }
     }
@@ -153,11 +212,18 @@ impl Kind {
     }
 
     /// The rounds of a run. SuperNodes of pip's ask for messages every few seconds only.
-    pub(crate) const fn rounds(self) -> usize {
+    pub(crate) fn rounds(self) -> usize {
         match self {
             Self::Releases => 6,
+            Self::MixedOfThree => 8,
+            kind if kind.is_of_three() => 12,
             _ => 20,
         }
+    }
+
+    /// Each so many rounds a large array travels along: the bucket gets nothing else.
+    pub(crate) fn heavy_every(self) -> usize {
+        if self.is_of_three() { 1 } else { HEAVY_EVERY }
     }
 
     /// Whether the ServerApp prints all the time.
@@ -169,6 +235,7 @@ impl Kind {
     pub(crate) fn next(self, random: &mut Random) -> Self {
         match self {
             Self::Mixed => random.of(&Self::MIXED),
+            Self::MixedOfThree => random.of(&Self::MIXED_OF_THREE),
             pure => pure,
         }
     }
@@ -179,9 +246,11 @@ impl Kind {
     pub(crate) const fn in_a_round(self, faults: usize, rounds: usize) -> usize {
         let most = match self {
             Self::Cut => 5,
-            Self::Superlink | Self::Supernode | Self::Mixed => 3,
+            Self::Superlink | Self::Supernode | Self::Mixed | Self::ListenCut => 3,
             Self::Both | Self::Stall | Self::Disk | Self::Restart | Self::Clock | Self::Print => 2,
+            Self::OneOfThree | Self::Stutter | Self::S3 | Self::MixedOfThree => 2,
             Self::Freeze | Self::List | Self::Damage | Self::Releases | Self::Upgrade => 1,
+            Self::AllInTurn | Self::Pause | Self::Postgres | Self::Failover => 1,
         };
         // Some more than its share: faults take time, and the run does not wait for them.
         let share = (faults + faults / 2).div_ceil(rounds);
@@ -189,8 +258,8 @@ impl Kind {
     }
 
     /// Whether SuperNodes connect through a proxy.
-    pub(crate) const fn needs_proxy(self) -> bool {
-        matches!(self, Self::Cut | Self::Stall | Self::Mixed)
+    pub(crate) fn needs_proxy(self) -> bool {
+        matches!(self, Self::Cut | Self::Stall | Self::Mixed) || self.is_of_three()
     }
 
     /// Whether the SuperLink's state is on a disk that can be filled.
@@ -202,9 +271,11 @@ impl Kind {
 #[test]
 fn each_kind_has_its_share() {
     for faults in [1, 100, 1000] {
-        let shared = Kind::shared(faults);
-        assert_eq!(shared.len(), Kind::PURE.len());
-        assert!(shared.iter().all(|(_, share)| *share > 0));
-        assert!(shared.iter().map(|(_, share)| share).sum::<usize>() >= faults);
+        for kinds in [&Kind::PURE as &[Kind], &Kind::OF_THREE] {
+            let shared = Kind::share_out(kinds, faults);
+            assert_eq!(shared.len(), kinds.len());
+            assert!(shared.iter().all(|(_, share)| *share > 0));
+            assert!(shared.iter().map(|(_, share)| share).sum::<usize>() >= faults);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One connection through the proxy, and the order to cut it.
 
-use std::sync::{Mutex, MutexGuard};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::watch;
 
@@ -16,6 +17,8 @@ pub(crate) struct Cut {
 /// A connection.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
+    /// Where it goes, once that is known.
+    to: OnceLock<SocketAddr>,
     order: Mutex<Option<Cut>>,
     stage: watch::Sender<Stage>,
 }
@@ -30,6 +33,14 @@ enum Stage {
 }
 
 impl Line {
+    pub(crate) fn goes_to(&self, address: SocketAddr) {
+        self.to.get_or_init(|| address);
+    }
+
+    pub(crate) fn to(&self) -> Option<SocketAddr> {
+        self.to.get().copied()
+    }
+
     pub(crate) fn order(&self, cut: Cut) {
         *self.lock() = Some(cut);
         if cut.after == 0 {

@@ -8,6 +8,10 @@
 //! digits as if nothing had happened. Runs follow each other in the same federation until there
 //! were as many faults as wanted.
 //!
+//! A federation of several SuperLinks has one PostgreSQL database and one bucket, and SuperNodes of ours
+//! and of pip's behind a balancer. One SuperLink is killed at random there, or all are in turn, or one
+//! stands still; database and bucket fail. Nothing may be left of its runs in either.
+//!
 //! `cargo xtask faults` plays each kind in a federation of its own and prints what it counted.
 //! `cargo xtask test` plays a sample of all kinds in one federation. The environment says more:
 //!
@@ -17,7 +21,8 @@
 //! | `FLOWER_FAULTS_SEED` | the seed that a failed test printed: the same faults in the same order. Moments are the same too, as far as the machine's load lets them be |
 //! | `FLOWER_EARLIER` | the folder with the programs of an earlier commit, for the kind `upgrade` |
 //! | `FLOWER_INSTALLED` | the folder with installations of both, which are then replaced instead |
-//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print`, `mixed` or `upgrade` |
+//! | `FLOWER_FAULTS_ONLY` | one kind: `superlink`, `supernode`, `both`, `cut`, `stall`, `disk`, `restart`, `freeze`, `clock`, `list`, `damage`, `print`, `mixed` or `upgrade`; of several SuperLinks `one-of-three`, `all-in-turn`, `stutter`, `pause`, `postgres`, `failover`, `listen-cut`, `s3` or `mixed-of-three` |
+//! | `FLOWER_SUPERLINKS` | how many SuperLinks: the kinds of a federation of several |
 //! | `FLOWER_UPGRADE_TO`, `FLOWER_UPGRADE_SERVERAPP` | the releases of `cargo xtask upgrade` |
 //!
 //! What is counted: a *message* is an instruction with its reply. It is *lost* if its round ended
@@ -40,6 +45,7 @@
 )]
 
 mod clock;
+mod cluster;
 mod event_log;
 mod executions;
 mod inject;
@@ -78,7 +84,16 @@ fn alone() -> MutexGuard<'static, ()> {
 #[test]
 fn no_fault_loses_or_doubles_a_message() {
     let _alone = alone();
-    let settings = Settings::read();
+    play_all(&Settings::read());
+}
+
+#[test]
+fn no_fault_among_three_superlinks_loses_or_doubles_a_message() {
+    let _alone = alone();
+    play_all(&Settings::sample_of_three());
+}
+
+fn play_all(settings: &Settings) {
     println!("seed {}", settings.seed);
     let kinds = settings.scenarios.iter().map(|(kind, _)| *kind);
     let obstacles = kinds.filter_map(|kind| Some((kind.name(), kind.obstacle()?)));
@@ -87,7 +102,7 @@ fn no_fault_loses_or_doubles_a_message() {
     let outcomes: Vec<_> = settings
         .scenarios
         .iter()
-        .map(|&(kind, faults)| play(kind, faults, settings.seed))
+        .map(|&(kind, faults)| play(kind, faults, settings))
         .collect();
     println!("\n{}", totals::table(&outcomes));
     let failed: Vec<&str> = outcomes
@@ -99,11 +114,11 @@ fn no_fault_loses_or_doubles_a_message() {
 }
 
 /// One kind, to its end or its failure. The others are played all the same.
-fn play(kind: Kind, faults: usize, seed: u64) -> Totals {
+fn play(kind: Kind, faults: usize, settings: &Settings) -> Totals {
     println!("{}: {faults} faults", kind.name());
     let mut totals = Totals::new(kind);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
-        Scenario::start(kind, seed).play(faults, &mut totals);
+        Scenario::start(kind, settings).play(faults, &mut totals);
     }));
     totals.failed = outcome.is_err();
     totals.stop_clock();

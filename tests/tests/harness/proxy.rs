@@ -1,7 +1,8 @@
-//! A TCP proxy between SuperNodes and their SuperLink, which loses and delays what it carries.
+//! A TCP proxy between SuperNodes and their SuperLink, which loses and delays what it carries. Before several
+//! SuperLinks it is a balancer: connections go to each in turn, and past a SuperLink that refuses them.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,10 +37,33 @@ pub(crate) struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: OnceLock<SocketAddr>,
+    upstream: Mutex<Upstream>,
     /// The ways that are stalled.
     stalled: watch::Sender<Vec<Way>>,
     lines: Mutex<Vec<Weak<Line>>>,
+}
+
+/// Where connections go.
+#[derive(Debug, Default)]
+struct Upstream {
+    all: Vec<SocketAddr>,
+    /// Gets none for now.
+    left_out: Option<SocketAddr>,
+    turn: usize,
+}
+
+impl Upstream {
+    /// Where the next connection goes, and then where it goes if that refuses it.
+    fn next(&mut self) -> Vec<SocketAddr> {
+        let is_in = |address: &SocketAddr| Some(*address) != self.left_out;
+        let mut next: Vec<_> = self.all.iter().copied().filter(is_in).collect();
+        if !next.is_empty() {
+            let first = self.turn % next.len();
+            next.rotate_left(first);
+            self.turn += 1;
+        }
+        next
+    }
 }
 
 impl Proxy {
@@ -52,7 +76,7 @@ impl Proxy {
             .unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            upstream: OnceLock::new(),
+            upstream: Mutex::default(),
             stalled: watch::Sender::new(Vec::new()),
             lines: Mutex::new(Vec::new()),
         });
@@ -68,8 +92,19 @@ impl Proxy {
         self.address
     }
 
+    /// Connections go to this address, too.
     pub(crate) fn forward_to(&self, upstream: SocketAddr) {
-        self.shared.upstream.set(upstream).unwrap();
+        self.shared.upstream.lock().unwrap().all.push(upstream);
+    }
+
+    /// Connections to this address end, and new ones go elsewhere until nobody is left out.
+    pub(crate) fn leave_out(&self, upstream: Option<SocketAddr>) {
+        self.shared.upstream.lock().unwrap().left_out = upstream;
+        let lines = self.lines().into_iter();
+        for line in lines.filter(|line| upstream.is_some() && line.to() == upstream) {
+            let (reset, after) = (true, 0);
+            self.cut(&line, Cut { reset, after });
+        }
     }
 
     /// The connections that there are.
@@ -113,20 +148,31 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let Ok((client, _)) = listener.accept().await else {
             continue;
         };
-        let Some(upstream) = shared.upstream.get().copied() else {
-            continue;
-        };
+        let upstream = shared.upstream.lock().unwrap().next();
         let line = Arc::new(Line::default());
         shared.lines.lock().unwrap().push(Arc::downgrade(&line));
         let stalled = shared.stalled.subscribe();
         tokio::spawn(async move {
-            // A SuperLink that is not there: the client is hung up on, as it would be.
-            if let Ok(server) = TcpStream::connect(upstream).await {
+            // Where no SuperLink is there, the client is hung up on, as it would be.
+            if let Some(server) = connect(&upstream).await {
+                if let Ok(address) = server.peer_addr() {
+                    line.goes_to(address);
+                }
                 carry(client, server, &line, &stalled).await;
             }
             line.end();
         });
     }
+}
+
+/// A connection to the first of these that takes it.
+async fn connect(upstream: &[SocketAddr]) -> Option<TcpStream> {
+    for address in upstream {
+        if let Ok(server) = TcpStream::connect(address).await {
+            return Some(server);
+        }
+    }
+    None
 }
 
 /// Carries bytes both ways until both sides are done, or the line is cut.
@@ -175,4 +221,38 @@ async fn pump(
         }
     }
     let _ = to.shutdown().await;
+}
+
+#[test]
+fn connections_go_to_each_in_turn_and_past_who_refuses_them() {
+    use std::io::{Read, Write};
+    use std::net;
+
+    let bind = || net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let listeners = [bind(), bind(), bind()];
+    let [one, refusing, two] = listeners.each_ref().map(|it| it.local_addr().unwrap());
+    let [first, gone, second] = listeners;
+    drop(gone);
+    let proxy = Proxy::listen();
+    for address in [one, refusing, two] {
+        proxy.forward_to(address);
+    }
+    let ask = || net::TcpStream::connect(proxy.address()).unwrap();
+    let (mut for_first, mut for_second) = (ask(), ask());
+    let answer = |listener: &net::TcpListener, asker: &mut net::TcpStream| {
+        drop(listener.accept().unwrap());
+        assert_eq!(asker.read(&mut [0]).unwrap_or_default(), 0);
+    };
+    answer(&first, &mut for_first);
+    answer(&second, &mut for_second);
+    // The turn of the second.
+    answer(&second, &mut ask());
+    let mut open = ask();
+    let (mut at_first, _) = first.accept().unwrap();
+    open.write_all(b"a").unwrap();
+    at_first.read_exact(&mut [0]).unwrap();
+    proxy.leave_out(Some(one));
+    assert!(matches!(open.read(&mut [0]), Ok(0) | Err(_)));
+    let mut asked = ask();
+    answer(&second, &mut asked);
 }

@@ -7,8 +7,8 @@ use e2e::{App, Maker, Release};
 
 use crate::totals::Totals;
 
-/// Each so many rounds a large array travels along.
-const HEAVY_EVERY: usize = 4;
+/// Each so many rounds a large array travels along, if nothing is said.
+pub(crate) const HEAVY_EVERY: usize = 4;
 
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Task {
     pub(crate) seed: u64,
     pub(crate) rounds: usize,
     pub(crate) nodes: usize,
+    /// Each so many rounds a large array travels along.
+    pub(crate) heavy_every: usize,
     /// Whether the ServerApp prints all the time.
     pub(crate) noisy: bool,
     /// Seconds after which a round gives its missing replies up.
@@ -34,7 +36,7 @@ impl Task {
         python
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .arg(self.seed.to_string());
-        python.args([self.rounds, self.nodes, HEAVY_EVERY].map(|number| number.to_string()));
+        python.args([self.rounds, self.nodes, self.heavy_every].map(|number| number.to_string()));
         let output = python.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -48,12 +50,13 @@ impl Task {
             seed,
             rounds,
             nodes,
+            heavy_every,
             noisy,
             patience,
         } = self;
         let (report, executions) = (report.display(), executions.display());
         format!(
-            "seed={seed} rounds={rounds} nodes={nodes} heavy-every={HEAVY_EVERY} noisy={noisy} \
+            "seed={seed} rounds={rounds} nodes={nodes} heavy-every={heavy_every} noisy={noisy} \
              patience={patience}.0 report=\"{report}\" executions=\"{executions}\""
         )
     }

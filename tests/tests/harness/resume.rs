@@ -17,6 +17,7 @@ const TASK: Task = Task {
     seed: 7,
     rounds: 8,
     nodes: 2,
+    heavy_every: report::HEAVY_EVERY,
     noisy: false,
     patience: report::PATIENCE,
 };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use e2e::{App, Federation, Isolation, PATIENCE, Plan, Security, leftovers};
 
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Ground};
 use crate::event_log::{self, EventLog};
 use crate::inject::Hands;
 use crate::installed::Installed;
@@ -17,6 +18,7 @@ use crate::proxy::Proxy;
 use crate::random::Random;
 use crate::report::{self, Task};
 use crate::run_in_progress::{Found, RunInProgress};
+use crate::settings::Settings;
 use crate::state::State;
 use crate::totals::Totals;
 
@@ -36,8 +38,10 @@ pub(crate) struct Scenario {
     event_log: EventLog,
     app: App,
     expected: Vec<String>,
+    is_patient: bool,
     federation: Federation,
     proxy: Option<Proxy>,
+    cluster: Option<Cluster>,
     clock: Option<Clock>,
     installed: Option<Installed>,
     state: State,
@@ -53,11 +57,18 @@ pub(crate) fn plan(nodes: usize, state: &Path, further: &[&str]) -> Plan {
 }
 
 impl Scenario {
-    pub(crate) fn start(kind: Kind, seed: u64) -> Self {
+    pub(crate) fn start(kind: Kind, settings: &Settings) -> Self {
+        let seed = settings.seed;
         let state = State::new(kind.needs_small_disk());
         let proxy = kind.needs_proxy().then(Proxy::listen);
-        let mut plan = plan(NODES, state.path(), &[]).supernodes(kind.supernodes());
-        plan = plan.superlink(kind.superlink());
+        let ground = kind.is_of_three().then(|| Ground::new(kind));
+        let mut plan = match &ground {
+            None => plan(NODES, state.path(), &[]),
+            Some(ground) => ground.plan(),
+        };
+        plan = plan
+            .supernodes(kind.supernodes())
+            .superlink(kind.superlink());
         let clock = (kind == Kind::Clock).then(|| Clock::new(state.path()));
         if let Some(clock) = &clock {
             plan = plan.superlink_variables(clock.variables());
@@ -77,10 +88,15 @@ impl Scenario {
             proxy.forward_to(federation.fleet());
         }
         let app = federation.app("steady");
+        let others = settings.superlinks - 1;
+        let cluster = ground
+            .zip(proxy.as_ref())
+            .map(|(ground, balancer)| Cluster::start(ground, others, &federation, balancer, &app));
         let task = Task {
             seed,
             rounds: kind.rounds(),
             nodes: NODES,
+            heavy_every: kind.heavy_every(),
             noisy: kind.is_noisy(),
             patience: report::PATIENCE,
         };
@@ -90,9 +106,11 @@ impl Scenario {
             random: Random::new(seed),
             event_log: EventLog::new(),
             expected: task.expected(&app),
+            is_patient: settings.is_patient,
             app,
             federation,
             proxy,
+            cluster,
             clock,
             installed,
             state,
@@ -104,6 +122,9 @@ impl Scenario {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
             while totals.faults < faults {
                 self.run(faults, totals);
+            }
+            if let Some(cluster) = &self.cluster {
+                cluster.nothing_is_left(self.is_patient);
             }
         }));
         if let Err(cause) = outcome {
@@ -184,6 +205,7 @@ impl Scenario {
         Hands {
             federation: &mut self.federation,
             proxy: self.proxy.as_ref(),
+            cluster: self.cluster.as_mut(),
             state: &self.state,
             clock: self.clock.as_ref(),
             installed: self.installed.as_ref(),
@@ -198,6 +220,9 @@ impl Scenario {
         let may_fail = self.kind.may_fail_runs();
         running.check(&self.federation, &self.app, &self.expected, may_fail);
         running.executions.check(&running.report, NODES, killed);
+        if let Some(cluster) = &self.cluster {
+            cluster.finished_once(&self.federation, running.id);
+        }
         let note = format!("run {} is as it should be", running.id);
         self.event_log.note(&note);
     }
@@ -205,6 +230,9 @@ impl Scenario {
     fn all_must_live(&mut self) {
         let ended = self.federation.superlink().ended();
         assert!(ended.is_none(), "the SuperLink ended by itself: {ended:?}");
+        if let Some(cluster) = &mut self.cluster {
+            cluster.all_must_live();
+        }
         for index in 0..NODES {
             let ended = self.federation.node(index).ended();
             assert!(ended.is_none(), "node {index} ended by itself: {ended:?}");
@@ -217,32 +245,37 @@ impl Scenario {
         println!("--- {kind} with seed {} failed", self.task.seed);
         self.event_log.print();
         let scratch = self.federation.scratch();
-        for name in daemons() {
+        for name in self.daemons() {
             event_log::print_end_of(&scratch.path().join(format!("{name}.log")));
         }
         self.state.rescue(&scratch.folder("state"));
     }
 
     /// Stops everything in order; nothing may be left.
-    fn stop(self) {
+    fn stop(mut self) {
         let scratch = self.federation.scratch().path().to_path_buf();
-        for name in daemons() {
+        for name in self.daemons() {
             event_log::print_errors_in(&name, &scratch.join(format!("{name}.log")));
         }
-        self.federation.stop();
+        self.federation.stop_all();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.stop(&self.federation);
+        }
         let deadline = Instant::now() + PATIENCE;
         while let left @ [_, ..] = leftovers::of(&scratch).as_slice() {
             assert!(Instant::now() < deadline, "still there: {left:?}");
             thread::sleep(LOOK_EVERY);
         }
     }
-}
 
-/// The daemons by the names of their logs.
-fn daemons() -> Vec<String> {
-    let nodes = (0..NODES).map(|index| format!("node-{index}"));
-    [String::from("superlink")]
-        .into_iter()
-        .chain(nodes)
-        .collect()
+    /// The daemons by the names of their logs.
+    fn daemons(&self) -> Vec<String> {
+        let nodes = (0..NODES).map(|index| format!("node-{index}"));
+        let others = self.cluster.iter().flat_map(Cluster::logs);
+        [String::from("superlink")]
+            .into_iter()
+            .chain(others)
+            .chain(nodes)
+            .collect()
+    }
 }

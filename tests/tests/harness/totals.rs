@@ -97,11 +97,11 @@ impl Totals {
 /// One line for each kind, and their sum.
 pub(crate) fn table(all: &[Totals]) -> String {
     let mut text = String::from(
-        "kind        faults  kills   cuts stalls  fills   runs rounds messages executed  again   lost doubled slowest seconds\n",
+        "kind            faults  kills   cuts stalls  fills   runs rounds messages executed  again   lost doubled slowest seconds\n",
     );
     for totals in all {
         text += &format!(
-            "{:<10} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7.1} {:>7.0}{}\n",
+            "{:<14} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7.1} {:>7.0}{}\n",
             totals.kind.name(),
             totals.faults,
             totals.kills,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use e2e::{App, Federation, Maker, Release};
 
 use crate::kind::Kind;
-use crate::report::Task;
+use crate::report::{self, Task};
 use crate::run_in_progress::{Found, RunInProgress};
 use crate::scenario;
 use crate::state::State;
@@ -47,6 +47,7 @@ impl Upgrade {
             seed: 20,
             rounds: PAUSE * (NODES.len() + 1),
             nodes: NODES.len(),
+            heavy_every: report::HEAVY_EVERY,
             noisy: false,
             patience: PATIENCE,
         };

@@ -20,8 +20,8 @@ const TOOLS: [(&str, &str); 8] = [
     // With the character maps of `localedef`.
     ("locale-gen", "locales"),
 ];
-/// What faults need besides.
-const FAULT_TOOLS: [(&str, &str); 1] = [("faketime", "faketime")];
+/// What faults need.
+const FAULT_TOOLS: [(&str, &str); 2] = [("faketime", "faketime"), ("pg_ctlcluster", "postgresql")];
 /// Where daemons are, also if PATH does not say so.
 const SBIN: &str = "/usr/sbin";
 

@@ -2,12 +2,14 @@
 //! use. If two `flwr` refresh the same token, both get the same new tokens.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::accounts::oidc::{Claims, Provider};
+use crate::accounts::oidc::{Claims, Provider, Tokens};
+use crate::link::state::{LinkState, RefreshTurn};
 use flwr_core::cause::chain;
 use flwr_core::monotonic;
+use flwr_core::object::ObjectId;
 use flwr_core::port::control;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::{Failure, Refusal};
@@ -17,12 +19,17 @@ use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::away;
 use super::tokens::usable;
 
+mod sealed;
+
+/// How long to wait for another SuperLink that asks the provider, and between two looks.
+const LONGEST: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long an answer is given again.
 const KEPT: Duration = Duration::from_secs(60);
 /// Answers that are kept; who comes later is told to come again.
@@ -46,9 +53,15 @@ impl Refreshes {
         provider: &Provider,
         token: &str,
         now: OffsetDateTime,
+        state: Option<&Arc<dyn LinkState>>,
     ) -> Outcome {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let outcome = self.begun(hash, || ask(provider.clone(), token.to_owned(), now))?;
+        let (provider, token) = (provider.clone(), token.to_owned());
+        let outcome = match state.cloned() {
+            Some(state) => self.begun(hash, || ask_once(state, provider, token, now)),
+            None => self.begun(hash, || ask(provider, token, now)),
+        };
+        let outcome = outcome?;
         let outcome = outcome.await;
         if matches!(outcome, Err(Failure::TryAgain(_))) {
             // It was not used, and may be good later.
@@ -90,9 +103,53 @@ impl Refreshes {
 /// Limits the log lines of refused tokens, which anybody may send.
 static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
 
+/// As [`ask`], unless another SuperLink that works with the state has asked a moment ago, or is asking.
+async fn ask_once(
+    state: Arc<dyn LinkState>,
+    provider: Provider,
+    token: String,
+    now: OffsetDateTime,
+) -> Outcome {
+    let hash = ObjectId::of(token.as_bytes());
+    let deadline = monotonic::now() + LONGEST;
+    loop {
+        match state.begin_refresh(hash).await {
+            Ok(RefreshTurn::Ask) => break,
+            Ok(RefreshTurn::Given(sealed)) => {
+                let given = sealed::open(&token, &sealed).ok_or_else(away)?;
+                return usable(&provider, given, Some(&token), now).await;
+            }
+            Ok(RefreshTurn::Wait) if monotonic::now() < deadline => sleep(PAUSE).await,
+            Ok(RefreshTurn::Wait) => return Err(away()),
+            Err(error) => {
+                let error = chain(&error);
+                warn!(
+                    error,
+                    "other SuperLinks cannot be asked about a refresh token"
+                );
+                return Err(away());
+            }
+        }
+    }
+    let given = given(&provider, &token).await;
+    let sealed = given.as_ref().ok();
+    let sealed = sealed.and_then(|given| sealed::seal(&token, given));
+    if let Err(error) = state.end_refresh(hash, sealed).await {
+        let error = chain(&error);
+        warn!(error, "other SuperLinks do not know of refreshed tokens");
+    }
+    usable(&provider, given?, Some(&token), now).await
+}
+
 async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome {
-    match provider.refresh(&token).await {
-        Ok(tokens) => usable(&provider, tokens, Some(&token), now).await,
+    let given = given(&provider, &token).await?;
+    usable(&provider, given, Some(&token), now).await
+}
+
+/// What the provider gives for the token.
+async fn given(provider: &Provider, token: &str) -> Result<Tokens, Failure> {
+    match provider.refresh(token).await {
+        Ok(tokens) => Ok(tokens),
         Err(problem) if problem.may_pass() => {
             if let Some(more) = QUIET.ask("away") {
                 warn!(more, "tokens cannot be refreshed: {}", chain(&problem));

@@ -16,6 +16,20 @@ pub struct DatabaseServer {
     /// the machine]
     #[arg(long, value_name = "NAME", value_parser = superlink_name, hide = true)]
     pub superlink_name: Option<String>,
+    /// Take over the runs of another SuperLink of the database that gave no sign of life for so long, 15 at
+    /// least: they begin again with --resume-runs, and fail without
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = clap::value_parser!(u64).range(15..),
+        hide = true
+    )]
+    pub takeover_after: u64,
+    /// Have the ServerApps that this SuperLink starts connect here: the address of a balancer before
+    /// ServerAppIo of all SuperLinks. They then live through the end of this one
+    #[arg(long, value_name = "HOST:PORT", hide = true)]
+    pub serverappio_advertise: Option<String>,
 }
 
 /// The name also names a folder.

@@ -3,10 +3,11 @@
 use flwr_core::address::Address;
 use flwr_daemon::appio::{AppTls, Launchers, Place, Wanted};
 
-use super::{ConfigError, accounts, address};
+use super::{ConfigError, Way, accounts, address};
 use crate::args::{Args, Isolation};
 
 const FLAG: &str = "--serverappio-api-address";
+pub(super) const ADVERTISE: &str = "--serverappio-advertise";
 /// Flower's port.
 const PORT: u16 = 9091;
 
@@ -61,6 +62,30 @@ pub(super) fn appio(args: &Args) -> Result<(ServerAppIo, Vec<String>), ConfigErr
         launchers,
     };
     Ok((serverappio, warnings.collect()))
+}
+
+/// Where the ServerApps that the SuperLink starts reach other SuperLinks too. `way`: how its processes come by
+/// their runs, if it starts them.
+pub(super) fn advertised(
+    args: &Args,
+    serverappio: &ServerAppIo,
+    way: Option<Way>,
+) -> Result<Option<Address>, ConfigError> {
+    let Some(given) = args.server.serverappio_advertise.as_deref() else {
+        return Ok(None);
+    };
+    let advertised = address(ADVERTISE, given)?;
+    match way {
+        None => return Err(ConfigError::AdvertisedToNobody(advertised)),
+        Some(Way::Tokenless) => return Err(ConfigError::AdvertisedTokenless(advertised)),
+        Some(Way::Token) => {}
+    }
+    let tls = serverappio.tls.as_ref();
+    let is_private = tls.is_some_and(|tls| tls.is_for(&advertised.host));
+    match is_private || advertised.is_loopback() || args.appio.allow_plaintext_appio {
+        true => Ok(Some(advertised)),
+        false => Err(ConfigError::AdvertisedPlaintext(advertised)),
+    }
 }
 
 /// The flag by which strangers are kept out of the federation.

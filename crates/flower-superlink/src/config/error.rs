@@ -1,7 +1,7 @@
 //! What is wrong with the flags.
 
 use flwr_client::channel::InvalidProxy;
-use flwr_core::address::AddressError;
+use flwr_core::address::{Address, AddressError};
 use flwr_daemon::appio::{AppTlsError, LaunchersError, PlaceError};
 use flwr_daemon::apps;
 use flwr_security::allow_list::AllowListError;
@@ -62,6 +62,21 @@ pub enum ConfigError {
         "{0} is of use with --storage s3://… only: other SuperLinks cannot reach a directory of this machine"
     )]
     NoBucket(&'static str),
+    /// ServerApps would speak plaintext with a balancer elsewhere.
+    #[error(
+        "--serverappio-advertise {0}: ServerApps would send their tokens and models there in plaintext. Give --appio-ssl-certfile with a certificate for that host, or --allow-plaintext-appio if only machines and networks that you trust are between"
+    )]
+    AdvertisedPlaintext(Address),
+    /// ServerApps have nothing by which another SuperLink knows them.
+    #[error(
+        "--serverappio-advertise {0}: ServerApps of this flwr release have no token, and other SuperLinks would not know them. Leave the flag away, or give a later flwr"
+    )]
+    AdvertisedTokenless(Address),
+    /// Somebody else starts the ServerApps.
+    #[error(
+        "--serverappio-advertise {0}: with --isolation process, whoever starts ServerApps gives them the address"
+    )]
+    AdvertisedToNobody(Address),
     /// Objects have no place beside a database that is elsewhere.
     #[error(
         "--database postgres://… needs a place for FABs and objects: --storage-dir DIR, or --storage s3://BUCKET/PREFIX"

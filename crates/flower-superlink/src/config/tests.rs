@@ -8,8 +8,11 @@ use flwr_security::key::PrivateKey;
 use flwr_security::testing;
 use time::OffsetDateTime;
 
+use super::places::IN_MEMORY;
 use super::*;
+use crate::store::{Database, Storage};
 
+mod advertised;
 mod joining;
 mod older;
 mod other;

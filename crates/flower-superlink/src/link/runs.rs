@@ -179,7 +179,7 @@ impl Link {
     }
 
     /// Lets go of what a finished run needs no more.
-    async fn run_ended(&self, known: &Run) -> Result<()> {
+    pub(super) async fn run_ended(&self, known: &Run) -> Result<()> {
         let run = known.id;
         self.pace.forget(run);
         self.waiting.forget(run);

@@ -18,9 +18,11 @@ mod joining;
 mod logins;
 mod logs;
 mod messages;
+mod neighbours;
 mod nodes;
 mod objects;
 mod runs;
+mod settings;
 mod shared;
 mod tasks;
 mod upkeep;
@@ -31,12 +33,14 @@ pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use joining::{Entry, Joining, KnownToken, TokenUse};
-pub use logins::{KnownLogin, Logins};
+pub use logins::{KnownLogin, Logins, RefreshTurn};
 pub use logs::{LogEntry, Logs, pieces};
 pub use messages::{Answer, Messages};
+pub use neighbours::{Burial, Care, Neighbours, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};
+pub use settings::{Prints, Settings};
 pub use shared::Shared;
 pub use tasks::{APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Claim, Process, Tasks};
 pub use upkeep::{Keep, READ, Upkeep, Usage};
@@ -91,7 +95,9 @@ pub trait LinkState:
     + Logs
     + Upkeep
     + Logins
+    + Neighbours
     + Shared
+    + Settings
     + std::fmt::Debug
     + Send
     + Sync

@@ -68,16 +68,7 @@ impl Link {
             .collect())
     }
 
-    /// The runs that no ServerApp process has asked for, oldest first.
-    ///
-    /// # Errors
-    /// If the state fails.
-    pub async fn pending_runs(&self) -> Result<Vec<RunId>> {
-        let waiting = self.state.waiting_tasks(TaskKind::ServerApp).await?;
-        Ok(waiting.into_iter().map(|task| task.run).collect())
-    }
-
-    /// Those of them whose tokens an earlier start of this SuperLink may have given away.
+    /// The pending runs whose tokens an earlier start of this SuperLink may have given away.
     ///
     /// # Errors
     /// If the state fails.
@@ -86,8 +77,8 @@ impl Link {
         Ok(left.into_iter().map(|task| task.run).collect())
     }
 
-    /// Those of the pending runs for which nobody has a token: whoever takes the first of a list is not kept from
-    /// the others by a process that is slow to begin.
+    /// The pending runs for which nobody has a token, oldest first: whoever takes the first of a list is not
+    /// kept from the others by a process that is slow to begin.
     ///
     /// # Errors
     /// If the state fails.

@@ -1,7 +1,7 @@
 //! What every backend of the state must do. [`battery!`] makes a test of each behaviour for a
 //! constructor; the tests read like the promises in [`LinkState`](crate::link::state::LinkState).
 
-mod joining;
+pub(in crate::store) mod joining;
 mod life;
 mod messages;
 mod nodes;

@@ -14,12 +14,14 @@
 //! kept in memory for a while: a model that all nodes pull is read once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::object::ObjectId;
 use flwr_daemon::objects::{Error, Flaw, Flawed};
+use parking_lot::Mutex;
 
 use crate::link::blobs::{BlobStore, Swept};
 use crate::link::state::{Blob, BlobName};
@@ -37,29 +39,65 @@ pub(super) use shelf::Shelf;
 use shelf::verified;
 
 /// Bytes up to which an object stands in the state.
-const INLINE_MAX: usize = 32 << 10;
+pub(super) const INLINE_MAX: usize = 32 << 10;
 /// Where all names begin.
 pub(super) const NAMES: &str = "o";
 
 /// The start of a SuperLink. Its uploads begin with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Start {
     /// The state, by a name that no other has.
     pub(super) state: String,
     /// Numbers the starts with the state.
     pub(super) epoch: i64,
-    /// Other starts whose SuperLinks may be at work.
-    pub(super) beside: Vec<i64>,
+    /// Other starts.
+    pub(super) beside: Beside,
+}
+
+/// Other starts with a state whose SuperLinks may be at work, or are known to be over.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Beside(Arc<Mutex<Starts>>);
+
+#[derive(Debug, Default)]
+struct Starts {
+    /// Those that had begun before this one.
+    alive: Vec<i64>,
+    over: Vec<i64>,
+}
+
+impl Beside {
+    /// The epochs of starts before this one that may not be over.
+    pub(super) fn new(alive: Vec<i64>) -> Self {
+        let over = Vec::new();
+        Self(Arc::new(Mutex::new(Starts { alive, over })))
+    }
+
+    /// The start of this epoch is over: its SuperLink can note nothing any more.
+    pub(super) fn is_over(&self, epoch: i64) {
+        self.0.lock().over.push(epoch);
+    }
+
+    /// Whether the start of another epoch is over, seen from the start of this epoch.
+    fn has_ended(&self, other: i64, this: i64) -> bool {
+        let starts = self.0.lock();
+        starts.over.contains(&other) || (other < this && !starts.alive.contains(&other))
+    }
+
+    /// The epochs of starts before this one that may not be over.
+    #[cfg(test)]
+    pub(super) fn alive(&self) -> Vec<i64> {
+        self.0.lock().alive.clone()
+    }
 }
 
 impl Start {
-    /// Whether these are the uploads of an earlier start with the same state that is over.
+    /// Whether these are the uploads of another start with the same state that is over.
     fn is_after(&self, folder: &str) -> bool {
         let epoch = folder
             .rsplit_once('-')
             .filter(|(state, _)| *state == self.state);
         let epoch: Option<i64> = epoch.and_then(|(_, epoch)| epoch.parse().ok());
-        epoch.is_some_and(|epoch| epoch < self.epoch && !self.beside.contains(&epoch))
+        epoch.is_some_and(|epoch| self.beside.has_ended(epoch, self.epoch))
     }
 }
 
@@ -212,4 +250,4 @@ impl BlobStore for NamedBlobs {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -33,13 +33,13 @@ const LINE: &str = "round 1: accuracy 0.9\n";
 const DUMP: &str = "state.sql";
 const FILES: &str = "storage.txt";
 
-fn states() -> PathBuf {
+pub(super) fn states() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/states")
 }
 
 /// A state of its own in a directory that goes with it.
-struct Place {
-    dir: TempDir,
+pub(super) struct Place {
+    pub(super) dir: TempDir,
     places: Places,
 }
 
@@ -55,7 +55,7 @@ impl Place {
     }
 
     /// The state in a folder of `testdata/states`.
-    fn of(folder: &Path) -> Self {
+    pub(super) fn of(folder: &Path) -> Self {
         let place = Self::new();
         let made = Connection::open(place.database()).unwrap();
         let dump = fs::read_to_string(folder.join(DUMP)).unwrap();
@@ -70,7 +70,7 @@ impl Place {
         place
     }
 
-    fn database(&self) -> PathBuf {
+    pub(super) fn database(&self) -> PathBuf {
         self.dir.path().join("state.db")
     }
 

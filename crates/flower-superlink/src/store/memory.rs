@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use flwr_core::refusal::Refusal;
 
-use crate::link::state::{KnownToken, LinkState, Logins, Shared};
+use crate::link::state::{KnownToken, LinkState, Logins, Neighbours, Settings, Shared};
 
 mod joining;
 mod logs;
@@ -34,6 +34,9 @@ pub struct MemoryState(Mutex<Inner>);
 impl Shared for MemoryState {}
 
 impl Logins for MemoryState {}
+impl Neighbours for MemoryState {}
+
+impl Settings for MemoryState {}
 
 impl LinkState for MemoryState {}
 

@@ -16,6 +16,7 @@ use proptest::test_runner::Config;
 use tempfile::TempDir;
 
 use super::battery::world::{NOON, World, key};
+use super::import::tests::move_rows;
 use super::postgres::tests::audit::audit;
 use super::postgres::tests::server::{self, each_time_it_has_committed};
 use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
@@ -48,6 +49,8 @@ enum Place {
     Nowhere,
     /// The folder goes with the state.
     File(TempDir, PathBuf),
+    /// The same, before the state is moved to a database.
+    Leaving(TempDir, PathBuf),
     Database(PostgresUrl),
 }
 
@@ -66,6 +69,18 @@ impl Tested {
         Self {
             world: World::new(Arc::new(state)),
             place: Place::File(dir, file),
+        }
+    }
+
+    /// A state in a file that a crash moves to a database.
+    fn leaving(now: Timestamp) -> Self {
+        let tested = Self::sqlite(now);
+        let Place::File(dir, file) = tested.place else {
+            unreachable!("the state is in a file");
+        };
+        Self {
+            world: tested.world,
+            place: Place::Leaving(dir, file),
         }
     }
 
@@ -89,14 +104,16 @@ impl Tested {
     async fn crash(&mut self, now: Timestamp) {
         match &self.place {
             Place::Nowhere => {}
+            Place::Leaving(_dir, file) => {
+                let (_dir, copy) = as_on_disk(file);
+                let address = server::place(Server::of_this_process()).await;
+                move_rows(&copy, &address).await;
+                let state = PostgresState::open(&address, now).await.unwrap();
+                self.world = World::new(Arc::new(state));
+                self.place = Place::Database(address);
+            }
             Place::File(_dir, file) => {
-                let dir = scratch();
-                let copy = dir.path().join("state.db");
-                for ending in ["", "-wal"] {
-                    let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
-                    // There may be nothing written ahead.
-                    let _ = std::fs::copy(name(file), name(&copy));
-                }
+                let (dir, copy) = as_on_disk(file);
                 let state = SqliteState::open(&copy, now).unwrap();
                 self.world = World::new(Arc::new(state));
                 self.place = Place::File(dir, copy);
@@ -109,6 +126,18 @@ impl Tested {
             }
         }
     }
+}
+
+/// A copy of a file as it is on disk in this moment.
+fn as_on_disk(file: &Path) -> (TempDir, PathBuf) {
+    let dir = scratch();
+    let copy = dir.path().join("state.db");
+    for ending in ["", "-wal"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+        // There may be nothing written ahead.
+        let _ = std::fs::copy(name(file), name(&copy));
+    }
+    (dir, copy)
 }
 
 /// Where syncing costs nothing, if there is such a place.
@@ -165,6 +194,11 @@ fn sqlite_does_what_the_model_does_also_after_crashes() {
 #[test]
 fn postgres_does_what_the_model_does_also_after_crashes() {
     check(12, async || Tested::postgres(NOON).await);
+}
+
+#[test]
+fn a_history_goes_on_when_its_file_was_moved_to_a_database() {
+    check(30, async || Tested::leaving(NOON));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

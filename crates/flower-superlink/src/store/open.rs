@@ -7,7 +7,6 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 use flwr_daemon::objects::{self, Files, Memory, Pause, Restored};
 
-use super::blobs::Bucket;
 use super::place::{Database, Places, Storage, StoreError, settle};
 use super::postgres::{Company, PostgresState, PostgresUrl};
 use super::sqlite::{Kept, SqliteState, beside};
@@ -85,16 +84,7 @@ impl Places {
             // To list a bucket takes long.
             Storage::Memory | Storage::Bucket(_) => Vec::new(),
         };
-        let outputs = match &self.storage {
-            Storage::Memory => None,
-            Storage::Bucket(Bucket {
-                apps, superlink, ..
-            }) => {
-                let dir = apps.as_ref().map(|dir| dir.join(&start.state));
-                dir.map(|dir| dir.join(superlink))
-            }
-            Storage::Dir(dir) => Some(beside(dir, "apps")),
-        };
+        let outputs = self.storage.outputs(&start.state);
         Ok(Opened {
             state: Arc::new(state),
             objects: Arc::new(shelf.objects(&start)),

@@ -142,6 +142,18 @@ impl Storage {
         }
     }
 
+    /// Where ServerApps of a state in PostgreSQL print to, if they are to outlive the SuperLink.
+    pub(super) fn outputs(&self, state: &str) -> Option<PathBuf> {
+        match self {
+            Self::Memory => None,
+            Self::Dir(dir) => Some(beside(dir, "apps")),
+            Self::Bucket(bucket) => {
+                let dir = bucket.apps.as_ref()?.join(state);
+                Some(dir.join(&bucket.superlink))
+            }
+        }
+    }
+
     /// Marks an error of the place with its flag.
     pub(super) fn failed(&self, error: objects::Error) -> StoreError {
         match self {
@@ -221,6 +233,11 @@ impl Places {
             database: state.database(),
             is_new: !state.uses_bytes().await.map_err(StoreError::Rows)?,
         };
+        self.claim_for(of_state).await
+    }
+
+    /// The same for a state that nobody works with yet.
+    pub(super) async fn claim_for(&self, of_state: OfState<'_>) -> Result<Shelf, StoreError> {
         self.storage.require_own(of_state)?;
         if let Storage::Dir(dir) = &self.storage {
             owner::claim(dir, of_state.id)?;

@@ -16,16 +16,19 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 use parking_lot::Mutex;
 
+use super::blobs::Beside;
 use super::presence::Presence;
 use crate::link::state::{Changed, LinkState, Shared, StateResult, Written};
 use crate::link::wake::{Topic, Wake};
 
 pub(super) mod audit;
 mod blobs;
+mod burial;
 mod certificates;
 mod connect;
 mod dismissed;
 mod expiry;
+mod filling;
 mod flush;
 mod follow;
 mod hold;
@@ -44,9 +47,11 @@ mod opening;
 mod patience;
 mod reader;
 mod replies;
+mod roster;
 mod row;
 mod runs;
 mod schema;
+mod settings;
 mod signs;
 mod table;
 mod tasks;
@@ -57,8 +62,10 @@ mod url;
 mod wakes;
 
 pub use connect::Unfit;
+pub(super) use filling::{Filling, Vacant};
 pub(super) use hold::Company;
 pub use opening::PostgresError;
+pub use roster::{Member, Roster};
 pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 #[doc(hidden)]
 pub use wakes::reads_notification;
@@ -82,8 +89,10 @@ pub struct PostgresState {
     /// The name of this SuperLink among those that work with the database; empty where it works alone.
     name: String,
     epoch: i64,
-    /// The epochs of the others at the start of this SuperLink.
-    beside: Vec<i64>,
+    /// The starts of others.
+    beside: Beside,
+    /// Since when others are silent.
+    watch: Mutex<burial::Watch>,
 }
 
 impl PostgresState {

@@ -30,8 +30,10 @@ pub(super) struct Presence(Mutex<Inner>);
 /// What a state on disk remembers of signs of life.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    /// When who is online was written last.
+    /// When the SuperLink that was here before wrote last.
     pub(super) seen_at: Timestamp,
+    /// Whether other SuperLinks were there meanwhile.
+    pub(super) has_others: bool,
     /// The nodes that are registered, each with whether it was heard in its session.
     pub(super) nodes: Vec<(KnownNode, bool)>,
     /// Rows of nodes, also of those that are unregistered.
@@ -166,18 +168,28 @@ impl Presence {
             ..Inner::default()
         };
         for (mut known, heard) in remembered.nodes {
+            let mut has_time = false;
             match known.outlook() {
                 Outlook::There(until) if until > seen_at => {
                     known.online_until = until.max(now + RETURN);
+                    has_time = true;
+                }
+                Outlook::There(until) if remembered.has_others => {
+                    known.online_until = others::late(until);
                 }
                 // It could not return meanwhile.
-                Outlook::Left(until) if until > seen_at => {
+                Outlook::Left(until) if until > seen_at && !remembered.has_others => {
                     known.online_until = now;
                     known.deactivated_at = Some(now);
                 }
                 _ => {}
             }
+            let id = known.id;
             inner.add(known, heard, 0);
+            if let Some(node) = inner.nodes.get_mut(&id) {
+                // The others are to know of the time, too.
+                node.is_unwritten = has_time && remembered.has_others;
+            }
         }
         for task in remembered.begun {
             let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use flwr_core::object::ObjectId;
 use rusqlite::Connection;
 
-use crate::link::state::{Changed, LinkState, Logins, Shared, Written};
+use crate::link::state::{Changed, LinkState, Logins, Neighbours, Settings, Shared, Written};
 
 mod audit;
 mod dismissed;
 mod expiry;
+mod export;
 mod file;
 mod in_hand;
 mod instructions;
@@ -39,6 +40,7 @@ mod upkeep;
 mod writer;
 
 pub(super) use audit::Audit;
+pub(super) use export::{Export, ExportError, Unread};
 pub use file::OpenError;
 pub(super) use file::{beside, exists, hold};
 pub(super) use snapshot::{Content, SnapshotError, copy, state_of};
@@ -89,6 +91,9 @@ impl SqliteState {
 impl Shared for SqliteState {}
 
 impl Logins for SqliteState {}
+impl Neighbours for SqliteState {}
+
+impl Settings for SqliteState {}
 
 impl LinkState for SqliteState {}
 

@@ -106,6 +106,12 @@ impl AppTls {
         (self.flag, Arc::new(self.tls.clone()))
     }
 
+    /// Whether the certificate is for this host.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        self.tls.is_for(host)
+    }
+
     /// Has the processes of a program speak TLS with the API at this host. If the certificate is not
     /// for the host, the processes speak plaintext within this machine, and the operator is told.
     #[must_use]

@@ -94,7 +94,7 @@ fn a_log_file_is_rotated_each_day_and_seven_are_kept() {
         let args = Args::try_parse_from(words.iter().chain(flags));
         args.map(|args| args.logs.file().unwrap())
     };
-    let hours = |number: u64| std::time::Duration::from_secs(3600 * number);
+    let hours = |number: u64| Duration::from_secs(3600 * number);
     let usual = file(&[]).unwrap();
     assert_eq!((usual.interval, usual.backups), (hours(24), 7));
     let flags = [

@@ -14,7 +14,7 @@ const NODE: NodeId = NodeId(5);
 const OTHER: NodeId = NodeId(6);
 
 /// A token of alice's for an hour.
-fn token(uses: u32) -> KnownToken {
+pub(in crate::store) fn token(uses: u32) -> KnownToken {
     KnownToken {
         id: TOKEN,
         secret: [9; 32],

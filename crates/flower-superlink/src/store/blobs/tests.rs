@@ -1,6 +1,6 @@
 //! Bytes under names, in memory, in a directory, and in a store that loses and fails.
 
-mod bucket;
+pub(in crate::store) mod bucket;
 mod claims;
 mod earlier;
 mod flawed;
@@ -27,7 +27,7 @@ fn start(state: &str, epoch: i64) -> Start {
     Start {
         state: state.to_owned(),
         epoch,
-        beside: Vec::new(),
+        beside: Beside::default(),
     }
 }
 

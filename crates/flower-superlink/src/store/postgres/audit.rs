@@ -220,7 +220,7 @@ async fn flawed(tx: &Tx<'_>) -> StateResult<Vec<(RunId, ObjectId)>> {
 }
 
 /// Recomputes from the rows what other rows say.
-async fn problems(tx: &Tx<'_>) -> StateResult<Vec<String>> {
+pub(super) async fn problems(tx: &Tx<'_>) -> StateResult<Vec<String>> {
     let mut problems = Vec::new();
     for (wrong, sql) in RULES {
         let number = row::count(&tx.query_one(sql, &[]).await?, 0)?;

@@ -13,8 +13,8 @@ use crate::link::wake::Topic;
 use crate::store::postgres::reader::reading;
 use crate::store::presence::{Presence, Seen};
 
-/// Seconds between two looks at all nodes, and between two writings of signs of life, while there are
-/// other SuperLinks.
+/// Seconds between two looks at all nodes while there are other SuperLinks, and between two writings of
+/// signs of life where there may be others.
 pub(super) const EVERY: f64 = 5.0;
 
 /// The signs of life of all nodes that are registered.

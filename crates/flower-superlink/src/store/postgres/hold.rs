@@ -12,6 +12,7 @@
 //! before has left, whoever wrote that: so each operation is right whatever other SuperLinks do.
 
 use deadpool_postgres::{Object, Pool};
+use flwr_core::time::Timestamp;
 use thiserror::Error;
 
 use super::lane::broken;
@@ -21,9 +22,10 @@ use super::unit::Tx;
 use crate::link::state::{StateError, StateResult};
 
 /// The lock of the schema.
-const SCHEMA: &str = "hashtextextended('flower-superlink ' || current_schema(), 0)";
+pub(super) const SCHEMA: &str = "hashtextextended('flower-superlink ' || current_schema(), 0)";
 /// The lock of a name.
-const NAME: &str = "hashtextextended('flower-superlink ' || current_schema() || ' name ' || $1, 0)";
+pub(super) const NAME: &str =
+    "hashtextextended('flower-superlink ' || current_schema() || ' name ' || $1, 0)";
 /// The first statement of each transaction: waits for the transactions of others.
 const BEGIN: &str = "WITH turn AS MATERIALIZED (
        SELECT pg_advisory_xact_lock(
@@ -74,10 +76,11 @@ pub(super) enum Obstacle {
 #[error("another session holds the database")]
 pub(super) struct Lost;
 
-/// Another SuperLink has begun to work with the database under this name, or alone.
+/// Another SuperLink has begun to work with the database under this name, or alone; or another has buried
+/// this one.
 #[derive(Debug, Error)]
 #[error(
-    "another flower-superlink has taken the database: this one can write nothing any more; stop it"
+    "another flower-superlink has taken the database or the runs of this one: this one can write nothing any more"
 )]
 pub(super) struct TakenOver;
 
@@ -99,6 +102,8 @@ pub(super) struct Hold {
     pub(super) batch: i64,
     /// The number of the last transaction that was committed.
     pub(super) committed: i64,
+    /// The last sign of life of the SuperLink that had the name before.
+    pub(super) seen_before: Option<Timestamp>,
 }
 
 /// Takes the locks, unless other sessions have them. Who had them a moment ago may be about to go.
@@ -173,12 +178,13 @@ impl Hold {
         company: Company<'_>,
         holder: &Holder,
     ) -> StateResult<Self> {
-        let sql = "INSERT INTO link (name, epoch, batch, host, pid, version, started_at, seen_at)
+        let sql = "WITH before AS (SELECT extract(epoch FROM seen_at)::float8 FROM link WHERE name = $1)
+                   INSERT INTO link (name, epoch, batch, host, pid, version, started_at, seen_at)
                    VALUES ($1, nextval('link_epoch'), 0, $2, $3, $4, clock_timestamp(), clock_timestamp())
                    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, host = excluded.host,
                      pid = excluded.pid, version = excluded.version,
                      started_at = excluded.started_at, seen_at = excluded.seen_at
-                   RETURNING epoch, batch";
+                   RETURNING epoch, batch, (TABLE before)";
         let (name, host) = (row::escaped(company.name()), row::escaped(&holder.host));
         // Who worked alone, or beside whom nobody may work now, can commit nothing from here on.
         let others = "DELETE FROM link WHERE (name = '') <> ($1 = '')";
@@ -197,6 +203,7 @@ impl Hold {
             epoch: row::get(&begun, 0)?,
             batch,
             committed: batch,
+            seen_before: row::maybe_moment(&begun, 2)?,
         })
     }
 
@@ -244,8 +251,15 @@ impl Hold {
         }
     }
 
-    /// Lets the next SuperLink have the name. Best effort: the end of the session does the same.
+    /// Lets the next SuperLink have the name, and leaves nothing to bury. Best effort: the end of the session
+    /// does the first.
     pub(super) async fn release(&self, connection: &Object) {
+        if let Some(name) = &self.name {
+            let sql = "DELETE FROM link WHERE name = $1 AND epoch = $2";
+            let _ = connection
+                .execute(sql, &[&row::escaped(name), &self.epoch])
+                .await;
+        }
         let _ = connection
             .execute("SELECT pg_advisory_unlock_all()", &[])
             .await;

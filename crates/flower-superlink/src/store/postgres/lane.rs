@@ -15,11 +15,11 @@ use flwr_core::cause::chain;
 use flwr_daemon::task::{self, Task};
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::hold::{Hold, Lost};
+use super::hold::{Hold, Lost, TakenOver};
 use super::patience::{PATIENCE, Patience, is_passing};
 use super::unit::{Unit, Wants};
 use crate::link::state::{StateError, StateResult};
@@ -42,6 +42,7 @@ const TRANSACTION: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Lane {
     orders: mpsc::Sender<Order>,
+    shut_out: watch::Receiver<bool>,
     _task: Mutex<Task<()>>,
 }
 
@@ -64,13 +65,16 @@ impl Lane {
     /// Starts the task that writes, with a connection that has the hold.
     pub(super) fn start(hold: Hold, connection: Object) -> Self {
         let (orders, waiting) = mpsc::channel(QUEUE);
+        let (shuts_out, shut_out) = watch::channel(false);
         let worker = Worker {
+            shuts_out,
             hold,
             connection: Some(connection),
             unresolved: None,
         };
         Self {
             orders,
+            shut_out,
             _task: Mutex::new(task::start(worker.run(waiting))),
         }
     }
@@ -93,6 +97,20 @@ impl Lane {
         answered.await.map_err(|_| broken(Ended))?
     }
 
+    /// Whether another SuperLink has the database, or the name of this one: nothing can be written.
+    pub(super) fn is_shut_out(&self) -> bool {
+        *self.shut_out.borrow()
+    }
+
+    /// Waits until [`is_shut_out`](Self::is_shut_out).
+    pub(super) async fn shut_out(&self) {
+        let mut shut_out = self.shut_out.clone();
+        // Without the task nobody knows, and somebody closes the state.
+        if shut_out.wait_for(|is_out| *is_out).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// Ends the task once it has done what waits. Nothing can be written any more.
     pub(super) async fn close(&self) {
         let (closed, done) = oneshot::channel();
@@ -105,6 +123,8 @@ impl Lane {
 
 /// The task that writes.
 struct Worker {
+    /// Tells that another SuperLink has the database.
+    shuts_out: watch::Sender<bool>,
     hold: Hold,
     /// The connection with the hold, unless it was lost.
     connection: Option<Object>,
@@ -282,6 +302,9 @@ impl Worker {
         let StateError::Broken(cause) = error else {
             return;
         };
+        if cause.is::<TakenOver>() {
+            self.shuts_out.send_replace(true);
+        }
         let told = cause.downcast_ref::<tokio_postgres::Error>();
         let is_told = told.is_some_and(|told| told.as_db_error().is_some() && !told.is_closed());
         if !is_told && let Some(connection) = self.connection.take() {

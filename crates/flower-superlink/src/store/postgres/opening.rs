@@ -17,7 +17,7 @@ use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
 use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
-use crate::store::blobs::Start;
+use crate::store::blobs::{Beside, Start};
 
 /// Why a database is not opened.
 #[derive(Debug, Error)]
@@ -98,7 +98,7 @@ fn shown(by: Option<&(String, i64)>) -> String {
 }
 
 /// Marks an error with its database.
-fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
+pub(super) fn failed(address: &PostgresUrl) -> impl Fn(StateError) -> PostgresError + '_ {
     |error| PostgresError::Failed {
         address: address.clone(),
         source: match error {
@@ -133,13 +133,14 @@ impl PostgresState {
         let ear = listens(address, Ear::open(connector).await)?;
         let mut connection = reach(address, &pool).await?;
         let hold = take(address, &pool, &mut connection, company).await?;
-        let opened = load(&mut connection, hold.epoch(), now).await;
+        let opened = load(&mut connection, &hold, now).await;
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
         Ok(Self {
             epoch: hold.epoch(),
             name: company.name().to_owned(),
-            beside: opened.beside,
+            beside: Beside::new(opened.beside),
+            watch: parking_lot::Mutex::default(),
             lane: Lane::start(hold, connection),
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
             pool,
@@ -198,7 +199,7 @@ impl PostgresState {
     }
 }
 
-fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
+pub(super) fn connector(address: &PostgresUrl) -> Result<Connector, PostgresError> {
     Connector::of(address).map_err(|source| PostgresError::Tls {
         address: address.clone(),
         source,
@@ -229,7 +230,7 @@ fn unfit(address: &PostgresUrl) -> impl Fn(Unfit) -> PostgresError {
 }
 
 /// A connection to a server that is fit.
-async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresError> {
+pub(super) async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresError> {
     let connection = pool.get().await;
     let connection = connection.map_err(|error| PostgresError::Unreachable {
         address: address.clone(),
@@ -242,7 +243,7 @@ async fn reach(address: &PostgresUrl, pool: &Pool) -> Result<Object, PostgresErr
 }
 
 /// Takes the locks of the database.
-async fn lock(
+pub(super) async fn lock(
     address: &PostgresUrl,
     connection: &Object,
     company: Company<'_>,
@@ -266,6 +267,19 @@ async fn lock(
     })
 }
 
+/// Brings the schema to the latest version.
+pub(super) async fn migrate(
+    address: &PostgresUrl,
+    connection: &mut Object,
+) -> Result<(), PostgresError> {
+    let migrated = schema::migrate(connection).await.map_err(failed(address))?;
+    migrated.map_err(|Newer { found }| PostgresError::Newer {
+        address: address.clone(),
+        found,
+        known: schema::VERSION,
+    })
+}
+
 /// Takes hold of the database, and brings its schema to the latest version.
 async fn take(
     address: &PostgresUrl,
@@ -275,12 +289,7 @@ async fn take(
 ) -> Result<Hold, PostgresError> {
     let failed = failed(address);
     lock(address, connection, company).await?;
-    let migrated = schema::migrate(connection).await.map_err(&failed)?;
-    migrated.map_err(|Newer { found }| PostgresError::Newer {
-        address: address.clone(),
-        found,
-        known: schema::VERSION,
-    })?;
+    migrate(address, connection).await?;
     let node = rustix::system::uname();
     let holder = Holder {
         host: node.nodename().to_string_lossy().into_owned(),
@@ -298,8 +307,9 @@ struct Loaded {
     presence: crate::store::presence::Presence,
 }
 
-async fn load(connection: &mut Object, epoch: i64, now: Timestamp) -> StateResult<Loaded> {
+async fn load(connection: &mut Object, hold: &Hold, now: Timestamp) -> StateResult<Loaded> {
     make_state(connection, now).await?;
+    let epoch = hold.epoch();
     let has_others = hold::has_others(connection, epoch).await?;
     let snapshot = reader::snapshot(connection).await?;
     let id = snapshot.query_one("SELECT id FROM state", &[]).await?;
@@ -307,7 +317,7 @@ async fn load(connection: &mut Object, epoch: i64, now: Timestamp) -> StateResul
         id: row::get(&id, 0)?,
         database: identity::of(&snapshot).await?,
         beside: hold::others(&snapshot, epoch).await?,
-        presence: signs::load(&snapshot, has_others, now).await?,
+        presence: signs::load(&snapshot, has_others, hold.seen_before, now).await?,
     };
     snapshot.commit().await?;
     Ok(loaded)

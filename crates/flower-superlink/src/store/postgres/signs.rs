@@ -9,15 +9,22 @@ use super::{certificates, dismissed, nodes, runs, tasks};
 use crate::link::state::{StateResult, Traffic};
 use crate::store::presence::{Presence, Remembered, Signs};
 
-/// Who was there when the state was written last. While other SuperLinks work with the state, nodes are
-/// there, and need no time to return.
-pub(super) async fn load(tx: &Tx<'_>, has_others: bool, now: Timestamp) -> StateResult<Presence> {
+/// Who was there when the state was written last. While other SuperLinks work with the state, nodes need no
+/// time to return, but for those that were there when the SuperLink of this name wrote last, `seen_before`:
+/// if it was killed, what it heard since is lost.
+pub(super) async fn load(
+    tx: &Tx<'_>,
+    has_others: bool,
+    seen_before: Option<Timestamp>,
+    now: Timestamp,
+) -> StateResult<Presence> {
     let seen_at = tx.query_one("SELECT seen_at FROM state", &[]).await?;
     let remembered = Remembered {
         seen_at: match has_others {
-            true => Timestamp::NEVER,
+            true => seen_before.unwrap_or(Timestamp::NEVER),
             false => row::moment(&seen_at, 0)?,
         },
+        has_others,
         nodes: nodes::registered(tx).await?,
         rows: nodes::number(tx).await?,
         begun: tasks::begun(tx).await?,

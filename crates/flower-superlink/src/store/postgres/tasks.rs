@@ -179,6 +179,39 @@ pub(super) async fn revoke_of_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
     Ok(())
 }
 
+/// The pending tasks that a SuperLink of this name has claimed can be claimed by others. Whether there are
+/// some.
+pub(super) async fn free_pending(tx: &Tx<'_>, link: &str) -> StateResult<bool> {
+    let sql = "UPDATE task SET token = NULL, claimed_at = NULL, host = NULL, pid = NULL,
+                 started = NULL, alive_until = NULL, link = NULL
+               WHERE link = $1 AND run IN (SELECT id FROM run WHERE phase = 'pending')";
+    Ok(tx.execute(sql, &[&escaped(link)]).await? > 0)
+}
+
+/// The runs that have begun and that a SuperLink of this name has claimed; of these only those whose
+/// processes gave no sign of life until `now`, if a moment is given.
+pub(super) async fn lost_with(
+    tx: &Tx<'_>,
+    link: &str,
+    now: Option<Timestamp>,
+) -> StateResult<Vec<RunId>> {
+    let sql = "SELECT DISTINCT run.id FROM task JOIN run ON run.id = task.run
+               WHERE task.link = $1 AND run.phase IN ('starting', 'running')
+                 AND ($2::float8 IS NULL OR coalesce(task.alive_until, 0) < $2)
+               ORDER BY run.id";
+    let rows = tx.query(sql, &[&escaped(link), &row::secs(now)]).await?;
+    let run = |found: &Row| row::id(found, 0).map(RunId);
+    rows.iter().map(run).collect()
+}
+
+/// Nobody watches the processes any more that a SuperLink of this name has started for runs that are over.
+pub(super) async fn forget_ended(tx: &Tx<'_>, link: &str) -> StateResult<()> {
+    let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL
+               WHERE link = $1 AND run IN (SELECT id FROM run WHERE finished_at IS NOT NULL)";
+    tx.execute(sql, &[&escaped(link)]).await?;
+    Ok(())
+}
+
 /// The run begins again: no process works on it any more.
 pub(super) async fn forget_processes(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
     let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL, alive_until = NULL

@@ -229,9 +229,10 @@ impl state::Upkeep for PostgresState {
 
     async fn expire(&self, now: Timestamp) -> Written<Vec<RunId>> {
         self.follow(now).await?;
-        let every = match self.wakes.has_neighbours() {
-            true => follow::EVERY,
-            false => WRITE_EVERY,
+        // Others may begin at any moment, and see by what is written that this SuperLink lives.
+        let every = match self.name.is_empty() {
+            true => WRITE_EVERY,
+            false => follow::EVERY,
         };
         let (presence, due) = (self.presence(), self.presence.lost_runs(now));
         if !reading!(self, tx => is_due(tx, &due, &presence, (every, now)))? {

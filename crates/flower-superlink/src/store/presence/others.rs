@@ -18,6 +18,16 @@ use crate::link::state::{APP_FIRST_HEARTBEAT, KnownNode, Session};
 /// and this SuperLink reads as often.
 const LATE: f64 = 12.0;
 
+/// Until when a node counts as online that is so long online by its row.
+pub(super) fn late(until: Timestamp) -> Timestamp {
+    // A node that never came stays away.
+    if until == Timestamp::ZERO {
+        until
+    } else {
+        until + LATE
+    }
+}
+
 /// The signs of life of a node, as its row has them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Seen {

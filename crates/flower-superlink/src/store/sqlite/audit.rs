@@ -22,9 +22,9 @@ use crate::store::check::Expected;
 /// A database that is looked at, and held meanwhile.
 #[derive(Debug)]
 pub(in crate::store) struct Audit {
-    connection: Connection,
-    id: String,
-    _hold: Hold,
+    pub(super) connection: Connection,
+    pub(super) id: String,
+    pub(super) _hold: Hold,
 }
 
 /// Rows that refer to something that is not there: what they are, and how to find them.

@@ -298,7 +298,7 @@ fn create(database: &Path) -> Result<(), OpenError> {
 }
 
 /// Removes what a crash left of a database that was being made.
-fn remove_rest(fresh: &Path) -> io::Result<()> {
+pub(super) fn remove_rest(fresh: &Path) -> io::Result<()> {
     for ending in ["", "-journal", "-wal", "-shm"] {
         let mut path = fresh.as_os_str().to_owned();
         path.push(ending);

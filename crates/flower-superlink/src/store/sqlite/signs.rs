@@ -15,6 +15,7 @@ pub(super) fn load(connection: &Connection, now: Timestamp) -> StateResult<Prese
     })?;
     let remembered = Remembered {
         seen_at,
+        has_others: false,
         nodes: nodes::registered(connection)?,
         rows: nodes::count(connection)?,
         begun: tasks::begun(connection)?,

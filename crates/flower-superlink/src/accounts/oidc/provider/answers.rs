@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::web::{Answer, Url};
 use super::super::{Error, Keys};
@@ -47,7 +47,7 @@ const fn five() -> f64 {
 }
 
 /// What a login or a refresh gives.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub struct Tokens {
     /// For resources; not always for us, and not always one that can be read.
     pub access_token: String,

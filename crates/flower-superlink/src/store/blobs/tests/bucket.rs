@@ -20,7 +20,7 @@ use crate::store::postgres::tests::audit::audit;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A prefix of the bucket that no other test has.
-pub(super) fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
+pub(in crate::store) fn bucket(at: SocketAddr, secret: &str) -> (Bucket, TempDir) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let dir = tempfile::tempdir().unwrap();
     let credentials = dir.path().join("credentials");

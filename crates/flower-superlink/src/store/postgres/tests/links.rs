@@ -14,11 +14,13 @@ use flwr_postgres::Server;
 
 use super::server::{self, links};
 use super::{open, world};
+use crate::accounts::Accounts;
 use crate::accounts::fake::Person;
 use crate::accounts::tests::Office;
 use crate::in_time::in_time;
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Joining as _, Nodes as _, Process, Runs as _, Tasks as _, Upkeep as _,
+    APP_FIRST_HEARTBEAT, Joining as _, Nodes as _, Process, RETURN, Runs as _, Tasks as _,
+    Upkeep as _,
 };
 use crate::store::battery::world::{NOON, RUN, TASK, key};
 use crate::store::postgres::{Company, PostgresError, PostgresState};
@@ -57,14 +59,14 @@ async fn each_superlink_needs_a_name_of_its_own() {
     assert!(matches!(refused, PostgresError::Held { .. }), "{refused}");
     a.close().await;
     let again = named("a").await.unwrap();
-    assert_eq!(again.start().beside, [b.start().epoch]);
+    assert_eq!(again.start().beside.alive(), [b.start().epoch]);
     again.close().await;
     b.close().await;
     // Whoever works alone keeps all others out.
     let alone = open(&address).await;
     let refused = named("c").await.unwrap_err();
     assert!(matches!(refused, PostgresError::Held { .. }), "{refused}");
-    assert_eq!(alone.start().beside, [0_i64; 0]);
+    assert_eq!(alone.start().beside.alive(), [0_i64; 0]);
 }
 
 #[tokio::test]
@@ -76,7 +78,10 @@ async fn who_was_followed_by_another_of_the_name_writes_nothing() {
     let connection = b.pool.get().await.unwrap();
     connection.batch_execute(sql).await.unwrap();
     let refused = chain(&a.try_to_write().await.unwrap_err());
-    assert!(refused.contains("has taken the database"), "{refused}");
+    assert!(
+        refused.contains("has taken the database or the runs"),
+        "{refused}"
+    );
     b.try_to_write().await.unwrap();
 }
 
@@ -152,6 +157,33 @@ async fn signs_of_life_at_one_count_at_all() {
         .await
         .unwrap();
     assert_eq!(row.get::<_, f64>(0), (NOON + 300.0).as_secs());
+}
+
+/// The signs of life that it heard last went with it.
+#[tokio::test]
+async fn a_node_has_time_to_return_when_one_of_two_superlinks_was_killed() {
+    let address = server::place(Server::of_this_process()).await;
+    let [a, b]: [_; 2] = links(&address, 2).await.try_into().unwrap();
+    let node = world(&b).node(5, NOON + 30.0).await;
+    assert!(a.session(node).await.unwrap().is_some());
+    let name = b.name.clone();
+    drop(b);
+    // The tests have a time of their own.
+    let sql = format!(
+        "UPDATE link SET seen_at = to_timestamp({}) WHERE name = '{name}'",
+        NOON.as_secs()
+    );
+    let connection = a.pool.get().await.unwrap();
+    connection.batch_execute(&sql).await.unwrap();
+    let again = PostgresState::open_in(&address, Company::Named(&name), NOON + 20.0).await;
+    let again = again.unwrap();
+    let before_end = NOON + (19.0 + RETURN);
+    assert_eq!(again.online_nodes(before_end).await.unwrap(), [node]);
+    assert_eq!(again.online_nodes(before_end + 2.0).await.unwrap(), []);
+    // The other SuperLink gives the node the same time.
+    again.expire(NOON + 21.0).await.unwrap().1.wake.clear();
+    a.expire(NOON + 22.0).await.unwrap().1.wake.clear();
+    assert_eq!(a.online_nodes(before_end).await.unwrap(), [node]);
 }
 
 #[tokio::test]
@@ -233,6 +265,27 @@ async fn what_others_do_while_nothing_is_heard_is_found_by_a_look() {
     assert_eq!(b.session(known).await.unwrap(), None);
     assert!(b.online_nodes(NOON + 21.0).await.unwrap().is_empty());
     assert_eq!(b.nodes().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_shown_at_two_is_used_once() {
+    let [a, b] = two().await;
+    let office = Office::new();
+    let other = office.beside();
+    office.accounts.share(a);
+    other.share(b);
+    let stale = office.stale(&Person::named("alice"));
+    let at = async |accounts: &Accounts| {
+        let admitted = accounts.admit(Some(&stale.access), Some(&stale.refresh));
+        admitted.await.unwrap().fresh.unwrap()
+    };
+    let (one, two) = tokio::join!(at(&office.accounts), at(&other));
+    assert_eq!(one, two);
+    assert_eq!(office.fake.state().refreshes, 1);
+    let third = office.beside();
+    third.share(self::two().await[0].clone());
+    let spent = third.admit(Some(&stale.access), Some(&stale.refresh)).await;
+    assert!(spent.is_err(), "the provider has made the token void");
 }
 
 #[tokio::test]

@@ -1,0 +1,71 @@
+//! What becomes of the runs of a SuperLink that has died, where several work with one state.
+
+use flwr_core::refusal::Refusal;
+use tracing::warn;
+
+use super::Link;
+use super::commit::Stores;
+use super::state::{Burial, Care, Takeover};
+use crate::error::{Error, Result};
+
+impl Link {
+    /// Notes for other SuperLinks who tends the ServerApps that come to this one.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn note_care(&self, care: Care) -> Result<()> {
+        Ok(self.state.note_care(care).await?)
+    }
+
+    /// Buries the SuperLinks that have died. Whether there were some.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn bury(&self, rule: Takeover) -> Result<bool> {
+        let now = self.now();
+        let buried =
+            self.commit(move |Stores { state, .. }| async move { state.bury(rule, now).await });
+        let burials = buried.await?;
+        for burial in &burials {
+            self.take_note(burial, rule).await?;
+        }
+        Ok(!burials.is_empty())
+    }
+
+    async fn take_note(&self, burial: &Burial, rule: Takeover) -> Result<()> {
+        let Burial { name, host, .. } = burial;
+        let seconds = rule.after.as_secs();
+        warn!(
+            name,
+            host,
+            resumed = burial.resumed.len(),
+            failed = burial.failed.len(),
+            "a SuperLink gave no sign of life for {seconds} s: its runs are taken over"
+        );
+        for run in burial.runs() {
+            self.pace.forget(*run);
+            self.waiting.forget(*run);
+        }
+        for run in &burial.failed {
+            match self.known_run(*run).await {
+                Ok(known) => self.run_ended(&known).await?,
+                // A finished run may be deleted at any moment.
+                Err(Error::Refused(Refusal::UnknownRun(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another SuperLink has buried this one, or has taken its name or the state. Nothing can be
+    /// written any more.
+    #[must_use]
+    pub fn is_shut_out(&self) -> bool {
+        self.state.is_shut_out()
+    }
+
+    /// Waits until [`is_shut_out`](Self::is_shut_out).
+    pub async fn shut_out(&self) {
+        self.state.shut_out().await;
+    }
+}

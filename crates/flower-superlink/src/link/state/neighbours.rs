@@ -1,0 +1,82 @@
+//! The other SuperLinks that work with a state, and what becomes of the ServerApps of those that die.
+
+use std::future::pending;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use flwr_core::id::RunId;
+use flwr_core::time::Timestamp;
+
+use super::{Changed, StateResult, Written};
+
+/// Who tends the ServerApps that come to a SuperLink, and so what its death is to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Somebody else has started them. They go on at another SuperLink.
+    Others,
+    /// The SuperLink has started them, and they reach no other.
+    Here,
+    /// The SuperLink has started them, and they reach the others too.
+    Anywhere,
+}
+
+/// When a SuperLink counts as dead, and what becomes of its runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Takeover {
+    /// For so long it gave no sign of life.
+    pub after: Duration,
+    /// Whether runs whose ServerApps are lost begin again, each once.
+    pub resume: bool,
+}
+
+/// A SuperLink that has died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Burial {
+    /// Its name.
+    pub name: String,
+    /// The name of its machine.
+    pub host: String,
+    /// Its runs that begin again.
+    pub resumed: Vec<RunId>,
+    /// Its runs that have failed.
+    pub failed: Vec<RunId>,
+}
+
+impl Burial {
+    /// Its runs whose ServerApps are lost.
+    pub fn runs(&self) -> impl Iterator<Item = &RunId> {
+        self.resumed.iter().chain(&self.failed)
+    }
+}
+
+/// What SuperLinks that work with one state are to each other. A state that has one SuperLink has nothing
+/// to do.
+#[async_trait]
+pub trait Neighbours {
+    /// Notes for the others who tends the ServerApps that come to this SuperLink.
+    async fn note_care(&self, _care: Care) -> StateResult<()> {
+        Ok(())
+    }
+
+    /// Looks at the other SuperLinks, and buries those that gave no sign of life while this one has looked
+    /// all the time. To be called every few seconds.
+    ///
+    /// # Behavior
+    /// - the dead SuperLink can write nothing any more
+    /// - its pending runs can be claimed by others, if it has started ServerApps itself
+    /// - its other runs begin again or fail, unless their ServerApps reach other SuperLinks and give signs
+    ///   of life
+    async fn bury(&self, _rule: Takeover, _now: Timestamp) -> Written<Vec<Burial>> {
+        Ok((Vec::new(), Changed::default()))
+    }
+
+    /// Whether another SuperLink has buried this one, or has taken its name or the state.
+    fn is_shut_out(&self) -> bool {
+        false
+    }
+
+    /// Waits until [`is_shut_out`](Self::is_shut_out).
+    async fn shut_out(&self) {
+        pending().await
+    }
+}
