@@ -149,7 +149,7 @@ impl Server {
         let mut process = shell
             .args(["-c", SCRIPT, "sh"])
             .arg(scratch)
-            .arg(programs().expect("PostgreSQL is not installed: `apt-get install postgresql`"))
+            .arg(installed())
             .arg(settings)
             .envs([("CERTIFICATE", certificate), ("KEY", key)])
             .env("FOLLOW", followed.unwrap_or(Path::new("")))
@@ -251,7 +251,7 @@ fn children(of: Pid) -> Vec<Pid> {
 
 /// Asks the server whose socket is in this folder.
 fn ask_at(dir: &Path, sql: &str) -> Result<Vec<String>, String> {
-    let mut psql = Command::new(programs().join("psql"));
+    let mut psql = Command::new(installed().join("psql"));
     psql.args(["-X", "-A", "-t", "-w", "-U", "flwr", "-d", "postgres", "-h"])
         .arg(dir)
         .args(["-v", "ON_ERROR_STOP=1", "-c", sql])
@@ -291,6 +291,11 @@ fn memory() -> PathBuf {
         true => memory.to_owned(),
         false => env::temp_dir(),
     }
+}
+
+/// Where the programs of the newest server are.
+fn installed() -> PathBuf {
+    programs().expect("PostgreSQL is not installed: `apt-get install postgresql`")
 }
 
 /// Where the programs of the newest server are, if PostgreSQL is installed.
