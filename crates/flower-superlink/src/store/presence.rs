@@ -168,27 +168,28 @@ impl Presence {
             ..Inner::default()
         };
         for (mut known, heard) in remembered.nodes {
-            let mut has_time = false;
-            match known.outlook() {
+            let has_time = match known.outlook() {
                 Outlook::There(until) if until > seen_at => {
                     known.online_until = until.max(now + RETURN);
-                    has_time = true;
+                    true
                 }
                 Outlook::There(until) if remembered.has_others => {
                     known.online_until = others::late(until);
+                    false
                 }
                 // It could not return meanwhile.
                 Outlook::Left(until) if until > seen_at && !remembered.has_others => {
                     known.online_until = now;
                     known.deactivated_at = Some(now);
+                    true
                 }
-                _ => {}
-            }
+                _ => false,
+            };
             let id = known.id;
             inner.add(known, heard, 0);
             if let Some(node) = inner.nodes.get_mut(&id) {
-                // The others are to know of the time, too.
-                node.is_unwritten = has_time && remembered.has_others;
+                // The next start, and other SuperLinks, are to know of the time.
+                node.is_unwritten = has_time;
             }
         }
         for task in remembered.begun {

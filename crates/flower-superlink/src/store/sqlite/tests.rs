@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::link::state::{Answer, Traffic, Upkeep};
+use crate::link::state::{Answer, Outlook, RETURN, Traffic, Upkeep};
 use crate::store::battery::world::{NOON, RUN, Sent, TASK, TTL, World, blob, key};
 
 mod cost;
@@ -123,6 +123,27 @@ async fn nodes_that_were_gone_do_not_come_back_by_a_restart() {
         [there]
     );
     assert!(world.is_kept(gone, NOON + 300.0).await, "it may return");
+}
+
+/// The SuperLink is killed once more before a node is heard, and after that who is online was written.
+#[tokio::test]
+async fn the_time_to_return_outlives_another_kill() {
+    let place = Place::new();
+    let (there, left) = {
+        let world = place.open(NOON);
+        let left = world.node(6, NOON + 30.0).await;
+        world.state.deactivate_node(left, NOON).await.unwrap();
+        (world.node(5, NOON + 30.0).await, left)
+    };
+    let world = place.open(NOON + 15.0);
+    world.state.expire(NOON + 15.0).await.unwrap();
+    world.state.expire(NOON + 65.0).await.unwrap();
+    drop(world);
+    let now = NOON + 66.0;
+    let world = place.open(now);
+    assert_eq!(world.state.online_nodes(now).await.unwrap(), [there]);
+    let left = world.state.node(left).await.unwrap().unwrap();
+    assert_eq!(left.outlook(), Outlook::Left(now + RETURN));
 }
 
 #[tokio::test]
