@@ -64,8 +64,7 @@ pub(super) fn measure(stage: &Stage, of: Nodes, nodes: usize, idle: u64) -> Resu
         counts["failures"]
     );
     broadcast(&mut crowd, nodes)?;
-    crowd.tell("quit")?;
-    crowd.wait()?;
+    crowd.quit()?;
     superlink.stop()
 }
 
@@ -80,12 +79,11 @@ fn restart(stage: &Stage, superlink: SuperLink) -> Result<SuperLink> {
 fn gather(stage: &Stage, superlink: &SuperLink, of: Nodes, nodes: usize) -> Result<Generator> {
     let mut load = stage.load(superlink, of);
     load.args(["crowd", "--nodes", &nodes.to_string()]);
-    Generator::start(load.arg("--fab").arg(stage.fab()?))
+    Generator::start_with_app(stage, load)
 }
 
 fn broadcast(crowd: &mut Generator, nodes: usize) -> Result<()> {
-    crowd.tell("broadcast")?;
-    let told = crowd.event("broadcast")?;
+    let told = crowd.ask("broadcast")?;
     let counts = crowd.event("counts")?;
     println!(
         "a broadcast was answered by all {nodes} in {:.1} s; {} calls had failed so far",

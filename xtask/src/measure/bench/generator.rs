@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::stage::Stage;
+
 /// A load generator that runs. It ends with this value.
 pub(super) struct Generator {
     child: Child,
@@ -25,6 +27,11 @@ impl Generator {
         })
     }
 
+    /// Starts the load generator with the bundle of the app.
+    pub(super) fn start_with_app(stage: &Stage, mut load: Command) -> Result<Self> {
+        Self::start(load.arg("--fab").arg(stage.fab()?))
+    }
+
     pub(super) fn tell(&mut self, command: &str) -> Result<()> {
         writeln!(self.commands, "{command}").context("the load generator has ended")
     }
@@ -38,6 +45,18 @@ impl Generator {
             }
         }
         bail!("the load generator ended without {name}")
+    }
+
+    /// Tells a command, and waits for the event of the same name.
+    pub(super) fn ask(&mut self, command: &str) -> Result<Value> {
+        self.tell(command)?;
+        self.event(command)
+    }
+
+    /// Ends the load generator in order.
+    pub(super) fn quit(mut self) -> Result<()> {
+        self.tell("quit")?;
+        self.wait()
     }
 
     /// Waits until it has ended by itself.

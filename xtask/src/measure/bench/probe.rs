@@ -24,7 +24,7 @@ impl Probe {
     pub(super) fn start(stage: &Stage, superlink: &SuperLink, state_mb: usize) -> Result<Self> {
         let mut load = stage.load(superlink, Nodes::Ours);
         load.args(["calls", "--state-mb", &state_mb.to_string()]);
-        let mut generator = Generator::start(load.arg("--fab").arg(stage.fab()?))?;
+        let mut generator = Generator::start_with_app(stage, load)?;
         generator.event("ready")?;
         Ok(Self(generator))
     }

@@ -40,7 +40,7 @@ pub(super) fn measure(
     let empty = watch(&federation, extent)?;
     let mut load = federation.load(Nodes::Pip)?;
     load.args(["crowd", "--nodes", &extent.nodes.to_string()]);
-    let mut crowd = Generator::start(load.arg("--fab").arg(stand.stage.fab()?))?;
+    let mut crowd = Generator::start_with_app(stand.stage, load)?;
     crowd.event("registered")?;
     // The first call of each node looks into the database. All have looked once so many calls were held for
     // their whole time.
@@ -51,8 +51,7 @@ pub(super) fn measure(
     let before = polls(&mut crowd)?;
     let full = watch(&federation, extent)?;
     let polls = polls(&mut crowd)? - before;
-    crowd.tell("quit")?;
-    crowd.wait()?;
+    crowd.quit()?;
     federation.stop()?;
 
     let each = superlinks as f64;
@@ -93,7 +92,6 @@ fn watch(federation: &Federation<'_>, extent: &Extent) -> Result<Seen> {
 
 /// The calls for messages that were answered so far.
 fn polls(crowd: &mut Generator) -> Result<f64> {
-    crowd.tell("counts")?;
-    let polls = crowd.event("counts")?["polls"].as_f64();
+    let polls = crowd.ask("counts")?["polls"].as_f64();
     polls.context("the load generator told no polls")
 }

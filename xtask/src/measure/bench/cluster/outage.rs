@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::stand::{Keeping, Stand};
 use super::{Extent, Table};
@@ -26,7 +26,7 @@ pub(super) fn measure(
     let (_balancer, port) = federation.balanced()?;
     let mut load = federation.load_at(&[port], Nodes::Pip)?;
     load.args(["crowd", "--nodes", &extent.nodes_of_outage.to_string()]);
-    let mut crowd = Generator::start(load.arg("--fab").arg(stand.stage.fab()?))?;
+    let mut crowd = Generator::start_with_app(stand.stage, load)?;
     crowd.event("registered")?;
     thread::sleep(SETTLE);
     let killed = Instant::now();
@@ -40,8 +40,7 @@ pub(super) fn measure(
     crowd.event("settled")?;
     let seconds = killed.elapsed().as_secs_f64();
     let cpu = federation.cpu()? - before;
-    crowd.tell("quit")?;
-    crowd.wait()?;
+    crowd.quit()?;
     federation.stop()?;
     let figure = format!(
         "one of {superlinks} is killed: all {} nodes are back after",
@@ -54,6 +53,6 @@ pub(super) fn measure(
 
 /// The nodes whose last call failed.
 fn ill(crowd: &mut Generator) -> Result<u64> {
-    crowd.tell("counts")?;
-    Ok(crowd.event("counts")?["ill"].as_u64().unwrap_or_default())
+    let ill = crowd.ask("counts")?["ill"].as_u64();
+    ill.context("the load generator told no failed calls")
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Sub;
 use std::process::{self, Command};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::measure::bench::figures::Maker;
 use crate::measure::bench::generator::Generator;
@@ -12,10 +12,7 @@ use crate::measure::bench::load::VIRTUAL;
 use crate::measure::bench::stage::{Stage, SuperLink};
 use crate::measure::bench::usage;
 use crate::measure::bench::what::Nodes;
-use crate::support::{build, python};
-
-/// A database that no state is in.
-const ANOTHER_DATABASE: &str = "template1";
+use crate::support::python;
 
 /// The servers beside SuperLinks.
 pub(super) struct Stand<'s> {
@@ -82,14 +79,9 @@ impl<'s> Stand<'s> {
 
     /// Starts SuperLinks that have nothing from earlier ones. ServerApps are started by nobody.
     pub(super) fn superlinks(&self, keeping: Keeping, flags: &[&str]) -> Result<Federation<'_>> {
-        let mut all = VIRTUAL.map(str::to_owned).to_vec();
-        all.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let alone = |database: &[&str]| {
-            all.iter()
-                .map(String::as_str)
-                .chain(database.iter().copied())
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
+        let with = |places: &[&str]| -> Vec<String> {
+            let all = [&VIRTUAL[..], flags, places].concat();
+            all.into_iter().map(str::to_owned).collect()
         };
         let mut federation = Federation {
             stand: self,
@@ -97,13 +89,12 @@ impl<'s> Stand<'s> {
             database: None,
         };
         match keeping {
-            Keeping::Sqlite => {
-                let superlink = self.stage.superlink(Maker::Ours, &alone(&[]))?;
-                federation.superlinks.push(superlink);
-            }
-            Keeping::Memory => {
-                let flags = alone(&["--database", ":memory:"]);
-                let superlink = self.stage.superlink(Maker::Ours, &flags)?;
+            Keeping::Memory | Keeping::Sqlite => {
+                let places: &[&str] = match keeping {
+                    Keeping::Memory => &["--database", ":memory:"],
+                    _ => &[],
+                };
+                let superlink = self.stage.superlink(Maker::Ours, &with(places))?;
                 federation.superlinks.push(superlink);
             }
             Keeping::Shared(count) => {
@@ -115,7 +106,7 @@ impl<'s> Stand<'s> {
                     flwr_bucket::BUCKET,
                     self.bucket.address()
                 );
-                let flags = alone(&["--database", &url, "--storage", &storage]);
+                let flags = with(&["--database", &url, "--storage", &storage]);
                 let variables = [
                     ("AWS_ACCESS_KEY_ID", flwr_bucket::KEY_ID),
                     ("AWS_SECRET_ACCESS_KEY", flwr_bucket::SECRET),
@@ -138,14 +129,10 @@ impl<'s> Stand<'s> {
         Ok(name)
     }
 
-    /// What the server answers to the statement, in lines.
+    /// What the server answers to the statement, in lines. No state is in the database that is asked.
     pub(super) fn sql(&self, statement: &str) -> Result<String> {
-        let programs = flwr_postgres::programs().context("PostgreSQL is gone")?;
-        let mut psql = Command::new(programs.join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
-        psql.args(["-U", "flwr", "-d", ANOTHER_DATABASE]);
-        psql.arg("-h").arg(self.postgres.dir());
-        Ok(build::said(psql.args(["-c", statement]))?.trim().to_owned())
+        let told = self.postgres.ask(statement).map_err(Error::msg)?;
+        Ok(told.join("\n"))
     }
 }
 

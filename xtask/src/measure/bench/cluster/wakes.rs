@@ -66,7 +66,7 @@ fn wakes(
     let mut load = federation.load_across(Nodes::Pip)?;
     load.args(["wakes", "--messages", &messages.to_string()]);
     load.args(["--pause", &pause.to_string()]);
-    let mut generator = Generator::start(load.arg("--fab").arg(stand.stage.fab()?))?;
+    let mut generator = Generator::start_with_app(stand.stage, load)?;
     let told = generator.event("wakes")?;
     generator.wait()?;
     let millis = |name: &str| {

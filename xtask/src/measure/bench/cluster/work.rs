@@ -82,7 +82,7 @@ pub(super) fn claims(
         let federation = stand.superlinks(keeping, &[])?;
         let mut load = federation.load(Nodes::Ours)?;
         load.args(["claims", "--nodes", &extent.nodes.to_string()]);
-        let mut generator = Generator::start(load.arg("--fab").arg(stand.stage.fab()?))?;
+        let mut generator = Generator::start_with_app(stand.stage, load)?;
         let cpu = federation.cpu_of(&mut generator)?;
         let rate = generator.event("claims")?["per_second"].as_f64();
         generator.wait()?;
