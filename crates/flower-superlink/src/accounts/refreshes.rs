@@ -17,7 +17,6 @@ use flwr_daemon::task;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -39,7 +38,7 @@ type Outcome = Result<(control::Tokens, Claims), Failure>;
 
 /// Refreshes under way, and done a moment ago, by the hash of the old token.
 #[derive(Default)]
-pub(super) struct Refreshes(Mutex<HashMap<[u8; 32], Refresh>>);
+pub(super) struct Refreshes(Mutex<HashMap<ObjectId, Refresh>>);
 
 struct Refresh {
     begun: Instant,
@@ -55,14 +54,13 @@ impl Refreshes {
         now: OffsetDateTime,
         state: Option<&Arc<dyn LinkState>>,
     ) -> Outcome {
-        let hash: [u8; 32] = Sha256::digest(token).into();
+        let hash = ObjectId::of(token.as_bytes());
         let (provider, token) = (provider.clone(), token.to_owned());
         let outcome = match state.cloned() {
-            Some(state) => self.begun(hash, || ask_once(state, provider, token, now)),
+            Some(state) => self.begun(hash, || ask_once(state, provider, (token, hash), now)),
             None => self.begun(hash, || ask(provider, token, now)),
         };
-        let outcome = outcome?;
-        let outcome = outcome.await;
+        let outcome = outcome?.await;
         if matches!(outcome, Err(Failure::TryAgain(_))) {
             // It was not used, and may be good later.
             self.0.lock().remove(&hash);
@@ -72,7 +70,7 @@ impl Refreshes {
 
     fn begun<F>(
         &self,
-        hash: [u8; 32],
+        hash: ObjectId,
         ask: impl FnOnce() -> F,
     ) -> Result<Shared<BoxFuture<'static, Outcome>>, Failure>
     where
@@ -107,18 +105,33 @@ static QUIET: LazyLock<Quiet<&str>> = LazyLock::new(Quiet::default);
 async fn ask_once(
     state: Arc<dyn LinkState>,
     provider: Provider,
-    token: String,
+    (token, hash): (String, ObjectId),
     now: OffsetDateTime,
 ) -> Outcome {
-    let hash = ObjectId::of(token.as_bytes());
+    if let Some(sealed) = given_elsewhere(&*state, hash).await? {
+        let given = sealed::open(&token, &sealed).ok_or_else(away)?;
+        return usable(&provider, given, Some(&token), now).await;
+    }
+    let given = given(&provider, &token).await;
+    let sealed = given.as_ref().ok();
+    let sealed = sealed.and_then(|given| sealed::seal(&token, given));
+    if let Err(error) = state.end_refresh(hash, sealed).await {
+        let error = chain(&error);
+        warn!(error, "other SuperLinks do not know of refreshed tokens");
+    }
+    usable(&provider, given?, Some(&token), now).await
+}
+
+/// What another SuperLink got for the token, sealed. `None`: this one is to ask.
+async fn given_elsewhere(
+    state: &dyn LinkState,
+    token: ObjectId,
+) -> Result<Option<Vec<u8>>, Failure> {
     let deadline = monotonic::now() + LONGEST;
     loop {
-        match state.begin_refresh(hash).await {
-            Ok(RefreshTurn::Ask) => break,
-            Ok(RefreshTurn::Given(sealed)) => {
-                let given = sealed::open(&token, &sealed).ok_or_else(away)?;
-                return usable(&provider, given, Some(&token), now).await;
-            }
+        match state.begin_refresh(token).await {
+            Ok(RefreshTurn::Ask) => return Ok(None),
+            Ok(RefreshTurn::Given(sealed)) => return Ok(Some(sealed)),
             Ok(RefreshTurn::Wait) if monotonic::now() < deadline => sleep(PAUSE).await,
             Ok(RefreshTurn::Wait) => return Err(away()),
             Err(error) => {
@@ -131,14 +144,6 @@ async fn ask_once(
             }
         }
     }
-    let given = given(&provider, &token).await;
-    let sealed = given.as_ref().ok();
-    let sealed = sealed.and_then(|given| sealed::seal(&token, given));
-    if let Err(error) = state.end_refresh(hash, sealed).await {
-        let error = chain(&error);
-        warn!(error, "other SuperLinks do not know of refreshed tokens");
-    }
-    usable(&provider, given?, Some(&token), now).await
 }
 
 async fn ask(provider: Provider, token: String, now: OffsetDateTime) -> Outcome {
@@ -181,7 +186,7 @@ mod tests {
     async fn answers_are_kept_for_a_minute_and_in_a_bounded_number() {
         let refreshes = Refreshes::default();
         let begin = |number: usize| {
-            let hash: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();
+            let hash = ObjectId::of(&number.to_le_bytes());
             let begun = refreshes.begun(hash, || async { Err(away()) });
             begun.map(drop)
         };
