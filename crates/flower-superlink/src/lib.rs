@@ -23,6 +23,7 @@ pub mod host;
 mod in_time;
 pub mod launcher;
 pub mod link;
+mod machine;
 pub mod reaper;
 pub mod saving;
 pub mod simulation;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::machine;
+
 /// What belongs to `--database postgres://…`.
 #[derive(Debug, Default, Args)]
 pub struct DatabaseServer {
@@ -47,10 +49,7 @@ impl DatabaseServer {
     /// The name of this SuperLink: what was typed, or that of the machine.
     #[must_use]
     pub fn name(&self) -> String {
-        let of_machine = || {
-            let name = rustix::system::uname();
-            superlink_name(&name.nodename().to_string_lossy()).ok()
-        };
+        let of_machine = || superlink_name(&machine::name()).ok();
         let name = self.superlink_name.clone().or_else(of_machine);
         name.unwrap_or_else(|| "superlink".to_owned())
     }

@@ -18,6 +18,7 @@ use super::Link;
 use super::commit::Stores;
 use super::state::{Claim, Process};
 use crate::error::{Error, Result};
+use crate::machine;
 
 /// What this SuperLink knows of the processes of its ServerApps beside the state.
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ impl Link {
     /// If the state fails.
     pub async fn set_process(&self, run: RunId, process: Option<Identity>) -> Result<()> {
         let process = process.map(|identity| Process {
-            host: host_name(),
+            host: machine::name(),
             identity,
         });
         let task = TaskId::of_serverapp(run);
@@ -265,10 +266,4 @@ impl Link {
 #[must_use]
 pub fn token_id(token: &str) -> ObjectId {
     ObjectId::of(token.as_bytes())
-}
-
-/// The name of this machine.
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
 }

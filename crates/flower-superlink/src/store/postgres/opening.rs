@@ -17,6 +17,7 @@ use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
 use super::{PostgresState, identity, reader, row, signs};
 use crate::link::state::{StateError, StateResult};
+use crate::machine;
 use crate::store::blobs::{Beside, Start};
 
 /// Why a database is not opened.
@@ -290,9 +291,8 @@ async fn take(
     let failed = failed(address);
     lock(address, connection, company).await?;
     migrate(address, connection).await?;
-    let node = rustix::system::uname();
     let holder = Holder {
-        host: node.nodename().to_string_lossy().into_owned(),
+        host: machine::name(),
         pid: i64::from(std::process::id()),
     };
     let hold = Hold::begin_epoch(pool.clone(), connection, company, &holder).await;
