@@ -28,21 +28,20 @@ use crate::accounts::Accounts;
 use crate::args::VERSION;
 use crate::config::{Config, Launch, Transport};
 use crate::host::Host;
-use crate::launcher::{self, Launcher};
-use crate::link::state::Takeover;
 use crate::link::{Link, Parts};
-use crate::reaper;
-use crate::store::{Opened, Places, Storage, StoreError};
+use crate::store::{Opened, Places, StoreError};
 
 mod alike;
 mod common;
 mod facts;
 mod ports;
 mod services;
+mod workers;
 
 pub use ports::Addresses;
 
 use ports::Ports;
+use workers::Workers;
 
 /// How long ServerApps may take to end whose runs another SuperLink has.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -136,66 +135,13 @@ impl SuperLink {
         let mut warnings = config.warnings.clone();
         warnings.extend(missing_objects(missing.len()));
         warnings.extend(guard_serverapps(&config).await);
-        let app_tls = config.serverappio.tls.clone();
         link.note_care(config.care()).await?;
-        let mut workers = JoinSet::new();
-        workers.spawn(reaper::run(Arc::clone(&link), work.clone()));
-        let rules = reaper::Rules {
-            keep_runs: config.keep_runs,
-            policy: config.policy.clone(),
-            outputs: outputs.clone(),
-        };
-        workers.spawn(reaper::keep_tidy(Arc::clone(&link), rules, work.clone()));
-        let takeover = Takeover {
-            after: config.takeover_after,
-            resume: config.resume_runs,
-        };
-        workers.spawn(reaper::bury(Arc::clone(&link), takeover, work.clone()));
-        if config.health.is_some() {
-            workers.spawn(reaper::watch_disk(Arc::clone(&link), work.clone()));
-        }
-        if !config.policy.is_open() {
-            let policy = config.policy.clone();
-            workers.spawn(reaper::shut_out(Arc::clone(&link), policy, work.clone()));
-        }
-        workers.spawn(renewals.clone().run(work.clone()));
         let reloaded = Arc::new(Notify::new());
-        if matches!(config.places.storage, Storage::Bucket(_)) {
-            let (link, settings) = (Arc::clone(&link), config.shared.clone());
-            let compared = alike::watch(link, settings, Arc::clone(&reloaded), work.clone());
-            workers.spawn(compared);
-        }
-        if let Some(accounts) = &config.accounts {
-            workers.spawn(Arc::clone(accounts).run(work.clone()));
-        }
-        if let Launch::Subprocess {
-            program,
-            ahead,
-            way,
-        } = config.launch
-        {
-            let reachable = addresses.serverappio.reachable();
-            let (host, serverappio_address) = match &config.advertised {
-                Some(advertised) => (advertised.host.clone(), advertised.to_string()),
-                None => (reachable.ip().to_string(), reachable.to_string()),
-            };
-            let (program, told) = match app_tls {
-                Some(tls) => tls.trusted_by(program, &host),
-                None => (program, None),
-            };
-            warnings.extend(told);
-            let launcher = Launcher::new(launcher::Parts {
-                link: Arc::clone(&link),
-                program,
-                serverappio_address,
-                flwr_dir: config.flwr_dir,
-                outputs,
-                ahead,
-                way,
-                resume_runs: config.resume_runs,
-            });
-            workers.spawn(launcher.run(work.clone()));
-        }
+        let mut workers = Workers::new(&link, &work);
+        workers.start(&config, outputs.as_deref());
+        workers.spawn(|_, stopper| renewals.clone().run(stopper));
+        workers.watch_others(&config, &reloaded);
+        warnings.extend(workers.launch(config, &addresses, outputs));
         Ok(Self {
             link,
             addresses,
@@ -206,7 +152,7 @@ impl SuperLink {
             ports: stop_ports,
             host,
             reloaded,
-            workers,
+            workers: workers.into_set(),
             servers,
         })
     }
