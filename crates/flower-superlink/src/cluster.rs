@@ -92,7 +92,7 @@ fn list(args: &Args) -> Result<(), ClusterError> {
         answer::line(printable::line(&shown(member)));
     }
     answer::line(match roster.members.is_empty() {
-        true => format!("no flower-superlink has worked with {address}"),
+        true => format!("no flower-superlink works with {address}"),
         false => format!("{} SuperNodes are online", roster.nodes),
     });
     Ok(())

@@ -20,7 +20,7 @@ pub struct Cluster {
     #[arg(long, value_name = "DIR", hide = true, requires = "import")]
     pub import_storage_dir: Option<PathBuf>,
 
-    /// List the SuperLinks that work with --database postgres://…, or have worked, and end. They may
+    /// List the SuperLinks that work with --database postgres://…, or were lost, and end. They may
     /// work meanwhile, and nothing is changed. With --log-format json, the answer is JSON
     #[arg(long, hide = true)]
     #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health"])]
