@@ -56,7 +56,7 @@ use disk::Disk;
 use pace::Pace;
 use quota::Outputs;
 use reach::Reach;
-use state::LinkState;
+use state::{LinkState, own_line};
 use steps::{Event, Steps};
 use tasks::Processes;
 use waiting::Waiting;
@@ -208,9 +208,9 @@ impl Link {
             return Ok(());
         }
         let tell = |event| {
-            format!(
-                "[SuperLink] Note: {event}. Nodes and this run keep the time they have for a sign of life.\n"
-            )
+            own_line(format_args!(
+                "Note: {event}. Nodes and this run keep the time they have for a sign of life."
+            ))
         };
         let text: String = events.iter().map(tell).collect();
         for run in self.state.runs().await? {

@@ -47,6 +47,8 @@ pub use postgres::{
 };
 pub use sqlite::{OpenError, SqliteState};
 
+use crate::link::state::own_line;
+
 /// The folders of a storage directory whose files are named by ids.
 const OBJECTS: &str = "objects";
 const FABS: &str = "fabs";
@@ -57,7 +59,7 @@ const LOST: &str = "No heartbeat received from the run.";
 
 /// What the log of a lost run ends with.
 fn lost_line() -> String {
-    format!(
-        "[SuperLink] {LOST} Its ServerApp process gave no sign of life in time: the run failed.\n"
-    )
+    own_line(format_args!(
+        "{LOST} Its ServerApp process gave no sign of life in time: the run failed."
+    ))
 }

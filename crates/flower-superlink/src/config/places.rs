@@ -26,10 +26,9 @@ pub fn places(args: &Args) -> Result<Places, ConfigError> {
         ("--superlink-name", args.server.superlink_name.is_some()),
         (ADVERTISE, args.server.serverappio_advertise.is_some()),
     ];
-    for (flag, _) in of_several.into_iter().filter(|(_, is_given)| *is_given) {
-        if args.bucket.storage.is_none() {
-            return Err(ConfigError::NoBucket(flag));
-        }
+    let given = of_several.into_iter().find(|(_, is_given)| *is_given);
+    if let (Some((flag, _)), None) = (given, &args.bucket.storage) {
+        return Err(ConfigError::NoBucket(flag));
     }
     let storage = match (&args.storage_dir, bucket(args)?, &database) {
         (Some(dir), ..) => Storage::Dir(dir.clone()),

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::{Launcher, with_output};
+use crate::link::state::own_line;
 
 /// How long a process may take to its first call: Python starts in it, and imports Flower.
 const FIRST_CALL: Duration = Duration::from_secs(20);
@@ -32,8 +33,7 @@ impl Launcher {
                 with_output(what, &lines, None)
             };
             warn!("{text}");
-            let text = format!("[SuperLink] {text}\n");
-            if let Err(error) = self.link.push_log(run, text).await {
+            if let Err(error) = self.link.push_log(run, own_line(text)).await {
                 warn!(error = chain(&error), "the run's log does not tell so");
             }
         }

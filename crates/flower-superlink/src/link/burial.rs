@@ -1,12 +1,11 @@
 //! What becomes of the runs of a SuperLink that has died, where several work with one state.
 
-use flwr_core::refusal::Refusal;
 use tracing::warn;
 
 use super::Link;
 use super::commit::Stores;
 use super::state::{Burial, Care, Takeover};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 impl Link {
     /// Notes for other SuperLinks who tends the ServerApps that come to this one.
@@ -42,19 +41,10 @@ impl Link {
             failed = burial.failed.len(),
             "a SuperLink gave no sign of life for {seconds} s: its runs are taken over"
         );
-        for run in burial.runs() {
-            self.pace.forget(*run);
-            self.waiting.forget(*run);
+        for run in &burial.resumed {
+            self.has_been_set_back(*run);
         }
-        for run in &burial.failed {
-            match self.known_run(*run).await {
-                Ok(known) => self.run_ended(&known).await?,
-                // A finished run may be deleted at any moment.
-                Err(Error::Refused(Refusal::UnknownRun(_))) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.have_ended(&burial.failed).await
     }
 
     /// Whether another SuperLink has buried this one, or has taken its name or the state. Nothing can be

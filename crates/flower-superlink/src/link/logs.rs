@@ -7,7 +7,7 @@ use flwr_daemon::apps::MissingModule;
 
 use super::Link;
 use super::commit::Stores;
-use super::state::{LogEntry, pieces};
+use super::state::{LogEntry, own_line, pieces};
 use super::wake::Topic;
 use crate::error::{Error, Result};
 
@@ -66,8 +66,7 @@ impl Link {
             return Ok(to);
         };
         let reason = format!("The ServerApp failed: {missing}");
-        self.push_log(run, format!("[SuperLink] {reason}\n"))
-            .await?;
+        self.push_log(run, own_line(&reason)).await?;
         Ok(RunStatus::failed(reason))
     }
 

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use super::Link;
 use super::commit::Stores;
-use super::state::{Answer, Parcel, Sent};
+use super::state::{Answer, Parcel, Sent, own_line};
 use super::wake::{News, Topic};
 use crate::error::{Error, Result};
 
@@ -294,10 +294,10 @@ impl Link {
             others => format!(", and {others} more"),
         };
         let text = format!(
-            "[SuperLink] Messages of this run to SuperNodes that are gone get an error for a reply: {}{others}.\n",
+            "Messages of this run to SuperNodes that are gone get an error for a reply: {}{others}.",
             named.join(", ")
         );
-        self.push_log(run, text).await
+        self.push_log(run, own_line(text)).await
     }
 
     /// Makes an error the answer to an instruction that cannot be answered any more, and gives

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::Link;
 use super::commit::Stores;
 use super::permission::Principal;
-use super::state::{Blob, StateError, Traffic};
+use super::state::{Blob, StateError, Traffic, begins_again, own_line};
 use crate::error::{Error, Result};
 
 /// Limits the log lines of ignored statuses, which an app may send without end.
@@ -178,8 +178,14 @@ impl Link {
         Ok(())
     }
 
+    /// Lets go of what a run needs no more that begins again.
+    pub(super) fn has_been_set_back(&self, run: RunId) {
+        self.pace.forget(run);
+        self.waiting.forget(run);
+    }
+
     /// Lets go of what a finished run needs no more.
-    pub(super) async fn run_ended(&self, known: &Run) -> Result<()> {
+    async fn run_ended(&self, known: &Run) -> Result<()> {
         let run = known.id;
         self.pace.forget(run);
         self.waiting.forget(run);
@@ -193,13 +199,23 @@ impl Link {
         Ok(())
     }
 
+    /// The same of several, of which some may be deleted already.
+    pub(super) async fn have_ended(&self, runs: &[RunId]) -> Result<()> {
+        for run in runs {
+            if let Some(known) = self.run(*run).await? {
+                self.run_ended(&known).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets an unfinished run back to its beginning and says so in its log. False where that
     /// happened to it before.
     ///
     /// # Errors
     /// If the run is not known or over.
     pub async fn begin_again(&self, run: RunId, why: &str) -> Result<bool> {
-        let line = format!("[SuperLink] {why} The run begins again from its beginning.\n");
+        let line = begins_again(why);
         let now = self.now();
         let rewound = self.commit(move |Stores { state, .. }| async move {
             let ((), mut changed) = state.rewind_run(run).await?;
@@ -213,8 +229,7 @@ impl Link {
             Err(Error::Refused(Refusal::ResumedBefore(_))) => return Ok(false),
             Err(error) => return Err(error),
         };
-        self.pace.forget(run);
-        self.waiting.forget(run);
+        self.has_been_set_back(run);
         logged?;
         // What the process printed is in the run's log, not in ours.
         let why = why.lines().next().unwrap_or_default();
@@ -230,8 +245,7 @@ impl Link {
         if self.known_run(run).await?.status.phase.is_finished() {
             return Ok(());
         }
-        self.push_log(run, format!("[SuperLink] {reason}\n"))
-            .await?;
+        self.push_log(run, own_line(reason)).await?;
         match self.change_run(run, RunStatus::failed(reason)).await {
             // It was finished in this very moment by somebody else.
             Err(Error::Refused(_)) => Ok(()),
@@ -347,12 +361,10 @@ impl Link {
         let expired =
             self.commit(move |Stores { state, .. }| async move { state.expire(now).await });
         let lost_runs = expired.await?;
-        for run in lost_runs {
+        for run in &lost_runs {
             warn!(run_id = %run, "no heartbeat received from the run: it failed");
-            if let Some(known) = self.run(run).await? {
-                self.run_ended(&known).await?;
-            }
         }
+        self.have_ended(&lost_runs).await?;
         self.tell_waiting().await;
         Ok(())
     }

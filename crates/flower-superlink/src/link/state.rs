@@ -34,7 +34,7 @@ pub use flwr_core::port::control::NodeStatus;
 pub use flwr_core::port::runtime::Sent;
 pub use joining::{Entry, Joining, KnownToken, TokenUse};
 pub use logins::{KnownLogin, Logins, RefreshTurn};
-pub use logs::{LogEntry, Logs, pieces};
+pub use logs::{LogEntry, Logs, begins_again, own_line, pieces};
 pub use messages::{Answer, Messages};
 pub use neighbours::{Burial, Care, Neighbours, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};

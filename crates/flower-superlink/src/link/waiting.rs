@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tracing::error;
 
 use super::Link;
+use super::state::own_line;
 
 /// Seconds after which an app is said to wait. Apps of Flower look for nodes every 1 to 3 s.
 const PATIENCE: f64 = 60.0;
@@ -125,11 +126,11 @@ impl Link {
                 more => format!("{more} SuperNodes are"),
             };
             let line = format!(
-                "[SuperLink] The ServerApp has asked for nodes for {PATIENCE} s and sent no message: \
+                "The ServerApp has asked for nodes for {PATIENCE} s and sent no message: \
                  {nodes} online. If the app needs more, it waits until they are there \
-                 (`flwr supernode list` shows them).\n"
+                 (`flwr supernode list` shows them)."
             );
-            if let Err(error) = self.push_log(run, line).await {
+            if let Err(error) = self.push_log(run, own_line(line)).await {
                 let error = &error as &dyn std::error::Error;
                 error!(run_id = %run, error, "the log of a run that waits for nodes was not written");
             }

@@ -1,5 +1,6 @@
 //! The logs of runs.
 
+use std::fmt::Display;
 use std::iter;
 
 use async_trait::async_trait;
@@ -12,6 +13,20 @@ use super::{StateResult, Written};
 /// Bytes of an entry at most. An app may print megabytes at once: smaller entries are read, sent and
 /// dropped one by one.
 const PIECE_BYTES: usize = 64 << 10;
+
+/// A line of the SuperLink's own, as it stands in the log of a run.
+#[must_use]
+pub fn own_line(text: impl Display) -> String {
+    format!("[SuperLink] {text}\n")
+}
+
+/// The line of a run that begins again, with the reason.
+#[must_use]
+pub fn begins_again(why: &str) -> String {
+    own_line(format_args!(
+        "{why} The run begins again from its beginning."
+    ))
+}
 
 /// What ServerApps print.
 #[async_trait]

@@ -23,7 +23,8 @@ use super::row;
 use super::unit::{Tx, Unit};
 use super::{PostgresState, lifecycle, logs, tasks};
 use crate::link::state::{
-    Burial, Care, Changed, Neighbours, StateError, StateResult, Takeover, Written,
+    Burial, Care, Changed, Neighbours, StateError, StateResult, Takeover, Written, begins_again,
+    own_line,
 };
 use crate::link::wake::Topic;
 
@@ -167,13 +168,12 @@ impl Bury {
             false => None,
         };
         if let Some(freed) = rewound {
-            let line = format!("[SuperLink] {reason} The run begins again from its beginning.\n");
-            logs::append(tx, run, &line, self.now).await?;
+            logs::append(tx, run, &begins_again(&reason), self.now).await?;
             changed.freed.extend(freed);
             changed.wake.push(Topic::Pending);
             burial.resumed.push(run);
         } else {
-            logs::append(tx, run, &format!("[SuperLink] {reason}\n"), self.now).await?;
+            logs::append(tx, run, &own_line(&reason), self.now).await?;
             let failed = RunStatus::failed(&reason);
             let freed = lifecycle::change(tx, run, &failed, self.now).await?;
             changed.freed.extend(freed);

@@ -10,7 +10,7 @@ use super::unit::Tx;
 use super::{PostgresState, PostgresUrl, reader, row};
 use crate::link::state::StateResult;
 
-/// A SuperLink that works with a database, or did.
+/// A SuperLink that works with a database, or was lost: who stops in order leaves nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
     /// Its name; empty where it works alone.
