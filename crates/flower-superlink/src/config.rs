@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use flwr_core::address::Address;
 use flwr_daemon::apps::Program;
+use flwr_daemon::clock::FollowingClock;
 use flwr_daemon::listen::Balancers;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
@@ -110,6 +111,8 @@ pub struct Config {
     pub flwr_dir: Option<PathBuf>,
     /// How long calls are held.
     pub holds: Holds,
+    /// The clock that everything goes by.
+    pub clock: Arc<FollowingClock>,
     /// What must be the same at all SuperLinks of one database.
     pub shared: SharedSettings,
     /// What the operator should know.
@@ -214,7 +217,8 @@ impl TryFrom<Args> for Config {
         warnings.extend(told);
         let (own_key, told) = older.own_key(&args)?;
         warnings.extend(told);
-        let (accounts, told) = accounts(&args, &transport)?;
+        let clock = Arc::<FollowingClock>::default();
+        let (accounts, told) = accounts(&args, &transport, &clock)?;
         warnings.extend(told);
         let (serverappio, told) = appio(&args)?;
         warnings.extend(told);
@@ -268,6 +272,7 @@ impl TryFrom<Args> for Config {
                 short_linger: args.reply_linger,
                 ..Holds::default()
             },
+            clock,
             shared,
             warnings,
         })

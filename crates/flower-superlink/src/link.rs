@@ -178,7 +178,7 @@ impl Link {
     pub fn now(&self) -> Timestamp {
         self.steps.read(&*self.clock, |event| {
             match event {
-                Event::Stepped(seconds) => self.state.move_leases(seconds),
+                Event::Stepped { seconds, .. } => self.state.move_leases(seconds),
                 Event::Away { since, seconds } => self.state.extend_leases(since, seconds),
             }
             warn!("{event}; nodes and runs keep the time they have for a sign of life");

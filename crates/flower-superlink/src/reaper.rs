@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flwr_core::cause::chain;
+use flwr_daemon::clock::FollowingClock;
 use flwr_daemon::stop::Stopper;
 use flwr_security::allow_list::AllowList;
 use flwr_security::key::PublicKey;
 use flwr_wire::generations::WireName;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::error;
+use tracing::{debug, error, warn};
 
 use crate::auth::Policy;
 use crate::error::Result;
@@ -27,8 +29,10 @@ const PERIOD: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(2);
 /// How often to look whether anything can be stored. Orchestrators ask every few seconds.
 const DISK: Duration = Duration::from_secs(2);
-/// How often to look for SuperLinks that have died.
+/// How often to look for SuperLinks that have died, and for the time that all go by.
 const NEIGHBOURS: Duration = Duration::from_secs(5);
+/// Seconds by which the machine's clock may be off before that is told.
+const OFF: f64 = 5.0;
 /// How often, in these periods, to look for nodes that are gone for good: every minute.
 const NODES: u32 = 30;
 
@@ -75,6 +79,29 @@ async fn expire(link: &Link, stopper: &Stopper) {
                 "nothing could be expired"
             );
         }
+    }
+}
+
+/// Tells the clock the time that all SuperLinks of the state go by, until it is time to stop.
+pub async fn follow_time(link: Arc<Link>, clock: Arc<FollowingClock>, stopper: Stopper) {
+    let mut ticks = interval(NEIGHBOURS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_off = false;
+    while stopper.run_until_stopped(ticks.tick()).await.is_some() {
+        if let Err(error) = link.tell_time(&clock).await {
+            // Whoever needs the database says so.
+            debug!(error = chain(&error), "the database did not tell the time");
+            continue;
+        }
+        let ahead = clock.machine_is_ahead();
+        let is_off = ahead.abs() > OFF;
+        if is_off && !was_off {
+            let (seconds, side) = (ahead.abs(), if ahead > 0.0 { "ahead of" } else { "behind" });
+            warn!(
+                "the clock of this machine is {seconds:.0} s {side} that of the database server, by which all SuperLinks go: set the machine's clock, for example with `timedatectl set-ntp true`"
+            );
+        }
+        was_off = is_off;
     }
 }
 

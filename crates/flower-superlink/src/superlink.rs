@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_daemon::apps::Guard;
-use flwr_daemon::clock::{Clock, SystemClock};
+use flwr_daemon::clock::{Clock as _, FollowingClock, SystemClock};
 use flwr_daemon::listen;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
@@ -29,7 +29,7 @@ use crate::args::VERSION;
 use crate::config::{Config, Launch, Transport};
 use crate::host::Host;
 use crate::link::{Link, Parts};
-use crate::store::{Opened, Places, StoreError};
+use crate::store::{Opened, StoreError};
 
 mod alike;
 mod common;
@@ -106,7 +106,7 @@ impl SuperLink {
         // A change of a file from here on is noticed, also while the state is opened.
         let renewals = renewals(&config);
         // The state first: who else works with it is told before which port is taken.
-        let opened = open_places(config.places.clone()).await?;
+        let opened = open_places(&config).await?;
         let open = Ports::open(&config).await?;
         let addresses = open.addresses();
         let Opened {
@@ -123,7 +123,7 @@ impl SuperLink {
             state,
             objects,
             fabs,
-            clock: Arc::new(SystemClock),
+            clock: Arc::<FollowingClock>::clone(&config.clock),
             holds: config.holds,
             max_storage: config.max_storage,
             stopper: work.clone(),
@@ -265,8 +265,10 @@ fn renewals(config: &Config) -> Renewals {
 }
 
 /// Opens state and objects, off the async workers.
-async fn open_places(places: Places) -> Result<Opened, StartError> {
-    let opened = spawn_blocking(move || places.open(SystemClock.now())).await??;
+async fn open_places(config: &Config) -> Result<Opened, StartError> {
+    let (places, clock) = (config.places.clone(), Arc::clone(&config.clock));
+    places.tell_time(&clock).await?;
+    let opened = spawn_blocking(move || places.open(clock.now())).await??;
     if let Some(dir) = &opened.outputs {
         private_files::create_dir(dir).map_err(|source| StartError::Outputs {
             path: dir.clone(),

@@ -10,6 +10,10 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+mod following;
+
+pub use following::{Asked, FollowingClock};
+
 /// Gives the current time.
 pub trait Clock: Debug + Send + Sync {
     /// The current time.
@@ -18,6 +22,11 @@ pub trait Clock: Debug + Send + Sync {
     /// The time since a fixed moment that the clock chooses. Setting the system's time does not
     /// change this reading. It does not advance while the machine is suspended.
     fn elapsed(&self) -> Duration;
+
+    /// Whether it is the clock of this machine. Another is that of a server which several daemons follow.
+    fn is_of_machine(&self) -> bool {
+        true
+    }
 
     /// The current time as a date.
     fn date_time(&self) -> OffsetDateTime {

@@ -4,7 +4,7 @@ use std::env;
 use std::sync::Arc;
 
 use flwr_client::channel::{Proxies, Traffic};
-use flwr_daemon::clock::SystemClock;
+use flwr_daemon::clock::FollowingClock;
 
 use super::{ConfigError, Transport};
 use crate::accounts::Accounts;
@@ -16,6 +16,7 @@ pub(super) const FLAG: &str = "--account-auth-config";
 pub(super) fn accounts(
     args: &Args,
     transport: &Transport,
+    clock: &Arc<FollowingClock>,
 ) -> Result<(Option<Arc<Accounts>>, Vec<String>), ConfigError> {
     let variable = |name: &str| env::var(name).ok();
     let proxies = Proxies::new(args.proxy.as_ref(), Traffic::Https, variable)?;
@@ -33,7 +34,7 @@ pub(super) fn accounts(
     if args.appio.serverappio_tls && !asks {
         return Err(ConfigError::RunsWithoutAccount);
     }
-    let accounts = Accounts::load(file, proxies, Arc::new(SystemClock));
+    let accounts = Accounts::load(file, proxies, Arc::<FollowingClock>::clone(clock));
     let accounts = accounts.map_err(ConfigError::Accounts)?;
     let told = accounts.proxy_warning().into_iter();
     let told = told.chain(accounts.secret_warning()).collect();

@@ -1,5 +1,6 @@
 //! What becomes of the runs of a SuperLink that has died, where several work with one state.
 
+use flwr_daemon::clock::FollowingClock;
 use tracing::warn;
 
 use super::Link;
@@ -8,6 +9,14 @@ use super::state::{Burial, Care, Takeover};
 use crate::error::Result;
 
 impl Link {
+    /// Tells the clock the time that all SuperLinks of the state go by.
+    ///
+    /// # Errors
+    /// If the state does not answer.
+    pub async fn tell_time(&self, clock: &FollowingClock) -> Result<()> {
+        Ok(self.state.tell_time(clock).await?)
+    }
+
     /// Notes for other SuperLinks who tends the ServerApps that come to this one.
     ///
     /// # Errors

@@ -25,8 +25,13 @@ const LARGEST: f64 = 900.0;
 /// What has happened between two readings of the clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Event {
-    /// The clock was set, by so many seconds.
-    Stepped(f64),
+    /// The clock was set.
+    Stepped {
+        /// Forward by so many seconds.
+        seconds: f64,
+        /// Whose clock it is.
+        whose: &'static str,
+    },
     /// The SuperLink did not run.
     Away {
         /// The last reading before, by the clock of now.
@@ -39,12 +44,12 @@ pub(super) enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stepped(seconds) => {
+            Self::Stepped { seconds, whose } => {
                 let direction = if *seconds < 0.0 { "back" } else { "forward" };
                 let seconds = seconds.abs();
                 write!(
                     f,
-                    "the clock of the SuperLink's machine was set {direction} by {seconds:.0} s"
+                    "the clock of {whose} was set {direction} by {seconds:.0} s"
                 )
             }
             Self::Away { seconds, .. } => write!(
@@ -52,6 +57,13 @@ impl fmt::Display for Event {
                 "the SuperLink did not run for {seconds:.0} s: it was stopped, or its machine was suspended or overloaded"
             ),
         }
+    }
+}
+
+fn whose(clock: &dyn Clock) -> &'static str {
+    match clock.is_of_machine() {
+        true => "the SuperLink's machine",
+        false => "the database server",
     }
 }
 
@@ -129,7 +141,10 @@ impl Steps {
         let step = reading.step_since(last);
         if let Some(step) = step {
             watched.note_step(step, reading.elapsed);
-            happened(Event::Stepped(step));
+            happened(Event::Stepped {
+                seconds: step,
+                whose: whose(clock),
+            });
         }
         let pause = reading.passed_since(last);
         if watched.is_regular && pause > LONGEST_PAUSE {
@@ -159,6 +174,13 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_secs(1_758_000_000.0);
 
+    const fn stepped(seconds: f64) -> Event {
+        Event::Stepped {
+            seconds,
+            whose: "the SuperLink's machine",
+        }
+    }
+
     fn events(steps: &Steps, clock: &MockClock) -> Vec<Event> {
         let mut seen = Vec::new();
         steps.read(clock, |event| seen.push(event));
@@ -170,11 +192,11 @@ mod tests {
         let clock = MockClock::new(NOON);
         let steps = Steps::watch(&clock);
         clock.set(NOON + 3600.0);
-        assert_eq!(events(&steps, &clock), [Event::Stepped(3600.0)]);
+        assert_eq!(events(&steps, &clock), [stepped(3600.0)]);
         assert_eq!(events(&steps, &clock), []);
         clock.advance(Duration::from_secs(10));
         clock.set(NOON);
-        assert_eq!(events(&steps, &clock), [Event::Stepped(-3620.0 + 10.0)]);
+        assert_eq!(events(&steps, &clock), [stepped(-3620.0 + 10.0)]);
     }
 
     #[test]
@@ -202,7 +224,7 @@ mod tests {
             since: last + 600.0,
             seconds: 70.0,
         };
-        assert_eq!(events(&steps, &clock), [Event::Stepped(600.0), away]);
+        assert_eq!(events(&steps, &clock), [stepped(600.0), away]);
         assert_eq!(events(&steps, &clock), []);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
+use flwr_daemon::clock::FollowingClock;
 use flwr_daemon::objects::{self, Files, Memory, Pause, Restored};
 
 use super::place::{Database, Places, Storage, StoreError, settle};
@@ -40,6 +41,18 @@ impl Places {
             Database::Memory => self.open_memory(),
             Database::File(file) => self.open_file(file, now),
             Database::Postgres(address) => self.open_postgres(address, now),
+        }
+    }
+
+    /// Tells the clock the time of the database server, by which all SuperLinks of the database go. A file
+    /// has one SuperLink, which goes by its machine's clock.
+    ///
+    /// # Errors
+    /// If the server cannot be reached.
+    pub async fn tell_time(&self, clock: &FollowingClock) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Memory | Database::File(_) => Ok(()),
+            Database::Postgres(address) => Ok(PostgresState::ask_time(address, clock).await?),
         }
     }
 

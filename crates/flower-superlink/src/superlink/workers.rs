@@ -13,7 +13,7 @@ use crate::launcher::{self, Launcher};
 use crate::link::Link;
 use crate::link::state::Takeover;
 use crate::reaper;
-use crate::store::Storage;
+use crate::store::{Database, Storage};
 
 /// The parts that are at work.
 #[derive(Debug)]
@@ -65,6 +65,10 @@ impl Workers {
 
     /// Starts what looks after the other SuperLinks of the state, where there may be others.
     pub(super) fn watch_others(&mut self, config: &Config, reloaded: &Arc<Notify>) {
+        if matches!(config.places.database, Database::Postgres(_)) {
+            let clock = Arc::clone(&config.clock);
+            self.spawn(|link, stopper| reaper::follow_time(link, clock, stopper));
+        }
         if !matches!(config.places.storage, Storage::Bucket(_)) {
             return;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use flwr_core::id::RunId;
 use flwr_core::time::Timestamp;
+use flwr_daemon::clock::FollowingClock;
 
 use super::{Changed, StateResult, Written};
 
@@ -53,6 +54,11 @@ impl Burial {
 /// to do.
 #[async_trait]
 pub trait Neighbours {
+    /// Tells the clock the time that all SuperLinks of the state go by. To be called every few seconds.
+    async fn tell_time(&self, _clock: &FollowingClock) -> StateResult<()> {
+        Ok(())
+    }
+
     /// Notes for the others who tends the ServerApps that come to this SuperLink.
     async fn note_care(&self, _care: Care) -> StateResult<()> {
         Ok(())

@@ -14,6 +14,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
+use flwr_daemon::clock::FollowingClock;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
@@ -21,7 +22,7 @@ use super::lane::{Op, direct};
 use super::reader::reading;
 use super::row;
 use super::unit::{Tx, Unit};
-use super::{PostgresState, lifecycle, logs, tasks};
+use super::{PostgresState, lifecycle, logs, tasks, time};
 use crate::link::state::{
     Burial, Care, Changed, Neighbours, StateError, StateResult, Takeover, Written, begins_again,
     own_line,
@@ -195,6 +196,10 @@ async fn rewind(tx: &Tx<'_>, run: RunId) -> StateResult<Option<Vec<ObjectId>>> {
 
 #[async_trait]
 impl Neighbours for PostgresState {
+    async fn tell_time(&self, clock: &FollowingClock) -> StateResult<()> {
+        time::ask(&*self.pool.get().await?, clock).await
+    }
+
     async fn note_care(&self, care: Care) -> StateResult<()> {
         let epoch = self.epoch;
         self.write(direct!([] tx => note_care(tx, epoch, care)))

@@ -10,6 +10,7 @@ use flwr_core::refusal::Refusal;
 use flwr_core::run::Phase;
 use flwr_core::task::TaskKind;
 use flwr_daemon::apps::Identity;
+use flwr_daemon::clock::{Asked, Clock as _, FollowingClock};
 use flwr_postgres::Server;
 
 use super::server::{self, links};
@@ -19,8 +20,8 @@ use crate::accounts::fake::Person;
 use crate::accounts::tests::Office;
 use crate::in_time::in_time;
 use crate::link::state::{
-    APP_FIRST_HEARTBEAT, Joining as _, Nodes as _, Process, RETURN, Runs as _, Tasks as _,
-    Upkeep as _,
+    APP_FIRST_HEARTBEAT, Joining as _, Neighbours as _, Nodes as _, Process, RETURN, Runs as _,
+    Tasks as _, Upkeep as _,
 };
 use crate::store::battery::world::{NOON, RUN, TASK, key};
 use crate::store::postgres::{Company, PostgresError, PostgresState};
@@ -142,6 +143,23 @@ async fn a_key_that_is_renewed_at_one_is_the_nodes_at_all() {
         a.node_of_key(&new).await.unwrap() == Some(node) && !a.is_key_of(&old, node)
     })
     .await;
+}
+
+#[tokio::test]
+async fn all_go_by_the_clock_of_the_server() {
+    let address = server::place(Server::of_this_process()).await;
+    let clock = FollowingClock::default();
+    clock.follow(Asked::now(), NOON);
+    // The server is on this machine.
+    let is_right = || clock.machine_is_ahead().abs() < 60.0;
+    assert!(!is_right());
+    PostgresState::ask_time(&address, &clock).await.unwrap();
+    assert!(is_right() && !clock.is_of_machine());
+    let state = PostgresState::open_in(&address, Company::Named("a"), clock.now());
+    let state = state.await.unwrap();
+    clock.follow(Asked::now(), NOON);
+    state.tell_time(&clock).await.unwrap();
+    assert!(is_right());
 }
 
 #[tokio::test]
