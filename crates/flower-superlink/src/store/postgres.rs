@@ -4,6 +4,7 @@
 //! ```text
 //!   writes ─▶ lane: one task and connection, group commit, set-based statements ─▶ answer
 //!   reads  ─▶ a pool of connections, each read a snapshot of what is committed
+//!   looks  ─▶ nodes that ask at once are answered by one statement
 //!   signs of life ─▶ presence: memory, written now and then
 //!   changes ─▶ wakes: NOTIFY to other SuperLinks, and LISTEN
 //! ```
@@ -40,6 +41,7 @@ mod life;
 mod lifecycle;
 mod logins;
 mod logs;
+mod looks;
 mod messages;
 mod nodes;
 mod objects;
@@ -55,6 +57,7 @@ mod settings;
 mod signs;
 mod table;
 mod tasks;
+mod time;
 mod tls;
 mod unit;
 mod upkeep;
@@ -71,6 +74,7 @@ pub use url::{PasswordError, PasswordSource, PostgresUrl, PostgresUrlError};
 pub use wakes::reads_notification;
 
 use lane::{Lane, Op};
+use looks::Looks;
 use upkeep::Lately;
 use wakes::Wakes;
 
@@ -81,6 +85,7 @@ pub struct PostgresState {
     pool: Pool,
     presence: Arc<Presence>,
     wakes: Wakes,
+    looks: Looks,
     /// What the database takes, as it was counted a moment ago.
     used: Mutex<Lately>,
     followed: Mutex<follow::Followed>,

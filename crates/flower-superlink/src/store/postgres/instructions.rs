@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use deadpool_postgres::ClientWrapper;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Message, MessageId};
 use flwr_core::time::Timestamp;
@@ -121,33 +122,39 @@ pub(super) struct Outlook {
     pub(super) nothing_queued: bool,
 }
 
-/// What there is for a node.
-pub(super) async fn outlook(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> StateResult<Outlook> {
+/// What there is for each of the nodes at its moment, in their order.
+pub(super) async fn outlooks(
+    connection: &ClientWrapper,
+    asked: &[(NodeId, Timestamp)],
+) -> StateResult<Vec<Outlook>> {
     let sql = format!(
-        "SELECT unconfirmed IS NOT NULL,
-           EXISTS (SELECT 1 FROM instruction WHERE dst = $1 AND expires_at > $2 AND {QUEUED}),
-           EXISTS (SELECT 1 FROM instruction WHERE dst = $1 AND place IS NOT NULL AND NOT taken)
-         FROM node WHERE id = $1"
+        "SELECT coalesce(node.unconfirmed IS NOT NULL, false),
+           EXISTS (SELECT 1 FROM instruction
+                   WHERE dst = asked.node AND expires_at > asked.now AND {QUEUED}),
+           EXISTS (SELECT 1 FROM instruction
+                   WHERE dst = asked.node AND place IS NOT NULL AND NOT taken),
+           node.id IS NOT NULL
+         FROM unnest($1::int8[], $2::float8[]) WITH ORDINALITY AS asked (node, now, number)
+         LEFT JOIN node ON node.id = asked.node
+         ORDER BY asked.number"
     );
-    let select = tx.prepare_cached(&sql).await?;
-    let found = tx
-        .query_opt(&select, &[&signed(node), &now.as_secs()])
-        .await?;
-    let Some(found) = found else {
-        return Ok(Outlook {
-            anything: false,
-            nothing_queued: false,
-        });
+    let nodes: Vec<_> = asked.iter().map(|(node, _)| signed(*node)).collect();
+    let moments: Vec<_> = asked.iter().map(|(_, now)| now.as_secs()).collect();
+    let select = connection.prepare_cached(&sql).await?;
+    let found = connection.query(&select, &[&nodes, &moments]).await?;
+    let outlook = |found: &Row| {
+        let (unconfirmed, open, queued): (bool, bool, bool) = (
+            row::get(found, 0)?,
+            row::get(found, 1)?,
+            row::get(found, 2)?,
+        );
+        let is_known: bool = row::get(found, 3)?;
+        Ok(Outlook {
+            anything: is_known && (unconfirmed || open),
+            nothing_queued: is_known && !unconfirmed && !queued,
+        })
     };
-    let (unconfirmed, open, queued): (bool, bool, bool) = (
-        row::get(&found, 0)?,
-        row::get(&found, 1)?,
-        row::get(&found, 2)?,
-    );
-    Ok(Outlook {
-        anything: unconfirmed || open,
-        nothing_queued: !unconfirmed && !queued,
-    })
+    found.iter().map(outlook).collect()
 }
 
 /// Those of the nodes for which something is queued.

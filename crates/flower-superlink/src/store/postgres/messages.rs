@@ -7,7 +7,7 @@ use flwr_core::object::ObjectId;
 use flwr_core::time::Timestamp;
 
 use super::PostgresState;
-use super::instructions::{self, Instruction, Outlook, Place};
+use super::instructions::{self, Instruction, Place};
 use super::lane::Op;
 use super::objects::ids_of;
 use super::reader::reading;
@@ -303,11 +303,11 @@ impl state::Messages for PostgresState {
         session: Session,
         now: Timestamp,
     ) -> StateResult<Option<Parcel>> {
-        // Before the snapshot is taken: what is written after it makes this number old.
+        // Before the look: what is written after it makes this number old.
         let Some(version) = self.presence.worth_a_look(node, session) else {
             return Ok(None);
         };
-        let outlook: Outlook = reading!(self, tx => instructions::outlook(tx, node, now))?;
+        let outlook = self.looks.ask(node, now).await?;
         // What is not heard, a look finds.
         if outlook.nothing_queued && self.wakes.is_whole() {
             self.presence.has_nothing(node, version);

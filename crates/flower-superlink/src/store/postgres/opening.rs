@@ -12,6 +12,7 @@ use super::audit::{self, Found};
 use super::connect::{self, Connector, Unfit};
 use super::hold::{self, Company, Hold, Holder, Obstacle};
 use super::lane::Lane;
+use super::looks::Looks;
 use super::schema::{self, Newer};
 use super::url::PostgresUrl;
 use super::wakes::{Ear, LineError, Wakes};
@@ -144,6 +145,7 @@ impl PostgresState {
             watch: parking_lot::Mutex::default(),
             lane: Lane::start(hold, connection),
             wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
+            looks: Looks::start(pool.clone()),
             pool,
             presence,
             used: parking_lot::Mutex::default(),
