@@ -1,5 +1,6 @@
 //! Writes what a transaction has changed: a statement for each kind of change of a table.
 
+use tokio::try_join;
 use tokio_postgres::types::ToSql;
 
 use super::instructions::Instruction;
@@ -10,14 +11,20 @@ use super::unit::{Tx, Unit};
 use crate::link::state::StateResult;
 use crate::store::columns::MESSAGE;
 
+/// Nothing that is written to one table needs what is written to another, so all goes to the server in one
+/// round trip.
 pub(super) async fn write(unit: &mut Unit<'_>) -> StateResult<()> {
     give_places(unit).await?;
-    objects(unit).await?;
-    unit.blobs.write(unit.tx).await?;
-    waits(unit).await?;
-    instructions(unit).await?;
-    replies(unit).await?;
-    in_hand(unit).await
+    let unit = &*unit;
+    try_join!(
+        objects(unit),
+        unit.blobs.write(unit.tx),
+        waits(unit),
+        instructions(unit),
+        replies(unit),
+        in_hand(unit),
+    )?;
+    Ok(())
 }
 
 /// Does one statement.
