@@ -16,7 +16,7 @@ use flwr_daemon::apps::{
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::config::Way;
@@ -34,6 +34,8 @@ use prepared::PreparedApps;
 /// How long a ServerApp process whose run is over may take to end by itself: it flushes its log.
 /// One whose run was stopped has nothing left to do, and would notice only at its next call.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// How long a SuperLink leaves a run to others for each ServerApp that it has, and the longest.
+const COURTESY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 /// How long an ended process group may take from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -138,6 +140,7 @@ impl Launcher {
 
     async fn launch_pending(&self, apps: &mut JoinSet<()>, stopper: &Stopper) -> Result<()> {
         for run in self.link.unclaimed_runs().await? {
+            sleep(self.courtesy(apps.len())).await;
             let Some(token) = self.link.issue_token(run).await? else {
                 continue;
             };
@@ -146,6 +149,17 @@ impl Launcher {
             apps.spawn(app.instrument(info_span!("serverapp", run_id = %run)));
         }
         Ok(())
+    }
+
+    /// How long others have to take a run first. Who has fewer ServerApps waits less.
+    fn courtesy(&self, apps: usize) -> Duration {
+        match self.link.has_neighbours() {
+            true => (COURTESY
+                .0
+                .saturating_mul(u32::try_from(apps).unwrap_or(u32::MAX)))
+            .min(COURTESY.1),
+            false => Duration::ZERO,
+        }
     }
 
     /// Starts the process of a run and stays with it to the end of both.

@@ -184,6 +184,26 @@ fn a_serverapp_lives_through_the_end_of_its_superlink_behind_a_balancer() {
     cluster.federation.stop();
 }
 
+/// Who has ServerApps leaves the next run to others for a moment.
+#[test]
+fn serverapps_are_shared_out_among_superlinks() {
+    let mut cluster = Cluster::start(vec![OURS; 2]);
+    let app = cluster.federation.app("mean");
+    let started = "ServerApp started";
+    let mut runs = 0;
+    while !(cluster.other.process.has_said(started)
+        && cluster.federation.superlink().has_said(started))
+    {
+        assert!(runs < 10, "one SuperLink has started all ServerApps");
+        let flwr = cluster.federation.flwr(OURS);
+        let run = flwr.start(&app, "rounds=100000");
+        flwr.wait_for_status(&app, run, "running");
+        runs += 1;
+    }
+    cluster.other.process.stop();
+    cluster.federation.stop();
+}
+
 #[test]
 fn a_second_superlink_of_a_name_is_refused_with_the_way_out() {
     let cluster = Cluster::start(Vec::new());

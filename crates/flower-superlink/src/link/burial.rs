@@ -17,6 +17,12 @@ impl Link {
         Ok(self.state.tell_time(clock).await?)
     }
 
+    /// Whether other SuperLinks were there a moment ago, which may start ServerApps too.
+    #[must_use]
+    pub fn has_neighbours(&self) -> bool {
+        self.state.has_neighbours()
+    }
+
     /// Notes for other SuperLinks who tends the ServerApps that come to this one.
     ///
     /// # Errors

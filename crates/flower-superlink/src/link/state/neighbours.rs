@@ -76,6 +76,11 @@ pub trait Neighbours {
         Ok((Vec::new(), Changed::default()))
     }
 
+    /// Whether other SuperLinks were there a moment ago.
+    fn has_neighbours(&self) -> bool {
+        false
+    }
+
     /// Whether another SuperLink has buried this one, or has taken its name or the state.
     fn is_shut_out(&self) -> bool {
         false

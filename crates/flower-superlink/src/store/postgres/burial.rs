@@ -234,6 +234,10 @@ impl Neighbours for PostgresState {
         Ok((burials, changed))
     }
 
+    fn has_neighbours(&self) -> bool {
+        self.wakes.has_neighbours()
+    }
+
     fn is_shut_out(&self) -> bool {
         self.lane.is_shut_out()
     }
