@@ -9,6 +9,7 @@ use crate::local::User;
 
 mod joining;
 mod saving;
+mod several;
 
 const INTRODUCTION: &str = "\
 # Errors, and the way out
@@ -107,6 +108,7 @@ fn every_error_of_the_documentation_is_what_the_programs_say() {
     joining::numbers(&mut page);
     with_a_superlink(&mut page);
     saving::backups(&mut page);
+    several::superlinks(&mut page);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
     if std::env::var_os("FLWR_UPDATE_ERRORS").is_some() {

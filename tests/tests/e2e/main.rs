@@ -60,6 +60,7 @@ mod runtimes;
 mod scripts;
 mod service;
 mod sessions;
+mod several;
 mod situations;
 mod states;
 mod templates;
