@@ -27,6 +27,8 @@ struct Args {
     max_retries: Option<u64>,
     #[arg(long, num_args = 2)]
     pair: Vec<String>,
+    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    list: Vec<u16>,
     #[arg(long, conflicts_with = "superlink")]
     server: Option<String>,
     #[arg(long, alias = "old-switch")]
@@ -321,6 +323,17 @@ fn a_file_and_a_variable_may_name_a_flag_by_its_alias() {
     let off = [("PROGRAM_CONFIG", config), ("PROGRAM_SWITCH", "off")];
     assert!(!beside(&off, &[]).unwrap().switch);
     assert!(beside(&[("PROGRAM_OLD_SWITCH", "on")], &[]).unwrap().switch);
+}
+
+#[test]
+fn a_variable_and_a_file_may_have_several_values_with_commas() {
+    let variables = [("PROGRAM_LIST", "7,8")];
+    assert_eq!(beside(&variables, &[]).unwrap().list, [7, 8]);
+    assert_eq!(beside(&variables, &["--list", "9"]).unwrap().list, [9]);
+    let wrong = beside(&[("PROGRAM_LIST", "7,x")], &[]).unwrap_err();
+    assert!(wrong.contains("PROGRAM_LIST"), "{wrong}");
+    let file = with("c.toml", "list = \"7,8\"\n", &[]).unwrap();
+    assert_eq!(file.list, [7, 8]);
 }
 
 /// The arguments of a command line beside these variables.

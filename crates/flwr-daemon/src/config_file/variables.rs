@@ -59,12 +59,12 @@ fn is_of_kubernetes(name: &str, value: &OsStr) -> bool {
     name.ends_with("_PORT") && schemes.iter().any(|scheme| value.starts_with(scheme))
 }
 
-/// Whether a flag has at most one value, and is no flag that prints a text and ends.
+/// Whether one text gives all values of a flag that is no flag which prints a text and ends.
 fn is_plain(long: &str, flag: &clap::Arg) -> bool {
     let one = flag
         .get_num_args()
         .is_none_or(|number| number.max_values() <= 1);
-    one && !matches!(long, "help" | "version")
+    (one || flag.get_value_delimiter().is_some()) && !matches!(long, "help" | "version")
 }
 
 fn is_on(value: &OsString, name: &str) -> Result<bool, Error> {
