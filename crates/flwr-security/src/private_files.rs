@@ -1,6 +1,7 @@
 //! Private files: keys, state, models and replies. Directories get mode 0700 and files mode 0600,
 //! unless the caller gives another mode. All functions block.
 
+use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -16,7 +17,18 @@ pub const TEMPORARY: &str = "tmp";
 /// Whether users other than the owner can use this file.
 #[must_use]
 pub fn is_exposed(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+    let of_others = match is_credential(path) {
+        true => 0o007,
+        false => 0o077,
+    };
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & of_others != 0)
+}
+
+/// Whether systemd keeps the file for this service (`LoadCredential=`), in a folder that nobody else enters.
+/// The file has an ACL for the service's user, which shows as rights of the group.
+fn is_credential(path: &Path) -> bool {
+    let folder = env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    folder.is_some_and(|folder| path.starts_with(folder))
 }
 
 /// The warning about a secret that users other than its owner can read, with the way out.

@@ -1,8 +1,8 @@
 //! Who we are for a bucket, from a file.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use flwr_security::private_files::is_exposed;
 
 use super::{BucketError, read};
 
@@ -18,13 +18,7 @@ impl Credentials {
     pub(super) fn read(path: &Path) -> Result<Self, BucketError> {
         const FLAG: &str = "--storage-credentials-file";
         let text = read(FLAG, path)?;
-        let mode = fs::metadata(path).map(|file| file.permissions().mode());
-        let mode = mode.map_err(|source| BucketError::Unreadable {
-            flag: FLAG,
-            path: path.to_owned(),
-            source,
-        })?;
-        if mode & 0o077 != 0 {
+        if is_exposed(path) {
             return Err(BucketError::OpenCredentials(path.to_owned()));
         }
         let mut is_ours = true;
