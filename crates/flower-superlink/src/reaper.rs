@@ -198,18 +198,22 @@ pub async fn bury(link: Arc<Link>, rule: Takeover, stopper: Stopper) {
     let mut ticks = interval(NEIGHBOURS);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stopper.run_until_stopped(ticks.tick()).await.is_some() {
-        let buried = match link.bury(rule).await {
-            Ok(false) => continue,
-            Ok(true) => link.delete_leftovers().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = buried {
+        if let Err(error) = look_after(&link, rule).await {
             let error = &error as &dyn std::error::Error;
             error!(
                 error,
                 "the runs of SuperLinks that died could not be taken over"
             );
         }
+    }
+}
+
+async fn look_after(link: &Link, rule: Takeover) -> Result<()> {
+    let has_buried = link.bury(rule).await?;
+    link.end_orphans(rule).await?;
+    match has_buried {
+        true => link.delete_leftovers().await,
+        false => Ok(()),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What becomes of the runs of a SuperLink that has died, where several work with one state.
 
+use flwr_core::id::RunId;
 use flwr_daemon::clock::FollowingClock;
 use tracing::warn;
 
 use super::Link;
 use super::commit::Stores;
-use super::state::{Burial, Care, Takeover};
+use super::state::{Burial, Care, Orphans, Takeover};
 use crate::error::Result;
 
 impl Link {
@@ -47,19 +48,48 @@ impl Link {
     }
 
     async fn take_note(&self, burial: &Burial, rule: Takeover) -> Result<()> {
-        let Burial { name, host, .. } = burial;
-        let seconds = rule.after.as_secs();
-        warn!(
+        let Burial {
             name,
             host,
-            resumed = burial.resumed.len(),
-            failed = burial.failed.len(),
-            "a SuperLink gave no sign of life for {seconds} s: its runs are taken over"
+            resumed,
+            failed,
+        } = burial;
+        let seconds = rule.after.as_secs();
+        let of_runs = match (resumed.len(), failed.len()) {
+            (0, 0) => "no run has lost its ServerApp by that".to_owned(),
+            (resumed, failed) => {
+                format!("its runs are taken over: {resumed} begin again, {failed} have failed")
+            }
+        };
+        warn!(
+            name,
+            host, "a SuperLink gave no sign of life for {seconds} s: {of_runs}"
         );
-        for run in &burial.resumed {
+        self.have_lost_their_serverapps(resumed, failed).await
+    }
+
+    /// Lets go of what runs need no more that begin again or have failed.
+    async fn have_lost_their_serverapps(&self, resumed: &[RunId], failed: &[RunId]) -> Result<()> {
+        for run in resumed {
             self.has_been_set_back(*run);
         }
-        self.have_ended(&burial.failed).await
+        self.have_ended(failed).await
+    }
+
+    /// Runs begin again or fail whose ServerApp was started by a SuperLink that is gone, and is silent.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn end_orphans(&self, rule: Takeover) -> Result<()> {
+        let now = self.now();
+        let ended = self.commit(move |Stores { state, .. }| async move {
+            state.end_orphans(rule.resume, now).await
+        });
+        let Orphans { resumed, failed } = ended.await?;
+        for run in resumed.iter().chain(&failed) {
+            warn!(run_id = %run, "a ServerApp is silent, and the SuperLink is gone that had started it");
+        }
+        self.have_lost_their_serverapps(&resumed, &failed).await
     }
 
     /// Whether another SuperLink has buried this one, or has taken its name or the state. Nothing can be

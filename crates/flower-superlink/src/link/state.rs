@@ -36,7 +36,7 @@ pub use joining::{Entry, Joining, KnownToken, TokenUse};
 pub use logins::{KnownLogin, Logins, RefreshTurn};
 pub use logs::{LogEntry, Logs, begins_again, own_line, pieces};
 pub use messages::{Answer, Messages};
-pub use neighbours::{Burial, Care, Neighbours, Takeover};
+pub use neighbours::{Burial, Care, Neighbours, Orphans, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
 pub use runs::{Runs, Traffic};

@@ -46,6 +46,7 @@ mod messages;
 mod nodes;
 mod objects;
 mod opening;
+mod orphans;
 mod patience;
 mod reader;
 mod replies;

@@ -50,6 +50,15 @@ impl Burial {
     }
 }
 
+/// Runs whose ServerApp lived through the burial of its SuperLink, and is lost since.
+#[derive(Debug, Default)]
+pub struct Orphans {
+    /// Those that begin again.
+    pub resumed: Vec<RunId>,
+    /// Those that have failed.
+    pub failed: Vec<RunId>,
+}
+
 /// What SuperLinks that work with one state are to each other. A state that has one SuperLink has nothing
 /// to do.
 #[async_trait]
@@ -74,6 +83,12 @@ pub trait Neighbours {
     ///   of life
     async fn bury(&self, _rule: Takeover, _now: Timestamp) -> Written<Vec<Burial>> {
         Ok((Vec::new(), Changed::default()))
+    }
+
+    /// Runs begin again or fail whose ServerApp was started by a SuperLink that is gone, and gave no sign of
+    /// life in time. To be called every few seconds.
+    async fn end_orphans(&self, _resume: bool, _now: Timestamp) -> Written<Orphans> {
+        Ok((Orphans::default(), Changed::default()))
     }
 
     /// Whether other SuperLinks were there a moment ago.

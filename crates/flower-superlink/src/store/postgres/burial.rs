@@ -19,13 +19,14 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::lane::{Op, direct};
+use super::orphans::EndOrphans;
 use super::reader::reading;
 use super::row;
 use super::unit::{Tx, Unit};
 use super::{PostgresState, lifecycle, logs, tasks, time};
 use crate::link::state::{
-    Burial, Care, Changed, Neighbours, StateError, StateResult, Takeover, Written, begins_again,
-    own_line,
+    Burial, Care, Changed, Neighbours, Orphans, StateError, StateResult, Takeover, Written,
+    begins_again, own_line,
 };
 use crate::link::wake::Topic;
 
@@ -138,7 +139,11 @@ impl Op for Bury {
             changed.wake.extend(freed.then_some(Topic::Pending));
             let now = (!is_alone).then_some(self.now);
             for run in tasks::lost_with(tx, &burial.name, now).await? {
-                self.end(tx, run, &mut burial, &mut changed).await?;
+                let (reason, rule) = (self.reason(&burial.host), (self.rule.resume, self.now));
+                match end(tx, run, &reason, rule, &mut changed).await? {
+                    true => burial.resumed.push(run),
+                    false => burial.failed.push(run),
+                }
             }
             tasks::forget_ended(tx, &burial.name).await?;
         }
@@ -154,35 +159,33 @@ impl Bury {
             self.rule.after.as_secs(),
         )
     }
+}
 
-    /// The run begins again or fails, and its log tells why.
-    async fn end(
-        &self,
-        tx: &Tx<'_>,
-        run: RunId,
-        burial: &mut Burial,
-        changed: &mut Changed,
-    ) -> StateResult<()> {
-        let reason = self.reason(&burial.host);
-        let rewound = match self.rule.resume {
-            true => rewind(tx, run).await?,
-            false => None,
-        };
-        if let Some(freed) = rewound {
-            logs::append(tx, run, &begins_again(&reason), self.now).await?;
-            changed.freed.extend(freed);
-            changed.wake.push(Topic::Pending);
-            burial.resumed.push(run);
-        } else {
-            logs::append(tx, run, &own_line(&reason), self.now).await?;
-            let failed = RunStatus::failed(&reason);
-            let freed = lifecycle::change(tx, run, &failed, self.now).await?;
-            changed.freed.extend(freed);
-            burial.failed.push(run);
-        }
-        changed.wake.extend([Topic::Run(run), Topic::Log(run)]);
-        Ok(())
-    }
+/// A run whose ServerApp is lost begins again, if it may, or fails; its log tells why. Gives whether it begins
+/// again.
+pub(super) async fn end(
+    tx: &Tx<'_>,
+    run: RunId,
+    reason: &str,
+    (may_resume, now): (bool, Timestamp),
+    changed: &mut Changed,
+) -> StateResult<bool> {
+    let rewound = match may_resume {
+        true => rewind(tx, run).await?,
+        false => None,
+    };
+    let resumed = rewound.is_some();
+    let freed = if let Some(freed) = rewound {
+        logs::append(tx, run, &begins_again(reason), now).await?;
+        changed.wake.push(Topic::Pending);
+        freed
+    } else {
+        logs::append(tx, run, &own_line(reason), now).await?;
+        lifecycle::change(tx, run, &RunStatus::failed(reason), now).await?
+    };
+    changed.freed.extend(freed);
+    changed.wake.extend([Topic::Run(run), Topic::Log(run)]);
+    Ok(resumed)
 }
 
 /// Sets the run back. `None`: that happened to the run before.
@@ -232,6 +235,23 @@ impl Neighbours for PostgresState {
             burials.extend(burial);
         }
         Ok((burials, changed))
+    }
+
+    async fn end_orphans(&self, resume: bool, now: Timestamp) -> Written<Orphans> {
+        let lost = self.presence.lost_runs(now);
+        if lost.is_empty() || self.name.is_empty() {
+            return Ok((Orphans::default(), Changed::default()));
+        }
+        if reading!(self, tx => tasks::orphans(tx, &lost, now))?.is_empty() {
+            return Ok((Orphans::default(), Changed::default()));
+        }
+        let presence = self.presence();
+        let ended = move |orphans: &Orphans| {
+            for run in orphans.resumed.iter().chain(&orphans.failed) {
+                presence.run_ended(*run);
+            }
+        };
+        self.change(EndOrphans { lost, resume, now }, ended).await
     }
 
     fn has_neighbours(&self) -> bool {

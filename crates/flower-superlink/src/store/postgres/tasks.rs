@@ -204,6 +204,56 @@ pub(super) async fn lost_with(
     rows.iter().map(run).collect()
 }
 
+/// Those of the runs whose process no other SuperLink has started than that of the name: what becomes of the
+/// others is for their SuperLink to say, or for who buries it.
+pub(super) async fn not_of_others(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    link: &str,
+) -> StateResult<Vec<RunId>> {
+    let sql = "SELECT lost.run FROM unnest($1::int8[]) AS lost (run)
+               WHERE NOT EXISTS (SELECT 1 FROM task WHERE task.run = lost.run
+                                 AND task.pid IS NOT NULL AND task.link <> $2)";
+    let runs: Vec<_> = runs.iter().copied().map(signed).collect();
+    let rows = tx.query(sql, &[&runs, &escaped(link)]).await?;
+    let run = |found: &Row| row::id(found, 0).map(RunId);
+    rows.iter().map(run).collect()
+}
+
+/// A run whose process was started by a SuperLink that is gone.
+#[derive(Debug)]
+pub(super) struct Orphan {
+    pub(super) run: RunId,
+    pub(super) link: String,
+    pub(super) host: String,
+}
+
+/// Those of the runs that have begun, whose process was started by a SuperLink that is gone, and which gave
+/// no sign of life until `now`.
+pub(super) async fn orphans(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    now: Timestamp,
+) -> StateResult<Vec<Orphan>> {
+    let sql =
+        "SELECT run.id, min(task.link), min(task.host) FROM task JOIN run ON run.id = task.run
+               WHERE run.id = ANY($1) AND run.phase IN ('starting', 'running')
+                 AND task.pid IS NOT NULL AND coalesce(task.alive_until, 0) < $2
+                 AND NOT EXISTS (SELECT 1 FROM link WHERE link.name = task.link)
+                 AND task.link IS NOT NULL
+               GROUP BY run.id ORDER BY run.id";
+    let runs: Vec<_> = runs.iter().copied().map(signed).collect();
+    let rows = tx.query(sql, &[&runs, &now.as_secs()]).await?;
+    let orphan = |found: &Row| {
+        Ok(Orphan {
+            run: RunId(row::id(found, 0)?),
+            link: row::text(found, 1)?,
+            host: row::text(found, 2)?,
+        })
+    };
+    rows.iter().map(orphan).collect()
+}
+
 /// Nobody watches the processes any more that a SuperLink of this name has started for runs that are over.
 pub(super) async fn forget_ended(tx: &Tx<'_>, link: &str) -> StateResult<()> {
     let sql = "UPDATE task SET host = NULL, pid = NULL, started = NULL

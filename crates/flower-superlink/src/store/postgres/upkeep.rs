@@ -234,7 +234,10 @@ impl state::Upkeep for PostgresState {
             true => WRITE_EVERY,
             false => follow::EVERY,
         };
-        let (presence, due) = (self.presence(), self.presence.lost_runs(now));
+        let (presence, mut due) = (self.presence(), self.presence.lost_runs(now));
+        if !due.is_empty() && !self.name.is_empty() {
+            due = reading!(self, tx => tasks::not_of_others(tx, &due, &self.name))?;
+        }
         if !reading!(self, tx => is_due(tx, &due, &presence, (every, now)))? {
             return Ok((Vec::new(), Changed::default()));
         }

@@ -141,6 +141,57 @@ async fn a_run_whose_serverapp_reaches_others_goes_on_while_it_gives_signs_of_li
     }
 }
 
+/// Its silence is that of its SuperLink, which may need longer to be buried.
+#[tokio::test]
+async fn a_run_is_left_to_the_burial_of_its_superlink() {
+    let [a, b] = two(Care::Here).await;
+    world(&a).pending().await;
+    runs(&a).await;
+    let late = NOON + 500.0;
+    // Another SuperLink has seen the run begin.
+    b.expire(NOON).await.unwrap().1.wake.clear();
+    assert_eq!(b.presence.lost_runs(late), [RUN]);
+    b.expire(late).await.unwrap().1.wake.clear();
+    assert_eq!(phase(&b).await, Phase::Running);
+    // The SuperLink itself says that its ServerApp is silent.
+    a.expire(late).await.unwrap().1.wake.clear();
+    assert_eq!(phase(&b).await, Phase::Finished(Outcome::Failed));
+}
+
+#[tokio::test]
+async fn a_serverapp_that_falls_silent_after_the_burial_is_lost_by_that() {
+    for may_resume in [true, false] {
+        let [a, b] = two(Care::Anywhere).await;
+        world(&a).pending().await;
+        runs(&a).await;
+        assert!(b.keep_task(TASK, NOON + 900.0).await.unwrap());
+        b.expire(NOON + 1.0).await.unwrap().1.wake.clear();
+        assert_eq!(bury(&b, may_resume).await.len(), 1);
+        let silent = NOON + 1000.0;
+        let ended = async |now| {
+            let ended = b.end_orphans(may_resume, now).await;
+            let (ended, mut changed) = ended.unwrap();
+            changed.wake.clear();
+            (ended.resumed, ended.failed)
+        };
+        assert_eq!(ended(NOON + 800.0).await, (vec![], vec![]));
+        b.expire(silent).await.unwrap().1.wake.clear();
+        assert_eq!(phase(&b).await, Phase::Running);
+        let (stands, all) = match may_resume {
+            true => (Phase::Pending, (vec![RUN], vec![])),
+            false => (Phase::Finished(Outcome::Failed), (vec![], vec![RUN])),
+        };
+        assert_eq!(ended(silent).await, all);
+        assert_eq!(phase(&b).await, stands);
+        let told = log(&b).await;
+        assert!(
+            told.contains("The SuperLink `link-0` on here is gone"),
+            "{told}"
+        );
+        assert_eq!(ended(silent + 900.0).await, (vec![], vec![]));
+    }
+}
+
 #[tokio::test]
 async fn a_serverapp_that_somebody_else_started_loses_nothing() {
     let [a, b] = two(Care::Others).await;
