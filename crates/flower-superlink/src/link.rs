@@ -53,6 +53,7 @@ use blobs::BlobStore;
 use commit::{Commits, Stores};
 use connections::Connections;
 use disk::Disk;
+use objects::Taken;
 use pace::Pace;
 use quota::Outputs;
 use reach::Reach;
@@ -108,6 +109,7 @@ pub struct Link {
     connections: Connections,
     reach: Reach,
     processes: Processes,
+    taken: Taken,
     stopper: Stopper,
 }
 
@@ -167,6 +169,7 @@ impl Link {
             connections: Connections::default(),
             reach: Reach::default(),
             processes: Processes::default(),
+            taken: Taken::default(),
             stopper,
         }
     }

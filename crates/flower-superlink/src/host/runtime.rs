@@ -84,7 +84,7 @@ impl Runtime for RuntimeSession {
 
     async fn push_object(&self, id: ObjectId, content: Bytes) -> Result<bool> {
         let run = self.required_run()?;
-        Ok(self.link.push_object(run, id, content).await?)
+        Ok(self.link.push_object_again(run, id, content).await?)
     }
 
     async fn pull_object(&self, id: ObjectId) -> Result<Pulled> {

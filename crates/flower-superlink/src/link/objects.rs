@@ -1,11 +1,13 @@
 //! Objects on their way through the SuperLink.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
 use flwr_core::object::{Head, ObjectId, Pulled};
 use flwr_core::refusal::Refusal;
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::Link;
@@ -37,6 +39,28 @@ impl Link {
         }
         self.keep_object(run, id, content).await?;
         Ok(true)
+    }
+
+    /// Takes the bytes of an object from a ServerApp, whose call may come again when its answer was lost. An
+    /// object that arrived and is needed no more, since its message was answered meanwhile, counts as taken.
+    ///
+    /// # Errors
+    /// As [`push_object`](Self::push_object).
+    pub async fn push_object_again(
+        &self,
+        run: RunId,
+        id: ObjectId,
+        content: Bytes,
+    ) -> Result<bool> {
+        if self.push_object(run, id, content.clone()).await? {
+            self.taken.note(run, id);
+            return Ok(true);
+        }
+        if self.taken.knows(run, id) {
+            return Ok(true);
+        }
+        // Another SuperLink may have taken it.
+        Ok(self.has_neighbours() && hash(content).await? == id)
     }
 
     /// Keeps bytes that are known to have this id, and tells whoever waits for them.
@@ -91,6 +115,27 @@ impl Link {
                 blob: Some(blob), ..
             }) => self.read_object(run, id, &blob).await,
         }
+    }
+}
+
+/// The objects that ServerApps have pushed lately.
+#[derive(Debug, Default)]
+pub(super) struct Taken(Mutex<VecDeque<(RunId, ObjectId)>>);
+
+impl Taken {
+    /// How many are remembered: a call comes again within seconds.
+    const LATELY: usize = 4096;
+
+    fn note(&self, run: RunId, id: ObjectId) {
+        let mut lately = self.0.lock();
+        if lately.len() == Self::LATELY {
+            lately.pop_front();
+        }
+        lately.push_back((run, id));
+    }
+
+    fn knows(&self, run: RunId, id: ObjectId) -> bool {
+        self.0.lock().contains(&(run, id))
     }
 }
 

@@ -25,6 +25,7 @@ macro_rules! battery {
                 nodes::a_node_learns_that_a_run_is_over_from_each_call;
                 apps::a_serverapp_that_heard_no_answer_says_everything_again;
                 apps::bytes_must_have_the_announced_id_and_children;
+                apps::an_object_whose_message_was_answered_meanwhile_counts_as_pushed;
                 apps::an_instruction_that_contradicts_its_request_is_refused;
                 apps::replies_that_come_close_together_are_given_together;
                 apps::an_app_that_asks_again_at_once_does_not_wait_long_for_stragglers;

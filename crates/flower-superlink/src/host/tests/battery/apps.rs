@@ -99,6 +99,19 @@ pub(super) async fn bytes_must_have_the_announced_id_and_children(world: World<i
     assert!(refused.to_string().contains(text), "{refused}");
 }
 
+/// The answer to the first push was lost.
+pub(super) async fn an_object_whose_message_was_answered_meanwhile_counts_as_pushed(
+    world: World<impl Way>,
+) {
+    let (app, node) = (world.running().await, world.node().await);
+    let asked = app.send(node.id, "model").await;
+    node.answer(&asked, "reply").await;
+    for object in &asked.objects {
+        let again = app.runtime.push_object(object.id, object.bytes.clone());
+        assert!(again.await.unwrap());
+    }
+}
+
 pub(super) async fn replies_that_come_close_together_are_given_together(world: World<impl Way>) {
     let app = world.running().await;
     let (first, second) = (world.node().await, world.node().await);
