@@ -178,8 +178,10 @@ pub struct Args {
 
     /// Keep the state in this file; it survives whatever happens to the SuperLink. `:memory:`
     /// (also `:flwr-in-memory:` and `:flwr-in-memory-state:`) keeps it in memory, and it is gone
-    /// when the SuperLink ends [default: superlink/state.db in Flower's home directory]
-    #[arg(long, value_name = "FILE")]
+    /// when the SuperLink ends. postgres://USER@HOST/NAME?sslmode=verify-full keeps it in a
+    /// PostgreSQL database; with --storage too, several SuperLinks are one federation
+    /// [default: superlink/state.db in Flower's home directory]
+    #[arg(long, value_name = "FILE|URL")]
     pub database: Option<String>,
 
     /// What belongs to a database that is a server.
@@ -223,7 +225,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "check_state")]
     pub check_config: bool,
 
-    /// Check the state: the database and the storage directory. Print what takes the space and what
+    /// Check the state: the database, and the storage directory or bucket. Print what takes the space and what
     /// is wrong, and end: with status 0 if nothing is. No other flags are needed, and nothing is
     /// changed
     #[arg(long, visible_alias = "check")]

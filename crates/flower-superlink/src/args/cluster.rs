@@ -1,5 +1,4 @@
-//! What is asked about a database that several SuperLinks work with. The flags are not shown until several
-//! SuperLinks can work with one state.
+//! What is asked about a database that several SuperLinks work with.
 
 use std::path::PathBuf;
 
@@ -12,17 +11,17 @@ pub struct Cluster {
     /// and objects into the empty --database postgres://… and --storage or --storage-dir, and end. The
     /// file and its objects stay as they are. With --storage, --superlink-name names the SuperLink that
     /// will run on the machine of the old one
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health", "superlinks"])]
     pub import: Option<PathBuf>,
 
     /// With --import: the --storage-dir of the old SuperLink [default: beside the file, FILE.storage]
-    #[arg(long, value_name = "DIR", hide = true, requires = "import")]
+    #[arg(long, value_name = "DIR", requires = "import")]
     pub import_storage_dir: Option<PathBuf>,
 
     /// List the SuperLinks that work with --database postgres://…, or were lost, and end. They may
     /// work meanwhile, and nothing is changed. With --log-format json, the answer is JSON
-    #[arg(long, hide = true)]
+    #[arg(long)]
     #[arg(conflicts_with_all = ["check_config", "check_state", "backup", "restore", "health"])]
     pub superlinks: bool,
 }

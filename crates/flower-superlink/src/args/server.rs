@@ -1,5 +1,4 @@
-//! Flags of databases that are servers. They are not in `--help` before several SuperLinks can work
-//! with one database.
+//! Flags of databases that are servers.
 
 use std::path::PathBuf;
 
@@ -12,11 +11,11 @@ use crate::machine;
 pub struct DatabaseServer {
     /// Log in to the database with the password in the first line of this file, which nobody but its
     /// owner may read
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE")]
     pub database_password_file: Option<PathBuf>,
     /// What this SuperLink is called among those that work with one database and bucket [default: the name of
     /// the machine]
-    #[arg(long, value_name = "NAME", value_parser = superlink_name, hide = true)]
+    #[arg(long, value_name = "NAME", value_parser = superlink_name)]
     pub superlink_name: Option<String>,
     /// Take over the runs of another SuperLink of the database that gave no sign of life for so long, 15 at
     /// least: they begin again with --resume-runs, and fail without
@@ -24,13 +23,12 @@ pub struct DatabaseServer {
         long,
         value_name = "SECONDS",
         default_value = "60",
-        value_parser = clap::value_parser!(u64).range(15..),
-        hide = true
+        value_parser = clap::value_parser!(u64).range(15..)
     )]
     pub takeover_after: u64,
     /// Have the ServerApps that this SuperLink starts connect here: the address of a balancer before
     /// ServerAppIo of all SuperLinks. They then live through the end of this one
-    #[arg(long, value_name = "HOST:PORT", hide = true)]
+    #[arg(long, value_name = "HOST:PORT")]
     pub serverappio_advertise: Option<String>,
 }
 
