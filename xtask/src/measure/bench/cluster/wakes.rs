@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use super::stand::{Cpu, Federation, Keeping, Stand};
 use super::{Extent, Table};
 use crate::measure::bench::generator::Generator;
+use crate::measure::bench::load::{self, MANY_SMALL};
 use crate::measure::bench::what::Nodes;
 
 /// Seconds between two looks of a SuperLink that hears nothing (`store/postgres/wakes/look.rs`).
@@ -36,8 +37,8 @@ pub(super) fn measure_cut(
     table: &mut Table,
 ) -> Result<()> {
     let federation = stand.superlinks(Keeping::Shared(superlinks), &[])?;
-    // Sessions that read and write are there when nobody can connect any more.
-    wakes(stand, &federation, extent.messages, 0.0)?;
+    // All sessions that read and write are there when nobody can connect any more.
+    load::rounds(stand.stage, &mut federation.load(Nodes::Pip)?, &MANY_SMALL)?;
     federation.cut_listen()?;
     let found = wakes(stand, &federation, extent.messages_cut, LOOKS)?;
     federation.stop()?;
