@@ -2,6 +2,7 @@
 
 pub(in crate::store) mod audit;
 mod burials;
+mod deaf;
 mod links;
 mod login;
 mod pooler;
