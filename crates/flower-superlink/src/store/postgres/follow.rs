@@ -69,7 +69,7 @@ async fn all(
     now: Timestamp,
 ) -> StateResult<Vec<NodeId>> {
     let over = all_nodes(tx, presence, changes).await?;
-    presence.take_over_tasks(tasks::leases(tx).await?, changes, now);
+    presence.take_over_tasks(&tasks::leases(tx).await?, changes, now);
     let (dismissed, certificates) = (dismissed::all(tx).await?, certificates::all(tx).await?);
     presence.take_over_people(dismissed, certificates, changes);
     Ok(over)
@@ -90,6 +90,11 @@ impl PostgresState {
         if !self.wakes.has_neighbours() || !self.followed.lock().is_due(now) {
             return Ok(());
         }
+        self.catch_up(now).await
+    }
+
+    /// Takes over what other SuperLinks have changed.
+    pub(super) async fn catch_up(&self, now: Timestamp) -> StateResult<()> {
         let changes = self.presence.changes();
         let over = reading!(self, tx => all(tx, &self.presence, changes, now))?;
         let over: Vec<_> = over.into_iter().map(Topic::Node).collect();

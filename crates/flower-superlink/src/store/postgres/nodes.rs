@@ -156,30 +156,6 @@ pub(super) async fn update(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
     Ok(())
 }
 
-/// Writes what signs of life have changed of nodes, those of them that are still in their session. Other
-/// SuperLinks may have heard a node later.
-pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(KnownNode, bool)]) -> StateResult<()> {
-    let sql = "UPDATE node SET heard = node.heard OR new.heard, activated_at = new.activated_at,
-                 deactivated_at = new.deactivated_at, online_until = new.online_until
-               FROM unnest($1::int8[], $2::int8[], $3::bool[], $4::float8[], $5::float8[], $6::float8[])
-                 AS new (id, session, heard, activated_at, deactivated_at, online_until)
-               WHERE node.id = new.id AND node.session = new.session
-                 AND node.unregistered_at IS NULL
-                 AND (node.heard <> new.heard OR node.online_until <> new.online_until)";
-    let nodes = || signs.iter().map(|(node, _)| node);
-    let ids: Vec<_> = nodes().map(|node| signed(node.id)).collect();
-    let sessions: Vec<_> = nodes().map(|node| signed(node.session)).collect();
-    let heard: Vec<_> = signs.iter().map(|(_, heard)| *heard).collect();
-    let activated: Vec<_> = nodes().map(|node| secs(node.activated_at)).collect();
-    let deactivated: Vec<_> = nodes().map(|node| secs(node.deactivated_at)).collect();
-    let until: Vec<_> = nodes().map(|node| node.online_until.as_secs()).collect();
-    let values: [&(dyn ToSql + Sync); 6] =
-        [&ids, &sessions, &heard, &activated, &deactivated, &until];
-    let update = tx.prepare_cached(sql).await?;
-    tx.execute(&update, &values).await?;
-    Ok(())
-}
-
 async fn note_wire(tx: &Tx<'_>, node: NodeId, wire: &str) -> StateResult<()> {
     let update = tx
         .prepare_cached(

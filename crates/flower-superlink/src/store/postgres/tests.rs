@@ -1,6 +1,7 @@
 //! What only a state in a database does: who may work with it, and what becomes of its connections.
 
 pub(in crate::store) mod audit;
+mod bounds;
 mod burials;
 mod deaf;
 mod links;
