@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use flwr_core::id::NodeId;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use tokio_postgres::Row;
@@ -14,7 +15,8 @@ use super::row::{self, secs, signed};
 use super::unit::Tx;
 use super::{PostgresState, certificates, row::escaped};
 use crate::link::state::{
-    self, Changed, Enrolment, KnownNode, Registration, Session, StateResult, Traits, Written,
+    self, Changed, Enrolment, KnownNode, Registration, Session, StateError, StateResult, Traits,
+    Written,
 };
 use crate::store::presence;
 
@@ -184,7 +186,9 @@ impl state::Nodes for PostgresState {
         });
         let (node, new) = registered.await?;
         let resumed = new.is_none();
-        if !resumed {
+        if resumed {
+            self.know(node).await?;
+        } else {
             self.wakes.tell_changed(node);
         }
         Ok((Registration { node, resumed }, Changed::default()))
@@ -204,6 +208,8 @@ impl state::Nodes for PostgresState {
         });
         let node = written.await?.0.id;
         self.wakes.tell_changed(node);
+        // It is registered, whether memory has it now or after the next look.
+        let _ = self.know(node).await;
         Ok((node, Changed::default()))
     }
 
@@ -243,16 +249,18 @@ impl state::Nodes for PostgresState {
             now,
         };
         let written = self.change(activate, move |known| activated.activated(known));
-        let (known, changed) = written.await?;
+        let written = written.await;
+        if let Err(StateError::Refused(Refusal::NotRegistered)) = &written {
+            // Another SuperLink has unregistered it. The caller tries again, and asks memory for the node.
+            self.find(&[node]).await?;
+        }
+        let (known, changed) = written?;
         self.wakes.tell_changed(node);
         Ok((known.session, changed))
     }
 
     async fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> StateResult<bool> {
-        if self.presence.keep_node(node, until, now) {
-            return Ok(true);
-        }
-        self.find(node).await?;
+        self.know(node).await?;
         Ok(self.presence.keep_node(node, until, now))
     }
 
@@ -283,16 +291,20 @@ impl state::Nodes for PostgresState {
     async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
         match self.presence.of_key(key) {
             // A moment ago, another SuperLink may have registered it.
-            None if self.wakes.has_neighbours() => reading!(self, tx => of_key(tx, key)),
+            None if self.wakes.has_neighbours() => {
+                let found = reading!(self, tx => of_key(tx, key))?;
+                if let Some(node) = found {
+                    // What is asked of the node next is asked of memory.
+                    self.know(node).await?;
+                }
+                Ok(found)
+            }
             known => Ok(known),
         }
     }
 
     async fn session(&self, node: NodeId) -> StateResult<Option<Session>> {
-        if let Some(session) = self.presence.session(node) {
-            return Ok(Some(session));
-        }
-        self.find(node).await?;
+        self.know(node).await?;
         Ok(self.presence.session(node))
     }
 
@@ -360,6 +372,8 @@ impl state::Nodes for PostgresState {
     }
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        // After an outage of the database, memory first reads what others have heard.
+        self.follow(now).await?;
         Ok(self.presence.online(now))
     }
 }

@@ -316,6 +316,7 @@ impl state::Tasks for PostgresState {
             return Ok(false);
         }
         // The run may have begun at another SuperLink a moment ago.
+        let _turn = self.wakes.reads().await;
         let changes = self.presence.changes();
         let begun = reading!(self, tx => leases(tx))?;
         self.presence.take_over_tasks(&begun, changes, until);

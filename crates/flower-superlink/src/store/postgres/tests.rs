@@ -9,6 +9,7 @@ mod login;
 mod pooler;
 pub(in crate::store) mod proxy;
 pub(in crate::store) mod server;
+mod stale;
 mod wakes;
 
 use std::sync::Arc;

@@ -21,7 +21,7 @@ use flwr_core::id::NodeId;
 use flwr_core::monotonic;
 use flwr_daemon::task::{self, Task};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, Notify};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -81,6 +81,8 @@ struct Shared {
     look_now: Notify,
     /// Nodes whose rows others have changed.
     changed: Mutex<Changed>,
+    /// Rows are read and taken over by one after the other: none takes the place of a later one.
+    reads: AsyncMutex<()>,
 }
 
 /// What is known of other SuperLinks.
@@ -202,6 +204,11 @@ impl Wakes {
         self.shared.neighbours.lock().last = None;
     }
 
+    /// The turn to read rows into memory.
+    pub(super) async fn reads(&self) -> MutexGuard<'_, ()> {
+        self.shared.reads.lock().await
+    }
+
     /// Whether what others tell is heard, so that nobody needs to look.
     pub(super) fn is_whole(&self) -> bool {
         self.shared.is_whole.load(Ordering::Acquire)
@@ -240,6 +247,7 @@ impl Shared {
             neighbours: Mutex::default(),
             look_now: Notify::new(),
             changed: Mutex::default(),
+            reads: AsyncMutex::default(),
         }
     }
 

@@ -193,4 +193,12 @@ impl Node {
             self.move_lease(seconds);
         }
     }
+
+    /// Others could not tell what they have heard for so many seconds before `now`: a node that had time
+    /// left then has time to give another sign of life.
+    pub(super) fn return_after(&mut self, seconds: f64, now: Timestamp) {
+        if self.is_online(now + -seconds) && !self.known.has_left() {
+            self.known.online_until = self.known.online_until.max(now + RETURN);
+        }
+    }
 }

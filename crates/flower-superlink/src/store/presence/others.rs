@@ -175,12 +175,28 @@ impl Presence {
         let is_own = leases.any(|lease| lease.own_row() == Some(until));
         !is_own && until + LATE >= now
     }
+
+    /// The database was away for so many seconds before `now`. Whoever had time left then has time to give a
+    /// sign of life again: another SuperLink may have heard one, and could not write it.
+    pub(in crate::store) fn return_after(&self, seconds: f64, now: Timestamp) {
+        let mut inner = self.0.lock();
+        for node in inner.nodes.values_mut() {
+            node.return_after(seconds, now);
+        }
+        for lease in inner.tasks.values_mut() {
+            lease.return_after(seconds, now);
+        }
+    }
 }
 
 impl Inner {
     /// Gives the node if its session is another now.
     fn take_over(&mut self, row: Row, changes: u64) -> Option<NodeId> {
         let id = row.known.id;
+        if row.known.owner.is_some() {
+            // A person has registered the key.
+            self.dismissed.remove(&row.known.key);
+        }
         let Some(node) = self.nodes.get_mut(&id) else {
             if self.removed_at <= changes {
                 self.add(row.known, row.heard, row.edition);
@@ -188,10 +204,11 @@ impl Inner {
             }
             return None;
         };
-        if node.changed_at > changes || node.known.session > row.known.session {
+        if node.changed_at > changes {
             return None;
         }
-        let is_over = node.known.session < row.known.session;
+        // An earlier one where a failover has taken back what was committed last.
+        let is_over = node.known.session != row.known.session;
         let seen = row.seen();
         let mut before = self.remove(id)?;
         self.add(row.known, row.heard, row.edition);

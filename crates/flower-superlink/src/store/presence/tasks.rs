@@ -6,7 +6,7 @@ use flwr_core::time::Timestamp;
 use super::Presence;
 use super::others::{Begun, LATE};
 use super::signs::TaskSign;
-use crate::link::state::APP_FIRST_HEARTBEAT;
+use crate::link::state::{APP_FIRST_HEARTBEAT, RETURN};
 
 /// Until when the process of a task counts as alive. As for nodes, another SuperLink that wrote the time may
 /// have heard more since.
@@ -124,6 +124,12 @@ impl Lease {
     pub(super) fn extend(&mut self, since: Timestamp, seconds: f64) {
         if self.ends_at() > since {
             self.move_by(seconds);
+        }
+    }
+
+    pub(super) fn return_after(&mut self, seconds: f64, now: Timestamp) {
+        if self.ends_at() > now + -seconds {
+            self.lost_at = self.lost_at.max(now + RETURN);
         }
     }
 }
