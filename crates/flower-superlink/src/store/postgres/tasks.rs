@@ -232,7 +232,8 @@ async fn set_process(
         .as_ref()
         .map(|process| escaped(&process.identity.started));
     // Nobody takes the process of another away: a run that began again has a process elsewhere.
-    let sql = "UPDATE task SET host = $1, pid = $2, started = $3, link = $5
+    let sql = "UPDATE task SET host = $1, pid = $2, started = $3,
+                 link = CASE WHEN $2::int8 IS NULL THEN link ELSE $5 END
                WHERE id = $4 AND (pid IS NULL OR coalesce(link, $5) = $5) RETURNING run";
     let values: [&(dyn ToSql + Sync); 5] = [&host, &pid, &started, &signed(task), &escaped(link)];
     let found = tx.query_opt(sql, &values).await?;

@@ -7,6 +7,7 @@ use flwr_core::id::NodeId;
 use flwr_core::object::ObjectId;
 use flwr_core::refusal::Refusal;
 use flwr_core::run::{Outcome, Phase};
+use flwr_core::task::TaskKind;
 use flwr_core::time::Timestamp;
 use flwr_daemon::apps::Identity;
 
@@ -235,6 +236,10 @@ async fn a_process_is_let_go_of_by_the_superlink_that_has_noted_it() {
     world(&a).pending().await;
     let token = ObjectId::of(b"token");
     assert!(a.claim_task(TASK, token, NOON).await.unwrap());
+    // Another that lets go of an earlier process does not take the task.
+    b.set_process(TASK, None).await.unwrap();
+    let left = async |state: &PostgresState| state.left_tasks(TaskKind::ServerApp).await.unwrap();
+    assert_eq!((left(&a).await.len(), left(&b).await.len()), (1, 0));
     let process = Process {
         host: "here".to_owned(),
         identity: Identity {
