@@ -10,6 +10,7 @@ mod pooler;
 pub(in crate::store) mod proxy;
 pub(in crate::store) mod server;
 mod stale;
+pub(in crate::store) mod turns;
 mod wakes;
 
 use std::sync::Arc;
