@@ -124,7 +124,7 @@ impl PostgresState {
     /// Whether another SuperLink was heard.
     #[cfg(test)]
     pub(super) fn hears_others(&self) -> bool {
-        self.wakes.has_neighbours()
+        self.wakes.has_heard_others()
     }
 
     async fn write<T: Send + 'static>(&self, op: impl Op<Out = T>) -> StateResult<T> {

@@ -11,18 +11,24 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, KnownNode, Outlook, RETURN, Session, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, KnownNode, Outlook, Session, Traffic,
 };
 use crate::link::wake::Topic;
 
+mod node;
 mod notes;
 mod others;
 mod signs;
 mod tasks;
 mod traffic;
 
-pub(super) use others::{Row, Seen};
-pub(super) use signs::{Signs, WRITE_EVERY};
+#[cfg(test)]
+pub(super) use others::LATE;
+pub(super) use others::{Begun, Row, Seen};
+pub(super) use signs::{NodeSign, Signs, TaskSign, WRITE_EVERY};
+
+use node::Node;
+use tasks::Lease;
 
 #[derive(Debug, Default)]
 pub(super) struct Presence(Mutex<Inner>);
@@ -82,60 +88,13 @@ enum Tokens {
     KeptUntil(Timestamp),
 }
 
-#[derive(Debug)]
-struct Node {
-    known: KnownNode,
-    /// A sign of life came in the node's session.
-    heard: bool,
-    /// Counts the writes after which there may be a message for the node.
-    version: u64,
-    /// The version at which nothing was queued for the node. While it is still of that version,
-    /// nobody needs to look.
-    nothing_at: Option<u64>,
-    /// The edition of the row that was read last.
-    edition: i64,
-    /// What [`Inner::changes`] was when this SuperLink last changed the node.
-    changed_at: u64,
-    /// Signs of life came that are not written.
-    is_unwritten: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Lease {
-    run: RunId,
-    lost_at: Timestamp,
-    /// Signs of life came that are not written.
-    is_unwritten: bool,
-    /// What [`Inner::changes`] was when the lease began here.
-    began_at: u64,
-}
-
-impl Lease {
-    const fn new(run: RunId, lost_at: Timestamp, began_at: u64) -> Self {
-        Self {
-            run,
-            lost_at,
-            is_unwritten: false,
-            began_at,
-        }
-    }
-}
-
 impl Inner {
     fn add(&mut self, known: KnownNode, heard: bool, edition: i64) {
         self.by_key.insert(known.key.clone(), known.id);
         if let Some(next) = &known.next_key {
             self.by_next_key.insert(next.clone(), known.id);
         }
-        let node = Node {
-            heard,
-            version: 0,
-            nothing_at: None,
-            edition,
-            changed_at: self.changes,
-            is_unwritten: false,
-            known,
-        };
+        let node = Node::new(known, heard, edition, self.changes);
         self.nodes.insert(node.known.id, node);
     }
 
@@ -147,13 +106,13 @@ impl Inner {
         Some(node)
     }
 
-    fn remove(&mut self, node: NodeId) {
-        if let Some(node) = self.nodes.remove(&node) {
-            self.by_key.remove(&node.known.key);
-            if let Some(next) = &node.known.next_key {
-                self.by_next_key.remove(next);
-            }
+    fn remove(&mut self, node: NodeId) -> Option<Node> {
+        let node = self.nodes.remove(&node)?;
+        self.by_key.remove(&node.known.key);
+        if let Some(next) = &node.known.next_key {
+            self.by_next_key.remove(next);
         }
+        Some(node)
     }
 }
 
@@ -167,34 +126,18 @@ impl Presence {
             rows: remembered.rows,
             ..Inner::default()
         };
-        for (mut known, heard) in remembered.nodes {
-            let has_time = match known.outlook() {
-                Outlook::There(until) if until > seen_at => {
-                    known.online_until = until.max(now + RETURN);
-                    true
-                }
-                Outlook::There(until) if remembered.has_others => {
-                    known.online_until = others::late(until);
-                    false
-                }
-                // It could not return meanwhile.
-                Outlook::Left(until) if until > seen_at && !remembered.has_others => {
-                    known.online_until = now;
-                    known.deactivated_at = Some(now);
-                    true
-                }
-                _ => false,
-            };
+        for (known, heard) in remembered.nodes {
             let id = known.id;
             inner.add(known, heard, 0);
             if let Some(node) = inner.nodes.get_mut(&id) {
-                // The next start, and other SuperLinks, are to know of the time.
-                node.is_unwritten = has_time;
+                node.returns(seen_at, remembered.has_others, now);
             }
         }
         for task in remembered.begun {
-            let (run, lost_at) = (task.run, now + APP_FIRST_HEARTBEAT);
-            inner.tasks.insert(task.id, Lease::new(run, lost_at, 0));
+            let lost_at = now + APP_FIRST_HEARTBEAT;
+            inner
+                .tasks
+                .insert(task.id, Lease::new(task.run, None, lost_at, 0));
         }
         Self(Mutex::new(inner))
     }
@@ -206,7 +149,9 @@ impl Presence {
     pub(super) fn registered(&self, node: KnownNode) {
         let mut inner = self.0.lock();
         inner.changes += 1;
+        let id = node.id;
         inner.add(node, false, 0);
+        inner.nodes.get_mut(&id).map(Node::is_written);
         inner.rows += 1;
     }
 
@@ -240,6 +185,7 @@ impl Presence {
                 location: node.known.location.take(),
                 ..known.clone()
             };
+            node.is_written();
             change(node);
         }
     }
@@ -299,8 +245,7 @@ impl Presence {
 
     pub(super) fn hear(&self, node: NodeId) {
         if let Some(node) = self.0.lock().nodes.get_mut(&node) {
-            node.is_unwritten |= !node.heard;
-            node.heard = true;
+            node.hear();
         }
     }
 
@@ -314,9 +259,18 @@ impl Presence {
         let Some(node) = inner.nodes.get_mut(&node) else {
             return false;
         };
-        node.known.keep(until, now);
-        node.is_unwritten = true;
+        node.keep(until, now);
         true
+    }
+
+    /// The node by its row, with the signs of life that this SuperLink has heard in the same session and
+    /// not written.
+    pub(super) fn latest(&self, row: KnownNode) -> KnownNode {
+        let inner = self.0.lock();
+        match inner.nodes.get(&row.id) {
+            Some(node) => node.latest(row),
+            None => row,
+        }
     }
 
     pub(super) fn node(&self, node: NodeId) -> Option<KnownNode> {
@@ -335,13 +289,13 @@ impl Presence {
     pub(super) fn online(&self, now: Timestamp) -> Vec<NodeId> {
         let inner = self.0.lock();
         let nodes = inner.nodes.iter();
-        let online = nodes.filter(|(_, node)| node.known.online_until > now);
+        let online = nodes.filter(|(_, node)| node.is_online(now));
         online.map(|(id, _)| *id).collect()
     }
 
     pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {
         let inner = self.0.lock();
-        inner.nodes.get(&node).map(|node| node.known.outlook())
+        inner.nodes.get(&node).map(Node::outlook)
     }
 
     pub(super) fn add_traffic(&self, run: RunId, more: Traffic) {
@@ -351,11 +305,10 @@ impl Presence {
     pub(super) fn move_leases(&self, seconds: f64) {
         let mut inner = self.0.lock();
         for node in inner.nodes.values_mut() {
-            node.known.move_lease(seconds);
-            node.is_unwritten = true;
+            node.move_lease(seconds);
         }
         for lease in inner.tasks.values_mut() {
-            lease.lost_at = lease.lost_at + seconds;
+            lease.move_by(seconds);
         }
         // What is on disk tells of the clock as it was.
         inner.written_at = None;
@@ -365,15 +318,10 @@ impl Presence {
     pub(super) fn extend_leases(&self, since: Timestamp, seconds: f64) {
         let mut inner = self.0.lock();
         for node in inner.nodes.values_mut() {
-            node.known.extend_lease(since, seconds);
-            node.is_unwritten = true;
+            node.extend_lease(since, seconds);
         }
-        for lease in inner
-            .tasks
-            .values_mut()
-            .filter(|lease| lease.lost_at > since)
-        {
-            lease.lost_at = lease.lost_at + seconds;
+        for lease in inner.tasks.values_mut() {
+            lease.extend(since, seconds);
         }
         inner.tokens = Tokens::Moved;
     }

@@ -31,6 +31,16 @@ pub enum Answer {
     NodeLeft(Box<Metadata>),
 }
 
+impl Answer {
+    /// The node that is lost or has left, if that is the answer.
+    pub(crate) fn node_that_is_gone(&self) -> Option<NodeId> {
+        match self {
+            Self::NodeLost(asked) | Self::NodeLeft(asked) => Some(asked.dst),
+            _ => None,
+        }
+    }
+}
+
 /// Messages: instructions to nodes, and the replies to them.
 #[async_trait]
 pub trait Messages {

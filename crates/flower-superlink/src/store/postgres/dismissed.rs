@@ -27,3 +27,12 @@ pub(super) async fn all(tx: &Tx<'_>) -> StateResult<HashSet<PublicKey>> {
     let keys = tx.query("SELECT key FROM node_dismissed", &[]).await?;
     keys.iter().map(|found| row::key(found, 0)).collect()
 }
+
+/// The keys of those of these nodes that people have unregistered.
+pub(super) async fn of_nodes(tx: &Tx<'_>, nodes: &[i64]) -> StateResult<Vec<PublicKey>> {
+    let sql = "SELECT key FROM node JOIN node_dismissed USING (key)
+               WHERE node.id = ANY($1) AND unregistered_at IS NOT NULL";
+    let select = tx.prepare_cached(sql).await?;
+    let keys = tx.query(&select, &[&nodes]).await?;
+    keys.iter().map(|found| row::key(found, 0)).collect()
+}

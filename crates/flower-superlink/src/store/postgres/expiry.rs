@@ -70,7 +70,7 @@ impl Op for Expire {
         };
         let tx = unit.direct().await?;
         for run in &self.due {
-            expired.fail(tx, *run, now).await?;
+            expired.fail(tx, presence, *run, now).await?;
         }
         let has_dropped =
             presence.may_drop_tokens(now) && tasks::drop_unused_tokens(tx, now).await?;
@@ -84,7 +84,13 @@ impl Op for Expire {
 }
 
 impl Expired {
-    async fn fail(&mut self, tx: &Tx<'_>, run: RunId, now: Timestamp) -> StateResult<()> {
+    async fn fail(
+        &mut self,
+        tx: &Tx<'_>,
+        presence: &Presence,
+        run: RunId,
+        now: Timestamp,
+    ) -> StateResult<()> {
         match runs::phase(tx, run).await {
             Ok(phase) if !phase.is_finished() => {}
             // It was over in this very moment, or at another SuperLink.
@@ -94,10 +100,8 @@ impl Expired {
             }
             Err(broken) => return Err(broken),
         }
-        if let Some(until) = tasks::alive_until(tx, run)
-            .await?
-            .filter(|until| *until >= now)
-        {
+        let until = tasks::alive_until(tx, run).await?;
+        if let Some(until) = until.filter(|until| presence.may_live_elsewhere(run, *until, now)) {
             self.elsewhere.push((run, until));
             return Ok(());
         }

@@ -1,8 +1,12 @@
 //! What other SuperLinks have written of nodes and of runs' processes, read into memory. Where there are no
 //! others, nothing is read.
 
+use std::time::Duration;
+
 use flwr_core::id::NodeId;
+use flwr_core::monotonic;
 use flwr_core::time::Timestamp;
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::row::{self, signed};
@@ -16,6 +20,10 @@ use crate::store::presence::{Presence, Seen};
 /// Seconds between two looks at all nodes while there are other SuperLinks, and between two writings of
 /// signs of life where there may be others.
 pub(super) const EVERY: f64 = 5.0;
+
+/// Between two looks at most. When looks failed for longer, the database was away: what others have heard
+/// meanwhile may not be written yet.
+const GAP: Duration = Duration::from_secs(15);
 
 /// The signs of life of all nodes that are registered.
 async fn signs(tx: &Tx<'_>) -> StateResult<Vec<Seen>> {
@@ -45,6 +53,11 @@ pub(super) async fn some(
 ) -> StateResult<Vec<NodeId>> {
     let ids: Vec<_> = nodes.iter().copied().map(signed).collect();
     let rows = nodes::rows(tx, &ids).await?;
+    if rows.len() < ids.len() {
+        for key in dismissed::of_nodes(tx, &ids).await? {
+            presence.dismissed(key);
+        }
+    }
     Ok(presence.take_over(nodes, rows, changes))
 }
 
@@ -69,29 +82,60 @@ async fn all(
     now: Timestamp,
 ) -> StateResult<Vec<NodeId>> {
     let over = all_nodes(tx, presence, changes).await?;
-    presence.take_over_tasks(tasks::leases(tx).await?, changes, now);
+    presence.take_over_tasks(&tasks::leases(tx).await?, changes, now);
     let (dismissed, certificates) = (dismissed::all(tx).await?, certificates::all(tx).await?);
     presence.take_over_people(dismissed, certificates, changes);
     Ok(over)
 }
 
 impl PostgresState {
-    /// Reads a node into memory that another SuperLink may have registered a moment ago.
-    pub(super) async fn find(&self, node: NodeId) -> StateResult<()> {
+    /// Reads the rows of these nodes into memory, since another SuperLink may have changed them a moment ago.
+    pub(super) async fn find(&self, nodes: &[NodeId]) -> StateResult<()> {
         if self.wakes.has_neighbours() {
+            let _turn = self.wakes.reads().await;
             let changes = self.presence.changes();
-            reading!(self, tx => some(tx, &self.presence, &[node], changes))?;
+            let over = reading!(self, tx => some(tx, &self.presence, nodes, changes))?;
+            let over: Vec<_> = over.into_iter().map(Topic::Node).collect();
+            self.wakes.wake(&over);
         }
         Ok(())
     }
 
+    /// Reads the row of the node into memory, unless memory has it.
+    pub(super) async fn know(&self, node: NodeId) -> StateResult<()> {
+        match self.presence.session(node) {
+            Some(_) => Ok(()),
+            None => self.find(&[node]).await,
+        }
+    }
+
     /// Takes over what other SuperLinks have changed, if a look is due.
     pub(super) async fn follow(&self, now: Timestamp) -> StateResult<()> {
-        if !self.wakes.has_neighbours() || !self.followed.lock().is_due(now) {
+        if !self.wakes.has_neighbours() {
             return Ok(());
         }
+        let mut is_due = self.followed.lock().is_due(now);
+        if !is_due && self.followed.lock().has_failed {
+            // Perhaps the first look is under way after the database was away.
+            drop(self.wakes.reads().await);
+            is_due = self.followed.lock().is_due(now);
+        }
+        if !is_due {
+            return Ok(());
+        }
+        let caught_up = self.catch_up(now).await;
+        caught_up.inspect_err(|_| self.followed.lock().failed())
+    }
+
+    /// Takes over what other SuperLinks have changed.
+    pub(super) async fn catch_up(&self, now: Timestamp) -> StateResult<()> {
+        let _turn = self.wakes.reads().await;
         let changes = self.presence.changes();
         let over = reading!(self, tx => all(tx, &self.presence, changes, now))?;
+        let away = self.followed.lock().looked(monotonic::now());
+        if let Some(away) = away {
+            self.presence.return_after(away.as_secs_f64(), now);
+        }
         let over: Vec<_> = over.into_iter().map(Topic::Node).collect();
         self.wakes.wake(&over);
         Ok(())
@@ -100,16 +144,43 @@ impl PostgresState {
 
 /// When the last look was.
 #[derive(Debug, Default)]
-pub(super) struct Followed(Option<Timestamp>);
+pub(super) struct Followed {
+    at: Option<Timestamp>,
+    /// When the last look ended that read something.
+    read_at: Option<Instant>,
+    /// A look since then read nothing.
+    has_failed: bool,
+}
 
 impl Followed {
     fn is_due(&mut self, now: Timestamp) -> bool {
         let is_due = self
-            .0
+            .at
             .is_none_or(|at| !(0.0..EVERY).contains(&now.since(at)));
         if is_due {
-            self.0 = Some(now);
+            self.at = Some(now);
         }
         is_due
+    }
+
+    /// As if nothing could be read for so long.
+    #[cfg(test)]
+    pub(super) fn age(&mut self, by: Duration) {
+        self.read_at = self.read_at.and_then(|at| at.checked_sub(by));
+        self.failed();
+    }
+
+    /// A look has read nothing. The next call tries again.
+    fn failed(&mut self) {
+        self.at = None;
+        self.has_failed = true;
+    }
+
+    /// A look has read something. Gives the time since the one before, if looks failed for so long that the
+    /// others may have had no database to write to.
+    fn looked(&mut self, now: Instant) -> Option<Duration> {
+        let has_failed = std::mem::take(&mut self.has_failed);
+        let passed = now.saturating_duration_since(self.read_at.replace(now)?);
+        (has_failed && passed > GAP).then_some(passed)
     }
 }

@@ -258,6 +258,8 @@ impl state::Joining for PostgresState {
         changed.wake.extend(node.map(Topic::Node));
         if let Some(node) = node {
             self.wakes.tell_changed(node);
+            // Another SuperLink may have begun a session before. If not now, the next look tells.
+            let _ = self.find(&[node]).await;
         }
         Ok((node, changed))
     }

@@ -73,17 +73,12 @@ pub(super) async fn dismiss(
     Ok((Some(known.key), changed))
 }
 
-/// The node, if it is registered. The row tells its session, which other operations of the same
-/// transaction may have changed; memory tells more of signs of life in that session.
+/// The node, if it is registered. The row tells what it is, whoever has changed that; memory tells more of
+/// signs of life alone.
 async fn known(tx: &Tx<'_>, presence: &Presence, node: NodeId) -> StateResult<Option<KnownNode>> {
     let row = nodes::get(tx, node).await?;
-    let Some(row) = row.filter(|row| row.unregistered_at.is_none()) else {
-        return Ok(None);
-    };
-    let seen = presence.node(node);
-    Ok(seen
-        .filter(|seen| seen.session == row.session)
-        .or(Some(row)))
+    let row = row.filter(|row| row.unregistered_at.is_none());
+    Ok(row.map(|row| presence.latest(row)))
 }
 
 /// Begins a session of a node. Gives the node as it is then.

@@ -328,18 +328,19 @@ impl state::Messages for PostgresState {
         instructions: &[MessageId],
         now: Timestamp,
     ) -> StateResult<Vec<Answer>> {
-        let presence = &self.presence;
-        reading!(self, tx => async {
-            let mut unit = Unit::new(tx);
-            unit.require_running(run).await?;
-            unit.read_answers(run, instructions).await?;
-            let mut answers = Vec::with_capacity(instructions.len());
-            for id in instructions {
-                let outlook = |node| presence.outlook(node);
-                answers.push(unit.answer(run, *id, now, outlook).await?);
-            }
-            Ok(answers)
-        })
+        let answers = self.known_answers(run, instructions, now).await?;
+        let mut gone = answers
+            .iter()
+            .filter_map(Answer::node_that_is_gone)
+            .peekable();
+        if gone.peek().is_none() || !self.wakes.has_neighbours() {
+            return Ok(answers);
+        }
+        // What is told now is final, and another SuperLink may have heard the nodes.
+        let gone: Vec<_> = gone.collect();
+        self.find(&gone).await?;
+        self.follow(now).await?;
+        self.known_answers(run, instructions, now).await
     }
 
     async fn settle(
@@ -365,24 +366,5 @@ impl state::Messages for PostgresState {
     async fn confirm(&self, run: RunId, message: MessageId) -> Written<()> {
         let confirm = Confirm { run, message };
         Ok(((), Changed::freed(self.lane.write(confirm).await?)))
-    }
-}
-
-impl Unit<'_> {
-    /// Reads what there is to say about these instructions.
-    async fn read_answers(&mut self, run: RunId, instructions: &[MessageId]) -> StateResult<()> {
-        let asked = keys(run, instructions.iter().copied());
-        self.read_instructions(asked.iter().copied()).await?;
-        let replies = asked
-            .iter()
-            .filter_map(|key| self.instructions.get(*key)?.reply);
-        let replies = keys(run, replies);
-        self.read_replies(replies.iter().copied()).await?;
-        let whole = replies.into_iter().filter(|key| {
-            let reply = self.replies.get(*key);
-            reply.is_some_and(|reply| reply.missing == 0)
-        });
-        let whole: Vec<_> = whole.collect();
-        self.read_trees(whole).await
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use flwr_core::id::NodeId;
+use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 use tokio_postgres::Row;
@@ -14,7 +15,8 @@ use super::row::{self, secs, signed};
 use super::unit::Tx;
 use super::{PostgresState, certificates, row::escaped};
 use crate::link::state::{
-    self, Changed, Enrolment, KnownNode, Registration, Session, StateResult, Traits, Written,
+    self, Changed, Enrolment, KnownNode, Registration, Session, StateError, StateResult, Traits,
+    Written,
 };
 use crate::store::presence;
 
@@ -156,30 +158,6 @@ pub(super) async fn update(tx: &Tx<'_>, node: &KnownNode) -> StateResult<()> {
     Ok(())
 }
 
-/// Writes what signs of life have changed of nodes, those of them that are still in their session. Other
-/// SuperLinks may have heard a node later.
-pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(KnownNode, bool)]) -> StateResult<()> {
-    let sql = "UPDATE node SET heard = node.heard OR new.heard, activated_at = new.activated_at,
-                 deactivated_at = new.deactivated_at, online_until = new.online_until
-               FROM unnest($1::int8[], $2::int8[], $3::bool[], $4::float8[], $5::float8[], $6::float8[])
-                 AS new (id, session, heard, activated_at, deactivated_at, online_until)
-               WHERE node.id = new.id AND node.session = new.session
-                 AND node.unregistered_at IS NULL
-                 AND (node.heard <> new.heard OR node.online_until <> new.online_until)";
-    let nodes = || signs.iter().map(|(node, _)| node);
-    let ids: Vec<_> = nodes().map(|node| signed(node.id)).collect();
-    let sessions: Vec<_> = nodes().map(|node| signed(node.session)).collect();
-    let heard: Vec<_> = signs.iter().map(|(_, heard)| *heard).collect();
-    let activated: Vec<_> = nodes().map(|node| secs(node.activated_at)).collect();
-    let deactivated: Vec<_> = nodes().map(|node| secs(node.deactivated_at)).collect();
-    let until: Vec<_> = nodes().map(|node| node.online_until.as_secs()).collect();
-    let values: [&(dyn ToSql + Sync); 6] =
-        [&ids, &sessions, &heard, &activated, &deactivated, &until];
-    let update = tx.prepare_cached(sql).await?;
-    tx.execute(&update, &values).await?;
-    Ok(())
-}
-
 async fn note_wire(tx: &Tx<'_>, node: NodeId, wire: &str) -> StateResult<()> {
     let update = tx
         .prepare_cached(
@@ -208,7 +186,9 @@ impl state::Nodes for PostgresState {
         });
         let (node, new) = registered.await?;
         let resumed = new.is_none();
-        if !resumed {
+        if resumed {
+            self.know(node).await?;
+        } else {
             self.wakes.tell_changed(node);
         }
         Ok((Registration { node, resumed }, Changed::default()))
@@ -228,6 +208,8 @@ impl state::Nodes for PostgresState {
         });
         let node = written.await?.0.id;
         self.wakes.tell_changed(node);
+        // It is registered, whether memory has it now or after the next look.
+        let _ = self.know(node).await;
         Ok((node, Changed::default()))
     }
 
@@ -267,16 +249,18 @@ impl state::Nodes for PostgresState {
             now,
         };
         let written = self.change(activate, move |known| activated.activated(known));
-        let (known, changed) = written.await?;
+        let written = written.await;
+        if let Err(StateError::Refused(Refusal::NotRegistered)) = &written {
+            // Another SuperLink has unregistered it. The caller tries again, and asks memory for the node.
+            self.find(&[node]).await?;
+        }
+        let (known, changed) = written?;
         self.wakes.tell_changed(node);
         Ok((known.session, changed))
     }
 
     async fn keep_node(&self, node: NodeId, until: Timestamp, now: Timestamp) -> StateResult<bool> {
-        if self.presence.keep_node(node, until, now) {
-            return Ok(true);
-        }
-        self.find(node).await?;
+        self.know(node).await?;
         Ok(self.presence.keep_node(node, until, now))
     }
 
@@ -307,16 +291,20 @@ impl state::Nodes for PostgresState {
     async fn node_of_key(&self, key: &PublicKey) -> StateResult<Option<NodeId>> {
         match self.presence.of_key(key) {
             // A moment ago, another SuperLink may have registered it.
-            None if self.wakes.has_neighbours() => reading!(self, tx => of_key(tx, key)),
+            None if self.wakes.has_neighbours() => {
+                let found = reading!(self, tx => of_key(tx, key))?;
+                if let Some(node) = found {
+                    // What is asked of the node next is asked of memory.
+                    self.know(node).await?;
+                }
+                Ok(found)
+            }
             known => Ok(known),
         }
     }
 
     async fn session(&self, node: NodeId) -> StateResult<Option<Session>> {
-        if let Some(session) = self.presence.session(node) {
-            return Ok(Some(session));
-        }
-        self.find(node).await?;
+        self.know(node).await?;
         Ok(self.presence.session(node))
     }
 
@@ -384,6 +372,8 @@ impl state::Nodes for PostgresState {
     }
 
     async fn online_nodes(&self, now: Timestamp) -> StateResult<Vec<NodeId>> {
+        // After an outage of the database, memory first reads what others have heard.
+        self.follow(now).await?;
         Ok(self.presence.online(now))
     }
 }

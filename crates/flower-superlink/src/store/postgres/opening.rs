@@ -138,13 +138,17 @@ impl PostgresState {
         let opened = load(&mut connection, &hold, now).await;
         let opened = opened.map_err(failed(address))?;
         let presence = Arc::new(opened.presence);
+        let wakes = Wakes::start(ear, pool.clone(), Arc::clone(&presence));
+        if let Company::Named(_) = company {
+            wakes.expect_neighbours();
+        }
         Ok(Self {
             epoch: hold.epoch(),
             name: company.name().to_owned(),
             beside: Beside::new(opened.beside),
             watch: parking_lot::Mutex::default(),
             lane: Lane::start(hold, connection),
-            wakes: Wakes::start(ear, pool.clone(), Arc::clone(&presence)),
+            wakes,
             looks: Looks::start(pool.clone()),
             pool,
             presence,

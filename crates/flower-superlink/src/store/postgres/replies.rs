@@ -7,8 +7,10 @@ use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
 use tokio_postgres::Row;
 
+use super::PostgresState;
+use super::reader::reading;
 use super::row::{self, Key};
-use super::unit::{Tx, Unit};
+use super::unit::{Tx, Unit, keys};
 use crate::link::state::{Answer, Blob, Changed, Outlook, Parcel, StateResult, Written};
 use crate::link::wake::Topic;
 use crate::store::columns::{MESSAGE, MESSAGE_COLUMNS};
@@ -268,5 +270,47 @@ impl Unit<'_> {
             self.remove_instruction((run, instruction)).await?;
         }
         self.release(run, message).await
+    }
+}
+
+impl PostgresState {
+    /// What there is to say by what memory knows of the nodes.
+    pub(super) async fn known_answers(
+        &self,
+        run: RunId,
+        instructions: &[MessageId],
+        now: Timestamp,
+    ) -> StateResult<Vec<Answer>> {
+        let presence = &self.presence;
+        reading!(self, tx => async {
+            let mut unit = Unit::new(tx);
+            unit.require_running(run).await?;
+            unit.read_answers(run, instructions).await?;
+            let mut answers = Vec::with_capacity(instructions.len());
+            for id in instructions {
+                let outlook = |node| presence.outlook(node);
+                answers.push(unit.answer(run, *id, now, outlook).await?);
+            }
+            Ok(answers)
+        })
+    }
+}
+
+impl Unit<'_> {
+    /// Reads what there is to say about these instructions.
+    async fn read_answers(&mut self, run: RunId, instructions: &[MessageId]) -> StateResult<()> {
+        let asked = keys(run, instructions.iter().copied());
+        self.read_instructions(asked.iter().copied()).await?;
+        let replies = asked
+            .iter()
+            .filter_map(|key| self.instructions.get(*key)?.reply);
+        let replies = keys(run, replies);
+        self.read_replies(replies.iter().copied()).await?;
+        let whole = replies.into_iter().filter(|key| {
+            let reply = self.replies.get(*key);
+            reply.is_some_and(|reply| reply.missing == 0)
+        });
+        let whole: Vec<_> = whole.collect();
+        self.read_trees(whole).await
     }
 }

@@ -20,7 +20,7 @@ use super::reader::reading;
 use super::row::{self, escaped, secs, signed, unreadable};
 use super::unit::Tx;
 use super::{PostgresState, blobs, lifecycle, tasks};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Blob, Changed, StateResult, Traffic, Written};
+use crate::link::state::{self, Blob, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
@@ -188,7 +188,7 @@ impl state::Runs for PostgresState {
         let create = direct!([run, context, fab] tx => create(tx, &run, &context, fab.as_ref()));
         let written = self.lane.write_then(create, move |()| {
             if let Some(starting_at) = starting_at {
-                presence.run_began(id, starting_at + APP_FIRST_HEARTBEAT);
+                presence.run_began(id, starting_at);
             }
         });
         written.await?;

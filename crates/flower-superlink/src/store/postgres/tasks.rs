@@ -18,6 +18,7 @@ use super::unit::Tx;
 use super::{PostgresState, runs};
 use crate::link::state::{self, APP_FIRST_CONTACT, Changed, Claim, Process, StateResult, Written};
 use crate::link::wake::Topic;
+use crate::store::presence::Begun;
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "task.id, task.run, task.kind, task.claimed_at";
@@ -80,35 +81,28 @@ pub(super) async fn begun(tx: &Tx<'_>) -> StateResult<Vec<Task>> {
     tasks.iter().map(read).collect()
 }
 
-/// The same, each with until when its process counts as alive.
-pub(super) async fn leases(tx: &Tx<'_>) -> StateResult<Vec<(Task, Option<Timestamp>)>> {
+/// The same, each with its signs of life.
+pub(super) async fn leases(tx: &Tx<'_>) -> StateResult<Vec<Begun>> {
     let sql = format!(
-        "SELECT {COLUMNS}, task.alive_until FROM task JOIN run ON run.id = task.run
+        "SELECT {COLUMNS}, task.alive_until, run.starting_at FROM task JOIN run ON run.id = task.run
          WHERE run.phase IN ('starting', 'running')"
     );
     let select = tx.prepare_cached(&sql).await?;
     let tasks = tx.query(&select, &[]).await?;
-    let lease = |found: &Row| Ok((read(found)?, row::maybe_moment(found, 4)?));
-    tasks.iter().map(lease).collect()
+    let begun = |found: &Row| {
+        Ok(Begun {
+            task: read(found)?,
+            alive_until: row::maybe_moment(found, 4)?,
+            starting_at: row::maybe_moment(found, 5)?,
+        })
+    };
+    tasks.iter().map(begun).collect()
 }
 
 /// Until when the ServerApp of the run counts as alive, as far as a SuperLink has written that.
 pub(super) async fn alive_until(tx: &Tx<'_>, run: RunId) -> StateResult<Option<Timestamp>> {
     let sql = "SELECT max(alive_until) FROM task WHERE run = $1";
     row::maybe_moment(&tx.query_one(sql, &[&signed(run)]).await?, 0)
-}
-
-/// Writes until when the processes of tasks count as alive.
-pub(super) async fn update_signs(tx: &Tx<'_>, signs: &[(TaskId, Timestamp)]) -> StateResult<()> {
-    if signs.is_empty() {
-        return Ok(());
-    }
-    let sql = "UPDATE task SET alive_until = new.until
-               FROM unnest($1::int8[], $2::float8[]) AS new (id, until) WHERE task.id = new.id";
-    let ids: Vec<_> = signs.iter().map(|(task, _)| signed(*task)).collect();
-    let until: Vec<_> = signs.iter().map(|(_, until)| until.as_secs()).collect();
-    tx.execute(sql, &[&ids, &until]).await?;
-    Ok(())
 }
 
 async fn claim(
@@ -288,7 +282,8 @@ async fn set_process(
         .as_ref()
         .map(|process| escaped(&process.identity.started));
     // Nobody takes the process of another away: a run that began again has a process elsewhere.
-    let sql = "UPDATE task SET host = $1, pid = $2, started = $3, link = $5
+    let sql = "UPDATE task SET host = $1, pid = $2, started = $3,
+                 link = CASE WHEN $2::int8 IS NULL THEN link ELSE $5 END
                WHERE id = $4 AND (pid IS NULL OR coalesce(link, $5) = $5) RETURNING run";
     let values: [&(dyn ToSql + Sync); 5] = [&host, &pid, &started, &signed(task), &escaped(link)];
     let found = tx.query_opt(sql, &values).await?;
@@ -372,9 +367,10 @@ impl state::Tasks for PostgresState {
             return Ok(false);
         }
         // The run may have begun at another SuperLink a moment ago.
+        let _turn = self.wakes.reads().await;
         let changes = self.presence.changes();
         let begun = reading!(self, tx => leases(tx))?;
-        self.presence.take_over_tasks(begun, changes, until);
+        self.presence.take_over_tasks(&begun, changes, until);
         Ok(self.presence.keep_task(task, until))
     }
 

@@ -1,12 +1,16 @@
 //! What only a state in a database does: who may work with it, and what becomes of its connections.
 
 pub(in crate::store) mod audit;
+mod bounds;
 mod burials;
+mod deaf;
 mod links;
 mod login;
 mod pooler;
 pub(in crate::store) mod proxy;
 pub(in crate::store) mod server;
+mod stale;
+pub(in crate::store) mod turns;
 mod wakes;
 
 use std::sync::Arc;

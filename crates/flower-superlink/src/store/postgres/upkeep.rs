@@ -17,6 +17,8 @@ use super::expiry::{Expire, Expired, is_due};
 use super::lane::{broken, direct};
 use super::reader::reading;
 use super::row::{self, signed};
+#[cfg(test)]
+use super::signs::{self, Noted};
 use super::unit::Tx;
 use super::{PostgresState, blobs, follow, life, runs, tasks};
 use crate::link::state::{self, Changed, Keep, StateResult, Usage, Written};
@@ -139,6 +141,17 @@ async fn usage(tx: &Tx<'_>) -> StateResult<Usage> {
     })
 }
 
+impl PostgresState {
+    /// Writes the signs of life and the traffic that memory has, as [`Expire`] does when they are due.
+    #[cfg(test)]
+    pub(super) async fn write_signs(&self, now: Timestamp) -> StateResult<()> {
+        let (presence, written) = (self.presence(), self.presence());
+        let write = direct!([presence] tx => signs::write(tx, &presence, now));
+        let then = move |noted: &Noted| noted.is_written(&written, now);
+        self.lane.write_then(write, then).await.map(drop)
+    }
+}
+
 #[async_trait]
 impl state::Upkeep for PostgresState {
     async fn used(&self) -> StateResult<u64> {
@@ -255,8 +268,7 @@ impl state::Upkeep for PostgresState {
                 presence.run_lives_elsewhere(*run, *until);
             }
             if let Some(noted) = &expired.noted {
-                presence.traffic_written(&noted.traffic);
-                presence.written(&noted.signs, now);
+                noted.is_written(&presence, now);
             }
         });
         let expired = written.await?;

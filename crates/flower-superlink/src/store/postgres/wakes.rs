@@ -21,7 +21,7 @@ use flwr_core::id::NodeId;
 use flwr_core::monotonic;
 use flwr_daemon::task::{self, Task};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, Notify};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -76,12 +76,25 @@ struct Shared {
     has_returned: Notify,
     /// What others tell is heard.
     is_whole: AtomicBool,
-    /// When another SuperLink was last heard.
-    neighbour: Mutex<Option<Instant>>,
+    neighbours: Mutex<Neighbours>,
     /// A look is due at once.
     look_now: Notify,
     /// Nodes whose rows others have changed.
     changed: Mutex<Changed>,
+    /// Rows are read and taken over by one after the other: none takes the place of a later one.
+    reads: AsyncMutex<()>,
+}
+
+/// What is known of other SuperLinks.
+#[derive(Debug, Default)]
+struct Neighbours {
+    /// Others may work with the database.
+    are_possible: bool,
+    /// When another was last heard, or could be heard again.
+    last: Option<Instant>,
+    /// Another was heard.
+    #[cfg(test)]
+    are_heard: bool,
 }
 
 /// Which nodes are to be read again.
@@ -167,9 +180,33 @@ impl Wakes {
         self.shared.wake(topics);
     }
 
-    /// Whether another SuperLink was there a moment ago.
+    /// Other SuperLinks may work with the database: while they cannot be heard, they are taken to be there.
+    pub(super) fn expect_neighbours(&self) {
+        let mut neighbours = self.shared.neighbours.lock();
+        neighbours.are_possible = true;
+        neighbours.last = Some(monotonic::now());
+    }
+
+    /// Whether another SuperLink was there a moment ago, or may be.
     pub(super) fn has_neighbours(&self) -> bool {
         self.shared.has_neighbours()
+    }
+
+    /// Whether another SuperLink was heard.
+    #[cfg(test)]
+    pub(super) fn has_heard_others(&self) -> bool {
+        self.shared.neighbours.lock().are_heard
+    }
+
+    /// As if nobody was heard for a long time.
+    #[cfg(test)]
+    pub(super) fn forget_neighbours(&self) {
+        self.shared.neighbours.lock().last = None;
+    }
+
+    /// The turn to read rows into memory.
+    pub(super) async fn reads(&self) -> MutexGuard<'_, ()> {
+        self.shared.reads.lock().await
     }
 
     /// Whether what others tell is heard, so that nobody needs to look.
@@ -207,9 +244,10 @@ impl Shared {
             returned: AtomicU64::new(0),
             has_returned: Notify::new(),
             is_whole: AtomicBool::new(false),
-            neighbour: Mutex::default(),
+            neighbours: Mutex::default(),
             look_now: Notify::new(),
             changed: Mutex::default(),
+            reads: AsyncMutex::default(),
         }
     }
 
@@ -219,19 +257,24 @@ impl Shared {
             let broken = line.serve(self).await;
             self.is_whole.store(false, Ordering::Release);
             self.presence.look_at_all_again();
-            if self.has_neighbours() {
+            // Who is only taken to be there is not missed.
+            let were_there = self.neighbours.lock().are_there(false);
+            if were_there {
                 let error = chain(&broken);
                 warn!(error, "other SuperLinks cannot be heard for now");
             }
             line = self.open_again(&connector).await;
-            // Nobody knows what was told meanwhile.
+            // Nobody knows what was told meanwhile, nor who has come.
             self.presence.look_at_all_again();
+            self.neighbours.lock().can_be_heard();
             self.is_whole.store(true, Ordering::Release);
-            if self.has_neighbours() {
+            if were_there {
                 info!("other SuperLinks are heard again");
-                if let Some(hub) = self.hub.get() {
-                    hub.notify_all();
-                }
+            }
+            if self.has_neighbours()
+                && let Some(hub) = self.hub.get()
+            {
+                hub.notify_all();
             }
             self.look_now.notify_one();
         }
@@ -262,7 +305,7 @@ impl Shared {
             }
             return;
         }
-        *self.neighbour.lock() = Some(monotonic::now());
+        self.neighbours.lock().were_heard();
         self.presence.look_again(&heard.topics);
         if heard.any_node {
             self.presence.look_at_all_again();
@@ -285,9 +328,31 @@ impl Shared {
         }
     }
 
-    /// Whether another SuperLink was there a moment ago.
+    /// Whether another SuperLink was there a moment ago, or may be.
     fn has_neighbours(&self) -> bool {
-        let heard = *self.neighbour.lock();
-        heard.is_some_and(|at| monotonic::now().duration_since(at) < NEIGHBOUR)
+        let is_deaf = !self.is_whole.load(Ordering::Acquire);
+        self.neighbours.lock().are_there(is_deaf)
+    }
+}
+
+impl Neighbours {
+    fn were_heard(&mut self) {
+        self.last = Some(monotonic::now());
+        #[cfg(test)]
+        {
+            self.are_heard = true;
+        }
+    }
+
+    /// The line is whole again.
+    fn can_be_heard(&mut self) {
+        if self.are_possible {
+            self.last = Some(monotonic::now());
+        }
+    }
+
+    fn are_there(&self, is_deaf: bool) -> bool {
+        let was_heard = |at: Instant| monotonic::now().duration_since(at) < NEIGHBOUR;
+        self.are_possible && is_deaf || self.last.is_some_and(was_heard)
     }
 }

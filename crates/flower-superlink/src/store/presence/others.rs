@@ -12,21 +12,11 @@ use flwr_core::time::Timestamp;
 use flwr_security::key::PublicKey;
 
 use super::{Inner, Lease, Node, Presence};
-use crate::link::state::{APP_FIRST_HEARTBEAT, KnownNode, Session};
+use crate::link::state::{KnownNode, Session};
 
 /// How late the signs of life are that other SuperLinks hear, in seconds: they write every five seconds,
 /// and this SuperLink reads as often.
-const LATE: f64 = 12.0;
-
-/// Until when a node counts as online that is so long online by its row.
-pub(super) fn late(until: Timestamp) -> Timestamp {
-    // A node that never came stays away.
-    if until == Timestamp::ZERO {
-        until
-    } else {
-        until + LATE
-    }
-}
+pub(in crate::store) const LATE: f64 = 12.0;
 
 /// The signs of life of a node, as its row has them.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +28,16 @@ pub(in crate::store) struct Seen {
     pub(in crate::store) activated_at: Option<Timestamp>,
     pub(in crate::store) deactivated_at: Option<Timestamp>,
     pub(in crate::store) online_until: Timestamp,
+}
+
+/// A task whose run has begun, by its row.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Begun {
+    pub(in crate::store) task: Task,
+    /// When the run began, the last time.
+    pub(in crate::store) starting_at: Option<Timestamp>,
+    /// Until when the process counts as alive, once it gave a sign of life.
+    pub(in crate::store) alive_until: Option<Timestamp>,
 }
 
 /// The row of a node.
@@ -58,19 +58,6 @@ impl Row {
             activated_at: self.known.activated_at,
             deactivated_at: self.known.deactivated_at,
             online_until: self.known.online_until,
-        }
-    }
-}
-
-impl Node {
-    /// Takes in signs of life that came in the same session.
-    fn see(&mut self, seen: &Seen) {
-        self.heard |= seen.heard;
-        let until = seen.online_until + LATE;
-        if seen.online_until > self.known.online_until && !self.known.has_left() {
-            self.known.activated_at = seen.activated_at;
-            self.known.deactivated_at = seen.deactivated_at;
-            self.known.online_until = until;
         }
     }
 }
@@ -145,25 +132,24 @@ impl Presence {
         }
     }
 
-    /// Takes over which tasks have begun, as they were read after this count of changes, each with until
-    /// when its process counts as alive.
-    pub(in crate::store) fn take_over_tasks(
-        &self,
-        begun: Vec<(Task, Option<Timestamp>)>,
-        changes: u64,
-        now: Timestamp,
-    ) {
+    /// Takes over which tasks have begun, as they were read after this count of changes.
+    pub(in crate::store) fn take_over_tasks(&self, begun: &[Begun], changes: u64, now: Timestamp) {
         let mut inner = self.0.lock();
-        let there: HashSet<_> = begun.iter().map(|(task, _)| task.id).collect();
+        let there: HashSet<_> = begun.iter().map(|begun| begun.task.id).collect();
         let is_over =
             |task: &TaskId, lease: &Lease| !there.contains(task) && lease.began_at <= changes;
         inner.tasks.retain(|task, lease| !is_over(task, lease));
-        for (task, alive_until) in begun {
-            let first = now + APP_FIRST_HEARTBEAT;
-            let lease = inner.tasks.entry(task.id);
-            let lease = lease.or_insert_with(|| Lease::new(task.run, first, changes));
-            if let Some(until) = alive_until {
-                lease.lost_at = lease.lost_at.max(until + LATE);
+        for begun in begun {
+            match inner.tasks.get_mut(&begun.task.id) {
+                Some(lease) if lease.began_at > changes => {}
+                Some(lease) if lease.is_of(begun) => {
+                    lease.starting_at = begun.starting_at;
+                    lease.see(begun.alive_until);
+                }
+                _ => {
+                    let lease = Lease::read(begun, changes, now);
+                    inner.tasks.insert(begun.task.id, lease);
+                }
             }
         }
     }
@@ -172,7 +158,33 @@ impl Presence {
     pub(in crate::store) fn run_lives_elsewhere(&self, run: RunId, until: Timestamp) {
         let mut inner = self.0.lock();
         for lease in inner.tasks.values_mut().filter(|lease| lease.run == run) {
-            lease.lost_at = lease.lost_at.max(until + LATE);
+            lease.see(Some(until));
+        }
+    }
+
+    /// Whether the process of the run, which by its row counts as alive until then, may be alive at `now`
+    /// for what another SuperLink has heard.
+    pub(in crate::store) fn may_live_elsewhere(
+        &self,
+        run: RunId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let inner = self.0.lock();
+        let mut leases = inner.tasks.values().filter(|lease| lease.run == run);
+        let is_own = leases.any(|lease| lease.own_row() == Some(until));
+        !is_own && until + LATE >= now
+    }
+
+    /// The database was away for so many seconds before `now`. Whoever had time left then has time to give a
+    /// sign of life again: another SuperLink may have heard one, and could not write it.
+    pub(in crate::store) fn return_after(&self, seconds: f64, now: Timestamp) {
+        let mut inner = self.0.lock();
+        for node in inner.nodes.values_mut() {
+            node.return_after(seconds, now);
+        }
+        for lease in inner.tasks.values_mut() {
+            lease.return_after(seconds, now);
         }
     }
 }
@@ -181,41 +193,43 @@ impl Inner {
     /// Gives the node if its session is another now.
     fn take_over(&mut self, row: Row, changes: u64) -> Option<NodeId> {
         let id = row.known.id;
+        if row.known.owner.is_some() {
+            // A person has registered the key.
+            self.dismissed.remove(&row.known.key);
+        }
         let Some(node) = self.nodes.get_mut(&id) else {
             if self.removed_at <= changes {
-                let late = row.known.online_until > Timestamp::ZERO && !row.known.has_left();
-                let mut known = row.known;
-                if late {
-                    known.online_until = known.online_until + LATE;
-                }
-                self.add(known, row.heard, row.edition);
+                self.add(row.known, row.heard, row.edition);
                 self.rows += 1;
             }
             return None;
         };
-        if node.changed_at > changes || node.known.session > row.known.session {
+        if node.changed_at > changes {
             return None;
         }
-        let is_over = node.known.session < row.known.session;
-        let (seen, mine) = (row.seen(), node.known.clone());
-        let (version, heard, is_unwritten) = (node.version + 1, node.heard, node.is_unwritten);
-        self.remove(id);
+        // An earlier one where a failover has taken back what was committed last.
+        let is_over = node.known.session != row.known.session;
+        let seen = row.seen();
+        let mut before = self.remove(id)?;
         self.add(row.known, row.heard, row.edition);
         let node = self.nodes.get_mut(&id)?;
-        node.version = version;
+        node.version = before.version + 1;
         if is_over {
-            if !node.known.has_left() {
-                node.known.online_until = node.known.online_until + LATE;
-            }
             return Some(id);
         }
         // In the same session, memory may know later signs of life than the row.
-        node.heard |= heard;
-        node.is_unwritten = is_unwritten;
-        node.known.activated_at = mine.activated_at;
-        node.known.deactivated_at = mine.deactivated_at;
-        node.known.online_until = mine.online_until;
-        node.see(&seen);
+        before.see(&seen);
+        before.known = KnownNode {
+            activated_at: before.known.activated_at,
+            deactivated_at: before.known.deactivated_at,
+            online_until: before.known.online_until,
+            ..node.known.clone()
+        };
+        before.version = node.version;
+        before.edition = node.edition;
+        before.changed_at = node.changed_at;
+        before.nothing_at = None;
+        *node = before;
         None
     }
 }

@@ -4,6 +4,7 @@ use flwr_core::id::TaskId;
 use flwr_core::time::Timestamp;
 
 use super::Presence;
+use super::node::Node;
 use crate::link::state::KnownNode;
 
 /// Seconds between two writings of who is online.
@@ -12,10 +13,28 @@ pub(in crate::store) const WRITE_EVERY: f64 = 30.0;
 /// Signs of life that are to be written.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Signs {
-    /// Each node with whether it was heard in its session.
-    pub(in crate::store) nodes: Vec<(KnownNode, bool)>,
-    /// Until when the process of each task counts as alive.
-    pub(in crate::store) tasks: Vec<(TaskId, Timestamp)>,
+    pub(in crate::store) nodes: Vec<NodeSign>,
+    pub(in crate::store) tasks: Vec<TaskSign>,
+}
+
+/// What signs of life have changed of a node.
+#[derive(Debug)]
+pub(in crate::store) struct NodeSign {
+    pub(in crate::store) node: KnownNode,
+    /// Whether the node was heard in its session.
+    pub(in crate::store) heard: bool,
+    /// What this SuperLink has written, if it knows of no other writer. A row that is still so may be lowered:
+    /// by a clock that was set back, or a node that announces shorter intervals.
+    pub(in crate::store) own_row: Option<Timestamp>,
+}
+
+/// Until when the process of a task counts as alive.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct TaskSign {
+    pub(in crate::store) task: TaskId,
+    pub(in crate::store) until: Timestamp,
+    /// As for nodes.
+    pub(in crate::store) own_row: Option<Timestamp>,
 }
 
 impl Presence {
@@ -29,10 +48,12 @@ impl Presence {
     pub(in crate::store) fn signs(&self) -> Signs {
         let inner = self.0.lock();
         let nodes = inner.nodes.values().filter(|node| node.is_unwritten);
-        let tasks = inner.tasks.iter().filter(|(_, lease)| lease.is_unwritten);
+        let tasks = inner.tasks.iter();
         Signs {
-            nodes: nodes.map(|node| (node.known.clone(), node.heard)).collect(),
-            tasks: tasks.map(|(task, lease)| (*task, lease.lost_at)).collect(),
+            nodes: nodes.map(Node::sign).collect(),
+            tasks: tasks
+                .filter_map(|(task, lease)| lease.sign(*task))
+                .collect(),
         }
     }
 
@@ -40,15 +61,14 @@ impl Presence {
     pub(in crate::store) fn written(&self, signs: &Signs, now: Timestamp) {
         let mut inner = self.0.lock();
         inner.written_at = Some(now);
-        for (known, heard) in &signs.nodes {
-            if let Some(node) = inner.nodes.get_mut(&known.id) {
-                let is_same = node.known.online_until == known.online_until && node.heard == *heard;
-                node.is_unwritten &= !is_same;
+        for sign in &signs.nodes {
+            if let Some(node) = inner.nodes.get_mut(&sign.node.id) {
+                node.sign_is_written(sign);
             }
         }
-        for (task, lost_at) in &signs.tasks {
-            if let Some(lease) = inner.tasks.get_mut(task) {
-                lease.is_unwritten &= lease.lost_at != *lost_at;
+        for sign in &signs.tasks {
+            if let Some(lease) = inner.tasks.get_mut(&sign.task) {
+                lease.sign_is_written(sign);
             }
         }
     }

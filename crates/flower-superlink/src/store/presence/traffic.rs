@@ -5,7 +5,7 @@ use flwr_core::run::Phase;
 use flwr_core::time::Timestamp;
 
 use super::Presence;
-use crate::link::state::{APP_FIRST_HEARTBEAT, Traffic};
+use crate::link::state::Traffic;
 
 impl Presence {
     /// The run came into this phase, and this traffic of runs was written with that.
@@ -17,7 +17,7 @@ impl Presence {
         now: Timestamp,
     ) {
         match phase {
-            Phase::Starting => self.run_began(run, now + APP_FIRST_HEARTBEAT),
+            Phase::Starting => self.run_began(run, now),
             Phase::Finished(_) => {
                 self.run_ended(run);
                 self.traffic_written(written);

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, signed, unreadable};
 use super::{SqliteState, lifecycle, tasks};
-use crate::link::state::{self, APP_FIRST_HEARTBEAT, Blob, Changed, StateResult, Traffic, Written};
+use crate::link::state::{self, Blob, Changed, StateResult, Traffic, Written};
 use crate::link::wake::Topic;
 
 const COLUMNS: &str = "id, fab_id, fab_version, fab_hash, override_config, phase, details, \
@@ -185,7 +185,7 @@ impl state::Runs for SqliteState {
                 move |c| create(c, &run, &context),
                 move |()| {
                     if let Some(starting_at) = starting_at {
-                        presence.run_began(id, starting_at + APP_FIRST_HEARTBEAT);
+                        presence.run_began(id, starting_at);
                     }
                 },
             )

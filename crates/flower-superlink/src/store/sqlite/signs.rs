@@ -33,8 +33,8 @@ pub(super) fn write(
     now: Timestamp,
 ) -> StateResult<Vec<(RunId, Traffic)>> {
     let signs = presence.signs();
-    for (node, heard) in &signs.nodes {
-        nodes::update_signs(connection, node, *heard)?;
+    for sign in &signs.nodes {
+        nodes::update_signs(connection, &sign.node, sign.heard)?;
     }
     connection.execute("UPDATE link SET seen_at = ?1", [now.as_secs()])?;
     let traffic = presence.all_unwritten_traffic();

@@ -1,8 +1,5 @@
 //! Several SuperLinks with one database: who may work, and what one knows of what another has changed.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use flwr_core::cause::chain;
 use flwr_core::id::{NodeId, TaskId};
 use flwr_core::object::ObjectId;
@@ -13,33 +10,17 @@ use flwr_daemon::apps::Identity;
 use flwr_daemon::clock::{Asked, Clock as _, FollowingClock};
 use flwr_postgres::Server;
 
-use super::server::{self, links};
+use super::server::{self, links, two, until};
 use super::{open, world};
 use crate::accounts::Accounts;
 use crate::accounts::fake::Person;
 use crate::accounts::tests::Office;
-use crate::in_time::in_time;
 use crate::link::state::{
     APP_FIRST_HEARTBEAT, Joining as _, Neighbours as _, Nodes as _, Process, RETURN, Runs as _,
     Tasks as _, Upkeep as _,
 };
 use crate::store::battery::world::{NOON, RUN, TASK, key};
 use crate::store::postgres::{Company, PostgresError, PostgresState};
-
-async fn two() -> [Arc<PostgresState>; 2] {
-    let address = server::place(Server::of_this_process()).await;
-    links(&address, 2).await.try_into().unwrap()
-}
-
-/// Waits until something holds that another SuperLink tells.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let waits = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    in_time(what, waits).await;
-}
 
 #[tokio::test]
 async fn each_superlink_needs_a_name_of_its_own() {
@@ -301,11 +282,11 @@ async fn a_refresh_token_that_is_shown_at_two_is_used_once() {
         let admitted = accounts.admit(Some(&stale.access), Some(&stale.refresh));
         admitted.await.unwrap().fresh.unwrap()
     };
-    let (one, two) = tokio::join!(at(&office.accounts), at(&other));
-    assert_eq!(one, two);
+    let (first, second) = tokio::join!(at(&office.accounts), at(&other));
+    assert_eq!(first, second);
     assert_eq!(office.fake.state().refreshes, 1);
     let third = office.beside();
-    third.share(self::two().await[0].clone());
+    third.share(two().await[0].clone());
     let spent = third.admit(Some(&stale.access), Some(&stale.refresh)).await;
     assert!(spent.is_err(), "the provider has made the token void");
 }

@@ -14,6 +14,9 @@ const SOCKET: &str = ".s.PGSQL.5432";
 /// What a client sends to commit: a simple query.
 const COMMIT: &[u8] = b"COMMIT\0";
 
+/// What a client sends to listen: a simple query.
+const LISTEN: &[u8] = b"LISTEN ";
+
 /// When a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
@@ -30,6 +33,8 @@ struct Plan {
     /// After the next cut nobody gets through.
     is_last: bool,
     is_closed: bool,
+    /// Nobody begins to listen.
+    is_deaf: bool,
 }
 
 impl Plan {
@@ -84,10 +89,15 @@ impl Proxy {
         (plan.next, plan.is_last) = (Some(moment), true);
     }
 
+    /// Nobody begins to listen any more, until the proxy is opened.
+    pub(super) fn deafen(&self) {
+        self.plan.lock().is_deaf = true;
+    }
+
     /// Lets everybody through again.
     pub(super) fn open(&self) {
         let mut plan = self.plan.lock();
-        (plan.is_last, plan.is_closed) = (false, false);
+        (plan.is_last, plan.is_closed, plan.is_deaf) = (false, false, false);
     }
 
     /// How often a connection was cut.
@@ -113,7 +123,11 @@ async fn relay(mut client: UnixStream, mut server: UnixStream, plan: Arc<Mutex<P
             continue;
         }
         let sent = &asked[..length];
-        let is_commit = sent.windows(COMMIT.len()).any(|part| part == COMMIT);
+        let says = |what: &[u8]| sent.windows(what.len()).any(|part| part == what);
+        if says(LISTEN) && plan.lock().is_deaf {
+            return;
+        }
+        let is_commit = says(COMMIT);
         let cut = match is_commit {
             true => plan.lock().next.take(),
             false => None,

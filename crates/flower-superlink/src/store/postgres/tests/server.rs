@@ -10,7 +10,8 @@ use flwr_postgres::{Server, url_at};
 use tokio_postgres::{Client, NoTls};
 
 use crate::in_time::in_time;
-use crate::link::state::LinkState;
+use crate::link::state::{LinkState, Shared as _};
+use crate::link::wake::Topic;
 use crate::store::battery::world::NOON;
 use crate::store::postgres::Company;
 use crate::store::{PostgresState, PostgresUrl};
@@ -79,6 +80,10 @@ pub(in crate::store) async fn links(
         let state = PostgresState::open_in(address, Company::Named(&name), NOON).await;
         states.push(Arc::new(state.unwrap()));
     }
+    // A word of each, so that nobody waits for the next sign of life.
+    for state in &states {
+        state.tell_others(&[Topic::Pending]);
+    }
     for state in &states {
         let heard = async {
             while number > 1 && !state.hears_others() {
@@ -88,6 +93,22 @@ pub(in crate::store) async fn links(
         in_time("another SuperLink is heard", heard).await;
     }
     states
+}
+
+/// The states of two SuperLinks that work with one database.
+pub(super) async fn two() -> [Arc<PostgresState>; 2] {
+    let address = place(Server::of_this_process()).await;
+    links(&address, 2).await.try_into().unwrap()
+}
+
+/// Waits until something holds that another SuperLink tells.
+pub(super) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let waits = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    in_time(what, waits).await;
 }
 
 /// Does something whenever the state at this address has committed so many transactions more. Never

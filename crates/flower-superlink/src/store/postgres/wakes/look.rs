@@ -55,6 +55,7 @@ impl Shared {
         if changed.is_empty() {
             return Ok(());
         }
+        let _turn = self.reads.lock().await;
         let read = async {
             let changes = self.presence.changes();
             let mut connection = pool.get().await?;
