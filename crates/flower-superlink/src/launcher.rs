@@ -266,13 +266,13 @@ impl Launcher {
         if self.link.is_shut_out() {
             return self.leave(run, app).await;
         }
-        // First the run, for a process that hears SIGTERM reports its run as failed.
-        let resumed = self.outputs.is_some() && self.begin_again(run, WHY).await?;
+        // First the run, for a process that hears SIGTERM reports its run as failed, and not why.
+        let ended = match self.outputs.is_some() && self.begin_again(run, WHY).await? {
+            true => Ok(()),
+            false => self.link.fail_run(run, WHY).await,
+        };
         app.terminate(GRACE).await;
-        if resumed {
-            return Ok(());
-        }
-        self.link.fail_run(run, WHY).await
+        ended
     }
 
     /// This SuperLink has nothing to say any more. The process goes if its run was taken over; else the
