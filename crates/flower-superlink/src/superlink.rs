@@ -115,6 +115,7 @@ impl SuperLink {
             fabs,
             outputs,
             missing,
+            warnings: told,
         } = opened;
         if let Some(accounts) = &config.accounts {
             accounts.share(Arc::clone(&state));
@@ -133,6 +134,7 @@ impl SuperLink {
         let host = ports::host(&link, &config, &addresses);
         let servers = open.serve(&host, &config, &stop_ports);
         let mut warnings = config.warnings.clone();
+        warnings.extend(told);
         warnings.extend(missing_objects(missing.len()));
         warnings.extend(guard_serverapps(&config).await);
         link.note_care(config.care()).await?;

@@ -372,7 +372,7 @@ pub enum Refusal {
         limit: u64,
     },
     /// The disk does not take what would have to be kept. Told to people; peers try again.
-    #[error("nothing can be stored: {0}; the SuperLink's operator has to look at its disk")]
+    #[error("nothing can be stored: {0}; the SuperLink's operator has to look at where it stores")]
     NotStored(String),
     /// This program does not have a feature of Flower.
     #[error("{0} are not offered here")]

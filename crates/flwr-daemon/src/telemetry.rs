@@ -220,14 +220,15 @@ fn choose(
     EnvFilter::try_new(tidy(&wanted)).map_err(|_| Error::BadFilter { origin, filter })
 }
 
-/// The pool of connections to a database warns about each connection that ends. Whoever uses the
-/// connection tells the log what that means. The client of the database shows the values of each
-/// statement at `debug`, and values may be the data of runs. A filter that names one of the two counts.
+/// The pool of connections to a database warns about each connection that ends, the client of a bucket tells
+/// each try, and that of a database each notice of the server. Whoever calls them tells the log what that
+/// means. The client of the database shows the values of each statement at `debug`, and values may be the data
+/// of runs. A filter that names one of them counts.
 fn tidy(filter: &str) -> String {
     format!("{TIDY}{filter}")
 }
 
-const TIDY: &str = "deadpool=error,tokio_postgres=info,";
+const TIDY: &str = "deadpool=error,object_store=error,tokio_postgres=warn,";
 
 /// `debug` and `trace` are about this daemon: a line for each HTTP/2 frame would drown it. Who
 /// wants those too asks RUST_LOG for them.
@@ -322,7 +323,7 @@ mod tests {
         }
         let asked = filter(Some("warn,tokio_postgres=debug"));
         assert!(asked.contains("tokio_postgres=debug"), "{asked}");
-        assert!(!asked.contains("tokio_postgres=info"), "{asked}");
+        assert!(!asked.contains("tokio_postgres=warn"), "{asked}");
     }
 
     /// Notes each piece that is written at once.

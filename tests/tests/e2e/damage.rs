@@ -237,7 +237,7 @@ fn a_full_disk_kills_no_serverapp_is_told_and_passes() {
     assert_eq!(health(&runtime, &address), ServingStatus::NotServing);
     assert_eq!(exit_of_health(&address), Some(1));
     let refused = federation.flwr(OURS).run(&app, "").failure(1);
-    refused.must_say(&["nothing can be stored", "has to look at its disk"]);
+    refused.must_say(&["nothing can be stored", "has to look at where it stores"]);
     // In the system's words or in SQLite's: a bundle may find the space that a row does not.
     let causes = ["No space left on device", "database or disk is full"];
     let is_named = causes.iter().any(|cause| refused.text.contains(cause));

@@ -16,11 +16,11 @@ pub struct BucketArgs {
     #[arg(long, value_name = "FILE", requires = "storage")]
     pub storage_credentials_file: Option<PathBuf>,
 
-    /// Trust the certificates in this PEM file as well
+    /// Trust the certificates in this PEM file as well, for the bucket
     #[arg(long, value_name = "FILE", requires = "storage")]
     pub storage_root_certificates: Option<PathBuf>,
 
-    /// Keep so many bytes in memory of what was read from the bucket
+    /// Keep so many bytes in memory of what was read from the bucket [default: 512M]
     #[arg(long, value_name = "BYTES", requires = "storage", value_parser = bytes)]
     pub storage_cache: Option<u64>,
 }

@@ -86,6 +86,7 @@ fn bucket(args: &Args) -> Result<Option<Bucket>, ConfigError> {
         apps: home(args).map(|home| home.join("superlink").join("apps")),
         superlink: args.server.name(),
     };
+    bucket.check()?;
     Ok(Some(bucket))
 }
 

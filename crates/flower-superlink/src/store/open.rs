@@ -28,6 +28,8 @@ pub struct Opened {
     pub outputs: Option<PathBuf>,
     /// Objects and FABs that the state counts on, and whose files are not there.
     pub missing: Vec<ObjectId>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
 }
 
 impl Places {
@@ -64,6 +66,7 @@ impl Places {
             fabs: fabs.store,
             outputs: None,
             missing: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -78,6 +81,7 @@ impl Places {
             fabs: fabs.store,
             outputs: Some(beside(file, "apps")),
             missing,
+            warnings: Vec::new(),
         })
     }
 
@@ -98,12 +102,15 @@ impl Places {
             Storage::Memory | Storage::Bucket(_) => Vec::new(),
         };
         let outputs = self.storage.outputs(&start.state);
+        let warnings = blocking.block_on(state.warnings());
+        let warnings = warnings.map_err(StoreError::Rows)?;
         Ok(Opened {
             state: Arc::new(state),
             objects: Arc::new(shelf.objects(&start)),
             fabs: Arc::new(shelf.fabs(&start)),
             outputs,
             missing,
+            warnings,
         })
     }
 

@@ -80,6 +80,15 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     }
     facts.push(format!("state {state}"));
     facts.push(format!("FABs and objects {storage}"));
+    if let Storage::Bucket(bucket) = &config.places.storage {
+        let name = &bucket.superlink;
+        facts.push(format!(
+            "the SuperLink `{name}` among those of the database"
+        ));
+    }
+    facts.extend(config.advertised.as_ref().map(|advertised| {
+        format!("ServerApps that this SuperLink starts connect to {advertised}")
+    }));
     facts.extend(addresses.join.as_ref().map(|address| {
         format!("listening for Join on {address} ({transport}; no client certificate needed; SuperNodes join with a token of `flwr supernode join-token new`)")
     }));

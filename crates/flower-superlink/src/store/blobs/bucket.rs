@@ -236,6 +236,14 @@ impl fmt::Display for BucketUrl {
 }
 
 impl Bucket {
+    /// Reads the files by which the bucket is reached. Nothing is asked of the bucket.
+    ///
+    /// # Errors
+    /// If one of them cannot be read or used.
+    pub fn check(&self) -> Result<(), BucketError> {
+        self.store().map(drop)
+    }
+
     /// A client for the bucket. Nothing is asked of the bucket yet.
     ///
     /// # Errors

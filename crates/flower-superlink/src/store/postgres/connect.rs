@@ -150,6 +150,14 @@ pub(super) async fn inspect(client: &Client) -> StateResult<Result<(), Unfit>> {
     }
 }
 
+/// Whether a standby of the server may take over without the last transactions that were acknowledged: one
+/// follows, and no COMMIT waits for it.
+pub(super) async fn may_lose_acknowledged(client: &Client) -> StateResult<bool> {
+    let sql = "SELECT current_setting('synchronous_standby_names') = ''
+                 AND EXISTS (SELECT 1 FROM pg_stat_replication)";
+    row::get(&client.query_one(sql, &[]).await?, 0)
+}
+
 /// Whether the user may do with the schema what a state does. Nothing stays.
 pub(super) async fn try_to_write(connection: &mut Object) -> StateResult<Result<(), Unfit>> {
     let tx = connection.transaction().await?;

@@ -185,6 +185,13 @@ impl PostgresState {
         written.map_err(failed(address))?.map_err(unfit(address))
     }
 
+    /// What the operator should know of the server.
+    pub(in crate::store) async fn warnings(&self) -> StateResult<Vec<String>> {
+        let may_lose = connect::may_lose_acknowledged(&*self.pool.get().await?).await?;
+        let warning = "the database has an asynchronous standby: if that takes over, work is lost that was acknowledged; set synchronous_standby_names on the server";
+        Ok(may_lose.then(|| warning.to_owned()).into_iter().collect())
+    }
+
     /// A name that no other state has.
     #[must_use]
     pub fn id(&self) -> &str {

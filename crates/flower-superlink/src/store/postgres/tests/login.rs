@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use flwr_core::cause::chain;
-use flwr_postgres::Server;
+use flwr_postgres::{Pair, Server};
 use flwr_security::testing::Files;
 use rcgen::date_time_ymd;
 
 use super::*;
+use crate::in_time::in_time;
 use crate::store::postgres::connect::Connector;
 use crate::store::{PasswordSource, Unfit};
 
@@ -197,4 +198,29 @@ async fn of_several_hosts_the_one_that_can_be_written_is_used() {
         matches!(alone, Err(PostgresError::Unreachable { .. })),
         "{alone:?}"
     );
+}
+
+#[tokio::test]
+async fn an_asynchronous_standby_is_told_of() {
+    let pair = Pair::start();
+    let address = server::place(pair.primary()).await;
+    let state = PostgresState::open(&address, NOON).await.unwrap();
+    assert!(state.warnings().await.unwrap().is_empty());
+    for sql in [
+        "ALTER SYSTEM RESET synchronous_standby_names",
+        "SELECT pg_reload_conf()",
+    ] {
+        pair.primary().ask(sql).unwrap();
+    }
+    let told = async {
+        loop {
+            let told = state.warnings().await.unwrap();
+            if !told.is_empty() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = in_time("the server has read its configuration", told).await;
+    assert!(told[0].contains("synchronous_standby_names"), "{told:?}");
 }

@@ -157,7 +157,7 @@ pub(super) fn people() -> Vec<Number> {
         (
             Refusal::NotStored("could not write `/data/a`: No space left on device".to_owned()),
             ResourceExhausted,
-            "nothing can be stored: could not write `/data/a`: No space left on device; the SuperLink's operator has to look at its disk",
+            "nothing can be stored: could not write `/data/a`: No space left on device; the SuperLink's operator has to look at where it stores",
         ),
         (
             Refusal::Full {
