@@ -9,6 +9,7 @@ use e2e::{App, Federation, Maker, Outcome, Process, Release, Scratch, Security};
 use serde_json::{Value, json};
 
 mod delete;
+mod elsewhere;
 mod later;
 mod latest;
 

@@ -28,7 +28,7 @@ impl Cluster {
     }
 
     /// One whose SuperLinks have these flags too.
-    fn with(nodes: Vec<Maker>, more: &[&str]) -> Self {
+    pub(crate) fn with(nodes: Vec<Maker>, more: &[&str]) -> Self {
         let database = Server::start();
         let bucket = flwr_bucket::Server::of_this_process();
         let storage = format!(
