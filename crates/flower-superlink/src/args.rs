@@ -265,7 +265,7 @@ pub struct Args {
 
     /// Take the true address of clients from the balancers in this network, which must send version
     /// 2 of the PROXY protocol to Fleet and Control; nobody else may. Several with commas
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', num_args = 1.., action = clap::ArgAction::Set)]
     pub proxy_protocol_from: Vec<Network>,
 
     /// Flower's home directory [default: $FLWR_HOME, $XDG_DATA_HOME/.flwr or ~/.flwr]

@@ -28,7 +28,7 @@ pub struct AppIo {
     /// With `--isolation process`: let those start ServerApps who call from these addresses, for a
     /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
     /// this machine, by its loopback address, unless there is a secret]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = clap::ArgAction::Set)]
     pub appio_allow_from: Vec<Network>,
 
     /// Let ServerApps come that were started elsewhere and make their runs themselves, over TLS, as

@@ -42,6 +42,7 @@ mod lifecycle;
 mod logins;
 mod logs;
 mod looks;
+mod lost;
 mod messages;
 mod nodes;
 mod objects;

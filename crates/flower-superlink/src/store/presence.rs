@@ -22,10 +22,12 @@ mod signs;
 mod tasks;
 mod traffic;
 
+pub(super) use node::NodeSign;
 #[cfg(test)]
 pub(super) use others::LATE;
 pub(super) use others::{Begun, Row, Seen};
-pub(super) use signs::{NodeSign, Signs, TaskSign, WRITE_EVERY};
+pub(super) use signs::{Signs, WRITE_EVERY};
+pub(super) use tasks::TaskSign;
 
 use node::Node;
 use tasks::Lease;

@@ -27,7 +27,7 @@ pub struct AppIo {
     /// With --isolation process: let those start ClientApps who call from these addresses, for a
     /// `flower-superexec` that knows no secret. Several with commas: 10.0.0.0/8,192.0.2.7 [default:
     /// this machine, by its loopback address, unless there is a secret]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = clap::ArgAction::Set)]
     pub appio_allow_from: Vec<Network>,
 
     /// As --clientappio-api-address, in two flags, as flwr 1.35 and later have them [default: 127.0.0.1]

@@ -29,7 +29,7 @@ struct Args {
     max_retries: Option<u64>,
     #[arg(long, num_args = 2)]
     pair: Vec<String>,
-    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_delimiter = ',', num_args = 1.., action = ArgAction::Set)]
     list: Vec<u16>,
     #[arg(long, conflicts_with = "superlink")]
     server: Option<String>,

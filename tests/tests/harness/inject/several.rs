@@ -43,10 +43,14 @@ impl Hands<'_> {
         self.event_log.note(&note);
         self.process(link).kill();
         thread::sleep(down);
+        self.start_link(link);
+        self.totals.kills += 1;
+    }
+
+    fn start_link(&mut self, link: usize) {
         let cluster = self.cluster.as_deref_mut().expect("a cluster");
         cluster.start_again(self.federation, link);
         self.event_log.note("  it listens again");
-        self.totals.kills += 1;
     }
 
     /// `time`: how many milliseconds.
@@ -65,7 +69,12 @@ impl Hands<'_> {
         let count = self.cluster().count();
         let mut links = (0..count).map(|next| (first + next) % count);
         let idle = links.find(|link| !busy.contains(&Cluster::name(*link)));
-        self.pause(idle.expect("an idle SuperLink"), time..time + 1);
+        let idle = idle.expect("an idle SuperLink");
+        self.pause(idle, time..time + 1);
+        // The others have buried it meanwhile. Whoever watches over it starts it again.
+        let status = self.process(idle).wait();
+        assert_eq!(status.code(), Some(1), "of SuperLink {idle}");
+        self.start_link(idle);
     }
 
     /// The balancers notice when it takes long.

@@ -320,5 +320,9 @@ async fn a_person_hears_why_a_run_cannot_be_stored() {
     let refused = control(&host, "StartRun", &start(&UserConfig::new())).await;
     assert_eq!(refused.code, Code::ResourceExhausted, "{}", refused.text);
     let named = refused.text.contains(&fabs.display().to_string());
-    assert!(named && refused.text.contains("disk"), "{}", refused.text);
+    assert!(
+        named && refused.text.contains("operator"),
+        "{}",
+        refused.text
+    );
 }

@@ -8,11 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flwr_core::id::RunId;
 use flwr_core::monotonic;
-use flwr_core::object::ObjectId;
-use flwr_core::refusal::Refusal;
-use flwr_core::run::RunStatus;
 use flwr_core::time::Timestamp;
 use flwr_daemon::clock::FollowingClock;
 use tokio::time::Instant;
@@ -23,10 +19,9 @@ use super::orphans::EndOrphans;
 use super::reader::reading;
 use super::row;
 use super::unit::{Tx, Unit};
-use super::{PostgresState, lifecycle, logs, tasks, time};
+use super::{PostgresState, lost, tasks, time};
 use crate::link::state::{
-    Burial, Care, Changed, Neighbours, Orphans, StateError, StateResult, Takeover, Written,
-    begins_again, own_line,
+    Burial, Care, Changed, Neighbours, Orphans, StateResult, Takeover, Written,
 };
 use crate::link::wake::Topic;
 
@@ -140,7 +135,7 @@ impl Op for Bury {
             let now = (!is_alone).then_some(self.now);
             for run in tasks::lost_with(tx, &burial.name, now).await? {
                 let (reason, rule) = (self.reason(&burial.host), (self.rule.resume, self.now));
-                match end(tx, run, &reason, rule, &mut changed).await? {
+                match lost::end(tx, run, &reason, rule, &mut changed).await? {
                     true => burial.resumed.push(run),
                     false => burial.failed.push(run),
                 }
@@ -158,42 +153,6 @@ impl Bury {
             self.dead.name,
             self.rule.after.as_secs(),
         )
-    }
-}
-
-/// A run whose ServerApp is lost begins again, if it may, or fails; its log tells why. Gives whether it begins
-/// again.
-pub(super) async fn end(
-    tx: &Tx<'_>,
-    run: RunId,
-    reason: &str,
-    (may_resume, now): (bool, Timestamp),
-    changed: &mut Changed,
-) -> StateResult<bool> {
-    let rewound = match may_resume {
-        true => rewind(tx, run).await?,
-        false => None,
-    };
-    let resumed = rewound.is_some();
-    let freed = if let Some(freed) = rewound {
-        logs::append(tx, run, &begins_again(reason), now).await?;
-        changed.wake.push(Topic::Pending);
-        freed
-    } else {
-        logs::append(tx, run, &own_line(reason), now).await?;
-        lifecycle::change(tx, run, &RunStatus::failed(reason), now).await?
-    };
-    changed.freed.extend(freed);
-    changed.wake.extend([Topic::Run(run), Topic::Log(run)]);
-    Ok(resumed)
-}
-
-/// Sets the run back. `None`: that happened to the run before.
-async fn rewind(tx: &Tx<'_>, run: RunId) -> StateResult<Option<Vec<ObjectId>>> {
-    match lifecycle::rewind(tx, run).await {
-        Ok(freed) => Ok(Some(freed)),
-        Err(StateError::Refused(Refusal::ResumedBefore(_))) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 
 use super::lane::Op;
 use super::unit::Unit;
-use super::{burial, tasks};
+use super::{lost, tasks};
 use crate::link::state::{Changed, Orphans, StateResult};
 
 /// Ends those of the runs whose SuperLink is gone, and whose ServerApp is silent.
@@ -32,7 +32,7 @@ impl Op for EndOrphans {
                 "The SuperLink `{link}` on {host} is gone, and the ServerApp process that it had started gave no sign of life."
             );
             let rule = (self.resume, self.now);
-            match burial::end(tx, run, &reason, rule, &mut changed).await? {
+            match lost::end(tx, run, &reason, rule, &mut changed).await? {
                 true => ended.resumed.push(run),
                 false => ended.failed.push(run),
             }

@@ -8,7 +8,6 @@ use flwr_core::port::control::NodeStatus;
 use flwr_core::time::Timestamp;
 
 use super::others::{LATE, Seen};
-use super::signs::NodeSign;
 use crate::link::state::{KnownNode, Outlook, RETURN};
 
 #[derive(Debug)]
@@ -33,6 +32,17 @@ pub(super) struct Node {
     row: Timestamp,
     /// This SuperLink has written that.
     is_row_own: bool,
+}
+
+/// What signs of life have changed of a node.
+#[derive(Debug)]
+pub(in crate::store) struct NodeSign {
+    pub(in crate::store) node: KnownNode,
+    /// Whether the node was heard in its session.
+    pub(in crate::store) heard: bool,
+    /// What this SuperLink has written, if it knows of no other writer. A row that is still so may be lowered:
+    /// by a clock that was set back, or a node that announces shorter intervals.
+    pub(in crate::store) own_row: Option<Timestamp>,
 }
 
 impl Node {

@@ -1,11 +1,10 @@
 //! Signs of life that are not written yet.
 
-use flwr_core::id::TaskId;
 use flwr_core::time::Timestamp;
 
 use super::Presence;
-use super::node::Node;
-use crate::link::state::KnownNode;
+use super::node::{Node, NodeSign};
+use super::tasks::TaskSign;
 
 /// Seconds between two writings of who is online.
 pub(in crate::store) const WRITE_EVERY: f64 = 30.0;
@@ -15,26 +14,6 @@ pub(in crate::store) const WRITE_EVERY: f64 = 30.0;
 pub(in crate::store) struct Signs {
     pub(in crate::store) nodes: Vec<NodeSign>,
     pub(in crate::store) tasks: Vec<TaskSign>,
-}
-
-/// What signs of life have changed of a node.
-#[derive(Debug)]
-pub(in crate::store) struct NodeSign {
-    pub(in crate::store) node: KnownNode,
-    /// Whether the node was heard in its session.
-    pub(in crate::store) heard: bool,
-    /// What this SuperLink has written, if it knows of no other writer. A row that is still so may be lowered:
-    /// by a clock that was set back, or a node that announces shorter intervals.
-    pub(in crate::store) own_row: Option<Timestamp>,
-}
-
-/// Until when the process of a task counts as alive.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct TaskSign {
-    pub(in crate::store) task: TaskId,
-    pub(in crate::store) until: Timestamp,
-    /// As for nodes.
-    pub(in crate::store) own_row: Option<Timestamp>,
 }
 
 impl Presence {

@@ -5,7 +5,6 @@ use flwr_core::time::Timestamp;
 
 use super::Presence;
 use super::others::{Begun, LATE};
-use super::signs::TaskSign;
 use crate::link::state::{APP_FIRST_HEARTBEAT, RETURN};
 
 /// Until when the process of a task counts as alive. As for nodes, another SuperLink that wrote the time may
@@ -26,6 +25,15 @@ pub(super) struct Lease {
     row: Option<Timestamp>,
     /// This SuperLink has written that.
     is_row_own: bool,
+}
+
+/// Until when the process of a task counts as alive.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct TaskSign {
+    pub(in crate::store) task: TaskId,
+    pub(in crate::store) until: Timestamp,
+    /// As for nodes.
+    pub(in crate::store) own_row: Option<Timestamp>,
 }
 
 impl Lease {
