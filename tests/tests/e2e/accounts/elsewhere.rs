@@ -13,7 +13,7 @@ const OURS: Maker = Maker::Ours;
 fn a_login_that_began_at_one_superlink_is_finished_at_another() {
     let (provider, files) = (Provider::start(), Scratch::new());
     files.file("idp.pem", provider.certificate());
-    let accounts = write(&files, &provider, "[\"alice\"]");
+    let accounts = write(&files, &provider, "[\"sub:alice-1\"]");
     let flags = ["--account-auth-config", accounts.to_str().unwrap()];
     let mut cluster = Cluster::with(Vec::new(), &flags);
     let balancer = Balancer::listen(ports::free());
