@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_client::channel::{self, Trust};
-use flwr_daemon::appio::AppTls;
+use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
@@ -88,7 +88,11 @@ impl SuperNode {
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
             .add_service(RuntimeDoor::<_, Runtime>::for_clientapps(host.clone()));
         let runtime = RuntimeDoor::<_, Runtime>::for_clientapps(host.clone());
-        let listener = listener.with_http1(HttpDoors::new().with(runtime));
+        let doors = HttpDoors::new().with(runtime);
+        let address = clientappio.reachable().to_string();
+        let channels = (config.clientappio.channel == AppChannel::Native)
+            .then(|| AppChannels::new(address, routes.clone(), doors.clone()));
+        let listener = listener.with_http1(doors);
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -120,6 +124,7 @@ impl SuperNode {
             clientappio.reachable(),
             config.flwr_dir,
             watchers.clone(),
+            channels,
         );
         let parts = WorkerParts {
             upstream: upstream.clone(),
@@ -342,7 +347,11 @@ fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
     });
     let isolation = match &config.launch {
         Launch::Subprocess { program, .. } => {
-            format!("subprocess, starting {}", program.shown())
+            format!(
+                "subprocess, starting {}, app channel {}",
+                program.shown(),
+                config.clientappio.channel
+            )
         }
         Launch::Process => {
             let reach = if clientappio.is_loopback() {

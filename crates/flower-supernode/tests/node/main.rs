@@ -31,7 +31,7 @@ use flwr_client::channel::{Route, Trust};
 use flwr_client::retry::Persistence;
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
-use flwr_daemon::appio::Launchers;
+use flwr_daemon::appio::{AppChannel, Launchers};
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
@@ -105,6 +105,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,
         clientappio: ClientAppIo {
+            channel: AppChannel::default(),
             address: "127.0.0.1:0".parse().unwrap(),
             flag: "--clientappio-api-address",
             tls: None,

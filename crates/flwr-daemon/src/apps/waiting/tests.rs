@@ -38,7 +38,6 @@ async fn it_begins_with_the_arguments_that_it_is_told_and_nothing_to_read() {
     let waiting = WaitingApp::spawn(&program, None, None).unwrap().unwrap();
     let app = waiting
         .begin(&command, None, &Watchers::new())
-        .await
         .unwrap();
     let exit = timeout(SOON, app.wait()).await.unwrap();
     assert_eq!(exit.status.and_then(|status| status.code()), Some(7));
@@ -57,7 +56,6 @@ async fn its_output_is_in_the_file_of_the_run_that_it_became() {
     assert!(next.exists());
     let app = waiting
         .begin(&command, Some(&run), &Watchers::new())
-        .await
         .unwrap();
     let exit = timeout(SOON, app.wait()).await.unwrap();
     assert_eq!(exit.tail, [TOLD]);
@@ -89,7 +87,6 @@ async fn one_that_has_ended_is_not_begun() {
     assert!(
         waiting
             .begin(&command, None, &Watchers::new())
-            .await
             .is_err()
     );
 }
