@@ -102,8 +102,8 @@ def grpc_maker(grpc):
             return self
 
     class UnaryUnary(grpc.UnaryUnaryMultiCallable):
-        def __init__(self, channel, path, serialize, deserialize, named):
-            self._channel, self._path, self._named = channel, path, named
+        def __init__(self, channel, path, serialize, deserialize):
+            self._channel, self._path = channel, path
             self._serialize, self._deserialize = serialize, deserialize
 
         def __call__(self, request, *arguments, **named):
@@ -111,7 +111,7 @@ def grpc_maker(grpc):
 
         def _connected(self):
             return self._channel._connected().unary_unary(
-                self._path, self._serialize, self._deserialize, **self._named
+                self._path, self._serialize, self._deserialize
             )
 
         def future(self, request, *arguments, **named):
@@ -172,8 +172,11 @@ def grpc_maker(grpc):
                         self._other.subscribe(callback)
                 return self._other
 
-        def unary_unary(self, method, request_serializer=None, response_deserializer=None, **named):
-            return UnaryUnary(self, method, request_serializer, response_deserializer, named)
+        def unary_unary(
+            self, method, request_serializer=None, response_deserializer=None, *_, **__
+        ):
+            # What else gRPC's own stubs tell is of use to gRPC alone.
+            return UnaryUnary(self, method, request_serializer, response_deserializer)
 
         def unary_stream(self, *arguments, **named):
             return self._connected().unary_stream(*arguments, **named)
