@@ -49,10 +49,11 @@ const CLIENTAPP: &str = concat!(
 /// Where a program finds its token that reads it from a file: the file is its stdin.
 const TOKEN_FILE: &str = "/proc/self/fd/0";
 
-/// The variable by which glibc is tuned, and what has it ask for huge pages (glibc 2.35; earlier ones do
-/// not know it).
+/// The variable by which glibc is tuned, and what has it keep 128 MiB of free blocks of up to 32 MiB. Huge
+/// pages (`glibc.malloc.hugetlb`) were tried: where the kernel has none ready they cost more than they save.
 const TUNABLES: &str = "GLIBC_TUNABLES";
-const HUGE_PAGES: &str = "glibc.malloc.hugetlb=1";
+const KEPT_BLOCKS: &str =
+    "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728";
 
 /// Bytes that a pipe takes before somebody reads: 16 pages on Linux, of 4 KiB at least.
 const PIPE: usize = 64 * 1024;
@@ -306,7 +307,7 @@ pub(super) fn waiting_serverapp_command(
         token: None,
         env: home_variable(program, flwr_dir)
             .into_iter()
-            .chain(huge_pages())
+            .chain(kept_blocks())
             .collect(),
         name: "ServerApp".to_owned(),
         channels: None,
@@ -334,21 +335,20 @@ pub fn app_environment(
     let exemptions = proxy::exemptions(address).into_iter();
     exemptions
         .chain(home_variable(program, flwr_dir))
-        .chain(huge_pages())
+        .chain(kept_blocks())
         .collect()
 }
 
-/// Has glibc ask for huge pages where it makes large blocks, unless the operator has tuned that. A block
-/// of 20 MB, a chunk of a model, is new memory each time: with pages of 4 KiB it has 5000 faults, which
-/// take five times as long as to write it.
-fn huge_pages() -> Option<(OsString, OsString)> {
+/// Has glibc keep blocks of the size of a chunk of a model, unless the operator has tuned that. Else each
+/// block of 20 MB is new memory with 5000 page faults, which take five times as long as to write it.
+fn kept_blocks() -> Option<(OsString, OsString)> {
     let tuned = env::var(TUNABLES).unwrap_or_default();
-    if tuned.contains("glibc.malloc.hugetlb") {
+    if tuned.contains("glibc.malloc.") {
         return None;
     }
     let all = match tuned.as_str() {
-        "" => HUGE_PAGES.to_owned(),
-        tuned => format!("{tuned}:{HUGE_PAGES}"),
+        "" => KEPT_BLOCKS.to_owned(),
+        tuned => format!("{tuned}:{KEPT_BLOCKS}"),
     };
     Some((TUNABLES.into(), all.into()))
 }
